@@ -1,0 +1,619 @@
+//! The hub: one thread that owns the rules and the pen. Decide, record, tell.
+//!
+//! It takes all that waits in its queue up to a bound, asks the rules about each in order, records
+//! the batch in one transaction, and only then tells: replies in order, entries in blocks, each
+//! touched session woken once. While one commit runs the next batch gathers, so commits are shared
+//! without a timer. One owner, so one order and no locks. No socket is known here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+
+use smol::channel::Sender;
+
+use crate::chat::directory::Need;
+use crate::chat::{Act, Batch, Chat, Tell, Who};
+use crate::entry::{AccountId, Clock, ConversationId, Entry, EntryId, MoveNumber, SessionId};
+use crate::limits;
+use crate::name::{DisplayName, Handle};
+use crate::outbox::{Behind, Block, Outbox, Pushed};
+use crate::store::{Change, Error, Newest, Recall, Record};
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::{self, Bye};
+
+/// The queue in front of the hub's thread.
+#[derive(Clone)]
+pub struct Hub {
+    queue: mpsc::Sender<Work>,
+}
+
+/// What the hub can be asked for.
+pub enum Work {
+    /// Acts of a session, in order; each is answered in its outbox.
+    Acts { session: SessionId, acts: Vec<Act> },
+    /// A new account, and the session that belongs to it from then on.
+    Register {
+        session: SessionId,
+        handle: Handle,
+        name: DisplayName,
+        secret: String,
+        outbox: Arc<Outbox>,
+        answer: Sender<Result<Entered, Refusal>>,
+    },
+    /// A session belongs to this account from now on.
+    Enter {
+        session: SessionId,
+        account: AccountId,
+        quiet: bool,
+        outbox: Arc<Outbox>,
+        answer: Sender<Result<Entered, Refusal>>,
+    },
+    /// A session has been sent everything up to here. It is live from now on, unless there is
+    /// more by now: then the answer says up to where.
+    CaughtUp {
+        session: SessionId,
+        upto: Behind,
+        answer: Sender<Option<Behind>>,
+    },
+    /// A session has ended. `unsent`: where the receipts ended that could still be sent to it.
+    Leave {
+        session: SessionId,
+        unsent: Option<MoveNumber>,
+    },
+    /// Ends the thread, once what came before is done.
+    End,
+}
+
+/// What a session learns when it begins to belong to an account.
+#[derive(Clone, Copy, Debug)]
+pub struct Entered {
+    /// The account.
+    pub account: AccountId,
+    /// Where the log stood at that moment: what is newer comes after `LIVE`.
+    pub upto: Behind,
+    /// Another session of this account is past its `LIVE`, so no receipt was missed.
+    pub company: bool,
+}
+
+impl Hub {
+    /// Starts the thread. It ends after [`Work::End`], or by a panic.
+    ///
+    /// # Errors
+    /// The store's, or the system's if it gives no thread.
+    pub fn start(
+        record: Box<dyn Record>,
+        mut recall: Box<dyn Recall>,
+        clock: Clock,
+    ) -> Result<(Hub, JoinHandle<()>), Error> {
+        let newest = recall.newest()?;
+        let (queue, waiting) = mpsc::channel();
+        let desk = Desk {
+            chat: Chat::new(newest),
+            record,
+            recall,
+            clock,
+            seats: HashMap::new(),
+            online: HashMap::new(),
+            told: Behind {
+                entries: newest.entry,
+                moves: newest.moved,
+            },
+            stirred: Vec::new(),
+            failing: false,
+        };
+        let run = move || desk.run(&waiting);
+        let thread = thread::Builder::new()
+            .name("hub".into())
+            .spawn(run)
+            .map_err(Error::new)?;
+        Ok((Hub { queue }, thread))
+    }
+
+    /// Puts work in the queue. If the hub has ended, so will papod in a moment: the work is lost.
+    pub fn ask(&self, work: Work) {
+        let _ = self.queue.send(work);
+    }
+}
+
+/// A session as the hub sees it.
+struct Seat {
+    account: AccountId,
+    outbox: Arc<Outbox>,
+    /// It gets replies only.
+    quiet: bool,
+    /// Entries and receipts are pushed to it; else it reads them from the log.
+    live: bool,
+    /// It has been sent `LIVE`, so its account is online.
+    here: bool,
+}
+
+/// An account that has sessions.
+struct Presence {
+    sessions: Vec<SessionId>,
+    /// The newest entry that was told to it.
+    newest: EntryId,
+    /// The newest move that was told to it.
+    moved: MoveNumber,
+    /// The store knows that it was shown receipts up to here.
+    shown: MoveNumber,
+}
+
+/// Entries of one session in one conversation that are about to be told.
+struct Run {
+    who: Who,
+    conversation: ConversationId,
+    first: EntryId,
+    block: Block,
+}
+
+/// What a session that comes in is told after the commit: what it reads from the store then is no
+/// older than the answer.
+struct Welcome {
+    answer: Sender<Result<Entered, Refusal>>,
+    entered: Result<Entered, Refusal>,
+    /// Its account is part of the batch.
+    is_new: bool,
+}
+
+/// All that the thread owns.
+struct Desk {
+    chat: Chat,
+    record: Box<dyn Record>,
+    recall: Box<dyn Recall>,
+    clock: Clock,
+    seats: HashMap<SessionId, Seat>,
+    online: HashMap<AccountId, Presence>,
+    /// How far everything has been told.
+    told: Behind,
+    /// Outboxes whose sessions are to be woken.
+    stirred: Vec<Arc<Outbox>>,
+    /// The last commit failed, and that was logged.
+    failing: bool,
+}
+
+impl Desk {
+    fn run(mut self, waiting: &Receiver<Work>) {
+        let mut ended = false;
+        while let (false, Ok(first)) = (ended, waiting.recv()) {
+            let mut welcomes: Vec<Welcome> = Vec::new();
+            let (mut acts, mut bytes) = (0, 0);
+            let mut next = Some(first);
+            while let Some(work) = next {
+                match work {
+                    Work::End => ended = true,
+                    work => {
+                        let (more, size) = self.decide(work, &mut welcomes);
+                        acts += more;
+                        bytes += size;
+                    }
+                }
+                let full = acts >= limits::BATCH || bytes >= limits::BATCH_BYTES;
+                next = if full || ended {
+                    None
+                } else {
+                    waiting.try_recv().ok()
+                };
+            }
+            let batch = self.chat.finish();
+            let kept = self.keep(&batch);
+            self.tell(batch, kept);
+            for Welcome {
+                answer,
+                entered,
+                is_new,
+            } in welcomes
+            {
+                let entered = if is_new && !kept {
+                    Err(Refusal::Storage)
+                } else {
+                    entered
+                };
+                // A session that has gone needs no answer.
+                let _ = answer.try_send(entered);
+            }
+            for outbox in self.stirred.drain(..) {
+                outbox.wake();
+            }
+        }
+    }
+
+    /// Decides one piece of work. Gives back how many acts it was, and their size in bytes.
+    fn decide(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> (usize, usize) {
+        match work {
+            Work::Acts { session, acts } => {
+                let Some(seat) = self.seats.get(&session) else {
+                    return (0, 0);
+                };
+                let who = Who {
+                    session,
+                    account: seat.account,
+                };
+                let count = acts.len();
+                let mut bytes = 0;
+                for mut act in acts {
+                    if let Act::Send { body, .. } = &act {
+                        bytes += body.len();
+                    }
+                    self.decide_act(who, &mut act);
+                }
+                return (count, bytes);
+            }
+            Work::Register {
+                session,
+                handle,
+                name,
+                secret,
+                outbox,
+                answer,
+            } => {
+                let now = self.clock.now();
+                let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
+                let entered = match made {
+                    Err(_) => Err(Refusal::Storage),
+                    Ok(Err(refusal)) => Err(refusal),
+                    Ok(Ok(account)) => {
+                        let entered = self.enter(session, account, false, outbox);
+                        // A new account has nothing to catch up with.
+                        if let Some(seat) = self.seats.get_mut(&session) {
+                            (seat.live, seat.here) = (true, true);
+                        }
+                        Ok(entered)
+                    }
+                };
+                welcomes.push(Welcome {
+                    answer,
+                    entered,
+                    is_new: true,
+                });
+                return (1, 0);
+            }
+            Work::Enter {
+                session,
+                account,
+                quiet,
+                outbox,
+                answer,
+            } => {
+                let entered = self.enter(session, account, quiet, outbox);
+                welcomes.push(Welcome {
+                    answer,
+                    entered: Ok(entered),
+                    is_new: false,
+                });
+            }
+            Work::CaughtUp {
+                session,
+                upto,
+                answer,
+            } => {
+                let _ = answer.try_send(self.caught_up(session, upto));
+            }
+            Work::Leave { session, unsent } => self.leave(session, unsent),
+            Work::End => {}
+        }
+        (0, 0)
+    }
+
+    fn decide_act(&mut self, who: Who, act: &mut Act) {
+        let now = self.clock.now();
+        if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
+            log::error!("cannot read the database: {e}");
+            self.chat.answer(who, act.verb(), Err(Refusal::Storage));
+        }
+    }
+
+    /// Asks the rules, and looks up what they need until they can decide.
+    fn known<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Need>) -> Result<T, Error> {
+        loop {
+            match ask(&mut self.chat) {
+                Ok(decided) => return Ok(decided),
+                Err(need) => self.look_up(need)?,
+            }
+        }
+    }
+
+    fn look_up(&mut self, need: Need) -> Result<(), Error> {
+        let (recall, directory) = (&mut self.recall, self.chat.directory());
+        let found = match &need {
+            Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
+            Need::Account(id) => recall
+                .account_by_id(*id)?
+                .map(|a| directory.learn_account(a)),
+            Need::Direct(pair) => recall
+                .direct(*pair)?
+                .map(|c| directory.learn_conversation(c)),
+            Need::Conversation(id) => recall
+                .conversation(*id)?
+                .map(|c| directory.learn_conversation(c)),
+            Need::Place(id) => recall.place(*id)?.map(|p| directory.learn_place(p)),
+        };
+        match (found, need) {
+            (Some(()), _) => {}
+            // These two are only asked for by number, and numbers come from the store.
+            (None, Need::Account(_) | Need::Conversation(_)) => {
+                return Err(Error::new("a row that others point to is missing"));
+            }
+            (None, need) => directory.learn_absence(need),
+        }
+        Ok(())
+    }
+
+    fn enter(
+        &mut self,
+        session: SessionId,
+        account: AccountId,
+        quiet: bool,
+        outbox: Arc<Outbox>,
+    ) -> Entered {
+        let upto = self.told;
+        let presence = self.online.entry(account).or_insert_with(|| Presence {
+            sessions: Vec::new(),
+            newest: upto.entries,
+            moved: upto.moves,
+            shown: MoveNumber(0),
+        });
+        let seats = &self.seats;
+        let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
+        let company = presence.sessions.iter().any(is_here);
+        presence.sessions.push(session);
+        let seat = Seat {
+            account,
+            outbox,
+            quiet,
+            live: false,
+            here: false,
+        };
+        self.seats.insert(session, seat);
+        Entered {
+            account,
+            upto,
+            company,
+        }
+    }
+
+    fn caught_up(&mut self, session: SessionId, upto: Behind) -> Option<Behind> {
+        let seat = self.seats.get_mut(&session)?;
+        seat.here = true;
+        let presence = self.online.get(&seat.account)?;
+        // What this batch decides is told after it, so to a session that is live by then.
+        if presence.newest <= upto.entries && presence.moved <= upto.moves {
+            seat.live = true;
+            return None;
+        }
+        Some(self.told)
+    }
+
+    fn leave(&mut self, session: SessionId, unsent: Option<MoveNumber>) {
+        let Some(seat) = self.seats.remove(&session) else {
+            return;
+        };
+        let Some(presence) = self.online.get_mut(&seat.account) else {
+            return;
+        };
+        presence.sessions.retain(|s| *s != session);
+        if seat.here {
+            // One that fell behind was sent less than was told, and may not have noticed.
+            let fell = seat.outbox.close().behind.filter(|_| !seat.live);
+            let missed = [unsent, fell.map(|at| at.moves)];
+            let upto = missed
+                .into_iter()
+                .flatten()
+                .min()
+                .unwrap_or(self.told.moves);
+            if upto > presence.shown {
+                presence.shown = upto;
+                self.chat.shown(seat.account, upto);
+            }
+        }
+        if presence.sessions.is_empty() {
+            self.online.remove(&seat.account);
+        }
+    }
+
+    /// Records a batch. Gives back whether it is on disk.
+    fn keep(&mut self, batch: &Batch) -> bool {
+        if batch.changes.is_empty() {
+            return true;
+        }
+        match self.record.record(&batch.changes) {
+            Ok(()) => {
+                if std::mem::take(&mut self.failing) {
+                    log::info!("the database can be written to again");
+                }
+                true
+            }
+            Err(e) => {
+                if !std::mem::replace(&mut self.failing, true) {
+                    log::error!("cannot write to the database, nothing is accepted: {e}");
+                }
+                self.chat.forget();
+                false
+            }
+        }
+    }
+
+    /// Tells what was decided; where it could not be kept, only that.
+    fn tell(&mut self, mut batch: Batch, kept: bool) {
+        let mut run: Option<Run> = None;
+        let mut line = Vec::new();
+        for (who, tell) in batch.tells {
+            if run
+                .as_ref()
+                .is_some_and(|run| run.who.session != who.session)
+            {
+                self.close(run.take());
+            }
+            match tell {
+                Tell::Answer { verb, answer } => {
+                    let answer = if kept {
+                        answer
+                    } else {
+                        answer.and(Err(Refusal::Storage))
+                    };
+                    let Some(seat) = self.seats.get(&who.session) else {
+                        continue;
+                    };
+                    let wake = seat.outbox.answer(|out| match &answer {
+                        Ok(reply) => reply::ok(out, reply),
+                        Err(refusal) => reply::err(out, verb, refusal),
+                    });
+                    if wake {
+                        self.stirred.push(seat.outbox.clone());
+                    }
+                }
+                _ if !kept => {}
+                Tell::Entry {
+                    at,
+                    conversation,
+                    from,
+                    to,
+                } => {
+                    let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
+                        continue;
+                    };
+                    let (id, time, body) = (new.place.id, new.time, std::mem::take(&mut new.body));
+                    if let Some(seat) = self.seats.get(&who.session)
+                        && !seat.live
+                        && !seat.quiet
+                    {
+                        seat.outbox.authored(id);
+                    }
+                    let fits = |run: &Run| {
+                        run.conversation == conversation && run.block.lines.len() < limits::BLOCK
+                    };
+                    if !run.as_ref().is_some_and(fits) {
+                        self.close(run.take());
+                    }
+                    let entry = Entry {
+                        id,
+                        time,
+                        from,
+                        to,
+                        body,
+                    };
+                    let open = run.get_or_insert_with(|| Run::open(who, conversation, &entry));
+                    open.block.last = id;
+                    reply::entry(&mut open.block.lines, &entry);
+                }
+                Tell::Receipt {
+                    receipt,
+                    number,
+                    readers,
+                } => {
+                    self.close(run.take());
+                    line.clear();
+                    reply::receipt(&mut line, &receipt);
+                    self.tell_receipt(who, &line, number, &readers);
+                }
+                Tell::HangUp => self.hang_up_others(who),
+            }
+        }
+        self.close(run);
+        let Newest { entry, moved, .. } = self.chat.newest();
+        self.told = Behind {
+            entries: entry,
+            moves: moved,
+        };
+        self.chat.settle();
+    }
+
+    /// Gives a run of entries to everyone who reads it.
+    fn close(&mut self, run: Option<Run>) {
+        let Some(Run {
+            who,
+            conversation,
+            first,
+            block,
+        }) = run
+        else {
+            return;
+        };
+        let at = Behind {
+            entries: EntryId(first.0 - 1),
+            ..self.told
+        };
+        let block = Arc::new(block);
+        for account in self.chat.members(conversation) {
+            let Some(presence) = self.online.get_mut(&account) else {
+                continue;
+            };
+            presence.newest = block.last;
+            for session in presence.sessions.iter().filter(|s| **s != who.session) {
+                push(&mut self.seats, *session, &mut self.stirred, |o| {
+                    o.push(&block, at)
+                });
+            }
+        }
+        self.told.entries = block.last;
+    }
+
+    fn tell_receipt(&mut self, who: Who, line: &[u8], number: MoveNumber, readers: &[AccountId]) {
+        let at = Behind {
+            moves: MoveNumber(number.0 - 1),
+            ..self.told
+        };
+        for account in readers {
+            let Some(presence) = self.online.get_mut(account) else {
+                continue;
+            };
+            presence.moved = number;
+            for session in presence.sessions.iter().filter(|s| **s != who.session) {
+                push(&mut self.seats, *session, &mut self.stirred, |o| {
+                    o.push_receipt(line, number, at)
+                });
+            }
+        }
+        self.told.moves = number;
+    }
+
+    /// Every session was opened with the password: those that were not its author's end.
+    fn hang_up_others(&mut self, who: Who) {
+        let Some(presence) = self.online.get(&who.account) else {
+            return;
+        };
+        for session in presence.sessions.iter().filter(|s| **s != who.session) {
+            if let Some(seat) = self.seats.get(session) {
+                seat.outbox.hang_up(Bye::Kicked);
+            }
+        }
+    }
+}
+
+impl Run {
+    fn open(who: Who, conversation: ConversationId, entry: &Entry) -> Run {
+        let (from, to) = (entry.from.clone(), entry.to.clone());
+        let block = Block {
+            lines: Vec::new(),
+            last: entry.id,
+            from,
+            to,
+        };
+        Run {
+            who,
+            conversation,
+            first: entry.id,
+            block,
+        }
+    }
+}
+
+/// Pushes to a session that is live; one that has no room is not live any more.
+fn push(
+    seats: &mut HashMap<SessionId, Seat>,
+    session: SessionId,
+    stirred: &mut Vec<Arc<Outbox>>,
+    push: impl FnOnce(&Outbox) -> Pushed,
+) {
+    let Some(seat) = seats.get_mut(&session).filter(|seat| seat.live) else {
+        return;
+    };
+    match push(&seat.outbox) {
+        Pushed::In { wake: false } => {}
+        Pushed::In { wake: true } => stirred.push(seat.outbox.clone()),
+        Pushed::Behind => {
+            seat.live = false;
+            stirred.push(seat.outbox.clone());
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Every limit, with its reason. Nothing in papo is unbounded; what bounds it stands here.
+
+use std::time::Duration;
+
+/// Bytes in a line from a client, LF included. Long enough for a page of text or a stack trace,
+/// short enough that the lines waiting of a thousand clients fit in memory.
+pub const LINE: usize = 65_536;
+/// Characters in a handle: two at least, so that a slip of one key is no account.
+pub const HANDLE_MIN: usize = 2;
+/// Characters in a handle at most: a column of a terminal's line.
+pub const HANDLE_MAX: usize = 32;
+/// Characters (Unicode scalar values) in a display name.
+pub const DISPLAY_NAME_MAX: usize = 64;
+/// Characters in a password: NIST SP 800-63B asks for 8 in general; 6 is for a service on a
+/// trusted host, and the brake on guessing does the rest.
+pub const PASSWORD_MIN: usize = 6;
+/// Characters in a password at most, so that hashing cannot be fed a megabyte.
+pub const PASSWORD_MAX: usize = 128;
+/// Characters of an unknown verb that are said back in the `ERR` line.
+pub const VERB_ECHO: usize = 64;
+/// Rows of a `HIST` that names no number.
+pub const HIST_DEFAULT: usize = 50;
+/// Rows of a `HIST` at most.
+pub const HIST_MAX: usize = 1_000;
+
+/// Bytes read from or written to a socket at once. The buffer belongs to the thread, not to the
+/// connection, so an idle connection holds none.
+pub const SCRATCH: usize = 65_536;
+/// Commands of one session that wait for their commit. One batch of the hub is at most a few of
+/// these, so a session that floods waits for itself.
+pub const UNCONFIRMED: usize = 512;
+/// Bytes of commands of one session that wait for their commit.
+pub const UNCONFIRMED_BYTES: usize = 65_536;
+/// Bytes waiting for one session before entries and receipts stop being pushed to it and it is
+/// served from the log instead. Replies are held back by not reading further commands.
+pub const OUTBOX: usize = 262_144;
+/// Bytes of lines in one block of entries that several readers share.
+pub const BLOCK: usize = 65_536;
+/// Commands that the hub decides in one batch: one transaction, one sync. Measured: the commit's
+/// cost per message is flat from about a thousand on, while memory and delay go on growing.
+pub const BATCH: usize = 2_048;
+/// Bytes of commands in one batch, since 2,048 lines of 64 KiB would be 128 MiB.
+pub const BATCH_BYTES: usize = 1_048_576;
+/// Entries read from the log at once on behalf of one session.
+pub const PAGE_ROWS: usize = 256;
+/// Bytes of text after which a page is closed: it is the writer's buffer, so a page of the largest
+/// entries is two of them.
+pub const PAGE_BYTES: usize = 65_536;
+/// Entries between two marks of a conversation: any entry is found within this many steps.
+pub const MARK_EVERY: i64 = 64;
+/// Accounts and conversations (each) that the hub keeps in memory. Beyond it forgets all and reads
+/// again what is used: some 300 bytes each, so a few MiB.
+pub const DIRECTORY: usize = 32_768;
+/// Newest entries whose place the hub knows without asking the store, 40 bytes each.
+pub const RECENT: usize = 16_384;
+
+/// Threads that read the log. Two: a slow question does not stop all others, and they share two
+/// cores with everything else.
+pub const READERS: usize = 2;
+/// Questions waiting for a reader before sessions that ask wait themselves.
+pub const QUESTIONS: usize = 1_024;
+/// Secrets waiting to be hashed. At 16 ms each the last of them waits four seconds.
+pub const SECRETS: usize = 256;
+
+/// Time to log in.
+pub const LOGIN_TIME: Duration = Duration::from_secs(120);
+/// Time for which a peer may take no byte while some wait for it.
+pub const STALLED_TIME: Duration = Duration::from_secs(15 * 60);
+/// After `BYE`: time for which what still comes is read and dropped, so that the last lines are
+/// not lost to a reset.
+pub const LINGER_TIME: Duration = Duration::from_secs(1);
+/// Time for which a session that is being ended may still take what waits for it.
+pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
+/// Pause after `accept` failed for want of file descriptors or memory.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -1,0 +1,156 @@
+//! The names people use: handles, groups, display names.
+//!
+//! A value of one of these types has been checked; nothing further in re-checks it. Nothing here
+//! knows how a name is stored or sent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::limits;
+
+/// An account's name: a letter, then letters, digits, `.`, `_`, `-` (ASCII), 2 to 32 in all,
+/// kept in lower case. Cloning costs a counter, since one handle stands in many entries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle(Arc<str>);
+
+impl Handle {
+    /// The handle spelled in `text` in any letter case, or `None` where the rule is broken.
+    pub fn new(text: &str) -> Option<Handle> {
+        let bytes = text.as_bytes();
+        let long_enough = (limits::HANDLE_MIN..=limits::HANDLE_MAX).contains(&bytes.len());
+        let first = bytes.first().is_some_and(u8::is_ascii_alphabetic);
+        let rest = bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
+        (long_enough && first && rest).then(|| {
+            if bytes.iter().any(u8::is_ascii_uppercase) {
+                Handle(text.to_ascii_lowercase().into())
+            } else {
+                Handle(text.into())
+            }
+        })
+    }
+
+    /// The handle as it is written on the wire.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whom a message is for: a person, or a group by its name without `#`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// An account; oneself for notes.
+    Person(Handle),
+    /// A group. Its name obeys the rule of handles.
+    Group(Handle),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Target::Person(handle) => write!(f, "{handle}"),
+            Target::Group(name) => write!(f, "#{name}"),
+        }
+    }
+}
+
+/// What a person is called on screen: 1 to 64 characters, no control, bidirectional or zero-width
+/// ones, so that a name cannot make a line read as something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisplayName(Box<str>);
+
+/// Why a text is no display name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAName {
+    /// It has no character, or more than 64.
+    Length,
+    /// The character at this byte offset is refused in names.
+    Character(usize),
+}
+
+impl DisplayName {
+    /// Checks `text`, from which the blanks at both ends have been taken off.
+    ///
+    /// # Errors
+    /// [`NotAName`] says which rule was broken and where.
+    pub fn new(text: &str) -> Result<DisplayName, NotAName> {
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| hidden(*c)) {
+            return Err(NotAName::Character(at));
+        }
+        match text.chars().count() {
+            1..=limits::DISPLAY_NAME_MAX => Ok(DisplayName(text.into())),
+            _ => Err(NotAName::Length),
+        }
+    }
+
+    /// The name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&Handle> for DisplayName {
+    /// Who gives no display name is called by the handle.
+    fn from(handle: &Handle) -> DisplayName {
+        DisplayName(handle.as_str().into())
+    }
+}
+
+/// Characters that change how a terminal shows what stands around them: controls, the line and
+/// paragraph separators, and the bidirectional and zero-width ones of Unicode's `Cf`
+/// (UAX #9 and UTS #39 name them as the means to spoof).
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{00AD}' | '\u{034F}' | '\u{180E}'
+            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{E0000}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_follow_the_rule() {
+        for good in ["ana", "Ana", "a1", "a.b_c-d", &"x".repeat(32)] {
+            assert_eq!(Handle::new(good).unwrap().as_str(), good.to_lowercase());
+        }
+        for bad in [
+            "",
+            "a",
+            "1a",
+            "-a",
+            "a b",
+            "a#",
+            "ação",
+            "a\n",
+            &"x".repeat(33),
+        ] {
+            assert_eq!(Handle::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn display_names_cannot_hide_anything() {
+        assert_eq!(DisplayName::new("Ana Maria").unwrap().as_str(), "Ana Maria");
+        assert!(DisplayName::new(&"é".repeat(64)).is_ok());
+        assert_eq!(DisplayName::new(&"é".repeat(65)), Err(NotAName::Length));
+        assert_eq!(DisplayName::new(""), Err(NotAName::Length));
+        for bad in ["x\u{202E}y", "x\u{200B}", "x\ny", "x\u{FEFF}", "x\ty"] {
+            assert_eq!(
+                DisplayName::new(bad),
+                Err(NotAName::Character(1)),
+                "{bad:?}"
+            );
+        }
+    }
+}

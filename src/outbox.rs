@@ -1,0 +1,225 @@
+//! What waits for one session, in the order in which it is to be sent.
+//!
+//! The hub puts in, the session takes out; neither waits for the other. Entries are encoded once
+//! and shared by all who read them. It is bounded: where entries and receipts no longer fit, the
+//! session falls *behind* and is served from the log, so that a full outbox costs nobody anything.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+
+use atomic_waker::AtomicWaker;
+
+use crate::entry::{EntryId, MoveNumber};
+use crate::limits;
+use crate::name::{Handle, Target};
+use crate::wire::reply::Bye;
+
+/// One session's outbox.
+#[derive(Default)]
+pub struct Outbox {
+    state: Mutex<State>,
+    waker: AtomicWaker,
+}
+
+#[derive(Default)]
+struct State {
+    items: Vec<Item>,
+    /// Of the items that count against the bound.
+    bytes: usize,
+    /// Commands whose final line was put in since it was last asked.
+    answered: usize,
+    behind: Option<Behind>,
+    /// Entries that the session itself wrote while it was behind.
+    authored: Vec<EntryId>,
+    bye: Option<Bye>,
+    /// The session has ended.
+    closed: bool,
+    /// Something was put in since the session last looked.
+    stirred: bool,
+}
+
+/// Something to be sent.
+pub enum Item {
+    /// Whole lines that answer commands.
+    Replies(Vec<u8>),
+    /// Receipts, up to this move.
+    Receipts { lines: Vec<u8>, upto: MoveNumber },
+    /// Entries that others may be sent too.
+    Block(Arc<Block>),
+}
+
+impl Item {
+    /// The lines to be sent.
+    pub fn lines(&self) -> &[u8] {
+        match self {
+            Item::Replies(lines) | Item::Receipts { lines, .. } => lines,
+            Item::Block(block) => &block.lines,
+        }
+    }
+}
+
+/// Entries that one session wrote into one conversation, as lines.
+pub struct Block {
+    /// The lines.
+    pub lines: Vec<u8>,
+    /// The last of the entries.
+    pub last: EntryId,
+    /// Who wrote them.
+    pub from: Handle,
+    /// Where to.
+    pub to: Target,
+}
+
+/// From where on a session has to be served from the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Behind {
+    /// It was sent all entries up to this one.
+    pub entries: EntryId,
+    /// It was sent all receipts up to this move.
+    pub moves: MoveNumber,
+}
+
+/// What a session takes out at once.
+#[derive(Default)]
+pub struct Taken {
+    /// To be sent, in this order.
+    pub items: Vec<Item>,
+    /// How many of its commands have been answered.
+    pub answered: usize,
+    /// It has fallen behind; the log continues where the items end.
+    pub behind: Option<Behind>,
+    /// Entries that it wrote itself while it was behind.
+    pub authored: Vec<EntryId>,
+    /// It is to end.
+    pub bye: Option<Bye>,
+}
+
+impl Outbox {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No code that holds the lock can panic half-way through a change.
+        self.state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Puts in the final line of a command. Gives back whether the session has to be woken.
+    pub fn answer(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let mut state = self.state();
+        state.answered += 1;
+        if !matches!(state.items.last(), Some(Item::Replies(_))) {
+            state.items.push(Item::Replies(Vec::new()));
+        }
+        if let Some(Item::Replies(lines)) = state.items.last_mut() {
+            write(lines);
+        }
+        state.stir()
+    }
+
+    /// Puts in entries, if they fit; else the session falls behind at `at`.
+    pub fn push(&self, block: &Arc<Block>, at: Behind) -> Pushed {
+        let mut state = self.state();
+        if !state.has_room(at) {
+            return Pushed::Behind;
+        }
+        state.bytes += block.lines.len();
+        state.items.push(Item::Block(block.clone()));
+        Pushed::In { wake: state.stir() }
+    }
+
+    /// Puts in a receipt, if it fits; else the session falls behind at `at`.
+    pub fn push_receipt(&self, line: &[u8], number: MoveNumber, at: Behind) -> Pushed {
+        let mut state = self.state();
+        if !state.has_room(at) {
+            return Pushed::Behind;
+        }
+        state.bytes += line.len();
+        match state.items.last_mut() {
+            Some(Item::Receipts { lines, upto }) => {
+                lines.extend_from_slice(line);
+                *upto = number;
+            }
+            _ => state.items.push(Item::Receipts {
+                lines: line.to_vec(),
+                upto: number,
+            }),
+        }
+        Pushed::In { wake: state.stir() }
+    }
+
+    /// Notes an entry that the session wrote while it was behind: the log will hold it, and the
+    /// session is not to be shown it.
+    pub fn authored(&self, id: EntryId) {
+        self.state().authored.push(id);
+    }
+
+    /// Ends the session once all that is in has been sent. The first reason stays.
+    pub fn hang_up(&self, bye: Bye) {
+        self.state().bye.get_or_insert(bye);
+        self.waker.wake();
+    }
+
+    /// Wakes the session.
+    pub fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// Has `waker` woken when something is put in. Gives back whether something already was.
+    pub fn register(&self, waker: &Waker) -> bool {
+        self.waker.register(waker);
+        let state = self.state();
+        state.stirred || state.bye.is_some()
+    }
+
+    /// Whether something was put in since it was last taken out.
+    pub fn is_stirred(&self) -> bool {
+        self.state().stirred
+    }
+
+    /// Takes out everything.
+    pub fn take(&self) -> Taken {
+        let mut state = self.state();
+        state.stirred = false;
+        state.bytes = 0;
+        Taken {
+            items: std::mem::take(&mut state.items),
+            answered: std::mem::take(&mut state.answered),
+            behind: state.behind.take(),
+            authored: std::mem::take(&mut state.authored),
+            bye: state.bye,
+        }
+    }
+
+    /// Why the session is to end, if it is.
+    pub fn bye(&self) -> Option<Bye> {
+        self.state().bye
+    }
+
+    /// Takes out everything for the last time: nothing fits in any more.
+    pub fn close(&self) -> Taken {
+        self.state().closed = true;
+        self.take()
+    }
+}
+
+impl State {
+    fn stir(&mut self) -> bool {
+        !std::mem::replace(&mut self.stirred, true)
+    }
+
+    fn has_room(&mut self, at: Behind) -> bool {
+        if self.bytes < limits::OUTBOX && !self.closed {
+            return true;
+        }
+        self.behind = Some(at);
+        self.stir();
+        false
+    }
+}
+
+/// What became of a push.
+pub enum Pushed {
+    /// It is in; the session has to be woken if `wake`.
+    In { wake: bool },
+    /// There was no room: the session is behind now.
+    Behind,
+}

@@ -1,0 +1,183 @@
+//! Catching up from the log: after a login, and after reading too slowly. One mechanism for both.
+//!
+//! A page is read, written, and only then is the next one read; no read transaction is open while
+//! the socket is waited for. When nothing newer is left, the hub is asked to go live.
+
+use std::sync::Arc;
+
+use smol::channel;
+
+use super::{End, Lag, Session};
+use crate::entry::{Entry, EntryId, MoveNumber};
+use crate::hub::Work;
+use crate::name::{Handle, Target};
+use crate::outbox::{Behind, Block, Item};
+use crate::store::{self, PageQuery};
+use crate::wire::reply;
+
+impl Session {
+    /// After `OK LOGIN`: what waited, the receipts that were missed since `shown`, `LIVE`.
+    pub(super) async fn catch_up(&mut self, upto: Behind, shown: MoveNumber) -> Result<(), End> {
+        let Some(account) = self.me.as_ref().map(|me| me.account) else {
+            return Ok(());
+        };
+        let mut from = EntryId(0);
+        loop {
+            let query = PageQuery {
+                from,
+                upto: upto.entries,
+                waiting: true,
+            };
+            let page = self.ask(move |recall| recall.page(account, &query)).await;
+            let page = page.map_err(lost)?;
+            self.push_entries(page.entries);
+            from = page.through;
+            if page.done {
+                break;
+            }
+            self.flush().await?;
+        }
+        let moves = self.push_receipts(shown).await?;
+        self.say(|out| reply::live(out, upto.entries));
+        self.flush().await?;
+        self.go_live(
+            Behind {
+                entries: upto.entries,
+                moves,
+            },
+            Vec::new(),
+        )
+        .await
+    }
+
+    /// One more page of what a session that is behind has to be sent.
+    pub(super) async fn page(&mut self) -> Result<(), End> {
+        let Some(me) = &mut self.me else {
+            return Ok(());
+        };
+        let Some(Lag { at, upto, authored }) = me.behind.take() else {
+            return Ok(());
+        };
+        let account = me.account;
+        if at.entries >= upto.entries {
+            // All that was known of is sent.
+            let moves = if at.moves >= upto.moves {
+                at.moves
+            } else {
+                self.push_receipts(at.moves).await?
+            };
+            self.flush().await?;
+            return self.go_live(Behind { moves, ..at }, authored).await;
+        }
+        let query = PageQuery {
+            from: at.entries,
+            upto: upto.entries,
+            waiting: false,
+        };
+        let page = self
+            .ask(move |recall| recall.page(account, &query))
+            .await
+            .map_err(lost)?;
+        let mut entries = page.entries;
+        entries.retain(|entry| authored.binary_search(&entry.id).is_err());
+        let entries_upto = if page.done {
+            upto.entries
+        } else {
+            page.through
+        };
+        let at = Behind {
+            entries: entries_upto,
+            ..at
+        };
+        // Events do not cross each other: what is pushed from now on stands behind this page.
+        self.push_entries(entries);
+        if let Some(me) = &mut self.me {
+            let authored = authored.into_iter().filter(|id| *id > at.entries).collect();
+            me.behind = Some(Lag { at, upto, authored });
+        }
+        Ok(())
+    }
+
+    /// Asks the hub to push from now on; if there is more by now, that has to be paged first.
+    async fn go_live(&mut self, at: Behind, authored: Vec<EntryId>) -> Result<(), End> {
+        let (answer, answered) = channel::bounded(1);
+        self.services.hub.ask(Work::CaughtUp {
+            session: self.id,
+            upto: at,
+            answer,
+        });
+        let more = answered
+            .recv()
+            .await
+            .map_err(|_| lost("the hub has ended"))?;
+        if let Some(me) = &mut self.me {
+            me.moves = at.moves;
+            me.behind = more.map(|upto| Lag { at, upto, authored });
+        }
+        Ok(())
+    }
+
+    /// Puts out entries as events, those of one direction in one block.
+    fn push_entries(&mut self, entries: Vec<Entry>) {
+        let mut open: Option<Block> = None;
+        for entry in entries {
+            let same = |block: &Block| block.from == entry.from && block.to == entry.to;
+            if !open.as_ref().is_some_and(same) {
+                self.push_block(open.take());
+            }
+            let block = open.get_or_insert_with(|| new_block(&entry.from, &entry.to));
+            block.last = entry.id;
+            reply::entry(&mut block.lines, &entry);
+        }
+        self.push_block(open);
+    }
+
+    fn push_block(&mut self, block: Option<Block>) {
+        if let Some(block) = block {
+            self.output.push(Item::Block(Arc::new(block)));
+        }
+    }
+
+    /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
+    async fn push_receipts(&mut self, after: MoveNumber) -> Result<MoveNumber, End> {
+        let Some(me) = &mut self.me else {
+            return Ok(after);
+        };
+        let (account, wanted) = (me.account, me.receipts);
+        me.moves = after;
+        let missed = self
+            .ask(move |recall| recall.receipts(account, after))
+            .await
+            .map_err(lost)?;
+        let mut lines = Vec::new();
+        for receipt in missed.list.iter().filter(|_| wanted) {
+            reply::receipt(&mut lines, receipt);
+        }
+        self.output.push(Item::Receipts {
+            lines,
+            upto: missed.through,
+        });
+        Ok(missed.through)
+    }
+}
+
+fn new_block(from: &Handle, to: &Target) -> Block {
+    Block {
+        lines: Vec::new(),
+        last: EntryId(0),
+        from: from.clone(),
+        to: to.clone(),
+    }
+}
+
+/// The log cannot be read on: the session ends here, and its client comes back to where it was.
+fn lost(e: impl std::fmt::Display) -> End {
+    log::error!("a session cannot be served from the log: {e}");
+    End::Lost(std::io::Error::other("the log cannot be read"))
+}
+
+impl From<End> for store::Error {
+    fn from(_: End) -> store::Error {
+        store::Error::new("the session is over")
+    }
+}

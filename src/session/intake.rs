@@ -1,0 +1,220 @@
+//! What came in: lines are taken up in order, as far as they can be.
+//!
+//! All acts in the bytes of one read go to the hub at once. A command that is answered here waits
+//! until everything before it has been.
+
+use std::borrow::Cow;
+
+use super::{End, Mode, Session};
+use crate::chat::Act;
+use crate::limits;
+use crate::name::Target;
+use crate::wire::line::{self, Next};
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::Bye;
+use crate::wire::request::{self, Request, Upto};
+use crate::wire::{help, text};
+
+/// What a line says.
+pub enum Held {
+    /// A command that is answered here.
+    Asked(Request),
+    /// The end of `TALK`.
+    EndOfTalk,
+    /// Nothing that can be carried out.
+    Refused {
+        verb: Cow<'static, str>,
+        refusal: Refusal,
+    },
+    /// The client is not one of ours.
+    Stranger(Bye),
+}
+
+/// What becomes of a line.
+enum Taken {
+    /// The hub decides it.
+    Act(Act),
+    /// It waits for its turn.
+    Held(Held),
+    /// It was blank.
+    Nothing,
+}
+
+impl Session {
+    /// Carries out the lines that are there, until one has to wait.
+    pub(super) async fn work(&mut self) -> Result<(), End> {
+        loop {
+            let acts = self.take_acts();
+            self.act(acts);
+            if self.held.is_none() || self.unanswered > 0 {
+                return Ok(());
+            }
+            // What was answered before goes out first, and counts as sent.
+            self.write()?;
+            if let Some(held) = self.held.take() {
+                Box::pin(self.carry_out(*held)).await?;
+            }
+        }
+    }
+
+    /// Takes up lines until one has to wait, the window is full, or there is none.
+    fn take_acts(&mut self) -> Vec<Act> {
+        let mut acts = Vec::new();
+        while self.held.is_none() && self.has_window() {
+            let (taken, bytes) = match self.lines.next() {
+                Next::Line(line) => (take(line, &self.mode, self.me.is_some()), line.len()),
+                Next::TooLong(line) => (too_long(line, &self.mode), 0),
+                Next::Tls => (Taken::Held(Held::Stranger(Bye::NotTls)), 0),
+                Next::Partial if self.ended => match self.lines.rest() {
+                    Some(line) => (take(&line, &self.mode, self.me.is_some()), line.len()),
+                    None => break,
+                },
+                Next::Partial => break,
+            };
+            match self.resolve(taken) {
+                Taken::Nothing => {}
+                Taken::Held(held) => self.held = Some(Box::new(held)),
+                Taken::Act(act) => {
+                    self.unanswered += 1;
+                    self.unanswered_bytes += bytes;
+                    acts.push(act);
+                }
+            }
+        }
+        acts
+    }
+
+    /// `ACK` and `READ` speak of what this session was sent.
+    fn resolve(&mut self, taken: Taken) -> Taken {
+        let Taken::Held(Held::Asked(Request::Move { cursor, upto })) = &taken else {
+            return taken;
+        };
+        let (cursor, Some(me)) = (*cursor, &mut self.me) else {
+            return taken;
+        };
+        let act = match upto {
+            Upto::Id(id) => Act::Advance { cursor, id: *id },
+            Upto::Last(to) => {
+                let sent = me.sent.get(to).map(|sent| sent.last);
+                let listed = me
+                    .listed
+                    .as_ref()
+                    .filter(|(peer, _)| peer == to)
+                    .map(|(_, id)| *id);
+                match sent.max(listed) {
+                    Some(id) => Act::Advance { cursor, id },
+                    None => return taken,
+                }
+            }
+            Upto::Everything => match me.newest {
+                Some(newest) => {
+                    let ids = me.cover(cursor);
+                    Act::AdvanceAll {
+                        cursor,
+                        ids,
+                        answer: Some(newest),
+                    }
+                }
+                None => return taken,
+            },
+        };
+        Taken::Act(act)
+    }
+}
+
+/// Understands a line.
+fn take(line: &[u8], mode: &Mode, known: bool) -> Taken {
+    let to = match mode {
+        Mode::Commands => return command(line, known),
+        Mode::Talk(_) if line.starts_with(b"/") && !line.starts_with(b"//") => {
+            let line = &line[1..];
+            let ends = line.iter().all(|b| matches!(b, b' ' | b'\t'));
+            return if ends {
+                Taken::Held(Held::EndOfTalk)
+            } else {
+                command(line, known)
+            };
+        }
+        Mode::Talk(to) => to,
+        Mode::Raw(to) => to,
+        Mode::Refused(refusal) => {
+            let blank = line.iter().all(|b| matches!(b, b' ' | b'\t'));
+            return if blank {
+                Taken::Nothing
+            } else {
+                refused("MSG", refusal.clone())
+            };
+        }
+    };
+    match line::text(line) {
+        Err(refusal) => refused("MSG", refusal),
+        Ok(said) => {
+            // A first slash that is doubled stands for one.
+            let said = match (mode, said.strip_prefix("//")) {
+                (Mode::Talk(_), Some(_)) => &said[1..],
+                _ => &said,
+            };
+            let said = text::trim(said);
+            if said.is_empty() {
+                return Taken::Nothing;
+            }
+            let body = text::with_plain_breaks(said).into_owned();
+            Taken::Act(Act::Send {
+                to: Target::clone(to),
+                body,
+            })
+        }
+    }
+}
+
+/// Understands a line as a command.
+fn command(line: &[u8], known: bool) -> Taken {
+    let said = match line::text(line) {
+        Ok(said) => said,
+        Err(refusal) => return refused(spoken(line), refusal),
+    };
+    let word = request::first_word(&said);
+    if word.is_empty() {
+        return Taken::Nothing;
+    }
+    if request::is_http(&said) {
+        return Taken::Held(Held::Stranger(Bye::NotHttp));
+    }
+    if !known && help::verb(word).is_some_and(|verb| !verb.open) {
+        return refused(request::spoken(word), Refusal::NeedLogin);
+    }
+    match request::read(&said) {
+        Ok(Request::Message { to, body }) => Taken::Act(Act::Send { to, body }),
+        Ok(Request::Name(name)) => Taken::Act(Act::Rename(name)),
+        Ok(request) => Taken::Held(Held::Asked(request)),
+        Err(refusal) => refused(request::spoken(word), refusal),
+    }
+}
+
+fn too_long(line: &[u8], mode: &Mode) -> Taken {
+    match mode {
+        Mode::Commands => refused(spoken(line), Refusal::TooLong),
+        Mode::Talk(_) if line.starts_with(b"/") && !line.starts_with(b"//") => {
+            refused(spoken(&line[1..]), Refusal::TooLong)
+        }
+        Mode::Refused(refusal) => refused("MSG", refusal.clone()),
+        _ => refused("MSG", Refusal::TooLong),
+    }
+}
+
+/// The verb of a line that cannot be read as a whole.
+fn spoken(line: &[u8]) -> Cow<'static, str> {
+    let blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let start = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
+    // No verb is longer than what is said back, with room for telnet's sequences before it.
+    let line = &line[start..line.len().min(start + 4 * limits::VERB_ECHO + 64)];
+    let word = line.split(blank).next().unwrap_or_default();
+    line::text(word).map_or(Cow::Borrowed("-"), |word| request::spoken(&word))
+}
+
+fn refused(verb: impl Into<Cow<'static, str>>, refusal: Refusal) -> Taken {
+    Taken::Held(Held::Refused {
+        verb: verb.into(),
+        refusal,
+    })
+}

@@ -1,0 +1,231 @@
+//! What a session writes: the items it took from its outbox, and how far they are written.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::{Lag, Me, SCRATCH, Session};
+use crate::chat::Act;
+use crate::entry::{Cursor, EntryId};
+use crate::limits;
+use crate::name::{Handle, Target};
+use crate::outbox::Item;
+use crate::wire::reply::Bye;
+
+/// Items that are to be written, in order.
+#[derive(Default)]
+pub struct Output {
+    items: VecDeque<Item>,
+    /// Bytes of the first item that are written.
+    written: usize,
+    /// Bytes of all items that are not.
+    left: usize,
+}
+
+impl Output {
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.left
+    }
+
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter()
+    }
+
+    pub fn push(&mut self, item: Item) {
+        if !item.lines().is_empty() {
+            self.left += item.lines().len();
+            self.items.push_back(item);
+        }
+    }
+
+    /// Leaves only replies, and the rest of what is half written.
+    pub fn drop_events(&mut self) {
+        let mut at = 0;
+        let written = self.written;
+        self.items.retain(|item| {
+            at += 1;
+            matches!(item, Item::Replies(_)) || (at == 1 && written > 0)
+        });
+        self.left = self
+            .items
+            .iter()
+            .map(|item| item.lines().len())
+            .sum::<usize>()
+            - self.written;
+    }
+
+    /// The items that are whole after `n` more bytes were written.
+    fn advance(&mut self, n: usize) -> Vec<Item> {
+        let mut whole = Vec::new();
+        self.written += n;
+        self.left -= n;
+        while let Some(length) = self.items.front().map(|item| item.lines().len()) {
+            if self.written < length {
+                break;
+            }
+            self.written -= length;
+            match self.items.pop_front() {
+                Some(Item::Replies(_)) | None => {}
+                Some(event) => whole.push(event),
+            }
+        }
+        if self.items.is_empty() {
+            // An idle session keeps no buffer.
+            self.items = VecDeque::new();
+        }
+        whole
+    }
+}
+
+impl Session {
+    /// Writes what waits, in the outbox too, as far as the socket takes it.
+    pub(super) fn write(&mut self) -> io::Result<()> {
+        loop {
+            self.write_output()?;
+            if !self.output.is_empty() || !self.outbox.is_stirred() {
+                return Ok(());
+            }
+            self.take();
+        }
+    }
+
+    /// Takes out what waits in the outbox.
+    fn take(&mut self) {
+        let taken = self.outbox.take();
+        self.unanswered -= taken.answered;
+        if self.unanswered == 0 {
+            self.unanswered_bytes = 0;
+        }
+        let receipts = self.me.as_ref().is_some_and(|me| me.receipts);
+        for item in taken.items {
+            if receipts || !matches!(item, Item::Receipts { .. }) {
+                self.output.push(item);
+            }
+        }
+        let Some(me) = &mut self.me else { return };
+        if let Some(at) = taken.behind {
+            // Up to where there is more will be asked when it has caught up so far.
+            me.behind = Some(Lag {
+                at,
+                upto: at,
+                authored: Vec::new(),
+            });
+        }
+        if let Some(lag) = &mut me.behind {
+            lag.authored.extend(taken.authored);
+        }
+    }
+
+    /// Writes the output as far as the socket takes it: all that waits in one write.
+    pub(super) fn write_output(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            let Some(n) = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch))? else {
+                if !self.deadline.as_ref().is_some_and(|d| d.1 != Bye::Idle) {
+                    self.set_deadline(limits::STALLED_TIME, Bye::Stalled);
+                }
+                return Ok(());
+            };
+            if self.deadline.as_ref().is_some_and(|d| d.1 == Bye::Stalled) {
+                self.deadline = None;
+            }
+            for item in self.output.advance(n) {
+                self.note_sent(&item);
+            }
+            self.acknowledge_automatically();
+        }
+        Ok(())
+    }
+
+    fn write_some(&self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+        let mut rest = self.output.written;
+        let mut filled = 0;
+        for item in &self.output.items {
+            let lines = &item.lines()[rest..];
+            rest = 0;
+            if filled == 0 && lines.len() >= scratch.len() {
+                return self.stream.write(lines);
+            }
+            let n = lines.len().min(scratch.len() - filled);
+            scratch[filled..filled + n].copy_from_slice(&lines[..n]);
+            filled += n;
+            if filled == scratch.len() {
+                break;
+            }
+        }
+        self.stream.write(&scratch[..filled])
+    }
+
+    /// Remembers how far each conversation was sent.
+    fn note_sent(&mut self, item: &Item) {
+        let Some(me) = &mut self.me else { return };
+        match item {
+            Item::Replies(_) => {}
+            Item::Receipts { upto, .. } => me.moves = *upto,
+            Item::Block(block) => {
+                let peer = peer(&me.handle, &block.from, &block.to);
+                let sent = me.sent.entry(peer.clone()).or_default();
+                sent.last = block.last;
+                if !std::mem::replace(&mut sent.unacked, true) {
+                    me.unacked.push(peer.clone());
+                }
+                if !std::mem::replace(&mut sent.unread, true) {
+                    me.unread.push(peer);
+                }
+                me.newest = me.newest.max(Some(block.last));
+            }
+        }
+    }
+
+    /// Under `SET ack auto` what was written counts as delivered.
+    pub(super) fn acknowledge_automatically(&mut self) {
+        let Some(me) = &mut self.me else { return };
+        if !me.auto {
+            return;
+        }
+        let ids = me.cover(Cursor::Delivered);
+        if !ids.is_empty() {
+            let answer = None;
+            self.act(vec![Act::AdvanceAll {
+                cursor: Cursor::Delivered,
+                ids,
+                answer,
+            }]);
+        }
+    }
+}
+
+impl Me {
+    /// The newest entry sent of each conversation that no bare `ACK` (or `READ`) has covered; they
+    /// are covered now.
+    pub(super) fn cover(&mut self, cursor: Cursor) -> Vec<EntryId> {
+        let mut ids = Vec::new();
+        let peers = match cursor {
+            Cursor::Delivered => &mut self.unacked,
+            Cursor::Read => &mut self.unread,
+        };
+        for peer in std::mem::take(peers) {
+            let Some(sent) = self.sent.get_mut(&peer) else {
+                continue;
+            };
+            ids.push(sent.last);
+            match cursor {
+                Cursor::Delivered => sent.unacked = false,
+                Cursor::Read => sent.unread = false,
+            }
+        }
+        // In the order of ids, so that receipts come in an order that can be relied on.
+        ids.sort_unstable();
+        ids
+    }
+}
+
+/// The name under which a conversation is known to `me`.
+fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
+    match to {
+        Target::Person(_) if from != me => Target::Person(from.clone()),
+        to => to.clone(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The tables, and how older ones become these. A migration, once released, is never changed.
+//!
+//! - `account`: who there is. `shown` is the newest cursor move whose receipt it has been sent.
+//! - `conversation`: its newest entry (`head`), how many it has had (`seq`), its newest cursor move.
+//! - `entry`: the log of the whole service, in the order of ids, so that writing is appending.
+//!   `prev` leads to the entry before it in its conversation.
+//! - `mark`: each 64th entry of a conversation. An index of all entries by conversation would be
+//!   one more page to write for each message of a quiet conversation; from a mark any entry is at
+//!   most 64 steps along `prev`.
+//! - `member`: two cursors and what makes counting arithmetic. Never a row for each message.
+//! - `passed`: what a cursor was at the end of each second in which it moved, but for its newest
+//!   position, which stands in `member`. From it any entry's delivery is known to the second.
+//! - `newest`: one row, the numbers given last.
+
+use rusqlite::Connection;
+
+use super::Error;
+
+/// Each brings the schema from the version that is its index to the next.
+const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+
+fn newest() -> i32 {
+    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+}
+
+/// Whether this program knows a schema of this version.
+///
+/// # Errors
+/// The sentence for the operator, if not.
+pub fn check_version(version: i32) -> Result<(), Error> {
+    if (0..=newest()).contains(&version) {
+        return Ok(());
+    }
+    Err(Error::new(format!(
+        "made by a newer papod (schema {version}, this one knows {}); install that one",
+        newest()
+    )))
+}
+
+/// Brings the schema up to date, each step whole or not at all.
+///
+/// # Errors
+/// A newer schema, or SQLite's reason.
+pub fn migrate(connection: &mut Connection) -> Result<(), Error> {
+    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    check_version(version)?;
+    for (from, step) in MIGRATIONS
+        .iter()
+        .enumerate()
+        .skip(usize::try_from(version).unwrap_or(0))
+    {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", from as i64 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,324 @@
+//! Bytes to lines: LF or CRLF, the limit, telnet's sequences, UTF-8, no control characters.
+//!
+//! A line is cut at its LF before anything else is looked at. So nothing that is said inside a line
+//! (an unfinished telnet sequence, half a character) can reach into the next one, and how the bytes
+//! were split on their way makes no difference.
+
+use std::borrow::Cow;
+
+use memchr::memchr;
+
+use super::refusal::Refusal;
+use crate::limits;
+
+/// The bytes of one client that are not carried out yet.
+#[derive(Default)]
+pub struct Lines {
+    kept: Vec<u8>,
+    /// `kept` before this has been given out.
+    start: usize,
+    /// `kept` from `start` to this has no LF, so a line that comes byte by byte is searched once.
+    searched: usize,
+    /// A line over the limit is being skipped to its LF.
+    skipping: bool,
+    /// No line has been given out yet: only then can a TLS hello stand there.
+    begun: bool,
+}
+
+/// What stands next in the bytes of a client.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// A whole line without its end.
+    Line(&'a [u8]),
+    /// A line over the limit, of which this is the beginning. It is skipped to its LF.
+    TooLong(&'a [u8]),
+    /// The first bytes are a TLS hello: this client wants a different door.
+    Tls,
+    /// The next line is not complete yet.
+    Partial,
+}
+
+impl Lines {
+    /// Adds bytes as they came.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.start > 0 {
+            self.kept.drain(..self.start);
+            self.searched -= self.start;
+            self.start = 0;
+        }
+        self.kept.extend_from_slice(bytes);
+    }
+
+    /// Whether nothing is kept. The buffer itself is given back then: an idle client has none.
+    pub fn is_empty(&self) -> bool {
+        self.start == self.kept.len()
+    }
+
+    /// What stands next. A line is given out once.
+    pub fn next(&mut self) -> Next<'_> {
+        if self.skipping {
+            match memchr(b'\n', &self.kept[self.start..]) {
+                Some(at) => {
+                    self.skipping = false;
+                    self.start += at + 1;
+                    self.searched = self.start;
+                }
+                None => {
+                    self.clear();
+                    return Next::Partial;
+                }
+            }
+        }
+        if !self.begun && is_tls_hello(&self.kept[self.start..]) {
+            return Next::Tls;
+        }
+        let start = self.start;
+        match memchr(b'\n', &self.kept[self.searched..]) {
+            Some(at) => {
+                let end = self.searched + at;
+                self.begun = true;
+                self.start = end + 1;
+                self.searched = self.start;
+                if end + 1 - start > limits::LINE {
+                    Next::TooLong(&self.kept[start..end])
+                } else {
+                    Next::Line(without_cr(&self.kept[start..end]))
+                }
+            }
+            None if self.kept.len() - start >= limits::LINE => {
+                self.begun = true;
+                self.skipping = true;
+                self.start = self.kept.len();
+                self.searched = self.start;
+                Next::TooLong(&self.kept[start..])
+            }
+            None => {
+                self.searched = self.kept.len();
+                if self.is_empty() {
+                    self.clear();
+                }
+                Next::Partial
+            }
+        }
+    }
+
+    /// The last line, if the input ended without an LF after it. All whole lines must have been
+    /// taken before. It is as long as it would be with its LF.
+    pub fn rest(&mut self) -> Option<Vec<u8>> {
+        let rest = self.kept.split_off(self.start);
+        self.clear();
+        (!rest.is_empty() && !self.skipping).then(|| without_cr(&rest).to_vec())
+    }
+
+    /// Forgets what is kept and gives the buffer back.
+    pub fn clear(&mut self) {
+        self.kept = Vec::new();
+        self.start = 0;
+        self.searched = 0;
+    }
+}
+
+fn without_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// A TLS record of type handshake (22) and major version 3 (RFC 8446, section 5.1). Neither byte
+/// can begin a line of ours.
+fn is_tls_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, 3, ..])
+}
+
+/// A line's text, if it may stand in a terminal: telnet's sequences taken out, UTF-8, no C0 control
+/// but TAB, no DEL, no C1 control.
+///
+/// # Errors
+/// [`Refusal::BadText`] with the byte, counted from 1, that is refused.
+pub fn text(line: &[u8]) -> Result<Cow<'_, str>, Refusal> {
+    let line = match memchr(IAC, line) {
+        None => Cow::Borrowed(line),
+        Some(_) => Cow::Owned(without_telnet(line)),
+    };
+    let bad = |at: usize, what| Refusal::BadText { byte: at + 1, what };
+    let text = match line {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes)
+            .map(Cow::Owned)
+            .map_err(|e| e.utf8_error()),
+    }
+    .map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
+    // One pass that the compiler can vectorise tells whether a closer look is needed at all.
+    let suspect = |b: u8| (b < 0x20 && b != b'\t') || b == 0x7f || b == 0xc2;
+    if text.bytes().fold(false, |found, b| found | suspect(b)) {
+        let control = |c: char| c.is_control() && c != '\t';
+        if let Some((at, c)) = text.char_indices().find(|(_, c)| control(*c)) {
+            let what = match c {
+                // What an arrow key sends to a terminal that edits no lines.
+                '\u{1b}' => "an escape sequence; for arrow keys use rlwrap nc",
+                '\r' => "a carriage return",
+                _ => "a control character",
+            };
+            return Err(bad(at, what));
+        }
+    }
+    Ok(text)
+}
+
+const IAC: u8 = 255;
+
+/// Takes telnet's sequences (RFC 854, RFC 855) out of a line. One that the line's end cuts off is
+/// dropped. `IAC IAC` is telnet for the byte 255, and IAC before a byte that is no command is that
+/// byte: both stay, for UTF-8 to refuse, so that no one's letter is lost in silence.
+fn without_telnet(line: &[u8]) -> Vec<u8> {
+    const SE: u8 = 240;
+    const SB: u8 = 250;
+    let mut kept = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let [byte, tail @ ..] = rest {
+        rest = match (*byte, tail) {
+            (IAC, [SB, within @ ..]) => {
+                let end = within.windows(2).position(|pair| pair == [IAC, SE]);
+                end.map_or(&[], |at| &within[at + 2..])
+            }
+            (IAC, [251..=254, _, after @ ..]) => after,
+            (IAC, [251..=254] | []) => &[],
+            (IAC, [240..=249, after @ ..]) => after,
+            (IAC, [IAC, after @ ..]) => {
+                kept.push(IAC);
+                after
+            }
+            _ => {
+                kept.push(*byte);
+                tail
+            }
+        };
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything `Lines` gives out for `chunks`, in a form that can be compared.
+    fn all(chunks: &[&[u8]]) -> Vec<(char, Vec<u8>)> {
+        let mut lines = Lines::default();
+        let mut out = Vec::new();
+        for chunk in chunks {
+            lines.push(chunk);
+            loop {
+                match lines.next() {
+                    Next::Line(line) => out.push(('l', line.to_vec())),
+                    Next::TooLong(line) => out.push(('t', line[..8].to_vec())),
+                    Next::Tls => return vec![('s', Vec::new())],
+                    Next::Partial => break,
+                }
+            }
+        }
+        out.extend(lines.rest().map(|line| ('r', line)));
+        out
+    }
+
+    fn line(text: &str) -> (char, Vec<u8>) {
+        ('l', text.into())
+    }
+
+    #[test]
+    fn lf_and_crlf_end_a_line_and_the_end_of_input_ends_the_last() {
+        assert_eq!(
+            all(&[b"a\nb\r\n\nc\r"]),
+            [line("a"), line("b"), line(""), ('r', b"c".to_vec())]
+        );
+        assert_eq!(
+            all(&[b"a\r\r\n"]),
+            [line("a\r")],
+            "one CR belongs to the end of the line"
+        );
+    }
+
+    #[test]
+    fn how_the_bytes_are_split_makes_no_difference() {
+        let mut typed = b"PING a\r\nMSG bob \xe2\x80\xa8 \xff\xfb\x01x\n".to_vec();
+        typed.extend(b"x".repeat(limits::LINE));
+        typed.extend(b"\nPING b\nlast");
+        let whole = all(&[&typed]);
+        assert_eq!(whole.len(), 5);
+        for at in (0..64).chain(typed.len() - 80..typed.len()) {
+            assert_eq!(all(&[&typed[..at], &typed[at..]]), whole, "split at {at}");
+        }
+        let bytes: Vec<&[u8]> = typed.chunks(1).collect();
+        assert_eq!(all(&bytes), whole);
+    }
+
+    #[test]
+    fn the_limit_counts_the_lf_and_the_next_line_is_served() {
+        let fits = [b"y".repeat(limits::LINE - 1), b"\nz\n".to_vec()].concat();
+        let over = [b"y".repeat(limits::LINE), b"\nz\n".to_vec()].concat();
+        assert_eq!(all(&[&fits])[0].0, 'l');
+        assert_eq!(all(&[&over]), [('t', b"y".repeat(8)), line("z")]);
+        let open = b"y".repeat(limits::LINE - 1);
+        assert_eq!(all(&[&open])[0].0, 'r');
+        assert_eq!(all(&[&b"y".repeat(limits::LINE)]), [('t', b"y".repeat(8))]);
+        assert_eq!(
+            all(&[&b"y".repeat(3 * limits::LINE)]),
+            [('t', b"y".repeat(8))]
+        );
+    }
+
+    #[test]
+    fn an_empty_client_keeps_no_buffer() {
+        let mut lines = Lines::default();
+        lines.push(&b"PING\n".repeat(1000));
+        while lines.next() != Next::Partial {}
+        assert!(lines.is_empty());
+        assert_eq!(lines.kept.capacity(), 0);
+    }
+
+    #[test]
+    fn a_tls_hello_is_known_by_its_first_two_bytes_and_only_at_the_start() {
+        assert_eq!(all(&[b"\x16", b"\x03\x01\x02"]), [('s', vec![])]);
+        assert_eq!(all(&[b"PING\n\x16\x03\x01\n"]).len(), 2);
+    }
+
+    #[test]
+    fn telnet_is_skipped_and_cannot_reach_past_its_line() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"\xff\xfd\x03\xff\xfb\x18PING", "PING"),
+            (b"PI\xff\xf1NG", "PING"),
+            (b"\xff\xf4\xff\xfd\x06PING", "PING"),
+            (b"PING\xff\xfa\x18\x00xterm\xff\xf0 x", "PING x"),
+            (b"PING\xff\xfa\x18 never ended", "PING"),
+            (b"PING\xff\xfd", "PING"),
+            (b"PING\xff", "PING"),
+            (b"\xff\xf0PING", "PING"),
+        ];
+        for (typed, said) in cases {
+            assert_eq!(text(typed).unwrap(), said, "{typed:?}");
+        }
+        assert!(
+            text(b"PING \xff\xff").is_err(),
+            "an escaped byte 255 is not UTF-8"
+        );
+        assert!(
+            text(b"\xff\xe9t\xe9").is_err(),
+            "a letter in Latin-1 is not a telnet command"
+        );
+    }
+
+    #[test]
+    fn what_could_attack_a_terminal_is_refused_with_its_byte() {
+        let byte = |line: &[u8]| match text(line) {
+            Err(Refusal::BadText { byte, .. }) => byte,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(byte(b"MSG bob \x1b[31m"), 9);
+        assert_eq!(byte(b"a\x7f"), 2);
+        assert_eq!(byte("é\u{9b}".as_bytes()), 3);
+        assert_eq!(byte(b"ab\xe9"), 3);
+        assert_eq!(byte(b"a\rb"), 2);
+        assert_eq!(byte(b"\0"), 1);
+        assert_eq!(
+            text("a\té ☃ \u{2028}".as_bytes()).unwrap(),
+            "a\té ☃ \u{2028}"
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! Bytes to words and back: what a line is, what it says, how an answer looks.
+//!
+//! Nothing here decides, stores or waits. `line` cuts bytes into lines, `request` reads one line,
+//! `reply` and `refusal` write the answers, `text` is the only place that escapes, `help` is what
+//! `HELP` shows.
+
+pub mod help;
+pub mod line;
+pub mod refusal;
+pub mod reply;
+pub mod request;
+pub mod text;

@@ -1,0 +1,271 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn ana() -> Handle {
+    Handle::new("ana").unwrap()
+}
+
+fn person(name: &str) -> Target {
+    Target::Person(Handle::new(name).unwrap())
+}
+
+/// The column and what was expected there.
+fn refused(line: &str) -> (usize, &'static str) {
+    match read(line) {
+        Err(Refusal::BadSyntax { column, expected }) => (column, expected),
+        other => panic!("{line:?} gave {other:?}"),
+    }
+}
+
+#[test]
+fn blanks_and_letter_case_do_not_matter_before_free_text() {
+    let said = Request::Message {
+        to: person("bia"),
+        body: "Oi,  tudo\tbem?".into(),
+    };
+    assert_eq!(read("MSG bia Oi,  tudo\tbem?"), Ok(said.clone()));
+    assert_eq!(read(" \tmsg\t \tBIA   Oi,  tudo\tbem? \t"), Ok(said));
+}
+
+#[test]
+fn free_text_has_two_escapes() {
+    let body = |line| match read(line) {
+        Ok(Request::Message { body, .. }) => body,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(body(r"MSG bia a\nb\\c\d"), "a\nb\\c\\d");
+    assert_eq!(body("MSG bia MSG bob x"), "MSG bob x");
+}
+
+#[test]
+fn every_verb_reads_its_forms() {
+    let secret = |text: &str| Secret(text.into());
+    let hist = |count, before, after| {
+        let id = |n: Option<i64>| n.map(EntryId);
+        Request::Hist(Hist {
+            to: person("bia"),
+            count,
+            before: id(before),
+            after: id(after),
+        })
+    };
+    let ack = |upto| Request::Move {
+        cursor: Cursor::Delivered,
+        upto,
+    };
+    let login = |secret, quiet| Request::Login {
+        handle: ana(),
+        secret,
+        quiet,
+    };
+    let cases = [
+        (
+            "REG ana secret-a",
+            Request::Register {
+                handle: ana(),
+                password: secret("secret-a"),
+                name: None,
+            },
+        ),
+        (
+            "REG ana secret-a Ana  M",
+            Request::Register {
+                handle: ana(),
+                password: secret("secret-a"),
+                name: Some(DisplayName::new("Ana  M").unwrap()),
+            },
+        ),
+        ("LOGIN ana", login(None, false)),
+        ("LOGIN ana x", login(Some(secret("x")), false)),
+        ("LOGIN ana quiet", login(Some(secret("quiet")), false)),
+        ("LOGIN ana x QUIET", login(Some(secret("x")), true)),
+        ("LOGIN ana - quiet", login(None, true)),
+        ("LOGIN ana -", login(Some(secret("-")), false)),
+        ("quit", Request::Quit),
+        (
+            "PING",
+            Request::Ping {
+                text: String::new(),
+            },
+        ),
+        ("PING a b", Request::Ping { text: "a b".into() }),
+        ("HELP", Request::Help { verb: None }),
+        (
+            "help msg",
+            Request::Help {
+                verb: help::verb("MSG"),
+            },
+        ),
+        ("WHOAMI", Request::Whoami),
+        ("NAME Ana", Request::Name(DisplayName::new("Ana").unwrap())),
+        (
+            "PASSWD old secret-b",
+            Request::Passwd {
+                old: secret("old"),
+                new: secret("secret-b"),
+            },
+        ),
+        (
+            "TALK bia",
+            Request::Talk {
+                to: person("bia"),
+                raw: false,
+            },
+        ),
+        (
+            "TALK bia RAW",
+            Request::Talk {
+                to: person("bia"),
+                raw: true,
+            },
+        ),
+        (
+            "MSG #Team x",
+            Request::Message {
+                to: Target::Group(Handle::new("team").unwrap()),
+                body: "x".into(),
+            },
+        ),
+        ("ACK", ack(Upto::Everything)),
+        ("ACK 17", ack(Upto::Id(EntryId(17)))),
+        ("ACK 99999999999999999999", ack(Upto::Id(EntryId(i64::MAX)))),
+        ("ACK bia", ack(Upto::Last(person("bia")))),
+        (
+            "READ",
+            Request::Move {
+                cursor: Cursor::Read,
+                upto: Upto::Everything,
+            },
+        ),
+        ("SET ack auto", Request::Set(Setting::AckAuto(true))),
+        ("SET ACK Manual", Request::Set(Setting::AckAuto(false))),
+        ("SET receipts off", Request::Set(Setting::Receipts(false))),
+        ("HIST bia", hist(50, None, None)),
+        ("HIST bia 7", hist(7, None, None)),
+        ("HIST bia 1000 before 9", hist(1000, Some(9), None)),
+        ("HIST bia after 3 before 9", hist(50, Some(9), Some(3))),
+    ];
+    for (line, request) in cases {
+        assert_eq!(read(line), Ok(request), "{line}");
+    }
+}
+
+#[test]
+fn a_broken_form_says_what_was_expected_and_where() {
+    assert_eq!(refused("MSG").0, 4);
+    assert_eq!(refused("TALK bia loud"), (10, "raw"));
+    assert_eq!(refused("MSG é x"), (5, "a handle or #group"));
+    assert_eq!(refused("MSG bia"), (8, "the text of the message"));
+    assert_eq!(refused("MSG  bia  "), (9, "the text of the message"));
+    assert_eq!(refused("QUIT now"), (6, "the end of the line"));
+    assert_eq!(refused("WHOAMI x"), (8, "the end of the line"));
+    assert_eq!(refused("LOGIN ana a b"), (13, "quiet"));
+    assert_eq!(refused("LOGIN ana a quiet x"), (19, "the end of the line"));
+    assert_eq!(refused("REG ana short").0, 9);
+    assert_eq!(refused(&format!("REG ana {}", "x".repeat(129))).0, 9);
+    assert_eq!(refused("REG 1ana secret-a").0, 5);
+    assert_eq!(refused(&format!("NAME {}", "x".repeat(65))).0, 6);
+    assert_eq!(refused("NAME").0, 5);
+    assert_eq!(refused("TALK bia raw x").0, 14);
+    assert_eq!(refused("TALK bia cooked").0, 10);
+    assert_eq!(refused("ACK 1 2").0, 7);
+    assert_eq!(refused("ACK 1x").0, 5);
+    assert_eq!(refused("SET").0, 4);
+    assert_eq!(refused("SET ack maybe"), (9, "auto or manual"));
+    assert_eq!(refused("SET colour on").0, 5);
+    assert_eq!(refused("SET ack auto x").0, 14);
+    assert_eq!(
+        refused("HIST bia 0"),
+        (10, "a number of rows from 1 to 1000")
+    );
+    assert_eq!(refused("HIST bia 1001").0, 10);
+    assert_eq!(refused("HIST bia 5 5").0, 12);
+    assert_eq!(refused("HIST bia before").0, 16);
+    assert_eq!(refused("HIST bia before 5 before 6").0, 19);
+    assert_eq!(refused("HELP me").0, 6);
+}
+
+#[test]
+fn names_hide_nothing() {
+    let byte = |line: &str| match read(line) {
+        Err(Refusal::BadText { byte, .. }) => byte,
+        other => panic!("{line:?} gave {other:?}"),
+    };
+    assert_eq!(byte("NAME a\u{202e}b"), 7);
+    assert_eq!(byte("REG ana secret-a é\u{200b}"), 20);
+    assert_eq!(byte(r"NAME a\nb"), 7);
+}
+
+#[test]
+fn an_unknown_verb_is_said_back_with_the_nearest() {
+    assert_eq!(
+        read("MGS bia x"),
+        Err(Refusal::BadCommand {
+            nearest: Some("MSG")
+        })
+    );
+    assert_eq!(
+        read("LOGON ana x"),
+        Err(Refusal::BadCommand {
+            nearest: Some("LOGIN")
+        })
+    );
+    assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { nearest: None }));
+    assert_eq!(spoken("olá"), "OLÁ");
+    assert_eq!(spoken("msg"), "MSG");
+    assert_eq!(spoken(""), "-");
+    assert_eq!(spoken(&"x".repeat(65)), "-");
+}
+
+#[test]
+fn a_browser_is_known_by_its_first_line_or_its_host() {
+    for line in [
+        "GET / HTTP/1.1",
+        "post /x http/1.0",
+        "PRI * HTTP/2.0",
+        "BREW pot HTTP/1.1",
+        "GET /a b HTTP/1.1",
+        "Host: localhost:7276",
+        "hOsT:x",
+    ] {
+        assert!(is_http(line), "{line}");
+    }
+    for line in [
+        "MSG bia HTTP/1.1",
+        "GET / HTTP/",
+        "HTTP/1.1 200",
+        "GET /",
+        "Hostess: x",
+        "PING",
+    ] {
+        assert!(!is_http(line), "{line}");
+    }
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let said = format!("{:?}", read("LOGIN ana hunter2"));
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+proptest! {
+    #[test]
+    fn no_line_makes_the_reader_panic(line in "\\PC*") {
+        let _ = read(&line);
+        let _ = is_http(&line);
+    }
+
+    #[test]
+    fn no_fields_make_a_rule_panic(verb in 0..help::VERBS.len(), fields in "[ -~\t\\\\é]*") {
+        let _ = read(&format!("{} {fields}", help::VERBS[verb].word));
+    }
+
+    #[test]
+    fn a_message_reads_back(body in "[^ \t\r\n\u{2028}\u{2029}][^\r\u{2028}\u{2029}]*[^ \t\r\u{2028}\u{2029}]") {
+        let mut line = b"MSG bia ".to_vec();
+        text::escape(&body, &mut line);
+        let line = String::from_utf8(line).unwrap();
+        prop_assert_eq!(read(&line), Ok(Request::Message { to: person("bia"), body }));
+    }
+}
