@@ -1,5 +1,30 @@
 //! papo: a chat server that people use with netcat.
+//!
+//! A conversation is an append-only log of entries; a member is two cursors in it, delivered and
+//! read. One thread, the [`hub`], owns the rules and the pen: it decides, records, and only then
+//! tells. A session is live, with entries pushed to it, or behind, and pages them from the log.
+//!
+//! The way of `MSG bob hi`:
+//!
+//! ```text
+//! socket -> wire::line -> wire::request -> session -> hub -> chat (pure rules) -> Change
+//!   -> store::Record: one transaction for all that waited, synced
+//!   -> "OK MSG 17 …" to its author's outbox, "MSG 17 …" encoded once into the others'
+//!   -> each session: all that waits in one write -> socket
+//! ```
+//!
+//! The floors of the house; a module uses only those below it (a test reads the `use` lines):
+//!
+//! ```text
+//! 5 bin/                          flags, logging, exit statuses
+//! 4 server  session               sockets and tasks; the only floor that knows them
+//! 3 hub  outbox  readers          threads and their queues
+//! 2 chat                          the rules; no I/O, no clock, no waiting
+//! 1 wire          store           bytes <-> words        words <-> disk
+//! 0 name  entry  limits  config  password                the words everyone uses
+//! ```
 #![forbid(unsafe_code)]
+
 pub mod chat;
 pub mod config;
 pub mod entry;

@@ -61,7 +61,7 @@ impl Session {
     fn take_acts(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
         while self.held.is_none() && self.has_window() {
-            let (taken, bytes) = match self.lines.next() {
+            let (taken, bytes) = match self.lines.next_line() {
                 Next::Line(line) => (take(line, &self.mode, self.me.is_some()), line.len()),
                 Next::TooLong(line) => (too_long(line, &self.mode), 0),
                 Next::Tls => (Taken::Held(Held::Stranger(Bye::NotTls)), 0),

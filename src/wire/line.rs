@@ -55,7 +55,7 @@ impl Lines {
     }
 
     /// What stands next. A line is given out once.
-    pub fn next(&mut self) -> Next<'_> {
+    pub fn next_line(&mut self) -> Next<'_> {
         if self.skipping {
             match memchr(b'\n', &self.kept[self.start..]) {
                 Some(at) => {
@@ -206,7 +206,7 @@ mod tests {
         for chunk in chunks {
             lines.push(chunk);
             loop {
-                match lines.next() {
+                match lines.next_line() {
                     Next::Line(line) => out.push(('l', line.to_vec())),
                     Next::TooLong(line) => out.push(('t', line[..8].to_vec())),
                     Next::Tls => return vec![('s', Vec::new())],
@@ -268,7 +268,7 @@ mod tests {
     fn an_empty_client_keeps_no_buffer() {
         let mut lines = Lines::default();
         lines.push(&b"PING\n".repeat(1000));
-        while lines.next() != Next::Partial {}
+        while lines.next_line() != Next::Partial {}
         assert!(lines.is_empty());
         assert_eq!(lines.kept.capacity(), 0);
     }

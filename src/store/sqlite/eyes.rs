@@ -316,7 +316,7 @@ impl Recall for Eyes {
             None => head,
             Some(before) => {
                 // From the first mark at or above the bound down to it: at most 64 steps.
-                let above = EntryId(before.0.saturating_sub(1));
+                let above = EntryId((before.0 - 1).max(0));
                 let top = mark_above(&read, id, above)?.unwrap_or(head);
                 let over = walk(&read, top, above)?;
                 over.last().map_or(top, |step| step.prev)

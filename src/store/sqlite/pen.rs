@@ -40,8 +40,8 @@ impl Record for Pen {
 /// Writes the entries at the beginning of `changes` and gives back what follows them.
 fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
-        "INSERT INTO entry(id, conversation, seq, prev, author, nth, time, body)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO entry(id, conversation, seq, prev, author, nth, time, kind, body)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
     )?;
     for (at, change) in changes.iter().enumerate() {
         let Change::Entry(NewEntry {

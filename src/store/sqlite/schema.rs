@@ -1,9 +1,9 @@
 //! The tables, and how older ones become these. A migration, once released, is never changed.
 //!
 //! - `account`: who there is. `shown` is the newest cursor move whose receipt it has been sent.
-//! - `conversation`: its newest entry (`head`), how many it has had (`seq`), its newest cursor move.
+//! - `conversation`: whose it is (`low` and `high`), its newest entry (`head`), how many it has had (`seq`), its newest cursor move.
 //! - `entry`: the log of the whole service, in the order of ids, so that writing is appending.
-//!   `prev` leads to the entry before it in its conversation.
+//!   `prev` leads to the entry before it in its conversation; `kind` 0 is a message.
 //! - `mark`: each 64th entry of a conversation. An index of all entries by conversation would be
 //!   one more page to write for each message of a quiet conversation; from a mark any entry is at
 //!   most 64 steps along `prev`.

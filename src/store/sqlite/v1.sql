@@ -9,8 +9,8 @@ CREATE TABLE account(
 
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,
-    low INTEGER NOT NULL,
-    high INTEGER NOT NULL,
+    low INTEGER,
+    high INTEGER,
     head INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     moved INTEGER NOT NULL,
@@ -25,6 +25,7 @@ CREATE TABLE entry(
     author INTEGER NOT NULL,
     nth INTEGER NOT NULL,
     time INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
     body TEXT NOT NULL
 ) STRICT;
 
