@@ -175,7 +175,8 @@ struct Desk {
 impl Desk {
     fn run(mut self, waiting: &Receiver<Work>) {
         let mut ended = false;
-        while let (false, Ok(first)) = (ended, waiting.recv()) {
+        while !ended {
+            let Ok(first) = waiting.recv() else { return };
             let mut welcomes: Vec<Welcome> = Vec::new();
             let (mut acts, mut bytes) = (0, 0);
             let mut next = Some(first);
