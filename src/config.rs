@@ -16,10 +16,7 @@ pub struct PasswordCost {
 
 impl PasswordCost {
     /// OWASP's minimum for Argon2id (Password Storage Cheat Sheet): 19 MiB, two passes, one lane.
-    pub const DEFAULT: PasswordCost = PasswordCost {
-        kib: 19_456,
-        passes: 2,
-    };
+    pub const DEFAULT: PasswordCost = PasswordCost { kib: 19_456, passes: 2 };
 }
 
 /// All that a server needs to start.

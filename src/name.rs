@@ -19,9 +19,7 @@ impl Handle {
         let bytes = text.as_bytes();
         let long_enough = (limits::HANDLE_MIN..=limits::HANDLE_MAX).contains(&bytes.len());
         let first = bytes.first().is_some_and(u8::is_ascii_alphabetic);
-        let rest = bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
+        let rest = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b));
         (long_enough && first && rest).then(|| {
             if bytes.iter().any(u8::is_ascii_uppercase) {
                 Handle(text.to_ascii_lowercase().into())
@@ -124,17 +122,7 @@ mod tests {
         for good in ["ana", "Ana", "a1", "a.b_c-d", &"x".repeat(32)] {
             assert_eq!(Handle::new(good).unwrap().as_str(), good.to_lowercase());
         }
-        for bad in [
-            "",
-            "a",
-            "1a",
-            "-a",
-            "a b",
-            "a#",
-            "ação",
-            "a\n",
-            &"x".repeat(33),
-        ] {
+        for bad in ["", "a", "1a", "-a", "a b", "a#", "ação", "a\n", &"x".repeat(33)] {
             assert_eq!(Handle::new(bad), None, "{bad:?}");
         }
     }
@@ -146,11 +134,7 @@ mod tests {
         assert_eq!(DisplayName::new(&"é".repeat(65)), Err(NotAName::Length));
         assert_eq!(DisplayName::new(""), Err(NotAName::Length));
         for bad in ["x\u{202E}y", "x\u{200B}", "x\ny", "x\u{FEFF}", "x\ty"] {
-            assert_eq!(
-                DisplayName::new(bad),
-                Err(NotAName::Character(1)),
-                "{bad:?}"
-            );
+            assert_eq!(DisplayName::new(bad), Err(NotAName::Character(1)), "{bad:?}");
         }
     }
 }

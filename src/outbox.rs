@@ -88,18 +88,12 @@ pub struct Taken {
     pub answered: usize,
     /// It has fallen behind; the log continues where the items end.
     pub behind: Option<Behind>,
-    /// Entries that it wrote itself while it was behind.
-    pub authored: Vec<EntryId>,
-    /// It is to end.
-    pub bye: Option<Bye>,
 }
 
 impl Outbox {
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that holds the lock can panic half-way through a change.
-        self.state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Puts in the final line of a command. Gives back whether the session has to be woken.
@@ -138,10 +132,7 @@ impl Outbox {
                 lines.extend_from_slice(line);
                 *upto = number;
             }
-            _ => state.items.push(Item::Receipts {
-                lines: line.to_vec(),
-                upto: number,
-            }),
+            _ => state.items.push(Item::Receipts { lines: line.to_vec(), upto: number }),
         }
         Pushed::In { wake: state.stir() }
     }
@@ -184,14 +175,27 @@ impl Outbox {
             items: std::mem::take(&mut state.items),
             answered: std::mem::take(&mut state.answered),
             behind: state.behind.take(),
-            authored: std::mem::take(&mut state.authored),
-            bye: state.bye,
         }
+    }
+
+    /// Takes out the entries that the session wrote itself while it was behind.
+    pub fn take_authored(&self) -> Vec<EntryId> {
+        std::mem::take(&mut self.state().authored)
     }
 
     /// Why the session is to end, if it is.
     pub fn bye(&self) -> Option<Bye> {
         self.state().bye
+    }
+
+    /// Where the session fell behind, if it has not noticed.
+    pub fn fell_behind(&self) -> Option<Behind> {
+        self.state().behind
+    }
+
+    /// Lets things in again, for a session that is nobody's.
+    pub fn reopen(&self) {
+        self.state().closed = false;
     }
 
     /// Takes out everything for the last time: nothing fits in any more.

@@ -46,25 +46,20 @@ impl Hasher {
     /// The system's, if it gives no thread.
     pub fn start(cost: PasswordCost) -> std::io::Result<(Hasher, JoinHandle<()>)> {
         let (jobs, waiting) = channel::bounded::<Job>(limits::SECRETS);
-        let thread = thread::Builder::new()
-            .name("hasher".into())
-            .spawn(move || {
-                let mut worker = Worker {
-                    cost,
-                    memory: Vec::new(),
-                };
-                while let Ok(Job { password, task }) = waiting.recv_blocking() {
-                    // A session that has ended waits for no answer.
-                    match task {
-                        Task::Hash(answer) => {
-                            let _ = answer.try_send(worker.hash(&password));
-                        }
-                        Task::Verify(known, answer) => {
-                            let _ = answer.try_send(worker.verify(&password, known.as_deref()));
-                        }
+        let thread = thread::Builder::new().name("hasher".into()).spawn(move || {
+            let mut worker = Worker { cost, memory: Vec::new() };
+            while let Ok(Job { password, task }) = waiting.recv_blocking() {
+                // A session that has ended waits for no answer.
+                match task {
+                    Task::Hash(answer) => {
+                        let _ = answer.try_send(worker.hash(&password));
+                    }
+                    Task::Verify(known, answer) => {
+                        let _ = answer.try_send(worker.verify(&password, known.as_deref()));
                     }
                 }
-            })?;
+            }
+        })?;
         Ok((Hasher { jobs }, thread))
     }
 
@@ -74,10 +69,7 @@ impl Hasher {
     /// See [`Failed`].
     pub async fn hash(&self, password: Box<str>) -> Result<String, Failed> {
         let (answer, answered) = channel::bounded(1);
-        self.queue(Job {
-            password,
-            task: Task::Hash(answer),
-        })?;
+        self.queue(Job { password, task: Task::Hash(answer) })?;
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
@@ -87,10 +79,7 @@ impl Hasher {
     /// See [`Failed`].
     pub async fn verify(&self, password: Box<str>, known: Option<String>) -> Result<bool, Failed> {
         let (answer, answered) = channel::bounded(1);
-        self.queue(Job {
-            password,
-            task: Task::Verify(known, answer),
-        })?;
+        self.queue(Job { password, task: Task::Verify(known, answer) })?;
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
@@ -124,13 +113,8 @@ impl Worker {
     }
 
     fn verify(&mut self, password: &str, known: Option<&str>) -> Result<bool, Failed> {
-        let known = known
-            .map(PasswordHash::new)
-            .transpose()
-            .map_err(|_| Failed::Broken)?;
-        let parts = known
-            .as_ref()
-            .and_then(|known| Some((known, known.salt?, known.hash?)));
+        let known = known.map(PasswordHash::new).transpose().map_err(|_| Failed::Broken)?;
+        let parts = known.as_ref().and_then(|known| Some((known, known.salt?, known.hash?)));
         let Some((known, salt, right)) = parts else {
             let params = self.params()?;
             self.derive(password, &Salt::generate(), &params)?;
@@ -191,11 +175,7 @@ mod tests {
             let vector = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ\
                           $CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
             assert_eq!(ask("password", Some(vector.into())).await, Ok(true));
-            assert_ne!(
-                hasher.hash("secret-a".into()).await.unwrap(),
-                known,
-                "each has its salt"
-            );
+            assert_ne!(hasher.hash("secret-a".into()).await.unwrap(), known, "each has its salt");
         });
     }
 }

@@ -69,16 +69,10 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()?;
         let plain = |e: &dyn std::fmt::Display| e.to_string();
         let database = Database::open(&config.db).map_err(|e| plain(&e))?;
-        let eyes = || {
-            database
-                .eyes()
-                .map(|eyes| Box::new(eyes) as Box<dyn Recall>)
-        };
+        let eyes = || database.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
         let pen = Box::new(database.pen().map_err(|e| plain(&e))?);
         let own_eyes = eyes().map_err(|e| plain(&e))?;
-        let readers = (0..limits::READERS)
-            .map(|_| eyes())
-            .collect::<Result<_, _>>();
+        let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();
         let (readers, mut others) =
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let (hasher, thread) = Hasher::start(config.password_cost).map_err(|e| plain(&e))?;
@@ -92,19 +86,10 @@ impl Server {
             }
             drop(alive);
         };
-        others.push(
-            thread::Builder::new()
-                .name("watch".into())
-                .spawn(watch)
-                .map_err(|e| plain(&e))?,
-        );
+        others
+            .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
         let idle = config.idle.map(Duration::from_secs);
-        let services = Arc::new(Services {
-            hub: hub.clone(),
-            readers,
-            hasher,
-            idle,
-        });
+        let services = Arc::new(Services { hub: hub.clone(), readers, hasher, idle });
         let door = Arc::new(Door {
             executor: Executor::new(),
             services,
@@ -112,16 +97,11 @@ impl Server {
             sessions: Mutex::default(),
             emptied: Condvar::new(),
         });
-        let addresses = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<io::Result<_>>();
+        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>();
         let addresses = addresses.map_err(|e| plain(&e))?;
         for listener in listeners {
             let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
-            door.executor
-                .spawn(accept(Arc::downgrade(&door), listener))
-                .detach();
+            door.executor.spawn(accept(Arc::downgrade(&door), listener)).detach();
         }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -137,16 +117,7 @@ impl Server {
             })
             .collect::<io::Result<Vec<_>>>()
             .map_err(|e| plain(&e))?;
-        Ok(Server {
-            addresses,
-            hub,
-            door,
-            stop,
-            hub_lives,
-            executors,
-            others,
-            _database: database,
-        })
+        Ok(Server { addresses, hub, door, stop, hub_lives, executors, others, _database: database })
     }
 
     /// The addresses it listens on.
@@ -164,17 +135,10 @@ impl Server {
     /// on disk; it takes a few seconds at most, however many there are that take no byte.
     pub fn stop(self) {
         self.door.close();
-        self.door
-            .wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
+        self.door.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);
-        let Server {
-            door,
-            executors,
-            others,
-            hub,
-            ..
-        } = self;
+        let Server { door, executors, others, hub, .. } = self;
         for thread in executors {
             let _ = thread.join();
         }
@@ -243,11 +207,7 @@ impl Door {
         let door = Arc::downgrade(self);
         let task = async move {
             // A bug in one session ends that session.
-            if AssertUnwindSafe(session.run())
-                .catch_unwind()
-                .await
-                .is_err()
-            {
+            if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
                 log::error!("session {}: ended by a bug", id.0);
             }
             if let Some(door) = door.upgrade() {

@@ -96,11 +96,7 @@ fn run(flags: Flags) -> Result<(), String> {
         log::info!("listening on {address}");
     }
     if let Some(address) = server.addresses().first() {
-        log::info!(
-            "try: nc {} {}, then type HELP",
-            host(address),
-            address.port()
-        );
+        log::info!("try: nc {} {}, then type HELP", host(address), address.port());
     }
     let failed = async {
         server.failed().await;
@@ -120,10 +116,7 @@ fn run(flags: Flags) -> Result<(), String> {
 
 fn password_cost(text: &str) -> Result<PasswordCost, String> {
     let parts = text.split_once(':').and_then(|(kib, passes)| {
-        Some(PasswordCost {
-            kib: kib.parse().ok()?,
-            passes: passes.parse().ok()?,
-        })
+        Some(PasswordCost { kib: kib.parse().ok()?, passes: passes.parse().ok()? })
     });
     parts
         .filter(|cost| (8..=1_048_576).contains(&cost.kib) && (1..=100).contains(&cost.passes))
@@ -133,10 +126,8 @@ fn password_cost(text: &str) -> Result<PasswordCost, String> {
 /// `$XDG_DATA_HOME/papo/papo.db`, else `~/.local/share/papo/papo.db` (XDG Base Directory).
 fn default_db() -> Option<PathBuf> {
     let absolute = |path: PathBuf| path.is_absolute().then_some(path);
-    let data = env::var_os("XDG_DATA_HOME")
-        .map(PathBuf::from)
-        .and_then(absolute)
-        .or_else(|| {
+    let data =
+        env::var_os("XDG_DATA_HOME").map(PathBuf::from).and_then(absolute).or_else(|| {
             let home = env::var_os("HOME").map(PathBuf::from).and_then(absolute)?;
             Some(home.join(".local/share"))
         })?;

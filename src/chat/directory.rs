@@ -64,9 +64,7 @@ impl Directory {
 
     /// A conversation that exists.
     pub fn conversation(&mut self, id: ConversationId) -> Result<&mut Conversation, Need> {
-        self.conversations
-            .get_mut(&id)
-            .ok_or(Need::Conversation(id))
+        self.conversations.get_mut(&id).ok_or(Need::Conversation(id))
     }
 
     /// A conversation, if it is in memory.
@@ -78,21 +76,14 @@ impl Directory {
     pub fn place(&self, id: EntryId) -> Result<Option<Place>, Need> {
         let first = self.recent.front().map_or(i64::MAX, |place| place.id.0);
         let at = usize::try_from(id.0.saturating_sub(first)).ok();
-        if let Some(place) = at
-            .and_then(|at| self.recent.get(at))
-            .or(self.older.get(&id))
-        {
+        if let Some(place) = at.and_then(|at| self.recent.get(at)).or(self.older.get(&id)) {
             return Ok(Some(*place));
         }
         self.lacks(Need::Place(id))
     }
 
     fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {
-        if self.absent.contains(&need) {
-            Ok(None)
-        } else {
-            Err(need)
-        }
+        if self.absent.contains(&need) { Ok(None) } else { Err(need) }
     }
 
     /// Takes note that the store does not have something.
@@ -109,9 +100,7 @@ impl Directory {
     /// Takes note of a conversation. One that is in memory stays: it may be ahead of the store.
     pub fn learn_conversation(&mut self, conversation: Conversation) {
         self.direct.insert(conversation.pair, conversation.id);
-        self.conversations
-            .entry(conversation.id)
-            .or_insert(conversation);
+        self.conversations.entry(conversation.id).or_insert(conversation);
     }
 
     /// Takes note of where an older entry stands.

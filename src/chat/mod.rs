@@ -37,11 +37,7 @@ pub enum Act {
     Advance { cursor: Cursor, id: EntryId },
     /// Moves a cursor up to each of these entries, which the session was sent, each in its
     /// conversation. `answer` is what the reply says; without it nobody asked and none is given.
-    AdvanceAll {
-        cursor: Cursor,
-        ids: Vec<EntryId>,
-        answer: Option<EntryId>,
-    },
+    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId> },
     /// Takes another display name.
     Rename(DisplayName),
     /// Takes another password, of which this is the hash.
@@ -64,23 +60,11 @@ impl Act {
 #[derive(Debug)]
 pub enum Tell {
     /// To the session that acted: the final line of its command.
-    Answer {
-        verb: &'static str,
-        answer: Result<Reply, Refusal>,
-    },
+    Answer { verb: &'static str, answer: Result<Reply, Refusal> },
     /// To all members but the acting session: the entry that stands at this index of the changes.
-    Entry {
-        at: usize,
-        conversation: ConversationId,
-        from: Handle,
-        to: Target,
-    },
+    Entry { at: usize, conversation: ConversationId, from: Handle, to: Target },
     /// To these accounts but the acting session: a cursor moved.
-    Receipt {
-        receipt: Receipt,
-        number: MoveNumber,
-        readers: Vec<AccountId>,
-    },
+    Receipt { receipt: Receipt, number: MoveNumber, readers: Vec<AccountId> },
     /// The account's other sessions that were opened with its password end.
     HangUp,
 }
@@ -125,11 +109,9 @@ impl Chat {
         match act {
             Act::Send { to, body } => self.send(who, to, body, now),
             Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
-            Act::AdvanceAll {
-                cursor,
-                ids,
-                answer,
-            } => self.advance_all(who, *cursor, ids, *answer, now),
+            Act::AdvanceAll { cursor, ids, answer } => {
+                self.advance_all(who, *cursor, ids, *answer, now)
+            }
             Act::Rename(name) => self.rename(who, name),
             Act::SetSecret(secret) => {
                 self.set_secret(who, secret);
@@ -150,10 +132,7 @@ impl Chat {
 
     /// The members of a conversation that the batch speaks of.
     pub fn members(&self, id: ConversationId) -> impl Iterator<Item = AccountId> {
-        self.directory
-            .known(id)
-            .into_iter()
-            .flat_map(|c| c.members.iter().map(|m| m.account))
+        self.directory.known(id).into_iter().flat_map(|c| c.members.iter().map(|m| m.account))
     }
 
     /// Notes that an account has been shown the receipts up to a move.
@@ -180,10 +159,7 @@ impl Chat {
                 });
             }
             if let Some(member) = conversation.members.iter().find(|m| m.account == account) {
-                let change = Change::Member {
-                    conversation: id,
-                    member: *member,
-                };
+                let change = Change::Member { conversation: id, member: *member };
                 self.batch.changes.push(change);
             }
         }

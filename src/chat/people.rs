@@ -43,20 +43,14 @@ impl Chat {
 
     pub(super) fn rename(&mut self, who: Who, name: &DisplayName) -> Result<(), Need> {
         self.directory.account(who.account)?.name = name.clone();
-        let change = Change::Name {
-            account: who.account,
-            name: name.clone(),
-        };
+        let change = Change::Name { account: who.account, name: name.clone() };
         self.batch.changes.push(change);
         self.answer(who, "NAME", Ok(Reply::Named));
         Ok(())
     }
 
     pub(super) fn set_secret(&mut self, who: Who, secret: &str) {
-        let change = Change::Secret {
-            account: who.account,
-            secret: secret.into(),
-        };
+        let change = Change::Secret { account: who.account, secret: secret.into() };
         self.batch.changes.push(change);
         self.answer(who, "PASSWD", Ok(Reply::PasswordChanged));
         self.tell(who, Tell::HangUp);

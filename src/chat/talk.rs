@@ -31,15 +31,7 @@ impl Chat {
                     // From here on everything is known, and the decision stands.
                     let (id, at) = self.append(conversation, who.account, body, now);
                     self.answer(who, "MSG", Ok(Reply::Sent { id, time: now }));
-                    self.tell(
-                        who,
-                        Tell::Entry {
-                            at,
-                            conversation,
-                            from,
-                            to: to.clone(),
-                        },
-                    );
+                    self.tell(who, Tell::Entry { at, conversation, from, to: to.clone() });
                     return Ok(());
                 }
                 None => Refusal::NoSuchUser(handle.clone()),
@@ -57,18 +49,10 @@ impl Chat {
         if pair.high != pair.low {
             members.push(Member::new(pair.high));
         }
-        self.touched
-            .extend(members.iter().map(|member| (id, member.account)));
+        self.touched.extend(members.iter().map(|member| (id, member.account)));
         self.batch.changes.push(Change::Direct { id, pair });
         let (head, moved) = (EntryId(0), MoveNumber(0));
-        self.directory.learn_conversation(Conversation {
-            id,
-            pair,
-            head,
-            seq: 0,
-            moved,
-            members,
-        });
+        self.directory.learn_conversation(Conversation { id, pair, head, seq: 0, moved, members });
         id
     }
 
@@ -82,13 +66,7 @@ impl Chat {
     ) -> (EntryId, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut place = Place {
-            conversation,
-            id,
-            seq: 1,
-            author,
-            nth: 1,
-        };
+        let mut place = Place { conversation, id, seq: 1, author, nth: 1 };
         let mut prev = EntryId(0);
         if let Ok(log) = self.directory.conversation(conversation) {
             prev = log.head;
@@ -101,12 +79,7 @@ impl Chat {
                     let at = member.cursor_mut(cursor);
                     // Nothing but entries of one's own lies above: the cursor goes along.
                     if log.seq - at.seq == own - at.own {
-                        *at = Position {
-                            id,
-                            seq: place.seq,
-                            own: own + 1,
-                            ..*at
-                        };
+                        *at = Position { id, seq: place.seq, own: own + 1, ..*at };
                     }
                 }
                 member.own = place.nth;
@@ -117,12 +90,7 @@ impl Chat {
         self.touched.push((conversation, author));
         self.directory.learn_newest(place);
         let body = std::mem::take(body).into_boxed_str();
-        self.batch.changes.push(Change::Entry(NewEntry {
-            place,
-            prev,
-            time: now,
-            body,
-        }));
+        self.batch.changes.push(Change::Entry(NewEntry { place, prev, time: now, body }));
         (id, self.batch.changes.len() - 1)
     }
 
@@ -139,14 +107,7 @@ impl Chat {
         match place {
             None => self.answer(who, verb, Err(Refusal::NoSuchMessage(id.0))),
             Some(place) => {
-                self.answer(
-                    who,
-                    verb,
-                    Ok(Reply::Moved {
-                        cursor,
-                        id: Some(id),
-                    }),
-                );
+                self.answer(who, verb, Ok(Reply::Moved { cursor, id: Some(id) }));
                 self.move_cursor(who, cursor, place, now)?;
             }
         }
@@ -167,10 +128,7 @@ impl Chat {
             places.extend(self.mine(who, *id)?);
         }
         if let Some(id) = answer {
-            let reply = Reply::Moved {
-                cursor,
-                id: Some(id),
-            };
+            let reply = Reply::Moved { cursor, id: Some(id) };
             self.answer(who, reply::verb(cursor), Ok(reply));
         }
         for place in places {
@@ -218,20 +176,9 @@ impl Chat {
         self.newest.moved.0 += 1;
         let number = self.newest.moved;
         // Of two members' entries those that are not the author's are the other's.
-        let own = if place.author == me {
-            place.nth
-        } else {
-            place.seq - place.nth
-        };
+        let own = if place.author == me { place.nth } else { place.seq - place.nth };
         let (id, seq) = (place.id, place.seq);
-        let new = Position {
-            id,
-            seq,
-            own,
-            told: id,
-            time: now,
-            number,
-        };
+        let new = Position { id, seq, own, told: id, time: now, number };
         // What is read has been received.
         let moving: &[Cursor] = match cursor {
             Cursor::Delivered => &[Cursor::Delivered],
@@ -266,21 +213,8 @@ impl Chat {
         self.touched.push((place.conversation, me));
         let from = self.directory.account(me)?.handle.clone();
         let to = Target::Person(self.directory.account(other)?.handle.clone());
-        let receipt = Receipt {
-            cursor,
-            id,
-            time: now,
-            from,
-            to,
-        };
-        self.tell(
-            who,
-            Tell::Receipt {
-                receipt,
-                number,
-                readers,
-            },
-        );
+        let receipt = Receipt { cursor, id, time: now, from, to };
+        self.tell(who, Tell::Receipt { receipt, number, readers });
         Ok(())
     }
 }

@@ -4,22 +4,13 @@ use super::*;
 use crate::store::Account;
 use crate::store::Pair;
 
-const ANA: Who = Who {
-    session: SessionId(1),
-    account: AccountId(1),
-};
-const BIA: Who = Who {
-    session: SessionId(2),
-    account: AccountId(2),
-};
+const ANA: Who = Who { session: SessionId(1), account: AccountId(1) };
+const BIA: Who = Who { session: SessionId(2), account: AccountId(2) };
 const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have not met.
 fn two() -> Chat {
-    let mut chat = Chat::new(Newest {
-        account: 2,
-        ..Newest::default()
-    });
+    let mut chat = Chat::new(Newest { account: 2, ..Newest::default() });
     for (id, name) in [(1, "ana"), (2, "bia")] {
         let handle = Handle::new(name).unwrap();
         chat.directory().learn_account(Account {
@@ -36,25 +27,11 @@ fn two() -> Chat {
 
 fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Need> {
     let to = Target::Person(Handle::new(to).unwrap());
-    chat.asked(
-        who,
-        &mut Act::Send {
-            to,
-            body: "x".into(),
-        },
-        NOW,
-    )
+    chat.asked(who, &mut Act::Send { to, body: "x".into() }, NOW)
 }
 
 fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Need> {
-    chat.asked(
-        who,
-        &mut Act::Advance {
-            cursor,
-            id: EntryId(id),
-        },
-        NOW,
-    )
+    chat.asked(who, &mut Act::Advance { cursor, id: EntryId(id) }, NOW)
 }
 
 /// What a batch tells, in words.
@@ -63,20 +40,12 @@ fn told(batch: &Batch) -> Vec<String> {
         .tells
         .iter()
         .map(|(who, tell)| match tell {
-            Tell::Answer {
-                verb,
-                answer: Ok(_),
-            } => format!("{} OK {verb}", who.account.0),
-            Tell::Answer {
-                verb,
-                answer: Err(e),
-            } => {
+            Tell::Answer { verb, answer: Ok(_) } => format!("{} OK {verb}", who.account.0),
+            Tell::Answer { verb, answer: Err(e) } => {
                 format!("{} ERR {verb} {}", who.account.0, e.code())
             }
             Tell::Entry { from, to, .. } => format!("entry {from} {to}"),
-            Tell::Receipt {
-                receipt, readers, ..
-            } => {
+            Tell::Receipt { receipt, readers, .. } => {
                 let readers: Vec<_> = readers.iter().map(|r| r.0).collect();
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
@@ -132,21 +101,13 @@ fn cursors_never_move_back_and_pass_only_what_one_may_see() {
     advance(&mut chat, BIA, Cursor::Read, 1).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 0).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
-    let caio = Who {
-        session: SessionId(3),
-        account: AccountId(3),
-    };
+    let caio = Who { session: SessionId(3), account: AccountId(3) };
     advance(&mut chat, caio, Cursor::Read, 1).unwrap();
     let batch = chat.finish();
     let no = "ERR READ no-such-message";
     assert_eq!(
         told(&batch),
-        [
-            "2 OK READ",
-            &format!("2 {no}"),
-            &format!("2 {no}"),
-            &format!("3 {no}")
-        ]
+        ["2 OK READ", &format!("2 {no}"), &format!("2 {no}"), &format!("3 {no}")]
     );
     assert!(batch.changes.is_empty());
 }
@@ -157,31 +118,14 @@ fn an_own_entry_takes_the_cursors_along_only_where_nothing_waits() {
     send(&mut chat, ANA, "bia").unwrap();
     send(&mut chat, BIA, "ana").unwrap();
     send(&mut chat, ANA, "bia").unwrap();
-    let members = chat
-        .directory
-        .known(ConversationId(1))
-        .unwrap()
-        .members
-        .clone();
-    let at = |member: usize| {
-        (
-            members[member].delivered.id.0,
-            members[member].delivered.own,
-        )
-    };
-    assert_eq!(
-        at(0),
-        (1, 1),
-        "bia's waits for ana, so her second entry stays above"
-    );
+    let members = chat.directory.known(ConversationId(1)).unwrap().members.clone();
+    let at = |member: usize| (members[member].delivered.id.0, members[member].delivered.own);
+    assert_eq!(at(0), (1, 1), "bia's waits for ana, so her second entry stays above");
     assert_eq!(at(1), (0, 0));
     advance(&mut chat, ANA, Cursor::Delivered, 2).unwrap();
     send(&mut chat, ANA, "bia").unwrap();
     let ana = chat.directory.known(ConversationId(1)).unwrap().members[0];
-    assert_eq!(
-        (ana.delivered.id.0, ana.delivered.own, ana.delivered.seq),
-        (4, 3, 4)
-    );
+    assert_eq!((ana.delivered.id.0, ana.delivered.own, ana.delivered.seq), (4, 3, 4));
 }
 
 #[test]
@@ -190,15 +134,6 @@ fn a_batch_that_is_forgotten_never_was() {
     send(&mut chat, ANA, "bia").unwrap();
     chat.finish();
     chat.forget();
-    assert_eq!(
-        chat.newest(),
-        Newest {
-            account: 2,
-            ..Newest::default()
-        }
-    );
-    assert!(
-        send(&mut chat, ANA, "bia").is_err(),
-        "the directory is read anew"
-    );
+    assert_eq!(chat.newest(), Newest { account: 2, ..Newest::default() });
+    assert!(send(&mut chat, ANA, "bia").is_err(), "the directory is read anew");
 }

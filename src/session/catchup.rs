@@ -12,7 +12,7 @@ use crate::entry::{Entry, EntryId, MoveNumber};
 use crate::hub::Work;
 use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Block, Item};
-use crate::store::{self, PageQuery};
+use crate::store::PageQuery;
 use crate::wire::reply;
 
 impl Session {
@@ -23,11 +23,7 @@ impl Session {
         };
         let mut from = EntryId(0);
         loop {
-            let query = PageQuery {
-                from,
-                upto: upto.entries,
-                waiting: true,
-            };
+            let query = PageQuery { from, upto: upto.entries, waiting: true };
             let page = self.ask(move |recall| recall.page(account, &query)).await;
             let page = page.map_err(lost)?;
             self.push_entries(page.entries);
@@ -40,14 +36,7 @@ impl Session {
         let moves = self.push_receipts(shown).await?;
         self.say(|out| reply::live(out, upto.entries));
         self.flush().await?;
-        self.go_live(
-            Behind {
-                entries: upto.entries,
-                moves,
-            },
-            Vec::new(),
-        )
-        .await
+        self.go_live(Behind { entries: upto.entries, moves }).await
     }
 
     /// One more page of what a session that is behind has to be sent.
@@ -55,7 +44,7 @@ impl Session {
         let Some(me) = &mut self.me else {
             return Ok(());
         };
-        let Some(Lag { at, upto, authored }) = me.behind.take() else {
+        let Some(Lag { at, upto }) = me.behind.take() else {
             return Ok(());
         };
         let account = me.account;
@@ -67,52 +56,35 @@ impl Session {
                 self.push_receipts(at.moves).await?
             };
             self.flush().await?;
-            return self.go_live(Behind { moves, ..at }, authored).await;
+            return self.go_live(Behind { moves, ..at }).await;
         }
-        let query = PageQuery {
-            from: at.entries,
-            upto: upto.entries,
-            waiting: false,
-        };
-        let page = self
-            .ask(move |recall| recall.page(account, &query))
-            .await
-            .map_err(lost)?;
+        let query = PageQuery { from: at.entries, upto: upto.entries, waiting: false };
+        let page = self.ask(move |recall| recall.page(account, &query)).await.map_err(lost)?;
+        // All of the page was told before it was read, so what this session wrote of it is noted.
+        let mut authored = self.outbox.take_authored();
         let mut entries = page.entries;
         entries.retain(|entry| authored.binary_search(&entry.id).is_err());
-        let entries_upto = if page.done {
-            upto.entries
-        } else {
-            page.through
-        };
-        let at = Behind {
-            entries: entries_upto,
-            ..at
-        };
-        // Events do not cross each other: what is pushed from now on stands behind this page.
+        let through = if page.done { upto.entries } else { page.through };
+        authored.retain(|id| *id > through);
+        authored.into_iter().for_each(|id| self.outbox.authored(id));
         self.push_entries(entries);
         if let Some(me) = &mut self.me {
-            let authored = authored.into_iter().filter(|id| *id > at.entries).collect();
-            me.behind = Some(Lag { at, upto, authored });
+            me.behind = Some(Lag { at: Behind { entries: through, ..at }, upto });
         }
         Ok(())
     }
 
     /// Asks the hub to push from now on; if there is more by now, that has to be paged first.
-    async fn go_live(&mut self, at: Behind, authored: Vec<EntryId>) -> Result<(), End> {
+    async fn go_live(&mut self, at: Behind) -> Result<(), End> {
         let (answer, answered) = channel::bounded(1);
-        self.services.hub.ask(Work::CaughtUp {
-            session: self.id,
-            upto: at,
-            answer,
-        });
-        let more = answered
-            .recv()
-            .await
-            .map_err(|_| lost("the hub has ended"))?;
+        self.services.hub.ask(Work::CaughtUp { session: self.id, upto: at, answer });
+        let more = answered.recv().await.map_err(|_| lost("the hub has ended"))?;
         if let Some(me) = &mut self.me {
             me.moves = at.moves;
-            me.behind = more.map(|upto| Lag { at, upto, authored });
+            me.behind = more.map(|upto| Lag { at, upto });
+        }
+        if more.is_none() {
+            self.outbox.take_authored();
         }
         Ok(())
     }
@@ -145,39 +117,22 @@ impl Session {
         };
         let (account, wanted) = (me.account, me.receipts);
         me.moves = after;
-        let missed = self
-            .ask(move |recall| recall.receipts(account, after))
-            .await
-            .map_err(lost)?;
+        let missed = self.ask(move |recall| recall.receipts(account, after)).await.map_err(lost)?;
         let mut lines = Vec::new();
         for receipt in missed.list.iter().filter(|_| wanted) {
             reply::receipt(&mut lines, receipt);
         }
-        self.output.push(Item::Receipts {
-            lines,
-            upto: missed.through,
-        });
+        self.output.push(Item::Receipts { lines, upto: missed.through });
         Ok(missed.through)
     }
 }
 
 fn new_block(from: &Handle, to: &Target) -> Block {
-    Block {
-        lines: Vec::new(),
-        last: EntryId(0),
-        from: from.clone(),
-        to: to.clone(),
-    }
+    Block { lines: Vec::new(), last: EntryId(0), from: from.clone(), to: to.clone() }
 }
 
 /// The log cannot be read on: the session ends here, and its client comes back to where it was.
 fn lost(e: impl std::fmt::Display) -> End {
     log::error!("a session cannot be served from the log: {e}");
     End::Lost(std::io::Error::other("the log cannot be read"))
-}
-
-impl From<End> for store::Error {
-    fn from(_: End) -> store::Error {
-        store::Error::new("the session is over")
-    }
 }

@@ -96,22 +96,13 @@ impl Session {
                 self.say(|out| reply::help(out, verb));
                 Ok(None)
             }
-            Request::Register {
-                handle,
-                password,
-                name,
-            } => self.register(handle, password, name).await,
-            Request::Login {
-                handle,
-                secret,
-                quiet,
-            } => self.login(handle, secret, quiet).await,
+            Request::Register { handle, password, name } => {
+                self.register(handle, password, name).await
+            }
+            Request::Login { handle, secret, quiet } => self.login(handle, secret, quiet).await,
             Request::Whoami => {
                 let account = self.account().await?;
-                Ok(Some(Reply::You {
-                    handle: account.handle,
-                    name: account.name,
-                }))
+                Ok(Some(Reply::You { handle: account.handle, name: account.name }))
             }
             Request::Passwd { old, new } => self.passwd(old, new).await,
             Request::Talk { to, raw } => self.talk(to, raw).await,
@@ -127,10 +118,7 @@ impl Session {
             }
             Request::Hist(hist) => self.hist(hist).await,
             // What the session was sent nothing of.
-            Request::Move {
-                cursor,
-                upto: Upto::Last(to),
-            } => {
+            Request::Move { cursor, upto: Upto::Last(to) } => {
                 self.find(&to).await?;
                 let _ = cursor;
                 Err(Refusal::NothingSent(to).into())
@@ -142,9 +130,7 @@ impl Session {
     }
 
     fn me(&mut self) -> Result<&mut Me, Stop> {
-        self.me
-            .as_deref_mut()
-            .ok_or(Stop::Refused(Refusal::NeedLogin))
+        self.me.as_deref_mut().ok_or(Stop::Refused(Refusal::NeedLogin))
     }
 
     /// Asks a reader thread.
@@ -221,13 +207,11 @@ impl Session {
                 let Some(account) = recall.account(&asked)? else {
                     return Ok(None);
                 };
-                Ok(recall
-                    .secret(account.id)?
-                    .map(|secret| (account.id, secret)))
+                Ok(recall.secret(account.id)?.map(|secret| (account.id, secret)))
             })
             .await?;
         let (account, hash) = known.unzip();
-        let right = self.services.hasher.verify(secret.0, hash).await?;
+        let right = self.services.hasher.verify(secret.0, hash.clone()).await?;
         let Some(account) = account.filter(|_| right) else {
             log::info!("session {}: wrong secret for {handle}", self.id.0);
             return Err(Refusal::WrongSecret.into());
@@ -247,24 +231,25 @@ impl Session {
         let counted = self
             .ask(move |recall| {
                 let shown = recall.account_by_id(account)?.map(|account| account.shown);
-                Ok((recall.waiting(account, upto)?, shown.unwrap_or_default()))
+                let hash = recall.secret(account)?;
+                Ok((recall.waiting(account, upto)?, shown.unwrap_or_default(), hash))
             })
             .await;
         let (pending, shown) = match counted {
-            Ok(counted) => counted,
+            Ok((pending, shown, now)) if now == hash => (pending, shown),
+            // Refused: so the session must be nobody's again.
+            Ok(_) => {
+                self.retreat();
+                return Err(Refusal::WrongSecret.into());
+            }
             Err(e) => {
-                // Refused: so the session must be nobody's again.
-                self.leave();
+                self.retreat();
                 return Err(e.into());
             }
         };
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
         if !quiet {
-            let shown = if entered.company {
-                entered.upto.moves
-            } else {
-                shown
-            };
+            let shown = if entered.company { entered.upto.moves } else { shown };
             self.catch_up(entered.upto, shown).await?;
         }
         Ok(None)
@@ -305,11 +290,7 @@ impl Session {
     async fn talk(&mut self, to: Target, raw: bool) -> Answer {
         match self.find(&to).await {
             Ok(_) => {
-                self.mode = if raw {
-                    Mode::Raw(to.clone())
-                } else {
-                    Mode::Talk(to.clone())
-                };
+                self.mode = if raw { Mode::Raw(to.clone()) } else { Mode::Talk(to.clone()) };
                 Ok(Some(Reply::Talking(Some(to))))
             }
             Err(Stop::Refused(refusal)) => {
@@ -326,11 +307,7 @@ impl Session {
     async fn hist(&mut self, hist: Hist) -> Answer {
         let me = self.me()?.account;
         let other = self.find(&hist.to).await?.id;
-        let query = SpanQuery {
-            count: hist.count,
-            before: hist.before,
-            after: hist.after,
-        };
+        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
         let span = self
             .ask(move |recall| match recall.direct(Pair::of(me, other))? {
                 Some(conversation) => recall.span(conversation.id, &query),
@@ -356,10 +333,7 @@ impl Session {
                 self.flush().await?;
             }
         }
-        Ok(Some(Reply::Listed {
-            count,
-            more: span.more,
-        }))
+        Ok(Some(Reply::Listed { count, more: span.more }))
     }
 }
 

@@ -22,10 +22,7 @@ pub enum Held {
     /// The end of `TALK`.
     EndOfTalk,
     /// Nothing that can be carried out.
-    Refused {
-        verb: Cow<'static, str>,
-        refusal: Refusal,
-    },
+    Refused { verb: Cow<'static, str>, refusal: Refusal },
     /// The client is not one of ours.
     Stranger(Bye),
 }
@@ -96,11 +93,7 @@ impl Session {
             Upto::Id(id) => Act::Advance { cursor, id: *id },
             Upto::Last(to) => {
                 let sent = me.sent.get(to).map(|sent| sent.last);
-                let listed = me
-                    .listed
-                    .as_ref()
-                    .filter(|(peer, _)| peer == to)
-                    .map(|(_, id)| *id);
+                let listed = me.listed.as_ref().filter(|(peer, _)| peer == to).map(|(_, id)| *id);
                 match sent.max(listed) {
                     Some(id) => Act::Advance { cursor, id },
                     None => return taken,
@@ -109,11 +102,7 @@ impl Session {
             Upto::Everything => match me.newest {
                 Some(newest) => {
                     let ids = me.cover(cursor);
-                    Act::AdvanceAll {
-                        cursor,
-                        ids,
-                        answer: Some(newest),
-                    }
+                    Act::AdvanceAll { cursor, ids, answer: Some(newest) }
                 }
                 None => return taken,
             },
@@ -129,21 +118,13 @@ fn take(line: &[u8], mode: &Mode, known: bool) -> Taken {
         Mode::Talk(_) if line.starts_with(b"/") && !line.starts_with(b"//") => {
             let line = &line[1..];
             let ends = line.iter().all(|b| matches!(b, b' ' | b'\t'));
-            return if ends {
-                Taken::Held(Held::EndOfTalk)
-            } else {
-                command(line, known)
-            };
+            return if ends { Taken::Held(Held::EndOfTalk) } else { command(line, known) };
         }
         Mode::Talk(to) => to,
         Mode::Raw(to) => to,
         Mode::Refused(refusal) => {
             let blank = line.iter().all(|b| matches!(b, b' ' | b'\t'));
-            return if blank {
-                Taken::Nothing
-            } else {
-                refused("MSG", refusal.clone())
-            };
+            return if blank { Taken::Nothing } else { refused("MSG", refusal.clone()) };
         }
     };
     match line::text(line) {
@@ -159,10 +140,7 @@ fn take(line: &[u8], mode: &Mode, known: bool) -> Taken {
                 return Taken::Nothing;
             }
             let body = text::with_plain_breaks(said).into_owned();
-            Taken::Act(Act::Send {
-                to: Target::clone(to),
-                body,
-            })
+            Taken::Act(Act::Send { to: Target::clone(to), body })
         }
     }
 }
@@ -177,17 +155,21 @@ fn command(line: &[u8], known: bool) -> Taken {
     if word.is_empty() {
         return Taken::Nothing;
     }
-    if request::is_http(&said) {
-        return Taken::Held(Held::Stranger(Bye::NotHttp));
+    let Some(verb) = help::verb(word) else {
+        if request::is_http(&said) {
+            return Taken::Held(Held::Stranger(Bye::NotHttp));
+        }
+        let nearest = help::nearest(word);
+        return refused(request::spoken(word), Refusal::BadCommand { nearest });
+    };
+    if !known && !verb.open {
+        return refused(verb.word, Refusal::NeedLogin);
     }
-    if !known && help::verb(word).is_some_and(|verb| !verb.open) {
-        return refused(request::spoken(word), Refusal::NeedLogin);
-    }
-    match request::read(&said) {
+    match request::read(verb, &said) {
         Ok(Request::Message { to, body }) => Taken::Act(Act::Send { to, body }),
         Ok(Request::Name(name)) => Taken::Act(Act::Rename(name)),
         Ok(request) => Taken::Held(Held::Asked(request)),
-        Err(refusal) => refused(request::spoken(word), refusal),
+        Err(refusal) => refused(verb.word, refusal),
     }
 }
 
@@ -213,8 +195,5 @@ fn spoken(line: &[u8]) -> Cow<'static, str> {
 }
 
 fn refused(verb: impl Into<Cow<'static, str>>, refusal: Refusal) -> Taken {
-    Taken::Held(Held::Refused {
-        verb: verb.into(),
-        refusal,
-    })
+    Taken::Held(Held::Refused { verb: verb.into(), refusal })
 }

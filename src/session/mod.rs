@@ -79,6 +79,13 @@ pub struct Session {
     deadline: Option<Box<(Timer, Bye)>>,
 }
 
+/// However a session ends, by a bug or with the whole server, its account is given up.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 /// What a session knows of the account it belongs to.
 struct Me {
     account: AccountId,
@@ -117,8 +124,6 @@ struct Sent {
 struct Lag {
     at: Behind,
     upto: Behind,
-    /// What it wrote itself meanwhile and is not to be shown.
-    authored: Vec<EntryId>,
 }
 
 /// How a line is understood.
@@ -190,9 +195,8 @@ impl Session {
         match end {
             End::Lost(e) => {
                 log::debug!("session {}: connection lost: {e}", self.id.0);
-                self.leave();
             }
-            End::Finished => self.leave(),
+            End::Finished => {}
             End::Bye(bye) => {
                 log::debug!("session {}: bye {}", self.id.0, bye.reason());
                 let farewell = Box::pin(self.farewell(bye));
@@ -201,8 +205,6 @@ impl Session {
                     Timer::after(time).await;
                 };
                 farewell.or(late).await;
-                // It may not have got so far.
-                self.leave();
             }
         }
     }
@@ -258,11 +260,7 @@ impl Session {
                 ready.deadline = Some(deadline.1);
                 woken = true;
             }
-            if woken {
-                Poll::Ready(Ok(ready))
-            } else {
-                Poll::Pending
-            }
+            if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
         })
         .await
     }
@@ -309,9 +307,7 @@ impl Session {
                 {
                     return Poll::Ready(Err(End::Bye(deadline.1)));
                 }
-                self.stream
-                    .poll_writable(cx)
-                    .map(|ready| ready.map_err(End::Lost))
+                self.stream.poll_writable(cx).map(|ready| ready.map_err(End::Lost))
             });
             ready.await?;
         }
@@ -377,16 +373,17 @@ impl Session {
         let left = self.outbox.close();
         let is_receipt = |item: &Item| matches!(item, Item::Receipts { .. });
         let unsent = self.output.items().chain(&left.items).any(is_receipt);
-        let behind = me
-            .behind
-            .map(|lag| lag.at.moves)
-            .or(left.behind.map(|at| at.moves));
+        let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
         let unsent = if unsent { Some(me.moves) } else { behind };
         self.output.drop_events();
-        self.services.hub.ask(Work::Leave {
-            session: self.id,
-            unsent,
-        });
+        self.services.hub.ask(Work::Leave { session: self.id, unsent });
+    }
+
+    /// Gives the account up and goes on as nobody's session.
+    fn retreat(&mut self) {
+        self.leave();
+        self.outbox.reopen();
+        self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
     }
 
     /// Puts lines of one's own behind what is waiting to be written.
@@ -399,10 +396,7 @@ impl Session {
     /// Hands acts to the hub; they are answered in the outbox.
     fn act(&mut self, acts: Vec<Act>) {
         if !acts.is_empty() {
-            self.services.hub.ask(Work::Acts {
-                session: self.id,
-                acts,
-            });
+            self.services.hub.ask(Work::Acts { session: self.id, acts });
         }
     }
 }

@@ -49,12 +49,7 @@ impl Output {
             at += 1;
             matches!(item, Item::Replies(_)) || (at == 1 && written > 0)
         });
-        self.left = self
-            .items
-            .iter()
-            .map(|item| item.lines().len())
-            .sum::<usize>()
-            - self.written;
+        self.left = self.items.iter().map(|item| item.lines().len()).sum::<usize>() - self.written;
     }
 
     /// The items that are whole after `n` more bytes were written.
@@ -108,14 +103,7 @@ impl Session {
         let Some(me) = &mut self.me else { return };
         if let Some(at) = taken.behind {
             // Up to where there is more will be asked when it has caught up so far.
-            me.behind = Some(Lag {
-                at,
-                upto: at,
-                authored: Vec::new(),
-            });
-        }
-        if let Some(lag) = &mut me.behind {
-            lag.authored.extend(taken.authored);
+            me.behind = Some(Lag { at, upto: at });
         }
     }
 
@@ -188,11 +176,7 @@ impl Session {
         let ids = me.cover(Cursor::Delivered);
         if !ids.is_empty() {
             let answer = None;
-            self.act(vec![Act::AdvanceAll {
-                cursor: Cursor::Delivered,
-                ids,
-                answer,
-            }]);
+            self.act(vec![Act::AdvanceAll { cursor: Cursor::Delivered, ids, answer }]);
         }
     }
 }

@@ -23,9 +23,7 @@ impl Stream {
         // Telnet sends the byte after an interrupt as urgent data; out of line it would be missing
         // from its sequence, and the next letter of the line would be taken for it.
         rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
-        Ok(Stream {
-            socket: stream.into(),
-        })
+        Ok(Stream { socket: stream.into() })
     }
 
     /// Whose it is, for the log.
@@ -62,12 +60,7 @@ impl Stream {
 fn now(done: io::Result<usize>) -> io::Result<Option<usize>> {
     match done {
         Ok(n) => Ok(Some(n)),
-        Err(e)
-            if matches!(
-                e.kind(),
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
-            ) =>
-        {
+        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
             Ok(None)
         }
         Err(e) => Err(e),

@@ -56,48 +56,23 @@ pub trait Recall: Send {
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A new account.
-    Account {
-        id: AccountId,
-        handle: Handle,
-        name: DisplayName,
-        secret: String,
-        time: Millis,
-    },
+    Account { id: AccountId, handle: Handle, name: DisplayName, secret: String, time: Millis },
     /// Another display name.
-    Name {
-        account: AccountId,
-        name: DisplayName,
-    },
+    Name { account: AccountId, name: DisplayName },
     /// Another password hash.
     Secret { account: AccountId, secret: String },
     /// The account has been shown the receipts up to this move.
-    Shown {
-        account: AccountId,
-        upto: MoveNumber,
-    },
+    Shown { account: AccountId, upto: MoveNumber },
     /// A new conversation of two, or of one. Its members are written by `Member`.
     Direct { id: ConversationId, pair: Pair },
     /// An entry of a conversation.
     Entry(NewEntry),
     /// What a cursor was before it moved in a later second.
-    Passed {
-        conversation: ConversationId,
-        account: AccountId,
-        cursor: Cursor,
-        was: Position,
-    },
+    Passed { conversation: ConversationId, account: AccountId, cursor: Cursor, was: Position },
     /// A member as it is now.
-    Member {
-        conversation: ConversationId,
-        member: Member,
-    },
+    Member { conversation: ConversationId, member: Member },
     /// A conversation's newest entry and move.
-    Head {
-        conversation: ConversationId,
-        head: EntryId,
-        seq: i64,
-        moved: MoveNumber,
-    },
+    Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber },
     /// The newest numbers of the service.
     Newest(Newest),
 }
@@ -153,10 +128,7 @@ pub struct Pair {
 impl Pair {
     /// The pair, whichever is named first.
     pub fn of(a: AccountId, b: AccountId) -> Pair {
-        Pair {
-            low: a.min(b),
-            high: a.max(b),
-        }
+        Pair { low: a.min(b), high: a.max(b) }
     }
 
     /// The other one of the two.
@@ -201,13 +173,7 @@ impl Member {
     /// A member whom nothing has reached yet.
     pub fn new(account: AccountId) -> Member {
         let start = Position::default();
-        Member {
-            account,
-            delivered: start,
-            read: start,
-            own: 0,
-            last_own: EntryId(0),
-        }
+        Member { account, delivered: start, read: start, own: 0, last_own: EntryId(0) }
     }
 
     /// One of its cursors.

@@ -187,9 +187,7 @@ pub static VERBS: [Verb; 14] = [
 
 /// The row of a word said in any letter case.
 pub fn verb(word: &str) -> Option<&'static Verb> {
-    VERBS
-        .iter()
-        .find(|verb| verb.word.eq_ignore_ascii_case(word))
+    VERBS.iter().find(|verb| verb.word.eq_ignore_ascii_case(word))
 }
 
 /// The verb that was probably meant: one or two slips away, fewer than it has letters.

@@ -141,9 +141,7 @@ pub fn text(line: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     let bad = |at: usize, what| Refusal::BadText { byte: at + 1, what };
     let text = match line {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed),
-        Cow::Owned(bytes) => String::from_utf8(bytes)
-            .map(Cow::Owned)
-            .map_err(|e| e.utf8_error()),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|e| e.utf8_error()),
     }
     .map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
     // One pass that the compiler can vectorise tells whether a closer look is needed at all.
@@ -228,11 +226,7 @@ mod tests {
             all(&[b"a\nb\r\n\nc\r"]),
             [line("a"), line("b"), line(""), ('r', b"c".to_vec())]
         );
-        assert_eq!(
-            all(&[b"a\r\r\n"]),
-            [line("a\r")],
-            "one CR belongs to the end of the line"
-        );
+        assert_eq!(all(&[b"a\r\r\n"]), [line("a\r")], "one CR belongs to the end of the line");
     }
 
     #[test]
@@ -258,10 +252,7 @@ mod tests {
         let open = b"y".repeat(limits::LINE - 1);
         assert_eq!(all(&[&open])[0].0, 'r');
         assert_eq!(all(&[&b"y".repeat(limits::LINE)]), [('t', b"y".repeat(8))]);
-        assert_eq!(
-            all(&[&b"y".repeat(3 * limits::LINE)]),
-            [('t', b"y".repeat(8))]
-        );
+        assert_eq!(all(&[&b"y".repeat(3 * limits::LINE)]), [('t', b"y".repeat(8))]);
     }
 
     #[test]
@@ -294,14 +285,8 @@ mod tests {
         for (typed, said) in cases {
             assert_eq!(text(typed).unwrap(), said, "{typed:?}");
         }
-        assert!(
-            text(b"PING \xff\xff").is_err(),
-            "an escaped byte 255 is not UTF-8"
-        );
-        assert!(
-            text(b"\xff\xe9t\xe9").is_err(),
-            "a letter in Latin-1 is not a telnet command"
-        );
+        assert!(text(b"PING \xff\xff").is_err(), "an escaped byte 255 is not UTF-8");
+        assert!(text(b"\xff\xe9t\xe9").is_err(), "a letter in Latin-1 is not a telnet command");
     }
 
     #[test]
@@ -316,9 +301,6 @@ mod tests {
         assert_eq!(byte(b"ab\xe9"), 3);
         assert_eq!(byte(b"a\rb"), 2);
         assert_eq!(byte(b"\0"), 1);
-        assert_eq!(
-            text("a\té ☃ \u{2028}".as_bytes()).unwrap(),
-            "a\té ☃ \u{2028}"
-        );
+        assert_eq!(text("a\té ☃ \u{2028}".as_bytes()).unwrap(), "a\té ☃ \u{2028}");
     }
 }

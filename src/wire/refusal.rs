@@ -13,10 +13,7 @@ pub enum Refusal {
     /// No such verb; perhaps this one was meant.
     BadCommand { nearest: Option<&'static str> },
     /// The verb's form was not kept.
-    BadSyntax {
-        expected: &'static str,
-        column: usize,
-    },
+    BadSyntax { expected: &'static str, column: usize },
     /// The line, or a name in it, has a byte (counted from 1) that may not stand there.
     BadText { byte: usize, what: &'static str },
     /// The line is over [`limits::LINE`].

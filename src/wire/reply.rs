@@ -241,10 +241,7 @@ fn stamp(out: &mut Vec<u8>, time: Millis) {
         let printed = format!("{stamp:.3}");
         at = time.0;
         // A year before 0 or after 9999 is longer; no clock that gives one is believed.
-        said = printed
-            .as_bytes()
-            .try_into()
-            .unwrap_or(*b"1970-01-01T00:00:00.000Z");
+        said = printed.as_bytes().try_into().unwrap_or(*b"1970-01-01T00:00:00.000Z");
         LAST.set((at, said));
     }
     out.extend_from_slice(&said);
@@ -280,9 +277,6 @@ mod tests {
         };
         let mut out = Vec::new();
         super::entry(&mut out, &entry);
-        assert_eq!(
-            out,
-            b"MSG 17 1970-01-01T00:00:00.000Z ana ana - a\\nb\\\\\n"
-        );
+        assert_eq!(out, b"MSG 17 1970-01-01T00:00:00.000Z ana ana - a\\nb\\\\\n");
     }
 }

@@ -23,17 +23,9 @@ use crate::name::{DisplayName, Handle, NotAName, Target};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// `REG`
-    Register {
-        handle: Handle,
-        password: Secret,
-        name: Option<DisplayName>,
-    },
+    Register { handle: Handle, password: Secret, name: Option<DisplayName> },
     /// `LOGIN`; no secret where it was left out or said as `- quiet`.
-    Login {
-        handle: Handle,
-        secret: Option<Secret>,
-        quiet: bool,
-    },
+    Login { handle: Handle, secret: Option<Secret>, quiet: bool },
     /// `QUIT`
     Quit,
     /// `PING`
@@ -101,20 +93,15 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Reads one line. It must not be blank.
+/// Reads a line whose first word is this verb.
 ///
 /// # Errors
-/// [`Refusal::BadCommand`] for an unknown verb, else what its rule expected and where.
-pub fn read(line: &str) -> Result<Request, Refusal> {
+/// What the verb's rule expected, and where.
+pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
     let line = line.trim_end_matches(blank);
-    let word = first_word(line);
-    let Some(verb) = help::verb(word) else {
-        return Err(Refusal::BadCommand {
-            nearest: help::nearest(word),
-        });
-    };
     // `first_word` is a part of `line`, so what stands after it is too.
-    let from = line.len() - line.trim_start_matches(blank).len() + word.len();
+    let blanks = line.len() - line.trim_start_matches(blank).len();
+    let from = blanks + first_word(line).len();
     let fields = line[from..].trim_start_matches(blank);
     match terminated(verb.rule, end).parse(fields) {
         Ok((_, request)) => Ok(request),
@@ -138,10 +125,7 @@ pub fn read(line: &str) -> Result<Request, Refusal> {
 
 /// The first word of a line: what it says it is.
 pub fn first_word(line: &str) -> &str {
-    line.trim_start_matches(blank)
-        .split(blank)
-        .next()
-        .unwrap_or("")
+    line.trim_start_matches(blank).split(blank).next().unwrap_or("")
 }
 
 /// The verb as an `ERR` line says it: in capitals, `-` where there is none that could be said.
@@ -155,26 +139,20 @@ pub fn spoken(word: &str) -> Cow<'static, str> {
     }
 }
 
-/// Whether a line is an HTTP request line (RFC 9112, section 3) or a `Host:` header: then a
+/// Whether a line whose first word is no verb is an HTTP request line (RFC 9112, section 3) or a `Host:` header: then a
 /// browser was led here, and what it sends on was chosen by whoever led it.
 pub fn is_http(line: &str) -> bool {
     let line = text::trim(line);
-    let is_host = line
-        .as_bytes()
-        .get(..5)
-        .is_some_and(|b| b.eq_ignore_ascii_case(b"host:"));
+    let is_host = line.as_bytes().get(..5).is_some_and(|b| b.eq_ignore_ascii_case(b"host:"));
     let is_request = || {
         let version = line.rsplit(blank).next().unwrap_or("");
-        let number = version
-            .as_bytes()
-            .get(..5)
-            .filter(|b| b.eq_ignore_ascii_case(b"http/"));
+        let number = version.as_bytes().get(..5).filter(|b| b.eq_ignore_ascii_case(b"http/"));
         let digits = number.and_then(|_| version.get(5..)).unwrap_or("");
         let words = line.split(blank).filter(|word| !word.is_empty()).count();
         let dotted = |b: u8| b.is_ascii_digit() || b == b'.';
         words >= 3 && !digits.is_empty() && digits.bytes().all(dotted)
     };
-    is_host || (help::verb(first_word(line)).is_none() && is_request())
+    is_host || is_request()
 }
 
 /// What a rule could not read: the innermost label at the furthest place.
@@ -188,21 +166,13 @@ pub struct Expected<'a> {
 
 impl<'a> ParseError<&'a str> for Expected<'a> {
     fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
-        Expected {
-            rest,
-            label: "",
-            hidden: None,
-        }
+        Expected { rest, label: "", hidden: None }
     }
     fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
         other
     }
     fn or(self, other: Self) -> Self {
-        if self.label.is_empty() || other.rest.len() < self.rest.len() {
-            other
-        } else {
-            self
-        }
+        if self.label.is_empty() || other.rest.len() < self.rest.len() { other } else { self }
     }
 }
 
@@ -227,17 +197,12 @@ fn field<'a, T>(
     label: &'static str,
     check: impl Fn(&'a str) -> Option<T>,
 ) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
-    terminated(
-        context(label, map_opt(take_till1(blank), check)),
-        take_while(blank),
-    )
+    terminated(context(label, map_opt(take_till1(blank), check)), take_while(blank))
 }
 
 /// A word said in any letter case.
 fn keyword<'a>(word: &'static str) -> impl Parser<&'a str, Output = (), Error = Expected<'a>> {
-    field(word, move |said| {
-        said.eq_ignore_ascii_case(word).then_some(())
-    })
+    field(word, move |said| said.eq_ignore_ascii_case(word).then_some(()))
 }
 
 fn end(input: &str) -> Parsed<'_, &str> {
@@ -286,11 +251,7 @@ fn display_name(input: &str) -> Parsed<'_, DisplayName> {
             Err(NotAName::Character(at)) => input.find("\\n").or(Some(at)),
         },
     };
-    Err(nom::Err::Failure(Expected {
-        rest: input,
-        label: LABEL,
-        hidden,
-    }))
+    Err(nom::Err::Failure(Expected { rest: input, label: LABEL, hidden }))
 }
 
 /// `text = 1*(any)`: the rest of the line.
@@ -315,33 +276,24 @@ fn id(input: &str) -> Parsed<'_, EntryId> {
 /// `REG = handle password [name]`
 pub(super) fn register(input: &str) -> Parsed<'_, Request> {
     let name = alt((value(None, eof), map(display_name, Some)));
-    map((handle, password, name), |(handle, password, name)| {
-        Request::Register {
-            handle,
-            password,
-            name,
-        }
+    map((handle, password, name), |(handle, password, name)| Request::Register {
+        handle,
+        password,
+        name,
     })
     .parse(input)
 }
 
 /// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
 pub(super) fn login(input: &str) -> Parsed<'_, Request> {
-    map(
-        (handle, opt_field((secret, opt_field(keyword("quiet"))))),
-        |(handle, rest)| {
-            let (secret, quiet) = match rest {
-                None => (None, false),
-                Some((secret, None)) => (Some(secret), false),
-                Some((secret, Some(()))) => (Some(secret).filter(|s| &*s.0 != "-"), true),
-            };
-            Request::Login {
-                handle,
-                secret,
-                quiet,
-            }
-        },
-    )
+    map((handle, opt_field((secret, opt_field(keyword("quiet"))))), |(handle, rest)| {
+        let (secret, quiet) = match rest {
+            None => (None, false),
+            Some((secret, None)) => (Some(secret), false),
+            Some((secret, Some(()))) => (Some(secret).filter(|s| &*s.0 != "-"), true),
+        };
+        Request::Login { handle, secret, quiet }
+    })
     .parse(input)
 }
 
@@ -352,10 +304,7 @@ pub(super) fn quit(input: &str) -> Parsed<'_, Request> {
 
 /// `PING = [text]`
 pub(super) fn ping(input: &str) -> Parsed<'_, Request> {
-    map(rest, |said| Request::Ping {
-        text: unescaped(said),
-    })
-    .parse(input)
+    map(rest, |said| Request::Ping { text: unescaped(said) }).parse(input)
 }
 
 /// `HELP = [verb]`
@@ -376,11 +325,7 @@ pub(super) fn name(input: &str) -> Parsed<'_, Request> {
 
 /// `PASSWD = secret password`
 pub(super) fn passwd(input: &str) -> Parsed<'_, Request> {
-    map((secret, password), |(old, new)| Request::Passwd {
-        old,
-        new,
-    })
-    .parse(input)
+    map((secret, password), |(old, new)| Request::Passwd { old, new }).parse(input)
 }
 
 /// `MSG = target text`
@@ -390,13 +335,8 @@ pub(super) fn message(input: &str) -> Parsed<'_, Request> {
 
 /// `TALK = target ["raw"]`
 pub(super) fn talk(input: &str) -> Parsed<'_, Request> {
-    map((target, opt_field(keyword("raw"))), |(to, raw)| {
-        Request::Talk {
-            to,
-            raw: raw.is_some(),
-        }
-    })
-    .parse(input)
+    map((target, opt_field(keyword("raw"))), |(to, raw)| Request::Talk { to, raw: raw.is_some() })
+        .parse(input)
 }
 
 /// `ACK = [id / target]`
@@ -414,11 +354,8 @@ fn moved(cursor: Cursor, input: &str) -> Parsed<'_, Request> {
         "the id of a message, a handle or #group, or nothing",
         alt((map(id, Upto::Id), map(target, Upto::Last))),
     );
-    map(opt_field(which), |upto| Request::Move {
-        cursor,
-        upto: upto.unwrap_or(Upto::Everything),
-    })
-    .parse(input)
+    map(opt_field(which), |upto| Request::Move { cursor, upto: upto.unwrap_or(Upto::Everything) })
+        .parse(input)
 }
 
 /// `SET = "ack" ("auto" / "manual") / "receipts" ("on" / "off")`
@@ -430,14 +367,8 @@ pub(super) fn set(input: &str) -> Parsed<'_, Request> {
             _ => None,
         }
     };
-    let ack = preceded(
-        keyword("ack"),
-        cut(field("auto or manual", choice("auto", "manual"))),
-    );
-    let receipts = preceded(
-        keyword("receipts"),
-        cut(field("on or off", choice("on", "off"))),
-    );
+    let ack = preceded(keyword("ack"), cut(field("auto or manual", choice("auto", "manual"))));
+    let receipts = preceded(keyword("receipts"), cut(field("on or off", choice("on", "off"))));
     match alt((map(ack, Setting::AckAuto), map(receipts, Setting::Receipts))).parse(input) {
         Err(nom::Err::Error(mut e)) => {
             e.label = "ack auto, ack manual, receipts on or receipts off";
@@ -450,37 +381,21 @@ pub(super) fn set(input: &str) -> Parsed<'_, Request> {
 /// `HIST = target [n] ["before" id] ["after" id]`, the bounds in any order.
 pub(super) fn hist(input: &str) -> Parsed<'_, Request> {
     let (mut input, to) = target(input)?;
-    let mut hist = Hist {
-        to,
-        count: limits::HIST_DEFAULT,
-        before: None,
-        after: None,
-    };
+    let mut hist = Hist { to, count: limits::HIST_DEFAULT, before: None, after: None };
     if input.starts_with(|c: char| c.is_ascii_digit()) {
         (input, hist.count) = count(input)?;
     }
     while !input.is_empty() {
-        let which = alt((
-            value(true, keyword("before")),
-            value(false, keyword("after")),
-        ));
+        let which = alt((value(true, keyword("before")), value(false, keyword("after"))));
         let label = "a number of rows from 1 to 1000, before <id> or after <id>";
         let (then, before) = match context(label, which).parse(input) {
             Err(nom::Err::Error(e)) => return Err(nom::Err::Error(Expected { label, ..e })),
             other => other?,
         };
-        let bound = if before {
-            &mut hist.before
-        } else {
-            &mut hist.after
-        };
+        let bound = if before { &mut hist.before } else { &mut hist.after };
         if bound.is_some() {
             let label = "each bound once";
-            return Err(nom::Err::Error(Expected {
-                rest: input,
-                label,
-                hidden: None,
-            }));
+            return Err(nom::Err::Error(Expected { rest: input, label, hidden: None }));
         }
         let (then, id) = id(then)?;
         *bound = Some(id);
@@ -492,9 +407,7 @@ pub(super) fn hist(input: &str) -> Parsed<'_, Request> {
 /// `n = 1*DIGIT`, from 1 to 1,000
 fn count(input: &str) -> Parsed<'_, usize> {
     field("a number of rows from 1 to 1000", |word| {
-        word.parse()
-            .ok()
-            .filter(|n| (1..=limits::HIST_MAX).contains(n))
+        word.parse().ok().filter(|n| (1..=limits::HIST_MAX).contains(n))
     })
     .parse(input)
 }

@@ -2,6 +2,15 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// As a session reads a line.
+fn read(line: &str) -> Result<Request, Refusal> {
+    let word = first_word(line);
+    match help::verb(word) {
+        Some(verb) => super::read(verb, line),
+        None => Err(Refusal::BadCommand { nearest: help::nearest(word) }),
+    }
+}
+
 fn ana() -> Handle {
     Handle::new("ana").unwrap()
 }
@@ -20,10 +29,7 @@ fn refused(line: &str) -> (usize, &'static str) {
 
 #[test]
 fn blanks_and_letter_case_do_not_matter_before_free_text() {
-    let said = Request::Message {
-        to: person("bia"),
-        body: "Oi,  tudo\tbem?".into(),
-    };
+    let said = Request::Message { to: person("bia"), body: "Oi,  tudo\tbem?".into() };
     assert_eq!(read("MSG bia Oi,  tudo\tbem?"), Ok(said.clone()));
     assert_eq!(read(" \tmsg\t \tBIA   Oi,  tudo\tbem? \t"), Ok(said));
 }
@@ -43,30 +49,14 @@ fn every_verb_reads_its_forms() {
     let secret = |text: &str| Secret(text.into());
     let hist = |count, before, after| {
         let id = |n: Option<i64>| n.map(EntryId);
-        Request::Hist(Hist {
-            to: person("bia"),
-            count,
-            before: id(before),
-            after: id(after),
-        })
+        Request::Hist(Hist { to: person("bia"), count, before: id(before), after: id(after) })
     };
-    let ack = |upto| Request::Move {
-        cursor: Cursor::Delivered,
-        upto,
-    };
-    let login = |secret, quiet| Request::Login {
-        handle: ana(),
-        secret,
-        quiet,
-    };
+    let ack = |upto| Request::Move { cursor: Cursor::Delivered, upto };
+    let login = |secret, quiet| Request::Login { handle: ana(), secret, quiet };
     let cases = [
         (
             "REG ana secret-a",
-            Request::Register {
-                handle: ana(),
-                password: secret("secret-a"),
-                name: None,
-            },
+            Request::Register { handle: ana(), password: secret("secret-a"), name: None },
         ),
         (
             "REG ana secret-a Ana  M",
@@ -83,61 +73,24 @@ fn every_verb_reads_its_forms() {
         ("LOGIN ana - quiet", login(None, true)),
         ("LOGIN ana -", login(Some(secret("-")), false)),
         ("quit", Request::Quit),
-        (
-            "PING",
-            Request::Ping {
-                text: String::new(),
-            },
-        ),
+        ("PING", Request::Ping { text: String::new() }),
         ("PING a b", Request::Ping { text: "a b".into() }),
         ("HELP", Request::Help { verb: None }),
-        (
-            "help msg",
-            Request::Help {
-                verb: help::verb("MSG"),
-            },
-        ),
+        ("help msg", Request::Help { verb: help::verb("MSG") }),
         ("WHOAMI", Request::Whoami),
         ("NAME Ana", Request::Name(DisplayName::new("Ana").unwrap())),
-        (
-            "PASSWD old secret-b",
-            Request::Passwd {
-                old: secret("old"),
-                new: secret("secret-b"),
-            },
-        ),
-        (
-            "TALK bia",
-            Request::Talk {
-                to: person("bia"),
-                raw: false,
-            },
-        ),
-        (
-            "TALK bia RAW",
-            Request::Talk {
-                to: person("bia"),
-                raw: true,
-            },
-        ),
+        ("PASSWD old secret-b", Request::Passwd { old: secret("old"), new: secret("secret-b") }),
+        ("TALK bia", Request::Talk { to: person("bia"), raw: false }),
+        ("TALK bia RAW", Request::Talk { to: person("bia"), raw: true }),
         (
             "MSG #Team x",
-            Request::Message {
-                to: Target::Group(Handle::new("team").unwrap()),
-                body: "x".into(),
-            },
+            Request::Message { to: Target::Group(Handle::new("team").unwrap()), body: "x".into() },
         ),
         ("ACK", ack(Upto::Everything)),
         ("ACK 17", ack(Upto::Id(EntryId(17)))),
         ("ACK 99999999999999999999", ack(Upto::Id(EntryId(i64::MAX)))),
         ("ACK bia", ack(Upto::Last(person("bia")))),
-        (
-            "READ",
-            Request::Move {
-                cursor: Cursor::Read,
-                upto: Upto::Everything,
-            },
-        ),
+        ("READ", Request::Move { cursor: Cursor::Read, upto: Upto::Everything }),
         ("SET ack auto", Request::Set(Setting::AckAuto(true))),
         ("SET ACK Manual", Request::Set(Setting::AckAuto(false))),
         ("SET receipts off", Request::Set(Setting::Receipts(false))),
@@ -175,10 +128,7 @@ fn a_broken_form_says_what_was_expected_and_where() {
     assert_eq!(refused("SET ack maybe"), (9, "auto or manual"));
     assert_eq!(refused("SET colour on").0, 5);
     assert_eq!(refused("SET ack auto x").0, 14);
-    assert_eq!(
-        refused("HIST bia 0"),
-        (10, "a number of rows from 1 to 1000")
-    );
+    assert_eq!(refused("HIST bia 0"), (10, "a number of rows from 1 to 1000"));
     assert_eq!(refused("HIST bia 1001").0, 10);
     assert_eq!(refused("HIST bia 5 5").0, 12);
     assert_eq!(refused("HIST bia before").0, 16);
@@ -199,18 +149,8 @@ fn names_hide_nothing() {
 
 #[test]
 fn an_unknown_verb_is_said_back_with_the_nearest() {
-    assert_eq!(
-        read("MGS bia x"),
-        Err(Refusal::BadCommand {
-            nearest: Some("MSG")
-        })
-    );
-    assert_eq!(
-        read("LOGON ana x"),
-        Err(Refusal::BadCommand {
-            nearest: Some("LOGIN")
-        })
-    );
+    assert_eq!(read("MGS bia x"), Err(Refusal::BadCommand { nearest: Some("MSG") }));
+    assert_eq!(read("LOGON ana x"), Err(Refusal::BadCommand { nearest: Some("LOGIN") }));
     assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { nearest: None }));
     assert_eq!(spoken("olá"), "OLÁ");
     assert_eq!(spoken("msg"), "MSG");
@@ -231,14 +171,7 @@ fn a_browser_is_known_by_its_first_line_or_its_host() {
     ] {
         assert!(is_http(line), "{line}");
     }
-    for line in [
-        "MSG bia HTTP/1.1",
-        "GET / HTTP/",
-        "HTTP/1.1 200",
-        "GET /",
-        "Hostess: x",
-        "PING",
-    ] {
+    for line in ["GET / HTTP/", "HTTP/1.1 200", "GET /", "Hostess: x", "PING"] {
         assert!(!is_http(line), "{line}");
     }
 }

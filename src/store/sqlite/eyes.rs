@@ -1,11 +1,11 @@
 //! The eyes on SQLite: short reads, each over at most a page, each in one read transaction.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::pen::cursor_number;
+use super::walk::{LogRow, Merge, Step, chunk, damaged, log_row, mark_above, step, walk};
 use crate::entry::{
     AccountId, ConversationId, Cursor, Entry, EntryId, Millis, MoveNumber, Place, Receipt,
 };
@@ -24,10 +24,7 @@ pub struct Eyes {
 
 impl Eyes {
     pub(super) fn new(connection: Connection) -> Eyes {
-        Eyes {
-            connection,
-            handles: HashMap::new(),
-        }
+        Eyes { connection, handles: HashMap::new() }
     }
 
     fn handle(&mut self, id: AccountId) -> Result<Handle, Error> {
@@ -35,9 +32,7 @@ impl Eyes {
             return Ok(handle.clone());
         }
         let found = self.account_by_id(id)?;
-        let handle = found
-            .ok_or_else(|| damaged(format!("account {} is gone", id.0)))?
-            .handle;
+        let handle = found.ok_or_else(|| damaged(format!("account {} is gone", id.0)))?.handle;
         if self.handles.len() >= limits::DIRECTORY {
             self.handles.clear();
         }
@@ -49,12 +44,7 @@ impl Eyes {
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([key], |row| {
             let (handle, name): (String, String) = (row.get(1)?, row.get(2)?);
-            Ok((
-                AccountId(row.get(0)?),
-                handle,
-                name,
-                MoveNumber(row.get(3)?),
-            ))
+            Ok((AccountId(row.get(0)?), handle, name, MoveNumber(row.get(3)?)))
         });
         let Some((id, handle, name, shown)) = row.optional()? else {
             return Ok(None);
@@ -76,10 +66,7 @@ impl Eyes {
         let row = self.connection.prepare_cached(sql)?.query_row(keys, |row| {
             Ok(Conversation {
                 id: ConversationId(row.get(0)?),
-                pair: Pair {
-                    low: AccountId(row.get(1)?),
-                    high: AccountId(row.get(2)?),
-                },
+                pair: Pair { low: AccountId(row.get(1)?), high: AccountId(row.get(2)?) },
                 head: EntryId(row.get(3)?),
                 seq: row.get(4)?,
                 moved: MoveNumber(row.get(5)?),
@@ -147,9 +134,8 @@ impl Recall for Eyes {
     }
 
     fn secret(&mut self, id: AccountId) -> Result<Option<String>, Error> {
-        let mut query = self
-            .connection
-            .prepare_cached("SELECT secret FROM account WHERE id = ?1")?;
+        let mut query =
+            self.connection.prepare_cached("SELECT secret FROM account WHERE id = ?1")?;
         Ok(query.query_row([id.0], |row| row.get(0)).optional()?)
     }
 
@@ -210,7 +196,7 @@ impl Recall for Eyes {
             if steps >= limits::PAGE_ROWS || bytes >= limits::PAGE_BYTES {
                 break false;
             }
-            let Some(id) = merge.next(&read)? else {
+            let Some(id) = merge.next_id(&read)? else {
                 break true;
             };
             steps += 1;
@@ -223,11 +209,7 @@ impl Recall for Eyes {
         };
         drop(merge);
         drop(read);
-        Ok(Page {
-            entries: self.named(me, rows)?,
-            through,
-            done,
-        })
+        Ok(Page { entries: self.named(me, rows)?, through, done })
     }
 
     fn receipts(&mut self, me: AccountId, after: MoveNumber) -> Result<Receipts, Error> {
@@ -260,13 +242,7 @@ impl Recall for Eyes {
                 };
                 let (delivered, seen) = (&them.delivered, &them.read);
                 if due(Cursor::Read)? {
-                    found.push((
-                        seen.number,
-                        Cursor::Read,
-                        seen.told,
-                        seen.time,
-                        them.account,
-                    ));
+                    found.push((seen.number, Cursor::Read, seen.told, seen.time, them.account));
                 }
                 if due(Cursor::Delivered)? && delivered.told > seen.told {
                     let (cursor, id) = (Cursor::Delivered, delivered.told);
@@ -279,13 +255,7 @@ impl Recall for Eyes {
         let mut list = Vec::with_capacity(found.len());
         for (_, cursor, id, time, from) in found {
             let (from, to) = (self.handle(from)?, Target::Person(self.handle(me)?));
-            list.push(Receipt {
-                cursor,
-                id,
-                time,
-                from,
-                to,
-            });
+            list.push(Receipt { cursor, id, time, from, to });
         }
         Ok(Receipts { list, through })
     }
@@ -293,9 +263,7 @@ impl Recall for Eyes {
     fn span(&mut self, id: ConversationId, query: &SpanQuery) -> Result<Span, Error> {
         let read = self.connection.transaction()?;
         let head = "SELECT head FROM conversation WHERE id = ?1";
-        let head = read
-            .prepare_cached(head)?
-            .query_row([id.0], |row| Ok(EntryId(row.get(0)?)))?;
+        let head = read.prepare_cached(head)?.query_row([id.0], |row| Ok(EntryId(row.get(0)?)))?;
         let floor = query.after.unwrap_or_default();
         // One more than asked for tells whether there are more.
         let wanted = query.count + 1;
@@ -349,163 +317,6 @@ impl Recall for Eyes {
     }
 }
 
-/// The conversations of an account, merged by the ids of their entries.
-struct Merge {
-    upto: EntryId,
-    lanes: Vec<Lane>,
-    /// The next id of each lane that has one.
-    next: BinaryHeap<Reverse<(EntryId, usize)>>,
-}
-
-/// What is left of one conversation.
-struct Lane {
-    conversation: ConversationId,
-    head: EntryId,
-    /// The ids from the next to the next mark, the next one last.
-    chunk: Vec<EntryId>,
-}
-
-impl Merge {
-    fn open(read: &Transaction, me: AccountId, query: &PageQuery) -> Result<Merge, Error> {
-        let mut merge = Merge {
-            upto: query.upto,
-            lanes: Vec::new(),
-            next: BinaryHeap::new(),
-        };
-        let mut lanes = read.prepare_cached(
-            "SELECT c.id, c.head, m.delivered
-             FROM member m JOIN conversation c ON c.id = m.conversation
-             WHERE m.account = ?1 AND c.head > ?2",
-        )?;
-        let mut rows = lanes.query(params![me.0, query.from.0])?;
-        while let Some(row) = rows.next()? {
-            let (conversation, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
-            let delivered = EntryId(row.get(2)?);
-            let floor = if query.waiting {
-                query.from.max(delivered)
-            } else {
-                query.from
-            };
-            merge.lanes.push(Lane {
-                conversation,
-                head,
-                chunk: Vec::new(),
-            });
-            merge.refill(read, merge.lanes.len() - 1, floor)?;
-        }
-        Ok(merge)
-    }
-
-    fn refill(&mut self, read: &Transaction, at: usize, floor: EntryId) -> Result<(), Error> {
-        let lane = &mut self.lanes[at];
-        let chunk = chunk(read, lane.conversation, floor, lane.head)?;
-        lane.chunk.extend(chunk.iter().map(|step| step.id));
-        if let Some(id) = lane.chunk.last() {
-            self.next.push(Reverse((*id, at)));
-        }
-        Ok(())
-    }
-
-    fn next(&mut self, read: &Transaction) -> Result<Option<EntryId>, Error> {
-        let Some(Reverse((id, at))) = self.next.pop() else {
-            return Ok(None);
-        };
-        if id > self.upto {
-            return Ok(None);
-        }
-        let lane = &mut self.lanes[at];
-        lane.chunk.pop();
-        match lane.chunk.last() {
-            Some(next) => self.next.push(Reverse((*next, at))),
-            None => self.refill(read, at, id)?,
-        }
-        Ok(Some(id))
-    }
-}
-
-/// A row of the log, before its authors have names.
-struct LogRow {
-    id: EntryId,
-    conversation: ConversationId,
-    author: AccountId,
-    time: Millis,
-    body: Box<str>,
-}
-
-fn log_row(read: &Transaction, id: EntryId) -> Result<LogRow, Error> {
-    let sql = "SELECT conversation, author, time, body FROM entry WHERE id = ?1";
-    let row = read.prepare_cached(sql)?.query_row([id.0], |row| {
-        Ok(LogRow {
-            id,
-            conversation: ConversationId(row.get(0)?),
-            author: AccountId(row.get(1)?),
-            time: Millis(row.get(2)?),
-            body: row.get(3)?,
-        })
-    });
-    row.optional()?
-        .ok_or_else(|| damaged(format!("entry {} is missing", id.0)))
-}
-
-/// One step along a conversation.
-struct Step {
-    id: EntryId,
-    prev: EntryId,
-    author: AccountId,
-}
-
-fn step(read: &Transaction, id: EntryId) -> Result<Step, Error> {
-    let sql = "SELECT prev, author FROM entry WHERE id = ?1";
-    let row = read.prepare_cached(sql)?.query_row([id.0], |row| {
-        Ok(Step {
-            id,
-            prev: EntryId(row.get(0)?),
-            author: AccountId(row.get(1)?),
-        })
-    });
-    row.optional()?
-        .ok_or_else(|| damaged(format!("entry {} is missing", id.0)))
-}
-
-/// The steps from `top` down to the last above `floor`.
-fn walk(read: &Transaction, top: EntryId, floor: EntryId) -> Result<Vec<Step>, Error> {
-    let mut steps = Vec::new();
-    let mut at = top;
-    while at > floor {
-        let step = step(read, at)?;
-        if step.prev >= at {
-            return Err(damaged(format!("entry {} leads to itself or above", at.0)));
-        }
-        at = step.prev;
-        steps.push(step);
-    }
-    Ok(steps)
-}
-
-/// The steps above `floor` up to the next mark, or to the head: at most 64, the newest first.
-fn chunk(
-    read: &Transaction,
-    conversation: ConversationId,
-    floor: EntryId,
-    head: EntryId,
-) -> Result<Vec<Step>, Error> {
-    let top = mark_above(read, conversation, floor)?.unwrap_or(head);
-    walk(read, top, floor)
-}
-
-fn mark_above(
-    read: &Transaction,
-    conversation: ConversationId,
-    floor: EntryId,
-) -> Result<Option<EntryId>, Error> {
-    let sql = "SELECT id FROM mark WHERE conversation = ?1 AND id > ?2 ORDER BY id LIMIT 1";
-    let mut query = read.prepare_cached(sql)?;
-    let row = query.query_row(params![conversation.0, floor.0], |row| {
-        Ok(EntryId(row.get(0)?))
-    });
-    Ok(row.optional()?)
-}
-
 /// The number of the move that took a cursor to `id` or over it, if that was not its newest move.
 /// Who wrote `id` last was due the receipts up to this move and none after it.
 fn crossing(
@@ -519,18 +330,13 @@ fn crossing(
                AND id >= ?4 ORDER BY id LIMIT 1";
     let keys = params![conversation.0, who.account.0, cursor_number(cursor), id.0];
     let mut query = read.prepare_cached(sql)?;
-    Ok(query
-        .query_row(keys, |row| Ok(MoveNumber(row.get(0)?)))
-        .optional()?)
+    Ok(query.query_row(keys, |row| Ok(MoveNumber(row.get(0)?))).optional()?)
 }
 
 fn pair_of(connection: &Connection, id: ConversationId) -> Result<Pair, Error> {
     let sql = "SELECT low, high FROM conversation WHERE id = ?1";
     Ok(connection.prepare_cached(sql)?.query_row([id.0], |row| {
-        Ok(Pair {
-            low: AccountId(row.get(0)?),
-            high: AccountId(row.get(1)?),
-        })
+        Ok(Pair { low: AccountId(row.get(0)?), high: AccountId(row.get(1)?) })
     })?)
 }
 
@@ -561,8 +367,4 @@ fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
 
 fn count_of(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn damaged(what: String) -> Error {
-    Error::new(format!("the database is damaged: {what}"))
 }

@@ -7,6 +7,7 @@
 mod eyes;
 mod pen;
 mod schema;
+mod walk;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::Read;
@@ -45,15 +46,8 @@ impl Database {
     /// database, from a newer version. A file that is refused is left as it was.
     pub fn open(path: &Path) -> Result<Database, Error> {
         let say = |what: &dyn std::fmt::Display| Error::new(format!("{}: {what}", path.display()));
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(folder)
-                .map_err(|e| say(&e))?;
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| say(&e))?;
         }
         let is_there = match fs::metadata(path) {
             Ok(meta) if !meta.is_file() => return Err(say(&"not a file")),
@@ -65,10 +59,7 @@ impl Database {
             check_header(path).map_err(|e| say(&e))?;
         }
         let lock = lock(&beside(path, ".lock")).map_err(|e| say(&e))?;
-        let database = Database {
-            path: path.to_owned(),
-            _lock: lock,
-        };
+        let database = Database { path: path.to_owned(), _lock: lock };
         if !is_there {
             database.create().map_err(|e| say(&e))?;
         }
@@ -127,11 +118,7 @@ impl Database {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(e)),
             _ => {}
         }
-        private()
-            .create_new(true)
-            .write(true)
-            .open(&draft)
-            .map_err(io)?;
+        private().create_new(true).write(true).open(&draft).map_err(io)?;
         let connection = Connection::open(&draft)?;
         connection.execute_batch(&format!(
             "PRAGMA page_size = 4096;
@@ -143,13 +130,8 @@ impl Database {
         ))?;
         connection.close().map_err(|(_, e)| e)?;
         fs::rename(&draft, &self.path).map_err(io)?;
-        let folder = self
-            .path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))
-            .and_then(|f| f.sync_all())
-            .map_err(io)
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all()).map_err(io)
     }
 }
 

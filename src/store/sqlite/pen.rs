@@ -19,9 +19,8 @@ impl Pen {
 
 impl Record for Pen {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rest = changes;
         while let [first, after @ ..] = rest {
             rest = match first {
@@ -44,13 +43,7 @@ fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], 
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
     )?;
     for (at, change) in changes.iter().enumerate() {
-        let Change::Entry(NewEntry {
-            place,
-            prev,
-            time,
-            body,
-        }) = change
-        else {
+        let Change::Entry(NewEntry { place, prev, time, body }) = change else {
             return Ok(&changes[at..]);
         };
         insert.execute(params![
@@ -75,24 +68,12 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
     match change {
         // Written in runs by `entries`.
         Change::Entry(_) => 0,
-        Change::Account {
-            id,
-            handle,
-            name,
-            secret,
-            time,
-        } => on
+        Change::Account { id, handle, name, secret, time } => on
             .prepare_cached(
                 "INSERT INTO account(id, handle, name, secret, created, shown)
                  VALUES(?1, ?2, ?3, ?4, ?5, 0)",
             )?
-            .execute(params![
-                id.0,
-                handle.as_str(),
-                name.as_str(),
-                secret,
-                time.0
-            ])?,
+            .execute(params![id.0, handle.as_str(), name.as_str(), secret, time.0])?,
         Change::Name { account, name } => on
             .prepare_cached("UPDATE account SET name = ?2 WHERE id = ?1")?
             .execute(params![account.0, name.as_str()])?,
@@ -108,12 +89,7 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
                  VALUES(?1, ?2, ?3, 0, 0, 0)",
             )?
             .execute(params![id.0, pair.low.0, pair.high.0])?,
-        Change::Passed {
-            conversation,
-            account,
-            cursor,
-            was,
-        } => on
+        Change::Passed { conversation, account, cursor, was } => on
             .prepare_cached(
                 "INSERT INTO passed(conversation, account, cursor, id, time, number)
                  VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
@@ -126,10 +102,7 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
                 was.time.0,
                 was.number.0,
             ])?,
-        Change::Member {
-            conversation,
-            member,
-        } => {
+        Change::Member { conversation, member } => {
             let (d, r) = (&member.delivered, &member.read);
             // An update leaves the index by account alone; replacing would write it each time.
             on.prepare_cached(
@@ -160,12 +133,7 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
                 r.number.0,
             ])?
         }
-        Change::Head {
-            conversation,
-            head,
-            seq,
-            moved,
-        } => on
+        Change::Head { conversation, head, seq, moved } => on
             .prepare_cached(
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4 WHERE id = ?1",
             )?

@@ -44,11 +44,7 @@ pub fn check_version(version: i32) -> Result<(), Error> {
 pub fn migrate(connection: &mut Connection) -> Result<(), Error> {
     let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     check_version(version)?;
-    for (from, step) in MIGRATIONS
-        .iter()
-        .enumerate()
-        .skip(usize::try_from(version).unwrap_or(0))
-    {
+    for (from, step) in MIGRATIONS.iter().enumerate().skip(usize::try_from(version).unwrap_or(0)) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
         transaction.pragma_update(None, "user_version", from as i64 + 1)?;

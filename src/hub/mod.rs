@@ -5,6 +5,8 @@
 //! touched session woken once. While one commit runs the next batch gathers, so commits are shared
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
+mod tell;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -13,14 +15,13 @@ use std::thread::{self, JoinHandle};
 use smol::channel::Sender;
 
 use crate::chat::directory::Need;
-use crate::chat::{Act, Batch, Chat, Tell, Who};
-use crate::entry::{AccountId, Clock, ConversationId, Entry, EntryId, MoveNumber, SessionId};
+use crate::chat::{Act, Batch, Chat, Who};
+use crate::entry::{AccountId, Clock, EntryId, MoveNumber, SessionId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
-use crate::outbox::{Behind, Block, Outbox, Pushed};
-use crate::store::{Change, Error, Newest, Recall, Record};
+use crate::outbox::{Behind, Outbox};
+use crate::store::{Error, Recall, Record};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye};
 
 /// The queue in front of the hub's thread.
 #[derive(Clone)]
@@ -51,16 +52,9 @@ pub enum Work {
     },
     /// A session has been sent everything up to here. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
-    CaughtUp {
-        session: SessionId,
-        upto: Behind,
-        answer: Sender<Option<Behind>>,
-    },
+    CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
     /// A session has ended. `unsent`: where the receipts ended that could still be sent to it.
-    Leave {
-        session: SessionId,
-        unsent: Option<MoveNumber>,
-    },
+    Leave { session: SessionId, unsent: Option<MoveNumber> },
     /// Ends the thread, once what came before is done.
     End,
 }
@@ -95,18 +89,12 @@ impl Hub {
             clock,
             seats: HashMap::new(),
             online: HashMap::new(),
-            told: Behind {
-                entries: newest.entry,
-                moves: newest.moved,
-            },
+            told: Behind { entries: newest.entry, moves: newest.moved },
             stirred: Vec::new(),
             failing: false,
         };
         let run = move || desk.run(&waiting);
-        let thread = thread::Builder::new()
-            .name("hub".into())
-            .spawn(run)
-            .map_err(Error::new)?;
+        let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
         Ok((Hub { queue }, thread))
     }
 
@@ -139,17 +127,10 @@ struct Presence {
     shown: MoveNumber,
 }
 
-/// Entries of one session in one conversation that are about to be told.
-struct Run {
-    who: Who,
-    conversation: ConversationId,
-    first: EntryId,
-    block: Block,
-}
-
 /// What a session that comes in is told after the commit: what it reads from the store then is no
 /// older than the answer.
 struct Welcome {
+    session: SessionId,
     answer: Sender<Result<Entered, Refusal>>,
     entered: Result<Entered, Refusal>,
     /// Its account is part of the batch.
@@ -190,26 +171,16 @@ impl Desk {
                     }
                 }
                 let full = acts >= limits::BATCH || bytes >= limits::BATCH_BYTES;
-                next = if full || ended {
-                    None
-                } else {
-                    waiting.try_recv().ok()
-                };
+                next = if full || ended { None } else { waiting.try_recv().ok() };
             }
             let batch = self.chat.finish();
             let kept = self.keep(&batch);
             self.tell(batch, kept);
-            for Welcome {
-                answer,
-                entered,
-                is_new,
-            } in welcomes
-            {
-                let entered = if is_new && !kept {
-                    Err(Refusal::Storage)
-                } else {
-                    entered
-                };
+            for Welcome { session, answer, mut entered, is_new } in welcomes {
+                if is_new && !kept {
+                    self.leave(session, None);
+                    entered = entered.and(Err(Refusal::Storage));
+                }
                 // A session that has gone needs no answer.
                 let _ = answer.try_send(entered);
             }
@@ -226,10 +197,7 @@ impl Desk {
                 let Some(seat) = self.seats.get(&session) else {
                     return (0, 0);
                 };
-                let who = Who {
-                    session,
-                    account: seat.account,
-                };
+                let who = Who { session, account: seat.account };
                 let count = acts.len();
                 let mut bytes = 0;
                 for mut act in acts {
@@ -240,14 +208,7 @@ impl Desk {
                 }
                 return (count, bytes);
             }
-            Work::Register {
-                session,
-                handle,
-                name,
-                secret,
-                outbox,
-                answer,
-            } => {
+            Work::Register { session, handle, name, secret, outbox, answer } => {
                 let now = self.clock.now();
                 let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
                 let entered = match made {
@@ -262,32 +223,14 @@ impl Desk {
                         Ok(entered)
                     }
                 };
-                welcomes.push(Welcome {
-                    answer,
-                    entered,
-                    is_new: true,
-                });
+                welcomes.push(Welcome { session, answer, entered, is_new: true });
                 return (1, 0);
             }
-            Work::Enter {
-                session,
-                account,
-                quiet,
-                outbox,
-                answer,
-            } => {
+            Work::Enter { session, account, quiet, outbox, answer } => {
                 let entered = self.enter(session, account, quiet, outbox);
-                welcomes.push(Welcome {
-                    answer,
-                    entered: Ok(entered),
-                    is_new: false,
-                });
+                welcomes.push(Welcome { session, answer, entered: Ok(entered), is_new: false });
             }
-            Work::CaughtUp {
-                session,
-                upto,
-                answer,
-            } => {
+            Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
             }
             Work::Leave { session, unsent } => self.leave(session, unsent),
@@ -318,15 +261,11 @@ impl Desk {
         let (recall, directory) = (&mut self.recall, self.chat.directory());
         let found = match &need {
             Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
-            Need::Account(id) => recall
-                .account_by_id(*id)?
-                .map(|a| directory.learn_account(a)),
-            Need::Direct(pair) => recall
-                .direct(*pair)?
-                .map(|c| directory.learn_conversation(c)),
-            Need::Conversation(id) => recall
-                .conversation(*id)?
-                .map(|c| directory.learn_conversation(c)),
+            Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
+            Need::Direct(pair) => recall.direct(*pair)?.map(|c| directory.learn_conversation(c)),
+            Need::Conversation(id) => {
+                recall.conversation(*id)?.map(|c| directory.learn_conversation(c))
+            }
             Need::Place(id) => recall.place(*id)?.map(|p| directory.learn_place(p)),
         };
         match (found, need) {
@@ -358,19 +297,9 @@ impl Desk {
         let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
         let company = presence.sessions.iter().any(is_here);
         presence.sessions.push(session);
-        let seat = Seat {
-            account,
-            outbox,
-            quiet,
-            live: false,
-            here: false,
-        };
+        let seat = Seat { account, outbox, quiet, live: false, here: false };
         self.seats.insert(session, seat);
-        Entered {
-            account,
-            upto,
-            company,
-        }
+        Entered { account, upto, company }
     }
 
     fn caught_up(&mut self, session: SessionId, upto: Behind) -> Option<Behind> {
@@ -395,13 +324,9 @@ impl Desk {
         presence.sessions.retain(|s| *s != session);
         if seat.here {
             // One that fell behind was sent less than was told, and may not have noticed.
-            let fell = seat.outbox.close().behind.filter(|_| !seat.live);
+            let fell = seat.outbox.fell_behind().filter(|_| !seat.live);
             let missed = [unsent, fell.map(|at| at.moves)];
-            let upto = missed
-                .into_iter()
-                .flatten()
-                .min()
-                .unwrap_or(self.told.moves);
+            let upto = missed.into_iter().flatten().min().unwrap_or(self.told.moves);
             if upto > presence.shown {
                 presence.shown = upto;
                 self.chat.shown(seat.account, upto);
@@ -431,190 +356,6 @@ impl Desk {
                 self.chat.forget();
                 false
             }
-        }
-    }
-
-    /// Tells what was decided; where it could not be kept, only that.
-    fn tell(&mut self, mut batch: Batch, kept: bool) {
-        let mut run: Option<Run> = None;
-        let mut line = Vec::new();
-        for (who, tell) in batch.tells {
-            if run
-                .as_ref()
-                .is_some_and(|run| run.who.session != who.session)
-            {
-                self.close(run.take());
-            }
-            match tell {
-                Tell::Answer { verb, answer } => {
-                    let answer = if kept {
-                        answer
-                    } else {
-                        answer.and(Err(Refusal::Storage))
-                    };
-                    let Some(seat) = self.seats.get(&who.session) else {
-                        continue;
-                    };
-                    let wake = seat.outbox.answer(|out| match &answer {
-                        Ok(reply) => reply::ok(out, reply),
-                        Err(refusal) => reply::err(out, verb, refusal),
-                    });
-                    if wake {
-                        self.stirred.push(seat.outbox.clone());
-                    }
-                }
-                _ if !kept => {}
-                Tell::Entry {
-                    at,
-                    conversation,
-                    from,
-                    to,
-                } => {
-                    let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
-                        continue;
-                    };
-                    let (id, time, body) = (new.place.id, new.time, std::mem::take(&mut new.body));
-                    if let Some(seat) = self.seats.get(&who.session)
-                        && !seat.live
-                        && !seat.quiet
-                    {
-                        seat.outbox.authored(id);
-                    }
-                    let fits = |run: &Run| {
-                        run.conversation == conversation && run.block.lines.len() < limits::BLOCK
-                    };
-                    if !run.as_ref().is_some_and(fits) {
-                        self.close(run.take());
-                    }
-                    let entry = Entry {
-                        id,
-                        time,
-                        from,
-                        to,
-                        body,
-                    };
-                    let open = run.get_or_insert_with(|| Run::open(who, conversation, &entry));
-                    open.block.last = id;
-                    reply::entry(&mut open.block.lines, &entry);
-                }
-                Tell::Receipt {
-                    receipt,
-                    number,
-                    readers,
-                } => {
-                    self.close(run.take());
-                    line.clear();
-                    reply::receipt(&mut line, &receipt);
-                    self.tell_receipt(who, &line, number, &readers);
-                }
-                Tell::HangUp => self.hang_up_others(who),
-            }
-        }
-        self.close(run);
-        let Newest { entry, moved, .. } = self.chat.newest();
-        self.told = Behind {
-            entries: entry,
-            moves: moved,
-        };
-        self.chat.settle();
-    }
-
-    /// Gives a run of entries to everyone who reads it.
-    fn close(&mut self, run: Option<Run>) {
-        let Some(Run {
-            who,
-            conversation,
-            first,
-            block,
-        }) = run
-        else {
-            return;
-        };
-        let at = Behind {
-            entries: EntryId(first.0 - 1),
-            ..self.told
-        };
-        let block = Arc::new(block);
-        for account in self.chat.members(conversation) {
-            let Some(presence) = self.online.get_mut(&account) else {
-                continue;
-            };
-            presence.newest = block.last;
-            for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                push(&mut self.seats, *session, &mut self.stirred, |o| {
-                    o.push(&block, at)
-                });
-            }
-        }
-        self.told.entries = block.last;
-    }
-
-    fn tell_receipt(&mut self, who: Who, line: &[u8], number: MoveNumber, readers: &[AccountId]) {
-        let at = Behind {
-            moves: MoveNumber(number.0 - 1),
-            ..self.told
-        };
-        for account in readers {
-            let Some(presence) = self.online.get_mut(account) else {
-                continue;
-            };
-            presence.moved = number;
-            for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                push(&mut self.seats, *session, &mut self.stirred, |o| {
-                    o.push_receipt(line, number, at)
-                });
-            }
-        }
-        self.told.moves = number;
-    }
-
-    /// Every session was opened with the password: those that were not its author's end.
-    fn hang_up_others(&mut self, who: Who) {
-        let Some(presence) = self.online.get(&who.account) else {
-            return;
-        };
-        for session in presence.sessions.iter().filter(|s| **s != who.session) {
-            if let Some(seat) = self.seats.get(session) {
-                seat.outbox.hang_up(Bye::Kicked);
-            }
-        }
-    }
-}
-
-impl Run {
-    fn open(who: Who, conversation: ConversationId, entry: &Entry) -> Run {
-        let (from, to) = (entry.from.clone(), entry.to.clone());
-        let block = Block {
-            lines: Vec::new(),
-            last: entry.id,
-            from,
-            to,
-        };
-        Run {
-            who,
-            conversation,
-            first: entry.id,
-            block,
-        }
-    }
-}
-
-/// Pushes to a session that is live; one that has no room is not live any more.
-fn push(
-    seats: &mut HashMap<SessionId, Seat>,
-    session: SessionId,
-    stirred: &mut Vec<Arc<Outbox>>,
-    push: impl FnOnce(&Outbox) -> Pushed,
-) {
-    let Some(seat) = seats.get_mut(&session).filter(|seat| seat.live) else {
-        return;
-    };
-    match push(&seat.outbox) {
-        Pushed::In { wake: false } => {}
-        Pushed::In { wake: true } => stirred.push(seat.outbox.clone()),
-        Pushed::Behind => {
-            seat.live = false;
-            stirred.push(seat.outbox.clone());
         }
     }
 }

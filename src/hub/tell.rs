@@ -1,0 +1,162 @@
+//! Telling: what was decided and is on disk goes into the outboxes of those it concerns.
+//!
+//! Replies in the order of the acts. Entries in blocks: what one session wrote into one
+//! conversation without a break is encoded once and shared by all who read it. A reader still sees
+//! the order of the ids, since a block ends where another session or conversation comes in between.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Desk, Seat};
+use crate::chat::{Batch, Tell, Who};
+use crate::entry::{AccountId, ConversationId, Entry, EntryId, MoveNumber, SessionId};
+use crate::limits;
+use crate::outbox::{Behind, Block, Outbox, Pushed};
+use crate::store::{Change, Newest};
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::{self, Bye};
+
+/// Entries of one session in one conversation that are about to be told.
+struct Run {
+    who: Who,
+    conversation: ConversationId,
+    first: EntryId,
+    block: Block,
+}
+
+impl Desk {
+    /// Tells what was decided; where it could not be kept, only that.
+    pub(super) fn tell(&mut self, mut batch: Batch, kept: bool) {
+        let mut run: Option<Run> = None;
+        let mut line = Vec::new();
+        for (who, tell) in batch.tells {
+            if run.as_ref().is_some_and(|run| run.who.session != who.session) {
+                self.close(run.take());
+            }
+            match tell {
+                Tell::Answer { verb, answer } => {
+                    let answer = if kept { answer } else { answer.and(Err(Refusal::Storage)) };
+                    let Some(seat) = self.seats.get(&who.session) else {
+                        continue;
+                    };
+                    let wake = seat.outbox.answer(|out| match &answer {
+                        Ok(reply) => reply::ok(out, reply),
+                        Err(refusal) => reply::err(out, verb, refusal),
+                    });
+                    if wake {
+                        self.stirred.push(seat.outbox.clone());
+                    }
+                }
+                _ if !kept => {}
+                Tell::Entry { at, conversation, from, to } => {
+                    let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
+                        continue;
+                    };
+                    let (id, time, body) = (new.place.id, new.time, std::mem::take(&mut new.body));
+                    if let Some(seat) = self.seats.get(&who.session)
+                        && !seat.live
+                        && !seat.quiet
+                    {
+                        seat.outbox.authored(id);
+                    }
+                    let fits = |run: &Run| {
+                        run.conversation == conversation && run.block.lines.len() < limits::BLOCK
+                    };
+                    if !run.as_ref().is_some_and(fits) {
+                        self.close(run.take());
+                    }
+                    let entry = Entry { id, time, from, to, body };
+                    let open = run.get_or_insert_with(|| Run::open(who, conversation, &entry));
+                    open.block.last = id;
+                    reply::entry(&mut open.block.lines, &entry);
+                }
+                Tell::Receipt { receipt, number, readers } => {
+                    self.close(run.take());
+                    line.clear();
+                    reply::receipt(&mut line, &receipt);
+                    self.tell_receipt(who, &line, number, &readers);
+                }
+                Tell::HangUp => self.hang_up_others(who),
+            }
+        }
+        self.close(run);
+        let Newest { entry, moved, .. } = self.chat.newest();
+        self.told = Behind { entries: entry, moves: moved };
+        self.chat.settle();
+    }
+
+    /// Gives a run of entries to everyone who reads it.
+    fn close(&mut self, run: Option<Run>) {
+        let Some(Run { who, conversation, first, block }) = run else {
+            return;
+        };
+        let at = Behind { entries: EntryId(first.0 - 1), ..self.told };
+        let block = Arc::new(block);
+        for account in self.chat.members(conversation) {
+            let Some(presence) = self.online.get_mut(&account) else {
+                continue;
+            };
+            presence.newest = block.last;
+            for session in presence.sessions.iter().filter(|s| **s != who.session) {
+                push(&mut self.seats, *session, &mut self.stirred, |o| o.push(&block, at));
+            }
+        }
+        self.told.entries = block.last;
+    }
+
+    fn tell_receipt(&mut self, who: Who, line: &[u8], number: MoveNumber, readers: &[AccountId]) {
+        let at = Behind { moves: MoveNumber(number.0 - 1), ..self.told };
+        for account in readers {
+            let Some(presence) = self.online.get_mut(account) else {
+                continue;
+            };
+            presence.moved = number;
+            for session in presence.sessions.iter().filter(|s| **s != who.session) {
+                push(&mut self.seats, *session, &mut self.stirred, |o| {
+                    o.push_receipt(line, number, at)
+                });
+            }
+        }
+        self.told.moves = number;
+    }
+
+    /// Every session was opened with the password: those that were not its author's end.
+    fn hang_up_others(&mut self, who: Who) {
+        let Some(presence) = self.online.get(&who.account) else {
+            return;
+        };
+        for session in presence.sessions.iter().filter(|s| **s != who.session) {
+            if let Some(seat) = self.seats.get(session) {
+                seat.outbox.hang_up(Bye::Kicked);
+            }
+        }
+    }
+}
+
+impl Run {
+    fn open(who: Who, conversation: ConversationId, entry: &Entry) -> Run {
+        let (from, to) = (entry.from.clone(), entry.to.clone());
+        let block = Block { lines: Vec::new(), last: entry.id, from, to };
+        Run { who, conversation, first: entry.id, block }
+    }
+}
+
+/// Pushes to a session that is live; one that has no room is not live any more.
+fn push(
+    seats: &mut HashMap<SessionId, Seat>,
+    session: SessionId,
+    stirred: &mut Vec<Arc<Outbox>>,
+    push: impl FnOnce(&Outbox) -> Pushed,
+) {
+    let Some(seat) = seats.get_mut(&session).filter(|seat| seat.live) else {
+        return;
+    };
+    match push(&seat.outbox) {
+        Pushed::In { wake: false } => {}
+        Pushed::In { wake: true } => stirred.push(seat.outbox.clone()),
+        Pushed::Behind => {
+            seat.live = false;
+            stirred.push(seat.outbox.clone());
+        }
+    }
+}
