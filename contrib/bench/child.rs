@@ -1,0 +1,146 @@
+//! The processes that are measured: papod, and the limits, which are this program under another
+//! role. Each stays on the servers' core, listens on loopback only, ends with this process at the
+//! latest, and is ended by its own number.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
+
+use crate::{Outcome, limit, machine, rows};
+
+/// The first argument of this program when it plays a role.
+pub const ROLE: &str = "--role";
+/// Time for papod to start.
+const START: Duration = Duration::from_secs(20);
+/// Time for a process to end by itself.
+const END: Duration = Duration::from_secs(10);
+
+/// A server that runs.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    /// What papod has said.
+    log: Option<PathBuf>,
+}
+
+impl Server {
+    /// Starts papod on a database in this folder, a new one unless one is there.
+    pub fn papod(folder: &Path, core: usize) -> Outcome<Server> {
+        fs::create_dir_all(folder)?;
+        let log = folder.join("papod.log");
+        // A file, not a pipe: nobody would read a pipe while the load runs.
+        let output = File::create(&log)?;
+        let child = role("papod", core)?
+            .arg(env!("CARGO_BIN_EXE_papod"))
+            .args(["--listen", "127.0.0.1:0", "--password-cost", "8:1", "--db"])
+            .arg(folder.join("papo.db"))
+            .stdout(Stdio::null())
+            .stderr(output)
+            .spawn()?;
+        let mut server =
+            Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log: Some(log) };
+        let start = Instant::now();
+        loop {
+            if let Some(address) = listening(&server.said()) {
+                server.address = address;
+                return Ok(server);
+            }
+            if server.child.try_wait()?.is_some() || start.elapsed() > START {
+                return Err(format!("papod does not start:\n{}", server.said()).into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Starts the bare relay. With a journal it syncs before it confirms.
+    pub fn limit(journal: Option<&Path>, core: usize) -> Outcome<Server> {
+        let mut command = role("limit", core)?;
+        command.args(journal).stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let mut line = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut line)?;
+        }
+        Ok(Server { child, address: line.trim().parse()?, log: None })
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// The last lines that papod has said, for an error.
+    pub fn said(&self) -> String {
+        let text = self.log.as_ref().map(fs::read).and_then(Result::ok);
+        let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+        let first = text.lines().count().saturating_sub(8);
+        text.lines().skip(first).map(|line| format!("  {line}\n")).collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended already needs nothing.
+        let _ = kill_process(self.pid(), Signal::TERM);
+        let start = Instant::now();
+        while start.elapsed() < END {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn listening(log: &str) -> Option<SocketAddr> {
+    let line = |line: &str| line.rsplit_once("listening on ")?.1.trim().parse().ok();
+    log.lines().find_map(line)
+}
+
+/// Has bare SQLite write rows for a while. Gives back rows per second and CPU seconds per row.
+pub fn sqlite(file: &Path, batch: usize, time: Duration, core: usize) -> Outcome<(f64, f64)> {
+    let output = role("sqlite", core)?
+        .arg(file)
+        .args([batch.to_string(), time.as_millis().to_string()])
+        .stderr(Stdio::inherit())
+        .output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let (rate, cpu) = text.trim().split_once(' ').ok_or("bare SQLite failed")?;
+    Ok((rate.parse()?, cpu.parse()?))
+}
+
+fn role(name: &str, core: usize) -> Outcome<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([ROLE, name, &core.to_string()]).stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Plays a role: what this program does when it was started by itself.
+pub fn play(arguments: &[String]) -> Outcome<()> {
+    let [name, core, arguments @ ..] = arguments else {
+        return Err("a role has a name and a core".into());
+    };
+    // No server outlives the benchmark, whatever becomes of that. It outlives the exec below.
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    machine::pin(core.parse()?)?;
+    machine::raise_open_files()?;
+    match (name.as_str(), arguments) {
+        // Gives back only where it fails.
+        ("papod", [program, flags @ ..]) => Err(Command::new(program).args(flags).exec().into()),
+        ("limit", []) => limit::run(None),
+        ("limit", [journal]) => limit::run(Some(Path::new(journal))),
+        ("sqlite", [file, batch, time]) => {
+            let time = Duration::from_millis(time.parse()?);
+            rows::run(Path::new(file), batch.parse()?, time)
+        }
+        _ => Err(format!("unknown role {name}").into()),
+    }
+}

@@ -1,0 +1,107 @@
+//! The limit: what one thread on one core can do at best with these lines and these sockets.
+//!
+//! It relays `MSG` and `ACK` between connections and answers both, checks nothing, and keeps
+//! nothing; with a journal it appends each line to a file and syncs it once per turn of its loop,
+//! before anyone is told. A server that promises more can only be slower.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::Outcome;
+use crate::net::{Net, Outputs, Peer};
+
+/// All times are the same: reading the clock belongs to what the limit leaves out.
+const TIME: &[u8] = b" 2026-01-01T00:00:00.000Z ";
+
+/// Serves until it is killed.
+pub fn run(journal: Option<&Path>) -> Outcome<()> {
+    let mut net = Net::new()?;
+    println!("{}", net.listen()?);
+    let mut journal = journal.map(File::create).transpose()?;
+    let mut relay = Relay { keeps: journal.is_some(), ..Relay::default() };
+    loop {
+        net.gather(&mut relay)?;
+        if let (Some(file), false) = (&mut journal, relay.kept.is_empty()) {
+            file.write_all(&relay.kept)?;
+            file.sync_data()?;
+            relay.kept.clear();
+        }
+        net.write()?;
+    }
+}
+
+#[derive(Default)]
+struct Relay {
+    /// Where each name is connected.
+    slots: HashMap<Vec<u8>, usize>,
+    /// The name of each slot, and the slot from which it was last written to.
+    names: Vec<(Vec<u8>, usize)>,
+    last: u64,
+    keeps: bool,
+    /// Lines that are to be synced.
+    kept: Vec<u8>,
+}
+
+impl Peer for Relay {
+    fn accepted(&mut self, at: usize, out: &mut Outputs) {
+        if self.names.len() <= at {
+            self.names.resize_with(at + 1, Default::default);
+        }
+        out.to(at).extend_from_slice(b"HELLO limit/1\n");
+    }
+
+    fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) {
+        let mut words = line.splitn(3, |b| *b == b' ');
+        let mut word = || words.next().unwrap_or_default();
+        match (word(), word(), word()) {
+            (b"MSG", to, body) => {
+                self.keep(line);
+                self.last += 1;
+                let mut id = itoa::Buffer::new();
+                let id = id.format(self.last).as_bytes();
+                say(out.to(at), &[b"OK MSG ", id, &TIME[..TIME.len() - 1]]);
+                if let Some(peer) = self.slots.get(to).copied() {
+                    self.names[peer].1 = at;
+                    let from = &self.names[at].0;
+                    say(out.to(peer), &[b"MSG ", id, TIME, from, b" ", to, b" - ", body]);
+                }
+            }
+            (b"ACK", id, _) => {
+                self.keep(line);
+                say(out.to(at), &[b"OK ACK ", id]);
+                let (name, peer) = &self.names[at];
+                let to = &self.names[*peer].0;
+                say(out.to(*peer), &[b"ACK ", id, TIME, name, b" ", to]);
+            }
+            (verb @ (b"REG" | b"LOGIN"), name, _) => {
+                self.slots.insert(name.to_vec(), at);
+                self.names[at] = (name.to_vec(), at);
+                say(out.to(at), &[b"OK ", verb, b" ", name, b" 0\nLIVE 0"]);
+            }
+            (b"QUIT", ..) => {
+                say(out.to(at), &[b"OK QUIT\nBYE quit"]);
+                out.end(at);
+            }
+            _ => say(out.to(at), &[b"ERR - bad-command"]),
+        }
+    }
+}
+
+impl Relay {
+    fn keep(&mut self, line: &[u8]) {
+        if self.keeps {
+            say(&mut self.kept, &[line]);
+        }
+    }
+}
+
+/// Appends a line.
+fn say(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out.push(b'\n');
+}

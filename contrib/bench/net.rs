@@ -1,0 +1,263 @@
+//! Many sockets in one thread: an epoll loop that reads lines and writes what answers them.
+//!
+//! Both sides of a measurement are made of it, the load and the limits, so that what is measured
+//! costs more than what measures. Per wake-up of a socket there is one read, and one write of all
+//! that has gathered for a peer. It knows lines, not what they say.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use memchr::memchr;
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+
+/// Bytes that one read takes at most.
+const SCRATCH: usize = 65_536;
+/// Sockets that one wait reports at most.
+const EVENTS: usize = 1_024;
+/// The listener's number among the events.
+const LISTENER: u64 = u64::MAX;
+
+/// Whoever is told what came in. A connection is known by its slot.
+pub trait Peer {
+    /// A connection was accepted.
+    fn accepted(&mut self, _at: usize, _out: &mut Outputs) {}
+
+    /// A line came, without its LF. `now` is when the read that brought it was done.
+    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs);
+
+    /// All whole lines of one read have been given.
+    fn read_done(&mut self, _at: usize, _out: &mut Outputs) {}
+
+    /// The other side has ended the connection. Its slot is free now.
+    fn closed(&mut self, _at: usize, _out: &mut Outputs) {}
+}
+
+/// What is to be written, by slot.
+#[derive(Default)]
+pub struct Outputs {
+    buffers: Vec<Vec<u8>>,
+    /// Slots for which something was put in since they were last written to.
+    dirty: Vec<usize>,
+    /// Slots to be closed once what they were told is written.
+    ending: Vec<usize>,
+}
+
+impl Outputs {
+    /// Where bytes for a connection go.
+    pub fn to(&mut self, at: usize) -> &mut Vec<u8> {
+        if self.buffers[at].is_empty() {
+            self.dirty.push(at);
+        }
+        &mut self.buffers[at]
+    }
+
+    /// Closes a connection after the next write.
+    pub fn end(&mut self, at: usize) {
+        self.ending.push(at);
+    }
+}
+
+struct Socket {
+    stream: TcpStream,
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    /// The last write did not take everything.
+    full: bool,
+}
+
+/// The sockets and what waits for them.
+pub struct Net {
+    epoll: OwnedFd,
+    listener: Option<TcpListener>,
+    sockets: Vec<Option<Socket>>,
+    free: Vec<usize>,
+    events: Vec<Event>,
+    scratch: Vec<u8>,
+    /// What is to be written; the caller may put something in between two turns.
+    pub out: Outputs,
+}
+
+impl Net {
+    pub fn new() -> io::Result<Net> {
+        Ok(Net {
+            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            listener: None,
+            sockets: Vec::new(),
+            free: Vec::new(),
+            events: Vec::with_capacity(EVENTS),
+            scratch: vec![0; SCRATCH],
+            out: Outputs::default(),
+        })
+    }
+
+    /// Listens on a free port of the loopback address and gives it back.
+    pub fn listen(&mut self) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        let data = EventData::new_u64(LISTENER);
+        epoll::add(&self.epoll, &listener, data, EventFlags::IN)?;
+        let address = listener.local_addr()?;
+        self.listener = Some(listener);
+        Ok(address)
+    }
+
+    /// Connects, and gives back the slot. On the loopback address this does not wait.
+    pub fn connect(&mut self, server: SocketAddr) -> io::Result<usize> {
+        self.admit(TcpStream::connect(server)?)
+    }
+
+    fn admit(&mut self, stream: TcpStream) -> io::Result<usize> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let at = self.free.pop().unwrap_or(self.sockets.len());
+        let data = EventData::new_u64(at as u64);
+        epoll::add(&self.epoll, &stream, data, EventFlags::IN)?;
+        let socket = Some(Socket { stream, partial: Vec::new(), full: false });
+        if at == self.sockets.len() {
+            self.sockets.push(socket);
+            self.out.buffers.push(Vec::new());
+        } else {
+            self.sockets[at] = socket;
+        }
+        Ok(at)
+    }
+
+    /// Closes a connection; its slot is used again.
+    pub fn close(&mut self, at: usize) {
+        if self.sockets[at].take().is_some() {
+            self.out.buffers[at].clear();
+            self.free.push(at);
+        }
+    }
+
+    /// Waits for something to happen, reads from each socket that has something, and writes what
+    /// was answered right after each read.
+    pub fn turn(&mut self, peer: &mut impl Peer, wait: Duration) -> io::Result<()> {
+        self.write()?;
+        self.step(peer, Some(wait), true)
+    }
+
+    /// As [`Net::turn`], but what was answered is left for a [`Net::write`], and it waits for as
+    /// long as nothing happens.
+    pub fn gather(&mut self, peer: &mut impl Peer) -> io::Result<()> {
+        self.step(peer, None, false)
+    }
+
+    fn step(
+        &mut self,
+        peer: &mut impl Peer,
+        wait: Option<Duration>,
+        write: bool,
+    ) -> io::Result<()> {
+        let wait = wait.and_then(|wait| wait.try_into().ok());
+        self.events.clear();
+        match epoll::wait(&self.epoll, spare_capacity(&mut self.events), wait.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        for i in 0..self.events.len() {
+            let Event { flags, data } = self.events[i];
+            if data.u64() == LISTENER {
+                self.accept(peer)?;
+                continue;
+            }
+            let at = data.u64() as usize;
+            if flags.contains(EventFlags::OUT) {
+                self.write_to(at)?;
+            }
+            if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+                self.read(at, peer);
+            }
+            if write {
+                self.write()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, peer: &mut impl Peer) -> io::Result<()> {
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    let at = self.admit(stream)?;
+                    peer.accepted(at, &mut self.out);
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, at: usize, peer: &mut impl Peer) {
+        // It may have been closed earlier in this turn.
+        let Some(socket) = &mut self.sockets[at] else {
+            return;
+        };
+        let n = match socket.stream.read(&mut self.scratch) {
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+            // A reset is an end like any other here.
+            Ok(0) | Err(_) => {
+                self.close(at);
+                peer.closed(at, &mut self.out);
+                return;
+            }
+            Ok(n) => n,
+        };
+        let now = Instant::now();
+        let mut bytes = &self.scratch[..n];
+        while let Some(end) = memchr(b'\n', bytes) {
+            if socket.partial.is_empty() {
+                peer.line(at, now, &bytes[..end], &mut self.out);
+            } else {
+                socket.partial.extend_from_slice(&bytes[..end]);
+                peer.line(at, now, &socket.partial, &mut self.out);
+                socket.partial.clear();
+            }
+            bytes = &bytes[end + 1..];
+        }
+        socket.partial.extend_from_slice(bytes);
+        peer.read_done(at, &mut self.out);
+    }
+
+    /// Writes what waits, as far as the sockets take it.
+    pub fn write(&mut self) -> io::Result<()> {
+        while let Some(at) = self.out.dirty.pop() {
+            self.write_to(at)?;
+        }
+        while let Some(at) = self.out.ending.pop() {
+            self.close(at);
+        }
+        Ok(())
+    }
+
+    fn write_to(&mut self, at: usize) -> io::Result<()> {
+        let (Some(socket), buffer) = (&mut self.sockets[at], &mut self.out.buffers[at]) else {
+            self.out.buffers[at].clear();
+            return Ok(());
+        };
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        match socket.stream.write(buffer) {
+            Ok(n) if n == buffer.len() => buffer.clear(),
+            Ok(n) => {
+                buffer.drain(..n);
+            }
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            // That the connection is gone is found by the read.
+            Err(_) => buffer.clear(),
+        }
+        let full = !buffer.is_empty();
+        if full != socket.full {
+            socket.full = full;
+            let room = if full { EventFlags::OUT } else { EventFlags::empty() };
+            let data = EventData::new_u64(at as u64);
+            epoll::modify(&self.epoll, &socket.stream, data, EventFlags::IN | room)?;
+        }
+        Ok(())
+    }
+}

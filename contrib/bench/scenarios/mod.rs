@@ -1,0 +1,32 @@
+//! The scenarios. Each is a file with one function, and a line in [`ALL`].
+
+mod drain;
+mod hist;
+mod idle;
+mod ping_pong;
+mod send;
+mod sessions;
+mod spread;
+
+use crate::{Bench, Outcome};
+
+/// Something that is measured.
+pub struct Scenario {
+    /// What it is called on the command line and in the table.
+    pub name: &'static str,
+    /// What it does, for who waits.
+    pub about: &'static str,
+    pub run: fn(&mut Bench) -> Outcome<()>,
+}
+
+/// All of them, in the order of the table.
+pub const ALL: &[Scenario] = &[
+    send::SEND,
+    send::PLAIN,
+    ping_pong::SCENARIO,
+    spread::SCENARIO,
+    drain::SCENARIO,
+    hist::SCENARIO,
+    sessions::SCENARIO,
+    idle::SCENARIO,
+];
