@@ -154,6 +154,13 @@ impl Server {
 /// Listens on an address. Plain text outside this machine has to be asked for.
 fn listen(address: &str, anywhere: bool) -> Result<TcpListener, String> {
     let say = |what: &dyn std::fmt::Display| format!("cannot listen on {address}: {what}");
+    let has_port = |text: &str| {
+        text.rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    };
+    if !has_port(address) {
+        return Err(say(&"expected HOST:PORT"));
+    }
     let found: Vec<SocketAddr> = address.to_socket_addrs().map_err(|e| say(&e))?.collect();
     if let Some(open) = found.iter().find(|a| !a.ip().is_loopback() && !anywhere) {
         return Err(say(&format!(

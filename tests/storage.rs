@@ -43,24 +43,14 @@ fn register(hub: &Hub, number: u64, name: &str) -> Result<Person, Refusal> {
     let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
     let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
     let (secret, kept) = ("hash".into(), outbox.clone());
-    hub.ask(Work::Register {
-        session,
-        handle,
-        name,
-        secret,
-        outbox: kept,
-        answer,
-    });
+    hub.ask(Work::Register { session, handle, name, secret, outbox: kept, answer });
     let entered: Result<Entered, Refusal> = answered.recv_blocking().unwrap();
     entered.map(|_| Person { session, outbox })
 }
 
 impl Person {
     fn acts(&self, hub: &Hub, acts: Vec<Act>) {
-        hub.ask(Work::Acts {
-            session: self.session,
-            acts,
-        });
+        hub.ask(Work::Acts { session: self.session, acts });
     }
 
     /// What was said since it was last asked; the hub has done all that was asked before.
@@ -68,28 +58,16 @@ impl Person {
         // Whoever comes in is answered after everything before it was told.
         let (answer, answered) = channel::bounded(1);
         let (session, account) = (SessionId(0), AccountId(0));
-        hub.ask(Work::Enter {
-            session,
-            account,
-            quiet: true,
-            outbox: Arc::default(),
-            answer,
-        });
+        hub.ask(Work::Enter { session, account, quiet: true, outbox: Arc::default(), answer });
         answered.recv_blocking().unwrap().unwrap();
-        hub.ask(Work::Leave {
-            session,
-            unsent: None,
-        });
+        hub.ask(Work::Leave { session, unsent: None });
         let lines = |item: &Item| String::from_utf8(item.lines().to_vec()).unwrap();
         self.outbox.take().items.iter().map(lines).collect()
     }
 }
 
 fn send(to: &str, body: &str) -> Act {
-    Act::Send {
-        to: Target::Person(handle(to)),
-        body: body.into(),
-    }
+    Act::Send { to: Target::Person(handle(to)), body: body.into() }
 }
 
 #[test]
@@ -97,10 +75,7 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
-    let pen = Faulty {
-        pen: database.pen().unwrap(),
-        broken: broken.clone(),
-    };
+    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
     let eyes = database.eyes().unwrap();
     let clock = Clock::Still(Millis(0));
     let (hub, thread) = Hub::start(Box::new(pen), Box::new(eyes), clock).unwrap();
@@ -108,50 +83,26 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let bia = register(&hub, 2, "bia").unwrap();
     ana.acts(&hub, vec![send("bia", "one")]);
     assert_eq!(ana.heard(&hub), "OK MSG 1 1970-01-01T00:00:00.000Z\n");
-    assert_eq!(
-        bia.heard(&hub),
-        "MSG 1 1970-01-01T00:00:00.000Z ana bia - one\n"
-    );
+    assert_eq!(bia.heard(&hub), "MSG 1 1970-01-01T00:00:00.000Z ana bia - one\n");
 
     broken.store(true, Ordering::SeqCst);
     let lost = "storage the server cannot write to its disk; nothing was kept, try again";
-    ana.acts(
-        &hub,
-        vec![send("bia", "two"), send("nobody", "x"), send("ana", "note")],
-    );
-    bia.acts(
-        &hub,
-        vec![Act::Advance {
-            cursor: Cursor::Read,
-            id: EntryId(1),
-        }],
-    );
+    ana.acts(&hub, vec![send("bia", "two"), send("nobody", "x"), send("ana", "note")]);
+    bia.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(1) }]);
     let nobody = "no-such-user nobody: no such account";
     let said = ana.heard(&hub);
-    assert_eq!(
-        said,
-        format!("ERR MSG {lost}\nERR MSG {nobody}\nERR MSG {lost}\n")
-    );
+    assert_eq!(said, format!("ERR MSG {lost}\nERR MSG {nobody}\nERR MSG {lost}\n"));
     assert_eq!(bia.heard(&hub), format!("ERR READ {lost}\n"));
     assert_eq!(register(&hub, 3, "caio").err(), Some(Refusal::Storage));
 
     broken.store(false, Ordering::SeqCst);
     let caio = register(&hub, 4, "caio").unwrap();
-    bia.acts(
-        &hub,
-        vec![Act::Advance {
-            cursor: Cursor::Read,
-            id: EntryId(1),
-        }],
-    );
+    bia.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(1) }]);
     caio.acts(&hub, vec![send("bia", "three")]);
     assert_eq!(caio.heard(&hub), "OK MSG 2 1970-01-01T00:00:00.000Z\n");
     assert_eq!(ana.heard(&hub), "READ 1 1970-01-01T00:00:00.000Z bia ana\n");
     let said = bia.heard(&hub);
-    assert_eq!(
-        said,
-        "OK READ 1\nMSG 2 1970-01-01T00:00:00.000Z caio bia - three\n"
-    );
+    assert_eq!(said, "OK READ 1\nMSG 2 1970-01-01T00:00:00.000Z caio bia - three\n");
     hub.ask(Work::End);
     thread.join().unwrap();
 }

@@ -98,7 +98,12 @@ impl Bench {
     }
 
     /// All pages of a query, and how many there were.
-    fn pages(&mut self, me: AccountId, waiting: bool, upto: EntryId) -> (Vec<(i64, String)>, usize) {
+    fn pages(
+        &mut self,
+        me: AccountId,
+        waiting: bool,
+        upto: EntryId,
+    ) -> (Vec<(i64, String)>, usize) {
         let (mut seen, mut from, mut pages) = (Vec::new(), EntryId(0), 0);
         loop {
             let page = self.recall.page(me, &PageQuery { from, upto, waiting }).unwrap();
@@ -175,7 +180,8 @@ fn a_long_conversation_is_paged_whole_and_in_order() {
             store.act(from, Act::Send { to: person(to), body: format!("{n}") });
         }
         store.commit();
-        let all: Vec<_> = (0..700).filter(|n| n % 4 != 3).map(|n| (n + 1, format!("{n}"))).collect();
+        let all: Vec<_> =
+            (0..700).filter(|n| n % 4 != 3).map(|n| (n + 1, format!("{n}"))).collect();
         let others: Vec<_> = all.iter().filter(|(id, _)| (id - 1) % 4 != 2).cloned().collect();
         let (seen, pages) = store.pages(ANA, true, EntryId(700));
         assert_eq!(seen, others);

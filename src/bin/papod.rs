@@ -31,7 +31,7 @@ struct Flags {
     listen: Vec<String>,
 
     /// Let --listen name addresses other than loopback, where passwords cross the network readable
-    #[arg(long, env = "PAPOD_PLAIN_ANYWHERE")]
+    #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = clap::builder::FalseyValueParser::new())]
     plain_anywhere: bool,
 
     /// Database file [default: papo/papo.db in the user's data folder]
@@ -79,6 +79,7 @@ fn run(flags: Flags) -> Result<(), String> {
             PasswordCost::DEFAULT.passes
         );
     }
+    let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
     raise_open_files();
     // Before the server starts, so that no signal is missed.
     let mut signals = Signals::new([Signal::Term, Signal::Int]).map_err(|e| e.to_string())?;

@@ -27,6 +27,16 @@ pub enum Held {
     Stranger(Bye),
 }
 
+/// Why no more lines were taken up.
+pub enum Stop {
+    /// There is none.
+    Input,
+    /// A command waits until those before it are answered.
+    Turn,
+    /// Too much is under way.
+    Window,
+}
+
 /// What becomes of a line.
 enum Taken {
     /// The hub decides it.
@@ -39,12 +49,15 @@ enum Taken {
 
 impl Session {
     /// Carries out the lines that are there, until one has to wait.
-    pub(super) async fn work(&mut self) -> Result<(), End> {
+    pub(super) async fn work(&mut self) -> Result<Stop, End> {
         loop {
             let acts = self.take_acts();
             self.act(acts);
-            if self.held.is_none() || self.unanswered > 0 {
-                return Ok(());
+            if self.held.is_none() {
+                return Ok(if self.has_window() { Stop::Input } else { Stop::Window });
+            }
+            if self.unanswered > 0 {
+                return Ok(Stop::Turn);
             }
             // What was answered before goes out first, and counts as sent.
             self.write()?;

@@ -38,7 +38,7 @@ use crate::readers::Readers;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
-use intake::Held;
+use intake::{Held, Stop};
 use output::Output;
 
 thread_local! {
@@ -212,8 +212,16 @@ impl Session {
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
             self.write()?;
-            self.work().await?;
+            let stop = self.work().await?;
             self.write()?;
+            // What was just written may have been what the next command waited for.
+            if match stop {
+                Stop::Turn => self.unanswered == 0,
+                Stop::Window => self.has_window(),
+                Stop::Input => false,
+            } {
+                continue;
+            }
             if self.output.is_empty() {
                 if self.me.as_ref().is_some_and(|me| me.behind.is_some()) && !self.ended {
                     Box::pin(self.page()).await?;

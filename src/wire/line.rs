@@ -151,7 +151,9 @@ pub fn text(line: &[u8]) -> Result<Cow<'_, str>, Refusal> {
         if let Some((at, c)) = text.char_indices().find(|(_, c)| control(*c)) {
             let what = match c {
                 // What an arrow key sends to a terminal that edits no lines.
-                '\u{1b}' => "an escape sequence; for arrow keys use rlwrap nc",
+                '\u{1b}' => {
+                    "an escape sequence; for arrow keys use rlwrap nc, colours have to be stripped"
+                }
                 '\r' => "a carriage return",
                 _ => "a control character",
             };

@@ -1,0 +1,70 @@
+//! What a session owes its client however the hub's answers and the client's bytes fall in time.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use papo::config::{Config, PasswordCost};
+use papo::entry::{Clock, Millis};
+use papo::server::Server;
+
+fn server(folder: &tempfile::TempDir) -> Server {
+    let config = Config {
+        listen: vec!["127.0.0.1:0".into()],
+        plain_anywhere: false,
+        db: folder.path().join("papo.db"),
+        password_cost: PasswordCost { kib: 8, passes: 1 },
+        idle: None,
+        clock: Clock::Still(Millis(0)),
+    };
+    Server::start(&config).unwrap()
+}
+
+/// A command that waits its turn is carried out when the answer before it comes, even if that comes
+/// just while the session looks the other way: hundreds of packets, none may hang.
+#[test]
+fn no_answer_is_slept_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let mut client = TcpStream::connect(server.addresses()[0]).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+    let mut next = move || lines.next().unwrap().unwrap();
+    client.write_all(b"REG ana secret-a\n").unwrap();
+    for _ in 0..3 {
+        next();
+    }
+    for round in 0..400 {
+        let packet = format!("ACK 99\nPING {round}\nMSG nobody x\nMSG ana x\nPING\nACK 99\nPING\n");
+        client.write_all(packet.as_bytes()).unwrap();
+        let said: Vec<String> = (0..7).map(|_| next()).collect();
+        assert_eq!(said[1], format!("OK PING {round}"));
+        assert!(said[3].starts_with("OK MSG "), "{said:?}");
+        assert_eq!(said[6], "OK PING");
+    }
+    server.stop();
+}
+
+/// A client that sends a thousand times what may be under way is answered in full.
+#[test]
+fn a_full_window_opens_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let mut client = TcpStream::connect(server.addresses()[0]).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let lines = BufReader::new(client.try_clone().unwrap()).lines();
+    let writer = std::thread::spawn(move || {
+        client.write_all(b"REG ana secret-a\n").unwrap();
+        let packet = b"MSG ana x\nMSG ana y\nMSG nobody z\nPING a long line of text to fill it\n"
+            .repeat(500);
+        for _ in 0..10 {
+            client.write_all(&packet).unwrap();
+        }
+        client.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    let said: Vec<String> = lines.map(Result::unwrap).collect();
+    writer.join().unwrap();
+    assert_eq!(said.len(), 3 + 20_000);
+    assert!(said[3..].chunks(4).all(|four| four[3].starts_with("OK PING")));
+    server.stop();
+}
