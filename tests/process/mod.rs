@@ -1,0 +1,428 @@
+//! Real papod processes, and a client that talks to them line by line.
+//!
+//! Every server listens on a free port of loopback, has a database in a folder that goes away with
+//! the test, and is ended by its own process id. Nothing here sleeps: what has to be waited for is
+//! a line, the end of a stream or the end of a process, each for [`PATIENCE`] at most, so that a
+//! failure says what was missing instead of hanging.
+#![allow(dead_code)] // Each test program uses a part of it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal};
+use tempfile::TempDir;
+
+/// For how long anything is waited for.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The password of everyone whose password does not matter.
+pub const PASSWORD: &str = "correct-horse";
+
+/// A folder that goes away with the test, and the database in it.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    pub fn new() -> Home {
+        Home { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn db(&self) -> PathBuf {
+        self.path().join("papo.db")
+    }
+
+    pub fn start(&self) -> Papod {
+        Papod::start(&self.db())
+    }
+}
+
+/// A papod that has not been started, without what the caller's environment says to it.
+pub fn papod() -> Command {
+    with_clean_environment(Command::new(env!("CARGO_BIN_EXE_papod")))
+}
+
+/// Takes papod's own variables out of a command's environment, and its standard input away.
+pub fn with_clean_environment(mut command: Command) -> Command {
+    for (name, _) in env::vars_os() {
+        if name.as_encoded_bytes().starts_with(b"PAPOD_") {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The arguments of every server here: a free port, and passwords that cost nothing to hash.
+pub const USUAL: [&str; 4] = ["--listen", "127.0.0.1:0", "--password-cost", "8:1"];
+
+/// Runs a command that is expected to end by itself.
+pub fn run(command: &mut Command) -> Output {
+    die_with_this_thread(command);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
+    let text = |stream: Receiver<Vec<u8>>, child: &mut Child| match stream.recv_timeout(PATIENCE) {
+        Ok(bytes) => bytes,
+        Err(_) => {
+            let _ = child.kill();
+            panic!("it still runs after {PATIENCE:?}");
+        }
+    };
+    let stdout = text(stdout, &mut child);
+    let stderr = text(stderr, &mut child);
+    let status = child.wait().expect("its status is known");
+    Output { status, stdout, stderr }
+}
+
+/// Reads a stream to its end on a thread of its own.
+fn read_all(stream: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
+    let (done, all) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut stream) = stream {
+            let _ = stream.read_to_end(&mut bytes);
+        }
+        let _ = done.send(bytes);
+    });
+    all
+}
+
+/// A test program that is killed itself drops nothing; the kernel ends its children then.
+fn die_with_this_thread(command: &mut Command) {
+    let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?);
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe {
+        command.pre_exec(ask);
+    }
+}
+
+/// A papod that runs.
+pub struct Papod {
+    child: Child,
+    /// The first address that it listens on.
+    pub address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    /// Disconnected when its standard error has ended.
+    ended: Mutex<Receiver<SocketAddr>>,
+}
+
+impl Papod {
+    /// Starts one on this database, with the usual arguments.
+    pub fn start(db: &Path) -> Papod {
+        Papod::start_with(db, [] as [&str; 0])
+    }
+
+    /// Starts one on this database, with the usual arguments and these.
+    pub fn start_with(db: &Path, more: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Papod {
+        let mut command = papod();
+        command.args(USUAL).arg("--db").arg(db).args(more);
+        Papod::spawn(command)
+    }
+
+    /// Starts a command that is, or becomes, a papod.
+    pub fn spawn(mut command: Command) -> Papod {
+        die_with_this_thread(&mut command);
+        command.stderr(Stdio::piped());
+        let mut child = command.spawn().expect("papod starts");
+        let stderr = child.stderr.take().expect("its standard error is a pipe");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (say, ended) = mpsc::channel();
+        let kept = log.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                let Ok(line) = line else { return };
+                let address = line.split_once("listening on ");
+                let address = address.and_then(|(_, address)| address.parse().ok());
+                let mut log = kept.lock().expect("no reader panics");
+                log.push_str(&line);
+                log.push('\n');
+                if let Some(address) = address {
+                    let _ = say.send(address);
+                }
+            }
+        });
+        match ended.recv_timeout(PATIENCE) {
+            Ok(address) => Papod { child, address, log, ended: Mutex::new(ended) },
+            Err(_) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("papod did not start:\n{}", log.lock().unwrap());
+            }
+        }
+    }
+
+    /// A connection that has read `HELLO`.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    /// A connection of a new account.
+    pub fn register(&self, handle: &str) -> Client {
+        let mut client = self.connect();
+        client.say(&format!("REG {handle} {PASSWORD}"));
+        client.expect(&format!("OK REG {handle}"));
+        client.until("LIVE ");
+        client
+    }
+
+    /// A connection that has logged in and read up to its `LIVE`, and what it read.
+    pub fn login(&self, handle: &str) -> (Client, Vec<String>) {
+        let mut client = self.connect();
+        client.say(&format!("LOGIN {handle} {PASSWORD}"));
+        let read = client.until("LIVE ");
+        assert!(read[0].starts_with("OK LOGIN "), "{read:?}");
+        (client, read)
+    }
+
+    /// A connection that is sent replies only.
+    pub fn login_quietly(&self, handle: &str) -> Client {
+        let mut client = self.connect();
+        client.say(&format!("LOGIN {handle} {PASSWORD} quiet"));
+        client.until("OK LOGIN ");
+        client
+    }
+
+    /// Its process id, for what looks at it from outside.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("no reader panics").clone()
+    }
+
+    /// A line of /proc/PID/status that counts memory, in KiB: `VmRSS` is what it holds now,
+    /// `VmHWM` the most it ever held.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("it runs");
+        let value = status.lines().find_map(|line| {
+            let value = line.strip_prefix(name)?.strip_prefix(':')?;
+            value.trim().strip_suffix(" kB")?.parse().ok()
+        });
+        value.expect("the kernel counts it")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.id()).expect("ids are small");
+        let id = Pid::from_raw(id).expect("ids are not zero");
+        rustix::process::kill_process(id, signal).expect("it can be signalled");
+    }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) -> ExitStatus {
+        let ended = self.ended.get_mut().expect("nobody panics with it");
+        loop {
+            match ended.recv_timeout(PATIENCE) {
+                // Another address.
+                Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("papod does not end"),
+            }
+        }
+        self.child.wait().expect("its status is known")
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("its status is known");
+    }
+
+    /// Ends it in good order.
+    pub fn stop(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+    }
+}
+
+impl Drop for Papod {
+    fn drop(&mut self) {
+        // It may have ended already; its id is not given away before it is waited for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One connection, spoken line by line.
+pub struct Client {
+    lines: BufReader<TcpStream>,
+}
+
+impl Client {
+    /// Connects and reads `HELLO`.
+    pub fn connect(address: SocketAddr) -> Client {
+        let socket = TcpStream::connect(address).expect("papod accepts");
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.set_write_timeout(Some(PATIENCE)).unwrap();
+        let mut client = Client { lines: BufReader::new(socket) };
+        let hello = client.line();
+        assert!(hello.starts_with("HELLO papo/1 "), "{hello}");
+        client
+    }
+
+    /// The socket, for what is not a line.
+    pub fn socket(&self) -> &TcpStream {
+        self.lines.get_ref()
+    }
+
+    /// Types a line.
+    pub fn say(&mut self, line: &str) {
+        self.write(format!("{line}\n").as_bytes());
+    }
+
+    /// Sends bytes as they are.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.lines.get_mut().write_all(bytes).expect("papod reads");
+    }
+
+    /// The next line without its end, or `None` where there is no whole line any more, be it that
+    /// the stream has ended or that the connection was reset.
+    pub fn next_line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.lines.read_line(&mut line) {
+            Ok(_) => line.strip_suffix('\n').map(str::to_owned),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => panic!("nothing comes"),
+            Err(_) => None,
+        }
+    }
+
+    /// The next line. There must be one.
+    pub fn line(&mut self) -> String {
+        self.next_line().expect("papod keeps the connection")
+    }
+
+    /// The next line must be this.
+    pub fn expect(&mut self, line: &str) {
+        assert_eq!(self.line(), line);
+    }
+
+    /// Reads up to a line that starts so, and gives back all that was read, that line last.
+    pub fn until(&mut self, start: &str) -> Vec<String> {
+        let mut read = Vec::new();
+        loop {
+            let line = self.line();
+            let is_it = line.starts_with(start);
+            assert!(is_it || !line.starts_with("ERR "), "{line}");
+            read.push(line);
+            if is_it {
+                return read;
+            }
+        }
+    }
+
+    /// Says that nothing more will be typed.
+    pub fn finish(&mut self) {
+        self.socket().shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// All lines up to the end of the connection.
+    pub fn rest(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.next_line()).collect()
+    }
+
+    /// Sends a message, and gives back its id. Events that come before its `OK` are passed over.
+    pub fn send(&mut self, to: &str, body: &str) -> u64 {
+        self.say(&format!("MSG {to} {body}"));
+        let read = self.until("OK MSG ");
+        id(read.last().expect("there is that line"))
+    }
+
+    /// Nothing else has been said: the answer to a `PING` is the very next line.
+    pub fn has_heard_all(&mut self) {
+        self.say("PING all");
+        self.expect("OK PING all");
+    }
+
+    /// A whole conversation from an id on, page by page.
+    pub fn history(&mut self, with: &str, after: u64) -> Vec<Entry> {
+        let mut found: Vec<Entry> = Vec::new();
+        loop {
+            let from = found.last().map_or(after, |entry| entry.id);
+            self.say(&format!("HIST {with} 1000 after {from}"));
+            let mut read = self.until("OK HIST ");
+            let last = read.pop().expect("there is that line");
+            let rows = read.iter().filter(|line| line.starts_with("HIST "));
+            found.extend(rows.map(|line| Entry::parse(line)));
+            if last.ends_with(" end") {
+                return found;
+            }
+        }
+    }
+}
+
+/// The first number in a line.
+pub fn id(line: &str) -> u64 {
+    let number = line.split(' ').find_map(|word| word.parse().ok());
+    number.unwrap_or_else(|| panic!("no number in: {line}"))
+}
+
+/// An entry as it is shown, by `MSG` or by `HIST`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub id: u64,
+    pub from: String,
+    pub to: String,
+    pub body: String,
+}
+
+impl Entry {
+    /// Reads the columns of a line.
+    pub fn parse(line: &str) -> Entry {
+        let columns: Vec<&str> = line.splitn(7, ' ').collect();
+        let [_, id, _, from, to, _, body] = columns[..] else {
+            panic!("not an entry: {line}");
+        };
+        Entry {
+            id: id.parse().expect("ids are numbers"),
+            from: from.into(),
+            to: to.into(),
+            body: body.into(),
+        }
+    }
+}
+
+/// Numbers for a test to vary with, xorshift64*. The seed is said by who makes one, so that a run
+/// that failed can be had again.
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    /// From `PAPO_SEED`, else from the clock.
+    pub fn from_environment() -> (Dice, u64) {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed();
+        let now = now.map_or(0, |now| u64::from(now.subsec_nanos()));
+        let seed = env::var("PAPO_SEED").ok();
+        let seed = seed.and_then(|seed| seed.parse().ok()).unwrap_or(now);
+        (Dice::new(seed), seed)
+    }
+
+    /// A number from 0 up to, and without, `n`.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % n
+    }
+}
