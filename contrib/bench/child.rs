@@ -32,13 +32,13 @@ pub struct Server {
 
 impl Server {
     /// Starts papod on a database in this folder, a new one unless one is there.
-    pub fn papod(folder: &Path, core: usize) -> Outcome<Server> {
+    pub fn papod(program: &Path, folder: &Path, core: usize) -> Outcome<Server> {
         fs::create_dir_all(folder)?;
         let log = folder.join("papod.log");
         // A file, not a pipe: nobody would read a pipe while the load runs.
         let output = File::create(&log)?;
         let child = role("papod", core)?
-            .arg(env!("CARGO_BIN_EXE_papod"))
+            .arg(program)
             .args(["--listen", "127.0.0.1:0", "--password-cost", "8:1", "--db"])
             .arg(folder.join("papo.db"))
             .stdout(Stdio::null())

@@ -31,7 +31,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const PASSWORD: &str = "secret";
 
 const USAGE: &str = "usage: cargo bench --bench bench -- [--quick] [--save] [--runs N] \
-                     [--dir FOLDER] [SCENARIO ...]";
+                     [--dir FOLDER] [--against PAPOD] [SCENARIO ...]";
 
 /// What the command line asks for.
 struct Options {
@@ -39,6 +39,8 @@ struct Options {
     save: bool,
     runs: usize,
     folder: PathBuf,
+    /// Another build, to be measured in turn with the one of this build.
+    against: Option<PathBuf>,
     names: Vec<String>,
 }
 
@@ -46,6 +48,9 @@ struct Options {
 pub struct Bench<'a> {
     /// Less time for each measurement.
     pub quick: bool,
+    /// The papod that is measured, and the column in which it stands.
+    program: &'a Path,
+    subject: Subject,
     server_core: usize,
     /// Open files that a process may have.
     pub open_files: usize,
@@ -76,7 +81,7 @@ impl Bench<'_> {
     /// papod on the same database as the last one, which must have ended.
     pub fn papod_again(&self) -> Outcome<Server> {
         let folder = self.folder.join(self.made.to_string());
-        Server::papod(&folder, self.server_core)
+        Server::papod(self.program, &folder, self.server_core)
     }
 
     /// The bare relay, which syncs a journal or not.
@@ -94,6 +99,10 @@ impl Bench<'_> {
 
     /// Notes a value of this run.
     pub fn note(&mut self, subject: Subject, measure: &str, unit: &'static str, value: f64) {
+        let subject = match subject {
+            Subject::Papod => self.subject,
+            limit => limit,
+        };
         self.results.note(self.scenario, measure, unit, subject, value);
     }
 }
@@ -127,6 +136,7 @@ fn options(arguments: &[String]) -> Outcome<Options> {
         // Beside the build, which is on a disk; the system's folder for temporary files often is
         // not, and in memory a sync costs nothing.
         folder: env!("CARGO_TARGET_TMPDIR").into(),
+        against: None,
         names: Vec::new(),
     };
     let mut runs = None;
@@ -139,6 +149,8 @@ fn options(arguments: &[String]) -> Outcome<Options> {
             "--save" => options.save = true,
             "--runs" => runs = Some(value()?.parse().map_err(|_| USAGE)?),
             "--dir" => options.folder = value()?.into(),
+            // Cargo starts this in the package's folder, not in the caller's.
+            "--against" => options.against = Some(fs::canonicalize(value()?)?),
             name if scenarios::ALL.iter().any(|s| s.name == name) => {
                 options.names.push(name.into());
             }
@@ -167,23 +179,30 @@ fn measure(options: &Options) -> Outcome<()> {
     }
     let mut results = Results::new(&machine::description(), &file_system, options.runs);
     let asked = |name: &str| options.names.is_empty() || options.names.iter().any(|n| n == name);
+    let mut programs = vec![(Subject::Papod, Path::new(env!("CARGO_BIN_EXE_papod")))];
+    programs.extend(options.against.as_deref().map(|other| (Subject::Other, other)));
     for run in 1..=options.runs {
         // All scenarios in turn, then all again: what drifts on the machine drifts for all.
         for scenario in scenarios::ALL.iter().filter(|s| asked(s.name)) {
-            eprintln!("run {run} of {}: {}", options.runs, scenario.about);
-            // Each has a folder that goes with it, so that one scenario's leavings do not fill the
-            // disk of the next.
-            let folder = tempfile::tempdir_in(folder.path())?;
-            (scenario.run)(&mut Bench {
-                quick: options.quick,
-                server_core,
-                open_files,
-                folder: folder.path(),
-                made: 0,
-                scenario: scenario.name,
-                results: &mut results,
-            })
-            .map_err(|e| format!("{}: {e}", scenario.name))?;
+            for (subject, program) in &programs {
+                let (name, about) = (subject.name(), scenario.about);
+                eprintln!("run {run} of {}: {name}: {about}", options.runs);
+                // A folder that goes with each, so that the leavings of one do not fill the disk
+                // of the next.
+                let folder = tempfile::tempdir_in(folder.path())?;
+                let mut bench = Bench {
+                    quick: options.quick,
+                    program,
+                    subject: *subject,
+                    server_core,
+                    open_files,
+                    folder: folder.path(),
+                    made: 0,
+                    scenario: scenario.name,
+                    results: &mut results,
+                };
+                (scenario.run)(&mut bench).map_err(|e| format!("{}: {e}", scenario.name))?;
+            }
         }
     }
     print!("{}", results.table());

@@ -41,6 +41,7 @@ fn group(out: &mut String, line: &Line, mut y: f64) -> f64 {
         let width = (WIDTH - LEFT - 90.0) * value / most;
         let colour = match subject {
             Subject::Papod => "#2166ac",
+            Subject::Other => "#92c5de",
             _ => "#b8b8b8",
         };
         let _ = writeln!(

@@ -8,6 +8,8 @@ use crate::stats::median;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     Papod,
+    /// Another papod, for comparison.
+    Other,
     /// The relay that appends and syncs before it confirms.
     LimitFsync,
     /// The relay that keeps nothing.
@@ -16,14 +18,17 @@ pub enum Subject {
     Sqlite,
 }
 
+const COLUMNS: usize = 5;
+
 impl Subject {
     /// The columns, in their order.
-    pub const ALL: [Subject; 4] =
-        [Subject::Papod, Subject::LimitFsync, Subject::Limit, Subject::Sqlite];
+    pub const ALL: [Subject; COLUMNS] =
+        [Subject::Papod, Subject::Other, Subject::LimitFsync, Subject::Limit, Subject::Sqlite];
 
     pub fn name(self) -> &'static str {
         match self {
             Subject::Papod => "papod",
+            Subject::Other => "other",
             Subject::LimitFsync => "limit-fsync",
             Subject::Limit => "limit",
             Subject::Sqlite => "sqlite",
@@ -37,7 +42,7 @@ pub struct Line {
     pub measure: String,
     pub unit: &'static str,
     /// A value of each run, by the subjects' order.
-    values: [Vec<f64>; 4],
+    values: [Vec<f64>; COLUMNS],
 }
 
 impl Line {
@@ -85,41 +90,35 @@ impl Results {
         self.lines[at].values[subject as usize].push(value);
     }
 
-    /// The table: medians, and for papod how far its runs lie apart.
+    /// The table: medians, and for papod how far its runs lie apart. What was not measured has no
+    /// column.
     pub fn table(&self) -> String {
-        let mut rows = vec![
-            ["", "", "unit", "papod", "spread", "limit-fsync", "limit", "sqlite"].map(String::from),
-        ];
+        let measured = |s: &Subject| self.lines.iter().any(|line| !line.of(*s).is_empty());
+        let others = Subject::ALL.into_iter().skip(1).filter(measured);
+        let others: Vec<Subject> = others.collect();
+        let mut heads = vec!["", "", "unit", "papod", "spread"];
+        heads.extend(others.iter().map(|subject| subject.name()));
+        let mut rows = vec![heads.into_iter().map(String::from).collect::<Vec<_>>()];
         let mut scenario = "";
         for line in &self.lines {
             let show = |subject| line.median(subject).map_or_else(String::new, number);
-            let papod = line.of(Subject::Papod);
-            let low = papod.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = papod.iter().copied().fold(0.0, f64::max);
-            let spread = if papod.len() < 2 || high == 0.0 {
-                String::new()
-            } else {
-                format!("{}-{}", number(low), number(high))
-            };
-            let name = if line.scenario == scenario { "" } else { line.scenario };
-            scenario = line.scenario;
-            rows.push([
-                name.into(),
+            let is_same = std::mem::replace(&mut scenario, line.scenario) == line.scenario;
+            let mut row = vec![
+                if is_same { "" } else { line.scenario }.into(),
                 line.measure.clone(),
                 line.unit.into(),
                 show(Subject::Papod),
-                spread,
-                show(Subject::LimitFsync),
-                show(Subject::Limit),
-                show(Subject::Sqlite),
-            ]);
+                spread(line.of(Subject::Papod)),
+            ];
+            row.extend(others.iter().copied().map(show));
+            rows.push(row);
         }
-        let widths: [usize; 8] =
-            std::array::from_fn(|i| rows.iter().map(|r| r[i].chars().count()).max().unwrap_or(0));
+        let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max();
+        let widths: Vec<usize> = (0..rows[0].len()).filter_map(width).collect();
         let mut out = format!("{}\nmedian of {} runs\n", self.machine, self.runs);
-        for row in rows {
+        for row in &rows {
             let mut line = String::new();
-            for (i, (cell, width)) in row.iter().zip(widths).enumerate() {
+            for (i, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 // Words stand to the left, numbers to the right.
                 let _ = if i < 3 {
                     write!(line, "{cell:<width$}  ")
@@ -156,6 +155,16 @@ impl Results {
         }
         out
     }
+}
+
+/// The lowest and the highest value.
+fn spread(values: &[f64]) -> String {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(0.0, f64::max);
+    if values.len() < 2 || high == 0.0 {
+        return String::new();
+    }
+    format!("{}-{}", number(low), number(high))
 }
 
 /// A number with as many digits as mean something, in groups of three.
