@@ -333,35 +333,43 @@ const MEANT: [[&str; 2]; 1] = [
     ["src/wire/help.rs", "src/wire/request.rs"],
 ];
 
-/// A parent speaks of its children, and they of it; anybody else is used one way.
+/// For each name the names it uses, and where.
+type Graph = BTreeMap<String, BTreeMap<String, String>>;
+
+/// A parent speaks of its children, and they of it; anybody else is used one way. That holds for
+/// files and, since a family is one thing to those outside, for families.
 #[test]
-fn no_files_use_each_other_in_a_circle() {
+fn none_use_each_other_in_a_circle() {
     let Uses { sources, uses, .. } = uses();
-    let mut graph: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
+    let (mut files, mut families) = (Graph::new(), Graph::new());
     for (from, to, line) in uses {
-        let (one, other) = (&sources[from].module, &sources[to].module);
+        let (from, to) = (&sources[from], &sources[to]);
+        let place = format!("{}:{line}", from.file);
+        let (one, other) = (&from.module, &to.module);
         if !one.starts_with(other) && !other.starts_with(one) {
-            graph.entry(from).or_default().entry(to).or_insert(line);
+            let used = files.entry(from.file.clone()).or_default();
+            used.insert(to.file.clone(), place.clone());
+        }
+        if one[0] != other[0] {
+            families.entry(one[0].clone()).or_default().insert(other[0].clone(), place);
         }
     }
-    let mut faults = Vec::new();
-    let mut met = BTreeSet::new();
-    let mut done = BTreeSet::new();
-    for start in 0..sources.len() {
-        walk(&graph, start, &mut Vec::new(), &mut done, &mut |circle| {
-            let mut files: Vec<&str> = circle.iter().map(|n| &*sources[*n].file).collect();
-            files.sort_unstable();
-            if let Some(meant) = MEANT.iter().position(|meant| *meant == *files) {
-                met.insert(meant);
-                return;
-            }
-            let step = |(n, file): (usize, &usize)| {
-                let next = circle[(n + 1) % circle.len()];
-                format!("{}:{}", sources[*file].file, graph[file][&next])
-            };
-            let steps: Vec<String> = circle.iter().enumerate().map(step).collect();
-            faults.push(format!("a circle: {}", steps.join(" -> ")));
-        });
+    let (mut faults, mut met) = (Vec::new(), BTreeSet::new());
+    for graph in [files, families] {
+        let mut done = BTreeSet::new();
+        for start in graph.keys() {
+            walk(&graph, start, &mut Vec::new(), &mut done, &mut |circle| {
+                let mut names = circle.to_vec();
+                names.sort_unstable();
+                if let Some(meant) = MEANT.iter().position(|meant| *meant == *names) {
+                    met.insert(meant);
+                    return;
+                }
+                let next = circle.iter().cycle().skip(1);
+                let steps: Vec<_> = circle.iter().zip(next).map(|(a, b)| &*graph[*a][*b]).collect();
+                faults.push(format!("a circle: {}", steps.join(" -> ")));
+            });
+        }
     }
     let gone = (0..MEANT.len()).filter(|n| !met.contains(n));
     faults.extend(gone.map(|n| format!("no circle any more: {}", MEANT[n].join(", "))));
@@ -369,22 +377,22 @@ fn no_files_use_each_other_in_a_circle() {
 }
 
 /// Depth first; what is met again while it is still open closes a circle.
-fn walk(
-    graph: &BTreeMap<usize, BTreeMap<usize, usize>>,
-    at: usize,
-    open: &mut Vec<usize>,
-    done: &mut BTreeSet<usize>,
-    circle: &mut impl FnMut(&[usize]),
+fn walk<'a>(
+    graph: &'a Graph,
+    at: &'a str,
+    open: &mut Vec<&'a str>,
+    done: &mut BTreeSet<&'a str>,
+    circle: &mut impl FnMut(&[&'a str]),
 ) {
-    if let Some(first) = open.iter().position(|n| *n == at) {
+    if let Some(first) = open.iter().position(|name| *name == at) {
         return circle(&open[first..]);
     }
-    if done.contains(&at) {
+    if done.contains(at) {
         return;
     }
     open.push(at);
-    for next in graph.get(&at).into_iter().flat_map(|next| next.keys()) {
-        walk(graph, *next, open, done, circle);
+    for next in graph.get(at).into_iter().flat_map(|next| next.keys()) {
+        walk(graph, next, open, done, circle);
     }
     open.pop();
     done.insert(at);
