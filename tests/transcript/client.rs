@@ -1,0 +1,81 @@
+//! One connection of a transcript: plain blocking sockets, and time only as a last resort.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// A server that says nothing for so long is broken. No transcript that holds ever waits for it.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a client gets next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A line, without its LF.
+    Line(Vec<u8>),
+    /// The end of the connection; these bytes before it had no LF.
+    Closed(Vec<u8>),
+    /// The connection broke.
+    Broken(ErrorKind),
+    /// Nothing came in time; these bytes had no LF yet.
+    Nothing(Vec<u8>),
+}
+
+/// A connection.
+pub struct Client {
+    socket: TcpStream,
+    kept: Vec<u8>,
+}
+
+impl Client {
+    /// Connects to a server.
+    pub fn connect(server: SocketAddr) -> Client {
+        let socket = TcpStream::connect(server).expect("the server listens");
+        // Each write is a packet of its own, so that a line can come in pieces.
+        socket.set_nodelay(true).expect("a socket option");
+        let patience = Some(PATIENCE);
+        socket.set_read_timeout(patience).expect("a socket option");
+        socket.set_write_timeout(patience).expect("a socket option");
+        Client { socket, kept: Vec::new() }
+    }
+
+    /// Sends bytes. That a server which has closed takes none is no failure: what it said tells.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.socket.write_all(bytes);
+    }
+
+    /// Ends the input.
+    pub fn end(&mut self) {
+        let _ = self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// How long [`Client::hear`] waits.
+    pub fn set_patience(&mut self, patience: Duration) {
+        let set = self.socket.set_read_timeout(Some(patience));
+        set.expect("a socket option");
+    }
+
+    /// The next line, once it is there.
+    pub fn hear(&mut self) -> Heard {
+        let mut searched = 0;
+        loop {
+            if let Some(at) = self.kept[searched..].iter().position(|b| *b == b'\n') {
+                let mut line: Vec<u8> = self.kept.drain(..=searched + at).collect();
+                line.pop();
+                return Heard::Line(line);
+            }
+            searched = self.kept.len();
+            let mut bytes = [0; 16_384];
+            match self.socket.read(&mut bytes) {
+                Ok(0) => return Heard::Closed(std::mem::take(&mut self.kept)),
+                Ok(n) => self.kept.extend_from_slice(&bytes[..n]),
+                Err(e) => match e.kind() {
+                    ErrorKind::Interrupted => {}
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        return Heard::Nothing(self.kept.clone());
+                    }
+                    kind => return Heard::Broken(kind),
+                },
+            }
+        }
+    }
+}
