@@ -17,6 +17,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 const SCRATCH: usize = 65_536;
 /// Sockets that one wait reports at most.
 const EVENTS: usize = 1_024;
+/// Time without a byte from anyone after which a server hangs: none is asked for what takes so long.
+const SILENCE: Duration = Duration::from_secs(30);
 /// The listener's number among the events.
 const LISTENER: u64 = u64::MAX;
 
@@ -76,6 +78,8 @@ pub struct Net {
     free: Vec<usize>,
     events: Vec<Event>,
     scratch: Vec<u8>,
+    /// When something happened last.
+    heard: Instant,
     /// What is to be written; the caller may put something in between two turns.
     pub out: Outputs,
 }
@@ -89,6 +93,7 @@ impl Net {
             free: Vec::new(),
             events: Vec::with_capacity(EVENTS),
             scratch: vec![0; SCRATCH],
+            heard: Instant::now(),
             out: Outputs::default(),
         })
     }
@@ -137,7 +142,13 @@ impl Net {
     /// was answered right after each read.
     pub fn turn(&mut self, peer: &mut impl Peer, wait: Duration) -> io::Result<()> {
         self.write()?;
-        self.step(peer, Some(wait), true)
+        self.step(peer, Some(wait), true)?;
+        if !self.events.is_empty() {
+            self.heard = Instant::now();
+        } else if self.heard.elapsed() > SILENCE {
+            return Err(io::Error::new(ErrorKind::TimedOut, "the server hangs: nothing comes"));
+        }
+        Ok(())
     }
 
     /// As [`Net::turn`], but what was answered is left for a [`Net::write`], and it waits for as
