@@ -35,7 +35,7 @@ struct Flags {
     plain_anywhere: bool,
 
     /// Database file [default: papo/papo.db in the user's data folder]
-    #[arg(long, env = "PAPOD_DB", value_name = "FILE")]
+    #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     db: Option<PathBuf>,
 
     /// Memory and passes of Argon2id for new passwords

@@ -34,6 +34,8 @@ impl From<rusqlite::Error> for Error {
 /// A database that this process holds.
 pub struct Database {
     path: PathBuf,
+    /// It was found good.
+    good: bool,
     /// Locked for as long as it is open.
     _lock: File,
 }
@@ -59,12 +61,13 @@ impl Database {
             check_header(path).map_err(|e| say(&e))?;
         }
         let lock = lock(&beside(path, ".lock")).map_err(|e| say(&e))?;
-        let database = Database { path: path.to_owned(), _lock: lock };
+        let mut database = Database { path: path.to_owned(), good: false, _lock: lock };
         if !is_there {
             database.create().map_err(|e| say(&e))?;
         }
         let mut connection = database.writer().map_err(|e| say(&e))?;
         schema::migrate(&mut connection).map_err(|e| say(&e))?;
+        database.good = true;
         Ok(database)
     }
 
@@ -135,6 +138,22 @@ impl Database {
     }
 }
 
+/// At rest the database is one file: the last connection to close has to be one that may write, or
+/// the write-ahead log stays beside it.
+impl Drop for Database {
+    fn drop(&mut self) {
+        if !self.good {
+            return;
+        }
+        let written_back = self.writer().and_then(|connection| {
+            connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(Error::from)
+        });
+        if let Err(e) = written_back {
+            log::warn!("the write-ahead log stays beside the database: {e}");
+        }
+    }
+}
+
 /// What every connection is told. Deleted text really leaves the file.
 fn settle(connection: &Connection, cache: i32) -> Result<(), Error> {
     connection.busy_timeout(Duration::from_secs(10))?;
@@ -185,8 +204,18 @@ fn check_header(path: &Path) -> Result<(), Error> {
     if !header.starts_with(b"SQLite format 3\0") || word(68) != Some(APPLICATION_ID) {
         return Err(Error::new("not a papo database"));
     }
-    match word(60) {
-        Some(version) => schema::check_version(version),
-        None => Err(Error::new("not a papo database")),
+    schema::check_version(word(60).unwrap_or(-1))?;
+    // Pages and their size, as the header counts them. A log that was not written back may hold
+    // what the file lacks; without one the file is whole or damaged.
+    let size = header.get(16..18).map_or(0, |b| u64::from(u16::from_be_bytes([b[0], b[1]])));
+    let pages = word(28).and_then(|pages| u64::try_from(pages).ok()).unwrap_or(0);
+    let whole = pages * if size == 1 { 65_536 } else { size };
+    let length = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
+    if length(&beside(path, "-wal")) == 0 && length(path) < whole {
+        return Err(Error::new(format!(
+            "damaged: it has {} bytes of {whole}; put back a copy that is whole",
+            length(path)
+        )));
     }
+    Ok(())
 }
