@@ -10,18 +10,18 @@ mod process;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
-use process::{Client, Dice, Entry, Home, PASSWORD, PATIENCE, Papod, id};
+use process::{Client, Dice, Entry, Home, PATIENCE, Papod, id};
 
 /// Conversations at once.
 const PAIRS: usize = 3;
-/// Commands of one session that are unanswered at most: more than the server takes on at once, so
-/// that some lie in its buffers and in the kernel's when it is killed.
-const WINDOW: usize = 700;
+/// Commands of one session that are unanswered at most, in one round after the other. Few leave time for the answers to
+/// what is heard; the most are more than the server takes on at once, so that some lie in its
+/// buffers and in the kernel's when it is killed.
+const WINDOWS: [usize; 4] = [2, 16, 128, 700];
 /// `OK`s after which the server is killed, at most.
 const LAST_MOMENT: u64 = 2_500;
 
@@ -44,6 +44,8 @@ struct Person {
     /// The highest id that it asked to acknowledge, and the highest for which it got the `OK`.
     asked: u64,
     acked: u64,
+    /// How many acknowledgements were confirmed, in all rounds.
+    acks: u64,
     /// The highest id of which it was told that the peer has received it.
     told: u64,
 }
@@ -58,6 +60,7 @@ impl Person {
             heard: Vec::new(),
             asked: 0,
             acked: 0,
+            acks: 0,
             told: 0,
         }
     }
@@ -66,13 +69,18 @@ impl Person {
         self.sent.iter().filter(|(_, id)| id.is_some()).count()
     }
 
-    /// Logs in and floods until the server is gone. What was read before that counts.
-    fn flood(&mut self, address: SocketAddr, mut dice: Dice, confirmed: &Moment) {
-        let mut client = Client::connect(address);
-        client.say(&format!("LOGIN {} {PASSWORD}", self.handle));
-        client.until("OK LOGIN ");
-        let (type_one, typed) = mpsc::sync_channel(WINDOW);
-        let newest_heard = AtomicU64::new(0);
+    /// A session, and the newest id that waited for it.
+    fn log_in(&self, papod: &Papod) -> (Client, u64) {
+        let (client, read) = papod.login(&self.handle);
+        let waited = read.iter().rev().find(|line| line.starts_with("MSG "));
+        (client, waited.map_or(0, |line| id(line)))
+    }
+
+    /// Floods until the server is gone. What was read before that counts.
+    fn flood(&mut self, login: (Client, u64), window: usize, mut dice: Dice, confirmed: &Moment) {
+        let (mut client, waited) = login;
+        let (type_one, typed) = mpsc::sync_channel(window);
+        let newest_heard = AtomicU64::new(waited);
         let socket = client.socket().try_clone().expect("a socket can be shared");
         let (peer, newest) = (self.peer.clone(), &newest_heard);
         thread::scope(|scope| {
@@ -100,7 +108,6 @@ impl Person {
                 self.heard.push(entry);
             }
             "ACK" | "READ" => self.told = self.told.max(id(line)),
-            "LIVE" => {}
             _ => match typed.recv_timeout(PATIENCE).expect("an answer has a question") {
                 Typed::Message(body) => {
                     assert!(line.starts_with("OK MSG "), "{line}");
@@ -111,6 +118,7 @@ impl Person {
                     assert_eq!(line, format!("OK ACK {upto}"));
                     self.asked = self.asked.max(upto);
                     self.acked = self.acked.max(upto);
+                    self.acks += 1;
                 }
             },
         }
@@ -213,7 +221,7 @@ fn pour(
             return;
         }
         let newest = newest_heard.load(Ordering::Relaxed);
-        if newest > acknowledged && dice.below(8) == 0 {
+        if newest > acknowledged && dice.below(2) == 0 {
             acknowledged = newest;
             let _ = writeln!(lines, "ACK {newest}");
             if type_one.send(Typed::Ack(newest)).is_err() {
@@ -269,14 +277,17 @@ fn what_is_confirmed_survives_kill_9() {
         })
         .collect();
     let (mut confirmed, mut unconfirmed) = (0, 0);
-    for _ in 0..kills {
+    for (_, window) in (0..kills).zip(WINDOWS.into_iter().cycle()) {
         let (come, moment) = mpsc::channel();
         let left = AtomicU64::new(1 + dice.below(LAST_MOMENT));
-        let (address, mark) = (papod.address, Moment { left, come });
+        let mark = &Moment { left, come };
+        // All are in before the first of them says anything that counts.
+        let people = pairs.as_flattened().iter();
+        let clients: Vec<(Client, u64)> = people.map(|person| person.log_in(&papod)).collect();
         thread::scope(|scope| {
-            for person in pairs.as_flattened_mut() {
-                let (dice, mark) = (Dice::new(dice.below(1 << 31)), &mark);
-                scope.spawn(move || person.flood(address, dice, mark));
+            for (person, client) in pairs.as_flattened_mut().iter_mut().zip(clients) {
+                let dice = Dice::new(dice.below(1 << 31));
+                scope.spawn(move || person.flood(client, window, dice, mark));
             }
             let come = moment.recv_timeout(PATIENCE);
             papod.kill();
@@ -306,7 +317,11 @@ fn what_is_confirmed_survives_kill_9() {
         }
     }
     check_whole_log(&papod, &pairs);
-    println!("{kills} kills, {confirmed} confirmed and all there, {unconfirmed} kept unconfirmed");
+    let acks: u64 = pairs.as_flattened().iter().map(|person| person.acks).sum();
+    println!(
+        "{kills} kills: {confirmed} messages and {acks} acknowledgements confirmed and all there, \
+         {unconfirmed} messages kept unconfirmed"
+    );
     papod.stop();
 }
 
