@@ -206,6 +206,47 @@ fn who_asks_for_history_and_does_not_read_costs_a_page() {
     eve.has_heard_all();
 }
 
+/// On one processor everything is done in turns: a session that waits for its peer must give its
+/// turn up. Two of them, so that it does not help that the first is served from the log by then.
+#[test]
+fn who_does_not_read_takes_no_turn() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+    // A process begins with the processors of the thread that starts it; this one is the test's.
+    let here = sched_getaffinity(None).unwrap();
+    let one = (0..CpuSet::MAX_CPU).find(|n| here.is_set(*n)).unwrap();
+    let mut only = CpuSet::new();
+    only.set(one);
+    sched_setaffinity(None, &only).unwrap();
+    let home = Home::new();
+    let papod = home.start();
+    sched_setaffinity(None, &here).unwrap();
+
+    let mut readers = [papod.register("bob"), papod.register("eve")];
+    let mut alice = papod.register("alice");
+    let body = "0123456789 abcdefghijklmnopqrst ".repeat(300);
+    let body = body.trim_end();
+    let mut sent = [Vec::new(), Vec::new()];
+    // More than the kernel holds for each, and far more than an outbox.
+    for n in 0..12_000_000 / body.len() {
+        let to = ["bob", "eve"][n % 2];
+        sent[n % 2].push(alice.send(to, body));
+    }
+    let mut carol = papod.register("carol");
+    let id = carol.send("alice", "is anyone served?");
+    alice.until(&format!("MSG {id} "));
+    for (reader, sent) in readers.iter_mut().zip(sent) {
+        let read: Vec<u64> = sent.iter().map(|_| id_of(reader)).collect();
+        assert!(read == sent, "each once and in order");
+        reader.has_heard_all();
+    }
+}
+
+fn id_of(reader: &mut Client) -> u64 {
+    let line = reader.line();
+    assert!(line.starts_with("MSG "), "{line}");
+    id(&line)
+}
+
 #[test]
 fn who_does_not_read_does_not_hold_up_the_end() {
     let home = Home::new();
