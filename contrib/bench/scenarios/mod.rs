@@ -1,12 +1,14 @@
 //! The scenarios. Each is a file with one function, and a line in [`ALL`].
 
 mod drain;
+mod group;
 mod hist;
 mod idle;
 mod ping_pong;
 mod send;
 mod sessions;
 mod spread;
+mod sync;
 
 use crate::{Bench, Outcome};
 
@@ -26,7 +28,9 @@ pub const ALL: &[Scenario] = &[
     ping_pong::SCENARIO,
     spread::SCENARIO,
     drain::SCENARIO,
+    group::SCENARIO,
     hist::SCENARIO,
+    sync::SCENARIO,
     sessions::SCENARIO,
     idle::SCENARIO,
 ];
