@@ -25,6 +25,19 @@ pub struct ConversationId(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MoveNumber(pub i64);
 
+/// The store's number of a token. Never shown to anyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenId(pub i64);
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EntryKind {
+    /// A message.
+    Message,
+    /// A change of a group; its text is the change.
+    Group,
+}
+
 /// The number of a connection, from 1 since the server started; it stands in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
@@ -97,6 +110,8 @@ pub struct Entry {
     pub from: Handle,
     /// The other party of a direct chat, or the group.
     pub to: Target,
+    /// What it is.
+    pub kind: EntryKind,
     /// The text, with real line breaks and single backslashes.
     pub body: Box<str>,
 }

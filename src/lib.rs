@@ -21,13 +21,14 @@
 //! 3 hub  outbox  readers          threads and their queues
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
-//! 0 name  entry  limits  config  password                the words everyone uses
+//! 0 name  entry  fold  limits  config  password          the words everyone uses
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod chat;
 pub mod config;
 pub mod entry;
+pub mod fold;
 pub mod hub;
 pub mod limits;
 pub mod name;

@@ -23,6 +23,24 @@ pub const HIST_DEFAULT: usize = 50;
 /// Rows of a `HIST` at most.
 pub const HIST_MAX: usize = 1_000;
 
+/// Rows of a `SYNC` at most.
+pub const SYNC_MAX: usize = 1_000;
+/// Rows of a `FIND` at most: who is not among them is found by one more letter.
+pub const FIND_MAX: usize = 20;
+/// Accounts that a `FIND` looks at, so that `FIND a` costs a bounded time among a million people.
+pub const FIND_CANDIDATES: i64 = 2_000;
+/// Characters in a `ONCE` key and in the label of a token: a UUID or a name, with room.
+pub const KEY_MAX: usize = 64;
+/// Tokens of one account: one for each device and script of a busy person.
+pub const TOKENS: usize = 100;
+/// Members of one group. A message to it is one entry however many there are; what grows is the
+/// work of telling them, and the memory of the group while it is in use: some 250 bytes each.
+pub const GROUP_MEMBERS: usize = 5_000;
+/// Seconds of a `WAIT` at most: a day.
+pub const WAIT_MAX: u64 = 86_400;
+/// Time within which a token's last use is written down once.
+pub const TOKEN_USED_MILLIS: i64 = 60_000;
+
 /// Bytes read from or written to a socket at once. The buffer belongs to the thread, not to the
 /// connection, so an idle connection holds none.
 pub const SCRATCH: usize = 65_536;
@@ -51,6 +69,8 @@ pub const MARK_EVERY: i64 = 64;
 /// Accounts and conversations (each) that the hub keeps in memory. Beyond it forgets all and reads
 /// again what is used: some 300 bytes each, so a few MiB.
 pub const DIRECTORY: usize = 32_768;
+/// Members of all those conversations: a few groups of thousands count more than chats of two.
+pub const DIRECTORY_MEMBERS: usize = 131_072;
 /// Newest entries whose place the hub knows without asking the store, 40 bytes each.
 pub const RECENT: usize = 16_384;
 

@@ -28,14 +28,24 @@ struct State {
     bytes: usize,
     /// Commands whose final line was put in since it was last asked.
     answered: usize,
-    behind: Option<Behind>,
-    /// Entries that the session itself wrote while it was behind.
-    authored: Vec<EntryId>,
+    /// The last message that the session sent, 0 if there is none.
+    sent: EntryId,
+    behind: Option<Box<Behind>>,
+    /// What it did itself while it was behind, if it did something.
+    own: Option<Box<Own>>,
     bye: Option<Bye>,
     /// The session has ended.
     closed: bool,
     /// Something was put in since the session last looked.
     stirred: bool,
+}
+
+/// What a session did itself while it was behind: the log will show it, the session is not to be.
+#[derive(Default)]
+struct Own {
+    entries: Vec<EntryId>,
+    /// Of its read cursor.
+    moves: Vec<MoveNumber>,
 }
 
 /// Something to be sent.
@@ -96,10 +106,12 @@ impl Outbox {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Puts in the final line of a command. Gives back whether the session has to be woken.
-    pub fn answer(&self, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    /// Puts in the final line of a command, of one that sent a message with its id. Gives back
+    /// whether the session has to be woken.
+    pub fn answer(&self, sent: Option<EntryId>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut state = self.state();
         state.answered += 1;
+        state.sent = sent.unwrap_or(state.sent);
         if !matches!(state.items.last(), Some(Item::Replies(_))) {
             state.items.push(Item::Replies(Vec::new()));
         }
@@ -140,7 +152,7 @@ impl Outbox {
     /// Notes an entry that the session wrote while it was behind: the log will hold it, and the
     /// session is not to be shown it.
     pub fn authored(&self, id: EntryId) {
-        self.state().authored.push(id);
+        self.state().own.get_or_insert_default().entries.push(id);
     }
 
     /// Ends the session once all that is in has been sent. The first reason stays.
@@ -157,8 +169,12 @@ impl Outbox {
     /// Has `waker` woken when something is put in. Gives back whether something already was.
     pub fn register(&self, waker: &Waker) -> bool {
         self.waker.register(waker);
-        let state = self.state();
-        state.stirred || state.bye.is_some()
+        self.state().stirred
+    }
+
+    /// The last message that the session sent.
+    pub fn last_sent(&self) -> Option<EntryId> {
+        Some(self.state().sent).filter(|id| *id > EntryId(0))
     }
 
     /// Whether something was put in since it was last taken out.
@@ -174,13 +190,23 @@ impl Outbox {
         Taken {
             items: std::mem::take(&mut state.items),
             answered: std::mem::take(&mut state.answered),
-            behind: state.behind.take(),
+            behind: state.behind.take().map(|at| *at),
         }
     }
 
     /// Takes out the entries that the session wrote itself while it was behind.
     pub fn take_authored(&self) -> Vec<EntryId> {
-        std::mem::take(&mut self.state().authored)
+        self.state().own.as_mut().map(|own| std::mem::take(&mut own.entries)).unwrap_or_default()
+    }
+
+    /// Notes a move that the session asked for while it was behind: it is not to be told of it.
+    pub fn moved(&self, number: MoveNumber) {
+        self.state().own.get_or_insert_default().moves.push(number);
+    }
+
+    /// Takes out the moves that the session asked for itself while it was behind.
+    pub fn take_moved(&self) -> Vec<MoveNumber> {
+        self.state().own.as_mut().map(|own| std::mem::take(&mut own.moves)).unwrap_or_default()
     }
 
     /// Why the session is to end, if it is.
@@ -190,7 +216,7 @@ impl Outbox {
 
     /// Where the session fell behind, if it has not noticed.
     pub fn fell_behind(&self) -> Option<Behind> {
-        self.state().behind
+        self.state().behind.as_deref().copied()
     }
 
     /// Lets things in again, for a session that is nobody's.
@@ -214,7 +240,7 @@ impl State {
         if self.bytes < limits::OUTBOX && !self.closed {
             return true;
         }
-        self.behind = Some(at);
+        self.behind = Some(Box::new(at));
         self.stir();
         false
     }

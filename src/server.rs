@@ -89,7 +89,8 @@ impl Server {
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
         let idle = config.idle.map(Duration::from_secs);
-        let services = Arc::new(Services { hub: hub.clone(), readers, hasher, idle });
+        let services =
+            Arc::new(Services { hub: hub.clone(), readers, hasher, clock: config.clock, idle });
         let door = Arc::new(Door {
             executor: Executor::new(),
             services,

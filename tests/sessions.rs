@@ -68,3 +68,71 @@ fn a_full_window_opens_again() {
     assert!(said[3..].chunks(4).all(|four| four[3].starts_with("OK PING")));
     server.stop();
 }
+
+/// One client over a real socket.
+struct Client {
+    socket: TcpStream,
+    lines: std::io::Lines<BufReader<TcpStream>>,
+}
+
+impl Client {
+    fn new(server: &Server, hello: &str) -> Client {
+        let mut socket = TcpStream::connect(server.addresses()[0]).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+        lines.next();
+        socket.write_all(hello.as_bytes()).unwrap();
+        let mut client = Client { socket, lines };
+        client.until("LIVE ");
+        client
+    }
+
+    fn say(&mut self, lines: &str) {
+        self.socket.write_all(lines.as_bytes()).unwrap();
+    }
+
+    /// Reads up to a line that starts so; gives back all that was read.
+    fn until(&mut self, start: &str) -> Vec<String> {
+        let mut said = Vec::new();
+        while !said.last().is_some_and(|line: &String| line.starts_with(start)) {
+            said.push(self.lines.next().unwrap().unwrap());
+        }
+        said
+    }
+}
+
+/// What is read on one device is read on all, also on one that fell behind meanwhile; and a device
+/// is not told of what it said itself.
+#[test]
+fn a_session_that_fell_behind_learns_what_was_read_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let mut phone = Client::new(&server, "REG ana secret-a\n");
+    let mut laptop = Client::new(&server, "LOGIN ana secret-a\n");
+    let mut bob = Client::new(&server, "REG bob secret-b\n");
+    let body = "x".repeat(60_000);
+    for _ in 0..300 {
+        bob.say(&format!("MSG ana {body}\n"));
+        bob.until("OK MSG ");
+        phone.until("MSG ");
+    }
+    phone.say("READ 200\n");
+    phone.until("OK READ 200");
+    // Said before it has taken up what waits for it.
+    laptop.say("READ 250\nPING\n");
+    bob.until("READ 250 ");
+    phone.until("READ 250 ");
+    phone.say("READ 300\nMSG ana note\n");
+    phone.until("OK MSG 301");
+    let said = laptop.until("READ 300 ");
+    let ids: Vec<&str> =
+        said.iter().filter_map(|l| l.strip_prefix("MSG ")?.split(' ').next()).collect();
+    let all: Vec<String> = (1..=301).map(|id| id.to_string()).collect();
+    let mut ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+    if ids.len() == 300 {
+        ids.extend(laptop.until("MSG ").last().map(|l| l.split(' ').nth(1).unwrap().to_owned()));
+    }
+    assert_eq!(ids, all);
+    assert!(!said.iter().any(|line| line.starts_with("READ 250 ")), "its own move");
+    server.stop();
+}

@@ -58,7 +58,14 @@ impl Person {
         // Whoever comes in is answered after everything before it was told.
         let (answer, answered) = channel::bounded(1);
         let (session, account) = (SessionId(0), AccountId(0));
-        hub.ask(Work::Enter { session, account, quiet: true, outbox: Arc::default(), answer });
+        hub.ask(Work::Enter {
+            session,
+            account,
+            token: None,
+            quiet: true,
+            outbox: Arc::default(),
+            answer,
+        });
         answered.recv_blocking().unwrap().unwrap();
         hub.ask(Work::Leave { session, unsent: None });
         let lines = |item: &Item| String::from_utf8(item.lines().to_vec()).unwrap();
@@ -67,7 +74,7 @@ impl Person {
 }
 
 fn send(to: &str, body: &str) -> Act {
-    Act::Send { to: Target::Person(handle(to)), body: body.into() }
+    Act::Send { to: Target::Person(handle(to)), body: body.into(), once: None }
 }
 
 #[test]
@@ -89,7 +96,7 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let lost = "storage the server cannot write to its disk; nothing was kept, try again";
     ana.acts(&hub, vec![send("bia", "two"), send("nobody", "x"), send("ana", "note")]);
     bia.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(1) }]);
-    let nobody = "no-such-user nobody: no such account";
+    let nobody = "no-such-user nobody: no such account; FIND nobody looks for one";
     let said = ana.heard(&hub);
     assert_eq!(said, format!("ERR MSG {lost}\nERR MSG {nobody}\nERR MSG {lost}\n"));
     assert_eq!(bia.heard(&hub), format!("ERR READ {lost}\n"));

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use crate::entry::{AccountId, ConversationId, EntryId, Place};
 use crate::limits;
 use crate::name::Handle;
-use crate::store::{Account, Conversation, Pair};
+use crate::store::{Account, Conversation, Kind, Once, Pair, Token};
 
 /// Something that has to be looked up in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +23,16 @@ pub enum Need {
     Conversation(ConversationId),
     /// Where this entry stands.
     Place(EntryId),
+    /// The group of this name.
+    Room(Handle),
+    /// Whether the first has blocked the second.
+    Blocked(AccountId, AccountId),
+    /// What an account did under a key.
+    Once(AccountId, Box<str>),
+    /// How many entries of this member up to this one do not wait.
+    Skipped(ConversationId, AccountId, i64),
+    /// The tokens of an account.
+    Tokens(AccountId),
 }
 
 /// See the module's text.
@@ -32,10 +42,20 @@ pub struct Directory {
     handles: HashMap<Handle, AccountId>,
     conversations: HashMap<ConversationId, Conversation>,
     direct: HashMap<Pair, ConversationId>,
+    rooms: HashMap<Handle, ConversationId>,
+    /// How many members all conversations have.
+    members: usize,
+    blocked: HashMap<(AccountId, AccountId), bool>,
     /// The newest entries, without a gap.
     recent: VecDeque<Place>,
     /// Older ones that this batch asked about.
     older: HashMap<EntryId, Place>,
+    /// What this batch did under keys, or asked about.
+    once: HashMap<(AccountId, Box<str>), Once>,
+    /// What this batch asked about.
+    skipped: HashMap<(ConversationId, AccountId, i64), i64>,
+    /// The tokens of accounts that this batch makes or drops.
+    tokens: HashMap<AccountId, Vec<Token>>,
     /// What this batch asked about and the store does not have.
     absent: HashSet<Need>,
 }
@@ -60,6 +80,46 @@ impl Directory {
             Some(id) => Ok(Some(*id)),
             None => self.lacks(Need::Direct(pair)),
         }
+    }
+
+    /// The conversation of a group, if there is one of this name.
+    pub fn room(&self, name: &Handle) -> Result<Option<ConversationId>, Need> {
+        match self.rooms.get(name) {
+            Some(id) => Ok(Some(*id)),
+            None => self.lacks(Need::Room(name.clone())),
+        }
+    }
+
+    /// Whether the first has blocked the second.
+    pub fn blocked(&self, by: AccountId, whom: AccountId) -> Result<bool, Need> {
+        self.blocked.get(&(by, whom)).copied().ok_or(Need::Blocked(by, whom))
+    }
+
+    /// What an account did under a key.
+    pub fn once(&self, account: AccountId, key: &str) -> Result<Option<&Once>, Need> {
+        let key = (account, key.into());
+        match self.once.get(&key) {
+            Some(once) => Ok(Some(once)),
+            None => self.lacks(Need::Once(key.0, key.1)),
+        }
+    }
+
+    /// How many entries of a member up to this one do not wait, where that was written down.
+    pub fn skipped(
+        &self,
+        id: ConversationId,
+        account: AccountId,
+        seq: i64,
+    ) -> Result<Option<i64>, Need> {
+        match self.skipped.get(&(id, account, seq)) {
+            Some(count) => Ok(Some(*count)),
+            None => self.lacks(Need::Skipped(id, account, seq)),
+        }
+    }
+
+    /// The tokens of an account.
+    pub fn tokens(&mut self, account: AccountId) -> Result<&mut Vec<Token>, Need> {
+        self.tokens.get_mut(&account).ok_or(Need::Tokens(account))
     }
 
     /// A conversation that exists.
@@ -99,8 +159,36 @@ impl Directory {
 
     /// Takes note of a conversation. One that is in memory stays: it may be ahead of the store.
     pub fn learn_conversation(&mut self, conversation: Conversation) {
-        self.direct.insert(conversation.pair, conversation.id);
+        match &conversation.kind {
+            Kind::Direct(pair) => {
+                self.direct.insert(*pair, conversation.id);
+            }
+            Kind::Room(name) => {
+                self.rooms.insert(name.clone(), conversation.id);
+            }
+        }
+        self.members += conversation.members.len();
         self.conversations.entry(conversation.id).or_insert(conversation);
+    }
+
+    /// Takes note of whether the first has blocked the second.
+    pub fn learn_blocked(&mut self, by: AccountId, whom: AccountId, on: bool) {
+        self.blocked.insert((by, whom), on);
+    }
+
+    /// Takes note of what an account did under a key.
+    pub fn learn_once(&mut self, account: AccountId, key: Box<str>, once: Once) {
+        self.once.insert((account, key), once);
+    }
+
+    /// Takes note of how many entries of a member up to one do not wait.
+    pub fn learn_skipped(&mut self, at: (ConversationId, AccountId, i64), count: i64) {
+        self.skipped.insert(at, count);
+    }
+
+    /// Takes note of the tokens of an account.
+    pub fn learn_tokens(&mut self, account: AccountId, tokens: Vec<Token>) {
+        self.tokens.insert(account, tokens);
     }
 
     /// Takes note of where an older entry stands.
@@ -121,13 +209,22 @@ impl Directory {
     pub fn tidy(&mut self) {
         self.older.clear();
         self.absent.clear();
+        self.once.clear();
+        self.skipped.clear();
+        self.tokens.clear();
+        if self.blocked.len() > limits::DIRECTORY {
+            self.blocked = HashMap::new();
+        }
         if self.accounts.len() > limits::DIRECTORY {
             self.accounts = HashMap::new();
             self.handles = HashMap::new();
         }
-        if self.conversations.len() > limits::DIRECTORY {
+        if self.conversations.len() > limits::DIRECTORY || self.members > limits::DIRECTORY_MEMBERS
+        {
             self.conversations = HashMap::new();
             self.direct = HashMap::new();
+            self.rooms = HashMap::new();
+            self.members = 0;
         }
     }
 }

@@ -6,18 +6,20 @@
 //! decided gathers in a [`Batch`], which is recorded whole before anyone is told.
 
 pub mod directory;
+mod groups;
 mod people;
 mod talk;
 
 use directory::{Directory, Need};
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, SessionId,
+    AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Change, Newest};
+use crate::store::{Change, Kind, Member, Newest};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
+use crate::wire::request::GroupChange;
 
 /// Who acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +28,15 @@ pub struct Who {
     pub session: SessionId,
     /// As which account.
     pub account: AccountId,
+    /// With which token, if not with the password.
+    pub token: Option<TokenId>,
 }
 
 /// What an account can do that changes something.
 #[derive(Debug)]
 pub enum Act {
-    /// Writes to someone.
-    Send { to: Target, body: String },
+    /// Writes to someone; under a key, once.
+    Send { to: Target, body: String, once: Option<Box<str>> },
     /// Moves a cursor up to an entry, in its conversation.
     Advance { cursor: Cursor, id: EntryId },
     /// Moves a cursor up to each of these entries, which the session was sent, each in its
@@ -42,16 +46,29 @@ pub enum Act {
     Rename(DisplayName),
     /// Takes another password, of which this is the hash.
     SetSecret(String),
+    /// Changes a group.
+    Group { name: Handle, change: GroupChange },
+    /// Blocks someone, or not any more.
+    Block { whom: Handle, on: bool },
+    /// Makes a token, of which this is the hash.
+    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
+    /// Makes a token void.
+    DropToken { label: Box<str> },
 }
 
 impl Act {
     /// The verb under which it is answered.
     pub fn verb(&self) -> &'static str {
         match self {
+            Act::Send { once: Some(_), .. } => "ONCE",
             Act::Send { .. } => "MSG",
             Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
             Act::Rename(_) => "NAME",
             Act::SetSecret(_) => "PASSWD",
+            Act::Group { .. } => "GROUP",
+            Act::Block { on: true, .. } => "BLOCK",
+            Act::Block { on: false, .. } => "UNBLOCK",
+            Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",
         }
     }
 }
@@ -61,12 +78,23 @@ impl Act {
 pub enum Tell {
     /// To the session that acted: the final line of its command.
     Answer { verb: &'static str, answer: Result<Reply, Refusal> },
-    /// To all members but the acting session: the entry that stands at this index of the changes.
-    Entry { at: usize, conversation: ConversationId, from: Handle, to: Target },
+    /// To all who may see it but the acting session: the entry that stands at this index of the
+    /// changes.
+    Entry { at: usize, from: Handle, to: Target },
     /// To these accounts but the acting session: a cursor moved.
-    Receipt { receipt: Receipt, number: MoveNumber, readers: Vec<AccountId> },
-    /// The account's other sessions that were opened with its password end.
-    HangUp,
+    Receipt {
+        receipt: Receipt,
+        conversation: ConversationId,
+        number: MoveNumber,
+        readers: Vec<AccountId>,
+        /// Who is not to learn of it, even by waiting for it: one of the two blocks the other.
+        hidden_from: Option<AccountId>,
+    },
+    /// Someone is not in a group any more: nobody waits for them.
+    Gone { conversation: ConversationId, account: AccountId },
+    /// The account's sessions that were opened with this token end, or without one all others that
+    /// were opened with its password.
+    HangUp { token: Option<TokenId> },
 }
 
 /// What was decided and is neither recorded nor told yet.
@@ -87,6 +115,8 @@ pub struct Chat {
     batch: Batch,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
+    /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
+    skipped: Vec<(ConversationId, AccountId, i64, i64)>,
 }
 
 impl Chat {
@@ -98,6 +128,7 @@ impl Chat {
             recorded: newest,
             batch: Batch::default(),
             touched: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 
@@ -107,7 +138,7 @@ impl Chat {
     /// What has to be looked up first; nothing has been decided then.
     pub fn asked(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Need> {
         match act {
-            Act::Send { to, body } => self.send(who, to, body, now),
+            Act::Send { to, body, once } => self.send(who, to, body, once.as_deref(), now),
             Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
             Act::AdvanceAll { cursor, ids, answer } => {
                 self.advance_all(who, *cursor, ids, *answer, now)
@@ -117,6 +148,10 @@ impl Chat {
                 self.set_secret(who, secret);
                 Ok(())
             }
+            Act::Group { name, change } => self.group(who, name, change, now),
+            Act::Block { whom, on } => self.block(who, whom, *on),
+            Act::NewToken { label, token, hash } => self.new_token(who, label, token, *hash, now),
+            Act::DropToken { label } => self.drop_token(who, label),
         }
     }
 
@@ -130,14 +165,52 @@ impl Chat {
         self.newest
     }
 
-    /// The members of a conversation that the batch speaks of.
-    pub fn members(&self, id: ConversationId) -> impl Iterator<Item = AccountId> {
-        self.directory.known(id).into_iter().flat_map(|c| c.members.iter().map(|m| m.account))
+    /// Who may see an entry that the batch speaks of.
+    pub fn readers(&self, id: ConversationId, seq: i64) -> impl Iterator<Item = AccountId> {
+        let members = self.directory.known(id).map_or(&[][..], |c| &c.members);
+        members.iter().filter(move |m| m.sees(seq)).map(|m| m.account)
     }
 
-    /// Notes that an account has been shown the receipts up to a move.
-    pub fn shown(&mut self, account: AccountId, upto: MoveNumber) {
-        self.batch.changes.push(Change::Shown { account, upto });
+    /// Whose cursors have not come to an entry, of those who may see it and are still in, but for
+    /// its author; nothing where the asker is not its author.
+    ///
+    /// # Errors
+    /// What has to be looked up first.
+    pub fn awaited(
+        &mut self,
+        who: Who,
+        cursor: Cursor,
+        id: EntryId,
+    ) -> Result<Option<(ConversationId, Vec<AccountId>)>, Need> {
+        let Some(place) = self.mine(who, id)?.filter(|place| place.author == who.account) else {
+            return Ok(None);
+        };
+        // Between two of whom one blocks the other, nobody learns how far the other is.
+        let me = who.account;
+        let hidden = match self.directory.conversation(place.conversation)?.kind {
+            Kind::Direct(pair) if pair.other(me) != me => {
+                let other = pair.other(me);
+                self.directory.blocked(me, other)? || self.directory.blocked(other, me)?
+            }
+            _ => false,
+        };
+        let log = self.directory.conversation(place.conversation)?;
+        let late = |m: &&Member| {
+            let has_come = m.cursor(cursor).id >= id && !hidden;
+            m.account != me && m.sees(place.seq) && !has_come
+        };
+        let accounts = log.present().filter(late).map(|m| m.account).collect();
+        Ok(Some((place.conversation, accounts)))
+    }
+
+    /// Notes that a session of an account has ended, which was shown the receipts up to a move.
+    pub fn left(&mut self, account: AccountId, upto: MoveNumber, now: Millis) {
+        self.batch.changes.push(Change::Shown { account, upto, seen: now });
+    }
+
+    /// Notes that a token was used.
+    pub fn used(&mut self, id: TokenId, now: Millis) {
+        self.batch.changes.push(Change::TokenUsed { id, time: now });
     }
 
     /// What has been decided, whole: to be recorded and then told.
@@ -158,8 +231,8 @@ impl Chat {
                     moved: conversation.moved,
                 });
             }
-            if let Some(member) = conversation.members.iter().find(|m| m.account == account) {
-                let change = Change::Member { conversation: id, member: *member };
+            if let Some(member) = conversation.member(account) {
+                let change = Change::Member { conversation: id, member: member.clone() };
                 self.batch.changes.push(change);
             }
         }
@@ -172,6 +245,7 @@ impl Chat {
     /// The batch is on disk, and its audience has been told.
     pub fn settle(&mut self) {
         self.recorded = self.newest;
+        self.skipped.clear();
         self.directory.tidy();
     }
 
@@ -180,6 +254,7 @@ impl Chat {
         self.newest = self.recorded;
         self.batch = Batch::default();
         self.touched.clear();
+        self.skipped.clear();
         self.directory = Directory::default();
     }
 

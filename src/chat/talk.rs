@@ -1,12 +1,14 @@
 //! Writing, and the two cursors: what makes a conversation.
 
+use sha2::{Digest, Sha256};
+
 use super::directory::Need;
 use super::{Chat, Tell, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Place, Receipt,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place, Receipt,
 };
 use crate::name::Target;
-use crate::store::{Change, Conversation, Member, NewEntry, Pair, Position};
+use crate::store::{Change, Conversation, Kind, Member, NewEntry, Once, Pair, Position};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
@@ -16,29 +18,65 @@ impl Chat {
         who: Who,
         to: &Target,
         body: &mut String,
+        once: Option<&str>,
         now: Millis,
     ) -> Result<(), Need> {
-        let refused = match to {
-            Target::Group(name) => Refusal::NoSuchGroup(name.clone()),
-            Target::Person(handle) => match self.directory.handle(handle)? {
-                Some(other) => {
-                    let pair = Pair::of(who.account, other);
-                    let from = self.directory.account(who.account)?.handle.clone();
-                    let conversation = match self.directory.direct(pair)? {
-                        Some(known) => self.directory.conversation(known)?.id,
-                        None => self.meet(pair),
-                    };
-                    // From here on everything is known, and the decision stands.
-                    let (id, at) = self.append(conversation, who.account, body, now);
-                    self.answer(who, "MSG", Ok(Reply::Sent { id, time: now }));
-                    self.tell(who, Tell::Entry { at, conversation, from, to: to.clone() });
-                    return Ok(());
-                }
-                None => Refusal::NoSuchUser(handle.clone()),
-            },
+        let verb = if once.is_some() { "ONCE" } else { "MSG" };
+        let mut done = None;
+        if let Some(key) = once {
+            let digest = Sha256::new().chain_update(to.to_string()).chain_update([0]);
+            let digest: [u8; 32] = digest.chain_update(&*body).finalize().into();
+            if let Some(first) = self.directory.once(who.account, key)? {
+                let answer = if first.digest == digest {
+                    Ok(Reply::Sent { id: first.id, time: first.time })
+                } else {
+                    Err(Refusal::KeyReused(key.into()))
+                };
+                self.answer(who, verb, answer);
+                return Ok(());
+            }
+            done = Some((key, digest));
+        }
+        let from = self.directory.account(who.account)?.handle.clone();
+        let conversation = match self.way_to(who, to)? {
+            Ok(known) => known,
+            Err(refusal) => {
+                self.answer(who, verb, Err(refusal));
+                return Ok(());
+            }
         };
-        self.answer(who, "MSG", Err(refused));
+        // From here on everything is known, and the decision stands.
+        let body = std::mem::take(body).into_boxed_str();
+        let (place, at) = self.append(conversation, who.account, EntryKind::Message, body, now);
+        if let Some((key, digest)) = done {
+            let once = Once { digest, id: place.id, time: now };
+            self.directory.learn_once(who.account, key.into(), once.clone());
+            self.batch.changes.push(Change::Once { account: who.account, key: key.into(), once });
+        }
+        self.answer(who, verb, Ok(Reply::Sent { id: place.id, time: now }));
+        self.tell(who, Tell::Entry { at, from, to: to.clone() });
         Ok(())
+    }
+
+    /// The conversation into which a message to someone goes, which is in the directory then.
+    fn way_to(&mut self, who: Who, to: &Target) -> Result<Result<ConversationId, Refusal>, Need> {
+        let me = who.account;
+        match to {
+            Target::Group(name) => Ok(self.room_of(me, name)?),
+            Target::Person(handle) => {
+                let Some(other) = self.directory.handle(handle)? else {
+                    return Ok(Err(Refusal::NoSuchUser(handle.clone())));
+                };
+                if other != me && self.directory.blocked(other, me)? {
+                    return Ok(Err(Refusal::Blocked(handle.clone())));
+                }
+                let pair = Pair::of(me, other);
+                Ok(Ok(match self.directory.direct(pair)? {
+                    Some(known) => self.directory.conversation(known)?.id,
+                    None => self.meet(pair),
+                }))
+            }
+        }
     }
 
     /// The first word between two people makes their conversation.
@@ -51,19 +89,21 @@ impl Chat {
         }
         self.touched.extend(members.iter().map(|member| (id, member.account)));
         self.batch.changes.push(Change::Direct { id, pair });
-        let (head, moved) = (EntryId(0), MoveNumber(0));
-        self.directory.learn_conversation(Conversation { id, pair, head, seq: 0, moved, members });
+        let (kind, head, moved) = (Kind::Direct(pair), EntryId(0), MoveNumber(0));
+        self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
         id
     }
 
-    /// Adds an entry to a conversation that is in the directory.
-    fn append(
+    /// Adds an entry to a conversation that is in the directory; gives back its place and its index
+    /// in the changes.
+    pub(super) fn append(
         &mut self,
         conversation: ConversationId,
         author: AccountId,
-        body: &mut String,
+        kind: EntryKind,
+        body: Box<str>,
         now: Millis,
-    ) -> (EntryId, usize) {
+    ) -> (Place, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
         let mut place = Place { conversation, id, seq: 1, author, nth: 1 };
@@ -71,27 +111,39 @@ impl Chat {
         if let Ok(log) = self.directory.conversation(conversation) {
             prev = log.head;
             place.seq = log.seq + 1;
+            let before = log.seq;
             log.head = id;
-            if let Some(member) = log.members.iter_mut().find(|m| m.account == author) {
-                place.nth = member.own + 1;
+            log.seq = place.seq;
+            let is_room = matches!(log.kind, Kind::Room(_));
+            if let Some(member) = log.member_mut(author) {
+                let mut stays = false;
                 for cursor in [Cursor::Delivered, Cursor::Read] {
                     let own = member.own;
                     let at = member.cursor_mut(cursor);
-                    // Nothing but entries of one's own lies above: the cursor goes along.
-                    if log.seq - at.seq == own - at.own {
+                    // Nothing that waits lies above: the cursor goes along.
+                    if before - at.seq == own - at.own {
                         *at = Position { id, seq: place.seq, own: own + 1, ..*at };
+                    } else {
+                        stays = true;
                     }
                 }
-                member.own = place.nth;
+                member.own += 1;
                 member.last_own = id;
+                place.nth = member.own;
+                // Of two, one's entries and the other's are told apart by counting; of many, what
+                // does not wait above a cursor has to be written down.
+                if stays && is_room {
+                    let (seq, count) = (place.seq, member.own);
+                    self.skipped.push((conversation, author, seq, count));
+                    let change = Change::Skipped { conversation, account: author, seq, count };
+                    self.batch.changes.push(change);
+                }
             }
-            log.seq = place.seq;
         }
         self.touched.push((conversation, author));
         self.directory.learn_newest(place);
-        let body = std::mem::take(body).into_boxed_str();
-        self.batch.changes.push(Change::Entry(NewEntry { place, prev, time: now, body }));
-        (id, self.batch.changes.len() - 1)
+        self.batch.changes.push(Change::Entry(NewEntry { place, prev, time: now, kind, body }));
+        (place, self.batch.changes.len() - 1)
     }
 
     pub(super) fn advance(
@@ -101,14 +153,14 @@ impl Chat {
         id: EntryId,
         now: Millis,
     ) -> Result<(), Need> {
-        let place = self.mine(who, id)?;
         let verb = reply::verb(cursor);
-        // The mover learns that it is done before anyone else learns that it happened.
-        match place {
+        match self.mine(who, id)? {
             None => self.answer(who, verb, Err(Refusal::NoSuchMessage(id.0))),
             Some(place) => {
+                let own = self.own_upto(who.account, &place)?;
+                // The mover learns that it is done before anyone else learns that it happened.
                 self.answer(who, verb, Ok(Reply::Moved { cursor, id: Some(id) }));
-                self.move_cursor(who, cursor, place, now)?;
+                self.move_cursor(who, cursor, place, own, now)?;
             }
         }
         Ok(())
@@ -125,34 +177,67 @@ impl Chat {
         // All is looked up before the first cursor moves.
         let mut places = Vec::with_capacity(ids.len());
         for id in ids {
-            places.extend(self.mine(who, *id)?);
+            if let Some(place) = self.mine(who, *id)? {
+                places.push((place, self.own_upto(who.account, &place)?));
+            }
         }
         if let Some(id) = answer {
             let reply = Reply::Moved { cursor, id: Some(id) };
             self.answer(who, reply::verb(cursor), Ok(reply));
         }
-        for place in places {
-            self.move_cursor(who, cursor, place, now)?;
+        for (place, own) in places {
+            self.move_cursor(who, cursor, place, own, now)?;
         }
         Ok(())
     }
 
-    /// Where an entry stands, if the asker is a member of its conversation; both are in the
-    /// directory then, with the handles of everyone in it.
-    fn mine(&mut self, who: Who, id: EntryId) -> Result<Option<Place>, Need> {
+    /// Where an entry stands, if the asker may see it; its conversation is in the directory then,
+    /// with all that moving a cursor in it needs.
+    pub(super) fn mine(&mut self, who: Who, id: EntryId) -> Result<Option<Place>, Need> {
+        let me = who.account;
         if id <= EntryId(0) || id > self.newest.entry {
             return Ok(None);
         }
         let Some(place) = self.directory.place(id)? else {
             return Ok(None);
         };
-        let pair = self.directory.conversation(place.conversation)?.pair;
-        if pair.low != who.account && pair.high != who.account {
+        let log = self.directory.conversation(place.conversation)?;
+        let kind = log.kind.clone();
+        if !log.member(me).is_some_and(|m| m.sees(place.seq)) {
             return Ok(None);
         }
-        self.directory.account(pair.low)?;
-        self.directory.account(pair.high)?;
+        self.directory.account(me)?;
+        if let Kind::Direct(pair) = kind {
+            let other = pair.other(me);
+            self.directory.account(other)?;
+            if other != me {
+                self.directory.blocked(me, other)?;
+                self.directory.blocked(other, me)?;
+            }
+        }
         Ok(Some(place))
+    }
+
+    /// How many entries up to a place do not wait for a member.
+    fn own_upto(&mut self, me: AccountId, place: &Place) -> Result<i64, Need> {
+        let log = self.directory.conversation(place.conversation)?;
+        let Some(member) = log.member(me) else { return Ok(0) };
+        if let Kind::Direct(_) = log.kind {
+            // Of two members' entries those that are not the author's are the other's.
+            return Ok(if place.author == me { place.nth } else { place.seq - place.nth });
+        }
+        let joined = member.stays.last().map_or(0, |stay| stay.since.1);
+        if place.id >= member.last_own && place.seq >= joined {
+            return Ok(member.own);
+        }
+        let (id, least) = (place.conversation, member.delivered.own.min(member.read.own));
+        let batch = self.skipped.iter().rev();
+        let mut here = batch.filter(|s| s.0 == id && s.1 == me && s.2 <= place.seq);
+        match here.next() {
+            Some((.., count)) => Ok(*count),
+            // Nothing was written down up to there: nothing was skipped above the lower cursor.
+            None => Ok(self.directory.skipped(id, me, place.seq)?.unwrap_or(least).max(least)),
+        }
     }
 
     /// Moves a cursor up to an entry, never back, and tells those whose entries it passed over.
@@ -161,12 +246,14 @@ impl Chat {
         who: Who,
         cursor: Cursor,
         place: Place,
+        own: i64,
         now: Millis,
     ) -> Result<(), Need> {
         let me = who.account;
-        let log = self.directory.conversation(place.conversation)?;
-        let other = log.pair.other(me);
-        let Some(member) = log.members.iter_mut().find(|m| m.account == me) else {
+        let conversation = place.conversation;
+        let from = self.directory.account(me)?.handle.clone();
+        let log = self.directory.conversation(conversation)?;
+        let Some(member) = log.member_mut(me) else {
             return Ok(());
         };
         let old = *member.cursor(cursor);
@@ -175,8 +262,6 @@ impl Chat {
         }
         self.newest.moved.0 += 1;
         let number = self.newest.moved;
-        // Of two members' entries those that are not the author's are the other's.
-        let own = if place.author == me { place.nth } else { place.seq - place.nth };
         let (id, seq) = (place.id, place.seq);
         let new = Position { id, seq, own, told: id, time: now, number };
         // What is read has been received.
@@ -191,30 +276,35 @@ impl Chat {
             }
             // Moves within a second share one record: the newest, which stands in the member.
             if at.number != MoveNumber(0) && !at.time.same_second(now) {
-                self.batch.changes.push(Change::Passed {
-                    conversation: place.conversation,
-                    account: me,
-                    cursor: *cursor,
-                    was: *at,
-                });
+                let (cursor, was) = (*cursor, *at);
+                self.batch.changes.push(Change::Passed { conversation, account: me, cursor, was });
             }
             *at = new;
         }
         log.moved = number;
-        let mut readers: Vec<AccountId> = log
-            .members
-            .iter()
-            .filter(|m| m.account != me && m.last_own > old.id)
-            .map(|m| m.account)
-            .collect();
+        let wrote = |m: &&Member| m.account != me && m.last_own > old.id;
+        let mut readers: Vec<AccountId> = log.present().filter(wrote).map(|m| m.account).collect();
+        let kind = log.kind.clone();
+        let mut hidden_from = None;
+        let to = match kind {
+            Kind::Room(name) => Target::Group(name),
+            Kind::Direct(pair) => {
+                let other = pair.other(me);
+                let to = Target::Person(self.directory.account(other)?.handle.clone());
+                let directory = &self.directory;
+                if other != me && (directory.blocked(me, other)? || directory.blocked(other, me)?) {
+                    readers.clear();
+                    hidden_from = Some(other);
+                }
+                to
+            }
+        };
         if cursor == Cursor::Read {
             readers.push(me);
         }
-        self.touched.push((place.conversation, me));
-        let from = self.directory.account(me)?.handle.clone();
-        let to = Target::Person(self.directory.account(other)?.handle.clone());
+        self.touched.push((conversation, me));
         let receipt = Receipt { cursor, id, time: now, from, to };
-        self.tell(who, Tell::Receipt { receipt, number, readers });
+        self.tell(who, Tell::Receipt { receipt, conversation, number, readers, hidden_from });
         Ok(())
     }
 }

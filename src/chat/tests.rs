@@ -4,8 +4,8 @@ use super::*;
 use crate::store::Account;
 use crate::store::Pair;
 
-const ANA: Who = Who { session: SessionId(1), account: AccountId(1) };
-const BIA: Who = Who { session: SessionId(2), account: AccountId(2) };
+const ANA: Who = Who { session: SessionId(1), account: AccountId(1), token: None };
+const BIA: Who = Who { session: SessionId(2), account: AccountId(2), token: None };
 const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have not met.
@@ -18,16 +18,19 @@ fn two() -> Chat {
             name: DisplayName::from(&handle),
             handle,
             shown: MoveNumber(0),
+            seen: None,
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
     chat.directory().learn_absence(Need::Direct(pair));
+    chat.directory().learn_blocked(ANA.account, BIA.account, false);
+    chat.directory().learn_blocked(BIA.account, ANA.account, false);
     chat
 }
 
 fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Need> {
     let to = Target::Person(Handle::new(to).unwrap());
-    chat.asked(who, &mut Act::Send { to, body: "x".into() }, NOW)
+    chat.asked(who, &mut Act::Send { to, body: "x".into(), once: None }, NOW)
 }
 
 fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Need> {
@@ -49,7 +52,8 @@ fn told(batch: &Batch) -> Vec<String> {
                 let readers: Vec<_> = readers.iter().map(|r| r.0).collect();
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
-            Tell::HangUp => "hang up".into(),
+            Tell::Gone { .. } => "gone".into(),
+            Tell::HangUp { .. } => "hang up".into(),
         })
         .collect()
 }
@@ -101,7 +105,7 @@ fn cursors_never_move_back_and_pass_only_what_one_may_see() {
     advance(&mut chat, BIA, Cursor::Read, 1).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 0).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
-    let caio = Who { session: SessionId(3), account: AccountId(3) };
+    let caio = Who { session: SessionId(3), account: AccountId(3), token: None };
     advance(&mut chat, caio, Cursor::Read, 1).unwrap();
     let batch = chat.finish();
     let no = "ERR READ no-such-message";
@@ -124,7 +128,7 @@ fn an_own_entry_takes_the_cursors_along_only_where_nothing_waits() {
     assert_eq!(at(1), (0, 0));
     advance(&mut chat, ANA, Cursor::Delivered, 2).unwrap();
     send(&mut chat, ANA, "bia").unwrap();
-    let ana = chat.directory.known(ConversationId(1)).unwrap().members[0];
+    let ana = &chat.directory.known(ConversationId(1)).unwrap().members[0];
     assert_eq!((ana.delivered.id.0, ana.delivered.own, ana.delivered.seq), (4, 3, 4));
 }
 

@@ -6,6 +6,7 @@
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
 mod tell;
+mod watch;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,12 +17,15 @@ use smol::channel::Sender;
 
 use crate::chat::directory::Need;
 use crate::chat::{Act, Batch, Chat, Who};
-use crate::entry::{AccountId, Clock, EntryId, MoveNumber, SessionId};
+use crate::entry::{
+    AccountId, Clock, ConversationId, Cursor, EntryId, Millis, MoveNumber, SessionId, TokenId,
+};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
 use crate::store::{Error, Recall, Record};
 use crate::wire::refusal::Refusal;
+use watch::Watch;
 
 /// The queue in front of the hub's thread.
 #[derive(Clone)]
@@ -46,10 +50,20 @@ pub enum Work {
     Enter {
         session: SessionId,
         account: AccountId,
+        token: Option<TokenId>,
         quiet: bool,
         outbox: Arc<Outbox>,
         answer: Sender<Result<Entered, Refusal>>,
     },
+    /// A token was used, and that is to be written down.
+    Used(TokenId),
+    /// A session waits until everyone else's cursor has come to this message of its own; it is
+    /// answered in its outbox. At most one at a time.
+    Watch { session: SessionId, id: EntryId, cursor: Cursor },
+    /// It waits no longer.
+    Unwatch { session: SessionId },
+    /// Which of these accounts are online.
+    Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
     /// A session has been sent everything up to here. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
     CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
@@ -87,8 +101,13 @@ impl Hub {
             record,
             recall,
             clock,
+            now: clock.now(),
             seats: HashMap::new(),
             online: HashMap::new(),
+            watches: HashMap::new(),
+            new_watches: Vec::new(),
+            fulfilled: false,
+            asked_online: Vec::new(),
             told: Behind { entries: newest.entry, moves: newest.moved },
             stirred: Vec::new(),
             failing: false,
@@ -108,12 +127,16 @@ impl Hub {
 struct Seat {
     account: AccountId,
     outbox: Arc<Outbox>,
+    /// What opened it, if not the password.
+    token: Option<TokenId>,
     /// It gets replies only.
     quiet: bool,
     /// Entries and receipts are pushed to it; else it reads them from the log.
     live: bool,
     /// It has been sent `LIVE`, so its account is online.
     here: bool,
+    /// It waits for others' cursors.
+    watches: bool,
 }
 
 /// An account that has sessions.
@@ -123,8 +146,6 @@ struct Presence {
     newest: EntryId,
     /// The newest move that was told to it.
     moved: MoveNumber,
-    /// The store knows that it was shown receipts up to here.
-    shown: MoveNumber,
 }
 
 /// What a session that comes in is told after the commit: what it reads from the store then is no
@@ -143,8 +164,19 @@ struct Desk {
     record: Box<dyn Record>,
     recall: Box<dyn Recall>,
     clock: Clock,
+    /// When this batch began.
+    now: Millis,
     seats: HashMap<SessionId, Seat>,
     online: HashMap<AccountId, Presence>,
+    /// Who waits for whom, by conversation.
+    watches: HashMap<ConversationId, Vec<Watch>>,
+    /// Those who began to in this batch.
+    new_watches: Vec<SessionId>,
+    /// Someone waits for nobody any more.
+    fulfilled: bool,
+    /// Who asked in this batch who is online. Answered after it, so that what the store says of
+    /// those who are not is no older.
+    asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
     /// How far everything has been told.
     told: Behind,
     /// Outboxes whose sessions are to be woken.
@@ -158,6 +190,8 @@ impl Desk {
         let mut ended = false;
         while !ended {
             let Ok(first) = waiting.recv() else { return };
+            // What is decided together happened at one moment.
+            self.now = self.clock.now();
             let mut welcomes: Vec<Welcome> = Vec::new();
             let (mut acts, mut bytes) = (0, 0);
             let mut next = Some(first);
@@ -176,6 +210,8 @@ impl Desk {
             let batch = self.chat.finish();
             let kept = self.keep(&batch);
             self.tell(batch, kept);
+            self.answer_watches(kept);
+            self.answer_online();
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
                     self.leave(session, None);
@@ -197,7 +233,7 @@ impl Desk {
                 let Some(seat) = self.seats.get(&session) else {
                     return (0, 0);
                 };
-                let who = Who { session, account: seat.account };
+                let who = Who { session, account: seat.account, token: seat.token };
                 let count = acts.len();
                 let mut bytes = 0;
                 for mut act in acts {
@@ -209,13 +245,13 @@ impl Desk {
                 return (count, bytes);
             }
             Work::Register { session, handle, name, secret, outbox, answer } => {
-                let now = self.clock.now();
+                let now = self.now;
                 let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
                 let entered = match made {
                     Err(_) => Err(Refusal::Storage),
                     Ok(Err(refusal)) => Err(refusal),
                     Ok(Ok(account)) => {
-                        let entered = self.enter(session, account, false, outbox);
+                        let entered = self.enter(session, account, None, false, outbox);
                         // A new account has nothing to catch up with.
                         if let Some(seat) = self.seats.get_mut(&session) {
                             (seat.live, seat.here) = (true, true);
@@ -226,21 +262,25 @@ impl Desk {
                 welcomes.push(Welcome { session, answer, entered, is_new: true });
                 return (1, 0);
             }
-            Work::Enter { session, account, quiet, outbox, answer } => {
-                let entered = self.enter(session, account, quiet, outbox);
+            Work::Enter { session, account, token, quiet, outbox, answer } => {
+                let entered = self.enter(session, account, token, quiet, outbox);
                 welcomes.push(Welcome { session, answer, entered: Ok(entered), is_new: false });
             }
             Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
             }
             Work::Leave { session, unsent } => self.leave(session, unsent),
+            Work::Used(token) => self.chat.used(token, self.now),
+            Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
+            Work::Unwatch { session } => self.unwatch(session),
+            Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
             Work::End => {}
         }
         (0, 0)
     }
 
     fn decide_act(&mut self, who: Who, act: &mut Act) {
-        let now = self.clock.now();
+        let now = self.now;
         if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
             log::error!("cannot read the database: {e}");
             self.chat.answer(who, act.verb(), Err(Refusal::Storage));
@@ -263,10 +303,27 @@ impl Desk {
             Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
             Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
             Need::Direct(pair) => recall.direct(*pair)?.map(|c| directory.learn_conversation(c)),
+            Need::Room(name) => recall.room(name)?.map(|c| directory.learn_conversation(c)),
             Need::Conversation(id) => {
                 recall.conversation(*id)?.map(|c| directory.learn_conversation(c))
             }
             Need::Place(id) => recall.place(*id)?.map(|p| directory.learn_place(p)),
+            Need::Blocked(by, whom) => {
+                let on = recall.blocked(*by, *whom)?;
+                directory.learn_blocked(*by, *whom, on);
+                Some(())
+            }
+            Need::Once(account, key) => recall
+                .once(*account, key)?
+                .map(|once| directory.learn_once(*account, key.clone(), once)),
+            Need::Skipped(id, account, seq) => recall
+                .skipped(*id, *account, *seq)?
+                .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
+            Need::Tokens(account) => {
+                let tokens = recall.tokens(*account)?;
+                directory.learn_tokens(*account, tokens);
+                Some(())
+            }
         };
         match (found, need) {
             (Some(()), _) => {}
@@ -279,25 +336,36 @@ impl Desk {
         Ok(())
     }
 
+    fn answer_online(&mut self) {
+        let is_here = |s: &SessionId| self.seats.get(s).is_some_and(|seat| seat.here);
+        let online =
+            |a: &AccountId| self.online.get(a).is_some_and(|p| p.sessions.iter().any(is_here));
+        for (accounts, answer) in &self.asked_online {
+            let _ = answer.try_send(accounts.iter().map(online).collect());
+        }
+        self.asked_online.clear();
+    }
+
     fn enter(
         &mut self,
         session: SessionId,
         account: AccountId,
+        token: Option<TokenId>,
         quiet: bool,
         outbox: Arc<Outbox>,
     ) -> Entered {
         let upto = self.told;
         let presence = self.online.entry(account).or_insert_with(|| Presence {
-            sessions: Vec::new(),
+            // Most have one, and room for four costs.
+            sessions: Vec::with_capacity(1),
             newest: upto.entries,
             moved: upto.moves,
-            shown: MoveNumber(0),
         });
         let seats = &self.seats;
         let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
         let company = presence.sessions.iter().any(is_here);
         presence.sessions.push(session);
-        let seat = Seat { account, outbox, quiet, live: false, here: false };
+        let seat = Seat { account, outbox, token, quiet, live: false, here: false, watches: false };
         self.seats.insert(session, seat);
         Entered { account, upto, company }
     }
@@ -327,13 +395,13 @@ impl Desk {
             let fell = seat.outbox.fell_behind().filter(|_| !seat.live);
             let missed = [unsent, fell.map(|at| at.moves)];
             let upto = missed.into_iter().flatten().min().unwrap_or(self.told.moves);
-            if upto > presence.shown {
-                presence.shown = upto;
-                self.chat.shown(seat.account, upto);
-            }
+            self.chat.left(seat.account, upto, self.now);
         }
         if presence.sessions.is_empty() {
             self.online.remove(&seat.account);
+        }
+        if seat.watches {
+            self.drop_watch(session);
         }
     }
 

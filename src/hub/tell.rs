@@ -9,18 +9,24 @@ use std::sync::Arc;
 
 use super::{Desk, Seat};
 use crate::chat::{Batch, Tell, Who};
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, MoveNumber, SessionId};
+use crate::entry::{
+    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, MoveNumber, Place, SessionId,
+    TokenId,
+};
 use crate::limits;
 use crate::outbox::{Behind, Block, Outbox, Pushed};
 use crate::store::{Change, Newest};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye};
+use crate::wire::reply::{self, Bye, Reply};
 
 /// Entries of one session in one conversation that are about to be told.
 struct Run {
     who: Who,
     conversation: ConversationId,
+    kind: EntryKind,
     first: EntryId,
+    /// The place of the first in its conversation.
+    seq: i64,
     block: Block,
 }
 
@@ -39,7 +45,11 @@ impl Desk {
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };
-                    let wake = seat.outbox.answer(|out| match &answer {
+                    let sent = match &answer {
+                        Ok(Reply::Sent { id, .. }) => Some(*id),
+                        _ => None,
+                    };
+                    let wake = seat.outbox.answer(sent, |out| match &answer {
                         Ok(reply) => reply::ok(out, reply),
                         Err(refusal) => reply::err(out, verb, refusal),
                     });
@@ -48,35 +58,46 @@ impl Desk {
                     }
                 }
                 _ if !kept => {}
-                Tell::Entry { at, conversation, from, to } => {
+                Tell::Entry { at, from, to } => {
                     let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
                         continue;
                     };
-                    let (id, time, body) = (new.place.id, new.time, std::mem::take(&mut new.body));
+                    let (place, time, kind) = (new.place, new.time, new.kind);
+                    let (id, body) = (place.id, std::mem::take(&mut new.body));
                     if let Some(seat) = self.seats.get(&who.session)
                         && !seat.live
                         && !seat.quiet
                     {
                         seat.outbox.authored(id);
                     }
+                    // A change of a group may change who reads, so it stands alone.
                     let fits = |run: &Run| {
-                        run.conversation == conversation && run.block.lines.len() < limits::BLOCK
+                        run.conversation == place.conversation
+                            && (run.kind, kind) == (EntryKind::Message, EntryKind::Message)
+                            && run.block.lines.len() < limits::BLOCK
                     };
                     if !run.as_ref().is_some_and(fits) {
                         self.close(run.take());
                     }
-                    let entry = Entry { id, time, from, to, body };
-                    let open = run.get_or_insert_with(|| Run::open(who, conversation, &entry));
+                    let entry = Entry { id, time, from, to, kind, body };
+                    let open = run.get_or_insert_with(|| Run::open(who, &place, &entry));
                     open.block.last = id;
                     reply::entry(&mut open.block.lines, &entry);
                 }
-                Tell::Receipt { receipt, number, readers } => {
+                Tell::Receipt { receipt, conversation, number, readers, hidden_from } => {
                     self.close(run.take());
                     line.clear();
                     reply::receipt(&mut line, &receipt);
                     self.tell_receipt(who, &line, number, &readers);
+                    let (cursor, id) = (receipt.cursor, receipt.id);
+                    self.came(conversation, who.account, cursor, id, hidden_from);
                 }
-                Tell::HangUp => self.hang_up_others(who),
+                Tell::Gone { conversation, account } => {
+                    for cursor in [Cursor::Delivered, Cursor::Read] {
+                        self.came(conversation, account, cursor, EntryId(i64::MAX), None);
+                    }
+                }
+                Tell::HangUp { token } => self.hang_up(who, token),
             }
         }
         self.close(run);
@@ -87,12 +108,12 @@ impl Desk {
 
     /// Gives a run of entries to everyone who reads it.
     fn close(&mut self, run: Option<Run>) {
-        let Some(Run { who, conversation, first, block }) = run else {
+        let Some(Run { who, conversation, first, seq, block, .. }) = run else {
             return;
         };
         let at = Behind { entries: EntryId(first.0 - 1), ..self.told };
         let block = Arc::new(block);
-        for account in self.chat.members(conversation) {
+        for account in self.chat.readers(conversation, seq) {
             let Some(presence) = self.online.get_mut(&account) else {
                 continue;
             };
@@ -106,6 +127,13 @@ impl Desk {
 
     fn tell_receipt(&mut self, who: Who, line: &[u8], number: MoveNumber, readers: &[AccountId]) {
         let at = Behind { moves: MoveNumber(number.0 - 1), ..self.told };
+        if readers.contains(&who.account)
+            && let Some(seat) = self.seats.get(&who.session)
+            && !seat.live
+            && !seat.quiet
+        {
+            seat.outbox.moved(number);
+        }
         for account in readers {
             let Some(presence) = self.online.get_mut(account) else {
                 continue;
@@ -120,13 +148,16 @@ impl Desk {
         self.told.moves = number;
     }
 
-    /// Every session was opened with the password: those that were not its author's end.
-    fn hang_up_others(&mut self, who: Who) {
+    /// Ends sessions whose key is void: those of a token, or all others of the password.
+    fn hang_up(&mut self, who: Who, token: Option<TokenId>) {
         let Some(presence) = self.online.get(&who.account) else {
             return;
         };
-        for session in presence.sessions.iter().filter(|s| **s != who.session) {
-            if let Some(seat) = self.seats.get(session) {
+        for session in &presence.sessions {
+            if let Some(seat) = self.seats.get(session)
+                && seat.token == token
+                && (token.is_some() || *session != who.session)
+            {
                 seat.outbox.hang_up(Bye::Kicked);
             }
         }
@@ -134,10 +165,11 @@ impl Desk {
 }
 
 impl Run {
-    fn open(who: Who, conversation: ConversationId, entry: &Entry) -> Run {
+    fn open(who: Who, place: &Place, entry: &Entry) -> Run {
         let (from, to) = (entry.from.clone(), entry.to.clone());
         let block = Block { lines: Vec::new(), last: entry.id, from, to };
-        Run { who, conversation, first: entry.id, block }
+        let (conversation, first, seq) = (place.conversation, place.id, place.seq);
+        Run { who, conversation, kind: entry.kind, first, seq, block }
     }
 }
 

@@ -10,6 +10,7 @@ use smol::channel;
 use super::{End, Lag, Session};
 use crate::entry::{Entry, EntryId, MoveNumber};
 use crate::hub::Work;
+use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Block, Item};
 use crate::store::PageQuery;
@@ -23,7 +24,8 @@ impl Session {
         };
         let mut from = EntryId(0);
         loop {
-            let query = PageQuery { from, upto: upto.entries, waiting: true };
+            let query =
+                PageQuery { from, upto: upto.entries, waiting: true, rows: limits::PAGE_ROWS };
             let page = self.ask(move |recall| recall.page(account, &query)).await;
             let page = page.map_err(lost)?;
             self.push_entries(page.entries);
@@ -33,7 +35,7 @@ impl Session {
             }
             self.flush().await?;
         }
-        let moves = self.push_receipts(shown).await?;
+        let moves = self.push_receipts(shown, upto.moves).await?;
         self.say(|out| reply::live(out, upto.entries));
         self.flush().await?;
         self.go_live(Behind { entries: upto.entries, moves }).await
@@ -44,7 +46,7 @@ impl Session {
         let Some(me) = &mut self.me else {
             return Ok(());
         };
-        let Some(Lag { at, upto }) = me.behind.take() else {
+        let Some(Lag { at, upto }) = me.behind.take().map(|lag| *lag) else {
             return Ok(());
         };
         let account = me.account;
@@ -53,12 +55,17 @@ impl Session {
             let moves = if at.moves >= upto.moves {
                 at.moves
             } else {
-                self.push_receipts(at.moves).await?
+                self.push_receipts(at.moves, at.moves).await?
             };
             self.flush().await?;
             return self.go_live(Behind { moves, ..at }).await;
         }
-        let query = PageQuery { from: at.entries, upto: upto.entries, waiting: false };
+        let query = PageQuery {
+            from: at.entries,
+            upto: upto.entries,
+            waiting: false,
+            rows: limits::PAGE_ROWS,
+        };
         let page = self.ask(move |recall| recall.page(account, &query)).await.map_err(lost)?;
         // All of the page was told before it was read, so what this session wrote of it is noted.
         let mut authored = self.outbox.take_authored();
@@ -69,7 +76,7 @@ impl Session {
         authored.into_iter().for_each(|id| self.outbox.authored(id));
         self.push_entries(entries);
         if let Some(me) = &mut self.me {
-            me.behind = Some(Lag { at: Behind { entries: through, ..at }, upto });
+            me.behind = Some(Box::new(Lag { at: Behind { entries: through, ..at }, upto }));
         }
         Ok(())
     }
@@ -81,10 +88,11 @@ impl Session {
         let more = answered.recv().await.map_err(|_| lost("the hub has ended"))?;
         if let Some(me) = &mut self.me {
             me.moves = at.moves;
-            me.behind = more.map(|upto| Lag { at, upto });
+            me.behind = more.map(|upto| Box::new(Lag { at, upto }));
         }
         if more.is_none() {
             self.outbox.take_authored();
+            self.outbox.take_moved();
         }
         Ok(())
     }
@@ -111,16 +119,25 @@ impl Session {
     }
 
     /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
-    async fn push_receipts(&mut self, after: MoveNumber) -> Result<MoveNumber, End> {
+    async fn push_receipts(
+        &mut self,
+        after: MoveNumber,
+        own: MoveNumber,
+    ) -> Result<MoveNumber, End> {
         let Some(me) = &mut self.me else {
             return Ok(after);
         };
         let (account, wanted) = (me.account, me.receipts);
         me.moves = after;
-        let missed = self.ask(move |recall| recall.receipts(account, after)).await.map_err(lost)?;
+        let missed =
+            self.ask(move |recall| recall.receipts(account, after, own)).await.map_err(lost)?;
         let mut lines = Vec::new();
-        for receipt in missed.list.iter().filter(|_| wanted) {
-            reply::receipt(&mut lines, receipt);
+        // All of them were told before they were read, so what this session moved itself is noted.
+        let own = self.outbox.take_moved();
+        for (number, receipt) in missed.list.iter().filter(|_| wanted) {
+            if !own.contains(number) {
+                reply::receipt(&mut lines, receipt);
+            }
         }
         self.output.push(Item::Receipts { lines, upto: missed.through });
         Ok(missed.through)

@@ -4,67 +4,30 @@
 
 use smol::channel;
 
+use super::answer::{Answer, Stop};
 use super::intake::Held;
-use super::{End, Me, Mode, Session};
+use super::{End, Me, Mode, Session, tokens};
 use crate::chat::Act;
+use crate::entry::{ConversationId, TokenId};
 use crate::hub::{Entered, Work};
+use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
-use crate::outbox::Item;
-use crate::password::Failed;
-use crate::store::{self, Account, Pair, Recall, SpanQuery};
+use crate::store::{self, Account, Member, Pair, Recall};
+use crate::wire::help;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
-use crate::wire::request::{Hist, Request, Secret, Setting, Upto};
-
-/// The answer to a command: its final line, unless that is written already.
-type Answer = Result<Option<Reply>, Stop>;
-
-/// Why a command has no reply.
-enum Stop {
-    /// It was refused.
-    Refused(Refusal),
-    /// The session is over.
-    End(End),
-}
-
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Stop {
-        Stop::Refused(refusal)
-    }
-}
-
-impl From<End> for Stop {
-    fn from(end: End) -> Stop {
-        Stop::End(end)
-    }
-}
-
-impl From<store::Error> for Stop {
-    fn from(e: store::Error) -> Stop {
-        log::error!("cannot read the database: {e}");
-        Stop::Refused(Refusal::Storage)
-    }
-}
-
-impl From<Failed> for Stop {
-    fn from(failed: Failed) -> Stop {
-        Stop::Refused(match failed {
-            Failed::Busy => Refusal::TooMany,
-            Failed::Broken => {
-                log::error!("a password could not be hashed, or its stored hash is damaged");
-                Refusal::Bug
-            }
-        })
-    }
-}
+use crate::wire::request::{Request, Secret, Setting, Upto};
 
 impl Session {
     /// Carries out what was held.
     pub(super) async fn carry_out(&mut self, held: Held) -> Result<(), End> {
         match held {
             Held::Stranger(bye) => Err(End::Bye(bye)),
-            Held::Refused { verb, refusal } => {
+            Held::Refused { verb, refusal, sink } => {
                 self.say(|out| reply::err(out, &verb, &refusal));
+                if sink {
+                    self.mode = Mode::Refused(Box::new(refusal));
+                }
                 Ok(())
             }
             Held::EndOfTalk => {
@@ -92,10 +55,17 @@ impl Session {
                 Err(Stop::End(End::Bye(Bye::Quit)))
             }
             Request::Ping { text } => Ok(Some(Reply::Pong(text))),
-            Request::Help { verb } => {
-                self.say(|out| reply::help(out, verb));
+            Request::Help { verb: None } => {
+                self.say(|out| reply::help(out, None));
                 Ok(None)
             }
+            Request::Help { verb: Some(word) } => match help::verb(&word) {
+                Some(verb) => {
+                    self.say(|out| reply::help(out, Some(verb)));
+                    Ok(None)
+                }
+                None => Err(Refusal::BadCommand { nearest: help::nearest(&word) }.into()),
+            },
             Request::Register { handle, password, name } => {
                 self.register(handle, password, name).await
             }
@@ -117,6 +87,16 @@ impl Session {
                 Ok(Some(Reply::Set(setting)))
             }
             Request::Hist(hist) => self.hist(hist).await,
+            Request::Sync(after) => self.sync(after).await,
+            Request::Chats => self.chats().await,
+            Request::Info(which) => self.info(which).await,
+            Request::Wait { which, cursor, seconds } => self.wait_for(which, cursor, seconds),
+            Request::Find { text } => self.find_people(&text).await,
+            Request::Groups => self.groups().await,
+            Request::Who(name) => self.members(name).await,
+            Request::Blocks => self.blocks().await,
+            Request::Tokens => self.tokens().await,
+            Request::NewToken { label } => self.new_token(label),
             // What the session was sent nothing of.
             Request::Move { cursor, upto: Upto::Last(to) } => {
                 self.find(&to).await?;
@@ -125,11 +105,16 @@ impl Session {
             }
             Request::Move { cursor, .. } => Ok(Some(Reply::Moved { cursor, id: None })),
             // These are acts.
-            Request::Message { .. } | Request::Name(_) => Err(Refusal::Bug.into()),
+            Request::Message { .. }
+            | Request::Once { .. }
+            | Request::Name(_)
+            | Request::Group { .. }
+            | Request::Block { .. }
+            | Request::DropToken { .. } => Err(Refusal::Bug.into()),
         }
     }
 
-    fn me(&mut self) -> Result<&mut Me, Stop> {
+    pub(super) fn me(&mut self) -> Result<&mut Me, Stop> {
         self.me.as_deref_mut().ok_or(Stop::Refused(Refusal::NeedLogin))
     }
 
@@ -147,16 +132,44 @@ impl Session {
         Ok(found.ok_or(Refusal::Bug)?)
     }
 
-    /// The account of a target that is a person.
-    async fn find(&mut self, to: &Target) -> Result<Account, Stop> {
-        match to {
-            Target::Group(name) => Err(Refusal::NoSuchGroup(name.clone()).into()),
-            Target::Person(handle) => {
-                let asked = handle.clone();
-                let found = self.ask(move |recall| recall.account(&asked)).await?;
-                Ok(found.ok_or_else(|| Refusal::NoSuchUser(handle.clone()))?)
+    /// The conversation with a target, if there is one yet.
+    pub(super) async fn find(&mut self, to: &Target) -> Result<Option<ConversationId>, Stop> {
+        let me = self.me()?.account;
+        let asked = to.clone();
+        let found = self.ask(move |recall| match &asked {
+            Target::Group(name) => {
+                let room = recall.room(name)?.filter(|room| room.member(me).is_some());
+                Ok(room.map(|room| Some(room.id)))
             }
-        }
+            Target::Person(handle) => {
+                let Some(other) = recall.account(handle)? else { return Ok(None) };
+                let direct = recall.direct(Pair::of(me, other.id))?;
+                Ok(Some(direct.map(|direct| direct.id)))
+            }
+        });
+        Ok(found.await?.ok_or_else(|| match to {
+            Target::Group(name) => Refusal::NoSuchGroup(name.clone()),
+            Target::Person(handle) => Refusal::NoSuchUser(handle.clone()),
+        })?)
+    }
+
+    /// Whether a message can be sent to a target.
+    async fn may_write(&mut self, to: &Target) -> Result<(), Stop> {
+        let me = self.me()?.account;
+        let asked = to.clone();
+        let refused = self.ask(move |recall| match asked {
+            Target::Group(name) => {
+                let room = recall.room(&name)?;
+                let is_in = room.is_some_and(|r| r.member(me).is_some_and(Member::is_in));
+                Ok((!is_in).then_some(Refusal::NoSuchGroup(name)))
+            }
+            Target::Person(handle) => match recall.account(&handle)? {
+                None => Ok(Some(Refusal::NoSuchUser(handle))),
+                Some(other) if recall.blocked(other.id, me)? => Ok(Some(Refusal::Blocked(handle))),
+                Some(_) => Ok(None),
+            },
+        });
+        refused.await?.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 
     fn must_be_nobody(&self) -> Result<(), Stop> {
@@ -174,7 +187,8 @@ impl Session {
     ) -> Answer {
         self.must_be_nobody()?;
         // No hashing for a handle that is taken anyway; the hub decides.
-        if self.find(&Target::Person(handle.clone())).await.is_ok() {
+        let asked = handle.clone();
+        if self.ask(move |recall| recall.account(&asked)).await?.is_some() {
             return Err(Refusal::Taken(handle).into());
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
@@ -190,7 +204,7 @@ impl Session {
         });
         let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
         log::info!("session {}: registered {handle}", self.id.0);
-        self.begin(&entered, handle.clone(), false);
+        self.begin(&entered, handle.clone(), None, false);
         self.say(|out| reply::ok(out, &Reply::Registered(handle)));
         self.say(|out| reply::live(out, entered.upto.entries));
         Ok(None)
@@ -202,41 +216,63 @@ impl Session {
             return Err(Refusal::WrongSecret.into());
         };
         let asked = handle.clone();
+        let hashed = tokens::hash(&secret.0);
+        let now = self.services.clock.now();
         let known = self
             .ask(move |recall| {
                 let Some(account) = recall.account(&asked)? else {
                     return Ok(None);
                 };
-                Ok(recall.secret(account.id)?.map(|secret| (account.id, secret)))
+                let token = match hashed {
+                    Some(hash) => recall.token(&hash)?.filter(|t| t.account == account.id),
+                    None => None,
+                };
+                Ok(recall.secret(account.id)?.map(|secret| (account.id, (secret, token))))
             })
             .await?;
-        let (account, hash) = known.unzip();
-        let right = self.services.hasher.verify(secret.0, hash.clone()).await?;
+        let (account, keys) = known.unzip();
+        let (hash, token) = keys.unzip();
+        let token = token.flatten();
+        let right = match &token {
+            Some(_) => true,
+            None => self.services.hasher.verify(secret.0, hash.clone()).await?,
+        };
         let Some(account) = account.filter(|_| right) else {
             log::info!("session {}: wrong secret for {handle}", self.id.0);
             return Err(Refusal::WrongSecret.into());
         };
+        if let Some(token) = &token
+            && token.used.is_none_or(|used| now.0 - used.0 >= limits::TOKEN_USED_MILLIS)
+        {
+            self.services.hub.ask(Work::Used(token.id));
+        }
+        let token = token.map(|token| token.id);
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,
             account,
+            token,
             quiet,
             outbox: self.outbox.clone(),
             answer,
         });
         let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
         log::info!("session {}: logged in as {handle}", self.id.0);
-        self.begin(&entered, handle.clone(), quiet);
+        self.begin(&entered, handle.clone(), token, quiet);
         let upto = entered.upto.entries;
         let counted = self
             .ask(move |recall| {
                 let shown = recall.account_by_id(account)?.map(|account| account.shown);
-                let hash = recall.secret(account)?;
-                Ok((recall.waiting(account, upto)?, shown.unwrap_or_default(), hash))
+                // What opened the session may have become void while it was looked at.
+                let valid = match token {
+                    Some(id) => recall.tokens(account)?.iter().any(|token| token.id == id),
+                    None => recall.secret(account)? == hash,
+                };
+                Ok((recall.waiting(account, upto)?, shown.unwrap_or_default(), valid))
             })
             .await;
         let (pending, shown) = match counted {
-            Ok((pending, shown, now)) if now == hash => (pending, shown),
+            Ok((pending, shown, true)) => (pending, shown),
             // Refused: so the session must be nobody's again.
             Ok(_) => {
                 self.retreat();
@@ -255,7 +291,7 @@ impl Session {
         Ok(None)
     }
 
-    fn begin(&mut self, entered: &Entered, handle: Handle, quiet: bool) {
+    fn begin(&mut self, entered: &Entered, handle: Handle, token: Option<TokenId>, quiet: bool) {
         self.deadline = None;
         if let Some(time) = self.services.idle {
             self.set_deadline(time, Bye::Idle);
@@ -263,23 +299,21 @@ impl Session {
         self.me = Some(Box::new(Me {
             account: entered.account,
             handle,
+            token,
             auto: false,
             receipts: !quiet,
-            sent: Default::default(),
-            unacked: Vec::new(),
-            unread: Vec::new(),
-            newest: None,
-            listed: None,
+            seen: None,
             moves: entered.upto.moves,
             behind: None,
         }));
     }
 
     async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {
+        self.must_have_password()?;
         let id = self.me()?.account;
         let known = self.ask(move |recall| recall.secret(id)).await?;
         if !self.services.hasher.verify(old.0, known).await? {
-            return Err(Refusal::WrongSecret.into());
+            return Err(Refusal::WrongOld.into());
         }
         let secret = self.services.hasher.hash(new.0).await?;
         self.unanswered += 1;
@@ -288,14 +322,15 @@ impl Session {
     }
 
     async fn talk(&mut self, to: Target, raw: bool) -> Answer {
-        match self.find(&to).await {
-            Ok(_) => {
+        match self.may_write(&to).await {
+            Ok(()) => {
                 self.mode = if raw { Mode::Raw(to.clone()) } else { Mode::Talk(to.clone()) };
                 Ok(Some(Reply::Talking(Some(to))))
             }
             Err(Stop::Refused(refusal)) => {
-                if raw {
-                    self.mode = Mode::Refused(refusal.clone());
+                // `TALK $to raw` of a script whose variable is empty names someone called raw.
+                if raw || matches!(&to, Target::Person(handle) if handle.as_str() == "raw") {
+                    self.mode = Mode::Refused(Box::new(refusal.clone()));
                 }
                 Err(refusal.into())
             }
@@ -303,37 +338,12 @@ impl Session {
         }
     }
 
-    /// Rows go out page by page, and no event comes between them: the outbox waits meanwhile.
-    async fn hist(&mut self, hist: Hist) -> Answer {
-        let me = self.me()?.account;
-        let other = self.find(&hist.to).await?.id;
-        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
-        let span = self
-            .ask(move |recall| match recall.direct(Pair::of(me, other))? {
-                Some(conversation) => recall.span(conversation.id, &query),
-                None => Ok(store::Span::default()),
-            })
-            .await?;
-        let count = span.ids.len();
-        self.me()?.listed = span.ids.last().map(|id| (hist.to, *id));
-        let mut ids = span.ids;
-        while !ids.is_empty() {
-            let wanted = ids.clone();
-            let rows = self.ask(move |recall| recall.entries(me, &wanted)).await?;
-            if rows.is_empty() {
-                return Err(Refusal::Bug.into());
-            }
-            ids.drain(..rows.len());
-            let mut lines = Vec::new();
-            for row in &rows {
-                reply::hist(&mut lines, row);
-            }
-            self.output.push(Item::Replies(lines));
-            if !ids.is_empty() {
-                self.flush().await?;
-            }
+    /// What only the password opens.
+    pub(super) fn must_have_password(&mut self) -> Result<(), Stop> {
+        match self.me()?.token {
+            Some(_) => Err(Refusal::NotAllowed.into()),
+            None => Ok(()),
         }
-        Ok(Some(Reply::Listed { count, more: span.more }))
     }
 }
 
@@ -353,5 +363,15 @@ fn verb(request: &Request) -> &'static str {
         Request::Move { cursor, .. } => reply::verb(*cursor),
         Request::Set(_) => "SET",
         Request::Hist(_) => "HIST",
+        Request::Once { .. } => "ONCE",
+        Request::Wait { .. } => "WAIT",
+        Request::Sync(_) => "SYNC",
+        Request::Chats => "CHATS",
+        Request::Info(_) => "INFO",
+        Request::Find { .. } => "FIND",
+        Request::Group { .. } | Request::Groups | Request::Who(_) => "GROUP",
+        Request::Block { on: false, .. } => "UNBLOCK",
+        Request::Block { .. } | Request::Blocks => "BLOCK",
+        Request::NewToken { .. } | Request::Tokens | Request::DropToken { .. } => "TOKEN",
     }
 }

@@ -21,8 +21,9 @@ pub enum Held {
     Asked(Request),
     /// The end of `TALK`.
     EndOfTalk,
-    /// Nothing that can be carried out.
-    Refused { verb: Cow<'static, str>, refusal: Refusal },
+    /// Nothing that can be carried out. What follows a refused `TALK … raw` was never meant as
+    /// commands: `sink` says that it was one.
+    Refused { verb: Cow<'static, str>, refusal: Refusal, sink: bool },
     /// The client is not one of ours.
     Stranger(Bye),
 }
@@ -104,20 +105,16 @@ impl Session {
         };
         let act = match upto {
             Upto::Id(id) => Act::Advance { cursor, id: *id },
-            Upto::Last(to) => {
-                let sent = me.sent.get(to).map(|sent| sent.last);
-                let listed = me.listed.as_ref().filter(|(peer, _)| peer == to).map(|(_, id)| *id);
-                match sent.max(listed) {
-                    Some(id) => Act::Advance { cursor, id },
-                    None => return taken,
-                }
-            }
-            Upto::Everything => match me.newest {
-                Some(newest) => {
-                    let ids = me.cover(cursor);
+            Upto::Last(to) => match me.seen.as_ref().and_then(|seen| seen.last(to)) {
+                Some(id) => Act::Advance { cursor, id },
+                None => return taken,
+            },
+            Upto::Everything => match me.seen.as_mut().map(|seen| (seen.newest(), seen)) {
+                Some((Some(newest), seen)) => {
+                    let ids = seen.cover(cursor);
                     Act::AdvanceAll { cursor, ids, answer: Some(newest) }
                 }
-                None => return taken,
+                _ => return taken,
             },
         };
         Taken::Act(act)
@@ -126,19 +123,20 @@ impl Session {
 
 /// Understands a line.
 fn take(line: &[u8], mode: &Mode, known: bool) -> Taken {
+    let line = &*line::typed(line);
+    if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
+        return Taken::Nothing;
+    }
     let to = match mode {
         Mode::Commands => return command(line, known),
-        Mode::Talk(_) if line.starts_with(b"/") && !line.starts_with(b"//") => {
+        Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
             let ends = line.iter().all(|b| matches!(b, b' ' | b'\t'));
             return if ends { Taken::Held(Held::EndOfTalk) } else { command(line, known) };
         }
         Mode::Talk(to) => to,
         Mode::Raw(to) => to,
-        Mode::Refused(refusal) => {
-            let blank = line.iter().all(|b| matches!(b, b' ' | b'\t'));
-            return if blank { Taken::Nothing } else { refused("MSG", refusal.clone()) };
-        }
+        Mode::Refused(refusal) => return refused("MSG", Refusal::clone(refusal)),
     };
     match line::text(line) {
         Err(refusal) => refused("MSG", refusal),
@@ -146,53 +144,58 @@ fn take(line: &[u8], mode: &Mode, known: bool) -> Taken {
             // A first slash that is doubled stands for one.
             let said = match (mode, said.strip_prefix("//")) {
                 (Mode::Talk(_), Some(_)) => &said[1..],
-                _ => &said,
+                _ => said,
             };
-            let said = text::trim(said);
-            if said.is_empty() {
-                return Taken::Nothing;
-            }
-            let body = text::with_plain_breaks(said).into_owned();
-            Taken::Act(Act::Send { to: Target::clone(to), body })
+            let body = text::with_plain_breaks(text::trim(said)).into_owned();
+            Taken::Act(Act::Send { to: Target::clone(to), body, once: None })
         }
     }
 }
 
-/// Understands a line as a command.
+/// In `TALK`: whether a line is a command.
+fn is_slash(line: &[u8]) -> bool {
+    line.starts_with(b"/") && !line.starts_with(b"//")
+}
+
+/// Understands a line as a command. It is not blank.
 fn command(line: &[u8], known: bool) -> Taken {
     let said = match line::text(line) {
         Ok(said) => said,
         Err(refusal) => return refused(spoken(line), refusal),
     };
-    let word = request::first_word(&said);
-    if word.is_empty() {
-        return Taken::Nothing;
-    }
+    let word = request::first_word(said);
     let Some(verb) = help::verb(word) else {
-        if request::is_http(&said) {
+        if request::is_http(said) {
             return Taken::Held(Held::Stranger(Bye::NotHttp));
         }
         let nearest = help::nearest(word);
-        return refused(request::spoken(word), Refusal::BadCommand { nearest });
+        return refused(help::spoken(word), Refusal::BadCommand { nearest });
+    };
+    let refused = |refusal| {
+        let sink = verb.word == "TALK" && request::is_raw(said);
+        Taken::Held(Held::Refused { verb: verb.word.into(), refusal, sink })
     };
     if !known && !verb.open {
-        return refused(verb.word, Refusal::NeedLogin);
+        return refused(Refusal::NeedLogin);
     }
-    match request::read(verb, &said) {
-        Ok(Request::Message { to, body }) => Taken::Act(Act::Send { to, body }),
+    match help::read(verb, said) {
+        Ok(Request::Message { to, body }) => Taken::Act(Act::Send { to, body, once: None }),
+        Ok(Request::Once { key, to, body }) => Taken::Act(Act::Send { to, body, once: Some(key) }),
         Ok(Request::Name(name)) => Taken::Act(Act::Rename(name)),
+        Ok(Request::Group { name, change }) => Taken::Act(Act::Group { name, change }),
+        Ok(Request::Block { whom, on }) => Taken::Act(Act::Block { whom, on }),
+        Ok(Request::DropToken { label }) => Taken::Act(Act::DropToken { label }),
         Ok(request) => Taken::Held(Held::Asked(request)),
-        Err(refusal) => refused(verb.word, refusal),
+        Err(refusal) => refused(refusal),
     }
 }
 
 fn too_long(line: &[u8], mode: &Mode) -> Taken {
+    let line = &*line::typed(line);
     match mode {
         Mode::Commands => refused(spoken(line), Refusal::TooLong),
-        Mode::Talk(_) if line.starts_with(b"/") && !line.starts_with(b"//") => {
-            refused(spoken(&line[1..]), Refusal::TooLong)
-        }
-        Mode::Refused(refusal) => refused("MSG", refusal.clone()),
+        Mode::Talk(_) if is_slash(line) => refused(spoken(&line[1..]), Refusal::TooLong),
+        Mode::Refused(refusal) => refused("MSG", Refusal::clone(refusal)),
         _ => refused("MSG", Refusal::TooLong),
     }
 }
@@ -201,12 +204,12 @@ fn too_long(line: &[u8], mode: &Mode) -> Taken {
 fn spoken(line: &[u8]) -> Cow<'static, str> {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let start = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
-    // No verb is longer than what is said back, with room for telnet's sequences before it.
-    let line = &line[start..line.len().min(start + 4 * limits::VERB_ECHO + 64)];
+    // No verb is longer than what is said back, whatever its letters are.
+    let line = &line[start..line.len().min(start + 4 * (limits::VERB_ECHO + 1))];
     let word = line.split(blank).next().unwrap_or_default();
-    line::text(word).map_or(Cow::Borrowed("-"), |word| request::spoken(&word))
+    line::text(word).map_or(Cow::Borrowed("-"), help::spoken)
 }
 
 fn refused(verb: impl Into<Cow<'static, str>>, refusal: Refusal) -> Taken {
-    Taken::Held(Held::Refused { verb: verb.into(), refusal })
+    Taken::Held(Held::Refused { verb: verb.into(), refusal, sink: false })
 }

@@ -7,14 +7,17 @@
 //! carried out here ([`commands`]), so replies keep the order of the commands. What waited for an
 //! account, and what a slow reader missed, is paged from the log ([`catchup`]).
 
+mod answer;
 mod catchup;
 mod commands;
 mod intake;
 mod output;
+mod questions;
+mod seen;
 mod stream;
+mod tokens;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -28,7 +31,7 @@ use smol::future::FutureExt;
 pub use stream::Stream;
 
 use crate::chat::Act;
-use crate::entry::{AccountId, EntryId, MoveNumber, SessionId};
+use crate::entry::{AccountId, Clock, MoveNumber, SessionId, TokenId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -40,6 +43,7 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
 use intake::{Held, Stop};
 use output::Output;
+use seen::Seen;
 
 thread_local! {
     /// What is read or written in one go. It belongs to the thread, since nothing stays in it.
@@ -54,6 +58,8 @@ pub struct Services {
     pub readers: Readers,
     /// Where secrets are hashed.
     pub hasher: Hasher,
+    /// What time it is.
+    pub clock: Clock,
     /// Time without a byte after which a logged-in client is sent away.
     pub idle: Option<Duration>,
 }
@@ -74,6 +80,8 @@ pub struct Session {
     /// Commands that the hub has not answered, and their size in bytes.
     unanswered: usize,
     unanswered_bytes: usize,
+    /// Runs while the session waits for others, and with it all later commands.
+    patience: Option<Box<Timer>>,
     /// The client has said that nothing more will come.
     ended: bool,
     deadline: Option<Box<(Timer, Bye)>>,
@@ -92,32 +100,16 @@ struct Me {
     handle: Handle,
     /// What is written to the socket counts as delivered.
     auto: bool,
+    /// The token it was opened with, if not the password.
+    token: Option<TokenId>,
     /// Receipts are wanted.
     receipts: bool,
-    /// The last entry of each conversation that was sent as an event, by the other party's name.
-    sent: HashMap<Target, Sent>,
-    /// Those that no bare `ACK` has covered.
-    unacked: Vec<Target>,
-    /// Those that no bare `READ` has covered.
-    unread: Vec<Target>,
-    /// The newest entry that was sent as an event.
-    newest: Option<EntryId>,
-    /// The last entry that the latest `HIST` showed.
-    listed: Option<(Target, EntryId)>,
+    /// What it was shown, once it was shown something.
+    seen: Option<Box<Seen>>,
     /// All receipts up to this move were sent.
     moves: MoveNumber,
     /// Where the log has to be read on from, and up to where there is something.
-    behind: Option<Lag>,
-}
-
-/// How far one conversation was sent as events.
-#[derive(Default)]
-struct Sent {
-    last: EntryId,
-    /// No bare `ACK` has covered it.
-    unacked: bool,
-    /// No bare `READ` has covered it.
-    unread: bool,
+    behind: Option<Box<Lag>>,
 }
 
 /// A session that is served from the log.
@@ -136,7 +128,7 @@ enum Mode {
     Raw(Target),
     /// As a text that cannot be sent, for this reason: what follows a refused `TALK … raw` was
     /// never meant as commands.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
 }
 
 /// Why a session is over.
@@ -169,8 +161,8 @@ impl Session {
         services: Arc<Services>,
         stream: Stream,
         outbox: Arc<Outbox>,
-    ) -> Session {
-        Session {
+    ) -> Box<Session> {
+        Box::new(Session {
             id,
             services,
             stream,
@@ -182,13 +174,14 @@ impl Session {
             held: None,
             unanswered: 0,
             unanswered_bytes: 0,
+            patience: None,
             ended: false,
             deadline: None,
-        }
+        })
     }
 
-    /// Serves the connection to its end.
-    pub async fn run(mut self) {
+    /// Serves the connection to its end. Boxed, since a future holds what it is given twice.
+    pub async fn run(mut self: Box<Self>) {
         self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
         self.say(reply::hello);
         let Err(end) = self.serve().await;
@@ -245,7 +238,8 @@ impl Session {
 
     /// Whether another command may be taken on.
     fn has_window(&self) -> bool {
-        self.unanswered < limits::UNCONFIRMED
+        self.patience.is_none()
+            && self.unanswered < limits::UNCONFIRMED
             && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < limits::OUTBOX
     }
@@ -254,7 +248,9 @@ impl Session {
     async fn wait(&mut self, read: bool) -> io::Result<Ready> {
         poll_fn(|cx| {
             let mut ready = Ready::default();
-            let mut woken = self.outbox.register(cx.waker());
+            // What was put in matters once what was taken before is written, a goodbye at once.
+            let stirred = self.outbox.register(cx.waker());
+            let mut woken = (stirred && self.output.is_empty()) || self.outbox.bye().is_some();
             if read && self.stream.poll_readable(cx)?.is_ready() {
                 ready.readable = true;
                 woken = true;
@@ -267,6 +263,13 @@ impl Session {
             {
                 ready.deadline = Some(deadline.1);
                 woken = true;
+            }
+            if let Some(patience) = &mut self.patience
+                && Pin::new(&mut **patience).poll(cx).is_ready()
+            {
+                // The answer comes through the outbox, as that of any other act.
+                self.services.hub.ask(Work::Unwatch { session: self.id });
+                **patience = Timer::never();
             }
             if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
         })
@@ -326,6 +329,9 @@ impl Session {
         self.lines.clear();
         self.held = None;
         self.deadline = None;
+        if self.patience.take().is_some() {
+            self.services.hub.ask(Work::Unwatch { session: self.id });
+        }
         // A peer that takes nothing is told nothing.
         if bye != Bye::Stalled {
             let answered = async {
@@ -363,14 +369,12 @@ impl Session {
     /// Waits for answers, or for room for those that are there.
     async fn wait_for_room(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
-            self.outbox.register(cx.waker());
-            if self.outbox.is_stirred() {
-                return Poll::Ready(Ok(()));
+            let stirred = self.outbox.register(cx.waker());
+            match (self.output.is_empty(), stirred) {
+                (true, true) => Poll::Ready(Ok(())),
+                (true, false) => Poll::Pending,
+                (false, _) => self.stream.poll_writable(cx),
             }
-            if self.output.is_empty() {
-                return Poll::Pending;
-            }
-            self.stream.poll_writable(cx)
         })
         .await
     }

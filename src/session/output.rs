@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::{Lag, Me, SCRATCH, Session};
+use super::{Lag, SCRATCH, Session};
 use crate::chat::Act;
-use crate::entry::{Cursor, EntryId};
+use crate::entry::Cursor;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Item;
@@ -92,6 +92,7 @@ impl Session {
         let taken = self.outbox.take();
         self.unanswered -= taken.answered;
         if self.unanswered == 0 {
+            self.patience = None;
             self.unanswered_bytes = 0;
         }
         let receipts = self.me.as_ref().is_some_and(|me| me.receipts);
@@ -103,7 +104,7 @@ impl Session {
         let Some(me) = &mut self.me else { return };
         if let Some(at) = taken.behind {
             // Up to where there is more will be asked when it has caught up so far.
-            me.behind = Some(Lag { at, upto: at });
+            me.behind = Some(Box::new(Lag { at, upto: at }));
         }
     }
 
@@ -154,15 +155,7 @@ impl Session {
             Item::Receipts { upto, .. } => me.moves = *upto,
             Item::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);
-                let sent = me.sent.entry(peer.clone()).or_default();
-                sent.last = block.last;
-                if !std::mem::replace(&mut sent.unacked, true) {
-                    me.unacked.push(peer.clone());
-                }
-                if !std::mem::replace(&mut sent.unread, true) {
-                    me.unread.push(peer);
-                }
-                me.newest = me.newest.max(Some(block.last));
+                me.seen.get_or_insert_default().note(peer, block.last);
             }
         }
     }
@@ -173,7 +166,7 @@ impl Session {
         if !me.auto {
             return;
         }
-        let ids = me.cover(Cursor::Delivered);
+        let ids = me.seen.as_mut().map_or(Vec::new(), |seen| seen.cover(Cursor::Delivered));
         if !ids.is_empty() {
             let answer = None;
             self.act(vec![Act::AdvanceAll { cursor: Cursor::Delivered, ids, answer }]);
@@ -181,33 +174,8 @@ impl Session {
     }
 }
 
-impl Me {
-    /// The newest entry sent of each conversation that no bare `ACK` (or `READ`) has covered; they
-    /// are covered now.
-    pub(super) fn cover(&mut self, cursor: Cursor) -> Vec<EntryId> {
-        let mut ids = Vec::new();
-        let peers = match cursor {
-            Cursor::Delivered => &mut self.unacked,
-            Cursor::Read => &mut self.unread,
-        };
-        for peer in std::mem::take(peers) {
-            let Some(sent) = self.sent.get_mut(&peer) else {
-                continue;
-            };
-            ids.push(sent.last);
-            match cursor {
-                Cursor::Delivered => sent.unacked = false,
-                Cursor::Read => sent.unread = false,
-            }
-        }
-        // In the order of ids, so that receipts come in an order that can be relied on.
-        ids.sort_unstable();
-        ids
-    }
-}
-
 /// The name under which a conversation is known to `me`.
-fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
+pub(super) fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
     match to {
         Target::Person(_) if from != me => Target::Person(from.clone()),
         to => to.clone(),

@@ -9,7 +9,7 @@ use smol::Async;
 
 /// A connected socket.
 pub struct Stream {
-    socket: Arc<Async<TcpStream>>,
+    socket: Async<TcpStream>,
 }
 
 impl Stream {
@@ -23,7 +23,10 @@ impl Stream {
         // Telnet sends the byte after an interrupt as urgent data; out of line it would be missing
         // from its sequence, and the next letter of the line would be taken for it.
         rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
-        Ok(Stream { socket: stream.into() })
+        // Nobody else has it yet, so the pointer that async-net shares is not needed.
+        let shared: Arc<Async<TcpStream>> = stream.into();
+        let socket = Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?;
+        Ok(Stream { socket })
     }
 
     /// Whose it is, for the log.

@@ -128,22 +128,22 @@ fn is_tls_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [22, 3, ..])
 }
 
-/// A line's text, if it may stand in a terminal: telnet's sequences taken out, UTF-8, no C0 control
-/// but TAB, no DEL, no C1 control.
+/// A line as its author typed it: telnet's sequences (RFC 854, RFC 855) are taken out.
+pub fn typed(line: &[u8]) -> Cow<'_, [u8]> {
+    match memchr(IAC, line) {
+        None => Cow::Borrowed(line),
+        Some(_) => Cow::Owned(without_telnet(line)),
+    }
+}
+
+/// The text of a line as it was typed, if it may stand in a terminal: UTF-8, no C0 control but TAB,
+/// no DEL, no C1 control.
 ///
 /// # Errors
 /// [`Refusal::BadText`] with the byte, counted from 1, that is refused.
-pub fn text(line: &[u8]) -> Result<Cow<'_, str>, Refusal> {
-    let line = match memchr(IAC, line) {
-        None => Cow::Borrowed(line),
-        Some(_) => Cow::Owned(without_telnet(line)),
-    };
+pub fn text(line: &[u8]) -> Result<&str, Refusal> {
     let bad = |at: usize, what| Refusal::BadText { byte: at + 1, what };
-    let text = match line {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed),
-        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|e| e.utf8_error()),
-    }
-    .map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
+    let text = std::str::from_utf8(line).map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
     // One pass that the compiler can vectorise tells whether a closer look is needed at all.
     let suspect = |b: u8| (b < 0x20 && b != b'\t') || b == 0x7f || b == 0xc2;
     if text.bytes().fold(false, |found, b| found | suspect(b)) {
@@ -165,7 +165,7 @@ pub fn text(line: &[u8]) -> Result<Cow<'_, str>, Refusal> {
 
 const IAC: u8 = 255;
 
-/// Takes telnet's sequences (RFC 854, RFC 855) out of a line. One that the line's end cuts off is
+/// Takes telnet's sequences out of a line. One that the line's end cuts off is
 /// dropped. `IAC IAC` is telnet for the byte 255, and IAC before a byte that is no command is that
 /// byte: both stay, for UTF-8 to refuse, so that no one's letter is lost in silence.
 fn without_telnet(line: &[u8]) -> Vec<u8> {
@@ -284,11 +284,14 @@ mod tests {
             (b"PING\xff", "PING"),
             (b"\xff\xf0PING", "PING"),
         ];
-        for (typed, said) in cases {
-            assert_eq!(text(typed).unwrap(), said, "{typed:?}");
+        for (bytes, said) in cases {
+            assert_eq!(text(&typed(bytes)).unwrap(), said, "{bytes:?}");
         }
-        assert!(text(b"PING \xff\xff").is_err(), "an escaped byte 255 is not UTF-8");
-        assert!(text(b"\xff\xe9t\xe9").is_err(), "a letter in Latin-1 is not a telnet command");
+        assert!(text(&typed(b"PING \xff\xff")).is_err(), "an escaped byte 255 is not UTF-8");
+        assert!(
+            text(&typed(b"\xff\xe9t\xe9")).is_err(),
+            "a letter in Latin-1 is not a telnet command"
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Bytes to words and back: what a line is, what it says, how an answer looks.
 //!
-//! Nothing here decides, stores or waits. `line` cuts bytes into lines, `request` reads one line,
+//! Nothing here decides, stores or waits. `line` cuts bytes into lines, `request` reads one line by the
+//! `rules` of the grammar,
 //! `reply` and `refusal` write the answers, `text` is the only place that escapes, `help` is what
 //! `HELP` shows.
 
@@ -9,4 +10,5 @@ pub mod line;
 pub mod refusal;
 pub mod reply;
 pub mod request;
+mod rules;
 pub mod text;

@@ -34,8 +34,32 @@ pub enum Refusal {
     NoSuchMessage(i64),
     /// This session was sent nothing of that conversation.
     NothingSent(Target),
+    /// This session has sent no message.
+    NothingSentYet,
+    /// A password that is not the old one.
+    WrongOld,
+    /// A change that only an admin of the group may make.
+    NotAdmin(Handle),
+    /// Someone who is in no need of leaving this group.
+    NotInGroup(Handle, Handle),
+    /// The name has been given to a group.
+    GroupTaken(Handle),
+    /// The account has a token of this label.
+    LabelTaken(Box<str>),
+    /// No token of this label.
+    NoSuchToken(Box<str>),
+    /// What a session opened with a token may not do.
+    NotAllowed,
+    /// This account does not take what the asker sends.
+    Blocked(Handle),
+    /// Something else was sent under this key.
+    KeyReused(Box<str>),
+    /// What was waited for did not happen in time.
+    Timeout,
     /// Too many secrets wait to be hashed.
     TooMany,
+    /// A limit on how many of something there may be.
+    TooManyOf(&'static str),
     /// The disk is full or failing.
     Storage,
     /// Our own mistake.
@@ -52,12 +76,22 @@ impl Refusal {
             Refusal::TooLong => "too-long",
             Refusal::NeedLogin => "need-login",
             Refusal::AlreadyIn(_) => "already-in",
-            Refusal::WrongSecret => "wrong-secret",
+            Refusal::WrongSecret | Refusal::WrongOld => "wrong-secret",
             Refusal::Taken(_) => "taken",
             Refusal::NoSuchUser(_) => "no-such-user",
             Refusal::NoSuchGroup(_) => "no-such-group",
-            Refusal::NoSuchMessage(_) | Refusal::NothingSent(_) => "no-such-message",
-            Refusal::TooMany => "too-many",
+            Refusal::NoSuchMessage(_) | Refusal::NothingSent(_) | Refusal::NothingSentYet => {
+                "no-such-message"
+            }
+            Refusal::NotAdmin(_) => "not-admin",
+            Refusal::NotInGroup(..) => "no-such-user",
+            Refusal::GroupTaken(_) | Refusal::LabelTaken(_) => "taken",
+            Refusal::NoSuchToken(_) => "no-such-message",
+            Refusal::NotAllowed => "not-allowed",
+            Refusal::Blocked(_) => "blocked",
+            Refusal::KeyReused(_) => "key-reused",
+            Refusal::Timeout => "timeout",
+            Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
             Refusal::Storage => "storage",
             Refusal::Bug => "bug",
         }
@@ -91,7 +125,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::WrongSecret => f.write_str("no account has this handle and this password"),
             Refusal::Taken(handle) => write!(f, "{handle}: this handle is taken, choose another"),
-            Refusal::NoSuchUser(handle) => write!(f, "{handle}: no such account"),
+            Refusal::NoSuchUser(handle) => {
+                write!(f, "{handle}: no such account; FIND {handle} looks for one")
+            }
             Refusal::NoSuchGroup(name) => {
                 write!(f, "#{name}: no such group, or you are not in it")
             }
@@ -99,6 +135,32 @@ impl fmt::Display for Refusal {
             Refusal::NothingSent(to) => {
                 write!(f, "{to}: this session was sent nothing from there; HIST {to} shows the last")
             }
+            Refusal::NothingSentYet => f.write_str("this session has sent no message yet"),
+            Refusal::WrongOld => f.write_str("this is not the old password"),
+            Refusal::NotAdmin(name) => {
+                write!(f, "#{name}: only its admins may do this; GROUP WHO {name} shows them")
+            }
+            Refusal::NotInGroup(handle, name) => {
+                write!(f, "{handle}: not in #{name}; GROUP WHO {name} shows who is")
+            }
+            Refusal::GroupTaken(name) => {
+                write!(f, "#{name}: this name is taken or was once; choose another")
+            }
+            Refusal::LabelTaken(label) => {
+                write!(f, "{label}: there is a token of this label; TOKEN DEL {label} ends it")
+            }
+            Refusal::NoSuchToken(label) => {
+                write!(f, "{label}: no token has this label; TOKEN LIST shows them")
+            }
+            Refusal::NotAllowed => {
+                f.write_str("not with a token; log in with the password for this")
+            }
+            Refusal::Blocked(handle) => write!(f, "{handle}: takes nothing from you"),
+            Refusal::KeyReused(key) => {
+                write!(f, "{key}: something else was sent under this key; use a new one")
+            }
+            Refusal::Timeout => f.write_str("not yet; WAIT again, or INFO shows who is missing"),
+            Refusal::TooManyOf(what) => write!(f, "too many {what}"),
             Refusal::TooMany => f.write_str("too many are logging in; try again in a few seconds"),
             Refusal::Storage => {
                 f.write_str("the server cannot write to its disk; nothing was kept, try again")

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use super::help::Verb;
 use super::refusal::Refusal;
 use super::{help, request, text};
-use crate::entry::{Cursor, Entry, EntryId, Millis, Receipt};
+use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis, Receipt};
 use crate::name::{DisplayName, Handle, Target};
 
 /// The name of the server in its greeting.
@@ -40,6 +40,20 @@ pub enum Reply {
     Set(request::Setting),
     /// `OK HIST`
     Listed { count: usize, more: bool },
+    /// `OK SYNC`
+    Synced { last: EntryId, more: bool },
+    /// `OK GROUP NEW` and the like
+    Grouped { word: &'static str, name: Handle },
+    /// `OK BLOCK`, `OK UNBLOCK`
+    Blocked { whom: Handle, on: bool },
+    /// `OK TOKEN NEW`: the only time that the token is shown
+    TokenMade { label: Box<str>, token: Box<str> },
+    /// `OK TOKEN DEL`
+    TokenDropped(Box<str>),
+    /// `OK WAIT`
+    Waited { id: EntryId, cursor: Cursor },
+    /// The end of a list: its verb, and how many rows it had
+    Counted { verb: &'static str, count: usize },
 }
 
 /// Why the server ends a session.
@@ -138,6 +152,26 @@ pub fn ok(out: &mut Vec<u8>, reply: &Reply) {
             number(out, i64::try_from(*count).unwrap_or(i64::MAX));
             put(out, &[if *more { " more" } else { " end" }]);
         }
+        Reply::Synced { last, more } => {
+            put(out, &["OK SYNC "]);
+            number(out, last.0);
+            put(out, &[if *more { " more" } else { " end" }]);
+        }
+        Reply::Grouped { word, name } => put(out, &["OK GROUP ", word, " #", name.as_str()]),
+        Reply::Blocked { whom, on } => {
+            put(out, &[if *on { "OK BLOCK " } else { "OK UNBLOCK " }, whom.as_str()]);
+        }
+        Reply::TokenMade { label, token } => put(out, &["OK TOKEN NEW ", label, " ", token]),
+        Reply::TokenDropped(label) => put(out, &["OK TOKEN DEL ", label]),
+        Reply::Waited { id, cursor } => {
+            put(out, &["OK WAIT "]);
+            number(out, id.0);
+            put(out, &[" ", state(*cursor)]);
+        }
+        Reply::Counted { verb, count } => {
+            put(out, &["OK ", verb, " "]);
+            number(out, i64::try_from(*count).unwrap_or(i64::MAX));
+        }
     }
     out.push(b'\n');
 }
@@ -159,24 +193,32 @@ pub fn help(out: &mut Vec<u8>, verb: Option<&Verb>) {
     put(out, &["OK HELP\n"]);
 }
 
-/// `MSG <id> <time> <from> <to> <tags> <body>`
+/// `MSG <id> <time> <from> <to> <tags> <body>`, or `GROUP` with a change
 pub fn entry(out: &mut Vec<u8>, entry: &Entry) {
-    row(out, "MSG ", entry);
+    let word = match entry.kind {
+        EntryKind::Message => "MSG ",
+        EntryKind::Group => "GROUP ",
+    };
+    row(out, word, entry, " - ");
 }
 
 /// `HIST <id> <time> <from> <to> <tags> <body>`
 pub fn hist(out: &mut Vec<u8>, entry: &Entry) {
-    row(out, "HIST ", entry);
+    let tags = match entry.kind {
+        EntryKind::Message => " - ",
+        EntryKind::Group => " kind=group ",
+    };
+    row(out, "HIST ", entry, tags);
 }
 
-fn row(out: &mut Vec<u8>, word: &str, entry: &Entry) {
+fn row(out: &mut Vec<u8>, word: &str, entry: &Entry, tags: &str) {
     put(out, &[word]);
     number(out, entry.id.0);
     out.push(b' ');
     stamp(out, entry.time);
     put(out, &[" ", entry.from.as_str(), " "]);
     target(out, &entry.to);
-    put(out, &[" - "]);
+    put(out, &[tags]);
     text::escape(&entry.body, out);
     out.push(b'\n');
 }
@@ -189,6 +231,96 @@ pub fn receipt(out: &mut Vec<u8>, receipt: &Receipt) {
     stamp(out, receipt.time);
     put(out, &[" ", receipt.from.as_str(), " "]);
     target(out, &receipt.to);
+    out.push(b'\n');
+}
+
+/// `CHAT <to> <unread> <last id> <last time>`
+pub fn chat(out: &mut Vec<u8>, row: &ChatLine) {
+    put(out, &["CHAT "]);
+    target(out, row.to);
+    out.push(b' ');
+    number(out, row.unread);
+    out.push(b' ');
+    number(out, row.last.0);
+    out.push(b' ');
+    stamp(out, row.time);
+    out.push(b'\n');
+}
+
+/// The columns of a `CHAT` row.
+pub struct ChatLine<'a> {
+    /// With whom.
+    pub to: &'a Target,
+    /// How many were not read.
+    pub unread: i64,
+    /// The last entry.
+    pub last: EntryId,
+    /// Its time.
+    pub time: Millis,
+}
+
+/// `INFO <id> <handle> <sent|delivered|read> <delivered time or -> <read time or ->`
+pub fn info(
+    out: &mut Vec<u8>,
+    id: EntryId,
+    handle: &Handle,
+    delivered: Option<Millis>,
+    read: Option<Millis>,
+) {
+    let state = match (delivered, read) {
+        (_, Some(_)) => "read",
+        (Some(_), None) => "delivered",
+        (None, None) => "sent",
+    };
+    put(out, &["INFO "]);
+    number(out, id.0);
+    put(out, &[" ", handle.as_str(), " ", state, " "]);
+    stamp_or_dash(out, delivered);
+    out.push(b' ');
+    stamp_or_dash(out, read);
+    out.push(b'\n');
+}
+
+/// `USER <handle> <online|offline> <last seen or -> <display name>`
+pub fn user(
+    out: &mut Vec<u8>,
+    handle: &Handle,
+    online: bool,
+    seen: Option<Millis>,
+    name: &DisplayName,
+) {
+    put(out, &["USER ", handle.as_str(), if online { " online " } else { " offline " }]);
+    stamp_or_dash(out, seen.filter(|_| !online));
+    out.push(b' ');
+    text::escape(name.as_str(), out);
+    out.push(b'\n');
+}
+
+/// `GROUPS #<name> <member|admin> <members> <topic or ->`
+pub fn group(out: &mut Vec<u8>, name: &Handle, admin: bool, members: i64, topic: &str) {
+    put(out, &["GROUPS #", name.as_str(), " ", role(admin), " "]);
+    number(out, members);
+    out.push(b' ');
+    text::escape(if topic.is_empty() { "-" } else { topic }, out);
+    out.push(b'\n');
+}
+
+/// `MEMBER #<name> <handle> <member|admin>`
+pub fn member(out: &mut Vec<u8>, name: &Handle, handle: &Handle, admin: bool) {
+    put(out, &["MEMBER #", name.as_str(), " ", handle.as_str(), " ", role(admin), "\n"]);
+}
+
+/// `BLOCKED <handle>`
+pub fn blocked(out: &mut Vec<u8>, handle: &Handle) {
+    put(out, &["BLOCKED ", handle.as_str(), "\n"]);
+}
+
+/// `TOKEN <label> <created> <last used or ->`
+pub fn token(out: &mut Vec<u8>, label: &str, created: Millis, used: Option<Millis>) {
+    put(out, &["TOKEN ", label, " "]);
+    stamp(out, created);
+    out.push(b' ');
+    stamp_or_dash(out, used);
     out.push(b'\n');
 }
 
@@ -209,6 +341,25 @@ pub fn verb(cursor: Cursor) -> &'static str {
     match cursor {
         Cursor::Delivered => "ACK",
         Cursor::Read => "READ",
+    }
+}
+
+/// What an entry is that a cursor has come to.
+pub fn state(cursor: Cursor) -> &'static str {
+    match cursor {
+        Cursor::Delivered => "delivered",
+        Cursor::Read => "read",
+    }
+}
+
+fn role(admin: bool) -> &'static str {
+    if admin { "admin" } else { "member" }
+}
+
+fn stamp_or_dash(out: &mut Vec<u8>, time: Option<Millis>) {
+    match time {
+        Some(time) => stamp(out, time),
+        None => out.push(b'-'),
     }
 }
 
@@ -273,6 +424,7 @@ mod tests {
             time: Millis(0),
             from: ana.clone(),
             to: Target::Person(ana),
+            kind: EntryKind::Message,
             body: "a\nb\\".into(),
         };
         let mut out = Vec::new();

@@ -2,6 +2,7 @@
 //! make no difference to what they mean.
 
 use super::client::{Client, Heard};
+use super::names;
 use super::play::{GREETING, Stage, show};
 use super::script::{Script, Step, heard};
 
@@ -19,11 +20,18 @@ pub struct Stream {
 
 impl Stream {
     /// The stream of a transcript, if it has one client: with two, one's pieces would have to wait
-    /// for the other's.
+    /// for the other's. None either where a word is typed that was heard before.
     pub fn of(script: &Script) -> Option<Stream> {
         let [client] = script.clients()[..] else {
             return None;
         };
+        let mut bytes = script.lines.iter().filter_map(|line| match &line.step {
+            Step::Send(bytes) | Step::Hear(bytes) => Some(bytes),
+            _ => None,
+        });
+        if bytes.any(|bytes| names::in_line(bytes)) {
+            return None;
+        }
         let mut stream = Stream {
             place: script.place(0),
             client: client.to_owned(),

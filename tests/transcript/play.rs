@@ -10,6 +10,7 @@ use papo::server::Server;
 use tempfile::TempDir;
 
 use super::client::{Client, Heard, PATIENCE};
+use super::names::Names;
 use super::script::{Line, Script, Step, heard};
 
 /// 2026-01-01T00:00:00.000Z, where the clock of the transcripts stands still.
@@ -66,8 +67,14 @@ pub enum Typing {
 /// Plays a transcript; its failure is a report for a person.
 pub fn play(script: &Script, typing: Typing) -> Result<(), String> {
     let stage = Stage::open();
-    let mut scene =
-        Scene { script, typing, server: stage.address(), people: HashMap::new(), said: Vec::new() };
+    let mut scene = Scene {
+        script,
+        typing,
+        server: stage.address(),
+        people: HashMap::new(),
+        names: Names::default(),
+        said: Vec::new(),
+    };
     let played = scene.play();
     // The clients hang up before the server is stopped, which would say goodbye to them.
     drop(scene);
@@ -81,6 +88,7 @@ struct Scene<'a> {
     typing: Typing,
     server: SocketAddr,
     people: HashMap<&'a str, Person>,
+    names: Names,
     /// The conversation so far.
     said: Vec<String>,
 }
@@ -124,6 +132,7 @@ impl<'a> Scene<'a> {
                 self.fail(line.at, "the transcript types after the end of the input")
             }
             (Step::Send(bytes), Some(client)) => {
+                let bytes = &self.names.fill(bytes);
                 match self.typing {
                     Typing::Lines => client.send(bytes),
                     Typing::Bytes => bytes.chunks(1).for_each(|byte| client.send(byte)),
@@ -152,7 +161,7 @@ impl<'a> Scene<'a> {
         };
         let got = client.hear();
         let right = match (&line.step, &got) {
-            (Step::Hear(expected), Heard::Line(got)) => expected == got,
+            (Step::Hear(expected), Heard::Line(got)) => self.names.fits(expected, got),
             (Step::Closed, Heard::Closed(rest)) => rest.is_empty(),
             _ => false,
         };

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::client::{Client, Heard};
+use super::names::Names;
 use super::play::{GREETING, Stage};
 use super::script::{Script, Step, heard, step};
 
@@ -32,7 +33,8 @@ pub fn rewrite(file: &Path, scripts: &[Script]) {
 /// comment, a blank line or an expected line between is typed at once; then everyone listens.
 fn as_it_happens(script: &Script) -> Vec<String> {
     let stage = Stage::open();
-    let mut audience = Audience { clients: Vec::new(), heard: HashMap::new() };
+    let mut audience =
+        Audience { clients: Vec::new(), heard: HashMap::new(), names: Names::default() };
     let mut out = Vec::new();
     let mut lines = script.text.iter().peekable();
     while lines.peek().is_some() {
@@ -41,9 +43,13 @@ fn as_it_happens(script: &Script) -> Vec<String> {
             let Ok(Some((name, act))) = step(line) else {
                 unreachable!("it was read before");
             };
+            let typed = match &act {
+                Step::Send(bytes) => audience.names.fill(bytes),
+                _ => Vec::new(),
+            };
             let client = audience.client(script, &name, &stage);
             match act {
-                Step::Send(bytes) => client.send(&bytes),
+                Step::Send(_) => client.send(&typed),
                 _ => client.end(),
             }
             typist = Some(name);
@@ -76,6 +82,8 @@ fn is_act(line: &str, client: Option<&str>) -> bool {
 struct Audience {
     clients: Vec<(String, Option<Client>)>,
     heard: HashMap<String, VecDeque<String>>,
+    /// A word that has a name keeps it.
+    names: Names,
 }
 
 impl Audience {
@@ -146,6 +154,11 @@ impl Audience {
                 Some(None) => out.push(tail[at].clone()),
                 Some(Some(name)) => {
                     let lines = self.heard.entry(name.clone()).or_default();
+                    if let Some(line) = lines.front_mut()
+                        && self.names.fits(tail[at].as_bytes(), line.as_bytes())
+                    {
+                        line.clone_from(tail[at]);
+                    }
                     let is_last = !is_for(name, at + 1);
                     let many = if is_last { lines.len() } else { 1 };
                     out.extend(lines.drain(..many.min(lines.len())));

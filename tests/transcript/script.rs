@@ -10,6 +10,9 @@
 //! | `ana.` | ana ends her input |
 //! | `ana!` | the server has ended ana's connection and said nothing before |
 //!
+//! In a line that is heard `<$name>` is any one word, as a token is; from then on it is that word,
+//! in what is typed, too.
+//!
 //! The escapes are those of Rust, `\n \r \t \0 \\ \xNN`, and `\{5 x}` for five times `x`.
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::entry::Cursor;
+use crate::entry::{AccountId, Cursor, EntryKind};
+use crate::fold;
 use crate::limits::MARK_EVERY;
 use crate::store::{Change, Error, NewEntry, Record};
 
@@ -40,10 +41,10 @@ impl Record for Pen {
 fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
         "INSERT INTO entry(id, conversation, seq, prev, author, nth, time, kind, body)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8)",
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
     for (at, change) in changes.iter().enumerate() {
-        let Change::Entry(NewEntry { place, prev, time, body }) = change else {
+        let Change::Entry(NewEntry { place, prev, time, kind, body }) = change else {
             return Ok(&changes[at..]);
         };
         insert.execute(params![
@@ -54,6 +55,7 @@ fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], 
             place.author.0,
             place.nth,
             time.0,
+            matches!(kind, EntryKind::Group),
             body,
         ])?;
         if place.seq % MARK_EVERY == 0 {
@@ -68,21 +70,73 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
     match change {
         // Written in runs by `entries`.
         Change::Entry(_) => 0,
-        Change::Account { id, handle, name, secret, time } => on
-            .prepare_cached(
+        Change::Account { id, handle, name, secret, time } => {
+            index_words(on, *id, handle.as_str(), name.as_str())?;
+            on.prepare_cached(
                 "INSERT INTO account(id, handle, name, secret, created, shown)
                  VALUES(?1, ?2, ?3, ?4, ?5, 0)",
             )?
-            .execute(params![id.0, handle.as_str(), name.as_str(), secret, time.0])?,
-        Change::Name { account, name } => on
-            .prepare_cached("UPDATE account SET name = ?2 WHERE id = ?1")?
-            .execute(params![account.0, name.as_str()])?,
+            .execute(params![id.0, handle.as_str(), name.as_str(), secret, time.0])?
+        }
+        Change::Name { account, handle, name } => {
+            on.prepare_cached("DELETE FROM word WHERE account = ?1")?.execute([account.0])?;
+            index_words(on, *account, handle.as_str(), name.as_str())?;
+            on.prepare_cached("UPDATE account SET name = ?2 WHERE id = ?1")?
+                .execute(params![account.0, name.as_str()])?
+        }
         Change::Secret { account, secret } => on
             .prepare_cached("UPDATE account SET secret = ?2 WHERE id = ?1")?
             .execute(params![account.0, secret])?,
-        Change::Shown { account, upto } => on
-            .prepare_cached("UPDATE account SET shown = max(shown, ?2) WHERE id = ?1")?
-            .execute(params![account.0, upto.0])?,
+        Change::Shown { account, upto, seen } => on
+            .prepare_cached("UPDATE account SET shown = max(shown, ?2), seen = ?3 WHERE id = ?1")?
+            .execute(params![account.0, upto.0, seen.0])?,
+        Change::Room { id, name } => {
+            on.prepare_cached(
+                "INSERT INTO conversation(id, head, seq, moved) VALUES(?1, 0, 0, 0)",
+            )?
+            .execute([id.0])?;
+            on.prepare_cached("INSERT INTO room(conversation, name, topic) VALUES(?1, ?2, '')")?
+                .execute(params![id.0, name.as_str()])?
+        }
+        Change::Topic { id, topic } => on
+            .prepare_cached("UPDATE room SET topic = ?2 WHERE conversation = ?1")?
+            .execute(params![id.0, topic])?,
+        Change::Stay { conversation, account, stay } => {
+            let (until, until_seq) = stay.until.map(|(id, seq)| (id.0, seq)).unzip();
+            on.prepare_cached(
+                "INSERT INTO stay VALUES(?1, ?2, ?3, ?4, ?5, ?6)
+                 ON CONFLICT DO UPDATE SET until = ?5, until_seq = ?6",
+            )?
+            .execute(params![
+                conversation.0,
+                account.0,
+                stay.since.0.0,
+                stay.since.1,
+                until,
+                until_seq,
+            ])?
+        }
+        Change::Skipped { conversation, account, seq, count } => on
+            .prepare_cached("INSERT OR REPLACE INTO skipped VALUES(?1, ?2, ?3, ?4)")?
+            .execute(params![conversation.0, account.0, seq, count])?,
+        Change::Once { account, key, once } => on
+            .prepare_cached("INSERT INTO once VALUES(?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![account.0, key, once.digest, once.id.0, once.time.0])?,
+        Change::Block { by, whom, on: true } => on
+            .prepare_cached("INSERT OR IGNORE INTO block VALUES(?1, ?2)")?
+            .execute([by.0, whom.0])?,
+        Change::Block { by, whom, on: false } => on
+            .prepare_cached("DELETE FROM block WHERE account = ?1 AND blocked = ?2")?
+            .execute([by.0, whom.0])?,
+        Change::Token { account, token } => on
+            .prepare_cached("INSERT INTO token VALUES(?1, ?2, ?3, ?4, ?5, NULL)")?
+            .execute(params![token.id.0, account.0, token.label, token.hash, token.created.0,])?,
+        Change::NoToken { id } => {
+            on.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.0])?
+        }
+        Change::TokenUsed { id, time } => on
+            .prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
+            .execute([id.0, time.0])?,
         Change::Direct { id, pair } => on
             .prepare_cached(
                 "INSERT INTO conversation(id, low, high, head, seq, moved)
@@ -104,15 +158,18 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
             ])?,
         Change::Member { conversation, member } => {
             let (d, r) = (&member.delivered, &member.read);
+            let until = member.stays.last().and_then(|stay| stay.until).map(|(_, seq)| seq);
             // An update leaves the index by account alone; replacing would write it each time.
             on.prepare_cached(
                 "INSERT INTO member VALUES
-                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                  ?17, ?18)
                  ON CONFLICT DO UPDATE SET own = ?3, last_own = ?4,
                      delivered = ?5, delivered_seq = ?6, delivered_own = ?7,
                      delivered_told = ?8, delivered_time = ?9, delivered_number = ?10,
                      read = ?11, read_seq = ?12, read_own = ?13,
-                     read_told = ?14, read_time = ?15, read_number = ?16",
+                     read_told = ?14, read_time = ?15, read_number = ?16,
+                     admin = ?17, until_seq = ?18",
             )?
             .execute(params![
                 conversation.0,
@@ -131,6 +188,8 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
                 r.told.0,
                 r.time.0,
                 r.number.0,
+                member.admin,
+                until,
             ])?
         }
         Change::Head { conversation, head, seq, moved } => on
@@ -140,15 +199,31 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
             .execute(params![conversation.0, head.0, seq, moved.0])?,
         Change::Newest(newest) => on
             .prepare_cached(
-                "UPDATE newest SET entry = ?1, moved = ?2, account = ?3, conversation = ?4",
+                "UPDATE newest SET entry = ?1, moved = ?2, account = ?3, conversation = ?4,
+                     token = ?5",
             )?
             .execute(params![
                 newest.entry.0,
                 newest.moved.0,
                 newest.account,
                 newest.conversation,
+                newest.token,
             ])?,
     };
+    Ok(())
+}
+
+/// Writes down what an account is found by.
+pub(super) fn index_words(
+    on: &Transaction,
+    account: AccountId,
+    handle: &str,
+    name: &str,
+) -> Result<(), Error> {
+    let mut insert = on.prepare_cached("INSERT INTO word VALUES(?1, ?2)")?;
+    for word in fold::words(handle, name) {
+        insert.execute(params![word, account.0])?;
+    }
     Ok(())
 }
 

@@ -3,21 +3,48 @@
 //! - `account`: who there is. `shown` is the newest cursor move whose receipt it has been sent.
 //! - `conversation`: whose it is (`low` and `high`), its newest entry (`head`), how many it has had (`seq`), its newest cursor move.
 //! - `entry`: the log of the whole service, in the order of ids, so that writing is appending.
-//!   `prev` leads to the entry before it in its conversation; `kind` 0 is a message.
+//!   `prev` leads to the entry before it in its conversation; `kind` 0 is a message, 1 a change of a group.
 //! - `mark`: each 64th entry of a conversation. An index of all entries by conversation would be
 //!   one more page to write for each message of a quiet conversation; from a mark any entry is at
 //!   most 64 steps along `prev`.
 //! - `member`: two cursors and what makes counting arithmetic. Never a row for each message.
 //! - `passed`: what a cursor was at the end of each second in which it moved, but for its newest
 //!   position, which stands in `member`. From it any entry's delivery is known to the second.
+//! - `room`: what a conversation of a group has more: its name and topic. `stay`: who was in it from
+//!   which entry to which.
+//! - `skipped`: in a group, up to an entry so many do not wait for a member (its own, and what it may
+//!   not see), written down where its cursor stays below. With it, too, counting is arithmetic.
+//! - `once`: what was done under a key. `block`, `token`: what they say; a token only as a hash.
+//! - `word`: what `FIND` finds an account by.
 //! - `newest`: one row, the numbers given last.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Transaction};
 
 use super::Error;
+use crate::entry::AccountId;
+
+/// A step from one version to the next: tables, then what only a program can fill them with.
+struct Migration {
+    sql: &'static str,
+    fill: fn(&Transaction) -> Result<(), Error>,
+}
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: [&str; 1] = [include_str!("v1.sql")];
+const MIGRATIONS: [Migration; 2] = [
+    Migration { sql: include_str!("v1.sql"), fill: |_| Ok(()) },
+    Migration { sql: include_str!("v2.sql"), fill: find_all },
+];
+
+/// Makes every account one that can be found.
+fn find_all(on: &Transaction) -> Result<(), Error> {
+    let mut accounts = on.prepare("SELECT id, handle, name FROM account")?;
+    let mut rows = accounts.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, handle, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        super::pen::index_words(on, AccountId(id), &handle, &name)?;
+    }
+    Ok(())
+}
 
 fn newest() -> i32 {
     i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
@@ -46,7 +73,8 @@ pub fn migrate(connection: &mut Connection) -> Result<(), Error> {
     check_version(version)?;
     for (from, step) in MIGRATIONS.iter().enumerate().skip(usize::try_from(version).unwrap_or(0)) {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(step)?;
+        transaction.execute_batch(step.sql)?;
+        (step.fill)(&transaction)?;
         transaction.pragma_update(None, "user_version", from as i64 + 1)?;
         transaction.commit()?;
     }

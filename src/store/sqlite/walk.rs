@@ -6,8 +6,33 @@ use std::collections::BinaryHeap;
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use crate::entry::{AccountId, ConversationId, EntryId, Millis};
-use crate::store::{Error, PageQuery};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryKind, Millis};
+use crate::store::{Error, PageQuery, Span, SpanQuery};
+
+/// A part of a conversation that someone may see: above the first, up to the second.
+pub(super) type Window = (EntryId, EntryId);
+
+/// What an account may see of a conversation, the oldest first: all of a direct chat, its stays in
+/// a group.
+pub(super) fn windows(
+    read: &Transaction,
+    me: AccountId,
+    conversation: ConversationId,
+    head: EntryId,
+    is_room: bool,
+) -> Result<Vec<Window>, Error> {
+    if !is_room {
+        return Ok(vec![(EntryId(0), head)]);
+    }
+    let sql = "SELECT since, until FROM stay WHERE conversation = ?1 AND account = ?2
+               ORDER BY since";
+    let mut query = read.prepare_cached(sql)?;
+    let rows = query.query_map(params![conversation.0, me.0], |row| {
+        let until: Option<i64> = row.get(1)?;
+        Ok((EntryId(row.get::<_, i64>(0)? - 1), until.map_or(head, EntryId)))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
 
 /// The conversations of an account, merged by the ids of their entries.
 pub(super) struct Merge {
@@ -21,6 +46,8 @@ pub(super) struct Merge {
 struct Lane {
     conversation: ConversationId,
     head: EntryId,
+    /// What may be seen of it, the oldest last.
+    windows: Vec<Window>,
     /// The ids from the next to the next mark, the next one last.
     chunk: Vec<EntryId>,
 }
@@ -33,7 +60,7 @@ impl Merge {
     ) -> Result<Merge, Error> {
         let mut merge = Merge { upto: query.upto, lanes: Vec::new(), next: BinaryHeap::new() };
         let mut lanes = read.prepare_cached(
-            "SELECT c.id, c.head, m.delivered
+            "SELECT c.id, c.head, m.delivered, c.low IS NULL
              FROM member m JOIN conversation c ON c.id = m.conversation
              WHERE m.account = ?1 AND c.head > ?2",
         )?;
@@ -42,7 +69,12 @@ impl Merge {
             let (conversation, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
             let delivered = EntryId(row.get(2)?);
             let floor = if query.waiting { query.from.max(delivered) } else { query.from };
-            merge.lanes.push(Lane { conversation, head, chunk: Vec::new() });
+            if floor >= head {
+                continue;
+            }
+            let mut windows = windows(read, me, conversation, head, row.get(3)?)?;
+            windows.reverse();
+            merge.lanes.push(Lane { conversation, head, windows, chunk: Vec::new() });
             merge.refill(read, merge.lanes.len() - 1, floor)?;
         }
         Ok(merge)
@@ -50,12 +82,24 @@ impl Merge {
 
     fn refill(&mut self, read: &Transaction, at: usize, floor: EntryId) -> Result<(), Error> {
         let lane = &mut self.lanes[at];
-        let chunk = chunk(read, lane.conversation, floor, lane.head)?;
-        lane.chunk.extend(chunk.iter().map(|step| step.id));
-        if let Some(id) = lane.chunk.last() {
-            self.next.push(Reverse((*id, at)));
+        while let Some((above, upto)) = lane.windows.last().copied() {
+            let floor = floor.max(above);
+            if floor < upto {
+                let steps = chunk(read, lane.conversation, floor, lane.head)?;
+                lane.chunk.extend(steps.iter().map(|step| step.id).filter(|id| *id <= upto));
+                if let Some(id) = lane.chunk.last() {
+                    self.next.push(Reverse((*id, at)));
+                    return Ok(());
+                }
+            }
+            lane.windows.pop();
         }
         Ok(())
+    }
+
+    /// Whether nothing is left up to the bound.
+    pub(super) fn is_done(&self) -> bool {
+        self.next.peek().is_none_or(|Reverse((id, _))| *id > self.upto)
     }
 
     pub(super) fn next_id(&mut self, read: &Transaction) -> Result<Option<EntryId>, Error> {
@@ -75,24 +119,80 @@ impl Merge {
     }
 }
 
+/// The ids of a conversation within the windows and the bounds of a query.
+pub(super) fn span(
+    read: &Transaction,
+    conversation: ConversationId,
+    head: EntryId,
+    windows: &[Window],
+    query: &SpanQuery,
+) -> Result<Span, Error> {
+    let floor = query.after.unwrap_or_default();
+    // One more than asked for tells whether there are more.
+    let wanted = query.count + 1;
+    let mut ids = Vec::new();
+    if let (Some(_), None) = (query.after, query.before) {
+        for (above, upto) in windows {
+            let mut from = floor.max(*above);
+            while from < *upto && ids.len() < wanted {
+                let steps = chunk(read, conversation, from, head)?;
+                let Some(last) = steps.first() else { break };
+                from = last.id;
+                ids.extend(steps.iter().rev().map(|step| step.id).filter(|id| id <= upto));
+            }
+        }
+    } else {
+        for (above, upto) in windows.iter().rev() {
+            // The last entry that is within all bounds, or one below it.
+            let top = match query.before {
+                Some(before) => (*upto).min(EntryId((before.0 - 1).max(0))),
+                None => *upto,
+            };
+            let floor = floor.max(*above);
+            if floor >= top || ids.len() >= wanted {
+                continue;
+            }
+            // From the first mark at or above it down to it: at most 64 steps.
+            let from = match mark_above(read, conversation, EntryId(top.0 - 1))? {
+                Some(mark) => mark,
+                None => head,
+            };
+            let mut at = walk(read, from, top)?.last().map_or(from, |step| step.prev);
+            while at > floor && ids.len() < wanted {
+                ids.push(at);
+                at = step(read, at)?.prev;
+            }
+        }
+    }
+    let more = ids.len() > query.count;
+    ids.truncate(query.count);
+    if !matches!((query.after, query.before), (Some(_), None)) {
+        ids.reverse();
+    }
+    Ok(Span { ids, more })
+}
+
 /// A row of the log, before its authors have names.
 pub(super) struct LogRow {
     pub(super) id: EntryId,
     pub(super) conversation: ConversationId,
     pub(super) author: AccountId,
     pub(super) time: Millis,
+    pub(super) kind: EntryKind,
     pub(super) body: Box<str>,
 }
 
 pub(super) fn log_row(read: &Transaction, id: EntryId) -> Result<LogRow, Error> {
-    let sql = "SELECT conversation, author, time, body FROM entry WHERE id = ?1";
+    let sql = "SELECT conversation, author, time, kind, body FROM entry WHERE id = ?1";
     let row = read.prepare_cached(sql)?.query_row([id.0], |row| {
+        let is_group: bool = row.get(3)?;
         Ok(LogRow {
             id,
             conversation: ConversationId(row.get(0)?),
             author: AccountId(row.get(1)?),
             time: Millis(row.get(2)?),
-            body: row.get(3)?,
+            kind: if is_group { EntryKind::Group } else { EntryKind::Message },
+            body: row.get(4)?,
         })
     });
     row.optional()?.ok_or_else(|| damaged(format!("entry {} is missing", id.0)))
@@ -105,7 +205,7 @@ pub(super) struct Step {
     pub(super) author: AccountId,
 }
 
-pub(super) fn step(read: &Transaction, id: EntryId) -> Result<Step, Error> {
+fn step(read: &Transaction, id: EntryId) -> Result<Step, Error> {
     let sql = "SELECT prev, author FROM entry WHERE id = ?1";
     let row = read.prepare_cached(sql)?.query_row([id.0], |row| {
         Ok(Step { id, prev: EntryId(row.get(0)?), author: AccountId(row.get(1)?) })
@@ -129,7 +229,7 @@ pub(super) fn walk(read: &Transaction, top: EntryId, floor: EntryId) -> Result<V
 }
 
 /// The steps above `floor` up to the next mark, or to the head: at most 64, the newest first.
-pub(super) fn chunk(
+fn chunk(
     read: &Transaction,
     conversation: ConversationId,
     floor: EntryId,
@@ -139,7 +239,7 @@ pub(super) fn chunk(
     walk(read, top, floor)
 }
 
-pub(super) fn mark_above(
+fn mark_above(
     read: &Transaction,
     conversation: ConversationId,
     floor: EntryId,
@@ -150,6 +250,7 @@ pub(super) fn mark_above(
     Ok(row.optional()?)
 }
 
+/// A sentence for the operator.
 pub(super) fn damaged(what: String) -> Error {
     Error::new(format!("the database is damaged: {what}"))
 }

@@ -1,0 +1,195 @@
+//! Questions about the past and about others: they are answered from the log, by the readers.
+//!
+//! Rows go out page by page, and no event comes between them and their final line: what is pushed
+//! meanwhile waits in the outbox.
+
+use std::time::Duration;
+
+use smol::{Timer, channel};
+
+use super::Session;
+use super::answer::{Answer, Stop};
+use crate::entry::{AccountId, Cursor, Entry, EntryId};
+use crate::fold;
+use crate::hub::Work;
+use crate::limits;
+use crate::name::Handle;
+use crate::outbox::Item;
+use crate::store::{Page, PageQuery, SpanQuery};
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::{self, ChatLine, Reply};
+use crate::wire::request::{Hist, Which};
+
+impl Session {
+    /// `HIST`
+    pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
+        let me = self.me()?.account;
+        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
+        let span = match self.find(&hist.to).await? {
+            Some(id) => self.ask(move |recall| recall.span(me, id, &query)).await?,
+            None => Default::default(),
+        };
+        let (count, more) = (span.ids.len(), span.more);
+        let seen = self.me()?.seen.get_or_insert_default();
+        seen.begin_list();
+        if let Some(id) = span.ids.last() {
+            seen.note_row(hist.to, *id);
+        }
+        let mut ids = span.ids;
+        while !ids.is_empty() {
+            let wanted = ids.clone();
+            let rows = self.ask(move |recall| recall.entries(me, &wanted)).await?;
+            if rows.is_empty() {
+                return Err(Refusal::Bug.into());
+            }
+            ids.drain(..rows.len());
+            self.say_rows(&rows);
+            if !ids.is_empty() {
+                self.flush().await?;
+            }
+        }
+        Ok(Some(Reply::Listed { count, more }))
+    }
+
+    /// `SYNC`
+    pub(super) async fn sync(&mut self, after: EntryId) -> Answer {
+        let me = self.me()?.account;
+        let newest = self.ask(move |recall| recall.newest()).await?.entry;
+        let mut last = after.min(newest);
+        let mut rows = limits::SYNC_MAX;
+        self.me()?.seen.get_or_insert_default().begin_list();
+        loop {
+            let query = PageQuery { from: last, upto: newest, waiting: false, rows };
+            let Page { entries, through, done } =
+                self.ask(move |recall| recall.page(me, &query)).await?;
+            rows -= entries.len();
+            self.say_rows(&entries);
+            for entry in entries {
+                let known = self.me()?;
+                let peer = super::output::peer(&known.handle, &entry.from, &entry.to);
+                known.seen.get_or_insert_default().note_row(peer, entry.id);
+                last = entry.id;
+            }
+            last = last.max(through);
+            if done || rows == 0 {
+                return Ok(Some(Reply::Synced { last, more: !done }));
+            }
+            self.flush().await?;
+        }
+    }
+
+    fn say_rows(&mut self, rows: &[Entry]) {
+        let mut lines = Vec::new();
+        for row in rows {
+            reply::hist(&mut lines, row);
+        }
+        self.output.push(Item::Replies(lines));
+    }
+
+    /// `CHATS`
+    pub(super) async fn chats(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let chats = self.ask(move |recall| recall.chats(me)).await?;
+        for page in chats.chunks(limits::PAGE_ROWS) {
+            self.flush().await?;
+            let wanted = page.to_vec();
+            let rows = self.ask(move |recall| recall.chat_rows(me, &wanted)).await?;
+            self.say(|out| {
+                for row in &rows {
+                    let (to, unread) = (&row.to, row.unread);
+                    reply::chat(out, &ChatLine { to, unread, last: row.last, time: row.time });
+                }
+            });
+        }
+        Ok(Some(Reply::Counted { verb: "CHATS", count: chats.len() }))
+    }
+
+    /// The message that is spoken of.
+    fn which(&mut self, which: Which) -> Result<EntryId, Stop> {
+        match which {
+            Which::Id(id) => Ok(id),
+            Which::Last => Ok(self.outbox.last_sent().ok_or(Refusal::NothingSentYet)?),
+        }
+    }
+
+    /// `INFO`
+    pub(super) async fn info(&mut self, which: Which) -> Answer {
+        let me = self.me()?.account;
+        let id = self.which(which)?;
+        let found = self.ask(move |recall| recall.info(me, id)).await?;
+        let rows = found.ok_or(Refusal::NoSuchMessage(id.0))?;
+        self.say(|out| {
+            for row in &rows {
+                reply::info(out, id, &row.handle, row.delivered, row.read);
+            }
+        });
+        Ok(Some(Reply::Counted { verb: "INFO", count: rows.len() }))
+    }
+
+    /// `WAIT`: the hub answers it, or this session's patience ends.
+    pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
+        let id = self.which(which)?;
+        self.services.hub.ask(Work::Watch { session: self.id, id, cursor });
+        self.unanswered += 1;
+        self.patience = Some(Box::new(Timer::after(Duration::from_secs(seconds))));
+        Ok(None)
+    }
+
+    /// `FIND`
+    pub(super) async fn find_people(&mut self, text: &str) -> Answer {
+        let words = text.split_whitespace().map(fold::folded).filter(|word| !word.is_empty());
+        let words: Vec<String> = words.collect();
+        let found = self.ask(move |recall| recall.find(&words, limits::FIND_MAX)).await?;
+        let (answer, answered) = channel::bounded(1);
+        let accounts = found.iter().map(|found| found.id).collect();
+        self.services.hub.ask(Work::Online { accounts, answer });
+        let online = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        // When they were last seen is read after it is known that they are not here.
+        let ids: Vec<AccountId> = found.iter().map(|found| found.id).collect();
+        let seen = self.ask(move |recall| {
+            let seen = |id| Ok(recall.account_by_id(id)?.and_then(|account| account.seen));
+            ids.into_iter().map(seen).collect::<Result<Vec<_>, _>>()
+        });
+        let seen = seen.await?;
+        self.say(|out| {
+            for ((found, online), seen) in found.iter().zip(online).zip(seen) {
+                reply::user(out, &found.handle, online, seen, &found.name);
+            }
+        });
+        Ok(Some(Reply::Counted { verb: "FIND", count: found.len() }))
+    }
+
+    /// `GROUP LIST`
+    pub(super) async fn groups(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let rows = self.ask(move |recall| recall.groups(me)).await?;
+        self.say(|out| {
+            for row in &rows {
+                reply::group(out, &row.name, row.admin, row.members, &row.topic);
+            }
+        });
+        Ok(Some(Reply::Counted { verb: "GROUP LIST", count: rows.len() }))
+    }
+
+    /// `GROUP WHO`
+    pub(super) async fn members(&mut self, name: Handle) -> Answer {
+        let me = self.me()?.account;
+        let asked = name.clone();
+        let found = self.ask(move |recall| recall.who(me, &asked)).await?;
+        let rows = found.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?;
+        self.say(|out| {
+            for (handle, admin) in &rows {
+                reply::member(out, &name, handle, *admin);
+            }
+        });
+        Ok(Some(Reply::Counted { verb: "GROUP WHO", count: rows.len() }))
+    }
+
+    /// `BLOCK` of nobody
+    pub(super) async fn blocks(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let rows = self.ask(move |recall| recall.blocks(me)).await?;
+        self.say(|out| rows.iter().for_each(|handle| reply::blocked(out, handle)));
+        Ok(Some(Reply::Counted { verb: "BLOCK", count: rows.len() }))
+    }
+}

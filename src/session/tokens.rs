@@ -1,0 +1,67 @@
+//! Tokens: what a script logs in with instead of a password.
+//!
+//! A token is random, so one round of SHA-256 keeps it as well as many would: there is nothing to
+//! guess. That makes a log-in with it thousands of times cheaper than one with a password.
+
+use sha2::{Digest, Sha256};
+
+use super::Session;
+use super::answer::Answer;
+use crate::chat::Act;
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::{self, Reply};
+
+/// What every token begins with, so that it is known for one, by papod and in a leaked file.
+const PREFIX: &str = "papo_";
+/// Random bytes of a token: 160 bits, 40 hexadecimal digits.
+const RANDOM: usize = 20;
+
+/// A new token.
+fn new() -> Option<Box<str>> {
+    let mut random = [0; RANDOM];
+    getrandom::fill(&mut random).ok()?;
+    let digits = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Some(format!("{PREFIX}{digits}").into())
+}
+
+/// The hash under which a secret is kept if it is a token; `None` if it cannot be one.
+pub(super) fn hash(secret: &str) -> Option<[u8; 32]> {
+    let is_token = secret.starts_with(PREFIX) && secret.len() == PREFIX.len() + 2 * RANDOM;
+    is_token.then(|| Sha256::digest(secret).into())
+}
+
+impl Session {
+    /// `TOKEN NEW`
+    pub(super) fn new_token(&mut self, label: Box<str>) -> Answer {
+        let token = new().ok_or(Refusal::Bug)?;
+        let hash = hash(&token).ok_or(Refusal::Bug)?;
+        self.unanswered += 1;
+        self.act(vec![Act::NewToken { label, token, hash }]);
+        Ok(None)
+    }
+
+    /// `TOKEN LIST`
+    pub(super) async fn tokens(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let tokens = self.ask(move |recall| recall.tokens(me)).await?;
+        self.say(|out| {
+            for token in &tokens {
+                reply::token(out, &token.label, token.created, token.used);
+            }
+        });
+        Ok(Some(Reply::Counted { verb: "TOKEN LIST", count: tokens.len() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn tokens_are_random_and_known_for_what_they_are() {
+        let (one, other) = (super::new().unwrap(), super::new().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.len(), 45);
+        assert!(super::hash(&one).is_some());
+        assert_ne!(super::hash(&one), super::hash(&other));
+        assert_eq!(super::hash("secret-a"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! What is written: every write is one of these, so a feature adds a variant, not a method.
+
+use super::{Member, Once, Pair, Position, Stay, Token};
+use crate::entry::{
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place, TokenId,
+};
+use crate::name::{DisplayName, Handle};
+
+/// One thing to be written.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A new account.
+    Account { id: AccountId, handle: Handle, name: DisplayName, secret: String, time: Millis },
+    /// Another display name of the account of this handle.
+    Name { account: AccountId, handle: Handle, name: DisplayName },
+    /// Another password hash.
+    Secret { account: AccountId, secret: String },
+    /// A session of the account has ended: it has been shown the receipts up to this move.
+    Shown { account: AccountId, upto: MoveNumber, seen: Millis },
+    /// A new conversation of two, or of one. Its members are written by `Member`.
+    Direct { id: ConversationId, pair: Pair },
+    /// A new group. Its members are written by `Member` and `Stay`.
+    Room { id: ConversationId, name: Handle },
+    /// Another topic.
+    Topic { id: ConversationId, topic: Box<str> },
+    /// A stay in a group, begun or ended.
+    Stay { conversation: ConversationId, account: AccountId, stay: Stay },
+    /// Up to this entry so many do not wait for a member: see [`Member::own`].
+    Skipped { conversation: ConversationId, account: AccountId, seq: i64, count: i64 },
+    /// What was done under a key.
+    Once { account: AccountId, key: Box<str>, once: Once },
+    /// Someone is blocked, or not any more.
+    Block { by: AccountId, whom: AccountId, on: bool },
+    /// A new token.
+    Token { account: AccountId, token: Token },
+    /// A token is void.
+    NoToken { id: TokenId },
+    /// A token was used.
+    TokenUsed { id: TokenId, time: Millis },
+    /// An entry of a conversation.
+    Entry(NewEntry),
+    /// What a cursor was before it moved in a later second.
+    Passed { conversation: ConversationId, account: AccountId, cursor: Cursor, was: Position },
+    /// A member as it is now.
+    Member { conversation: ConversationId, member: Member },
+    /// A conversation's newest entry and move.
+    Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber },
+    /// The newest numbers of the service.
+    Newest(Newest),
+}
+
+/// An entry to be written.
+#[derive(Clone, Debug)]
+pub struct NewEntry {
+    /// Where it stands.
+    pub place: Place,
+    /// The entry before it in its conversation, 0 if it is the first.
+    pub prev: EntryId,
+    /// When the server took it.
+    pub time: Millis,
+    /// What it is.
+    pub kind: EntryKind,
+    /// The text.
+    pub body: Box<str>,
+}
+
+/// The newest numbers given. Nothing is given twice, whatever is deleted later.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Newest {
+    /// Of an entry.
+    pub entry: EntryId,
+    /// Of a cursor's move.
+    pub moved: MoveNumber,
+    /// Of an account.
+    pub account: i64,
+    /// Of a conversation.
+    pub conversation: i64,
+    /// Of a token.
+    pub token: i64,
+}

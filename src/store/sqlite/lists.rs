@@ -1,0 +1,199 @@
+//! Questions whose answer is a list: conversations, groups, members, what became of an entry, people.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::receipts::crossing;
+use super::rows::{Eyes, Whose, member_at};
+use super::walk::{damaged, log_row, windows};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
+use crate::limits;
+use crate::name::{DisplayName, Handle, Target};
+use crate::store::{ChatRow, Error, Found, GroupRow, InfoRow, Member, Recall};
+
+pub(super) fn blocks(eyes: &mut Eyes, by: AccountId) -> Result<Vec<Handle>, Error> {
+    let sql = "SELECT a.handle FROM block b JOIN account a ON a.id = b.blocked
+               WHERE b.account = ?1 ORDER BY a.handle";
+    let mut query = eyes.connection.prepare_cached(sql)?;
+    let rows = query.query_map([by.0], |row| row.get::<_, String>(0))?;
+    rows.map(|handle| known_handle(&handle?)).collect()
+}
+
+pub(super) fn chats(
+    eyes: &mut Eyes,
+    me: AccountId,
+) -> Result<Vec<(EntryId, ConversationId)>, Error> {
+    let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
+                                AND s.conversation = m.conversation AND s.account = m.account),
+                               c.head), c.id
+               FROM member m JOIN conversation c ON c.id = m.conversation
+               WHERE m.account = ?1 ORDER BY 1 DESC";
+    let mut query = eyes.connection.prepare_cached(sql)?;
+    let rows =
+        query.query_map([me.0], |row| Ok((EntryId(row.get(0)?), ConversationId(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn chat_rows(
+    eyes: &mut Eyes,
+    me: AccountId,
+    which: &[(EntryId, ConversationId)],
+) -> Result<Vec<ChatRow>, Error> {
+    let mut found = Vec::with_capacity(which.len());
+    for (last, id) in which {
+        let sql = "SELECT coalesce(m.until_seq, c.seq) - m.read_seq - (m.own - m.read_own), e.time
+                   FROM member m JOIN conversation c ON c.id = m.conversation
+                   LEFT JOIN entry e ON e.id = ?3
+                   WHERE m.conversation = ?1 AND m.account = ?2";
+        let row =
+            eyes.connection.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
+                Ok((row.get(0)?, Millis(row.get::<_, Option<i64>>(1)?.unwrap_or(0))))
+            });
+        let (unread, time) = row?;
+        let to = match eyes.whose(*id)? {
+            Whose::Room(name) => Target::Group(name),
+            Whose::Pair(pair) => Target::Person(eyes.handle(pair.other(me))?),
+        };
+        found.push(ChatRow { to, unread, last: *last, time });
+    }
+    Ok(found)
+}
+
+pub(super) fn groups(eyes: &mut Eyes, me: AccountId) -> Result<Vec<GroupRow>, Error> {
+    let sql = "SELECT r.name, m.admin, r.topic,
+                      (SELECT count(*) FROM member o
+                       WHERE o.conversation = m.conversation AND o.until_seq IS NULL)
+               FROM member m JOIN room r ON r.conversation = m.conversation
+               WHERE m.account = ?1 AND m.until_seq IS NULL ORDER BY r.name";
+    let mut query = eyes.connection.prepare_cached(sql)?;
+    let rows = query.query_map([me.0], |row| {
+        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+    })?;
+    rows.map(|row| {
+        let (name, admin, topic, members) = row?;
+        Ok(GroupRow { name: known_handle(&name)?, admin, members, topic })
+    })
+    .collect()
+}
+
+pub(super) fn who(
+    eyes: &mut Eyes,
+    me: AccountId,
+    name: &Handle,
+) -> Result<Option<Vec<(Handle, bool)>>, Error> {
+    let sql = "SELECT a.handle, m.admin, m.account FROM room r
+               JOIN member m ON m.conversation = r.conversation
+               JOIN account a ON a.id = m.account
+               WHERE r.name = ?1 AND m.until_seq IS NULL ORDER BY a.handle";
+    let mut query = eyes.connection.prepare_cached(sql)?;
+    let mut rows = query.query([name.as_str()])?;
+    let (mut found, mut is_in) = (Vec::new(), false);
+    while let Some(row) = rows.next()? {
+        is_in |= row.get::<_, i64>(2)? == me.0;
+        found.push((known_handle(&row.get::<_, String>(0)?)?, row.get(1)?));
+    }
+    Ok(is_in.then_some(found))
+}
+
+pub(super) fn info(
+    eyes: &mut Eyes,
+    me: AccountId,
+    id: EntryId,
+) -> Result<Option<Vec<InfoRow>>, Error> {
+    let Some(place) = eyes.place(id)? else {
+        return Ok(None);
+    };
+    let whose = eyes.whose(place.conversation)?;
+    let is_room = matches!(whose, Whose::Room(_));
+    let sees = |eyes: &mut Eyes, account| -> Result<bool, Error> {
+        let read = eyes.connection.transaction()?;
+        let head = log_row(&read, id)?.id;
+        let windows = windows(&read, account, place.conversation, EntryId(i64::MAX), is_room)?;
+        Ok(windows.iter().any(|(above, upto)| *above < head && head <= *upto))
+    };
+    let members: Vec<Member> = {
+        let sql = "SELECT * FROM member WHERE conversation = ?1";
+        let mut query = eyes.connection.prepare_cached(sql)?;
+        let rows = query.query_map([place.conversation.0], |row| member_at(row, 0))?;
+        rows.collect::<Result<_, _>>()?
+    };
+    if !members.iter().any(|m| m.account == me) || !sees(eyes, me)? {
+        return Ok(None);
+    }
+    let hidden = match whose {
+        Whose::Room(_) => false,
+        Whose::Pair(pair) => {
+            eyes.blocked(pair.low, pair.high)? || eyes.blocked(pair.high, pair.low)?
+        }
+    };
+    let mut found = Vec::new();
+    for them in members.iter().filter(|m| m.account != place.author) {
+        if is_room && !sees(eyes, them.account)? {
+            continue;
+        }
+        let mut times = [None, None];
+        for (cursor, time) in [Cursor::Delivered, Cursor::Read].into_iter().zip(&mut times) {
+            let now = them.cursor(cursor);
+            // A cursor that a member's own entries took along never passes one that waits.
+            if now.id >= id && !(hidden && them.account != me) {
+                let passed = crossing(&eyes.connection, place.conversation, them, cursor, id)?;
+                *time = Some(passed.map_or(now.time, |passed| passed.1));
+            }
+        }
+        let [delivered, read] = times;
+        found.push(InfoRow { handle: eyes.handle(them.account)?, delivered, read });
+    }
+    found.sort_by(|a, b| a.handle.cmp(&b.handle));
+    Ok(Some(found))
+}
+
+pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
+    // The longest word leaves the fewest to look at; the others are looked up for each of those.
+    let Some(longest) = words.iter().max_by_key(|word| word.len()) else {
+        return Ok(Vec::new());
+    };
+    let beyond = |word: &str| format!("{word}{}", char::MAX);
+    let candidates: Vec<i64> = {
+        let sql = "SELECT account FROM word WHERE word >= ?1 AND word < ?2 LIMIT ?3";
+        let mut query = eyes.connection.prepare_cached(sql)?;
+        let rows = query
+            .query_map(params![longest, beyond(longest), limits::FIND_CANDIDATES], |row| {
+                row.get(0)
+            })?;
+        rows.collect::<Result<_, _>>()?
+    };
+    let mut found: Vec<Found> = Vec::new();
+    for account in candidates {
+        if found.len() == count || found.iter().any(|f| f.id.0 == account) {
+            continue;
+        }
+        let sql = "SELECT 1 FROM word WHERE account = ?1 AND word >= ?2 AND word < ?3";
+        let mut begins = eyes.connection.prepare_cached(sql)?;
+        let mut all = true;
+        for word in words {
+            all = all && begins.exists(params![account, word, beyond(word)])?;
+        }
+        drop(begins);
+        if !all {
+            continue;
+        }
+        let sql = "SELECT handle, name FROM account WHERE id = ?1";
+        let row = eyes
+            .connection
+            .prepare_cached(sql)?
+            .query_row([account], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
+            .optional()?;
+        let Some((handle, name)) = row else {
+            return Err(damaged(format!("account {account} is gone")));
+        };
+        let name = DisplayName::new(&name)
+            .map_err(|_| damaged(format!("account {account} has a name that breaks the rules")))?;
+        let (id, handle) = (AccountId(account), known_handle(&handle)?);
+        found.push(Found { id, handle, name });
+    }
+    found.sort_by(|a, b| a.handle.cmp(&b.handle));
+    Ok(found)
+}
+
+fn known_handle(text: &str) -> Result<Handle, Error> {
+    Handle::new(text).ok_or_else(|| damaged(format!("{text:?} breaks the rule of names")))
+}

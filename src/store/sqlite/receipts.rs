@@ -1,0 +1,120 @@
+//! Receipts that were missed: whose cursors moved over whose entries since a move.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::pen::cursor_number;
+use super::rows::{Eyes, Whose, member_at};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt};
+use crate::name::{Handle, Target};
+use crate::store::{Error, Member, Position, Receipts};
+
+pub(super) fn receipts(
+    eyes: &mut Eyes,
+    me: AccountId,
+    after: MoveNumber,
+    own: MoveNumber,
+) -> Result<Receipts, Error> {
+    let read = eyes.connection.transaction()?;
+    let through = read
+        .prepare_cached("SELECT moved FROM newest")?
+        .query_row([], |row| Ok(MoveNumber(row.get(0)?)))?;
+    let mut found: Vec<(MoveNumber, Receipt)> = Vec::new();
+    let mut missed: Vec<(EntryId, ConversationId, Option<String>, Member)> = Vec::new();
+    {
+        // Who has blocked the other, or is blocked, sees no receipt in their direct chat.
+        let mut members = read.prepare_cached(
+            "SELECT mine.last_own, r.name, theirs.*
+             FROM member mine
+             JOIN conversation c ON c.id = mine.conversation
+             JOIN member theirs ON theirs.conversation = mine.conversation
+             LEFT JOIN room r ON r.conversation = c.id
+             WHERE mine.account = ?1 AND mine.last_own > 0 AND mine.until_seq IS NULL
+               AND c.moved > ?2 AND theirs.account <> ?1
+               AND (theirs.delivered_number > ?2 OR theirs.read_number > ?2)
+               AND NOT (c.low IS NOT NULL AND EXISTS(
+                   SELECT 1 FROM block WHERE (account = ?1 AND blocked = theirs.account)
+                                          OR (account = theirs.account AND blocked = ?1)))",
+        )?;
+        let mut rows = members.query(params![me.0, after.0])?;
+        while let Some(row) = rows.next()? {
+            let conversation = ConversationId(row.get(2)?);
+            missed.push((EntryId(row.get(0)?), conversation, row.get(1)?, member_at(row, 2)?));
+        }
+    }
+    let mut due = Vec::new();
+    for (last_own, conversation, room, them) in missed {
+        let is_due = |cursor| -> Result<bool, Error> {
+            let now = them.cursor(cursor);
+            if now.number <= after {
+                return Ok(false);
+            }
+            let passed = crossing(&read, conversation, &them, cursor, last_own)?;
+            Ok(passed.map_or(now.number, |passed| passed.0) > after)
+        };
+        let seen = them.read.told;
+        if is_due(Cursor::Read)? {
+            due.push((Cursor::Read, them.read, them.account, room.clone()));
+        }
+        if is_due(Cursor::Delivered)? && them.delivered.told > seen {
+            due.push((Cursor::Delivered, them.delivered, them.account, room));
+        }
+    }
+    drop(read);
+    for (cursor, at, from, room) in due {
+        let to = match room.as_deref().and_then(Handle::new) {
+            Some(name) => Target::Group(name),
+            None => Target::Person(eyes.handle(me)?),
+        };
+        let (id, time) = (at.told, at.time);
+        let receipt = Receipt { cursor, id, time, from: eyes.handle(from)?, to };
+        found.push((at.number, receipt));
+    }
+    found.extend(own_reads(eyes, me, own)?);
+    found.sort_by_key(|(number, _)| *number);
+    let list = found;
+    Ok(Receipts { list, through })
+}
+
+/// How far an account itself has read, where that moved since a move.
+fn own_reads(
+    eyes: &mut Eyes,
+    me: AccountId,
+    after: MoveNumber,
+) -> Result<Vec<(MoveNumber, Receipt)>, Error> {
+    let moved: Vec<(ConversationId, Position)> = {
+        let sql = "SELECT m.* FROM member m JOIN conversation c ON c.id = m.conversation
+                   WHERE m.account = ?1 AND c.moved > ?2 AND m.read_number > ?2";
+        let mut query = eyes.connection.prepare_cached(sql)?;
+        let rows = query.query_map([me.0, after.0], |row| {
+            Ok((ConversationId(row.get(0)?), member_at(row, 0)?.read))
+        })?;
+        rows.collect::<Result<_, _>>()?
+    };
+    let mut found = Vec::with_capacity(moved.len());
+    for (conversation, at) in moved {
+        let to = match eyes.whose(conversation)? {
+            Whose::Room(name) => Target::Group(name),
+            Whose::Pair(pair) => Target::Person(eyes.handle(pair.other(me))?),
+        };
+        let (cursor, id, time) = (Cursor::Read, at.told, at.time);
+        found.push((at.number, Receipt { cursor, id, time, from: eyes.handle(me)?, to }));
+    }
+    Ok(found)
+}
+
+/// The move that took a cursor to `id` or over it, and when, if that was not its newest move. Who
+/// wrote `id` last was due the receipts up to this move and none after it.
+pub(super) fn crossing(
+    read: &Connection,
+    conversation: ConversationId,
+    who: &Member,
+    cursor: Cursor,
+    id: EntryId,
+) -> Result<Option<(MoveNumber, Millis)>, Error> {
+    let sql = "SELECT number, time FROM passed WHERE conversation = ?1 AND account = ?2
+               AND cursor = ?3 AND id >= ?4 ORDER BY id LIMIT 1";
+    let keys = params![conversation.0, who.account.0, cursor_number(cursor), id.0];
+    let mut query = read.prepare_cached(sql)?;
+    let row = query.query_row(keys, |row| Ok((MoveNumber(row.get(0)?), Millis(row.get(1)?))));
+    Ok(row.optional()?)
+}

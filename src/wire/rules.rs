@@ -1,0 +1,417 @@
+//! The grammar: one function for each rule. Its doc comment is the rule; PROTOCOL.md has them all.
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::{take_till1, take_while};
+use nom::combinator::{cut, eof, map, map_opt, rest, value};
+use nom::error::{ContextError, ErrorKind, ParseError, context};
+use nom::multi::{many0, many1};
+use nom::sequence::{preceded, terminated};
+
+use super::request::{GroupChange, Hist, Request, Secret, Setting, Upto, Which, blank};
+use super::text;
+use crate::entry::{Cursor, EntryId};
+use crate::limits;
+use crate::name::{DisplayName, Handle, NotAName, Target};
+
+/// What a rule could not read: the innermost label at the furthest place.
+#[derive(Debug, PartialEq)]
+pub struct Expected<'a> {
+    /// What stands there.
+    pub(super) rest: &'a str,
+    /// What was expected instead.
+    pub(super) label: &'static str,
+    /// The offset in `rest` of a character that names may not have.
+    pub(super) hidden: Option<usize>,
+}
+
+impl<'a> ParseError<&'a str> for Expected<'a> {
+    fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
+        Expected { rest, label: "", hidden: None }
+    }
+    fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
+        other
+    }
+    fn or(self, other: Self) -> Self {
+        if self.label.is_empty() || other.rest.len() < self.rest.len() { other } else { self }
+    }
+}
+
+impl<'a> ContextError<&'a str> for Expected<'a> {
+    fn add_context(_: &'a str, label: &'static str, mut other: Self) -> Self {
+        if other.label.is_empty() {
+            other.label = label;
+        }
+        other
+    }
+}
+
+/// What a rule gives back.
+pub type Parsed<'a, T> = nom::IResult<&'a str, T, Expected<'a>>;
+
+/// `field = 1*(any but blank) *blank`, of a kind that `check` knows.
+fn field<'a, T>(
+    label: &'static str,
+    check: impl Fn(&'a str) -> Option<T>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+    terminated(context(label, map_opt(take_till1(blank), check)), take_while(blank))
+}
+
+/// A word said in any letter case.
+fn keyword<'a>(word: &'static str) -> impl Parser<&'a str, Output = (), Error = Expected<'a>> {
+    field(word, move |said| said.eq_ignore_ascii_case(word).then_some(()))
+}
+
+pub(super) fn end(input: &str) -> Parsed<'_, &str> {
+    context("the end of the line", eof).parse(input)
+}
+
+/// `handle = ALPHA 1*31(ALPHA / DIGIT / "." / "_" / "-")`
+fn handle(input: &str) -> Parsed<'_, Handle> {
+    const LABEL: &str = "a handle: a letter, then letters, digits, . _ -, 2 to 32 in all";
+    field(LABEL, Handle::new).parse(input)
+}
+
+/// `target = handle / "#" handle`
+fn target(input: &str) -> Parsed<'_, Target> {
+    field("a handle or #group", |word| match word.strip_prefix('#') {
+        Some(name) => Handle::new(name).map(Target::Group),
+        None => Handle::new(word).map(Target::Person),
+    })
+    .parse(input)
+}
+
+/// `password = 6*128(any but blank)`
+fn password(input: &str) -> Parsed<'_, Secret> {
+    field("a password of 6 to 128 characters without blanks", |word| {
+        let long = (limits::PASSWORD_MIN..=limits::PASSWORD_MAX).contains(&word.chars().count());
+        long.then(|| Secret(word.into()))
+    })
+    .parse(input)
+}
+
+/// `secret = 1*(any but blank)`: what an account is opened with; its rules may have been others.
+fn secret(input: &str) -> Parsed<'_, Secret> {
+    field("a password", |word| Some(Secret(word.into()))).parse(input)
+}
+
+/// `name = free text of 1*64 characters`
+fn display_name(input: &str) -> Parsed<'_, DisplayName> {
+    const LABEL: &str = "a display name of 1 to 64 characters";
+    let plain = text::unescape(input);
+    let hidden = match DisplayName::new(input) {
+        Err(NotAName::Character(at)) => Some(at),
+        _ => match DisplayName::new(&plain) {
+            Ok(name) => return Ok(("", name)),
+            Err(NotAName::Length) => None,
+            // Not hidden as it was typed, so it is a line break that was typed as `\n`.
+            Err(NotAName::Character(at)) => input.find("\\n").or(Some(at)),
+        },
+    };
+    Err(nom::Err::Failure(Expected { rest: input, label: LABEL, hidden }))
+}
+
+/// `text = 1*(any)`: the rest of the line.
+fn body(input: &str) -> Parsed<'_, String> {
+    let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
+    context("the text of the message", said).parse(input)
+}
+
+fn unescaped(said: &str) -> String {
+    text::unescape(said).into_owned()
+}
+
+/// `id = 1*DIGIT`; one that is too large for an id is one that nobody has.
+fn id(input: &str) -> Parsed<'_, EntryId> {
+    field("the id of a message", |word| {
+        let digits = word.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| EntryId(word.parse().unwrap_or(i64::MAX)))
+    })
+    .parse(input)
+}
+
+/// `REG = handle password [name]`
+pub(super) fn register(input: &str) -> Parsed<'_, Request> {
+    let name = alt((value(None, eof), map(display_name, Some)));
+    map((handle, password, name), |(handle, password, name)| Request::Register {
+        handle,
+        password,
+        name,
+    })
+    .parse(input)
+}
+
+/// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
+pub(super) fn login(input: &str) -> Parsed<'_, Request> {
+    map((handle, opt_field((secret, opt_field(keyword("quiet"))))), |(handle, rest)| {
+        let (secret, quiet) = match rest {
+            None => (None, false),
+            Some((secret, None)) => (Some(secret), false),
+            Some((secret, Some(()))) => (Some(secret).filter(|s| &*s.0 != "-"), true),
+        };
+        Request::Login { handle, secret, quiet }
+    })
+    .parse(input)
+}
+
+/// `QUIT =`
+pub(super) fn quit(input: &str) -> Parsed<'_, Request> {
+    Ok((input, Request::Quit))
+}
+
+/// `PING = [text]`
+pub(super) fn ping(input: &str) -> Parsed<'_, Request> {
+    map(rest, |said| Request::Ping { text: unescaped(said) }).parse(input)
+}
+
+/// `HELP = [verb]`
+pub(super) fn help(input: &str) -> Parsed<'_, Request> {
+    let verb = field("a verb", |word| Some(Box::from(word)));
+    map(opt_field(verb), |verb| Request::Help { verb }).parse(input)
+}
+
+/// `WHOAMI =`
+pub(super) fn whoami(input: &str) -> Parsed<'_, Request> {
+    Ok((input, Request::Whoami))
+}
+
+/// `NAME = name`
+pub(super) fn name(input: &str) -> Parsed<'_, Request> {
+    map(display_name, Request::Name).parse(input)
+}
+
+/// `PASSWD = secret password`
+pub(super) fn passwd(input: &str) -> Parsed<'_, Request> {
+    map((secret, password), |(old, new)| Request::Passwd { old, new }).parse(input)
+}
+
+/// `MSG = target text`
+pub(super) fn message(input: &str) -> Parsed<'_, Request> {
+    map((target, body), |(to, body)| Request::Message { to, body }).parse(input)
+}
+
+/// `TALK = target ["raw"]`
+pub(super) fn talk(input: &str) -> Parsed<'_, Request> {
+    map((target, opt_field(keyword("raw"))), |(to, raw)| Request::Talk { to, raw: raw.is_some() })
+        .parse(input)
+}
+
+/// `ACK = [id / target]`
+pub(super) fn ack(input: &str) -> Parsed<'_, Request> {
+    moved(Cursor::Delivered, input)
+}
+
+/// `READ = [id / target]`
+pub(super) fn read_upto(input: &str) -> Parsed<'_, Request> {
+    moved(Cursor::Read, input)
+}
+
+fn moved(cursor: Cursor, input: &str) -> Parsed<'_, Request> {
+    let which = context(
+        "the id of a message, a handle or #group, or nothing",
+        alt((map(id, Upto::Id), map(target, Upto::Last))),
+    );
+    map(opt_field(which), |upto| Request::Move { cursor, upto: upto.unwrap_or(Upto::Everything) })
+        .parse(input)
+}
+
+/// `SET = "ack" ("auto" / "manual") / "receipts" ("on" / "off")`
+pub(super) fn set(input: &str) -> Parsed<'_, Request> {
+    let choice = |yes: &'static str, no: &'static str| {
+        move |said: &str| match said {
+            _ if said.eq_ignore_ascii_case(yes) => Some(true),
+            _ if said.eq_ignore_ascii_case(no) => Some(false),
+            _ => None,
+        }
+    };
+    let ack = preceded(keyword("ack"), cut(field("auto or manual", choice("auto", "manual"))));
+    let receipts = preceded(keyword("receipts"), cut(field("on or off", choice("on", "off"))));
+    match alt((map(ack, Setting::AckAuto), map(receipts, Setting::Receipts))).parse(input) {
+        Err(nom::Err::Error(mut e)) => {
+            e.label = "ack auto, ack manual, receipts on or receipts off";
+            Err(nom::Err::Error(e))
+        }
+        other => other.map(|(rest, setting)| (rest, Request::Set(setting))),
+    }
+}
+
+/// `HIST = target [n] ["before" id] ["after" id]`, the bounds in any order.
+pub(super) fn hist(input: &str) -> Parsed<'_, Request> {
+    let (mut input, to) = target(input)?;
+    let mut hist = Hist { to, count: limits::HIST_DEFAULT, before: None, after: None };
+    if input.starts_with(|c: char| c.is_ascii_digit()) {
+        (input, hist.count) = count(input)?;
+    }
+    while !input.is_empty() {
+        let which = alt((value(true, keyword("before")), value(false, keyword("after"))));
+        let label = "a number of rows from 1 to 1000, before <id> or after <id>";
+        let (then, before) = match context(label, which).parse(input) {
+            Err(nom::Err::Error(e)) => return Err(nom::Err::Error(Expected { label, ..e })),
+            other => other?,
+        };
+        let bound = if before { &mut hist.before } else { &mut hist.after };
+        if bound.is_some() {
+            let label = "each bound once";
+            return Err(nom::Err::Error(Expected { rest: input, label, hidden: None }));
+        }
+        let (then, id) = id(then)?;
+        *bound = Some(id);
+        input = then;
+    }
+    Ok((input, Request::Hist(hist)))
+}
+
+/// `n = 1*DIGIT`, from 1 to 1,000
+fn count(input: &str) -> Parsed<'_, usize> {
+    field("a number of rows from 1 to 1000", |word| {
+        word.parse().ok().filter(|n| (1..=limits::HIST_MAX).contains(n))
+    })
+    .parse(input)
+}
+
+/// `ONCE = key "MSG" target text`
+pub(super) fn once(input: &str) -> Parsed<'_, Request> {
+    map((key, keyword("MSG"), target, body), |(key, (), to, body)| Request::Once { key, to, body })
+        .parse(input)
+}
+
+/// `key = 1*64(any but blank)`, also for labels
+fn key(input: &str) -> Parsed<'_, Box<str>> {
+    field("a key or label of 1 to 64 characters without blanks", |word| {
+        let long = word.chars().count();
+        (1..=limits::KEY_MAX).contains(&long).then(|| word.into())
+    })
+    .parse(input)
+}
+
+/// `which = id / "last"`
+fn which(input: &str) -> Parsed<'_, Which> {
+    let last = value(Which::Last, keyword("last"));
+    labelled("the id of a message, or last", alt((map(id, Which::Id), last))).parse(input)
+}
+
+/// Says something else than what the parts of a rule expected.
+fn labelled<'a, T>(
+    label: &'static str,
+    mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+    move |input| {
+        inner.parse(input).map_err(|e: nom::Err<Expected<'a>>| e.map(|e| Expected { label, ..e }))
+    }
+}
+
+/// `WAIT = which ("delivered" / "read") seconds`
+pub(super) fn wait(input: &str) -> Parsed<'_, Request> {
+    let cursor = field("delivered or read", |word| {
+        let is = |other: &str| word.eq_ignore_ascii_case(other);
+        match () {
+            () if is("delivered") => Some(Cursor::Delivered),
+            () if is("read") => Some(Cursor::Read),
+            () => None,
+        }
+    });
+    let seconds = field("a number of seconds from 1 to 86400", |word: &str| {
+        word.parse().ok().filter(|n| (1..=limits::WAIT_MAX).contains(n))
+    });
+    map((which, cursor, seconds), |(which, cursor, seconds)| Request::Wait {
+        which,
+        cursor,
+        seconds,
+    })
+    .parse(input)
+}
+
+/// `SYNC = id`
+pub(super) fn sync(input: &str) -> Parsed<'_, Request> {
+    labelled("the id to go on after, 0 for all", map(id, Request::Sync)).parse(input)
+}
+
+/// `CHATS =`
+pub(super) fn chats(input: &str) -> Parsed<'_, Request> {
+    Ok((input, Request::Chats))
+}
+
+/// `INFO = which`
+pub(super) fn info(input: &str) -> Parsed<'_, Request> {
+    map(which, Request::Info).parse(input)
+}
+
+/// `FIND = text`
+pub(super) fn find(input: &str) -> Parsed<'_, Request> {
+    let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
+    map(context("what a name begins with", said), |text| Request::Find { text }).parse(input)
+}
+
+/// `group = ["#"] handle`
+fn group_name(input: &str) -> Parsed<'_, Handle> {
+    field("the name of a group: a letter, then letters, digits, . _ -, 2 to 32 in all", |word| {
+        Handle::new(word.strip_prefix('#').unwrap_or(word))
+    })
+    .parse(input)
+}
+
+/// `GROUP = "LIST" / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
+/// "REMOVE" group handle / "ADMIN" group handle / "TOPIC" group text / "LEAVE" group`
+pub(super) fn group(input: &str) -> Parsed<'_, Request> {
+    const WORDS: &str = "NEW, ADD, REMOVE, ADMIN, TOPIC, LEAVE, LIST or WHO";
+    let (input, word) = field(WORDS, |word| {
+        let word = word.to_ascii_uppercase();
+        WORDS.split([',', ' ']).find(|known| *known == word && *known != "or")
+    })
+    .parse(input)?;
+    if word == "LIST" {
+        return Ok((input, Request::Groups));
+    }
+    let (input, name) = group_name(input)?;
+    let one = |make: fn(Handle) -> GroupChange| map(handle, make);
+    let (input, change) = match word {
+        "WHO" => return Ok((input, Request::Who(name))),
+        "NEW" => map(many0(some_handle), GroupChange::New).parse(input)?,
+        "ADD" => map(many1(some_handle), GroupChange::Add).parse(input)?,
+        "REMOVE" => one(GroupChange::Remove).parse(input)?,
+        "ADMIN" => one(GroupChange::Admin).parse(input)?,
+        "TOPIC" => {
+            labelled("what the group is about", map(body, GroupChange::Topic)).parse(input)?
+        }
+        _ => (input, GroupChange::Leave),
+    };
+    Ok((input, Request::Group { name, change }))
+}
+
+/// A handle where something stands; nothing else may.
+fn some_handle(input: &str) -> Parsed<'_, Handle> {
+    match handle(input) {
+        Err(nom::Err::Error(e)) if !input.is_empty() => Err(nom::Err::Failure(e)),
+        other => other,
+    }
+}
+
+/// `BLOCK = [handle]`
+pub(super) fn block(input: &str) -> Parsed<'_, Request> {
+    let which = |whom| Request::Block { whom, on: true };
+    map(opt_field(handle), move |whom| whom.map_or(Request::Blocks, which)).parse(input)
+}
+
+/// `UNBLOCK = handle`
+pub(super) fn unblock(input: &str) -> Parsed<'_, Request> {
+    map(handle, |whom| Request::Block { whom, on: false }).parse(input)
+}
+
+/// `TOKEN = "NEW" label / "LIST" / "DEL" label`
+pub(super) fn token(input: &str) -> Parsed<'_, Request> {
+    let new = preceded(keyword("NEW"), cut(map(key, |label| Request::NewToken { label })));
+    let del = preceded(keyword("DEL"), cut(map(key, |label| Request::DropToken { label })));
+    match alt((new, del, value(Request::Tokens, keyword("LIST")))).parse(input) {
+        Err(nom::Err::Error(e)) => {
+            Err(nom::Err::Error(Expected { label: "NEW, LIST or DEL", ..e }))
+        }
+        other => other,
+    }
+}
+
+/// A field that may be missing; one that is there must be right.
+fn opt_field<'a, T>(
+    inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = Option<T>, Error = Expected<'a>> {
+    alt((map(eof, |_| None), map(inner, Some)))
+}

@@ -1,0 +1,275 @@
+//! The scripts of README.md do what it says of them.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use crate::blocks::of_kind;
+use crate::papod::{Client, Papod, Pipe, entry};
+
+/// A script of README.md for this server, found by what its comment says it is used like.
+fn script(kind: &str, name: &str, address: SocketAddr) -> String {
+    let name = format!("\n# {name}: ");
+    let text = of_kind(kind).into_iter().find(|text| text.contains(&name)).expect("the script");
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let there = text
+        .replace("nc localhost 7276", &format!("nc {host} {port}"))
+        .replace("nc -N localhost 7276", &format!("nc -N {host} {port}"))
+        .replace("/dev/tcp/localhost/7276", &format!("/dev/tcp/{host}/{port}"));
+    assert!(!there.contains("localhost"), "{there}");
+    there
+}
+
+/// A shell that carries out a script in a folder of its own as an account, ended on drop.
+struct Running {
+    child: Child,
+    out: Pipe,
+    err: Pipe,
+    _folder: tempfile::TempDir,
+}
+
+impl Running {
+    fn start(shell: &str, script: &str, argument: &str, me: &str, secret: &str) -> Running {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("script");
+        fs::write(&file, script).unwrap();
+        let mut command = Command::new(shell);
+        command.arg(&file).arg(argument).env("me", me).env("secret", secret);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|e| panic!("{shell}: {e}"));
+        let (out, err) = (Pipe::new(child.stdout.take()), Pipe::new(child.stderr.take()));
+        Running { child, out, err, _folder: folder }
+    }
+
+    /// Gives it its input, and waits for its end: status, output, error output.
+    fn finish(mut self, input: &str) -> (bool, String, String) {
+        let mut stdin = self.child.stdin.take().unwrap();
+        // It may end without reading.
+        let _ = stdin.write_all(input.as_bytes());
+        drop(stdin);
+        let (out, err) = (self.out.rest(), self.err.rest());
+        (self.child.wait().unwrap().success(), out, err)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn every_script_is_tried() {
+    let names = |kind: &str| -> Vec<String> {
+        let comment = |text: &str| {
+            let line = text.lines().nth(1).unwrap().strip_prefix("# ").unwrap();
+            line.split_once(':').unwrap().0.to_owned()
+        };
+        of_kind(kind).into_iter().map(comment).collect()
+    };
+    assert_eq!(names("sh"), ["send", "lines", "deploy"]);
+    assert_eq!(names("bash"), ["receive", "date"]);
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn send_makes_its_input_one_message_whatever_it_says() {
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    let send = script("sh", "send", papod.address);
+    let text = "the second line is no command\nQUIT\n\nC:\\new $HOME `id` %s \\\n";
+    let (done, out, err) = Running::start("sh", &send, "bob", "ana", "secret-ana").finish(text);
+    assert!(done, "{out}{err}");
+    assert!(out.starts_with("OK MSG 1 ") && out.lines().count() == 1, "{out}");
+    let (_, waited) = papod.login("bob");
+    let message = waited.lines().nth(1).unwrap();
+    let body = r"the second line is no command\nQUIT\n\nC:\\new $HOME `id` %s \\";
+    assert_eq!(entry(message), ("ana", body));
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn send_says_so_and_fails_where_nothing_was_sent() {
+    let papod = Papod::start();
+    papod.account("ana");
+    let send = script("sh", "send", papod.address);
+    let refused = |to: &str, secret: &str, text: &str, with: &str| {
+        let (done, out, err) = Running::start("sh", &send, to, "ana", secret).finish(text);
+        assert!(!done && out.starts_with(with), "{out}{err}");
+    };
+    refused("bob", "secret-ana", "hi\n", "ERR MSG no-such-user ");
+    refused("ana", "secret-bob", "hi\n", "ERR LOGIN wrong-secret ");
+    refused("ana", "secret-ana", "", "ERR MSG bad-syntax ");
+    refused("ana", "secret-ana", "\x1b[31mred\n", "ERR MSG bad-text ");
+    drop(papod);
+    let (done, out, _) = Running::start("sh", &send, "ana", "ana", "secret-ana").finish("hi\n");
+    assert!(!done && out.is_empty(), "{out}");
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn lines_makes_each_line_a_message_whatever_it_says() {
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    let lines = script("sh", "lines", papod.address);
+    let running = Running::start("sh", &lines, "bob", "ana", "secret-ana");
+    let (_, out, err) = running.finish("first\n/QUIT\nQUIT\n\nC:\\new\nlast");
+    assert_eq!(out.lines().filter(|line| line.starts_with("OK MSG ")).count(), 5, "{out}{err}");
+    let (_, waited) = papod.login("bob");
+    let texts: Vec<&str> = waited.lines().skip(1).map(|line| entry(line).1).collect();
+    assert_eq!(texts, ["first", "/QUIT", "QUIT", r"C:\\new", "last"]);
+}
+
+#[test]
+#[ignore = "needs bash"]
+fn receive_prints_and_acknowledges_what_others_write() {
+    let mut papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    let (mut ana, _) = papod.login("ana");
+    ana.say(r"MSG bob it waited\nC:\\new");
+    assert!(ana.line().starts_with("OK MSG 1 "));
+    let receive = script("bash", "receive", papod.address);
+    let running = Running::start("bash", &receive, "", "bob", "secret-bob");
+    assert_eq!(running.out.next().unwrap(), "ana: it waited");
+    assert_eq!(running.out.next().unwrap(), "C:\\new");
+    assert!(ana.line().starts_with("READ 1 "));
+    // It passes over what bob writes elsewhere.
+    let (mut phone, _) = papod.login("bob");
+    phone.say("MSG ana from my phone");
+    assert!(phone.line().starts_with("OK MSG 2 "));
+    assert_eq!(entry(&ana.line()), ("bob", "from my phone"));
+    ana.say("MSG bob it came");
+    assert!(ana.line().starts_with("OK MSG 3 "));
+    assert_eq!(running.out.next().unwrap(), "ana: it came");
+    assert!(ana.line().starts_with("READ 3 "));
+    // It ends with the server.
+    assert!(papod.end().success());
+    assert_eq!(running.finish("").1, "");
+}
+
+#[test]
+#[ignore = "needs bash"]
+fn receive_says_so_where_it_cannot_log_in() {
+    let papod = Papod::start();
+    let receive = script("bash", "receive", papod.address);
+    let (done, out, err) = Running::start("bash", &receive, "", "bob", "secret-bob").finish("");
+    assert!(!done && out.is_empty());
+    assert!(err.starts_with("LOGIN wrong-secret "), "{err}");
+}
+
+/// Someone who has logged in, and nothing waited.
+fn login(papod: &Papod, handle: &str) -> Client {
+    papod.login(handle).0
+}
+
+/// A token of an account.
+fn token(papod: &Papod, handle: &str) -> String {
+    let mut client = login(papod, handle);
+    client.say("TOKEN NEW script");
+    let said = client.line();
+    said.strip_prefix("OK TOKEN NEW script ").unwrap_or_else(|| panic!("{said}")).to_owned()
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn lines_goes_to_a_group_as_to_a_person() {
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    let mut bob = login(&papod, "bob");
+    bob.say("GROUP NEW ops ana");
+    assert_eq!(bob.line(), "OK GROUP NEW #ops");
+    let lines = script("sh", "lines", papod.address);
+    let running = Running::start("sh", &lines, "#ops", "ana", "secret-ana");
+    let (_, out, err) = running.finish("disk full\nGROUP LEAVE ops\n");
+    assert_eq!(out.lines().filter(|line| line.starts_with("OK MSG ")).count(), 2, "{out}{err}");
+    assert_eq!(entry(&bob.line()), ("ana", "disk full"));
+    assert_eq!(entry(&bob.line()), ("ana", "GROUP LEAVE ops"));
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn deploy_goes_on_when_its_message_was_read() {
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    let token = token(&papod, "ana");
+    let mut bob = login(&papod, "bob");
+    let deploy = script("sh", "deploy", papod.address);
+    let running = Running::start("sh", &deploy, "bob", "ana", &token);
+    assert_eq!(entry(&bob.line()), ("ana", "a new version goes out"));
+    bob.say("ACK");
+    assert_eq!(bob.line(), "OK ACK 1");
+    bob.say("READ");
+    assert_eq!(bob.line(), "OK READ 1");
+    let (done, out, err) = running.finish("");
+    assert!(done, "{err}");
+    assert_eq!(out, "OK WAIT 1 read\n");
+}
+
+#[test]
+#[ignore = "needs nc"]
+fn deploy_does_not_go_on_where_nobody_was_told() {
+    let papod = Papod::start();
+    papod.account("ana");
+    let deploy = script("sh", "deploy", papod.address);
+    let refused = |to: &str, secret: &str, with: &str| {
+        let (done, out, err) = Running::start("sh", &deploy, to, "ana", secret).finish("");
+        assert!(!done && out.starts_with(with), "{out}{err}");
+    };
+    refused("bob", "secret-ana", "ERR MSG no-such-user ");
+    refused("ana", "no-secret", "ERR LOGIN wrong-secret ");
+}
+
+#[test]
+#[ignore = "needs bash"]
+fn date_answers_where_it_was_asked_and_not_itself() {
+    let papod = Papod::start();
+    papod.account("clock");
+    papod.account("ana");
+    let mut ana = login(&papod, "ana");
+    // What waited is read and not answered.
+    ana.say("MSG clock !date");
+    assert!(ana.line().starts_with("OK MSG 1 "));
+    let token = token(&papod, "clock");
+    let date = script("bash", "date", papod.address);
+    let running = Running::start("bash", &date, "", "clock", &token);
+    assert!(ana.line().starts_with("READ 1 "));
+    // Directly, and in a group.
+    ana.say("MSG clock !date");
+    assert!(ana.line().starts_with("OK MSG 2 "));
+    let (from, year) = answer(&mut ana, "clock ana");
+    assert!(from == "clock" && year.contains("20"), "{year}");
+    assert!(ana.line().starts_with("READ 2 "));
+    ana.say("GROUP NEW team clock");
+    assert_eq!(ana.line(), "OK GROUP NEW #team");
+    ana.say("MSG #team what a day");
+    assert!(ana.line().starts_with("OK MSG 5 "));
+    assert!(ana.line().starts_with("READ 5 "));
+    ana.say("MSG #team !date");
+    assert!(ana.line().starts_with("OK MSG 6 "));
+    answer(&mut ana, "clock #team");
+    assert!(ana.line().starts_with("READ 6 "));
+    // What the account itself says elsewhere is no question.
+    let (mut phone, _) = papod.login("clock");
+    phone.say("MSG #team !date");
+    assert!(phone.line().starts_with("OK MSG 8 "));
+    assert_eq!(entry(&ana.line()), ("clock", "!date"));
+    ana.say("MSG clock that was all");
+    assert!(ana.line().starts_with("OK MSG 9 "));
+    assert!(ana.line().starts_with("READ 9 "));
+    drop(running);
+}
+
+/// The next line, a message from and to those named: its author and its text.
+fn answer(client: &mut Client, between: &str) -> (String, String) {
+    let line = client.line();
+    assert!(line.contains(&format!(" {between} - ")), "{line}");
+    let (from, text) = entry(&line);
+    (from.to_owned(), text.to_owned())
+}

@@ -1,0 +1,151 @@
+//! A store under test, written to by the rules as the hub would.
+#![allow(dead_code)] // Each test that includes it uses its own part.
+
+use papo::chat::directory::Need;
+use papo::chat::{Act, Chat, Who};
+use papo::entry::{AccountId, Cursor, EntryId, Millis, SessionId};
+use papo::limits;
+use papo::name::{DisplayName, Handle, Target};
+use papo::store::sqlite::Database;
+use papo::store::{PageQuery, Recall, Record};
+
+/// A store under test, written to by the rules as the hub would.
+pub struct Bench {
+    pub record: Box<dyn Record>,
+    pub recall: Box<dyn Recall>,
+    pub chat: Chat,
+    pub now: i64,
+}
+
+pub const ANA: AccountId = AccountId(1);
+pub const BIA: AccountId = AccountId(2);
+pub const CAIO: AccountId = AccountId(3);
+
+pub fn handle(name: &str) -> Handle {
+    Handle::new(name).unwrap()
+}
+
+pub fn person(name: &str) -> Target {
+    Target::Person(handle(name))
+}
+
+impl Bench {
+    pub fn new(record: Box<dyn Record>, mut recall: Box<dyn Recall>) -> Bench {
+        let chat = Chat::new(recall.newest().unwrap());
+        let mut bench = Bench { record, recall, chat, now: 1_000_000 };
+        for name in ["ana", "bia", "caio"] {
+            let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
+            let made = bench.known(|chat| chat.register(&handle, &name, "hash", Millis(0)));
+            made.unwrap();
+        }
+        bench.commit();
+        bench
+    }
+
+    pub fn known<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Need>) -> T {
+        loop {
+            let need = match ask(&mut self.chat) {
+                Ok(done) => return done,
+                Err(need) => need,
+            };
+            let (recall, directory) = (&mut self.recall, self.chat.directory());
+            let found = match &need {
+                Need::Handle(h) => recall.account(h).unwrap().map(|a| directory.learn_account(a)),
+                Need::Account(id) => {
+                    recall.account_by_id(*id).unwrap().map(|a| directory.learn_account(a))
+                }
+                Need::Direct(pair) => {
+                    recall.direct(*pair).unwrap().map(|c| directory.learn_conversation(c))
+                }
+                Need::Conversation(id) => {
+                    recall.conversation(*id).unwrap().map(|c| directory.learn_conversation(c))
+                }
+                Need::Place(id) => recall.place(*id).unwrap().map(|p| directory.learn_place(p)),
+                Need::Room(name) => {
+                    recall.room(name).unwrap().map(|c| directory.learn_conversation(c))
+                }
+                Need::Blocked(by, whom) => {
+                    let on = recall.blocked(*by, *whom).unwrap();
+                    directory.learn_blocked(*by, *whom, on);
+                    Some(())
+                }
+                Need::Once(account, key) => recall
+                    .once(*account, key)
+                    .unwrap()
+                    .map(|once| directory.learn_once(*account, key.clone(), once)),
+                Need::Skipped(id, account, seq) => recall
+                    .skipped(*id, *account, *seq)
+                    .unwrap()
+                    .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
+                Need::Tokens(account) => {
+                    let tokens = recall.tokens(*account).unwrap();
+                    directory.learn_tokens(*account, tokens);
+                    Some(())
+                }
+            };
+            if found.is_none() {
+                directory.learn_absence(need);
+            }
+        }
+    }
+
+    pub fn commit(&mut self) {
+        let batch = self.chat.finish();
+        self.record.record(&batch.changes).unwrap();
+        self.chat.settle();
+    }
+
+    pub fn act(&mut self, account: AccountId, mut act: Act) {
+        let who = Who { session: SessionId(1), account, token: None };
+        let now = Millis(self.now);
+        self.known(|chat| chat.asked(who, &mut act, now));
+    }
+
+    /// Writes and commits; gives back the id.
+    pub fn send(&mut self, from: AccountId, to: &str, body: &str) -> EntryId {
+        self.act(from, Act::Send { to: person(to), body: body.into(), once: None });
+        self.commit();
+        self.chat.newest().entry
+    }
+
+    pub fn advance(&mut self, who: AccountId, cursor: Cursor, id: EntryId) {
+        self.act(who, Act::Advance { cursor, id });
+        self.commit();
+    }
+
+    pub fn waiting(&mut self, who: AccountId) -> u64 {
+        self.recall.waiting(who, EntryId(i64::MAX)).unwrap()
+    }
+
+    /// All pages of a query, and how many there were.
+    pub fn pages(
+        &mut self,
+        me: AccountId,
+        waiting: bool,
+        upto: EntryId,
+    ) -> (Vec<(i64, String)>, usize) {
+        let (mut seen, mut from, mut pages) = (Vec::new(), EntryId(0), 0);
+        loop {
+            let page = self
+                .recall
+                .page(me, &PageQuery { from, upto, waiting, rows: limits::PAGE_ROWS })
+                .unwrap();
+            pages += 1;
+            assert!(page.entries.len() <= limits::PAGE_ROWS);
+            seen.extend(page.entries.into_iter().map(|e| (e.id.0, e.body.into_string())));
+            if page.done {
+                return (seen, pages);
+            }
+            assert!(page.through > from, "a page must lead on");
+            from = page.through;
+        }
+    }
+}
+
+/// Runs a test against every store there is.
+pub fn every_store(test: impl Fn(&mut Bench)) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
+    test(&mut Bench::new(Box::new(pen), Box::new(eyes)));
+}
