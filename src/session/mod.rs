@@ -4,8 +4,8 @@
 //! read, room to write, a deadline. It reads on while earlier commands wait for their commit, up to
 //! a bound, and holds no buffer while nothing happens. Commands that change something go to the hub
 //! and are answered in the outbox; every other command waits until those are answered and is
-//! carried out here ([`commands`]), so replies keep the order of the commands. What waited for an
-//! account, and what a slow reader missed, is paged from the log ([`catchup`]).
+//! carried out here (`commands`), so replies keep the order of the commands. What waited for an
+//! account, and what a slow reader missed, is paged from the log (`catchup`).
 
 mod answer;
 mod catchup;

@@ -131,7 +131,7 @@ pub enum Setting {
 pub struct Hist {
     /// Whose.
     pub to: Target,
-    /// Rows at most, 1 to [`limits::HIST_MAX`].
+    /// Rows at most, 1 to 1,000.
     pub count: usize,
     /// Only entries below this.
     pub before: Option<EntryId>,

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::{BY_ID, token};
-use super::walk::{self, LogRow, Merge, log_row, walk, windows};
+use super::walk::{self, LogRow, Merge, log_row, log_rows, walk, windows};
 use super::{lists, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::limits;
@@ -151,6 +151,7 @@ impl Recall for Eyes {
     fn page(&mut self, me: AccountId, query: &PageQuery) -> Result<Page, Error> {
         let read = self.connection.transaction()?;
         let mut merge = Merge::open(&read, me, query)?;
+        let mut log = log_rows(&read)?;
         let mut rows: Vec<LogRow> = Vec::new();
         let mut bytes = 0;
         let mut through = query.from;
@@ -164,13 +165,13 @@ impl Recall for Eyes {
             };
             steps += 1;
             through = id;
-            let row = log_row(&read, id)?;
+            let row = log_row(&mut log, id)?;
             if !(query.waiting && row.author == me) {
                 bytes += row.body.len();
                 rows.push(row);
             }
         };
-        drop(merge);
+        drop((merge, log));
         drop(read);
         Ok(Page { entries: self.named(me, rows)?, through, done })
     }
@@ -229,16 +230,18 @@ impl Recall for Eyes {
 
     fn entries(&mut self, me: AccountId, ids: &[EntryId]) -> Result<Vec<Entry>, Error> {
         let read = self.connection.transaction()?;
+        let mut log = log_rows(&read)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
         for id in ids.iter().take(limits::PAGE_ROWS) {
-            let row = log_row(&read, *id)?;
+            let row = log_row(&mut log, *id)?;
             bytes += row.body.len();
             rows.push(row);
             if bytes >= limits::PAGE_BYTES {
                 break;
             }
         }
+        drop(log);
         drop(read);
         self.named(me, rows)
     }

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::receipts::crossing;
 use super::rows::{Eyes, Whose, member_at};
-use super::walk::{damaged, log_row, windows};
+use super::walk::{damaged, windows};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
@@ -106,9 +106,8 @@ pub(super) fn info(
     let is_room = matches!(whose, Whose::Room(_));
     let sees = |eyes: &mut Eyes, account| -> Result<bool, Error> {
         let read = eyes.connection.transaction()?;
-        let head = log_row(&read, id)?.id;
         let windows = windows(&read, account, place.conversation, EntryId(i64::MAX), is_room)?;
-        Ok(windows.iter().any(|(above, upto)| *above < head && head <= *upto))
+        Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
     };
     let members: Vec<Member> = {
         let sql = "SELECT * FROM member WHERE conversation = ?1";

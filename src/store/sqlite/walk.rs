@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use crate::entry::{AccountId, ConversationId, EntryId, EntryKind, Millis};
 use crate::store::{Error, PageQuery, Span, SpanQuery};
@@ -158,9 +158,10 @@ pub(super) fn span(
                 None => head,
             };
             let mut at = walk(read, from, top)?.last().map_or(from, |step| step.prev);
+            let mut steps = steps(read)?;
             while at > floor && ids.len() < wanted {
                 ids.push(at);
-                at = step(read, at)?.prev;
+                at = step(&mut steps, at)?.prev;
             }
         }
     }
@@ -182,9 +183,14 @@ pub(super) struct LogRow {
     pub(super) body: Box<str>,
 }
 
-pub(super) fn log_row(read: &Transaction, id: EntryId) -> Result<LogRow, Error> {
+/// The question for rows of the log, asked once for a page and answered for each of its ids.
+pub(super) fn log_rows<'a>(read: &'a Transaction) -> Result<CachedStatement<'a>, Error> {
     let sql = "SELECT conversation, author, time, kind, body FROM entry WHERE id = ?1";
-    let row = read.prepare_cached(sql)?.query_row([id.0], |row| {
+    Ok(read.prepare_cached(sql)?)
+}
+
+pub(super) fn log_row(rows: &mut CachedStatement, id: EntryId) -> Result<LogRow, Error> {
+    let row = rows.query_row([id.0], |row| {
         let is_group: bool = row.get(3)?;
         Ok(LogRow {
             id,
@@ -205,9 +211,13 @@ pub(super) struct Step {
     pub(super) author: AccountId,
 }
 
-fn step(read: &Transaction, id: EntryId) -> Result<Step, Error> {
-    let sql = "SELECT prev, author FROM entry WHERE id = ?1";
-    let row = read.prepare_cached(sql)?.query_row([id.0], |row| {
+/// The question for steps, asked once for a walk.
+fn steps<'a>(read: &'a Transaction) -> Result<CachedStatement<'a>, Error> {
+    Ok(read.prepare_cached("SELECT prev, author FROM entry WHERE id = ?1")?)
+}
+
+fn step(steps: &mut CachedStatement, id: EntryId) -> Result<Step, Error> {
+    let row = steps.query_row([id.0], |row| {
         Ok(Step { id, prev: EntryId(row.get(0)?), author: AccountId(row.get(1)?) })
     });
     row.optional()?.ok_or_else(|| damaged(format!("entry {} is missing", id.0)))
@@ -215,17 +225,18 @@ fn step(read: &Transaction, id: EntryId) -> Result<Step, Error> {
 
 /// The steps from `top` down to the last above `floor`.
 pub(super) fn walk(read: &Transaction, top: EntryId, floor: EntryId) -> Result<Vec<Step>, Error> {
-    let mut steps = Vec::new();
+    let mut walked = Vec::new();
     let mut at = top;
+    let mut steps = steps(read)?;
     while at > floor {
-        let step = step(read, at)?;
+        let step = step(&mut steps, at)?;
         if step.prev >= at {
             return Err(damaged(format!("entry {} leads to itself or above", at.0)));
         }
         at = step.prev;
-        steps.push(step);
+        walked.push(step);
     }
-    Ok(steps)
+    Ok(walked)
 }
 
 /// The steps above `floor` up to the next mark, or to the head: at most 64, the newest first.
