@@ -98,9 +98,8 @@ impl Session {
             Request::Tokens => self.tokens().await,
             Request::NewToken { label } => self.new_token(label),
             // What the session was sent nothing of.
-            Request::Move { cursor, upto: Upto::Last(to) } => {
+            Request::Move { upto: Upto::Last(to), .. } => {
                 self.find(&to).await?;
-                let _ = cursor;
                 Err(Refusal::NothingSent(to).into())
             }
             Request::Move { cursor, .. } => Ok(Some(Reply::Moved { cursor, id: None })),
