@@ -10,6 +10,7 @@ mod process;
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
+use std::iter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
@@ -18,9 +19,9 @@ use process::{Client, Dice, Entry, Home, PATIENCE, Papod, id};
 
 /// Conversations at once.
 const PAIRS: usize = 3;
-/// Commands of one session that are unanswered at most, in one round after the other. Few leave time for the answers to
-/// what is heard; the most are more than the server takes on at once, so that some lie in its
-/// buffers and in the kernel's when it is killed.
+/// Commands of one session that are unanswered at most, in one round after the other. Few leave
+/// time for answers to what is heard; the most are more than the server takes on at once, so that
+/// some lie in its buffers and in the kernel's when it is killed.
 const WINDOWS: [usize; 4] = [2, 16, 128, 700];
 /// `OK`s after which the server is killed, at most.
 const LAST_MOMENT: u64 = 2_500;
@@ -133,8 +134,9 @@ impl Person {
 
     /// What is in the log of what it sent in this round must be the beginning of what it sent, each
     /// with its own body and under the id that was confirmed, and reach over all that was. Gives
-    /// back how many were kept though nobody had been told so.
-    fn check_kept(&mut self, log: &[Entry]) -> usize {
+    /// back how many were kept though nobody had been told so, and what around that end can be said
+    /// again: the body, and its id if it was kept.
+    fn check_kept(&mut self, log: &[Entry]) -> (usize, Vec<(String, Option<u64>)>) {
         let mine: Vec<&Entry> = log.iter().filter(|e| e.from == self.handle).collect();
         let confirmed = self.confirmed();
         assert!(
@@ -148,10 +150,33 @@ impl Person {
             assert_eq!(&entry.body, body, "entry {}", entry.id);
             assert!(id.is_none_or(|id| id == entry.id), "{id:?} is {}", entry.id);
         }
-        let now = mine.iter().map(|e| (e.id, e.body.clone()));
-        self.kept.extend(now);
-        self.sent.clear();
-        mine.len() - confirmed
+        let ids = mine.iter().map(|entry| Some(entry.id)).chain(iter::repeat(None));
+        let around = self.sent.drain(..).zip(ids).map(|((body, _), id)| (body, id));
+        let around = around.skip(mine.len().saturating_sub(4)).take(8);
+        let again = around.filter(|(body, _)| command("-", body).starts_with("ONCE "));
+        let again = again.collect();
+        self.kept.extend(mine.iter().map(|e| (e.id, e.body.clone())));
+        (mine.len() - confirmed, again)
+    }
+
+    /// Whoever heard no answer says it again: what was kept is not kept twice, what was not is now.
+    fn say_again(&mut self, papod: &Papod, again: Vec<(String, Option<u64>)>) {
+        let mut client = papod.login_quietly(&self.handle);
+        for (body, kept) in again {
+            client.say(&command(&self.peer, &body));
+            let answer = client.line();
+            assert!(answer.starts_with("OK MSG "), "{answer}");
+            let given = id(&answer);
+            if kept.is_none() {
+                self.kept.push((given, body));
+            } else {
+                assert_eq!(kept, Some(given), "kept twice");
+            }
+        }
+    }
+
+    fn newest(&self) -> u64 {
+        self.kept.last().map_or(0, |(id, _)| *id)
     }
 
     /// What waits must be the end of what the peer wrote: nothing that was confirmed as received,
@@ -216,7 +241,7 @@ fn pour(
     for n in 0.. {
         let mut lines = String::new();
         let body = body(dice, n);
-        let _ = writeln!(lines, "MSG {peer} {body}");
+        let _ = writeln!(lines, "{}", command(peer, &body));
         if type_one.send(Typed::Message(body)).is_err() {
             return;
         }
@@ -244,6 +269,16 @@ fn body(dice: &mut Dice, n: u64) -> String {
     };
     let filler = "çá \\\\ \\n x".repeat(usize::try_from(length / 12).unwrap_or(0));
     format!("{n}-{:08x} {filler}.", dice.below(1 << 31))
+}
+
+/// How a body is sent: each second one with a key of its own, which can be said again.
+fn command(peer: &str, body: &str) -> String {
+    let key = body.split(' ').next().unwrap_or_default();
+    let number = key.split('-').next().and_then(|n| n.parse::<u64>().ok());
+    match number.is_some_and(|n| n % 2 == 0) {
+        true => format!("ONCE {key} MSG {peer} {body}"),
+        false => format!("MSG {peer} {body}"),
+    }
 }
 
 /// The moment of the kill: when so many messages have been confirmed to anyone.
@@ -276,7 +311,7 @@ fn what_is_confirmed_survives_kill_9() {
             [Person::new(one.clone(), other.clone()), Person::new(other, one)]
         })
         .collect();
-    let (mut confirmed, mut unconfirmed) = (0, 0);
+    let (mut confirmed, mut unconfirmed, mut said_again) = (0, 0, 0);
     for (_, window) in (0..kills).zip(WINDOWS.into_iter().cycle()) {
         let (come, moment) = mpsc::channel();
         let left = AtomicU64::new(1 + dice.below(LAST_MOMENT));
@@ -294,21 +329,22 @@ fn what_is_confirmed_survives_kill_9() {
             come.expect("messages are confirmed");
         });
         papod = home.start();
-        let mut newest = 0;
         for pair in &mut pairs {
             let [one, other] = pair;
-            let before = [&one.kept, &other.kept].map(|k| k.last().map_or(0, |(id, _)| *id));
-            let before = before[0].max(before[1]);
+            let before = one.newest().max(other.newest());
             let log = papod.login_quietly(&one.handle).history(&one.peer, before);
             let same = papod.login_quietly(&other.handle).history(&other.peer, before);
             assert_eq!(log, same, "both see the same");
             assert!(log.is_sorted_by(|a, b| a.id < b.id), "in the order of ids");
-            newest = log.last().map_or(before, |entry| entry.id).max(newest);
             for person in pair {
                 confirmed += person.confirmed();
-                unconfirmed += person.check_kept(&log);
+                let (more, again) = person.check_kept(&log);
+                unconfirmed += more;
+                said_again += again.len();
+                person.say_again(&papod, again);
             }
         }
+        let newest = pairs.as_flattened().iter().map(Person::newest).max().unwrap_or_default();
         for [one, other] in &mut pairs {
             one.check_pending(other, &papod, newest);
             other.check_pending(one, &papod, newest);
@@ -320,7 +356,7 @@ fn what_is_confirmed_survives_kill_9() {
     let acks: u64 = pairs.as_flattened().iter().map(|person| person.acks).sum();
     println!(
         "{kills} kills: {confirmed} messages and {acks} acknowledgements confirmed and all there, \
-         {unconfirmed} messages kept unconfirmed"
+         {unconfirmed} messages kept unconfirmed, {said_again} said again"
     );
     papod.stop();
 }
