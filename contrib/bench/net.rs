@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use memchr::memchr;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 /// Bytes that one read takes at most.
 const SCRATCH: usize = 65_536;
@@ -109,9 +111,15 @@ impl Net {
         Ok(address)
     }
 
-    /// Connects, and gives back the slot. On the loopback address this does not wait.
+    /// Begins to connect, and gives back the slot. What is said meanwhile is written later.
     pub fn connect(&mut self, server: SocketAddr) -> io::Result<usize> {
-        self.admit(TcpStream::connect(server)?)
+        let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        match net::connect(&socket, &server) {
+            Ok(()) | Err(Errno::INPROGRESS) => self.admit(socket.into()),
+            Err(e) => Err(e.into()),
+        }
     }
 
     fn admit(&mut self, stream: TcpStream) -> io::Result<usize> {
@@ -166,7 +174,7 @@ impl Net {
         let wait = wait.and_then(|wait| wait.try_into().ok());
         self.events.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), wait.as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) | Err(Errno::INTR) => {}
             Err(e) => return Err(e.into()),
         }
         for i in 0..self.events.len() {

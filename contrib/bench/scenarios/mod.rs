@@ -1,5 +1,6 @@
 //! The scenarios. Each is a file with one function, and a line in [`ALL`].
 
+mod burst;
 mod drain;
 mod group;
 mod hist;
@@ -32,5 +33,6 @@ pub const ALL: &[Scenario] = &[
     hist::SCENARIO,
     sync::SCENARIO,
     sessions::SCENARIO,
+    burst::SCENARIO,
     idle::SCENARIO,
 ];
