@@ -186,8 +186,8 @@ fn who_asks_for_history_and_does_not_read_costs_a_page() {
     let bodies = bodies(1_500_000);
     let notes = flood(&mut eve, "eve", &bodies);
     // Commands whose replies are a hundred thousand times as long; between them entries of one's
-    // own, each of which belongs to every later answer. Blank lines, which mean nothing, make it more
-    // than the kernel would hold for a server that does not read.
+    // own, each of which belongs to every later answer. Blank lines, which mean nothing, make it
+    // more than the kernel would hold for a server that does not read.
     let blank = (" ".repeat(63_999) + "\n").repeat(FLOOD / 20 / 64_000);
     let typed: String =
         (0..20).map(|n| format!("HIST eve 1000\nMSG eve note {n}\n{blank}")).collect();
