@@ -237,7 +237,12 @@ impl Session {
             None => self.services.hasher.verify(secret.0, hash.clone()).await?,
         };
         let Some(account) = account.filter(|_| right) else {
-            log::info!("session {}: wrong secret for {handle}", self.id.0);
+            // Only a name that exists: who types both the wrong way round must not find the
+            // password in the log.
+            match account {
+                Some(_) => log::info!("session {}: wrong secret for {handle}", self.id.0),
+                None => log::info!("session {}: wrong secret, no such account", self.id.0),
+            }
             return Err(Refusal::WrongSecret.into());
         };
         if let Some(token) = &token
