@@ -82,6 +82,11 @@ pub const QUESTIONS: usize = 1_024;
 /// Secrets waiting to be hashed. At 16 ms each the last of them waits four seconds.
 pub const SECRETS: usize = 256;
 
+/// Connections that wait to be accepted. Where the queue is full the system may drop the end of a
+/// handshake that the client believes in, who then waits for a greeting for ever; so it is as long
+/// as Linux lets it be without being told otherwise (`net.core.somaxconn`).
+pub const BACKLOG: i32 = 4_096;
+
 /// Time to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
 /// Time for which a peer may take no byte while some wait for it.

@@ -170,7 +170,10 @@ fn listen(address: &str, anywhere: bool) -> Result<TcpListener, String> {
             open.ip()
         )));
     }
-    TcpListener::bind(&*found).map_err(|e| say(&e))
+    let listener = TcpListener::bind(&*found).map_err(|e| say(&e))?;
+    // The library asks for 128 only. Listening again changes the length of the queue.
+    rustix::net::listen(&listener, limits::BACKLOG).map_err(|e| say(&e))?;
+    Ok(listener)
 }
 
 /// Holds the door weakly: the door owns the executor that owns this task.

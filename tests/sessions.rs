@@ -136,3 +136,20 @@ fn a_session_that_fell_behind_learns_what_was_read_elsewhere() {
     assert!(!said.iter().any(|line| line.starts_with("READ 250 ")), "its own move");
     server.stop();
 }
+
+/// Who comes in a crowd is greeted, every one: none may believe to be connected while the server
+/// knows nothing of it.
+#[test]
+fn a_crowd_is_greeted_to_the_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let address = server.addresses()[0];
+    let crowd: Vec<TcpStream> = (0..600).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for socket in crowd {
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut line = String::new();
+        BufReader::new(socket).read_line(&mut line).unwrap();
+        assert!(line.starts_with("HELLO papo/1 "), "{line:?}");
+    }
+    server.stop();
+}
