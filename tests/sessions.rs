@@ -144,8 +144,23 @@ fn a_crowd_is_greeted_to_the_last() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder);
     let address = server.addresses()[0];
-    let crowd: Vec<TcpStream> = (0..600).map(|_| TcpStream::connect(address).unwrap()).collect();
+    // Both ends of each are open files of this process.
+    let mut files = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    files.current = files.maximum;
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, files).unwrap();
+    // Without waiting for one handshake before the next begins.
+    let connect = |_| {
+        use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with};
+        let (family, flags) = (AddressFamily::INET, SocketFlags::NONBLOCK);
+        let socket = socket_with(family, SocketType::STREAM, flags, None).unwrap();
+        match connect(&socket, &address) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => TcpStream::from(socket),
+            Err(e) => panic!("{e}"),
+        }
+    };
+    let crowd: Vec<TcpStream> = (0..2_000).map(connect).collect();
     for socket in crowd {
+        socket.set_nonblocking(false).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut line = String::new();
         BufReader::new(socket).read_line(&mut line).unwrap();
