@@ -64,8 +64,12 @@ pub const PAGE_ROWS: usize = 256;
 /// Bytes of text after which a page is closed: it is the writer's buffer, so a page of the largest
 /// entries is two of them.
 pub const PAGE_BYTES: usize = 65_536;
-/// Entries between two marks of a conversation: any entry is found within this many steps.
-pub const MARK_EVERY: i64 = 64;
+/// Ids of a conversation in one row of the store. A page of `HIST` is one or two of these; the row
+/// of a conversation, which holds what is not yet one, stays small enough to be written often.
+pub const STRETCH: usize = 64;
+/// Conversations of which a walk over all of someone's knows what comes next: some 200 bytes each.
+/// Who has more is served in rounds of as many.
+pub const LANES: usize = 2_048;
 /// Accounts and conversations (each) that the hub keeps in memory. Beyond it forgets all and reads
 /// again what is used: some 300 bytes each, so a few MiB.
 pub const DIRECTORY: usize = 32_768;

@@ -10,7 +10,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::DisplayName;
 use papo::store::sqlite::Database;
-use papo::store::{Change, PageQuery, Pair, Recall, Record, SpanQuery};
+use papo::store::{Change, Pair, Recall, Record, SpanQuery, Walk};
 
 #[test]
 fn accounts_are_found_by_handle_and_number() {
@@ -78,6 +78,34 @@ fn a_long_conversation_is_paged_whole_and_in_order() {
 }
 
 #[test]
+fn who_is_in_more_conversations_than_a_walk_holds_still_sees_them_in_order() {
+    every_store(|store| {
+        let others = limits::LANES * 5 / 2;
+        for n in 0..others {
+            let (handle, name) = (handle(&format!("p{n}")), DisplayName::new("p").unwrap());
+            store.known(|chat| chat.register(&handle, &name, "hash", Millis(0))).unwrap();
+        }
+        store.commit();
+        // Two rounds, the second backwards, so that what comes next is spread over all of them.
+        for n in (0..others).chain((0..others).rev()) {
+            let from = AccountId(i64::try_from(n).unwrap() + 4);
+            store.act(from, Act::Send { to: person("ana"), body: format!("{n}"), once: None });
+            if n % 500 == 0 {
+                store.commit();
+            }
+        }
+        store.commit();
+        let ids = |store: &mut Bench, waiting| -> Vec<i64> {
+            let seen = store.pages(ANA, waiting, EntryId(i64::MAX)).0;
+            seen.into_iter().map(|(id, _)| id).collect()
+        };
+        let all: Vec<i64> = (1..=2 * i64::try_from(others).unwrap()).collect();
+        assert_eq!(ids(store, false), all);
+        assert_eq!(ids(store, true), all);
+    });
+}
+
+#[test]
 fn a_page_is_bounded_in_bytes() {
     every_store(|store| {
         let body = "x".repeat(60_000);
@@ -85,16 +113,13 @@ fn a_page_is_bounded_in_bytes() {
             store.act(BIA, Act::Send { to: person("ana"), body: body.clone(), once: None });
         }
         store.commit();
-        let query = PageQuery {
-            from: EntryId(0),
-            upto: EntryId(10),
-            waiting: true,
-            rows: limits::PAGE_ROWS,
-        };
-        assert_eq!(store.recall.page(ANA, &query).unwrap().entries.len(), 2);
+        let walk = Walk::new(EntryId(0), EntryId(10), true);
+        let (entries, walk) = store.recall.page(ANA, walk, limits::PAGE_ROWS).unwrap();
+        assert_eq!((entries.len(), walk.at, walk.done), (2, EntryId(2), false));
         assert_eq!(store.pages(ANA, true, EntryId(10)).0.len(), 10);
         let ids: Vec<_> = (1..=10).map(EntryId).collect();
-        assert_eq!(store.recall.entries(ANA, &ids).unwrap().len(), 2);
+        let id = store.recall.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
+        assert_eq!(store.recall.entries(ANA, id, &ids).unwrap().len(), 2);
     });
 }
 
@@ -221,6 +246,36 @@ fn the_first_schema_still_opens() {
     assert_eq!(store.send(BIA, "ana", "4"), EntryId(4));
     store.advance(ANA, Cursor::Read, EntryId(4));
     assert_eq!(store.waiting(ANA), 0);
+}
+
+/// The second schema led from entry to entry; the third has lists of ids.
+#[test]
+fn an_older_log_is_read_from_its_first_entry_to_its_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("papo.db");
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(include_str!("store/v1.sql")).unwrap();
+    old.execute_batch(
+        "INSERT INTO entry
+             WITH n(n) AS (SELECT 4 UNION ALL SELECT n + 1 FROM n WHERE n < 300)
+             SELECT n, 1, n - 1, n - 1, 1, n - 1, 0, 0, n FROM n;
+         UPDATE conversation SET head = 300, seq = 299 WHERE id = 1;
+         UPDATE newest SET entry = 300;",
+    )
+    .unwrap();
+    old.close().unwrap();
+    let database = Database::open(&path).unwrap();
+    let (pen, mut eyes) = (database.pen().unwrap(), database.eyes().unwrap());
+    let chat = Chat::new(eyes.newest().unwrap());
+    let mut store = Bench { record: Box::new(pen), recall: Box::new(eyes), chat, now: 0 };
+    store.send(ANA, "bia", "301");
+    let all: Vec<i64> = (1..=301).collect();
+    // The third is a note of Ana's.
+    let theirs: Vec<i64> = all.iter().copied().filter(|id| *id != 3).collect();
+    assert_eq!(span(&mut store, 1000, None, None), (theirs, false));
+    assert_eq!(span(&mut store, 2, Some(191), None), (vec![192, 193], true));
+    let seen = store.pages(ANA, false, EntryId(i64::MAX)).0;
+    assert_eq!(seen.iter().map(|(id, _)| *id).collect::<Vec<_>>(), all);
 }
 
 #[test]

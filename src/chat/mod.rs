@@ -16,7 +16,7 @@ use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Change, Kind, Member, Newest};
+use crate::store::{Added, Change, Kind, Member, Newest};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -115,6 +115,8 @@ pub struct Chat {
     batch: Batch,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
+    /// Entries that the batch has added, each with the one before it in its conversation.
+    appended: Vec<(ConversationId, EntryId, EntryId)>,
     /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
     skipped: Vec<(ConversationId, AccountId, i64, i64)>,
 }
@@ -128,6 +130,7 @@ impl Chat {
             recorded: newest,
             batch: Batch::default(),
             touched: Vec::new(),
+            appended: Vec::new(),
             skipped: Vec::new(),
         }
     }
@@ -217,6 +220,8 @@ impl Chat {
     pub fn finish(&mut self) -> Batch {
         self.touched.sort_unstable();
         self.touched.dedup();
+        self.appended.sort_unstable();
+        let mut appended = self.appended.drain(..).peekable();
         let mut last = None;
         for (id, account) in self.touched.drain(..) {
             let Some(conversation) = self.directory.known(id) else {
@@ -224,11 +229,19 @@ impl Chat {
             };
             if last != Some(id) {
                 last = Some(id);
+                let mut added = Added::default();
+                while let Some((_, entry, after)) = appended.next_if(|(of, ..)| *of == id) {
+                    if added.ids.is_empty() {
+                        added.after = after;
+                    }
+                    added.ids.push(entry);
+                }
                 self.batch.changes.push(Change::Head {
                     conversation: id,
                     head: conversation.head,
                     seq: conversation.seq,
                     moved: conversation.moved,
+                    added,
                 });
             }
             if let Some(member) = conversation.member(account) {
@@ -254,6 +267,7 @@ impl Chat {
         self.newest = self.recorded;
         self.batch = Batch::default();
         self.touched.clear();
+        self.appended.clear();
         self.skipped.clear();
         self.directory = Directory::default();
     }

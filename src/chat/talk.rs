@@ -107,9 +107,9 @@ impl Chat {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
         let mut place = Place { conversation, id, seq: 1, author, nth: 1 };
-        let mut prev = EntryId(0);
+        let mut after = EntryId(0);
         if let Ok(log) = self.directory.conversation(conversation) {
-            prev = log.head;
+            after = log.head;
             place.seq = log.seq + 1;
             let before = log.seq;
             log.head = id;
@@ -141,8 +141,9 @@ impl Chat {
             }
         }
         self.touched.push((conversation, author));
+        self.appended.push((conversation, id, after));
         self.directory.learn_newest(place);
-        self.batch.changes.push(Change::Entry(NewEntry { place, prev, time: now, kind, body }));
+        self.batch.changes.push(Change::Entry(NewEntry { place, time: now, kind, body }));
         (place, self.batch.changes.len() - 1)
     }
 

@@ -13,7 +13,7 @@ use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Block, Item};
-use crate::store::PageQuery;
+use crate::store::Walk;
 use crate::wire::reply;
 
 impl Session {
@@ -22,15 +22,13 @@ impl Session {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(());
         };
-        let mut from = EntryId(0);
+        let mut walk = Walk::new(EntryId(0), upto.entries, true);
         loop {
-            let query =
-                PageQuery { from, upto: upto.entries, waiting: true, rows: limits::PAGE_ROWS };
-            let page = self.ask(move |recall| recall.page(account, &query)).await;
-            let page = page.map_err(lost)?;
-            self.push_entries(page.entries);
-            from = page.through;
-            if page.done {
+            let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
+            let entries;
+            (entries, walk) = page.map_err(lost)?;
+            self.push_entries(entries);
+            if walk.done {
                 break;
             }
             self.flush().await?;
@@ -46,7 +44,7 @@ impl Session {
         let Some(me) = &mut self.me else {
             return Ok(());
         };
-        let Some(Lag { at, upto }) = me.behind.take().map(|lag| *lag) else {
+        let Some(Lag { at, upto, walk }) = me.behind.take().map(|lag| *lag) else {
             return Ok(());
         };
         let account = me.account;
@@ -60,23 +58,19 @@ impl Session {
             self.flush().await?;
             return self.go_live(Behind { moves, ..at }).await;
         }
-        let query = PageQuery {
-            from: at.entries,
-            upto: upto.entries,
-            waiting: false,
-            rows: limits::PAGE_ROWS,
-        };
-        let page = self.ask(move |recall| recall.page(account, &query)).await.map_err(lost)?;
+        let walk = walk.unwrap_or_else(|| Walk::new(at.entries, upto.entries, false));
+        let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
+        let (mut entries, walk) = page.map_err(lost)?;
         // All of the page was told before it was read, so what this session wrote of it is noted.
         let mut authored = self.outbox.take_authored();
-        let mut entries = page.entries;
         entries.retain(|entry| authored.binary_search(&entry.id).is_err());
-        let through = if page.done { upto.entries } else { page.through };
+        let through = if walk.done { upto.entries } else { walk.at };
         authored.retain(|id| *id > through);
         authored.into_iter().for_each(|id| self.outbox.authored(id));
         self.push_entries(entries);
         if let Some(me) = &mut self.me {
-            me.behind = Some(Box::new(Lag { at: Behind { entries: through, ..at }, upto }));
+            let at = Behind { entries: through, ..at };
+            me.behind = Some(Box::new(Lag { at, upto, walk: Some(walk) }));
         }
         Ok(())
     }
@@ -88,7 +82,7 @@ impl Session {
         let more = answered.recv().await.map_err(|_| lost("the hub has ended"))?;
         if let Some(me) = &mut self.me {
             me.moves = at.moves;
-            me.behind = more.map(|upto| Box::new(Lag { at, upto }));
+            me.behind = more.map(|upto| Box::new(Lag { at, upto, walk: None }));
         }
         if more.is_none() {
             self.outbox.take_authored();

@@ -38,6 +38,7 @@ use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Item, Outbox};
 use crate::password::Hasher;
 use crate::readers::Readers;
+use crate::store::Walk;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
@@ -116,6 +117,8 @@ struct Me {
 struct Lag {
     at: Behind,
     upto: Behind,
+    /// How it is read on, once that has begun.
+    walk: Option<Walk>,
 }
 
 /// How a line is understood.

@@ -104,7 +104,7 @@ impl Session {
         let Some(me) = &mut self.me else { return };
         if let Some(at) = taken.behind {
             // Up to where there is more will be asked when it has caught up so far.
-            me.behind = Some(Box::new(Lag { at, upto: at }));
+            me.behind = Some(Box::new(Lag { at, upto: at, walk: None }));
         }
     }
 

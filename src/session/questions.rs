@@ -15,7 +15,7 @@ use crate::hub::Work;
 use crate::limits;
 use crate::name::Handle;
 use crate::outbox::Item;
-use crate::store::{Page, PageQuery, SpanQuery};
+use crate::store::{SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, ChatLine, Reply};
 use crate::wire::request::{Hist, Which};
@@ -25,10 +25,11 @@ impl Session {
     pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
         let me = self.me()?.account;
         let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
-        let span = match self.find(&hist.to).await? {
-            Some(id) => self.ask(move |recall| recall.span(me, id, &query)).await?,
-            None => Default::default(),
+        let Some(conversation) = self.find(&hist.to).await? else {
+            self.me()?.seen.get_or_insert_default().begin_list();
+            return Ok(Some(Reply::Listed { count: 0, more: false }));
         };
+        let span = self.ask(move |recall| recall.span(me, conversation, &query)).await?;
         let (count, more) = (span.ids.len(), span.more);
         let seen = self.me()?.seen.get_or_insert_default();
         seen.begin_list();
@@ -38,7 +39,7 @@ impl Session {
         let mut ids = span.ids;
         while !ids.is_empty() {
             let wanted = ids.clone();
-            let rows = self.ask(move |recall| recall.entries(me, &wanted)).await?;
+            let rows = self.ask(move |recall| recall.entries(me, conversation, &wanted)).await?;
             if rows.is_empty() {
                 return Err(Refusal::Bug.into());
             }
@@ -55,24 +56,21 @@ impl Session {
     pub(super) async fn sync(&mut self, after: EntryId) -> Answer {
         let me = self.me()?.account;
         let newest = self.ask(move |recall| recall.newest()).await?.entry;
-        let mut last = after.min(newest);
+        let mut walk = Walk::new(after.min(newest), newest, false);
         let mut rows = limits::SYNC_MAX;
         self.me()?.seen.get_or_insert_default().begin_list();
         loop {
-            let query = PageQuery { from: last, upto: newest, waiting: false, rows };
-            let Page { entries, through, done } =
-                self.ask(move |recall| recall.page(me, &query)).await?;
+            let entries;
+            (entries, walk) = self.ask(move |recall| recall.page(me, walk, rows)).await?;
             rows -= entries.len();
             self.say_rows(&entries);
             for entry in entries {
                 let known = self.me()?;
                 let peer = super::output::peer(&known.handle, &entry.from, &entry.to);
                 known.seen.get_or_insert_default().note_row(peer, entry.id);
-                last = entry.id;
             }
-            last = last.max(through);
-            if done || rows == 0 {
-                return Ok(Some(Reply::Synced { last, more: !done }));
+            if walk.done || rows == 0 {
+                return Ok(Some(Reply::Synced { last: walk.at, more: !walk.done }));
             }
             self.flush().await?;
         }

@@ -43,8 +43,8 @@ pub enum Change {
     Passed { conversation: ConversationId, account: AccountId, cursor: Cursor, was: Position },
     /// A member as it is now.
     Member { conversation: ConversationId, member: Member },
-    /// A conversation's newest entry and move.
-    Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber },
+    /// A conversation's newest entry and move, and the entries that the batch adds to it.
+    Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber, added: Added },
     /// The newest numbers of the service.
     Newest(Newest),
 }
@@ -54,14 +54,21 @@ pub enum Change {
 pub struct NewEntry {
     /// Where it stands.
     pub place: Place,
-    /// The entry before it in its conversation, 0 if it is the first.
-    pub prev: EntryId,
     /// When the server took it.
     pub time: Millis,
     /// What it is.
     pub kind: EntryKind,
     /// The text.
     pub body: Box<str>,
+}
+
+/// Entries that follow each other in a conversation.
+#[derive(Clone, Debug, Default)]
+pub struct Added {
+    /// The entry before them, 0 if there is none.
+    pub after: EntryId,
+    /// Their ids, growing.
+    pub ids: Vec<EntryId>,
 }
 
 /// The newest numbers given. Nothing is given twice, whatever is deleted later.

@@ -6,16 +6,19 @@
 //! uniqueness (of a handle, of a chat between two) is also held by the store's own constraints.
 
 mod change;
+mod ids;
 mod rows;
 pub mod sqlite;
+mod walk;
 
 use std::fmt;
 
-pub use change::{Change, NewEntry, Newest};
+pub use change::{Added, Change, NewEntry, Newest};
 pub use rows::{
-    Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, Member, Once, Page, PageQuery,
-    Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
+    Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, Member, Once, Pair, Position,
+    Receipts, Span, SpanQuery, Stay, Token,
 };
+pub use walk::Walk;
 
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, MoveNumber, Place};
 use crate::name::Handle;
@@ -67,8 +70,9 @@ pub trait Recall: Send {
     /// How many entries up to `upto` wait for an account. Arithmetic over its conversations, so
     /// its cost does not grow with how many wait.
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error>;
-    /// The next page of what an account is to be shown, in the order of ids.
-    fn page(&mut self, me: AccountId, query: &PageQuery) -> Result<Page, Error>;
+    /// The next page of a walk over what an account may see, of so many rows at most.
+    fn page(&mut self, me: AccountId, walk: Walk, rows: usize)
+    -> Result<(Vec<Entry>, Walk), Error>;
     /// The cursors that moved over entries of an account since `after`, each once, at its newest;
     /// and how far the account itself has read, where that moved since `own`.
     fn receipts(
@@ -96,8 +100,14 @@ pub trait Recall: Send {
     fn info(&mut self, me: AccountId, id: EntryId) -> Result<Option<Vec<InfoRow>>, Error>;
     /// Accounts of whose words one begins with each of these, which are folded; at most `count`.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
-    /// Entries by their ids, in their order, as `me` sees them: as many as fit in a page, but one.
-    fn entries(&mut self, me: AccountId, ids: &[EntryId]) -> Result<Vec<Entry>, Error>;
+    /// Entries of a conversation by their ids, in their order, as `me` sees them: as many as fit
+    /// in a page, but one.
+    fn entries(
+        &mut self,
+        me: AccountId,
+        conversation: ConversationId,
+        ids: &[EntryId],
+    ) -> Result<Vec<Entry>, Error>;
 }
 
 /// The store's own failure. It is logged at the top; a client learns `storage`.
@@ -108,6 +118,11 @@ impl Error {
     /// An error with a sentence for the operator.
     pub fn new(text: impl fmt::Display) -> Error {
         Error(text.to_string().into())
+    }
+
+    /// The error that the database holds what it never should.
+    fn damaged(what: impl fmt::Display) -> Error {
+        Error::new(format_args!("the database is damaged: {what}"))
     }
 }
 

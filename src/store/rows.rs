@@ -1,7 +1,7 @@
 //! What is read: the rows of the store as the rules and the sessions know them.
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, Entry, EntryId, Millis, MoveNumber, Receipt, TokenId,
+    AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
 
@@ -175,30 +175,6 @@ pub struct Position {
     pub time: Millis,
     /// The number of that move.
     pub number: MoveNumber,
-}
-
-/// Which page.
-#[derive(Clone, Copy, Debug)]
-pub struct PageQuery {
-    /// Only entries above this.
-    pub from: EntryId,
-    /// Only entries up to this.
-    pub upto: EntryId,
-    /// Only what waits: above the delivered cursor and not the account's own.
-    pub waiting: bool,
-    /// Entries at most.
-    pub rows: usize,
-}
-
-/// A page of entries, in the order of their ids.
-#[derive(Clone, Debug, Default)]
-pub struct Page {
-    /// The entries.
-    pub entries: Vec<Entry>,
-    /// The next page is above this.
-    pub through: EntryId,
-    /// Nothing is left up to the bound that was asked for.
-    pub done: bool,
 }
 
 /// Receipts that were missed.

@@ -3,11 +3,11 @@
 
 use papo::chat::directory::Need;
 use papo::chat::{Act, Chat, Who};
-use papo::entry::{AccountId, Cursor, EntryId, Millis, SessionId};
+use papo::entry::{AccountId, Cursor, Entry, EntryId, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
-use papo::store::{PageQuery, Recall, Record};
+use papo::store::{Recall, Record, Walk};
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {
@@ -124,20 +124,24 @@ impl Bench {
         waiting: bool,
         upto: EntryId,
     ) -> (Vec<(i64, String)>, usize) {
-        let (mut seen, mut from, mut pages) = (Vec::new(), EntryId(0), 0);
+        let (mut seen, mut pages) = (Vec::new(), 0);
+        let mut walk = Walk::new(EntryId(0), upto, waiting);
         loop {
-            let page = self
-                .recall
-                .page(me, &PageQuery { from, upto, waiting, rows: limits::PAGE_ROWS })
-                .unwrap();
+            let from = walk.at;
+            let (entries, next) = self.recall.page(me, walk, limits::PAGE_ROWS).unwrap();
             pages += 1;
-            assert!(page.entries.len() <= limits::PAGE_ROWS);
-            seen.extend(page.entries.into_iter().map(|e| (e.id.0, e.body.into_string())));
-            if page.done {
+            assert!(entries.len() <= limits::PAGE_ROWS);
+            // A walk that is begun again where this one is leads on in the same way.
+            let anew = Walk::new(next.at, upto, waiting);
+            let ahead = |(entries, _): (Vec<Entry>, Walk)| entries.first().map(|e| e.id);
+            let begun = ahead(self.recall.page(me, anew, 1).unwrap());
+            seen.extend(entries.into_iter().map(|e| (e.id.0, e.body.into_string())));
+            if next.done {
+                assert_eq!(begun, None);
                 return (seen, pages);
             }
-            assert!(page.through > from, "a page must lead on");
-            from = page.through;
+            assert!(next.at > from, "a page must lead on");
+            walk = next;
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::rows::{BY_ID, token};
-use super::walk::{self, LogRow, Merge, log_row, log_rows, walk, windows};
+use super::rows::{BY_ID, LogRow, log_row, log_rows, token};
+use super::walk::{follow, merge, span, windows};
 use super::{lists, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Found, GroupRow, InfoRow, Newest, Once, Page, PageQuery,
-    Pair, Recall, Receipts, Span, SpanQuery, Token,
+    Account, ChatRow, Conversation, Error, Found, GroupRow, InfoRow, Newest, Once, Pair, Recall,
+    Receipts, Span, SpanQuery, Token, Walk,
 };
 
 pub use super::rows::Eyes;
@@ -45,19 +45,19 @@ impl Recall for Eyes {
     }
 
     fn direct(&mut self, pair: Pair) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT id, low, high, head, seq, moved, NULL FROM conversation
+        let sql = "SELECT id, low, high, NULL, head, seq, moved FROM conversation
                    WHERE low = ?1 AND high = ?2";
         self.find_conversation(sql, params![pair.low.0, pair.high.0])
     }
 
     fn conversation(&mut self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT c.id, c.low, c.high, c.head, c.seq, c.moved, r.name FROM conversation c
+        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM conversation c
                    LEFT JOIN room r ON r.conversation = c.id WHERE c.id = ?1";
         self.find_conversation(sql, [id.0])
     }
 
     fn room(&mut self, name: &Handle) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT c.id, c.low, c.high, c.head, c.seq, c.moved, r.name FROM room r
+        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM room r
                    JOIN conversation c ON c.id = r.conversation WHERE r.name = ?1";
         self.find_conversation(sql, [name.as_str()])
     }
@@ -129,51 +129,70 @@ impl Recall for Eyes {
              FROM member m JOIN conversation c ON c.id = m.conversation
              WHERE m.account = ?1 AND coalesce(m.until_seq, c.seq) > m.delivered_seq",
         )?;
+        let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
         let mut rows = lanes.query([me.0])?;
         let mut waiting = 0;
         while let Some(row) = rows.next()? {
             let (id, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
-            let (count, delivered): (i64, i64) = (row.get(2)?, row.get(3)?);
+            let (count, delivered): (i64, EntryId) = (row.get(2)?, EntryId(row.get(3)?));
             waiting += count;
             if head <= upto {
                 continue;
             }
             // What came after the moment that is asked about is not counted: a few at most.
-            for (above, top) in windows(&read, me, id, head, row.get(4)?)? {
-                let floor = upto.max(EntryId(delivered)).max(above);
-                let newer = walk(&read, top, floor)?;
-                waiting -= count_of(newer.iter().filter(|step| step.author != me).count());
+            let query =
+                SpanQuery { count: usize::MAX - 1, before: None, after: Some(upto.max(delivered)) };
+            let windows = windows(&read, me, id, row.get(4)?)?;
+            for newer in span(&read, id, &windows, &query)?.ids {
+                if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
+                    waiting -= 1;
+                }
             }
         }
         Ok(u64::try_from(waiting).unwrap_or(0))
     }
 
-    fn page(&mut self, me: AccountId, query: &PageQuery) -> Result<Page, Error> {
+    fn page(
+        &mut self,
+        me: AccountId,
+        mut walk: Walk,
+        rows: usize,
+    ) -> Result<(Vec<Entry>, Walk), Error> {
         let read = self.connection.transaction()?;
-        let mut merge = Merge::open(&read, me, query)?;
         let mut log = log_rows(&read)?;
-        let mut rows: Vec<LogRow> = Vec::new();
-        let mut bytes = 0;
-        let mut through = query.from;
-        let mut steps = 0;
-        let done = loop {
-            if steps >= query.rows || bytes >= limits::PAGE_BYTES {
-                break merge.is_done();
+        let mut found: Vec<LogRow> = Vec::new();
+        let (mut bytes, mut steps) = (0, 0);
+        loop {
+            let ahead = match &mut walk.merge {
+                Some(ahead) => ahead,
+                none => none.insert(merge(&read, me, walk.at, walk.upto, walk.waiting)?),
+            };
+            if ahead.peek().is_none_or(|id| id > walk.upto) {
+                if ahead.has_more(walk.upto) {
+                    walk.merge = None;
+                    continue;
+                }
+                walk.done = true;
+                break;
             }
-            let Some(id) = merge.next_id(&read)? else {
-                break true;
+            if steps >= rows || bytes >= limits::PAGE_BYTES {
+                break;
+            }
+            let Some((id, lane)) = ahead.pass(|lane, id| follow(&read, lane, id))? else {
+                break;
             };
             steps += 1;
-            through = id;
-            let row = log_row(&mut log, id)?;
-            if !(query.waiting && row.author == me) {
+            walk.at = id;
+            let row = log_row(&mut log, id, lane.kind.clone())?;
+            if !(walk.waiting && row.author == me) {
                 bytes += row.body.len();
-                rows.push(row);
+                found.push(row);
             }
-        };
-        drop((merge, log));
+        }
+        drop(log);
         drop(read);
-        Ok(Page { entries: self.named(me, rows)?, through, done })
+        let entries = found.into_iter().map(|row| self.named(me, row)).collect::<Result<_, _>>()?;
+        Ok((entries, walk))
     }
 
     fn receipts(
@@ -192,12 +211,11 @@ impl Recall for Eyes {
         query: &SpanQuery,
     ) -> Result<Span, Error> {
         let read = self.connection.transaction()?;
-        let sql = "SELECT head, low IS NULL FROM conversation WHERE id = ?1";
-        let (head, is_room) = read
-            .prepare_cached(sql)?
-            .query_row([id.0], |row| Ok((EntryId(row.get(0)?), row.get(1)?)))?;
-        let windows = windows(&read, me, id, head, is_room)?;
-        walk::span(&read, id, head, &windows, query)
+        let is_room = read
+            .prepare_cached("SELECT low IS NULL FROM conversation WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))?;
+        let windows = windows(&read, me, id, is_room)?;
+        span(&read, id, &windows, query)
     }
 
     fn chats(&mut self, me: AccountId) -> Result<Vec<(EntryId, ConversationId)>, Error> {
@@ -228,13 +246,19 @@ impl Recall for Eyes {
         lists::find(self, words, count)
     }
 
-    fn entries(&mut self, me: AccountId, ids: &[EntryId]) -> Result<Vec<Entry>, Error> {
+    fn entries(
+        &mut self,
+        me: AccountId,
+        conversation: ConversationId,
+        ids: &[EntryId],
+    ) -> Result<Vec<Entry>, Error> {
+        let of = self.whose(conversation)?;
         let read = self.connection.transaction()?;
         let mut log = log_rows(&read)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
         for id in ids.iter().take(limits::PAGE_ROWS) {
-            let row = log_row(&mut log, *id)?;
+            let row = log_row(&mut log, *id, of.clone())?;
             bytes += row.body.len();
             rows.push(row);
             if bytes >= limits::PAGE_BYTES {
@@ -243,10 +267,6 @@ impl Recall for Eyes {
         }
         drop(log);
         drop(read);
-        self.named(me, rows)
+        rows.into_iter().map(|row| self.named(me, row)).collect()
     }
-}
-
-fn count_of(n: usize) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX)
 }

@@ -3,12 +3,12 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::receipts::crossing;
-use super::rows::{Eyes, Whose, member_at};
-use super::walk::{damaged, windows};
+use super::rows::{Eyes, member_at};
+use super::walk::windows;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{ChatRow, Error, Found, GroupRow, InfoRow, Member, Recall};
+use crate::store::{ChatRow, Error, Found, GroupRow, InfoRow, Kind, Member, Recall};
 
 pub(super) fn blocks(eyes: &mut Eyes, by: AccountId) -> Result<Vec<Handle>, Error> {
     let sql = "SELECT a.handle FROM block b JOIN account a ON a.id = b.blocked
@@ -50,8 +50,8 @@ pub(super) fn chat_rows(
             });
         let (unread, time) = row?;
         let to = match eyes.whose(*id)? {
-            Whose::Room(name) => Target::Group(name),
-            Whose::Pair(pair) => Target::Person(eyes.handle(pair.other(me))?),
+            Kind::Room(name) => Target::Group(name),
+            Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),
         };
         found.push(ChatRow { to, unread, last: *last, time });
     }
@@ -103,10 +103,10 @@ pub(super) fn info(
         return Ok(None);
     };
     let whose = eyes.whose(place.conversation)?;
-    let is_room = matches!(whose, Whose::Room(_));
+    let is_room = matches!(whose, Kind::Room(_));
     let sees = |eyes: &mut Eyes, account| -> Result<bool, Error> {
         let read = eyes.connection.transaction()?;
-        let windows = windows(&read, account, place.conversation, EntryId(i64::MAX), is_room)?;
+        let windows = windows(&read, account, place.conversation, is_room)?;
         Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
     };
     let members: Vec<Member> = {
@@ -119,8 +119,8 @@ pub(super) fn info(
         return Ok(None);
     }
     let hidden = match whose {
-        Whose::Room(_) => false,
-        Whose::Pair(pair) => {
+        Kind::Room(_) => false,
+        Kind::Direct(pair) => {
             eyes.blocked(pair.low, pair.high)? || eyes.blocked(pair.high, pair.low)?
         }
     };
@@ -182,10 +182,11 @@ pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Ve
             .query_row([account], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
             .optional()?;
         let Some((handle, name)) = row else {
-            return Err(damaged(format!("account {account} is gone")));
+            return Err(Error::damaged(format!("account {account} is gone")));
         };
-        let name = DisplayName::new(&name)
-            .map_err(|_| damaged(format!("account {account} has a name that breaks the rules")))?;
+        let name = DisplayName::new(&name).map_err(|_| {
+            Error::damaged(format!("account {account} has a name that breaks the rules"))
+        })?;
         let (id, handle) = (AccountId(account), known_handle(&handle)?);
         found.push(Found { id, handle, name });
     }
@@ -194,5 +195,5 @@ pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Ve
 }
 
 fn known_handle(text: &str) -> Result<Handle, Error> {
-    Handle::new(text).ok_or_else(|| damaged(format!("{text:?} breaks the rule of names")))
+    Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

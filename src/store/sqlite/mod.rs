@@ -10,6 +10,7 @@ mod pen;
 mod receipts;
 mod rows;
 mod schema;
+mod stretch;
 mod walk;
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};

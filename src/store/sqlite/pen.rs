@@ -2,9 +2,9 @@
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::stretch;
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
-use crate::limits::MARK_EVERY;
 use crate::store::{Change, Error, NewEntry, Record};
 
 /// The one writing connection.
@@ -40,28 +40,23 @@ impl Record for Pen {
 /// Writes the entries at the beginning of `changes` and gives back what follows them.
 fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
-        "INSERT INTO entry(id, conversation, seq, prev, author, nth, time, kind, body)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO entry(id, conversation, seq, author, nth, time, kind, body)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for (at, change) in changes.iter().enumerate() {
-        let Change::Entry(NewEntry { place, prev, time, kind, body }) = change else {
+        let Change::Entry(NewEntry { place, time, kind, body }) = change else {
             return Ok(&changes[at..]);
         };
         insert.execute(params![
             place.id.0,
             place.conversation.0,
             place.seq,
-            prev.0,
             place.author.0,
             place.nth,
             time.0,
             matches!(kind, EntryKind::Group),
             body,
         ])?;
-        if place.seq % MARK_EVERY == 0 {
-            on.prepare_cached("INSERT INTO mark(conversation, id) VALUES(?1, ?2)")?
-                .execute(params![place.conversation.0, place.id.0])?;
-        }
     }
     Ok(&[])
 }
@@ -192,11 +187,17 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
                 until,
             ])?
         }
-        Change::Head { conversation, head, seq, moved } => on
-            .prepare_cached(
-                "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4 WHERE id = ?1",
-            )?
-            .execute(params![conversation.0, head.0, seq, moved.0])?,
+        Change::Head { conversation, head, seq, moved, added } => {
+            let (tail, instead) = stretch::append(on, *conversation, *seq, added)?;
+            let sql = if instead {
+                "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4, tail = ?5 WHERE id = ?1"
+            } else {
+                // Two blobs joined are a text to SQLite, whose bytes are theirs.
+                "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4,
+                     tail = CAST(tail || ?5 AS BLOB) WHERE id = ?1"
+            };
+            on.prepare_cached(sql)?.execute(params![conversation.0, head.0, seq, moved.0, tail])?
+        }
         Change::Newest(newest) => on
             .prepare_cached(
                 "UPDATE newest SET entry = ?1, moved = ?2, account = ?3, conversation = ?4,

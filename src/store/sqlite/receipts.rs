@@ -3,10 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::pen::cursor_number;
-use super::rows::{Eyes, Whose, member_at};
+use super::rows::{Eyes, member_at};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt};
 use crate::name::{Handle, Target};
-use crate::store::{Error, Member, Position, Receipts};
+use crate::store::{Error, Kind, Member, Position, Receipts};
 
 pub(super) fn receipts(
     eyes: &mut Eyes,
@@ -93,8 +93,8 @@ fn own_reads(
     let mut found = Vec::with_capacity(moved.len());
     for (conversation, at) in moved {
         let to = match eyes.whose(conversation)? {
-            Whose::Room(name) => Target::Group(name),
-            Whose::Pair(pair) => Target::Person(eyes.handle(pair.other(me))?),
+            Kind::Room(name) => Target::Group(name),
+            Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),
         };
         let (cursor, id, time) = (Cursor::Read, at.told, at.time);
         found.push((at.number, Receipt { cursor, id, time, from: eyes.handle(me)?, to }));

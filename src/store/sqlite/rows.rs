@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction};
 
-use super::walk::{LogRow, damaged};
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, TokenId};
+use crate::entry::{
+    AccountId, ConversationId, Entry, EntryId, EntryKind, Millis, MoveNumber, TokenId,
+};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{Account, Conversation, Error, Kind, Member, Pair, Position, Stay, Token};
@@ -29,7 +30,8 @@ impl Eyes {
             return Ok(handle.clone());
         }
         let found = self.find_account(BY_ID, id.0)?;
-        let handle = found.ok_or_else(|| damaged(format!("account {} is gone", id.0)))?.handle;
+        let handle =
+            found.ok_or_else(|| Error::damaged(format!("account {} is gone", id.0)))?.handle;
         if self.handles.len() >= limits::DIRECTORY {
             self.handles.clear();
         }
@@ -51,7 +53,7 @@ impl Eyes {
         let Some((id, handle, name, shown, seen)) = row.optional()? else {
             return Ok(None);
         };
-        let bad = || damaged(format!("account {} has a name that breaks the rules", id.0));
+        let bad = || Error::damaged(format!("account {} has a name that breaks the rules", id.0));
         Ok(Some(Account {
             id,
             handle: Handle::new(&handle).ok_or_else(bad)?,
@@ -67,24 +69,14 @@ impl Eyes {
         keys: impl rusqlite::Params,
     ) -> Result<Option<Conversation>, Error> {
         let row = self.connection.prepare_cached(sql)?.query_row(keys, |row| {
-            let name: Option<String> = row.get(6)?;
-            let pair = match name {
-                Some(_) => None,
-                None => Some(Pair { low: AccountId(row.get(1)?), high: AccountId(row.get(2)?) }),
-            };
-            Ok(((pair, name), row.get(0)?, EntryId(row.get(3)?), row.get(4)?, row.get(5)?))
+            let id: i64 = row.get(0)?;
+            let kind = kind(row, 1, ConversationId(id));
+            Ok((kind, id, EntryId(row.get(4)?), row.get(5)?, row.get(6)?))
         });
-        let Some((whose, id, head, seq, moved)) = row.optional()? else {
+        let Some((kind, id, head, seq, moved)) = row.optional()? else {
             return Ok(None);
         };
-        let kind = match whose {
-            (Some(pair), _) => Kind::Direct(pair),
-            (None, name) => {
-                Kind::Room(name.as_deref().and_then(Handle::new).ok_or_else(|| {
-                    damaged(format!("group {id} has a name that breaks the rules"))
-                })?)
-            }
-        };
+        let kind = kind?;
         let is_room = matches!(kind, Kind::Room(_));
         let mut members = self
             .connection
@@ -113,64 +105,73 @@ impl Eyes {
         Ok(Some(Conversation { id, kind, head, seq, moved, members }))
     }
 
-    /// Gives rows of the log the names that readers know.
-    pub(super) fn named(&mut self, me: AccountId, rows: Vec<LogRow>) -> Result<Vec<Entry>, Error> {
-        let mut last: Option<(ConversationId, Whose)> = None;
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in rows {
-            let whose = match last.take().filter(|(id, _)| *id == row.conversation) {
-                Some((_, whose)) => whose,
-                None => self.whose(row.conversation)?,
-            };
-            let to = match &whose {
-                Whose::Room(name) => Target::Group(name.clone()),
-                Whose::Pair(pair) if pair.low == me || pair.high == me => {
-                    Target::Person(self.handle(pair.other(row.author))?)
-                }
-                Whose::Pair(_) => {
-                    return Err(damaged(format!("entry {} is of other people", row.id.0)));
-                }
-            };
-            last = Some((row.conversation, whose));
-            entries.push(Entry {
-                id: row.id,
-                time: row.time,
-                from: self.handle(row.author)?,
-                to,
-                kind: row.kind,
-                body: row.body,
-            });
-        }
-        Ok(entries)
+    /// Gives a row of the log the names that readers know.
+    pub(super) fn named(&mut self, me: AccountId, row: LogRow) -> Result<Entry, Error> {
+        let to = match row.of {
+            Kind::Room(name) => Target::Group(name),
+            Kind::Direct(pair) if pair.low == me || pair.high == me => {
+                Target::Person(self.handle(pair.other(row.author))?)
+            }
+            Kind::Direct(_) => {
+                return Err(Error::damaged(format!("entry {} is of other people", row.id.0)));
+            }
+        };
+        let from = self.handle(row.author)?;
+        Ok(Entry { id: row.id, time: row.time, from, to, kind: row.kind, body: row.body })
     }
 
     /// Whose a conversation is, without its members.
-    pub(super) fn whose(&self, id: ConversationId) -> Result<Whose, Error> {
+    pub(super) fn whose(&self, id: ConversationId) -> Result<Kind, Error> {
         let sql = "SELECT c.low, c.high, r.name FROM conversation c
                    LEFT JOIN room r ON r.conversation = c.id WHERE c.id = ?1";
-        let (pair, name) = self.connection.prepare_cached(sql)?.query_row([id.0], |row| {
-            let name: Option<String> = row.get(2)?;
-            Ok(match name {
-                Some(name) => (None, name),
-                None => {
-                    let pair = Pair { low: AccountId(row.get(0)?), high: AccountId(row.get(1)?) };
-                    (Some(pair), String::new())
-                }
-            })
-        })?;
-        match pair {
-            Some(pair) => Ok(Whose::Pair(pair)),
-            None => Handle::new(&name)
-                .map(Whose::Room)
-                .ok_or_else(|| damaged(format!("group {} has a name that breaks the rules", id.0))),
-        }
+        self.connection.prepare_cached(sql)?.query_row([id.0], |row| Ok(kind(row, 0, id)))?
     }
 }
 
-/// Whose a conversation is.
-pub(super) enum Whose {
-    Pair(Pair),
-    Room(Handle),
+/// Whose the conversation `id` is, from its `low`, its `high` and its name as a group, which stand
+/// in `row` from column `first` on.
+pub(super) fn kind(row: &Row, first: usize, id: ConversationId) -> Result<Kind, Error> {
+    let name: Option<Box<str>> = row.get(first + 2)?;
+    Ok(match name {
+        None => Kind::Direct(Pair {
+            low: AccountId(row.get(first)?),
+            high: AccountId(row.get(first + 1)?),
+        }),
+        Some(name) => Kind::Room(Handle::new(&name).ok_or_else(|| {
+            Error::damaged(format!("group {} has a name that breaks the rules", id.0))
+        })?),
+    })
+}
+
+/// A row of the log, before its author has a name.
+pub(super) struct LogRow {
+    pub(super) id: EntryId,
+    /// Whose the conversation is.
+    pub(super) of: Kind,
+    pub(super) author: AccountId,
+    pub(super) time: Millis,
+    pub(super) kind: EntryKind,
+    pub(super) body: Box<str>,
+}
+
+/// The question for rows of the log, asked once for a page and answered for each of its ids.
+pub(super) fn log_rows<'a>(read: &'a Transaction) -> Result<CachedStatement<'a>, Error> {
+    Ok(read.prepare_cached("SELECT author, time, kind, body FROM entry WHERE id = ?1")?)
+}
+
+pub(super) fn log_row(rows: &mut CachedStatement, id: EntryId, of: Kind) -> Result<LogRow, Error> {
+    let row = rows.query_row([id.0], |row| {
+        let is_group: bool = row.get(2)?;
+        Ok(LogRow {
+            id,
+            of,
+            author: AccountId(row.get(0)?),
+            time: Millis(row.get(1)?),
+            kind: if is_group { EntryKind::Group } else { EntryKind::Message },
+            body: row.get(3)?,
+        })
+    });
+    row.optional()?.ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
 }
 
 pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {

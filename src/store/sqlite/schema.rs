@@ -3,10 +3,9 @@
 //! - `account`: who there is. `shown` is the newest cursor move whose receipt it has been sent.
 //! - `conversation`: whose it is (`low` and `high`), its newest entry (`head`), how many it has had (`seq`), its newest cursor move.
 //! - `entry`: the log of the whole service, in the order of ids, so that writing is appending.
-//!   `prev` leads to the entry before it in its conversation; `kind` 0 is a message, 1 a change of a group.
-//! - `mark`: each 64th entry of a conversation. An index of all entries by conversation would be
-//!   one more page to write for each message of a quiet conversation; from a mark any entry is at
-//!   most 64 steps along `prev`.
+//!   `kind` 0 is a message, 1 a change of a group.
+//! - `stretch`: the ids of a conversation, 64 in each row, up to `upto`; those that are no full
+//!   stretch yet are the conversation's `tail`. How they are written: `store/ids.rs`.
 //! - `member`: two cursors and what makes counting arithmetic. Never a row for each message.
 //! - `passed`: what a cursor was at the end of each second in which it moved, but for its newest
 //!   position, which stands in `member`. From it any entry's delivery is known to the second.
@@ -30,9 +29,10 @@ struct Migration {
 }
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration { sql: include_str!("v1.sql"), fill: |_| Ok(()) },
     Migration { sql: include_str!("v2.sql"), fill: find_all },
+    Migration { sql: include_str!("v3.sql"), fill: super::stretch::fill },
 ];
 
 /// Makes every account one that can be found.

@@ -1,0 +1,121 @@
+//! A list of growing ids in few bytes: each is the difference to the one before it, the first to 0,
+//! in groups of seven bits, the lowest first, with the eighth bit set where more follow (LEB128).
+//! Neighbours in a conversation are near each other, so most ids take one to three bytes.
+
+use crate::entry::EntryId;
+
+/// Writes `ids`, which grow and lie above `after`, so that they can stand behind a list that ends
+/// with `after`.
+pub(super) fn encode(after: EntryId, ids: &[EntryId]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(3 * ids.len());
+    let mut last = after.0;
+    for id in ids {
+        let mut rest = id.0.abs_diff(last);
+        while rest >= 0x80 {
+            out.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        out.push(rest as u8);
+        last = id.0;
+    }
+    out
+}
+
+/// Reads a list, id by id.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ids {
+    bytes: Box<[u8]>,
+    at: usize,
+    last: EntryId,
+}
+
+impl Ids {
+    pub(super) fn new(bytes: impl Into<Box<[u8]>>) -> Ids {
+        Ids { bytes: bytes.into(), at: 0, last: EntryId(0) }
+    }
+
+    /// The first id above `floor`; those before it are passed over, it is not.
+    pub(super) fn seek(&mut self, floor: EntryId) -> Option<EntryId> {
+        loop {
+            let (id, at) = self.read()?;
+            if id > floor {
+                return Some(id);
+            }
+            (self.last, self.at) = (id, at);
+        }
+    }
+
+    /// The next id, and where the one after it begins. A list that is cut short or does not grow
+    /// ends there: who counts on more finds out by counting.
+    fn read(&self) -> Option<(EntryId, usize)> {
+        let (mut step, mut at) = (0_u64, self.at);
+        for shift in (0..63).step_by(7) {
+            let byte = *self.bytes.get(at)?;
+            at += 1;
+            step |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                let id = self.last.0.checked_add_unsigned(step).filter(|_| step > 0)?;
+                return Some((EntryId(id), at));
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Ids {
+    type Item = EntryId;
+
+    fn next(&mut self) -> Option<EntryId> {
+        let (id, at) = self.read()?;
+        (self.last, self.at) = (id, at);
+        Some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(numbers: &[i64]) -> Vec<EntryId> {
+        numbers.iter().copied().map(EntryId).collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for numbers in [
+            &[][..],
+            &[1],
+            &[1, 2, 3],
+            &[127, 254, 255, 383],
+            &[128, 16_511, 16_512, i64::MAX - 1, i64::MAX],
+        ] {
+            let list = encode(EntryId(0), &ids(numbers));
+            assert_eq!(Ids::new(list).collect::<Vec<_>>(), ids(numbers));
+        }
+    }
+
+    #[test]
+    fn a_list_is_continued_behind_its_end() {
+        let mut list = encode(EntryId(0), &ids(&[5, 900]));
+        list.extend(encode(EntryId(900), &ids(&[901, 5000])));
+        assert_eq!(Ids::new(list).collect::<Vec<_>>(), ids(&[5, 900, 901, 5000]));
+    }
+
+    #[test]
+    fn seeking_passes_over_what_is_below() {
+        let mut list = Ids::new(encode(EntryId(0), &ids(&[5, 900, 901])));
+        assert_eq!(list.seek(EntryId(0)), Some(EntryId(5)));
+        assert_eq!(list.seek(EntryId(5)), Some(EntryId(900)));
+        assert_eq!(list.seek(EntryId(899)), Some(EntryId(900)));
+        assert_eq!(list.seek(EntryId(901)), None);
+        assert_eq!(list.next(), None);
+    }
+
+    #[test]
+    fn damage_ends_a_list() {
+        for bytes in [&[0x80][..], &[0], &[0xff; 12]] {
+            assert_eq!(Ids::new(bytes).next(), None);
+        }
+        assert_eq!(Ids::new([3, 0, 4]).collect::<Vec<_>>(), ids(&[3]));
+    }
+}

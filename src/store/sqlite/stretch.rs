@@ -1,0 +1,122 @@
+//! Which entries a conversation has. Their ids are kept in stretches of 64, one row for each, and
+//! the rest in the row of the conversation, which is written at each batch anyway.
+//!
+//! The alternatives, measured: an index of all entries by conversation is a page more to write for
+//! each message of a quiet conversation; a pointer in each entry to the one before it is a look-up
+//! for each step, and merging many conversations takes many of those.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use crate::entry::{ConversationId, EntryId};
+use crate::limits::STRETCH;
+use crate::store::Error;
+use crate::store::change::Added;
+use crate::store::ids::{Ids, encode};
+
+/// Notes entries that were added to a conversation, which has `seq` of them now. Gives back the ids
+/// that are not in a full stretch, and whether they go behind those that are there or replace them.
+pub(super) fn append(
+    on: &Transaction,
+    conversation: ConversationId,
+    seq: i64,
+    added: &Added,
+) -> Result<(Vec<u8>, bool), Error> {
+    let held = usize::try_from(seq).unwrap_or(0).saturating_sub(added.ids.len()) % STRETCH;
+    if held + added.ids.len() < STRETCH {
+        let after = if held == 0 { EntryId(0) } else { added.after };
+        return Ok((encode(after, &added.ids), false));
+    }
+    let mut ids: Vec<EntryId> = tail(on, conversation)?.collect();
+    if ids.len() != held {
+        return Err(lost(conversation));
+    }
+    ids.extend(&added.ids);
+    let mut insert =
+        on.prepare_cached("INSERT INTO stretch(conversation, upto, ids) VALUES(?1, ?2, ?3)")?;
+    let stretches = ids.chunks_exact(STRETCH);
+    let rest = encode(EntryId(0), stretches.remainder());
+    for stretch in stretches {
+        let upto = stretch.last().map_or(0, |id| id.0);
+        insert.execute(params![conversation.0, upto, encode(EntryId(0), stretch)])?;
+    }
+    Ok((rest, true))
+}
+
+/// The stretch with the first entry above `floor`, or the rest if there is none; and whether it is
+/// the rest.
+pub(super) fn above(
+    read: &Transaction,
+    conversation: ConversationId,
+    floor: EntryId,
+) -> Result<(Ids, bool), Error> {
+    let sql = "SELECT ids FROM stretch WHERE conversation = ?1 AND upto > ?2
+               ORDER BY upto LIMIT 1";
+    match list(read, sql, conversation, floor)? {
+        // Those who ask go on until they find something.
+        Some(ids) if ids.clone().seek(floor).is_none() => Err(lost(conversation)),
+        Some(ids) => Ok((ids, false)),
+        None => Ok((tail(read, conversation)?, true)),
+    }
+}
+
+/// The last stretch that ends at `top` or below.
+pub(super) fn below(
+    read: &Transaction,
+    conversation: ConversationId,
+    top: EntryId,
+) -> Result<Option<Ids>, Error> {
+    let sql = "SELECT ids FROM stretch WHERE conversation = ?1 AND upto <= ?2
+               ORDER BY upto DESC LIMIT 1";
+    match list(read, sql, conversation, top)? {
+        Some(ids) if ids.clone().next().is_none() => Err(lost(conversation)),
+        found => Ok(found),
+    }
+}
+
+fn lost(conversation: ConversationId) -> Error {
+    Error::damaged(format!("conversation {} has lost entries", conversation.0))
+}
+
+fn list(
+    read: &Transaction,
+    sql: &str,
+    conversation: ConversationId,
+    bound: EntryId,
+) -> Result<Option<Ids>, Error> {
+    let mut query = read.prepare_cached(sql)?;
+    let row = query.query_row(params![conversation.0, bound.0], |row| {
+        Ok(Ids::new(row.get_ref(0)?.as_blob()?))
+    });
+    Ok(row.optional()?)
+}
+
+fn tail(read: &Transaction, conversation: ConversationId) -> Result<Ids, Error> {
+    let mut query = read.prepare_cached("SELECT tail FROM conversation WHERE id = ?1")?;
+    Ok(query.query_row([conversation.0], |row| Ok(Ids::new(row.get_ref(0)?.as_blob()?)))?)
+}
+
+/// Writes down which entries each conversation has, for a database that did not keep that.
+pub(super) fn fill(on: &Transaction) -> Result<(), Error> {
+    let mut entries = on.prepare("SELECT conversation, id FROM entry ORDER BY conversation, id")?;
+    let mut rows = entries.query([])?;
+    let (mut whose, mut seq, mut ids) = (ConversationId(0), 0, Vec::new());
+    loop {
+        let row = match rows.next()? {
+            Some(row) => Some((ConversationId(row.get(0)?), EntryId(row.get(1)?))),
+            None => None,
+        };
+        let ends = row.is_none_or(|(conversation, _)| conversation != whose);
+        if !ids.is_empty() && (ends || ids.len() == STRETCH) {
+            seq += i64::try_from(ids.len()).unwrap_or(0);
+            let added = Added { after: EntryId(0), ids: std::mem::take(&mut ids) };
+            let (tail, _) = append(on, whose, seq, &added)?;
+            on.prepare_cached("UPDATE conversation SET tail = ?2 WHERE id = ?1")?
+                .execute(params![whose.0, tail])?;
+        }
+        let Some((conversation, id)) = row else { return Ok(()) };
+        if ends {
+            (whose, seq) = (conversation, 0);
+        }
+        ids.push(id);
+    }
+}
