@@ -113,7 +113,8 @@ impl Outbox {
         state.answered += 1;
         state.sent = sent.unwrap_or(state.sent);
         if !matches!(state.items.last(), Some(Item::Replies(_))) {
-            state.items.push(Item::Replies(Vec::new()));
+            // A few lines fit; it is gone once it is sent.
+            state.items.push(Item::Replies(Vec::with_capacity(256)));
         }
         if let Some(Item::Replies(lines)) = state.items.last_mut() {
             write(lines);

@@ -2,8 +2,13 @@
 //!
 //! A cache that never guesses: a question it cannot answer is an `Err` with the [`Need`]. It is
 //! bounded by forgetting everything, which is always safe between two batches.
+//!
+//! Maps by numbers of ours use a fast hash; maps by names, which strangers choose, one that cannot be
+//! attacked by choosing them.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+
+use rustc_hash::FxHashMap;
 
 use crate::entry::{AccountId, ConversationId, EntryId, Place};
 use crate::limits;
@@ -38,14 +43,14 @@ pub enum Need {
 /// See the module's text.
 #[derive(Default)]
 pub struct Directory {
-    accounts: HashMap<AccountId, Account>,
+    accounts: FxHashMap<AccountId, Account>,
     handles: HashMap<Handle, AccountId>,
-    conversations: HashMap<ConversationId, Conversation>,
-    direct: HashMap<Pair, ConversationId>,
+    conversations: FxHashMap<ConversationId, Conversation>,
+    direct: FxHashMap<Pair, ConversationId>,
     rooms: HashMap<Handle, ConversationId>,
     /// How many members all conversations have.
     members: usize,
-    blocked: HashMap<(AccountId, AccountId), bool>,
+    blocked: FxHashMap<(AccountId, AccountId), bool>,
     /// The newest entries, without a gap.
     recent: VecDeque<Place>,
     /// Older ones that this batch asked about.
@@ -213,16 +218,16 @@ impl Directory {
         self.skipped.clear();
         self.tokens.clear();
         if self.blocked.len() > limits::DIRECTORY {
-            self.blocked = HashMap::new();
+            self.blocked = FxHashMap::default();
         }
         if self.accounts.len() > limits::DIRECTORY {
-            self.accounts = HashMap::new();
+            self.accounts = FxHashMap::default();
             self.handles = HashMap::new();
         }
         if self.conversations.len() > limits::DIRECTORY || self.members > limits::DIRECTORY_MEMBERS
         {
-            self.conversations = HashMap::new();
-            self.direct = HashMap::new();
+            self.conversations = FxHashMap::default();
+            self.direct = FxHashMap::default();
             self.rooms = HashMap::new();
             self.members = 0;
         }

@@ -8,11 +8,11 @@
 mod tell;
 mod watch;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
+use rustc_hash::FxHashMap;
 use smol::channel::Sender;
 
 use crate::chat::directory::Need;
@@ -102,13 +102,14 @@ impl Hub {
             recall,
             clock,
             now: clock.now(),
-            seats: HashMap::new(),
-            online: HashMap::new(),
-            watches: HashMap::new(),
+            seats: FxHashMap::default(),
+            online: FxHashMap::default(),
+            watches: FxHashMap::default(),
             new_watches: Vec::new(),
             fulfilled: false,
             asked_online: Vec::new(),
             told: Behind { entries: newest.entry, moves: newest.moved },
+            lines: Vec::new(),
             stirred: Vec::new(),
             failing: false,
         };
@@ -166,10 +167,10 @@ struct Desk {
     clock: Clock,
     /// When this batch began.
     now: Millis,
-    seats: HashMap<SessionId, Seat>,
-    online: HashMap<AccountId, Presence>,
+    seats: FxHashMap<SessionId, Seat>,
+    online: FxHashMap<AccountId, Presence>,
     /// Who waits for whom, by conversation.
-    watches: HashMap<ConversationId, Vec<Watch>>,
+    watches: FxHashMap<ConversationId, Vec<Watch>>,
     /// Those who began to in this batch.
     new_watches: Vec<SessionId>,
     /// Someone waits for nobody any more.
@@ -179,6 +180,8 @@ struct Desk {
     asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
     /// How far everything has been told.
     told: Behind,
+    /// The lines of the entries that are about to be told.
+    lines: Vec<u8>,
     /// Outboxes whose sessions are to be woken.
     stirred: Vec<Arc<Outbox>>,
     /// The last commit failed, and that was logged.

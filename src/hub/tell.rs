@@ -4,8 +4,9 @@
 //! conversation without a break is encoded once and shared by all who read it. A reader still sees
 //! the order of the ids, since a block ends where another session or conversation comes in between.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::{Desk, Seat};
 use crate::chat::{Batch, Tell, Who};
@@ -74,7 +75,7 @@ impl Desk {
                     let fits = |run: &Run| {
                         run.conversation == place.conversation
                             && (run.kind, kind) == (EntryKind::Message, EntryKind::Message)
-                            && run.block.lines.len() < limits::BLOCK
+                            && self.lines.len() < limits::BLOCK
                     };
                     if !run.as_ref().is_some_and(fits) {
                         self.close(run.take());
@@ -82,7 +83,7 @@ impl Desk {
                     let entry = Entry { id, time, from, to, kind, body };
                     let open = run.get_or_insert_with(|| Run::open(who, &place, &entry));
                     open.block.last = id;
-                    reply::entry(&mut open.block.lines, &entry);
+                    reply::entry(&mut self.lines, &entry);
                 }
                 Tell::Receipt { receipt, conversation, number, readers, hidden_from } => {
                     self.close(run.take());
@@ -108,9 +109,12 @@ impl Desk {
 
     /// Gives a run of entries to everyone who reads it.
     fn close(&mut self, run: Option<Run>) {
-        let Some(Run { who, conversation, first, seq, block, .. }) = run else {
+        let Some(Run { who, conversation, first, seq, mut block, .. }) = run else {
             return;
         };
+        // As many bytes as there are, since what waits in an outbox is bounded by them.
+        block.lines = self.lines.to_vec();
+        self.lines.clear();
         let at = Behind { entries: EntryId(first.0 - 1), ..self.told };
         let block = Arc::new(block);
         for account in self.chat.readers(conversation, seq) {
@@ -175,7 +179,7 @@ impl Run {
 
 /// Pushes to a session that is live; one that has no room is not live any more.
 fn push(
-    seats: &mut HashMap<SessionId, Seat>,
+    seats: &mut FxHashMap<SessionId, Seat>,
     session: SessionId,
     stirred: &mut Vec<Arc<Outbox>>,
     push: impl FnOnce(&Outbox) -> Pushed,

@@ -154,19 +154,7 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
         Change::Member { conversation, member } => {
             let (d, r) = (&member.delivered, &member.read);
             let until = member.stays.last().and_then(|stay| stay.until).map(|(_, seq)| seq);
-            // An update leaves the index by account alone; replacing would write it each time.
-            on.prepare_cached(
-                "INSERT INTO member VALUES
-                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                  ?17, ?18)
-                 ON CONFLICT DO UPDATE SET own = ?3, last_own = ?4,
-                     delivered = ?5, delivered_seq = ?6, delivered_own = ?7,
-                     delivered_told = ?8, delivered_time = ?9, delivered_number = ?10,
-                     read = ?11, read_seq = ?12, read_own = ?13,
-                     read_told = ?14, read_time = ?15, read_number = ?16,
-                     admin = ?17, until_seq = ?18",
-            )?
-            .execute(params![
+            let now = params![
                 conversation.0,
                 member.account.0,
                 member.own,
@@ -185,7 +173,28 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
                 r.number.0,
                 member.admin,
                 until,
-            ])?
+            ];
+            // Nearly always it is there already. An update leaves the index by account alone.
+            let changed = on
+                .prepare_cached(
+                    "UPDATE member SET own = ?3, last_own = ?4,
+                         delivered = ?5, delivered_seq = ?6, delivered_own = ?7,
+                         delivered_told = ?8, delivered_time = ?9, delivered_number = ?10,
+                         read = ?11, read_seq = ?12, read_own = ?13,
+                         read_told = ?14, read_time = ?15, read_number = ?16,
+                         admin = ?17, until_seq = ?18
+                     WHERE conversation = ?1 AND account = ?2",
+                )?
+                .execute(now)?;
+            if changed > 0 {
+                return Ok(());
+            }
+            on.prepare_cached(
+                "INSERT INTO member VALUES
+                 (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
+                  ?17, ?18)",
+            )?
+            .execute(now)?
         }
         Change::Head { conversation, head, seq, moved, added } => {
             let (tail, instead) = stretch::append(on, *conversation, *seq, added)?;

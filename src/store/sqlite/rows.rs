@@ -1,8 +1,7 @@
 //! Rows of the tables to the store's words: accounts, conversations with their members, entries.
 
-use std::collections::HashMap;
-
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction};
+use rustc_hash::FxHashMap;
 
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, Millis, MoveNumber, TokenId,
@@ -17,12 +16,12 @@ pub(super) const BY_ID: &str = "SELECT id, handle, name, shown, seen FROM accoun
 /// A read-only connection, and the handles it has met: a handle never changes.
 pub struct Eyes {
     pub(super) connection: Connection,
-    handles: HashMap<AccountId, Handle>,
+    handles: FxHashMap<AccountId, Handle>,
 }
 
 impl Eyes {
     pub(super) fn new(connection: Connection) -> Eyes {
-        Eyes { connection, handles: HashMap::new() }
+        Eyes { connection, handles: FxHashMap::default() }
     }
 
     pub(super) fn handle(&mut self, id: AccountId) -> Result<Handle, Error> {
