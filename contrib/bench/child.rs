@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
-use crate::{Outcome, limit, machine, rows};
+use crate::{Outcome, limit, machine, rows, wire};
 
 /// The first argument of this program when it plays a role.
 pub const ROLE: &str = "--role";
@@ -26,6 +26,8 @@ const END: Duration = Duration::from_secs(10);
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// How long it took from its start until it listened.
+    pub start: Duration,
     /// What papod has said.
     log: Option<PathBuf>,
 }
@@ -37,6 +39,7 @@ impl Server {
         let log = folder.join("papod.log");
         // A file, not a pipe: nobody would read a pipe while the load runs.
         let output = File::create(&log)?;
+        let start = Instant::now();
         let child = role("papod", core)?
             .arg(program)
             .args(["--listen", "127.0.0.1:0", "--password-cost", "8:1", "--db"])
@@ -44,18 +47,17 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(output)
             .spawn()?;
-        let mut server =
-            Server { child, address: SocketAddr::from(([127, 0, 0, 1], 0)), log: Some(log) };
-        let start = Instant::now();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Server { child, address, start: Duration::ZERO, log: Some(log) };
         loop {
             if let Some(address) = listening(&server.said()) {
-                server.address = address;
+                (server.address, server.start) = (address, start.elapsed());
                 return Ok(server);
             }
             if server.child.try_wait()?.is_some() || start.elapsed() > START {
                 return Err(format!("papod does not start:\n{}", server.said()).into());
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -68,7 +70,7 @@ impl Server {
         if let Some(output) = child.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        Ok(Server { child, address: line.trim().parse()?, log: None })
+        Ok(Server { child, address: line.trim().parse()?, start: Duration::ZERO, log: None })
     }
 
     pub fn pid(&self) -> Pid {
@@ -141,6 +143,8 @@ pub fn play(arguments: &[String]) -> Outcome<()> {
             let time = Duration::from_millis(time.parse()?);
             rows::run(Path::new(file), batch.parse()?, time)
         }
+        ("wire", []) => wire::list(),
+        ("wire", [kind, count]) => wire::run(kind, count.parse()?),
         _ => Err(format!("unknown role {name}").into()),
     }
 }

@@ -53,7 +53,7 @@ impl Peer for Relay {
         out.to(at).extend_from_slice(b"HELLO limit/1\n");
     }
 
-    fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) {
+    fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
         let mut words = line.splitn(3, |b| *b == b' ');
         let mut word = || words.next().unwrap_or_default();
         match (word(), word(), word()) {
@@ -81,12 +81,18 @@ impl Peer for Relay {
                 self.names[at] = (name.to_vec(), at);
                 say(out.to(at), &[b"OK ", verb, b" ", name, b" 0\nLIVE 0"]);
             }
+            (b"TOKEN", new, label) => say(out.to(at), &[b"OK TOKEN ", new, b" ", label, b" token"]),
             (b"QUIT", ..) => {
                 say(out.to(at), &[b"OK QUIT\nBYE quit"]);
                 out.end(at);
             }
             _ => say(out.to(at), &[b"ERR - bad-command"]),
         }
+        Ok(())
+    }
+
+    fn closed(&mut self, _: usize) -> Outcome<()> {
+        Ok(())
     }
 }
 

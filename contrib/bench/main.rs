@@ -1,27 +1,33 @@
 //! The benchmark: `cargo bench`, and nothing else to install.
 //!
 //! It starts the release papod on a new database, pinned to one core, loads it from another, and
-//! measures the limits of the machine in the same run. README.md beside this file says how to read
-//! the table. To add a scenario, write a file in scenarios/ and name it in scenarios/mod.rs.
+//! measures the limits of the machine in the same run; then again on a large database. README.md
+//! beside this file says how to read the table. To add a scenario, write a file in scenarios/ and
+//! name it in scenarios/mod.rs.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod child;
+mod curves;
+mod large;
 mod limit;
 mod machine;
 mod net;
+mod options;
 mod people;
 mod picture;
 mod report;
 mod rows;
 mod scenarios;
 mod stats;
+mod wire;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use child::Server;
+use bench::Bench;
+use options::{Options, USAGE};
 use report::{Results, Subject};
 
 /// Whatever ends a run is a sentence for who runs it.
@@ -29,83 +35,6 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 /// The password of every account.
 const PASSWORD: &str = "secret";
-
-const USAGE: &str = "usage: cargo bench --bench bench -- [--quick] [--save] [--runs N] \
-                     [--dir FOLDER] [--against PAPOD] [SCENARIO ...]";
-
-/// What the command line asks for.
-struct Options {
-    quick: bool,
-    save: bool,
-    runs: usize,
-    folder: PathBuf,
-    /// Another build, to be measured in turn with the one of this build.
-    against: Option<PathBuf>,
-    names: Vec<String>,
-}
-
-/// What a scenario is given.
-pub struct Bench<'a> {
-    /// Less time for each measurement.
-    pub quick: bool,
-    /// The papod that is measured, and the column in which it stands.
-    program: &'a Path,
-    subject: Subject,
-    server_core: usize,
-    /// Open files that a process may have.
-    pub open_files: usize,
-    folder: &'a Path,
-    /// Databases made so far.
-    made: usize,
-    scenario: &'static str,
-    results: &'a mut Results,
-}
-
-impl Bench<'_> {
-    /// For how long a rate is measured.
-    pub fn time(&self) -> Duration {
-        Duration::from_millis(if self.quick { 2_000 } else { 4_000 })
-    }
-
-    /// For how long there is load before it is measured.
-    pub fn warm_up(&self) -> Duration {
-        Duration::from_millis(500)
-    }
-
-    /// papod on a new database.
-    pub fn papod(&mut self) -> Outcome<Server> {
-        self.made += 1;
-        self.papod_again()
-    }
-
-    /// papod on the same database as the last one, which must have ended.
-    pub fn papod_again(&self) -> Outcome<Server> {
-        let folder = self.folder.join(self.made.to_string());
-        Server::papod(self.program, &folder, self.server_core)
-    }
-
-    /// The bare relay, which syncs a journal or not.
-    pub fn limit(&self, syncs: bool) -> Outcome<Server> {
-        let journal = syncs.then(|| self.folder.join("journal"));
-        Server::limit(journal.as_deref(), self.server_core)
-    }
-
-    /// Rows per second, and CPU seconds per row, of bare SQLite with batches of this size.
-    pub fn sqlite(&mut self, batch: usize) -> Outcome<(f64, f64)> {
-        self.made += 1;
-        let file = self.folder.join(format!("{}.db", self.made));
-        child::sqlite(&file, batch, self.time() / 2, self.server_core)
-    }
-
-    /// Notes a value of this run.
-    pub fn note(&mut self, subject: Subject, measure: &str, unit: &'static str, value: f64) {
-        let subject = match subject {
-            Subject::Papod => self.subject,
-            limit => limit,
-        };
-        self.results.note(self.scenario, measure, unit, subject, value);
-    }
-}
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -117,7 +46,7 @@ fn main() -> ExitCode {
             println!("nothing is measured without --bench; {USAGE}");
             return ExitCode::SUCCESS;
         }
-        _ => options(&arguments).and_then(|options| measure(&options)),
+        _ => Options::read(&arguments).and_then(|options| measure(&options)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -126,42 +55,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn options(arguments: &[String]) -> Outcome<Options> {
-    let mut options = Options {
-        quick: false,
-        save: false,
-        runs: 5,
-        // Beside the build, which is on a disk; the system's folder for temporary files often is
-        // not, and in memory a sync costs nothing.
-        folder: env!("CARGO_TARGET_TMPDIR").into(),
-        against: None,
-        names: Vec::new(),
-    };
-    let mut runs = None;
-    let mut arguments = arguments.iter();
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or(USAGE);
-        match argument.as_str() {
-            "--bench" => {}
-            "--quick" => options.quick = true,
-            "--save" => options.save = true,
-            "--runs" => runs = Some(value()?.parse().map_err(|_| USAGE)?),
-            "--dir" => options.folder = value()?.into(),
-            // Cargo starts this in the package's folder, not in the caller's.
-            "--against" => options.against = Some(fs::canonicalize(value()?)?),
-            name if scenarios::ALL.iter().any(|s| s.name == name) => {
-                options.names.push(name.into());
-            }
-            _ => {
-                let known: Vec<_> = scenarios::ALL.iter().map(|s| s.name).collect();
-                return Err(format!("{USAGE}\nscenarios: {}", known.join(" ")).into());
-            }
-        }
-    }
-    options.runs = runs.unwrap_or(if options.quick { 1 } else { 5 }).max(1);
-    Ok(options)
 }
 
 fn measure(options: &Options) -> Outcome<()> {
@@ -178,13 +71,24 @@ fn measure(options: &Options) -> Outcome<()> {
         eprintln!("bench: one core only: server and load share it, so no figure means much");
     }
     let mut results = Results::new(&machine::description(), &file_system, options.runs);
-    let asked = |name: &str| options.names.is_empty() || options.names.iter().any(|n| n == name);
-    let mut programs = vec![(Subject::Papod, Path::new(env!("CARGO_BIN_EXE_papod")))];
-    programs.extend(options.against.as_deref().map(|other| (Subject::Other, other)));
+    let papod = Path::new(env!("CARGO_BIN_EXE_papod"));
+    let mut subjects = vec![(Subject::Papod, papod)];
+    subjects.extend(options.against.as_deref().map(|other| (Subject::Other, other)));
+    let large = folder.path().join("large");
+    if options.large {
+        fs::create_dir(&large)?;
+        large::make(&large.join("papo.db"), &large::LARGE)?;
+        subjects.push((Subject::Large, papod));
+    }
+    let mut starts = 0;
     for run in 1..=options.runs {
         // All scenarios in turn, then all again: what drifts on the machine drifts for all.
-        for scenario in scenarios::ALL.iter().filter(|s| asked(s.name)) {
-            for (subject, program) in &programs {
+        for scenario in scenarios::ALL.iter().filter(|s| options.asks_for(s.name)) {
+            for (subject, program) in &subjects {
+                let is_large = *subject == Subject::Large;
+                if is_large && !scenario.large {
+                    continue;
+                }
                 let (name, about) = (subject.name(), scenario.about);
                 eprintln!("run {run} of {}: {name}: {about}", options.runs);
                 // A folder that goes with each, so that the leavings of one do not fill the disk
@@ -197,7 +101,8 @@ fn measure(options: &Options) -> Outcome<()> {
                     server_core,
                     open_files,
                     folder: folder.path(),
-                    made: 0,
+                    large: is_large.then_some(&*large),
+                    starts: &mut starts,
                     scenario: scenario.name,
                     results: &mut results,
                 };
@@ -206,10 +111,13 @@ fn measure(options: &Options) -> Outcome<()> {
         }
     }
     print!("{}", results.table());
-    if options.save {
+    if let Some(name) = options.keeps() {
         let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/bench");
-        fs::write(to.join("results.tsv"), results.tsv())?;
-        fs::write(to.join("results.svg"), picture::draw(&results))?;
+        fs::write(to.join(format!("{name}.tsv")), results.tsv())?;
+        fs::write(to.join(format!("{name}.svg")), picture::draw(&results))?;
+        if !options.quick {
+            fs::write(to.join("cost.svg"), curves::draw(&results))?;
+        }
     }
     Ok(())
 }

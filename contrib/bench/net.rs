@@ -15,6 +15,8 @@ use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
+use crate::Outcome;
+
 /// Bytes that one read takes at most.
 const SCRATCH: usize = 65_536;
 /// Sockets that one wait reports at most.
@@ -24,19 +26,21 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// The listener's number among the events.
 const LISTENER: u64 = u64::MAX;
 
-/// Whoever is told what came in. A connection is known by its slot.
+/// Whoever is told what came in. A connection is known by its slot. An error ends the turn.
 pub trait Peer {
     /// A connection was accepted.
     fn accepted(&mut self, _at: usize, _out: &mut Outputs) {}
 
     /// A line came, without its LF. `now` is when the read that brought it was done.
-    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs);
+    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()>;
 
     /// All whole lines of one read have been given.
     fn read_done(&mut self, _at: usize, _out: &mut Outputs) {}
 
     /// The other side has ended the connection. Its slot is free now.
-    fn closed(&mut self, _at: usize, _out: &mut Outputs) {}
+    fn closed(&mut self, _at: usize) -> Outcome<()> {
+        Err("the server has closed a connection".into())
+    }
 }
 
 /// What is to be written, by slot.
@@ -148,29 +152,41 @@ impl Net {
 
     /// Waits for something to happen, reads from each socket that has something, and writes what
     /// was answered right after each read.
-    pub fn turn(&mut self, peer: &mut impl Peer, wait: Duration) -> io::Result<()> {
+    pub fn turn(&mut self, peer: &mut impl Peer, wait: Duration) -> Outcome<()> {
         self.write()?;
         self.step(peer, Some(wait), true)?;
         if !self.events.is_empty() {
             self.heard = Instant::now();
         } else if self.heard.elapsed() > SILENCE {
-            return Err(io::Error::new(ErrorKind::TimedOut, "the server hangs: nothing comes"));
+            return Err("the server hangs: nothing comes".into());
+        }
+        Ok(())
+    }
+
+    /// Takes turns for so long.
+    pub fn drive(&mut self, peer: &mut impl Peer, time: Duration) -> Outcome<()> {
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.turn(peer, left)?;
+        }
+        Ok(())
+    }
+
+    /// Takes turns until the peer has what it waits for.
+    pub fn until<P: Peer>(&mut self, peer: &mut P, done: impl Fn(&P) -> bool) -> Outcome<()> {
+        while !done(peer) {
+            self.turn(peer, Duration::from_secs(1))?;
         }
         Ok(())
     }
 
     /// As [`Net::turn`], but what was answered is left for a [`Net::write`], and it waits for as
     /// long as nothing happens.
-    pub fn gather(&mut self, peer: &mut impl Peer) -> io::Result<()> {
+    pub fn gather(&mut self, peer: &mut impl Peer) -> Outcome<()> {
         self.step(peer, None, false)
     }
 
-    fn step(
-        &mut self,
-        peer: &mut impl Peer,
-        wait: Option<Duration>,
-        write: bool,
-    ) -> io::Result<()> {
+    fn step(&mut self, peer: &mut impl Peer, wait: Option<Duration>, write: bool) -> Outcome<()> {
         let wait = wait.and_then(|wait| wait.try_into().ok());
         self.events.clear();
         match epoll::wait(&self.epoll, spare_capacity(&mut self.events), wait.as_ref()) {
@@ -188,7 +204,7 @@ impl Net {
                 self.write_to(at)?;
             }
             if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
-                self.read(at, peer);
+                self.read(at, peer)?;
             }
             if write {
                 self.write()?;
@@ -211,18 +227,19 @@ impl Net {
         Ok(())
     }
 
-    fn read(&mut self, at: usize, peer: &mut impl Peer) {
+    fn read(&mut self, at: usize, peer: &mut impl Peer) -> Outcome<()> {
         // It may have been closed earlier in this turn.
         let Some(socket) = &mut self.sockets[at] else {
-            return;
+            return Ok(());
         };
         let n = match socket.stream.read(&mut self.scratch) {
-            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => return,
+            Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Ok(());
+            }
             // A reset is an end like any other here.
             Ok(0) | Err(_) => {
                 self.close(at);
-                peer.closed(at, &mut self.out);
-                return;
+                return peer.closed(at);
             }
             Ok(n) => n,
         };
@@ -230,16 +247,17 @@ impl Net {
         let mut bytes = &self.scratch[..n];
         while let Some(end) = memchr(b'\n', bytes) {
             if socket.partial.is_empty() {
-                peer.line(at, now, &bytes[..end], &mut self.out);
+                peer.line(at, now, &bytes[..end], &mut self.out)?;
             } else {
                 socket.partial.extend_from_slice(&bytes[..end]);
-                peer.line(at, now, &socket.partial, &mut self.out);
+                peer.line(at, now, &socket.partial, &mut self.out)?;
                 socket.partial.clear();
             }
             bytes = &bytes[end + 1..];
         }
         socket.partial.extend_from_slice(bytes);
         peer.read_done(at, &mut self.out);
+        Ok(())
     }
 
     /// Writes what waits, as far as the sockets take it.

@@ -1,14 +1,15 @@
 //! Connections that say something and wait for its answer: how every scenario gets its people in.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::net::{Net, Outputs, Peer};
 use crate::{Outcome, PASSWORD};
 
 /// Connections that are made, and accounts that are registered, at the same time: fewer than a
 /// server lets wait to be accepted, or to have their secrets hashed.
-const TOGETHER: usize = 100;
+pub const TOGETHER: usize = 100;
 
 /// Connects so many times, and gives back the slots once each was greeted.
 pub fn connect(net: &mut Net, server: SocketAddr, count: usize) -> Outcome<Vec<usize>> {
@@ -18,33 +19,34 @@ pub fn connect(net: &mut Net, server: SocketAddr, count: usize) -> Outcome<Vec<u
         for _ in 0..TOGETHER.min(count - all.len()) {
             slots.push(net.connect(server)?);
         }
-        let asked: Vec<_> = slots.iter().map(|at| (*at, String::new())).collect();
-        ask(net, &asked, "HELLO", TOGETHER)?;
+        ask(net, &slots, |_| String::new(), "HELLO")?;
         all.extend(slots);
     }
     Ok(all)
 }
 
-/// Sends each its command, at most `window` unanswered at a time, until the last was answered by a
-/// line with this beginning.
-pub fn ask(net: &mut Net, commands: &[(usize, String)], until: &str, window: usize) -> Outcome<()> {
-    let mut rest = commands.iter();
-    let mut awaiting = Awaiting {
+/// Sends each slot what it has to say, by its number in the list, few of them at a time, and gives
+/// back the lines with this beginning that answer, in the order of the slots.
+pub fn ask(
+    net: &mut Net,
+    slots: &[usize],
+    say: impl Fn(usize) -> String,
+    until: &str,
+) -> Outcome<Vec<String>> {
+    let mut asking = Asking {
+        slots,
+        which: slots.iter().copied().zip(0..).collect(),
+        say,
         until: until.as_bytes(),
-        next: Box::new(move || rest.next().cloned()),
+        asked: 0,
         answered: 0,
-        failed: None,
+        answers: vec![String::new(); slots.len()],
     };
-    for _ in 0..window {
-        awaiting.ask(&mut net.out);
+    for _ in 0..TOGETHER {
+        asking.next(&mut net.out);
     }
-    while awaiting.answered < commands.len() {
-        net.turn(&mut awaiting, Duration::from_secs(1))?;
-        if let Some(why) = awaiting.failed {
-            return Err(why.into());
-        }
-    }
-    Ok(())
+    net.until(&mut asking, |asking| asking.answered == slots.len())?;
+    Ok(asking.answers)
 }
 
 /// Makes accounts, and leaves.
@@ -57,51 +59,45 @@ pub fn register(net: &mut Net, server: SocketAddr, handles: &[String]) -> Outcom
     Ok(())
 }
 
+/// Makes accounts, and gives back a token for each.
+pub fn tokens(net: &mut Net, server: SocketAddr, handles: &[String]) -> Outcome<Vec<String>> {
+    let mut tokens = Vec::with_capacity(handles.len());
+    for some in handles.chunks(TOGETHER) {
+        let slots = enter(net, server, some)?;
+        for answer in ask(net, &slots, |_| "TOKEN NEW bench\n".into(), "OK TOKEN")? {
+            tokens.push(answer.rsplit(' ').next().unwrap_or_default().to_owned());
+        }
+        for at in slots {
+            net.close(at);
+        }
+    }
+    Ok(tokens)
+}
+
 /// Makes accounts, and gives back the slots in which they are logged in.
 pub fn enter(net: &mut Net, server: SocketAddr, handles: &[String]) -> Outcome<Vec<usize>> {
     let slots = connect(net, server, handles.len())?;
-    let reg = |handle: &String| format!("REG {handle} {PASSWORD}\n");
-    let commands: Vec<_> = slots.iter().copied().zip(handles.iter().map(reg)).collect();
-    ask(net, &commands, "LIVE", TOGETHER)?;
+    ask(net, &slots, |n| format!("REG {} {PASSWORD}\n", handles[n]), "LIVE")?;
     Ok(slots)
 }
 
 /// Logs in quietly, and gives back the slots.
 pub fn enter_quietly(net: &mut Net, server: SocketAddr, handles: &[String]) -> Outcome<Vec<usize>> {
     let slots = connect(net, server, handles.len())?;
-    let login = |handle: &String| format!("LOGIN {handle} {PASSWORD} quiet\n");
-    let commands: Vec<_> = slots.iter().copied().zip(handles.iter().map(login)).collect();
-    ask(net, &commands, "OK LOGIN", TOGETHER)?;
+    ask(net, &slots, |n| format!("LOGIN {} {PASSWORD} quiet\n", handles[n]), "OK LOGIN")?;
     Ok(slots)
 }
 
-/// Handles with one beginning.
-pub fn handles(beginning: &str, count: usize) -> Vec<String> {
-    (0..count).map(|n| format!("{beginning}{n}")).collect()
-}
-
 /// Has `count` messages wait, sent in turn to each of these from one quiet session with many in
-/// flight, and gives back the first and the last id.
-pub fn send(net: &mut Net, from: usize, to: &[&str], count: usize) -> Outcome<(u64, u64)> {
-    let mut sending = Sending {
-        from,
-        lines: to.iter().map(|to| message(to)).collect(),
-        sent: 0,
-        count,
-        confirmed: 0,
-        ids: (u64::MAX, 0),
-        failed: None,
-    };
+/// flight, and gives back the last id.
+pub fn send(net: &mut Net, from: usize, to: &[String], count: usize) -> Outcome<u64> {
+    let lines = to.iter().map(|to| message(to)).collect();
+    let mut sending = Sending { from, lines, sent: 0, count, confirmed: 0, last: 0 };
     for _ in 0..256.min(count) {
         sending.next(&mut net.out);
     }
-    while sending.confirmed < count {
-        net.turn(&mut sending, Duration::from_secs(1))?;
-        if let Some(why) = sending.failed {
-            return Err(why.into());
-        }
-    }
-    Ok(sending.ids)
+    net.until(&mut sending, |sending| sending.confirmed == count)?;
+    Ok(sending.last)
 }
 
 /// A message of 100 bytes.
@@ -110,37 +106,41 @@ pub fn message(to: &str) -> Vec<u8> {
 }
 
 /// What an `ERR` or a line nobody expects becomes.
-pub fn unexpected(line: &[u8]) -> String {
-    format!("unexpected: {}", String::from_utf8_lossy(line))
+pub fn unexpected(line: &[u8]) -> Outcome<()> {
+    Err(format!("unexpected: {}", String::from_utf8_lossy(line)).into())
 }
 
-struct Awaiting<'a> {
+struct Asking<'a, S> {
+    slots: &'a [usize],
+    /// Where in the list each slot stands.
+    which: HashMap<usize, usize>,
+    say: S,
     until: &'a [u8],
-    next: Box<dyn FnMut() -> Option<(usize, String)> + 'a>,
+    asked: usize,
     answered: usize,
-    failed: Option<String>,
+    answers: Vec<String>,
 }
 
-impl Awaiting<'_> {
-    fn ask(&mut self, out: &mut Outputs) {
-        if let Some((at, command)) = (self.next)() {
-            out.to(at).extend_from_slice(command.as_bytes());
+impl<S: Fn(usize) -> String> Asking<'_, S> {
+    fn next(&mut self, out: &mut Outputs) {
+        if let Some(at) = self.slots.get(self.asked) {
+            out.to(*at).extend_from_slice((self.say)(self.asked).as_bytes());
+            self.asked += 1;
         }
     }
 }
 
-impl Peer for Awaiting<'_> {
-    fn line(&mut self, _: usize, _: Instant, line: &[u8], out: &mut Outputs) {
-        if line.starts_with(self.until) {
+impl<S: Fn(usize) -> String> Peer for Asking<'_, S> {
+    fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
+        if line.starts_with(b"ERR") {
+            return unexpected(line);
+        }
+        if let (true, Some(n)) = (line.starts_with(self.until), self.which.get(&at)) {
+            self.answers[*n] = String::from_utf8_lossy(line).into_owned();
             self.answered += 1;
-            self.ask(out);
-        } else if line.starts_with(b"ERR") {
-            self.failed = Some(unexpected(line));
+            self.next(out);
         }
-    }
-
-    fn closed(&mut self, _: usize, _: &mut Outputs) {
-        self.failed = Some("the server has closed a connection".into());
+        Ok(())
     }
 }
 
@@ -150,8 +150,7 @@ struct Sending {
     sent: usize,
     count: usize,
     confirmed: usize,
-    ids: (u64, u64),
-    failed: Option<String>,
+    last: u64,
 }
 
 impl Sending {
@@ -165,21 +164,15 @@ impl Sending {
 }
 
 impl Peer for Sending {
-    fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) {
+    fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
         if at != self.from {
-            return;
+            return Ok(());
         }
-        let id = line.strip_prefix(b"OK MSG ").and_then(|rest| {
-            let id = rest.split(|b| *b == b' ').next()?;
-            std::str::from_utf8(id).ok()?.parse::<u64>().ok()
-        });
-        match id {
-            Some(id) => {
-                self.confirmed += 1;
-                self.ids = (self.ids.0.min(id), self.ids.1.max(id));
-                self.next(out);
-            }
-            None => self.failed = Some(unexpected(line)),
-        }
+        let Some(rest) = line.strip_prefix(b"OK MSG ") else { return unexpected(line) };
+        let id = rest.split(|b| *b == b' ').next().unwrap_or_default();
+        self.last = std::str::from_utf8(id)?.parse()?;
+        self.confirmed += 1;
+        self.next(out);
+        Ok(())
     }
 }

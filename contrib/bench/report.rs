@@ -10,6 +10,8 @@ pub enum Subject {
     Papod,
     /// Another papod, for comparison.
     Other,
+    /// papod on the large database.
+    Large,
     /// The relay that appends and syncs before it confirms.
     LimitFsync,
     /// The relay that keeps nothing.
@@ -18,17 +20,24 @@ pub enum Subject {
     Sqlite,
 }
 
-const COLUMNS: usize = 5;
+const COLUMNS: usize = 6;
 
 impl Subject {
     /// The columns, in their order.
-    pub const ALL: [Subject; COLUMNS] =
-        [Subject::Papod, Subject::Other, Subject::LimitFsync, Subject::Limit, Subject::Sqlite];
+    pub const ALL: [Subject; COLUMNS] = [
+        Subject::Papod,
+        Subject::Other,
+        Subject::Large,
+        Subject::LimitFsync,
+        Subject::Limit,
+        Subject::Sqlite,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Subject::Papod => "papod",
             Subject::Other => "other",
+            Subject::Large => "large",
             Subject::LimitFsync => "limit-fsync",
             Subject::Limit => "limit",
             Subject::Sqlite => "sqlite",
@@ -50,6 +59,12 @@ impl Line {
     pub fn median(&self, subject: Subject) -> Option<f64> {
         let values = self.of(subject);
         (!values.is_empty()).then(|| median(values))
+    }
+
+    /// What stands on the large database for one on the new one.
+    fn ratio(&self) -> Option<f64> {
+        let (large, new) = (self.median(Subject::Large)?, self.median(Subject::Papod)?);
+        (new != 0.0).then(|| large / new)
     }
 
     fn of(&self, subject: Subject) -> &[f64] {
@@ -97,20 +112,26 @@ impl Results {
         let others = Subject::ALL.into_iter().skip(1).filter(measured);
         let others: Vec<Subject> = others.collect();
         let mut heads = vec!["", "", "unit", "papod", "spread"];
-        heads.extend(others.iter().map(|subject| subject.name()));
+        for subject in &others {
+            heads.push(subject.name());
+            heads.extend((*subject == Subject::Large).then_some("large/papod"));
+        }
         let mut rows = vec![heads.into_iter().map(String::from).collect::<Vec<_>>()];
         let mut scenario = "";
         for line in &self.lines {
-            let show = |subject| line.median(subject).map_or_else(String::new, number);
+            let show = |value: Option<f64>| value.map_or_else(String::new, number);
             let is_same = std::mem::replace(&mut scenario, line.scenario) == line.scenario;
             let mut row = vec![
                 if is_same { "" } else { line.scenario }.into(),
                 line.measure.clone(),
                 line.unit.into(),
-                show(Subject::Papod),
+                show(line.median(Subject::Papod)),
                 spread(line.of(Subject::Papod)),
             ];
-            row.extend(others.iter().copied().map(show));
+            for subject in &others {
+                row.push(show(line.median(*subject)));
+                row.extend((*subject == Subject::Large).then(|| show(line.ratio())));
+            }
             rows.push(row);
         }
         let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max();

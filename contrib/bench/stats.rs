@@ -22,10 +22,6 @@ impl Latencies {
         self.all += 1;
     }
 
-    pub fn clear(&mut self) {
-        *self = Latencies::default();
-    }
-
     /// The latency in µs that this part of all does not exceed, 0 where there is none.
     pub fn micros(&self, part: f64) -> f64 {
         let wanted = (self.all as f64 * part).ceil() as u64;

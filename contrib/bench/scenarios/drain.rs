@@ -1,86 +1,84 @@
 //! `drain`: someone was away, and much waits. Time from `LOGIN` to `LIVE`, where all of it was
-//! written by one person, and where it was written by a thousand.
+//! written by one person, and where it was written by a thousand; in the large database also by two
+//! thousand over a year, so that it lies scattered over the whole of it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Scenario;
+use crate::child::Server;
+use crate::large::{AWAY, AWAY_AUTHORS};
 use crate::machine::{self, Meter};
 use crate::net::{Net, Outputs, Peer};
-use crate::people::{connect, enter_quietly, handles, register, send, unexpected};
-use crate::report::Subject;
+use crate::people::{connect, enter_quietly, register, send, unexpected};
+use crate::report::{Subject, number};
 use crate::{Bench, Outcome, PASSWORD};
 
 pub const SCENARIO: Scenario =
-    Scenario { name: "drain", about: "100,000 messages wait for one person", run };
+    Scenario { name: "drain", about: "100,000 messages wait for one person", large: true, run };
 
 const WAITING: usize = 100_000;
-const AUTHORS: usize = 1_000;
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    for authors in [1, AUTHORS] {
-        let mut server = bench.papod()?;
+    for authors in [1, 1_000] {
+        let server = bench.papod()?;
         let mut net = Net::new()?;
-        let people = handles("from", authors);
-        register(&mut net, server.address, &["away".into()])?;
+        let away = bench.handles("away", 1);
+        let people = bench.handles("from", authors);
+        register(&mut net, server.address, &away)?;
         register(&mut net, server.address, &people)?;
         for some in people.chunks(100) {
             let slots = enter_quietly(&mut net, server.address, some)?;
             for at in slots {
-                send(&mut net, at, &["away"], WAITING / authors)?;
+                send(&mut net, at, &away, WAITING / authors)?;
                 net.close(at);
             }
         }
         // A new process, so that what it holds is not left over from the writing.
         drop(server);
-        server = bench.papod_again()?;
-        let at = connect(&mut net, server.address, 1)?[0];
-        let before = machine::rss(server.pid())?;
-        machine::forget_peak(server.pid())?;
-        let login = format!("LOGIN away {PASSWORD}\n");
-        net.out.to(at).extend_from_slice(login.as_bytes());
-        let mut drain = Drain::default();
-        let meter = Meter::start(server.pid())?;
-        while !drain.live {
-            net.turn(&mut drain, Duration::from_secs(1))?;
-            if let Some(why) = drain.failed {
-                return Err(why.into());
-            }
+        let server = bench.papod_again()?;
+        let messages = fetch(bench, &server, &away[0], authors)?;
+        if messages != WAITING {
+            return Err(format!("{messages} of {WAITING} messages came").into());
         }
-        let spent = meter.stop()?;
-        if drain.messages != WAITING {
-            return Err(format!("{} of {WAITING} messages came", drain.messages).into());
-        }
-        let of = if authors == 1 { "1 author" } else { "1,000 authors" };
-        let mut note = |what: &str, unit, value| {
-            bench.note(Subject::Papod, &format!("{what} {of}"), unit, value);
-        };
-        let messages = WAITING as f64;
-        note("messages until LIVE, of", "/s", messages / spent.seconds);
-        note("server CPU per message, of", "µs", spent.server / messages * 1e6);
-        let grown = machine::peak(server.pid())? - before;
-        note("server memory grows by, of", "KiB", grown);
+    }
+    if bench.large.is_some() {
+        let server = bench.papod()?;
+        fetch(bench, &server, AWAY, AWAY_AUTHORS)?;
     }
     Ok(())
 }
 
-#[derive(Default)]
+/// Gives back how many messages waited.
+fn fetch(bench: &mut Bench, server: &Server, who: &str, authors: usize) -> Outcome<usize> {
+    let mut net = Net::new()?;
+    let at = connect(&mut net, server.address, 1)?[0];
+    let before = machine::rss(server.pid())?;
+    machine::forget_peak(server.pid())?;
+    net.out.to(at).extend_from_slice(format!("LOGIN {who} {PASSWORD}\n").as_bytes());
+    let mut drain = Drain { messages: 0, live: false };
+    let meter = Meter::start(server.pid())?;
+    net.until(&mut drain, |drain| drain.live)?;
+    let spent = meter.stop()?;
+    let of = if authors == 1 { "1 author".into() } else { number(authors as f64) + " authors" };
+    bench.rate(Subject::Papod, &format!("messages of {of}"), drain.messages as f64, spent);
+    let grown = machine::peak(server.pid())? - before;
+    bench.note(Subject::Papod, &format!("messages of {of}: memory grows by"), "KiB", grown);
+    Ok(drain.messages)
+}
+
 struct Drain {
     messages: usize,
     live: bool,
-    failed: Option<String>,
 }
 
 impl Peer for Drain {
-    fn line(&mut self, _: usize, _: Instant, line: &[u8], _: &mut Outputs) {
+    fn line(&mut self, _: usize, _: Instant, line: &[u8], _: &mut Outputs) -> Outcome<()> {
         match line {
             [b'M', b'S', b'G', ..] => self.messages += 1,
             [b'L', b'I', b'V', b'E', ..] => self.live = true,
-            [b'O', b'K', ..] => {}
-            _ => self.failed = Some(unexpected(line)),
+            [b'O', b'K', ..] | [b'R', b'E', b'A', b'D', ..] => {}
+            _ => return unexpected(line),
         }
-    }
-
-    fn closed(&mut self, _: usize, _: &mut Outputs) {
-        self.failed = Some("the server has closed a connection".into());
+        Ok(())
     }
 }

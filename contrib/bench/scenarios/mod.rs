@@ -1,14 +1,16 @@
 //! The scenarios. Each is a file with one function, and a line in [`ALL`].
 
 mod burst;
+mod cost;
 mod drain;
 mod group;
+mod half_load;
 mod hist;
 mod idle;
 mod ping_pong;
 mod send;
 mod sessions;
-mod spread;
+mod start;
 mod sync;
 
 use crate::{Bench, Outcome};
@@ -19,6 +21,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// What it does, for who waits.
     pub about: &'static str,
+    /// It is measured again on the large database.
+    pub large: bool,
     pub run: fn(&mut Bench) -> Outcome<()>,
 }
 
@@ -27,12 +31,14 @@ pub const ALL: &[Scenario] = &[
     send::SEND,
     send::PLAIN,
     ping_pong::SCENARIO,
-    spread::SCENARIO,
-    drain::SCENARIO,
+    half_load::SCENARIO,
+    cost::SCENARIO,
     group::SCENARIO,
+    drain::SCENARIO,
     hist::SCENARIO,
     sync::SCENARIO,
     sessions::SCENARIO,
     burst::SCENARIO,
     idle::SCENARIO,
+    start::SCENARIO,
 ];

@@ -2,7 +2,7 @@
 //! sent when the sender has its `OK` and the recipient the message.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Scenario;
 use crate::net::{Net, Outputs, Peer};
@@ -11,7 +11,8 @@ use crate::report::Subject;
 use crate::stats::Latencies;
 use crate::{Bench, Outcome};
 
-pub const SCENARIO: Scenario = Scenario { name: "ping-pong", about: "one message at a time", run };
+pub const SCENARIO: Scenario =
+    Scenario { name: "ping-pong", about: "one message at a time", large: true, run };
 
 /// Messages before any is counted.
 const WARM_UP: usize = 200;
@@ -20,9 +21,9 @@ fn run(bench: &mut Bench) -> Outcome<()> {
     let server = bench.papod()?;
     play(bench, Subject::Papod, server.address).map_err(|e| format!("{e}\n{}", server.said()))?;
     drop(server);
-    for (subject, syncs) in [(Subject::LimitFsync, true), (Subject::Limit, false)] {
-        let server = bench.limit(syncs)?;
-        play(bench, subject, server.address)?;
+    for (subject, syncs) in bench.limits() {
+        let server = bench.limit(*syncs)?;
+        play(bench, *subject, server.address)?;
     }
     Ok(())
 }
@@ -30,34 +31,19 @@ fn run(bench: &mut Bench) -> Outcome<()> {
 fn play(bench: &mut Bench, subject: Subject, address: SocketAddr) -> Outcome<()> {
     let count = if bench.quick { 2_000 } else { 5_000 };
     let mut net = Net::new()?;
-    let slots = enter(&mut net, address, &["ana".into(), "bia".into()])?;
-    let mut game = Game {
-        sender: slots[0],
-        line: message("bia"),
-        sent: Instant::now(),
-        due: 0,
-        played: 0,
-        to_ok: Latencies::default(),
-        to_recipient: Latencies::default(),
-        failed: None,
-    };
+    let people = bench.handles("player", 2);
+    let slots = enter(&mut net, address, &people)?;
+    let mut game = Game::new(slots[0], &people[1]);
     game.serve(&mut net.out);
-    while game.played < WARM_UP + count {
-        net.turn(&mut game, Duration::from_secs(1))?;
-        if let Some(why) = game.failed {
-            return Err(why.into());
-        }
-    }
-    for (what, latencies) in [("OK", &game.to_ok), ("recipient", &game.to_recipient)] {
-        for (name, part) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
-            let measure = format!("send to {what}, {name}");
-            bench.note(subject, &measure, "µs", latencies.micros(part));
-        }
-    }
+    net.until(&mut game, |game| game.played == WARM_UP)?;
+    game.start_counting();
+    net.until(&mut game, |game| game.played == WARM_UP + count)?;
+    game.note(bench, subject);
     Ok(())
 }
 
-struct Game {
+/// One plays with another; their slots are neighbours.
+pub struct Game {
     sender: usize,
     line: Vec<u8>,
     sent: Instant,
@@ -66,34 +52,51 @@ struct Game {
     played: usize,
     to_ok: Latencies,
     to_recipient: Latencies,
-    failed: Option<String>,
 }
 
 impl Game {
-    fn serve(&mut self, out: &mut Outputs) {
+    pub fn new(sender: usize, recipient: &str) -> Game {
+        Game {
+            sender,
+            line: message(recipient),
+            sent: Instant::now(),
+            due: 0,
+            played: 0,
+            to_ok: Latencies::default(),
+            to_recipient: Latencies::default(),
+        }
+    }
+
+    pub fn serve(&mut self, out: &mut Outputs) {
         out.to(self.sender).extend_from_slice(&self.line);
         self.due = 2;
         self.sent = Instant::now();
     }
+
+    pub fn start_counting(&mut self) {
+        self.to_ok = Latencies::default();
+        self.to_recipient = Latencies::default();
+    }
+
+    pub fn note(&self, bench: &mut Bench, subject: Subject) {
+        bench.latencies(subject, "send to OK", &self.to_ok);
+        bench.latencies(subject, "send to recipient", &self.to_recipient);
+    }
 }
 
 impl Peer for Game {
-    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) {
+    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
         let latencies = match (line, at == self.sender) {
             ([b'O', b'K', ..], true) => &mut self.to_ok,
             ([b'M', b'S', b'G', ..], false) => &mut self.to_recipient,
-            _ => {
-                self.failed = Some(unexpected(line));
-                return;
-            }
+            _ => return unexpected(line),
         };
-        if self.played >= WARM_UP {
-            latencies.add(now - self.sent);
-        }
+        latencies.add(now - self.sent);
         self.due -= 1;
         if self.due == 0 {
             self.played += 1;
             self.serve(out);
         }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use rustix::process::Pid;
 use super::Scenario;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
-use crate::people::{enter, handles, message, unexpected};
+use crate::people::{enter, message, unexpected};
 use crate::report::Subject;
 use crate::stats::Latencies;
 use crate::{Bench, Outcome};
@@ -22,6 +22,7 @@ use crate::{Bench, Outcome};
 pub const SEND: Scenario = Scenario {
     name: "send",
     about: "50 pairs, 16 messages in flight each, acknowledged",
+    large: true,
     run: |bench| run(bench, true),
 };
 
@@ -29,10 +30,11 @@ pub const SEND: Scenario = Scenario {
 pub const PLAIN: Scenario = Scenario {
     name: "send-plain",
     about: "50 pairs, 16 messages in flight each, not acknowledged",
+    large: true,
     run: |bench| run(bench, false),
 };
 
-const PAIRS: usize = 50;
+pub const PAIRS: usize = 50;
 const IN_FLIGHT: usize = 16;
 /// Rows in a batch of bare SQLite. In `send` no more than PAIRS * IN_FLIGHT can wait for a commit.
 const BATCHES: [usize; 3] = [64, 256, PAIRS * IN_FLIGHT];
@@ -42,18 +44,17 @@ fn run(bench: &mut Bench, acks: bool) -> Outcome<()> {
     load(bench, Subject::Papod, server.address, server.pid(), acks)
         .map_err(|e| format!("{e}\n{}", server.said()))?;
     drop(server);
-    for (subject, syncs) in [(Subject::LimitFsync, true), (Subject::Limit, false)] {
-        let server = bench.limit(syncs)?;
-        load(bench, subject, server.address, server.pid(), acks)?;
+    for (subject, syncs) in bench.limits() {
+        let server = bench.limit(*syncs)?;
+        load(bench, *subject, server.address, server.pid(), acks)?;
     }
     // Its rows include the cursors that `ACK` moves.
-    if acks {
+    if acks && !bench.limits().is_empty() {
         for batch in BATCHES {
             let (rate, cpu) = bench.sqlite(batch)?;
             let measure = format!("rows in batches of {batch}");
             bench.note(Subject::Sqlite, &measure, "/s", rate);
-            let measure = format!("CPU per row, batches of {batch}");
-            bench.note(Subject::Sqlite, &measure, "µs", cpu * 1e6);
+            bench.note(Subject::Sqlite, &format!("{measure}: CPU each"), "µs", cpu * 1e6);
         }
     }
     Ok(())
@@ -68,42 +69,32 @@ fn load(
 ) -> Outcome<()> {
     let mut net = Net::new()?;
     // Slots are given in order: senders first, then their recipients.
-    let mut names = handles("from", PAIRS);
-    names.extend(handles("to", PAIRS));
+    let names = [bench.handles("from", PAIRS), bench.handles("to", PAIRS)].concat();
     enter(&mut net, address, &names)?;
     let mut pairs = Pairs::new(&names[PAIRS..], acks);
-    for at in 0..PAIRS {
-        for _ in 0..IN_FLIGHT {
-            pairs.send(at, Instant::now(), &mut net.out);
-        }
-    }
-    pairs.drive(&mut net, bench.warm_up())?;
+    pairs.begin(&mut net.out);
+    net.drive(&mut pairs, bench.warm_up())?;
     pairs.start_counting();
     let meter = Meter::start(pid)?;
-    pairs.drive(&mut net, bench.time())?;
+    net.drive(&mut pairs, bench.time())?;
     let spent = meter.stop()?;
     let messages = pairs.confirmed as f64;
-    bench.note(subject, "messages confirmed", "/s", messages / spent.seconds);
-    bench.note(subject, "server CPU per message", "µs", spent.server / messages * 1e6);
-    for (what, latencies) in [("OK", &pairs.to_ok), ("recipient", &pairs.to_recipient)] {
-        for (name, part) in [("p50", 0.5), ("p99", 0.99)] {
-            let measure = format!("send to {what}, {name}");
-            bench.note(subject, &measure, "µs", latencies.micros(part));
-        }
-    }
+    bench.rate(subject, "messages confirmed", messages, spent);
+    bench.note(subject, "server CPU", "%", spent.server / spent.seconds * 100.0);
+    bench.latencies(subject, "send to OK", &pairs.to_ok);
+    bench.latencies(subject, "send to recipient", &pairs.to_recipient);
     if acks {
-        bench.note(subject, "ACKs", "/s", pairs.acked as f64 / spent.seconds);
-        let receipts = pairs.receipts as f64 / spent.seconds;
-        bench.note(subject, "receipts", "/s", receipts);
+        let of = |count: u64| count as f64 / messages * 100.0;
+        bench.note(subject, "ACKs per 100 messages", "", of(pairs.acked));
+        bench.note(subject, "receipts per 100 messages", "", of(pairs.receipts));
     }
-    let core = |seconds: f64| seconds / spent.seconds * 100.0;
-    bench.note(subject, "server CPU", "%", core(spent.server));
-    bench.note(subject, "load CPU", "%", core(spent.load));
     Ok(())
 }
 
-struct Pairs {
+pub struct Pairs {
     acks: bool,
+    /// What was confirmed is not followed by the next message.
+    pub is_paced: bool,
     /// What each sender says.
     lines: Vec<Vec<u8>>,
     /// By sender: when each message was sent that is not confirmed, or has not arrived.
@@ -111,18 +102,18 @@ struct Pairs {
     under_way: Vec<VecDeque<Instant>>,
     /// The last id that came in the read which is being taken up.
     last: Vec<u8>,
-    confirmed: u64,
+    pub confirmed: u64,
     acked: u64,
     receipts: u64,
     to_ok: Latencies,
     to_recipient: Latencies,
-    failed: Option<String>,
 }
 
 impl Pairs {
-    fn new(recipients: &[String], acks: bool) -> Pairs {
+    pub fn new(recipients: &[String], acks: bool) -> Pairs {
         Pairs {
             acks,
+            is_paced: false,
             lines: recipients.iter().map(|to| message(to)).collect(),
             unconfirmed: vec![VecDeque::new(); PAIRS],
             under_way: vec![VecDeque::new(); PAIRS],
@@ -132,42 +123,45 @@ impl Pairs {
             receipts: 0,
             to_ok: Latencies::default(),
             to_recipient: Latencies::default(),
-            failed: None,
         }
     }
 
-    fn send(&mut self, at: usize, now: Instant, out: &mut Outputs) {
+    pub fn begin(&mut self, out: &mut Outputs) {
+        for at in 0..PAIRS {
+            for _ in 0..IN_FLIGHT {
+                self.send(at, Instant::now(), out);
+            }
+        }
+    }
+
+    pub fn send(&mut self, at: usize, now: Instant, out: &mut Outputs) {
         out.to(at).extend_from_slice(&self.lines[at]);
         self.unconfirmed[at].push_back(now);
         self.under_way[at].push_back(now);
     }
 
-    fn drive(&mut self, net: &mut Net, time: std::time::Duration) -> Outcome<()> {
-        let start = Instant::now();
-        while start.elapsed() < time {
-            net.turn(self, time)?;
-            if let Some(why) = self.failed.take() {
-                return Err(why.into());
-            }
-        }
-        Ok(())
+    /// Everything sent has arrived and is confirmed.
+    pub fn is_done(&self) -> bool {
+        self.unconfirmed.iter().chain(&self.under_way).all(VecDeque::is_empty)
     }
 
-    fn start_counting(&mut self) {
+    pub fn start_counting(&mut self) {
         (self.confirmed, self.acked, self.receipts) = (0, 0, 0);
-        self.to_ok.clear();
-        self.to_recipient.clear();
+        self.to_ok = Latencies::default();
+        self.to_recipient = Latencies::default();
     }
 }
 
 impl Peer for Pairs {
-    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) {
+    fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
         if line.starts_with(b"OK MSG ") && at < PAIRS {
             if let Some(sent) = self.unconfirmed[at].pop_front() {
                 self.to_ok.add(now - sent);
             }
             self.confirmed += 1;
-            self.send(at, now, out);
+            if !self.is_paced {
+                self.send(at, now, out);
+            }
         } else if let (Some(rest), true) = (line.strip_prefix(b"MSG "), at >= PAIRS) {
             if let Some(sent) = self.under_way[at - PAIRS].pop_front() {
                 self.to_recipient.add(now - sent);
@@ -182,8 +176,9 @@ impl Peer for Pairs {
         } else if line.starts_with(b"OK ACK ") && at >= PAIRS {
             self.acked += 1;
         } else {
-            self.failed = Some(unexpected(line));
+            return unexpected(line);
         }
+        Ok(())
     }
 
     fn read_done(&mut self, at: usize, out: &mut Outputs) {
@@ -193,9 +188,5 @@ impl Peer for Pairs {
             out.append(&mut self.last);
             out.push(b'\n');
         }
-    }
-
-    fn closed(&mut self, _: usize, _: &mut Outputs) {
-        self.failed = Some("the server has closed a connection".into());
     }
 }

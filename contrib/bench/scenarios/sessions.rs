@@ -1,81 +1,73 @@
 //! `sessions`: what a script does with `printf … | nc`: connect, `LOGIN`, `MSG`, `QUIT` in one
-//! write, read to the end, close; 16 at a time. Quiet, and not.
+//! write, read to the end, close; 16 at a time. With a token, quiet and not, and with a password.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
-
 use super::Scenario;
+use crate::child::Server;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
-use crate::people::{handles, register, unexpected};
+use crate::people::{register, tokens, unexpected};
 use crate::report::Subject;
 use crate::{Bench, Outcome, PASSWORD};
 
 pub const SCENARIO: Scenario =
-    Scenario { name: "sessions", about: "connect, LOGIN, MSG, QUIT", run };
+    Scenario { name: "sessions", about: "connect, LOGIN, MSG, QUIT", large: true, run };
 
 const TOGETHER: usize = 16;
 
 fn run(bench: &mut Bench) -> Outcome<()> {
     let server = bench.papod()?;
-    let mut net = Net::new()?;
-    register(&mut net, server.address, &handles("from", TOGETHER))?;
-    register(&mut net, server.address, &["away".into()])?;
-    for quiet in [true, false] {
-        let (address, pid) = (server.address, server.pid());
-        load(bench, &mut net, Subject::Papod, address, pid, quiet)
-            .map_err(|e| format!("{e}\n{}", server.said()))?;
-    }
+    load(bench, Subject::Papod, &server).map_err(|e| format!("{e}\n{}", server.said()))?;
     drop(server);
+    if bench.limits().is_empty() {
+        return Ok(());
+    }
     let server = bench.limit(false)?;
-    let (address, pid) = (server.address, server.pid());
-    load(bench, &mut Net::new()?, Subject::Limit, address, pid, false)
+    load(bench, Subject::Limit, &server)
 }
 
-fn load(
-    bench: &mut Bench,
-    net: &mut Net,
-    subject: Subject,
-    address: SocketAddr,
-    pid: Pid,
-    quiet: bool,
-) -> Outcome<()> {
-    let mut sessions = Sessions {
-        address,
-        mode: if quiet { " quiet" } else { "" },
-        whose: Vec::new(),
-        ended: (0..TOGETHER).collect(),
-        confirmed: 0,
-        failed: None,
-    };
-    sessions.drive(net, bench.warm_up())?;
-    sessions.confirmed = 0;
-    let meter = Meter::start(pid)?;
-    sessions.drive(net, bench.time())?;
-    let spent = meter.stop()?;
-    while sessions.ended.len() < TOGETHER {
-        net.turn(&mut sessions, bench.time())?;
+fn load(bench: &mut Bench, subject: Subject, server: &Server) -> Outcome<()> {
+    let mut net = Net::new()?;
+    let (people, to) = (bench.handles("from", TOGETHER), bench.handles("away", 1));
+    let tokens = tokens(&mut net, server.address, &people)?;
+    register(&mut net, server.address, &to)?;
+    let passwords = vec![PASSWORD.to_owned(); TOGETHER];
+    let quiet = ("sessions, token, quiet", &tokens, " quiet");
+    let others = [("sessions, token", &tokens, ""), ("sessions, password", &passwords, "")];
+    for (what, secrets, mode) in [quiet].into_iter().chain(others) {
+        let text = |(handle, secret)| {
+            format!("LOGIN {handle} {secret}{mode}\nMSG {} hello\nQUIT\n", to[0])
+        };
+        let mut sessions = Sessions {
+            address: server.address,
+            texts: people.iter().zip(secrets).map(text).collect(),
+            whose: Vec::new(),
+            ended: (0..TOGETHER).collect(),
+            confirmed: 0,
+        };
+        sessions.drive(&mut net, bench.warm_up())?;
+        sessions.confirmed = 0;
+        let meter = Meter::start(server.pid())?;
+        sessions.drive(&mut net, bench.time())?;
+        let spent = meter.stop()?;
+        let count = sessions.confirmed as f64;
+        net.until(&mut sessions, |sessions| sessions.ended.len() == TOGETHER)?;
+        bench.rate(subject, what, count, spent);
     }
-    let count = sessions.confirmed as f64;
-    let what = if quiet { "quiet sessions" } else { "sessions" };
-    bench.note(subject, what, "/s", count / spent.seconds);
-    let measure = format!("server CPU, {what}");
-    bench.note(subject, &measure, "µs", spent.server / count * 1e6);
     Ok(())
 }
 
 struct Sessions {
     address: SocketAddr,
-    /// What stands behind the password.
-    mode: &'static str,
+    /// By account: all that it says.
+    texts: Vec<String>,
     /// By slot: which account it is.
     whose: Vec<usize>,
     /// Accounts without a session.
     ended: Vec<usize>,
     confirmed: u64,
-    failed: Option<String>,
 }
 
 impl Sessions {
@@ -83,39 +75,30 @@ impl Sessions {
         let start = Instant::now();
         while start.elapsed() < time {
             while let Some(who) = self.ended.pop() {
-                self.begin(net, who)?;
+                let at = net.connect(self.address)?;
+                if self.whose.len() <= at {
+                    self.whose.resize(at + 1, 0);
+                }
+                self.whose[at] = who;
+                net.out.to(at).extend_from_slice(self.texts[who].as_bytes());
             }
             net.turn(self, time)?;
-            if let Some(why) = self.failed.take() {
-                return Err(why.into());
-            }
         }
-        Ok(())
-    }
-
-    fn begin(&mut self, net: &mut Net, who: usize) -> Outcome<()> {
-        let at = net.connect(self.address)?;
-        if self.whose.len() <= at {
-            self.whose.resize(at + 1, 0);
-        }
-        self.whose[at] = who;
-        let mode = self.mode;
-        let text = format!("LOGIN from{who} {PASSWORD}{mode}\nMSG away hello\nQUIT\n");
-        net.out.to(at).extend_from_slice(text.as_bytes());
         Ok(())
     }
 }
 
 impl Peer for Sessions {
-    fn line(&mut self, _: usize, _: Instant, line: &[u8], _: &mut Outputs) {
-        if line.starts_with(b"OK MSG ") {
-            self.confirmed += 1;
-        } else if line.starts_with(b"ERR") {
-            self.failed = Some(unexpected(line));
+    fn line(&mut self, _: usize, _: Instant, line: &[u8], _: &mut Outputs) -> Outcome<()> {
+        if line.starts_with(b"ERR") {
+            return unexpected(line);
         }
+        self.confirmed += u64::from(line.starts_with(b"OK MSG "));
+        Ok(())
     }
 
-    fn closed(&mut self, at: usize, _: &mut Outputs) {
+    fn closed(&mut self, at: usize) -> Outcome<()> {
         self.ended.push(self.whose[at]);
+        Ok(())
     }
 }

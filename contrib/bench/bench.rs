@@ -1,0 +1,122 @@
+//! What a scenario is given: servers on the servers' core, names for its people, and a table to
+//! note values in.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::Outcome;
+use crate::child::{self, Server};
+use crate::large::{self, Shape};
+use crate::machine::Spent;
+use crate::report::{Results, Subject};
+use crate::stats::Latencies;
+
+/// The limits, and whether they sync.
+const LIMITS: [(Subject, bool); 2] = [(Subject::LimitFsync, true), (Subject::Limit, false)];
+
+pub struct Bench<'a> {
+    /// Less time for each measurement.
+    pub quick: bool,
+    /// The papod that is measured, and the column in which it stands.
+    pub program: &'a Path,
+    pub subject: Subject,
+    pub server_core: usize,
+    /// Open files that a process may have.
+    pub open_files: usize,
+    /// For new databases.
+    pub folder: &'a Path,
+    /// The folder of the large database, where papod is measured on that.
+    pub large: Option<&'a Path>,
+    /// Times that papod was started by any scenario so far.
+    pub starts: &'a mut usize,
+    pub scenario: &'static str,
+    pub results: &'a mut Results,
+}
+
+impl Bench<'_> {
+    /// For how long a rate is measured.
+    pub fn time(&self) -> Duration {
+        Duration::from_millis(if self.quick { 1_500 } else { 4_000 })
+    }
+
+    /// For how long there is load before it is measured.
+    pub fn warm_up(&self) -> Duration {
+        Duration::from_millis(500)
+    }
+
+    /// papod on a new database, or on the large one.
+    pub fn papod(&mut self) -> Outcome<Server> {
+        *self.starts += 1;
+        self.papod_again()
+    }
+
+    /// papod on the same database as the last one, which must have ended.
+    pub fn papod_again(&self) -> Outcome<Server> {
+        let new = self.folder.join(self.starts.to_string());
+        Server::papod(self.program, self.large.unwrap_or(&new), self.server_core)
+    }
+
+    /// papod on a new database of this shape, or on the large one, which has the same people.
+    pub fn papod_among(&mut self, shape: &Shape) -> Outcome<Server> {
+        if self.large.is_none() {
+            let folder = self.folder.join((*self.starts + 1).to_string());
+            large::make(&folder.join("papo.db"), shape)?;
+        }
+        self.papod()
+    }
+
+    /// So many connections, or as many as this process may have beside its other files.
+    pub fn connections(&self, wanted: usize) -> usize {
+        const OTHER_FILES: usize = 100;
+        let count = wanted.min(self.open_files - OTHER_FILES);
+        if count < wanted {
+            eprintln!("bench: {count} connections only; see ulimit -n");
+        }
+        count
+    }
+
+    /// Handles that nobody has yet, also where one scenario after another comes to one database.
+    pub fn handles(&self, beginning: &str, count: usize) -> Vec<String> {
+        (0..count).map(|n| format!("{beginning}{n}.{}", self.starts)).collect()
+    }
+
+    /// The limits that are to be measured: once, beside papod on a new database.
+    pub fn limits(&self) -> &'static [(Subject, bool)] {
+        if self.subject == Subject::Papod { &LIMITS } else { &[] }
+    }
+
+    /// The bare relay, which syncs a journal or not.
+    pub fn limit(&self, syncs: bool) -> Outcome<Server> {
+        let journal = syncs.then(|| self.folder.join("journal"));
+        Server::limit(journal.as_deref(), self.server_core)
+    }
+
+    /// Rows per second, and CPU seconds per row, of bare SQLite with batches of this size.
+    pub fn sqlite(&self, batch: usize) -> Outcome<(f64, f64)> {
+        let file = self.folder.join(format!("rows-{batch}.db"));
+        child::sqlite(&file, batch, self.time() / 2, self.server_core)
+    }
+
+    /// Notes a value of this run.
+    pub fn note(&mut self, subject: Subject, measure: &str, unit: &'static str, value: f64) {
+        let subject = match subject {
+            Subject::Papod => self.subject,
+            limit => limit,
+        };
+        self.results.note(self.scenario, measure, unit, subject, value);
+    }
+
+    /// Notes how many there were per second, what each cost the server, and how busy the load was.
+    pub fn rate(&mut self, subject: Subject, what: &str, count: f64, spent: Spent) {
+        self.note(subject, what, "/s", count / spent.seconds);
+        self.note(subject, &format!("{what}: server CPU each"), "µs", spent.server / count * 1e6);
+        self.note(subject, &format!("{what}: load CPU"), "%", spent.load / spent.seconds * 100.0);
+    }
+
+    /// Notes three percentiles.
+    pub fn latencies(&mut self, subject: Subject, what: &str, latencies: &Latencies) {
+        for (name, part) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+            self.note(subject, &format!("{what}, {name}"), "µs", latencies.micros(part));
+        }
+    }
+}

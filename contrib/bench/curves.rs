@@ -1,0 +1,3 @@
+pub fn draw(_: &crate::report::Results) -> String {
+    String::new()
+}
