@@ -1,3 +1,129 @@
-pub fn draw(_: &crate::report::Results) -> String {
-    String::new()
+//! What a message costs, as curves: messages per second of the server's CPU time, over the number
+//! of connections and over the number of conversations. The higher the cheaper; a flat line is a
+//! cost that does not grow.
+
+use std::fmt::Write;
+
+use crate::picture::frame;
+use crate::report::{Results, Subject, number};
+
+/// Pixels: of the whole, and of the edges of what is drawn.
+const SIZE: (f64, f64) = (760.0, 380.0);
+const LEFT: f64 = 80.0;
+const RIGHT: f64 = 620.0;
+const TOP: f64 = 60.0;
+const BOTTOM: f64 = 330.0;
+/// The greatest number of anything, as a power of ten.
+const POWERS: f64 = 5.0;
+
+struct Curve {
+    name: &'static str,
+    /// Whose colour it has.
+    subject: Subject,
+    dashes: &'static str,
+    /// How many there are, and messages per CPU second.
+    points: Vec<(f64, f64)>,
+}
+
+/// Draws all that `cost` has measured.
+pub fn draw(results: &Results) -> String {
+    let curve = |name, subject, dashes, what| {
+        let points = points(results, subject, what);
+        Curve { name, subject, dashes, points }
+    };
+    let curves = [
+        curve("connections", Subject::Papod, "", " connections"),
+        curve("conversations", Subject::Papod, "6 4", " conversations"),
+        curve("large database", Subject::Large, "6 4", " conversations"),
+    ];
+    let values = curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value);
+    let most = round_up(values.fold(1.0, f64::max));
+    let mut body = String::new();
+    axes(&mut body, most);
+    for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
+        curve.draw(&mut body, most);
+    }
+    frame("Messages per second of the server’s CPU time", results, SIZE, &body)
+}
+
+/// What was measured of this, in the order of how many there were.
+fn points(results: &Results, subject: Subject, what: &str) -> Vec<(f64, f64)> {
+    let of_line = |line: &crate::report::Line| {
+        let count = line.measure.strip_prefix("messages, ")?.strip_suffix(": server CPU each")?;
+        let count = count.strip_suffix(what)?.replace(',', "").parse().ok()?;
+        Some((count, 1e6 / line.median(subject)?))
+    };
+    let lines = results.lines.iter().filter(|line| line.scenario == "cost");
+    lines.filter_map(of_line).collect()
+}
+
+/// The next 1, 2 or 5 with noughts.
+fn round_up(value: f64) -> f64 {
+    let power = 10_f64.powf(value.log10().floor());
+    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    steps.into_iter().find(|step| *step >= value).unwrap_or(value)
+}
+
+fn x(count: f64) -> f64 {
+    LEFT + (RIGHT - LEFT) * count.log10() / POWERS
+}
+
+fn y(value: f64, most: f64) -> f64 {
+    BOTTOM - (BOTTOM - TOP) * value / most
+}
+
+fn axes(out: &mut String, most: f64) {
+    for part in 0..=5 {
+        let value = most * f64::from(part) / 5.0;
+        let at = y(value, most);
+        let _ = writeln!(
+            out,
+            r#"<line class="grid" x1="{LEFT}" y1="{at}" x2="{RIGHT}" y2="{at}"/><text class="faint" x="{}" y="{}" text-anchor="end">{}</text>"#,
+            LEFT - 10.0,
+            at + 4.0,
+            number(value)
+        );
+    }
+    for power in 0..=POWERS as i32 {
+        let count = 10_f64.powi(power);
+        let _ = writeln!(
+            out,
+            r#"<text class="faint" x="{}" y="{}" text-anchor="middle">{}</text>"#,
+            x(count),
+            BOTTOM + 20.0,
+            number(count)
+        );
+    }
+}
+
+impl Curve {
+    fn draw(&self, out: &mut String, most: f64) {
+        let class = self.subject.name();
+        let at: Vec<_> = self.points.iter().map(|(n, value)| (x(*n), y(*value, most))).collect();
+        let line: Vec<_> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        // A curve has its subject's colour as its stroke.
+        let _ = writeln!(
+            out,
+            r#"<polyline class="{class} line" points="{}" stroke-width="2.5" stroke-dasharray="{}"/>"#,
+            line.join(" "),
+            self.dashes
+        );
+        for ((x, y), (_, value)) in at.iter().zip(&self.points) {
+            let _ = writeln!(
+                out,
+                r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="word" x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
+                y - 10.0,
+                number(*value)
+            );
+        }
+        if let Some((x, y)) = at.last() {
+            let _ = writeln!(
+                out,
+                r#"<text class="word" x="{:.1}" y="{:.1}" font-weight="600">{}</text>"#,
+                x + 12.0,
+                y + 4.0,
+                self.name
+            );
+        }
+    }
 }

@@ -1,32 +1,53 @@
-//! The results as bars: one group for each rate that there is a limit or another rate to compare
-//! with, drawn by hand so that nothing is needed for it.
+//! Pictures drawn by hand, so that nothing is needed for them: the rates as bars, and the frame
+//! that every picture has.
 
 use std::fmt::Write;
 
 use crate::report::{Line, Results, Subject, number};
 
-/// Pixels: of the whole, of the words on the left, of a bar's height.
+/// Pixels: of the whole, of the names on the left, of the numbers on the right, of a bar with the
+/// space around it.
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 110.0;
-const ROW: f64 = 18.0;
+const RIGHT: f64 = 90.0;
+const ROW: f64 = 20.0;
 
-/// Draws every rate. Bars of one group share a scale; groups do not.
+/// The colours of papod, of papod on the large database, of limits and of words. Where a picture
+/// stands on a dark page, the reader's system says so.
+const STYLE: &str = "\
+    .page{fill:#fff}.word{fill:#1f2328}.faint{fill:#59636e}.grid{stroke:#d1d9e0}\
+    .papod{fill:#0969da;stroke:#0969da}.large{fill:#80b8f5;stroke:#80b8f5}.other{fill:#8250df}\
+    .limit-fsync{fill:#8c959f}.limit,.sqlite{fill:#c8ced5}.line{fill:none}\
+    @media(prefers-color-scheme:dark){\
+    .page{fill:#0d1117}.word{fill:#e6edf3}.faint{fill:#9198a1}.grid{stroke:#3d444d}\
+    .papod{fill:#4493f8;stroke:#4493f8}.large{fill:#27548c;stroke:#27548c}.other{fill:#ab7df8}\
+    .limit-fsync{fill:#656c76}.limit,.sqlite{fill:#3d444d}.line{fill:none}}";
+
+/// Every rate of papod's as bars. Bars of one group share a scale; groups do not.
 pub fn draw(results: &Results) -> String {
-    let rates = results.lines.iter().filter(|line| line.unit == "/s");
+    // Costs have a picture of their own.
+    let rates = results.lines.iter().filter(|l| l.unit == "/s" && l.scenario != "cost");
     let mut body = String::new();
-    let mut y = 34.0;
-    for line in rates {
+    let mut y = 44.0;
+    for line in rates.filter(|line| line.median(Subject::Papod).is_some()) {
         y = group(&mut body, line, y);
     }
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y}" font-family="sans-serif" font-size="12">"#
-    );
-    let _ = writeln!(out, r##"<rect width="100%" height="100%" fill="#fff"/>"##);
+    frame("Per second, on one core of the server", results, (WIDTH, y), &body)
+}
+
+/// A picture of this size with its title, and the machine in small print below.
+pub fn frame(title: &str, results: &Results, (width, height): (f64, f64), body: &str) -> String {
     let machine = escape(&results.machine);
-    let _ = writeln!(out, r##"<text x="8" y="18" fill="#555">{machine}</text>"##);
-    out + &body + "</svg>\n"
+    let (foot, height) = (height + 14.0, height + 26.0);
+    format!(
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" font-family="system-ui,sans-serif" font-size="12">
+<style>{STYLE}</style>
+<rect class="page" width="{width}" height="{height}" rx="8"/>
+<text class="word" x="16" y="28" font-size="16" font-weight="600">{title}</text>
+{body}<text class="faint" x="16" y="{foot}" font-size="11">{machine}</text>
+</svg>
+"#
+    )
 }
 
 /// Draws one group at `y` and gives back where the next begins.
@@ -35,25 +56,17 @@ fn group(out: &mut String, line: &Line, mut y: f64) -> f64 {
     let values: Vec<_> = values.into_iter().flatten().collect();
     let most = values.iter().map(|(_, v)| *v).fold(f64::MIN_POSITIVE, f64::max);
     let title = escape(&format!("{}: {}", line.scenario, line.measure));
-    let _ = writeln!(out, r#"<text x="8" y="{:.0}" font-weight="bold">{title}</text>"#, y + 13.0);
     y += ROW;
+    let base = y - 6.0;
+    let _ =
+        writeln!(out, r#"<text class="word" x="16" y="{base}" font-weight="600">{title}</text>"#);
     for (subject, value) in values {
-        let width = (WIDTH - LEFT - 90.0) * value / most;
-        let colour = match subject {
-            Subject::Papod => "#2166ac",
-            Subject::Other => "#92c5de",
-            _ => "#b8b8b8",
-        };
+        let width = ((WIDTH - LEFT - RIGHT) * value / most).max(1.0);
+        let (name, value, word) = (subject.name(), number(value), y + 12.0);
+        let (end, after) = (LEFT - 8.0, LEFT + width + 8.0);
         let _ = writeln!(
             out,
-            r#"<text x="{:.0}" y="{:.0}" text-anchor="end">{}</text><rect x="{LEFT}" y="{:.0}" width="{width:.1}" height="13" fill="{colour}"/><text x="{:.1}" y="{:.0}">{}</text>"#,
-            LEFT - 6.0,
-            y + 12.0,
-            subject.name(),
-            y + 1.0,
-            LEFT + width + 6.0,
-            y + 12.0,
-            number(value)
+            r#"<text class="faint" x="{end}" y="{word}" text-anchor="end">{name}</text><rect class="{name}" x="{LEFT}" y="{y}" width="{width:.1}" height="16" rx="3"/><text class="word" x="{after:.1}" y="{word}">{value}</text>"#,
         );
         y += ROW;
     }
