@@ -32,9 +32,9 @@ pub fn draw(results: &Results) -> String {
         Curve { name, subject, dashes, points }
     };
     let curves = [
-        curve("connections", Subject::Papod, "", " connections"),
-        curve("conversations", Subject::Papod, "6 4", " conversations"),
-        curve("large database", Subject::Large, "6 4", " conversations"),
+        curve("connections", Subject::Papod, "", "connections: "),
+        curve("conversations", Subject::Papod, "6 4", "conversations: "),
+        curve("large database", Subject::Large, "6 4", "conversations: "),
     ];
     let values = curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value);
     let most = round_up(values.fold(1.0, f64::max));
@@ -49,8 +49,8 @@ pub fn draw(results: &Results) -> String {
 /// What was measured of this, in the order of how many there were.
 fn points(results: &Results, subject: Subject, what: &str) -> Vec<(f64, f64)> {
     let of_line = |line: &crate::report::Line| {
-        let count = line.measure.strip_prefix("messages, ")?.strip_suffix(": server CPU each")?;
-        let count = count.strip_suffix(what)?.replace(',', "").parse().ok()?;
+        let count = line.measure.strip_suffix(": server CPU each")?.strip_prefix("messages, ")?;
+        let count = count.strip_prefix(what)?.replace(',', "").parse().ok()?;
         Some((count, 1e6 / line.median(subject)?))
     };
     let lines = results.lines.iter().filter(|line| line.scenario == "cost");

@@ -47,7 +47,7 @@ fn run(bench: &mut Bench) -> Outcome<()> {
             in_flight: 4,
             confirmed: 0,
         };
-        let what = format!("messages, {} conversations", number((authors * friends) as f64));
+        let what = format!("messages, conversations: {}", number((authors * friends) as f64));
         cost.measure(bench, &mut net, &server, &what)?;
     }
     Ok(())
@@ -68,7 +68,7 @@ fn connections(bench: &mut Bench, count: usize) -> Outcome<()> {
         in_flight: 2,
         confirmed: 0,
     };
-    let what = format!("messages, {} connections", number(count as f64));
+    let what = format!("messages, connections: {}", number(count as f64));
     cost.measure(bench, &mut net, &server, &what)
 }
 
