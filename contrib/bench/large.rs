@@ -16,7 +16,7 @@ use papo::entry::{
 use papo::name::{DisplayName, Handle};
 use papo::password::Hasher;
 use papo::store::sqlite::Database;
-use papo::store::{Change, Member, NewEntry, Newest, Pair, Position, Record};
+use papo::store::{Added, Change, Member, NewEntry, Newest, Pair, Position, Record};
 
 use crate::report::number;
 use crate::{Outcome, PASSWORD};
@@ -92,7 +92,7 @@ struct Talk {
     seq: i64,
     moved: MoveNumber,
     /// The entries of this batch.
-    ids: Vec<EntryId>,
+    added: Added,
 }
 
 struct Log {
@@ -120,7 +120,7 @@ impl Log {
                     head: EntryId(0),
                     seq: 0,
                     moved: MoveNumber(0),
-                    ids: Vec::new(),
+                    added: Added::default(),
                 });
             }
         }
@@ -169,11 +169,14 @@ impl Log {
             author: member.account,
             nth: member.own,
         };
-        let (prev, kind, body) = (talk.head, EntryKind::Message, "x".repeat(100).into());
+        let (kind, body) = (EntryKind::Message, "x".repeat(100).into());
+        if talk.added.ids.is_empty() {
+            talk.added.after = talk.head;
+        }
+        talk.added.ids.push(id);
         talk.head = id;
         talk.seq += 1;
-        talk.ids.push(id);
-        self.changes.push(Change::Entry(NewEntry { place, prev, time: self.now, kind, body }));
+        self.changes.push(Change::Entry(NewEntry { place, time: self.now, kind, body }));
     }
 
     /// Everyone reads what there is, but who is away; at the end also but for one in eight.
@@ -215,8 +218,9 @@ impl Log {
         for (talk, id) in self.talks.iter_mut().zip(1..) {
             let conversation = ConversationId(id);
             let Talk { head, seq, moved, .. } = *talk;
-            if !std::mem::take(&mut talk.ids).is_empty() {
-                self.changes.push(Change::Head { conversation, head, seq, moved });
+            let added = std::mem::take(&mut talk.added);
+            if !added.ids.is_empty() {
+                self.changes.push(Change::Head { conversation, head, seq, moved, added });
             }
             if is_last {
                 let members = talk.members.clone().into_iter();

@@ -13,6 +13,8 @@ use crate::{Outcome, machine};
 
 /// Conversations over which the rows are spread, one author and one reader each.
 const PAIRS: i64 = 50;
+/// Ids that share a row.
+const STRETCH: i64 = 64;
 /// The same settings as papod's writer, which say what an `OK` promises.
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
@@ -20,9 +22,11 @@ const SCHEMA: &str = "
     PRAGMA wal_autocheckpoint = 10000;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -8192;
-    CREATE TABLE entry(id INTEGER PRIMARY KEY, conversation INTEGER, seq INTEGER, prev INTEGER,
-        author INTEGER, nth INTEGER, time INTEGER, body TEXT) STRICT;
-    CREATE TABLE conversation(id INTEGER PRIMARY KEY, head INTEGER, seq INTEGER) STRICT;
+    CREATE TABLE entry(id INTEGER PRIMARY KEY, conversation INTEGER, seq INTEGER, author INTEGER,
+        nth INTEGER, time INTEGER, body TEXT) STRICT;
+    CREATE TABLE conversation(id INTEGER PRIMARY KEY, head INTEGER, seq INTEGER, tail BLOB) STRICT;
+    CREATE TABLE stretch(conversation INTEGER, upto INTEGER, ids BLOB,
+        PRIMARY KEY(conversation, upto)) STRICT, WITHOUT ROWID;
     CREATE TABLE member(conversation INTEGER, account INTEGER, own INTEGER, last_own INTEGER,
         delivered INTEGER, delivered_seq INTEGER, time INTEGER,
         PRIMARY KEY(conversation, account)) STRICT, WITHOUT ROWID;
@@ -35,14 +39,15 @@ pub fn run(file: &Path, batch: usize, time: Duration) -> Outcome<()> {
     connection.set_prepared_statement_cache_capacity(16);
     connection.execute_batch(SCHEMA)?;
     for pair in 0..PAIRS {
-        connection.execute("INSERT INTO conversation VALUES(?1, 0, 0)", [pair])?;
+        connection.execute("INSERT INTO conversation VALUES(?1, 0, 0, x'')", [pair])?;
         for account in [2 * pair, 2 * pair + 1] {
             let sql = "INSERT INTO member VALUES(?1, ?2, 0, 0, 0, 0, 0)";
             connection.execute(sql, [pair, account])?;
         }
     }
     let body = "x".repeat(100);
-    let mut log = Log { last: 0, heads: vec![(0, 0); PAIRS as usize], body: &body };
+    let pairs = vec![(0, Vec::new()); PAIRS as usize];
+    let mut log = Log { last: 0, pairs, body: &body };
     let (start, spent) = (Instant::now(), machine::cpu(getpid())?);
     while start.elapsed() < time {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -57,8 +62,8 @@ pub fn run(file: &Path, batch: usize, time: Duration) -> Outcome<()> {
 
 struct Log<'a> {
     last: i64,
-    /// The newest entry of each conversation, and how many there are.
-    heads: Vec<(i64, i64)>,
+    /// How many entries each conversation has, and its newest ids.
+    pairs: Vec<(i64, Vec<u8>)>,
     body: &'a str,
 }
 
@@ -67,8 +72,10 @@ impl Log<'_> {
     /// that has some its head, its author's row and its reader's cursor.
     fn write(&mut self, on: &Transaction, batch: usize) -> rusqlite::Result<()> {
         let mut insert =
-            on.prepare_cached("INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-        let mut head = on.prepare_cached("UPDATE conversation SET head=?2, seq=?3 WHERE id=?1")?;
+            on.prepare_cached("INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
+        let mut stretch = on.prepare_cached("INSERT INTO stretch VALUES(?1, ?2, ?3)")?;
+        let mut head =
+            on.prepare_cached("UPDATE conversation SET head=?2, seq=?3, tail=?4 WHERE id=?1")?;
         let mut wrote = on.prepare_cached(
             "UPDATE member SET own=?3, last_own=?4 WHERE conversation=?1 AND account=?2",
         )?;
@@ -79,19 +86,22 @@ impl Log<'_> {
         let run = batch.div_ceil(PAIRS as usize);
         let mut left = batch;
         for pair in 0..PAIRS {
-            let (mut prev, mut seq) = self.heads[pair as usize];
+            let (seq, tail) = &mut self.pairs[pair as usize];
             for _ in 0..run.min(left) {
                 self.last += 1;
-                seq += 1;
-                let row = params![self.last, pair, seq, prev, 2 * pair, seq, 0, self.body];
-                insert.execute(row)?;
-                prev = self.last;
+                *seq += 1;
+                insert.execute(params![self.last, pair, *seq, 2 * pair, *seq, 0, self.body])?;
+                // As wide as the step from one id to the next mostly is.
+                tail.extend_from_slice(&(self.last as u16).to_le_bytes());
+                if *seq % STRETCH == 0 {
+                    stretch.execute(params![pair, self.last, &*tail])?;
+                    tail.clear();
+                }
                 left -= 1;
             }
-            self.heads[pair as usize] = (prev, seq);
-            head.execute(params![pair, prev, seq])?;
-            wrote.execute(params![pair, 2 * pair, seq, prev])?;
-            moved.execute(params![pair, 2 * pair + 1, prev, seq, 0])?;
+            head.execute(params![pair, self.last, *seq, &*tail])?;
+            wrote.execute(params![pair, 2 * pair, *seq, self.last])?;
+            moved.execute(params![pair, 2 * pair + 1, self.last, *seq, 0])?;
             if left == 0 {
                 break;
             }
