@@ -8,15 +8,18 @@ use crate::picture::frame;
 use crate::report::{Results, Subject, number};
 
 /// Pixels: of the whole, and of the edges of what is drawn.
-const SIZE: (f64, f64) = (760.0, 380.0);
+const SIZE: (f64, f64) = (760.0, 400.0);
 const LEFT: f64 = 80.0;
-const RIGHT: f64 = 620.0;
-const TOP: f64 = 60.0;
-const BOTTOM: f64 = 330.0;
+const RIGHT: f64 = 700.0;
+const TOP: f64 = 90.0;
+const BOTTOM: f64 = 350.0;
+/// How far the names of two curves lie apart.
+const NAMES: f64 = 210.0;
 /// The greatest number of anything, as a power of ten.
 const POWERS: f64 = 5.0;
 
 struct Curve {
+    /// What it is over.
     name: &'static str,
     /// Whose colour it has.
     subject: Subject,
@@ -32,16 +35,16 @@ pub fn draw(results: &Results) -> String {
         Curve { name, subject, dashes, points }
     };
     let curves = [
-        curve("connections", Subject::Papod, "", "connections: "),
-        curve("conversations", Subject::Papod, "6 4", "conversations: "),
-        curve("large database", Subject::Large, "6 4", "conversations: "),
+        curve("over connections", Subject::Papod, "", "connections: "),
+        curve("over conversations", Subject::Papod, "6 4", "conversations: "),
+        curve("over conversations, large database", Subject::Large, "6 4", "conversations: "),
     ];
     let values = curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value);
     let most = round_up(values.fold(1.0, f64::max));
     let mut body = String::new();
     axes(&mut body, most);
-    for curve in curves.iter().filter(|curve| !curve.points.is_empty()) {
-        curve.draw(&mut body, most);
+    for (curve, nth) in curves.iter().filter(|curve| !curve.points.is_empty()).zip(0..) {
+        curve.draw(&mut body, most, LEFT + NAMES * f64::from(nth));
     }
     frame("Messages per second of the server’s CPU time", results, SIZE, &body)
 }
@@ -97,32 +100,28 @@ fn axes(out: &mut String, most: f64) {
 }
 
 impl Curve {
-    fn draw(&self, out: &mut String, most: f64) {
+    /// Draws it, and its name at `name` in the line above all curves.
+    fn draw(&self, out: &mut String, most: f64, name: f64) {
         let class = self.subject.name();
         let at: Vec<_> = self.points.iter().map(|(n, value)| (x(*n), y(*value, most))).collect();
         let line: Vec<_> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        // A curve has its subject's colour as its stroke.
-        let _ = writeln!(
-            out,
-            r#"<polyline class="{class} line" points="{}" stroke-width="2.5" stroke-dasharray="{}"/>"#,
-            line.join(" "),
-            self.dashes
-        );
-        for ((x, y), (_, value)) in at.iter().zip(&self.points) {
+        let sample = format!("{name},54 {},54", name + 26.0);
+        for points in [line.join(" "), sample] {
             let _ = writeln!(
                 out,
-                r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="word" x="{x:.1}" y="{:.1}" text-anchor="middle">{}</text>"#,
-                y - 10.0,
-                number(*value)
+                r#"<polyline class="{class} line" points="{points}" stroke-width="2.5" stroke-dasharray="{}"/>"#,
+                self.dashes
             );
         }
-        if let Some((x, y)) = at.last() {
+        let text = name + 34.0;
+        let _ = writeln!(out, r#"<text class="word" x="{text}" y="58">{}</text>"#, self.name);
+        // The two that lie close to each other have their numbers on either side.
+        let aside = if self.subject == Subject::Large { 20.0 } else { -10.0 };
+        for ((x, y), (_, value)) in at.iter().zip(&self.points) {
+            let (beside, value) = (y + aside, number(*value));
             let _ = writeln!(
                 out,
-                r#"<text class="word" x="{:.1}" y="{:.1}" font-weight="600">{}</text>"#,
-                x + 12.0,
-                y + 4.0,
-                self.name
+                r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="word" x="{x:.1}" y="{beside:.1}" text-anchor="middle">{value}</text>"#,
             );
         }
     }

@@ -16,12 +16,14 @@ const ROW: f64 = 20.0;
 /// stands on a dark page, the reader's system says so.
 const STYLE: &str = "\
     .page{fill:#fff}.word{fill:#1f2328}.faint{fill:#59636e}.grid{stroke:#d1d9e0}\
-    .papod{fill:#0969da;stroke:#0969da}.large{fill:#80b8f5;stroke:#80b8f5}.other{fill:#8250df}\
-    .limit-fsync{fill:#8c959f}.limit,.sqlite{fill:#c8ced5}.line{fill:none}\
+    .papod{fill:#0969da}.large{fill:#80b8f5}.other{fill:#8250df}\
+    .limit-fsync{fill:#8c959f}.limit,.sqlite{fill:#c8ced5}\
+    .line.papod{stroke:#0969da;fill:none}.line.large{stroke:#80b8f5;fill:none}\
     @media(prefers-color-scheme:dark){\
     .page{fill:#0d1117}.word{fill:#e6edf3}.faint{fill:#9198a1}.grid{stroke:#3d444d}\
-    .papod{fill:#4493f8;stroke:#4493f8}.large{fill:#27548c;stroke:#27548c}.other{fill:#ab7df8}\
-    .limit-fsync{fill:#656c76}.limit,.sqlite{fill:#3d444d}.line{fill:none}}";
+    .papod{fill:#4493f8}.large{fill:#27548c}.other{fill:#ab7df8}\
+    .limit-fsync{fill:#656c76}.limit,.sqlite{fill:#3d444d}\
+    .line.papod{stroke:#4493f8}.line.large{stroke:#27548c}}";
 
 /// Every rate of papod's as bars. Bars of one group share a scale; groups do not.
 pub fn draw(results: &Results) -> String {

@@ -191,9 +191,8 @@ fn spread(values: &[f64]) -> String {
 /// A number with as many digits as mean something, in groups of three.
 pub fn number(value: f64) -> String {
     let places = match value.abs() {
-        v if v >= 100.0 => 0,
+        v if v >= 100.0 || v.fract() == 0.0 => 0,
         v if v >= 10.0 => 1,
-        v if v.fract() == 0.0 => 0,
         _ => 2,
     };
     let text = format!("{value:.places$}");

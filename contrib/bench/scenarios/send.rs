@@ -99,14 +99,17 @@ fn load(
 
 pub struct Pairs {
     acks: bool,
-    /// What was confirmed is not followed by the next message.
+    /// What was confirmed is not followed by the next message, and a recipient, who gets its
+    /// messages one by one then, acknowledges as many at a time as it gets at the top rate.
     pub is_paced: bool,
     /// What each sender says.
     lines: Vec<Vec<u8>>,
     /// By sender: when each message was sent that is not confirmed, or has not arrived.
     unconfirmed: Vec<VecDeque<Instant>>,
     under_way: Vec<VecDeque<Instant>>,
-    /// The last id that came in the read which is being taken up.
+    /// By recipient: how many messages have come.
+    arrived: Vec<usize>,
+    /// The last id that came in the read which is being taken up, if it is to be acknowledged.
     last: Vec<u8>,
     pub confirmed: u64,
     acked: u64,
@@ -123,6 +126,7 @@ impl Pairs {
             lines: recipients.iter().map(|to| message(to)).collect(),
             unconfirmed: vec![VecDeque::new(); PAIRS],
             under_way: vec![VecDeque::new(); PAIRS],
+            arrived: vec![0; PAIRS],
             last: Vec::new(),
             confirmed: 0,
             acked: 0,
@@ -172,7 +176,8 @@ impl Peer for Pairs {
             if let Some(sent) = self.under_way[at - PAIRS].pop_front() {
                 self.to_recipient.add(now - sent);
             }
-            if self.acks {
+            self.arrived[at - PAIRS] += 1;
+            if self.acks && (!self.is_paced || self.arrived[at - PAIRS].is_multiple_of(IN_FLIGHT)) {
                 let id = rest.split(|b| *b == b' ').next().unwrap_or_default();
                 self.last.clear();
                 self.last.extend_from_slice(id);
