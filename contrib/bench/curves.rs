@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use crate::picture::frame;
-use crate::report::{Results, Subject, number};
+use crate::report::{Line, Results, Subject, number};
 
 /// Pixels: of the whole, and of the edges of what is drawn.
 const SIZE: (f64, f64) = (760.0, 400.0);
@@ -24,20 +24,22 @@ struct Curve {
     /// Whose colour it has.
     subject: Subject,
     dashes: &'static str,
+    /// How far below the points their numbers stand: curves that lie close have them on either side.
+    numbers: f64,
     /// How many there are, and messages per CPU second.
     points: Vec<(f64, f64)>,
 }
 
 /// Draws all that `cost` has measured.
 pub fn draw(results: &Results) -> String {
-    let curve = |name, subject, dashes, what| {
+    let curve = |name, subject, dashes, numbers, what| {
         let points = points(results, subject, what);
-        Curve { name, subject, dashes, points }
+        Curve { name, subject, dashes, numbers, points }
     };
     let curves = [
-        curve("over connections", Subject::Papod, "", "connections: "),
-        curve("over conversations", Subject::Papod, "6 4", "conversations: "),
-        curve("over conversations, large database", Subject::Large, "6 4", "conversations: "),
+        curve("over connections", Subject::Papod, "", 20.0, "connections: "),
+        curve("over conversations", Subject::Papod, "6 4", -10.0, "conversations: "),
+        curve("over conversations, large database", Subject::Large, "6 4", 20.0, "conversations: "),
     ];
     let values = curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value);
     let most = round_up(values.fold(1.0, f64::max));
@@ -51,7 +53,7 @@ pub fn draw(results: &Results) -> String {
 
 /// What was measured of this, in the order of how many there were.
 fn points(results: &Results, subject: Subject, what: &str) -> Vec<(f64, f64)> {
-    let of_line = |line: &crate::report::Line| {
+    let of_line = |line: &Line| {
         let count = line.measure.strip_suffix(": server CPU each")?.strip_prefix("messages, ")?;
         let count = count.strip_prefix(what)?.replace(',', "").parse().ok()?;
         Some((count, 1e6 / line.median(subject)?))
@@ -60,10 +62,10 @@ fn points(results: &Results, subject: Subject, what: &str) -> Vec<(f64, f64)> {
     lines.filter_map(of_line).collect()
 }
 
-/// The next 1, 2 or 5 with noughts.
+/// The next number that five lines divide well.
 fn round_up(value: f64) -> f64 {
     let power = 10_f64.powf(value.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0].map(|step| step * power);
     steps.into_iter().find(|step| *step >= value).unwrap_or(value)
 }
 
@@ -115,10 +117,8 @@ impl Curve {
         }
         let text = name + 34.0;
         let _ = writeln!(out, r#"<text class="word" x="{text}" y="58">{}</text>"#, self.name);
-        // The two that lie close to each other have their numbers on either side.
-        let aside = if self.subject == Subject::Large { 20.0 } else { -10.0 };
         for ((x, y), (_, value)) in at.iter().zip(&self.points) {
-            let (beside, value) = (y + aside, number(*value));
+            let (beside, value) = (y + self.numbers, number(*value));
             let _ = writeln!(
                 out,
                 r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="word" x="{x:.1}" y="{beside:.1}" text-anchor="middle">{value}</text>"#,

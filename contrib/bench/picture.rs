@@ -25,14 +25,19 @@ const STYLE: &str = "\
     .limit-fsync{fill:#656c76}.limit,.sqlite{fill:#3d444d}\
     .line.papod{stroke:#4493f8}.line.large{stroke:#27548c}}";
 
-/// Every rate of papod's as bars. Bars of one group share a scale; groups do not.
+/// Every rate of papod's that there is something to compare with, as bars. Bars of one group share a
+/// scale; groups do not.
 pub fn draw(results: &Results) -> String {
     // Costs have a picture of their own.
     let rates = results.lines.iter().filter(|l| l.unit == "/s" && l.scenario != "cost");
     let mut body = String::new();
     let mut y = 44.0;
     for line in rates.filter(|line| line.median(Subject::Papod).is_some()) {
-        y = group(&mut body, line, y);
+        let values = Subject::ALL.map(|subject| Some((subject, line.median(subject)?)));
+        let values: Vec<_> = values.into_iter().flatten().collect();
+        if values.len() > 1 {
+            y = group(&mut body, line, &values, y);
+        }
     }
     frame("Per second, on one core of the server", results, (WIDTH, y), &body)
 }
@@ -53,9 +58,7 @@ pub fn frame(title: &str, results: &Results, (width, height): (f64, f64), body: 
 }
 
 /// Draws one group at `y` and gives back where the next begins.
-fn group(out: &mut String, line: &Line, mut y: f64) -> f64 {
-    let values = Subject::ALL.map(|subject| line.median(subject).map(|value| (subject, value)));
-    let values: Vec<_> = values.into_iter().flatten().collect();
+fn group(out: &mut String, line: &Line, values: &[(Subject, f64)], mut y: f64) -> f64 {
     let most = values.iter().map(|(_, v)| *v).fold(f64::MIN_POSITIVE, f64::max);
     let title = escape(&format!("{}: {}", line.scenario, line.measure));
     y += ROW;
@@ -63,8 +66,8 @@ fn group(out: &mut String, line: &Line, mut y: f64) -> f64 {
     let _ =
         writeln!(out, r#"<text class="word" x="16" y="{base}" font-weight="600">{title}</text>"#);
     for (subject, value) in values {
-        let width = ((WIDTH - LEFT - RIGHT) * value / most).max(1.0);
-        let (name, value, word) = (subject.name(), number(value), y + 12.0);
+        let width = ((WIDTH - LEFT - RIGHT) * *value / most).max(1.0);
+        let (name, value, word) = (subject.name(), number(*value), y + 12.0);
         let (end, after) = (LEFT - 8.0, LEFT + width + 8.0);
         let _ = writeln!(
             out,

@@ -34,8 +34,8 @@ fn load(bench: &mut Bench, subject: Subject, server: &Server) -> Outcome<()> {
     let tokens = tokens(&mut net, server.address, &people)?;
     register(&mut net, server.address, &to)?;
     let passwords = vec![PASSWORD.to_owned(); TOGETHER];
-    let quiet = ("sessions, token, quiet", &tokens, " quiet");
-    let others = [("sessions, token", &tokens, ""), ("sessions, password", &passwords, "")];
+    let quiet = ("token, quiet", &tokens, " quiet");
+    let others = [("token", &tokens, ""), ("password", &passwords, "")];
     for (what, secrets, mode) in [quiet].into_iter().chain(others) {
         let text = |(handle, secret)| {
             format!("LOGIN {handle} {secret}{mode}\nMSG {} hello\nQUIT\n", to[0])
