@@ -24,7 +24,8 @@ struct Curve {
     /// Whose colour it has.
     subject: Subject,
     dashes: &'static str,
-    /// How far below the points their numbers stand: curves that lie close have them on either side.
+    /// How far below the points their numbers stand: curves that lie close have them on either
+    /// side.
     numbers: f64,
     /// How many there are, and messages per CPU second.
     points: Vec<(f64, f64)>,

@@ -36,8 +36,8 @@ pub struct Shape {
 /// 10,000,000 entries in 100,000 conversations: a hundred each, and 20,000 in the long one.
 pub const LARGE: Shape = Shape { authors: 50, friends: 2_000, entries: 10_000_000, long: 500 };
 
-/// One of the authors, who was away all the time, and how many wrote to them. Half of what they talk
-/// about waits: 100,000 messages in the large database.
+/// The last of the authors, who was away all the time, and how many wrote to them. Half of what was
+/// said waits for them: 100,000 messages or so.
 pub const AWAY: &str = "a49";
 pub const AWAY_AUTHORS: usize = LARGE.friends;
 

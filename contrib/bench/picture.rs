@@ -25,8 +25,8 @@ const STYLE: &str = "\
     .limit-fsync{fill:#656c76}.limit,.sqlite{fill:#3d444d}\
     .line.papod{stroke:#4493f8}.line.large{stroke:#27548c}}";
 
-/// Every rate of papod's that there is something to compare with, as bars. Bars of one group share a
-/// scale; groups do not.
+/// Every rate of papod's that there is something to compare with, as bars. Bars of one group share
+/// a scale; groups do not.
 pub fn draw(results: &Results) -> String {
     // Costs have a picture of their own.
     let rates = results.lines.iter().filter(|l| l.unit == "/s" && l.scenario != "cost");

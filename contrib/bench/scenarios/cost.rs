@@ -1,8 +1,8 @@
 //! `cost`: whether a message costs more where there are more connections, and where there are more
 //! conversations.
 //!
-//! Connections: half of them send, with 2 messages in flight, each to a partner of its own among the
-//! other half. Conversations: 100 quiet sessions with 4 messages in flight, to people who are away;
+//! Connections: half of them send, with 2 messages in flight, each to a partner of its own among
+//! the other half. Conversations: 100 quiet sessions with 4 messages in flight, to people who are away;
 //! only who writes to whom differs. The conversations are there before anything is measured.
 
 use std::time::Instant;
