@@ -45,8 +45,13 @@ impl Readers {
     ) -> Result<T, Error> {
         let (answer, answered) = channel::bounded(1);
         let question: Question = Box::new(move |eyes| {
+            let known = eyes.begin().and_then(|()| {
+                let known = question(eyes);
+                eyes.end();
+                known
+            });
             // Nobody waits for the answer any more: the session has ended.
-            let _ = answer.try_send(question(eyes));
+            let _ = answer.try_send(known);
         });
         let gone = || Error::new("the readers have ended");
         self.questions.send(question).await.map_err(|_| gone())?;

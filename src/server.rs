@@ -71,13 +71,12 @@ impl Server {
         let database = Database::open(&config.db).map_err(|e| plain(&e))?;
         let eyes = || database.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
         let pen = Box::new(database.pen().map_err(|e| plain(&e))?);
-        let own_eyes = eyes().map_err(|e| plain(&e))?;
         let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();
         let (readers, mut others) =
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let (hasher, thread) = Hasher::start(config.password_cost).map_err(|e| plain(&e))?;
         others.push(thread);
-        let (hub, hub_thread) = Hub::start(pen, own_eyes, config.clock).map_err(|e| plain(&e))?;
+        let (hub, hub_thread) = Hub::start(pen, config.clock).map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -203,7 +202,9 @@ impl Door {
             return;
         };
         let id = SessionId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
-        if let Ok(peer) = stream.peer() {
+        if log::log_enabled!(log::Level::Debug)
+            && let Ok(peer) = stream.peer()
+        {
             log::debug!("session {}: from {peer}", id.0);
         }
         let outbox = Arc::new(Outbox::default());

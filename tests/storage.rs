@@ -10,7 +10,7 @@ use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle, Target};
 use papo::outbox::{Item, Outbox};
 use papo::store::sqlite::{Database, Pen};
-use papo::store::{Change, Error, Record};
+use papo::store::{Change, Error, Recall, Record};
 use papo::wire::refusal::Refusal;
 use smol::channel;
 
@@ -26,6 +26,10 @@ impl Record for Faulty {
             return Err(Error::new("no space left on device"));
         }
         self.pen.record(changes)
+    }
+
+    fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
+        self.pen.recall()
     }
 }
 
@@ -83,9 +87,8 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
     let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
-    let eyes = database.eyes().unwrap();
     let clock = Clock::Still(Millis(0));
-    let (hub, thread) = Hub::start(Box::new(pen), Box::new(eyes), clock).unwrap();
+    let (hub, thread) = Hub::start(Box::new(pen), clock).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let bia = register(&hub, 2, "bia").unwrap();
     ana.acts(&hub, vec![send("bia", "one")]);

@@ -23,7 +23,7 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
-use crate::store::{Error, Recall, Record};
+use crate::store::{Error, Record};
 use crate::wire::refusal::Refusal;
 use watch::Watch;
 
@@ -90,16 +90,15 @@ impl Hub {
     /// # Errors
     /// The store's, or the system's if it gives no thread.
     pub fn start(
-        record: Box<dyn Record>,
-        mut recall: Box<dyn Recall>,
+        mut record: Box<dyn Record>,
         clock: Clock,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
-        let newest = recall.newest()?;
+        let newest = record.recall()?.newest()?;
+        record.record(&[])?;
         let (queue, waiting) = mpsc::channel();
         let desk = Desk {
             chat: Chat::new(newest),
             record,
-            recall,
             clock,
             now: clock.now(),
             seats: FxHashMap::default(),
@@ -163,7 +162,6 @@ struct Welcome {
 struct Desk {
     chat: Chat,
     record: Box<dyn Record>,
-    recall: Box<dyn Recall>,
     clock: Clock,
     /// When this batch began.
     now: Millis,
@@ -301,7 +299,7 @@ impl Desk {
     }
 
     fn look_up(&mut self, need: Need) -> Result<(), Error> {
-        let (recall, directory) = (&mut self.recall, self.chat.directory());
+        let (recall, directory) = (self.record.recall()?, self.chat.directory());
         let found = match &need {
             Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
             Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
@@ -410,10 +408,12 @@ impl Desk {
 
     /// Records a batch. Gives back whether it is on disk.
     fn keep(&mut self, batch: &Batch) -> bool {
+        let done = self.record.record(&batch.changes);
         if batch.changes.is_empty() {
+            // It only ended what was looked up, and says nothing of what can be written.
             return true;
         }
-        match self.record.record(&batch.changes) {
+        match done {
             Ok(()) => {
                 if std::mem::take(&mut self.failing) {
                     log::info!("the database can be written to again");

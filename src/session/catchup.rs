@@ -8,32 +8,34 @@ use std::sync::Arc;
 use smol::channel;
 
 use super::{End, Lag, Session};
-use crate::entry::{Entry, EntryId, MoveNumber};
+use crate::entry::{AccountId, Entry, EntryId, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Block, Item};
-use crate::store::Walk;
+use crate::store::{Error, Recall, Receipts, Walk};
 use crate::wire::reply;
 
 impl Session {
-    /// After `OK LOGIN`: what waited, the receipts that were missed since `shown`, `LIVE`.
-    pub(super) async fn catch_up(&mut self, upto: Behind, shown: MoveNumber) -> Result<(), End> {
+    /// After `OK LOGIN`: what waited, the receipts that were missed, `LIVE`.
+    pub(super) async fn catch_up(&mut self, upto: Behind, start: Start) -> Result<(), End> {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(());
         };
-        let mut walk = Walk::new(EntryId(0), upto.entries, true);
-        loop {
+        let Start { shown, entries, mut walk, receipts } = start;
+        self.push_entries(entries);
+        while !walk.done {
+            self.flush().await?;
             let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
             let entries;
             (entries, walk) = page.map_err(lost)?;
             self.push_entries(entries);
-            if walk.done {
-                break;
-            }
-            self.flush().await?;
         }
-        let moves = self.push_receipts(shown, upto.moves).await?;
+        let missed = match receipts {
+            Some(missed) => missed,
+            None => self.missed(shown, upto.moves).await?,
+        };
+        let moves = self.push_receipts(shown, missed);
         self.say(|out| reply::live(out, upto.entries));
         self.flush().await?;
         self.go_live(Behind { entries: upto.entries, moves }).await
@@ -53,7 +55,8 @@ impl Session {
             let moves = if at.moves >= upto.moves {
                 at.moves
             } else {
-                self.push_receipts(at.moves, at.moves).await?
+                let missed = self.missed(at.moves, at.moves).await?;
+                self.push_receipts(at.moves, missed)
             };
             self.flush().await?;
             return self.go_live(Behind { moves, ..at }).await;
@@ -112,19 +115,21 @@ impl Session {
         }
     }
 
-    /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
-    async fn push_receipts(
-        &mut self,
-        after: MoveNumber,
-        own: MoveNumber,
-    ) -> Result<MoveNumber, End> {
-        let Some(me) = &mut self.me else {
-            return Ok(after);
+    /// Asks for the receipts that were missed since `after`.
+    async fn missed(&self, after: MoveNumber, own: MoveNumber) -> Result<Receipts, End> {
+        let Some(account) = self.me.as_ref().map(|me| me.account) else {
+            return Ok(Receipts { list: Vec::new(), through: after });
         };
-        let (account, wanted) = (me.account, me.receipts);
+        self.ask(move |recall| recall.receipts(account, after, own)).await.map_err(lost)
+    }
+
+    /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
+    fn push_receipts(&mut self, after: MoveNumber, missed: Receipts) -> MoveNumber {
+        let Some(me) = &mut self.me else {
+            return after;
+        };
+        let wanted = me.receipts;
         me.moves = after;
-        let missed =
-            self.ask(move |recall| recall.receipts(account, after, own)).await.map_err(lost)?;
         let mut lines = Vec::new();
         // All of them were told before they were read, so what this session moved itself is noted.
         let own = self.outbox.take_moved();
@@ -134,7 +139,39 @@ impl Session {
             }
         }
         self.output.push(Item::Receipts { lines, upto: missed.through });
-        Ok(missed.through)
+        missed.through
+    }
+}
+
+/// What a session that has just logged in is sent first. Most have missed little, so all of it
+/// comes with one look at the log.
+pub(super) struct Start {
+    /// The account was shown the receipts up to this move.
+    shown: MoveNumber,
+    entries: Vec<Entry>,
+    walk: Walk,
+    /// What was missed of receipts, where that comes next.
+    receipts: Option<Receipts>,
+}
+
+impl Start {
+    pub(super) fn look(
+        recall: &mut dyn Recall,
+        account: AccountId,
+        upto: Behind,
+        shown: MoveNumber,
+        pending: u64,
+    ) -> Result<Start, Error> {
+        let mut walk = Walk::new(EntryId(0), upto.entries, true);
+        let mut entries = Vec::new();
+        if pending == 0 {
+            walk.done = true;
+        } else {
+            (entries, walk) = recall.page(account, walk, limits::PAGE_ROWS)?;
+        }
+        let receipts =
+            if walk.done { Some(recall.receipts(account, shown, upto.moves)?) } else { None };
+        Ok(Start { shown, entries, walk, receipts })
     }
 }
 

@@ -5,10 +5,11 @@
 use smol::channel;
 
 use super::answer::{Answer, Stop};
+use super::catchup::Start;
 use super::intake::Held;
 use super::{End, Me, Mode, Session, tokens};
 use crate::chat::Act;
-use crate::entry::{ConversationId, TokenId};
+use crate::entry::{AccountId, ConversationId, TokenId};
 use crate::hub::{Entered, Work};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
@@ -135,21 +136,7 @@ impl Session {
     pub(super) async fn find(&mut self, to: &Target) -> Result<Option<ConversationId>, Stop> {
         let me = self.me()?.account;
         let asked = to.clone();
-        let found = self.ask(move |recall| match &asked {
-            Target::Group(name) => {
-                let room = recall.room(name)?.filter(|room| room.member(me).is_some());
-                Ok(room.map(|room| Some(room.id)))
-            }
-            Target::Person(handle) => {
-                let Some(other) = recall.account(handle)? else { return Ok(None) };
-                let direct = recall.direct(Pair::of(me, other.id))?;
-                Ok(Some(direct.map(|direct| direct.id)))
-            }
-        });
-        Ok(found.await?.ok_or_else(|| match to {
-            Target::Group(name) => Refusal::NoSuchGroup(name.clone()),
-            Target::Person(handle) => Refusal::NoSuchUser(handle.clone()),
-        })?)
+        Ok(self.ask(move |recall| find(recall, me, &asked)).await??)
     }
 
     /// Whether a message can be sent to a target.
@@ -263,22 +250,30 @@ impl Session {
         let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
         log::info!("session {}: logged in as {handle}", self.id.0);
         self.begin(&entered, handle.clone(), token, quiet);
-        let upto = entered.upto.entries;
+        let upto = entered.upto;
         let counted = self
             .ask(move |recall| {
-                let shown = recall.account_by_id(account)?.map(|account| account.shown);
                 // What opened the session may have become void while it was looked at.
                 let valid = match token {
                     Some(id) => recall.tokens(account)?.iter().any(|token| token.id == id),
                     None => recall.secret(account)? == hash,
                 };
-                Ok((recall.waiting(account, upto)?, shown.unwrap_or_default(), valid))
+                if !valid {
+                    return Ok(None);
+                }
+                let pending = recall.waiting(account, upto.entries)?;
+                let shown = match recall.account_by_id(account)? {
+                    Some(known) if !entered.company => known.shown,
+                    _ => upto.moves,
+                };
+                let start = (!quiet).then(|| Start::look(recall, account, upto, shown, pending));
+                Ok(Some((pending, start.transpose()?)))
             })
             .await;
-        let (pending, shown) = match counted {
-            Ok((pending, shown, true)) => (pending, shown),
+        let (pending, start) = match counted {
+            Ok(Some(known)) => known,
             // Refused: so the session must be nobody's again.
-            Ok(_) => {
+            Ok(None) => {
                 self.retreat();
                 return Err(Refusal::WrongSecret.into());
             }
@@ -288,9 +283,8 @@ impl Session {
             }
         };
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
-        if !quiet {
-            let shown = if entered.company { entered.upto.moves } else { shown };
-            self.catch_up(entered.upto, shown).await?;
+        if let Some(start) = start {
+            self.catch_up(upto, start).await?;
         }
         Ok(None)
     }
@@ -349,6 +343,24 @@ impl Session {
             None => Ok(()),
         }
     }
+}
+
+/// The conversation of `me` with a target, if there is one yet.
+pub(super) fn find(
+    recall: &mut dyn Recall,
+    me: AccountId,
+    to: &Target,
+) -> Result<Result<Option<ConversationId>, Refusal>, store::Error> {
+    Ok(match to {
+        Target::Group(name) => {
+            let room = recall.room(name)?.filter(|room| room.member(me).is_some());
+            room.map(|room| Some(room.id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
+        }
+        Target::Person(handle) => match recall.account(handle)? {
+            Some(other) => Ok(recall.direct(Pair::of(me, other.id))?.map(|direct| direct.id)),
+            None => Err(Refusal::NoSuchUser(handle.clone())),
+        },
+    })
 }
 
 /// The verb under which a command that is answered here is refused.

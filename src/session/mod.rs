@@ -335,8 +335,12 @@ impl Session {
         if self.patience.take().is_some() {
             self.services.hub.ask(Work::Unwatch { session: self.id });
         }
+        let is_reply = |item: &Item| matches!(item, Item::Replies(_));
+        // Where only replies wait, they go with the last line.
+        let due =
+            self.unanswered > 0 || self.outbox.is_stirred() || !self.output.items().all(is_reply);
         // A peer that takes nothing is told nothing.
-        if bye != Bye::Stalled {
+        if bye != Bye::Stalled && due {
             let answered = async {
                 while self.write().is_ok() && (self.unanswered > 0 || !self.output.is_empty()) {
                     if self.wait_for_room().await.is_err() {

@@ -9,13 +9,14 @@ use smol::{Timer, channel};
 
 use super::Session;
 use super::answer::{Answer, Stop};
+use super::commands::find;
 use crate::entry::{AccountId, Cursor, Entry, EntryId};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
 use crate::name::Handle;
 use crate::outbox::Item;
-use crate::store::{SpanQuery, Walk};
+use crate::store::{Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, ChatLine, Reply};
 use crate::wire::request::{Hist, Which};
@@ -25,31 +26,40 @@ impl Session {
     pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
         let me = self.me()?.account;
         let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
-        let Some(conversation) = self.find(&hist.to).await? else {
-            self.me()?.seen.get_or_insert_default().begin_list();
-            return Ok(Some(Reply::Listed { count: 0, more: false }));
-        };
-        let span = self.ask(move |recall| recall.span(me, conversation, &query)).await?;
-        let (count, more) = (span.ids.len(), span.more);
+        let to = hist.to.clone();
+        let found = self.ask(move |recall| {
+            let conversation = match find(recall, me, &to)? {
+                Ok(Some(conversation)) => conversation,
+                Ok(None) => return Ok(Ok(None)),
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let span = recall.span(me, conversation, &query)?;
+            let rows = recall.entries(me, conversation, &span.ids)?;
+            Ok(Ok(Some((conversation, span, rows))))
+        });
+        let found = found.await??;
         let seen = self.me()?.seen.get_or_insert_default();
         seen.begin_list();
-        if let Some(id) = span.ids.last() {
+        let Some((conversation, Span { mut ids, more }, mut rows)) = found else {
+            return Ok(Some(Reply::Listed { count: 0, more: false }));
+        };
+        let count = ids.len();
+        if let Some(id) = ids.last() {
             seen.note_row(hist.to, *id);
         }
-        let mut ids = span.ids;
-        while !ids.is_empty() {
+        loop {
+            self.say_rows(&rows);
+            ids.drain(..rows.len());
+            if ids.is_empty() {
+                return Ok(Some(Reply::Listed { count, more }));
+            }
+            self.flush().await?;
             let wanted = ids.clone();
-            let rows = self.ask(move |recall| recall.entries(me, conversation, &wanted)).await?;
+            rows = self.ask(move |recall| recall.entries(me, conversation, &wanted)).await?;
             if rows.is_empty() {
                 return Err(Refusal::Bug.into());
             }
-            ids.drain(..rows.len());
-            self.say_rows(&rows);
-            if !ids.is_empty() {
-                self.flush().await?;
-            }
         }
-        Ok(Some(Reply::Listed { count, more }))
     }
 
     /// `SYNC`

@@ -26,14 +26,28 @@ use crate::name::Handle;
 /// The pen. One exists for each store.
 pub trait Record: Send {
     /// Writes all of `changes` in their order, or none of them; they are on disk when it returns.
+    /// Ends what [`Record::recall`] began, also where there is nothing to write.
     ///
     /// # Errors
     /// [`Error`] says why nothing was kept. The next call may succeed.
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
+    /// The eyes of the one who holds the pen, for single rows: with the first look the batch that
+    /// `record` will end begins, so each further one is cheap.
+    ///
+    /// # Errors
+    /// The store's reason.
+    fn recall(&mut self) -> Result<&mut dyn Recall, Error>;
 }
 
 /// The eyes. Each sees what was recorded before it was asked, and no part of a batch.
 pub trait Recall: Send {
+    /// Begins a question: up to [`Recall::end`] the log looks the same to all that is asked.
+    ///
+    /// # Errors
+    /// The store's reason.
+    fn begin(&mut self) -> Result<(), Error>;
+    /// Ends a question. None may stay open while something else is waited for.
+    fn end(&mut self);
     /// Where the log stands.
     fn newest(&mut self) -> Result<Newest, Error>;
     /// An account by its handle.

@@ -1,4 +1,4 @@
-//! The eyes on SQLite: short reads, each over at most a page, each in one read transaction.
+//! The eyes on SQLite: short reads, each over at most a page, each question in one transaction.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -16,6 +16,18 @@ use crate::store::{
 pub use super::rows::Eyes;
 
 impl Recall for Eyes {
+    fn begin(&mut self) -> Result<(), Error> {
+        self.connection.prepare_cached("BEGIN")?.execute([])?;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
+        if let Err(e) = ended.and(Ok(())) {
+            log::warn!("a look at the database cannot be ended: {e}");
+        }
+    }
+
     fn newest(&mut self) -> Result<Newest, Error> {
         let sql = "SELECT entry, moved, account, conversation, token FROM newest";
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| {
@@ -121,7 +133,7 @@ impl Recall for Eyes {
     }
 
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
-        let read = self.connection.transaction()?;
+        let read = &self.connection;
         let mut lanes = read.prepare_cached(
             "SELECT c.id, c.head,
                     coalesce(m.until_seq, c.seq) - m.delivered_seq - (m.own - m.delivered_own),
@@ -142,8 +154,8 @@ impl Recall for Eyes {
             // What came after the moment that is asked about is not counted: a few at most.
             let query =
                 SpanQuery { count: usize::MAX - 1, before: None, after: Some(upto.max(delivered)) };
-            let windows = windows(&read, me, id, row.get(4)?)?;
-            for newer in span(&read, id, &windows, &query)?.ids {
+            let windows = windows(read, me, id, row.get(4)?)?;
+            for newer in span(read, id, &windows, &query)?.ids {
                 if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
                     waiting -= 1;
                 }
@@ -158,14 +170,14 @@ impl Recall for Eyes {
         mut walk: Walk,
         rows: usize,
     ) -> Result<(Vec<Entry>, Walk), Error> {
-        let read = self.connection.transaction()?;
-        let mut log = log_rows(&read)?;
+        let read = &self.connection;
+        let mut log = log_rows(read)?;
         let mut found: Vec<LogRow> = Vec::new();
         let (mut bytes, mut steps) = (0, 0);
         loop {
             let ahead = match &mut walk.merge {
                 Some(ahead) => ahead,
-                none => none.insert(merge(&read, me, walk.at, walk.upto, walk.waiting)?),
+                none => none.insert(merge(read, me, walk.at, walk.upto, walk.waiting)?),
             };
             if ahead.peek().is_none_or(|id| id > walk.upto) {
                 if ahead.has_more(walk.upto) {
@@ -178,7 +190,7 @@ impl Recall for Eyes {
             if steps >= rows || bytes >= limits::PAGE_BYTES {
                 break;
             }
-            let Some((id, lane)) = ahead.pass(|lane, id| follow(&read, lane, id))? else {
+            let Some((id, lane)) = ahead.pass(|lane, id| follow(read, lane, id))? else {
                 break;
             };
             steps += 1;
@@ -190,7 +202,6 @@ impl Recall for Eyes {
             }
         }
         drop(log);
-        drop(read);
         let entries = found.into_iter().map(|row| self.named(me, row)).collect::<Result<_, _>>()?;
         Ok((entries, walk))
     }
@@ -210,12 +221,12 @@ impl Recall for Eyes {
         id: ConversationId,
         query: &SpanQuery,
     ) -> Result<Span, Error> {
-        let read = self.connection.transaction()?;
+        let read = &self.connection;
         let is_room = read
             .prepare_cached("SELECT low IS NULL FROM conversation WHERE id = ?1")?
             .query_row([id.0], |row| row.get(0))?;
-        let windows = windows(&read, me, id, is_room)?;
-        span(&read, id, &windows, query)
+        let windows = windows(read, me, id, is_room)?;
+        span(read, id, &windows, query)
     }
 
     fn chats(&mut self, me: AccountId) -> Result<Vec<(EntryId, ConversationId)>, Error> {
@@ -253,8 +264,7 @@ impl Recall for Eyes {
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error> {
         let of = self.whose(conversation)?;
-        let read = self.connection.transaction()?;
-        let mut log = log_rows(&read)?;
+        let mut log = log_rows(&self.connection)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
         for id in ids.iter().take(limits::PAGE_ROWS) {
@@ -266,7 +276,6 @@ impl Recall for Eyes {
             }
         }
         drop(log);
-        drop(read);
         rows.into_iter().map(|row| self.named(me, row)).collect()
     }
 }

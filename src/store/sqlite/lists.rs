@@ -105,8 +105,7 @@ pub(super) fn info(
     let whose = eyes.whose(place.conversation)?;
     let is_room = matches!(whose, Kind::Room(_));
     let sees = |eyes: &mut Eyes, account| -> Result<bool, Error> {
-        let read = eyes.connection.transaction()?;
-        let windows = windows(&read, account, place.conversation, is_room)?;
+        let windows = windows(&eyes.connection, account, place.conversation, is_room)?;
         Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
     };
     let members: Vec<Member> = {

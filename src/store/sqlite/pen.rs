@@ -1,44 +1,72 @@
 //! The pen on SQLite: a batch is one transaction, synced before it is answered.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, params};
 
+use super::rows::Eyes;
 use super::stretch;
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
-use crate::store::{Change, Error, NewEntry, Record};
+use crate::store::{Change, Error, NewEntry, Recall, Record};
 
-/// The one writing connection.
+/// The one writing connection. What is looked up on it stays in its cache for the writing; on any
+/// other connection each batch would throw away what the one before had read.
 pub struct Pen {
-    connection: Connection,
+    eyes: Eyes,
 }
 
 impl Pen {
     pub(super) fn new(connection: Connection) -> Pen {
-        Pen { connection }
+        Pen { eyes: Eyes::new(connection) }
     }
 }
 
 impl Record for Pen {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
-        let transaction =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut rest = changes;
-        while let [first, after @ ..] = rest {
-            rest = match first {
-                // Entries come in runs, and most changes are entries: one statement for a run.
-                Change::Entry(_) => entries(&transaction, rest)?,
-                change => {
-                    write(&transaction, change)?;
-                    after
-                }
-            };
+        let on = &self.eyes.connection;
+        if changes.is_empty() && on.is_autocommit() {
+            return Ok(());
         }
-        Ok(transaction.commit()?)
+        let done = begin(on).and_then(|()| write_all(on, changes)).and_then(|()| run(on, "COMMIT"));
+        // Some failures have ended the transaction themselves.
+        if done.is_err() && !on.is_autocommit() {
+            run(on, "ROLLBACK")?;
+        }
+        done
+    }
+
+    fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
+        begin(&self.eyes.connection)?;
+        Ok(&mut self.eyes)
     }
 }
 
+/// Begins a transaction, unless there is one.
+fn begin(on: &Connection) -> Result<(), Error> {
+    if on.is_autocommit() { run(on, "BEGIN IMMEDIATE") } else { Ok(()) }
+}
+
+fn run(on: &Connection, sql: &str) -> Result<(), Error> {
+    on.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
+    let mut rest = changes;
+    while let [first, after @ ..] = rest {
+        rest = match first {
+            // Entries come in runs, and most changes are entries: one statement for a run.
+            Change::Entry(_) => entries(on, rest)?,
+            change => {
+                write(on, change)?;
+                after
+            }
+        };
+    }
+    Ok(())
+}
+
 /// Writes the entries at the beginning of `changes` and gives back what follows them.
-fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], Error> {
+fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
         "INSERT INTO entry(id, conversation, seq, author, nth, time, kind, body)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -61,7 +89,7 @@ fn entries<'a>(on: &Transaction, changes: &'a [Change]) -> Result<&'a [Change], 
     Ok(&[])
 }
 
-fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
+fn write(on: &Connection, change: &Change) -> Result<(), Error> {
     match change {
         // Written in runs by `entries`.
         Change::Entry(_) => 0,
@@ -225,7 +253,7 @@ fn write(on: &Transaction, change: &Change) -> Result<(), Error> {
 
 /// Writes down what an account is found by.
 pub(super) fn index_words(
-    on: &Transaction,
+    on: &Connection,
     account: AccountId,
     handle: &str,
     name: &str,

@@ -14,7 +14,7 @@ pub(super) fn receipts(
     after: MoveNumber,
     own: MoveNumber,
 ) -> Result<Receipts, Error> {
-    let read = eyes.connection.transaction()?;
+    let read = &eyes.connection;
     let through = read
         .prepare_cached("SELECT moved FROM newest")?
         .query_row([], |row| Ok(MoveNumber(row.get(0)?)))?;
@@ -48,7 +48,7 @@ pub(super) fn receipts(
             if now.number <= after {
                 return Ok(false);
             }
-            let passed = crossing(&read, conversation, &them, cursor, last_own)?;
+            let passed = crossing(read, conversation, &them, cursor, last_own)?;
             Ok(passed.map_or(now.number, |passed| passed.0) > after)
         };
         let seen = them.read.told;
@@ -59,7 +59,6 @@ pub(super) fn receipts(
             due.push((Cursor::Delivered, them.delivered, them.account, room));
         }
     }
-    drop(read);
     for (cursor, at, from, room) in due {
         let to = match room.as_deref().and_then(Handle::new) {
             Some(name) => Target::Group(name),

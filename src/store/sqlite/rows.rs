@@ -1,6 +1,6 @@
 //! Rows of the tables to the store's words: accounts, conversations with their members, entries.
 
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 
 use crate::entry::{
@@ -154,7 +154,7 @@ pub(super) struct LogRow {
 }
 
 /// The question for rows of the log, asked once for a page and answered for each of its ids.
-pub(super) fn log_rows<'a>(read: &'a Transaction) -> Result<CachedStatement<'a>, Error> {
+pub(super) fn log_rows<'a>(read: &'a Connection) -> Result<CachedStatement<'a>, Error> {
     Ok(read.prepare_cached("SELECT author, time, kind, body FROM entry WHERE id = ?1")?)
 }
 

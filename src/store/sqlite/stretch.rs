@@ -5,7 +5,7 @@
 //! each message of a quiet conversation; a pointer in each entry to the one before it is a look-up
 //! for each step, and merging many conversations takes many of those.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::entry::{ConversationId, EntryId};
 use crate::limits::STRETCH;
@@ -16,7 +16,7 @@ use crate::store::ids::{Ids, encode};
 /// Notes entries that were added to a conversation, which has `seq` of them now. Gives back the ids
 /// that are not in a full stretch, and whether they go behind those that are there or replace them.
 pub(super) fn append(
-    on: &Transaction,
+    on: &Connection,
     conversation: ConversationId,
     seq: i64,
     added: &Added,
@@ -45,7 +45,7 @@ pub(super) fn append(
 /// The stretch with the first entry above `floor`, or the rest if there is none; and whether it is
 /// the rest.
 pub(super) fn above(
-    read: &Transaction,
+    read: &Connection,
     conversation: ConversationId,
     floor: EntryId,
 ) -> Result<(Ids, bool), Error> {
@@ -61,7 +61,7 @@ pub(super) fn above(
 
 /// The last stretch that ends at `top` or below.
 pub(super) fn below(
-    read: &Transaction,
+    read: &Connection,
     conversation: ConversationId,
     top: EntryId,
 ) -> Result<Option<Ids>, Error> {
@@ -78,7 +78,7 @@ fn lost(conversation: ConversationId) -> Error {
 }
 
 fn list(
-    read: &Transaction,
+    read: &Connection,
     sql: &str,
     conversation: ConversationId,
     bound: EntryId,
@@ -90,7 +90,7 @@ fn list(
     Ok(row.optional()?)
 }
 
-fn tail(read: &Transaction, conversation: ConversationId) -> Result<Ids, Error> {
+fn tail(read: &Connection, conversation: ConversationId) -> Result<Ids, Error> {
     let mut query = read.prepare_cached("SELECT tail FROM conversation WHERE id = ?1")?;
     Ok(query.query_row([conversation.0], |row| Ok(Ids::new(row.get_ref(0)?.as_blob()?)))?)
 }

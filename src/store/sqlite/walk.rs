@@ -1,7 +1,7 @@
 //! Along the log: the ids of a part of one conversation, and several conversations merged into one
 //! order. Every function reads at most a page.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, params};
 
 use super::rows::kind;
 use super::stretch::{above, below};
@@ -13,7 +13,7 @@ use crate::store::{Error, Kind, Span, SpanQuery};
 /// What an account may see of a conversation, the oldest first: all of a direct chat, its stays in
 /// a group.
 pub(super) fn windows(
-    read: &Transaction,
+    read: &Connection,
     me: AccountId,
     conversation: ConversationId,
     is_room: bool,
@@ -34,7 +34,7 @@ pub(super) fn windows(
 
 /// Looks up what is ahead in each conversation of an account.
 pub(super) fn merge(
-    read: &Transaction,
+    read: &Connection,
     me: AccountId,
     from: EntryId,
     upto: EntryId,
@@ -80,7 +80,7 @@ pub(super) fn merge(
 
 /// The first id above `floor` in a lane.
 pub(super) fn follow(
-    read: &Transaction,
+    read: &Connection,
     lane: &mut Lane,
     floor: EntryId,
 ) -> Result<Option<EntryId>, Error> {
@@ -102,7 +102,7 @@ pub(super) fn follow(
 
 /// The ids of a conversation within the windows and the bounds of a query.
 pub(super) fn span(
-    read: &Transaction,
+    read: &Connection,
     conversation: ConversationId,
     windows: &[Window],
     query: &SpanQuery,
@@ -134,7 +134,7 @@ pub(super) fn span(
 
 /// Adds the ids within a window, the lowest first, until there are as many as wanted.
 fn upwards(
-    read: &Transaction,
+    read: &Connection,
     conversation: ConversationId,
     (mut floor, top): Window,
     wanted: usize,
@@ -157,7 +157,7 @@ fn upwards(
 
 /// Adds the ids within a window, the highest first, until there are as many as wanted.
 fn downwards(
-    read: &Transaction,
+    read: &Connection,
     conversation: ConversationId,
     (floor, mut top): Window,
     wanted: usize,
