@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use super::intake::Held;
 use super::{Lag, SCRATCH, Session};
 use crate::chat::Act;
 use crate::entry::Cursor;
@@ -10,6 +11,7 @@ use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Item;
 use crate::wire::reply::Bye;
+use crate::wire::request::Request;
 
 /// Items that are to be written, in order.
 #[derive(Default)]
@@ -79,12 +81,22 @@ impl Session {
     /// Writes what waits, in the outbox too, as far as the socket takes it.
     pub(super) fn write(&mut self) -> io::Result<()> {
         loop {
-            self.write_output()?;
-            if !self.output.is_empty() || !self.outbox.is_stirred() {
+            // What is due before a goodbye goes out with it.
+            let waits = self.is_quitting();
+            if !waits {
+                self.write_output()?;
+            }
+            if !(waits || self.output.is_empty()) || !self.outbox.is_stirred() {
                 return Ok(());
             }
             self.take();
         }
+    }
+
+    /// Whether the next thing to be done is to say goodbye.
+    fn is_quitting(&self) -> bool {
+        let quits = |held: &Held| matches!(held, Held::Asked(Request::Quit));
+        self.unanswered == 0 && self.held.as_deref().is_some_and(quits)
     }
 
     /// Takes out what waits in the outbox.
