@@ -210,7 +210,7 @@ impl Directory {
     }
 
     /// Between two batches: forgets what was looked up for one, and everything where it is too
-    /// much.
+    /// much. The maps keep their size: where that much is in use, it soon is again.
     pub fn tidy(&mut self) {
         self.older.clear();
         self.absent.clear();
@@ -218,17 +218,17 @@ impl Directory {
         self.skipped.clear();
         self.tokens.clear();
         if self.blocked.len() > limits::DIRECTORY {
-            self.blocked = FxHashMap::default();
+            self.blocked.clear();
         }
         if self.accounts.len() > limits::DIRECTORY {
-            self.accounts = FxHashMap::default();
-            self.handles = HashMap::new();
+            self.accounts.clear();
+            self.handles.clear();
         }
         if self.conversations.len() > limits::DIRECTORY || self.members > limits::DIRECTORY_MEMBERS
         {
-            self.conversations = FxHashMap::default();
-            self.direct = FxHashMap::default();
-            self.rooms = HashMap::new();
+            self.conversations.clear();
+            self.direct.clear();
+            self.rooms.clear();
             self.members = 0;
         }
     }
