@@ -13,6 +13,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 use smol::channel::Sender;
 
 use crate::chat::directory::Need;
@@ -141,7 +142,8 @@ struct Seat {
 
 /// An account that has sessions.
 struct Presence {
-    sessions: Vec<SessionId>,
+    /// Most have one, which costs no memory of its own.
+    sessions: SmallVec<[SessionId; 2]>,
     /// The newest entry that was told to it.
     newest: EntryId,
     /// The newest move that was told to it.
@@ -357,8 +359,7 @@ impl Desk {
     ) -> Entered {
         let upto = self.told;
         let presence = self.online.entry(account).or_insert_with(|| Presence {
-            // Most have one, and room for four costs.
-            sessions: Vec::with_capacity(1),
+            sessions: SmallVec::new(),
             newest: upto.entries,
             moved: upto.moves,
         });
