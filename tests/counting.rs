@@ -58,7 +58,7 @@ proptest! {
     /// In a group, too: whatever comes and goes, what is counted, paged and shown is what a look at
     /// every entry gives.
     #[test]
-    fn a_group_counts_and_shows_what_a_scan_would(turns in prop::collection::vec(turn(), 1..80)) {
+    fn a_group_counts_and_shows_what_a_scan_would(turns in prop::collection::vec(turn(), 1..400)) {
         every_store(|store| {
             let people = [(ANA, "ana"), (BIA, "bia"), (CAIO, "caio")];
             let group = || Target::Group(handle("team"));

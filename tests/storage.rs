@@ -23,6 +23,8 @@ struct Faulty {
 impl Record for Faulty {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         if self.broken.load(Ordering::SeqCst) {
+            // What was looked up for the batch ends with it.
+            self.pen.record(&[])?;
             return Err(Error::new("no space left on device"));
         }
         self.pen.record(changes)

@@ -8,9 +8,10 @@ use bench::{ANA, BIA, Bench, CAIO, every_store, handle, person};
 use papo::chat::{Act, Chat};
 use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
-use papo::name::DisplayName;
+use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
 use papo::store::{Change, Pair, Recall, Record, SpanQuery, Walk};
+use papo::wire::request::GroupChange;
 
 #[test]
 fn accounts_are_found_by_handle_and_number() {
@@ -52,7 +53,7 @@ fn a_batch_is_kept_whole_or_not_at_all() {
 #[test]
 fn a_long_conversation_is_paged_whole_and_in_order() {
     every_store(|store| {
-        // Three conversations of one account, woven together, far over a page and many marks.
+        // Three conversations of one account, woven together, far over a page and many stretches.
         for n in 0..700 {
             let (from, to) = [(BIA, "ana"), (CAIO, "ana"), (ANA, "ana"), (BIA, "caio")][n % 4];
             store.act(from, Act::Send { to: person(to), body: format!("{n}"), once: None });
@@ -103,6 +104,72 @@ fn who_is_in_more_conversations_than_a_walk_holds_still_sees_them_in_order() {
         assert_eq!(ids(store, false), all);
         assert_eq!(ids(store, true), all);
     });
+}
+
+#[test]
+fn a_walk_shows_what_there_was_when_it_began_whatever_is_said_meanwhile() {
+    every_store(|store| {
+        // A chat that is not a stretch yet, one that is more, and a group that she leaves and comes
+        // back to.
+        let group = |change| Act::Group { name: handle("crew"), change };
+        store.act(BIA, group(GroupChange::New(vec![handle("ana")])));
+        let crew = Target::Group(handle("crew"));
+        let say = |store: &mut Bench, n: usize| {
+            for (from, to) in [(BIA, person("ana")), (CAIO, person("ana")), (BIA, crew.clone())] {
+                if n.is_multiple_of(3) || from != CAIO {
+                    store.act(from, Act::Send { to, body: format!("{n}"), once: None });
+                }
+            }
+        };
+        let removed = |store: &mut Bench| store.act(BIA, group(GroupChange::Remove(handle("ana"))));
+        let added =
+            |store: &mut Bench| store.act(BIA, group(GroupChange::Add(vec![handle("ana")])));
+        for n in 0..150 {
+            say(store, n);
+            match n {
+                40 | 110 => removed(store),
+                70 | 111 => added(store),
+                _ => {}
+            }
+        }
+        store.commit();
+        let upto = store.chat.newest().entry;
+        for waiting in [false, true] {
+            let at_once = store.pages(ANA, waiting, upto).0;
+            let mut walk = Walk::new(EntryId(0), upto, waiting);
+            let mut seen = Vec::new();
+            while !walk.done {
+                let entries;
+                (entries, walk) = store.recall.page(ANA, walk, 7).unwrap();
+                seen.extend(entries.into_iter().map(|e| (e.id.0, e.body.into_string())));
+                say(store, 3);
+                if seen.len().is_multiple_of(5) {
+                    removed(store);
+                    added(store);
+                }
+                store.commit();
+            }
+            assert_eq!(seen, at_once);
+        }
+    });
+}
+
+#[test]
+fn a_batch_that_cannot_be_begun_is_not_tried_again_for_each_look() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("papo.db");
+    let database = Database::open(&path).unwrap();
+    let mut pen = database.pen().unwrap();
+    let tool = rusqlite::Connection::open(&path).unwrap();
+    tool.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let why = pen.recall().err().unwrap().to_string();
+    assert!(why.contains("locked"), "{why}");
+    tool.execute_batch("COMMIT").unwrap();
+    assert_eq!(pen.recall().err().unwrap().to_string(), why, "it waits once for the tool");
+    // The batch that could not be looked up for is not kept; the next one is.
+    assert!(pen.record(&[]).is_err());
+    assert!(pen.recall().unwrap().newest().is_ok());
+    pen.record(&[]).unwrap();
 }
 
 #[test]

@@ -285,7 +285,9 @@ impl Desk {
     fn decide_act(&mut self, who: Who, act: &mut Act) {
         let now = self.now;
         if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
-            log::error!("cannot read the database: {e}");
+            if !std::mem::replace(&mut self.failing, true) {
+                log::error!("cannot read the database, nothing is accepted: {e}");
+            }
             self.chat.answer(who, act.verb(), Err(Refusal::Storage));
         }
     }
@@ -379,6 +381,10 @@ impl Desk {
         // What this batch decides is told after it, so to a session that is live by then.
         if presence.newest <= upto.entries && presence.moved <= upto.moves {
             seat.live = true;
+            // What it did itself while it was behind needs no note any more. Here and not in the
+            // session, since it may fall behind again before that looks.
+            seat.outbox.take_authored();
+            seat.outbox.take_moved();
             return None;
         }
         Some(self.told)
@@ -412,6 +418,9 @@ impl Desk {
         let done = self.record.record(&batch.changes);
         if batch.changes.is_empty() {
             // It only ended what was looked up, and says nothing of what can be written.
+            if let Err(e) = done {
+                log::debug!("a look at the database could not be ended: {e}");
+            }
             return true;
         }
         match done {

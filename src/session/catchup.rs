@@ -66,6 +66,8 @@ impl Session {
         let (mut entries, walk) = page.map_err(lost)?;
         // All of the page was told before it was read, so what this session wrote of it is noted.
         let mut authored = self.outbox.take_authored();
+        // The hub may have put in newer ones between those that were put back.
+        authored.sort_unstable();
         entries.retain(|entry| authored.binary_search(&entry.id).is_err());
         let through = if walk.done { upto.entries } else { walk.at };
         authored.retain(|id| *id > through);
@@ -86,10 +88,6 @@ impl Session {
         if let Some(me) = &mut self.me {
             me.moves = at.moves;
             me.behind = more.map(|upto| Box::new(Lag { at, upto, walk: None }));
-        }
-        if more.is_none() {
-            self.outbox.take_authored();
-            self.outbox.take_moved();
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smol::Timer;
 use smol::future::FutureExt;
@@ -339,24 +339,27 @@ impl Session {
         // Where only replies wait, they go with the last line.
         let due =
             self.unanswered > 0 || self.outbox.is_stirred() || !self.output.items().all(is_reply);
+        let until = Instant::now() + limits::FAREWELL_TIME;
+        let late = async |is_written| {
+            Timer::at(until).await;
+            is_written
+        };
         // A peer that takes nothing is told nothing.
         if bye != Bye::Stalled && due {
-            let answered = async {
-                while self.write().is_ok() && (self.unanswered > 0 || !self.output.is_empty()) {
-                    if self.wait_for_room().await.is_err() {
-                        break;
-                    }
-                }
-            };
-            let late = async {
-                Timer::after(limits::FAREWELL_TIME).await;
-            };
-            Box::pin(answered).or(late).await;
+            Box::pin(self.drain()).or(late(false)).await;
         }
         // From here on the account counts as away: who reads `BYE` can rely on it.
         self.leave();
+        self.unanswered = 0;
         self.say(|out| reply::bye(out, bye));
-        if self.write_output().is_err() || bye == Bye::Stalled || self.stream.finish().is_err() {
+        let is_written = match bye {
+            Bye::Stalled => {
+                let _ = self.write_output();
+                false
+            }
+            _ => Box::pin(self.drain()).or(late(false)).await,
+        };
+        if !is_written || self.stream.finish().is_err() {
             return;
         }
         let linger = async {
@@ -371,6 +374,21 @@ impl Session {
             Timer::after(limits::LINGER_TIME).await;
         };
         linger.or(late).await;
+    }
+
+    /// Writes all that is due. Gives back whether the connection took it.
+    async fn drain(&mut self) -> bool {
+        loop {
+            if self.write().is_err() {
+                return false;
+            }
+            if self.unanswered == 0 && self.output.is_empty() {
+                return true;
+            }
+            if self.wait_for_room().await.is_err() {
+                return false;
+            }
+        }
     }
 
     /// Waits for answers, or for room for those that are there.

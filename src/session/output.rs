@@ -102,7 +102,8 @@ impl Session {
     /// Takes out what waits in the outbox.
     fn take(&mut self) {
         let taken = self.outbox.take();
-        self.unanswered -= taken.answered;
+        // After a goodbye nothing counts as unanswered, and answers may still come.
+        self.unanswered = self.unanswered.saturating_sub(taken.answered);
         if self.unanswered == 0 {
             self.patience = None;
             self.unanswered_bytes = 0;

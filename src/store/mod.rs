@@ -125,7 +125,7 @@ pub trait Recall: Send {
 }
 
 /// The store's own failure. It is logged at the top; a client learns `storage`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<str>);
 
 impl Error {

@@ -17,6 +17,10 @@ pub use super::rows::Eyes;
 
 impl Recall for Eyes {
     fn begin(&mut self) -> Result<(), Error> {
+        // The one before could not be ended.
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("ROLLBACK")?;
+        }
         self.connection.prepare_cached("BEGIN")?.execute([])?;
         Ok(())
     }

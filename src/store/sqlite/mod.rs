@@ -160,7 +160,8 @@ impl Drop for Database {
 
 /// What every connection is told. Deleted text really leaves the file.
 fn settle(connection: &Connection, cache: i32) -> Result<(), Error> {
-    connection.busy_timeout(Duration::from_secs(10))?;
+    // For a tool that holds the database for a moment. Everyone waits as long.
+    connection.busy_timeout(Duration::from_secs(2))?;
     connection.set_prepared_statement_cache_capacity(64);
     // Plans do not depend on the values that are bound. Else SQLite looks at them, and a cached
     // statement is prepared anew at each use: half of what a log-in cost.

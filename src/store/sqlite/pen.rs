@@ -12,16 +12,22 @@ use crate::store::{Change, Error, NewEntry, Recall, Record};
 /// other connection each batch would throw away what the one before had read.
 pub struct Pen {
     eyes: Eyes,
+    /// Why this batch could not be begun. It is not tried again for each look: someone else may
+    /// hold the database, and a try waits for them.
+    unable: Option<Error>,
 }
 
 impl Pen {
     pub(super) fn new(connection: Connection) -> Pen {
-        Pen { eyes: Eyes::new(connection) }
+        Pen { eyes: Eyes::new(connection), unable: None }
     }
 }
 
 impl Record for Pen {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
+        if let Some(e) = self.unable.take() {
+            return Err(e);
+        }
         let on = &self.eyes.connection;
         if changes.is_empty() && on.is_autocommit() {
             return Ok(());
@@ -35,7 +41,13 @@ impl Record for Pen {
     }
 
     fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
-        begin(&self.eyes.connection)?;
+        if let Some(e) = &self.unable {
+            return Err(e.clone());
+        }
+        if let Err(e) = begin(&self.eyes.connection) {
+            self.unable = Some(e.clone());
+            return Err(e);
+        }
         Ok(&mut self.eyes)
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn append(
     }
     let mut ids: Vec<EntryId> = tail(on, conversation)?.collect();
     if ids.len() != held {
-        return Err(lost(conversation));
+        // What is damaged here is no reason to refuse what is said now.
+        log::error!("{}", lost(conversation));
     }
     ids.extend(&added.ids);
     let mut insert =
@@ -68,7 +69,8 @@ pub(super) fn below(
     let sql = "SELECT ids FROM stretch WHERE conversation = ?1 AND upto <= ?2
                ORDER BY upto DESC LIMIT 1";
     match list(read, sql, conversation, top)? {
-        Some(ids) if ids.clone().next().is_none() => Err(lost(conversation)),
+        // Those who ask go on below what they find.
+        Some(ids) if ids.clone().next().is_none_or(|id| id > top) => Err(lost(conversation)),
         found => Ok(found),
     }
 }
