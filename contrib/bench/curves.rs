@@ -24,30 +24,27 @@ struct Curve {
     /// Whose colour it has.
     subject: Subject,
     dashes: &'static str,
-    /// How far below the points their numbers stand: curves that lie close have them on either
-    /// side.
-    numbers: f64,
     /// How many there are, and messages per CPU second.
     points: Vec<(f64, f64)>,
 }
 
 /// Draws all that `cost` has measured.
 pub fn draw(results: &Results) -> String {
-    let curve = |name, subject, dashes, numbers, what| {
+    let curve = |name, subject, dashes, what| {
         let points = points(results, subject, what);
-        Curve { name, subject, dashes, numbers, points }
+        Curve { name, subject, dashes, points }
     };
     let curves = [
-        curve("over connections", Subject::Papod, "", 20.0, "connections: "),
-        curve("over conversations", Subject::Papod, "6 4", -10.0, "conversations: "),
-        curve("over conversations, large database", Subject::Large, "6 4", 20.0, "conversations: "),
+        curve("over connections", Subject::Papod, "", "connections: "),
+        curve("over conversations", Subject::Papod, "6 4", "conversations: "),
+        curve("over conversations, large database", Subject::Large, "6 4", "conversations: "),
     ];
     let values = curves.iter().flat_map(|curve| &curve.points).map(|(_, value)| *value);
     let most = round_up(values.fold(1.0, f64::max));
     let mut body = String::new();
     axes(&mut body, most);
     for (curve, nth) in curves.iter().filter(|curve| !curve.points.is_empty()).zip(0..) {
-        curve.draw(&mut body, most, LEFT + NAMES * f64::from(nth));
+        curve.draw(&mut body, most, LEFT + NAMES * f64::from(nth), &curves);
     }
     frame("Messages per second of the server’s CPU time", results, SIZE, &body)
 }
@@ -103,8 +100,8 @@ fn axes(out: &mut String, most: f64) {
 }
 
 impl Curve {
-    /// Draws it, and its name at `name` in the line above all curves.
-    fn draw(&self, out: &mut String, most: f64, name: f64) {
+    /// Draws it, and its name at `name` in the line above `all` curves.
+    fn draw(&self, out: &mut String, most: f64, name: f64, all: &[Curve]) {
         let class = self.subject.name();
         let at: Vec<_> = self.points.iter().map(|(n, value)| (x(*n), y(*value, most))).collect();
         let line: Vec<_> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
@@ -118,8 +115,11 @@ impl Curve {
         }
         let text = name + 34.0;
         let _ = writeln!(out, r#"<text class="word" x="{text}" y="58">{}</text>"#, self.name);
-        for ((x, y), (_, value)) in at.iter().zip(&self.points) {
-            let (beside, value) = (y + self.numbers, number(*value));
+        for ((x, y), (count, value)) in at.iter().zip(&self.points) {
+            // Where curves lie close, the highest has its numbers above and the others below.
+            let higher = |(n, v): &(f64, f64)| n == count && v > value;
+            let is_below = all.iter().flat_map(|curve| &curve.points).any(higher);
+            let (beside, value) = (y + if is_below { 20.0 } else { -10.0 }, number(*value));
             let _ = writeln!(
                 out,
                 r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/><text class="word" x="{x:.1}" y="{beside:.1}" text-anchor="middle">{value}</text>"#,
