@@ -35,7 +35,7 @@ perf report -i "$kept/perf" --children -g none --sort comm,sym --percent-limit 0
 
 begin
 calls='sendto recvfrom epoll_pwait epoll_ctl timerfd_settime read futex pwrite64 pread64 fcntl fdatasync'
-# shellcheck disable=SC2086 # a word each
+# shellcheck disable=SC2046,SC2086 # a word each
 perf stat -x ' ' -o "$kept/calls" -p "$server" \
     $(printf -- '-e syscalls:sys_enter_%s ' $calls) -- sleep 3
 wait
