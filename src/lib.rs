@@ -21,7 +21,7 @@
 //! 3 hub  outbox  readers          threads and their queues
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
-//! 0 name  entry  fold  limits  config  password          the words everyone uses
+//! 0 name  entry  origin  fold  limits  config  password  the words everyone uses
 //! ```
 #![forbid(unsafe_code)]
 
@@ -32,6 +32,7 @@ pub mod fold;
 pub mod hub;
 pub mod limits;
 pub mod name;
+pub mod origin;
 pub mod outbox;
 pub mod password;
 pub mod readers;

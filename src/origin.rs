@@ -1,0 +1,66 @@
+//! Where a connection comes from, as far as the server can know it: what limits and the brake on
+//! guessing count by.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Whose a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A network address.
+    Address(IpAddr),
+    /// A system user of this machine, over a Unix socket.
+    User(u32),
+}
+
+impl Origin {
+    /// The origin of an address; an IPv4 address in IPv6 form is that IPv4 address.
+    pub fn of(address: IpAddr) -> Origin {
+        Origin::Address(address.to_canonical())
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_local(self) -> bool {
+        match self {
+            Origin::Address(address) => address.is_loopback(),
+            Origin::User(_) => true,
+        }
+    }
+
+    /// What is counted as one: of IPv6 the network of 64 bits, since that is the least a customer
+    /// gets (RFC 6177), who can come from any address in it.
+    pub fn counted(self) -> Origin {
+        match self {
+            Origin::Address(IpAddr::V6(address)) if !address.is_loopback() => {
+                let network = u128::from(address) >> 64 << 64;
+                Origin::Address(Ipv6Addr::from(network).into())
+            }
+            other => other,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Origin::Address(address) => write!(f, "{address}"),
+            Origin::User(user) => write!(f, "uid {user}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_one_customer_count_as_one() {
+        let counted = |text: &str| Origin::of(text.parse().unwrap()).counted().to_string();
+        assert_eq!(counted("192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(counted("::1"), "::1");
+        assert!(Origin::of("::ffff:127.0.0.1".parse().unwrap()).is_local());
+        assert!(!Origin::of("192.0.2.7".parse().unwrap()).is_local());
+    }
+}
