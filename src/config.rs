@@ -3,7 +3,10 @@
 
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
 use crate::entry::Clock;
+use crate::limits;
 
 /// Argon2id's memory and passes for new passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,62 @@ impl PasswordCost {
     pub const DEFAULT: PasswordCost = PasswordCost { kib: 19_456, passes: 2 };
 }
 
+/// How much one address or account may have or do. 0 is as much as it likes. None of it applies to
+/// loopback and Unix sockets, unless `local` says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections in all; this one always applies, and is not 0.
+    pub connections: usize,
+    /// Connections of one address.
+    pub address: usize,
+    /// Sessions of one account.
+    pub sessions: usize,
+    /// New accounts from one address in an hour.
+    pub registrations: u64,
+    /// Messages, and changes of groups, of one account in a second, on average over ten.
+    pub messages: u64,
+    /// New groups of one account in a day.
+    pub groups: u64,
+    /// Bytes of messages of one account in a day.
+    pub bytes: u64,
+    /// They apply to loopback and Unix sockets, too.
+    pub local: bool,
+}
+
+impl Limits {
+    /// What is allowed where the operator says nothing; the reasons stand with the numbers.
+    pub const DEFAULT: Limits = Limits {
+        connections: limits::CONNECTIONS,
+        address: limits::ADDRESS_CONNECTIONS,
+        sessions: limits::ACCOUNT_SESSIONS,
+        registrations: limits::REGISTRATIONS,
+        messages: limits::MESSAGES,
+        groups: limits::GROUPS,
+        bytes: limits::MESSAGE_BYTES,
+        local: false,
+    };
+}
+
+/// Where TLS is spoken, and as whom.
+#[derive(Clone, Debug)]
+pub struct TlsConfig {
+    /// Addresses to listen on, `HOST:PORT`; port 0 takes a free one.
+    pub listen: Vec<String>,
+    /// The chain of certificates, the server's own first, PEM.
+    pub certificate: PathBuf,
+    /// The private key of the first of them, PEM.
+    pub key: PathBuf,
+}
+
+/// A Unix socket to listen on.
+#[derive(Clone, Debug)]
+pub struct UnixConfig {
+    /// Where it is made.
+    pub path: PathBuf,
+    /// Its mode, which says who may connect.
+    pub mode: u32,
+}
+
 /// All that a server needs to start.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -26,6 +85,18 @@ pub struct Config {
     pub listen: Vec<String>,
     /// Lets `listen` name addresses other than loopback, where passwords cross the network readable.
     pub plain_anywhere: bool,
+    /// Where TLS is spoken, if anywhere.
+    pub tls: Option<TlsConfig>,
+    /// Unix sockets for everyone who may open them.
+    pub unix: Vec<UnixConfig>,
+    /// A Unix socket for those who administer.
+    pub admin: Option<PathBuf>,
+    /// Networks from which connections begin with a PROXY header that names the real address.
+    pub proxy_from: Vec<IpNet>,
+    /// Whether `REG` makes accounts.
+    pub registration: bool,
+    /// How much one address or account may have or do.
+    pub limits: Limits,
     /// The database file; made if it is not there.
     pub db: PathBuf,
     /// Cost of hashing a new password.
@@ -34,4 +105,25 @@ pub struct Config {
     pub idle: Option<u64>,
     /// Where the time comes from.
     pub clock: Clock,
+}
+
+impl Config {
+    /// A server on this database that listens nowhere yet, with everything else as it is where the
+    /// operator says nothing.
+    pub fn new(db: PathBuf) -> Config {
+        Config {
+            listen: Vec::new(),
+            plain_anywhere: false,
+            tls: None,
+            unix: Vec::new(),
+            admin: None,
+            proxy_from: Vec::new(),
+            registration: true,
+            limits: Limits::DEFAULT,
+            db,
+            password_cost: PasswordCost::DEFAULT,
+            idle: None,
+            clock: Clock::System,
+        }
+    }
 }

@@ -29,6 +29,17 @@ pub struct MoveNumber(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TokenId(pub i64);
 
+/// What a session was opened with: what ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// The password of the account.
+    Password,
+    /// A token.
+    Token(TokenId),
+    /// Being this system user, over a Unix socket.
+    User(u32),
+}
+
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EntryKind {

@@ -21,7 +21,7 @@
 //! 3 hub  outbox  readers          threads and their queues
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
-//! 0 name  entry  origin  fold  limits  config  password  the words everyone uses
+//! 0 name  entry  origin  fold  limits  config  rates  password     the words everyone uses
 //! ```
 #![forbid(unsafe_code)]
 
@@ -35,6 +35,7 @@ pub mod name;
 pub mod origin;
 pub mod outbox;
 pub mod password;
+pub mod rates;
 pub mod readers;
 pub mod server;
 pub mod session;

@@ -33,6 +33,8 @@ pub const FIND_CANDIDATES: i64 = 2_000;
 pub const KEY_MAX: usize = 64;
 /// Tokens of one account: one for each device and script of a busy person.
 pub const TOKENS: usize = 100;
+/// System users who need no secret for one account.
+pub const LINKS: usize = 100;
 /// Members of one group. A message to it is one entry however many there are; what grows is the
 /// work of telling them, and the memory of the group while it is in use: some 250 bytes each.
 pub const GROUP_MEMBERS: usize = 5_000;
@@ -90,6 +92,39 @@ pub const SECRETS: usize = 256;
 /// handshake that the client believes in, who then waits for a greeting for ever; so it is as long
 /// as Linux lets it be without being told otherwise (`net.core.somaxconn`).
 pub const BACKLOG: i32 = 4_096;
+
+/// Connections in all. At a KiB or two each, and some 10 of TLS, memory is no matter; what bounds
+/// them is that an idle one still has to be found among the others, and the system's open files.
+pub const CONNECTIONS: usize = 20_000;
+/// Connections of one address: an office behind one address has room, one machine cannot fill the
+/// house.
+pub const ADDRESS_CONNECTIONS: usize = 200;
+/// Sessions of one account: all devices and scripts of a busy person, with those that the network
+/// has not given up yet.
+pub const ACCOUNT_SESSIONS: usize = 50;
+/// New accounts of one address in an hour: a class of pupils can begin together.
+pub const REGISTRATIONS: u64 = 40;
+/// Messages of one account in a second, on average: no person types so fast, and a script that
+/// pours a log in is slowed down and loses nothing.
+pub const MESSAGES: u64 = 50;
+/// The time over which that average is taken: what may come at once is what the time allows.
+pub const MESSAGES_BURST: Duration = Duration::from_secs(10);
+/// New groups of one account in a day. Their names are never given again.
+pub const GROUPS: u64 = 50;
+/// Bytes of messages of one account in a day: two hundred books, or a day's log of a busy machine.
+pub const MESSAGE_BYTES: u64 = 100 * 1024 * 1024;
+/// Who is too fast waits so long at most before the answer is `too-fast`.
+pub const DELAY: Duration = Duration::from_secs(5);
+/// Accounts or addresses of which a rate is known, 40 bytes each. Who has rested needs none.
+pub const RATED: usize = 65_536;
+/// Connections beyond the limits that are told so at a time; further ones are closed without a
+/// word.
+pub const REFUSED: usize = 64;
+/// Bytes of a PROXY header behind its first 16: addresses, and what else a proxy likes to tell,
+/// which HAProxy keeps under 500.
+pub const PROXY_BYTES: usize = 2_048;
+/// Time for a PROXY header, which a proxy sends at once.
+pub const PROXY_TIME: Duration = Duration::from_secs(10);
 
 /// Time to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use papo::config::PasswordCost;
+use papo::config::{Limits, PasswordCost};
 use papo::entry::{Clock, Millis, SessionId};
 use papo::hub::{Hub, Work};
 use papo::outbox::Outbox;
 use papo::password::Hasher;
+use papo::rates::Rates;
 use papo::readers::Readers;
-use papo::session::{Services, Session, Stream};
+use papo::session::{Roster, Services, Session, Socket, Stream};
 use papo::store::Recall;
 use papo::store::sqlite::Database;
+use papo::wire::help::Place;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 
 /// Serves one narrow connection to its end. What is typed is sent at once, what comes is read
@@ -28,7 +30,17 @@ fn served(typed: &str) -> String {
     let eyes: Box<dyn Recall> = Box::new(database.eyes().unwrap());
     let (readers, _) = Readers::start(vec![eyes]).unwrap();
     let (hasher, _) = Hasher::start(PasswordCost { kib: 8, passes: 1 }).unwrap();
-    let services = Arc::new(Services { hub: hub.clone(), readers, hasher, clock, idle: None });
+    let services = Arc::new(Services {
+        hub: hub.clone(),
+        readers,
+        hasher,
+        clock,
+        idle: None,
+        registration: true,
+        sessions: 0,
+        rates: Rates::new(&Limits::DEFAULT),
+        roster: Roster::new(Limits::DEFAULT),
+    });
 
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     set_socket_send_buffer_size(&listener, 4_096).unwrap();
@@ -37,9 +49,10 @@ fn served(typed: &str) -> String {
     client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let (socket, _) = listener.accept().unwrap();
     let session = thread::spawn(move || {
-        let socket = async_net::TcpStream::try_from(socket).unwrap();
-        let (stream, outbox) = (Stream::new(socket).unwrap(), Arc::new(Outbox::default()));
-        smol::block_on(Session::new(SessionId(1), services, stream, outbox).run());
+        let socket = Socket::tcp(async_net::TcpStream::try_from(socket).unwrap()).unwrap();
+        let from = (socket.peer().unwrap(), Place::Network);
+        let (stream, outbox) = (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
+        smol::block_on(Session::new(SessionId(1), services, stream, from, outbox).run());
     });
     let mut typing = client.try_clone().unwrap();
     let typed = typed.to_owned();

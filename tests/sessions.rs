@@ -11,11 +11,9 @@ use papo::server::Server;
 fn server(folder: &tempfile::TempDir) -> Server {
     let config = Config {
         listen: vec!["127.0.0.1:0".into()],
-        plain_anywhere: false,
-        db: folder.path().join("papo.db"),
         password_cost: PasswordCost { kib: 8, passes: 1 },
-        idle: None,
         clock: Clock::Still(Millis(0)),
+        ..Config::new(folder.path().join("papo.db"))
     };
     Server::start(&config).unwrap()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use papo::chat::Act;
-use papo::entry::{AccountId, Clock, Cursor, EntryId, Millis, SessionId};
+use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis, SessionId};
 use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle, Target};
 use papo::outbox::{Item, Outbox};
@@ -67,8 +67,9 @@ impl Person {
         hub.ask(Work::Enter {
             session,
             account,
-            token: None,
+            key: Key::Password,
             quiet: true,
+            most: 0,
             outbox: Arc::default(),
             answer,
         });

@@ -187,7 +187,7 @@ fn a_long_conversation_holds() {
 #[test]
 fn the_rows_of_a_reply_stand_together_while_events_come() {
     let stage = Stage::open();
-    let [mut ana, mut bob] = [(); 2].map(|()| Client::connect(stage.address()));
+    let [mut ana, mut bob] = ["ana", "bob"].map(|name| stage.connect(name));
     ana.send(b"REG ana secret-a\nMSG ana wait for the reply\n");
     let until = |client: &mut Client, last: &str| {
         let mut lines = Vec::new();

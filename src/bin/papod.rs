@@ -2,14 +2,17 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use async_signal::{Signal, Signals};
 use clap::Parser;
-use papo::config::{Config, PasswordCost};
+use ipnet::IpNet;
+use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
-use papo::server::Server;
+use papo::server::{Inherited, Server};
+use sd_notify::NotifyState;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
 
@@ -20,19 +23,78 @@ use smol::stream::StreamExt;
 #[derive(Parser)]
 #[command(name = "papod", version)]
 struct Flags {
-    /// Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one
-    #[arg(
-        long,
-        env = "PAPOD_LISTEN",
-        value_name = "HOST:PORT",
-        default_value = "127.0.0.1:7276",
-        value_delimiter = ','
-    )]
+    /// Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one [default:
+    /// 127.0.0.1:7276, unless systemd passes sockets on]
+    #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',')]
     listen: Vec<String>,
 
     /// Let --listen name addresses other than loopback, where passwords cross the network readable
     #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = clap::builder::FalseyValueParser::new())]
     plain_anywhere: bool,
+
+    /// Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again
+    #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', requires_all = ["tls_cert", "tls_key"])]
+    tls_listen: Vec<String>,
+
+    /// Chain of certificates for TLS, the server's own first, PEM; loaded again on SIGHUP
+    #[arg(long, env = "PAPOD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(long, env = "PAPOD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Unix socket to listen on; may be given again
+    #[arg(long, env = "PAPOD_UNIX", value_name = "PATH", value_delimiter = ',')]
+    unix: Vec<PathBuf>,
+
+    /// Mode of the Unix sockets: who may connect
+    #[arg(long, env = "PAPOD_UNIX_MODE", value_name = "MODE", default_value = "0660", value_parser = mode)]
+    unix_mode: u32,
+
+    /// Unix socket for those who administer, mode 0600
+    #[arg(long, env = "PAPOD_ADMIN", value_name = "PATH")]
+    admin: Option<PathBuf>,
+
+    /// Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again
+    #[arg(long, env = "PAPOD_PROXY_FROM", value_name = "NET", value_delimiter = ',', value_parser = network)]
+    proxy_from: Vec<IpNet>,
+
+    /// Whether REG makes accounts; if closed, only ADMIN USER NEW does
+    #[arg(long, env = "PAPOD_REGISTRATION", value_name = "open|closed", default_value = "open", value_parser = registration)]
+    registration: bool,
+
+    /// Connections in all
+    #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    limit_connections: u64,
+
+    /// Connections of one address; 0 is no limit, here and below
+    #[arg(long, env = "PAPOD_LIMIT_ADDRESS", value_name = "N", default_value_t = Limits::DEFAULT.address)]
+    limit_address: usize,
+
+    /// Sessions of one account
+    #[arg(long, env = "PAPOD_LIMIT_SESSIONS", value_name = "N", default_value_t = Limits::DEFAULT.sessions)]
+    limit_sessions: usize,
+
+    /// New accounts from one address in an hour
+    #[arg(long, env = "PAPOD_LIMIT_REGISTRATIONS", value_name = "N", default_value_t = Limits::DEFAULT.registrations)]
+    limit_registrations: u64,
+
+    /// Messages of one account in a second, on average
+    #[arg(long, env = "PAPOD_LIMIT_MESSAGES", value_name = "N", default_value_t = Limits::DEFAULT.messages)]
+    limit_messages: u64,
+
+    /// New groups of one account in a day
+    #[arg(long, env = "PAPOD_LIMIT_GROUPS", value_name = "N", default_value_t = Limits::DEFAULT.groups)]
+    limit_groups: u64,
+
+    /// Bytes of messages of one account in a day
+    #[arg(long, env = "PAPOD_LIMIT_BYTES", value_name = "N", default_value_t = Limits::DEFAULT.bytes)]
+    limit_bytes: u64,
+
+    /// Let the limits of addresses and accounts apply to loopback and Unix sockets, too
+    #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = clap::builder::FalseyValueParser::new())]
+    limit_local: bool,
 
     /// Database file [default: papo/papo.db in the user's data folder]
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
@@ -82,37 +144,94 @@ fn run(flags: Flags) -> Result<(), String> {
     let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
     raise_open_files();
     // Before the server starts, so that no signal is missed.
-    let mut signals = Signals::new([Signal::Term, Signal::Int]).map_err(|e| e.to_string())?;
+    let signals = [Signal::Term, Signal::Int, Signal::Hup];
+    let signals = Signals::new(signals).map_err(|e| e.to_string())?;
+    let inherited = Inherited::take()?;
+    let mut listen = flags.listen;
+    if listen.is_empty() && inherited.is_empty() {
+        listen.push("127.0.0.1:7276".to_owned());
+    }
+    let tls = flags.tls_cert.zip(flags.tls_key);
     let config = Config {
-        listen: flags.listen,
+        listen,
         plain_anywhere: flags.plain_anywhere,
+        tls: tls.map(|(certificate, key)| TlsConfig { listen: flags.tls_listen, certificate, key }),
+        unix: flags
+            .unix
+            .into_iter()
+            .map(|path| UnixConfig { path, mode: flags.unix_mode })
+            .collect(),
+        admin: flags.admin,
+        proxy_from: flags.proxy_from,
+        registration: flags.registration,
+        limits: Limits {
+            connections: usize::try_from(flags.limit_connections).unwrap_or(usize::MAX),
+            address: flags.limit_address,
+            sessions: flags.limit_sessions,
+            registrations: flags.limit_registrations,
+            messages: flags.limit_messages,
+            groups: flags.limit_groups,
+            bytes: flags.limit_bytes,
+            local: flags.limit_local,
+        },
         db,
         password_cost: flags.password_cost,
         idle: flags.idle,
         clock: Clock::System,
     };
-    let server = Server::start(&config)?;
+    let server = Server::start_with(&config, inherited)?;
     log::info!("database {}", config.db.display());
-    for address in server.addresses() {
-        log::info!("listening on {address}");
+    for name in server.names() {
+        log::info!("listening on {name}");
     }
-    if let Some(address) = server.addresses().first() {
-        log::info!("try: nc {} {}, then type HELP", host(address), address.port());
+    if let Some(address) = server.names().iter().find_map(|name| name.parse().ok()) {
+        log::info!("try: nc {} {}, then type HELP", host(&address), address.port());
+    }
+    // Without a service manager that asks for it this does nothing.
+    if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
+        log::warn!("the service manager cannot be told that papod is ready: {e}");
     }
     let failed = async {
         server.failed().await;
         Err("the hub has failed".to_owned())
     };
-    let asked = async {
-        signals.next().await;
-        Ok(())
-    };
-    let ended = smol::block_on(failed.or(asked));
+    let ended = smol::block_on(failed.or(asked_to_end(signals, &server)));
     if ended.is_ok() {
         log::info!("ending");
         server.stop();
     }
     ended
+}
+
+/// Waits for SIGTERM or SIGINT. SIGHUP loads the certificates again.
+async fn asked_to_end(mut signals: Signals, server: &Server) -> Result<(), String> {
+    while let Some(Ok(Signal::Hup)) = signals.next().await {
+        match server.reload() {
+            Some(Ok(())) => log::info!("the certificate is loaded again"),
+            Some(Err(e)) => log::error!("the certificate stays as it is: {e}"),
+            None => log::info!("SIGHUP: without TLS there is nothing to load again"),
+        }
+    }
+    Ok(())
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "expected an octal number up to 0777".to_owned())
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+    network.map_err(|_| "expected ADDRESS/BITS, 10.0.0.0/8 for example".to_owned())
+}
+
+fn registration(text: &str) -> Result<bool, String> {
+    match text {
+        "open" => Ok(true),
+        "closed" => Ok(false),
+        _ => Err("expected open or closed".to_owned()),
+    }
 }
 
 fn password_cost(text: &str) -> Result<PasswordCost, String> {

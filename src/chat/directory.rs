@@ -38,6 +38,10 @@ pub enum Need {
     Skipped(ConversationId, AccountId, i64),
     /// The tokens of an account.
     Tokens(AccountId),
+    /// The system users who need no secret for an account.
+    Links(AccountId),
+    /// The groups that an account is in.
+    Groups(AccountId),
 }
 
 /// See the module's text.
@@ -61,6 +65,10 @@ pub struct Directory {
     skipped: HashMap<(ConversationId, AccountId, i64), i64>,
     /// The tokens of accounts that this batch makes or drops.
     tokens: HashMap<AccountId, Vec<Token>>,
+    /// The system users linked to accounts that this batch links or unlinks.
+    links: HashMap<AccountId, Vec<u32>>,
+    /// The groups of accounts that this batch ends.
+    groups: HashMap<AccountId, Vec<Handle>>,
     /// What this batch asked about and the store does not have.
     absent: HashSet<Need>,
 }
@@ -72,6 +80,13 @@ impl Directory {
             Some(id) => Ok(Some(*id)),
             None => self.lacks(Need::Handle(handle.clone())),
         }
+    }
+
+    /// The account of a handle, if there is one that was not ended.
+    pub fn living(&self, handle: &Handle) -> Result<Option<AccountId>, Need> {
+        let Some(id) = self.handle(handle)? else { return Ok(None) };
+        let account = self.accounts.get(&id).ok_or(Need::Account(id))?;
+        Ok(Some(id).filter(|_| !account.gone))
     }
 
     /// An account that exists.
@@ -125,6 +140,16 @@ impl Directory {
     /// The tokens of an account.
     pub fn tokens(&mut self, account: AccountId) -> Result<&mut Vec<Token>, Need> {
         self.tokens.get_mut(&account).ok_or(Need::Tokens(account))
+    }
+
+    /// The system users who need no secret for an account.
+    pub fn links(&mut self, account: AccountId) -> Result<&mut Vec<u32>, Need> {
+        self.links.get_mut(&account).ok_or(Need::Links(account))
+    }
+
+    /// The groups that an account was in when the batch began.
+    pub fn groups(&self, account: AccountId) -> Result<&[Handle], Need> {
+        self.groups.get(&account).map(Vec::as_slice).ok_or(Need::Groups(account))
     }
 
     /// A conversation that exists.
@@ -196,6 +221,16 @@ impl Directory {
         self.tokens.insert(account, tokens);
     }
 
+    /// Takes note of the system users who need no secret for an account.
+    pub fn learn_links(&mut self, account: AccountId, users: Vec<u32>) {
+        self.links.insert(account, users);
+    }
+
+    /// Takes note of the groups that an account is in.
+    pub fn learn_groups(&mut self, account: AccountId, groups: Vec<Handle>) {
+        self.groups.insert(account, groups);
+    }
+
     /// Takes note of where an older entry stands.
     pub fn learn_place(&mut self, place: Place) {
         self.older.insert(place.id, place);
@@ -217,6 +252,8 @@ impl Directory {
         self.once.clear();
         self.skipped.clear();
         self.tokens.clear();
+        self.links.clear();
+        self.groups.clear();
         if self.blocked.len() > limits::DIRECTORY {
             self.blocked.clear();
         }

@@ -37,16 +37,47 @@ impl Chat {
             }
         };
         self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
-        if let Some((place, at)) = entry {
-            let from = self.directory.account(who.account)?.handle.clone();
-            self.tell(who, Tell::Entry { at, from, to: Target::Group(name.clone()) });
-            let gone = match change {
-                Group::Leave => Some(who.account),
-                Group::Remove(handle) => self.directory.handle(handle)?,
-                _ => None,
-            };
-            if let Some(account) = gone {
-                self.tell(who, Tell::Gone { conversation: place.conversation, account });
+        match entry {
+            Some(entry) => self.announce(who, name, change, entry),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells a group of its change, and those who wait that someone is not in it any more.
+    fn announce(
+        &mut self,
+        who: Who,
+        name: &Handle,
+        change: &Group,
+        (place, at): (Place, usize),
+    ) -> Result<(), Need> {
+        let from = self.directory.account(who.account)?.handle.clone();
+        self.tell(who, Tell::Entry { at, from, to: Target::Group(name.clone()) });
+        let gone = match change {
+            Group::Leave => Some(who.account),
+            Group::Remove(handle) => self.directory.handle(handle)?,
+            _ => None,
+        };
+        if let Some(account) = gone {
+            self.tell(who, Tell::Gone { conversation: place.conversation, account });
+        }
+        Ok(())
+    }
+
+    /// Takes an account out of all its groups, as if it left each.
+    pub(super) fn leave_all(&mut self, who: Who, now: Millis) -> Result<(), Need> {
+        let names = self.directory.groups(who.account)?.to_vec();
+        self.directory.account(who.account)?;
+        // All is looked up before anything changes.
+        let mut rooms = Vec::new();
+        for name in names {
+            if let Ok(room) = self.room_of(who.account, &name)? {
+                rooms.push((name, room));
+            }
+        }
+        for (name, room) in rooms {
+            if let Ok(Some(entry)) = self.change_group(who, &name, room, &Group::Leave, now)? {
+                self.announce(who, &name, &Group::Leave, entry)?;
             }
         }
         Ok(())
@@ -169,7 +200,7 @@ impl Chat {
     ) -> Result<Result<Vec<(AccountId, Handle)>, Refusal>, Need> {
         let mut invited: Vec<(AccountId, Handle)> = Vec::new();
         for handle in handles {
-            let Some(account) = self.directory.handle(handle)? else {
+            let Some(account) = self.directory.living(handle)? else {
                 return Ok(Err(Refusal::NoSuchUser(handle.clone())));
             };
             let is_in = match room {

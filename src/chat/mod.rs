@@ -7,13 +7,17 @@
 
 pub mod directory;
 mod groups;
+mod orders;
 mod people;
 mod talk;
 
 use directory::{Directory, Need};
+pub use orders::Order;
+use rustc_hash::FxHashSet;
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, SessionId, TokenId,
+    AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
+    TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{Added, Change, Kind, Member, Newest};
@@ -28,8 +32,8 @@ pub struct Who {
     pub session: SessionId,
     /// As which account.
     pub account: AccountId,
-    /// With which token, if not with the password.
-    pub token: Option<TokenId>,
+    /// With which key.
+    pub key: Key,
 }
 
 /// What an account can do that changes something.
@@ -54,6 +58,8 @@ pub enum Act {
     NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
     /// Makes a token void.
     DropToken { label: Box<str> },
+    /// Lets a system user in without a secret, or not any more.
+    Link { user: u32, on: bool },
 }
 
 impl Act {
@@ -69,6 +75,7 @@ impl Act {
             Act::Block { on: true, .. } => "BLOCK",
             Act::Block { on: false, .. } => "UNBLOCK",
             Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",
+            Act::Link { .. } => "UID",
         }
     }
 }
@@ -92,9 +99,11 @@ pub enum Tell {
     },
     /// Someone is not in a group any more: nobody waits for them.
     Gone { conversation: ConversationId, account: AccountId },
-    /// The account's sessions that were opened with this token end, or without one all others that
-    /// were opened with its password.
-    HangUp { token: Option<TokenId> },
+    /// The account's sessions that were opened with this key end, but with the password the acting
+    /// one stays.
+    HangUp { key: Key },
+    /// All sessions of the account end; nobody waits for it any more if it is `gone`.
+    Expel { gone: bool },
 }
 
 /// What was decided and is neither recorded nor told yet.
@@ -119,6 +128,8 @@ pub struct Chat {
     appended: Vec<(ConversationId, EntryId, EntryId)>,
     /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
     skipped: Vec<(ConversationId, AccountId, i64, i64)>,
+    /// Accounts that were ended. Their sessions may not have noticed.
+    gone: FxHashSet<AccountId>,
 }
 
 impl Chat {
@@ -132,6 +143,7 @@ impl Chat {
             touched: Vec::new(),
             appended: Vec::new(),
             skipped: Vec::new(),
+            gone: FxHashSet::default(),
         }
     }
 
@@ -140,6 +152,10 @@ impl Chat {
     /// # Errors
     /// What has to be looked up first; nothing has been decided then.
     pub fn asked(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Need> {
+        if !self.gone.is_empty() && self.gone.contains(&who.account) {
+            self.answer(who, act.verb(), Err(Refusal::NeedLogin));
+            return Ok(());
+        }
         match act {
             Act::Send { to, body, once } => self.send(who, to, body, once.as_deref(), now),
             Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
@@ -155,6 +171,7 @@ impl Chat {
             Act::Block { whom, on } => self.block(who, whom, *on),
             Act::NewToken { label, token, hash } => self.new_token(who, label, token, *hash, now),
             Act::DropToken { label } => self.drop_token(who, label),
+            Act::Link { user, on } => self.link(who, *user, *on),
         }
     }
 
@@ -190,17 +207,19 @@ impl Chat {
         };
         // Between two of whom one blocks the other, nobody learns how far the other is.
         let me = who.account;
-        let hidden = match self.directory.conversation(place.conversation)?.kind {
+        // And nobody waits for someone who is gone.
+        let (hidden, gone) = match self.directory.conversation(place.conversation)?.kind {
             Kind::Direct(pair) if pair.other(me) != me => {
                 let other = pair.other(me);
-                self.directory.blocked(me, other)? || self.directory.blocked(other, me)?
+                let gone = self.directory.account(other)?.gone;
+                (self.directory.blocked(me, other)? || self.directory.blocked(other, me)?, gone)
             }
-            _ => false,
+            _ => (false, false),
         };
         let log = self.directory.conversation(place.conversation)?;
         let late = |m: &&Member| {
             let has_come = m.cursor(cursor).id >= id && !hidden;
-            m.account != me && m.sees(place.seq) && !has_come
+            m.account != me && m.sees(place.seq) && !has_come && !gone
         };
         let accounts = log.present().filter(late).map(|m| m.account).collect();
         Ok(Some((place.conversation, accounts)))
@@ -269,6 +288,7 @@ impl Chat {
         self.touched.clear();
         self.appended.clear();
         self.skipped.clear();
+        self.gone.clear();
         self.directory = Directory::default();
     }
 

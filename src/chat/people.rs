@@ -2,7 +2,7 @@
 
 use super::directory::Need;
 use super::{Chat, Tell, Who};
-use crate::entry::{AccountId, Millis, MoveNumber, TokenId};
+use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::store::{Account, Change, Token};
@@ -32,6 +32,7 @@ impl Chat {
             name: name.clone(),
             shown: MoveNumber(0),
             seen: None,
+            gone: false,
         });
         self.batch.changes.push(Change::Account {
             id,
@@ -57,7 +58,7 @@ impl Chat {
         let change = Change::Secret { account: who.account, secret: secret.into() };
         self.batch.changes.push(change);
         self.answer(who, "PASSWD", Ok(Reply::PasswordChanged));
-        self.tell(who, Tell::HangUp { token: None });
+        self.tell(who, Tell::HangUp { key: Key::Password });
     }
 
     pub(super) fn block(&mut self, who: Who, whom: &Handle, on: bool) -> Result<(), Need> {
@@ -87,7 +88,7 @@ impl Chat {
         now: Millis,
     ) -> Result<(), Need> {
         let tokens = self.directory.tokens(who.account)?;
-        let answer = if who.token.is_some() {
+        let answer = if matches!(who.key, Key::Token(_)) {
             Err(Refusal::NotAllowed)
         } else if tokens.iter().any(|known| &*known.label == label) {
             Err(Refusal::LabelTaken(label.into()))
@@ -114,18 +115,47 @@ impl Chat {
     pub(super) fn drop_token(&mut self, who: Who, label: &str) -> Result<(), Need> {
         let tokens = self.directory.tokens(who.account)?;
         let at = tokens.iter().position(|known| &*known.label == label);
-        let allowed = |id| who.token.is_none_or(|own| own == id);
+        let has_token = matches!(who.key, Key::Token(_));
         match at.map(|at| (at, tokens[at].id)) {
             // A token learns nothing of the others, not even their labels.
-            Some((_, id)) if !allowed(id) => self.answer(who, "TOKEN", Err(Refusal::NotAllowed)),
-            None if who.token.is_some() => self.answer(who, "TOKEN", Err(Refusal::NotAllowed)),
+            Some((_, id)) if has_token && who.key != Key::Token(id) => {
+                self.answer(who, "TOKEN", Err(Refusal::NotAllowed));
+            }
+            None if has_token => self.answer(who, "TOKEN", Err(Refusal::NotAllowed)),
             None => self.answer(who, "TOKEN", Err(Refusal::NoSuchToken(label.into()))),
             Some((at, id)) => {
                 tokens.remove(at);
                 self.batch.changes.push(Change::NoToken { id });
                 self.answer(who, "TOKEN", Ok(Reply::TokenDropped(label.into())));
-                self.tell(who, Tell::HangUp { token: Some(id) });
+                self.tell(who, Tell::HangUp { key: Key::Token(id) });
             }
+        }
+        Ok(())
+    }
+
+    pub(super) fn link(&mut self, who: Who, user: u32, on: bool) -> Result<(), Need> {
+        let users = self.directory.links(who.account)?;
+        let at = users.iter().position(|known| *known == user);
+        let answer = match (on, at) {
+            _ if matches!(who.key, Key::Token(_)) => Err(Refusal::NotAllowed),
+            (true, Some(_)) => Ok(Reply::Linked { user, on }),
+            (true, None) if users.len() >= limits::LINKS => {
+                Err(Refusal::TooManyOf("system users; UID UNLINK takes one away"))
+            }
+            (false, None) => Err(Refusal::NotLinked(user)),
+            _ => {
+                match at {
+                    Some(at) => drop(users.remove(at)),
+                    None => users.push(user),
+                }
+                self.batch.changes.push(Change::Link { account: who.account, user, on });
+                Ok(Reply::Linked { user, on })
+            }
+        };
+        let ends = !on && answer.is_ok();
+        self.answer(who, "UID", answer);
+        if ends {
+            self.tell(who, Tell::HangUp { key: Key::User(user) });
         }
         Ok(())
     }

@@ -64,7 +64,7 @@ impl Chat {
         match to {
             Target::Group(name) => Ok(self.room_of(me, name)?),
             Target::Person(handle) => {
-                let Some(other) = self.directory.handle(handle)? else {
+                let Some(other) = self.directory.living(handle)? else {
                     return Ok(Err(Refusal::NoSuchUser(handle.clone())));
                 };
                 if other != me && self.directory.blocked(other, me)? {

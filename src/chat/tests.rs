@@ -4,8 +4,8 @@ use super::*;
 use crate::store::Account;
 use crate::store::Pair;
 
-const ANA: Who = Who { session: SessionId(1), account: AccountId(1), token: None };
-const BIA: Who = Who { session: SessionId(2), account: AccountId(2), token: None };
+const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
+const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
 const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have not met.
@@ -19,6 +19,7 @@ fn two() -> Chat {
             handle,
             shown: MoveNumber(0),
             seen: None,
+            gone: false,
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
@@ -53,7 +54,7 @@ fn told(batch: &Batch) -> Vec<String> {
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
             Tell::Gone { .. } => "gone".into(),
-            Tell::HangUp { .. } => "hang up".into(),
+            Tell::HangUp { .. } | Tell::Expel { .. } => "hang up".into(),
         })
         .collect()
 }
@@ -105,7 +106,7 @@ fn cursors_never_move_back_and_pass_only_what_one_may_see() {
     advance(&mut chat, BIA, Cursor::Read, 1).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 0).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
-    let caio = Who { session: SessionId(3), account: AccountId(3), token: None };
+    let caio = Who { session: SessionId(3), account: AccountId(3), key: Key::Password };
     advance(&mut chat, caio, Cursor::Read, 1).unwrap();
     let batch = chat.finish();
     let no = "ERR READ no-such-message";

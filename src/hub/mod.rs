@@ -17,9 +17,9 @@ use smallvec::SmallVec;
 use smol::channel::Sender;
 
 use crate::chat::directory::Need;
-use crate::chat::{Act, Batch, Chat, Who};
+use crate::chat::{Act, Batch, Chat, Order, Who};
 use crate::entry::{
-    AccountId, Clock, ConversationId, Cursor, EntryId, Millis, MoveNumber, SessionId, TokenId,
+    AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle};
@@ -51,13 +51,17 @@ pub enum Work {
     Enter {
         session: SessionId,
         account: AccountId,
-        token: Option<TokenId>,
+        key: Key,
         quiet: bool,
+        /// How many sessions the account may have, 0 for as many as it likes.
+        most: usize,
         outbox: Arc<Outbox>,
         answer: Sender<Result<Entered, Refusal>>,
     },
     /// A token was used, and that is to be written down.
     Used(TokenId),
+    /// An operator's order.
+    Order { order: Order, answer: Sender<Done> },
     /// A session waits until everyone else's cursor has come to this message of its own; it is
     /// answered in its outbox. At most one at a time.
     Watch { session: SessionId, id: EntryId, cursor: Cursor },
@@ -73,6 +77,9 @@ pub enum Work {
     /// Ends the thread, once what came before is done.
     End,
 }
+
+/// What became of an order: how many sessions the account had.
+pub type Done = Result<usize, Refusal>;
 
 /// What a session learns when it begins to belong to an account.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +115,7 @@ impl Hub {
             new_watches: Vec::new(),
             fulfilled: false,
             asked_online: Vec::new(),
+            ordered: Vec::new(),
             told: Behind { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
             stirred: Vec::new(),
@@ -128,8 +136,8 @@ impl Hub {
 struct Seat {
     account: AccountId,
     outbox: Arc<Outbox>,
-    /// What opened it, if not the password.
-    token: Option<TokenId>,
+    /// What opened it.
+    key: Key,
     /// It gets replies only.
     quiet: bool,
     /// Entries and receipts are pushed to it; else it reads them from the log.
@@ -178,6 +186,8 @@ struct Desk {
     /// Who asked in this batch who is online. Answered after it, so that what the store says of
     /// those who are not is no older.
     asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
+    /// Orders of this batch, answered after it.
+    ordered: Vec<(Sender<Done>, Done)>,
     /// How far everything has been told.
     told: Behind,
     /// The lines of the entries that are about to be told.
@@ -215,6 +225,7 @@ impl Desk {
             self.tell(batch, kept);
             self.answer_watches(kept);
             self.answer_online();
+            self.answer_orders(kept);
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
                     self.leave(session, None);
@@ -236,7 +247,7 @@ impl Desk {
                 let Some(seat) = self.seats.get(&session) else {
                     return (0, 0);
                 };
-                let who = Who { session, account: seat.account, token: seat.token };
+                let who = Who { session, account: seat.account, key: seat.key };
                 let count = acts.len();
                 let mut bytes = 0;
                 for mut act in acts {
@@ -254,7 +265,7 @@ impl Desk {
                     Err(_) => Err(Refusal::Storage),
                     Ok(Err(refusal)) => Err(refusal),
                     Ok(Ok(account)) => {
-                        let entered = self.enter(session, account, None, false, outbox);
+                        let entered = self.enter(session, account, Key::Password, false, outbox);
                         // A new account has nothing to catch up with.
                         if let Some(seat) = self.seats.get_mut(&session) {
                             (seat.live, seat.here) = (true, true);
@@ -265,15 +276,27 @@ impl Desk {
                 welcomes.push(Welcome { session, answer, entered, is_new: true });
                 return (1, 0);
             }
-            Work::Enter { session, account, token, quiet, outbox, answer } => {
-                let entered = self.enter(session, account, token, quiet, outbox);
-                welcomes.push(Welcome { session, answer, entered: Ok(entered), is_new: false });
+            Work::Enter { session, account, key, quiet, most, outbox, answer } => {
+                let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
+                let entered = if most > 0 && others >= most {
+                    Err(Refusal::TooManyOf("sessions of this account; QUIT one of them"))
+                } else {
+                    Ok(self.enter(session, account, key, quiet, outbox))
+                };
+                welcomes.push(Welcome { session, answer, entered, is_new: false });
             }
             Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
             }
             Work::Leave { session, unsent } => self.leave(session, unsent),
             Work::Used(token) => self.chat.used(token, self.now),
+            Work::Order { order, answer } => {
+                let now = self.now;
+                let done = self.known(|chat| chat.ordered(&order, now));
+                let done = done.unwrap_or(Err(Refusal::Storage));
+                let sessions = |a| self.online.get(&a).map_or(0, |p| p.sessions.len());
+                self.ordered.push((answer, done.map(sessions)));
+            }
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.unwatch(session),
             Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
@@ -324,6 +347,16 @@ impl Desk {
             Need::Skipped(id, account, seq) => recall
                 .skipped(*id, *account, *seq)?
                 .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
+            Need::Links(account) => {
+                let users = recall.links(*account)?;
+                directory.learn_links(*account, users);
+                Some(())
+            }
+            Need::Groups(account) => {
+                let groups = recall.groups(*account)?.into_iter().map(|row| row.name).collect();
+                directory.learn_groups(*account, groups);
+                Some(())
+            }
             Need::Tokens(account) => {
                 let tokens = recall.tokens(*account)?;
                 directory.learn_tokens(*account, tokens);
@@ -351,11 +384,17 @@ impl Desk {
         self.asked_online.clear();
     }
 
+    fn answer_orders(&mut self, kept: bool) {
+        for (answer, done) in self.ordered.drain(..) {
+            let _ = answer.try_send(if kept { done } else { done.and(Err(Refusal::Storage)) });
+        }
+    }
+
     fn enter(
         &mut self,
         session: SessionId,
         account: AccountId,
-        token: Option<TokenId>,
+        key: Key,
         quiet: bool,
         outbox: Arc<Outbox>,
     ) -> Entered {
@@ -369,7 +408,7 @@ impl Desk {
         let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
         let company = presence.sessions.iter().any(is_here);
         presence.sessions.push(session);
-        let seat = Seat { account, outbox, token, quiet, live: false, here: false, watches: false };
+        let seat = Seat { account, outbox, key, quiet, live: false, here: false, watches: false };
         self.seats.insert(session, seat);
         Entered { account, upto, company }
     }

@@ -11,8 +11,7 @@ use rustc_hash::FxHashMap;
 use super::{Desk, Seat};
 use crate::chat::{Batch, Tell, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, MoveNumber, Place, SessionId,
-    TokenId,
+    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, Key, MoveNumber, Place, SessionId,
 };
 use crate::limits;
 use crate::outbox::{Behind, Block, Outbox, Pushed};
@@ -98,7 +97,13 @@ impl Desk {
                         self.came(conversation, account, cursor, EntryId(i64::MAX), None);
                     }
                 }
-                Tell::HangUp { token } => self.hang_up(who, token),
+                Tell::HangUp { key } => self.hang_up(who, key),
+                Tell::Expel { gone } => {
+                    self.expel(who.account);
+                    if gone {
+                        self.gone(who.account);
+                    }
+                }
             }
         }
         self.close(run);
@@ -152,16 +157,25 @@ impl Desk {
         self.told.moves = number;
     }
 
-    /// Ends sessions whose key is void: those of a token, or all others of the password.
-    fn hang_up(&mut self, who: Who, token: Option<TokenId>) {
+    /// Ends sessions whose key is void. The one that made the password void has the new one.
+    fn hang_up(&mut self, who: Who, key: Key) {
         let Some(presence) = self.online.get(&who.account) else {
             return;
         };
         for session in &presence.sessions {
             if let Some(seat) = self.seats.get(session)
-                && seat.token == token
-                && (token.is_some() || *session != who.session)
+                && seat.key == key
+                && (key != Key::Password || *session != who.session)
             {
+                seat.outbox.hang_up(Bye::Kicked);
+            }
+        }
+    }
+
+    /// Ends all sessions of an account.
+    fn expel(&self, account: AccountId) {
+        for session in self.online.get(&account).iter().flat_map(|presence| &presence.sessions) {
+            if let Some(seat) = self.seats.get(session) {
                 seat.outbox.hang_up(Bye::Kicked);
             }
         }

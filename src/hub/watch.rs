@@ -22,7 +22,7 @@ impl Desk {
     /// Begins a watch. It is answered after the batch, when nobody is awaited any more.
     pub(super) fn watch(&mut self, session: SessionId, id: EntryId, cursor: Cursor) {
         let Some(seat) = self.seats.get(&session) else { return };
-        let who = Who { session, account: seat.account, token: seat.token };
+        let who = Who { session, account: seat.account, key: seat.key };
         match self.known(|chat| chat.awaited(who, cursor, id)) {
             Ok(Some((conversation, awaited))) => {
                 self.fulfilled |= awaited.is_empty();
@@ -76,6 +76,14 @@ impl Desk {
                 watch.awaited.retain(|awaited| *awaited != account);
                 self.fulfilled |= watch.awaited.is_empty();
             }
+        }
+    }
+
+    /// An account is gone for ever: nobody waits for it any more.
+    pub(super) fn gone(&mut self, account: AccountId) {
+        for watch in self.watches.values_mut().flatten() {
+            watch.awaited.retain(|awaited| *awaited != account);
+            self.fulfilled |= watch.awaited.is_empty();
         }
     }
 

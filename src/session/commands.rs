@@ -2,22 +2,16 @@
 //!
 //! Each runs when all before it are answered, so it sees their effect.
 
-use smol::channel;
-
 use super::answer::{Answer, Stop};
-use super::catchup::Start;
 use super::intake::Held;
-use super::{End, Me, Mode, Session, tokens};
-use crate::chat::Act;
-use crate::entry::{AccountId, ConversationId, TokenId};
-use crate::hub::{Entered, Work};
-use crate::limits;
-use crate::name::{DisplayName, Handle, Target};
+use super::{End, Me, Mode, Session};
+use crate::entry::{AccountId, ConversationId};
+use crate::name::Target;
 use crate::store::{self, Account, Member, Pair, Recall};
 use crate::wire::help;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
-use crate::wire::request::{Request, Secret, Setting, Upto};
+use crate::wire::request::{Request, Setting, Upto};
 
 impl Session {
     /// Carries out what was held.
@@ -57,15 +51,20 @@ impl Session {
             }
             Request::Ping { text } => Ok(Some(Reply::Pong(text))),
             Request::Help { verb: None } => {
-                self.say(|out| reply::help(out, None));
+                let place = self.place;
+                self.say(|out| reply::help(out, None, place));
                 Ok(None)
             }
-            Request::Help { verb: Some(word) } => match help::verb(&word) {
+            Request::Help { verb: Some(word) } => match help::verb_at(&word, self.place) {
                 Some(verb) => {
-                    self.say(|out| reply::help(out, Some(verb)));
+                    let place = self.place;
+                    self.say(|out| reply::help(out, Some(verb), place));
                     Ok(None)
                 }
-                None => Err(Refusal::BadCommand { nearest: help::nearest(&word) }.into()),
+                None => {
+                    let nearest = help::nearest(&word, self.place);
+                    Err(Refusal::BadCommand { nearest }.into())
+                }
             },
             Request::Register { handle, password, name } => {
                 self.register(handle, password, name).await
@@ -98,6 +97,9 @@ impl Session {
             Request::Blocks => self.blocks().await,
             Request::Tokens => self.tokens().await,
             Request::NewToken { label } => self.new_token(label),
+            Request::Link { user: None, .. } => self.link(),
+            Request::Links => self.links().await,
+            Request::Admin(asked) => self.administer(asked).await,
             // What the session was sent nothing of.
             Request::Move { upto: Upto::Last(to), .. } => {
                 self.find(&to).await?;
@@ -110,7 +112,8 @@ impl Session {
             | Request::Name(_)
             | Request::Group { .. }
             | Request::Block { .. }
-            | Request::DropToken { .. } => Err(Refusal::Bug.into()),
+            | Request::DropToken { .. }
+            | Request::Link { .. } => Err(Refusal::Bug.into()),
         }
     }
 
@@ -151,172 +154,12 @@ impl Session {
             }
             Target::Person(handle) => match recall.account(&handle)? {
                 None => Ok(Some(Refusal::NoSuchUser(handle))),
+                Some(other) if other.gone => Ok(Some(Refusal::NoSuchUser(handle))),
                 Some(other) if recall.blocked(other.id, me)? => Ok(Some(Refusal::Blocked(handle))),
                 Some(_) => Ok(None),
             },
         });
         refused.await?.map_or(Ok(()), |refusal| Err(refusal.into()))
-    }
-
-    fn must_be_nobody(&self) -> Result<(), Stop> {
-        match &self.me {
-            Some(me) => Err(Refusal::AlreadyIn(me.handle.clone()).into()),
-            None => Ok(()),
-        }
-    }
-
-    async fn register(
-        &mut self,
-        handle: Handle,
-        password: Secret,
-        name: Option<DisplayName>,
-    ) -> Answer {
-        self.must_be_nobody()?;
-        // No hashing for a handle that is taken anyway; the hub decides.
-        let asked = handle.clone();
-        if self.ask(move |recall| recall.account(&asked)).await?.is_some() {
-            return Err(Refusal::Taken(handle).into());
-        }
-        let name = name.unwrap_or_else(|| DisplayName::from(&handle));
-        let secret = self.services.hasher.hash(password.0).await?;
-        let (answer, answered) = channel::bounded(1);
-        self.services.hub.ask(Work::Register {
-            session: self.id,
-            handle: handle.clone(),
-            name,
-            secret,
-            outbox: self.outbox.clone(),
-            answer,
-        });
-        let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
-        log::info!("session {}: registered {handle}", self.id.0);
-        self.begin(&entered, handle.clone(), None, false);
-        self.say(|out| reply::ok(out, &Reply::Registered(handle)));
-        self.say(|out| reply::live(out, entered.upto.entries));
-        Ok(None)
-    }
-
-    async fn login(&mut self, handle: Handle, secret: Option<Secret>, quiet: bool) -> Answer {
-        self.must_be_nobody()?;
-        let Some(secret) = secret else {
-            return Err(Refusal::WrongSecret.into());
-        };
-        let asked = handle.clone();
-        let hashed = tokens::hash(&secret.0);
-        let now = self.services.clock.now();
-        let known = self
-            .ask(move |recall| {
-                let Some(account) = recall.account(&asked)? else {
-                    return Ok(None);
-                };
-                let token = match hashed {
-                    Some(hash) => recall.token(&hash)?.filter(|t| t.account == account.id),
-                    None => None,
-                };
-                Ok(recall.secret(account.id)?.map(|secret| (account.id, (secret, token))))
-            })
-            .await?;
-        let (account, keys) = known.unzip();
-        let (hash, token) = keys.unzip();
-        let token = token.flatten();
-        let right = match &token {
-            Some(_) => true,
-            None => self.services.hasher.verify(secret.0, hash.clone()).await?,
-        };
-        let Some(account) = account.filter(|_| right) else {
-            // Only a name that exists: who types both the wrong way round must not find the
-            // password in the log.
-            match account {
-                Some(_) => log::info!("session {}: wrong secret for {handle}", self.id.0),
-                None => log::info!("session {}: wrong secret, no such account", self.id.0),
-            }
-            return Err(Refusal::WrongSecret.into());
-        };
-        if let Some(token) = &token
-            && token.used.is_none_or(|used| now.0 - used.0 >= limits::TOKEN_USED_MILLIS)
-        {
-            self.services.hub.ask(Work::Used(token.id));
-        }
-        let token = token.map(|token| token.id);
-        let (answer, answered) = channel::bounded(1);
-        self.services.hub.ask(Work::Enter {
-            session: self.id,
-            account,
-            token,
-            quiet,
-            outbox: self.outbox.clone(),
-            answer,
-        });
-        let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
-        log::info!("session {}: logged in as {handle}", self.id.0);
-        self.begin(&entered, handle.clone(), token, quiet);
-        let upto = entered.upto;
-        let counted = self
-            .ask(move |recall| {
-                // What opened the session may have become void while it was looked at.
-                let valid = match token {
-                    Some(id) => recall.tokens(account)?.iter().any(|token| token.id == id),
-                    None => recall.secret(account)? == hash,
-                };
-                if !valid {
-                    return Ok(None);
-                }
-                let pending = recall.waiting(account, upto.entries)?;
-                let shown = match recall.account_by_id(account)? {
-                    Some(known) if !entered.company => known.shown,
-                    _ => upto.moves,
-                };
-                let start = (!quiet).then(|| Start::look(recall, account, upto, shown, pending));
-                Ok(Some((pending, start.transpose()?)))
-            })
-            .await;
-        let (pending, start) = match counted {
-            Ok(Some(known)) => known,
-            // Refused: so the session must be nobody's again.
-            Ok(None) => {
-                self.retreat();
-                return Err(Refusal::WrongSecret.into());
-            }
-            Err(e) => {
-                self.retreat();
-                return Err(e.into());
-            }
-        };
-        self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
-        if let Some(start) = start {
-            self.catch_up(upto, start).await?;
-        }
-        Ok(None)
-    }
-
-    fn begin(&mut self, entered: &Entered, handle: Handle, token: Option<TokenId>, quiet: bool) {
-        self.deadline = None;
-        if let Some(time) = self.services.idle {
-            self.set_deadline(time, Bye::Idle);
-        }
-        self.me = Some(Box::new(Me {
-            account: entered.account,
-            handle,
-            token,
-            auto: false,
-            receipts: !quiet,
-            seen: None,
-            moves: entered.upto.moves,
-            behind: None,
-        }));
-    }
-
-    async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {
-        self.must_have_password()?;
-        let id = self.me()?.account;
-        let known = self.ask(move |recall| recall.secret(id)).await?;
-        if !self.services.hasher.verify(old.0, known).await? {
-            return Err(Refusal::WrongOld.into());
-        }
-        let secret = self.services.hasher.hash(new.0).await?;
-        self.unanswered += 1;
-        self.act(vec![Act::SetSecret(secret)]);
-        Ok(None)
     }
 
     async fn talk(&mut self, to: Target, raw: bool) -> Answer {
@@ -333,14 +176,6 @@ impl Session {
                 Err(refusal.into())
             }
             Err(end) => Err(end),
-        }
-    }
-
-    /// What only the password opens.
-    pub(super) fn must_have_password(&mut self) -> Result<(), Stop> {
-        match self.me()?.token {
-            Some(_) => Err(Refusal::NotAllowed.into()),
-            None => Ok(()),
         }
     }
 }
@@ -389,5 +224,7 @@ fn verb(request: &Request) -> &'static str {
         Request::Block { on: false, .. } => "UNBLOCK",
         Request::Block { .. } | Request::Blocks => "BLOCK",
         Request::NewToken { .. } | Request::Tokens | Request::DropToken { .. } => "TOKEN",
+        Request::Link { .. } | Request::Links => "UID",
+        Request::Admin(_) => "ADMIN",
     }
 }

@@ -4,15 +4,20 @@
 //! until everything before it has been.
 
 use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use smol::Timer;
 
 use super::{End, Mode, Session};
 use crate::chat::Act;
 use crate::limits;
 use crate::name::Target;
+use crate::rates::TooFast;
+use crate::wire::help::{Place, Served};
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Bye;
-use crate::wire::request::{self, Request, Upto};
+use crate::wire::request::{self, GroupChange, Request, Upto};
 use crate::wire::{help, text};
 
 /// What a line says.
@@ -72,12 +77,13 @@ impl Session {
     fn take_acts(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
         while self.held.is_none() && self.has_window() {
+            let (known, place) = (self.me.is_some(), self.place);
             let (taken, bytes) = match self.lines.next_line() {
-                Next::Line(line) => (take(line, &self.mode, self.me.is_some()), line.len()),
+                Next::Line(line) => (take(line, &self.mode, known, place), line.len()),
                 Next::TooLong(line) => (too_long(line, &self.mode), 0),
                 Next::Tls => (Taken::Held(Held::Stranger(Bye::NotTls)), 0),
                 Next::Partial if self.ended => match self.lines.rest() {
-                    Some(line) => (take(&line, &self.mode, self.me.is_some()), line.len()),
+                    Some(line) => (take(&line, &self.mode, known, place), line.len()),
                     None => break,
                 },
                 Next::Partial => break,
@@ -85,14 +91,43 @@ impl Session {
             match self.resolve(taken) {
                 Taken::Nothing => {}
                 Taken::Held(held) => self.held = Some(Box::new(held)),
-                Taken::Act(act) => {
-                    self.unanswered += 1;
-                    self.unanswered_bytes += bytes;
-                    acts.push(act);
-                }
+                Taken::Act(act) => match self.spend(&act, bytes) {
+                    Ok(()) => {
+                        self.unanswered += 1;
+                        self.unanswered_bytes += bytes;
+                        acts.push(act);
+                    }
+                    Err(TooFast(seconds)) => {
+                        let (verb, sink) = (act.verb().into(), false);
+                        let refusal = Refusal::TooFast { seconds };
+                        self.held = Some(Box::new(Held::Refused { verb, refusal, sink }));
+                    }
+                },
             }
         }
         acts
+    }
+
+    /// Counts what an account does against its limits. Where it is near one, this session takes no
+    /// more lines for a while.
+    fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
+        let (true, Some(me)) = (self.is_limited, &self.me) else {
+            return Ok(());
+        };
+        let (rates, now) = (&self.services.rates, Instant::now());
+        let mut wait = match act {
+            Act::Group { change: GroupChange::New(_), .. } => {
+                rates.groups.spend(me.account, 1, now)?
+            }
+            Act::Group { .. } | Act::Send { .. } => Duration::ZERO,
+            _ => return Ok(()),
+        };
+        wait = wait.max(rates.bytes.spend(me.account, bytes as u64, now)?);
+        wait = wait.max(rates.messages.spend(me.account, 1, now)?);
+        if !wait.is_zero() {
+            self.brake = Some(Box::new(Timer::after(wait)));
+        }
+        Ok(())
     }
 
     /// `ACK` and `READ` speak of what this session was sent.
@@ -122,17 +157,17 @@ impl Session {
 }
 
 /// Understands a line.
-fn take(line: &[u8], mode: &Mode, known: bool) -> Taken {
+fn take(line: &[u8], mode: &Mode, known: bool, place: Place) -> Taken {
     let line = &*line::typed(line);
     if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
         return Taken::Nothing;
     }
     let to = match mode {
-        Mode::Commands => return command(line, known),
+        Mode::Commands => return command(line, known, place),
         Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
             let ends = line.iter().all(|b| matches!(b, b' ' | b'\t'));
-            return if ends { Taken::Held(Held::EndOfTalk) } else { command(line, known) };
+            return if ends { Taken::Held(Held::EndOfTalk) } else { command(line, known, place) };
         }
         Mode::Talk(to) => to,
         Mode::Raw(to) => to,
@@ -158,7 +193,7 @@ fn is_slash(line: &[u8]) -> bool {
 }
 
 /// Understands a line as a command. It is not blank.
-fn command(line: &[u8], known: bool) -> Taken {
+fn command(line: &[u8], known: bool, place: Place) -> Taken {
     let said = match line::text(line) {
         Ok(said) => said,
         Err(refusal) => return refused(spoken(line), refusal),
@@ -168,14 +203,22 @@ fn command(line: &[u8], known: bool) -> Taken {
         if request::is_http(said) {
             return Taken::Held(Held::Stranger(Bye::NotHttp));
         }
-        let nearest = help::nearest(word);
+        let nearest = help::nearest(word, place);
         return refused(help::spoken(word), Refusal::BadCommand { nearest });
     };
+    if !verb.served.at(place) {
+        let there = match (place, verb.served) {
+            (Place::Admin, _) => "here are only ADMIN, HELP, PING and QUIT",
+            (_, Served::Operators) => "ADMIN is for the socket that papod makes with --admin",
+            _ => "UID is for the socket that papod makes with --unix",
+        };
+        return refused(verb.word, Refusal::NotHere { there });
+    }
     let refused = |refusal| {
         let sink = verb.word == "TALK" && request::is_raw(said);
         Taken::Held(Held::Refused { verb: verb.word.into(), refusal, sink })
     };
-    if !known && !verb.open {
+    if !known && verb.served.needs_login() {
         return refused(Refusal::NeedLogin);
     }
     match help::read(verb, said) {
@@ -185,6 +228,7 @@ fn command(line: &[u8], known: bool) -> Taken {
         Ok(Request::Group { name, change }) => Taken::Act(Act::Group { name, change }),
         Ok(Request::Block { whom, on }) => Taken::Act(Act::Block { whom, on }),
         Ok(Request::DropToken { label }) => Taken::Act(Act::DropToken { label }),
+        Ok(Request::Link { user: Some(user), on }) => Taken::Act(Act::Link { user, on }),
         Ok(request) => Taken::Held(Held::Asked(request)),
         Err(refusal) => refused(refusal),
     }

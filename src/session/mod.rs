@@ -7,14 +7,20 @@
 //! carried out here (`commands`), so replies keep the order of the commands. What waited for an
 //! account, and what a slow reader missed, is paged from the log (`catchup`).
 
+mod admin;
 mod answer;
 mod catchup;
 mod commands;
 mod intake;
+mod links;
+mod login;
 mod output;
 mod questions;
+mod roster;
 mod seen;
+mod socket;
 mod stream;
+mod tls;
 mod tokens;
 
 use std::cell::RefCell;
@@ -28,17 +34,22 @@ use std::time::{Duration, Instant};
 use smol::Timer;
 use smol::future::FutureExt;
 
+pub use roster::Roster;
+pub use socket::{Peer, Socket};
 pub use stream::Stream;
+pub use tls::Certificates;
 
 use crate::chat::Act;
-use crate::entry::{AccountId, Clock, MoveNumber, SessionId, TokenId};
+use crate::entry::{AccountId, Clock, Key, MoveNumber, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Item, Outbox};
 use crate::password::Hasher;
+use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::store::Walk;
+use crate::wire::help::Place;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
@@ -63,6 +74,14 @@ pub struct Services {
     pub clock: Clock,
     /// Time without a byte after which a logged-in client is sent away.
     pub idle: Option<Duration>,
+    /// Whether `REG` makes accounts.
+    pub registration: bool,
+    /// Sessions that one account may have, 0 for as many as it likes.
+    pub sessions: usize,
+    /// How fast accounts and addresses may do what.
+    pub rates: Rates,
+    /// Who is in.
+    pub roster: Roster,
 }
 
 /// One connection.
@@ -70,6 +89,12 @@ pub struct Session {
     id: SessionId,
     services: Arc<Services>,
     stream: Stream,
+    /// Who is at the other end.
+    peer: Peer,
+    /// Which listener it came through, and so what is served.
+    place: Place,
+    /// Limits on what one account or address does apply to it.
+    is_limited: bool,
     outbox: Arc<Outbox>,
     lines: Lines,
     output: Output,
@@ -83,6 +108,8 @@ pub struct Session {
     unanswered_bytes: usize,
     /// Runs while the session waits for others, and with it all later commands.
     patience: Option<Box<Timer>>,
+    /// Runs while its account has done too much: no more lines are taken up meanwhile.
+    brake: Option<Box<Timer>>,
     /// The client has said that nothing more will come.
     ended: bool,
     deadline: Option<Box<(Timer, Bye)>>,
@@ -101,8 +128,8 @@ struct Me {
     handle: Handle,
     /// What is written to the socket counts as delivered.
     auto: bool,
-    /// The token it was opened with, if not the password.
-    token: Option<TokenId>,
+    /// What it was opened with.
+    key: Key,
     /// Receipts are wanted.
     receipts: bool,
     /// What it was shown, once it was shown something.
@@ -163,12 +190,17 @@ impl Session {
         id: SessionId,
         services: Arc<Services>,
         stream: Stream,
+        (peer, place): (Peer, Place),
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
+        let is_limited = services.roster.is_limited(peer.origin());
         Box::new(Session {
             id,
             services,
             stream,
+            peer,
+            place,
+            is_limited,
             outbox,
             lines: Lines::default(),
             output: Output::default(),
@@ -178,6 +210,7 @@ impl Session {
             unanswered: 0,
             unanswered_bytes: 0,
             patience: None,
+            brake: None,
             ended: false,
             deadline: None,
         })
@@ -185,14 +218,22 @@ impl Session {
 
     /// Serves the connection to its end. Boxed, since a future holds what it is given twice.
     pub async fn run(mut self: Box<Self>) {
-        self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
+        // Who administers is known by the socket and need not say a name.
+        if self.place != Place::Admin {
+            self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
+        }
         self.say(reply::hello);
         let Err(end) = self.serve().await;
         match end {
             End::Lost(e) => {
                 log::debug!("session {}: connection lost: {e}", self.id.0);
             }
-            End::Finished => {}
+            End::Finished => {
+                if self.stream.is_tls() {
+                    // That it is gone already changes nothing.
+                    let _ = self.stream.finish();
+                }
+            }
             End::Bye(bye) => {
                 log::debug!("session {}: bye {}", self.id.0, bye.reason());
                 let farewell = Box::pin(self.farewell(bye));
@@ -242,6 +283,7 @@ impl Session {
     /// Whether another command may be taken on.
     fn has_window(&self) -> bool {
         self.patience.is_none()
+            && self.brake.is_none()
             && self.unanswered < limits::UNCONFIRMED
             && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < limits::OUTBOX
@@ -258,13 +300,20 @@ impl Session {
                 ready.readable = true;
                 woken = true;
             }
-            if !self.output.is_empty() && self.stream.poll_writable(cx)?.is_ready() {
+            let owes = !self.output.is_empty() || self.stream.is_owing();
+            if owes && self.stream.poll_writable(cx)?.is_ready() {
                 woken = true;
             }
             if let Some(deadline) = &mut self.deadline
                 && Pin::new(&mut deadline.0).poll(cx).is_ready()
             {
                 ready.deadline = Some(deadline.1);
+                woken = true;
+            }
+            if let Some(brake) = &mut self.brake
+                && Pin::new(&mut **brake).poll(cx).is_ready()
+            {
+                self.brake = None;
                 woken = true;
             }
             if let Some(patience) = &mut self.patience
@@ -286,11 +335,16 @@ impl Session {
                 self.lines.push(&scratch[..n]);
             }
             Ok(read)
-        })?;
+        });
         match read {
-            None => {}
-            Some(0) => self.ended = true,
-            Some(_) => {
+            Ok(None) => {}
+            Ok(Some(0)) => self.ended = true,
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                self.lines.cut_off();
+                self.ended = true;
+            }
+            Err(e) => return Err(e.into()),
+            Ok(Some(_)) => {
                 if let (Some(time), Some(_)) = (self.services.idle, &self.me) {
                     self.set_deadline(time, Bye::Idle);
                 }
@@ -407,12 +461,13 @@ impl Session {
     /// Gives the account up. What could not be sent is pending again.
     fn leave(&mut self) {
         let Some(me) = self.me.take() else { return };
+        self.services.roster.name(self.id, None);
         let left = self.outbox.close();
         let is_receipt = |item: &Item| matches!(item, Item::Receipts { .. });
         let unsent = self.output.items().chain(&left.items).any(is_receipt);
         let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
         let unsent = if unsent { Some(me.moves) } else { behind };
-        self.output.drop_events();
+        self.output.drop_events(self.stream.taken());
         self.services.hub.ask(Work::Leave { session: self.id, unsent });
     }
 

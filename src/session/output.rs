@@ -43,13 +43,15 @@ impl Output {
         }
     }
 
-    /// Leaves only replies, and the rest of what is half written.
-    pub fn drop_events(&mut self) {
+    /// Leaves only replies, and the rest of what is half written, of which `taken` more bytes are on
+    /// their way.
+    pub fn drop_events(&mut self, taken: usize) {
+        let begun = self.written + taken;
         let mut at = 0;
-        let written = self.written;
         self.items.retain(|item| {
-            at += 1;
-            matches!(item, Item::Replies(_)) || (at == 1 && written > 0)
+            let is_begun = at < begun;
+            at += item.lines().len();
+            matches!(item, Item::Replies(_)) || is_begun
         });
         self.left = self.items.iter().map(|item| item.lines().len()).sum::<usize>() - self.written;
     }
@@ -123,6 +125,7 @@ impl Session {
 
     /// Writes the output as far as the socket takes it: all that waits in one write.
     pub(super) fn write_output(&mut self) -> io::Result<()> {
+        self.stream.flush()?;
         while !self.output.is_empty() {
             let Some(n) = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch))? else {
                 if !self.deadline.as_ref().is_some_and(|d| d.1 != Bye::Idle) {
@@ -141,7 +144,7 @@ impl Session {
         Ok(())
     }
 
-    fn write_some(&self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
+    fn write_some(&mut self, scratch: &mut [u8]) -> io::Result<Option<usize>> {
         let mut rest = self.output.written;
         let mut filled = 0;
         for item in &self.output.items {

@@ -1,71 +1,93 @@
-//! One connection's socket: readiness, and reads and writes that never wait.
+//! One connection: readiness, and reads and writes that never wait, in the clear or through TLS.
+//! Nothing further in knows which.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use smol::Async;
+use super::socket::{Socket, now};
+use super::tls::{Certificates, Tls};
 
-/// A connected socket.
+/// A connected socket and what is spoken over it.
 pub struct Stream {
-    socket: Async<TcpStream>,
+    socket: Socket,
+    tls: Option<Box<Tls>>,
 }
 
 impl Stream {
-    /// Takes a connection that was accepted.
+    /// Over a socket, in the clear or, with certificates, through TLS.
     ///
     /// # Errors
-    /// The connection is gone already.
-    pub fn new(stream: async_net::TcpStream) -> io::Result<Stream> {
-        // Replies are written whole, so nothing is gained by holding a small one back.
-        stream.set_nodelay(true)?;
-        // Telnet sends the byte after an interrupt as urgent data; out of line it would be missing
-        // from its sequence, and the next letter of the line would be taken for it.
-        rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
-        // Nobody else has it yet, so the pointer that async-net shares is not needed.
-        let shared: Arc<Async<TcpStream>> = stream.into();
-        let socket = Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?;
-        Ok(Stream { socket })
-    }
-
-    /// Whose it is, for the log.
-    pub fn peer(&self) -> io::Result<SocketAddr> {
-        self.socket.get_ref().peer_addr()
+    /// TLS cannot be begun.
+    pub fn new(socket: Socket, certificates: Option<&Certificates>) -> io::Result<Stream> {
+        let tls = certificates.map(Certificates::accept).transpose()?;
+        Ok(Stream { socket, tls: tls.map(Box::new) })
     }
 
     /// Ready once there is something to read.
-    pub fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        self.socket.poll_readable(cx)
+    pub fn poll_readable(&mut self, cx: &mut Context) -> Poll<io::Result<()>> {
+        match &self.tls {
+            Some(tls) if tls.has_unread() => Poll::Ready(Ok(())),
+            _ => self.socket.poll_readable(cx),
+        }
     }
 
-    /// Ready once there is room to write.
-    pub fn poll_writable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
-        self.socket.poll_writable(cx)
+    /// Ready once there is room to write. Through TLS that takes the handshake, which goes on here.
+    pub fn poll_writable(&mut self, cx: &mut Context) -> Poll<io::Result<()>> {
+        match &mut self.tls {
+            Some(tls) => tls.poll_writable(&self.socket, cx),
+            None => self.socket.poll_writable(cx),
+        }
     }
 
     /// Reads what is there; 0 is the end of the input, `None` that nothing is there now.
-    pub fn read(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        now((&mut self.socket.get_ref()).read(buffer))
+    ///
+    /// # Errors
+    /// The connection is lost. `UnexpectedEof`: it ended, but without the end that TLS knows, so
+    /// somebody may have cut it.
+    pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        match &mut self.tls {
+            Some(tls) => tls.read(&self.socket, buffer),
+            None => now((&self.socket).read(buffer)),
+        }
     }
 
-    /// Writes what fits; `None` where nothing does now.
-    pub fn write(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        now((&mut self.socket.get_ref()).write(bytes))
+    /// Writes what fits; `None` where nothing does now. Whoever is told `None` comes again with the
+    /// same bytes first, or asks for [`Stream::taken`].
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        match &mut self.tls {
+            Some(tls) => tls.write(&self.socket, bytes),
+            None => now((&self.socket).write(bytes)),
+        }
+    }
+
+    /// How many bytes of the last write that gave `None` are on their way all the same.
+    pub fn taken(&self) -> usize {
+        self.tls.as_ref().map_or(0, |tls| tls.taken())
+    }
+
+    /// Whether something of TLS's own waits for room; [`Stream::flush`] writes it.
+    pub fn is_owing(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_owing())
+    }
+
+    /// Writes what TLS owes, as far as there is room.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => tls.flush(&self.socket).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Says that nothing more will be written.
-    pub fn finish(&self) -> io::Result<()> {
-        self.socket.get_ref().shutdown(Shutdown::Write)
-    }
-}
-
-fn now(done: io::Result<usize>) -> io::Result<Option<usize>> {
-    match done {
-        Ok(n) => Ok(Some(n)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-            Ok(None)
+    pub fn finish(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.close(&self.socket)?;
         }
-        Err(e) => Err(e),
+        self.socket.shutdown()
+    }
+
+    /// Whether it goes through TLS, where an end has to be said.
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
     }
 }

@@ -35,6 +35,10 @@ pub enum Change {
     Token { account: AccountId, token: Token },
     /// A token is void.
     NoToken { id: TokenId },
+    /// A system user needs no secret any more, or does again.
+    Link { account: AccountId, user: u32, on: bool },
+    /// An account has ended: nothing opens it or finds it any more.
+    Gone { account: AccountId },
     /// A token was used.
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.

@@ -79,6 +79,8 @@ pub trait Recall: Send {
     fn token(&mut self, hash: &[u8; 32]) -> Result<Option<Token>, Error>;
     /// The tokens of an account, by their labels.
     fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error>;
+    /// The system users who need no secret for an account.
+    fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
     /// Where an entry stands.
     fn place(&mut self, id: EntryId) -> Result<Option<Place>, Error>;
     /// How many entries up to `upto` wait for an account. Arithmetic over its conversations, so

@@ -18,6 +18,8 @@ pub struct Account {
     pub shown: MoveNumber,
     /// When its last session ended.
     pub seen: Option<Millis>,
+    /// It was ended by an operator: nobody can open it or write to it.
+    pub gone: bool,
 }
 
 /// Two accounts, the lower number first; twice the same for notes to oneself.

@@ -23,6 +23,8 @@ pub struct Lines {
     skipping: bool,
     /// No line has been given out yet: only then can a TLS hello stand there.
     begun: bool,
+    /// The input was cut off, so its last line counts only if it is whole.
+    cut: bool,
 }
 
 /// What stands next in the bytes of a client.
@@ -107,7 +109,14 @@ impl Lines {
     pub fn rest(&mut self) -> Option<Vec<u8>> {
         let rest = self.kept.split_off(self.start);
         self.clear();
-        (!rest.is_empty() && !self.skipping).then(|| without_cr(&rest).to_vec())
+        let counts = !rest.is_empty() && !self.skipping && !self.cut;
+        counts.then(|| without_cr(&rest).to_vec())
+    }
+
+    /// Notes that the input ended out of order: an unfinished last line may not be what its author
+    /// was going to say.
+    pub fn cut_off(&mut self) {
+        self.cut = true;
     }
 
     /// Forgets what is kept and gives the buffer back.

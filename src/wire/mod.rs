@@ -12,3 +12,4 @@ pub mod reply;
 pub mod request;
 mod rules;
 pub mod text;
+mod verbs;

@@ -12,6 +12,8 @@ use crate::name::{Handle, Target};
 pub enum Refusal {
     /// No such verb; perhaps this one was meant.
     BadCommand { nearest: Option<&'static str> },
+    /// A verb that is not served on this listener, but there.
+    NotHere { there: &'static str },
     /// The verb's form was not kept.
     BadSyntax { expected: &'static str, column: usize },
     /// The line, or a name in it, has a byte (counted from 1) that may not stand there.
@@ -48,6 +50,14 @@ pub enum Refusal {
     LabelTaken(Box<str>),
     /// No token of this label.
     NoSuchToken(Box<str>),
+    /// No such system user is linked.
+    NotLinked(u32),
+    /// The file is there already.
+    FileTaken(Box<str>),
+    /// Registration is closed.
+    Closed,
+    /// A limit on how fast something may be done; it may be tried again after so many seconds.
+    TooFast { seconds: u64 },
     /// What a session opened with a token may not do.
     NotAllowed,
     /// This account does not take what the asker sends.
@@ -70,7 +80,7 @@ impl Refusal {
     /// The word that programs go by.
     pub fn code(&self) -> &'static str {
         match self {
-            Refusal::BadCommand { .. } => "bad-command",
+            Refusal::BadCommand { .. } | Refusal::NotHere { .. } => "bad-command",
             Refusal::BadSyntax { .. } => "bad-syntax",
             Refusal::BadText { .. } => "bad-text",
             Refusal::TooLong => "too-long",
@@ -87,6 +97,10 @@ impl Refusal {
             Refusal::NotInGroup(..) => "no-such-user",
             Refusal::GroupTaken(_) | Refusal::LabelTaken(_) => "taken",
             Refusal::NoSuchToken(_) => "no-such-message",
+            Refusal::NotLinked(_) => "no-such-user",
+            Refusal::FileTaken(_) => "taken",
+            Refusal::Closed => "closed",
+            Refusal::TooFast { .. } => "too-fast",
             Refusal::NotAllowed => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
@@ -108,6 +122,7 @@ impl fmt::Display for Refusal {
             Refusal::BadCommand { nearest: None } => f.write_str(
                 "no such command; a message is sent with MSG <to> <text>, and HELP lists all",
             ),
+            Refusal::NotHere { there } => write!(f, "not here: {there}"),
             Refusal::BadSyntax { expected, column } => {
                 write!(f, "column {column}: expected {expected}")
             }
@@ -151,6 +166,16 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoSuchToken(label) => {
                 write!(f, "{label}: no token has this label; TOKEN LIST shows them")
+            }
+            Refusal::NotLinked(user) => {
+                write!(f, "{user}: this system user is not linked; UID LIST shows who is")
+            }
+            Refusal::FileTaken(path) => write!(f, "{path}: is there already; name another file"),
+            Refusal::Closed => {
+                f.write_str("no new accounts are made here; ask whoever runs this server for one")
+            }
+            Refusal::TooFast { seconds } => {
+                write!(f, "too fast; try again in {seconds} seconds")
             }
             Refusal::NotAllowed => {
                 f.write_str("not with a token; log in with the password for this")

@@ -4,10 +4,10 @@
 
 use std::cell::Cell;
 
-use super::help::Verb;
+use super::help::{Place, Verb};
 use super::refusal::Refusal;
 use super::{help, request, text};
-use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis, Receipt};
+use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis, Receipt, SessionId};
 use crate::name::{DisplayName, Handle, Target};
 
 /// The name of the server in its greeting.
@@ -50,6 +50,10 @@ pub enum Reply {
     TokenMade { label: Box<str>, token: Box<str> },
     /// `OK TOKEN DEL`
     TokenDropped(Box<str>),
+    /// `OK UID LINK`, `OK UID UNLINK`
+    Linked { user: u32, on: bool },
+    /// `OK ADMIN USER NEW` and the like, with the second and third word
+    Managed { words: &'static str, handle: Handle },
     /// `OK WAIT`
     Waited { id: EntryId, cursor: Cursor },
     /// The end of a list: its verb, and how many rows it had
@@ -65,8 +69,10 @@ pub enum Bye {
     Shutdown,
     /// Nobody logged in for a while.
     LoginTimeout,
-    /// The password was changed elsewhere.
+    /// What opened it is void, or an operator ended it.
     Kicked,
+    /// There are too many connections.
+    TooMany,
     /// The client speaks HTTP.
     NotHttp,
     /// The client speaks TLS.
@@ -85,6 +91,7 @@ impl Bye {
             Bye::Shutdown => "shutdown",
             Bye::LoginTimeout => "login-timeout",
             Bye::Kicked => "kicked",
+            Bye::TooMany => "too-many",
             Bye::NotHttp => "not-http",
             Bye::NotTls => "not-tls",
             Bye::Idle => "idle",
@@ -163,6 +170,11 @@ pub fn ok(out: &mut Vec<u8>, reply: &Reply) {
         }
         Reply::TokenMade { label, token } => put(out, &["OK TOKEN NEW ", label, " ", token]),
         Reply::TokenDropped(label) => put(out, &["OK TOKEN DEL ", label]),
+        Reply::Linked { user, on } => {
+            put(out, &[if *on { "OK UID LINK " } else { "OK UID UNLINK " }]);
+            number(out, i64::from(*user));
+        }
+        Reply::Managed { words, handle } => put(out, &["OK ADMIN ", words, " ", handle.as_str()]),
         Reply::Waited { id, cursor } => {
             put(out, &["OK WAIT "]);
             number(out, id.0);
@@ -184,8 +196,8 @@ pub fn err(out: &mut Vec<u8>, verb: &str, refusal: &Refusal) {
 }
 
 /// The rows of `HELP` and its `OK`.
-pub fn help(out: &mut Vec<u8>, verb: Option<&Verb>) {
-    for line in verb.map_or_else(help::overview, help::of) {
+pub fn help(out: &mut Vec<u8>, verb: Option<&Verb>, place: Place) {
+    for line in verb.map_or_else(|| help::overview(place), help::of) {
         put(out, &["HELP "]);
         text::escape(&line, out);
         out.push(b'\n');
@@ -321,6 +333,39 @@ pub fn token(out: &mut Vec<u8>, label: &str, created: Millis, used: Option<Milli
     stamp(out, created);
     out.push(b' ');
     stamp_or_dash(out, used);
+    out.push(b'\n');
+}
+
+/// `UID <uid>`
+pub fn uid(out: &mut Vec<u8>, user: u32) {
+    put(out, &["UID "]);
+    number(out, i64::from(user));
+    out.push(b'\n');
+}
+
+/// `STAT <name> <value>`
+pub fn stat(out: &mut Vec<u8>, name: &str, value: u64) {
+    put(out, &["STAT ", name, " ", itoa::Buffer::new().format(value), "\n"]);
+}
+
+/// `SESSION <n> <handle or -> <address> <since>`
+pub fn session(
+    out: &mut Vec<u8>,
+    id: SessionId,
+    handle: Option<&Handle>,
+    address: impl std::fmt::Display,
+    since: Millis,
+) {
+    put(out, &["SESSION ", itoa::Buffer::new().format(id.0), " "]);
+    put(out, &[handle.map_or("-", Handle::as_str), " ", &address.to_string(), " "]);
+    stamp(out, since);
+    out.push(b'\n');
+}
+
+/// `PROBLEM <text>`
+pub fn problem(out: &mut Vec<u8>, said: &str) {
+    put(out, &["PROBLEM "]);
+    text::escape(said, out);
     out.push(b'\n');
 }
 

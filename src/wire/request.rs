@@ -3,6 +3,8 @@
 //! Nothing here knows whether a request makes sense now, only what it says. `rules` reads it,
 //! `help` has the table of verbs.
 
+use std::path::Path;
+
 use super::text;
 use crate::entry::{Cursor, EntryId};
 use crate::name::{DisplayName, Handle, Target};
@@ -64,6 +66,33 @@ pub enum Request {
     Tokens,
     /// `TOKEN DEL`
     DropToken { label: Box<str> },
+    /// `UID LINK` and `UID UNLINK`; the first is about whoever says it.
+    Link { user: Option<u32>, on: bool },
+    /// `UID LIST`
+    Links,
+    /// `ADMIN`
+    Admin(Admin),
+}
+
+/// What an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admin {
+    /// `STATS`
+    Stats,
+    /// `SESSIONS`
+    Sessions,
+    /// `KICK`
+    Kick(Handle),
+    /// `USER NEW`
+    NewUser { handle: Handle, password: Secret, name: Option<DisplayName> },
+    /// `USER PASSWD`
+    SetPassword { handle: Handle, password: Secret },
+    /// `USER DEL`
+    DropUser(Handle),
+    /// `BACKUP`
+    Backup(Box<Path>),
+    /// `CHECK`
+    Check,
 }
 
 /// Which entry.

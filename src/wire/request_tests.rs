@@ -11,7 +11,7 @@ fn read(line: &str) -> Result<Request, Refusal> {
     let word = first_word(line);
     match verb(word) {
         Some(verb) => super::read(verb, line),
-        None => Err(Refusal::BadCommand { nearest: nearest(word) }),
+        None => Err(Refusal::BadCommand { nearest: nearest(word, Place::Network) }),
     }
 }
 

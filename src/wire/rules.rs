@@ -1,5 +1,7 @@
 //! The grammar: one function for each rule. Its doc comment is the rule; PROTOCOL.md has them all.
 
+use std::path::PathBuf;
+
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{take_till1, take_while};
@@ -8,7 +10,7 @@ use nom::error::{ContextError, ErrorKind, ParseError, context};
 use nom::multi::{many0, many1};
 use nom::sequence::{preceded, terminated};
 
-use super::request::{GroupChange, Hist, Request, Secret, Setting, Upto, Which, blank};
+use super::request::{Admin, GroupChange, Hist, Request, Secret, Setting, Upto, Which, blank};
 use super::text;
 use crate::entry::{Cursor, EntryId};
 use crate::limits;
@@ -130,15 +132,15 @@ fn id(input: &str) -> Parsed<'_, EntryId> {
     .parse(input)
 }
 
-/// `REG = handle password [name]`
+/// `REG = newcomer`
 pub(super) fn register(input: &str) -> Parsed<'_, Request> {
-    let name = alt((value(None, eof), map(display_name, Some)));
-    map((handle, password, name), |(handle, password, name)| Request::Register {
-        handle,
-        password,
-        name,
-    })
-    .parse(input)
+    map(newcomer, |(handle, password, name)| Request::Register { handle, password, name })
+        .parse(input)
+}
+
+/// `newcomer = handle password [name]`
+fn newcomer(input: &str) -> Parsed<'_, (Handle, Secret, Option<DisplayName>)> {
+    (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
 /// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
@@ -401,10 +403,69 @@ pub(super) fn unblock(input: &str) -> Parsed<'_, Request> {
 pub(super) fn token(input: &str) -> Parsed<'_, Request> {
     let new = preceded(keyword("NEW"), cut(map(key, |label| Request::NewToken { label })));
     let del = preceded(keyword("DEL"), cut(map(key, |label| Request::DropToken { label })));
-    match alt((new, del, value(Request::Tokens, keyword("LIST")))).parse(input) {
-        Err(nom::Err::Error(e)) => {
-            Err(nom::Err::Error(Expected { label: "NEW, LIST or DEL", ..e }))
-        }
+    let list = value(Request::Tokens, keyword("LIST"));
+    labelled_at_start("NEW, LIST or DEL", alt((new, del, list))).parse(input)
+}
+
+/// `UID = "LINK" / "LIST" / "UNLINK" uid`
+pub(super) fn uid(input: &str) -> Parsed<'_, Request> {
+    let number = field("the number of a system user", |word: &str| word.parse().ok());
+    let unlink = map(number, |user| Request::Link { user: Some(user), on: false });
+    let link = Request::Link { user: None, on: true };
+    labelled_at_start(
+        "LINK, LIST or UNLINK",
+        alt((
+            value(link, keyword("LINK")),
+            value(Request::Links, keyword("LIST")),
+            preceded(keyword("UNLINK"), cut(unlink)),
+        )),
+    )
+    .parse(input)
+}
+
+/// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "BACKUP" path /
+/// "USER" ("NEW" newcomer / "PASSWD" handle password / "DEL" handle)`
+pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
+    let path = context(
+        "an absolute path",
+        map_opt(rest, |said| Some(unescaped(said)).filter(|path| path.starts_with('/'))),
+    );
+    let path = map(path, |path| Admin::Backup(PathBuf::from(path).into()));
+    let new = map(newcomer, |(handle, password, name)| Admin::NewUser { handle, password, name });
+    let passwd =
+        map((handle, password), |(handle, password)| Admin::SetPassword { handle, password });
+    let user = labelled_at_start(
+        "NEW, PASSWD or DEL",
+        alt((
+            preceded(keyword("NEW"), cut(new)),
+            preceded(keyword("PASSWD"), cut(passwd)),
+            preceded(keyword("DEL"), cut(map(handle, Admin::DropUser))),
+        )),
+    );
+    labelled_at_start(
+        "STATS, SESSIONS, KICK, USER, BACKUP or CHECK",
+        map(
+            alt((
+                value(Admin::Stats, keyword("STATS")),
+                value(Admin::Sessions, keyword("SESSIONS")),
+                value(Admin::Check, keyword("CHECK")),
+                preceded(keyword("KICK"), cut(map(handle, Admin::Kick))),
+                preceded(keyword("BACKUP"), cut(path)),
+                preceded(keyword("USER"), cut(user)),
+            )),
+            Request::Admin,
+        ),
+    )
+    .parse(input)
+}
+
+/// Says what words a rule begins with, where none of them stands there.
+fn labelled_at_start<'a, T>(
+    label: &'static str,
+    mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+    move |input| match inner.parse(input) {
+        Err(nom::Err::Error(e)) => Err(nom::Err::Error(Expected { label, ..e })),
         other => other,
     }
 }

@@ -3,7 +3,7 @@
 
 use papo::chat::directory::Need;
 use papo::chat::{Act, Chat, Who};
-use papo::entry::{AccountId, Cursor, EntryId, Millis, SessionId};
+use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
@@ -78,6 +78,16 @@ impl Bench {
                     .skipped(*id, *account, *seq)
                     .unwrap()
                     .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
+                Need::Links(account) => {
+                    let users = recall.links(*account).unwrap();
+                    directory.learn_links(*account, users);
+                    Some(())
+                }
+                Need::Groups(account) => {
+                    let groups = recall.groups(*account).unwrap().into_iter().map(|row| row.name);
+                    directory.learn_groups(*account, groups.collect());
+                    Some(())
+                }
                 Need::Tokens(account) => {
                     let tokens = recall.tokens(*account).unwrap();
                     directory.learn_tokens(*account, tokens);
@@ -97,7 +107,7 @@ impl Bench {
     }
 
     pub fn act(&mut self, account: AccountId, mut act: Act) {
-        let who = Who { session: SessionId(1), account, token: None };
+        let who = Who { session: SessionId(1), account, key: Key::Password };
         let now = Millis(self.now);
         self.known(|chat| chat.asked(who, &mut act, now));
     }

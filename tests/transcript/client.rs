@@ -1,8 +1,14 @@
 //! One connection of a transcript: plain blocking sockets, and time only as a last resort.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
+
+use rustix::net::Shutdown;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 /// A server that says nothing for so long is broken. No transcript that holds ever waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -22,7 +28,11 @@ pub enum Heard {
 
 /// A connection.
 pub struct Client {
-    socket: TcpStream,
+    /// What is written to it, and what is read from it.
+    write: Box<dyn Write + Send>,
+    read: Box<dyn Read + Send>,
+    /// The socket itself, for its options.
+    socket: OwnedFd,
     kept: Vec<u8>,
 }
 
@@ -32,26 +42,42 @@ impl Client {
         let socket = TcpStream::connect(server).expect("the server listens");
         // Each write is a packet of its own, so that a line can come in pieces.
         socket.set_nodelay(true).expect("a socket option");
-        let patience = Some(PATIENCE);
-        socket.set_read_timeout(patience).expect("a socket option");
-        socket.set_write_timeout(patience).expect("a socket option");
-        Client { socket, kept: Vec::new() }
+        let clone = || socket.try_clone().expect("a socket can be had twice");
+        Client::new(clone(), clone(), socket.into())
+    }
+
+    /// Connects to a server's Unix socket.
+    pub fn connect_unix(path: &Path) -> Client {
+        let socket = UnixStream::connect(path).expect("the server listens");
+        let clone = || socket.try_clone().expect("a socket can be had twice");
+        Client::new(clone(), clone(), socket.into())
+    }
+
+    fn new(
+        write: impl Write + Send + 'static,
+        read: impl Read + Send + 'static,
+        socket: OwnedFd,
+    ) -> Client {
+        let (write, read) = (Box::new(write), Box::new(read));
+        set_socket_timeout(&socket, Timeout::Send, Some(PATIENCE)).expect("a socket option");
+        let mut client = Client { write, read, socket, kept: Vec::new() };
+        client.set_patience(PATIENCE);
+        client
     }
 
     /// Sends bytes. That a server which has closed takes none is no failure: what it said tells.
     pub fn send(&mut self, bytes: &[u8]) {
-        let _ = self.socket.write_all(bytes);
+        let _ = self.write.write_all(bytes);
     }
 
     /// Ends the input.
     pub fn end(&mut self) {
-        let _ = self.socket.shutdown(Shutdown::Write);
+        let _ = rustix::net::shutdown(&self.socket, Shutdown::Write);
     }
 
     /// How long [`Client::hear`] waits.
     pub fn set_patience(&mut self, patience: Duration) {
-        let set = self.socket.set_read_timeout(Some(patience));
-        set.expect("a socket option");
+        set_socket_timeout(&self.socket, Timeout::Recv, Some(patience)).expect("a socket option");
     }
 
     /// The next line, once it is there.
@@ -65,7 +91,7 @@ impl Client {
             }
             searched = self.kept.len();
             let mut bytes = [0; 16_384];
-            match self.socket.read(&mut bytes) {
+            match self.read.read(&mut bytes) {
                 Ok(0) => return Heard::Closed(std::mem::take(&mut self.kept)),
                 Ok(n) => self.kept.extend_from_slice(&bytes[..n]),
                 Err(e) => match e.kind() {

@@ -63,7 +63,7 @@ impl Stream {
     /// up those, a last unfinished line included, and the pieces do not melt into one on their way.
     pub fn feed(&self, cuts: &[usize]) {
         let stage = Stage::open();
-        let mut client = Client::connect(stage.address());
+        let mut client = stage.connect(&self.client);
         let fed = self.feed_to(&mut client, cuts);
         drop(client);
         stage.close();

@@ -2,9 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
-use papo::config::{Config, PasswordCost};
+use papo::config::{Config, PasswordCost, UnixConfig};
 use papo::entry::{Clock, Millis};
 use papo::server::Server;
 use tempfile::TempDir;
@@ -22,7 +21,7 @@ pub const GREETING: &str = concat!("HELLO papo/1 papod/", env!("CARGO_PKG_VERSIO
 /// A server with an empty database of its own.
 pub struct Stage {
     server: Server,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Stage {
@@ -33,20 +32,26 @@ impl Stage {
         let folder = memory.or_else(|_| tempfile::tempdir()).expect("a temporary folder");
         let config = Config {
             listen: vec!["127.0.0.1:0".to_owned()],
-            plain_anywhere: false,
-            db: folder.path().join("papo.db"),
+            unix: vec![UnixConfig { path: folder.path().join("papo.sock"), mode: 0o600 }],
+            admin: Some(folder.path().join("admin.sock")),
             // The least that Argon2 takes: what it costs is not what is tested here.
             password_cost: PasswordCost { kib: 8, passes: 1 },
-            idle: None,
             clock: Clock::Still(NOW),
+            ..Config::new(folder.path().join("papo.db"))
         };
         let server = Server::start(&config).expect("the server starts");
-        Stage { server, _folder: folder }
+        Stage { server, folder }
     }
 
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.server.addresses()[0]
+    /// A connection of a client. Its name says how it comes: whoever is called `operator` by the
+    /// operators' socket, whoever is called `local` by the other Unix socket, with or without a
+    /// number.
+    pub fn connect(&self, name: &str) -> Client {
+        match name.trim_end_matches(|c: char| c.is_ascii_digit()) {
+            "operator" => Client::connect_unix(&self.folder.path().join("admin.sock")),
+            "local" => Client::connect_unix(&self.folder.path().join("papo.sock")),
+            _ => Client::connect(self.server.addresses()[0]),
+        }
     }
 
     /// Ends the server. All clients should have gone, or it waits for them for a while.
@@ -70,7 +75,7 @@ pub fn play(script: &Script, typing: Typing) -> Result<(), String> {
     let mut scene = Scene {
         script,
         typing,
-        server: stage.address(),
+        stage: &stage,
         people: HashMap::new(),
         names: Names::default(),
         said: Vec::new(),
@@ -86,7 +91,7 @@ pub fn play(script: &Script, typing: Typing) -> Result<(), String> {
 struct Scene<'a> {
     script: &'a Script,
     typing: Typing,
-    server: SocketAddr,
+    stage: &'a Stage,
     people: HashMap<&'a str, Person>,
     names: Names,
     /// The conversation so far.
@@ -113,7 +118,7 @@ impl<'a> Scene<'a> {
         if self.people.contains_key(&*line.client) {
             return Ok(());
         }
-        let person = Person { client: Some(Client::connect(self.server)), ended: false };
+        let person = Person { client: Some(self.stage.connect(&line.client)), ended: false };
         self.people.insert(&line.client, person);
         if self.script.hears_greeting(&line.client) {
             return Ok(());

@@ -90,7 +90,7 @@ impl Audience {
     fn client(&mut self, script: &Script, name: &str, stage: &Stage) -> &mut Client {
         let known = self.clients.iter().position(|(known, _)| known == name);
         let at = known.unwrap_or_else(|| {
-            let mut client = Client::connect(stage.address());
+            let mut client = stage.connect(name);
             if !script.hears_greeting(name) {
                 assert_eq!(client.hear(), Heard::Line(GREETING.into()));
             }

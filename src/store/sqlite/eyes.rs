@@ -46,7 +46,7 @@ impl Recall for Eyes {
     }
 
     fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error> {
-        let sql = "SELECT id, handle, name, shown, seen FROM account WHERE handle = ?1";
+        let sql = "SELECT id, handle, name, shown, seen, gone FROM account WHERE handle = ?1";
         self.find_account(sql, handle.as_str())
     }
 
@@ -118,6 +118,13 @@ impl Recall for Eyes {
         let sql = "SELECT * FROM token WHERE account = ?1 ORDER BY label";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query.query_map([account.0], token)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error> {
+        let sql = "SELECT user FROM link WHERE account = ?1 ORDER BY user";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([account.0], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -169,6 +169,18 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::NoToken { id } => {
             on.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.0])?
         }
+        Change::Link { account, user, on: true } => on
+            .prepare_cached("INSERT OR IGNORE INTO link VALUES(?1, ?2)")?
+            .execute(params![account.0, user])?,
+        Change::Link { account, user, on: false } => on
+            .prepare_cached("DELETE FROM link WHERE account = ?1 AND user = ?2")?
+            .execute(params![account.0, user])?,
+        Change::Gone { account } => {
+            for table in ["token", "link", "word"] {
+                on.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [account.0])?;
+            }
+            on.execute("UPDATE account SET gone = 1, secret = '' WHERE id = ?1", [account.0])?
+        }
         Change::TokenUsed { id, time } => on
             .prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
             .execute([id.0, time.0])?,

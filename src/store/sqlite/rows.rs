@@ -11,7 +11,8 @@ use crate::name::{DisplayName, Handle, Target};
 use crate::store::{Account, Conversation, Error, Kind, Member, Pair, Position, Stay, Token};
 
 /// The query for an account by its number.
-pub(super) const BY_ID: &str = "SELECT id, handle, name, shown, seen FROM account WHERE id = ?1";
+pub(super) const BY_ID: &str =
+    "SELECT id, handle, name, shown, seen, gone FROM account WHERE id = ?1";
 
 /// A read-only connection, and the handles it has met: a handle never changes.
 pub struct Eyes {
@@ -47,9 +48,10 @@ impl Eyes {
         let row = query.query_row([key], |row| {
             let (handle, name): (String, String) = (row.get(1)?, row.get(2)?);
             let seen: Option<i64> = row.get(4)?;
-            Ok((AccountId(row.get(0)?), handle, name, MoveNumber(row.get(3)?), seen.map(Millis)))
+            let shown = MoveNumber(row.get(3)?);
+            Ok((AccountId(row.get(0)?), handle, name, shown, seen.map(Millis), row.get(5)?))
         });
-        let Some((id, handle, name, shown, seen)) = row.optional()? else {
+        let Some((id, handle, name, shown, seen, gone)) = row.optional()? else {
             return Ok(None);
         };
         let bad = || Error::damaged(format!("account {} has a name that breaks the rules", id.0));
@@ -59,6 +61,7 @@ impl Eyes {
             name: DisplayName::new(&name).map_err(|_| bad())?,
             shown,
             seen,
+            gone,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! The tables, and how older ones become these. A migration, once released, is never changed.
 //!
-//! - `account`: who there is. `shown` is the newest cursor move whose receipt it has been sent.
+//! - `account`: who there is. `shown` is the newest cursor move whose receipt it has been sent; `gone`
+//!   says that it was ended, and has no secret then.
 //! - `conversation`: whose it is (`low` and `high`), its newest entry (`head`), how many it has had (`seq`), its newest cursor move.
 //! - `entry`: the log of the whole service, in the order of ids, so that writing is appending.
 //!   `kind` 0 is a message, 1 a change of a group.
@@ -13,7 +14,8 @@
 //!   which entry to which.
 //! - `skipped`: in a group, up to an entry so many do not wait for a member (its own, and what it may
 //!   not see), written down where its cursor stays below. With it, too, counting is arithmetic.
-//! - `once`: what was done under a key. `block`, `token`: what they say; a token only as a hash.
+//! - `once`: what was done under a key. `block`, `token`: what they say; a token only as a hash. `link`: system users
+//!   who need no secret for an account.
 //! - `word`: what `FIND` finds an account by.
 //! - `newest`: one row, the numbers given last.
 
@@ -29,10 +31,11 @@ struct Migration {
 }
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: [Migration; 3] = [
+const MIGRATIONS: [Migration; 4] = [
     Migration { sql: include_str!("v1.sql"), fill: |_| Ok(()) },
     Migration { sql: include_str!("v2.sql"), fill: find_all },
     Migration { sql: include_str!("v3.sql"), fill: super::stretch::fill },
+    Migration { sql: include_str!("v5.sql"), fill: |_| Ok(()) },
 ];
 
 /// Makes every account one that can be found.

@@ -1,0 +1,66 @@
+//! What an operator orders: accounts made, given another password, ended; sessions ended.
+//!
+//! An order comes from no session of an account, so it is answered to whoever gave it, not told.
+
+use super::directory::Need;
+use super::{Chat, Tell, Who};
+use crate::entry::{AccountId, Key, Millis, SessionId};
+use crate::name::{DisplayName, Handle};
+use crate::store::Change;
+use crate::wire::refusal::Refusal;
+
+/// An order.
+#[derive(Debug)]
+pub enum Order {
+    /// Makes an account; its password is given as a hash.
+    NewUser { handle: Handle, name: DisplayName, secret: String },
+    /// Gives an account another password and ends the sessions opened with the old one.
+    SetSecret { handle: Handle, secret: String },
+    /// Ends an account: it leaves its groups, and nothing opens it any more. What it said stays, and
+    /// its handle is never given again.
+    DropUser(Handle),
+    /// Ends the sessions of an account.
+    Kick(Handle),
+}
+
+impl Chat {
+    /// Carries out an order. Gives back the account that it is about.
+    ///
+    /// # Errors
+    /// What has to be looked up first; nothing has been decided then.
+    pub fn ordered(
+        &mut self,
+        order: &Order,
+        now: Millis,
+    ) -> Result<Result<AccountId, Refusal>, Need> {
+        let handle = match order {
+            Order::NewUser { handle, name, secret } => {
+                return self.register(handle, name, secret, now);
+            }
+            Order::SetSecret { handle, .. } | Order::DropUser(handle) | Order::Kick(handle) => {
+                handle
+            }
+        };
+        let Some(account) = self.directory.living(handle)? else {
+            return Ok(Err(Refusal::NoSuchUser(handle.clone())));
+        };
+        // No session has this number, so none is passed over when all are told.
+        let who = Who { session: SessionId(0), account, key: Key::Password };
+        match order {
+            Order::SetSecret { secret, .. } => {
+                let secret = secret.clone();
+                self.batch.changes.push(Change::Secret { account, secret });
+                self.tell(who, Tell::HangUp { key: Key::Password });
+            }
+            Order::DropUser(_) => {
+                self.leave_all(who, now)?;
+                self.directory.account(account)?.gone = true;
+                self.gone.insert(account);
+                self.batch.changes.push(Change::Gone { account });
+                self.tell(who, Tell::Expel { gone: true });
+            }
+            _ => self.tell(who, Tell::Expel { gone: false }),
+        }
+        Ok(Ok(account))
+    }
+}

@@ -1,0 +1,132 @@
+//! Rates: how much one account or one address may do in a time. They delay first, and only then
+//! refuse.
+//!
+//! Each is a leaky bucket, kept as the one moment at which it will be empty again (the "generic cell
+//! rate algorithm" of ATM, ITU-T I.371): what is done adds to that moment, time passes by itself.
+//! Who is refused has used nothing.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Limits;
+use crate::entry::AccountId;
+use crate::limits;
+use crate::origin::Origin;
+
+/// All rates that there are.
+pub struct Rates {
+    /// New accounts of an address.
+    pub registrations: Rate<Origin>,
+    /// Entries that an account writes.
+    pub messages: Rate<AccountId>,
+    /// Bytes of them.
+    pub bytes: Rate<AccountId>,
+    /// New groups of an account.
+    pub groups: Rate<AccountId>,
+}
+
+impl Rates {
+    /// The rates that the operator allows.
+    pub fn new(allowed: &Limits) -> Rates {
+        let hour = Duration::from_secs(60 * 60);
+        let day = 24 * hour;
+        let burst = limits::MESSAGES_BURST;
+        Rates {
+            registrations: Rate::new(allowed.registrations, hour),
+            messages: Rate::new(allowed.messages * burst.as_secs(), burst),
+            bytes: Rate::new(allowed.bytes, day),
+            groups: Rate::new(allowed.groups, day),
+        }
+    }
+}
+
+/// So much in so much time, for each of some who are counted apart.
+pub struct Rate<K> {
+    /// What may be done at once after a long rest, 0 for as much as anyone likes.
+    most: u64,
+    /// The time in which so much is allowed again.
+    time: Duration,
+    /// When each bucket will be empty. Empty ones need not be here.
+    empty_at: Mutex<HashMap<K, Instant>>,
+}
+
+/// What is too fast may be done after so many seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooFast(pub u64);
+
+impl<K: Copy + Eq + Hash> Rate<K> {
+    fn new(most: u64, time: Duration) -> Rate<K> {
+        Rate { most, time, empty_at: Mutex::default() }
+    }
+
+    /// Does so much. Gives back how long to wait before doing more, [`limits::DELAY`] at most.
+    ///
+    /// # Errors
+    /// The wait would be longer: nothing was done.
+    pub fn spend(&self, who: K, amount: u64, now: Instant) -> Result<Duration, TooFast> {
+        if self.most == 0 {
+            return Ok(Duration::ZERO);
+        }
+        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = empty_at.get(&who).map_or(now, |at| (*at).max(now));
+        // One thing may be more than all that is allowed at once; it takes an empty bucket then.
+        let amount = amount.min(self.most);
+        let cost = self.time.mul_f64(amount as f64 / self.most as f64);
+        let wait = (begun + cost).duration_since(now).saturating_sub(self.time);
+        if wait > limits::DELAY {
+            return Err(TooFast(wait.as_secs() + 1));
+        }
+        if empty_at.len() >= limits::RATED && !empty_at.contains_key(&who) {
+            empty_at.retain(|_, at| *at > now);
+            // All of them are busy: one of them begins anew.
+            if empty_at.len() >= limits::RATED
+                && let Some(any) = empty_at.keys().next().copied()
+            {
+                empty_at.remove(&any);
+            }
+        }
+        empty_at.insert(who, begun + cost);
+        Ok(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_delays_first_and_then_refuses() {
+        let rate = Rate::new(20, Duration::from_secs(10));
+        let start = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(rate.spend(1, 1, start), Ok(Duration::ZERO));
+        }
+        for n in 1..=10 {
+            assert_eq!(rate.spend(1, 1, start), Ok(Duration::from_millis(500 * n)));
+        }
+        assert_eq!(rate.spend(1, 1, start), Err(TooFast(6)));
+        assert_eq!(rate.spend(2, 1, start), Ok(Duration::ZERO), "others are not concerned");
+        let later = start + Duration::from_secs(6);
+        assert_eq!(rate.spend(1, 1, later), Ok(Duration::ZERO), "what was refused used nothing");
+    }
+
+    #[test]
+    fn without_a_limit_nothing_is_counted() {
+        let rate = Rate::new(0, Duration::from_secs(1));
+        let now = Instant::now();
+        assert!((0..1000).all(|_| rate.spend(1, 1, now) == Ok(Duration::ZERO)));
+        assert!(rate.empty_at.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_table_is_bounded() {
+        let rate = Rate::new(1, Duration::from_secs(3600));
+        let now = Instant::now();
+        for who in 0..limits::RATED + 10 {
+            assert_eq!(rate.spend(who, 1, now), Ok(Duration::ZERO));
+        }
+        assert_eq!(rate.empty_at.lock().unwrap().len(), limits::RATED);
+    }
+}

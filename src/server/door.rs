@@ -1,0 +1,130 @@
+//! The door: connections are accepted, their origin is known, they are let in or sent away.
+
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Weak};
+
+use ipnet::IpNet;
+use smol::future::FutureExt;
+use smol::{Executor, Timer};
+
+use super::listen::{self, Listener};
+use super::proxy;
+use crate::limits;
+use crate::outbox::Outbox;
+use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
+use crate::wire::help::Place;
+
+/// What accepting needs.
+pub struct Door {
+    pub executor: Executor<'static>,
+    pub services: Arc<Services>,
+    pub certificates: Option<Certificates>,
+    /// Whose connections begin with a header that names the real address.
+    pub proxies: Vec<IpNet>,
+}
+
+/// A listener on the executor.
+enum Accepting {
+    Tcp(async_net::TcpListener),
+    Unix(async_net::unix::UnixListener),
+}
+
+impl Accepting {
+    async fn accept(&self) -> io::Result<io::Result<Socket>> {
+        match self {
+            Accepting::Tcp(listener) => Ok(Socket::tcp(listener.accept().await?.0)),
+            Accepting::Unix(listener) => Ok(Socket::unix(listener.accept().await?.0)),
+        }
+    }
+}
+
+impl Door {
+    /// Begins to accept from a listener.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn open(self: &Arc<Door>, listener: Listener) -> io::Result<()> {
+        let Listener { socket, place, tls, name, .. } = listener;
+        let accepting = match socket {
+            listen::Socket::Tcp(socket) => Accepting::Tcp(socket.try_into()?),
+            listen::Socket::Unix(socket) => Accepting::Unix(socket.try_into()?),
+        };
+        // Holds the door weakly: the door owns the executor that owns this task.
+        let door = Arc::downgrade(self);
+        let accept = async move {
+            let mut failing = false;
+            loop {
+                let accepted = accepting.accept().await;
+                let Some(door) = door.upgrade() else { return };
+                match accepted {
+                    Ok(socket) => {
+                        if std::mem::take(&mut failing) {
+                            log::info!("connections to {name} are accepted again");
+                        }
+                        // One that has gone again already is nobody's loss.
+                        if let Ok(socket) = socket {
+                            door.admit(socket, place, tls);
+                        }
+                    }
+                    Err(e) => {
+                        // Out of file descriptors, most likely: those who are in stay, and those
+                        // who come wait in the system's queue.
+                        if !std::mem::replace(&mut failing, true) {
+                            log::warn!("cannot accept connections to {name}: {e}");
+                        }
+                        drop(door);
+                        Timer::after(limits::ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        };
+        self.executor.spawn(accept).detach();
+        Ok(())
+    }
+
+    fn admit(self: &Arc<Door>, socket: Socket, place: Place, tls: bool) {
+        let Ok(peer) = socket.peer() else { return };
+        let is_proxy = |ip| self.proxies.iter().any(|net| net.contains(&ip));
+        if !peer.ip().is_some_and(is_proxy) {
+            return self.welcome(socket, peer, place, tls);
+        }
+        let door = Arc::downgrade(self);
+        let introduce = async move {
+            let late = async {
+                Timer::after(limits::PROXY_TIME).await;
+                Err(io::ErrorKind::TimedOut.into())
+            };
+            let said = proxy::read(&socket).or(late).await;
+            let Some(door) = Weak::upgrade(&door) else { return };
+            match said {
+                Ok(Some(address)) => door.welcome(socket, Peer::Proxied(address), place, tls),
+                Ok(None) => door.welcome(socket, peer, place, tls),
+                Err(e) => log::warn!("a connection from the proxy {peer} was refused: {e}"),
+            }
+        };
+        self.executor.spawn(introduce).detach();
+    }
+
+    /// Serves a connection whose origin is known.
+    fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, place: Place, tls: bool) {
+        let certificates = self.certificates.as_ref().filter(|_| tls);
+        let Ok(stream) = Stream::new(socket, certificates) else { return };
+        let outbox = Arc::new(Outbox::default());
+        let now = self.services.clock.now();
+        let Some(id) = self.services.roster.enter(peer, &outbox, now) else {
+            return;
+        };
+        log::debug!("session {}: from {peer}", id.0);
+        let session = Session::new(id, self.services.clone(), stream, (peer, place), outbox);
+        let services = self.services.clone();
+        let task = async move {
+            // A bug in one session ends that session.
+            if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
+                log::error!("session {}: ended by a bug", id.0);
+            }
+            services.roster.leave(id);
+        };
+        self.executor.spawn(task).detach();
+    }
+}

@@ -1,0 +1,221 @@
+//! Where papod listens: network addresses, Unix sockets, and sockets that systemd passes on. Opened
+//! before anything else is, so that a wrong one is a reason not to start.
+
+use std::env;
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use listenfd::ListenFd;
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+
+use crate::config::Config;
+use crate::limits;
+use crate::wire::help::Place;
+
+/// A socket that listens.
+pub enum Socket {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// A socket that listens, and what is served there.
+pub struct Listener {
+    pub socket: Socket,
+    pub place: Place,
+    pub tls: bool,
+    /// How it is called: an address, or a way and an address (`tls:127.0.0.1:7277`).
+    pub name: String,
+    /// The file that goes away with it.
+    pub file: Option<SocketFile>,
+}
+
+/// Sockets that were passed on by whoever started papod, with their names.
+#[derive(Default)]
+pub struct Inherited(Vec<(String, Socket)>);
+
+impl Inherited {
+    /// Takes what `LISTEN_FDS` speaks of (sd_listen_fds(3)).
+    ///
+    /// # Errors
+    /// One line for the operator: one of them is not a listening stream socket.
+    pub fn take() -> Result<Inherited, String> {
+        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let mut names = names.split(':');
+        let mut passed = ListenFd::from_env();
+        let mut sockets = Vec::new();
+        for at in 0..passed.len() {
+            let name = names.next().unwrap_or_default().to_owned();
+            let socket = match passed.take_tcp_listener(at) {
+                Ok(socket) => socket.map(Socket::Tcp),
+                Err(_) => match passed.take_unix_listener(at) {
+                    Ok(socket) => socket.map(Socket::Unix),
+                    Err(e) => return Err(format!("the socket {name} that was passed on: {e}")),
+                },
+            };
+            sockets.extend(socket.map(|socket| (name, socket)));
+        }
+        Ok(Inherited(sockets))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Opens everything that the configuration names.
+///
+/// # Errors
+/// One line for the operator.
+pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, String> {
+    let mut open = Vec::new();
+    for (name, socket) in inherited.0 {
+        open.push(adopt(name, socket, config)?);
+    }
+    for address in &config.listen {
+        open.push(tcp(address, false, config.plain_anywhere)?);
+    }
+    for address in config.tls.iter().flat_map(|tls| &tls.listen) {
+        open.push(tcp(address, true, true)?);
+    }
+    for wanted in &config.unix {
+        open.push(unix(&wanted.path, wanted.mode, Place::Unix)?);
+    }
+    if let Some(path) = &config.admin {
+        open.push(unix(path, 0o600, Place::Admin)?);
+    }
+    if open.is_empty() {
+        return Err("nowhere to listen".to_owned());
+    }
+    Ok(open)
+}
+
+/// Listens on an address. Plain text outside this machine has to be asked for.
+fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Listener, String> {
+    let say = |what: &dyn Display| format!("cannot listen on {address}: {what}");
+    let has_port = |text: &str| {
+        text.rsplit_once(':')
+            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    };
+    if !has_port(address) {
+        return Err(say(&"expected HOST:PORT"));
+    }
+    let found: Vec<SocketAddr> = address.to_socket_addrs().map_err(|e| say(&e))?.collect();
+    for address in &found {
+        may_be_plain(address, anywhere).map_err(|e| say(&e))?;
+    }
+    let socket = TcpListener::bind(&*found).map_err(|e| say(&e))?;
+    longer_queue(&socket).map_err(|e| say(&e))?;
+    let address = socket.local_addr().map_err(|e| say(&e))?;
+    let name = if tls { format!("tls:{address}") } else { address.to_string() };
+    Ok(Listener { socket: Socket::Tcp(socket), place: Place::Network, tls, name, file: None })
+}
+
+fn may_be_plain(address: &SocketAddr, anywhere: bool) -> Result<(), String> {
+    if anywhere || address.ip().to_canonical().is_loopback() {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is not loopback, and passwords would cross the network readable; \
+         --plain-anywhere allows it",
+        address.ip()
+    ))
+}
+
+/// The library asks for 128 only. Listening again changes the length of the queue.
+fn longer_queue(socket: impl AsFd) -> io::Result<()> {
+    Ok(rustix::net::listen(socket, limits::BACKLOG)?)
+}
+
+/// Takes a socket as it was passed on.
+fn adopt(name: String, socket: Socket, config: &Config) -> Result<Listener, String> {
+    let say = |what: &dyn Display| format!("the socket {name} that was passed on: {what}");
+    let (tls, admin) = (name == "tls", name == "admin");
+    if tls && config.tls.is_none() {
+        return Err(say(&"TLS needs --tls-cert and --tls-key"));
+    }
+    let (place, shown) = match &socket {
+        Socket::Tcp(_) if admin => return Err(say(&"is no Unix socket, and anyone could connect")),
+        Socket::Tcp(socket) => {
+            let address = socket.local_addr().map_err(|e| say(&e))?;
+            may_be_plain(&address, tls || config.plain_anywhere).map_err(|e| say(&e))?;
+            (Place::Network, address.to_string())
+        }
+        Socket::Unix(socket) => {
+            let address = socket.local_addr().map_err(|e| say(&e))?;
+            let path = address.as_pathname().map_or("-".into(), |path| path.display().to_string());
+            let way = if admin { "admin" } else { "unix" };
+            (if admin { Place::Admin } else { Place::Unix }, format!("{way}:{path}"))
+        }
+    };
+    let name = if tls { format!("tls:{shown}") } else { shown };
+    Ok(Listener { socket, place, tls, name, file: None })
+}
+
+/// Makes a Unix socket. It has its mode from the first moment on: it is made under a mask.
+fn unix(path: &Path, mode: u32, place: Place) -> Result<Listener, String> {
+    let say = |what: &dyn Display| format!("cannot listen on {}: {what}", path.display());
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.file_type().is_socket() => {
+            if is_alive(path).map_err(|e| say(&e))? {
+                return Err(say(&"in use by another program"));
+            }
+            fs::remove_file(path).map_err(|e| say(&e))?;
+        }
+        Ok(_) => return Err(say(&"is there already, and no socket")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(say(&e)),
+    }
+    let before = rustix::process::umask(Mode::from_raw_mode(!mode & 0o777));
+    let made = UnixListener::bind(path);
+    rustix::process::umask(before);
+    let socket = made.map_err(|e| say(&e))?;
+    let file = SocketFile::of(path).map_err(|e| say(&e))?;
+    longer_queue(&socket).map_err(|e| say(&e))?;
+    let way = if place == Place::Admin { "admin" } else { "unix" };
+    let name = format!("{way}:{}", path.display());
+    Ok(Listener { socket: Socket::Unix(socket), place, tls: false, name, file: Some(file) })
+}
+
+/// Whether someone listens on a socket. Where nobody does, its file was left over.
+fn is_alive(path: &Path) -> io::Result<bool> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let ours = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    match rustix::net::connect(&ours, &SocketAddrUnix::new(path)?) {
+        // Its queue is full, so there is one.
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+/// The file of a Unix socket, which goes away with this, if it still is that file.
+pub struct SocketFile {
+    path: PathBuf,
+    file: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<SocketFile> {
+        let meta = fs::symlink_metadata(path)?;
+        Ok(SocketFile { path: std::path::absolute(path)?, file: (meta.dev(), meta.ino()) })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let found = fs::symlink_metadata(&self.path).map(|meta| (meta.dev(), meta.ino()));
+        if found.is_ok_and(|file| file == self.file) {
+            // It is found to be a leftover next time, too.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Listening, accepting, and ending: the server as a whole, for the program and for the tests.
+
+mod door;
+mod listen;
+mod proxy;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use smol::Executor;
+use smol::channel::{self, Receiver, Sender};
+
+use crate::config::Config;
+use crate::hub::{Hub, Work};
+use crate::limits;
+use crate::password::Hasher;
+use crate::rates::Rates;
+use crate::readers::Readers;
+use crate::session::{Certificates, Roster, Services};
+use crate::store::Recall;
+use crate::store::sqlite::Database;
+use door::Door;
+pub use listen::Inherited;
+use listen::{Socket, SocketFile};
+
+/// A server that runs.
+pub struct Server {
+    addresses: Vec<SocketAddr>,
+    /// What it listens on, as the log says it.
+    names: Vec<String>,
+    /// The files of its Unix sockets.
+    files: Vec<SocketFile>,
+    hub: Hub,
+    door: Arc<Door>,
+    /// Closed when the executor's threads are to end.
+    stop: Sender<()>,
+    /// Disconnected when the hub's thread has ended.
+    hub_lives: Receiver<()>,
+    executors: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+    /// Held until the last thread has ended.
+    _database: Database,
+}
+
+impl Server {
+    /// Opens the database, listens, and starts to serve.
+    ///
+    /// # Errors
+    /// One line for the operator: what could not be opened or listened on, and why.
+    pub fn start(config: &Config) -> Result<Server, String> {
+        Server::start_with(config, Inherited::default())
+    }
+
+    /// The same, listening on sockets that were passed on as well.
+    ///
+    /// # Errors
+    /// As for [`Server::start`].
+    pub fn start_with(config: &Config, inherited: Inherited) -> Result<Server, String> {
+        let tls = config.tls.as_ref();
+        let certificates = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key));
+        let certificates = certificates.transpose()?;
+        let mut listeners = listen::open(config, inherited)?;
+        let plain = |e: &dyn std::fmt::Display| e.to_string();
+        let database = Database::open(&config.db).map_err(|e| plain(&e))?;
+        let eyes = || database.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
+        let pen = Box::new(database.pen().map_err(|e| plain(&e))?);
+        let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();
+        let (readers, mut others) =
+            Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
+        let (hasher, thread) = Hasher::start(config.password_cost).map_err(|e| plain(&e))?;
+        others.push(thread);
+        let (hub, hub_thread) = Hub::start(pen, config.clock).map_err(|e| plain(&e))?;
+        let (alive, hub_lives) = channel::bounded(1);
+        let watch = move || {
+            let alive: Sender<()> = alive;
+            if hub_thread.join().is_err() {
+                log::error!("the hub has failed; nothing can be served without it");
+            }
+            drop(alive);
+        };
+        others
+            .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
+        let idle = config.idle.map(Duration::from_secs);
+        let services = Arc::new(Services {
+            hub: hub.clone(),
+            readers,
+            hasher,
+            clock: config.clock,
+            idle,
+            registration: config.registration,
+            sessions: config.limits.sessions,
+            rates: Rates::new(&config.limits),
+            roster: Roster::new(config.limits),
+        });
+        let proxies = config.proxy_from.clone();
+        let door = Arc::new(Door { executor: Executor::new(), services, certificates, proxies });
+        let mut addresses = Vec::new();
+        for listener in &listeners {
+            if let Socket::Tcp(socket) = &listener.socket {
+                addresses.push(socket.local_addr().map_err(|e| plain(&e))?);
+            }
+        }
+        let names = listeners.iter().map(|listener| listener.name.clone()).collect();
+        let files = listeners.iter_mut().filter_map(|listener| listener.file.take()).collect();
+        for listener in listeners {
+            door.open(listener).map_err(|e| plain(&e))?;
+        }
+        let (stop, stopped) = channel::bounded::<()>(1);
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let executors = (0..threads)
+            .map(|_| {
+                let (door, stopped) = (door.clone(), stopped.clone());
+                // `async_io::block_on` polls the reactor itself while it waits; another `block_on`
+                // would leave that to a thread of its own, at more than half of the speed.
+                let run = move || {
+                    let _ = smol::block_on(door.executor.run(stopped.recv()));
+                };
+                thread::Builder::new().name("sessions".into()).spawn(run)
+            })
+            .collect::<std::io::Result<Vec<_>>>()
+            .map_err(|e| plain(&e))?;
+        Ok(Server {
+            addresses,
+            names,
+            files,
+            hub,
+            door,
+            stop,
+            hub_lives,
+            executors,
+            others,
+            _database: database,
+        })
+    }
+
+    /// The network addresses it listens on, those without TLS first.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// All that it listens on, as the log says it.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Loads the certificates again. `None`: there are none.
+    ///
+    /// # Errors
+    /// One line for the operator; those that were loaded before stay in use.
+    pub fn reload(&self) -> Option<Result<(), String>> {
+        self.door.certificates.as_ref().map(Certificates::reload)
+    }
+
+    /// Waits until the hub has ended, which it does only by a failure or by [`Server::stop`].
+    pub async fn failed(&self) {
+        // It never sends; that it is gone is the message.
+        let _ = self.hub_lives.recv().await;
+    }
+
+    /// Says `BYE shutdown` to everyone, finishes what is under way, and ends. What is confirmed is
+    /// on disk; it takes a few seconds at most, however many there are that take no byte.
+    pub fn stop(self) {
+        let roster = &self.door.services.roster;
+        roster.close();
+        roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
+        self.hub.ask(Work::End);
+        drop(self.stop);
+        let Server { door, executors, others, hub, files, .. } = self;
+        drop(files);
+        for thread in executors {
+            let _ = thread.join();
+        }
+        // Sessions that took no byte are dropped here, and with them the last handles of the
+        // queues, at which the other threads end.
+        drop((door, hub));
+        for thread in others {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! System users who need no secret: over a Unix socket the kernel says who is at the other end.
+
+use super::Session;
+use super::answer::Answer;
+use super::socket::Peer;
+use crate::chat::Act;
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::{self, Reply};
+
+impl Session {
+    /// The system user at the other end, where that is known.
+    pub(super) fn user(&self) -> Option<u32> {
+        match self.peer {
+            Peer::User(user) => Some(user),
+            Peer::Address(_) | Peer::Proxied(_) => None,
+        }
+    }
+
+    /// `UID LINK`
+    pub(super) fn link(&mut self) -> Answer {
+        let user = self.user().ok_or(Refusal::Bug)?;
+        self.unanswered += 1;
+        self.act(vec![Act::Link { user, on: true }]);
+        Ok(None)
+    }
+
+    /// `UID LIST`
+    pub(super) async fn links(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let users = self.ask(move |recall| recall.links(me)).await?;
+        self.say(|out| users.iter().for_each(|user| reply::uid(out, *user)));
+        Ok(Some(Reply::Counted { verb: "UID LIST", count: users.len() }))
+    }
+}

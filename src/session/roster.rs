@@ -1,0 +1,159 @@
+//! Who is in: every connection from when it is let in until it is gone, and how many there may be.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::socket::Peer;
+use crate::config::Limits;
+use crate::entry::{Millis, SessionId};
+use crate::limits;
+use crate::name::Handle;
+use crate::origin::Origin;
+use crate::outbox::Outbox;
+use crate::wire::reply::Bye;
+
+/// The list, shared by all who let in, serve and ask.
+pub struct Roster {
+    allowed: Limits,
+    guests: Mutex<Guests>,
+    /// The last one has gone after the door was closed.
+    emptied: Condvar,
+}
+
+#[derive(Default)]
+struct Guests {
+    last: u64,
+    list: HashMap<SessionId, Guest>,
+    /// How many there are of each origin, where that is limited.
+    of: HashMap<Origin, usize>,
+    /// How many of the list are only there to be sent away.
+    refused: usize,
+    closed: bool,
+}
+
+struct Guest {
+    outbox: Arc<Outbox>,
+    peer: Peer,
+    since: Millis,
+    handle: Option<Handle>,
+    /// Under what it is counted, if under anything.
+    counted: Option<Origin>,
+    refused: bool,
+}
+
+/// A row of the list, for the operator.
+pub struct Row {
+    /// The session's number.
+    pub id: SessionId,
+    /// Its account, if it has one.
+    pub handle: Option<Handle>,
+    /// Where it comes from.
+    pub peer: Peer,
+    /// When it was let in.
+    pub since: Millis,
+}
+
+impl Roster {
+    /// An empty list.
+    pub fn new(allowed: Limits) -> Roster {
+        Roster { allowed, guests: Mutex::default(), emptied: Condvar::new() }
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether limits on what one address or account does apply to an origin.
+    pub fn is_limited(&self, origin: Origin) -> bool {
+        self.allowed.local || !origin.is_local()
+    }
+
+    /// Lets a connection in. One that is too many is told so first thing; of those, too, there are
+    /// only so many at a time. `None`: it is not even told.
+    pub fn enter(&self, peer: Peer, outbox: &Arc<Outbox>, now: Millis) -> Option<SessionId> {
+        let origin = peer.origin();
+        let counted =
+            Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.is_limited(origin));
+        let mut guests = self.guests();
+        if guests.closed {
+            return None;
+        }
+        let of_this = counted.and_then(|origin| guests.of.get(&origin).copied()).unwrap_or(0);
+        let inside = guests.list.len() - guests.refused;
+        let refused = inside >= self.allowed.connections
+            || (counted.is_some() && of_this >= self.allowed.address);
+        if refused {
+            if guests.refused >= limits::REFUSED {
+                return None;
+            }
+            guests.refused += 1;
+            outbox.hang_up(Bye::TooMany);
+        }
+        let counted = counted.filter(|_| !refused);
+        if let Some(origin) = counted {
+            *guests.of.entry(origin).or_default() += 1;
+        }
+        guests.last += 1;
+        let id = SessionId(guests.last);
+        let outbox = outbox.clone();
+        guests.list.insert(id, Guest { outbox, peer, since: now, handle: None, counted, refused });
+        Some(id)
+    }
+
+    /// Notes whose a connection is.
+    pub fn name(&self, id: SessionId, handle: Option<Handle>) {
+        if let Some(guest) = self.guests().list.get_mut(&id) {
+            guest.handle = handle;
+        }
+    }
+
+    /// A connection is gone.
+    pub fn leave(&self, id: SessionId) {
+        let mut guests = self.guests();
+        let Some(guest) = guests.list.remove(&id) else { return };
+        guests.refused -= usize::from(guest.refused);
+        if let Some(origin) = guest.counted
+            && let Some(count) = guests.of.get_mut(&origin)
+        {
+            *count -= 1;
+            if *count == 0 {
+                guests.of.remove(&origin);
+            }
+        }
+        if guests.closed && guests.list.is_empty() {
+            self.emptied.notify_all();
+        }
+    }
+
+    /// Everyone who is in, by number.
+    pub fn list(&self) -> Vec<Row> {
+        let guests = self.guests();
+        let row = |(id, guest): (&SessionId, &Guest)| Row {
+            id: *id,
+            handle: guest.handle.clone(),
+            peer: guest.peer,
+            since: guest.since,
+        };
+        let mut rows: Vec<Row> = guests.list.iter().map(row).collect();
+        rows.sort_unstable_by_key(|row| row.id);
+        rows
+    }
+
+    /// Lets nobody in any more and ends those who are.
+    pub fn close(&self) {
+        let mut guests = self.guests();
+        guests.closed = true;
+        for guest in guests.list.values() {
+            guest.outbox.hang_up(Bye::Shutdown);
+        }
+    }
+
+    /// Waits, after the list was closed, until all have gone, so long at most.
+    pub fn wait_until_empty(&self, time: Duration) {
+        let any = |guests: &mut Guests| !guests.list.is_empty();
+        // Whether it is empty or late, what follows is the same.
+        let _ = self.emptied.wait_timeout_while(self.guests(), time, any);
+    }
+}
