@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use async_signal::{Signal, Signals};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
@@ -61,8 +61,15 @@ struct Flags {
     proxy_from: Vec<IpNet>,
 
     /// Whether REG makes accounts; if closed, only ADMIN USER NEW does
-    #[arg(long, env = "PAPOD_REGISTRATION", value_name = "open|closed", default_value = "open", value_parser = registration)]
-    registration: bool,
+    #[arg(
+        long,
+        env = "PAPOD_REGISTRATION",
+        value_enum,
+        default_value = "open",
+        hide_possible_values = true,
+        value_name = "open|closed"
+    )]
+    registration: Registration,
 
     /// Connections in all
     #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = clap::value_parser!(u64).range(1..))]
@@ -107,6 +114,12 @@ struct Flags {
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Registration {
+    Open,
+    Closed,
 }
 
 fn main() -> ExitCode {
@@ -163,7 +176,7 @@ fn run(flags: Flags) -> Result<(), String> {
             .collect(),
         admin: flags.admin,
         proxy_from: flags.proxy_from,
-        registration: flags.registration,
+        registration: flags.registration == Registration::Open,
         limits: Limits {
             connections: usize::try_from(flags.limit_connections).unwrap_or(usize::MAX),
             address: flags.limit_address,
@@ -224,14 +237,6 @@ fn mode(text: &str) -> Result<u32, String> {
 fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
     network.map_err(|_| "expected ADDRESS/BITS, 10.0.0.0/8 for example".to_owned())
-}
-
-fn registration(text: &str) -> Result<bool, String> {
-    match text {
-        "open" => Ok(true),
-        "closed" => Ok(false),
-        _ => Err("expected open or closed".to_owned()),
-    }
 }
 
 fn password_cost(text: &str) -> Result<PasswordCost, String> {

@@ -1,6 +1,8 @@
 //! How a session begins to belong to an account, and what keeps others out: `REG`, `LOGIN`,
 //! `PASSWD`.
 
+use std::time::Instant;
+
 use smol::channel;
 
 use super::answer::{Answer, Stop};
@@ -11,6 +13,7 @@ use crate::entry::{AccountId, Key};
 use crate::hub::{Entered, Work};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
+use crate::rates::TooFast;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
 use crate::wire::request::Secret;
@@ -45,6 +48,13 @@ impl Session {
         let asked = handle.clone();
         if self.ask(move |recall| recall.account(&asked)).await?.is_some() {
             return Err(Refusal::Taken(handle).into());
+        }
+        if self.is_limited {
+            let from = self.peer.origin().counted();
+            match self.services.rates.registrations.spend(from, 1, Instant::now()) {
+                Ok(wait) => self.pause(wait).await?,
+                Err(TooFast(seconds)) => return Err(Refusal::TooFast { seconds }.into()),
+            }
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
         let secret = self.services.hasher.hash(password.0).await?;
@@ -220,6 +230,12 @@ impl Session {
         self.unanswered += 1;
         self.act(vec![Act::SetSecret(secret)]);
         Ok(None)
+    }
+
+    /// Waits for so long.
+    async fn pause(&mut self, time: std::time::Duration) -> Result<(), Stop> {
+        smol::Timer::after(time).await;
+        Ok(())
     }
 
     /// What only the password opens.

@@ -16,7 +16,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
@@ -117,8 +117,8 @@ pub struct Papod {
     /// The first address that it listens on.
     pub address: SocketAddr,
     log: Arc<Mutex<String>>,
-    /// Disconnected when its standard error has ended.
-    ended: Mutex<Receiver<SocketAddr>>,
+    /// What it says that it listens on. Disconnected when its standard error has ended.
+    names: Mutex<Receiver<String>>,
 }
 
 impl Papod {
@@ -141,28 +141,47 @@ impl Papod {
         let mut child = command.spawn().expect("papod starts");
         let stderr = child.stderr.take().expect("its standard error is a pipe");
         let log = Arc::new(Mutex::new(String::new()));
-        let (say, ended) = mpsc::channel();
+        let (say, names) = mpsc::channel::<String>();
         let kept = log.clone();
         thread::spawn(move || {
             for line in BufReader::new(stderr).lines() {
                 let Ok(line) = line else { return };
-                let address = line.split_once("listening on ");
-                let address = address.and_then(|(_, address)| address.parse().ok());
+                let name = line.split_once("listening on ").map(|(_, name)| name.to_owned());
                 let mut log = kept.lock().expect("no reader panics");
                 log.push_str(&line);
                 log.push('\n');
-                if let Some(address) = address {
-                    let _ = say.send(address);
+                if let Some(name) = name {
+                    let _ = say.send(name);
                 }
             }
         });
-        match ended.recv_timeout(PATIENCE) {
-            Ok(address) => Papod { child, address, log, ended: Mutex::new(ended) },
-            Err(_) => {
+        match names.recv_timeout(PATIENCE).map(|name| name.parse()) {
+            Ok(Ok(address)) => Papod { child, address, log, names: Mutex::new(names) },
+            _ => {
                 let _ = child.kill();
                 let _ = child.wait();
                 panic!("papod did not start:\n{}", log.lock().unwrap());
             }
+        }
+    }
+
+    /// What it listens on by this way (`tls:`, `unix:`), without the way.
+    pub fn way(&self, way: &str) -> String {
+        let names = self.names.lock().expect("no reader panics");
+        loop {
+            let name = names.recv_timeout(PATIENCE).expect("it listens that way, too");
+            if let Some(name) = name.strip_prefix(way) {
+                return name.to_owned();
+            }
+        }
+    }
+
+    /// Waits until its log has this.
+    pub fn until_logged(&self, said: &str) {
+        let until = Instant::now() + PATIENCE;
+        while !self.log().contains(said) {
+            assert!(Instant::now() < until, "{said:?} is not in:\n{}", self.log());
+            thread::yield_now();
         }
     }
 
@@ -191,8 +210,13 @@ impl Papod {
 
     /// A connection that is sent replies only.
     pub fn login_quietly(&self, handle: &str) -> Client {
+        self.login_quietly_as(handle, PASSWORD)
+    }
+
+    /// The same with a password of its own.
+    pub fn login_quietly_as(&self, handle: &str, secret: &str) -> Client {
         let mut client = self.connect();
-        client.say(&format!("LOGIN {handle} {PASSWORD} quiet"));
+        client.say(&format!("LOGIN {handle} {secret} quiet"));
         client.until("OK LOGIN ");
         client
     }
@@ -228,7 +252,7 @@ impl Papod {
 
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
-        let ended = self.ended.get_mut().expect("nobody panics with it");
+        let ended = self.names.get_mut().expect("nobody panics with it");
         loop {
             match ended.recv_timeout(PATIENCE) {
                 // Another address.
@@ -270,7 +294,11 @@ pub struct Client {
 impl Client {
     /// Connects and reads `HELLO`.
     pub fn connect(address: SocketAddr) -> Client {
-        let socket = TcpStream::connect(address).expect("papod accepts");
+        Client::of(TcpStream::connect(address).expect("papod accepts"))
+    }
+
+    /// Reads `HELLO` from a socket that is connected.
+    pub fn of(socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         let mut client = Client { lines: BufReader::new(socket) };

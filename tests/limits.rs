@@ -1,0 +1,158 @@
+//! The limits of connections, sessions and rates: each is crossed, and what others have of it.
+
+mod process;
+
+use std::net::{SocketAddr, TcpStream};
+
+use process::{Client, Home, PASSWORD, Papod};
+use rustix::net::{AddressFamily, SocketType};
+
+fn start(home: &Home, flags: &[&str]) -> Papod {
+    Papod::start_with(&home.db(), flags)
+}
+
+/// A connection from another address of loopback.
+fn connect_from(papod: &Papod, address: &str) -> Client {
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let from: SocketAddr = format!("{address}:0").parse().unwrap();
+    rustix::net::bind(&socket, &from).unwrap();
+    rustix::net::connect(&socket, &papod.address).unwrap();
+    Client::of(TcpStream::from(socket))
+}
+
+/// It is told why it is sent away, and sent away.
+fn is_one_too_many(client: &mut Client) {
+    assert_eq!(client.rest(), ["BYE too-many"]);
+}
+
+#[test]
+fn connections_in_all() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-connections", "2"]);
+    let mut ana = papod.register("ana");
+    let second = papod.connect();
+    is_one_too_many(&mut papod.connect());
+    // Those who are in notice nothing, and who leaves makes room.
+    ana.has_heard_all();
+    let mut second = second;
+    second.say("QUIT");
+    assert_eq!(second.rest(), ["OK QUIT", "BYE quit"]);
+    ana.send("ana", "a moment passes");
+    let let_in = std::iter::repeat_with(|| papod.connect()).find_map(|mut client| {
+        client.say("PING");
+        client.next_line().filter(|line| line == "OK PING")
+    });
+    assert!(let_in.is_some());
+    papod.stop();
+}
+
+#[test]
+fn connections_of_one_address() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-address", "2"]);
+    let held = [papod.connect(), papod.connect()];
+    is_one_too_many(&mut papod.connect());
+    let mut other = connect_from(&papod, "127.0.0.2");
+    other.has_heard_all();
+    drop(held);
+    papod.stop();
+}
+
+#[test]
+fn sessions_of_one_account() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-sessions", "2"]);
+    let mut first = papod.register("ana");
+    let second = papod.login("ana");
+    let mut third = papod.connect();
+    third.say(&format!("LOGIN ana {PASSWORD}"));
+    let refused = "ERR LOGIN too-many too many sessions of this account; QUIT one of them";
+    third.expect(refused);
+    first.has_heard_all();
+    drop(second);
+    first.send("ana", "a moment passes");
+    // It may log in again on the same connection.
+    loop {
+        third.say(&format!("LOGIN ana {PASSWORD}"));
+        let line = third.line();
+        if line != refused {
+            assert!(line.starts_with("OK LOGIN ana "), "{line}");
+            break;
+        }
+    }
+    papod.stop();
+}
+
+#[test]
+fn registrations_of_one_address() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-registrations", "2"]);
+    papod.register("ana");
+    papod.register("bia");
+    let mut third = papod.connect();
+    third.say("REG caio secret-c");
+    // Half an hour for each.
+    third.expect("ERR REG too-fast too fast; try again in 1800 seconds");
+    third.has_heard_all();
+    let mut other = connect_from(&papod, "127.0.0.2");
+    other.say("REG caio secret-c");
+    other.expect("OK REG caio");
+    papod.stop();
+}
+
+#[test]
+fn messages_in_a_second_wait_first_and_are_refused_then() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-messages", "1"]);
+    papod.register("ana");
+    let mut sessions: Vec<Client> = (0..17).map(|_| papod.login_quietly("ana")).collect();
+    // Ten come at once; after that each has to wait a second longer than the one before.
+    let mut answers = sessions.iter_mut().map(|session| {
+        session.say("MSG ana note");
+        session.line()
+    });
+    let answers: Vec<String> = answers.by_ref().collect();
+    let taken = answers.iter().filter(|line| line.starts_with("OK MSG ")).count();
+    // A second may pass meanwhile, on a slow machine.
+    assert!((15..17).contains(&taken), "{answers:#?}");
+    let refused = answers.last().unwrap();
+    assert!(refused.starts_with("ERR MSG too-fast too fast; try again in "), "{refused}");
+    // A single one that pours is slowed down and loses nothing.
+    let mut pouring = papod.register("bia");
+    let typed = "MSG bia note\n".repeat(12) + "PING after\n";
+    pouring.write(typed.as_bytes());
+    let read = pouring.until("OK PING after");
+    assert_eq!(read.iter().filter(|line| line.starts_with("OK MSG ")).count(), 12);
+    papod.stop();
+}
+
+#[test]
+fn groups_and_bytes_in_a_day() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-groups", "1", "--limit-bytes", "20000"]);
+    let mut ana = papod.register("ana");
+    ana.say("GROUP NEW one");
+    ana.expect("OK GROUP NEW #one");
+    ana.say("GROUP NEW two");
+    let answer = ana.line();
+    assert!(answer.starts_with("ERR GROUP too-fast "), "{answer}");
+    let text = "x".repeat(15_000);
+    ana.send("ana", &text);
+    ana.say(&format!("MSG ana {text}"));
+    let answer = ana.line();
+    assert!(answer.starts_with("ERR MSG too-fast "), "{answer}");
+    ana.send("ana", "a short one");
+    papod.stop();
+}
+
+#[test]
+fn on_this_machine_there_are_no_such_limits_unless_asked_for() {
+    let home = Home::new();
+    let flags = ["--limit-address", "1", "--limit-sessions", "1", "--limit-registrations", "1"];
+    let papod = start(&home, &[&flags[..], &["--limit-messages", "1"]].concat());
+    let _held = [papod.register("ana"), papod.register("bia")];
+    let mut quiet = papod.login_quietly("ana");
+    quiet.write("MSG ana x\n".repeat(100).as_bytes());
+    quiet.until("OK MSG 100 ");
+    papod.stop();
+}

@@ -1,0 +1,454 @@
+//! The ways in: TLS, Unix sockets, the operators' socket, a proxy, sockets from systemd.
+
+mod process;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use process::{Home, PASSWORD, PATIENCE, Papod, USUAL, papod, run};
+use rustix::process::Signal;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+/// A file of the certificates that are made for these tests.
+fn tls(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
+}
+
+/// A papod that speaks TLS, too, and where.
+fn with_tls(home: &Home, certificate: &Path, key: &Path) -> (Papod, SocketAddr) {
+    let [certificate, key] = [certificate, key].map(|path| path.to_str().unwrap());
+    let flags = ["--tls-listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key];
+    let papod = Papod::start_with(&home.db(), flags);
+    let address = papod.way("tls:").parse().unwrap();
+    (papod, address)
+}
+
+type Tls = StreamOwned<ClientConnection, TcpStream>;
+
+/// A connection that trusts this certificate only.
+fn connect(address: SocketAddr, certificate: &str) -> Tls {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(tls(certificate)).unwrap()).unwrap();
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    StreamOwned::new(connection, socket)
+}
+
+/// All lines up to an orderly end.
+fn rest(from: impl Read) -> Vec<String> {
+    BufReader::new(from).lines().collect::<Result<_, _>>().expect("the end is said")
+}
+
+/// All that came, be the end orderly or not.
+fn heard(mut from: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = from.read_to_end(&mut bytes);
+    String::from_utf8(bytes).unwrap()
+}
+
+/// The bodies of a conversation with oneself.
+fn notes(papod: &Papod, handle: &str) -> Vec<String> {
+    let mut client = papod.login_quietly(handle);
+    client.history(handle, 0).into_iter().map(|entry| entry.body).collect()
+}
+
+#[test]
+fn through_tls_the_protocol_is_the_same_from_the_first_byte() {
+    let home = Home::new();
+    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    let mut ana = connect(address, "one.pem");
+    ana.write_all(b"REG ana secret-a\nMSG ana note\nPING\nQUIT\n").unwrap();
+    let lines = rest(ana);
+    assert!(lines[0].starts_with("HELLO papo/1 "), "{lines:?}");
+    assert_eq!(lines[1..3], ["OK REG ana", "LIVE 0"]);
+    assert!(lines[3].starts_with("OK MSG 1 "));
+    assert_eq!(lines[4..], ["OK PING", "OK QUIT", "BYE quit"]);
+    papod.stop();
+}
+
+#[test]
+fn much_goes_through_tls_in_both_directions() {
+    let home = Home::new();
+    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    let mut bia = papod.register("bia");
+    let mut ana = connect(address, "one.pem");
+    let bodies: Vec<String> =
+        (0..300).map(|n| format!("{n} {}.", "x".repeat(n * 211 % 60_000))).collect();
+    ana.write_all(format!("REG ana {PASSWORD}\nTALK bia raw\n").as_bytes()).unwrap();
+    for body in &bodies {
+        ana.write_all(format!("{body}\n").as_bytes()).unwrap();
+    }
+    ana.conn.send_close_notify();
+    ana.flush().unwrap();
+    let lines = rest(ana);
+    assert_eq!(lines.iter().filter(|line| line.starts_with("OK MSG ")).count(), bodies.len());
+    // And all of it comes back out.
+    let mut reader = connect(address, "one.pem");
+    reader.write_all(format!("LOGIN bia {PASSWORD}\nACK\nQUIT\n").as_bytes()).unwrap();
+    let lines = rest(reader);
+    let entries = lines.iter().filter(|line| line.starts_with("MSG "));
+    let got: Vec<String> = entries.map(|line| process::Entry::parse(line).body).collect();
+    assert!(got == bodies, "{} came", got.len());
+    bia.until("MSG 300 ");
+    papod.stop();
+}
+
+#[test]
+fn an_unfinished_line_counts_where_the_end_of_tls_was_said() {
+    let home = Home::new();
+    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    papod.register("ana");
+    let typed = format!("LOGIN ana {PASSWORD} quiet\nMSG ana whole\nMSG ana half");
+    let mut said = connect(address, "one.pem");
+    said.write_all(typed.as_bytes()).unwrap();
+    said.conn.send_close_notify();
+    said.flush().unwrap();
+    assert_eq!(rest(said).iter().filter(|line| line.starts_with("OK MSG ")).count(), 2);
+    assert_eq!(notes(&papod, "ana"), ["whole", "half"]);
+    // Anyone on the way can end a TCP connection.
+    let mut cut = connect(address, "one.pem");
+    cut.write_all(typed.as_bytes()).unwrap();
+    cut.sock.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(heard(cut).matches("OK MSG ").count(), 1);
+    assert_eq!(notes(&papod, "ana"), ["whole", "half", "whole"]);
+    papod.stop();
+}
+
+#[test]
+fn what_is_no_tls_ends_its_own_connection_only() {
+    let home = Home::new();
+    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    for typed in ["LOGIN ana secret-a\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05hello"] {
+        let mut plain = TcpStream::connect(address).unwrap();
+        plain.set_read_timeout(Some(PATIENCE)).unwrap();
+        plain.write_all(typed.as_bytes()).unwrap();
+        let _ = plain.shutdown(Shutdown::Write);
+        assert!(!heard(plain).contains("HELLO"), "{typed:?}");
+    }
+    let mut tls = connect(address, "one.pem");
+    tls.write_all(b"PING still\nQUIT\n").unwrap();
+    assert_eq!(rest(tls)[1], "OK PING still");
+    papod.stop();
+}
+
+#[test]
+fn sighup_loads_the_certificate_again_and_a_bad_one_changes_nothing() {
+    let home = Home::new();
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| home.path().join(name));
+    let install = |name: &str| {
+        fs::copy(tls(&format!("{name}.pem")), &certificate).unwrap();
+        fs::copy(tls(&format!("{name}.key")), &key).unwrap();
+    };
+    install("one");
+    let (papod, address) = with_tls(&home, &certificate, &key);
+    let mut early = connect(address, "one.pem");
+    early.write_all(b"PING 1\n").unwrap();
+    early.read_exact(&mut [0; 20]).unwrap();
+    install("other");
+    papod.signal(Signal::HUP);
+    papod.until_logged("the certificate is loaded again");
+    let greeted = |certificate| {
+        let mut client = connect(address, certificate);
+        client.write_all(b"QUIT\n").is_ok_and(|()| heard(client).contains("BYE quit"))
+    };
+    assert!(greeted("other.pem"));
+    assert!(!greeted("one.pem"), "the old one is not shown any more");
+    // The key does not fit the certificate.
+    fs::copy(tls("one.key"), &key).unwrap();
+    papod.signal(Signal::HUP);
+    papod.until_logged("the certificate stays as it is: ");
+    assert!(greeted("other.pem"));
+    early.write_all(b"QUIT\n").unwrap();
+    assert!(heard(early).contains("BYE quit"), "who was in stays in");
+    papod.stop();
+}
+
+#[test]
+fn without_a_certificate_that_fits_it_does_not_start() {
+    let home = Home::new();
+    let refused = |certificate: &Path, key: &Path| {
+        let mut command = papod();
+        command.args(USUAL).arg("--db").arg(home.db()).args(["--tls-listen", "127.0.0.1:0"]);
+        let output = run(command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key));
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let missing = home.path().join("missing.pem");
+    assert!(refused(&missing, &tls("one.key")).contains("missing.pem: No such file"));
+    assert!(refused(&tls("one.key"), &tls("one.key")).contains("has no certificate in PEM form"));
+    assert!(refused(&tls("one.pem"), &tls("one.pem")).contains("has no private key in PEM form"));
+    assert!(refused(&tls("one.pem"), &tls("other.key")).contains("one.pem and "));
+    let mut alone = papod();
+    alone.args(["--tls-listen", "127.0.0.1:0"]);
+    assert_eq!(run(&mut alone).status.code(), Some(2), "a certificate has to be named");
+}
+
+/// What is said over a Unix socket for what is typed.
+fn over(path: &Path, typed: &str) -> Vec<String> {
+    let mut socket = UnixStream::connect(path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.write_all(typed.as_bytes()).unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    let lines = rest(socket);
+    assert!(lines[0].starts_with("HELLO papo/1 "), "{lines:?}");
+    lines[1..].to_vec()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn over_a_unix_socket_a_linked_user_needs_no_secret() {
+    let home = Home::new();
+    let path = home.path().join("papo.sock");
+    let papod = Papod::start_with(&home.db(), ["--unix", path.to_str().unwrap()]);
+    assert_eq!(mode(&path), 0o660);
+    papod.register("ana");
+    papod.register("bia");
+    let me = rustix::process::getuid().as_raw();
+    let wrong = "ERR LOGIN wrong-secret no account has this handle and this password";
+    assert_eq!(over(&path, "LOGIN ana\nLOGIN ana - quiet\nUID LINK\n")[..2], [wrong, wrong]);
+    let lines =
+        over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID LINK\nUID LIST\nUID UNLINK 4"));
+    let linked = format!("OK UID LINK {me}");
+    assert_eq!(lines[1..4], [linked, format!("UID {me}"), "OK UID LIST 1".to_owned()]);
+    assert!(lines[4].starts_with("ERR UID no-such-user 4: "), "{lines:?}");
+    assert_eq!(over(&path, "LOGIN ana - quiet\nWHOAMI")[0], "OK LOGIN ana 0");
+    // For this account, from there, and without any secret: nothing else is opened by it.
+    assert_eq!(over(&path, "LOGIN bia"), [wrong]);
+    assert_eq!(over(&path, "LOGIN ana -"), [wrong], "a lone second word is a secret");
+    let mut tcp = papod.connect();
+    tcp.say("LOGIN ana");
+    tcp.expect(wrong);
+    // A token may not change who is linked; unlinking ends what the link opened.
+    let token = over(&path, "LOGIN ana\nTOKEN NEW t")[2].clone();
+    let token = token.strip_prefix("OK TOKEN NEW t ").unwrap();
+    let lines =
+        over(&path, &format!("LOGIN ana {token} quiet\nUID LINK\nUID UNLINK {me}\nUID LIST"));
+    assert!(lines[1].starts_with("ERR UID not-allowed "), "{lines:?}");
+    assert!(lines[2].starts_with("ERR UID not-allowed "), "{lines:?}");
+    assert_eq!(lines.last().unwrap(), "OK UID LIST 1");
+    let mut linked = UnixStream::connect(&path).unwrap();
+    linked.set_read_timeout(Some(PATIENCE)).unwrap();
+    linked.write_all(b"LOGIN ana\n").unwrap();
+    let mut lines = BufReader::new(linked).lines().map(Result::unwrap);
+    lines.find(|line| line.starts_with("LIVE ")).unwrap();
+    over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID UNLINK {me}"));
+    assert_eq!(lines.collect::<Vec<_>>(), ["BYE kicked"]);
+    assert_eq!(over(&path, "LOGIN ana"), [wrong]);
+    let mut tcp = papod.login_quietly("ana");
+    tcp.say("UID LIST");
+    tcp.expect("ERR UID bad-command not here: UID is for the socket that papod makes with --unix");
+    papod.stop();
+    assert!(!path.exists(), "the socket goes away with papod");
+}
+
+#[test]
+fn a_leftover_socket_is_replaced_and_nothing_else_is() {
+    let home = Home::new();
+    let path = home.path().join("papo.sock");
+    let refused = || {
+        let mut command = papod();
+        command.args(USUAL).arg("--db").arg(home.db()).arg("--unix").arg(&path);
+        let output = run(&mut command);
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::write(&path, "somebody's").unwrap();
+    assert!(refused().ends_with("is there already, and no socket\n"));
+    assert_eq!(fs::read(&path).unwrap(), b"somebody's");
+    fs::remove_file(&path).unwrap();
+    let live = UnixListener::bind(&path).unwrap();
+    assert!(refused().ends_with("in use by another program\n"));
+    drop(live);
+    let flags = ["--unix", path.to_str().unwrap(), "--unix-mode", "0600"];
+    let mut killed = Papod::start_with(&home.db(), flags);
+    assert_eq!(mode(&path), 0o600);
+    killed.kill();
+    assert!(path.exists());
+    let papod = Papod::start_with(&home.db(), flags);
+    assert_eq!(over(&path, "PING\n"), ["OK PING"]);
+    papod.stop();
+}
+
+#[test]
+fn operators_have_a_socket_of_their_own() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let papod = Papod::start_with(&home.db(), ["--admin", path.to_str().unwrap()]);
+    assert_eq!(mode(&path), 0o600);
+    let lines =
+        over(&path, "LOGIN ana x\nADMIN USER NEW ana secret-a Ana\nADMIN USER NEW ana secret-b");
+    assert!(lines[0].starts_with("ERR LOGIN bad-command not here: "), "{lines:?}");
+    assert_eq!(lines[1], "OK ADMIN USER NEW ana");
+    assert!(lines[2].starts_with("ERR ADMIN taken "), "{lines:?}");
+    let login = |secret: &str| {
+        let mut client = papod.connect();
+        client.say(&format!("LOGIN ana {secret}"));
+        let answer = client.line();
+        (client, answer)
+    };
+    let (mut ana, answer) = login("secret-a");
+    assert_eq!(answer, "OK LOGIN ana 0");
+    ana.until("LIVE ");
+    let lines = over(&path, "ADMIN SESSIONS");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].starts_with("SESSION ") && lines[0].contains(" ana 127.0.0.1:"), "{lines:?}");
+    assert!(lines[1].contains(" - uid:"), "{lines:?}");
+    assert_eq!(lines[2], "OK ADMIN SESSIONS 2");
+    assert_eq!(over(&path, "ADMIN USER PASSWD ana secret-c"), ["OK ADMIN USER PASSWD ana"]);
+    ana.expect("BYE kicked");
+    assert!(login("secret-a").1.starts_with("ERR LOGIN wrong-secret "));
+    let (mut ana, _) = login("secret-c");
+    ana.until("LIVE ");
+    assert_eq!(over(&path, "ADMIN KICK ana"), ["OK ADMIN KICK 1"]);
+    ana.expect("BYE kicked");
+    let lines =
+        over(&path, "ADMIN KICK nobody\nADMIN USER DEL nobody\nADMIN USER PASSWD nobody secret");
+    assert!(lines.iter().all(|line| line.starts_with("ERR ADMIN no-such-user ")), "{lines:?}");
+    let mut tcp = papod.login_quietly_as("ana", "secret-c");
+    tcp.say("ADMIN KICK ana");
+    tcp.expect(
+        "ERR ADMIN bad-command not here: ADMIN is for the socket that papod makes with --admin",
+    );
+    papod.stop();
+}
+
+#[test]
+fn an_ended_account_is_gone_and_what_it_said_stays() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let flags = ["--admin", path.to_str().unwrap()];
+    let papod = Papod::start_with(&home.db(), flags);
+    let (mut ana, mut bia) = (papod.register("ana"), papod.register("bia"));
+    ana.say("GROUP NEW team bia");
+    ana.until("OK GROUP NEW ");
+    bia.until("GROUP 1 ");
+    ana.say("TOKEN NEW t");
+    let token = ana.line().split(' ').next_back().unwrap().to_owned();
+    ana.send("bia", "hello");
+    bia.until("MSG 2 ");
+    bia.send("ana", "and you");
+    bia.say("WAIT last read 60");
+    assert_eq!(over(&path, "ADMIN USER DEL ana"), ["OK ADMIN USER DEL ana"]);
+    assert_eq!(ana.rest().last().unwrap(), "BYE kicked");
+    let left = bia.line();
+    assert!(left.starts_with("GROUP 4 ") && left.ends_with(" ana #team - leave"), "{left}");
+    bia.expect("OK WAIT 3 read");
+    bia.say("GROUP WHO team");
+    bia.expect("MEMBER #team bia admin");
+    bia.expect("OK GROUP WHO 1");
+    for refused in ["MSG ana x", "TALK ana", "GROUP ADD team ana", "GROUP NEW other ana"] {
+        bia.say(refused);
+        assert!(bia.line().contains(" no-such-user "), "{refused}");
+    }
+    bia.say("FIND ana");
+    bia.expect("OK FIND 0");
+    assert_eq!(bia.history("ana", 0).len(), 2, "what it said stays");
+    drop(papod);
+    let papod = Papod::start_with(&home.db(), flags);
+    let mut stranger = papod.connect();
+    for secret in [PASSWORD, &token, ""] {
+        stranger.say(&format!("LOGIN ana {secret}"));
+        assert!(stranger.line().starts_with("ERR LOGIN wrong-secret "));
+    }
+    stranger.say("REG ana secret-a");
+    assert!(stranger.line().starts_with("ERR REG taken "), "a handle is never given again");
+    assert!(over(&path, "ADMIN USER DEL ana")[0].starts_with("ERR ADMIN no-such-user "));
+    papod.stop();
+}
+
+/// A PROXY header, version 2.
+fn header(command: u8, rest: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+    [b"\r\n\r\n\0\r\nQUIT\n", &[0x20 | command, 0x11][..], &length, rest].concat()
+}
+
+#[test]
+fn a_proxy_says_for_whom_it_speaks() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let flags = ["--admin", path.to_str().unwrap(), "--proxy-from", "127.0.0.1"];
+    let papod = Papod::start_with(&home.db(), flags);
+    let connect = |bytes: &[u8]| {
+        let mut socket = TcpStream::connect(papod.address).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        // It may come in pieces.
+        bytes.chunks(5).for_each(|some| socket.write_all(some).unwrap());
+        BufReader::new(socket)
+    };
+    let from = [192, 0, 2, 7, 127, 0, 0, 1, 0x15, 0xb3, 0x1c, 0x6c];
+    let mut proxied = connect(&[header(1, &from), b"PING 1\n".to_vec()].concat());
+    let mut lines = [String::new(), String::new()];
+    for line in &mut lines {
+        proxied.read_line(line).unwrap();
+    }
+    assert_eq!(lines[1], "OK PING 1\n");
+    assert!(over(&path, "ADMIN SESSIONS")[0].contains(" - 192.0.2.7:5555 "));
+    let mut itself = connect(&header(0, &[]));
+    itself.read_line(&mut lines[0]).unwrap();
+    assert!(lines[0].contains("HELLO papo/1 "));
+    // Nothing is carried out for whom it does not say.
+    assert_eq!(heard(connect(b"REG ana secret-a\nQUIT\n\n\n\n")), "");
+    assert_eq!(over(&path, "ADMIN KICK ana").len(), 1);
+    papod.until_logged("refused: no PROXY header of version 2");
+    papod.stop();
+}
+
+#[test]
+fn sockets_from_systemd_are_used_as_they_come() {
+    let home = Home::new();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = tcp.local_addr().unwrap();
+    let path = home.path().join("admin.sock");
+    let admin = UnixListener::bind(&path).unwrap();
+    let notified = home.path().join("notify.sock");
+    let manager = UnixDatagram::bind(&notified).unwrap();
+    manager.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The client comes before papod does, and waits in the queue.
+    let mut early = TcpStream::connect(address).unwrap();
+    early.set_read_timeout(Some(PATIENCE)).unwrap();
+    early.write_all(b"PING early\nQUIT\n").unwrap();
+    let mut command = process::with_clean_environment(Command::new("sh"));
+    let script =
+        r#"LISTEN_PID=$$ exec "$0" --password-cost 8:1 --db "$1" 3<&0 4<&1 </dev/null >&2"#;
+    command.args(["-c", script, env!("CARGO_BIN_EXE_papod")]).arg(home.db());
+    command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", "chat:admin");
+    command.env("NOTIFY_SOCKET", &notified);
+    let (stdin, stdout): (std::os::fd::OwnedFd, std::os::fd::OwnedFd) = (tcp.into(), admin.into());
+    command.stdin(stdin).stdout(stdout);
+    let papod = Papod::spawn(command);
+    assert_eq!(papod.address, address);
+    let mut said = [0; 100];
+    let n = manager.recv(&mut said).unwrap();
+    assert_eq!(said[..n].trim_ascii_end(), b"READY=1");
+    assert_eq!(rest(early)[1..], ["OK PING early", "OK QUIT", "BYE quit"]);
+    assert_eq!(over(&path, "ADMIN KICK nobody").len(), 1);
+    papod.stop();
+    assert!(path.exists(), "what systemd made is systemd's");
+}
+
+#[test]
+fn where_registration_is_closed_nobody_registers() {
+    let home = Home::new();
+    let papod = Papod::start_with(&home.db(), ["--registration", "closed"]);
+    let mut stranger = papod.connect();
+    stranger.say("REG ana secret-a");
+    let closed =
+        "ERR REG closed no new accounts are made here; ask whoever runs this server for one";
+    stranger.expect(closed);
+    stranger.has_heard_all();
+    papod.stop();
+}
