@@ -83,7 +83,9 @@ pub const RECENT: usize = 16_384;
 pub const READERS: usize = 2;
 /// Questions waiting for a reader before sessions that ask wait themselves.
 pub const QUESTIONS: usize = 1_024;
-/// Secrets waiting to be hashed. At 16 ms each the last of them waits four seconds.
+/// Secrets waiting to be hashed. At 16 ms each, 256 take four seconds: about as long as a person
+/// waits before trying again. Addresses take turns, so the first of each waits for one of each
+/// other address only.
 pub const SECRETS: usize = 256;
 
 /// Connections that wait to be accepted. Where the queue is full the system may drop the end of a

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::entry::SessionId;
 use crate::hub::{Hub, Work};
 use crate::limits;
+use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::password::Hasher;
 use crate::readers::Readers;
@@ -202,11 +203,11 @@ impl Door {
             return;
         };
         let id = SessionId(self.last.fetch_add(1, Ordering::Relaxed) + 1);
-        if log::log_enabled!(log::Level::Debug)
-            && let Ok(peer) = stream.peer()
-        {
-            log::debug!("session {}: from {peer}", id.0);
-        }
+        // Where it cannot be told, the connection is gone already.
+        let Ok(peer) = stream.peer() else {
+            return;
+        };
+        log::debug!("session {}: from {peer}", id.0);
         let outbox = Arc::new(Outbox::default());
         {
             let mut sessions = self.sessions();
@@ -215,7 +216,8 @@ impl Door {
             }
             sessions.outboxes.insert(id, outbox.clone());
         }
-        let session = Session::new(id, self.services.clone(), stream, outbox);
+        let session =
+            Session::new(id, self.services.clone(), stream, Origin::of(peer.ip()), outbox);
         let door = Arc::downgrade(self);
         let task = async move {
             // A bug in one session ends that session.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use papo::config::PasswordCost;
 use papo::entry::{Clock, Millis, SessionId};
 use papo::hub::{Hub, Work};
+use papo::origin::Origin;
 use papo::outbox::Outbox;
 use papo::password::Hasher;
 use papo::readers::Readers;
@@ -39,7 +40,8 @@ fn served(typed: &str) -> String {
     let session = thread::spawn(move || {
         let socket = async_net::TcpStream::try_from(socket).unwrap();
         let (stream, outbox) = (Stream::new(socket).unwrap(), Arc::new(Outbox::default()));
-        smol::block_on(Session::new(SessionId(1), services, stream, outbox).run());
+        let origin = Origin::User(0);
+        smol::block_on(Session::new(SessionId(1), services, stream, origin, outbox).run());
     });
     let mut typing = client.try_clone().unwrap();
     let typed = typed.to_owned();

@@ -178,7 +178,7 @@ impl Session {
             return Err(Refusal::Taken(handle).into());
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
-        let secret = self.services.hasher.hash(password.0).await?;
+        let secret = self.hash(password).await?;
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Register {
             session: self.id,
@@ -221,7 +221,7 @@ impl Session {
         let token = token.flatten();
         let right = match &token {
             Some(_) => true,
-            None => self.services.hasher.verify(secret.0, hash.clone()).await?,
+            None => self.verify(secret, hash.clone()).await?,
         };
         let Some(account) = account.filter(|_| right) else {
             // Only a name that exists: who types both the wrong way round must not find the
@@ -310,10 +310,10 @@ impl Session {
         self.must_have_password()?;
         let id = self.me()?.account;
         let known = self.ask(move |recall| recall.secret(id)).await?;
-        if !self.services.hasher.verify(old.0, known).await? {
+        if !self.verify(old, known).await? {
             return Err(Refusal::WrongOld.into());
         }
-        let secret = self.services.hasher.hash(new.0).await?;
+        let secret = self.hash(new).await?;
         self.unanswered += 1;
         self.act(vec![Act::SetSecret(secret)]);
         Ok(None)

@@ -13,6 +13,7 @@ mod commands;
 mod intake;
 mod output;
 mod questions;
+mod secrets;
 mod seen;
 mod stream;
 mod tokens;
@@ -22,7 +23,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use smol::Timer;
@@ -35,6 +36,7 @@ use crate::entry::{AccountId, Clock, MoveNumber, SessionId, TokenId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
+use crate::origin::Origin;
 use crate::outbox::{Behind, Item, Outbox};
 use crate::password::Hasher;
 use crate::readers::Readers;
@@ -70,6 +72,8 @@ pub struct Session {
     id: SessionId,
     services: Arc<Services>,
     stream: Stream,
+    /// Where it comes from.
+    origin: Origin,
     outbox: Arc<Outbox>,
     lines: Lines,
     output: Output,
@@ -163,12 +167,14 @@ impl Session {
         id: SessionId,
         services: Arc<Services>,
         stream: Stream,
+        origin: Origin,
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
         Box::new(Session {
             id,
             services,
             stream,
+            origin,
             outbox,
             lines: Lines::default(),
             output: Output::default(),
@@ -310,21 +316,21 @@ impl Session {
             if self.output.is_empty() {
                 return Ok(());
             }
-            let ready = poll_fn(|cx| {
-                // Wakes for a goodbye, too.
-                self.outbox.register(cx.waker());
-                if let Some(bye) = self.outbox.bye() {
-                    return Poll::Ready(Err(End::Bye(bye)));
-                }
-                if let Some(deadline) = &mut self.deadline
-                    && Pin::new(&mut deadline.0).poll(cx).is_ready()
-                {
-                    return Poll::Ready(Err(End::Bye(deadline.1)));
-                }
-                self.stream.poll_writable(cx).map(|ready| ready.map_err(End::Lost))
+            let ready = poll_fn(|cx| match self.poll_over(cx) {
+                Some(bye) => Poll::Ready(Err(End::Bye(bye))),
+                None => self.stream.poll_writable(cx).map(|ready| ready.map_err(End::Lost)),
             });
             ready.await?;
         }
+    }
+
+    /// Why the session is to end while it waits for one thing only, if it is. Wakes for that, too.
+    fn poll_over(&mut self, cx: &mut Context) -> Option<Bye> {
+        self.outbox.register(cx.waker());
+        let deadline = self.deadline.as_deref_mut();
+        let late =
+            |(timer, bye): &mut (Timer, Bye)| Pin::new(timer).poll(cx).is_ready().then_some(*bye);
+        self.outbox.bye().or_else(|| deadline.and_then(late))
     }
 
     /// Sends what is still due, says goodbye, and lets the last lines arrive.
