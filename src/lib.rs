@@ -22,9 +22,11 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  fold  limits  config  password  the words everyone uses
+//!   brake                                                who guesses, and how slowly
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod brake;
 pub mod chat;
 pub mod config;
 pub mod entry;

@@ -3,18 +3,21 @@
 //! One thread, because a hash takes a core for milliseconds and 19 MiB: a hundred log-ins at once
 //! then cost one core and one buffer, and messages go on. Addresses take turns (`turns`), so that
 //! one with a thousand connections keeps nobody out. An unknown handle is hashed as well, so that
-//! the time says nothing about which handles exist.
+//! the time says nothing about which handles exist. The brake on guessing is asked when a secret's
+//! turn comes, so that many tries at once are held up as those one after the other are.
 
 mod turns;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use smol::channel::{self, Sender};
 
+use crate::brake::{Brake, Guess};
 use crate::config::PasswordCost;
 use crate::limits;
 use crate::origin::Origin;
@@ -36,6 +39,9 @@ struct Waiting(Mutex<Turns<Job>>);
 pub enum Failed {
     /// Too many secrets wait already.
     Busy,
+    /// Too many wrong ones were tried: this one has to wait for so long, and then be asked about
+    /// again.
+    Braked(Duration),
     /// The hashing itself failed: a bug, or no memory.
     Broken,
 }
@@ -48,7 +54,7 @@ struct Job {
 enum Task {
     Hash(Sender<Result<String, Failed>>),
     /// Against a PHC string, or against one that nothing matches.
-    Verify(Option<String>, Sender<Result<bool, Failed>>),
+    Verify(Option<String>, Guess, Sender<Result<bool, Failed>>),
 }
 
 impl Waiting {
@@ -68,7 +74,7 @@ impl Hasher {
         let (bell, rung) = mpsc::channel();
         let queue = waiting.clone();
         let thread = thread::Builder::new().name("hasher".into()).spawn(move || {
-            let mut worker = Worker { cost, memory: Vec::new() };
+            let mut worker = Worker::new(cost);
             while let Ok(()) = rung.recv() {
                 let next = queue.turns().next();
                 if let Some(job) = next {
@@ -90,17 +96,18 @@ impl Hasher {
     }
 
     /// Whether a password is the one of this PHC string; with `None` it takes as long and is not.
+    /// Each that is not counts as a failure of `guess`, and one that is ends their row.
     ///
     /// # Errors
     /// See [`Failed`].
     pub async fn verify(
         &self,
-        origin: Origin,
+        guess: Guess,
         password: Box<str>,
         known: Option<String>,
     ) -> Result<bool, Failed> {
         let (answer, answered) = channel::bounded(1);
-        self.queue(origin, Job { password, task: Task::Verify(known, answer) })?;
+        self.queue(guess.origin(), Job { password, task: Task::Verify(known, guess, answer) })?;
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
@@ -119,14 +126,14 @@ impl Job {
     fn is_forsaken(&self) -> bool {
         match &self.task {
             Task::Hash(answer) => answer.is_closed(),
-            Task::Verify(_, answer) => answer.is_closed(),
+            Task::Verify(_, _, answer) => answer.is_closed(),
         }
     }
 
     fn refuse(self) {
         match self.task {
             Task::Hash(answer) => say(&answer, Err(Failed::Busy)),
-            Task::Verify(_, answer) => say(&answer, Err(Failed::Busy)),
+            Task::Verify(_, _, answer) => say(&answer, Err(Failed::Busy)),
         }
     }
 }
@@ -134,9 +141,14 @@ impl Job {
 struct Worker {
     cost: PasswordCost,
     memory: Vec<Block>,
+    brake: Brake,
 }
 
 impl Worker {
+    fn new(cost: PasswordCost) -> Worker {
+        Worker { cost, memory: Vec::new(), brake: Brake::default() }
+    }
+
     fn work(&mut self, job: Job) {
         if job.is_forsaken() {
             return;
@@ -144,10 +156,30 @@ impl Worker {
         let Job { password, task } = job;
         match task {
             Task::Hash(answer) => say(&answer, safely(|| self.hash(&password))),
-            Task::Verify(known, answer) => {
-                say(&answer, safely(|| self.verify(&password, known.as_deref())));
+            Task::Verify(known, guess, answer) => {
+                say(&answer, safely(|| self.attempt(guess, &password, known.as_deref())));
             }
         }
+    }
+
+    /// A try at a secret, if the brake lets it be one.
+    fn attempt(
+        &mut self,
+        guess: Guess,
+        password: &str,
+        known: Option<&str>,
+    ) -> Result<bool, Failed> {
+        let wait = self.brake.wait(&guess, Instant::now());
+        if !wait.is_zero() {
+            return Err(Failed::Braked(wait));
+        }
+        let right = self.verify(password, known)?;
+        if right {
+            self.brake.succeeded(&guess);
+        } else {
+            self.brake.failed(guess, Instant::now());
+        }
+        Ok(right)
     }
 
     fn hash(&mut self, password: &str) -> Result<String, Failed> {
@@ -222,9 +254,14 @@ const HASH: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::name::Handle;
 
     const CHEAP: PasswordCost = PasswordCost { kib: 8, passes: 1 };
     const HERE: Origin = Origin::User(0);
+
+    fn anas() -> Guess {
+        Guess::new(Handle::new("ana").unwrap(), HERE)
+    }
 
     #[test]
     fn a_password_fits_its_hash_and_no_other() {
@@ -232,7 +269,7 @@ mod tests {
         smol::block_on(async {
             let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
             assert!(known.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{known}");
-            let ask = |password: &str, known| hasher.verify(HERE, password.into(), known);
+            let ask = |password: &str, known| hasher.verify(anas(), password.into(), known);
             assert_eq!(ask("secret-a", Some(known.clone())).await, Ok(true));
             assert_eq!(ask("secret-b", Some(known.clone())).await, Ok(false));
             assert_eq!(ask("secret-a", None).await, Ok(false));
@@ -269,7 +306,7 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over() {
-        let mut worker = Worker { cost: CHEAP, memory: Vec::new() };
+        let mut worker = Worker::new(CHEAP);
         let (answer, answered) = channel::bounded(1);
         drop(answered);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
@@ -277,5 +314,43 @@ mod tests {
         let (answer, answered) = channel::bounded(1);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
         assert!(!worker.memory.is_empty() && answered.recv_blocking().is_ok());
+    }
+    #[test]
+    fn many_tries_at_once_do_not_get_past_the_brake() {
+        let (hasher, _thread) = Hasher::start(CHEAP).unwrap();
+        smol::block_on(async {
+            let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
+            let ask = |password: &str| {
+                let mut asked =
+                    Box::pin(hasher.verify(anas(), password.into(), Some(known.clone())));
+                async move {
+                    // Queued, if it is not answered already.
+                    let now = smol::future::poll_once(&mut asked).await;
+                    (now, asked)
+                }
+            };
+            // What is right ends the row.
+            for round in 0..20 {
+                let password = if round % 6 == 5 { "secret-a" } else { "secret-b" };
+                let (now, asked) = ask(password).await;
+                let right = if let Some(now) = now { now } else { asked.await };
+                assert_eq!(right, Ok(round % 6 == 5));
+            }
+            let mut crowd = Vec::new();
+            for _ in 0..40 {
+                crowd.push(ask("secret-b").await);
+            }
+            let (mut wrong, mut braked) = (0, 0);
+            for (now, asked) in crowd {
+                match if let Some(now) = now { now } else { asked.await } {
+                    Ok(false) => wrong += 1,
+                    Err(Failed::Braked(_)) => braked += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+            // Two are left of the rounds before. One more than ten would take half a minute.
+            assert!((4..=10).contains(&wrong), "{wrong} were wrong, {braked} were held up");
+            assert_eq!(wrong + braked, 40);
+        });
     }
 }

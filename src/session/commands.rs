@@ -221,7 +221,7 @@ impl Session {
         let token = token.flatten();
         let right = match &token {
             Some(_) => true,
-            None => self.verify(secret, hash.clone()).await?,
+            None => self.verify(&handle, secret, hash.clone()).await?,
         };
         let Some(account) = account.filter(|_| right) else {
             // Only a name that exists: who types both the wrong way round must not find the
@@ -308,9 +308,10 @@ impl Session {
 
     async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {
         self.must_have_password()?;
-        let id = self.me()?.account;
+        let me = self.me()?;
+        let (id, handle) = (me.account, me.handle.clone());
         let known = self.ask(move |recall| recall.secret(id)).await?;
-        if !self.verify(old, known).await? {
+        if !self.verify(&handle, old, known).await? {
             return Err(Refusal::WrongOld.into());
         }
         let secret = self.hash(new).await?;

@@ -3,9 +3,16 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
+use std::time::Duration;
+
+use smol::Timer;
 
 use super::answer::Stop;
 use super::{End, Session};
+use crate::brake::Guess;
+use crate::limits;
+use crate::name::Handle;
+use crate::password::Failed;
 use crate::wire::request::Secret;
 
 impl Session {
@@ -15,14 +22,38 @@ impl Session {
         Ok(self.unless_over(services.hasher.hash(origin, password.0)).await??)
     }
 
-    /// Whether a secret is the password that this is the hash of.
+    /// Whether a secret is the password that this is the hash of. After too many wrong ones that
+    /// takes a while, or is refused: see [`crate::brake`].
     pub(super) async fn verify(
         &mut self,
+        handle: &Handle,
         secret: Secret,
         known: Option<String>,
     ) -> Result<bool, Stop> {
-        let (services, origin) = (self.services.clone(), self.origin);
-        Ok(self.unless_over(services.hasher.verify(origin, secret.0, known)).await??)
+        let services = self.services.clone();
+        let guess = Guess::new(handle.clone(), self.origin);
+        let mut patience = limits::GUESS_WAIT;
+        loop {
+            let asked = services.hasher.verify(guess.clone(), secret.0.clone(), known.clone());
+            let wait = match self.unless_over(asked).await? {
+                Err(Failed::Braked(wait)) if wait <= patience => wait,
+                Err(Failed::Braked(wait)) => {
+                    // No handle: who types both the wrong way round typed the password there.
+                    log::info!("session {}: guesses too fast, from {}", self.id.0, self.origin);
+                    return Err(Failed::Braked(wait).into());
+                }
+                verified => return Ok(verified?),
+            };
+            // Somebody else's try may come first, and then it waits again.
+            patience -= wait;
+            self.pause(wait).await?;
+        }
+    }
+
+    /// Waits for so long, or until the session is to end.
+    pub(super) async fn pause(&mut self, time: Duration) -> Result<(), End> {
+        self.unless_over(Timer::after(time)).await?;
+        Ok(())
     }
 
     /// Waits for something that is not the connection, or until the session is to end. What was

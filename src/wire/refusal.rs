@@ -56,6 +56,8 @@ pub enum Refusal {
     KeyReused(Box<str>),
     /// What was waited for did not happen in time.
     Timeout,
+    /// Too much in too short a time; it may be asked for again after so many seconds.
+    TooFast { seconds: u64 },
     /// Too many secrets wait to be hashed.
     TooMany,
     /// A limit on how many of something there may be.
@@ -91,6 +93,7 @@ impl Refusal {
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
             Refusal::Timeout => "timeout",
+            Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
             Refusal::Storage => "storage",
             Refusal::Bug => "bug",
@@ -160,6 +163,8 @@ impl fmt::Display for Refusal {
                 write!(f, "{key}: something else was sent under this key; use a new one")
             }
             Refusal::Timeout => f.write_str("not yet; WAIT again, or INFO shows who is missing"),
+            Refusal::TooFast { seconds: 1 } => f.write_str("too fast; try again in 1 second"),
+            Refusal::TooFast { seconds } => write!(f, "too fast; try again in {seconds} seconds"),
             Refusal::TooManyOf(what) => write!(f, "too many {what}"),
             Refusal::TooMany => f.write_str("too many are logging in; try again in a few seconds"),
             Refusal::Storage => {
