@@ -14,6 +14,7 @@ use smol::future::FutureExt;
 use smol::{Executor, Timer};
 
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::entry::SessionId;
 use crate::hub::{Hub, Work};
 use crate::limits;
@@ -75,9 +76,12 @@ impl Server {
         let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();
         let (readers, mut others) =
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
-        let (hasher, thread) = Hasher::start(config.password_cost).map_err(|e| plain(&e))?;
+        let counters = Arc::new(Counters::default());
+        let (hasher, thread) =
+            Hasher::start(config.password_cost, counters.clone()).map_err(|e| plain(&e))?;
         others.push(thread);
-        let (hub, hub_thread) = Hub::start(pen, config.clock).map_err(|e| plain(&e))?;
+        let (hub, hub_thread) =
+            Hub::start(pen, config.clock, counters.clone()).map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -89,8 +93,14 @@ impl Server {
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
         let idle = config.idle.map(Duration::from_secs);
-        let services =
-            Arc::new(Services { hub: hub.clone(), readers, hasher, clock: config.clock, idle });
+        let services = Arc::new(Services {
+            hub: hub.clone(),
+            readers,
+            hasher,
+            counters,
+            clock: config.clock,
+            idle,
+        });
         let door = Arc::new(Door {
             executor: Executor::new(),
             services,
@@ -187,6 +197,9 @@ async fn accept(door: Weak<Door>, listener: async_net::TcpListener) {
             Err(e) => {
                 // Out of file descriptors, or the peer has gone again: those who are in stay.
                 log::warn!("cannot accept a connection: {e}");
+                if let Some(door) = door.upgrade() {
+                    door.services.counters.refused.add(1);
+                }
                 Timer::after(limits::ACCEPT_PAUSE).await;
             }
         }

@@ -5,12 +5,14 @@
 //! touched session woken once. While one commit runs the next batch gathers, so commits are shared
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
+mod tally;
 mod tell;
 mod watch;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -18,6 +20,7 @@ use smol::channel::Sender;
 
 use crate::chat::directory::Need;
 use crate::chat::{Act, Batch, Chat, Who};
+use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, Cursor, EntryId, Millis, MoveNumber, SessionId, TokenId,
 };
@@ -26,6 +29,7 @@ use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
 use crate::store::{Error, Record};
 use crate::wire::refusal::Refusal;
+use tally::Tally;
 use watch::Watch;
 
 /// The queue in front of the hub's thread.
@@ -93,6 +97,7 @@ impl Hub {
     pub fn start(
         mut record: Box<dyn Record>,
         clock: Clock,
+        counters: Arc<Counters>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let newest = record.recall()?.newest()?;
         record.record(&[])?;
@@ -112,6 +117,7 @@ impl Hub {
             lines: Vec::new(),
             stirred: Vec::new(),
             failing: false,
+            tally: Tally::new(counters),
         };
         let run = move || desk.run(&waiting);
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
@@ -138,6 +144,13 @@ struct Seat {
     here: bool,
     /// It waits for others' cursors.
     watches: bool,
+}
+
+impl Seat {
+    /// It has to be sent what it can only read from the log.
+    fn is_behind(&self) -> bool {
+        !self.live && !self.quiet
+    }
 }
 
 /// An account that has sessions.
@@ -186,6 +199,7 @@ struct Desk {
     stirred: Vec<Arc<Outbox>>,
     /// The last commit failed, and that was logged.
     failing: bool,
+    tally: Tally,
 }
 
 impl Desk {
@@ -215,6 +229,7 @@ impl Desk {
             self.tell(batch, kept);
             self.answer_watches(kept);
             self.answer_online();
+            self.tally.end(acts, self.seats.len());
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
                     self.leave(session, None);
@@ -258,6 +273,7 @@ impl Desk {
                         // A new account has nothing to catch up with.
                         if let Some(seat) = self.seats.get_mut(&session) {
                             (seat.live, seat.here) = (true, true);
+                            self.tally.behind -= 1;
                         }
                         Ok(entered)
                     }
@@ -370,6 +386,7 @@ impl Desk {
         let company = presence.sessions.iter().any(is_here);
         presence.sessions.push(session);
         let seat = Seat { account, outbox, token, quiet, live: false, here: false, watches: false };
+        self.tally.behind += u64::from(seat.is_behind());
         self.seats.insert(session, seat);
         Entered { account, upto, company }
     }
@@ -380,6 +397,7 @@ impl Desk {
         let presence = self.online.get(&seat.account)?;
         // What this batch decides is told after it, so to a session that is live by then.
         if presence.newest <= upto.entries && presence.moved <= upto.moves {
+            self.tally.behind -= u64::from(seat.is_behind());
             seat.live = true;
             // What it did itself while it was behind needs no note any more. Here and not in the
             // session, since it may fall behind again before that looks.
@@ -394,6 +412,7 @@ impl Desk {
         let Some(seat) = self.seats.remove(&session) else {
             return;
         };
+        self.tally.behind -= u64::from(seat.is_behind());
         let Some(presence) = self.online.get_mut(&seat.account) else {
             return;
         };
@@ -415,6 +434,7 @@ impl Desk {
 
     /// Records a batch. Gives back whether it is on disk.
     fn keep(&mut self, batch: &Batch) -> bool {
+        let start = Instant::now();
         let done = self.record.record(&batch.changes);
         if batch.changes.is_empty() {
             // It only ended what was looked up, and says nothing of what can be written.
@@ -425,12 +445,14 @@ impl Desk {
         }
         match done {
             Ok(()) => {
+                self.tally.kept(start.elapsed());
                 if std::mem::take(&mut self.failing) {
                     log::info!("the database can be written to again");
                 }
                 true
             }
             Err(e) => {
+                self.tally.lost();
                 if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database, nothing is accepted: {e}");
                 }

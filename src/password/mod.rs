@@ -19,6 +19,7 @@ use smol::channel::{self, Sender};
 
 use crate::brake::{Brake, Guess};
 use crate::config::PasswordCost;
+use crate::counters::Counters;
 use crate::limits;
 use crate::origin::Origin;
 use turns::Turns;
@@ -29,6 +30,7 @@ pub struct Hasher {
     waiting: Arc<Waiting>,
     /// Rung once for each job that is let in.
     bell: mpsc::Sender<()>,
+    counters: Arc<Counters>,
 }
 
 /// What waits for the thread.
@@ -69,20 +71,24 @@ impl Hasher {
     ///
     /// # Errors
     /// The system's, if it gives no thread.
-    pub fn start(cost: PasswordCost) -> std::io::Result<(Hasher, JoinHandle<()>)> {
+    pub fn start(
+        cost: PasswordCost,
+        counters: Arc<Counters>,
+    ) -> std::io::Result<(Hasher, JoinHandle<()>)> {
         let waiting = Arc::new(Waiting(Mutex::new(Turns::new(limits::SECRETS))));
         let (bell, rung) = mpsc::channel();
-        let queue = waiting.clone();
+        let (queue, counted) = (waiting.clone(), counters.clone());
         let thread = thread::Builder::new().name("hasher".into()).spawn(move || {
             let mut worker = Worker::new(cost);
             while let Ok(()) = rung.recv() {
+                counted.secrets.take();
                 let next = queue.turns().next();
                 if let Some(job) = next {
                     worker.work(job);
                 }
             }
         })?;
-        Ok((Hasher { waiting, bell }, thread))
+        Ok((Hasher { waiting, bell, counters }, thread))
     }
 
     /// The hash of a new password, as a PHC string.
@@ -115,7 +121,10 @@ impl Hasher {
         // Where one has to go, as many wait as before.
         match self.waiting.turns().push(origin, job) {
             Some(gone) => gone.refuse(),
-            None => self.bell.send(()).map_err(|_| Failed::Broken)?,
+            None => {
+                self.counters.secrets.add(1);
+                self.bell.send(()).map_err(|_| Failed::Broken)?;
+            }
         }
         Ok(())
     }
@@ -265,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_password_fits_its_hash_and_no_other() {
-        let (hasher, _thread) = Hasher::start(CHEAP).unwrap();
+        let (hasher, _thread) = Hasher::start(CHEAP, Arc::default()).unwrap();
         smol::block_on(async {
             let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
             assert!(known.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{known}");
@@ -287,7 +296,7 @@ mod tests {
         // Nobody hashes, so what is let in waits.
         let waiting = Arc::new(Waiting(Mutex::new(Turns::new(limits::SECRETS))));
         let (bell, _rung) = mpsc::channel();
-        let hasher = Hasher { waiting, bell };
+        let hasher = Hasher { waiting, bell, counters: Arc::default() };
         let ask = |user| Box::pin(hasher.hash(Origin::User(user), "secret-a".into()));
         smol::block_on(async {
             let mut crowd: Vec<_> = (0..limits::SECRETS).map(|_| ask(1)).collect();
@@ -301,6 +310,7 @@ mod tests {
             assert_eq!(crowd.pop().unwrap().await, Err(Failed::Busy));
             let last = crowd.last_mut().unwrap();
             assert_eq!(smol::future::poll_once(last).await, None);
+            assert_eq!(hasher.counters.secrets.get(), limits::SECRETS as u64);
         });
     }
 
@@ -317,7 +327,7 @@ mod tests {
     }
     #[test]
     fn many_tries_at_once_do_not_get_past_the_brake() {
-        let (hasher, _thread) = Hasher::start(CHEAP).unwrap();
+        let (hasher, _thread) = Hasher::start(CHEAP, Arc::default()).unwrap();
         smol::block_on(async {
             let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
             let ask = |password: &str| {

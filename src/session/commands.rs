@@ -70,7 +70,13 @@ impl Session {
             Request::Register { handle, password, name } => {
                 self.register(handle, password, name).await
             }
-            Request::Login { handle, secret, quiet } => self.login(handle, secret, quiet).await,
+            Request::Login { handle, secret, quiet } => {
+                let answer = self.login(handle, secret, quiet).await;
+                if matches!(answer, Err(Stop::Refused(_))) {
+                    self.services.counters.logins_refused.add(1);
+                }
+                answer
+            }
             Request::Whoami => {
                 let account = self.account().await?;
                 Ok(Some(Reply::You { handle: account.handle, name: account.name }))
@@ -190,6 +196,7 @@ impl Session {
         });
         let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
         log::info!("session {}: registered {handle}", self.id.0);
+        self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), None, false);
         self.say(|out| reply::ok(out, &Reply::Registered(handle)));
         self.say(|out| reply::live(out, entered.upto.entries));
@@ -282,6 +289,7 @@ impl Session {
                 return Err(e.into());
             }
         };
+        self.services.counters.logins.add(1);
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
         if let Some(start) = start {
             self.catch_up(upto, start).await?;

@@ -32,6 +32,7 @@ use smol::future::FutureExt;
 pub use stream::Stream;
 
 use crate::chat::Act;
+use crate::counters::Counters;
 use crate::entry::{AccountId, Clock, MoveNumber, SessionId, TokenId};
 use crate::hub::{Hub, Work};
 use crate::limits;
@@ -61,6 +62,8 @@ pub struct Services {
     pub readers: Readers,
     /// Where secrets are hashed.
     pub hasher: Hasher,
+    /// What is counted.
+    pub counters: Arc<Counters>,
     /// What time it is.
     pub clock: Clock,
     /// Time without a byte after which a logged-in client is sent away.
@@ -96,6 +99,7 @@ pub struct Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
+        self.services.counters.sessions.take();
     }
 }
 
@@ -170,6 +174,8 @@ impl Session {
         origin: Origin,
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
+        services.counters.connections.add(1);
+        services.counters.sessions.add(1);
         Box::new(Session {
             id,
             services,
@@ -296,7 +302,8 @@ impl Session {
         match read {
             None => {}
             Some(0) => self.ended = true,
-            Some(_) => {
+            Some(n) => {
+                self.services.counters.received.add(n as u64);
                 if let (Some(time), Some(_)) = (self.services.idle, &self.me) {
                     self.set_deadline(time, Bye::Idle);
                 }
