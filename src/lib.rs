@@ -22,11 +22,14 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  fold  limits  config  rates  password     the words everyone uses
+//!   brake  counters                                      who guesses; what is counted
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod brake;
 pub mod chat;
 pub mod config;
+pub mod counters;
 pub mod entry;
 pub mod fold;
 pub mod hub;

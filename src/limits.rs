@@ -85,8 +85,29 @@ pub const RECENT: usize = 16_384;
 pub const READERS: usize = 2;
 /// Questions waiting for a reader before sessions that ask wait themselves.
 pub const QUESTIONS: usize = 1_024;
-/// Secrets waiting to be hashed. At 16 ms each the last of them waits four seconds.
+/// Secrets waiting to be hashed. At 16 ms each, 256 take four seconds: about as long as a person
+/// waits before trying again. Addresses take turns, so the first of each waits for one of each
+/// other address only.
 pub const SECRETS: usize = 256;
+
+/// Failures in a row, for one account from one address, before the next try has to wait: who does
+/// not remember which of a few passwords it was, and mistypes one, is not held up.
+pub const GUESSES: u32 = 6;
+/// The first pause. It doubles with each further failure.
+pub const GUESS_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause: who guesses on gets 14 tries an hour, and the owner at the same address is
+/// never locked out for longer.
+pub const GUESS_PAUSE_MAX: Duration = Duration::from_secs(256);
+/// How long a try waits before it is answered. One that would have to wait longer is refused at
+/// once, since a person would take the silence for a fault.
+pub const GUESS_WAIT: Duration = Duration::from_secs(5);
+/// Time after the last failure at which those before it are forgotten. The sixteen tries up to the
+/// longest pause, and an hour of silence to begin anew, gain nothing over going on.
+pub const GUESS_MEMORY: Duration = Duration::from_secs(60 * 60);
+/// Handles and addresses, together, whose failures are remembered: some 150 bytes each, so 2.5 MiB.
+/// To have one forgotten for newer ones takes as many failures, which at 16 ms each is no sooner
+/// than the longest pause ends.
+pub const GUESSERS: usize = 16_384;
 
 /// Connections that wait to be accepted. Where the queue is full the system may drop the end of a
 /// handshake that the client believes in, who then waits for a greeting for ever; so it is as long

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use papo::config::{Limits, PasswordCost};
+use papo::counters::Counters;
 use papo::entry::{Clock, Millis, SessionId};
 use papo::hub::{Hub, Work};
 use papo::outbox::Outbox;
@@ -26,14 +27,18 @@ fn served(typed: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let clock = Clock::Still(Millis(0));
-    let (hub, _) = Hub::start(Box::new(database.pen().unwrap()), clock).unwrap();
+    let counters = Arc::new(Counters::default());
+    let pen = Box::new(database.pen().unwrap());
+    let (hub, _) = Hub::start(pen, clock, counters.clone()).unwrap();
     let eyes: Box<dyn Recall> = Box::new(database.eyes().unwrap());
     let (readers, _) = Readers::start(vec![eyes]).unwrap();
-    let (hasher, _) = Hasher::start(PasswordCost { kib: 8, passes: 1 }).unwrap();
+    let cost = PasswordCost { kib: 8, passes: 1 };
+    let (hasher, _) = Hasher::start(cost, counters.clone()).unwrap();
     let services = Arc::new(Services {
         hub: hub.clone(),
         readers,
         hasher,
+        counters: counters.clone(),
         clock,
         idle: None,
         registration: true,
@@ -55,7 +60,7 @@ fn served(typed: &str) -> String {
         smol::block_on(Session::new(SessionId(1), services, stream, from, outbox).run());
     });
     let mut typing = client.try_clone().unwrap();
-    let typed = typed.to_owned();
+    let (bytes, typed) = (typed.len(), typed.to_owned());
     let typist = thread::spawn(move || typing.write_all(typed.as_bytes()).unwrap());
     let (mut read, mut some) = (Vec::new(), [0; 1_024]);
     loop {
@@ -67,6 +72,10 @@ fn served(typed: &str) -> String {
     typist.join().unwrap();
     session.join().unwrap();
     hub.ask(Work::End);
+    // Each byte was counted, however it was cut.
+    assert_eq!(counters.sent.get(), read.len() as u64);
+    assert_eq!(counters.received.get(), bytes as u64);
+    assert_eq!((counters.connections.get(), counters.sessions.get()), (1, 0));
     String::from_utf8(read).unwrap()
 }
 

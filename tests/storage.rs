@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use papo::chat::Act;
+use papo::counters::{Count, Counters};
 use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis, SessionId};
 use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle, Target};
@@ -91,7 +92,8 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let broken = Arc::new(AtomicBool::new(false));
     let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
     let clock = Clock::Still(Millis(0));
-    let (hub, thread) = Hub::start(Box::new(pen), clock).unwrap();
+    let counters = Arc::new(Counters::default());
+    let (hub, thread) = Hub::start(Box::new(pen), clock, counters.clone()).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let bia = register(&hub, 2, "bia").unwrap();
     ana.acts(&hub, vec![send("bia", "one")]);
@@ -107,6 +109,8 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     assert_eq!(said, format!("ERR MSG {lost}\nERR MSG {nobody}\nERR MSG {lost}\n"));
     assert_eq!(bia.heard(&hub), format!("ERR READ {lost}\n"));
     assert_eq!(register(&hub, 3, "caio").err(), Some(Refusal::Storage));
+    assert!(counters.commits_failed.get() >= 2);
+    assert_eq!((counters.messages.get(), counters.receipts.get()), (1, 0), "nothing was kept");
 
     broken.store(false, Ordering::SeqCst);
     let caio = register(&hub, 4, "caio").unwrap();
@@ -118,4 +122,7 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     assert_eq!(said, "OK READ 1\nMSG 2 1970-01-01T00:00:00.000Z caio bia - three\n");
     hub.ask(Work::End);
     thread.join().unwrap();
+    let counted = [&counters.messages, &counters.deliveries, &counters.receipts];
+    assert_eq!(counted.map(Count::get), [2, 2, 1]);
+    assert_eq!((counters.logged_in.get(), counters.behind.get()), (3, 0));
 }

@@ -7,6 +7,7 @@
 //! the others. It is the same database each time.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use papo::config::PasswordCost;
@@ -14,6 +15,7 @@ use papo::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place,
 };
 use papo::name::{DisplayName, Handle};
+use papo::origin::Origin;
 use papo::password::Hasher;
 use papo::store::sqlite::Database;
 use papo::store::{Added, Change, Member, NewEntry, Newest, Pair, Position, Record};
@@ -129,8 +131,9 @@ impl Log {
 
     /// All have the same password, and its hash is made once.
     fn accounts(&mut self, shape: &Shape) -> Outcome<()> {
-        let (hasher, _) = Hasher::start(PasswordCost { kib: 8, passes: 1 })?;
-        let secret = smol::block_on(hasher.hash(PASSWORD.into())).map_err(|e| format!("{e:?}"))?;
+        let (hasher, _) = Hasher::start(PasswordCost { kib: 8, passes: 1 }, Arc::default())?;
+        let secret = smol::block_on(hasher.hash(Origin::User(0), PASSWORD.into()));
+        let secret = secret.map_err(|e| format!("{e:?}"))?;
         let authors = (0..shape.authors).map(|n| format!("a{n}"));
         for handle in authors.chain((0..shape.friends).map(|n| format!("b{n}"))) {
             self.newest.account += 1;

@@ -5,19 +5,22 @@
 //! touched session woken once. While one commit runs the next batch gathers, so commits are shared
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
+mod lookup;
+mod tally;
 mod tell;
 mod watch;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol::channel::Sender;
 
-use crate::chat::directory::Need;
 use crate::chat::{Act, Batch, Chat, Order, Who};
+use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
 };
@@ -26,6 +29,7 @@ use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
 use crate::store::{Error, Record};
 use crate::wire::refusal::Refusal;
+use tally::Tally;
 use watch::Watch;
 
 /// The queue in front of the hub's thread.
@@ -100,6 +104,7 @@ impl Hub {
     pub fn start(
         mut record: Box<dyn Record>,
         clock: Clock,
+        counters: Arc<Counters>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let newest = record.recall()?.newest()?;
         record.record(&[])?;
@@ -120,6 +125,7 @@ impl Hub {
             lines: Vec::new(),
             stirred: Vec::new(),
             failing: false,
+            tally: Tally::new(counters),
         };
         let run = move || desk.run(&waiting);
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
@@ -146,6 +152,13 @@ struct Seat {
     here: bool,
     /// It waits for others' cursors.
     watches: bool,
+}
+
+impl Seat {
+    /// It has to be sent what it can only read from the log.
+    fn is_behind(&self) -> bool {
+        !self.live && !self.quiet
+    }
 }
 
 /// An account that has sessions.
@@ -196,6 +209,7 @@ struct Desk {
     stirred: Vec<Arc<Outbox>>,
     /// The last commit failed, and that was logged.
     failing: bool,
+    tally: Tally,
 }
 
 impl Desk {
@@ -226,6 +240,7 @@ impl Desk {
             self.answer_watches(kept);
             self.answer_online();
             self.answer_orders(kept);
+            self.tally.end(acts, self.seats.len());
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
                     self.leave(session, None);
@@ -269,6 +284,7 @@ impl Desk {
                         // A new account has nothing to catch up with.
                         if let Some(seat) = self.seats.get_mut(&session) {
                             (seat.live, seat.here) = (true, true);
+                            self.tally.behind -= 1;
                         }
                         Ok(entered)
                     }
@@ -315,65 +331,6 @@ impl Desk {
         }
     }
 
-    /// Asks the rules, and looks up what they need until they can decide.
-    fn known<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Need>) -> Result<T, Error> {
-        loop {
-            match ask(&mut self.chat) {
-                Ok(decided) => return Ok(decided),
-                Err(need) => self.look_up(need)?,
-            }
-        }
-    }
-
-    fn look_up(&mut self, need: Need) -> Result<(), Error> {
-        let (recall, directory) = (self.record.recall()?, self.chat.directory());
-        let found = match &need {
-            Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
-            Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
-            Need::Direct(pair) => recall.direct(*pair)?.map(|c| directory.learn_conversation(c)),
-            Need::Room(name) => recall.room(name)?.map(|c| directory.learn_conversation(c)),
-            Need::Conversation(id) => {
-                recall.conversation(*id)?.map(|c| directory.learn_conversation(c))
-            }
-            Need::Place(id) => recall.place(*id)?.map(|p| directory.learn_place(p)),
-            Need::Blocked(by, whom) => {
-                let on = recall.blocked(*by, *whom)?;
-                directory.learn_blocked(*by, *whom, on);
-                Some(())
-            }
-            Need::Once(account, key) => recall
-                .once(*account, key)?
-                .map(|once| directory.learn_once(*account, key.clone(), once)),
-            Need::Skipped(id, account, seq) => recall
-                .skipped(*id, *account, *seq)?
-                .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
-            Need::Links(account) => {
-                let users = recall.links(*account)?;
-                directory.learn_links(*account, users);
-                Some(())
-            }
-            Need::Groups(account) => {
-                let groups = recall.groups(*account)?.into_iter().map(|row| row.name).collect();
-                directory.learn_groups(*account, groups);
-                Some(())
-            }
-            Need::Tokens(account) => {
-                let tokens = recall.tokens(*account)?;
-                directory.learn_tokens(*account, tokens);
-                Some(())
-            }
-        };
-        match (found, need) {
-            (Some(()), _) => {}
-            // These two are only asked for by number, and numbers come from the store.
-            (None, Need::Account(_) | Need::Conversation(_)) => {
-                return Err(Error::new("a row that others point to is missing"));
-            }
-            (None, need) => directory.learn_absence(need),
-        }
-        Ok(())
-    }
-
     fn answer_online(&mut self) {
         let is_here = |s: &SessionId| self.seats.get(s).is_some_and(|seat| seat.here);
         let online =
@@ -409,6 +366,7 @@ impl Desk {
         let company = presence.sessions.iter().any(is_here);
         presence.sessions.push(session);
         let seat = Seat { account, outbox, key, quiet, live: false, here: false, watches: false };
+        self.tally.behind += u64::from(seat.is_behind());
         self.seats.insert(session, seat);
         Entered { account, upto, company }
     }
@@ -419,6 +377,7 @@ impl Desk {
         let presence = self.online.get(&seat.account)?;
         // What this batch decides is told after it, so to a session that is live by then.
         if presence.newest <= upto.entries && presence.moved <= upto.moves {
+            self.tally.behind -= u64::from(seat.is_behind());
             seat.live = true;
             // What it did itself while it was behind needs no note any more. Here and not in the
             // session, since it may fall behind again before that looks.
@@ -433,6 +392,7 @@ impl Desk {
         let Some(seat) = self.seats.remove(&session) else {
             return;
         };
+        self.tally.behind -= u64::from(seat.is_behind());
         let Some(presence) = self.online.get_mut(&seat.account) else {
             return;
         };
@@ -454,6 +414,7 @@ impl Desk {
 
     /// Records a batch. Gives back whether it is on disk.
     fn keep(&mut self, batch: &Batch) -> bool {
+        let start = Instant::now();
         let done = self.record.record(&batch.changes);
         if batch.changes.is_empty() {
             // It only ended what was looked up, and says nothing of what can be written.
@@ -464,12 +425,14 @@ impl Desk {
         }
         match done {
             Ok(()) => {
+                self.tally.kept(start.elapsed());
                 if std::mem::take(&mut self.failing) {
                     log::info!("the database can be written to again");
                 }
                 true
             }
             Err(e) => {
+                self.tally.lost();
                 if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database, nothing is accepted: {e}");
                 }

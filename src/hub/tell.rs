@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::{Desk, Seat};
+use super::{Desk, Seat, Tally};
 use crate::chat::{Batch, Tell, Who};
 use crate::entry::{
     AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, Key, MoveNumber, Place, SessionId,
@@ -27,6 +27,8 @@ struct Run {
     first: EntryId,
     /// The place of the first in its conversation.
     seq: i64,
+    /// Entries in it.
+    count: u64,
     block: Block,
 }
 
@@ -82,10 +84,13 @@ impl Desk {
                     let entry = Entry { id, time, from, to, kind, body };
                     let open = run.get_or_insert_with(|| Run::open(who, &place, &entry));
                     open.block.last = id;
+                    open.count += 1;
+                    self.tally.messages += u64::from(kind == EntryKind::Message);
                     reply::entry(&mut self.lines, &entry);
                 }
                 Tell::Receipt { receipt, conversation, number, readers, hidden_from } => {
                     self.close(run.take());
+                    self.tally.receipts += 1;
                     line.clear();
                     reply::receipt(&mut line, &receipt);
                     self.tell_receipt(who, &line, number, &readers);
@@ -114,7 +119,7 @@ impl Desk {
 
     /// Gives a run of entries to everyone who reads it.
     fn close(&mut self, run: Option<Run>) {
-        let Some(Run { who, conversation, first, seq, mut block, .. }) = run else {
+        let Some(Run { who, conversation, first, seq, count, mut block, .. }) = run else {
             return;
         };
         // As many bytes as there are, since what waits in an outbox is bounded by them.
@@ -128,7 +133,9 @@ impl Desk {
             };
             presence.newest = block.last;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                push(&mut self.seats, *session, &mut self.stirred, |o| o.push(&block, at));
+                let (seats, stirred) = (&mut self.seats, &mut self.stirred);
+                let is_in = push(seats, *session, stirred, &mut self.tally, |o| o.push(&block, at));
+                self.tally.deliveries += if is_in { count } else { 0 };
             }
         }
         self.told.entries = block.last;
@@ -149,7 +156,7 @@ impl Desk {
             };
             presence.moved = number;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                push(&mut self.seats, *session, &mut self.stirred, |o| {
+                push(&mut self.seats, *session, &mut self.stirred, &mut self.tally, |o| {
                     o.push_receipt(line, number, at)
                 });
             }
@@ -187,26 +194,33 @@ impl Run {
         let (from, to) = (entry.from.clone(), entry.to.clone());
         let block = Block { lines: Vec::new(), last: entry.id, from, to };
         let (conversation, first, seq) = (place.conversation, place.id, place.seq);
-        Run { who, conversation, kind: entry.kind, first, seq, block }
+        Run { who, conversation, kind: entry.kind, first, seq, count: 0, block }
     }
 }
 
-/// Pushes to a session that is live; one that has no room is not live any more.
+/// Pushes to a session that is live; one that has no room is not live any more. Gives back whether
+/// it is in.
 fn push(
     seats: &mut FxHashMap<SessionId, Seat>,
     session: SessionId,
     stirred: &mut Vec<Arc<Outbox>>,
+    tally: &mut Tally,
     push: impl FnOnce(&Outbox) -> Pushed,
-) {
+) -> bool {
     let Some(seat) = seats.get_mut(&session).filter(|seat| seat.live) else {
-        return;
+        return false;
     };
     match push(&seat.outbox) {
-        Pushed::In { wake: false } => {}
-        Pushed::In { wake: true } => stirred.push(seat.outbox.clone()),
+        Pushed::In { wake: false } => true,
+        Pushed::In { wake: true } => {
+            stirred.push(seat.outbox.clone());
+            true
+        }
         Pushed::Behind => {
             seat.live = false;
+            tally.behind += 1;
             stirred.push(seat.outbox.clone());
+            false
         }
     }
 }

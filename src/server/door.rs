@@ -73,6 +73,7 @@ impl Door {
                         if !std::mem::replace(&mut failing, true) {
                             log::warn!("cannot accept connections to {name}: {e}");
                         }
+                        door.services.counters.refused.add(1);
                         drop(door);
                         Timer::after(limits::ACCEPT_PAUSE).await;
                     }
@@ -113,6 +114,7 @@ impl Door {
         let outbox = Arc::new(Outbox::default());
         let now = self.services.clock.now();
         let Some(id) = self.services.roster.enter(peer, &outbox, now) else {
+            self.services.counters.refused.add(1);
             return;
         };
         log::debug!("session {}: from {peer}", id.0);

@@ -13,6 +13,7 @@ use smol::Executor;
 use smol::channel::{self, Receiver, Sender};
 
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::password::Hasher;
@@ -69,9 +70,12 @@ impl Server {
         let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();
         let (readers, mut others) =
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
-        let (hasher, thread) = Hasher::start(config.password_cost).map_err(|e| plain(&e))?;
+        let counters = Arc::new(Counters::default());
+        let (hasher, thread) =
+            Hasher::start(config.password_cost, counters.clone()).map_err(|e| plain(&e))?;
         others.push(thread);
-        let (hub, hub_thread) = Hub::start(pen, config.clock).map_err(|e| plain(&e))?;
+        let (hub, hub_thread) =
+            Hub::start(pen, config.clock, counters.clone()).map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -87,6 +91,7 @@ impl Server {
             hub: hub.clone(),
             readers,
             hasher,
+            counters,
             clock: config.clock,
             idle,
             registration: config.registration,

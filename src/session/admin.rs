@@ -32,13 +32,13 @@ impl Session {
             }
             Admin::NewUser { handle, password, name } => {
                 let name = name.unwrap_or_else(|| DisplayName::from(&handle));
-                let secret = self.services.hasher.hash(password.0).await?;
+                let secret = self.hash(password).await?;
                 self.order(Order::NewUser { handle: handle.clone(), name, secret }).await?;
                 log::info!("session {}: made {handle}", self.id.0);
                 Ok(Some(Reply::Managed { words: "USER NEW", handle }))
             }
             Admin::SetPassword { handle, password } => {
-                let secret = self.services.hasher.hash(password.0).await?;
+                let secret = self.hash(password).await?;
                 self.order(Order::SetSecret { handle: handle.clone(), secret }).await?;
                 log::info!("session {}: another password for {handle}", self.id.0);
                 Ok(Some(Reply::Managed { words: "USER PASSWD", handle }))

@@ -40,6 +40,11 @@ impl From<Failed> for Stop {
     fn from(failed: Failed) -> Stop {
         Stop::Refused(match failed {
             Failed::Busy => Refusal::TooMany,
+            Failed::Braked(wait) => {
+                // Rounded up: who comes back on the second is not too early.
+                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+                Refusal::TooFast { seconds }
+            }
             Failed::Broken => {
                 log::error!("a password could not be hashed, or its stored hash is damaged");
                 Refusal::Bug

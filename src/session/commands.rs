@@ -69,7 +69,13 @@ impl Session {
             Request::Register { handle, password, name } => {
                 self.register(handle, password, name).await
             }
-            Request::Login { handle, secret, quiet } => self.login(handle, secret, quiet).await,
+            Request::Login { handle, secret, quiet } => {
+                let answer = self.login(handle, secret, quiet).await;
+                if matches!(answer, Err(Stop::Refused(_))) {
+                    self.services.counters.logins_refused.add(1);
+                }
+                answer
+            }
             Request::Whoami => {
                 let account = self.account().await?;
                 Ok(Some(Reply::You { handle: account.handle, name: account.name }))

@@ -57,7 +57,7 @@ impl Session {
             }
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
-        let secret = self.services.hasher.hash(password.0).await?;
+        let secret = self.hash(password).await?;
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Register {
             session: self.id,
@@ -69,6 +69,7 @@ impl Session {
         });
         let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
         log::info!("session {}: registered {handle}", self.id.0);
+        self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
         self.say(|out| reply::ok(out, &Reply::Registered(handle)));
         self.say(|out| reply::live(out, entered.upto.entries));
@@ -136,6 +137,7 @@ impl Session {
                 return Err(e.into());
             }
         };
+        self.services.counters.logins.add(1);
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
         if let Some(start) = start {
             self.catch_up(upto, start).await?;
@@ -168,7 +170,7 @@ impl Session {
             }
             return Ok(Some(Opened { account, key: Key::Token(token.id), hash }));
         }
-        let right = self.services.hasher.verify(secret.0, hash.clone()).await?;
+        let right = self.verify(handle, secret, hash.clone()).await?;
         // Only a name that exists: who types both the wrong way round must not find the password
         // in the log.
         match account {
@@ -221,21 +223,16 @@ impl Session {
 
     pub(super) async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {
         self.must_have_password()?;
-        let id = self.me()?.account;
+        let me = self.me()?;
+        let (id, handle) = (me.account, me.handle.clone());
         let known = self.ask(move |recall| recall.secret(id)).await?;
-        if !self.services.hasher.verify(old.0, known).await? {
+        if !self.verify(&handle, old, known).await? {
             return Err(Refusal::WrongOld.into());
         }
-        let secret = self.services.hasher.hash(new.0).await?;
+        let secret = self.hash(new).await?;
         self.unanswered += 1;
         self.act(vec![Act::SetSecret(secret)]);
         Ok(None)
-    }
-
-    /// Waits for so long.
-    async fn pause(&mut self, time: std::time::Duration) -> Result<(), Stop> {
-        smol::Timer::after(time).await;
-        Ok(())
     }
 
     /// What only the password opens.

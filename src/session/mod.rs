@@ -11,12 +11,14 @@ mod admin;
 mod answer;
 mod catchup;
 mod commands;
+mod farewell;
 mod intake;
 mod links;
 mod login;
 mod output;
 mod questions;
 mod roster;
+mod secrets;
 mod seen;
 mod socket;
 mod stream;
@@ -28,8 +30,8 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use smol::Timer;
 use smol::future::FutureExt;
@@ -40,6 +42,7 @@ pub use stream::Stream;
 pub use tls::Certificates;
 
 use crate::chat::Act;
+use crate::counters::Counters;
 use crate::entry::{AccountId, Clock, Key, MoveNumber, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
@@ -70,6 +73,8 @@ pub struct Services {
     pub readers: Readers,
     /// Where secrets are hashed.
     pub hasher: Hasher,
+    /// What is counted.
+    pub counters: Arc<Counters>,
     /// What time it is.
     pub clock: Clock,
     /// Time without a byte after which a logged-in client is sent away.
@@ -119,6 +124,7 @@ pub struct Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave();
+        self.services.counters.sessions.take();
     }
 }
 
@@ -194,6 +200,8 @@ impl Session {
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
         let is_limited = services.roster.is_limited(peer.origin());
+        services.counters.connections.add(1);
+        services.counters.sessions.add(1);
         Box::new(Session {
             id,
             services,
@@ -344,7 +352,8 @@ impl Session {
                 self.ended = true;
             }
             Err(e) => return Err(e.into()),
-            Ok(Some(_)) => {
+            Ok(Some(n)) => {
+                self.services.counters.received.add(n as u64);
                 if let (Some(time), Some(_)) = (self.services.idle, &self.me) {
                     self.set_deadline(time, Bye::Idle);
                 }
@@ -364,118 +373,21 @@ impl Session {
             if self.output.is_empty() {
                 return Ok(());
             }
-            let ready = poll_fn(|cx| {
-                // Wakes for a goodbye, too.
-                self.outbox.register(cx.waker());
-                if let Some(bye) = self.outbox.bye() {
-                    return Poll::Ready(Err(End::Bye(bye)));
-                }
-                if let Some(deadline) = &mut self.deadline
-                    && Pin::new(&mut deadline.0).poll(cx).is_ready()
-                {
-                    return Poll::Ready(Err(End::Bye(deadline.1)));
-                }
-                self.stream.poll_writable(cx).map(|ready| ready.map_err(End::Lost))
+            let ready = poll_fn(|cx| match self.poll_over(cx) {
+                Some(bye) => Poll::Ready(Err(End::Bye(bye))),
+                None => self.stream.poll_writable(cx).map(|ready| ready.map_err(End::Lost)),
             });
             ready.await?;
         }
     }
 
-    /// Sends what is still due, says goodbye, and lets the last lines arrive.
-    async fn farewell(&mut self, bye: Bye) {
-        self.lines.clear();
-        self.held = None;
-        self.deadline = None;
-        if self.patience.take().is_some() {
-            self.services.hub.ask(Work::Unwatch { session: self.id });
-        }
-        let is_reply = |item: &Item| matches!(item, Item::Replies(_));
-        // Where only replies wait, they go with the last line.
-        let due =
-            self.unanswered > 0 || self.outbox.is_stirred() || !self.output.items().all(is_reply);
-        let until = Instant::now() + limits::FAREWELL_TIME;
-        let late = async |is_written| {
-            Timer::at(until).await;
-            is_written
-        };
-        // A peer that takes nothing is told nothing.
-        if bye != Bye::Stalled && due {
-            Box::pin(self.drain()).or(late(false)).await;
-        }
-        // From here on the account counts as away: who reads `BYE` can rely on it.
-        self.leave();
-        self.unanswered = 0;
-        self.say(|out| reply::bye(out, bye));
-        let is_written = match bye {
-            Bye::Stalled => {
-                let _ = self.write_output();
-                false
-            }
-            _ => Box::pin(self.drain()).or(late(false)).await,
-        };
-        if !is_written || self.stream.finish().is_err() {
-            return;
-        }
-        let linger = async {
-            while let Ok(()) = poll_fn(|cx| self.stream.poll_readable(cx)).await {
-                let read = SCRATCH.with_borrow_mut(|scratch| self.stream.read(scratch));
-                if matches!(read, Ok(Some(0)) | Err(_)) {
-                    break;
-                }
-            }
-        };
-        let late = async {
-            Timer::after(limits::LINGER_TIME).await;
-        };
-        linger.or(late).await;
-    }
-
-    /// Writes all that is due. Gives back whether the connection took it.
-    async fn drain(&mut self) -> bool {
-        loop {
-            if self.write().is_err() {
-                return false;
-            }
-            if self.unanswered == 0 && self.output.is_empty() {
-                return true;
-            }
-            if self.wait_for_room().await.is_err() {
-                return false;
-            }
-        }
-    }
-
-    /// Waits for answers, or for room for those that are there.
-    async fn wait_for_room(&mut self) -> io::Result<()> {
-        poll_fn(|cx| {
-            let stirred = self.outbox.register(cx.waker());
-            match (self.output.is_empty(), stirred) {
-                (true, true) => Poll::Ready(Ok(())),
-                (true, false) => Poll::Pending,
-                (false, _) => self.stream.poll_writable(cx),
-            }
-        })
-        .await
-    }
-
-    /// Gives the account up. What could not be sent is pending again.
-    fn leave(&mut self) {
-        let Some(me) = self.me.take() else { return };
-        self.services.roster.name(self.id, None);
-        let left = self.outbox.close();
-        let is_receipt = |item: &Item| matches!(item, Item::Receipts { .. });
-        let unsent = self.output.items().chain(&left.items).any(is_receipt);
-        let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
-        let unsent = if unsent { Some(me.moves) } else { behind };
-        self.output.drop_events(self.stream.taken());
-        self.services.hub.ask(Work::Leave { session: self.id, unsent });
-    }
-
-    /// Gives the account up and goes on as nobody's session.
-    fn retreat(&mut self) {
-        self.leave();
-        self.outbox.reopen();
-        self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
+    /// Why the session is to end while it waits for one thing only, if it is. Wakes for that, too.
+    fn poll_over(&mut self, cx: &mut Context) -> Option<Bye> {
+        self.outbox.register(cx.waker());
+        let deadline = self.deadline.as_deref_mut();
+        let late =
+            |(timer, bye): &mut (Timer, Bye)| Pin::new(timer).poll(cx).is_ready().then_some(*bye);
+        self.outbox.bye().or_else(|| deadline.and_then(late))
     }
 
     /// Puts lines of one's own behind what is waiting to be written.

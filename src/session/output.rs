@@ -133,6 +133,7 @@ impl Session {
                 }
                 return Ok(());
             };
+            self.services.counters.sent.add(n as u64);
             if self.deadline.as_ref().is_some_and(|d| d.1 == Bye::Stalled) {
                 self.deadline = None;
             }

@@ -56,8 +56,6 @@ pub enum Refusal {
     FileTaken(Box<str>),
     /// Registration is closed.
     Closed,
-    /// A limit on how fast something may be done; it may be tried again after so many seconds.
-    TooFast { seconds: u64 },
     /// What a session opened with a token may not do.
     NotAllowed,
     /// This account does not take what the asker sends.
@@ -66,6 +64,8 @@ pub enum Refusal {
     KeyReused(Box<str>),
     /// What was waited for did not happen in time.
     Timeout,
+    /// Too much in too short a time; it may be asked for again after so many seconds.
+    TooFast { seconds: u64 },
     /// Too many secrets wait to be hashed.
     TooMany,
     /// A limit on how many of something there may be.
@@ -100,11 +100,11 @@ impl Refusal {
             Refusal::NotLinked(_) => "no-such-user",
             Refusal::FileTaken(_) => "taken",
             Refusal::Closed => "closed",
-            Refusal::TooFast { .. } => "too-fast",
             Refusal::NotAllowed => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
             Refusal::Timeout => "timeout",
+            Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
             Refusal::Storage => "storage",
             Refusal::Bug => "bug",
@@ -174,9 +174,6 @@ impl fmt::Display for Refusal {
             Refusal::Closed => {
                 f.write_str("no new accounts are made here; ask whoever runs this server for one")
             }
-            Refusal::TooFast { seconds } => {
-                write!(f, "too fast; try again in {seconds} seconds")
-            }
             Refusal::NotAllowed => {
                 f.write_str("not with a token; log in with the password for this")
             }
@@ -185,6 +182,8 @@ impl fmt::Display for Refusal {
                 write!(f, "{key}: something else was sent under this key; use a new one")
             }
             Refusal::Timeout => f.write_str("not yet; WAIT again, or INFO shows who is missing"),
+            Refusal::TooFast { seconds: 1 } => f.write_str("too fast; try again in 1 second"),
+            Refusal::TooFast { seconds } => write!(f, "too fast; try again in {seconds} seconds"),
             Refusal::TooManyOf(what) => write!(f, "too many {what}"),
             Refusal::TooMany => f.write_str("too many are logging in; try again in a few seconds"),
             Refusal::Storage => {

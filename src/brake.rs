@@ -1,0 +1,170 @@
+//! The brake on guessing: how long the next try at somebody's secret has to wait.
+//!
+//! It counts failures in a row, for each handle and each origin apart, so that who guesses holds up
+//! nobody at another address. A handle that nobody has is counted like any other. It has no clock
+//! and waits for nothing: it is told what time it is, and says how long.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::limits;
+use crate::name::Handle;
+use crate::origin::Origin;
+
+/// Whose secret is tried, and from where.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Guess {
+    handle: Handle,
+    origin: Origin,
+}
+
+impl Guess {
+    /// A try from this origin, which counts as [`Origin::counted`] says.
+    pub fn new(handle: Handle, origin: Origin) -> Guess {
+        Guess { handle, origin: origin.counted() }
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+}
+
+/// What is known of those who failed. Strangers choose the names, so the table hashes with a key.
+#[derive(Default)]
+pub struct Brake {
+    failures: HashMap<Guess, Failures>,
+}
+
+struct Failures {
+    /// In a row.
+    count: u32,
+    last: Instant,
+}
+
+impl Failures {
+    /// How long after the last one the next try may come.
+    fn pause(&self) -> Duration {
+        let Some(beyond) = self.count.checked_sub(limits::GUESSES) else {
+            return Duration::ZERO;
+        };
+        let doubled = 2_u32.saturating_pow(beyond);
+        limits::GUESS_PAUSE.saturating_mul(doubled).min(limits::GUESS_PAUSE_MAX)
+    }
+}
+
+impl Brake {
+    /// For how long from now on a try has to wait; zero where it may come at once.
+    pub fn wait(&self, guess: &Guess, now: Instant) -> Duration {
+        self.failures.get(guess).map_or(Duration::ZERO, |failures| {
+            failures.pause().saturating_sub(now.saturating_duration_since(failures.last))
+        })
+    }
+
+    /// A try was wrong.
+    pub fn failed(&mut self, guess: Guess, now: Instant) {
+        if self.failures.len() >= limits::GUESSERS && !self.failures.contains_key(&guess) {
+            self.forget_oldest();
+        }
+        let failures = self.failures.entry(guess).or_insert(Failures { count: 0, last: now });
+        if now.saturating_duration_since(failures.last) >= limits::GUESS_MEMORY {
+            failures.count = 0;
+        }
+        failures.count = failures.count.saturating_add(1);
+        failures.last = now;
+    }
+
+    /// A try was right.
+    pub fn succeeded(&mut self, guess: &Guess) {
+        self.failures.remove(guess);
+    }
+
+    /// Looks at all of them: a megabyte of memory, after a failure for which 19 were hashed through.
+    fn forget_oldest(&mut self) {
+        let oldest = self.failures.iter().min_by_key(|(_, failures)| failures.last);
+        if let Some(oldest) = oldest.map(|(guess, _)| guess.clone()) {
+            self.failures.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guess(handle: &str, address: &str) -> Guess {
+        Guess::new(Handle::new(handle).unwrap(), Origin::of(address.parse().unwrap()))
+    }
+
+    #[test]
+    fn each_try_after_the_sixth_waits_twice_as_long() {
+        let (mut brake, mut now) = (Brake::default(), Instant::now());
+        let ana = guess("ana", "192.0.2.1");
+        for _ in 0..6 {
+            assert_eq!(brake.wait(&ana, now), Duration::ZERO);
+            brake.failed(ana.clone(), now);
+        }
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let wait = brake.wait(&ana, now);
+            waits.push(wait.as_secs_f64());
+            now += wait;
+            assert_eq!(brake.wait(&ana, now), Duration::ZERO, "it is over when it is over");
+            brake.failed(ana.clone(), now);
+        }
+        let expected = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 256.0];
+        assert_eq!(waits, expected);
+        // A pause runs from the last failure, whenever the next try comes.
+        let wait = brake.wait(&ana, now + Duration::from_secs(200));
+        assert_eq!(wait, Duration::from_secs(56));
+
+        brake.succeeded(&ana);
+        assert_eq!(brake.wait(&ana, now), Duration::ZERO);
+        brake.failed(ana.clone(), now);
+        assert_eq!(brake.wait(&ana, now), Duration::ZERO, "it counts from the beginning");
+    }
+
+    #[test]
+    fn who_guesses_holds_up_nobody_elsewhere() {
+        let (mut brake, now) = (Brake::default(), Instant::now());
+        for _ in 0..7 {
+            brake.failed(guess("ana", "192.0.2.1"), now);
+            brake.failed(guess("ana", "2001:db8::1"), now);
+        }
+        let wait = |handle, address| brake.wait(&guess(handle, address), now);
+        assert!(wait("ana", "192.0.2.1") > Duration::ZERO);
+        assert_eq!(wait("ana", "192.0.2.2"), Duration::ZERO);
+        assert_eq!(wait("bia", "192.0.2.1"), Duration::ZERO);
+        // Who has one address of an IPv6 network has all.
+        assert!(wait("ana", "2001:db8::ffff") > Duration::ZERO);
+        assert_eq!(wait("ana", "2001:db8:0:1::1"), Duration::ZERO);
+    }
+
+    #[test]
+    fn failures_are_forgotten_in_time_and_for_newer_ones() {
+        let (mut brake, start) = (Brake::default(), Instant::now());
+        let old = guess("ana", "192.0.2.1");
+        for _ in 0..20 {
+            brake.failed(old.clone(), start);
+        }
+        let later = start + limits::GUESS_MEMORY;
+        brake.failed(old.clone(), later);
+        assert_eq!(brake.wait(&old, later), Duration::ZERO, "one in a row");
+
+        for _ in 0..20 {
+            brake.failed(old.clone(), later);
+        }
+        let after = |n: usize| later + Duration::from_millis(u64::try_from(n).unwrap());
+        for n in 1..limits::GUESSERS {
+            brake.failed(guess(&format!("u{n}"), "192.0.2.1"), after(n));
+        }
+        let end = after(limits::GUESSERS);
+        assert!(brake.wait(&old, end) > Duration::ZERO, "the table is full, and no more");
+        // One that is there takes the place of nobody.
+        brake.failed(guess("u1", "192.0.2.1"), end);
+        assert!(brake.wait(&old, end) > Duration::ZERO);
+        brake.failed(guess("one-more", "192.0.2.1"), end);
+        assert_eq!(brake.wait(&old, end), Duration::ZERO, "the oldest has gone");
+        assert_eq!(brake.failures.len(), limits::GUESSERS);
+    }
+}

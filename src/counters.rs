@@ -1,0 +1,269 @@
+//! What the server has done and how much of it there is now, counted for whoever watches it.
+//!
+//! Any floor may count here; nothing is decided by it. The numbers are atomics that are bumped
+//! without order: each is right by itself, and of two that are read together one may be a moment
+//! ahead. The hub bumps them once for a batch, a session once for a read or a write. There is no
+//! name in here.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// One number.
+#[derive(Default)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    /// There are so many more.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// One of those that were added is there no more.
+    pub fn take(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// There are so many.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    /// How many there are.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Upper bounds of the buckets for the time of a commit, in microseconds: from a disk that need not
+/// sync to one that is about to fail.
+const BUCKETS: [u64; 12] =
+    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000];
+
+/// How long something took, in buckets.
+#[derive(Default)]
+pub struct Times {
+    /// The last is for what took longer than the bounds say.
+    buckets: [Count; BUCKETS.len() + 1],
+    nanoseconds: Count,
+}
+
+impl Times {
+    /// It took so long.
+    pub fn note(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // A bucket holds what took as long as its bound, too.
+        let at = BUCKETS.partition_point(|bound| bound * 1_000 < nanoseconds);
+        self.buckets[at].add(1);
+        self.nanoseconds.add(nanoseconds);
+    }
+
+    fn count(&self) -> u64 {
+        self.buckets.iter().map(Count::get).sum()
+    }
+}
+
+/// All that is counted.
+#[derive(Default)]
+pub struct Counters {
+    /// Connections that were let in.
+    pub connections: Count,
+    /// Connections that were not.
+    pub refused: Count,
+    /// Connections now.
+    pub sessions: Count,
+    /// Of these, those that belong to an account.
+    pub logged_in: Count,
+    /// Of these, those that are served from the log at the moment.
+    pub behind: Count,
+    /// Accounts that were made.
+    pub registrations: Count,
+    /// Log-ins that succeeded.
+    pub logins: Count,
+    /// `LOGIN`s that were refused.
+    pub logins_refused: Count,
+    /// Secrets waiting to be hashed now.
+    pub secrets: Count,
+    /// Commands that the hub has decided: the size of all batches.
+    pub commands: Count,
+    /// Messages that were recorded.
+    pub messages: Count,
+    /// Entries put into an outbox: a message to three sessions counts three times.
+    pub deliveries: Count,
+    /// Cursors that moved.
+    pub receipts: Count,
+    /// Commits, by how long they took.
+    pub commits: Times,
+    /// Commits that failed.
+    pub commits_failed: Count,
+    /// Bytes read from sockets.
+    pub received: Count,
+    /// Bytes written to sockets.
+    pub sent: Count,
+    start: Start,
+}
+
+/// When counting began.
+struct Start(Instant);
+
+impl Default for Start {
+    fn default() -> Start {
+        Start(Instant::now())
+    }
+}
+
+/// What kind of number it is, as Prometheus knows them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It only grows.
+    Counter,
+    Gauge,
+}
+
+impl Counters {
+    /// Every number but for the times of commits: its name, what it says, and how many.
+    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 17] {
+        use Kind::{Counter, Gauge};
+        let of = Count::get;
+        let uptime = self.start.0.elapsed().as_secs();
+        [
+            ("uptime_seconds", Gauge, "Time since papod started.", uptime),
+            ("connections", Counter, "Connections let in.", of(&self.connections)),
+            ("connections_refused", Counter, "Connections not let in.", of(&self.refused)),
+            ("sessions", Gauge, "Connections now.", of(&self.sessions)),
+            ("sessions_logged_in", Gauge, "Logged-in connections now.", of(&self.logged_in)),
+            (
+                "sessions_behind",
+                Gauge,
+                "Logged-in connections still being sent what waited.",
+                of(&self.behind),
+            ),
+            ("registrations", Counter, "Accounts made.", of(&self.registrations)),
+            ("logins", Counter, "Log-ins that succeeded.", of(&self.logins)),
+            ("logins_refused", Counter, "Log-ins refused.", of(&self.logins_refused)),
+            ("secrets_waiting", Gauge, "Secrets waiting to be hashed.", of(&self.secrets)),
+            ("commands", Counter, "Commands decided.", of(&self.commands)),
+            ("messages", Counter, "Messages recorded.", of(&self.messages)),
+            ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
+            ("receipts", Counter, "Receipts recorded.", of(&self.receipts)),
+            ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),
+            ("received_bytes", Counter, "Bytes read from clients.", of(&self.received)),
+            ("sent_bytes", Counter, "Bytes written to clients.", of(&self.sent)),
+        ]
+    }
+
+    /// Every number with its name, for a person to read.
+    pub fn rows(&self) -> Vec<(&'static str, u64)> {
+        let mut rows: Vec<_> =
+            self.table().iter().map(|(name, _, _, value)| (*name, *value)).collect();
+        rows.push(("commits", self.commits.count()));
+        rows.push(("commit_microseconds", self.commits.nanoseconds.get() / 1_000));
+        rows
+    }
+
+    /// Writes every number in Prometheus' text format
+    /// (prometheus.io, "Exposition formats", version 0.0.4).
+    pub fn prometheus(&self, out: &mut String) {
+        for (name, kind, help, value) in self.table() {
+            match kind {
+                Kind::Gauge => gauge(out, name, help, value),
+                Kind::Counter => {
+                    let name = format!("papod_{name}_total");
+                    begin(out, &name, "counter", help);
+                    line(out, &name, value);
+                }
+            }
+        }
+        let name = "papod_commit_duration_seconds";
+        begin(out, name, "histogram", "Time that a transaction took to be on disk.");
+        // Each bucket holds what the smaller ones hold. The count is that of the last, even if
+        // something is noted meanwhile.
+        let mut count = 0;
+        let bounds = BUCKETS.iter().map(|bound| seconds(*bound * 1_000).to_string());
+        for (bucket, bound) in self.commits.buckets.iter().zip(bounds.chain(["+Inf".into()])) {
+            count += bucket.get();
+            line(out, &format!("{name}_bucket{{le=\"{bound}\"}}"), count);
+        }
+        line(out, &format!("{name}_sum"), seconds(self.commits.nanoseconds.get()));
+        line(out, &format!("{name}_count"), count);
+    }
+}
+
+/// Writes one number that goes up and down, in the same format. The name lacks `papod_`.
+pub fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
+    let name = format!("papod_{name}");
+    begin(out, &name, "gauge", help);
+    line(out, &name, value);
+}
+
+fn begin(out: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a string does not fail; so below.
+    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+}
+
+fn line(out: &mut String, name: &str, value: impl std::fmt::Display) {
+    let _ = writeln!(out, "{name} {value}");
+}
+
+/// Exact to the nanosecond for some hundred days.
+fn seconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_fall_into_buckets() {
+        let counters = Counters::default();
+        let micros = [1, 250, 251, 2_000, 1_000_000, 1_000_001, 3_000_000];
+        micros.iter().for_each(|n| counters.commits.note(Duration::from_micros(*n)));
+        let mut text = String::new();
+        counters.prometheus(&mut text);
+        let (_, histogram) = text.split_once("# TYPE papod_commit_duration_seconds").unwrap();
+        let expected = " histogram
+papod_commit_duration_seconds_bucket{le=\"0.00025\"} 2
+papod_commit_duration_seconds_bucket{le=\"0.0005\"} 3
+papod_commit_duration_seconds_bucket{le=\"0.001\"} 3
+papod_commit_duration_seconds_bucket{le=\"0.0025\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.005\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.01\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.025\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.05\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.1\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.25\"} 4
+papod_commit_duration_seconds_bucket{le=\"0.5\"} 4
+papod_commit_duration_seconds_bucket{le=\"1\"} 5
+papod_commit_duration_seconds_bucket{le=\"+Inf\"} 7
+papod_commit_duration_seconds_sum 5.002502
+papod_commit_duration_seconds_count 7
+";
+        let sum: u64 = micros.iter().sum();
+        assert_eq!(histogram, expected.replace("5.002502", &(sum as f64 / 1e6).to_string()));
+    }
+
+    #[test]
+    fn every_number_has_a_name_of_its_own() {
+        let counters = Counters::default();
+        counters.messages.add(3);
+        counters.sessions.add(2);
+        counters.sessions.take();
+        let rows = counters.rows();
+        let value = |name| rows.iter().find(|row| row.0 == name).map(|row| row.1);
+        assert_eq!((value("messages"), value("sessions")), (Some(3), Some(1)));
+        let mut names: Vec<_> = rows.iter().map(|row| row.0).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), rows.len());
+        let mut text = String::new();
+        counters.prometheus(&mut text);
+        assert!(text.contains(
+            "# HELP papod_messages_total Messages recorded.\n\
+             # TYPE papod_messages_total counter\n\
+             papod_messages_total 3\n\
+             "
+        ));
+        assert!(text.contains("# TYPE papod_sessions gauge\npapod_sessions 1\n"));
+    }
+}

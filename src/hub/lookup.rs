@@ -1,0 +1,70 @@
+//! What the rules need to know and do not: it is looked up in the store, and they are asked again.
+
+use super::Desk;
+use crate::chat::Chat;
+use crate::chat::directory::Need;
+use crate::store::Error;
+
+impl Desk {
+    /// Asks the rules, and looks up what they need until they can decide.
+    pub(super) fn known<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Chat) -> Result<T, Need>,
+    ) -> Result<T, Error> {
+        loop {
+            match ask(&mut self.chat) {
+                Ok(decided) => return Ok(decided),
+                Err(need) => self.look_up(need)?,
+            }
+        }
+    }
+
+    fn look_up(&mut self, need: Need) -> Result<(), Error> {
+        let (recall, directory) = (self.record.recall()?, self.chat.directory());
+        let found = match &need {
+            Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
+            Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
+            Need::Direct(pair) => recall.direct(*pair)?.map(|c| directory.learn_conversation(c)),
+            Need::Room(name) => recall.room(name)?.map(|c| directory.learn_conversation(c)),
+            Need::Conversation(id) => {
+                recall.conversation(*id)?.map(|c| directory.learn_conversation(c))
+            }
+            Need::Place(id) => recall.place(*id)?.map(|p| directory.learn_place(p)),
+            Need::Blocked(by, whom) => {
+                let on = recall.blocked(*by, *whom)?;
+                directory.learn_blocked(*by, *whom, on);
+                Some(())
+            }
+            Need::Once(account, key) => recall
+                .once(*account, key)?
+                .map(|once| directory.learn_once(*account, key.clone(), once)),
+            Need::Skipped(id, account, seq) => recall
+                .skipped(*id, *account, *seq)?
+                .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
+            Need::Links(account) => {
+                let users = recall.links(*account)?;
+                directory.learn_links(*account, users);
+                Some(())
+            }
+            Need::Groups(account) => {
+                let groups = recall.groups(*account)?.into_iter().map(|row| row.name).collect();
+                directory.learn_groups(*account, groups);
+                Some(())
+            }
+            Need::Tokens(account) => {
+                let tokens = recall.tokens(*account)?;
+                directory.learn_tokens(*account, tokens);
+                Some(())
+            }
+        };
+        match (found, need) {
+            (Some(()), _) => {}
+            // These two are only asked for by number, and numbers come from the store.
+            (None, Need::Account(_) | Need::Conversation(_)) => {
+                return Err(Error::new("a row that others point to is missing"));
+            }
+            (None, need) => directory.learn_absence(need),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,114 @@
+//! The end of a session: what is still due is sent, goodbye is said, the account is given up.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::Poll;
+use std::time::Instant;
+
+use smol::Timer;
+use smol::future::FutureExt;
+
+use super::{SCRATCH, Session};
+use crate::hub::Work;
+use crate::limits;
+use crate::outbox::Item;
+use crate::wire::reply::{self, Bye};
+
+impl Session {
+    /// Sends what is still due, says goodbye, and lets the last lines arrive.
+    pub(super) async fn farewell(&mut self, bye: Bye) {
+        self.lines.clear();
+        self.held = None;
+        self.deadline = None;
+        if self.patience.take().is_some() {
+            self.services.hub.ask(Work::Unwatch { session: self.id });
+        }
+        let is_reply = |item: &Item| matches!(item, Item::Replies(_));
+        // Where only replies wait, they go with the last line.
+        let due =
+            self.unanswered > 0 || self.outbox.is_stirred() || !self.output.items().all(is_reply);
+        let until = Instant::now() + limits::FAREWELL_TIME;
+        let late = async |is_written| {
+            Timer::at(until).await;
+            is_written
+        };
+        // A peer that takes nothing is told nothing.
+        if bye != Bye::Stalled && due {
+            Box::pin(self.drain()).or(late(false)).await;
+        }
+        // From here on the account counts as away: who reads `BYE` can rely on it.
+        self.leave();
+        self.unanswered = 0;
+        self.say(|out| reply::bye(out, bye));
+        let is_written = match bye {
+            Bye::Stalled => {
+                let _ = self.write_output();
+                false
+            }
+            _ => Box::pin(self.drain()).or(late(false)).await,
+        };
+        if !is_written || self.stream.finish().is_err() {
+            return;
+        }
+        let linger = async {
+            while let Ok(()) = poll_fn(|cx| self.stream.poll_readable(cx)).await {
+                let read = SCRATCH.with_borrow_mut(|scratch| self.stream.read(scratch));
+                if matches!(read, Ok(Some(0)) | Err(_)) {
+                    break;
+                }
+            }
+        };
+        let late = async {
+            Timer::after(limits::LINGER_TIME).await;
+        };
+        linger.or(late).await;
+    }
+
+    /// Writes all that is due. Gives back whether the connection took it.
+    async fn drain(&mut self) -> bool {
+        loop {
+            if self.write().is_err() {
+                return false;
+            }
+            if self.unanswered == 0 && self.output.is_empty() {
+                return true;
+            }
+            if self.wait_for_room().await.is_err() {
+                return false;
+            }
+        }
+    }
+
+    /// Waits for answers, or for room for those that are there.
+    async fn wait_for_room(&mut self) -> io::Result<()> {
+        poll_fn(|cx| {
+            let stirred = self.outbox.register(cx.waker());
+            match (self.output.is_empty(), stirred) {
+                (true, true) => Poll::Ready(Ok(())),
+                (true, false) => Poll::Pending,
+                (false, _) => self.stream.poll_writable(cx),
+            }
+        })
+        .await
+    }
+
+    /// Gives the account up. What could not be sent is pending again.
+    pub(super) fn leave(&mut self) {
+        let Some(me) = self.me.take() else { return };
+        self.services.roster.name(self.id, None);
+        let left = self.outbox.close();
+        let is_receipt = |item: &Item| matches!(item, Item::Receipts { .. });
+        let unsent = self.output.items().chain(&left.items).any(is_receipt);
+        let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
+        let unsent = if unsent { Some(me.moves) } else { behind };
+        self.output.drop_events(self.stream.taken());
+        self.services.hub.ask(Work::Leave { session: self.id, unsent });
+    }
+
+    /// Gives the account up and goes on as nobody's session.
+    pub(super) fn retreat(&mut self) {
+        self.leave();
+        self.outbox.reopen();
+        self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
+    }
+}

@@ -1,0 +1,70 @@
+//! Secrets on their way to the hashing thread: a session waits for them, unless it is to end.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use smol::Timer;
+
+use super::answer::Stop;
+use super::{End, Session};
+use crate::brake::Guess;
+use crate::limits;
+use crate::name::Handle;
+use crate::password::Failed;
+use crate::wire::request::Secret;
+
+impl Session {
+    /// The hash of a new password.
+    pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Stop> {
+        let (services, origin) = (self.services.clone(), self.peer.origin());
+        Ok(self.unless_over(services.hasher.hash(origin, password.0)).await??)
+    }
+
+    /// Whether a secret is the password that this is the hash of. After too many wrong ones that
+    /// takes a while, or is refused: see [`crate::brake`].
+    pub(super) async fn verify(
+        &mut self,
+        handle: &Handle,
+        secret: Secret,
+        known: Option<String>,
+    ) -> Result<bool, Stop> {
+        let services = self.services.clone();
+        let guess = Guess::new(handle.clone(), self.peer.origin());
+        let mut patience = limits::GUESS_WAIT;
+        loop {
+            let asked = services.hasher.verify(guess.clone(), secret.0.clone(), known.clone());
+            let wait = match self.unless_over(asked).await? {
+                Err(Failed::Braked(wait)) if wait <= patience => wait,
+                Err(Failed::Braked(wait)) => {
+                    // No handle: who types both the wrong way round typed the password there.
+                    let from = self.peer.origin();
+                    log::info!("session {}: guesses too fast, from {from}", self.id.0);
+                    return Err(Failed::Braked(wait).into());
+                }
+                verified => return Ok(verified?),
+            };
+            // Somebody else's try may come first, and then it waits again.
+            patience -= wait;
+            self.pause(wait).await?;
+        }
+    }
+
+    /// Waits for so long, or until the session is to end.
+    pub(super) async fn pause(&mut self, time: Duration) -> Result<(), End> {
+        self.unless_over(Timer::after(time)).await?;
+        Ok(())
+    }
+
+    /// Waits for something that is not the connection, or until the session is to end. What was
+    /// asked for then has nobody who waits for it, and is not done.
+    async fn unless_over<T>(&mut self, awaited: impl Future<Output = T>) -> Result<T, End> {
+        let mut awaited = pin!(awaited);
+        poll_fn(|cx| match self.poll_over(cx) {
+            Some(bye) => Poll::Ready(Err(End::Bye(bye))),
+            None => awaited.as_mut().poll(cx).map(Ok),
+        })
+        .await
+    }
+}

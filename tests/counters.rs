@@ -1,0 +1,101 @@
+//! What is counted of a hub and its sessions: who is there, what was recorded and pushed, and who is
+//! served from the log.
+
+use std::sync::Arc;
+
+use papo::chat::Act;
+use papo::counters::Counters;
+use papo::entry::{AccountId, Clock, EntryId, Key, Millis, SessionId};
+use papo::hub::{Hub, Work};
+use papo::limits;
+use papo::name::{DisplayName, Handle, Target};
+use papo::outbox::{Behind, Outbox};
+use papo::store::sqlite::Database;
+use smol::channel;
+
+const ANA: AccountId = AccountId(1);
+
+/// A new account, and the session that belongs to it.
+fn register(hub: &Hub, number: u64, name: &str) -> Arc<Outbox> {
+    let (answer, answered) = channel::bounded(1);
+    let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
+    let handle = Handle::new(name).unwrap();
+    let (name, secret) = (DisplayName::from(&handle), "hash".into());
+    let kept = outbox.clone();
+    hub.ask(Work::Register { session, handle, name, secret, outbox: kept, answer });
+    answered.recv_blocking().unwrap().unwrap();
+    outbox
+}
+
+/// One more session of ana's. All that was asked before has been counted when this returns.
+fn enter(hub: &Hub, number: u64, quiet: bool) -> Behind {
+    let (answer, answered) = channel::bounded(1);
+    let (session, outbox) = (SessionId(number), Arc::default());
+    hub.ask(Work::Enter {
+        session,
+        account: ANA,
+        key: Key::Password,
+        quiet,
+        most: 0,
+        outbox,
+        answer,
+    });
+    answered.recv_blocking().unwrap().unwrap().upto
+}
+
+fn leave(hub: &Hub, number: u64) {
+    hub.ask(Work::Leave { session: SessionId(number), unsent: None });
+}
+
+#[test]
+fn the_hub_counts_what_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let counters = Arc::new(Counters::default());
+    let (pen, clock) = (Box::new(database.pen().unwrap()), Clock::Still(Millis(0)));
+    let (hub, thread) = Hub::start(pen, clock, counters.clone()).unwrap();
+    let here = || (counters.logged_in.get(), counters.behind.get());
+    let _ana = register(&hub, 1, "ana");
+    let bia = register(&hub, 2, "bia");
+    assert_eq!(here(), (2, 0));
+    // Who comes in is served from the log first, unless it wants nothing.
+    enter(&hub, 3, false);
+    assert_eq!(here(), (3, 1));
+    enter(&hub, 4, true);
+    assert_eq!(here(), (4, 1));
+    leave(&hub, 3);
+    leave(&hub, 4);
+
+    // Who does not read is, too, as soon as its outbox is full.
+    let body = "x".repeat(60_000);
+    let room = limits::OUTBOX.div_ceil(60_000) as u64;
+    let send = || Act::Send {
+        to: Target::Person(Handle::new("bia").unwrap()),
+        body: body.clone(),
+        once: None,
+    };
+    for _ in 0..room + 3 {
+        hub.ask(Work::Acts { session: SessionId(1), acts: vec![send()] });
+        // One batch for each, so that each is pushed by itself.
+        enter(&hub, 5, true);
+        leave(&hub, 5);
+    }
+    let upto = enter(&hub, 6, true);
+    assert_eq!(here(), (3, 1));
+    assert_eq!(counters.messages.get(), room + 3);
+    assert_eq!(counters.deliveries.get(), room);
+    assert_eq!(counters.commands.get(), 2 + room + 3);
+    let taken = bia.take();
+    assert_eq!(taken.behind.map(|at| at.entries), Some(EntryId(room as i64)));
+    let (answer, answered) = channel::bounded(1);
+    hub.ask(Work::CaughtUp { session: SessionId(2), upto, answer });
+    assert_eq!(answered.recv_blocking().unwrap(), None);
+    leave(&hub, 2);
+    leave(&hub, 1);
+    hub.ask(Work::End);
+    thread.join().unwrap();
+    assert_eq!(here(), (1, 0));
+    let rows = counters.rows();
+    let commits = rows.iter().find(|row| row.0 == "commits").unwrap().1;
+    assert!(commits >= 2 + room + 3, "each is a batch of its own: {commits}");
+}
