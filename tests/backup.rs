@@ -62,6 +62,7 @@ fn a_backup_is_a_whole_database_that_opens_as_one() {
     assert_eq!(pragma(&path, "auto_vacuum"), 2, "incremental");
 
     let copy = Database::open(&path).unwrap();
+    assert_eq!(copy.upkeep().check().unwrap(), [""; 0]);
     let (pen, eyes) = (copy.pen().unwrap(), copy.eyes().unwrap());
     let (record, mut recall) = (Box::new(pen), Box::new(eyes));
     let chat = Chat::new(recall.newest().unwrap());
@@ -134,6 +135,7 @@ fn backups_are_made_while_the_pen_writes() {
                 let newest = copy.eyes().unwrap().newest().unwrap().entry.0;
                 assert!(newest >= before, "{before} were confirmed, {newest} are there");
                 assert_eq!(newest % BATCH, 0, "no part of a batch");
+                assert_eq!(copy.upkeep().check().unwrap(), [""; 0]);
             }
         });
         while !copier.is_finished() {
