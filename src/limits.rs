@@ -80,6 +80,10 @@ pub const DIRECTORY_MEMBERS: usize = 131_072;
 /// Newest entries whose place the hub knows without asking the store, 40 bytes each.
 pub const RECENT: usize = 16_384;
 
+/// Faults of a damaged database that are named, and looked for: what a person reads before putting
+/// back a backup.
+pub const FINDINGS: usize = 100;
+
 /// Threads that read the log. Two: a slow question does not stop all others, and they share two
 /// cores with everything else.
 pub const READERS: usize = 2;

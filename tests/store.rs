@@ -313,6 +313,7 @@ fn the_first_schema_still_opens() {
     assert_eq!(store.send(BIA, "ana", "4"), EntryId(4));
     store.advance(ANA, Cursor::Read, EntryId(4));
     assert_eq!(store.waiting(ANA), 0);
+    assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
 }
 
 /// The second schema led from entry to entry; the third has lists of ids.

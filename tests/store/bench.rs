@@ -152,10 +152,11 @@ impl Bench {
     }
 }
 
-/// Runs a test against every store there is.
+/// Runs a test against every store there is. Whatever a test did, nothing is wrong with the store.
 pub fn every_store(test: impl Fn(&mut Bench)) {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
     test(&mut Bench::new(Box::new(pen), Box::new(eyes)));
+    assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
 }

@@ -4,6 +4,8 @@
 //! by a lock on a file beside it: a POSIX lock on the database itself would undo SQLite's own
 //! (sqlite.org, "How To Corrupt An SQLite Database File", 2.2).
 
+mod backup;
+mod check;
 mod eyes;
 mod lists;
 mod pen;
@@ -22,6 +24,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+pub use backup::BackupError;
 pub use eyes::Eyes;
 pub use pen::Pen;
 
@@ -89,11 +92,12 @@ impl Database {
     /// # Errors
     /// SQLite's reason.
     pub fn eyes(&self) -> Result<Eyes, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        // Half a MiB holds the inner pages of all trees; leaves come from the system's cache.
-        settle(&connection, -512)?;
-        Ok(Eyes::new(connection))
+        Ok(Eyes::new(self.upkeep().reader()?))
+    }
+
+    /// What an operator can have done with the database while it is in use.
+    pub fn upkeep(&self) -> Upkeep {
+        Upkeep { path: self.path.clone() }
     }
 
     fn writer(&self) -> Result<Connection, Error> {
@@ -137,8 +141,25 @@ impl Database {
         ))?;
         connection.close().map_err(|(_, e)| e)?;
         fs::rename(&draft, &self.path).map_err(io)?;
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new("."))).and_then(|f| f.sync_all()).map_err(io)
+        File::open(folder(&self.path)).and_then(|f| f.sync_all()).map_err(io)
+    }
+}
+
+/// A database's upkeep: what reads all of it at once, on any thread, beside the pen. It knows the
+/// file only and does not hold it, so it is of use for as long as its [`Database`] lives.
+#[derive(Clone)]
+pub struct Upkeep {
+    path: PathBuf,
+}
+
+impl Upkeep {
+    /// A read-only connection of its own.
+    fn reader(&self) -> Result<Connection, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        // Half a MiB holds the inner pages of all trees; leaves come from the system's cache.
+        settle(&connection, -512)?;
+        Ok(connection)
     }
 }
 
@@ -176,6 +197,11 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
+}
+
+/// The folder in which a file is.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// What people write is nobody else's to read.

@@ -1,0 +1,82 @@
+//! A copy of the database while it is in use: whole, on disk, and never over something that is
+//! there. SQLite's `VACUUM INTO` makes it, on a connection of its own: it sees what was confirmed
+//! before it began, and holds nobody up. While it reads, the write-ahead log cannot be written back
+//! past that moment, so it grows by what is said meanwhile.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use super::{Upkeep, beside, folder, private};
+use crate::store::Error;
+
+/// Why there is no backup. Nothing was left behind.
+#[derive(Clone, Debug)]
+pub enum BackupError {
+    /// Something of this name is there: a file, a folder, a link, whatever it leads to.
+    Exists,
+    /// It could not be made, written or synced: the reason, for the operator.
+    Failed(Error),
+}
+
+impl fmt::Display for BackupError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            BackupError::Exists => f.write_str("there is something of this name already"),
+            BackupError::Failed(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BackupError {}
+
+impl From<std::io::Error> for BackupError {
+    fn from(e: std::io::Error) -> BackupError {
+        BackupError::Failed(Error::new(e))
+    }
+}
+
+impl Upkeep {
+    /// Copies the database to `path`, a new file that only its owner may read. It holds everything
+    /// that was confirmed before, and is on disk with its name when this returns. Gives back its
+    /// size in bytes. It may be called from any thread, and takes as long as reading and writing
+    /// the whole database does.
+    ///
+    /// # Errors
+    /// See [`BackupError`]. A file that was begun is removed again.
+    pub fn backup(&self, path: &Path) -> Result<u64, BackupError> {
+        // SQLite takes a name that begins with `file:` for a URI; an absolute one never does.
+        let path = std::path::absolute(path)?;
+        let Some(name) = path.to_str() else {
+            return Err(BackupError::Failed(Error::new("the name is not UTF-8")));
+        };
+        // The name is taken before anything is written, so nothing is ever written over, and no
+        // link is followed. SQLite fills an empty file that is there.
+        let file = match private().create_new(true).write(true).open(&path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(BackupError::Exists),
+            opened => opened?,
+        };
+        self.copy_into(name, &path, &file).inspect_err(|_| {
+            for half in [path.clone(), beside(&path, "-journal")] {
+                match fs::remove_file(&half) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => {
+                        log::warn!("half a backup stays, {}: {e}", half.display());
+                    }
+                    _ => {}
+                }
+            }
+        })
+    }
+
+    fn copy_into(&self, name: &str, path: &Path, file: &File) -> Result<u64, BackupError> {
+        let failed = |e: rusqlite::Error| BackupError::Failed(e.into());
+        let connection = self.reader().map_err(BackupError::Failed)?;
+        // What counts is synced below, once, when all of it is written.
+        connection.execute_batch("PRAGMA synchronous = OFF").map_err(failed)?;
+        connection.execute("VACUUM INTO ?1", [name]).map_err(failed)?;
+        file.sync_all()?;
+        File::open(folder(path))?.sync_all()?;
+        Ok(file.metadata()?.len())
+    }
+}

@@ -1,0 +1,398 @@
+//! The conversations, one after the other, each from its first entry to its last: the lists of ids,
+//! the entries that they name, and the places in the log that members and their stays speak of.
+//!
+//! One pass counts what the arithmetic claims. Of each member it is known how many entries it wrote
+//! so far and how many it may not see, so what stands in a cursor, in a stay or beside an entry is
+//! compared when the pass comes by. An entry that is missing takes the knowledge of its author with
+//! it: what depends on that is believed again from the author's next entry on, so that one fault is
+//! one line and not a thousand.
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+
+use super::person::Person;
+use super::{Findings, strays};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber};
+use crate::limits::STRETCH;
+use crate::store::ids::{Ids, encode};
+use crate::store::sqlite::rows::member_at;
+use crate::store::{Error, Stay};
+
+/// Looks at each conversation, and whether each entry is in one.
+pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(), Error> {
+    let sql =
+        "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL
+               FROM conversation c LEFT JOIN room r ON r.conversation = c.id ORDER BY c.id";
+    let mut conversations = read.prepare(sql)?;
+    let mut entries = read.prepare_cached(
+        "SELECT conversation, seq, author, nth, kind, body FROM entry WHERE id = ?1",
+    )?;
+    let mut rows = conversations.query([])?;
+    let mut listed = 0;
+    while let Some(row) = rows.next()? {
+        if found.are_enough() {
+            return Ok(());
+        }
+        let id = ConversationId(row.get(0)?);
+        let (head, seq, moved) = (EntryId(row.get(1)?), row.get(2)?, MoveNumber(row.get(3)?));
+        let pair: (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
+        let mut log = Log::new(read, found, id, row.get(7)?)?;
+        log.whose(pair, moved);
+        log.lists(read, row.get_ref(6)?.as_blob().unwrap_or_default(), &mut entries)?;
+        log.end(read, head, seq)?;
+        listed += log.listed;
+    }
+    let there: i64 = read.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?;
+    if there != listed { strays(read, found) } else { Ok(()) }
+}
+
+/// A place in the log that something speaks of.
+struct Mark {
+    id: EntryId,
+    /// Which of the members.
+    who: usize,
+    what: What,
+}
+
+enum What {
+    Cursor(Cursor),
+    /// The first entry of one of its stays.
+    Since(usize),
+    /// The last one.
+    Until(usize),
+}
+
+/// A conversation during the pass.
+struct Log<'a> {
+    id: ConversationId,
+    found: &'a mut Findings,
+    is_room: bool,
+    /// In the order of their accounts.
+    people: Vec<Person>,
+    /// The highest first.
+    marks: Vec<Mark>,
+    /// The last entry that was passed, and which of the conversation it is.
+    at: EntryId,
+    seq: i64,
+    /// Entries that are listed and are there.
+    listed: i64,
+    /// How often it became unknown who wrote what.
+    lost: i64,
+    /// Rows of `skipped` that speak of an entry.
+    skipped: i64,
+}
+
+impl<'a> Log<'a> {
+    fn new(
+        read: &Connection,
+        found: &'a mut Findings,
+        id: ConversationId,
+        is_room: bool,
+    ) -> Result<Log<'a>, Error> {
+        let sql = "SELECT * FROM member WHERE conversation = ?1 ORDER BY account";
+        let mut members = read.prepare_cached(sql)?;
+        let people =
+            members.query_map([id.0], |row| Ok(Person::new(member_at(row, 0)?, row.get(17)?)))?;
+        let people = people.collect::<Result<Vec<_>, _>>()?;
+        let (at, marks) = (EntryId(0), Vec::new());
+        let mut log =
+            Log { id, found, is_room, people, marks, at, seq: 0, listed: 0, lost: 0, skipped: 0 };
+        log.add_stays(read)?;
+        for (who, person) in log.people.iter().enumerate() {
+            for cursor in [Cursor::Delivered, Cursor::Read] {
+                let id = person.member.cursor(cursor).id;
+                log.marks.push(Mark { id, who, what: What::Cursor(cursor) });
+            }
+            for (n, stay) in person.member.stays.iter().enumerate() {
+                log.marks.push(Mark { id: stay.since.0, who, what: What::Since(n) });
+                if let Some((id, _)) = stay.until {
+                    log.marks.push(Mark { id, who, what: What::Until(n) });
+                }
+            }
+        }
+        log.marks.sort_by_key(|mark| std::cmp::Reverse(mark.id));
+        Ok(log)
+    }
+
+    fn add_stays(&mut self, read: &Connection) -> Result<(), Error> {
+        let sql = "SELECT account, since, since_seq, until, until_seq FROM stay
+                   WHERE conversation = ?1 ORDER BY account, since";
+        let mut stays = read.prepare_cached(sql)?;
+        let mut rows = stays.query([self.id.0])?;
+        while let Some(row) = rows.next()? {
+            let account = AccountId(row.get(0)?);
+            let until: (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+            let until = until.0.map(EntryId).zip(until.1);
+            let stay = Stay { since: (EntryId(row.get(1)?), row.get(2)?), until };
+            if let Some(who) = self.who(account) {
+                self.people[who].member.stays.push(stay);
+            }
+        }
+        Ok(())
+    }
+
+    fn who(&self, account: AccountId) -> Option<usize> {
+        self.people.binary_search_by_key(&account, |person| person.member.account).ok()
+    }
+
+    fn say(&mut self, line: impl std::fmt::Display) {
+        self.found.say(format!("conversation {}: {line}", self.id.0));
+    }
+
+    /// What can be said without the entries: who is in it, and in which order things are.
+    fn whose(&mut self, pair: (Option<i64>, Option<i64>), moved: MoveNumber) {
+        let mut faults: Vec<String> = Vec::new();
+        let accounts: Vec<i64> = self.people.iter().map(|p| p.member.account.0).collect();
+        let of_two = match pair {
+            (Some(low), Some(high)) if low == high => accounts == [low],
+            (Some(low), Some(high)) => accounts == [low, high],
+            _ => false,
+        };
+        if self.is_room == of_two || (self.is_room && pair != (None, None)) {
+            faults.push("it is neither of a group nor of its two members".into());
+        }
+        for person in &self.people {
+            let account = person.member.account.0;
+            let said = person.faults(self.is_room, moved).into_iter();
+            faults.extend(said.map(|fault| format!("account {account} {fault}")));
+        }
+        let is_deserted = self.people.iter().all(|p| p.until_seq.is_some());
+        if self.is_room && !is_deserted && !self.people.iter().any(|p| p.member.admin) {
+            faults.push("nobody in the group is its admin".into());
+        }
+        faults.into_iter().for_each(|fault| self.say(fault));
+    }
+
+    /// Goes through the lists of ids, and with them through the entries.
+    fn lists(
+        &mut self,
+        read: &Connection,
+        tail: &[u8],
+        entries: &mut CachedStatement,
+    ) -> Result<(), Error> {
+        let sql = "SELECT upto, ids FROM stretch WHERE conversation = ?1 ORDER BY upto";
+        let mut stretches = read.prepare_cached(sql)?;
+        let mut rows = stretches.query([self.id.0])?;
+        loop {
+            let row = rows.next()?;
+            let (upto, list) = match row {
+                Some(row) => (Some(EntryId(row.get(0)?)), row.get_ref(1)?.as_blob()),
+                None => (None, Ok(tail)),
+            };
+            let list = list.unwrap_or_default();
+            let ids: Vec<EntryId> = Ids::new(list).collect();
+            let whole = encode(EntryId(0), &ids) == list
+                && ids.first().is_none_or(|first| *first > self.at)
+                && match upto {
+                    Some(upto) => ids.len() == STRETCH && ids.last() == Some(&upto),
+                    None => ids.len() < STRETCH,
+                };
+            match upto {
+                _ if whole => {}
+                Some(upto) => self.say(format_args!("its list of ids up to {} is damaged", upto.0)),
+                None => self.say("the list of its newest ids is damaged"),
+            }
+            for id in ids {
+                if id > self.at {
+                    self.pass(read, id, entries)?;
+                }
+                if self.found.are_enough() {
+                    return Ok(());
+                }
+            }
+            if upto.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Goes on to the next entry.
+    fn pass(
+        &mut self,
+        read: &Connection,
+        id: EntryId,
+        entries: &mut CachedStatement,
+    ) -> Result<(), Error> {
+        self.compare(read, EntryId(id.0 - 1))?;
+        self.at = id;
+        self.seq += 1;
+        let mut rows = entries.query([id.0])?;
+        let Some(row) = rows.next()? else {
+            self.lost += 1;
+            self.say(format_args!("entry {} is missing", id.0));
+            return Ok(());
+        };
+        let conversation: i64 = row.get(0)?;
+        if conversation != self.id.0 {
+            self.lost += 1;
+            self.say(format_args!("entry {} is said to be of conversation {conversation}", id.0));
+            return Ok(());
+        }
+        self.listed += 1;
+        let seq: i64 = row.get(1)?;
+        if seq != self.seq {
+            self.lost += 1;
+            let counted = self.seq;
+            self.say(format_args!("entry {} is number {counted}, not {seq}", id.0));
+            self.seq = seq;
+        }
+        let kind: i64 = row.get(4)?;
+        if !(kind == 0 || (kind == 1 && self.is_room)) {
+            self.say(format_args!("entry {} is of no kind that fits here", id.0));
+        }
+        if !row.get_ref(5)?.as_str().is_ok_and(|body| !body.is_empty()) {
+            self.say(format_args!("entry {} has no text, or one that is not UTF-8", id.0));
+        }
+        self.written_by(read, id, AccountId(row.get(2)?), row.get(3)?)
+    }
+
+    /// Counts the entry that was just passed for its author, whose `nth` it is said to be.
+    fn written_by(
+        &mut self,
+        read: &Connection,
+        id: EntryId,
+        account: AccountId,
+        nth: i64,
+    ) -> Result<(), Error> {
+        let (seq, lost) = (self.seq, self.lost);
+        let who = self.who(account).filter(|who| self.people[*who].member.sees(seq));
+        let Some(who) = who else {
+            let author = account.0;
+            self.say(format_args!("entry {} is by account {author}, who was not in", id.0));
+            return Ok(());
+        };
+        let person = &mut self.people[who];
+        person.last_own = id;
+        person.written += 1;
+        let counted = person.own(seq);
+        person.written += nth - counted;
+        let is_known = std::mem::replace(&mut person.known_at, lost) == lost;
+        let behind = person.member.delivered.seq.min(person.member.read.seq) < seq;
+        if is_known && counted != nth {
+            let id = id.0;
+            self.say(format_args!("entry {id} is its author's number {counted}, not {nth}"));
+        }
+        if self.is_room {
+            self.compare_skipped(read, account, seq, nth, behind)?;
+        }
+        Ok(())
+    }
+
+    /// Compares how many entries of an account are said to be skipped up to one. Where its cursors
+    /// have not come to it, it must have been written down.
+    fn compare_skipped(
+        &mut self,
+        read: &Connection,
+        account: AccountId,
+        seq: i64,
+        counted: i64,
+        needed: bool,
+    ) -> Result<(), Error> {
+        let sql = "SELECT count FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq = ?3";
+        let mut query = read.prepare_cached(sql)?;
+        let row = query.query_row(params![self.id.0, account.0, seq], |row| row.get::<_, i64>(0));
+        let kept = row.optional()?;
+        self.skipped += i64::from(kept.is_some());
+        if kept.map_or(needed, |kept| kept != counted) {
+            let (account, kept) = (account.0, kept.map_or("nothing".into(), |n| n.to_string()));
+            self.say(format_args!(
+                "account {account} skipped {counted} of the first {seq}, and {kept} is written down"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Compares what is said of the places up to `upto`, all of whose entries were passed.
+    fn compare(&mut self, read: &Connection, upto: EntryId) -> Result<(), Error> {
+        while let Some(Mark { id, who, what }) = self.marks.pop_if(|mark| mark.id <= upto) {
+            let (at, seq, lost) = (self.at, self.seq, self.lost);
+            let person = &mut self.people[who];
+            let account = person.member.account;
+            match what {
+                What::Cursor(cursor) => {
+                    let said = *person.member.cursor(cursor);
+                    let own = person.own(seq);
+                    let is_known = person.known_at == lost;
+                    if said.seq != seq || (is_known && said.own != own) {
+                        let (account, cursor) = (account.0, word(cursor));
+                        self.say(format_args!(
+                            "account {account} has {cursor} up to {}, where {seq} entries are, {own} \
+                             that do not wait for it; it counted {} and {}",
+                            id.0, said.seq, said.own
+                        ));
+                    }
+                }
+                What::Since(n) => {
+                    let said = person.member.stays[n].since.1;
+                    // What was said while it was out is hidden, and has to be written down.
+                    let before = n.checked_sub(1).and_then(|n| person.member.stays[n].until);
+                    let was_out = before.is_some_and(|(_, left)| left < seq - 1);
+                    let own = person.own(seq);
+                    let is_known = person.known_at == lost;
+                    let behind = person.member.delivered.seq.min(person.member.read.seq) < seq - 1;
+                    if (at, seq) != (id, said) {
+                        let account = account.0;
+                        self.say(format_args!("account {account} came in at {}, no entry", id.0));
+                    } else if was_out && is_known {
+                        self.compare_skipped(read, account, seq - 1, own, behind)?;
+                    }
+                }
+                What::Until(n) => {
+                    let said = person.member.stays[n].until.map_or(0, |(_, seq)| seq);
+                    if (at, seq) != (id, said) {
+                        let account = account.0;
+                        self.say(format_args!("account {account} left at {}, no entry", id.0));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the totals, when all has been passed.
+    fn end(&mut self, read: &Connection, head: EntryId, seq: i64) -> Result<(), Error> {
+        if self.found.are_enough() {
+            return Ok(());
+        }
+        self.compare(read, self.at)?;
+        if (head, seq) != (self.at, self.seq) {
+            let (at, counted, head) = (self.at.0, self.seq, head.0);
+            self.say(format_args!("it ends with {at}, number {counted}, not with {head}, {seq}"));
+        }
+        while let Some(Mark { id, who, .. }) = self.marks.pop() {
+            let account = self.people[who].member.account.0;
+            self.say(format_args!("account {account} speaks of {}, above its last", id.0));
+        }
+        let (seq, lost) = (self.seq, self.lost);
+        let mut faults = Vec::new();
+        for person in &mut self.people {
+            let own = person.own(person.until_seq.unwrap_or(seq));
+            let (said, last) = (person.member.own, person.member.last_own);
+            let is_known = person.known_at == lost;
+            if is_known && (said, last) != (own, person.last_own) {
+                let (account, counted) = (person.member.account.0, person.last_own.0);
+                faults.push(format!(
+                    "account {account} has {own} that do not wait for it, its own last is {counted}; \
+                     it counted {said} and {}",
+                    last.0
+                ));
+            }
+        }
+        faults.into_iter().for_each(|fault| self.say(fault));
+        let kept = read
+            .prepare_cached("SELECT count(*) FROM skipped WHERE conversation = ?1")?
+            .query_row([self.id.0], |row| row.get::<_, i64>(0))?;
+        if lost == 0 && kept != self.skipped {
+            let (kept, skipped) = (kept, self.skipped);
+            self.say(format_args!("{kept} skips are written down, {skipped} of them of an entry"));
+        }
+        Ok(())
+    }
+}
+
+/// What a cursor says.
+fn word(cursor: Cursor) -> &'static str {
+    match cursor {
+        Cursor::Delivered => "received",
+        Cursor::Read => "read",
+    }
+}

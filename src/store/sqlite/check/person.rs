@@ -1,0 +1,72 @@
+//! A member of a conversation as the check knows it: its row, and what was counted of it so far.
+
+use crate::entry::{EntryId, MoveNumber};
+use crate::store::{Member, Position, Stay};
+
+/// A member, and what the pass has counted of it.
+pub(super) struct Person {
+    pub(super) member: Member,
+    /// What its row says of where it left.
+    pub(super) until_seq: Option<i64>,
+    /// Entries that it wrote.
+    pub(super) written: i64,
+    pub(super) last_own: EntryId,
+    /// How many of the log's entries were lost when `written` was last known.
+    pub(super) known_at: i64,
+    /// Entries that it saw in stays that are over, and the first stay that is not.
+    seen: i64,
+    stay: usize,
+}
+
+impl Person {
+    pub(super) fn new(member: Member, until_seq: Option<i64>) -> Person {
+        let (last_own, written, known_at, seen, stay) = (EntryId(0), 0, 0, 0, 0);
+        Person { member, until_seq, written, last_own, known_at, seen, stay }
+    }
+
+    /// What is wrong with its row and its stays, whatever the entries are.
+    pub(super) fn faults(&self, is_room: bool, moved: MoveNumber) -> Vec<&'static str> {
+        let member = &self.member;
+        let (stays, d, r) = (&member.stays, &member.delivered, &member.read);
+        let ends = stays.iter().map(|stay| stay.until.map_or(i64::MAX, |(_, seq)| seq));
+        let after = stays.iter().skip(1).map(|stay| stay.since.1);
+        let in_order = ends.clone().zip(after).all(|(end, since)| end < since)
+            && stays.iter().zip(ends).all(|(stay, end)| stay.since.1 <= end);
+        let left = stays.last().and_then(|stay| stay.until).map(|(_, seq)| seq);
+        let is_named = |at: &Position| {
+            at.told <= at.id && (at.told == EntryId(0)) == (at.number == MoveNumber(0))
+        };
+        let faults = [
+            (is_room == stays.is_empty(), "has no stay in the group, or one without a group"),
+            (!in_order, "has stays that are not in their order"),
+            (left != self.until_seq, "left elsewhere than where its last stay ends"),
+            (r.id > d.id, "has read more than it has received"),
+            (
+                d.number.max(r.number) > moved,
+                "has moved a cursor later than the conversation knows",
+            ),
+            (!is_named(d) || !is_named(r), "has a cursor that is not where its last move led"),
+            (
+                left.is_some_and(|left| d.seq > left || member.admin),
+                "is out of the group, and its cursor or its rights are not",
+            ),
+        ];
+        faults.into_iter().filter(|(is_so, _)| *is_so).map(|(_, said)| said).collect()
+    }
+
+    /// How many entries up to the `seq`-th do not wait for it. Asked with growing numbers.
+    pub(super) fn own(&mut self, seq: i64) -> i64 {
+        let stays = &self.member.stays;
+        if stays.is_empty() {
+            return self.written;
+        }
+        while let Some(Stay { since, until: Some((_, until)) }) = stays.get(self.stay)
+            && *until < seq
+        {
+            self.seen += until - since.1 + 1;
+            self.stay += 1;
+        }
+        let now = stays.get(self.stay).map_or(0, |stay| (seq - stay.since.1 + 1).max(0));
+        seq - self.seen - now + self.written
+    }
+}
