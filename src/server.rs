@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
@@ -177,6 +177,7 @@ fn listen(address: &str, anywhere: bool) -> Result<TcpListener, String> {
 
 /// Holds the door weakly: the door owns the executor that owns this task.
 async fn accept(door: Weak<Door>, listener: async_net::TcpListener) {
+    let mut warned: Option<Instant> = None;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => match door.upgrade() {
@@ -185,7 +186,10 @@ async fn accept(door: Weak<Door>, listener: async_net::TcpListener) {
             },
             Err(e) => {
                 // Out of file descriptors, or the peer has gone again: those who are in stay.
-                log::warn!("cannot accept a connection: {e}");
+                if warned.is_none_or(|at| at.elapsed() >= limits::ACCEPT_WARNING) {
+                    log::warn!("cannot accept a connection: {e}");
+                    warned = Some(Instant::now());
+                }
                 Timer::after(limits::ACCEPT_PAUSE).await;
             }
         }

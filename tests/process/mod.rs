@@ -270,7 +270,11 @@ pub struct Client {
 impl Client {
     /// Connects and reads `HELLO`.
     pub fn connect(address: SocketAddr) -> Client {
-        let socket = TcpStream::connect(address).expect("papod accepts");
+        Client::greeted(TcpStream::connect(address).expect("papod accepts"))
+    }
+
+    /// Reads `HELLO` from a connection.
+    pub fn greeted(socket: TcpStream) -> Client {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket.set_write_timeout(Some(PATIENCE)).unwrap();
         let mut client = Client { lines: BufReader::new(socket) };
