@@ -162,3 +162,6 @@ pub const LINGER_TIME: Duration = Duration::from_secs(1);
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// Pause after `accept` failed for want of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Time within which one such failure is logged: a line for each would fill the disk that the
+/// messages go to, as long as someone holds all descriptors.
+pub const ACCEPT_WARNING: Duration = Duration::from_secs(60);

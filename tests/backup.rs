@@ -13,7 +13,8 @@ use bench::{ANA, BIA, Bench, person};
 use papo::chat::{Act, Chat};
 use papo::entry::{Cursor, EntryId};
 use papo::store::Recall;
-use papo::store::sqlite::{BackupError, Database};
+use papo::store::sqlite::Database;
+use papo::store::{BackupError, Maintain};
 use rusqlite::{Connection, OpenFlags};
 
 /// What a `PRAGMA` says of a file.

@@ -12,6 +12,7 @@ use papo::chat::Act;
 use papo::entry::{AccountId, Cursor, EntryId};
 use papo::limits;
 use papo::name::{DisplayName, Target};
+use papo::store::Maintain;
 use papo::store::sqlite::Database;
 use papo::wire::request::GroupChange;
 use proptest::prelude::*;

@@ -37,6 +37,7 @@ fn served(typed: &str) -> String {
     let services = Arc::new(Services {
         hub: hub.clone(),
         readers,
+        upkeep: Arc::new(database.upkeep()),
         hasher,
         counters: counters.clone(),
         clock,

@@ -28,7 +28,7 @@ use papo::entry::{EntryId, EntryKind};
 use papo::limits;
 use papo::name::Handle;
 use papo::store::sqlite::{Database, Eyes};
-use papo::store::{Recall, Walk};
+use papo::store::{Maintain, Recall, Walk};
 use process::{Dice, Home, Papod, USUAL, with_clean_environment};
 use rustix::process::Signal;
 use trace::Call;

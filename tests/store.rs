@@ -10,7 +10,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Change, Pair, Recall, Record, SpanQuery, Walk};
+use papo::store::{Change, Maintain, Pair, Recall, Record, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 
 #[test]

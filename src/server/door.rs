@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use ipnet::IpNet;
 use smol::future::FutureExt;
@@ -53,15 +54,12 @@ impl Door {
         // Holds the door weakly: the door owns the executor that owns this task.
         let door = Arc::downgrade(self);
         let accept = async move {
-            let mut failing = false;
+            let mut warned: Option<Instant> = None;
             loop {
                 let accepted = accepting.accept().await;
                 let Some(door) = door.upgrade() else { return };
                 match accepted {
                     Ok(socket) => {
-                        if std::mem::take(&mut failing) {
-                            log::info!("connections to {name} are accepted again");
-                        }
                         // One that has gone again already is nobody's loss.
                         if let Ok(socket) = socket {
                             door.admit(socket, place, tls);
@@ -70,8 +68,9 @@ impl Door {
                     Err(e) => {
                         // Out of file descriptors, most likely: those who are in stay, and those
                         // who come wait in the system's queue.
-                        if !std::mem::replace(&mut failing, true) {
-                            log::warn!("cannot accept connections to {name}: {e}");
+                        if warned.is_none_or(|at| at.elapsed() >= limits::ACCEPT_WARNING) {
+                            log::warn!("cannot accept a connection to {name}: {e}");
+                            warned = Some(Instant::now());
                         }
                         door.services.counters.refused.add(1);
                         drop(door);

@@ -90,6 +90,7 @@ impl Server {
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
+            upkeep: Arc::new(database.upkeep()),
             hasher,
             counters,
             clock: config.clock,

@@ -1,5 +1,7 @@
 //! What an operator asks for, over the socket that only operators may open.
 
+use std::path::Path;
+
 use smol::channel;
 
 use super::Session;
@@ -7,6 +9,7 @@ use super::answer::{Answer, Stop};
 use crate::chat::Order;
 use crate::hub::Work;
 use crate::name::DisplayName;
+use crate::store::BackupError;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::Admin;
@@ -48,7 +51,40 @@ impl Session {
                 log::info!("session {}: ended {handle}", self.id.0);
                 Ok(Some(Reply::Managed { words: "USER DEL", handle }))
             }
-            Admin::Stats | Admin::Backup(_) | Admin::Check => Err(Refusal::Bug.into()),
+            Admin::Stats => {
+                let rows = self.services.counters.rows();
+                self.say(|out| rows.iter().for_each(|(name, n)| reply::stat(out, name, *n)));
+                Ok(Some(Reply::Counted { verb: "ADMIN STATS", count: rows.len() }))
+            }
+            Admin::Backup(path) => self.backup(path).await,
+            Admin::Check => {
+                log::info!("session {}: check", self.id.0);
+                let upkeep = self.services.upkeep.clone();
+                let found = self.unless_over(smol::unblock(move || upkeep.check())).await??;
+                for problem in &found {
+                    log::error!("the database is damaged: {problem}");
+                }
+                self.say(|out| found.iter().for_each(|problem| reply::problem(out, problem)));
+                Ok(Some(Reply::Counted { verb: "ADMIN CHECK", count: found.len() }))
+            }
+        }
+    }
+
+    async fn backup(&mut self, path: Box<Path>) -> Answer {
+        let shown = path.display().to_string();
+        log::info!("session {}: backup to {shown}", self.id.0);
+        let upkeep = self.services.upkeep.clone();
+        let done = self.unless_over(smol::unblock(move || upkeep.backup(&path))).await?;
+        match done {
+            Ok(bytes) => {
+                log::info!("session {}: backup to {shown}: {bytes} bytes", self.id.0);
+                Ok(Some(Reply::BackedUp { bytes }))
+            }
+            Err(BackupError::Exists) => Err(Refusal::FileTaken(shown.into()).into()),
+            Err(BackupError::Failed(e)) => {
+                log::error!("session {}: backup to {shown}: {e}", self.id.0);
+                Err(Refusal::NoBackup(e.to_string().into()).into())
+            }
         }
     }
 

@@ -51,7 +51,7 @@ use crate::outbox::{Behind, Item, Outbox};
 use crate::password::Hasher;
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::store::Walk;
+use crate::store::{Maintain, Walk};
 use crate::wire::help::Place;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
@@ -71,6 +71,8 @@ pub struct Services {
     pub hub: Hub,
     /// Where the log is read.
     pub readers: Readers,
+    /// What operators can have done with the database.
+    pub upkeep: Arc<dyn Maintain>,
     /// Where secrets are hashed.
     pub hasher: Hasher,
     /// What is counted.

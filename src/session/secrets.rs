@@ -59,7 +59,10 @@ impl Session {
 
     /// Waits for something that is not the connection, or until the session is to end. What was
     /// asked for then has nobody who waits for it, and is not done.
-    async fn unless_over<T>(&mut self, awaited: impl Future<Output = T>) -> Result<T, End> {
+    pub(super) async fn unless_over<T>(
+        &mut self,
+        awaited: impl Future<Output = T>,
+    ) -> Result<T, End> {
         let mut awaited = pin!(awaited);
         poll_fn(|cx| match self.poll_over(cx) {
             Some(bye) => Poll::Ready(Err(End::Bye(bye))),

@@ -7,6 +7,7 @@
 
 mod change;
 mod ids;
+mod maintain;
 mod rows;
 pub mod sqlite;
 mod walk;
@@ -14,6 +15,7 @@ mod walk;
 use std::fmt;
 
 pub use change::{Added, Change, NewEntry, Newest};
+pub use maintain::{BackupError, Maintain};
 pub use rows::{
     Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, Member, Once, Pair, Position,
     Receipts, Span, SpanQuery, Stay, Token,

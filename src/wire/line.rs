@@ -32,7 +32,8 @@ pub struct Lines {
 pub enum Next<'a> {
     /// A whole line without its end.
     Line(&'a [u8]),
-    /// A line over the limit, of which this is the beginning. It is skipped to its LF.
+    /// A line over the limit, of which these are the first [`limits::LINE`] bytes. It is skipped to
+    /// its LF.
     TooLong(&'a [u8]),
     /// The first bytes are a TLS hello: this client wants a different door.
     Tls,
@@ -49,6 +50,11 @@ impl Lines {
             self.start = 0;
         }
         self.kept.extend_from_slice(bytes);
+    }
+
+    /// Bytes that are kept: less than a line once all that is whole has been given out.
+    pub fn len(&self) -> usize {
+        self.kept.len() - self.start
     }
 
     /// Whether nothing is kept. The buffer itself is given back then: an idle client has none.
@@ -82,7 +88,9 @@ impl Lines {
                 self.start = end + 1;
                 self.searched = self.start;
                 if end + 1 - start > limits::LINE {
-                    Next::TooLong(&self.kept[start..end])
+                    // No more than where its LF has yet to come: what it is answered with must not
+                    // depend on that.
+                    Next::TooLong(&self.kept[start..start + limits::LINE])
                 } else {
                     Next::Line(without_cr(&self.kept[start..end]))
                 }
@@ -92,7 +100,7 @@ impl Lines {
                 self.skipping = true;
                 self.start = self.kept.len();
                 self.searched = self.start;
-                Next::TooLong(&self.kept[start..])
+                Next::TooLong(&self.kept[start..start + limits::LINE])
             }
             None => {
                 self.searched = self.kept.len();
@@ -217,7 +225,10 @@ mod tests {
             loop {
                 match lines.next_line() {
                     Next::Line(line) => out.push(('l', line.to_vec())),
-                    Next::TooLong(line) => out.push(('t', line[..8].to_vec())),
+                    Next::TooLong(line) => {
+                        assert_eq!(line.len(), limits::LINE);
+                        out.push(('t', line[..8].to_vec()));
+                    }
                     Next::Tls => return vec![('s', Vec::new())],
                     Next::Partial => break,
                 }
@@ -264,6 +275,25 @@ mod tests {
         assert_eq!(all(&[&open])[0].0, 'r');
         assert_eq!(all(&[&b"y".repeat(limits::LINE)]), [('t', b"y".repeat(8))]);
         assert_eq!(all(&[&b"y".repeat(3 * limits::LINE)]), [('t', b"y".repeat(8))]);
+    }
+
+    /// A telnet sequence that ends beyond the limit hides what is before it or does not, and with it
+    /// the verb that the answer names.
+    #[test]
+    fn of_a_line_too_long_the_same_is_given_out_however_it_is_split() {
+        let start = [&b"\xff\xfa"[..], &b"x".repeat(limits::LINE)].concat();
+        let typed = [&start[..], b"\xff\xf0PING\n"].concat();
+        for at in [1, limits::LINE - 1, limits::LINE, limits::LINE + 1, start.len(), typed.len()] {
+            let mut lines = Lines::default();
+            let mut given = Vec::new();
+            for piece in [&typed[..at], &typed[at..]] {
+                lines.push(piece);
+                while let Next::TooLong(line) = lines.next_line() {
+                    given.push(line.to_vec());
+                }
+            }
+            assert!(given == [&start[..limits::LINE]], "split at {at}");
+        }
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub enum Refusal {
     NotLinked(u32),
     /// The file is there already.
     FileTaken(Box<str>),
+    /// The backup could not be written, for this reason.
+    NoBackup(Box<str>),
     /// Registration is closed.
     Closed,
     /// What a session opened with a token may not do.
@@ -106,7 +108,7 @@ impl Refusal {
             Refusal::Timeout => "timeout",
             Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
-            Refusal::Storage => "storage",
+            Refusal::Storage | Refusal::NoBackup(_) => "storage",
             Refusal::Bug => "bug",
         }
     }
@@ -171,6 +173,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{user}: this system user is not linked; UID LIST shows who is")
             }
             Refusal::FileTaken(path) => write!(f, "{path}: is there already; name another file"),
+            Refusal::NoBackup(why) => write!(f, "no backup was made: {why}"),
             Refusal::Closed => {
                 f.write_str("no new accounts are made here; ask whoever runs this server for one")
             }

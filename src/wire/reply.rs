@@ -54,6 +54,8 @@ pub enum Reply {
     Linked { user: u32, on: bool },
     /// `OK ADMIN USER NEW` and the like, with the second and third word
     Managed { words: &'static str, handle: Handle },
+    /// `OK ADMIN BACKUP`
+    BackedUp { bytes: u64 },
     /// `OK WAIT`
     Waited { id: EntryId, cursor: Cursor },
     /// The end of a list: its verb, and how many rows it had
@@ -175,6 +177,9 @@ pub fn ok(out: &mut Vec<u8>, reply: &Reply) {
             number(out, i64::from(*user));
         }
         Reply::Managed { words, handle } => put(out, &["OK ADMIN ", words, " ", handle.as_str()]),
+        Reply::BackedUp { bytes } => {
+            put(out, &["OK ADMIN BACKUP ", itoa::Buffer::new().format(*bytes)]);
+        }
         Reply::Waited { id, cursor } => {
             put(out, &["OK WAIT "]);
             number(out, id.0);

@@ -7,7 +7,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Recall, Record, Walk};
+use papo::store::{Maintain, Recall, Record, Walk};
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {

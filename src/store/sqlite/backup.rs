@@ -3,39 +3,12 @@
 //! before it began, and holds nobody up. While it reads, the write-ahead log cannot be written back
 //! past that moment, so it grows by what is said meanwhile.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{Upkeep, beside, folder, private};
-use crate::store::Error;
-
-/// Why there is no backup. Nothing was left behind.
-#[derive(Clone, Debug)]
-pub enum BackupError {
-    /// Something of this name is there: a file, a folder, a link, whatever it leads to.
-    Exists,
-    /// It could not be made, written or synced: the reason, for the operator.
-    Failed(Error),
-}
-
-impl fmt::Display for BackupError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            BackupError::Exists => f.write_str("there is something of this name already"),
-            BackupError::Failed(e) => e.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for BackupError {}
-
-impl From<std::io::Error> for BackupError {
-    fn from(e: std::io::Error) -> BackupError {
-        BackupError::Failed(Error::new(e))
-    }
-}
+use crate::store::{BackupError, Error};
 
 impl Upkeep {
     /// Copies the database to `path`, a new file that only its owner may read. It holds everything
@@ -45,7 +18,7 @@ impl Upkeep {
     ///
     /// # Errors
     /// See [`BackupError`]. A file that was begun is removed again.
-    pub fn backup(&self, path: &Path) -> Result<u64, BackupError> {
+    pub(super) fn copy(&self, path: &Path) -> Result<u64, BackupError> {
         // SQLite takes a name that begins with `file:` for a URI; an absolute one never does.
         let path = std::path::absolute(path)?;
         let Some(name) = path.to_str() else {

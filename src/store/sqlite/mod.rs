@@ -24,11 +24,10 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-pub use backup::BackupError;
 pub use eyes::Eyes;
 pub use pen::Pen;
 
-use super::Error;
+use super::{BackupError, Error, Maintain};
 
 /// "papo" in `PRAGMA application_id`: how a file is known to be ours.
 const APPLICATION_ID: i32 = 0x7061_706f;
@@ -150,6 +149,16 @@ impl Database {
 #[derive(Clone)]
 pub struct Upkeep {
     path: PathBuf,
+}
+
+impl Maintain for Upkeep {
+    fn backup(&self, path: &Path) -> Result<u64, BackupError> {
+        self.copy(path)
+    }
+
+    fn check(&self) -> Result<Vec<String>, Error> {
+        self.findings()
+    }
 }
 
 impl Upkeep {

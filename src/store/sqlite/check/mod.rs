@@ -57,7 +57,7 @@ impl Upkeep {
     ///
     /// # Errors
     /// The database cannot be opened at all.
-    pub fn check(&self) -> Result<Vec<String>, Error> {
+    pub(super) fn findings(&self) -> Result<Vec<String>, Error> {
         let read = self.reader()?;
         read.execute_batch("BEGIN")?;
         let mut found = Findings::default();

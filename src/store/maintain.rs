@@ -1,0 +1,48 @@
+//! What operators can have done with a store while it is in use.
+
+use std::fmt;
+use std::path::Path;
+
+use super::Error;
+
+/// Copying and checking. Either may take as long as reading the whole store does, and holds nobody
+/// up meanwhile; it is called from a thread that may wait.
+pub trait Maintain: Send + Sync {
+    /// Copies the store to `path`, a new file. It holds everything that was confirmed before, and
+    /// is on disk with its name when this returns. Gives back its size in bytes.
+    ///
+    /// # Errors
+    /// See [`BackupError`]. A file that was begun is removed again.
+    fn backup(&self, path: &Path) -> Result<u64, BackupError>;
+    /// Holds the store against its own rules. Gives back what is wrong, a line for an operator each.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn check(&self) -> Result<Vec<String>, Error>;
+}
+
+/// Why there is no backup. Nothing was left behind.
+#[derive(Clone, Debug)]
+pub enum BackupError {
+    /// Something of this name is there: a file, a folder, a link, whatever it leads to.
+    Exists,
+    /// It could not be made, written or synced: the reason, for the operator.
+    Failed(Error),
+}
+
+impl fmt::Display for BackupError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            BackupError::Exists => f.write_str("there is something of this name already"),
+            BackupError::Failed(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for BackupError {}
+
+impl From<std::io::Error> for BackupError {
+    fn from(e: std::io::Error) -> BackupError {
+        BackupError::Failed(Error::new(e))
+    }
+}
