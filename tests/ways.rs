@@ -452,3 +452,34 @@ fn where_registration_is_closed_nobody_registers() {
     stranger.has_heard_all();
     papod.stop();
 }
+
+#[test]
+fn operators_see_numbers_copy_and_check() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let papod = Papod::start_with(&home.db(), ["--admin", path.to_str().unwrap()]);
+    let mut ana = papod.register("ana");
+    ana.send("ana", "note");
+    let lines = over(&path, "ADMIN STATS");
+    let rows = lines.len() - 1;
+    assert_eq!(lines[rows], format!("OK ADMIN STATS {rows}"));
+    for row in ["STAT messages 1", "STAT registrations 1", "STAT sessions_logged_in 1"] {
+        assert!(lines.iter().any(|line| line == row), "{row} is not in {lines:?}");
+    }
+    let copy = home.path().join("copy.db");
+    let typed = format!("ADMIN BACKUP {0}\nADMIN BACKUP {0}\nADMIN CHECK\n", copy.display());
+    let lines = over(&path, &typed);
+    let bytes = fs::metadata(&copy).unwrap().len();
+    assert_eq!(lines[0], format!("OK ADMIN BACKUP {bytes}"));
+    assert!(lines[1].starts_with("ERR ADMIN taken "), "{lines:?}");
+    assert_eq!(lines[2], "OK ADMIN CHECK 0");
+    let nowhere = home.path().join("missing/copy.db");
+    let lines = over(&path, &format!("ADMIN BACKUP {}", nowhere.display()));
+    assert!(lines[0].starts_with("ERR ADMIN storage no backup was made: "), "{lines:?}");
+    assert_eq!(mode(&copy), 0o600);
+    ana.has_heard_all();
+    papod.stop();
+    let papod = Papod::start(&copy);
+    assert_eq!(notes(&papod, "ana"), ["note"]);
+    papod.stop();
+}
