@@ -60,14 +60,14 @@ struct Flags {
     #[arg(long, env = "PAPOD_PROXY_FROM", value_name = "NET", value_delimiter = ',', value_parser = network)]
     proxy_from: Vec<IpNet>,
 
-    /// Whether REG makes accounts; if closed, only ADMIN USER NEW does
+    /// open or closed: whether REG makes accounts, or only ADMIN USER NEW does
     #[arg(
         long,
         env = "PAPOD_REGISTRATION",
         value_enum,
         default_value = "open",
         hide_possible_values = true,
-        value_name = "open|closed"
+        value_name = "STATE"
     )]
     registration: Registration,
 

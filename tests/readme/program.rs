@@ -45,7 +45,7 @@ fn flags_of_help() -> BTreeMap<String, [Option<String>; 3]> {
 fn the_table_of_flags_is_that_of_help() {
     let help = flags_of_help();
     let mut shown = BTreeSet::new();
-    for row in table("flag") {
+    for row in [table("flag"), table("limit")].concat() {
         let [names, variable, default, _] = row[..] else { panic!("{row:?}") };
         for name in names.split(", ") {
             let name = name.trim_matches('`');
