@@ -4,7 +4,9 @@
 //! by a lock on a file beside it: a POSIX lock on the database itself would undo SQLite's own
 //! (sqlite.org, "How To Corrupt An SQLite Database File", 2.2).
 
+mod count;
 mod eyes;
+mod forget;
 mod lists;
 mod pen;
 mod receipts;
@@ -26,6 +28,9 @@ pub use eyes::Eyes;
 pub use pen::Pen;
 
 use super::Error;
+
+/// For a tool that holds the database for a moment. Everyone waits as long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// "papo" in `PRAGMA application_id`: how a file is known to be ours.
 const APPLICATION_ID: i32 = 0x7061_706f;
@@ -160,8 +165,7 @@ impl Drop for Database {
 
 /// What every connection is told. Deleted text really leaves the file.
 fn settle(connection: &Connection, cache: i32) -> Result<(), Error> {
-    // For a tool that holds the database for a moment. Everyone waits as long.
-    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Plans do not depend on the values that are bound. Else SQLite looks at them, and a cached
     // statement is prepared anew at each use: half of what a log-in cost.
