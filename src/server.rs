@@ -5,7 +5,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use smol::{Executor, Timer};
 
 use crate::config::Config;
 use crate::entry::SessionId;
-use crate::hub::{Hub, Work};
+use crate::hub::{Hub, Keeper, Work};
 use crate::limits;
 use crate::outbox::Outbox;
 use crate::password::Hasher;
@@ -34,6 +34,8 @@ pub struct Server {
     stop: Sender<()>,
     /// Disconnected when the hub's thread has ended.
     hub_lives: Receiver<()>,
+    /// Gone when the keeper is to end, if there is one.
+    keeper: Option<mpsc::Sender<()>>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Held until the last thread has ended.
@@ -87,6 +89,14 @@ impl Server {
         };
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
+        let mut keeper = None;
+        if config.keep > 0 {
+            let eyes = eyes().map_err(|e| plain(&e))?;
+            let keep = Keeper::new(hub.clone(), eyes, config.clock, config.keep);
+            let (stop, thread) = keep.start().map_err(|e| plain(&e))?;
+            keeper = Some(stop);
+            others.push(thread);
+        }
         let idle = config.idle.map(Duration::from_secs);
         let services =
             Arc::new(Services { hub: hub.clone(), readers, hasher, clock: config.clock, idle });
@@ -117,7 +127,17 @@ impl Server {
             })
             .collect::<io::Result<Vec<_>>>()
             .map_err(|e| plain(&e))?;
-        Ok(Server { addresses, hub, door, stop, hub_lives, executors, others, _database: database })
+        Ok(Server {
+            addresses,
+            hub,
+            door,
+            stop,
+            hub_lives,
+            keeper,
+            executors,
+            others,
+            _database: database,
+        })
     }
 
     /// The addresses it listens on.
@@ -138,13 +158,13 @@ impl Server {
         self.door.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);
-        let Server { door, executors, others, hub, .. } = self;
+        let Server { door, executors, others, hub, keeper, .. } = self;
         for thread in executors {
             let _ = thread.join();
         }
         // Sessions that took no byte are dropped here, and with them the last handles of the
         // queues, at which the other threads end.
-        drop((door, hub));
+        drop((door, hub, keeper));
         for thread in others {
             let _ = thread.join();
         }

@@ -10,7 +10,7 @@ use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle, Target};
 use papo::outbox::{Item, Outbox};
 use papo::store::sqlite::{Database, Pen};
-use papo::store::{Change, Error, Recall, Record};
+use papo::store::{Change, Error, Forget, Recall, Record};
 use papo::wire::refusal::Refusal;
 use smol::channel;
 
@@ -115,6 +115,38 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     assert_eq!(ana.heard(&hub), "READ 1 1970-01-01T00:00:00.000Z bia ana\n");
     let said = bia.heard(&hub);
     assert_eq!(said, "OK READ 1\nMSG 2 1970-01-01T00:00:00.000Z caio bia - three\n");
+    hub.ask(Work::End);
+    thread.join().unwrap();
+}
+
+#[test]
+fn what_cannot_be_written_is_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
+    let (hub, thread) = Hub::start(Box::new(pen), Clock::Still(Millis(0))).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let notes = || vec![send("ana", "one"), send("ana", "two")];
+    ana.acts(&hub, notes());
+    ana.heard(&hub);
+    let step = Forget::Entries { after: EntryId(0), upto: EntryId(1) };
+    let forget = || {
+        let (answer, answered) = channel::bounded(1);
+        hub.ask(Work::Forget { step, answer });
+        answered.recv_blocking().unwrap()
+    };
+    let read = |id| {
+        ana.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(id) }]);
+        ana.heard(&hub)
+    };
+    broken.store(true, Ordering::SeqCst);
+    assert!(!forget());
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(read(1), "OK READ 1\n");
+    assert!(forget());
+    assert!(read(1).starts_with("ERR READ no-such-message "));
+    assert_eq!(read(2), "OK READ 2\n");
     hub.ask(Work::End);
     thread.join().unwrap();
 }

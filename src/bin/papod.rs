@@ -9,6 +9,7 @@ use async_signal::{Signal, Signals};
 use clap::Parser;
 use papo::config::{Config, PasswordCost};
 use papo::entry::Clock;
+use papo::limits;
 use papo::server::Server;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
@@ -45,6 +46,10 @@ struct Flags {
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
+
+    /// Forget entries older than so many days; 0 never does
+    #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=limits::KEEP_MAX))]
+    keep: u64,
 }
 
 fn main() -> ExitCode {
@@ -89,10 +94,14 @@ fn run(flags: Flags) -> Result<(), String> {
         db,
         password_cost: flags.password_cost,
         idle: flags.idle,
+        keep: flags.keep,
         clock: Clock::System,
     };
     let server = Server::start(&config)?;
     log::info!("database {}", config.db.display());
+    if config.keep > 0 {
+        log::info!("entries older than {} days are forgotten", config.keep);
+    }
     for address in server.addresses() {
         log::info!("listening on {address}");
     }

@@ -5,6 +5,7 @@
 //! touched session woken once. While one commit runs the next batch gathers, so commits are shared
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
+mod keep;
 mod tell;
 mod watch;
 
@@ -24,8 +25,9 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
-use crate::store::{Error, Record};
+use crate::store::{Error, Forget, Record};
 use crate::wire::refusal::Refusal;
+pub use keep::Keeper;
 use watch::Watch;
 
 /// The queue in front of the hub's thread.
@@ -70,6 +72,11 @@ pub enum Work {
     CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
     /// A session has ended. `unsent`: where the receipts ended that could still be sent to it.
     Leave { session: SessionId, unsent: Option<MoveNumber> },
+    /// A step of forgetting; the answer says whether it is on disk.
+    Forget { step: Forget, answer: Sender<bool> },
+    /// What was forgotten leaves what the store keeps beside the log, too; the answer says whether
+    /// it has.
+    Wipe { answer: Sender<bool> },
     /// Ends the thread, once what came before is done.
     End,
 }
@@ -108,6 +115,8 @@ impl Hub {
             new_watches: Vec::new(),
             fulfilled: false,
             asked_online: Vec::new(),
+            forgetting: Vec::new(),
+            wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
             stirred: Vec::new(),
@@ -178,6 +187,10 @@ struct Desk {
     /// Who asked in this batch who is online. Answered after it, so that what the store says of
     /// those who are not is no older.
     asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
+    /// Who asked in this batch for a step of forgetting.
+    forgetting: Vec<Sender<bool>>,
+    /// Who asked for a wipe, which is done when the batch is told.
+    wiping: Option<Sender<bool>>,
     /// How far everything has been told.
     told: Behind,
     /// The lines of the entries that are about to be told.
@@ -226,6 +239,7 @@ impl Desk {
             for outbox in self.stirred.drain(..) {
                 outbox.wake();
             }
+            self.answer_keeper(kept);
         }
     }
 
@@ -277,6 +291,12 @@ impl Desk {
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.unwatch(session),
             Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
+            Work::Forget { step, answer } => {
+                self.chat.let_go(step);
+                self.forgetting.push(answer);
+                return (limits::FORGET, 0);
+            }
+            Work::Wipe { answer } => self.wiping = Some(answer),
             Work::End => {}
         }
         (0, 0)
