@@ -103,6 +103,8 @@ pub struct Config {
     pub password_cost: PasswordCost,
     /// Seconds without a byte from a logged-in client after which it is sent away; `None`: never.
     pub idle: Option<u64>,
+    /// Days after which entries are forgotten, up to `limits::KEEP_MAX`; 0: never.
+    pub keep: u64,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -123,6 +125,7 @@ impl Config {
             db,
             password_cost: PasswordCost::DEFAULT,
             idle: None,
+            keep: 0,
             clock: Clock::System,
         }
     }

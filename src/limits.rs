@@ -83,6 +83,24 @@ pub const RECENT: usize = 16_384;
 /// Faults of a damaged database that are named, and looked for: what a person reads before putting
 /// back a backup.
 pub const FINDINGS: usize = 100;
+/// Entries that are forgotten in one step, which shares a batch with what people do: a quarter of
+/// the acts that a batch may hold, since each is looked at, blanked and deleted.
+pub const FORGET: usize = 512;
+/// Entries behind the floor that are blank, but still there. SQLite leaves copies of rows where it
+/// moves them between three neighbouring pages as rows are deleted. No row takes fewer than 20
+/// bytes, so those pages hold some 600 at most, and all that is moved is blank. If all of these were
+/// as long as can be, they would be 64 MiB.
+pub const BLANK: i64 = 1_024;
+/// Rows about forgotten entries that are deleted in one step; the last member's may be as many more
+/// as there are entries in a step, twice.
+pub const FORGET_ROWS: usize = 2_048;
+/// Empty pages that are given back to the system in one step: 1 MiB, as much as a batch may hold.
+pub const FORGET_PAGES: usize = 256;
+/// Of the database this part may be empty pages, which what is said next fills again. To give back
+/// all of them would be to move pages now and to ask for new ones soon.
+pub const EMPTY_PART: i64 = 8;
+/// Days for which entries can be kept at most: a century, and no sum overflows.
+pub const KEEP_MAX: u64 = 36_500;
 
 /// Threads that read the log. Two: a slow question does not stop all others, and they share two
 /// cores with everything else.
@@ -160,6 +178,9 @@ pub const STALLED_TIME: Duration = Duration::from_secs(15 * 60);
 pub const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Time for which a session that is being ended may still take what waits for it.
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
+/// Pause between two looks for entries that are old enough to be forgotten. What is kept for days
+/// may be kept a minute longer.
+pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
 /// Pause after `accept` failed for want of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time within which one such failure is logged: a line for each would fill the disk that the

@@ -216,7 +216,7 @@ const DAMAGE: [(&str, &str); 54] = [
         "account 2 has a name that breaks the rules",
     ),
     ("UPDATE account SET name = '' WHERE id = 2", "account 2 has a name that breaks the rules"),
-    ("DELETE FROM word WHERE word = 'bia'", "account 2, bia, is not found by all of its names"),
+    ("DELETE FROM word WHERE word = 'bia'", "account 2, bia, is found by other names than its own"),
     ("INSERT INTO word VALUES('zoe', 9)", "account 9 is gone, and is still found by a name"),
     (
         "UPDATE stay SET since = 202, since_seq = 2 WHERE account = 3 AND since = 201",

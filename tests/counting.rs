@@ -18,6 +18,7 @@ enum Step {
     Send(bool),
     Move(bool, Cursor, u8),
     Tick,
+    Forget(u8),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -26,6 +27,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => any::<bool>().prop_map(Step::Send),
         3 => (any::<bool>(), cursor, any::<u8>()).prop_map(|(who, c, id)| Step::Move(who, c, id)),
         1 => Just(Step::Tick),
+        1 => any::<u8>().prop_map(Step::Forget),
     ]
 }
 
@@ -38,6 +40,7 @@ enum Turn {
     Move(usize, Cursor, u8),
     Commit,
     Tick,
+    Forget(u8),
 }
 
 fn turn() -> impl Strategy<Value = Turn> {
@@ -49,7 +52,13 @@ fn turn() -> impl Strategy<Value = Turn> {
         4 => (0..3usize, cursor, any::<u8>()).prop_map(|(who, c, id)| Turn::Move(who, c, id)),
         2 => Just(Turn::Commit),
         1 => Just(Turn::Tick),
+        1 => any::<u8>().prop_map(Turn::Forget),
     ]
+}
+
+/// An entry above the floor, or the floor itself.
+fn above(floor: usize, newest: usize, part: u8) -> usize {
+    floor + (newest - floor) * usize::from(part) / 255
 }
 
 proptest! {
@@ -70,10 +79,16 @@ proptest! {
             let mut log = vec![(0, [true, false, false])];
             let mut is_in = [true, false, false];
             let mut delivered = [0usize; 3];
+            let mut read = [0usize; 3];
+            let mut floor = 0;
             for turn in &turns {
                 match *turn {
                     Turn::Commit => store.commit(),
                     Turn::Tick => store.now += 1_500,
+                    Turn::Forget(part) => {
+                        floor = above(floor, log.len(), part);
+                        store.forget(EntryId(floor as i64));
+                    }
                     Turn::Send(who) => {
                         let (me, _) = people[who];
                         store.act(me, Act::Send { to: group(), body: "x".into(), once: None });
@@ -97,8 +112,11 @@ proptest! {
                     Turn::Move(who, cursor, id) => {
                         let id = usize::from(id) % (log.len() + 2);
                         store.act(people[who].0, Act::Advance { cursor, id: EntryId(id as i64) });
-                        if id > 0 && log.get(id - 1).is_some_and(|(_, seen)| seen[who]) {
+                        if id > floor && log.get(id - 1).is_some_and(|(_, seen)| seen[who]) {
                             delivered[who] = delivered[who].max(id);
+                            if cursor == Cursor::Read {
+                                read[who] = read[who].max(id);
+                            }
                         }
                     }
                 }
@@ -106,11 +124,15 @@ proptest! {
             store.commit();
             assert_eq!(store.chat.newest().entry.0, log.len() as i64);
             for (who, (me, _)) in people.into_iter().enumerate() {
-                let all = log.iter().zip(1..).filter(|((_, seen), _)| seen[who]);
+                let left = log.iter().zip(1..).skip(floor);
+                let all = left.filter(|((_, seen), _)| seen[who]);
                 let all: Vec<(usize, i64)> = all.map(|((author, _), id)| (*author, id)).collect();
-                let after = delivered[who] as i64;
-                let waits = |(author, id): &&(usize, i64)| *id > after && *author != who;
-                let waiting: Vec<i64> = all.iter().filter(waits).map(|(_, id)| *id).collect();
+                let above = |after: usize| -> Vec<i64> {
+                    let after = after as i64;
+                    let waits = |(author, id): &&(usize, i64)| *id > after && *author != who;
+                    all.iter().filter(waits).map(|(_, id)| *id).collect()
+                };
+                let (waiting, unread) = (above(delivered[who]), above(read[who]));
                 let ids = |pages: (Vec<(i64, String)>, usize)| -> Vec<i64> {
                     pages.0.into_iter().map(|(id, _)| id).collect()
                 };
@@ -119,6 +141,11 @@ proptest! {
                 assert_eq!(ids(store.pages(me, true, newest)), waiting, "{who} pages");
                 let all: Vec<i64> = all.into_iter().map(|(_, id)| id).collect();
                 assert_eq!(ids(store.pages(me, false, newest)), all, "{who} sees");
+                let chats = store.recall.chats(me).unwrap();
+                let rows = store.recall.chat_rows(me, &chats).unwrap();
+                let rows: Vec<_> = rows.into_iter().map(|r| (r.last.0, r.unread)).collect();
+                let want = all.last().map(|last| (*last, unread.len() as i64));
+                assert_eq!(rows, want.into_iter().collect::<Vec<_>>(), "{who} chats");
                 let room = store.recall.room(&handle("team")).unwrap().unwrap();
                 if room.member(me).is_some() {
                     for (count, before, after) in
@@ -143,6 +170,16 @@ proptest! {
                     }
                 }
             }
+            // What is forgotten changes nothing of what became of the others.
+            let middle = above(floor, log.len(), 128) as i64;
+            let infos = |store: &mut Bench| -> Vec<_> {
+                let ids = middle + 1..=log.len() as i64;
+                ids.map(|id| store.recall.info(ANA, EntryId(id)).unwrap().unwrap()).collect()
+            };
+            let before = infos(store);
+            store.forget(EntryId(middle));
+            assert_eq!(infos(store), before);
+            assert!(store.recall.info(ANA, EntryId(middle)).unwrap().is_none());
         });
     }
 }
@@ -152,19 +189,20 @@ proptest! {
 
     /// Counting by arithmetic gives what counting by looking at every entry would.
     #[test]
-    fn counts_are_what_a_scan_would_count(steps in prop::collection::vec(step(), 1..60)) {
+    fn counts_are_what_a_scan_would_count(steps in prop::collection::vec(step(), 1..200)) {
         every_store(|store| {
             let mut authors = Vec::new();
-            let mut delivered = [0i64; 2];
+            let (mut delivered, mut read) = ([0i64; 2], [0i64; 2]);
+            let mut floor = 0;
             let index = |who: bool| usize::from(who);
             for step in &steps {
                 match *step {
                     Step::Tick => store.now += 1_500,
+                    Step::Forget(part) => {
+                        floor = above(floor, authors.len(), part);
+                        store.forget(EntryId(floor as i64));
+                    }
                     Step::Send(who) => {
-                        let others = |d: i64| authors.iter().skip(d as usize).any(|a| *a != who);
-                        if !others(delivered[index(who)]) {
-                            delivered[index(who)] = authors.len() as i64 + 1;
-                        }
                         let (from, to) = if who { (BIA, "ana") } else { (ANA, "bia") };
                         store.act(from, Act::Send { to: person(to), body: "x".into(), once: None });
                         authors.push(who);
@@ -173,16 +211,28 @@ proptest! {
                         let me = if who { BIA } else { ANA };
                         let id = i64::from(id) % (authors.len() as i64 + 1);
                         store.act(me, Act::Advance { cursor, id: EntryId(id) });
-                        delivered[index(who)] = delivered[index(who)].max(id);
+                        if id > floor as i64 {
+                            delivered[index(who)] = delivered[index(who)].max(id);
+                            if cursor == Cursor::Read {
+                                read[index(who)] = read[index(who)].max(id);
+                            }
+                        }
                     }
                 }
             }
             store.commit();
             for (who, me) in [(false, ANA), (true, BIA)] {
-                let scan = authors.iter().skip(delivered[index(who)] as usize).filter(|a| **a != who);
-                let count = scan.count();
+                let above = |after: i64| {
+                    authors.iter().skip(floor.max(after as usize)).filter(|a| **a != who).count()
+                };
+                let count = above(delivered[index(who)]);
                 assert_eq!(store.waiting(me), count as u64);
                 assert_eq!(store.pages(me, true, EntryId(i64::MAX)).0.len(), count);
+                let chats = store.recall.chats(me).unwrap();
+                let rows = store.recall.chat_rows(me, &chats).unwrap();
+                let unread: Vec<_> = rows.into_iter().map(|row| row.unread).collect();
+                let want = (authors.len() > floor).then_some(above(read[index(who)]) as i64);
+                assert_eq!(unread, want.into_iter().collect::<Vec<_>>());
             }
         });
     }

@@ -226,6 +226,9 @@ fn a_wrong_command_line() {
         &["--db"],
         &["--idle", "0"],
         &["--idle", "soon"],
+        &["--keep", "-1"],
+        &["--keep", "soon"],
+        &["--keep", "36501"],
     ] {
         misused(arguments);
     }

@@ -1,68 +1,19 @@
-//! A session on a narrow connection: one that takes a few kilobytes at a time, as many a real one
-//! does. On the loopback address the kernel takes megabytes at once, and much goes unnoticed.
+//! A session on a narrow connection.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
+#[path = "narrow/mod.rs"]
+mod narrow;
 
-use papo::config::{Limits, PasswordCost};
-use papo::counters::Counters;
-use papo::entry::{Clock, Millis, SessionId};
-use papo::hub::{Hub, Work};
-use papo::outbox::Outbox;
-use papo::password::Hasher;
-use papo::rates::Rates;
-use papo::readers::Readers;
-use papo::session::{Roster, Services, Session, Socket, Stream};
-use papo::store::Recall;
-use papo::store::sqlite::Database;
-use papo::wire::help::Place;
-use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use std::io::Read;
+
+use narrow::Narrow;
+use papo::entry::{Clock, Millis};
+use papo::hub::Work;
 
 /// Serves one narrow connection to its end. What is typed is sent at once, what comes is read
 /// little by little.
 fn served(typed: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let clock = Clock::Still(Millis(0));
-    let counters = Arc::new(Counters::default());
-    let pen = Box::new(database.pen().unwrap());
-    let (hub, _) = Hub::start(pen, clock, counters.clone()).unwrap();
-    let eyes: Box<dyn Recall> = Box::new(database.eyes().unwrap());
-    let (readers, _) = Readers::start(vec![eyes]).unwrap();
-    let cost = PasswordCost { kib: 8, passes: 1 };
-    let (hasher, _) = Hasher::start(cost, counters.clone()).unwrap();
-    let services = Arc::new(Services {
-        hub: hub.clone(),
-        readers,
-        upkeep: Arc::new(database.upkeep()),
-        hasher,
-        counters: counters.clone(),
-        clock,
-        idle: None,
-        registration: true,
-        sessions: 0,
-        rates: Rates::new(&Limits::DEFAULT),
-        roster: Roster::new(Limits::DEFAULT),
-    });
-
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    set_socket_send_buffer_size(&listener, 4_096).unwrap();
-    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    set_socket_recv_buffer_size(&client, 16_384).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let (socket, _) = listener.accept().unwrap();
-    let session = thread::spawn(move || {
-        let socket = Socket::tcp(async_net::TcpStream::try_from(socket).unwrap()).unwrap();
-        let from = (socket.peer().unwrap(), Place::Network);
-        let (stream, outbox) = (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
-        smol::block_on(Session::new(SessionId(1), services, stream, from, outbox).run());
-    });
-    let mut typing = client.try_clone().unwrap();
-    let (bytes, typed) = (typed.len(), typed.to_owned());
-    let typist = thread::spawn(move || typing.write_all(typed.as_bytes()).unwrap());
+    let mut served = Narrow::new(Clock::Still(Millis(0)));
+    let (mut client, session) = served.session(typed);
     let (mut read, mut some) = (Vec::new(), [0; 1_024]);
     loop {
         match client.read(&mut some).expect("the connection is ended well") {
@@ -70,12 +21,12 @@ fn served(typed: &str) -> String {
             n => read.extend_from_slice(&some[..n]),
         }
     }
-    typist.join().unwrap();
     session.join().unwrap();
-    hub.ask(Work::End);
+    served.hub.ask(Work::End);
     // Each byte was counted, however it was cut.
+    let counters = &served.counters;
     assert_eq!(counters.sent.get(), read.len() as u64);
-    assert_eq!(counters.received.get(), bytes as u64);
+    assert_eq!(counters.received.get(), typed.len() as u64);
     assert_eq!((counters.connections.get(), counters.sessions.get()), (1, 0));
     String::from_utf8(read).unwrap()
 }

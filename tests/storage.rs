@@ -11,7 +11,7 @@ use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle, Target};
 use papo::outbox::{Item, Outbox};
 use papo::store::sqlite::{Database, Pen};
-use papo::store::{Change, Error, Recall, Record};
+use papo::store::{Change, Error, Forget, Recall, Record};
 use papo::wire::refusal::Refusal;
 use smol::channel;
 
@@ -125,4 +125,36 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let counted = [&counters.messages, &counters.deliveries, &counters.receipts];
     assert_eq!(counted.map(Count::get), [2, 2, 1]);
     assert_eq!((counters.logged_in.get(), counters.behind.get()), (3, 0));
+}
+
+#[test]
+fn what_cannot_be_written_is_not_forgotten() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
+    let (hub, thread) = Hub::start(Box::new(pen), Clock::Still(Millis(0)), Arc::default()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let notes = || vec![send("ana", "one"), send("ana", "two")];
+    ana.acts(&hub, notes());
+    ana.heard(&hub);
+    let step = Forget::Entries { after: EntryId(0), upto: EntryId(1) };
+    let forget = || {
+        let (answer, answered) = channel::bounded(1);
+        hub.ask(Work::Forget { step, answer });
+        answered.recv_blocking().unwrap()
+    };
+    let read = |id| {
+        ana.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(id) }]);
+        ana.heard(&hub)
+    };
+    broken.store(true, Ordering::SeqCst);
+    assert!(!forget());
+    broken.store(false, Ordering::SeqCst);
+    assert_eq!(read(1), "OK READ 1\n");
+    assert!(forget());
+    assert!(read(1).starts_with("ERR READ no-such-message "));
+    assert_eq!(read(2), "OK READ 2\n");
+    hub.ask(Work::End);
+    thread.join().unwrap();
 }

@@ -344,6 +344,13 @@ fn an_older_log_is_read_from_its_first_entry_to_its_last() {
     assert_eq!(span(&mut store, 2, Some(191), None), (vec![192, 193], true));
     let seen = store.pages(ANA, false, EntryId(i64::MAX)).0;
     assert_eq!(seen.iter().map(|(id, _)| *id).collect::<Vec<_>>(), all);
+    // What is old there can be forgotten, and the views speak of what is left.
+    store.forget(EntryId(299));
+    assert_eq!(span(&mut store, 1000, None, None), (vec![300, 301], false));
+    let tool = rusqlite::Connection::open(&path).unwrap();
+    let sql = "SELECT count(*) || ' ' || min(id) FROM messages";
+    let left: String = tool.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, "2 300");
 }
 
 #[test]

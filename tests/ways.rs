@@ -367,6 +367,7 @@ fn an_ended_account_is_gone_and_what_it_said_stays() {
     stranger.say("REG ana secret-a");
     assert!(stranger.line().starts_with("ERR REG taken "), "a handle is never given again");
     assert!(over(&path, "ADMIN USER DEL ana")[0].starts_with("ERR ADMIN no-such-user "));
+    assert_eq!(over(&path, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
     papod.stop();
 }
 

@@ -11,6 +11,7 @@ use clap::{Parser, ValueEnum};
 use ipnet::IpNet;
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
+use papo::limits;
 use papo::server::{Inherited, Server};
 use sd_notify::NotifyState;
 use smol::future::FutureExt;
@@ -114,6 +115,10 @@ struct Flags {
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
+
+    /// Forget entries older than so many days; 0 never does
+    #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=limits::KEEP_MAX))]
+    keep: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -190,10 +195,14 @@ fn run(flags: Flags) -> Result<(), String> {
         db,
         password_cost: flags.password_cost,
         idle: flags.idle,
+        keep: flags.keep,
         clock: Clock::System,
     };
     let server = Server::start_with(&config, inherited)?;
     log::info!("database {}", config.db.display());
+    if config.keep > 0 {
+        log::info!("entries older than {} days are forgotten", config.keep);
+    }
     for name in server.names() {
         log::info!("listening on {name}");
     }

@@ -20,7 +20,7 @@ use crate::entry::{
     TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, Kind, Member, Newest};
+use crate::store::{Added, Change, Forget, Kind, Member, Newest};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -233,6 +233,17 @@ impl Chat {
     /// Notes that a token was used.
     pub fn used(&mut self, id: TokenId, now: Millis) {
         self.batch.changes.push(Change::TokenUsed { id, time: now });
+    }
+
+    /// Notes a step of forgetting, unless it was decided on another state of the log.
+    pub fn let_go(&mut self, step: Forget) {
+        if let Forget::Entries { after, upto } = step {
+            if after != self.newest.floor || upto <= after || upto > self.newest.entry {
+                return;
+            }
+            self.newest.floor = upto;
+        }
+        self.batch.changes.push(Change::Forget(step));
     }
 
     /// What has been decided, whole: to be recorded and then told.

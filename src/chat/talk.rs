@@ -196,7 +196,8 @@ impl Chat {
     /// with all that moving a cursor in it needs.
     pub(super) fn mine(&mut self, who: Who, id: EntryId) -> Result<Option<Place>, Need> {
         let me = who.account;
-        if id <= EntryId(0) || id > self.newest.entry {
+        // What is forgotten may still be in the directory.
+        if id <= self.newest.floor || id > self.newest.entry {
             return Ok(None);
         }
         let Some(place) = self.directory.place(id)? else {
@@ -252,6 +253,7 @@ impl Chat {
     ) -> Result<(), Need> {
         let me = who.account;
         let conversation = place.conversation;
+        let floor = self.newest.floor;
         let from = self.directory.account(me)?.handle.clone();
         let log = self.directory.conversation(conversation)?;
         let Some(member) = log.member_mut(me) else {
@@ -283,7 +285,9 @@ impl Chat {
             *at = new;
         }
         log.moved = number;
-        let wrote = |m: &&Member| m.account != me && m.last_own > old.id;
+        // What is forgotten needs no receipt.
+        let since = old.id.max(floor);
+        let wrote = |m: &&Member| m.account != me && m.last_own > since;
         let mut readers: Vec<AccountId> = log.present().filter(wrote).map(|m| m.account).collect();
         let kind = log.kind.clone();
         let mut hidden_from = None;

@@ -134,6 +134,33 @@ fn an_own_entry_takes_the_cursors_along_only_where_nothing_waits() {
 }
 
 #[test]
+fn what_is_forgotten_is_no_message_for_those_who_act_next() {
+    let mut chat = two();
+    for _ in 0..3 {
+        send(&mut chat, ANA, "bia").unwrap();
+    }
+    chat.finish();
+    chat.settle();
+    let step = |after, upto| Forget::Entries { after: EntryId(after), upto: EntryId(upto) };
+    chat.let_go(step(0, 2));
+    // These were meant for another log: they forget nothing.
+    for other in [step(0, 3), step(2, 2), step(2, 4)] {
+        chat.let_go(other);
+    }
+    advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
+    advance(&mut chat, BIA, Cursor::Read, 3).unwrap();
+    let (newest, batch) = (chat.newest(), chat.finish());
+    assert_eq!(newest.floor, EntryId(2));
+    assert_eq!(told(&batch)[..2], ["2 ERR READ no-such-message", "2 OK READ"]);
+    let written: Vec<String> = batch.changes.iter().map(|change| format!("{change:?}")).collect();
+    assert_eq!(written.iter().filter(|change| change.starts_with("Forget")).count(), 1);
+    assert!(written.contains(&format!("{:?}", Change::Newest(newest))), "{written:?}");
+    // It could not be written, so nothing is forgotten.
+    chat.forget();
+    assert_eq!(chat.newest().floor, EntryId(0));
+}
+
+#[test]
 fn a_batch_that_is_forgotten_never_was() {
     let mut chat = two();
     send(&mut chat, ANA, "bia").unwrap();

@@ -5,6 +5,7 @@
 //! touched session woken once. While one commit runs the next batch gathers, so commits are shared
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
+mod keep;
 mod lookup;
 mod tally;
 mod tell;
@@ -27,8 +28,9 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
-use crate::store::{Error, Record};
+use crate::store::{Error, Forget, Record};
 use crate::wire::refusal::Refusal;
+pub use keep::Keeper;
 use tally::Tally;
 use watch::Watch;
 
@@ -78,6 +80,11 @@ pub enum Work {
     CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
     /// A session has ended. `unsent`: where the receipts ended that could still be sent to it.
     Leave { session: SessionId, unsent: Option<MoveNumber> },
+    /// A step of forgetting; the answer says whether it is on disk.
+    Forget { step: Forget, answer: Sender<bool> },
+    /// What was forgotten leaves what the store keeps beside the log, too; the answer says whether
+    /// it has.
+    Wipe { answer: Sender<bool> },
     /// Ends the thread, once what came before is done.
     End,
 }
@@ -121,6 +128,8 @@ impl Hub {
             fulfilled: false,
             asked_online: Vec::new(),
             ordered: Vec::new(),
+            forgetting: Vec::new(),
+            wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
             stirred: Vec::new(),
@@ -201,6 +210,10 @@ struct Desk {
     asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
     /// Orders of this batch, answered after it.
     ordered: Vec<(Sender<Done>, Done)>,
+    /// Who asked in this batch for a step of forgetting.
+    forgetting: Vec<Sender<bool>>,
+    /// Who asked for a wipe, which is done when the batch is told.
+    wiping: Option<Sender<bool>>,
     /// How far everything has been told.
     told: Behind,
     /// The lines of the entries that are about to be told.
@@ -252,6 +265,7 @@ impl Desk {
             for outbox in self.stirred.drain(..) {
                 outbox.wake();
             }
+            self.answer_keeper(kept);
         }
     }
 
@@ -316,6 +330,12 @@ impl Desk {
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.unwatch(session),
             Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
+            Work::Forget { step, answer } => {
+                self.chat.let_go(step);
+                self.forgetting.push(answer);
+                return (limits::FORGET, 0);
+            }
+            Work::Wipe { answer } => self.wiping = Some(answer),
             Work::End => {}
         }
         (0, 0)

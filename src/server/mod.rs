@@ -5,7 +5,7 @@ mod listen;
 mod proxy;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use smol::channel::{self, Receiver, Sender};
 
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::hub::{Hub, Work};
+use crate::hub::{Hub, Keeper, Work};
 use crate::limits;
 use crate::password::Hasher;
 use crate::rates::Rates;
@@ -39,6 +39,8 @@ pub struct Server {
     stop: Sender<()>,
     /// Disconnected when the hub's thread has ended.
     hub_lives: Receiver<()>,
+    /// Gone when the keeper is to end, if there is one.
+    keeper: Option<mpsc::Sender<()>>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Held until the last thread has ended.
@@ -86,6 +88,14 @@ impl Server {
         };
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
+        let mut keeper = None;
+        if config.keep > 0 {
+            let eyes = eyes().map_err(|e| plain(&e))?;
+            let keep = Keeper::new(hub.clone(), eyes, config.clock, config.keep);
+            let (stop, thread) = keep.start().map_err(|e| plain(&e))?;
+            keeper = Some(stop);
+            others.push(thread);
+        }
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),
@@ -135,6 +145,7 @@ impl Server {
             door,
             stop,
             hub_lives,
+            keeper,
             executors,
             others,
             _database: database,
@@ -173,14 +184,14 @@ impl Server {
         roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);
-        let Server { door, executors, others, hub, files, .. } = self;
+        let Server { door, executors, others, hub, files, keeper, .. } = self;
         drop(files);
         for thread in executors {
             let _ = thread.join();
         }
         // Sessions that took no byte are dropped here, and with them the last handles of the
         // queues, at which the other threads end.
-        drop((door, hub));
+        drop((door, hub, keeper));
         for thread in others {
             let _ = thread.join();
         }

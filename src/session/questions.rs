@@ -43,23 +43,23 @@ impl Session {
         let Some((conversation, Span { mut ids, more }, mut rows)) = found else {
             return Ok(Some(Reply::Listed { count: 0, more: false }));
         };
-        let count = ids.len();
         if let Some(id) = ids.last() {
             seen.note_row(hist.to, *id);
         }
-        loop {
+        let mut count = 0;
+        // Where no row comes, what is left was forgotten meanwhile.
+        while let Some(last) = rows.last().map(|row| row.id) {
             self.say_rows(&rows);
-            ids.drain(..rows.len());
+            count += rows.len();
+            ids.retain(|id| *id > last);
             if ids.is_empty() {
-                return Ok(Some(Reply::Listed { count, more }));
+                break;
             }
             self.flush().await?;
             let wanted = ids.clone();
             rows = self.ask(move |recall| recall.entries(me, conversation, &wanted)).await?;
-            if rows.is_empty() {
-                return Err(Refusal::Bug.into());
-            }
         }
+        Ok(Some(Reply::Listed { count, more }))
     }
 
     /// `SYNC`
@@ -98,10 +98,12 @@ impl Session {
     pub(super) async fn chats(&mut self) -> Answer {
         let me = self.me()?.account;
         let chats = self.ask(move |recall| recall.chats(me)).await?;
+        let mut count = 0;
         for page in chats.chunks(limits::PAGE_ROWS) {
             self.flush().await?;
             let wanted = page.to_vec();
             let rows = self.ask(move |recall| recall.chat_rows(me, &wanted)).await?;
+            count += rows.len();
             self.say(|out| {
                 for row in &rows {
                     let (to, unread) = (&row.to, row.unread);
@@ -109,7 +111,7 @@ impl Session {
                 }
             });
         }
-        Ok(Some(Reply::Counted { verb: "CHATS", count: chats.len() }))
+        Ok(Some(Reply::Counted { verb: "CHATS", count }))
     }
 
     /// The message that is spoken of.

@@ -51,6 +51,19 @@ pub enum Change {
     Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber, added: Added },
     /// The newest numbers of the service.
     Newest(Newest),
+    /// A step of forgetting.
+    Forget(Forget),
+}
+
+/// A step of forgetting. Each is small, so that it can share a batch with what people do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forget {
+    /// Entries above the first and up to the second: their text is gone for everyone.
+    Entries { after: EntryId, upto: EntryId },
+    /// Some of the rows about entries that were forgotten, which nothing asks for any more.
+    Rows,
+    /// Some of the pages that were left empty.
+    Pages,
 }
 
 /// An entry to be written.
@@ -88,4 +101,6 @@ pub struct Newest {
     pub conversation: i64,
     /// Of a token.
     pub token: i64,
+    /// Everything up to this entry is forgotten.
+    pub floor: EntryId,
 }

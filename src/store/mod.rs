@@ -1,9 +1,10 @@
 //! Words to disk and back. Two small traits: [`Record`], the pen, and [`Recall`], the eyes.
 //!
-//! The log is append-only: an entry, once written, is never changed. Every write is a [`Change`];
-//! a batch of them is written whole and synced, or not at all. Every read is bounded by a page and
-//! holds no transaction when it returns. Nothing here knows the wire or the rules of who may what;
-//! uniqueness (of a handle, of a chat between two) is also held by the store's own constraints.
+//! The log is append-only: an entry, once written, is never changed. It may be forgotten, together
+//! with all before it: see [`Forget`]. Every write is a [`Change`]; a batch of them is written whole
+//! and synced, or not at all. Every read is bounded by a page and holds no transaction when it
+//! returns. Nothing here knows the wire or the rules of who may what; uniqueness (of a handle, of a
+//! chat between two) is also held by the store's own constraints.
 
 mod change;
 mod ids;
@@ -14,7 +15,7 @@ mod walk;
 
 use std::fmt;
 
-pub use change::{Added, Change, NewEntry, Newest};
+pub use change::{Added, Change, Forget, NewEntry, Newest};
 pub use maintain::{BackupError, Maintain};
 pub use rows::{
     Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, Member, Once, Pair, Position,
@@ -22,7 +23,7 @@ pub use rows::{
 };
 pub use walk::Walk;
 
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, MoveNumber, Place};
+use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::name::Handle;
 
 /// The pen. One exists for each store.
@@ -33,6 +34,14 @@ pub trait Record: Send {
     /// # Errors
     /// [`Error`] says why nothing was kept. The next call may succeed.
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
+    /// Empties what a store keeps beside the log and what is forgotten still stands in. Gives back
+    /// whether it is done; where someone reads, it is not waited for. Not within a batch.
+    ///
+    /// # Errors
+    /// The store's reason.
+    fn wipe(&mut self) -> Result<bool, Error> {
+        Ok(true)
+    }
     /// The eyes of the one who holds the pen, for single rows: with the first look the batch that
     /// `record` will end begins, so each further one is cheap.
     ///
@@ -83,7 +92,7 @@ pub trait Recall: Send {
     fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error>;
     /// The system users who need no secret for an account.
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
-    /// Where an entry stands.
+    /// Where an entry stands, unless it is forgotten.
     fn place(&mut self, id: EntryId) -> Result<Option<Place>, Error>;
     /// How many entries up to `upto` wait for an account. Arithmetic over its conversations, so
     /// its cost does not grow with how many wait.
@@ -104,7 +113,7 @@ pub trait Recall: Send {
     -> Result<Span, Error>;
     /// The conversations of an account, the newest first, by the last entry it may see.
     fn chats(&mut self, me: AccountId) -> Result<Vec<(EntryId, ConversationId)>, Error>;
-    /// Rows for some of them.
+    /// Rows for some of them, but for those of which nothing is left.
     fn chat_rows(
         &mut self,
         me: AccountId,
@@ -119,13 +128,16 @@ pub trait Recall: Send {
     /// Accounts of whose words one begins with each of these, which are folded; at most `count`.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
     /// Entries of a conversation by their ids, in their order, as `me` sees them: as many as fit
-    /// in a page, but one.
+    /// in a page, but one. Those that are forgotten are passed over.
     fn entries(
         &mut self,
         me: AccountId,
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
+    /// What is to be done next so that entries from before `before` are forgotten, if anything is.
+    /// Entries of the service's future, as of `now`, are as old as what follows them.
+    fn forgettable(&mut self, before: Millis, now: Millis) -> Result<Option<Forget>, Error>;
 }
 
 /// The store's own failure. It is logged at the top; a client learns `storage`.

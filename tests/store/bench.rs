@@ -7,7 +7,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Maintain, Recall, Record, Walk};
+use papo::store::{Forget, Maintain, Recall, Record, Walk};
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {
@@ -110,6 +110,16 @@ impl Bench {
         let who = Who { session: SessionId(1), account, key: Key::Password };
         let now = Millis(self.now);
         self.known(|chat| chat.asked(who, &mut act, now));
+    }
+
+    /// Forgets everything up to an entry, and deletes the rows about it.
+    pub fn forget(&mut self, upto: EntryId) {
+        self.commit();
+        let after = self.chat.newest().floor;
+        for step in [Forget::Entries { after, upto }, Forget::Rows] {
+            self.chat.let_go(step);
+            self.commit();
+        }
     }
 
     /// Writes and commits; gives back the id.

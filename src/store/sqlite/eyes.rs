@@ -4,13 +4,13 @@ use rusqlite::{OptionalExtension, params};
 
 use super::rows::{BY_ID, LogRow, log_row, log_rows, token};
 use super::walk::{follow, merge, span, windows};
-use super::{lists, receipts};
+use super::{count, forget, lists, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Found, GroupRow, InfoRow, Newest, Once, Pair, Recall,
-    Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, Error, Forget, Found, GroupRow, InfoRow, Newest, Once, Pair,
+    Recall, Receipts, Span, SpanQuery, Token, Walk,
 };
 
 pub use super::rows::Eyes;
@@ -33,7 +33,7 @@ impl Recall for Eyes {
     }
 
     fn newest(&mut self) -> Result<Newest, Error> {
-        let sql = "SELECT entry, moved, account, conversation, token FROM newest";
+        let sql = "SELECT entry, moved, account, conversation, token, floor FROM newest";
         Ok(self.connection.prepare_cached(sql)?.query_row([], |row| {
             Ok(Newest {
                 entry: EntryId(row.get(0)?),
@@ -41,6 +41,7 @@ impl Recall for Eyes {
                 account: row.get(2)?,
                 conversation: row.get(3)?,
                 token: row.get(4)?,
+                floor: EntryId(row.get(5)?),
             })
         })?)
     }
@@ -102,11 +103,7 @@ impl Recall for Eyes {
         account: AccountId,
         seq: i64,
     ) -> Result<Option<i64>, Error> {
-        let sql = "SELECT count FROM skipped WHERE conversation = ?1 AND account = ?2
-                   AND seq <= ?3 ORDER BY seq DESC LIMIT 1";
-        let mut query = self.connection.prepare_cached(sql)?;
-        let keys = params![conversation.0, account.0, seq];
-        Ok(query.query_row(keys, |row| row.get(0)).optional()?)
+        count::skipped(&self.connection, conversation, account, seq)
     }
 
     fn token(&mut self, hash: &[u8; 32]) -> Result<Option<Token>, Error> {
@@ -129,7 +126,8 @@ impl Recall for Eyes {
     }
 
     fn place(&mut self, id: EntryId) -> Result<Option<Place>, Error> {
-        let sql = "SELECT conversation, seq, author, nth FROM entry WHERE id = ?1";
+        let sql = "SELECT conversation, seq, author, nth FROM entry
+                   WHERE id = ?1 AND id > (SELECT floor FROM newest)";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([id.0], |row| {
             Ok(Place {
@@ -146,26 +144,28 @@ impl Recall for Eyes {
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
         let read = &self.connection;
         let mut lanes = read.prepare_cached(
-            "SELECT c.id, c.head,
-                    coalesce(m.until_seq, c.seq) - m.delivered_seq - (m.own - m.delivered_own),
-                    m.delivered, c.low IS NULL
+            "SELECT c.id, c.head, m.delivered,
+                    c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
+                    coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
+                    m.delivered_seq, m.delivered_own
              FROM member m JOIN conversation c ON c.id = m.conversation
-             WHERE m.account = ?1 AND coalesce(m.until_seq, c.seq) > m.delivered_seq",
+             WHERE m.account = ?1
+               AND coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)",
         )?;
         let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
         let mut rows = lanes.query([me.0])?;
         let mut waiting = 0;
         while let Some(row) = rows.next()? {
             let (id, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
-            let (count, delivered): (i64, EntryId) = (row.get(2)?, EntryId(row.get(3)?));
-            waiting += count;
+            let delivered = EntryId(row.get(2)?);
+            waiting += count::waiting(read, me, id, row, 3)?;
             if head <= upto {
                 continue;
             }
             // What came after the moment that is asked about is not counted: a few at most.
             let query =
                 SpanQuery { count: usize::MAX - 1, before: None, after: Some(upto.max(delivered)) };
-            let windows = windows(read, me, id, row.get(4)?)?;
+            let windows = windows(read, me, id, row.get(3)?)?;
             for newer in span(read, id, &windows, &query)?.ids {
                 if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
                     waiting -= 1;
@@ -182,6 +182,11 @@ impl Recall for Eyes {
         rows: usize,
     ) -> Result<(Vec<Entry>, Walk), Error> {
         let read = &self.connection;
+        let floor = forget::floor(read)?;
+        if walk.at < floor {
+            // What is known of what lies ahead may be forgotten by now.
+            (walk.at, walk.merge) = (floor, None);
+        }
         let mut log = log_rows(read)?;
         let mut found: Vec<LogRow> = Vec::new();
         let (mut bytes, mut steps) = (0, 0);
@@ -275,10 +280,11 @@ impl Recall for Eyes {
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error> {
         let of = self.whose(conversation)?;
+        let floor = forget::floor(&self.connection)?;
         let mut log = log_rows(&self.connection)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
-        for id in ids.iter().take(limits::PAGE_ROWS) {
+        for id in ids.iter().filter(|id| **id > floor).take(limits::PAGE_ROWS) {
             let row = log_row(&mut log, *id, of.clone())?;
             bytes += row.body.len();
             rows.push(row);
@@ -288,5 +294,9 @@ impl Recall for Eyes {
         }
         drop(log);
         rows.into_iter().map(|row| self.named(me, row)).collect()
+    }
+
+    fn forgettable(&mut self, before: Millis, now: Millis) -> Result<Option<Forget>, Error> {
+        forget::next(&self.connection, before, now)
     }
 }

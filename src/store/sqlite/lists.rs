@@ -5,6 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::receipts::crossing;
 use super::rows::{Eyes, member_at};
 use super::walk::windows;
+use super::{count, forget};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
@@ -30,7 +31,10 @@ pub(super) fn chats(
     let mut query = eyes.connection.prepare_cached(sql)?;
     let rows =
         query.query_map([me.0], |row| Ok((EntryId(row.get(0)?), ConversationId(row.get(1)?))))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let floor = forget::floor(&eyes.connection)?;
+    let mut found = rows.collect::<Result<Vec<_>, _>>()?;
+    found.retain(|(last, _)| *last > floor);
+    Ok(found)
 }
 
 pub(super) fn chat_rows(
@@ -40,15 +44,19 @@ pub(super) fn chat_rows(
 ) -> Result<Vec<ChatRow>, Error> {
     let mut found = Vec::with_capacity(which.len());
     for (last, id) in which {
-        let sql = "SELECT coalesce(m.until_seq, c.seq) - m.read_seq - (m.own - m.read_own), e.time
+        let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
+                          coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
+                          m.read_seq, m.read_own
                    FROM member m JOIN conversation c ON c.id = m.conversation
-                   LEFT JOIN entry e ON e.id = ?3
+                   JOIN entry e ON e.id = ?3 AND e.id > (SELECT floor FROM newest)
                    WHERE m.conversation = ?1 AND m.account = ?2";
-        let row =
-            eyes.connection.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
-                Ok((row.get(0)?, Millis(row.get::<_, Option<i64>>(1)?.unwrap_or(0))))
-            });
-        let (unread, time) = row?;
+        let read = &eyes.connection;
+        let row = read.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
+            Ok((Millis(row.get(0)?), count::waiting(read, me, *id, row, 1)))
+        });
+        // It may have been forgotten since it was listed.
+        let Some((time, unread)) = row.optional()? else { continue };
+        let unread = unread?;
         let to = match eyes.whose(*id)? {
             Kind::Room(name) => Target::Group(name),
             Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),

@@ -6,7 +6,9 @@
 
 mod backup;
 mod check;
+mod count;
 mod eyes;
+mod forget;
 mod lists;
 mod pen;
 mod receipts;
@@ -28,6 +30,9 @@ pub use eyes::Eyes;
 pub use pen::Pen;
 
 use super::{BackupError, Error, Maintain};
+
+/// For a tool that holds the database for a moment. Everyone waits as long.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// "papo" in `PRAGMA application_id`: how a file is known to be ours.
 const APPLICATION_ID: i32 = 0x7061_706f;
@@ -190,8 +195,7 @@ impl Drop for Database {
 
 /// What every connection is told. Deleted text really leaves the file.
 fn settle(connection: &Connection, cache: i32) -> Result<(), Error> {
-    // For a tool that holds the database for a moment. Everyone waits as long.
-    connection.busy_timeout(Duration::from_secs(2))?;
+    connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Plans do not depend on the values that are bound. Else SQLite looks at them, and a cached
     // statement is prepared anew at each use: half of what a log-in cost.

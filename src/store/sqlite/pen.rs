@@ -1,9 +1,11 @@
 //! The pen on SQLite: a batch is one transaction, synced before it is answered.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, params};
 
 use super::rows::Eyes;
-use super::stretch;
+use super::{PATIENCE, forget, stretch};
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Recall, Record};
@@ -38,6 +40,15 @@ impl Record for Pen {
             run(on, "ROLLBACK")?;
         }
         done
+    }
+
+    /// The write-ahead log: written back and cut to nothing.
+    fn wipe(&mut self) -> Result<bool, Error> {
+        let on = &self.eyes.connection;
+        on.busy_timeout(Duration::ZERO)?;
+        let busy = on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+        on.busy_timeout(PATIENCE)?;
+        Ok(!busy?)
     }
 
     fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
@@ -262,7 +273,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Newest(newest) => on
             .prepare_cached(
                 "UPDATE newest SET entry = ?1, moved = ?2, account = ?3, conversation = ?4,
-                     token = ?5",
+                     token = ?5, floor = ?6",
             )?
             .execute(params![
                 newest.entry.0,
@@ -270,7 +281,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 newest.account,
                 newest.conversation,
                 newest.token,
+                newest.floor.0,
             ])?,
+        Change::Forget(step) => return forget::step(on, *step),
     };
     Ok(())
 }

@@ -15,27 +15,28 @@ pub(super) fn receipts(
     own: MoveNumber,
 ) -> Result<Receipts, Error> {
     let read = &eyes.connection;
-    let through = read
-        .prepare_cached("SELECT moved FROM newest")?
-        .query_row([], |row| Ok(MoveNumber(row.get(0)?)))?;
+    let (through, floor) = read
+        .prepare_cached("SELECT moved, floor FROM newest")?
+        .query_row([], |row| Ok((MoveNumber(row.get(0)?), row.get::<_, i64>(1)?)))?;
     let mut found: Vec<(MoveNumber, Receipt)> = Vec::new();
     let mut missed: Vec<(EntryId, ConversationId, Option<String>, Member)> = Vec::new();
     {
-        // Who has blocked the other, or is blocked, sees no receipt in their direct chat.
+        // Who has blocked the other, or is blocked, sees no receipt in their direct chat; and nobody
+        // one for what is forgotten.
         let mut members = read.prepare_cached(
             "SELECT mine.last_own, r.name, theirs.*
              FROM member mine
              JOIN conversation c ON c.id = mine.conversation
              JOIN member theirs ON theirs.conversation = mine.conversation
              LEFT JOIN room r ON r.conversation = c.id
-             WHERE mine.account = ?1 AND mine.last_own > 0 AND mine.until_seq IS NULL
+             WHERE mine.account = ?1 AND mine.last_own > ?3 AND mine.until_seq IS NULL
                AND c.moved > ?2 AND theirs.account <> ?1
                AND (theirs.delivered_number > ?2 OR theirs.read_number > ?2)
                AND NOT (c.low IS NOT NULL AND EXISTS(
                    SELECT 1 FROM block WHERE (account = ?1 AND blocked = theirs.account)
                                           OR (account = theirs.account AND blocked = ?1)))",
         )?;
-        let mut rows = members.query(params![me.0, after.0])?;
+        let mut rows = members.query(params![me.0, after.0, floor])?;
         while let Some(row) = rows.next()? {
             let conversation = ConversationId(row.get(2)?);
             missed.push((EntryId(row.get(0)?), conversation, row.get(1)?, member_at(row, 2)?));

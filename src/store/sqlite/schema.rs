@@ -14,10 +14,15 @@
 //!   which entry to which.
 //! - `skipped`: in a group, up to an entry so many do not wait for a member (its own, and what it may
 //!   not see), written down where its cursor stays below. With it, too, counting is arithmetic.
-//! - `once`: what was done under a key. `block`, `token`: what they say; a token only as a hash. `link`: system users
-//!   who need no secret for an account.
+//! - `once`: what was done under a key. `block`, `token`: what they say; a token only as a hash.
+//!   `link`: system users who need no secret for an account.
 //! - `word`: what `FIND` finds an account by.
-//! - `newest`: one row, the numbers given last.
+//! - `newest`: one row, the numbers given last; and the `floor`: entries up to it are forgotten. Of
+//!   what was forgotten of it a conversation knows how many there were (`gone_seq`), and of the last
+//!   one the author and its `nth` (`gone_author`, `gone_nth`). The last entries below the floor are
+//!   still in `entry`, without their text, and their ids may be in a `stretch` or `tail`.
+//! - `stale`: conversations with rows in `passed` and `skipped` about forgotten entries, and the
+//!   member from which on they are to be deleted.
 
 use rusqlite::{Connection, Transaction};
 
@@ -31,10 +36,11 @@ struct Migration {
 }
 
 /// Each brings the schema from the version that is its index to the next.
-const MIGRATIONS: [Migration; 4] = [
+const MIGRATIONS: [Migration; 5] = [
     Migration { sql: include_str!("v1.sql"), fill: |_| Ok(()) },
     Migration { sql: include_str!("v2.sql"), fill: find_all },
     Migration { sql: include_str!("v3.sql"), fill: super::stretch::fill },
+    Migration { sql: include_str!("v4.sql"), fill: |_| Ok(()) },
     Migration { sql: include_str!("v5.sql"), fill: |_| Ok(()) },
 ];
 

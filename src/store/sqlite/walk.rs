@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::forget;
 use super::rows::kind;
 use super::stretch::{above, below};
 use crate::entry::{AccountId, ConversationId, EntryId};
@@ -100,7 +101,7 @@ pub(super) fn follow(
     Ok(None)
 }
 
-/// The ids of a conversation within the windows and the bounds of a query.
+/// The ids of a conversation within the windows and the bounds of a query, above what is forgotten.
 pub(super) fn span(
     read: &Connection,
     conversation: ConversationId,
@@ -109,6 +110,7 @@ pub(super) fn span(
 ) -> Result<Span, Error> {
     // One more than asked for tells whether there are more.
     let wanted = query.count + 1;
+    let forgotten = forget::floor(read)?;
     let mut ids = Vec::new();
     let from_the_first = query.after.is_some() && query.before.is_none();
     let mut windows = windows.to_vec();
@@ -116,7 +118,7 @@ pub(super) fn span(
         windows.reverse();
     }
     for (above_this, upto) in windows {
-        let floor = query.after.unwrap_or_default().max(above_this);
+        let floor = query.after.unwrap_or_default().max(above_this).max(forgotten);
         let top = query.before.map_or(upto, |before| upto.min(EntryId((before.0 - 1).max(0))));
         if floor < top && from_the_first {
             upwards(read, conversation, (floor, top), wanted, &mut ids)?;

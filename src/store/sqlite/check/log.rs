@@ -5,7 +5,8 @@
 //! so far and how many it may not see, so what stands in a cursor, in a stay or beside an entry is
 //! compared when the pass comes by. An entry that is missing takes the knowledge of its author with
 //! it: what depends on that is believed again from the author's next entry on, so that one fault is
-//! one line and not a thousand.
+//! one line and not a thousand. What is forgotten is passed over in the same way: from there the pass
+//! begins with what the conversation says of it.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -14,18 +15,21 @@ use super::{Findings, strays};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber};
 use crate::limits::STRETCH;
 use crate::store::ids::{Ids, encode};
+use crate::store::sqlite::forget::floor;
 use crate::store::sqlite::rows::member_at;
 use crate::store::{Error, Stay};
 
 /// Looks at each conversation, and whether each entry is in one.
 pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let sql =
-        "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL
+        "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL,
+                c.gone_seq, c.gone_author, c.gone_nth
                FROM conversation c LEFT JOIN room r ON r.conversation = c.id ORDER BY c.id";
     let mut conversations = read.prepare(sql)?;
     let mut entries = read.prepare_cached(
         "SELECT conversation, seq, author, nth, kind, body FROM entry WHERE id = ?1",
     )?;
+    let floor = floor(read)?;
     let mut rows = conversations.query([])?;
     let mut listed = 0;
     while let Some(row) = rows.next()? {
@@ -36,12 +40,14 @@ pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(
         let (head, seq, moved) = (EntryId(row.get(1)?), row.get(2)?, MoveNumber(row.get(3)?));
         let pair: (Option<i64>, Option<i64>) = (row.get(4)?, row.get(5)?);
         let mut log = Log::new(read, found, id, row.get(7)?)?;
+        log.begin(floor, row.get(8)?, AccountId(row.get(9)?), row.get(10)?);
         log.whose(pair, moved);
         log.lists(read, row.get_ref(6)?.as_blob().unwrap_or_default(), &mut entries)?;
         log.end(read, head, seq)?;
         listed += log.listed;
     }
-    let there: i64 = read.query_row("SELECT count(*) FROM entry", [], |row| row.get(0))?;
+    let sql = "SELECT count(*) FROM entry WHERE id > ?1";
+    let there: i64 = read.query_row(sql, [floor.0], |row| row.get(0))?;
     if there != listed { strays(read, found) } else { Ok(()) }
 }
 
@@ -70,6 +76,9 @@ struct Log<'a> {
     people: Vec<Person>,
     /// The highest first.
     marks: Vec<Mark>,
+    /// Everything up to here is forgotten; of this conversation so many.
+    floor: EntryId,
+    gone: i64,
     /// The last entry that was passed, and which of the conversation it is.
     at: EntryId,
     seq: i64,
@@ -94,8 +103,20 @@ impl<'a> Log<'a> {
             members.query_map([id.0], |row| Ok(Person::new(member_at(row, 0)?, row.get(17)?)))?;
         let people = people.collect::<Result<Vec<_>, _>>()?;
         let (at, marks) = (EntryId(0), Vec::new());
-        let mut log =
-            Log { id, found, is_room, people, marks, at, seq: 0, listed: 0, lost: 0, skipped: 0 };
+        let mut log = Log {
+            id,
+            found,
+            is_room,
+            people,
+            marks,
+            floor: EntryId(0),
+            gone: 0,
+            at,
+            seq: 0,
+            listed: 0,
+            lost: 0,
+            skipped: 0,
+        };
         log.add_stays(read)?;
         for (who, person) in log.people.iter().enumerate() {
             for cursor in [Cursor::Delivered, Cursor::Read] {
@@ -111,6 +132,25 @@ impl<'a> Log<'a> {
         }
         log.marks.sort_by_key(|mark| std::cmp::Reverse(mark.id));
         Ok(log)
+    }
+
+    /// Begins behind what is forgotten: so many entries, the last of which was its author's `nth`.
+    fn begin(&mut self, floor: EntryId, gone: i64, author: AccountId, nth: i64) {
+        (self.floor, self.gone, self.seq) = (floor, gone, gone);
+        self.marks.retain(|mark| mark.id > floor);
+        for person in &mut self.people {
+            if self.is_room && gone > 0 {
+                // Known again from its next entry on.
+                person.known_at = -1;
+            } else {
+                // Of two members' entries those that are not the author's are the other's.
+                person.written = if person.member.account == author { nth } else { gone - nth };
+                person.last_own = person.member.last_own.min(floor);
+            }
+        }
+        if !(0..=gone).contains(&nth) {
+            self.say("what it says of its forgotten entries cannot be");
+        }
     }
 
     fn add_stays(&mut self, read: &Connection) -> Result<(), Error> {
@@ -192,9 +232,10 @@ impl<'a> Log<'a> {
                 None => self.say("the list of its newest ids is damaged"),
             }
             for id in ids {
-                if id > self.at {
+                if id > self.at && id > self.floor {
                     self.pass(read, id, entries)?;
                 }
+                self.at = self.at.max(id);
                 if self.found.are_enough() {
                     return Ok(());
                 }
@@ -354,7 +395,9 @@ impl<'a> Log<'a> {
             return Ok(());
         }
         self.compare(read, self.at)?;
-        if (head, seq) != (self.at, self.seq) {
+        // Where all is forgotten the list may be gone, too.
+        let is_gone = head <= self.floor && self.at <= head && seq == self.gone;
+        if (head, seq) != (self.at, self.seq) && !is_gone {
             let (at, counted, head) = (self.at.0, self.seq, head.0);
             self.say(format_args!("it ends with {at}, number {counted}, not with {head}, {seq}"));
         }
@@ -379,9 +422,11 @@ impl<'a> Log<'a> {
         }
         faults.into_iter().for_each(|fault| self.say(fault));
         let kept = read
-            .prepare_cached("SELECT count(*) FROM skipped WHERE conversation = ?1")?
-            .query_row([self.id.0], |row| row.get::<_, i64>(0))?;
-        if lost == 0 && kept != self.skipped {
+            .prepare_cached("SELECT count(*) FROM skipped WHERE conversation = ?1 AND seq > ?2")?
+            .query_row([self.id.0, self.gone], |row| row.get::<_, i64>(0))?;
+        // Of who was not known again what was written down is not compared.
+        let is_known = lost == 0 && !(self.is_room && self.gone > 0);
+        if is_known && kept != self.skipped {
             let (kept, skipped) = (kept, self.skipped);
             self.say(format_args!("{kept} skips are written down, {skipped} of them of an entry"));
         }

@@ -1,0 +1,107 @@
+//! Keeping entries for so many days: a thread that looks for what is old enough to be forgotten, and
+//! asks the hub for one small step after the other.
+//!
+//! It waits for each step before it looks for the next one, so that between two of them the hub
+//! does what people asked for meanwhile. It decides nothing on its own: the store says what comes
+//! next, and the hub writes it.
+
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+
+use smol::channel::{self, Sender};
+
+use super::{Desk, Hub, Work};
+use crate::entry::{Clock, Millis};
+use crate::limits;
+use crate::store::{Error, Forget, Recall};
+
+/// Milliseconds in a day.
+const DAY: i64 = 86_400_000;
+
+/// What forgets.
+pub struct Keeper {
+    hub: Hub,
+    eyes: Box<dyn Recall>,
+    clock: Clock,
+    /// Entries are kept for so many milliseconds.
+    time: i64,
+    /// What was forgotten may still stand beside the log, be it of an earlier papod that was killed.
+    soiled: bool,
+}
+
+impl Keeper {
+    /// Keeps entries for `days`, 1 to [`limits::KEEP_MAX`].
+    pub fn new(hub: Hub, eyes: Box<dyn Recall>, clock: Clock, days: u64) -> Keeper {
+        let days = i64::try_from(days.min(limits::KEEP_MAX)).unwrap_or(0);
+        Keeper { hub, eyes, clock, time: days * DAY, soiled: true }
+    }
+
+    /// Starts a thread that forgets, looks again after a while, and ends when the sender is gone.
+    ///
+    /// # Errors
+    /// The system's, if it gives no thread.
+    pub fn start(mut self) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+        let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
+        let run = move || {
+            loop {
+                match self.pass() {
+                    Ok(true) => {}
+                    Ok(false) => log::debug!("forgetting goes on later"),
+                    Err(e) => log::error!("cannot look for what is to be forgotten: {e}"),
+                }
+                if stopped.recv_timeout(limits::FORGET_PAUSE) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        Ok((stop, thread::Builder::new().name("keeper".into()).spawn(run)?))
+    }
+
+    /// Forgets all that is old enough now. Gives back whether that is done: not where the hub
+    /// could not write, has ended, or somebody reads what is to be wiped.
+    ///
+    /// # Errors
+    /// The store's, if it cannot be read.
+    pub fn pass(&mut self) -> Result<bool, Error> {
+        while let Some(step) = self.next()? {
+            self.soiled = true;
+            if !self.ask(|answer| Work::Forget { step, answer }) {
+                return Ok(false);
+            }
+        }
+        self.soiled = self.soiled && !self.ask(|answer| Work::Wipe { answer });
+        Ok(!self.soiled)
+    }
+
+    fn next(&mut self) -> Result<Option<Forget>, Error> {
+        let now = self.clock.now();
+        let before = Millis(now.0.saturating_sub(self.time));
+        self.eyes.begin()?;
+        let step = self.eyes.forgettable(before, now);
+        self.eyes.end();
+        step
+    }
+
+    fn ask(&self, work: impl FnOnce(Sender<bool>) -> Work) -> bool {
+        let (answer, answered) = channel::bounded(1);
+        self.hub.ask(work(answer));
+        // No answer: the hub has ended.
+        answered.recv_blocking().unwrap_or(false)
+    }
+}
+
+impl Desk {
+    /// Answers those who asked for something to be forgotten, once all others have their answers.
+    pub(super) fn answer_keeper(&mut self, kept: bool) {
+        for answer in self.forgetting.drain(..) {
+            let _ = answer.try_send(kept);
+        }
+        if let Some(answer) = self.wiping.take() {
+            let wiped = self.record.wipe().unwrap_or_else(|e| {
+                log::error!("what was forgotten still stands beside the database: {e}");
+                false
+            });
+            let _ = answer.try_send(wiped);
+        }
+    }
+}

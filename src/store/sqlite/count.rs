@@ -1,0 +1,89 @@
+//! How many entries wait above a cursor: arithmetic, also where some of them are forgotten.
+//!
+//! What waits is what lies above the cursor, less what lies there and does not wait for the member
+//! (see [`Member::own`](crate::store::Member::own)). Where the cursor stands below the last
+//! forgotten entry of its conversation, that entry takes its place. How many up to there do not
+//! wait is known without having been written down for each member.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::forget::floor;
+use crate::entry::{AccountId, ConversationId, EntryId};
+use crate::store::Error;
+
+/// How many entries wait above a cursor. From its column `first` on, `row` has of
+/// `conversation c` and `member m`: `c.low IS NULL`, `c.gone_seq`, `c.gone_author`, `c.gone_nth`,
+/// the place of the last entry that the member may see, `m.own`, `m.last_own`, `m.read_own`; and
+/// the `seq` and `own` of the cursor.
+pub(super) fn waiting(
+    read: &Connection,
+    me: AccountId,
+    conversation: ConversationId,
+    row: &Row,
+    first: usize,
+) -> Result<i64, Error> {
+    let number = |at: usize| row.get::<_, i64>(first + at);
+    let (is_room, gone): (bool, i64) = (row.get(first)?, number(1)?);
+    let (last, own) = (number(4)?, number(5)?);
+    let (mut seq, mut upto) = (number(8)?, number(9)?);
+    if seq < gone {
+        let start = if is_room {
+            let (last_own, least) = (EntryId(number(6)?), number(7)?);
+            room_start(read, me, conversation, gone, (own, last_own, least))?
+        } else {
+            // Of two members' entries those that are not the author's are the other's.
+            let (author, nth) = (AccountId(number(2)?), number(3)?);
+            Some((gone, if author == me { nth } else { gone - nth }))
+        };
+        match start {
+            Some(start) if start.0 > seq => (seq, upto) = start,
+            Some(_) => {}
+            None => return Ok(0),
+        }
+    }
+    Ok(last - seq - (own - upto))
+}
+
+/// Where a member of a group counts from if the `gone`-th entry is the last forgotten one, and how
+/// many up to there do not wait for it; nothing where it was not in since.
+fn room_start(
+    read: &Connection,
+    me: AccountId,
+    conversation: ConversationId,
+    gone: i64,
+    (own, last_own, least): (i64, EntryId, i64),
+) -> Result<Option<(i64, i64)>, Error> {
+    let mut stays = read.prepare_cached(
+        "SELECT since_seq, (SELECT max(since_seq) FROM stay
+                            WHERE conversation = ?1 AND account = ?2)
+         FROM stay WHERE conversation = ?1 AND account = ?2
+           AND (until_seq IS NULL OR until_seq > ?3) ORDER BY since LIMIT 1",
+    )?;
+    let stay = stays.query_row(params![conversation.0, me.0, gone], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+    });
+    let Some((since, joined)) = stay.optional()? else { return Ok(None) };
+    // Who was out then counts from where the next stay begins, as is written down there.
+    let from = gone.max(since - 1);
+    // None of its own lies above, and nothing that it may not see.
+    if from >= joined && last_own <= floor(read)? {
+        return Ok(Some((from, own)));
+    }
+    // Nothing was written down up to there: nothing was skipped above the lower cursor.
+    let noted = skipped(read, conversation, me, from)?;
+    Ok(Some((from, noted.unwrap_or(least).max(least))))
+}
+
+/// How many of a member's entries up to `seq` do not wait for it, where that was written down.
+pub(super) fn skipped(
+    read: &Connection,
+    conversation: ConversationId,
+    account: AccountId,
+    seq: i64,
+) -> Result<Option<i64>, Error> {
+    let sql = "SELECT count FROM skipped WHERE conversation = ?1 AND account = ?2
+               AND seq <= ?3 ORDER BY seq DESC LIMIT 1";
+    let mut query = read.prepare_cached(sql)?;
+    let keys = params![conversation.0, account.0, seq];
+    Ok(query.query_row(keys, |row| row.get(0)).optional()?)
+}

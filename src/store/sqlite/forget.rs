@@ -1,0 +1,183 @@
+//! Forgetting, in small steps: what is to be done next, and doing it.
+//!
+//! What SQLite deletes it overwrites (`secure_delete`). But as rows are deleted it moves their
+//! neighbours from page to page, and copies stay where they were. So a text is first overwritten
+//! where it stands, which moves nothing; its row is deleted when all that is moved then is blank.
+//!
+//! Nothing is written for each member: what is counted is counted from the last forgotten entry of
+//! a conversation, see `count`.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::entry::{EntryId, Millis};
+use crate::limits;
+use crate::store::{Error, Forget};
+
+/// Everything up to here is forgotten.
+pub(super) fn floor(read: &Connection) -> Result<EntryId, Error> {
+    let mut query = read.prepare_cached("SELECT floor FROM newest")?;
+    Ok(query.query_row([], |row| Ok(EntryId(row.get(0)?)))?)
+}
+
+/// What is to be done next. Old rows go before further entries, so that they never pile up.
+pub(super) fn next(
+    read: &Connection,
+    before: Millis,
+    now: Millis,
+) -> Result<Option<Forget>, Error> {
+    if read.prepare_cached("SELECT 1 FROM stale")?.exists([])? {
+        return Ok(Some(Forget::Rows));
+    }
+    let after = floor(read)?;
+    if let Some(upto) = old_enough(read, after, before, now)? {
+        return Ok(Some(Forget::Entries { after, upto }));
+    }
+    let number = |pragma| -> Result<i64, Error> {
+        Ok(read.prepare_cached(pragma)?.query_row([], |row| row.get(0))?)
+    };
+    let (empty, all) = (number("PRAGMA freelist_count")?, number("PRAGMA page_count")?);
+    // A database that somebody has rebuilt may have lost the means to give pages back.
+    let can = number("PRAGMA auto_vacuum")? == 2;
+    Ok((can && empty > all / limits::EMPTY_PART).then_some(Forget::Pages))
+}
+
+/// The last of the entries that come next and are old enough.
+///
+/// Ids grow with time, so what comes before an old entry is older. But the clock may have been
+/// wrong: an entry of the future says nothing, and counts as old only if an old one follows. An
+/// entry of now ends the search, lest one that was written before the clock was set takes
+/// everything before it along.
+fn old_enough(
+    read: &Connection,
+    floor: EntryId,
+    before: Millis,
+    now: Millis,
+) -> Result<Option<EntryId>, Error> {
+    let mut query = read.prepare_cached(
+        "SELECT id, time, octet_length(body) FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let mut rows = query.query(params![floor.0, limits::FORGET as i64])?;
+    let (mut old, mut last, mut bytes) = (None, floor.0, 0_usize);
+    while let Some(row) = rows.next()? {
+        let (id, time): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if time < before.0 {
+            old = Some(id);
+        } else if time <= now.0 {
+            return Ok(old.map(EntryId));
+        }
+        last = id;
+        bytes += usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
+        if bytes >= limits::BATCH_BYTES {
+            break;
+        }
+    }
+    if old.is_some() || last == floor.0 {
+        return Ok(old.map(EntryId));
+    }
+    // All of them are of the future. One that is old is looked for in strides that grow.
+    let mut further =
+        read.prepare_cached("SELECT id, time FROM entry WHERE id >= ?1 ORDER BY id LIMIT 1")?;
+    let (mut at, mut stride) = (last, 1);
+    while let Some((id, time)) = further
+        .query_row([at.saturating_add(stride)], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
+        .optional()?
+    {
+        if time < before.0 {
+            return Ok(Some(EntryId(last)));
+        }
+        (at, stride) = (id, stride * 2);
+    }
+    Ok(None)
+}
+
+/// Carries out a step.
+pub(super) fn step(on: &Connection, step: Forget) -> Result<(), Error> {
+    match step {
+        Forget::Entries { after, upto } => entries(on, after, upto),
+        Forget::Rows => rows(on),
+        Forget::Pages => pages(on),
+    }
+}
+
+fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {
+    // Of each conversation the last that goes: the other columns are those of the highest id.
+    let mut last = on.prepare_cached(
+        "SELECT conversation, max(id), seq, author, nth FROM entry
+         WHERE id > ?1 AND id <= ?2 GROUP BY conversation",
+    )?;
+    let mut gone = on.prepare_cached(
+        "UPDATE conversation SET gone_seq = ?2, gone_author = ?3, gone_nth = ?4 WHERE id = ?1",
+    )?;
+    let mut stretch =
+        on.prepare_cached("DELETE FROM stretch WHERE conversation = ?1 AND upto <= ?2")?;
+    let mut stale = on.prepare_cached("INSERT OR REPLACE INTO stale VALUES(?1, 0)")?;
+    let mut rows = last.query([after.0, upto.0])?;
+    while let Some(row) = rows.next()? {
+        let conversation: i64 = row.get(0)?;
+        let (seq, author, nth): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        gone.execute(params![conversation, seq, author, nth])?;
+        // A stretch is many entries: so often, and not for each, it is worth to look for rows.
+        if stretch.execute([conversation, upto.0])? > 0 {
+            stale.execute([conversation])?;
+        }
+    }
+    // As long as it was, so that the row stays where it is.
+    on.prepare_cached(
+        "UPDATE entry SET body = CAST(zeroblob(octet_length(body)) AS TEXT)
+         WHERE id > ?1 AND id <= ?2",
+    )?
+    .execute([after.0, upto.0])?;
+    on.prepare_cached("DELETE FROM entry WHERE id <= ?1")?.execute([upto.0 - limits::BLANK])?;
+    Ok(())
+}
+
+/// Deletes moves of cursors within what is forgotten: what is asked for is the first move that came
+/// to an entry. And what was noted for counting, but for the last note, which is counted from.
+fn rows(on: &Connection) -> Result<(), Error> {
+    let floor = floor(on)?;
+    let mut stale = on.prepare_cached(
+        "SELECT s.conversation, s.account, c.gone_seq
+         FROM stale s JOIN conversation c ON c.id = s.conversation LIMIT 1",
+    )?;
+    let mut members = on.prepare_cached(
+        "SELECT account FROM member WHERE conversation = ?1 AND account >= ?2 ORDER BY account",
+    )?;
+    let mut passed = on.prepare_cached(
+        "DELETE FROM passed
+         WHERE conversation = ?1 AND account = ?2 AND cursor IN (0, 1) AND id <= ?3",
+    )?;
+    let mut skipped = on.prepare_cached(
+        "DELETE FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq <
+             (SELECT max(seq) FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq <= ?3)",
+    )?;
+    let mut looked_at = 0;
+    while let Some((conversation, from, gone_seq)) = stale
+        .query_row([], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get(2)?)))
+        .optional()?
+    {
+        let mut rows = members.query([conversation, from])?;
+        while let Some(row) = rows.next()? {
+            let account: i64 = row.get(0)?;
+            if looked_at >= limits::FORGET_ROWS {
+                on.prepare_cached("UPDATE stale SET account = ?2 WHERE conversation = ?1")?
+                    .execute([conversation, account])?;
+                return Ok(());
+            }
+            let gone_seq: i64 = gone_seq;
+            looked_at += 1;
+            looked_at += passed.execute([conversation, account, floor.0])?;
+            looked_at += skipped.execute([conversation, account, gone_seq])?;
+        }
+        on.prepare_cached("DELETE FROM stale WHERE conversation = ?1")?.execute([conversation])?;
+    }
+    Ok(())
+}
+
+fn pages(on: &Connection) -> Result<(), Error> {
+    let sql = format!("PRAGMA incremental_vacuum({})", limits::FORGET_PAGES);
+    let mut vacuum = on.prepare_cached(&sql)?;
+    // A row for each page.
+    let mut rows = vacuum.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! A hub, its database, and sessions on narrow connections: each takes a few kilobytes at a time, as
+//! many a real one does. On the loopback address the kernel takes megabytes at once, and much goes
+//! unnoticed.
+#![allow(dead_code)] // Each test program uses a part of it.
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use papo::config::{Limits, PasswordCost};
+use papo::counters::Counters;
+use papo::entry::{Clock, SessionId};
+use papo::hub::Hub;
+use papo::outbox::Outbox;
+use papo::password::Hasher;
+use papo::rates::Rates;
+use papo::readers::Readers;
+use papo::session::{Roster, Services, Session, Socket, Stream};
+use papo::store::Recall;
+use papo::store::sqlite::Database;
+use papo::wire::help::Place;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+
+pub struct Narrow {
+    pub hub: Hub,
+    pub counters: Arc<Counters>,
+    pub database: Database,
+    services: Arc<Services>,
+    sessions: u64,
+    _folder: tempfile::TempDir,
+}
+
+impl Narrow {
+    pub fn new(clock: Clock) -> Narrow {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("papo.db")).unwrap();
+        let counters = Arc::new(Counters::default());
+        let pen = Box::new(database.pen().unwrap());
+        let (hub, _) = Hub::start(pen, clock, counters.clone()).unwrap();
+        let eyes: Box<dyn Recall> = Box::new(database.eyes().unwrap());
+        let (readers, _) = Readers::start(vec![eyes]).unwrap();
+        let cost = PasswordCost { kib: 8, passes: 1 };
+        let (hasher, _) = Hasher::start(cost, counters.clone()).unwrap();
+        let services = Arc::new(Services {
+            hub: hub.clone(),
+            readers,
+            upkeep: Arc::new(database.upkeep()),
+            hasher,
+            counters: counters.clone(),
+            clock,
+            idle: None,
+            registration: true,
+            sessions: 0,
+            rates: Rates::new(&Limits::DEFAULT),
+            roster: Roster::new(Limits::DEFAULT),
+        });
+        Narrow { hub, counters, database, services, sessions: 0, _folder: folder }
+    }
+
+    /// A connection on which something is typed at once, and the session's thread.
+    pub fn session(&mut self, typed: &str) -> (TcpStream, thread::JoinHandle<()>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        set_socket_send_buffer_size(&listener, 4_096).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        set_socket_recv_buffer_size(&client, 16_384).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let (socket, _) = listener.accept().unwrap();
+        self.sessions += 1;
+        let (number, services) = (SessionId(self.sessions), self.services.clone());
+        let session = thread::spawn(move || {
+            let socket = Socket::tcp(async_net::TcpStream::try_from(socket).unwrap()).unwrap();
+            let from = (socket.peer().unwrap(), Place::Network);
+            let (stream, outbox) =
+                (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
+            smol::block_on(Session::new(number, services, stream, from, outbox).run());
+        });
+        let mut typing = client.try_clone().unwrap();
+        let typed = typed.to_owned();
+        thread::spawn(move || typing.write_all(typed.as_bytes()).unwrap());
+        (client, session)
+    }
+}
