@@ -136,7 +136,7 @@ pub trait Recall: Send {
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
     /// What is to be done next so that entries from before `before` are forgotten, if anything is.
-    /// Entries of the service's future, as of `now`, are as old as what follows them.
+    /// Entries from after `now`, when the clock was wrong, are as old as what follows them.
     fn forgettable(&mut self, before: Millis, now: Millis) -> Result<Option<Forget>, Error>;
 }
 

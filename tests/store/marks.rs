@@ -1,0 +1,24 @@
+//! Texts that are known again in the bytes of a database's files.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The numbers of the marks in a database's files, which are `mark` and five digits.
+pub fn marks(db: &Path) -> BTreeSet<i64> {
+    let mut found = BTreeSet::new();
+    for ending in ["", "-wal", "-shm"] {
+        let bytes = fs::read(format!("{}{ending}", db.display())).unwrap_or_default();
+        for at in memchr::memmem::find_iter(&bytes, "mark") {
+            let digits = bytes.get(at + 4..at + 9).unwrap_or_default();
+            found.extend(str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok()));
+        }
+    }
+    found
+}
+
+/// A text that is full of the mark of a number. It ends with a whole one: the byte that follows it
+/// in a file may be a digit.
+pub fn marked(n: i64, length: usize) -> String {
+    format!("mark{n:05} ").repeat(length / 10 + 1)
+}
