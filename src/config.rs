@@ -32,6 +32,8 @@ pub struct Config {
     pub password_cost: PasswordCost,
     /// Seconds without a byte from a logged-in client after which it is sent away; `None`: never.
     pub idle: Option<u64>,
+    /// The most that the database file may grow to, in MiB; `None`: as far as its disk goes.
+    pub limit_db: Option<u64>,
     /// Where the time comes from.
     pub clock: Clock,
 }

@@ -226,6 +226,8 @@ fn a_wrong_command_line() {
         &["--db"],
         &["--idle", "0"],
         &["--idle", "soon"],
+        &["--limit-db", "-1"],
+        &["--limit-db", "big"],
     ] {
         misused(arguments);
     }

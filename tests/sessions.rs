@@ -15,6 +15,7 @@ fn server(folder: &tempfile::TempDir) -> Server {
         db: folder.path().join("papo.db"),
         password_cost: PasswordCost { kib: 8, passes: 1 },
         idle: None,
+        limit_db: None,
         clock: Clock::Still(Millis(0)),
     };
     Server::start(&config).unwrap()

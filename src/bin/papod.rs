@@ -45,6 +45,10 @@ struct Flags {
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
+
+    /// The most that the database file may grow to; beyond it nothing is accepted. 0: no limit
+    #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0)]
+    limit_db: u64,
 }
 
 fn main() -> ExitCode {
@@ -89,6 +93,7 @@ fn run(flags: Flags) -> Result<(), String> {
         db,
         password_cost: flags.password_cost,
         idle: flags.idle,
+        limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
     };
     let server = Server::start(&config)?;

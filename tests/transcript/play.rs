@@ -38,6 +38,7 @@ impl Stage {
             // The least that Argon2 takes: what it costs is not what is tested here.
             password_cost: PasswordCost { kib: 8, passes: 1 },
             idle: None,
+            limit_db: None,
             clock: Clock::Still(NOW),
         };
         let server = Server::start(&config).expect("the server starts");
