@@ -105,6 +105,8 @@ pub struct Config {
     pub idle: Option<u64>,
     /// Days after which entries are forgotten, up to `limits::KEEP_MAX`; 0: never.
     pub keep: u64,
+    /// The most that the database file may grow to, in MiB; `None`: as far as its disk goes.
+    pub limit_db: Option<u64>,
     /// Where the time comes from.
     pub clock: Clock,
 }
@@ -126,6 +128,7 @@ impl Config {
             password_cost: PasswordCost::DEFAULT,
             idle: None,
             keep: 0,
+            limit_db: None,
             clock: Clock::System,
         }
     }

@@ -229,6 +229,8 @@ fn a_wrong_command_line() {
         &["--keep", "-1"],
         &["--keep", "soon"],
         &["--keep", "36501"],
+        &["--limit-db", "-1"],
+        &["--limit-db", "big"],
     ] {
         misused(arguments);
     }

@@ -1,11 +1,14 @@
 //! `kill -9` in a flood: what was confirmed is there after a restart, where it was said to be.
 //!
-//! Pairs of people flood each other with pipelined messages and acknowledge what they receive. At a
-//! random moment the server is killed and started again on the same database. Then every promise
+//! Pairs of people flood each other with pipelined messages and acknowledge what they receive, and
+//! a group floods itself (`kills/team.rs`). At a random moment the server is killed and started again on the same database. Then every promise
 //! of the contract about what is kept is held against what each side saw before. `PAPO_KILLS` says
 //! how often that is done, `PAPO_SEED` repeats a run as far as the threads allow it.
 
 mod process;
+
+#[path = "kills/team.rs"]
+mod team;
 
 use std::collections::BTreeMap;
 use std::env;
@@ -15,7 +18,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
+use papo::store::sqlite::Database;
 use process::{Client, Dice, Entry, Home, PATIENCE, Papod, id};
+use team::Team;
 
 /// Conversations at once.
 const PAIRS: usize = 3;
@@ -311,6 +316,7 @@ fn what_is_confirmed_survives_kill_9() {
             [Person::new(one.clone(), other.clone()), Person::new(other, one)]
         })
         .collect();
+    let mut team = Team::new(&papod);
     let (mut confirmed, mut unconfirmed, mut said_again) = (0, 0, 0);
     for (_, window) in (0..kills).zip(WINDOWS.into_iter().cycle()) {
         let (come, moment) = mpsc::channel();
@@ -319,7 +325,9 @@ fn what_is_confirmed_survives_kill_9() {
         // All are in before the first of them says anything that counts.
         let people = pairs.as_flattened().iter();
         let clients: Vec<(Client, u64)> = people.map(|person| person.log_in(&papod)).collect();
+        let fellows = team.log_in(&papod);
         thread::scope(|scope| {
+            team.flood(scope, fellows, window, &mut dice, mark);
             for (person, client) in pairs.as_flattened_mut().iter_mut().zip(clients) {
                 let dice = Dice::new(dice.below(1 << 31));
                 scope.spawn(move || person.flood(client, window, dice, mark));
@@ -344,7 +352,9 @@ fn what_is_confirmed_survives_kill_9() {
                 person.say_again(&papod, again);
             }
         }
+        team.check(&papod);
         let newest = pairs.as_flattened().iter().map(Person::newest).max().unwrap_or_default();
+        let newest = newest.max(team.newest());
         for [one, other] in &mut pairs {
             one.check_pending(other, &papod, newest);
             other.check_pending(one, &papod, newest);
@@ -356,9 +366,13 @@ fn what_is_confirmed_survives_kill_9() {
     let acks: u64 = pairs.as_flattened().iter().map(|person| person.acks).sum();
     println!(
         "{kills} kills: {confirmed} messages and {acks} acknowledgements confirmed and all there, \
-         {unconfirmed} messages kept unconfirmed, {said_again} said again"
+         {unconfirmed} messages kept unconfirmed, {said_again} said again; in the group {} entries and \
+         {} cursors",
+        team.confirmed.0, team.confirmed.1
     );
     papod.stop();
+    let database = Database::open(&home.db()).unwrap();
+    assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
 }
 
 /// What was right after each kill is right after all of them, and no id was ever given twice.

@@ -119,6 +119,10 @@ struct Flags {
     /// Forget entries older than so many days; 0 never does
     #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=limits::KEEP_MAX))]
     keep: u64,
+
+    /// The most that the database file may grow to; beyond it nothing is accepted. 0: no limit
+    #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0)]
+    limit_db: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -196,6 +200,7 @@ fn run(flags: Flags) -> Result<(), String> {
         password_cost: flags.password_cost,
         idle: flags.idle,
         keep: flags.keep,
+        limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
     };
     let server = Server::start_with(&config, inherited)?;

@@ -67,6 +67,7 @@ impl Server {
         let mut listeners = listen::open(config, inherited)?;
         let plain = |e: &dyn std::fmt::Display| e.to_string();
         let database = Database::open(&config.db).map_err(|e| plain(&e))?;
+        let database = database.limited(config.limit_db);
         let eyes = || database.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
         let pen = Box::new(database.pen().map_err(|e| plain(&e))?);
         let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();

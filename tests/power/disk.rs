@@ -125,8 +125,8 @@ impl Disk {
             "pwrite64" | "ftruncate" => {
                 if let Some((_, queue)) = self.file(call) {
                     let length = call.texts.first().map_or(0, Vec::len);
-                    assert_eq!(call.result, length as i64, "a write that is not whole");
-                    let mine = queue.pending.iter_mut().find(|pending| pending.call == number);
+                    assert_eq!(call.result, Some(length as i64), "a write that is not whole");
+                    let mine = queue.pending.iter_mut().rfind(|pending| pending.call == number);
                     mine.expect("it had begun").is_done = true;
                 }
             }
@@ -140,7 +140,7 @@ impl Disk {
                     queue.sync_ends(number).iter().for_each(|what| whole(content, what));
                 }
             }
-            _ if call.result < 0 => {}
+            _ if call.result.is_none_or(|result| result < 0) => {}
             "openat" if call.rest.contains("O_CREAT") => {
                 let Some(name) = self.name(&path(0)) else { return };
                 if !self.now.contains_key(&name) {

@@ -20,9 +20,10 @@ pub struct Call {
     pub texts: Vec<Vec<u8>>,
     /// What stands between and behind them.
     pub rest: String,
-    /// What it gave back, -1 for an error.
-    pub result: i64,
-    /// The lines of the recording in which it began and was done.
+    /// What it gave back, -1 for an error; nothing where the process was killed in it, so that it
+    /// may have done all of it or a part.
+    pub result: Option<i64>,
+    /// The lines of the recording in which it began and was done, if it was.
     pub began: usize,
     pub done: usize,
 }
@@ -47,19 +48,22 @@ pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
             calls.extend(call(said, line, line));
         }
     }
-    // What had begun when the process was killed may have done anything, or nothing.
-    calls.extend(
-        open.into_values()
-            .filter_map(|(began, begun)| call(&format!("{begun}) = 0"), began, usize::MAX)),
-    );
+    calls.extend(open.into_values().filter_map(|(began, begun)| {
+        // Killed in the midst of it.
+        call(&format!("{begun}) = ?"), began, began)
+    }));
     calls.sort_by_key(|call| call.began);
     (calls, end)
 }
 
-/// Takes the line of a call apart; one without a result was never carried out.
+/// Takes the line of a call apart; `None` for a line that is none.
 fn call(line: &str, began: usize, done: usize) -> Option<Call> {
     let (said, result) = line.rsplit_once(" = ")?;
-    let result = result.split(['<', ' ']).next().and_then(|n| n.parse().ok())?;
+    let result = match result.split(['<', ' ']).next()? {
+        "?" => None,
+        number => Some(number.parse().expect("a result")),
+    };
+    let done = if result.is_some() { done } else { usize::MAX };
     let (name, arguments) = said.trim_end().strip_suffix(')')?.split_once('(')?;
     let (mut texts, mut rest) = (Vec::new(), String::new());
     let mut bytes = arguments.bytes().peekable();

@@ -46,6 +46,8 @@ impl From<rusqlite::Error> for Error {
 /// A database that this process holds.
 pub struct Database {
     path: PathBuf,
+    /// The most that the file may grow to, in MiB.
+    limit: Option<u64>,
     /// It was found good.
     good: bool,
     /// Locked for as long as it is open.
@@ -73,7 +75,8 @@ impl Database {
             check_header(path).map_err(|e| say(&e))?;
         }
         let lock = lock(&beside(path, ".lock")).map_err(|e| say(&e))?;
-        let mut database = Database { path: path.to_owned(), good: false, _lock: lock };
+        let mut database =
+            Database { path: path.to_owned(), limit: None, good: false, _lock: lock };
         if !is_there {
             database.create().map_err(|e| say(&e))?;
         }
@@ -83,12 +86,30 @@ impl Database {
         Ok(database)
     }
 
+    /// The same with a limit, in MiB, to which its pen lets the file grow: what does not fit is not
+    /// kept, as on a full disk. The write-ahead log beside it is not counted.
+    pub fn limited(mut self, mib: Option<u64>) -> Database {
+        self.limit = mib;
+        self
+    }
+
     /// The pen. There must be one only.
     ///
     /// # Errors
     /// SQLite's reason.
     pub fn pen(&self) -> Result<Pen, Error> {
-        Ok(Pen::new(self.writer()?))
+        let writer = self.writer()?;
+        if let Some(mib) = self.limit {
+            let size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            // SQLite counts pages, 2^32 - 2 at most.
+            let bytes = i64::try_from(mib).unwrap_or(i64::MAX).saturating_mul(1 << 20);
+            let pages = (bytes / size.max(1)).clamp(1, 0xffff_fffe);
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            if writer.query_row(&sql, [], |row| row.get::<_, i64>(0))? > pages {
+                log::warn!("the database is above its limit of {mib} MiB and cannot grow");
+            }
+        }
+        Ok(Pen::new(writer))
     }
 
     /// A pair of eyes, with a read-only connection of its own.
