@@ -97,6 +97,8 @@ pub struct Config {
     pub registration: bool,
     /// How much one address or account may have or do.
     pub limits: Limits,
+    /// Where to serve metrics over HTTP, `HOST:PORT`; `None`: nowhere.
+    pub metrics: Option<String>,
     /// The database file; made if it is not there.
     pub db: PathBuf,
     /// Cost of hashing a new password.
@@ -124,6 +126,7 @@ impl Config {
             proxy_from: Vec::new(),
             registration: true,
             limits: Limits::DEFAULT,
+            metrics: None,
             db,
             password_cost: PasswordCost::DEFAULT,
             idle: None,

@@ -17,7 +17,7 @@
 //!
 //! ```text
 //! 5 bin/                          flags, logging, exit statuses
-//! 4 server  session               sockets and tasks; the only floor that knows them
+//! 4 server  session  metrics      sockets and tasks; the only floor that knows them
 //! 3 hub  outbox  readers          threads and their queues
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
@@ -34,6 +34,7 @@ pub mod entry;
 pub mod fold;
 pub mod hub;
 pub mod limits;
+pub mod metrics;
 pub mod name;
 pub mod origin;
 pub mod outbox;

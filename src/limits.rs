@@ -131,6 +131,14 @@ pub const GUESS_MEMORY: Duration = Duration::from_secs(60 * 60);
 /// than the longest pause ends.
 pub const GUESSERS: usize = 16_384;
 
+/// Connections for metrics at once: two of Prometheus', a person's, and some that hang.
+pub const METRICS_CONNECTIONS: usize = 16;
+/// Bytes of a request for metrics: what common HTTP servers take. Prometheus sends some 300.
+pub const METRICS_REQUEST: usize = 8_192;
+/// Time for which a connection for metrics may last: Prometheus gives up after as long, if it is
+/// not told otherwise.
+pub const METRICS_TIME: Duration = Duration::from_secs(10);
+
 /// Connections that wait to be accepted. Where the queue is full the system may drop the end of a
 /// handshake that the client believes in, who then waits for a greeting for ever; so it is as long
 /// as Linux lets it be without being told otherwise (`net.core.somaxconn`).

@@ -21,7 +21,7 @@ fn place(module: &str) -> Option<(u32, &'static str)> {
         "store" => (1, "store"),
         "chat" => (2, ""),
         "hub" | "outbox" | "readers" => (3, ""),
-        "server" | "session" => (4, ""),
+        "server" | "session" | "metrics" => (4, ""),
         "bin" | "client" => (5, ""),
         _ => return None,
     })

@@ -112,6 +112,10 @@ struct Flags {
     #[arg(long, env = "PAPOD_PASSWORD_COST", value_name = "KIB:PASSES", default_value = "19456:2", value_parser = password_cost)]
     password_cost: PasswordCost,
 
+    /// Serve numbers for Prometheus at http://HOST:PORT/metrics, to whoever can connect there
+    #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT")]
+    metrics: Option<String>,
+
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     idle: Option<u64>,
@@ -196,6 +200,7 @@ fn run(flags: Flags) -> Result<(), String> {
             bytes: flags.limit_bytes,
             local: flags.limit_local,
         },
+        metrics: flags.metrics,
         db,
         password_cost: flags.password_cost,
         idle: flags.idle,
@@ -207,6 +212,9 @@ fn run(flags: Flags) -> Result<(), String> {
     log::info!("database {}", config.db.display());
     if config.keep > 0 {
         log::info!("entries older than {} days are forgotten", config.keep);
+    }
+    if let Some(address) = server.metrics() {
+        log::info!("metrics at http://{address}/metrics");
     }
     for name in server.names() {
         log::info!("listening on {name}");

@@ -100,6 +100,17 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
 
 /// Listens on an address. Plain text outside this machine has to be asked for.
 fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Listener, String> {
+    let socket = bind(address, anywhere)?;
+    let address = socket.local_addr().map_err(|e| format!("cannot listen on {address}: {e}"))?;
+    let name = if tls { format!("tls:{address}") } else { address.to_string() };
+    Ok(Listener { socket: Socket::Tcp(socket), place: Place::Network, tls, name, file: None })
+}
+
+/// The socket for an address, which has to be loopback unless it may be `anywhere`.
+///
+/// # Errors
+/// One line for the operator.
+pub fn bind(address: &str, anywhere: bool) -> Result<TcpListener, String> {
     let say = |what: &dyn Display| format!("cannot listen on {address}: {what}");
     let has_port = |text: &str| {
         text.rsplit_once(':')
@@ -114,9 +125,7 @@ fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Listener, String> {
     }
     let socket = TcpListener::bind(&*found).map_err(|e| say(&e))?;
     longer_queue(&socket).map_err(|e| say(&e))?;
-    let address = socket.local_addr().map_err(|e| say(&e))?;
-    let name = if tls { format!("tls:{address}") } else { address.to_string() };
-    Ok(Listener { socket: Socket::Tcp(socket), place: Place::Network, tls, name, file: None })
+    Ok(socket)
 }
 
 fn may_be_plain(address: &SocketAddr, anywhere: bool) -> Result<(), String> {

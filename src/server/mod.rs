@@ -4,7 +4,7 @@ mod door;
 mod listen;
 mod proxy;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::hub::{Hub, Keeper, Work};
 use crate::limits;
+use crate::metrics;
 use crate::password::Hasher;
 use crate::rates::Rates;
 use crate::readers::Readers;
@@ -29,6 +30,8 @@ use listen::{Socket, SocketFile};
 /// A server that runs.
 pub struct Server {
     addresses: Vec<SocketAddr>,
+    /// Where it serves metrics.
+    metrics: Option<SocketAddr>,
     /// What it listens on, as the log says it.
     names: Vec<String>,
     /// The files of its Unix sockets.
@@ -65,6 +68,9 @@ impl Server {
         let certificates = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key));
         let certificates = certificates.transpose()?;
         let mut listeners = listen::open(config, inherited)?;
+        // Numbers only, so any address will do.
+        let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
+        let metrics = metrics.transpose()?;
         let plain = |e: &dyn std::fmt::Display| e.to_string();
         let database = Database::open(&config.db).map_err(|e| plain(&e))?;
         let database = database.limited(config.limit_db);
@@ -103,7 +109,7 @@ impl Server {
             readers,
             upkeep: Arc::new(database.upkeep()),
             hasher,
-            counters,
+            counters: counters.clone(),
             clock: config.clock,
             idle,
             registration: config.registration,
@@ -124,6 +130,16 @@ impl Server {
         for listener in listeners {
             door.open(listener).map_err(|e| plain(&e))?;
         }
+        let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose();
+        let metrics_address = metrics_address.map_err(|e| plain(&e))?;
+        if let Some(listener) = metrics {
+            let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
+            for _ in 0..limits::METRICS_CONNECTIONS {
+                let (counters, db) = (counters.clone(), config.db.clone());
+                let task = metrics::serve(listener.clone(), counters, db);
+                door.executor.spawn(task).detach();
+            }
+        }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let executors = (0..threads)
@@ -140,6 +156,7 @@ impl Server {
             .map_err(|e| plain(&e))?;
         Ok(Server {
             addresses,
+            metrics: metrics_address,
             names,
             files,
             hub,
@@ -156,6 +173,11 @@ impl Server {
     /// The network addresses it listens on, those without TLS first.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where it serves metrics, if it does.
+    pub fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// All that it listens on, as the log says it.

@@ -198,6 +198,11 @@ impl Upkeep {
     }
 }
 
+/// Bytes of the database at `path` and of its write-ahead log, as far as they are there.
+pub fn sizes(path: &Path) -> (u64, u64) {
+    (length(path), length(&beside(path, "-wal")))
+}
+
 /// At rest the database is one file: the last connection to close has to be one that may write, or
 /// the write-ahead log stays beside it.
 impl Drop for Database {
@@ -236,6 +241,10 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 /// The folder in which a file is.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
 /// What people write is nobody else's to read.
@@ -278,7 +287,6 @@ fn check_header(path: &Path) -> Result<(), Error> {
     let size = header.get(16..18).map_or(0, |b| u64::from(u16::from_be_bytes([b[0], b[1]])));
     let pages = word(28).and_then(|pages| u64::try_from(pages).ok()).unwrap_or(0);
     let whole = pages * if size == 1 { 65_536 } else { size };
-    let length = |path: &Path| fs::metadata(path).map_or(0, |meta| meta.len());
     if length(&beside(path, "-wal")) == 0 && length(path) < whole {
         return Err(Error::new(format!(
             "damaged: it has {} bytes of {whole}; put back a copy that is whole",

@@ -1,0 +1,219 @@
+//! `GET /metrics`: the counters for Prometheus, over as much of HTTP/1.1 (RFC 9112) as that takes.
+//!
+//! It has a listener of its own, and each connection is for one request. It tells numbers only, no
+//! names, to whoever can connect, and nothing that is sent here reaches the rest of papod.
+
+use std::io;
+use std::net::Shutdown;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_net::{TcpListener, TcpStream};
+use smol::Timer;
+use smol::future::FutureExt;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::counters::{self, Counters};
+use crate::limits;
+use crate::store::sqlite;
+
+/// Answers one connection after the other, for ever. As many of these run at once as there may be
+/// connections; who comes when all are taken waits to be accepted.
+pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let late = async {
+                    Timer::after(limits::METRICS_TIME).await;
+                    Err(io::ErrorKind::TimedOut.into())
+                };
+                let text = || text(&counters, &db);
+                if let Err(e) = answer(stream, text).or(late).await {
+                    log::debug!("metrics: a connection was lost: {e}");
+                }
+            }
+            Err(e) => {
+                log::debug!("metrics: cannot accept a connection: {e}");
+                Timer::after(limits::ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// What is served.
+fn text(counters: &Counters, db: &std::path::Path) -> String {
+    let mut text = String::new();
+    counters.prometheus(&mut text);
+    let (database, log) = sqlite::sizes(db);
+    let about = "Size of the database file.";
+    counters::gauge(&mut text, "database_bytes", about, database);
+    let about = "Size of the database's write-ahead log.";
+    counters::gauge(&mut text, "database_log_bytes", about, log);
+    text
+}
+
+/// Reads a request, answers it, and lets the answer arrive.
+async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Result<()> {
+    let mut request = Vec::new();
+    let mut buffer = [0; 1_024];
+    let answer = loop {
+        if let Some(answer) = decide(&request) {
+            break answer;
+        }
+        if request.len() >= limits::METRICS_REQUEST {
+            break Answer { status: "431 Request Header Fields Too Large", head: false };
+        }
+        match stream.read(&mut buffer).await? {
+            0 => return Ok(()),
+            n => request.extend_from_slice(&buffer[..n]),
+        }
+    };
+    stream.write_all(&answer.bytes(text)).await?;
+    stream.shutdown(Shutdown::Write)?;
+    // What still comes is dropped. If it were not read, the answer could be lost to a reset.
+    let linger = async {
+        while stream.read(&mut buffer).await? > 0 {}
+        Ok(())
+    };
+    let late = async {
+        Timer::after(limits::LINGER_TIME).await;
+        Ok(())
+    };
+    linger.or(late).await
+}
+
+/// What a request is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Answer {
+    status: &'static str,
+    /// Only the head of it is asked for.
+    head: bool,
+}
+
+const OK: &str = "200 OK";
+const BAD: Answer = Answer { status: "400 Bad Request", head: false };
+
+/// The answer to what came so far, or `None` while the request goes on. What cannot become a
+/// request is answered without waiting for its end.
+fn decide(came: &[u8]) -> Option<Answer> {
+    let mut lines = came.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n"));
+    let Some((answer, needs_host)) = read_request(lines.next()?) else {
+        return Some(BAD);
+    };
+    let mut has_host = false;
+    for line in lines {
+        let line = line.trim_ascii_end();
+        if line.is_empty() {
+            return Some(if has_host || !needs_host { answer } else { BAD });
+        }
+        match line.iter().position(|b| *b == b':') {
+            // RFC 9112, 5: a name without blanks, and no line that continues another.
+            Some(at) if at > 0 && !line[..at].iter().any(u8::is_ascii_whitespace) => {
+                has_host |= line[..at].eq_ignore_ascii_case(b"host");
+            }
+            _ => return Some(BAD),
+        }
+    }
+    None
+}
+
+/// The answer that the first line asks for, and whether the version has to name a host.
+fn read_request(line: &[u8]) -> Option<(Answer, bool)> {
+    let line = str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']);
+    let [method, target, version] = line.split(' ').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let is_token = !method.is_empty() && method.bytes().all(|b| b.is_ascii_graphic());
+    let needs_host = match version {
+        "HTTP/1.0" => false,
+        "HTTP/1.1" => true,
+        _ => return None,
+    };
+    // As a proxy is asked, it is the same.
+    let path = match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
+        None => target,
+    };
+    let status = match path.split('?').next() {
+        Some("/metrics") if matches!(method, "GET" | "HEAD") => OK,
+        Some("/metrics") => "405 Method Not Allowed",
+        _ => "404 Not Found",
+    };
+    (is_token && !target.is_empty())
+        .then_some((Answer { status, head: method == "HEAD" }, needs_host))
+}
+
+impl Answer {
+    /// As it is sent.
+    fn bytes(self, text: impl FnOnce() -> String) -> Vec<u8> {
+        let status = self.status;
+        let (kind, text) = match status {
+            OK => ("text/plain; version=0.0.4; charset=utf-8", text()),
+            _ => ("text/plain; charset=utf-8", format!("{status}; try GET /metrics\n")),
+        };
+        let length = text.len();
+        let body = if self.head { "" } else { &text };
+        // RFC 9110, 15.5.6: a 405 has to say what is allowed, and others may.
+        format!(
+            "HTTP/1.1 {status}\r\n\
+             Content-Type: {kind}\r\n\
+             Content-Length: {length}\r\n\
+             Allow: GET, HEAD\r\n\
+             Connection: close\r\n\r\n\
+             {body}"
+        )
+        .into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(request: &str) -> Option<&'static str> {
+        decide(request.as_bytes()).map(|answer| &answer.status[..3])
+    }
+
+    #[test]
+    fn a_request_is_answered_when_it_is_whole_or_cannot_become_one() {
+        let whole = "GET /metrics HTTP/1.1\r\nHost: localhost:9\r\nAccept: */*\r\n\r\n";
+        for end in 0..whole.len() {
+            assert_eq!(status(&whole[..end]), None, "{:?}", &whole[..end]);
+        }
+        assert_eq!(status(whole), Some("200"));
+        // Lines may end in LF alone (RFC 9112, 2.2).
+        assert_eq!(status(&whole.replace('\r', "")), Some("200"));
+        for (request, expected) in [
+            ("GET /metrics?a=b HTTP/1.0\r\n\r\n", "200"),
+            ("GET http://localhost:9/metrics HTTP/1.1\r\nhost:localhost\r\n\r\n", "200"),
+            ("HEAD /metrics HTTP/1.0\r\n\r\n", "200"),
+            ("POST /metrics HTTP/1.0\r\n\r\n", "405"),
+            ("get /metrics HTTP/1.0\r\n\r\n", "405"),
+            ("GET / HTTP/1.0\r\n\r\n", "404"),
+            ("GET /metrics/ HTTP/1.0\r\n\r\n", "404"),
+            ("GET /metricsx HTTP/1.0\r\n\r\n", "404"),
+            ("GET http://metrics HTTP/1.0\r\n\r\n", "404"),
+            ("OPTIONS * HTTP/1.0\r\n\r\n", "404"),
+            // No host, where there has to be one.
+            ("GET /metrics HTTP/1.1\r\n\r\n", "400"),
+            ("GET /metrics HTTP/1.1\r\nNot-Host: a\r\n\r\n", "400"),
+            // Bad from the first line on.
+            ("GET /metrics\r\n", "400"),
+            ("GET  /metrics HTTP/1.1\r\n", "400"),
+            ("GET /metrics HTTP/2.0\r\n", "400"),
+            ("GET /metrics HTTP/1.1 \r\n", "400"),
+            (" /metrics HTTP/1.1\r\n", "400"),
+            ("LOGIN ana secret-a\n", "400"),
+            ("\r\n", "400"),
+            ("\u{16}\u{3}\u{1}\n", "400"),
+            // Or in a later one.
+            ("GET /metrics HTTP/1.1\r\nHost\r\n", "400"),
+            ("GET /metrics HTTP/1.1\r\nHost : a\r\n", "400"),
+            ("GET /metrics HTTP/1.1\r\n Host: a\r\n", "400"),
+            ("GET /metrics HTTP/1.1\r\n: a\r\n", "400"),
+        ] {
+            assert_eq!(status(request), Some(expected), "{request:?}");
+        }
+        assert_eq!(decide(b"GET /\xff HTTP/1.1\r\n"), Some(BAD));
+    }
+}
