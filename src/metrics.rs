@@ -64,7 +64,9 @@ async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Res
             break Answer { status: "431 Request Header Fields Too Large", head: false };
         }
         match stream.read(&mut buffer).await? {
-            0 => return Ok(()),
+            0 if request.is_empty() => return Ok(()),
+            // Cut off, it is no request.
+            0 => break BAD,
             n => request.extend_from_slice(&buffer[..n]),
         }
     };
