@@ -117,8 +117,8 @@ pub const SECRETS: usize = 256;
 pub const GUESSES: u32 = 6;
 /// The first pause. It doubles with each further failure.
 pub const GUESS_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause: who guesses on gets 14 tries an hour, and the owner at the same address is
-/// never locked out for longer.
+/// The longest pause: who guesses on gets 14 tries an hour, and who only mistyped, however often,
+/// waits four minutes at most.
 pub const GUESS_PAUSE_MAX: Duration = Duration::from_secs(256);
 /// How long a try waits before it is answered. One that would have to wait longer is refused at
 /// once, since a person would take the silence for a fault.

@@ -325,6 +325,7 @@ mod tests {
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
         assert!(!worker.memory.is_empty() && answered.recv_blocking().is_ok());
     }
+
     #[test]
     fn many_tries_at_once_do_not_get_past_the_brake() {
         let (hasher, _thread) = Hasher::start(CHEAP, Arc::default()).unwrap();
