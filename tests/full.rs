@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use papo::store::sqlite::{BackupError, Database};
+use papo::store::sqlite::Database;
+use papo::store::{BackupError, Maintain};
 use process::{Client, Entry, Home, PASSWORD, Papod, USUAL, id};
 use tempfile::TempDir;
 

@@ -18,6 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
+use papo::store::Maintain;
 use papo::store::sqlite::Database;
 use process::{Client, Dice, Entry, Home, PATIENCE, Papod, id};
 use team::Team;

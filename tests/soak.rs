@@ -58,7 +58,7 @@ impl<'a> Person<'a> {
 
     /// Logs in and reads all that waited.
     fn over(socket: TcpStream, account: &'a Account) -> Person<'a> {
-        let mut person = Person { account, client: Client::greeted(socket), last: 0 };
+        let mut person = Person { account, client: Client::of(socket), last: 0 };
         let read = person.ask(&format!("LOGIN {} {PASSWORD}", account.handle));
         let pending: usize = read[0].rsplit(' ').next().unwrap().parse().unwrap();
         let mut waited = 0;

@@ -3,6 +3,7 @@
 
 use papo::limits;
 use papo::name;
+use papo::wire::help::Place;
 use papo::wire::line::{self, Lines, Next};
 use papo::wire::refusal::Refusal;
 use papo::wire::request::{self, GroupChange, Request};
@@ -110,7 +111,7 @@ fn understand(line: &[u8]) {
     let word = request::first_word(said);
     let spoken = help::spoken(word);
     assert!(!spoken.is_empty() && !spoken.contains(name::hidden), "{spoken:?}");
-    let _ = (request::is_http(said), request::is_raw(said), help::nearest(word));
+    let _ = (request::is_http(said), request::is_raw(said), help::nearest(word, Place::Network));
     let Some(verb) = help::verb(word) else { return };
     match help::read(verb, said) {
         Ok(request) => says_the_same_again(&request),

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use memchr::memchr;
 use papo::config::{Config, PasswordCost};
-use papo::entry::Clock;
 use papo::limits;
 use papo::server::Server;
 use papo::wire::request::{self, Request, Which};
@@ -53,11 +52,8 @@ impl World {
         let folder = tempfile::tempdir().expect("there is room");
         let config = Config {
             listen: vec!["127.0.0.1:0".into()],
-            plain_anywhere: false,
-            db: folder.path().join("papo.db"),
             password_cost: PasswordCost { kib: 8, passes: 1 },
-            idle: None,
-            clock: Clock::System,
+            ..Config::new(folder.path().join("papo.db"))
         };
         let server = Server::start(&config).expect("it starts");
         let address = server.addresses()[0];
