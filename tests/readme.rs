@@ -7,6 +7,8 @@
 
 #[path = "readme/blocks.rs"]
 mod blocks;
+#[path = "readme/internet.rs"]
+mod internet;
 #[path = "readme/papod.rs"]
 mod papod;
 #[path = "readme/program.rs"]
@@ -26,7 +28,7 @@ const LICENSE: &str = include_str!("../LICENSE");
 #[test]
 fn every_block_is_of_a_kind_that_is_tried() {
     for block in blocks() {
-        let tried = ["tour", "sh", "bash", "console", "text"].contains(&block.kind);
+        let tried = ["tour", "sh", "bash", "shell", "console", "text"].contains(&block.kind);
         assert!(tried, "nothing tries a block of the kind {:?}", block.kind);
     }
     // What `cargo run` starts cannot be tried from inside `cargo test`; that it is papod can.
