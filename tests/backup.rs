@@ -133,6 +133,8 @@ fn backups_are_made_while_the_pen_writes() {
                 let path = folder.path().join(format!("copy-{n}"));
                 database.upkeep().backup(&path).unwrap();
                 let copy = Database::open(&path).unwrap();
+                // The check, too, sees no part of what is being written.
+                assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
                 let newest = copy.eyes().unwrap().newest().unwrap().entry.0;
                 assert!(newest >= before, "{before} were confirmed, {newest} are there");
                 assert_eq!(newest % BATCH, 0, "no part of a batch");
