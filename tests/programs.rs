@@ -117,6 +117,75 @@ fn socat() {
     says_what_is_due(&piped("socat", &["-", &address], &typed), "QUIT\n");
 }
 
+/// The same over a Unix socket.
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd), ncat and socat"]
+fn over_a_unix_socket() {
+    for (program, flags, before) in [
+        ("nc.openbsd", &["-N", "-U"][..], ""),
+        ("ncat", &["-U"], ""),
+        ("socat", &["-t9", "-"], "UNIX:"),
+    ] {
+        let home = Home::new();
+        let path = home.path().join("papo.sock").display().to_string();
+        let papod = Papod::start_with(&home.db(), ["--unix", &path]);
+        drop((papod.register("alice"), papod.register("bob")));
+        let typed = format!("LOGIN alice {PASSWORD}\nMSG bob hello\n");
+        let printed = piped(program, &[flags, &[&format!("{before}{path}")]].concat(), &typed);
+        says_what_is_due(&printed, "");
+        papod.stop();
+    }
+}
+
+/// The same through TLS, by a client that checks the certificate.
+fn talks_through_tls(program: &str, flags: impl Fn(&str, &str) -> Vec<String>) {
+    let home = Home::new();
+    let file = |name: &str| format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (certificate, key) = (file("one.pem"), file("one.key"));
+    let papod = Papod::start_with(
+        &home.db(),
+        ["--tls-listen", "127.0.0.1:0", "--tls-cert", &certificate, "--tls-key", &key],
+    );
+    drop((papod.register("alice"), papod.register("bob")));
+    let address = papod.way("tls:").replace("127.0.0.1", "localhost");
+    let typed = format!("LOGIN alice {PASSWORD}\nMSG bob hello\nQUIT\n");
+    let flags = flags(&address, &certificate);
+    let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+    says_what_is_due(&piped(program, &flags, &typed), "QUIT\n");
+    papod.stop();
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+#[test]
+#[ignore = "needs openssl"]
+fn openssl_s_client() {
+    talks_through_tls("openssl", |address, certificate| {
+        words(&format!(
+            "s_client -quiet -verify_return_error -CAfile {certificate} -connect {address}"
+        ))
+    });
+}
+
+#[test]
+#[ignore = "needs ncat"]
+fn ncat_through_tls() {
+    talks_through_tls("ncat", |address, certificate| {
+        let (host, port) = address.split_once(':').unwrap();
+        words(&format!("--ssl-verify --ssl-trustfile {certificate} {host} {port}"))
+    });
+}
+
+#[test]
+#[ignore = "needs socat"]
+fn socat_through_tls() {
+    talks_through_tls("socat", |address, certificate| {
+        words(&format!("-t9 - OPENSSL:{address},cafile={certificate}"))
+    });
+}
+
 #[test]
 #[ignore = "needs bash"]
 fn bash_alone() {
@@ -365,8 +434,12 @@ fn talk_raw_takes_a_file_as_it_is() {
 fn no_secret_is_left_anywhere() {
     let home = Home::new();
     let mut command = process::papod();
+    let admin = home.path().join("admin.sock").display().to_string();
     command.args(process::USUAL).arg("--db").arg(home.db()).env("PAPOD_LOG", "trace");
-    let papod = Papod::spawn(command);
+    let papod = Papod::spawn({
+        command.args(["--admin", &admin]);
+        command
+    });
     let (host, port) = host_and_port(&papod);
     let mut said = String::new();
     for typed in [
@@ -380,7 +453,20 @@ fn no_secret_is_left_anywhere() {
     ] {
         said += &piped("nc.openbsd", &["-N", &host, &port], &format!("{typed}\n"));
     }
-    assert!(said.matches("\nERR ").count() >= 15, "{said}");
+    for typed in [
+        "ADMIN USER NEW carol tell-nobody-8 Carol\nADMIN USER PASSWD carol tell-nobody-9",
+        "ADMIN USER NEW c tell-nobody-8\nADMIN USER tell-nobody-8\nADMIN KICK tell-nobody-8!",
+        "ADMIN USER PASSWD nobody tell-nobody-8\nLOGIN carol tell-nobody-9",
+    ] {
+        said += &piped("nc.openbsd", &["-N", "-U", &admin], &format!("{typed}\n"));
+    }
+    // A token is known to its owner only.
+    let login = "LOGIN alice tell-nobody-2 quiet\nTOKEN NEW t";
+    let made = piped("nc.openbsd", &["-N", &host, &port], &format!("{login}\n"));
+    let token = made.split("OK TOKEN NEW t ").nth(1).expect("a token").trim().to_owned();
+    let with_token = format!("LOGIN alice {token}\nQUIT\nLOGIN bob {token}\n");
+    assert!(piped("nc.openbsd", &["-N", &host, &port], &with_token).contains("OK LOGIN alice"));
+    assert!(said.matches("\nERR ").count() >= 20, "{said}");
     assert!(said.contains("OK PASSWD"), "{said}");
     let processes = run(Command::new("ps").args(["axeww", "-o", "args"]));
     let processes = String::from_utf8_lossy(&processes.stdout).into_owned();
@@ -406,7 +492,8 @@ fn no_secret_is_left_anywhere() {
         ("the database", at_rest),
     ];
     for (place, text) in places {
-        let found = text.lines().find(|line| line.contains("tell-nobody"));
+        let is_secret = |line: &&str| line.contains("tell-nobody") || line.contains(&token);
+        let found = text.lines().find(is_secret);
         assert_eq!(found, None, "in {place}");
     }
 }
