@@ -161,6 +161,18 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
 }
 
 #[test]
+fn whose_entries_are_forgotten_is_sent_no_receipt_for_them() {
+    let mut chat = two();
+    send(&mut chat, ANA, "bia").unwrap();
+    send(&mut chat, BIA, "ana").unwrap();
+    chat.let_go(Forget::Entries { after: EntryId(0), upto: EntryId(1) });
+    chat.finish();
+    chat.settle();
+    advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
+    assert_eq!(told(&chat.finish()), ["2 OK READ", "Read 2 for [2]"]);
+}
+
+#[test]
 fn a_batch_that_is_forgotten_never_was() {
     let mut chat = two();
     send(&mut chat, ANA, "bia").unwrap();
