@@ -28,8 +28,15 @@ fn lines_come_whole_whatever_they_hold() {
 
 #[test]
 fn sessions_answer_whatever_is_typed() {
-    for input in corpus("session") {
-        assert!(World::new().play(&input), "nobody can have changed a password yet");
+    // A start takes longer than an input, and what many leave behind would slow the last ones down.
+    for some in corpus("session").chunks(10) {
+        let mut world = World::new();
+        for input in some {
+            if !world.play(input) {
+                world = World::new();
+                assert!(world.play(input), "nobody can have changed a password yet");
+            }
+        }
     }
 }
 

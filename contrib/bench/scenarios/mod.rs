@@ -6,6 +6,7 @@ mod drain;
 mod group;
 mod half_load;
 mod hist;
+mod hostile;
 mod idle;
 mod ping_pong;
 mod send;
@@ -39,6 +40,7 @@ pub const ALL: &[Scenario] = &[
     sync::SCENARIO,
     sessions::SCENARIO,
     burst::SCENARIO,
+    hostile::SCENARIO,
     idle::SCENARIO,
     start::SCENARIO,
 ];

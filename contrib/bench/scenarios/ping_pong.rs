@@ -50,8 +50,10 @@ pub struct Game {
     /// Lines that have to come before the next message.
     due: usize,
     played: usize,
-    to_ok: Latencies,
-    to_recipient: Latencies,
+    /// No message follows the one that is under way.
+    pub is_last: bool,
+    pub to_ok: Latencies,
+    pub to_recipient: Latencies,
 }
 
 impl Game {
@@ -62,6 +64,7 @@ impl Game {
             sent: Instant::now(),
             due: 0,
             played: 0,
+            is_last: false,
             to_ok: Latencies::default(),
             to_recipient: Latencies::default(),
         }
@@ -71,6 +74,11 @@ impl Game {
         out.to(self.sender).extend_from_slice(&self.line);
         self.due = 2;
         self.sent = Instant::now();
+    }
+
+    /// Nothing is under way.
+    pub fn is_over(&self) -> bool {
+        self.due == 0
     }
 
     pub fn start_counting(&mut self) {
@@ -93,9 +101,11 @@ impl Peer for Game {
         };
         latencies.add(now - self.sent);
         self.due -= 1;
-        if self.due == 0 {
+        if self.is_over() {
             self.played += 1;
-            self.serve(out);
+            if !self.is_last {
+                self.serve(out);
+            }
         }
         Ok(())
     }
