@@ -25,9 +25,10 @@ const ROUNDS: usize = 10;
 /// up has been filled.
 const EARLY: std::ops::Range<usize> = 2..5;
 const LATE: std::ops::Range<usize> = 7..10;
-/// KiB by which memory may differ between them: what an allocator keeps of a busy moment. A session
-/// that is not given back would be 1.5 KiB, and there are thousands of them.
-const SLACK: u64 = 6 * 1_024;
+/// KiB by which memory may differ between them: what an allocator keeps of a busy moment, and what is
+/// remembered of groups whose members change. In a minute five rounds have some 15,000 sessions, so
+/// 200 bytes that each leaves behind are found.
+const SLACK: u64 = 2 * 1_024;
 /// Bytes of the write-ahead log: it is written back each 40 MB, cut to 64 MiB after a burst, and
 /// one batch more may have been on its way.
 const LOG: u64 = 80 << 20;

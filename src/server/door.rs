@@ -12,6 +12,7 @@ use smol::{Executor, Timer};
 use super::listen::{self, Listener};
 use super::proxy;
 use crate::limits;
+use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::help::Place;
@@ -85,8 +86,11 @@ impl Door {
 
     fn admit(self: &Arc<Door>, socket: Socket, place: Place, tls: bool) {
         let Ok(peer) = socket.peer() else { return };
-        let is_proxy = |ip| self.proxies.iter().any(|net| net.contains(&ip));
-        if !peer.ip().is_some_and(is_proxy) {
+        let is_proxy = match peer.origin {
+            Origin::Address(address) => self.proxies.iter().any(|net| net.contains(&address)),
+            Origin::User(_) => false,
+        };
+        if !is_proxy {
             return self.welcome(socket, peer, place, tls);
         }
         let door = Arc::downgrade(self);
@@ -98,7 +102,7 @@ impl Door {
             let said = proxy::read(&socket).or(late).await;
             let Some(door) = Weak::upgrade(&door) else { return };
             match said {
-                Ok(Some(address)) => door.welcome(socket, Peer::Proxied(address), place, tls),
+                Ok(Some(address)) => door.welcome(socket, Peer::at(address), place, tls),
                 Ok(None) => door.welcome(socket, peer, place, tls),
                 Err(e) => log::warn!("a connection from the proxy {peer} was refused: {e}"),
             }
@@ -117,7 +121,7 @@ impl Door {
             return;
         };
         log::debug!("session {}: from {peer}", id.0);
-        let session = Session::new(id, self.services.clone(), stream, (peer, place), outbox);
+        let session = Session::new(id, self.services.clone(), stream, place, outbox);
         let services = self.services.clone();
         let task = async move {
             // A bug in one session ends that session.

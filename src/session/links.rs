@@ -2,17 +2,17 @@
 
 use super::Session;
 use super::answer::Answer;
-use super::socket::Peer;
 use crate::chat::Act;
+use crate::origin::Origin;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
 impl Session {
     /// The system user at the other end, where that is known.
     pub(super) fn user(&self) -> Option<u32> {
-        match self.peer {
-            Peer::User(user) => Some(user),
-            Peer::Address(_) | Peer::Proxied(_) => None,
+        match self.origin() {
+            Origin::User(user) => Some(user),
+            Origin::Address(_) => None,
         }
     }
 

@@ -50,7 +50,7 @@ impl Session {
             return Err(Refusal::Taken(handle).into());
         }
         if self.is_limited {
-            let from = self.peer.origin().counted();
+            let from = self.origin().counted();
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
                 Ok(wait) => self.pause(wait).await?,
                 Err(TooFast(seconds)) => return Err(Refusal::TooFast { seconds }.into()),

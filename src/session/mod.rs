@@ -47,6 +47,7 @@ use crate::entry::{AccountId, Clock, Key, MoveNumber, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
+use crate::origin::Origin;
 use crate::outbox::{Behind, Item, Outbox};
 use crate::password::Hasher;
 use crate::rates::Rates;
@@ -96,8 +97,6 @@ pub struct Session {
     id: SessionId,
     services: Arc<Services>,
     stream: Stream,
-    /// Who is at the other end.
-    peer: Peer,
     /// Which listener it came through, and so what is served.
     place: Place,
     /// Limits on what one account or address does apply to it.
@@ -193,22 +192,21 @@ struct Ready {
 }
 
 impl Session {
-    /// A session on a connection that was accepted.
+    /// A session on a connection that was let in under this number.
     pub fn new(
         id: SessionId,
         services: Arc<Services>,
         stream: Stream,
-        (peer, place): (Peer, Place),
+        place: Place,
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
-        let is_limited = services.roster.is_limited(peer.origin());
+        let is_limited = services.roster.is_limited(services.roster.origin(id));
         services.counters.connections.add(1);
         services.counters.sessions.add(1);
         Box::new(Session {
             id,
             services,
             stream,
-            peer,
             place,
             is_limited,
             outbox,
@@ -390,6 +388,11 @@ impl Session {
         let late =
             |(timer, bye): &mut (Timer, Bye)| Pin::new(timer).poll(cx).is_ready().then_some(*bye);
         self.outbox.bye().or_else(|| deadline.and_then(late))
+    }
+
+    /// Where it comes from.
+    fn origin(&self) -> Origin {
+        self.services.roster.origin(self.id)
     }
 
     /// Puts lines of one's own behind what is waiting to be written.

@@ -1,6 +1,7 @@
 //! Who is in: every connection from when it is let in until it is gone, and how many there may be.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,9 @@ use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::wire::reply::Bye;
 
+/// An address that nobody has.
+const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
 /// The list, shared by all who let in, serve and ask.
 pub struct Roster {
     allowed: Limits,
@@ -25,7 +29,8 @@ pub struct Roster {
 #[derive(Default)]
 struct Guests {
     last: u64,
-    list: HashMap<SessionId, Guest>,
+    /// Boxed, since the map has room for twice as many.
+    list: HashMap<SessionId, Box<Guest>>,
     /// How many there are of each origin, where that is limited.
     of: HashMap<Origin, usize>,
     /// How many of the list are only there to be sent away.
@@ -38,8 +43,8 @@ struct Guest {
     peer: Peer,
     since: Millis,
     handle: Option<Handle>,
-    /// Under what it is counted, if under anything.
-    counted: Option<Origin>,
+    /// It is counted under its origin.
+    counted: bool,
     refused: bool,
 }
 
@@ -73,7 +78,7 @@ impl Roster {
     /// Lets a connection in. One that is too many is told so first thing; of those, too, there are
     /// only so many at a time. `None`: it is not even told.
     pub fn enter(&self, peer: Peer, outbox: &Arc<Outbox>, now: Millis) -> Option<SessionId> {
-        let origin = peer.origin();
+        let origin = peer.origin;
         let counted =
             Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.is_limited(origin));
         let mut guests = self.guests();
@@ -98,8 +103,16 @@ impl Roster {
         guests.last += 1;
         let id = SessionId(guests.last);
         let outbox = outbox.clone();
-        guests.list.insert(id, Guest { outbox, peer, since: now, handle: None, counted, refused });
+        let (handle, counted) = (None, counted.is_some());
+        let guest = Guest { outbox, peer, since: now, handle, counted, refused };
+        guests.list.insert(id, Box::new(guest));
         Some(id)
+    }
+
+    /// Where a connection comes from. Of one that was not let in it is unknown, as of somebody else's.
+    pub fn origin(&self, id: SessionId) -> Origin {
+        let guests = self.guests();
+        guests.list.get(&id).map_or(Origin::Address(NOWHERE), |guest| guest.peer.origin)
     }
 
     /// Notes whose a connection is.
@@ -114,7 +127,8 @@ impl Roster {
         let mut guests = self.guests();
         let Some(guest) = guests.list.remove(&id) else { return };
         guests.refused -= usize::from(guest.refused);
-        if let Some(origin) = guest.counted
+        let origin = guest.peer.origin.counted();
+        if guest.counted
             && let Some(count) = guests.of.get_mut(&origin)
         {
             *count -= 1;
@@ -130,13 +144,11 @@ impl Roster {
     /// Everyone who is in, by number.
     pub fn list(&self) -> Vec<Row> {
         let guests = self.guests();
-        let row = |(id, guest): (&SessionId, &Guest)| Row {
-            id: *id,
-            handle: guest.handle.clone(),
-            peer: guest.peer,
-            since: guest.since,
-        };
-        let mut rows: Vec<Row> = guests.list.iter().map(row).collect();
+        let mut rows: Vec<Row> = Vec::with_capacity(guests.list.len());
+        for (id, guest) in &guests.list {
+            let (handle, peer, since) = (guest.handle.clone(), guest.peer, guest.since);
+            rows.push(Row { id: *id, handle, peer, since });
+        }
         rows.sort_unstable_by_key(|row| row.id);
         rows
     }

@@ -18,7 +18,7 @@ use crate::wire::request::Secret;
 impl Session {
     /// The hash of a new password.
     pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Stop> {
-        let (services, origin) = (self.services.clone(), self.peer.origin());
+        let (services, origin) = (self.services.clone(), self.origin());
         Ok(self.unless_over(services.hasher.hash(origin, password.0)).await??)
     }
 
@@ -31,7 +31,7 @@ impl Session {
         known: Option<String>,
     ) -> Result<bool, Stop> {
         let services = self.services.clone();
-        let guess = Guess::new(handle.clone(), self.peer.origin());
+        let guess = Guess::new(handle.clone(), self.origin());
         let mut patience = limits::GUESS_WAIT;
         loop {
             let asked = services.hasher.verify(guess.clone(), secret.0.clone(), known.clone());
@@ -39,7 +39,7 @@ impl Session {
                 Err(Failed::Braked(wait)) if wait <= patience => wait,
                 Err(Failed::Braked(wait)) => {
                     // No handle: who types both the wrong way round typed the password there.
-                    let from = self.peer.origin();
+                    let from = self.origin();
                     log::info!("session {}: guesses too fast, from {from}", self.id.0);
                     return Err(Failed::Braked(wait).into());
                 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -50,10 +50,10 @@ impl Socket {
     /// The connection is gone already.
     pub fn peer(&self) -> io::Result<Peer> {
         Ok(match self {
-            Socket::Tcp(socket) => Peer::Address(socket.get_ref().peer_addr()?),
+            Socket::Tcp(socket) => Peer::at(socket.get_ref().peer_addr()?),
             Socket::Unix(socket) => {
                 let credentials = rustix::net::sockopt::socket_peercred(socket)?;
-                Peer::User(credentials.uid.as_raw())
+                Peer::user(credentials.uid.as_raw())
             }
         })
     }
@@ -112,41 +112,32 @@ impl Write for &Socket {
     }
 }
 
-/// Who is at the other end of a connection.
+/// Who is at the other end of a connection. Small, since each connection has it twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// A network address.
-    Address(SocketAddr),
-    /// A network address that a proxy told us.
-    Proxied(SocketAddr),
-    /// A user of this machine.
-    User(u32),
+pub struct Peer {
+    /// What limits count it by.
+    pub origin: Origin,
+    port: u16,
 }
 
 impl Peer {
-    /// What limits count it by.
-    pub fn origin(self) -> Origin {
-        match self {
-            Peer::Address(address) | Peer::Proxied(address) => Origin::of(address.ip()),
-            Peer::User(user) => Origin::User(user),
-        }
+    /// A network address, the connection's own or one that a proxy told.
+    pub fn at(address: SocketAddr) -> Peer {
+        Peer { origin: Origin::of(address.ip()), port: address.port() }
     }
 
-    /// Its network address, if it has one.
-    pub fn ip(self) -> Option<IpAddr> {
-        match self {
-            Peer::Address(address) | Peer::Proxied(address) => Some(address.ip().to_canonical()),
-            Peer::User(_) => None,
-        }
+    /// A user of this machine.
+    pub fn user(user: u32) -> Peer {
+        Peer { origin: Origin::User(user), port: 0 }
     }
 }
 
 /// One field of a line: `127.0.0.1:50312`, `uid:1000`.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Peer::Address(address) | Peer::Proxied(address) => write!(f, "{address}"),
-            Peer::User(user) => write!(f, "uid:{user}"),
+        match self.origin {
+            Origin::Address(address) => write!(f, "{}", SocketAddr::new(address, self.port)),
+            Origin::User(user) => write!(f, "uid:{user}"),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use papo::config::{Limits, PasswordCost};
 use papo::counters::Counters;
-use papo::entry::{Clock, SessionId};
+use papo::entry::{Clock, Millis};
 use papo::hub::Hub;
 use papo::outbox::Outbox;
 use papo::password::Hasher;
@@ -28,7 +28,6 @@ pub struct Narrow {
     pub counters: Arc<Counters>,
     pub database: Database,
     services: Arc<Services>,
-    sessions: u64,
     _folder: tempfile::TempDir,
 }
 
@@ -56,7 +55,7 @@ impl Narrow {
             rates: Rates::new(&Limits::DEFAULT),
             roster: Roster::new(Limits::DEFAULT),
         });
-        Narrow { hub, counters, database, services, sessions: 0, _folder: folder }
+        Narrow { hub, counters, database, services, _folder: folder }
     }
 
     /// A connection on which something is typed at once, and the session's thread.
@@ -67,14 +66,15 @@ impl Narrow {
         set_socket_recv_buffer_size(&client, 16_384).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let (socket, _) = listener.accept().unwrap();
-        self.sessions += 1;
-        let (number, services) = (SessionId(self.sessions), self.services.clone());
+        let services = self.services.clone();
         let session = thread::spawn(move || {
             let socket = Socket::tcp(async_net::TcpStream::try_from(socket).unwrap()).unwrap();
-            let from = (socket.peer().unwrap(), Place::Network);
+            let peer = socket.peer().unwrap();
             let (stream, outbox) =
                 (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
-            smol::block_on(Session::new(number, services, stream, from, outbox).run());
+            let number = services.roster.enter(peer, &outbox, Millis(0)).unwrap();
+            let session = Session::new(number, services, stream, Place::Network, outbox);
+            smol::block_on(session.run());
         });
         let mut typing = client.try_clone().unwrap();
         let typed = typed.to_owned();
