@@ -55,7 +55,8 @@ impl Bench<'_> {
     /// papod on the same database as the last one, which must have ended.
     pub fn papod_again(&self) -> Outcome<Server> {
         let new = self.folder.join(self.starts.to_string());
-        Server::papod(self.program, self.large.unwrap_or(&new), self.server_core)
+        let tls = self.subject == Subject::Tls;
+        Server::papod(self.program, self.large.unwrap_or(&new), self.server_core, tls)
     }
 
     /// papod on a new database of this shape, or on the large one, which has the same people.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 
-use crate::{Outcome, limit, machine, rows, wire};
+use crate::{Outcome, limit, machine, rows, tls, wire};
 
 /// The first argument of this program when it plays a role.
 pub const ROLE: &str = "--role";
@@ -34,14 +34,20 @@ pub struct Server {
 
 impl Server {
     /// Starts papod on a database in this folder, a new one unless one is there.
-    pub fn papod(program: &Path, folder: &Path, core: usize) -> Outcome<Server> {
+    pub fn papod(program: &Path, folder: &Path, core: usize, tls: bool) -> Outcome<Server> {
         fs::create_dir_all(folder)?;
         let log = folder.join("papod.log");
         // A file, not a pipe: nobody would read a pipe while the load runs.
         let output = File::create(&log)?;
         let start = Instant::now();
-        let child = role("papod", core)?
-            .arg(program)
+        let mut command = role("papod", core)?;
+        command.arg(program);
+        if tls {
+            let [certificate, key] = tls::files();
+            command.args(["--tls-listen", "127.0.0.1:0", "--tls-cert"]).arg(certificate);
+            command.arg("--tls-key").arg(key);
+        }
+        let child = command
             .args(["--listen", "127.0.0.1:0", "--password-cost", "8:1", "--db"])
             .arg(folder.join("papo.db"))
             .stdout(Stdio::null())
@@ -50,7 +56,13 @@ impl Server {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut server = Server { child, address, start: Duration::ZERO, log: Some(log) };
         loop {
-            if let Some(address) = listening(&server.said()) {
+            let way = if tls { "listening on tls:" } else { "listening on " };
+            if let Some(address) = listening(&server.said(), way) {
+                if tls {
+                    tls::is_spoken_at(address)?;
+                } else {
+                    tls::is_not_spoken_at(address);
+                }
                 (server.address, server.start) = (address, start.elapsed());
                 return Ok(server);
             }
@@ -70,7 +82,9 @@ impl Server {
         if let Some(output) = child.stdout.take() {
             BufReader::new(output).read_line(&mut line)?;
         }
-        Ok(Server { child, address: line.trim().parse()?, start: Duration::ZERO, log: None })
+        let address = line.trim().parse()?;
+        tls::is_not_spoken_at(address);
+        Ok(Server { child, address, start: Duration::ZERO, log: None })
     }
 
     pub fn pid(&self) -> Pid {
@@ -102,8 +116,8 @@ impl Drop for Server {
     }
 }
 
-fn listening(log: &str) -> Option<SocketAddr> {
-    let line = |line: &str| line.rsplit_once("listening on ")?.1.trim().parse().ok();
+fn listening(log: &str, way: &str) -> Option<SocketAddr> {
+    let line = |line: &str| line.rsplit_once(way)?.1.trim().parse().ok();
     log.lines().find_map(line)
 }
 

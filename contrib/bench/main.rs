@@ -20,6 +20,7 @@ mod report;
 mod rows;
 mod scenarios;
 mod stats;
+mod tls;
 mod wire;
 
 use std::fs::{self, File};
@@ -80,6 +81,9 @@ fn measure(options: &Options) -> Outcome<()> {
         large::make(&made, &large::LARGE)?;
         subjects.push((Subject::Large, papod));
     }
+    if options.tls {
+        subjects.push((Subject::Tls, papod));
+    }
     let mut starts = 0;
     for run in 1..=options.runs {
         if options.large {
@@ -92,7 +96,7 @@ fn measure(options: &Options) -> Outcome<()> {
         for scenario in scenarios::ALL.iter().filter(|s| options.asks_for(s.name)) {
             for (subject, program) in &subjects {
                 let is_large = *subject == Subject::Large;
-                if is_large && !scenario.large {
+                if (is_large || *subject == Subject::Tls) && !scenario.large {
                     continue;
                 }
                 let (name, about) = (subject.name(), scenario.about);

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
 use crate::Outcome;
+use crate::tls::{self, Tls};
 
 /// Bytes that one read takes at most.
 const SCRATCH: usize = 65_536;
@@ -70,6 +71,7 @@ impl Outputs {
 
 struct Socket {
     stream: TcpStream,
+    tls: Option<Tls>,
     /// The beginning of a line whose end has not come.
     partial: Vec<u8>,
     /// The last write did not take everything.
@@ -121,23 +123,27 @@ impl Net {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
         match net::connect(&socket, &server) {
-            Ok(()) | Err(Errno::INPROGRESS) => self.admit(socket.into()),
+            Ok(()) | Err(Errno::INPROGRESS) => self.admit(socket.into(), tls::client(server)?),
             Err(e) => Err(e.into()),
         }
     }
 
-    fn admit(&mut self, stream: TcpStream) -> io::Result<usize> {
+    fn admit(&mut self, stream: TcpStream, tls: Option<Tls>) -> io::Result<usize> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let at = self.free.pop().unwrap_or(self.sockets.len());
         let data = EventData::new_u64(at as u64);
         epoll::add(&self.epoll, &stream, data, EventFlags::IN)?;
-        let socket = Some(Socket { stream, partial: Vec::new(), full: false });
+        let socket = Some(Socket { stream, tls, partial: Vec::new(), full: false });
         if at == self.sockets.len() {
             self.sockets.push(socket);
             self.out.buffers.push(Vec::new());
         } else {
             self.sockets[at] = socket;
+        }
+        if self.sockets[at].as_ref().is_some_and(|socket| socket.tls.is_some()) {
+            // The handshake is the client's to begin, once it is connected.
+            self.watch(at, true)?;
         }
         Ok(at)
     }
@@ -217,7 +223,7 @@ impl Net {
         while let Some(listener) = &self.listener {
             match listener.accept() {
                 Ok((stream, _)) => {
-                    let at = self.admit(stream)?;
+                    let at = self.admit(stream, None)?;
                     peer.accepted(at, &mut self.out);
                 }
                 Err(e) if e.kind() == ErrorKind::WouldBlock => break,
@@ -232,11 +238,17 @@ impl Net {
         let Some(socket) = &mut self.sockets[at] else {
             return Ok(());
         };
-        let n = match socket.stream.read(&mut self.scratch) {
+        let read = match &mut socket.tls {
+            Some(tls) => tls.read(&mut socket.stream, &mut self.scratch),
+            None => socket.stream.read(&mut self.scratch),
+        };
+        let n = match read {
             Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 return Ok(());
             }
             // A reset is an end like any other here.
+            // Through TLS nothing for us may have come, only for the handshake.
+            Ok(0) if socket.tls.as_ref().is_some_and(Tls::goes_on) => return Ok(()),
             Ok(0) | Err(_) => {
                 self.close(at);
                 return peer.closed(at);
@@ -276,10 +288,15 @@ impl Net {
             self.out.buffers[at].clear();
             return Ok(());
         };
-        if buffer.is_empty() {
+        let owes = socket.tls.as_ref().is_some_and(Tls::owes);
+        if buffer.is_empty() && !owes {
             return Ok(());
         }
-        match socket.stream.write(buffer) {
+        let written = match &mut socket.tls {
+            Some(tls) => tls.write(&mut socket.stream, buffer),
+            None => socket.stream.write(buffer),
+        };
+        match written {
             Ok(n) if n == buffer.len() => buffer.clear(),
             Ok(n) => {
                 buffer.drain(..n);
@@ -288,7 +305,13 @@ impl Net {
             // That the connection is gone is found by the read.
             Err(_) => buffer.clear(),
         }
-        let full = !buffer.is_empty();
+        let full = !buffer.is_empty() || socket.tls.as_ref().is_some_and(Tls::owes);
+        self.watch(at, full)
+    }
+
+    /// Has room to write reported, or not.
+    fn watch(&mut self, at: usize, full: bool) -> io::Result<()> {
+        let Some(socket) = &mut self.sockets[at] else { return Ok(()) };
         if full != socket.full {
             socket.full = full;
             let room = if full { EventFlags::OUT } else { EventFlags::empty() };

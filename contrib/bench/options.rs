@@ -5,13 +5,15 @@ use std::path::PathBuf;
 
 use crate::{Outcome, scenarios};
 
-pub const USAGE: &str = "usage: cargo bench -- [--quick] [--large | --fresh] [--runs N] \
+pub const USAGE: &str = "usage: cargo bench -- [--quick] [--large | --fresh] [--tls] [--runs N] \
                          [--dir FOLDER] [--against PAPOD] [SCENARIO ...]";
 
 pub struct Options {
     pub quick: bool,
     /// Everything again on a large database.
     pub large: bool,
+    /// Everything again through TLS.
+    pub tls: bool,
     pub runs: usize,
     /// Where the databases go.
     pub folder: PathBuf,
@@ -26,6 +28,7 @@ impl Options {
         let mut options = Options {
             quick: false,
             large: false,
+            tls: false,
             runs: 0,
             // Beside the build, which is on a disk; the system's folder for temporary files often
             // is not, and in memory a sync costs nothing.
@@ -42,6 +45,7 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--large" => large = Some(true),
                 "--fresh" => large = Some(false),
+                "--tls" => options.tls = true,
                 "--runs" => runs = Some(value()?.parse().map_err(|_| USAGE)?),
                 "--dir" => options.folder = value()?.into(),
                 // Cargo starts this in the package's folder, not in the caller's.
@@ -57,6 +61,7 @@ impl Options {
         }
         options.runs = runs.unwrap_or(if options.quick { 1 } else { 5 }).max(1);
         options.large = large.unwrap_or(!options.quick && options.against.is_none());
+        options.tls |= options.keeps() == Some("results");
         if options.large && options.against.is_some() {
             return Err("--large and --against: an older papod would refuse the database".into());
         }

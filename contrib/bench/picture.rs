@@ -12,16 +12,16 @@ const LEFT: f64 = 110.0;
 const RIGHT: f64 = 90.0;
 const ROW: f64 = 20.0;
 
-/// The colours of papod, of papod on the large database, of limits and of words. Where a picture
+/// The colours of papod, of papod on the large database and through TLS, of limits and of words. Where a picture
 /// stands on a dark page, the reader's system says so.
 const STYLE: &str = "\
     .page{fill:#fff}.word{fill:#1f2328}.faint{fill:#59636e}.grid{stroke:#d1d9e0}\
-    .papod{fill:#0969da}.large{fill:#80b8f5}.other{fill:#8250df}\
+    .papod{fill:#0969da}.large{fill:#80b8f5}.tls{fill:#1a7f37}.other{fill:#8250df}\
     .limit-fsync{fill:#8c959f}.limit,.sqlite{fill:#c8ced5}\
     .line.papod{stroke:#0969da;fill:none}.line.large{stroke:#80b8f5;fill:none}\
     @media(prefers-color-scheme:dark){\
     .page{fill:#0d1117}.word{fill:#e6edf3}.faint{fill:#9198a1}.grid{stroke:#3d444d}\
-    .papod{fill:#4493f8}.large{fill:#27548c}.other{fill:#ab7df8}\
+    .papod{fill:#4493f8}.large{fill:#27548c}.tls{fill:#2ea043}.other{fill:#ab7df8}\
     .limit-fsync{fill:#656c76}.limit,.sqlite{fill:#3d444d}\
     .line.papod{stroke:#4493f8}.line.large{stroke:#27548c}}";
 

@@ -12,6 +12,8 @@ pub enum Subject {
     Other,
     /// papod on the large database.
     Large,
+    /// papod through TLS.
+    Tls,
     /// The relay that appends and syncs before it confirms.
     LimitFsync,
     /// The relay that keeps nothing.
@@ -20,7 +22,7 @@ pub enum Subject {
     Sqlite,
 }
 
-const COLUMNS: usize = 6;
+const COLUMNS: usize = 7;
 
 impl Subject {
     /// The columns, in their order.
@@ -28,6 +30,7 @@ impl Subject {
         Subject::Papod,
         Subject::Other,
         Subject::Large,
+        Subject::Tls,
         Subject::LimitFsync,
         Subject::Limit,
         Subject::Sqlite,
@@ -38,6 +41,7 @@ impl Subject {
             Subject::Papod => "papod",
             Subject::Other => "other",
             Subject::Large => "large",
+            Subject::Tls => "tls",
             Subject::LimitFsync => "limit-fsync",
             Subject::Limit => "limit",
             Subject::Sqlite => "sqlite",
