@@ -7,6 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -30,10 +31,12 @@ pub fn files() -> [PathBuf; 2] {
 pub fn is_spoken_at(address: SocketAddr) -> Outcome<()> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(&files()[0])?)?;
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // Each connection pays for a whole handshake, as that of a stranger does.
+    config.resumption = Resumption::disabled();
     let mut spoken = SPOKEN.lock().unwrap_or_else(PoisonError::into_inner);
     // Ports are given again: what was said of one before is over.
     spoken.retain(|(known, _)| *known != address);
