@@ -22,12 +22,21 @@ impl PasswordCost {
     pub const DEFAULT: PasswordCost = PasswordCost { kib: 19_456, passes: 2 };
 }
 
-/// How much one address or account may have or do. 0 is as much as it likes. None of it applies to
-/// loopback and Unix sockets, unless `local` says so.
+/// How much there may be, and how much one address or account may have or do. What bounds memory and
+/// time always applies. What is of one address or account is as much as it likes where it is 0, and
+/// does not apply to loopback and Unix sockets, unless `local` says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections in all; this one always applies, and is not 0.
+    /// Connections in all.
     pub connections: usize,
+    /// Seconds to log in.
+    pub login: u64,
+    /// Commands of one session that wait for their commit.
+    pub unconfirmed: usize,
+    /// Bytes waiting for one session before it is served from the log.
+    pub waiting: usize,
+    /// Secrets waiting to be hashed.
+    pub secrets: usize,
     /// Connections of one address.
     pub address: usize,
     /// Sessions of one account.
@@ -48,6 +57,10 @@ impl Limits {
     /// What is allowed where the operator says nothing; the reasons stand with the numbers.
     pub const DEFAULT: Limits = Limits {
         connections: limits::CONNECTIONS,
+        login: limits::LOGIN_TIME.as_secs(),
+        unconfirmed: limits::UNCONFIRMED,
+        waiting: limits::OUTBOX,
+        secrets: limits::SECRETS,
         address: limits::ADDRESS_CONNECTIONS,
         sessions: limits::ACCOUNT_SESSIONS,
         registrations: limits::REGISTRATIONS,

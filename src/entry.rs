@@ -3,6 +3,7 @@
 //! A conversation is an append-only log of entries; a member is two cursors in it. Everything here
 //! is plain data that the rules, the store and the sessions share.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::name::{Handle, Target};
@@ -71,6 +72,8 @@ pub enum Clock {
     System,
     /// Always this moment.
     Still(Millis),
+    /// The moment that a test says, in milliseconds.
+    Told(&'static AtomicI64),
 }
 
 impl Clock {
@@ -78,6 +81,7 @@ impl Clock {
     pub fn now(self) -> Millis {
         match self {
             Clock::Still(at) => at,
+            Clock::Told(at) => Millis(at.load(Ordering::SeqCst)),
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

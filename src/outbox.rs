@@ -15,10 +15,18 @@ use crate::name::{Handle, Target};
 use crate::wire::reply::Bye;
 
 /// One session's outbox.
-#[derive(Default)]
 pub struct Outbox {
     state: Mutex<State>,
     waker: AtomicWaker,
+    /// Bytes that may wait.
+    room: usize,
+}
+
+impl Default for Outbox {
+    /// One with the usual room.
+    fn default() -> Outbox {
+        Outbox::new(limits::OUTBOX)
+    }
 }
 
 #[derive(Default)]
@@ -101,6 +109,11 @@ pub struct Taken {
 }
 
 impl Outbox {
+    /// One in which so many bytes may wait before the session falls behind.
+    pub fn new(room: usize) -> Outbox {
+        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // No code that holds the lock can panic half-way through a change.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -125,7 +138,7 @@ impl Outbox {
     /// Puts in entries, if they fit; else the session falls behind at `at`.
     pub fn push(&self, block: &Arc<Block>, at: Behind) -> Pushed {
         let mut state = self.state();
-        if !state.has_room(at) {
+        if !state.has_room(self.room, at) {
             return Pushed::Behind;
         }
         state.bytes += block.lines.len();
@@ -136,7 +149,7 @@ impl Outbox {
     /// Puts in a receipt, if it fits; else the session falls behind at `at`.
     pub fn push_receipt(&self, line: &[u8], number: MoveNumber, at: Behind) -> Pushed {
         let mut state = self.state();
-        if !state.has_room(at) {
+        if !state.has_room(self.room, at) {
             return Pushed::Behind;
         }
         state.bytes += line.len();
@@ -237,8 +250,8 @@ impl State {
         !std::mem::replace(&mut self.stirred, true)
     }
 
-    fn has_room(&mut self, at: Behind) -> bool {
-        if self.bytes < limits::OUTBOX && !self.closed {
+    fn has_room(&mut self, room: usize, at: Behind) -> bool {
+        if self.bytes < room && !self.closed {
             return true;
         }
         self.behind = Some(Box::new(at));

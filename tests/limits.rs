@@ -2,6 +2,7 @@
 
 mod process;
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use process::{Client, Home, PASSWORD, Papod};
@@ -154,5 +155,78 @@ fn on_this_machine_there_are_no_such_limits_unless_asked_for() {
     let mut quiet = papod.login_quietly("ana");
     quiet.write("MSG ana x\n".repeat(100).as_bytes());
     quiet.until("OK MSG 100 ");
+    papod.stop();
+}
+
+#[test]
+fn time_to_log_in() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let flags = ["--limit-login", "1", "--admin", path.to_str().unwrap()];
+    let papod = start(&home, &flags);
+    let mut ana = papod.register("ana");
+    let mut silent = papod.connect();
+    let mut slow = papod.connect();
+    slow.write(b"LOGIN an");
+    // Operators do not log in, so they have time.
+    let operator = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    operator.set_read_timeout(Some(process::PATIENCE)).unwrap();
+    assert_eq!(silent.rest(), ["BYE login-timeout"]);
+    assert_eq!(slow.rest(), ["BYE login-timeout"]);
+    let mut operator = BufReader::new(operator);
+    operator.get_mut().write_all(b"QUIT\n").unwrap();
+    let said: Vec<String> = operator.lines().skip(1).map(Result::unwrap).collect();
+    assert_eq!(said, ["OK QUIT", "BYE quit"]);
+    ana.has_heard_all();
+    papod.stop();
+}
+
+#[test]
+fn unconfirmed_commands_and_waiting_bytes() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-unconfirmed", "2", "--limit-waiting", "1000"]);
+    let (mut ana, mut bia) = (papod.register("ana"), papod.register("bia"));
+    // All are answered, a few at a time; who reads them in one go gets all, from the disk.
+    ana.write("MSG bia some text to fill a line with\n".repeat(500).as_bytes());
+    ana.until("OK MSG 500 ");
+    let ids = bia.until("MSG 500 ").iter().map(|line| process::id(line)).collect::<Vec<_>>();
+    assert_eq!(ids, (1..=500).collect::<Vec<_>>());
+    papod.stop();
+}
+
+#[test]
+fn secrets_that_wait_to_be_hashed() {
+    let home = Home::new();
+    let mut command = process::papod();
+    // Hashing takes a moment, and only one may wait meanwhile.
+    command.args(["--listen", "127.0.0.1:0", "--password-cost", "65536:4"]);
+    command.args(["--limit-secrets", "1", "--db"]).arg(home.db());
+    let papod = Papod::spawn(command);
+    let mut crowd: Vec<Client> = (0..8).map(|_| papod.connect()).collect();
+    for (n, client) in crowd.iter_mut().enumerate() {
+        client.say(&format!("REG bia{n} {PASSWORD}"));
+    }
+    let answers: Vec<String> = crowd.iter_mut().map(Client::line).collect();
+    let refused = answers.iter().filter(|line| line.starts_with("ERR REG too-many ")).count();
+    assert!((1..8).contains(&refused), "{answers:#?}");
+    assert!(answers.iter().any(|line| line.starts_with("OK REG ")), "{answers:#?}");
+    crowd[0].has_heard_all();
+    papod.stop();
+}
+
+#[test]
+fn where_the_house_is_full_an_operator_gets_in() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let flags = ["--limit-connections", "1", "--admin", path.to_str().unwrap()];
+    let papod = start(&home, &flags);
+    let _ana = papod.register("ana");
+    is_one_too_many(&mut papod.connect());
+    let operator = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    operator.set_read_timeout(Some(process::PATIENCE)).unwrap();
+    let mut operator = BufReader::new(operator);
+    operator.get_mut().write_all(b"ADMIN KICK ana\nQUIT\n").unwrap();
+    let said: Vec<String> = operator.lines().skip(1).map(Result::unwrap).collect();
+    assert_eq!(said, ["OK ADMIN KICK 1", "OK QUIT", "BYE quit"]);
     papod.stop();
 }

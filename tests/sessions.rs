@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use papo::config::{Config, PasswordCost};
@@ -9,10 +10,14 @@ use papo::entry::{Clock, Millis};
 use papo::server::Server;
 
 fn server(folder: &tempfile::TempDir) -> Server {
+    server_at(folder, Clock::Still(Millis(0)))
+}
+
+fn server_at(folder: &tempfile::TempDir, clock: Clock) -> Server {
     let config = Config {
         listen: vec!["127.0.0.1:0".into()],
         password_cost: PasswordCost { kib: 8, passes: 1 },
-        clock: Clock::Still(Millis(0)),
+        clock,
         ..Config::new(folder.path().join("papo.db"))
     };
     Server::start(&config).unwrap()
@@ -164,5 +169,50 @@ fn a_crowd_is_greeted_to_the_last() {
         BufReader::new(socket).read_line(&mut line).unwrap();
         assert!(line.starts_with("HELLO papo/1 "), "{line:?}");
     }
+    server.stop();
+}
+
+/// A clock that is set back changes times, and nothing else: not what is next, not what was read.
+#[test]
+fn a_clock_that_is_set_back_changes_no_order() {
+    static NOW: AtomicI64 = AtomicI64::new(1_800_000_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let server = server_at(&folder, Clock::Told(&NOW));
+    let mut ana = Client::new(&server, "REG ana secret-a\n");
+    let mut bob = Client::new(&server, "REG bob secret-b\n");
+    let mut due = Vec::new();
+    for back in [0, 3_600_000, 86_400_000, 1_799_999_999_000] {
+        NOW.store(1_800_000_000_000 - back, Ordering::SeqCst);
+        let id = due.len() + 1;
+        ana.say(&format!("ONCE k{id} MSG bob before {back}\n"));
+        let ok = ana.until("OK MSG ").pop().unwrap();
+        assert!(ok.starts_with(&format!("OK MSG {id} ")), "{ok}");
+        due.push(bob.until("MSG ").pop().unwrap());
+        bob.say(&format!("READ {id}\n"));
+        bob.until(&format!("OK READ {id}"));
+        let read = ana.until("READ ").pop().unwrap();
+        assert!(read.starts_with(&format!("READ {id} ")), "{read}");
+        // What was done stays done, and what is read is not unread.
+        ana.say(&format!("ONCE k{id} MSG bob before {back}\nINFO {id}\n"));
+        assert_eq!(ana.until("OK MSG ").pop().unwrap(), ok);
+        let info = ana.until("OK INFO 1");
+        assert!(info[0].starts_with(&format!("INFO {id} bob read ")), "{info:?}");
+    }
+    let time = |line: &String| line.split(' ').nth(2).unwrap().to_owned();
+    let times: Vec<String> = due.iter().map(time).collect();
+    assert!(times.is_sorted_by(|a, b| a > b), "each says what the clock said: {times:?}");
+    bob.say("HIST ana\n");
+    let mut hist = bob.until("OK HIST 4 end");
+    hist.pop();
+    let shown: Vec<String> = hist.iter().map(|line| line.replace("HIST ", "MSG ")).collect();
+    assert_eq!(shown, due, "in the order in which they were written");
+    // After a restart, too.
+    drop((ana, bob));
+    server.stop();
+    let server = server_at(&folder, Clock::Told(&NOW));
+    let mut bob = Client::new(&server, "LOGIN bob secret-b\n");
+    bob.say("MSG ana last\n");
+    assert!(bob.until("OK MSG ").pop().unwrap().starts_with("OK MSG 5 "));
+    drop(bob);
     server.stop();
 }

@@ -5,12 +5,12 @@
 
 mod process;
 
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
-use process::{Client, Dice, Entry, Home, PATIENCE, Papod, id};
+use process::{Client, Dice, Entry, Home, PASSWORD, PATIENCE, Papod, id, tls};
 use rustix::process::Signal;
 
 /// Growth of the server's memory that is allowed, in KiB: half of what is sent. Its parts are the
@@ -289,4 +289,44 @@ fn who_leaves_while_much_waits_finds_it_again() {
     assert_eq!(read[0], format!("OK LOGIN bob {}", sent.len() - 1));
     let ids = read[1..sent.len()].iter().map(|line| id(line));
     assert!(ids.eq(sent[1..].iter().copied()), "all but the first");
+}
+
+/// Through TLS it is the same: what waits in memory is bounded, and nothing is lost on the way
+/// through what TLS itself keeps.
+#[test]
+fn who_does_not_read_through_tls_loses_nothing() {
+    let home = Home::new();
+    let (papod, address) = tls::start(&home, &tls::file("one.pem"), &tls::file("one.key"));
+    let mut bob = BufReader::new(tls::connect(address, "one.pem"));
+    let register = format!("REG bob {PASSWORD}\nSET ack auto\n");
+    bob.get_mut().write_all(register.as_bytes()).unwrap();
+    let mut lines = Vec::new();
+    for _ in 0..4 {
+        let mut line = String::new();
+        bob.read_line(&mut line).unwrap();
+        lines.push(line);
+    }
+    assert_eq!(lines[3], "OK SET ack auto\n");
+    let mut alice = papod.register("alice");
+    let bodies = bodies(FLOOD / 2);
+    let before = papod.memory("VmRSS");
+    // Those of a session that does get receipts stay unread by it, and are fewer than the bodies.
+    alice.say("SET receipts off");
+    alice.expect("OK SET receipts off");
+    let sent = flood(&mut alice, "bob", &bodies);
+    let highest = growth(&papod, before);
+    assert!(highest < GROWTH, "it holds {highest} KiB for a reader that stopped");
+    for (id, body) in sent.iter().zip(&bodies) {
+        let mut line = String::new();
+        bob.read_line(&mut line).unwrap();
+        let entry = Entry::parse(line.trim_end_matches('\n'));
+        assert!((entry.id, &entry.body) == (*id, body), "{id} came as {}", entry.id);
+    }
+    // What was written counts as received; so none of it waits.
+    bob.get_mut().write_all(b"QUIT\n").unwrap();
+    let mut rest = String::new();
+    bob.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "OK QUIT\nBYE quit\n");
+    let (_, read) = papod.login("bob");
+    assert_eq!(read[0], "OK LOGIN bob 0");
 }

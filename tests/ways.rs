@@ -4,46 +4,14 @@ mod process;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
-use process::{Home, PASSWORD, PATIENCE, Papod, USUAL, papod, run};
+use process::{Home, PASSWORD, PATIENCE, Papod, USUAL, papod, run, tls};
 use rustix::process::Signal;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-
-/// A file of the certificates that are made for these tests.
-fn tls(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
-}
-
-/// A papod that speaks TLS, too, and where.
-fn with_tls(home: &Home, certificate: &Path, key: &Path) -> (Papod, SocketAddr) {
-    let [certificate, key] = [certificate, key].map(|path| path.to_str().unwrap());
-    let flags = ["--tls-listen", "127.0.0.1:0", "--tls-cert", certificate, "--tls-key", key];
-    let papod = Papod::start_with(&home.db(), flags);
-    let address = papod.way("tls:").parse().unwrap();
-    (papod, address)
-}
-
-type Tls = StreamOwned<ClientConnection, TcpStream>;
-
-/// A connection that trusts this certificate only.
-fn connect(address: SocketAddr, certificate: &str) -> Tls {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(tls(certificate)).unwrap()).unwrap();
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let name = "localhost".try_into().unwrap();
-    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-    let socket = TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    StreamOwned::new(connection, socket)
-}
 
 /// All lines up to an orderly end.
 fn rest(from: impl Read) -> Vec<String> {
@@ -66,8 +34,8 @@ fn notes(papod: &Papod, handle: &str) -> Vec<String> {
 #[test]
 fn through_tls_the_protocol_is_the_same_from_the_first_byte() {
     let home = Home::new();
-    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
-    let mut ana = connect(address, "one.pem");
+    let (papod, address) = tls::start(&home, &tls::file("one.pem"), &tls::file("one.key"));
+    let mut ana = tls::connect(address, "one.pem");
     ana.write_all(b"REG ana secret-a\nMSG ana note\nPING\nQUIT\n").unwrap();
     let lines = rest(ana);
     assert!(lines[0].starts_with("HELLO papo/1 "), "{lines:?}");
@@ -80,9 +48,9 @@ fn through_tls_the_protocol_is_the_same_from_the_first_byte() {
 #[test]
 fn much_goes_through_tls_in_both_directions() {
     let home = Home::new();
-    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    let (papod, address) = tls::start(&home, &tls::file("one.pem"), &tls::file("one.key"));
     let mut bia = papod.register("bia");
-    let mut ana = connect(address, "one.pem");
+    let mut ana = tls::connect(address, "one.pem");
     let bodies: Vec<String> =
         (0..300).map(|n| format!("{n} {}.", "x".repeat(n * 211 % 60_000))).collect();
     ana.write_all(format!("REG ana {PASSWORD}\nTALK bia raw\n").as_bytes()).unwrap();
@@ -94,7 +62,7 @@ fn much_goes_through_tls_in_both_directions() {
     let lines = rest(ana);
     assert_eq!(lines.iter().filter(|line| line.starts_with("OK MSG ")).count(), bodies.len());
     // And all of it comes back out.
-    let mut reader = connect(address, "one.pem");
+    let mut reader = tls::connect(address, "one.pem");
     reader.write_all(format!("LOGIN bia {PASSWORD}\nACK\nQUIT\n").as_bytes()).unwrap();
     let lines = rest(reader);
     let entries = lines.iter().filter(|line| line.starts_with("MSG "));
@@ -107,17 +75,17 @@ fn much_goes_through_tls_in_both_directions() {
 #[test]
 fn an_unfinished_line_counts_where_the_end_of_tls_was_said() {
     let home = Home::new();
-    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    let (papod, address) = tls::start(&home, &tls::file("one.pem"), &tls::file("one.key"));
     papod.register("ana");
     let typed = format!("LOGIN ana {PASSWORD} quiet\nMSG ana whole\nMSG ana half");
-    let mut said = connect(address, "one.pem");
+    let mut said = tls::connect(address, "one.pem");
     said.write_all(typed.as_bytes()).unwrap();
     said.conn.send_close_notify();
     said.flush().unwrap();
     assert_eq!(rest(said).iter().filter(|line| line.starts_with("OK MSG ")).count(), 2);
     assert_eq!(notes(&papod, "ana"), ["whole", "half"]);
     // Anyone on the way can end a TCP connection.
-    let mut cut = connect(address, "one.pem");
+    let mut cut = tls::connect(address, "one.pem");
     cut.write_all(typed.as_bytes()).unwrap();
     cut.sock.shutdown(Shutdown::Write).unwrap();
     assert_eq!(heard(cut).matches("OK MSG ").count(), 1);
@@ -128,7 +96,7 @@ fn an_unfinished_line_counts_where_the_end_of_tls_was_said() {
 #[test]
 fn what_is_no_tls_ends_its_own_connection_only() {
     let home = Home::new();
-    let (papod, address) = with_tls(&home, &tls("one.pem"), &tls("one.key"));
+    let (papod, address) = tls::start(&home, &tls::file("one.pem"), &tls::file("one.key"));
     for typed in ["LOGIN ana secret-a\n", "GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05hello"] {
         let mut plain = TcpStream::connect(address).unwrap();
         plain.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -136,7 +104,7 @@ fn what_is_no_tls_ends_its_own_connection_only() {
         let _ = plain.shutdown(Shutdown::Write);
         assert!(!heard(plain).contains("HELLO"), "{typed:?}");
     }
-    let mut tls = connect(address, "one.pem");
+    let mut tls = tls::connect(address, "one.pem");
     tls.write_all(b"PING still\nQUIT\n").unwrap();
     assert_eq!(rest(tls)[1], "OK PING still");
     papod.stop();
@@ -147,25 +115,25 @@ fn sighup_loads_the_certificate_again_and_a_bad_one_changes_nothing() {
     let home = Home::new();
     let [certificate, key] = ["cert.pem", "key.pem"].map(|name| home.path().join(name));
     let install = |name: &str| {
-        fs::copy(tls(&format!("{name}.pem")), &certificate).unwrap();
-        fs::copy(tls(&format!("{name}.key")), &key).unwrap();
+        fs::copy(tls::file(&format!("{name}.pem")), &certificate).unwrap();
+        fs::copy(tls::file(&format!("{name}.key")), &key).unwrap();
     };
     install("one");
-    let (papod, address) = with_tls(&home, &certificate, &key);
-    let mut early = connect(address, "one.pem");
+    let (papod, address) = tls::start(&home, &certificate, &key);
+    let mut early = tls::connect(address, "one.pem");
     early.write_all(b"PING 1\n").unwrap();
     early.read_exact(&mut [0; 20]).unwrap();
     install("other");
     papod.signal(Signal::HUP);
     papod.until_logged("the certificate is loaded again");
     let greeted = |certificate| {
-        let mut client = connect(address, certificate);
+        let mut client = tls::connect(address, certificate);
         client.write_all(b"QUIT\n").is_ok_and(|()| heard(client).contains("BYE quit"))
     };
     assert!(greeted("other.pem"));
     assert!(!greeted("one.pem"), "the old one is not shown any more");
     // The key does not fit the certificate.
-    fs::copy(tls("one.key"), &key).unwrap();
+    fs::copy(tls::file("one.key"), &key).unwrap();
     papod.signal(Signal::HUP);
     papod.until_logged("the certificate stays as it is: ");
     assert!(greeted("other.pem"));
@@ -185,10 +153,16 @@ fn without_a_certificate_that_fits_it_does_not_start() {
         String::from_utf8(output.stderr).unwrap()
     };
     let missing = home.path().join("missing.pem");
-    assert!(refused(&missing, &tls("one.key")).contains("missing.pem: No such file"));
-    assert!(refused(&tls("one.key"), &tls("one.key")).contains("has no certificate in PEM form"));
-    assert!(refused(&tls("one.pem"), &tls("one.pem")).contains("has no private key in PEM form"));
-    assert!(refused(&tls("one.pem"), &tls("other.key")).contains("one.pem and "));
+    assert!(refused(&missing, &tls::file("one.key")).contains("missing.pem: No such file"));
+    assert!(
+        refused(&tls::file("one.key"), &tls::file("one.key"))
+            .contains("has no certificate in PEM form")
+    );
+    assert!(
+        refused(&tls::file("one.pem"), &tls::file("one.pem"))
+            .contains("has no private key in PEM form")
+    );
+    assert!(refused(&tls::file("one.pem"), &tls::file("other.key")).contains("one.pem and "));
     let mut alone = papod();
     alone.args(["--tls-listen", "127.0.0.1:0"]);
     assert_eq!(run(&mut alone).status.code(), Some(2), "a certificate has to be named");

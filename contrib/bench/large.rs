@@ -131,7 +131,8 @@ impl Log {
 
     /// All have the same password, and its hash is made once.
     fn accounts(&mut self, shape: &Shape) -> Outcome<()> {
-        let (hasher, _) = Hasher::start(PasswordCost { kib: 8, passes: 1 }, Arc::default())?;
+        let cost = PasswordCost { kib: 8, passes: 1 };
+        let (hasher, _) = Hasher::start(cost, 1, Arc::default())?;
         let secret = smol::block_on(hasher.hash(Origin::User(0), PASSWORD.into()));
         let secret = secret.map_err(|e| format!("{e:?}"))?;
         let authors = (0..shape.authors).map(|n| format!("a{n}"));

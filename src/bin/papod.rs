@@ -76,6 +76,22 @@ struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = clap::value_parser!(u64).range(1..))]
     limit_connections: u64,
 
+    /// Seconds in which a connection has to log in
+    #[arg(long, env = "PAPOD_LIMIT_LOGIN", value_name = "SECONDS", default_value_t = Limits::DEFAULT.login, value_parser = clap::value_parser!(u64).range(1..))]
+    limit_login: u64,
+
+    /// Commands of one session that may be unconfirmed; it is not read from meanwhile
+    #[arg(long, env = "PAPOD_LIMIT_UNCONFIRMED", value_name = "N", default_value_t = Limits::DEFAULT.unconfirmed as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    limit_unconfirmed: u64,
+
+    /// Bytes that may wait for one session; beyond them it is served from the disk
+    #[arg(long, env = "PAPOD_LIMIT_WAITING", value_name = "BYTES", default_value_t = Limits::DEFAULT.waiting as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    limit_waiting: u64,
+
+    /// Passwords that may wait to be hashed
+    #[arg(long, env = "PAPOD_LIMIT_SECRETS", value_name = "N", default_value_t = Limits::DEFAULT.secrets as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    limit_secrets: u64,
+
     /// Connections of one address; 0 is no limit, here and below
     #[arg(long, env = "PAPOD_LIMIT_ADDRESS", value_name = "N", default_value_t = Limits::DEFAULT.address)]
     limit_address: usize,
@@ -191,7 +207,11 @@ fn run(flags: Flags) -> Result<(), String> {
         proxy_from: flags.proxy_from,
         registration: flags.registration == Registration::Open,
         limits: Limits {
-            connections: usize::try_from(flags.limit_connections).unwrap_or(usize::MAX),
+            connections: size(flags.limit_connections),
+            login: flags.limit_login,
+            unconfirmed: size(flags.limit_unconfirmed),
+            waiting: size(flags.limit_waiting),
+            secrets: size(flags.limit_secrets),
             address: flags.limit_address,
             sessions: flags.limit_sessions,
             registrations: flags.limit_registrations,
@@ -236,6 +256,10 @@ fn run(flags: Flags) -> Result<(), String> {
         server.stop();
     }
     ended
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Waits for SIGTERM or SIGINT. SIGHUP loads the certificates again.

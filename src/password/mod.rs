@@ -20,7 +20,6 @@ use smol::channel::{self, Sender};
 use crate::brake::{Brake, Guess};
 use crate::config::PasswordCost;
 use crate::counters::Counters;
-use crate::limits;
 use crate::origin::Origin;
 use turns::Turns;
 
@@ -67,15 +66,16 @@ impl Waiting {
 }
 
 impl Hasher {
-    /// Starts the thread.
+    /// Starts the thread. So many secrets may wait for it.
     ///
     /// # Errors
     /// The system's, if it gives no thread.
     pub fn start(
         cost: PasswordCost,
+        room: usize,
         counters: Arc<Counters>,
     ) -> std::io::Result<(Hasher, JoinHandle<()>)> {
-        let waiting = Arc::new(Waiting(Mutex::new(Turns::new(limits::SECRETS))));
+        let waiting = Arc::new(Waiting(Mutex::new(Turns::new(room))));
         let (bell, rung) = mpsc::channel();
         let (queue, counted) = (waiting.clone(), counters.clone());
         let thread = thread::Builder::new().name("hasher".into()).spawn(move || {
@@ -263,6 +263,7 @@ const HASH: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits;
     use crate::name::Handle;
 
     const CHEAP: PasswordCost = PasswordCost { kib: 8, passes: 1 };
@@ -274,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_password_fits_its_hash_and_no_other() {
-        let (hasher, _thread) = Hasher::start(CHEAP, Arc::default()).unwrap();
+        let (hasher, _thread) = Hasher::start(CHEAP, limits::SECRETS, Arc::default()).unwrap();
         smol::block_on(async {
             let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
             assert!(known.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{known}");
@@ -328,7 +329,7 @@ mod tests {
 
     #[test]
     fn many_tries_at_once_do_not_get_past_the_brake() {
-        let (hasher, _thread) = Hasher::start(CHEAP, Arc::default()).unwrap();
+        let (hasher, _thread) = Hasher::start(CHEAP, limits::SECRETS, Arc::default()).unwrap();
         smol::block_on(async {
             let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
             let ask = |password: &str| {

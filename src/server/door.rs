@@ -114,9 +114,9 @@ impl Door {
     fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, place: Place, tls: bool) {
         let certificates = self.certificates.as_ref().filter(|_| tls);
         let Ok(stream) = Stream::new(socket, certificates) else { return };
-        let outbox = Arc::new(Outbox::default());
+        let outbox = Arc::new(Outbox::new(self.services.limits.waiting));
         let now = self.services.clock.now();
-        let Some(id) = self.services.roster.enter(peer, &outbox, now) else {
+        let Some(id) = self.services.roster.enter(peer, place, &outbox, now) else {
             self.services.counters.refused.add(1);
             return;
         };

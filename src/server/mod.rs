@@ -81,7 +81,8 @@ impl Server {
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let (hasher, thread) =
-            Hasher::start(config.password_cost, counters.clone()).map_err(|e| plain(&e))?;
+            Hasher::start(config.password_cost, config.limits.secrets, counters.clone())
+                .map_err(|e| plain(&e))?;
         others.push(thread);
         let (hub, hub_thread) =
             Hub::start(pen, config.clock, counters.clone()).map_err(|e| plain(&e))?;
@@ -113,7 +114,7 @@ impl Server {
             clock: config.clock,
             idle,
             registration: config.registration,
-            sessions: config.limits.sessions,
+            limits: config.limits,
             rates: Rates::new(&config.limits),
             roster: Roster::new(config.limits),
         });

@@ -109,6 +109,6 @@ impl Session {
     pub(super) fn retreat(&mut self) {
         self.leave();
         self.outbox.reopen();
-        self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
+        self.set_login_deadline();
     }
 }

@@ -90,7 +90,7 @@ impl Session {
         let Some(Opened { account, key, hash }) = opened else {
             return Err(Refusal::WrongSecret.into());
         };
-        let most = if self.is_limited { self.services.sessions } else { 0 };
+        let most = if self.is_limited { self.services.limits.sessions } else { 0 };
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,

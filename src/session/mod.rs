@@ -42,6 +42,7 @@ pub use stream::Stream;
 pub use tls::Certificates;
 
 use crate::chat::Act;
+use crate::config::Limits;
 use crate::counters::Counters;
 use crate::entry::{AccountId, Clock, Key, MoveNumber, SessionId};
 use crate::hub::{Hub, Work};
@@ -84,8 +85,8 @@ pub struct Services {
     pub idle: Option<Duration>,
     /// Whether `REG` makes accounts.
     pub registration: bool,
-    /// Sessions that one account may have, 0 for as many as it likes.
-    pub sessions: usize,
+    /// How much there may be of what.
+    pub limits: Limits,
     /// How fast accounts and addresses may do what.
     pub rates: Rates,
     /// Who is in.
@@ -228,7 +229,7 @@ impl Session {
     pub async fn run(mut self: Box<Self>) {
         // Who administers is known by the socket and need not say a name.
         if self.place != Place::Admin {
-            self.set_deadline(limits::LOGIN_TIME, Bye::LoginTimeout);
+            self.set_login_deadline();
         }
         self.say(reply::hello);
         let Err(end) = self.serve().await;
@@ -292,9 +293,9 @@ impl Session {
     fn has_window(&self) -> bool {
         self.patience.is_none()
             && self.brake.is_none()
-            && self.unanswered < limits::UNCONFIRMED
+            && self.unanswered < self.services.limits.unconfirmed
             && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
-            && self.output.len() < limits::OUTBOX
+            && self.output.len() < self.services.limits.waiting
     }
 
     /// The one place where a session waits for the world.
@@ -360,6 +361,11 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    fn set_login_deadline(&mut self) {
+        let time = Duration::from_secs(self.services.limits.login);
+        self.set_deadline(time, Bye::LoginTimeout);
     }
 
     fn set_deadline(&mut self, time: Duration, bye: Bye) {

@@ -13,6 +13,7 @@ use crate::limits;
 use crate::name::Handle;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
+use crate::wire::help::Place;
 use crate::wire::reply::Bye;
 
 /// An address that nobody has.
@@ -77,7 +78,13 @@ impl Roster {
 
     /// Lets a connection in. One that is too many is told so first thing; of those, too, there are
     /// only so many at a time. `None`: it is not even told.
-    pub fn enter(&self, peer: Peer, outbox: &Arc<Outbox>, now: Millis) -> Option<SessionId> {
+    pub fn enter(
+        &self,
+        peer: Peer,
+        place: Place,
+        outbox: &Arc<Outbox>,
+        now: Millis,
+    ) -> Option<SessionId> {
         let origin = peer.origin;
         let counted =
             Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.is_limited(origin));
@@ -87,8 +94,10 @@ impl Roster {
         }
         let of_this = counted.and_then(|origin| guests.of.get(&origin).copied()).unwrap_or(0);
         let inside = guests.list.len() - guests.refused;
-        let refused = inside >= self.allowed.connections
-            || (counted.is_some() && of_this >= self.allowed.address);
+        // An operator gets in also where the house is full.
+        let refused = place != Place::Admin
+            && (inside >= self.allowed.connections
+                || (counted.is_some() && of_this >= self.allowed.address));
         if refused {
             if guests.refused >= limits::REFUSED {
                 return None;

@@ -41,7 +41,7 @@ impl Narrow {
         let eyes: Box<dyn Recall> = Box::new(database.eyes().unwrap());
         let (readers, _) = Readers::start(vec![eyes]).unwrap();
         let cost = PasswordCost { kib: 8, passes: 1 };
-        let (hasher, _) = Hasher::start(cost, counters.clone()).unwrap();
+        let (hasher, _) = Hasher::start(cost, 16, counters.clone()).unwrap();
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
@@ -51,7 +51,7 @@ impl Narrow {
             clock,
             idle: None,
             registration: true,
-            sessions: 0,
+            limits: Limits::DEFAULT,
             rates: Rates::new(&Limits::DEFAULT),
             roster: Roster::new(Limits::DEFAULT),
         });
@@ -72,7 +72,7 @@ impl Narrow {
             let peer = socket.peer().unwrap();
             let (stream, outbox) =
                 (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
-            let number = services.roster.enter(peer, &outbox, Millis(0)).unwrap();
+            let number = services.roster.enter(peer, Place::Network, &outbox, Millis(0)).unwrap();
             let session = Session::new(number, services, stream, Place::Network, outbox);
             smol::block_on(session.run());
         });

@@ -6,6 +6,8 @@
 //! failure says what was missing instead of hanging.
 #![allow(dead_code)] // Each test program uses a part of it.
 
+pub mod tls;
+
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
