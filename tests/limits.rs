@@ -1,5 +1,7 @@
 //! The limits of connections, sessions and rates: each is crossed, and what others have of it.
 
+#[path = "limits/guessing.rs"]
+mod guessing;
 mod process;
 
 use std::io::{BufRead, BufReader, Write};

@@ -23,7 +23,7 @@ use transcript::script::{Script, Step};
 const NOT_PROVOKED: [(&str, &str); 5] = [
     ("storage", "the disk would have to fail"),
     ("bug", "the server would have to have one that is known"),
-    ("too-fast", "seconds would have to be waited for; tests/guessing.rs does"),
+    ("too-fast", "seconds would have to be waited for; tests/limits/guessing.rs does"),
     ("closed", "the servers of the transcripts make accounts"),
     ("too-many", "hundreds of clients would have to log in within milliseconds"),
 ];

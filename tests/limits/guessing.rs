@@ -4,12 +4,8 @@
 //! No time is measured. What the brake lets through at most follows from the pauses that it makes:
 //! for thirteen failures in a row they add up to 31 seconds, which nothing here waits for.
 
-mod process;
-
-use std::net::{SocketAddr, TcpStream};
-
-use process::{Client, Home, PASSWORD, PATIENCE, Papod};
-use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use crate::connect_from;
+use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod};
 use rustix::process::Signal;
 
 /// Tries at one account at once, more than can be answered in time.
@@ -22,10 +18,7 @@ const WRONG: &str = "no account has this handle and this password";
 
 /// A connection from another address of this machine.
 fn from_elsewhere(papod: &Papod) -> Client {
-    let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&socket, &SocketAddr::from(([127, 0, 0, 2], 0))).unwrap();
-    connect(&socket, &papod.address).unwrap();
-    Client::of(TcpStream::from(socket))
+    connect_from(papod, "127.0.0.2")
 }
 
 /// Many connections that say this at the same time.
