@@ -54,6 +54,9 @@ pub const UNCONFIRMED_BYTES: usize = 65_536;
 /// Bytes waiting for one session before entries and receipts stop being pushed to it and it is
 /// served from the log instead. Replies are held back by not reading further commands.
 pub const OUTBOX: usize = 262_144;
+/// Bytes of answers waiting for a session that has not logged in: a strangers' crowd that asks for
+/// `HELP` and reads nothing is to cost little.
+pub const STRANGER: usize = 16_384;
 /// Bytes of lines in one block of entries that several readers share.
 pub const BLOCK: usize = 65_536;
 /// Commands that the hub decides in one batch: one transaction, one sync. Measured: the commit's
@@ -135,9 +138,9 @@ pub const GUESSERS: usize = 16_384;
 pub const METRICS_CONNECTIONS: usize = 16;
 /// Bytes of a request for metrics: what common HTTP servers take. Prometheus sends some 300.
 pub const METRICS_REQUEST: usize = 8_192;
-/// Time for which a connection for metrics may last: Prometheus gives up after as long, if it is
-/// not told otherwise.
-pub const METRICS_TIME: Duration = Duration::from_secs(10);
+/// Time for which a connection for metrics may last: a scrape takes milliseconds, and who connects
+/// and says nothing keeps others waiting.
+pub const METRICS_TIME: Duration = Duration::from_secs(2);
 
 /// Connections that wait to be accepted. Where the queue is full the system may drop the end of a
 /// handshake that the client believes in, who then waits for a greeting for ever; so it is as long
@@ -174,6 +177,8 @@ pub const REFUSED: usize = 64;
 /// Bytes of a PROXY header behind its first 16: addresses, and what else a proxy likes to tell,
 /// which HAProxy keeps under 500.
 pub const PROXY_BYTES: usize = 2_048;
+/// Connections whose PROXY header has not come. A proxy sends it at once.
+pub const INTRODUCED: usize = 1_024;
 /// Time for a PROXY header, which a proxy sends at once.
 pub const PROXY_TIME: Duration = Duration::from_secs(10);
 

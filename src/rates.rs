@@ -35,7 +35,7 @@ impl Rates {
         let burst = limits::MESSAGES_BURST;
         Rates {
             registrations: Rate::new(allowed.registrations, hour),
-            messages: Rate::new(allowed.messages * burst.as_secs(), burst),
+            messages: Rate::new(allowed.messages.saturating_mul(burst.as_secs()), burst),
             bytes: Rate::new(allowed.bytes, day),
             groups: Rate::new(allowed.groups, day),
         }

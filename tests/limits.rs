@@ -212,7 +212,9 @@ fn secrets_that_wait_to_be_hashed() {
     let refused = answers.iter().filter(|line| line.starts_with("ERR REG too-many ")).count();
     assert!((1..8).contains(&refused), "{answers:#?}");
     assert!(answers.iter().any(|line| line.starts_with("OK REG ")), "{answers:#?}");
-    crowd[0].has_heard_all();
+    // Who was refused may try again on the same connection.
+    let at = answers.iter().position(|line| line.starts_with("ERR ")).unwrap();
+    crowd[at].has_heard_all();
     papod.stop();
 }
 

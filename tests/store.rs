@@ -22,7 +22,7 @@ fn accounts_are_found_by_handle_and_number() {
         assert_eq!(store.recall.secret(ANA).unwrap().unwrap(), "hash");
         assert!(store.recall.account(&handle("dora")).unwrap().is_none());
         store.act(ANA, Act::Rename(DisplayName::new("Ana Maria").unwrap()));
-        store.act(ANA, Act::SetSecret("other".into()));
+        store.act(ANA, Act::SetSecret { was: "hash".into(), secret: "other".into() });
         store.commit();
         let ana = store.recall.account(&handle("ana")).unwrap().unwrap();
         assert_eq!(ana.name.as_str(), "Ana Maria");

@@ -42,6 +42,10 @@ pub enum Need {
     Links(AccountId),
     /// The groups that an account is in.
     Groups(AccountId),
+    /// The hash of an account's password.
+    Secret(AccountId),
+    /// All of these.
+    All(Vec<Need>),
 }
 
 /// See the module's text.
@@ -67,6 +71,8 @@ pub struct Directory {
     tokens: HashMap<AccountId, Vec<Token>>,
     /// The system users linked to accounts that this batch links or unlinks.
     links: HashMap<AccountId, Vec<u32>>,
+    /// The hashes of passwords that this batch changes.
+    secrets: HashMap<AccountId, String>,
     /// The groups of accounts that this batch ends.
     groups: HashMap<AccountId, Vec<Handle>>,
     /// What this batch asked about and the store does not have.
@@ -145,6 +151,11 @@ impl Directory {
     /// The system users who need no secret for an account.
     pub fn links(&mut self, account: AccountId) -> Result<&mut Vec<u32>, Need> {
         self.links.get_mut(&account).ok_or(Need::Links(account))
+    }
+
+    /// The hash of an account's password; nothing where it has none.
+    pub fn secret(&self, account: AccountId) -> Result<&str, Need> {
+        self.secrets.get(&account).map(String::as_str).ok_or(Need::Secret(account))
     }
 
     /// The groups that an account was in when the batch began.
@@ -226,6 +237,11 @@ impl Directory {
         self.links.insert(account, users);
     }
 
+    /// Takes note of the hash of an account's password.
+    pub fn learn_secret(&mut self, account: AccountId, secret: String) {
+        self.secrets.insert(account, secret);
+    }
+
     /// Takes note of the groups that an account is in.
     pub fn learn_groups(&mut self, account: AccountId, groups: Vec<Handle>) {
         self.groups.insert(account, groups);
@@ -254,6 +270,7 @@ impl Directory {
         self.tokens.clear();
         self.links.clear();
         self.groups.clear();
+        self.secrets.clear();
         if self.blocked.len() > limits::DIRECTORY {
             self.blocked.clear();
         }

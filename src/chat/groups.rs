@@ -1,6 +1,8 @@
 //! Groups: who is in, who may change them. Each command is one entry of the group's log, all or
 //! nothing.
 
+use rustc_hash::FxHashSet;
+
 use super::directory::Need;
 use super::{Chat, Tell, Who};
 use crate::entry::{
@@ -66,7 +68,17 @@ impl Chat {
 
     /// Takes an account out of all its groups, as if it left each.
     pub(super) fn leave_all(&mut self, who: Who, now: Millis) -> Result<(), Need> {
-        let names = self.directory.groups(who.account)?.to_vec();
+        let mut names = self.directory.groups(who.account)?.to_vec();
+        // And those into which this batch has brought it.
+        for (room, account) in &self.touched {
+            if let Some(Kind::Room(name)) = self.directory.known(*room).map(|log| &log.kind)
+                && *account == who.account
+            {
+                names.push(name.clone());
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
         self.directory.account(who.account)?;
         // All is looked up before anything changes.
         let mut rooms = Vec::new();
@@ -198,7 +210,20 @@ impl Chat {
         room: Option<ConversationId>,
         handles: &[Handle],
     ) -> Result<Result<Vec<(AccountId, Handle)>, Refusal>, Need> {
+        if handles.len() > limits::GROUP_MEMBERS {
+            return Ok(Err(Refusal::TooManyOf("members for one group")));
+        }
+        // All that is missing is looked up at once, since each look begins this anew.
+        let missing = handles.iter().filter_map(|handle| match self.directory.living(handle) {
+            Ok(Some(account)) => self.directory.blocked(account, who.account).err(),
+            known => known.err(),
+        });
+        let missing: Vec<Need> = missing.collect();
+        if !missing.is_empty() {
+            return Err(Need::All(missing));
+        }
         let mut invited: Vec<(AccountId, Handle)> = Vec::new();
+        let mut named = FxHashSet::default();
         for handle in handles {
             let Some(account) = self.directory.living(handle)? else {
                 return Ok(Err(Refusal::NoSuchUser(handle.clone())));
@@ -210,7 +235,7 @@ impl Chat {
                 }
                 None => account == who.account,
             };
-            if is_in || invited.iter().any(|(known, _)| *known == account) {
+            if is_in || !named.insert(account) {
                 continue;
             }
             if self.directory.blocked(account, who.account)? {

@@ -13,7 +13,6 @@ mod talk;
 
 use directory::{Directory, Need};
 pub use orders::Order;
-use rustc_hash::FxHashSet;
 
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
@@ -48,8 +47,8 @@ pub enum Act {
     AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId> },
     /// Takes another display name.
     Rename(DisplayName),
-    /// Takes another password, of which this is the hash.
-    SetSecret(String),
+    /// Takes another password, of which this is the hash, if the hash of the old one still is what it was.
+    SetSecret { was: String, secret: String },
     /// Changes a group.
     Group { name: Handle, change: GroupChange },
     /// Blocks someone, or not any more.
@@ -70,7 +69,7 @@ impl Act {
             Act::Send { .. } => "MSG",
             Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
             Act::Rename(_) => "NAME",
-            Act::SetSecret(_) => "PASSWD",
+            Act::SetSecret { .. } => "PASSWD",
             Act::Group { .. } => "GROUP",
             Act::Block { on: true, .. } => "BLOCK",
             Act::Block { on: false, .. } => "UNBLOCK",
@@ -128,8 +127,6 @@ pub struct Chat {
     appended: Vec<(ConversationId, EntryId, EntryId)>,
     /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
     skipped: Vec<(ConversationId, AccountId, i64, i64)>,
-    /// Accounts that were ended. Their sessions may not have noticed.
-    gone: FxHashSet<AccountId>,
 }
 
 impl Chat {
@@ -143,7 +140,6 @@ impl Chat {
             touched: Vec::new(),
             appended: Vec::new(),
             skipped: Vec::new(),
-            gone: FxHashSet::default(),
         }
     }
 
@@ -152,10 +148,6 @@ impl Chat {
     /// # Errors
     /// What has to be looked up first; nothing has been decided then.
     pub fn asked(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Need> {
-        if !self.gone.is_empty() && self.gone.contains(&who.account) {
-            self.answer(who, act.verb(), Err(Refusal::NeedLogin));
-            return Ok(());
-        }
         match act {
             Act::Send { to, body, once } => self.send(who, to, body, once.as_deref(), now),
             Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
@@ -163,10 +155,7 @@ impl Chat {
                 self.advance_all(who, *cursor, ids, *answer, now)
             }
             Act::Rename(name) => self.rename(who, name),
-            Act::SetSecret(secret) => {
-                self.set_secret(who, secret);
-                Ok(())
-            }
+            Act::SetSecret { was, secret } => self.set_secret(who, was, secret),
             Act::Group { name, change } => self.group(who, name, change, now),
             Act::Block { whom, on } => self.block(who, whom, *on),
             Act::NewToken { label, token, hash } => self.new_token(who, label, token, *hash, now),
@@ -183,6 +172,11 @@ impl Chat {
     /// The numbers given last, those of the batch included.
     pub fn newest(&self) -> Newest {
         self.newest
+    }
+
+    /// What the last decision says last.
+    pub fn latest(&self) -> Option<&(Who, Tell)> {
+        self.batch.tells.last()
     }
 
     /// Who may see an entry that the batch speaks of.
@@ -299,7 +293,6 @@ impl Chat {
         self.touched.clear();
         self.appended.clear();
         self.skipped.clear();
-        self.gone.clear();
         self.directory = Directory::default();
     }
 

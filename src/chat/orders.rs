@@ -49,13 +49,13 @@ impl Chat {
         match order {
             Order::SetSecret { secret, .. } => {
                 let secret = secret.clone();
+                self.directory.learn_secret(account, secret.clone());
                 self.batch.changes.push(Change::Secret { account, secret });
                 self.tell(who, Tell::HangUp { key: Key::Password });
             }
             Order::DropUser(_) => {
                 self.leave_all(who, now)?;
                 self.directory.account(account)?.gone = true;
-                self.gone.insert(account);
                 self.batch.changes.push(Change::Gone { account });
                 self.tell(who, Tell::Expel { gone: true });
             }

@@ -54,11 +54,18 @@ impl Chat {
         Ok(())
     }
 
-    pub(super) fn set_secret(&mut self, who: Who, secret: &str) {
+    pub(super) fn set_secret(&mut self, who: Who, was: &str, secret: &str) -> Result<(), Need> {
+        // It was looked at before the new one was hashed, and may be another one by now.
+        if self.directory.secret(who.account)? != was {
+            self.answer(who, "PASSWD", Err(Refusal::WrongOld));
+            return Ok(());
+        }
+        self.directory.learn_secret(who.account, secret.to_owned());
         let change = Change::Secret { account: who.account, secret: secret.into() };
         self.batch.changes.push(change);
         self.answer(who, "PASSWD", Ok(Reply::PasswordChanged));
         self.tell(who, Tell::HangUp { key: Key::Password });
+        Ok(())
     }
 
     pub(super) fn block(&mut self, who: Who, whom: &Handle, on: bool) -> Result<(), Need> {

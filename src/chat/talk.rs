@@ -175,7 +175,13 @@ impl Chat {
         answer: Option<EntryId>,
         now: Millis,
     ) -> Result<(), Need> {
-        // All is looked up before the first cursor moves.
+        // All is looked up before the first cursor moves, and what is missing at once: each look
+        // begins this anew.
+        let missing: Vec<Need> =
+            ids.iter().filter_map(|id| self.known_to(who, *id).err()).collect();
+        if !missing.is_empty() {
+            return Err(Need::All(missing));
+        }
         let mut places = Vec::with_capacity(ids.len());
         for id in ids {
             if let Some(place) = self.mine(who, *id)? {
@@ -218,6 +224,14 @@ impl Chat {
             }
         }
         Ok(Some(place))
+    }
+
+    /// Whether all is known that moving a cursor to an entry takes.
+    fn known_to(&mut self, who: Who, id: EntryId) -> Result<(), Need> {
+        if let Some(place) = self.mine(who, id)? {
+            self.own_upto(who.account, &place)?;
+        }
+        Ok(())
     }
 
     /// How many entries up to a place do not wait for a member.

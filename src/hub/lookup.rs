@@ -46,6 +46,17 @@ impl Desk {
                 directory.learn_links(*account, users);
                 Some(())
             }
+            Need::All(needs) => {
+                for need in needs {
+                    self.look_up(need.clone())?;
+                }
+                return Ok(());
+            }
+            Need::Secret(account) => {
+                let secret = recall.secret(*account)?.unwrap_or_default();
+                directory.learn_secret(*account, secret);
+                Some(())
+            }
             Need::Groups(account) => {
                 let groups = recall.groups(*account)?.into_iter().map(|row| row.name).collect();
                 directory.learn_groups(*account, groups);

@@ -128,6 +128,7 @@ impl Hub {
             fulfilled: false,
             asked_online: Vec::new(),
             ordered: Vec::new(),
+            voided: Vec::new(),
             forgetting: Vec::new(),
             wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
@@ -161,6 +162,8 @@ struct Seat {
     here: bool,
     /// It waits for others' cursors.
     watches: bool,
+    /// What opened it is void: it is about to be ended, and may do nothing more.
+    void: bool,
 }
 
 impl Seat {
@@ -214,6 +217,8 @@ struct Desk {
     forgetting: Vec<Sender<bool>>,
     /// Who asked for a wipe, which is done when the batch is told.
     wiping: Option<Sender<bool>>,
+    /// Sessions whose key became void in this batch.
+    voided: Vec<SessionId>,
     /// How far everything has been told.
     told: Behind,
     /// The lines of the entries that are about to be told.
@@ -249,6 +254,12 @@ impl Desk {
             }
             let batch = self.chat.finish();
             let kept = self.keep(&batch);
+            for session in self.voided.drain(..).filter(|_| !kept) {
+                // It was not to be.
+                if let Some(seat) = self.seats.get_mut(&session) {
+                    seat.void = false;
+                }
+            }
             self.tell(batch, kept);
             self.answer_watches(kept);
             self.answer_online();
@@ -326,6 +337,7 @@ impl Desk {
                 let done = done.unwrap_or(Err(Refusal::Storage));
                 let sessions = |a| self.online.get(&a).map_or(0, |p| p.sessions.len());
                 self.ordered.push((answer, done.map(sessions)));
+                self.void();
             }
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.unwatch(session),
@@ -342,6 +354,13 @@ impl Desk {
     }
 
     fn decide_act(&mut self, who: Who, act: &mut Act) {
+        if self.seats.get(&who.session).is_some_and(|seat| seat.void) {
+            // What nobody asked for has no answer.
+            if !matches!(act, Act::AdvanceAll { answer: None, .. }) {
+                self.chat.answer(who, act.verb(), Err(Refusal::NeedLogin));
+            }
+            return;
+        }
         let now = self.now;
         if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
             if !std::mem::replace(&mut self.failing, true) {
@@ -349,6 +368,7 @@ impl Desk {
             }
             self.chat.answer(who, act.verb(), Err(Refusal::Storage));
         }
+        self.void();
     }
 
     fn answer_online(&mut self) {
@@ -385,7 +405,16 @@ impl Desk {
         let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
         let company = presence.sessions.iter().any(is_here);
         presence.sessions.push(session);
-        let seat = Seat { account, outbox, key, quiet, live: false, here: false, watches: false };
+        let seat = Seat {
+            account,
+            outbox,
+            key,
+            quiet,
+            live: false,
+            here: false,
+            watches: false,
+            void: false,
+        };
         self.tally.behind += u64::from(seat.is_behind());
         self.seats.insert(session, seat);
         Entered { account, upto, company }

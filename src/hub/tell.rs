@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use super::{Desk, Seat, Tally};
 use crate::chat::{Batch, Tell, Who};
@@ -102,9 +103,9 @@ impl Desk {
                         self.came(conversation, account, cursor, EntryId(i64::MAX), None);
                     }
                 }
-                Tell::HangUp { key } => self.hang_up(who, key),
+                Tell::HangUp { key } => self.hang_up(who, Some(key)),
                 Tell::Expel { gone } => {
-                    self.expel(who.account);
+                    self.hang_up(who, None);
                     if gone {
                         self.gone(who.account);
                     }
@@ -164,26 +165,40 @@ impl Desk {
         self.told.moves = number;
     }
 
-    /// Ends sessions whose key is void. The one that made the password void has the new one.
-    fn hang_up(&mut self, who: Who, key: Key) {
-        let Some(presence) = self.online.get(&who.account) else {
-            return;
-        };
-        for session in &presence.sessions {
-            if let Some(seat) = self.seats.get(session)
-                && seat.key == key
-                && (key != Key::Password || *session != who.session)
-            {
+    /// Ends sessions of an account: those that were opened with a key that is void now, or all.
+    fn hang_up(&self, who: Who, key: Option<Key>) {
+        for session in self.ended(who, key) {
+            if let Some(seat) = self.seats.get(&session) {
                 seat.outbox.hang_up(Bye::Kicked);
             }
         }
     }
 
-    /// Ends all sessions of an account.
-    fn expel(&self, account: AccountId) {
-        for session in self.online.get(&account).iter().flat_map(|presence| &presence.sessions) {
-            if let Some(seat) = self.seats.get(session) {
-                seat.outbox.hang_up(Bye::Kicked);
+    /// Which sessions end with a key, or with all of an account. The one that made the password void
+    /// has the new one.
+    fn ended(&self, who: Who, key: Option<Key>) -> SmallVec<[SessionId; 2]> {
+        let sessions = self.online.get(&who.account).map_or(&[][..], |p| &p.sessions);
+        let is_ended = |session: &SessionId| {
+            let seat = self.seats.get(session);
+            seat.is_some_and(|seat| key.is_none_or(|key| seat.key == key))
+                && (key != Some(Key::Password) || *session != who.session)
+        };
+        sessions.iter().copied().filter(is_ended).collect()
+    }
+
+    /// Where the last decision ends sessions, they may do nothing more from now on, and not only from
+    /// when that is on disk: who lost a key must not use the moment to make another.
+    pub(super) fn void(&mut self) {
+        let (who, key) = match self.chat.latest() {
+            Some((who, Tell::HangUp { key })) => (*who, Some(*key)),
+            Some((who, Tell::Expel { .. })) => (*who, None),
+            _ => return,
+        };
+        for session in self.ended(who, key) {
+            if let Some(seat) = self.seats.get_mut(&session)
+                && !std::mem::replace(&mut seat.void, true)
+            {
+                self.voided.push(session);
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use std::io;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use ipnet::IpNet;
@@ -16,6 +17,7 @@ use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::help::Place;
+use crate::wire::reply::Bye;
 
 /// What accepting needs.
 pub struct Door {
@@ -24,6 +26,10 @@ pub struct Door {
     pub certificates: Option<Certificates>,
     /// Whose connections begin with a header that names the real address.
     pub proxies: Vec<IpNet>,
+    /// Connections whose header has not come.
+    pub introduced: AtomicUsize,
+    /// When a bad header was logged last.
+    pub warned: Mutex<Option<Instant>>,
 }
 
 /// A listener on the executor.
@@ -93,6 +99,11 @@ impl Door {
         if !is_proxy {
             return self.welcome(socket, peer, place, tls);
         }
+        if self.introduced.fetch_add(1, Ordering::Relaxed) >= limits::INTRODUCED {
+            self.introduced.fetch_sub(1, Ordering::Relaxed);
+            self.services.counters.refused.add(1);
+            return;
+        }
         let door = Arc::downgrade(self);
         let introduce = async move {
             let late = async {
@@ -101,13 +112,24 @@ impl Door {
             };
             let said = proxy::read(&socket).or(late).await;
             let Some(door) = Weak::upgrade(&door) else { return };
+            door.introduced.fetch_sub(1, Ordering::Relaxed);
             match said {
-                Ok(Some(address)) => door.welcome(socket, Peer::at(address), place, tls),
+                Ok(Some(address)) => door.welcome(socket, Peer::told(address), place, tls),
                 Ok(None) => door.welcome(socket, peer, place, tls),
-                Err(e) => log::warn!("a connection from the proxy {peer} was refused: {e}"),
+                Err(e) => door.refuse(peer, &e),
             }
         };
         self.executor.spawn(introduce).detach();
+    }
+
+    /// Says that a proxy's header was none, but not for each: it may be a health check.
+    fn refuse(&self, peer: Peer, e: &io::Error) {
+        self.services.counters.refused.add(1);
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        if warned.is_none_or(|at| at.elapsed() >= limits::ACCEPT_WARNING) {
+            log::warn!("a connection from the proxy {peer} was refused: {e}");
+            *warned = Some(Instant::now());
+        }
     }
 
     /// Serves a connection whose origin is known.
@@ -121,6 +143,7 @@ impl Door {
             return;
         };
         log::debug!("session {}: from {peer}", id.0);
+        self.services.counters.refused.add(u64::from(outbox.bye() == Some(Bye::TooMany)));
         let session = Session::new(id, self.services.clone(), stream, place, outbox);
         let services = self.services.clone();
         let task = async move {

@@ -162,11 +162,19 @@ fn adopt(name: String, socket: Socket, config: &Config) -> Result<Listener, Stri
             let address = socket.local_addr().map_err(|e| say(&e))?;
             let path = address.as_pathname().map_or("-".into(), |path| path.display().to_string());
             let way = if admin { "admin" } else { "unix" };
+            if admin && !address.as_pathname().is_some_and(is_private) {
+                return Err(say(&"lets others connect; SocketMode=0600 closes it"));
+            }
             (if admin { Place::Admin } else { Place::Unix }, format!("{way}:{path}"))
         }
     };
     let name = if tls { format!("tls:{shown}") } else { shown };
     Ok(Listener { socket, place, tls, name, file: None })
+}
+
+/// Whether nobody but its owner may connect to a socket: that takes the right to write.
+fn is_private(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o022 == 0)
 }
 
 /// Makes a Unix socket. It has its mode from the first moment on: it is made under a mask.

@@ -119,7 +119,9 @@ impl Server {
             roster: Roster::new(config.limits),
         });
         let proxies = config.proxy_from.clone();
-        let door = Arc::new(Door { executor: Executor::new(), services, certificates, proxies });
+        let (executor, introduced, warned) = (Executor::new(), 0.into(), None.into());
+        let door = Door { executor, services, certificates, proxies, introduced, warned };
+        let door = Arc::new(door);
         let mut addresses = Vec::new();
         for listener in &listeners {
             if let Socket::Tcp(socket) = &listener.socket {

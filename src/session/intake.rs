@@ -4,7 +4,7 @@
 //! until everything before it has been.
 
 use std::borrow::Cow;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use smol::Timer;
 
@@ -57,6 +57,10 @@ impl Session {
     /// Carries out the lines that are there, until one has to wait.
     pub(super) async fn work(&mut self) -> Result<Stop, End> {
         loop {
+            // What is still to be carried out was asked for by someone who may not any more.
+            if let Some(bye) = self.outbox.bye() {
+                return Err(End::Bye(bye));
+            }
             let acts = self.take_acts();
             self.act(acts);
             if self.held.is_none() {
@@ -67,7 +71,9 @@ impl Session {
             }
             // What was answered before goes out first, and counts as sent.
             self.write()?;
-            if let Some(held) = self.held.take() {
+            if self.outbox.bye().is_none()
+                && let Some(held) = self.held.take()
+            {
                 Box::pin(self.carry_out(*held)).await?;
             }
         }
@@ -115,15 +121,17 @@ impl Session {
             return Ok(());
         };
         let (rates, now) = (&self.services.rates, Instant::now());
-        let mut wait = match act {
-            Act::Group { change: GroupChange::New(_), .. } => {
-                rates.groups.spend(me.account, 1, now)?
-            }
-            Act::Group { .. } | Act::Send { .. } => Duration::ZERO,
+        let makes_group = match act {
+            Act::Group { change, .. } => matches!(change, GroupChange::New(_)),
+            Act::Send { .. } => false,
             _ => return Ok(()),
         };
+        // What is refused by the first costs nothing, by a later one a message of the second.
+        let mut wait = rates.messages.spend(me.account, 1, now)?;
         wait = wait.max(rates.bytes.spend(me.account, bytes as u64, now)?);
-        wait = wait.max(rates.messages.spend(me.account, 1, now)?);
+        if makes_group {
+            wait = wait.max(rates.groups.spend(me.account, 1, now)?);
+        }
         if !wait.is_zero() {
             self.brake = Some(Box::new(Timer::after(wait)));
         }

@@ -1,5 +1,8 @@
 //! System users who need no secret: over a Unix socket the kernel says who is at the other end.
 
+use std::fs;
+use std::sync::OnceLock;
+
 use super::Session;
 use super::answer::Answer;
 use crate::chat::Act;
@@ -8,17 +11,18 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
 impl Session {
-    /// The system user at the other end, where that is known.
+    /// The system user at the other end, where that is known: not where the number stands for all
+    /// who have none in papod's user namespace.
     pub(super) fn user(&self) -> Option<u32> {
         match self.origin() {
-            Origin::User(user) => Some(user),
+            Origin::User(user) => Some(user).filter(|user| !is_anyone(*user)),
             Origin::Address(_) => None,
         }
     }
 
     /// `UID LINK`
     pub(super) fn link(&mut self) -> Answer {
-        let user = self.user().ok_or(Refusal::Bug)?;
+        let user = self.user().ok_or(Refusal::UserUnknown)?;
         self.unanswered += 1;
         self.act(vec![Act::Link { user, on: true }]);
         Ok(None)
@@ -31,4 +35,14 @@ impl Session {
         self.say(|out| users.iter().for_each(|user| reply::uid(out, *user)));
         Ok(Some(Reply::Counted { verb: "UID LIST", count: users.len() }))
     }
+}
+
+/// Whether a number is that of many users (user_namespaces(7), "Unmapped user and group IDs").
+fn is_anyone(user: u32) -> bool {
+    static OVERFLOW: OnceLock<u32> = OnceLock::new();
+    let overflow = OVERFLOW.get_or_init(|| {
+        let known = fs::read_to_string("/proc/sys/kernel/overflowuid").ok();
+        known.and_then(|number| number.trim().parse().ok()).unwrap_or(65_534)
+    });
+    user == *overflow || user == u32::MAX
 }

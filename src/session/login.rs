@@ -198,7 +198,7 @@ impl Session {
         });
         let account = known.await?;
         if account.is_none() {
-            log::info!("session {}: uid {user} is not linked to the account named", self.id.0);
+            log::debug!("session {}: uid {user} is not linked to the account named", self.id.0);
         }
         Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None }))
     }
@@ -226,12 +226,13 @@ impl Session {
         let me = self.me()?;
         let (id, handle) = (me.account, me.handle.clone());
         let known = self.ask(move |recall| recall.secret(id)).await?;
-        if !self.verify(&handle, old, known).await? {
+        if !self.verify(&handle, old, known.clone()).await? {
             return Err(Refusal::WrongOld.into());
         }
         let secret = self.hash(new).await?;
         self.unanswered += 1;
-        self.act(vec![Act::SetSecret(secret)]);
+        let was = known.unwrap_or_default();
+        self.act(vec![Act::SetSecret { was, secret }]);
         Ok(None)
     }
 

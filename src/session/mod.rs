@@ -201,8 +201,9 @@ impl Session {
         place: Place,
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
-        let is_limited = services.roster.is_limited(services.roster.origin(id));
-        services.counters.connections.add(1);
+        let is_limited = services.roster.is_limited(id);
+        // One that is only there to be told that there are too many was not let in.
+        services.counters.connections.add(u64::from(outbox.bye().is_none()));
         services.counters.sessions.add(1);
         Box::new(Session {
             id,
@@ -295,7 +296,13 @@ impl Session {
             && self.brake.is_none()
             && self.unanswered < self.services.limits.unconfirmed
             && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
-            && self.output.len() < self.services.limits.waiting
+            && self.output.len() < self.room()
+    }
+
+    /// Bytes of answers that may wait before no more commands are taken on.
+    fn room(&self) -> usize {
+        let room = self.services.limits.waiting;
+        if self.me.is_some() { room } else { room.min(limits::STRANGER) }
     }
 
     /// The one place where a session waits for the world.
@@ -355,12 +362,19 @@ impl Session {
             Err(e) => return Err(e.into()),
             Ok(Some(n)) => {
                 self.services.counters.received.add(n as u64);
-                if let (Some(time), Some(_)) = (self.services.idle, &self.me) {
-                    self.set_deadline(time, Bye::Idle);
+                // Who sends and takes nothing is not idle, and stalls all the same.
+                if !self.deadline.as_ref().is_some_and(|d| d.1 == Bye::Stalled) {
+                    self.set_idle_deadline();
                 }
             }
         }
         Ok(())
+    }
+
+    pub(super) fn set_idle_deadline(&mut self) {
+        if let (Some(time), Some(_)) = (self.services.idle, &self.me) {
+            self.set_deadline(time, Bye::Idle);
+        }
     }
 
     fn set_login_deadline(&mut self) {

@@ -136,6 +136,7 @@ impl Session {
             self.services.counters.sent.add(n as u64);
             if self.deadline.as_ref().is_some_and(|d| d.1 == Bye::Stalled) {
                 self.deadline = None;
+                self.set_idle_deadline();
             }
             for item in self.output.advance(n) {
                 self.note_sent(&item);

@@ -71,9 +71,14 @@ impl Roster {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether limits on what one address or account does apply to an origin.
-    pub fn is_limited(&self, origin: Origin) -> bool {
-        self.allowed.local || !origin.is_local()
+    /// Whether limits on what one address or account does apply to a connection.
+    pub fn is_limited(&self, id: SessionId) -> bool {
+        let guests = self.guests();
+        guests.list.get(&id).is_none_or(|guest| self.limits(guest.peer))
+    }
+
+    fn limits(&self, peer: Peer) -> bool {
+        self.allowed.local || !peer.is_local()
     }
 
     /// Lets a connection in. One that is too many is told so first thing; of those, too, there are
@@ -87,7 +92,7 @@ impl Roster {
     ) -> Option<SessionId> {
         let origin = peer.origin;
         let counted =
-            Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.is_limited(origin));
+            Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.limits(peer));
         let mut guests = self.guests();
         if guests.closed {
             return None;

@@ -40,7 +40,7 @@ impl Session {
                 Err(Failed::Braked(wait)) => {
                     // No handle: who types both the wrong way round typed the password there.
                     let from = self.origin();
-                    log::info!("session {}: guesses too fast, from {from}", self.id.0);
+                    log::debug!("session {}: guesses too fast, from {from}", self.id.0);
                     return Err(Failed::Braked(wait).into());
                 }
                 verified => return Ok(verified?),

@@ -118,17 +118,29 @@ pub struct Peer {
     /// What limits count it by.
     pub origin: Origin,
     port: u16,
+    /// A proxy says so: it is not on this machine, whatever it says.
+    told: bool,
 }
 
 impl Peer {
-    /// A network address, the connection's own or one that a proxy told.
+    /// The connection's own network address.
     pub fn at(address: SocketAddr) -> Peer {
-        Peer { origin: Origin::of(address.ip()), port: address.port() }
+        Peer { origin: Origin::of(address.ip()), port: address.port(), told: false }
+    }
+
+    /// A network address that a proxy told.
+    pub fn told(address: SocketAddr) -> Peer {
+        Peer { told: true, ..Peer::at(address) }
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_local(self) -> bool {
+        !self.told && self.origin.is_local()
     }
 
     /// A user of this machine.
     pub fn user(user: u32) -> Peer {
-        Peer { origin: Origin::User(user), port: 0 }
+        Peer { origin: Origin::User(user), port: 0, told: false }
     }
 }
 

@@ -139,11 +139,7 @@ impl Tls {
     pub(super) fn read(&mut self, socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let mut filled = 0;
         loop {
-            let more = match self.take_in(socket) {
-                // What is whole counts; the error comes again.
-                Err(_) if filled > 0 => return Ok(Some(filled)),
-                more => more?,
-            };
+            let more = self.take_in(socket);
             loop {
                 match self.connection.reader().read(&mut buffer[filled..]) {
                     // Closed in order. What came before is given out first.
@@ -156,6 +152,14 @@ impl Tls {
                 }
             }
             self.has_unread = false;
+            let more = match more {
+                // What came before it is whole and counts; the error comes again.
+                Err(_) if filled > 0 => {
+                    self.has_unread = true;
+                    return Ok(Some(filled));
+                }
+                more => more?,
+            };
             match more {
                 Some(0) if filled == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Some(1..) if buffer.len() - filled > MARGIN => {}

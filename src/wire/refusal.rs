@@ -50,6 +50,8 @@ pub enum Refusal {
     LabelTaken(Box<str>),
     /// No token of this label.
     NoSuchToken(Box<str>),
+    /// The system user at the other end cannot be told from others.
+    UserUnknown,
     /// No such system user is linked.
     NotLinked(u32),
     /// The file is there already.
@@ -102,7 +104,7 @@ impl Refusal {
             Refusal::NotLinked(_) => "no-such-user",
             Refusal::FileTaken(_) => "taken",
             Refusal::Closed => "closed",
-            Refusal::NotAllowed => "not-allowed",
+            Refusal::NotAllowed | Refusal::UserUnknown => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
             Refusal::Timeout => "timeout",
@@ -169,6 +171,9 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchToken(label) => {
                 write!(f, "{label}: no token has this label; TOKEN LIST shows them")
             }
+            Refusal::UserUnknown => f.write_str(
+                "this system user has no number of its own here; log in with a password or a token",
+            ),
             Refusal::NotLinked(user) => {
                 write!(f, "{user}: this system user is not linked; UID LIST shows who is")
             }

@@ -48,55 +48,67 @@ impl Bench {
                 Ok(done) => return done,
                 Err(need) => need,
             };
-            // As the hub does: in the transaction that then writes.
-            let (recall, directory) = (self.record.recall().unwrap(), self.chat.directory());
-            let found = match &need {
-                Need::Handle(h) => recall.account(h).unwrap().map(|a| directory.learn_account(a)),
-                Need::Account(id) => {
-                    recall.account_by_id(*id).unwrap().map(|a| directory.learn_account(a))
-                }
-                Need::Direct(pair) => {
-                    recall.direct(*pair).unwrap().map(|c| directory.learn_conversation(c))
-                }
-                Need::Conversation(id) => {
-                    recall.conversation(*id).unwrap().map(|c| directory.learn_conversation(c))
-                }
-                Need::Place(id) => recall.place(*id).unwrap().map(|p| directory.learn_place(p)),
-                Need::Room(name) => {
-                    recall.room(name).unwrap().map(|c| directory.learn_conversation(c))
-                }
-                Need::Blocked(by, whom) => {
-                    let on = recall.blocked(*by, *whom).unwrap();
-                    directory.learn_blocked(*by, *whom, on);
-                    Some(())
-                }
-                Need::Once(account, key) => recall
-                    .once(*account, key)
-                    .unwrap()
-                    .map(|once| directory.learn_once(*account, key.clone(), once)),
-                Need::Skipped(id, account, seq) => recall
-                    .skipped(*id, *account, *seq)
-                    .unwrap()
-                    .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
-                Need::Links(account) => {
-                    let users = recall.links(*account).unwrap();
-                    directory.learn_links(*account, users);
-                    Some(())
-                }
-                Need::Groups(account) => {
-                    let groups = recall.groups(*account).unwrap().into_iter().map(|row| row.name);
-                    directory.learn_groups(*account, groups.collect());
-                    Some(())
-                }
-                Need::Tokens(account) => {
-                    let tokens = recall.tokens(*account).unwrap();
-                    directory.learn_tokens(*account, tokens);
-                    Some(())
-                }
-            };
-            if found.is_none() {
-                directory.learn_absence(need);
+            self.look_up(need);
+        }
+    }
+
+    /// As the hub does: in the transaction that then writes.
+    fn look_up(&mut self, need: Need) {
+        if let Need::All(needs) = need {
+            needs.into_iter().for_each(|need| self.look_up(need));
+            return;
+        }
+        let (recall, directory) = (self.record.recall().unwrap(), self.chat.directory());
+        let found = match &need {
+            Need::Handle(h) => recall.account(h).unwrap().map(|a| directory.learn_account(a)),
+            Need::Account(id) => {
+                recall.account_by_id(*id).unwrap().map(|a| directory.learn_account(a))
             }
+            Need::Direct(pair) => {
+                recall.direct(*pair).unwrap().map(|c| directory.learn_conversation(c))
+            }
+            Need::Conversation(id) => {
+                recall.conversation(*id).unwrap().map(|c| directory.learn_conversation(c))
+            }
+            Need::Place(id) => recall.place(*id).unwrap().map(|p| directory.learn_place(p)),
+            Need::Room(name) => recall.room(name).unwrap().map(|c| directory.learn_conversation(c)),
+            Need::Blocked(by, whom) => {
+                let on = recall.blocked(*by, *whom).unwrap();
+                directory.learn_blocked(*by, *whom, on);
+                Some(())
+            }
+            Need::Once(account, key) => recall
+                .once(*account, key)
+                .unwrap()
+                .map(|once| directory.learn_once(*account, key.clone(), once)),
+            Need::Skipped(id, account, seq) => recall
+                .skipped(*id, *account, *seq)
+                .unwrap()
+                .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
+            Need::Links(account) => {
+                let users = recall.links(*account).unwrap();
+                directory.learn_links(*account, users);
+                Some(())
+            }
+            Need::Groups(account) => {
+                let groups = recall.groups(*account).unwrap().into_iter().map(|row| row.name);
+                directory.learn_groups(*account, groups.collect());
+                Some(())
+            }
+            Need::Secret(account) => {
+                let secret = recall.secret(*account).unwrap().unwrap_or_default();
+                directory.learn_secret(*account, secret);
+                Some(())
+            }
+            Need::All(_) => None,
+            Need::Tokens(account) => {
+                let tokens = recall.tokens(*account).unwrap();
+                directory.learn_tokens(*account, tokens);
+                Some(())
+            }
+        };
+        if found.is_none() {
+            directory.learn_absence(need);
         }
     }
 

@@ -24,6 +24,13 @@ impl Upkeep {
         let Some(name) = path.to_str() else {
             return Err(BackupError::Failed(Error::new("the name is not UTF-8")));
         };
+        // SQLite would take what stands under these names for a part of the new file, and undo it.
+        if ["-journal", "-wal"]
+            .iter()
+            .any(|ending| beside(&path, ending).symlink_metadata().is_ok())
+        {
+            return Err(BackupError::Exists);
+        }
         // The name is taken before anything is written, so nothing is ever written over, and no
         // link is followed. SQLite fills an empty file that is there.
         let file = match private().create_new(true).write(true).open(&path) {
