@@ -90,6 +90,13 @@ fn nothing_that_is_there_is_written_over() {
         assert!(matches!(refused, Some(BackupError::Exists)), "{name}: {refused:?}");
     }
     assert_eq!(fs::read(there("file")).unwrap(), b"mine");
+    // Nor what SQLite would take for a part of the new file.
+    for ending in ["journal", "wal"] {
+        fs::write(there(&format!("{ending}.db-{ending}")), "mine, too").unwrap();
+        let refused = database.upkeep().backup(&there(&format!("{ending}.db"))).err();
+        assert!(matches!(refused, Some(BackupError::Exists)), "{ending}: {refused:?}");
+        assert_eq!(fs::read(there(&format!("{ending}.db-{ending}"))).unwrap(), b"mine, too");
+    }
     assert!(!there("nowhere").exists());
     // What cannot be made is another thing, and says why.
     for name in ["no/folder", "file/x"] {

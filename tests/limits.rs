@@ -229,8 +229,11 @@ fn where_the_house_is_full_an_operator_gets_in() {
     let operator = std::os::unix::net::UnixStream::connect(&path).unwrap();
     operator.set_read_timeout(Some(process::PATIENCE)).unwrap();
     let mut operator = BufReader::new(operator);
-    operator.get_mut().write_all(b"ADMIN KICK ana\nQUIT\n").unwrap();
+    operator.get_mut().write_all(b"ADMIN KICK ana\nADMIN STATS\nQUIT\n").unwrap();
     let said: Vec<String> = operator.lines().skip(1).map(Result::unwrap).collect();
-    assert_eq!(said, ["OK ADMIN KICK 1", "OK QUIT", "BYE quit"]);
+    assert_eq!((said[0].as_str(), said.last().unwrap().as_str()), ("OK ADMIN KICK 1", "BYE quit"));
+    for row in ["STAT connections 2", "STAT connections_refused 1"] {
+        assert!(said.iter().any(|line| line == row), "{row} is not in {said:?}");
+    }
     papod.stop();
 }

@@ -179,6 +179,24 @@ fn who_asks_and_does_not_read_is_not_read_either() {
 }
 
 #[test]
+fn strangers_who_ask_and_do_not_read_cost_little() {
+    let home = Home::new();
+    let papod = home.start();
+    let before = papod.memory("VmRSS");
+    let crowd: Vec<Client> = (0..100).map(|_| papod.connect()).collect();
+    // Each answer is a hundred times as long as what asks for it.
+    let typed = b"HELP\n".repeat(100_000);
+    thread::scope(|scope| {
+        for client in &crowd {
+            scope.spawn(|| write_until_refused(client.socket(), &typed));
+        }
+    });
+    let each = growth(&papod, before) / 100;
+    println!("{each} KiB each");
+    assert!(each < 200, "{each} KiB for each of those who have not logged in");
+}
+
+#[test]
 fn who_asks_for_history_and_does_not_read_costs_a_page() {
     let home = Home::new();
     let papod = home.start();

@@ -1,15 +1,17 @@
 //! A disk that fails: everyone in the batch is told `storage`, nobody is shown anything, nothing is
 //! half kept, and the hub goes on as soon as writing works again.
 
+mod hub;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use hub::{Person, handle, register};
 use papo::chat::Act;
 use papo::counters::{Count, Counters};
-use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis, SessionId};
-use papo::hub::{Entered, Hub, Work};
-use papo::name::{DisplayName, Handle, Target};
-use papo::outbox::{Item, Outbox};
+use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis};
+use papo::hub::{Hub, Work};
+use papo::name::Target;
 use papo::store::sqlite::{Database, Pen};
 use papo::store::{Change, Error, Forget, Recall, Record};
 use papo::wire::refusal::Refusal;
@@ -33,51 +35,6 @@ impl Record for Faulty {
 
     fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
         self.pen.recall()
-    }
-}
-
-struct Person {
-    session: SessionId,
-    outbox: Arc<Outbox>,
-}
-
-fn handle(name: &str) -> Handle {
-    Handle::new(name).unwrap()
-}
-
-fn register(hub: &Hub, number: u64, name: &str) -> Result<Person, Refusal> {
-    let (answer, answered) = channel::bounded(1);
-    let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
-    let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
-    let (secret, kept) = ("hash".into(), outbox.clone());
-    hub.ask(Work::Register { session, handle, name, secret, outbox: kept, answer });
-    let entered: Result<Entered, Refusal> = answered.recv_blocking().unwrap();
-    entered.map(|_| Person { session, outbox })
-}
-
-impl Person {
-    fn acts(&self, hub: &Hub, acts: Vec<Act>) {
-        hub.ask(Work::Acts { session: self.session, acts });
-    }
-
-    /// What was said since it was last asked; the hub has done all that was asked before.
-    fn heard(&self, hub: &Hub) -> String {
-        // Whoever comes in is answered after everything before it was told.
-        let (answer, answered) = channel::bounded(1);
-        let (session, account) = (SessionId(0), AccountId(0));
-        hub.ask(Work::Enter {
-            session,
-            account,
-            key: Key::Password,
-            quiet: true,
-            most: 0,
-            outbox: Arc::default(),
-            answer,
-        });
-        answered.recv_blocking().unwrap().unwrap();
-        hub.ask(Work::Leave { session, unsent: None });
-        let lines = |item: &Item| String::from_utf8(item.lines().to_vec()).unwrap();
-        self.outbox.take().items.iter().map(lines).collect()
     }
 }
 
@@ -155,6 +112,27 @@ fn what_cannot_be_written_is_not_forgotten() {
     assert!(forget());
     assert!(read(1).starts_with("ERR READ no-such-message "));
     assert_eq!(read(2), "OK READ 2\n");
+    hub.ask(Work::End);
+    thread.join().unwrap();
+}
+
+#[test]
+fn whose_key_would_have_become_void_goes_on_where_that_was_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
+    let clock = Clock::Still(Millis(0));
+    let (hub, thread) = Hub::start(Box::new(pen), clock, Arc::default()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let other = Person::enter(&hub, 2, AccountId(1), Key::Password);
+    broken.store(true, Ordering::SeqCst);
+    ana.acts(&hub, vec![Act::SetSecret { was: "hash".into(), secret: "new".into() }]);
+    assert!(ana.heard(&hub).starts_with("ERR PASSWD storage "));
+    broken.store(false, Ordering::SeqCst);
+    other.acts(&hub, vec![send("ana", "still here")]);
+    assert_eq!(other.heard(&hub), "OK MSG 1 1970-01-01T00:00:00.000Z\n");
+    assert_eq!(other.outbox.bye(), None);
     hub.ask(Work::End);
     thread.join().unwrap();
 }

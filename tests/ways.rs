@@ -10,13 +10,9 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 
+use process::unix::{mode, over, rest};
 use process::{Home, PASSWORD, PATIENCE, Papod, USUAL, papod, run, tls};
 use rustix::process::Signal;
-
-/// All lines up to an orderly end.
-fn rest(from: impl Read) -> Vec<String> {
-    BufReader::new(from).lines().collect::<Result<_, _>>().expect("the end is said")
-}
 
 /// All that came, be the end orderly or not.
 fn heard(mut from: impl Read) -> String {
@@ -104,6 +100,23 @@ fn what_is_no_tls_ends_its_own_connection_only() {
         let _ = plain.shutdown(Shutdown::Write);
         assert!(!heard(plain).contains("HELLO"), "{typed:?}");
     }
+    // Whole lines before a record that is none are carried out, also where all came at once.
+    papod.register("ana");
+    let mut broken = tls::connect(address, "one.pem");
+    broken.write_all(format!("LOGIN ana {PASSWORD} quiet\n").as_bytes()).unwrap();
+    let mut said = BufReader::new(&mut broken);
+    let mut line = String::new();
+    while !line.starts_with("OK LOGIN ") {
+        line.clear();
+        said.read_line(&mut line).unwrap();
+    }
+    broken.conn.writer().write_all(b"MSG ana before\n").unwrap();
+    let mut bytes = Vec::new();
+    broken.conn.write_tls(&mut bytes).unwrap();
+    bytes.extend_from_slice(b"\x17\x03\x03\x00\x20 this is no record of TLS at all ");
+    broken.sock.write_all(&bytes).unwrap();
+    let _ = broken.sock.read_to_end(&mut Vec::new());
+    assert_eq!(notes(&papod, "ana"), ["before"]);
     let mut tls = tls::connect(address, "one.pem");
     tls.write_all(b"PING still\nQUIT\n").unwrap();
     assert_eq!(rest(tls)[1], "OK PING still");
@@ -166,21 +179,6 @@ fn without_a_certificate_that_fits_it_does_not_start() {
     let mut alone = papod();
     alone.args(["--tls-listen", "127.0.0.1:0"]);
     assert_eq!(run(&mut alone).status.code(), Some(2), "a certificate has to be named");
-}
-
-/// What is said over a Unix socket for what is typed.
-fn over(path: &Path, typed: &str) -> Vec<String> {
-    let mut socket = UnixStream::connect(path).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    socket.write_all(typed.as_bytes()).unwrap();
-    socket.shutdown(Shutdown::Write).unwrap();
-    let lines = rest(socket);
-    assert!(lines[0].starts_with("HELLO papo/1 "), "{lines:?}");
-    lines[1..].to_vec()
-}
-
-fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 #[test]
@@ -257,94 +255,6 @@ fn a_leftover_socket_is_replaced_and_nothing_else_is() {
     papod.stop();
 }
 
-#[test]
-fn operators_have_a_socket_of_their_own() {
-    let home = Home::new();
-    let path = home.path().join("admin.sock");
-    let papod = Papod::start_with(&home.db(), ["--admin", path.to_str().unwrap()]);
-    assert_eq!(mode(&path), 0o600);
-    let lines =
-        over(&path, "LOGIN ana x\nADMIN USER NEW ana secret-a Ana\nADMIN USER NEW ana secret-b");
-    assert!(lines[0].starts_with("ERR LOGIN bad-command not here: "), "{lines:?}");
-    assert_eq!(lines[1], "OK ADMIN USER NEW ana");
-    assert!(lines[2].starts_with("ERR ADMIN taken "), "{lines:?}");
-    let login = |secret: &str| {
-        let mut client = papod.connect();
-        client.say(&format!("LOGIN ana {secret}"));
-        let answer = client.line();
-        (client, answer)
-    };
-    let (mut ana, answer) = login("secret-a");
-    assert_eq!(answer, "OK LOGIN ana 0");
-    ana.until("LIVE ");
-    let lines = over(&path, "ADMIN SESSIONS");
-    assert_eq!(lines.len(), 3, "{lines:?}");
-    assert!(lines[0].starts_with("SESSION ") && lines[0].contains(" ana 127.0.0.1:"), "{lines:?}");
-    assert!(lines[1].contains(" - uid:"), "{lines:?}");
-    assert_eq!(lines[2], "OK ADMIN SESSIONS 2");
-    assert_eq!(over(&path, "ADMIN USER PASSWD ana secret-c"), ["OK ADMIN USER PASSWD ana"]);
-    ana.expect("BYE kicked");
-    assert!(login("secret-a").1.starts_with("ERR LOGIN wrong-secret "));
-    let (mut ana, _) = login("secret-c");
-    ana.until("LIVE ");
-    assert_eq!(over(&path, "ADMIN KICK ana"), ["OK ADMIN KICK 1"]);
-    ana.expect("BYE kicked");
-    let lines =
-        over(&path, "ADMIN KICK nobody\nADMIN USER DEL nobody\nADMIN USER PASSWD nobody secret");
-    assert!(lines.iter().all(|line| line.starts_with("ERR ADMIN no-such-user ")), "{lines:?}");
-    let mut tcp = papod.login_quietly_as("ana", "secret-c");
-    tcp.say("ADMIN KICK ana");
-    tcp.expect(
-        "ERR ADMIN bad-command not here: ADMIN is for the socket that papod makes with --admin",
-    );
-    papod.stop();
-}
-
-#[test]
-fn an_ended_account_is_gone_and_what_it_said_stays() {
-    let home = Home::new();
-    let path = home.path().join("admin.sock");
-    let flags = ["--admin", path.to_str().unwrap()];
-    let papod = Papod::start_with(&home.db(), flags);
-    let (mut ana, mut bia) = (papod.register("ana"), papod.register("bia"));
-    ana.say("GROUP NEW team bia");
-    ana.until("OK GROUP NEW ");
-    bia.until("GROUP 1 ");
-    ana.say("TOKEN NEW t");
-    let token = ana.line().split(' ').next_back().unwrap().to_owned();
-    ana.send("bia", "hello");
-    bia.until("MSG 2 ");
-    bia.send("ana", "and you");
-    bia.say("WAIT last read 60");
-    assert_eq!(over(&path, "ADMIN USER DEL ana"), ["OK ADMIN USER DEL ana"]);
-    assert_eq!(ana.rest().last().unwrap(), "BYE kicked");
-    let left = bia.line();
-    assert!(left.starts_with("GROUP 4 ") && left.ends_with(" ana #team - leave"), "{left}");
-    bia.expect("OK WAIT 3 read");
-    bia.say("GROUP WHO team");
-    bia.expect("MEMBER #team bia admin");
-    bia.expect("OK GROUP WHO 1");
-    for refused in ["MSG ana x", "TALK ana", "GROUP ADD team ana", "GROUP NEW other ana"] {
-        bia.say(refused);
-        assert!(bia.line().contains(" no-such-user "), "{refused}");
-    }
-    bia.say("FIND ana");
-    bia.expect("OK FIND 0");
-    assert_eq!(bia.history("ana", 0).len(), 2, "what it said stays");
-    drop(papod);
-    let papod = Papod::start_with(&home.db(), flags);
-    let mut stranger = papod.connect();
-    for secret in [PASSWORD, &token, ""] {
-        stranger.say(&format!("LOGIN ana {secret}"));
-        assert!(stranger.line().starts_with("ERR LOGIN wrong-secret "));
-    }
-    stranger.say("REG ana secret-a");
-    assert!(stranger.line().starts_with("ERR REG taken "), "a handle is never given again");
-    assert!(over(&path, "ADMIN USER DEL ana")[0].starts_with("ERR ADMIN no-such-user "));
-    assert_eq!(over(&path, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
-    papod.stop();
-}
-
 /// A PROXY header, version 2.
 fn header(command: u8, rest: &[u8]) -> Vec<u8> {
     let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
@@ -355,7 +265,8 @@ fn header(command: u8, rest: &[u8]) -> Vec<u8> {
 fn a_proxy_says_for_whom_it_speaks() {
     let home = Home::new();
     let path = home.path().join("admin.sock");
-    let flags = ["--admin", path.to_str().unwrap(), "--proxy-from", "127.0.0.1"];
+    let flags =
+        ["--admin", path.to_str().unwrap(), "--proxy-from", "127.0.0.1", "--limit-address", "1"];
     let papod = Papod::start_with(&home.db(), flags);
     let connect = |bytes: &[u8]| {
         let mut socket = TcpStream::connect(papod.address).unwrap();
@@ -375,6 +286,15 @@ fn a_proxy_says_for_whom_it_speaks() {
     let mut itself = connect(&header(0, &[]));
     itself.read_line(&mut lines[0]).unwrap();
     assert!(lines[0].contains("HELLO papo/1 "));
+    // Nobody is on this machine because a proxy says so.
+    let local = [127, 0, 0, 1, 127, 0, 0, 1, 0x15, 0xb3, 0x1c, 0x6c];
+    let mut one = connect(&header(1, &local));
+    one.read_line(&mut lines[0]).unwrap();
+    let mut two = connect(&header(1, &local));
+    two.read_line(&mut lines[0]).unwrap();
+    lines[0].clear();
+    two.read_line(&mut lines[0]).unwrap();
+    assert_eq!(lines[0], "BYE too-many\n");
     // Nothing is carried out for whom it does not say.
     assert_eq!(heard(connect(b"REG ana secret-a\nQUIT\n\n\n\n")), "");
     assert_eq!(over(&path, "ADMIN KICK ana").len(), 1);
@@ -416,6 +336,23 @@ fn sockets_from_systemd_are_used_as_they_come() {
 }
 
 #[test]
+fn an_admin_socket_that_others_may_open_is_none() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let admin = UnixListener::bind(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let mut command = process::with_clean_environment(Command::new("sh"));
+    let script = r#"LISTEN_PID=$$ exec "$0" --db "$1" 3<&0 </dev/null"#;
+    command.args(["-c", script, env!("CARGO_BIN_EXE_papod")]).arg(home.db());
+    command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", "admin");
+    command.stdin(std::os::fd::OwnedFd::from(admin));
+    let output = run(&mut command);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("lets others connect; SocketMode=0600 closes it"), "{said}");
+}
+
+#[test]
 fn where_registration_is_closed_nobody_registers() {
     let home = Home::new();
     let papod = Papod::start_with(&home.db(), ["--registration", "closed"]);
@@ -425,36 +362,5 @@ fn where_registration_is_closed_nobody_registers() {
         "ERR REG closed no new accounts are made here; ask whoever runs this server for one";
     stranger.expect(closed);
     stranger.has_heard_all();
-    papod.stop();
-}
-
-#[test]
-fn operators_see_numbers_copy_and_check() {
-    let home = Home::new();
-    let path = home.path().join("admin.sock");
-    let papod = Papod::start_with(&home.db(), ["--admin", path.to_str().unwrap()]);
-    let mut ana = papod.register("ana");
-    ana.send("ana", "note");
-    let lines = over(&path, "ADMIN STATS");
-    let rows = lines.len() - 1;
-    assert_eq!(lines[rows], format!("OK ADMIN STATS {rows}"));
-    for row in ["STAT messages 1", "STAT registrations 1", "STAT sessions_logged_in 1"] {
-        assert!(lines.iter().any(|line| line == row), "{row} is not in {lines:?}");
-    }
-    let copy = home.path().join("copy.db");
-    let typed = format!("ADMIN BACKUP {0}\nADMIN BACKUP {0}\nADMIN CHECK\n", copy.display());
-    let lines = over(&path, &typed);
-    let bytes = fs::metadata(&copy).unwrap().len();
-    assert_eq!(lines[0], format!("OK ADMIN BACKUP {bytes}"));
-    assert!(lines[1].starts_with("ERR ADMIN taken "), "{lines:?}");
-    assert_eq!(lines[2], "OK ADMIN CHECK 0");
-    let nowhere = home.path().join("missing/copy.db");
-    let lines = over(&path, &format!("ADMIN BACKUP {}", nowhere.display()));
-    assert!(lines[0].starts_with("ERR ADMIN storage no backup was made: "), "{lines:?}");
-    assert_eq!(mode(&copy), 0o600);
-    ana.has_heard_all();
-    papod.stop();
-    let papod = Papod::start(&copy);
-    assert_eq!(notes(&papod, "ana"), ["note"]);
     papod.stop();
 }

@@ -1,6 +1,7 @@
 //! The rules on their own: no store, no clock, no session.
 
 use super::*;
+use crate::limits;
 use crate::store::Account;
 use crate::store::Pair;
 
@@ -180,4 +181,31 @@ fn a_batch_that_is_forgotten_never_was() {
     chat.forget();
     assert_eq!(chat.newest(), Newest { account: 2, ..Newest::default() });
     assert!(send(&mut chat, ANA, "bia").is_err(), "the directory is read anew");
+}
+
+/// Each look begins the decision anew, so all that is missing has to be looked up with one.
+#[test]
+fn all_that_is_missing_is_asked_for_at_once() {
+    let mut chat = two();
+    let names: Vec<Handle> = (0..100).map(|n| Handle::new(&format!("u{n}")).unwrap()).collect();
+    chat.directory().learn_absence(Need::Room(names[0].clone()));
+    let change = GroupChange::New(names.clone());
+    let mut act = Act::Group { name: names[0].clone(), change };
+    let missing = names.into_iter().map(Need::Handle).collect();
+    assert_eq!(chat.asked(ANA, &mut act, NOW), Err(Need::All(missing)));
+
+    send(&mut chat, ANA, "bia").unwrap();
+    chat.finish();
+    chat.settle();
+    chat.newest.entry = EntryId(100);
+    let ids: Vec<EntryId> = (2..=100).map(EntryId).collect();
+    let missing = ids.iter().copied().map(Need::Place).collect();
+    let mut act = Act::AdvanceAll { cursor: Cursor::Read, ids, answer: None };
+    assert_eq!(chat.asked(ANA, &mut act, NOW), Err(Need::All(missing)));
+    let names = vec![Handle::new("bia").unwrap(); limits::GROUP_MEMBERS + 1];
+    let name = Handle::new("team").unwrap();
+    chat.directory().learn_absence(Need::Room(name.clone()));
+    let mut act = Act::Group { name, change: GroupChange::New(names) };
+    chat.asked(ANA, &mut act, NOW).unwrap();
+    assert_eq!(told(&chat.finish()), ["1 ERR GROUP too-many"]);
 }

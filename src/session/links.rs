@@ -46,3 +46,14 @@ fn is_anyone(user: u32) -> bool {
     });
     user == *overflow || user == u32::MAX
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_number_of_many_users_is_nobodys() {
+        let overflow = std::fs::read_to_string("/proc/sys/kernel/overflowuid");
+        let overflow = overflow.map_or(65_534, |number| number.trim().parse().unwrap());
+        assert!(super::is_anyone(overflow) && super::is_anyone(u32::MAX));
+        assert!(!super::is_anyone(0) && !super::is_anyone(1_000));
+    }
+}

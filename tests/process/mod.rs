@@ -7,6 +7,7 @@
 #![allow(dead_code)] // Each test program uses a part of it.
 
 pub mod tls;
+pub mod unix;
 
 use std::env;
 use std::ffi::OsStr;
