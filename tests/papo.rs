@@ -7,6 +7,8 @@ mod process;
 mod accounts;
 #[path = "papo/bots.rs"]
 mod bots;
+#[path = "papo/fake.rs"]
+mod fake;
 #[path = "papo/place.rs"]
 mod place;
 #[path = "papo/reading.rs"]

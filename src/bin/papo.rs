@@ -30,7 +30,8 @@ use papo::name::{Handle, Target};
     version,
     arg_required_else_help = true,
     subcommand_required = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    verbatim_doc_comment
 )]
 struct Flags {
     /// HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]

@@ -24,6 +24,7 @@ pub struct Feed<'a> {
     connection: Option<Connection>,
     /// The server was asked and has not said anything since.
     is_asked: bool,
+    silence: Duration,
     outage: Outage,
 }
 
@@ -34,7 +35,8 @@ impl<'a> Feed<'a> {
     /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
     pub async fn open(account: &'a Account) -> Result<Feed<'a>, Failure> {
         let outage = Outage::new(Some(REACH));
-        let mut feed = Feed { account, connection: None, is_asked: false, outage };
+        let mut feed =
+            Feed { account, connection: None, is_asked: false, silence: SILENCE, outage };
         feed.connected().await?;
         // Whoever got in once is expected to get in again.
         feed.outage.be_patient();
@@ -48,10 +50,10 @@ impl<'a> Feed<'a> {
     /// `Secret`, `Refused`: the account cannot be logged in to any more.
     pub async fn next(&mut self) -> Result<String, Failure> {
         loop {
-            let is_asked = self.is_asked;
+            let (is_asked, time) = (self.is_asked, self.silence);
             let connection = self.connected().await?;
             let silence = async {
-                Timer::after(SILENCE).await;
+                Timer::after(time).await;
                 Ok(None)
             };
             let came = async { connection.next_line().await.map(Some) }.or(silence).await;
@@ -97,5 +99,57 @@ impl<'a> Feed<'a> {
             },
         };
         Ok(self.connection.insert(connection))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::super::account::Named;
+    use super::*;
+    use crate::name::Handle;
+
+    #[test]
+    fn a_server_that_falls_silent_is_asked_and_then_left_for_another_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().to_string().parse().ok();
+        let serving = thread::spawn(move || {
+            let greeted = || {
+                let (mut socket, _) = listener.accept().unwrap();
+                socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
+                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+                assert_eq!(lines.next().unwrap().unwrap(), "LOGIN ana secret-a");
+                (socket, lines)
+            };
+            let (mut silent, mut lines) = greeted();
+            silent.write_all(b"OK LOGIN ana 0\n").unwrap();
+            assert_eq!(lines.next().unwrap().unwrap(), "PING");
+            assert!(lines.next().is_none(), "it is left");
+            // Having no room is no reason to give up.
+            let (mut full, mut lines) = greeted();
+            full.write_all(b"ERR LOGIN too-many later\n").unwrap();
+            assert!(lines.next().is_none());
+            let (mut back, lines) = greeted();
+            back.write_all(b"OK LOGIN ana 0\nLIVE 7\n").unwrap();
+            (back, lines)
+        });
+        let mut secret = tempfile::NamedTempFile::new().unwrap();
+        secret.write_all(b"secret-a\n").unwrap();
+        let named = Named {
+            server,
+            handle: Handle::new("ana"),
+            secret_file: Some(secret.path().to_owned()),
+            roots: None,
+        };
+        let account = Account::find(&named).unwrap();
+        smol::block_on(async {
+            let mut feed = Feed::open(&account).await.unwrap();
+            feed.silence = Duration::from_millis(1);
+            assert_eq!(feed.next().await.unwrap(), "LIVE 7");
+        });
+        serving.join().unwrap();
     }
 }
