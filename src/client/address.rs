@@ -34,7 +34,10 @@ impl FromStr for Address {
         }
         match text.split_once(':') {
             Some(("unix", "")) => Err("expected unix:PATH".to_owned()),
-            Some(("unix", path)) => Ok(Address::Unix(path.into())),
+            // It is kept for commands that are run elsewhere.
+            Some(("unix", path)) => {
+                std::path::absolute(path).map(Address::Unix).map_err(|e| e.to_string())
+            }
             Some(("tls", host)) => host.parse().map(Address::Tls),
             _ => text.parse().map(Address::Tcp),
         }
@@ -89,6 +92,8 @@ mod tests {
         }
         let there = Host { name: "::1".to_owned(), port: 7277 };
         assert_eq!("tls:[::1]:7277".parse(), Ok(Address::Tls(there)));
+        let here = std::env::current_dir().unwrap().join("socket");
+        assert_eq!("unix:socket".parse(), Ok(Address::Unix(here)));
     }
 
     #[test]

@@ -39,13 +39,15 @@ impl Outage {
     /// # Errors
     /// The failure itself, where another try would not help, or where patience has run out.
     pub async fn after(&mut self, failure: Failure, began: Instant) -> Result<(), Failure> {
-        let why = match failure {
-            Failure::Lost(why) => why,
-            // It is there, and has no room for now.
-            Failure::Refused(line) if self.patience.is_none() && lines::is_passing(&line) => line,
+        let (why, is_told) = match failure {
+            Failure::Lost(why) => (why, self.speaks),
+            // It is there and has no room for now, which only a person can change.
+            Failure::Refused(line) if self.patience.is_none() && lines::is_passing(&line) => {
+                (line, true)
+            }
             other => return Err(other),
         };
-        if self.since.is_none() && self.speaks {
+        if self.since.is_none() && is_told {
             report(format_args!("papo: {why}; trying again"));
         }
         let since = *self.since.get_or_insert(began);

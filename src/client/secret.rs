@@ -24,7 +24,9 @@ pub fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         let secret = lines::word(text.trim_end_matches(['\n', '\r']));
         return secret.map(Some).map_err(unfit);
     }
-    let Some(secret) = env::var_os("PAPO_SECRET") else { return Ok(None) };
+    // A variable that is empty is none.
+    let secret = env::var_os("PAPO_SECRET").filter(|secret| !secret.is_empty());
+    let Some(secret) = secret else { return Ok(None) };
     let secret = secret.into_string().map_err(|_| "expected UTF-8".to_owned());
     let secret = secret.and_then(|secret| lines::word(&secret));
     secret.map(Some).map_err(|why| Failure::Usage(format!("PAPO_SECRET: {why}")))

@@ -86,7 +86,7 @@ pub async fn send(
     let time = Duration::from_secs(seconds);
     // It is the server that says when time is up, unless it was away in between and began anew.
     let limit = async {
-        Timer::after(time + ANSWER).await;
+        Timer::after(time + Duration::from_secs(1)).await;
         Err(Failure::TimedOut(format!("not {until} after {seconds} seconds")))
     };
     match desk.ask_for(&command, time + ANSWER).or(limit).await {

@@ -21,7 +21,7 @@ struct Fake {
 }
 
 impl Fake {
-    /// Sends `events` to each session that is not quiet.
+    /// Sends `events` to each session that is not quiet, and ends it where there is a `BYE` in them.
     fn start(events: &'static str, answers: &[Option<&'static str>]) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -50,7 +50,12 @@ fn serve(socket: &TcpStream, events: &str, answers: &Mutex<Answers>, say: &Sende
     for line in BufReader::new(socket).lines().map_while(Result::ok) {
         if line.starts_with("LOGIN ") {
             write("OK LOGIN me 0\n");
-            write(if line.ends_with(" quiet") { "" } else { events });
+            if !line.ends_with(" quiet") {
+                write(events);
+                if events.contains("BYE ") {
+                    return;
+                }
+            }
             continue;
         }
         let answer = answers.lock().unwrap().pop_front().flatten();
@@ -112,6 +117,37 @@ fn an_acknowledgement_that_is_lost_is_said_again() {
     let tail = papo(&fake, &["tail"]);
     assert!(tail.line().ends_with(" hi"));
     assert_eq!([fake.heard(), fake.heard()], ["ACK 1", "ACK 1"]);
+}
+
+/// What comes with each new connection, which ends at once.
+const AGAIN: &str = "MSG 1 2026-01-01T00:00:00.000Z ana bob - hi\nLIVE 1\nBYE shutdown\n";
+
+/// Waits until what came with the second connection was dealt with.
+fn until_the_third(running: &Running) {
+    let is_back = |line: String| line == "papo: connected again";
+    let back = std::iter::repeat_with(|| running.complaint()).map(is_back).filter(|back| *back);
+    assert_eq!(back.take(2).count(), 2);
+}
+
+#[test]
+fn what_comes_again_is_not_printed_again() {
+    let fake = Fake::start(AGAIN, &[Some("OK ACK 1\n"); 20]);
+    let mut tail = papo(&fake, &["tail", "--json"]);
+    until_the_third(&tail);
+    // It may be that it comes again because it was not acknowledged.
+    assert_eq!([fake.heard(), fake.heard()], ["ACK 1", "ACK 1"]);
+    tail.kill();
+    assert_eq!(tail.finish().1.len(), 1);
+}
+
+#[test]
+fn what_comes_again_is_not_dealt_with_again() {
+    let fake = Fake::start(AGAIN, &[Some(SENT), Some("OK ACK 1\n")]);
+    let mut on = papo(&fake, &["on", "--", "cat"]);
+    assert_eq!([fake.heard(), fake.heard()], ["ONCE papo-on-1 MSG ana hi", "ACK 1"]);
+    until_the_third(&on);
+    on.kill();
+    assert!(fake.heard.try_recv().is_err());
 }
 
 #[test]

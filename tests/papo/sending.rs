@@ -94,6 +94,8 @@ fn a_wrong_command_line_is_status_2() {
     // Nobody to log in as, and nothing to log in with; nobody is asked where nobody sits.
     fails(&mut place.bare(&["chats"]), 2, "papo: no account: ");
     fails(&mut place.bare(&["chats", "--as", "ana"]), 2, "papo: no secret: ");
+    let mut empty = place.bare(&["chats", "--as", "ana"]);
+    fails(empty.env("PAPO_SECRET", ""), 2, "papo: no secret: ");
     fails(place.papo("ana", &["chats"]).env("PAPO_SECRET", "two words"), 2, "papo: PAPO_SECRET: ");
     fails(&mut place.papo("ana", &["chats", "--secret-file", "/none"]), 2, "papo: /none: ");
 }
