@@ -114,13 +114,23 @@ pub async fn ask(
         let mut desk = Desk::hasty(account);
         let reply = desk.ask(&command).await?;
         let asked: u64 = reply.word(2)?.parse().unwrap_or_default();
-        let answer = loop {
-            let line = feed.next().await?;
-            let Some(entry) = Entry::parse(&line) else { continue };
+        let is_answer = |entry: &Entry| {
             let is_from_there = entry.is_in(std::slice::from_ref(to), &account.handle);
             let is_mine = entry.from == account.handle.as_str();
-            if entry.is_message() && entry.id > asked && is_from_there && !is_mine {
-                break entry;
+            entry.is_message() && entry.id > asked && is_from_there && !is_mine
+        };
+        let answer = loop {
+            let line = feed.next().await?;
+            let found = if lines::first_word(&line) == "LIVE" {
+                // What came while the server was lost, and was acknowledged on another device, is
+                // not sent again.
+                let reply = desk.ask(&format!("HIST {to} 1000 after {asked}")).await?;
+                reply.rows.iter().filter_map(|row| Entry::parse(row)).find(is_answer)
+            } else {
+                Entry::parse(&line).filter(is_answer)
+            };
+            if let Some(answer) = found {
+                break answer;
             }
         };
         print(&answer.body)?;

@@ -112,6 +112,18 @@ fn a_reply_is_repeated_until_it_is_kept_and_then_the_message_acknowledged() {
 }
 
 #[test]
+fn an_answer_that_another_device_has_acknowledged_is_found() {
+    let mine = "HIST 2 2026-01-01T00:00:00.000Z bob ana - well?\n";
+    let theirs = "HIST 3 2026-01-01T00:00:00.000Z ana bob - yes\n";
+    let history = format!("{mine}{theirs}OK HIST 2 end\n").leak();
+    let fake = Fake::start("LIVE 3\n", &[Some(SENT), Some(history), Some("OK READ 3\n")]);
+    let (status, out, _) = papo(&fake, &["ask", "ana", "well?"]).finish();
+    assert_eq!((status, out), (Some(0), vec!["yes".to_owned()]));
+    assert!(fake.heard().ends_with(" MSG ana well?"));
+    assert_eq!([fake.heard(), fake.heard()], ["HIST ana 1000 after 2", "READ 3"]);
+}
+
+#[test]
 fn an_acknowledgement_that_is_lost_is_said_again() {
     let fake = Fake::start(MESSAGE, &[None, Some("OK ACK 1\n")]);
     let tail = papo(&fake, &["tail"]);
