@@ -7,6 +7,8 @@
 
 #[path = "readme/blocks.rs"]
 mod blocks;
+#[path = "readme/client.rs"]
+mod client;
 #[path = "readme/internet.rs"]
 mod internet;
 #[path = "readme/papod.rs"]

@@ -1,0 +1,190 @@
+//! One connection to a server: lines out, lines in, and commands with their answers.
+//!
+//! A connection that is lost is not mended here: that is the business of a desk and of a feed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use smol::Timer;
+use smol::future::FutureExt;
+use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+use super::address::Address;
+use super::dial::{self, Stream};
+use super::failure::Failure;
+use super::lines;
+use crate::name::Handle;
+
+/// For how long the greeting is waited for, dialling included, and for how long those who do not
+/// wait for ever try to reach a server.
+pub const REACH: Duration = Duration::from_secs(5);
+
+/// For how long an answer is waited for. A server may hold a log-in or a message back for 5
+/// seconds, by its brake and its limits; three times as long is silence.
+pub const ANSWER: Duration = Duration::from_secs(15);
+
+/// Bytes in a line of the server's at most; PROTOCOL.md says that this is enough.
+const LINE: usize = 160 * 1024;
+
+/// A connection that was greeted.
+pub struct Connection {
+    stream: BufReader<Box<dyn Stream>>,
+    /// The beginning of a line that has not come to its end.
+    part: Vec<u8>,
+}
+
+/// The answer to a command that was not refused.
+#[derive(Debug)]
+pub struct Reply {
+    /// The rows, in the order in which they came.
+    pub rows: Vec<String>,
+    /// The `OK` line.
+    pub ok: String,
+}
+
+impl Reply {
+    /// A word of the `OK` line; 0 is `OK` itself.
+    ///
+    /// # Errors
+    /// The server does not speak this protocol.
+    pub fn word(&self, n: usize) -> Result<&str, Failure> {
+        let word = self.ok.split(' ').nth(n);
+        word.ok_or_else(|| Failure::Lost(format!("the server answers {:?}", self.ok)))
+    }
+}
+
+impl Connection {
+    /// Dials and reads the greeting, within [`REACH`].
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn open(address: &Address, roots: Option<&Path>) -> Result<Connection, Failure> {
+        let greeted = async {
+            let stream = dial::dial(address, roots).await.map_err(lost)?;
+            let mut connection =
+                Connection { stream: BufReader::with_capacity(65_536, stream), part: Vec::new() };
+            let hello = connection.next_line().await?;
+            if !hello.starts_with("HELLO papo/1 ") {
+                return Err(Failure::Lost(format!("it greets with {hello:?}")));
+            }
+            Ok(connection)
+        };
+        let failed = |why| Failure::Lost(format!("{address}: {why}"));
+        match within(REACH, greeted).await {
+            Err(Failure::Lost(why)) => Err(failed(why)),
+            other => other,
+        }
+    }
+
+    /// Logs in. A `quiet` session gets replies and no events.
+    ///
+    /// # Errors
+    /// `Secret` where the secret is refused; else as [`Connection::ask`].
+    pub async fn login(
+        &mut self,
+        handle: &Handle,
+        secret: &str,
+        quiet: bool,
+    ) -> Result<(), Failure> {
+        let quiet = if quiet { " quiet" } else { "" };
+        match self.ask(&format!("LOGIN {handle} {secret}{quiet}"), ANSWER).await {
+            Ok(_) => Ok(()),
+            Err(Failure::Refused(line)) if lines::code(&line) == "wrong-secret" => {
+                Err(Failure::Secret(line))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Sends one line, given without its end.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn say(&mut self, line: &str) -> Result<(), Failure> {
+        let stream = self.stream.get_mut();
+        stream.write_all(format!("{line}\n").as_bytes()).await.map_err(lost)?;
+        stream.flush().await.map_err(lost)
+    }
+
+    /// Says a command and waits for its answer, for `patience` at most. Events that come before it
+    /// are passed over, so this is for a session that is quiet or does not care.
+    ///
+    /// # Errors
+    /// `Refused`; `Lost`, also where nothing came in time.
+    pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Reply, Failure> {
+        let answered = async {
+            self.say(command).await?;
+            let mut rows = Vec::new();
+            loop {
+                let line = self.next_line().await?;
+                match lines::first_word(&line) {
+                    "OK" => return Ok(Reply { rows, ok: line }),
+                    "ERR" => return Err(Failure::Refused(line)),
+                    "BYE" => return Err(Failure::Lost(format!("the server says {line}"))),
+                    "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
+                    _ => rows.push(line),
+                }
+            }
+        };
+        within(patience, answered).await
+    }
+
+    /// The next line, without its end. Nothing is lost where this is given up on half-way.
+    ///
+    /// # Errors
+    /// `Lost`, also for a line that no server of this protocol sends: too long, not UTF-8, or with
+    /// control characters, by which a terminal could be attacked.
+    pub async fn next_line(&mut self) -> Result<String, Failure> {
+        loop {
+            let some = self.stream.fill_buf().await.map_err(lost)?;
+            if some.is_empty() {
+                return Err(Failure::Lost("the server has closed the connection".to_owned()));
+            }
+            let end = memchr::memchr(b'\n', some);
+            let length = end.map_or(some.len(), |at| at + 1);
+            self.part.extend_from_slice(&some[..length]);
+            self.stream.consume(length);
+            let unfit = |what| Err(Failure::Lost(format!("the server sends {what}")));
+            if self.part.len() > LINE {
+                return unfit("a line without an end");
+            }
+            if end.is_some() {
+                self.part.pop();
+                return match String::from_utf8(std::mem::take(&mut self.part)) {
+                    Ok(line) if line.chars().any(|c| c.is_control() && c != '\t') => {
+                        unfit("control characters")
+                    }
+                    Ok(line) => Ok(line),
+                    Err(_) => unfit("what is no text"),
+                };
+            }
+        }
+    }
+
+    /// Whether another line is here already.
+    pub fn has_line(&self) -> bool {
+        self.stream.buffer().contains(&b'\n')
+    }
+
+    /// What came behind the last line, and the stream itself, for whoever goes on by bytes.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Box<dyn Stream>) {
+        let rest = [&self.part, self.stream.buffer()].concat();
+        (rest, self.stream.into_inner())
+    }
+}
+
+fn lost(e: std::io::Error) -> Failure {
+    Failure::Lost(e.to_string())
+}
+
+/// What takes longer is lost.
+async fn within<T>(
+    patience: Duration,
+    what: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let silence = async {
+        Timer::after(patience).await;
+        Err(Failure::Lost(format!("the server is silent for {} seconds", patience.as_secs())))
+    };
+    what.or(silence).await
+}

@@ -1,0 +1,58 @@
+//! Why a command of papo did not do what it was asked: what is said of it, and its exit status.
+//! Nothing here is printed but by [`report`].
+
+use std::fmt;
+use std::io::{self, Write};
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub enum Failure {
+    /// The server refused; its `ERR` line. Status 1.
+    Refused(String),
+    /// It cannot be done, and the server was not asked. Status 1.
+    Unfit(String),
+    /// The command line, or what stands in for it, is wrong. Status 2.
+    Usage(String),
+    /// The server could not be reached, or was lost. Status 3.
+    Lost(String),
+    /// The secret was refused; the `ERR` line. Status 4.
+    Secret(String),
+    /// What was waited for did not come in time. Status 5.
+    TimedOut(String),
+    /// Standard output took no more. Where its reader has gone that is an ordinary end, status 0;
+    /// anything else is status 1.
+    Output(io::Error),
+}
+
+impl Failure {
+    /// The exit status, 0 to 5.
+    pub fn status(&self) -> u8 {
+        match self {
+            Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Refused(_) | Failure::Unfit(_) | Failure::Output(_) => 1,
+            Failure::Usage(_) => 2,
+            Failure::Lost(_) => 3,
+            Failure::Secret(_) => 4,
+            Failure::TimedOut(_) => 5,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            // A line of the server stands as it came, so that a script can read it.
+            Failure::Refused(line) | Failure::Secret(line) => f.write_str(line),
+            Failure::Unfit(why)
+            | Failure::Usage(why)
+            | Failure::Lost(why)
+            | Failure::TimedOut(why) => write!(f, "papo: {why}"),
+            Failure::Output(e) => write!(f, "papo: standard output: {e}"),
+        }
+    }
+}
+
+/// Says something on standard error; where that is closed, nobody wants to know.
+pub fn report(what: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{what}");
+}

@@ -1,0 +1,155 @@
+//! A feed: the events of an account, one after another, over as many connections as that takes.
+//!
+//! Only events come out of it. What was not acknowledged comes again with each new connection, so
+//! whoever reads it keeps the highest id that it has dealt with. It acknowledges nothing itself.
+
+use std::time::{Duration, Instant};
+
+use smol::Timer;
+use smol::future::FutureExt;
+
+use super::account::Account;
+use super::connection::{Connection, REACH};
+use super::failure::Failure;
+use super::lines;
+use super::outage::Outage;
+
+/// After how long without a line the server is asked whether it is still there. A machine that lost
+/// its power, or a router that forgot the connection, says nothing.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The events of an account.
+pub struct Feed<'a> {
+    account: &'a Account,
+    connection: Option<Connection>,
+    /// The server was asked and has not said anything since.
+    is_asked: bool,
+    silence: Duration,
+    outage: Outage,
+}
+
+impl<'a> Feed<'a> {
+    /// Connects for the first time.
+    ///
+    /// # Errors
+    /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
+    pub async fn open(account: &'a Account) -> Result<Feed<'a>, Failure> {
+        let outage = Outage::new(Some(REACH));
+        let mut feed =
+            Feed { account, connection: None, is_asked: false, silence: SILENCE, outage };
+        feed.connected().await?;
+        // Whoever got in once is expected to get in again.
+        feed.outage.be_patient();
+        Ok(feed)
+    }
+
+    /// The next event, as the line that it is. It connects again where it has to; this may be given
+    /// up on at any time.
+    ///
+    /// # Errors
+    /// `Secret`, `Refused`: the account cannot be logged in to any more.
+    pub async fn next(&mut self) -> Result<String, Failure> {
+        loop {
+            let (is_asked, time) = (self.is_asked, self.silence);
+            let connection = self.connected().await?;
+            let silence = async {
+                Timer::after(time).await;
+                Ok(None)
+            };
+            let came = async { connection.next_line().await.map(Some) }.or(silence).await;
+            let came = match came {
+                Ok(None) if is_asked => Err(Failure::Lost("the server is silent".to_owned())),
+                Ok(None) => connection.say("PING").await.map(|()| None),
+                other => other,
+            };
+            match came {
+                Ok(line) => {
+                    self.is_asked = line.is_none();
+                    match line.as_deref().map(lines::first_word) {
+                        // The answer to a PING.
+                        None | Some("OK" | "ERR") => {}
+                        Some(_) => return Ok(line.unwrap_or_default()),
+                    }
+                }
+                Err(e) => {
+                    (self.connection, self.is_asked) = (None, false);
+                    self.outage.after(e, Instant::now()).await?;
+                }
+            }
+        }
+    }
+
+    /// Whether the next event is here already.
+    pub fn has_more(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::has_line)
+    }
+
+    async fn connected(&mut self) -> Result<&mut Connection, Failure> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => loop {
+                let began = Instant::now();
+                match self.account.connect(false).await {
+                    Ok(connection) => {
+                        self.outage.over();
+                        break connection;
+                    }
+                    Err(e) => self.outage.after(e, began).await?,
+                }
+            },
+        };
+        Ok(self.connection.insert(connection))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::super::account::Named;
+    use super::*;
+    use crate::name::Handle;
+
+    #[test]
+    fn a_server_that_falls_silent_is_asked_and_then_left_for_another_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().to_string().parse().ok();
+        let serving = thread::spawn(move || {
+            let greeted = || {
+                let (mut socket, _) = listener.accept().unwrap();
+                socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
+                let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+                assert_eq!(lines.next().unwrap().unwrap(), "LOGIN ana secret-a");
+                (socket, lines)
+            };
+            let (mut silent, mut lines) = greeted();
+            silent.write_all(b"OK LOGIN ana 0\n").unwrap();
+            assert_eq!(lines.next().unwrap().unwrap(), "PING");
+            assert!(lines.next().is_none(), "it is left");
+            // Having no room is no reason to give up.
+            let (mut full, mut lines) = greeted();
+            full.write_all(b"ERR LOGIN too-many later\n").unwrap();
+            assert!(lines.next().is_none());
+            let (mut back, lines) = greeted();
+            back.write_all(b"OK LOGIN ana 0\nLIVE 7\n").unwrap();
+            (back, lines)
+        });
+        let mut secret = tempfile::NamedTempFile::new().unwrap();
+        secret.write_all(b"secret-a\n").unwrap();
+        let named = Named {
+            server,
+            handle: Handle::new("ana"),
+            secret_file: Some(secret.path().to_owned()),
+            roots: None,
+        };
+        let account = Account::find(&named).unwrap();
+        smol::block_on(async {
+            let mut feed = Feed::open(&account).await.unwrap();
+            feed.silence = Duration::from_millis(1);
+            assert_eq!(feed.next().await.unwrap(), "LIVE 7");
+        });
+        serving.join().unwrap();
+    }
+}

@@ -1,0 +1,81 @@
+//! `papo group`: groups and who is in them.
+
+use super::account::Account;
+use super::desk::Desk;
+use super::failure::Failure;
+use super::json::{self, Object};
+use super::lines;
+use super::look::show;
+use crate::name::Handle;
+use crate::wire::text;
+
+/// What is done to a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is made, with these as members.
+    New(Vec<Handle>),
+    /// These become members.
+    Add(Vec<Handle>),
+    /// A member is taken out.
+    Remove(Handle),
+    /// A member becomes an admin.
+    Admin(Handle),
+    /// What it is about.
+    Topic(String),
+    /// This account leaves.
+    Leave,
+}
+
+/// Changes a group. It is said once: where the connection breaks before the answer, nobody knows.
+///
+/// # Errors
+/// Any.
+pub async fn change(account: &Account, group: &Handle, change: &Change) -> Result<(), Failure> {
+    let all = |handles: &[Handle]| handles.iter().map(|handle| format!(" {handle}")).collect();
+    let (verb, rest): (_, String) = match change {
+        Change::New(handles) => ("NEW", all(handles)),
+        Change::Add(handles) => ("ADD", all(handles)),
+        Change::Remove(handle) => ("REMOVE", format!(" {handle}")),
+        Change::Admin(handle) => ("ADMIN", format!(" {handle}")),
+        Change::Topic(topic) => ("TOPIC", format!(" {}", lines::escaped(topic))),
+        Change::Leave => ("LEAVE", String::new()),
+    };
+    let mut desk = Desk::hasty(account);
+    desk.ask_once(&format!("GROUP {verb} {group}{rest}")).await.map(drop)
+}
+
+/// Shows the groups of this account.
+///
+/// # Errors
+/// Any.
+pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
+    show(account, "GROUP LIST", "GROUPS", |row| {
+        let columns: Vec<&str> = row.splitn(5, ' ').collect();
+        let [_, group, role, members, topic] = columns[..] else { return None };
+        let plain = text::unescape(topic);
+        if as_json {
+            let object = Object::new().text("group", group).text("role", role);
+            let object = object.bare("members", json::number(members));
+            return Some(object.text_or_null("topic", &plain).end());
+        }
+        let plain = if topic == "-" { String::new() } else { plain.replace('\n', " ") };
+        Some(format!("{group:<20}  {role:<6}  {members:>5}  {plain}").trim_end().to_owned())
+    })
+    .await
+}
+
+/// Shows who is in a group.
+///
+/// # Errors
+/// Any.
+pub async fn who(account: &Account, group: &Handle, as_json: bool) -> Result<(), Failure> {
+    show(account, &format!("GROUP WHO {group}"), "MEMBER", |row| {
+        let words: Vec<&str> = row.split(' ').collect();
+        let [_, group, handle, role] = words[..] else { return None };
+        if !as_json {
+            return Some(format!("{handle:<20}  {role}"));
+        }
+        Some(Object::new().text("group", group).text("handle", handle).text("role", role).end())
+    })
+    .await
+}

@@ -1,0 +1,123 @@
+//! JSON, as much of it as papo writes: one object to a line. Nothing here reads any.
+
+use super::lines::Entry;
+
+/// An object that is being written.
+pub struct Object(String);
+
+impl Object {
+    /// An empty one.
+    pub fn new() -> Object {
+        Object(String::from("{"))
+    }
+
+    /// Adds a text.
+    pub fn text(mut self, key: &str, value: &str) -> Object {
+        self.key(key);
+        string(value, &mut self.0);
+        self
+    }
+
+    /// Adds a text, or `null` where the protocol has a `-`.
+    pub fn text_or_null(self, key: &str, value: &str) -> Object {
+        if value == "-" { self.bare(key, "null") } else { self.text(key, value) }
+    }
+
+    /// Adds what is JSON already: a number, `true`, another object.
+    pub fn bare(mut self, key: &str, value: &str) -> Object {
+        self.key(key);
+        self.0.push_str(value);
+        self
+    }
+
+    /// The whole of it.
+    pub fn end(mut self) -> String {
+        self.0.push('}');
+        self.0
+    }
+
+    fn key(&mut self, key: &str) {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        string(key, &mut self.0);
+        self.0.push(':');
+    }
+}
+
+impl Default for Object {
+    fn default() -> Object {
+        Object::new()
+    }
+}
+
+/// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in front
+/// where the line's first word says more than that it is a message.
+pub fn entry(entry: &Entry, event: Option<&str>) -> String {
+    let pairs = entry.tags.split(',').filter_map(|tag| tag.split_once('='));
+    let tags = pairs.fold(Object::new(), |tags, (key, value)| tags.text(key, value)).end();
+    let object = Object::new();
+    let object = match event {
+        Some(event) => object.text("event", event),
+        None => object,
+    };
+    object
+        .bare("id", &entry.id.to_string())
+        .text("time", &entry.time)
+        .text("from", &entry.from)
+        .text("to", &entry.to)
+        .bare("tags", &tags)
+        .text("body", &entry.body)
+        .end()
+}
+
+/// A number of a line of the server's, which may be no number if the server is none of ours.
+pub fn number(word: &str) -> &str {
+    let is_one = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+    if is_one { word } else { "null" }
+}
+
+fn string(text: &str, out: &mut String) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_is_the_object_that_is_promised() {
+        let line = r"MSG 17 2026-01-01T00:00:00.000Z ana bob a=1,b=2 say \\no\nto drugs";
+        let parsed = Entry::parse(line).unwrap();
+        let written = entry(&parsed, None);
+        let start = r#"{"id":17,"time":"2026-01-01T00:00:00.000Z","from":"ana","to":"bob","#;
+        assert_eq!(
+            written,
+            format!("{start}{}", r#""tags":{"a":"1","b":"2"},"body":"say \\no\nto drugs"}"#)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn another_program_reads_what_was_written(key in ".*", value in "(?s).*") {
+            let written = Object::new().text(&key, &value).bare("x", "1").end();
+            prop_assert!(!written.contains('\n'));
+            let read: serde_json::Value = serde_json::from_str(&written).unwrap();
+            if key != "x" {
+                prop_assert_eq!(read[&key].as_str(), Some(value.as_str()));
+            }
+        }
+    }
+}

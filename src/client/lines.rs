@@ -1,0 +1,183 @@
+//! Lines: what a server's say, and what a client's commands are made of. Nothing here is sent.
+
+use std::fmt;
+
+use super::failure::Failure;
+use crate::limits;
+use crate::name::{Handle, Target};
+use crate::wire::text;
+
+/// The first word of a line.
+pub fn first_word(line: &str) -> &str {
+    line.split(' ').next().unwrap_or_default()
+}
+
+/// The code of an `ERR` line: `ERR <VERB> <code> <text>`.
+pub fn code(line: &str) -> &str {
+    line.split(' ').nth(2).unwrap_or_default()
+}
+
+/// Whether an `ERR` line speaks of something that passes by itself: the same may be said again later.
+pub fn is_passing(line: &str) -> bool {
+    matches!(code(line), "storage" | "too-fast" | "too-many")
+}
+
+/// An entry, as `MSG` and `GROUP` events and `HIST` rows show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The first word of the line.
+    pub verb: String,
+    /// Its number; ids grow over the whole service.
+    pub id: u64,
+    /// When it was written: UTC, RFC 3339, to the millisecond.
+    pub time: String,
+    /// The author's handle.
+    pub from: String,
+    /// The other party, or `#name`.
+    pub to: String,
+    /// `key=value` pairs joined by commas, or `-`.
+    pub tags: String,
+    /// The text, with real line breaks; or the change of a group.
+    pub body: String,
+}
+
+impl Entry {
+    /// Reads the columns of a line; `None` where it has no such columns.
+    pub fn parse(line: &str) -> Option<Entry> {
+        let columns: Vec<&str> = line.splitn(7, ' ').collect();
+        let [verb, id, time, from, to, tags, body] = columns[..] else { return None };
+        let id = id.parse().ok()?;
+        let [verb, time, from, to, tags] = [verb, time, from, to, tags].map(str::to_owned);
+        Some(Entry { verb, id, time, from, to, tags, body: text::unescape(body).into_owned() })
+    }
+
+    /// Whether it is a message, and not a change of a group.
+    pub fn is_message(&self) -> bool {
+        self.verb == "MSG" || (self.verb == "HIST" && !self.tags.contains("kind=group"))
+    }
+
+    /// The conversation as somebody else than its author names it: where an answer goes.
+    pub fn conversation(&self) -> &str {
+        if self.to.starts_with('#') { &self.to } else { &self.from }
+    }
+
+    /// Whether it stands in one of these conversations of `me`; none named means all.
+    pub fn is_in(&self, conversations: &[Target], me: &Handle) -> bool {
+        concerns(&self.from, &self.to, conversations, me)
+    }
+}
+
+/// Whether what is from and to these is in one of these conversations of `me`; none means all.
+pub fn concerns(from: &str, to: &str, conversations: &[Target], me: &Handle) -> bool {
+    // In a direct chat `me` is one of the two, and the other one gives it its name.
+    let name = if to.starts_with('#') || from == me.as_str() { to } else { from };
+    conversations.is_empty() || conversations.iter().any(|one| one.to_string() == name)
+}
+
+/// A conversation as it is typed: a handle, `#group`, or `+group` for a shell, to which `#` begins a
+/// comment.
+///
+/// # Errors
+/// What was expected.
+pub fn target(typed: &str) -> Result<Target, String> {
+    let group = typed.strip_prefix(['#', '+']);
+    match group {
+        Some(name) => Handle::new(name).map(Target::Group),
+        None => Handle::new(typed).map(Target::Person),
+    }
+    .ok_or_else(|| "expected a handle, #group or +group".to_owned())
+}
+
+/// The name of a group as it is typed: with `#`, with `+`, or bare.
+///
+/// # Errors
+/// What was expected.
+pub fn group(typed: &str) -> Result<Handle, String> {
+    let name = typed.strip_prefix(['#', '+']).unwrap_or(typed);
+    Handle::new(name).ok_or_else(|| "expected the name of a group".to_owned())
+}
+
+/// A handle as it is typed.
+///
+/// # Errors
+/// What was expected.
+pub fn handle(typed: &str) -> Result<Handle, String> {
+    Handle::new(typed).ok_or_else(|| "expected a handle".to_owned())
+}
+
+/// A word that goes onto the wire as it is: a key or a secret.
+///
+/// # Errors
+/// It is empty, or a blank or a control character stands in it: it would be cut there.
+pub fn word(typed: &str) -> Result<String, String> {
+    if typed.is_empty() || typed.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("expected a word without blanks".to_owned());
+    }
+    Ok(typed.to_owned())
+}
+
+/// Free text as it goes onto the wire.
+pub fn escaped(plain: &str) -> String {
+    let mut out = Vec::with_capacity(plain.len());
+    text::escape(plain, &mut out);
+    // Only whole characters were written between the escapes, so nothing is replaced here.
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The command that sends a message at most once.
+///
+/// # Errors
+/// `Unfit` where it is longer than a server takes.
+pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
+    let command = format!("ONCE {key} MSG {to} {}", escaped(plain));
+    // With its line end.
+    let (length, most) = (command.len() + 1, limits::LINE);
+    if length > most {
+        return Err(Failure::Unfit(format!(
+            "the text is too long, nothing was sent: its line has {length} bytes, at most {most} go"
+        )));
+    }
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_with_its_line_breaks() {
+        let line = r"MSG 17 2026-01-01T00:00:00.000Z ana #team - two\nlines \\ and  blanks";
+        let entry = Entry::parse(line).unwrap();
+        assert_eq!((entry.id, entry.conversation()), (17, "#team"));
+        assert_eq!(entry.body, "two\nlines \\ and  blanks");
+        assert!(Entry::parse("LIVE 17").is_none() && Entry::parse("MSG x y z a b c").is_none());
+    }
+
+    #[test]
+    fn conversations_are_told_from_both_sides() {
+        let ana = Handle::new("ana").unwrap();
+        let with_bob = [target("bob").unwrap()];
+        let team = [target("+Team").unwrap()];
+        assert!(concerns("bob", "ana", &with_bob, &ana) && concerns("ana", "bob", &with_bob, &ana));
+        assert!(
+            !concerns("bob", "#team", &with_bob, &ana) && concerns("bob", "#team", &team, &ana)
+        );
+        assert!(!concerns("cid", "ana", &with_bob, &ana) && concerns("cid", "ana", &[], &ana));
+    }
+
+    #[test]
+    fn nothing_typed_becomes_a_second_command() {
+        for bad in ["a b", "ana\nQUIT", "", "+", "#", "a"] {
+            assert!(target(bad).is_err() && group(bad).is_err(), "{bad:?}");
+        }
+        assert!(word("two words").is_err() && word("line\n").is_err() && word("").is_err());
+        assert_eq!(once("k", "bob", "a\nQUIT \\").unwrap(), r"ONCE k MSG bob a\nQUIT \\");
+    }
+
+    #[test]
+    fn a_line_of_the_limit_is_not_too_long() {
+        let fits = limits::LINE - "ONCE k MSG bob \n".len();
+        assert!(once("k", "bob", &"x".repeat(fits)).is_ok());
+        assert!(once("k", "bob", &"x".repeat(fits + 1)).is_err());
+    }
+}

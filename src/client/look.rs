@@ -1,0 +1,145 @@
+//! `papo hist`, `chats`, `find`, `info`: what the server knows, for a person to read, in the local
+//! time zone, or as JSON for a program, in UTC as the protocol has it.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::account::Account;
+use super::desk::Desk;
+use super::failure::Failure;
+use super::json::{self, Object};
+use super::lines::{self, Entry};
+use crate::name::Target;
+use crate::wire::text;
+
+/// Which part of a conversation is meant. What is left out is as in the protocol.
+#[derive(Clone, Debug, Default)]
+pub struct Part {
+    /// Entries at most, 1 to 1,000.
+    pub rows: Option<u16>,
+    /// Only those with smaller ids.
+    pub before: Option<u64>,
+    /// Only those with greater ids.
+    pub after: Option<u64>,
+}
+
+/// Shows a part of a conversation, the oldest entry first.
+///
+/// # Errors
+/// Any.
+pub async fn hist(
+    account: &Account,
+    with: &Target,
+    part: &Part,
+    as_json: bool,
+) -> Result<(), Failure> {
+    let mut command = format!("HIST {with}");
+    let bounds = [("", part.rows.map(u64::from)), (" before", part.before), (" after", part.after)];
+    for (name, number) in bounds {
+        if let Some(number) = number {
+            command.push_str(&format!("{name} {number}"));
+        }
+    }
+    show(account, &command, "HIST", |row| {
+        let entry = Entry::parse(row)?;
+        if as_json {
+            return Some(json::entry(&entry, None));
+        }
+        // A further line is set in, so that no text looks like another message.
+        let body = entry.body.replace('\n', "\n    ");
+        let sign = if entry.is_message() { ":" } else { " *" };
+        Some(format!("{:>6}  {}  {}{sign} {body}", entry.id, local(&entry.time), entry.from))
+    })
+    .await
+}
+
+/// Shows the conversations, the one with the newest entry first.
+///
+/// # Errors
+/// Any.
+pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
+    show(account, "CHATS", "CHAT", |row| {
+        let words: Vec<&str> = row.split(' ').collect();
+        let [_, to, unread, id, time] = words[..] else { return None };
+        if !as_json {
+            let unread = if unread == "0" { String::new() } else { format!("{unread} unread") };
+            return Some(format!("{}  {to:<20}  {unread}", local(time)).trim_end().to_owned());
+        }
+        let object = Object::new().text("to", to).bare("unread", json::number(unread));
+        Some(object.bare("id", json::number(id)).text("time", time).end())
+    })
+    .await
+}
+
+/// Shows the people whose names begin like this.
+///
+/// # Errors
+/// Any.
+pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), Failure> {
+    let command = format!("FIND {}", lines::escaped(words));
+    show(account, &command, "USER", |row| {
+        let columns: Vec<&str> = row.splitn(5, ' ').collect();
+        let [_, handle, state, seen, name] = columns[..] else { return None };
+        let name = text::unescape(name);
+        if as_json {
+            let is_online = if state == "online" { "true" } else { "false" };
+            let object = Object::new().text("handle", handle).bare("online", is_online);
+            return Some(object.text_or_null("seen", seen).text("name", &name).end());
+        }
+        let state = match (state, seen) {
+            ("online", _) => "online".to_owned(),
+            (_, "-") => String::new(),
+            _ => format!("last seen {}", local(seen)),
+        };
+        Some(format!("{handle:<20}  {name:<24}  {state}").trim_end().to_owned())
+    })
+    .await
+}
+
+/// Shows who has received and read an entry.
+///
+/// # Errors
+/// Any.
+pub async fn info(account: &Account, id: u64, as_json: bool) -> Result<(), Failure> {
+    show(account, &format!("INFO {id}"), "INFO", |row| {
+        let words: Vec<&str> = row.split(' ').collect();
+        let [_, id, handle, state, delivered, read] = words[..] else { return None };
+        if as_json {
+            let object = Object::new().bare("id", json::number(id)).text("handle", handle);
+            let object = object.text("state", state).text_or_null("delivered", delivered);
+            return Some(object.text_or_null("read", read).end());
+        }
+        let when = match state {
+            "read" => local(read),
+            "delivered" => local(delivered),
+            _ => String::new(),
+        };
+        Some(format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned())
+    })
+    .await
+}
+
+/// Asks, and writes those rows of the answer that begin with `verb`, each as `form` has it.
+///
+/// # Errors
+/// Any.
+pub async fn show(
+    account: &Account,
+    command: &str,
+    verb: &str,
+    form: impl Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
+    let reply = Desk::hasty(account).ask(command).await?;
+    let rows = reply.rows.iter().filter(|row| lines::first_word(row) == verb);
+    let mut out = io::stdout().lock();
+    let written = rows.filter_map(|row| form(row)).try_for_each(|row| writeln!(out, "{row}"));
+    written.and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// A time of the protocol in the local zone, to the minute; what is no time stands as it came.
+pub fn local(time: &str) -> String {
+    let Ok(stamp) = time.parse::<Timestamp>() else { return time.to_owned() };
+    stamp.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
+}

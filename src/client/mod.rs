@@ -1,0 +1,31 @@
+//! The client `papo`: the other end of the wire, for scripts and for people.
+//!
+//! Here is what a command does once its line is understood; the flags are `bin/papo`'s. Nothing in
+//! here knows the server's insides: of the rest of the house it uses the words ([`crate::name`],
+//! [`crate::limits`]) and the escapes ([`crate::wire::text`]) only.
+//!
+//! From below: an [`address`] is dialled (`dial`) and becomes a [`connection`] of lines; who logs in
+//! over it is an [`account`], made of flags, [`settings`] and a [`secret`]. On top of these stand two
+//! things that come back by themselves when the server was away: a [`desk`], where a command is
+//! said again until it is answered, and a [`feed`] of events. The commands are one file for each
+//! group of them.
+
+pub mod account;
+pub mod address;
+pub mod connection;
+pub mod desk;
+mod dial;
+pub mod failure;
+pub mod feed;
+pub mod group;
+pub mod json;
+pub mod lines;
+pub mod login;
+pub mod look;
+pub mod on;
+pub mod outage;
+pub mod raw;
+pub mod secret;
+pub mod send;
+pub mod settings;
+pub mod tail;

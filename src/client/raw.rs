@@ -1,0 +1,99 @@
+//! `papo raw`: the protocol itself on standard input and output, of a session that has logged in.
+//!
+//! Standard output begins with what the server says after its `OK` to the log-in, so the first final
+//! line answers the first command. Nothing is read, changed or repeated in between.
+
+use std::cell::Cell;
+use std::io::{self, Write};
+
+use smol::Unblock;
+use smol::future::FutureExt;
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::account::Account;
+use super::failure::Failure;
+
+/// Carries bytes in both directions until the server has closed. The end of standard input is passed
+/// on, and what is due comes before the end.
+///
+/// # Errors
+/// `Lost` where the connection breaks, or the server ends it and was not asked to.
+pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
+    let (rest, stream) = account.connect(quiet).await?.into_parts();
+    let (mut from_server, mut to_server) = smol::io::split(stream);
+    let lost = |e: io::Error| Failure::Lost(e.to_string());
+    let is_over = Cell::new(false);
+    let sending = async {
+        let mut input = Unblock::new(io::stdin());
+        smol::io::copy(&mut input, &mut to_server).await.map_err(lost)?;
+        is_over.set(true);
+        to_server.close().await.map_err(lost)?;
+        // The other direction says when all is over.
+        std::future::pending().await
+    };
+    let receiving = async {
+        let mut some = rest;
+        // The last line, by which the end is told from an accident.
+        let mut last = Vec::new();
+        loop {
+            show(&some)?;
+            follow(&mut last, &some);
+            some.resize(65_536, 0);
+            let n = from_server.read(&mut some).await.map_err(lost)?;
+            some.truncate(n);
+            if n == 0 {
+                return match last.strip_prefix(b"BYE ") {
+                    Some(b"quit\n") => Ok(()),
+                    Some(reason) => {
+                        let reason = String::from_utf8_lossy(reason.trim_ascii_end()).into_owned();
+                        Err(Failure::Lost(format!("the server says BYE {reason}")))
+                    }
+                    // After the end of input it closes without a word.
+                    None if is_over.get() => Ok(()),
+                    None => Err(Failure::Lost("the server has closed the connection".to_owned())),
+                };
+            }
+        }
+    };
+    // Where the server closes first there may still be input that it does not want, so what it said
+    // counts and not that it could not be written to.
+    receiving.or(quietly(sending)).await
+}
+
+/// Runs what may only fail because the other side has gone, which is learnt by reading.
+async fn quietly<T>(sending: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let _ = sending.await;
+    std::future::pending().await
+}
+
+fn show(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::Output)
+}
+
+/// Keeps the last line of a stream.
+fn follow(last: &mut Vec<u8>, some: &[u8]) {
+    let whole = some.strip_suffix(b"\n").unwrap_or(some);
+    match whole.iter().rposition(|b| *b == b'\n') {
+        Some(at) => *last = some[at + 1..].to_vec(),
+        None if last.ends_with(b"\n") && !some.is_empty() => *last = some.to_vec(),
+        None => last.extend_from_slice(some),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_kept_however_the_stream_is_cut() {
+        let all = b"OK QUIT\nMSG 1\nBYE quit\n";
+        for at in 0..=all.len() {
+            let mut last = Vec::new();
+            follow(&mut last, &all[..at]);
+            follow(&mut last, &all[at..]);
+            follow(&mut last, b"");
+            assert_eq!(last, b"BYE quit\n", "{at}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The secret that an account is opened with, and where it comes from: a file that is named, the
+//! environment, or a person at a terminal. Never an argument, which every user of the system can
+//! read in the list of processes.
+
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::Path;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+use super::failure::Failure;
+use super::lines;
+
+/// What a script was given: the file of `--secret-file`, else `PAPO_SECRET`.
+///
+/// # Errors
+/// `Usage` where the file cannot be read, or what it holds cannot be a secret.
+pub fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
+    if let Some(file) = file {
+        let unfit = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
+        let text = fs::read_to_string(file).map_err(|e| unfit(e.to_string()))?;
+        // An editor ends the last line, which is none of the secret.
+        let secret = lines::word(text.trim_end_matches(['\n', '\r']));
+        return secret.map(Some).map_err(unfit);
+    }
+    // A variable that is empty is none.
+    let secret = env::var_os("PAPO_SECRET").filter(|secret| !secret.is_empty());
+    let Some(secret) = secret else { return Ok(None) };
+    let secret = secret.into_string().map_err(|_| "expected UTF-8".to_owned());
+    let secret = secret.and_then(|secret| lines::word(&secret));
+    secret.map(Some).map_err(|why| Failure::Usage(format!("PAPO_SECRET: {why}")))
+}
+
+/// Asks at the terminal, without showing what is typed.
+///
+/// # Errors
+/// `Usage` where there is no terminal, and where nothing was typed.
+pub fn prompt(question: &str) -> Result<String, Failure> {
+    let nobody = || {
+        let why = "no secret: run papo login, set PAPO_SECRET, or name a file with --secret-file";
+        Failure::Usage(why.to_owned())
+    };
+    // Where nobody reads what is said, nobody is there to type.
+    if !io::stderr().is_terminal() {
+        return Err(nobody());
+    }
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
+    let terminal = terminal.map_err(|_| nobody())?;
+    let typed = ask(&terminal, question).map_err(|e| Failure::Usage(format!("/dev/tty: {e}")))?;
+    lines::word(&typed).map_err(Failure::Usage)
+}
+
+fn ask(terminal: &File, question: &str) -> io::Result<String> {
+    // Whoever answers a question that stands there is not shown any more.
+    let hidden = Hidden::new(terminal)?;
+    (&*terminal).write_all(format!("{question}: ").as_bytes())?;
+    let mut typed = String::new();
+    let read = BufReader::new(terminal).read_line(&mut typed);
+    drop(hidden);
+    // The Enter was not shown, either.
+    (&*terminal).write_all(b"\n")?;
+    read?;
+    Ok(typed.trim_end_matches('\n').to_owned())
+}
+
+/// A terminal that does not show what is typed, until this is dropped.
+struct Hidden<'a> {
+    terminal: &'a File,
+    before: Termios,
+}
+
+impl Hidden<'_> {
+    fn new(terminal: &File) -> io::Result<Hidden<'_>> {
+        let before = tcgetattr(terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        // What was typed before the question was not meant as an answer.
+        tcsetattr(terminal, OptionalActions::Flush, &silent)?;
+        Ok(Hidden { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
+}

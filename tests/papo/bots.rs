@@ -1,0 +1,209 @@
+//! `papo on`: what its command is given, what becomes of its output, and when it is tried again.
+
+use std::fs;
+
+use crate::place::{Place, Running, fails};
+use crate::process::Client;
+
+/// A `papo on` of bob's whose pauses are short.
+fn on(place: &Place, arguments: &[&str]) -> Running {
+    let all = [&["on", "--pause", "0.001"], arguments].concat();
+    Running::start(&mut place.papo("bob", &all))
+}
+
+/// The next message that somebody is sent: from, to and text.
+fn next(client: &mut Client) -> String {
+    let line = client.until("MSG ").pop().unwrap();
+    let columns: Vec<&str> = line.splitn(7, ' ').collect();
+    [columns[3], columns[4], columns[6]].join(" ")
+}
+
+#[test]
+fn the_output_goes_back_to_where_the_message_came_from() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    ana.send("bob", "it waited");
+    let _on = on(&place, &["--", "tr", "a-z", "A-Z"]);
+    assert_eq!(next(&mut ana), "bob ana IT WAITED");
+    ana.say("GROUP NEW team bob");
+    ana.until("OK GROUP ");
+    ana.say(r"MSG #team two\nlines \\\n\n");
+    assert_eq!(next(&mut ana), r"bob #team TWO\nLINES \\");
+    ana.until("ACK 4 ");
+    // What bob says elsewhere is no question.
+    place.done("bob", &["send", "ana", "by hand"]);
+    assert_eq!(next(&mut ana), "bob ana by hand");
+    ana.send("bob", "next");
+    assert_eq!(next(&mut ana), "bob ana NEXT");
+}
+
+#[test]
+fn the_command_is_given_the_message_and_no_shell() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let script = r#"printf '%s\n' "$PAPO_ID $PAPO_FROM $PAPO_TO" "$1" "${#PAPO_TIME}"; od -An -c"#;
+    let _on = on(&place, &["--", "sh", "-c", script, "sh", "$HOME `id` *"]);
+    ana.say(r"MSG bob a\n $b\n");
+    let reply = next(&mut ana);
+    let start = r"bob ana 1 ana bob\n$HOME `id` *\n24\n ";
+    assert!(reply.starts_with(start), "{reply}");
+    // The very bytes, and no more of them.
+    let bytes: Vec<&str> = reply[start.len()..].split_whitespace().collect();
+    assert_eq!(bytes, ["a", r"\\n", "$", "b", r"\\n"]);
+}
+
+#[test]
+fn only_what_is_named_is_dealt_with() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    ana.say("GROUP NEW team bob");
+    ana.until("OK GROUP ");
+    ana.send("bob", "not this");
+    ana.send("#team", "but this");
+    let _on = on(&place, &["+team", "--", "cat"]);
+    assert_eq!(next(&mut ana), "bob #team but this");
+    ana.until("ACK 3 ");
+    let (_, read) = place.papod().login("bob");
+    assert_eq!(read[0], "OK LOGIN bob 1");
+}
+
+#[test]
+fn a_command_that_says_nothing_says_nothing() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    // It need not read its input, either.
+    let _on = on(&place, &["--", "echo"]);
+    ana.send("bob", &"long ".repeat(12_000));
+    assert!(ana.line().starts_with("ACK 1 "));
+    ana.has_heard_all();
+}
+
+#[test]
+fn a_command_that_fails_is_tried_again() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let folder = place.home.path().join("tries");
+    fs::create_dir(&folder).unwrap();
+    // The third try succeeds. What the others printed is no reply.
+    let script = r#"touch "$0/$$"; ls "$0" | wc -l; [ "$(ls "$0" | wc -l)" = 3 ]"#;
+    let _on = on(&place, &["--", "sh", "-c", script, folder.to_str().unwrap()]);
+    ana.send("bob", "try");
+    assert_eq!(next(&mut ana).trim_start_matches("bob ana").trim(), "3");
+    ana.until("ACK 1 ");
+}
+
+#[test]
+fn after_ten_tries_a_message_is_passed_over() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let tries = place.home.path().join("tries");
+    let script = r#"read -r text; [ "$text" = good ] && echo done && exit; echo >> "$0"; exit 7"#;
+    let on = on(&place, &["--", "sh", "-c", script, tries.to_str().unwrap()]);
+    ana.send("bob", r"bad\n");
+    // It waits behind the other.
+    ana.send("bob", r"good\n");
+    let said = on.complaint();
+    let start = "papo: message 1 from ana is passed over after 10 tries: exit status: 7";
+    assert_eq!(said, start);
+    assert_eq!(fs::read_to_string(&tries).unwrap().lines().count(), 10);
+    assert!(ana.line().starts_with("ACK 1 "));
+    assert_eq!(next(&mut ana), "bob ana done");
+    ana.until("ACK 2 ");
+}
+
+#[test]
+fn conversations_do_not_wait_for_each_other() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let (mut cid, _) = place.papod().login("cid");
+    // Ana's command goes on until cid's has run.
+    let flag = place.home.path().join("flag");
+    let script = r#"if [ "$PAPO_FROM" = cid ]; then echo > "$0"; else cat "$0"; echo over; fi"#;
+    let mut make = std::process::Command::new("mkfifo");
+    assert!(make.arg(&flag).status().unwrap().success());
+    let _on = on(&place, &["--", "sh", "-c", script, flag.to_str().unwrap()]);
+    ana.send("bob", "wait");
+    cid.send("bob", "go");
+    assert!(next(&mut ana).ends_with("over"));
+    cid.until("ACK 2 ");
+}
+
+#[test]
+fn a_retry_never_replies_twice() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    ana.send("bob", "what time is it?");
+    // It was killed between its reply and the acknowledgement, and would now say something else.
+    place.done("bob", &["send", "ana", "nine", "--key", "papo-on-1"]);
+    assert_eq!(next(&mut ana), "bob ana nine");
+    let on = on(&place, &["--", "echo", "ten"]);
+    assert!(ana.line().starts_with("ACK 1 "));
+    ana.has_heard_all();
+    drop(on);
+    assert_eq!(place.bodies("ana", "bob"), ["what time is it?", "nine"]);
+}
+
+#[test]
+fn what_was_cut_short_comes_again() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    ana.send("bob", "hi");
+    let mark = place.home.path().join("mark");
+    let mut command = std::process::Command::new("mkfifo");
+    assert!(command.arg(&mark).status().unwrap().success());
+    let script = r#"echo > "$0"; read -r go < "$0"; echo too late"#;
+    let mut first = on(&place, &["--", "sh", "-c", script, mark.to_str().unwrap()]);
+    // Its command has begun, and goes on when papo is no more.
+    fs::read(&mark).unwrap();
+    first.kill();
+    fs::write(&mark, "go\n").unwrap();
+    let _second = on(&place, &["--", "cat"]);
+    assert_eq!(next(&mut ana), "bob ana hi");
+    ana.until("ACK 1 ");
+}
+
+#[test]
+fn a_server_that_is_killed_gets_each_reply_once() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let _on = on(&place, &["--", "cat"]);
+    let mut expected = Vec::new();
+    for round in 0..4 {
+        let mut ana = place.papod().login_quietly("ana");
+        for n in 0..10 {
+            expected.push(format!("{round} {n}"));
+            ana.send("bob", &format!("{round} {n}"));
+        }
+        place.kill();
+        place.start();
+    }
+    // The last is answered when all are.
+    let (mut ana, _) = place.papod().login("ana");
+    ana.send("bob", "last");
+    expected.push("last".into());
+    while next(&mut ana) != "bob ana last" {}
+    ana.until("ACK ");
+    let history = ana.history("bob", 0).into_iter();
+    let replies: Vec<_> = history.filter(|e| e.from == "bob").map(|e| e.body).collect();
+    assert_eq!(replies, expected);
+}
+
+#[test]
+fn a_reply_that_is_refused_is_reported() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let on = on(&place, &["--", "printf", r"\033[31mred"]);
+    ana.send("bob", "colour?");
+    let said = on.complaint();
+    let start = "papo: the reply to message 1 is refused: ERR ONCE bad-text ";
+    assert!(said.starts_with(start), "{said}");
+    assert!(ana.line().starts_with("ACK 1 "));
+}
+
+#[test]
+fn a_command_that_is_not_there_costs_no_message() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("ana", &["send", "bob", "hi"]);
+    fails(&mut place.papo("bob", &["on", "--", "/no/such/program"]), 2, "papo: /no/such/program: ");
+    let (_, read) = place.papod().login("bob");
+    assert_eq!(read[0], "OK LOGIN bob 1");
+}

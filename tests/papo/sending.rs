@@ -1,0 +1,230 @@
+//! `papo send` and `papo ask`, and what their exit statuses say.
+
+use papo::limits;
+
+use crate::place::{Place, Running, done, fails, input};
+use crate::process::{PASSWORD, id, run};
+
+#[test]
+fn a_text_is_sent_as_it_is_and_its_id_printed() {
+    let place = Place::with(&["ana", "bob"]);
+    assert_eq!(place.done("ana", &["send", "bob", "two", "words"]), "1\n");
+    let text = b"first line\n\nQUIT\nC:\\new \\n\n\n\n";
+    assert_eq!(done(place.papo("ana", &["send", "bob"]).stdin(input(text))), "2\n");
+    assert_eq!(done(place.papo("ana", &["send", "bob", "-"]).stdin(input(b"from a pipe"))), "3\n");
+    assert_eq!(place.done("ana", &["send", "bob", "--", "--wait", "+1"]), "4\n");
+    let sent = ["two words", r"first line\n\nQUIT\nC:\\new \\n", "from a pipe", "--wait +1"];
+    assert_eq!(place.bodies("bob", "ana"), sent);
+}
+
+#[test]
+fn a_plus_is_a_group() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("ana", &["group", "new", "+team", "bob"]);
+    assert_eq!(place.done("ana", &["send", "+Team", "hello"]), "2\n");
+    assert_eq!(place.done("bob", &["send", "#team", "hi"]), "3\n");
+    assert_eq!(place.bodies("bob", "#team"), ["new bob", "hello", "hi"]);
+    // In a text it is a plus.
+    assert_eq!(place.done("ana", &["send", "bob", "+1"]), "4\n");
+    assert_eq!(place.bodies("bob", "ana"), ["+1"]);
+}
+
+#[test]
+fn a_key_is_for_one_message() {
+    let place = Place::with(&["ana", "bob"]);
+    for _ in 0..3 {
+        assert_eq!(place.done("ana", &["send", "bob", "done", "--key", "backup-1"]), "1\n");
+    }
+    let mut other = place.papo("ana", &["send", "bob", "failed", "--key", "backup-1"]);
+    fails(&mut other, 1, "ERR ONCE key-reused ");
+    assert_eq!(place.bodies("bob", "ana"), ["done"]);
+}
+
+#[test]
+fn a_refusal_is_status_1_and_the_line_of_the_server() {
+    let place = Place::with(&["ana"]);
+    fails(&mut place.papo("ana", &["send", "bob", "hi"]), 1, "ERR ONCE no-such-user bob: ");
+    fails(&mut place.papo("ana", &["hist", "+team"]), 1, "ERR HIST no-such-group #team: ");
+    fails(&mut place.papo("ana", &["send", "ana", "\x1b[31mred"]), 1, "ERR ONCE bad-text ");
+    fails(place.papo("ana", &["send", "ana"]).stdin(input(b"\n")), 1, "ERR ONCE bad-syntax ");
+    fails(place.papo("ana", &["send", "ana"]).stdin(input(b"a\xff")), 1, "papo: standard input: ");
+    assert_eq!(place.bodies("ana", "ana"), [""; 0]);
+}
+
+#[test]
+fn what_is_too_long_is_not_sent() {
+    let place = Place::with(&["ana"]);
+    let overhead = "ONCE k MSG ana \n".len();
+    let send = |length: usize| {
+        let mut command = place.papo("ana", &["send", "ana", "--key", "k"]);
+        command.stdin(input("x".repeat(length).as_bytes()));
+        command
+    };
+    fails(
+        &mut send(limits::LINE - overhead + 1),
+        1,
+        "papo: the text is too long, nothing was sent",
+    );
+    fails(&mut send(limits::LINE * 5), 1, "papo: standard input: the text is too long");
+    assert_eq!(done(&mut send(limits::LINE - overhead)), "1\n");
+    assert_eq!(place.bodies("ana", "ana").len(), 1);
+}
+
+#[test]
+fn a_wrong_command_line_is_status_2() {
+    let place = Place::with(&[]);
+    fails(&mut place.bare(&[]), 2, "The client of papod");
+    fails(&mut place.bare(&["--as", "ana"]), 2, "error: ");
+    for wrong in [
+        &["sned", "bob", "hi"][..],
+        &["send"],
+        &["send", "two words", "hi"],
+        &["send", "ana\nQUIT", "hi"],
+        &["send", "bob", "hi", "--key", "two words"],
+        &["send", "bob", "hi", "--wait", "soon"],
+        &["send", "bob", "hi", "--timeout", "9"],
+        &["ask", "bob"],
+        &["hist", "bob", "1001"],
+        &["on", "bob"],
+        &["--server", "nowhere", "chats"],
+        &["--as", "no handle", "chats"],
+    ] {
+        fails(&mut place.papo("ana", wrong), 2, "error: ");
+    }
+    // Nobody to log in as, and nothing to log in with; nobody is asked where nobody sits.
+    fails(&mut place.bare(&["chats"]), 2, "papo: no account: ");
+    fails(&mut place.bare(&["chats", "--as", "ana"]), 2, "papo: no secret: ");
+    let mut empty = place.bare(&["chats", "--as", "ana"]);
+    fails(empty.env("PAPO_SECRET", ""), 2, "papo: no secret: ");
+    fails(place.papo("ana", &["chats"]).env("PAPO_SECRET", "two words"), 2, "papo: PAPO_SECRET: ");
+    fails(&mut place.papo("ana", &["chats", "--secret-file", "/none"]), 2, "papo: /none: ");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_status_3() {
+    let mut place = Place::with(&["ana"]);
+    place.kill();
+    fails(&mut place.papo("ana", &["send", "ana", "hi"]), 3, "papo: unix:");
+    // What listens there is something else.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    let mut register = place.papo("ana", &["register"]);
+    fails(register.env("PAPO_SERVER", &address), 3, &format!("papo: {address}: "));
+}
+
+#[test]
+fn a_wrong_secret_is_status_4() {
+    let place = Place::with(&["ana"]);
+    for command in [&["send", "ana", "hi"][..], &["tail"], &["on", "--", "true"], &["login"]] {
+        let mut command = place.papo("ana", command);
+        fails(command.env("PAPO_SECRET", "no-secret"), 4, "ERR LOGIN wrong-secret ");
+    }
+}
+
+#[test]
+fn sending_waits_for_those_who_read() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut bob, _) = place.papod().login("bob");
+    let arguments = ["send", "bob", "may I?", "--wait", "read", "--timeout", "600"];
+    let running = Running::start(&mut place.papo("ana", &arguments));
+    assert_eq!(running.line(), "1");
+    let came = bob.line();
+    bob.say(&format!("READ {}", id(&came)));
+    bob.expect("OK READ 1");
+    assert_eq!(running.finish(), (Some(0), vec![], vec![]));
+    // Received is less than read, and nobody does even that.
+    let arguments = ["send", "bob", "still?", "--wait", "delivered", "--timeout", "1"];
+    let output = run(&mut place.papo("ana", &arguments));
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(5), &b"2\n"[..]));
+}
+
+#[test]
+fn a_wait_outlives_the_server() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let arguments = ["send", "bob", "may I?", "--wait", "read", "--timeout", "600"];
+    let running = Running::start(&mut place.papo("ana", &arguments));
+    assert_eq!(running.line(), "1");
+    place.kill();
+    place.start();
+    let (mut bob, _) = place.papod().login("bob");
+    bob.say("READ 1");
+    bob.expect("OK READ 1");
+    assert_eq!(running.finish(), (Some(0), vec![], vec![]));
+}
+
+#[test]
+fn an_answer_is_printed_and_read() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let (mut bob, _) = place.papod().login("bob");
+    // What was there before is no answer, and neither is what somebody else says.
+    bob.send("ana", "yes");
+    let running = Running::start(&mut place.papo("ana", &["ask", "bob", "deploy", "it?"]));
+    let question = bob.line();
+    assert!(question.ends_with(" ana bob - deploy it?"), "{question}");
+    place.papod().login_quietly("cid").send("ana", "no");
+    bob.say(r"MSG ana not before\nsix");
+    bob.until("OK MSG 4 ");
+    assert!(bob.until("READ 4 ").last().unwrap().ends_with(" ana bob"));
+    let (status, out, _) = running.finish();
+    assert_eq!((status, out), (Some(0), vec!["not before".to_owned(), "six".to_owned()]));
+}
+
+#[test]
+fn a_group_is_asked_like_a_person() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("ana", &["group", "new", "team", "bob"]);
+    let (mut bob, _) = place.papod().login("bob");
+    let running = Running::start(&mut place.papo("ana", &["ask", "+team", "lunch?"]));
+    bob.until("MSG 2 ");
+    // In private is not there.
+    bob.send("ana", "are they hungry?");
+    bob.send("#team", "yes");
+    assert_eq!(running.finish().1, ["yes"]);
+}
+
+#[test]
+fn no_answer_in_time_is_status_5() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut ask = place.papo("ana", &["ask", "bob", "hello?", "--timeout", "1"]);
+    fails(&mut ask, 5, "papo: no answer after 1 seconds");
+    assert_eq!(place.bodies("bob", "ana"), ["hello?"]);
+}
+
+#[test]
+fn a_server_that_is_killed_meanwhile_keeps_each_message_once() {
+    let mut place = Place::with(&["ana", "bob"]);
+    // It is not there when sending begins.
+    place.kill();
+    let running = Running::start(&mut place.papo("ana", &["send", "bob", "first"]));
+    place.start();
+    assert_eq!(running.finish(), (Some(0), vec!["1".to_owned()], vec![]));
+    // It goes while sending goes on, wherever that has come to.
+    let mut sent = vec!["first".to_owned()];
+    for n in 0..12_u32 {
+        let text = format!("text {n}");
+        let running = Running::start(&mut place.papo("ana", &["send", "bob", &text]));
+        for _ in 0..n {
+            std::hint::black_box(place.papod().connect());
+        }
+        place.kill();
+        place.start();
+        let (status, out, err) = running.finish();
+        assert_eq!((status, out.len()), (Some(0), 1), "{err:?}");
+        sent.push(text);
+    }
+    assert_eq!(place.bodies("bob", "ana"), sent);
+}
+
+#[test]
+fn no_secret_stands_in_the_process_list() {
+    let place = Place::with(&["ana", "bob"]);
+    let file = place.home.path().join("secret");
+    std::fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    let mut command = place.papo("ana", &["tail", "--secret-file", file.to_str().unwrap()]);
+    let running = Running::start(command.env_remove("PAPO_SECRET"));
+    place.papod().login_quietly("bob").send("ana", "it is logged in");
+    assert!(running.line().ends_with(" it is logged in"));
+    let shown = std::fs::read(format!("/proc/{}/cmdline", running.child.id())).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(shown.contains("tail") && !shown.contains(PASSWORD), "{shown}");
+}

@@ -1,0 +1,111 @@
+//! What README.md says of the client: its recipes, run as they stand, and its table of commands.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::blocks::{of_kind, table};
+use crate::papod::{Papod, Pipe, entry};
+
+/// A recipe that runs, ended with the test.
+struct Recipe(Child);
+
+impl Drop for Recipe {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Recipe {
+    /// Runs the one of this name with these arguments, as an account.
+    fn start(name: &str, arguments: &[&str], papod: &Papod, me: &str) -> Recipe {
+        let start = format!("\n# {name}: ");
+        let text = of_kind("sh").into_iter().find(|text| text.contains(&start));
+        // papo is found where this build has put it.
+        let folder = Path::new(env!("CARGO_BIN_EXE_papo")).parent().unwrap();
+        let path = env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("sh");
+        command.args(["-c", text.expect("the recipe"), name]).args(arguments);
+        command.env("PATH", format!("{}:{path}", folder.display()));
+        command.env("PAPO_SERVER", papod.address.to_string()).env("PAPO_AS", me);
+        command.env("PAPO_SECRET", format!("secret-{me}"));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        Recipe(command.spawn().unwrap())
+    }
+
+    /// Waits for its end: whether it succeeded.
+    fn finish(mut self) -> bool {
+        Pipe::new(self.0.stdout.take()).rest();
+        self.0.wait().unwrap().success()
+    }
+}
+
+#[test]
+fn nightly_says_what_went_wrong_and_nothing_else() {
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("cron");
+    let script = r#"printf '\033[31mred\r\n'; echo QUIT >&2; exit "$0""#;
+    for status in ["0", "7"] {
+        assert!(Recipe::start("nightly", &["sh", "-c", script, status], &papod, "cron").finish());
+    }
+    let (_, waited) = papod.login("ana");
+    let messages: Vec<_> = waited.lines().skip(1).map(entry).collect();
+    assert_eq!(messages, [("cron", r"[31mred\nQUIT")]);
+}
+
+#[test]
+fn approve_goes_on_after_a_yes() {
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    let (mut bob, _) = papod.login("bob");
+    for answer in ["no", "yes"] {
+        let recipe = Recipe::start("approve", &["bob"], &papod, "ana");
+        loop {
+            let line = bob.line();
+            if line.starts_with("MSG ") {
+                assert_eq!(entry(&line), ("ana", "may version 7 go out?"));
+                break;
+            }
+        }
+        bob.say(&format!("MSG ana {answer}"));
+        assert_eq!(recipe.finish(), answer == "yes");
+    }
+}
+
+#[test]
+fn clock_tells_the_date_to_whoever_asks() {
+    let papod = Papod::start();
+    papod.account("clock");
+    papod.account("ana");
+    let (mut ana, _) = papod.login("ana");
+    let _clock = Recipe::start("clock", &[], &papod, "clock");
+    ana.say("MSG clock good morning");
+    assert!(ana.line().starts_with("OK MSG 1 "));
+    assert!(ana.line().starts_with("ACK 1 "));
+    ana.say("MSG clock !date");
+    assert!(ana.line().starts_with("OK MSG 2 "));
+    let line = ana.line();
+    let (from, date) = entry(&line);
+    assert!(from == "clock" && date.contains("20"), "{line}");
+}
+
+#[test]
+fn the_table_of_commands_is_that_of_help() {
+    let output = Command::new(env!("CARGO_BIN_EXE_papo")).arg("--help").output().unwrap();
+    assert!(output.status.success());
+    let help = String::from_utf8(output.stdout).unwrap();
+    let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let there: BTreeSet<&str> =
+        commands.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    let rows = table("command");
+    let cells = rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2));
+    let shown: BTreeSet<&str> = cells
+        .filter_map(|cell| cell.strip_prefix("papo "))
+        .map(|cell| cell.split(' ').next().unwrap())
+        .collect();
+    assert_eq!(shown, there);
+}
