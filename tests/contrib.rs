@@ -8,6 +8,8 @@ mod process;
 
 #[path = "contrib/bots.rs"]
 mod bots;
+#[path = "contrib/jobs.rs"]
+mod jobs;
 #[path = "contrib/papo_sh.rs"]
 mod papo_sh;
 
@@ -177,8 +179,15 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 #[test]
 fn every_piece_says_how_to_use_it() {
     use std::os::unix::fs::PermissionsExt;
-    let scripts =
-        ["bots/echo.sh", "bots/forward.sh", "bots/logtail.sh", "bots/poll.sh", "bots/remind.sh"];
+    let scripts = [
+        "bots/echo.sh",
+        "bots/forward.sh",
+        "bots/logtail.sh",
+        "bots/poll.sh",
+        "bots/remind.sh",
+        "cron/escalate.sh",
+        "cron/tell.sh",
+    ];
     for path in scripts {
         let text = fs::read_to_string(contrib(path)).unwrap();
         let name = Path::new(path).file_name().unwrap().to_str().unwrap();
