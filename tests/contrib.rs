@@ -12,6 +12,8 @@ mod bots;
 mod jobs;
 #[path = "contrib/papo_sh.rs"]
 mod papo_sh;
+#[path = "contrib/ssh.rs"]
+mod ssh;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -187,6 +189,7 @@ fn every_piece_says_how_to_use_it() {
         "bots/remind.sh",
         "cron/escalate.sh",
         "cron/tell.sh",
+        "ssh/papo-ssh.sh",
     ];
     for path in scripts {
         let text = fs::read_to_string(contrib(path)).unwrap();
