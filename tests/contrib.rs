@@ -10,6 +10,8 @@ mod process;
 mod bots;
 #[path = "contrib/jobs.rs"]
 mod jobs;
+#[path = "contrib/mirror.rs"]
+mod mirror;
 #[path = "contrib/papo_sh.rs"]
 mod papo_sh;
 #[path = "contrib/ssh.rs"]
@@ -189,6 +191,8 @@ fn every_piece_says_how_to_use_it() {
         "bots/remind.sh",
         "cron/escalate.sh",
         "cron/tell.sh",
+        "demo.sh",
+        "mirror.sh",
         "ssh/papo-ssh.sh",
     ];
     for path in scripts {
