@@ -14,6 +14,8 @@ mod jobs;
 mod mirror;
 #[path = "contrib/papo_sh.rs"]
 mod papo_sh;
+#[path = "contrib/proxies.rs"]
+mod proxies;
 #[path = "contrib/ssh.rs"]
 mod ssh;
 
