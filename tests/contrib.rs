@@ -18,6 +18,8 @@ mod papo_sh;
 mod proxies;
 #[path = "contrib/ssh.rs"]
 mod ssh;
+#[path = "contrib/watched.rs"]
+mod watched;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
