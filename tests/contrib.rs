@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use process::{Client, Home, PASSWORD, PATIENCE, Papod, run};
 
@@ -40,6 +40,8 @@ fn contrib(path: &str) -> PathBuf {
 struct Place {
     home: Home,
     papod: Papod,
+    /// Where programs are looked for, if not where this test finds its own.
+    path: Option<PathBuf>,
 }
 
 impl Place {
@@ -53,7 +55,17 @@ impl Place {
         fs::create_dir(home.path().join("tmp")).unwrap();
         let papod = Papod::start_with(&home.db(), flags(home.path()));
         drop((papod.register("alice"), papod.register("bob")));
-        Place { home, papod }
+        Place { home, papod, path: None }
+    }
+
+    /// From now on scripts find no program but those of busybox.
+    fn with_busybox_alone(&mut self) {
+        let bin = self.path("busybox");
+        if !bin.exists() {
+            fs::create_dir(&bin).unwrap();
+            ended(Command::new("busybox").args(["--install", "-s"]).arg(&bin), 0);
+        }
+        self.path = Some(bin);
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -71,7 +83,8 @@ impl Place {
             .env("PAPO_AS", who)
             .env("PAPO_SECRET", PASSWORD)
             .env("PAPO_NC", "nc.openbsd")
-            .env("PAPO_PING", "1");
+            .env("PAPO_PING", "1")
+            .envs(self.path.iter().map(|path| ("PATH", path)));
         command
     }
 
@@ -146,17 +159,18 @@ impl Running {
 
     /// It ends, and prints nothing more, since all that it started has ended, too; its status.
     fn ends(&mut self) -> Option<i32> {
-        let mut status = None;
-        // What it started sees that it is gone when it has been waited for.
-        until("it ends", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        match self.lines.recv_timeout(PATIENCE) {
-            Err(mpsc::RecvTimeoutError::Disconnected) => {}
-            other => panic!("it goes on: {other:?}"),
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.lines.recv_timeout(Duration::from_millis(50)) {
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                // What it started sees that it is gone only when it has been waited for.
+                Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() < end => {
+                    self.child.try_wait().unwrap();
+                }
+                other => panic!("it goes on: {other:?}"),
+            }
         }
-        status.and_then(|status| status.code())
+        self.child.wait().unwrap().code()
     }
 
     /// Asks it to end.
