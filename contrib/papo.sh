@@ -141,6 +141,7 @@ papo_receiving() {
                 # Whoever reads slowly is not a server that is gone.
                 echo printing >>"$here/busy"
                 printf '%s\n' "$verb $id $time $from $to $tags $body" 2>/dev/null || exit 0
+                echo printed >>"$here/came"
                 : >"$here/busy"
             fi
             [ "$from" = "$me" ] || printf 'ACK %s\n' "$id" >&3 2>/dev/null || exit 3

@@ -242,6 +242,25 @@ fn over_a_unix_socket_and_through_tls() {
 }
 
 /// At the start of each nc, what the processes of this machine were called with is written down.
+/// A reader that takes nothing for longer than a server may be silent is not taken for one.
+#[test]
+#[ignore = "needs dash and nc.openbsd (netcat-openbsd)"]
+fn who_reads_slowly_is_waited_for() {
+    let place = Place::new();
+    let mut alice = place.papod.login("alice").0;
+    // More than a pipe holds, so that it has to wait with the second or third in its hands.
+    let ids: Vec<u64> = (0..4).map(|_| alice.send("bob", &"long ".repeat(10_000))).collect();
+    let mut command = place.shell("dash", "bob", "papo_receive | { sleep 4; cat; }");
+    let mut printed = Running::start(&mut command);
+    // In one session: a second one would begin with what was not acknowledged.
+    let read: Vec<u64> = ids.iter().map(|_| Entry::parse(&printed.line()).id).collect();
+    assert_eq!(read, ids);
+    let news = alice.send("bob", "news");
+    assert_eq!(Entry::parse(&printed.line()).id, news);
+    place.papod.stop();
+    printed.ends();
+}
+
 #[test]
 #[ignore = "needs dash and nc.openbsd (netcat-openbsd)"]
 fn no_secret_is_an_argument() {
