@@ -15,8 +15,9 @@
 #   PAPO_SECRET       its password or, better, a token (TOKEN NEW, in a session of one's own), or
 #   PAPO_SECRET_FILE  a file with that in its first line, mode 0600. Over a Unix socket neither is
 #                     needed once this system user is linked to the account (UID LINK).
-#   PAPO_NC           the nc to use with its flags, "busybox nc" or "ncat --ssl-verify"; nc if it is
-#                     not set. For unix:/path it has to know -U, as OpenBSD's and ncat do.
+#   PAPO_NC           the nc to use with its flags, as "busybox nc", or "ncat --ssl-verify" for a
+#                     server that speaks TLS; nc if it is not set. For unix:/path it has to know -U,
+#                     as OpenBSD's and ncat do.
 #   PAPO_TIMEOUT      seconds until a server that does not answer is given up; 20
 #   PAPO_PING         seconds between two signs of life that papo_receive asks for; 30
 #
@@ -37,13 +38,13 @@ papo_escape() {
 
 # papo_unescape [text...]: the other way round: text as it was received, with its line breaks. Of
 # standard input each line is one text.
-papo_unescape() {
+papo_unescape() (
     if [ $# -gt 0 ]; then
         printf '%b\n' "$*"
     else
-        while IFS= read -r papo_line || [ -n "$papo_line" ]; do printf '%b\n' "$papo_line"; done
+        while IFS= read -r line || [ -n "$line" ]; do printf '%b\n' "$line"; done
     fi
-}
+)
 
 # papo_plain: standard input without what a server refuses: colours and other terminal sequences,
 # control characters but for TAB, and what is not UTF-8 (where iconv is there). Of a line with
