@@ -1,0 +1,42 @@
+#!/bin/sh
+# logtail.sh: each new line of a log file becomes a message, or each that matches a pattern of grep:
+#
+#   PAPO_AS=logs PAPO_SECRET_FILE=/etc/papo/logs.secret \
+#       contrib/bots/logtail.sh '#ops' /var/log/app.log 'ERROR|PANIC'
+#
+# Colours and control characters, which the server refuses, are taken out. A line is said again
+# until the server has it, and kept once; one that is refused is passed over, with the reason on
+# standard error. It follows the file when it is rotated, and goes on until it is ended. The other
+# variables are those of ../papo.sh.
+set -eu
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../papo.sh"
+to=${1:?to whom} file=${2:?which file} pattern=${3:-.}
+grep -Eq -e "$pattern" /dev/null || [ $? = 1 ] || exit 2
+case $file in /*) ;; *) file=$PWD/$file ;; esac
+
+pipe=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX")
+mkfifo "$pipe/lines"
+tail -n 0 -F "$file" >"$pipe/lines" 2>/dev/null &
+tail=$!
+# Opened by both, it needs its name no more.
+exec 3<"$pipe/lines"
+rm -r "$pipe"
+trap 'kill "$tail" 2>/dev/null || :' EXIT
+trap 'exit 143' HUP INT TERM
+
+# Keys of this run: none was used before.
+run=$(date +%s)-$$ n=0
+while IFS= read -r line <&3; do
+    # Line by line, since a pipe of sed and tr would hold back the last ones.
+    line=$(printf '%s\n' "$line" | papo_plain)
+    printf '%s\n' "$line" | grep -Eq -e "$pattern" || continue
+    n=$((n + 1))
+    while :; do
+        status=0
+        papo_once "logtail-$run-$n" "$to" "$line" >/dev/null || status=$?
+        # 3: the server cannot be reached.
+        [ "$status" = 3 ] || break
+        sleep 5
+    done
+done

@@ -1,0 +1,28 @@
+#!/bin/sh
+# tell.sh: runs a job, says nothing when it succeeds, and tells somebody when it fails:
+#
+#   17 3 * * *  PAPO_AS=cron PAPO_SECRET_FILE=/etc/papo/cron.secret contrib/cron/tell.sh ana backup --all
+#
+# TO is a handle, '#group' or +group. The message is the host, the job, its status, and the end of
+# its output without colours and progress bars, which the server refuses. The status is the job's.
+# Where the message cannot be sent, the output goes to standard error, which cron mails. The other
+# variables are those of ../papo.sh.
+set -eu
+# shellcheck source=/dev/null
+. "$(dirname "$0")/../papo.sh"
+[ $# -ge 2 ] || { echo 'tell.sh: TO COMMAND [argument...]' >&2 && exit 2; }
+to=$1
+shift
+
+output=$(mktemp "${TMPDIR:-/tmp}/papo.XXXXXX")
+trap 'rm "$output"' EXIT
+trap 'exit 143' HUP INT TERM
+status=0
+"$@" >"$output" 2>&1 || status=$?
+[ "$status" != 0 ] || exit 0
+
+{
+    printf '%s: %s: status %s\n' "$(uname -n)" "$*" "$status"
+    tail -n 40 "$output" | tail -c 8000
+} | papo_plain | papo_send "$to" >/dev/null || cat "$output" >&2
+exit "$status"

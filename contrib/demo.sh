@@ -1,0 +1,50 @@
+#!/bin/sh
+# demo.sh: two people in a split tmux, against a papod of its own in a temporary folder.
+#
+#   cargo build --release && contrib/demo.sh
+#
+# Ana is on the left, Bob on the right; both have an account already and are logged in. Type
+# `MSG bob hello` on the left and see it on the right; HELP has the rest. It ends with both
+# sessions (QUIT, then Ctrl-C where nc stays), or with `tmux kill-session` (Ctrl-B, then &), and
+# ends everything that it started. PAPOD is the program, if it is not found below target/.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+papod=${PAPOD-}
+for built in "$root/target/release/papod" "$root/target/debug/papod"; do
+    if [ -z "$papod" ] && [ -x "$built" ]; then papod=$built; fi
+done
+[ -n "$papod" ] || { echo 'demo.sh: there is no papod: cargo build --release' >&2 && exit 1; }
+
+here=$(mktemp -d "${TMPDIR:-/tmp}/papo-demo.XXXXXX")
+server=''
+# The tmux server is one of its own, with its socket in that folder.
+leave() {
+    tmux -S "$here/tmux" kill-server 2>/dev/null || :
+    [ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || :
+    rm -rf "$here"
+}
+trap leave EXIT
+trap 'exit 143' HUP INT TERM
+# So that nobody has to find out which port was free.
+mkfifo "$here/log"
+"$papod" --listen 127.0.0.1:0 --db "$here/papo.db" --password-cost 8:1 2>"$here/log" &
+server=$!
+exec 3<"$here/log"
+address=''
+while [ -z "$address" ] && IFS= read -r line <&3; do
+    case $line in *'listening on '*) address=${line##*listening on } ;; esac
+done
+[ -n "$address" ] || { echo 'demo.sh: papod did not start' >&2 && exit 1; }
+# The rest of its log has to go somewhere.
+cat <&3 >"$here/papod.log" &
+
+# person HANDLE: nc, logged in, with standard input behind it.
+cat >"$here/person" <<'END'
+{ printf 'REG %s demo-secret\n' "$1"; exec cat; } | nc "$2" "$3"
+END
+host=${address%:*} port=${address##*:}
+tmux -S "$here/tmux" -f /dev/null new-session -d -x 160 -y 40 "sh '$here/person' ana $host $port"
+tmux -S "$here/tmux" split-window -h "sh '$here/person' bob $host $port"
+tmux -S "$here/tmux" select-pane -L
+# Inside another tmux, too.
+TMUX='' tmux -S "$here/tmux" attach-session

@@ -1,0 +1,250 @@
+# shellcheck shell=sh
+# papo.sh: functions for scripts that chat, for those who have only a shell and nc.
+#
+# For dash, bash and busybox ash, with the nc of OpenBSD, the traditional one, ncat or busybox's:
+#
+#   . ./papo.sh
+#   PAPO_AS=ana PAPO_SECRET_FILE=~/.papo-secret
+#   df -h | papo_send bob
+#   papo_receive live | while IFS=' ' read -r verb id time from to tags body; do …; done
+#
+# It is told by variables, which need not be exported:
+#
+#   PAPO_SERVER       host:port, or unix:/path; 127.0.0.1:7276 if it is not set
+#   PAPO_AS           the account
+#   PAPO_SECRET       its password or, better, a token (TOKEN NEW, in a session of one's own), or
+#   PAPO_SECRET_FILE  a file with that in its first line, mode 0600. Over a Unix socket neither is
+#                     needed once this system user is linked to the account (UID LINK).
+#   PAPO_NC           the nc to use with its flags, as "busybox nc", or "ncat --ssl-verify" for a
+#                     server that speaks TLS; nc if it is not set. For unix:/path it has to know -U,
+#                     as OpenBSD's and ncat do.
+#   PAPO_TIMEOUT      seconds until a server that does not answer is given up; 20
+#   PAPO_PING         seconds between two signs of life that papo_receive asks for; 30
+#
+# No secret is ever an argument of a process: printf is a part of these shells.
+#
+# Each function works in a subshell of its own and leaves no variable behind. Their status: 0 done;
+# 1 refused, with the ERR line on standard error; 2 called wrongly; 3 the server cannot be reached,
+# or went away; 4 the secret was refused; 5 timed out.
+
+# papo_escape [text...]: the arguments, or else standard input, as free text of one line. Line
+# breaks at the very end are dropped. Whatever is made into a command has to go through this: the
+# second line of a text would be carried out as a command of its own.
+papo_escape() {
+    if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi |
+        sed -e ':a' -e '/^\n*$/{' -e '$d' -e 'N' -e 'ba' -e '}' |
+        sed -e 's/\\/\\\\/g' -e '$!s/$/\\n/' | tr -d '\n'
+}
+
+# papo_unescape [text...]: the other way round: text as it was received, with its line breaks. Of
+# standard input each line is one text.
+papo_unescape() (
+    if [ $# -gt 0 ]; then
+        printf '%b\n' "$*"
+    else
+        while IFS= read -r line || [ -n "$line" ]; do printf '%b\n' "$line"; done
+    fi
+)
+
+# papo_plain: standard input without what a server refuses: colours and other terminal sequences,
+# control characters but for TAB, and what is not UTF-8 (where iconv is there). Of a line with
+# carriage returns, such as a progress bar, what stands behind the last one is kept.
+papo_plain() (
+    esc=$(printf '\033') bel=$(printf '\007') cr=$(printf '\r') c1=$(printf '\302[\200-\237]')
+    LC_ALL=C sed -e "s/$cr*\$//" -e "s/.*$cr//" -e "s|$esc\\[[0-?]*[ -/]*[@-~]||g" \
+        -e "s/$esc\\][^$bel$esc]*$bel//g" -e "s/$esc\\][^$bel$esc]*$esc\\\\//g" \
+        -e "s/${esc}[@-Z\\\\^_]//g" -e "s/$c1//g" |
+        LC_ALL=C tr -d '\000-\010\013-\037\177' |
+        if command -v iconv >/dev/null; then iconv -c -f UTF-8 -t UTF-8 || :; else cat; fi
+)
+
+# papo_send TO [text...]: one message, of the arguments or else of standard input. Status 0 says
+# that it is on disk; its id is printed then. TO is a handle, or '#group', or +group.
+papo_send() (
+    to=$(papo_name "${1-}") || exit 2
+    shift
+    papo_put "MSG $to" "$@"
+)
+
+# papo_once KEY TO [text...]: the same, but sent at most once for this key, however often it is
+# said: after status 3 it may be said again. A key has 1 to 64 characters and no blanks.
+papo_once() (
+    case ${1-} in
+    '' | *[[:space:][:cntrl:]]*) echo 'papo_once: KEY TO [text...], a key has no blanks' >&2 && exit 2 ;;
+    esac
+    key=$1 to=$(papo_name "${2-}") || exit 2
+    shift 2
+    papo_put "ONCE $key MSG $to" "$@"
+)
+
+# papo_wait ID delivered|read SECONDS: waits until everyone has received (read) that message of
+# mine; status 5 if that takes longer.
+papo_wait() (
+    case ${1-}/${2-}/${3-} in
+    *[!0-9]*/*/* | */*/*[!0-9]* | /* | */) bad=yes ;;
+    */delivered/* | */read/*) bad= ;;
+    *) bad=yes ;;
+    esac
+    [ -z "$bad" ] || { echo 'papo_wait: ID delivered|read SECONDS' >&2 && exit 2; }
+    login=$(papo_login quiet) || exit 2
+    printf '%s\nWAIT %s %s %s\nQUIT\n' "$login" "$1" "$2" "$3" |
+        papo_nc $((${PAPO_TIMEOUT:-20} + $3)) | papo_answer 'OK WAIT' >/dev/null
+)
+
+# papo_receive [live] [own]: every message from others as it comes, one line of the wire each
+# (MSG id time from to tags body), acknowledged after it was printed. With `live`, what waited
+# before this session is acknowledged and not printed: for a bot that acts on what it reads. With
+# `own`, what this account wrote in other sessions is printed, too.
+#
+# It ends with status 3 when the server says BYE or is gone. OpenBSD's nc does not end with its
+# server while its input is open, and of a machine that lost its power nobody hears; so a PING is
+# sent every PAPO_PING seconds, and silence until the next ends nc. It ends with status 0 when
+# nobody reads what it prints any more, and within PAPO_PING seconds when the script is gone.
+papo_receive() (papo_receiving "$@")
+
+# What follows is for the functions above.
+
+# papo_receiving [live] [own]: papo_receive in this shell, which ends with it: for a script that puts
+# it into the background, so that $! is the process to end.
+papo_receiving() {
+    skip='' own=''
+    for word; do
+        case $word in
+        live) skip=yes ;;
+        own) own=yes ;;
+        *) echo 'papo_receive: [live] [own]' >&2 && exit 2 ;;
+        esac
+    done
+    login=$(papo_login) || exit 2
+    here=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX") || exit 2
+    nc='' watch=''
+    # Both numbers are of children that have not been waited for, so they are nobody else's.
+    trap 'kill $watch $nc 2>/dev/null || :; rm -rf "$here"' EXIT
+    trap 'exit 143' HUP INT TERM
+    trap '' PIPE
+    mkfifo "$here/in" "$here/out" && : >"$here/came" && : >"$here/busy" || exit 2
+    papo_nc <"$here/in" >"$here/out" &
+    nc=$!
+    exec 3>"$here/in" 4<"$here/out"
+    papo_watch "$here" "$nc" >/dev/null 4<&- &
+    watch=$!
+    printf '%s\n' "$login" >&3 2>/dev/null
+    me=''
+    while IFS=' ' read -r verb id time from to tags body <&4; do
+        # Appended: a file that is opened to be written anew is empty for a moment.
+        echo line >>"$here/came"
+        case $verb in
+        OK) [ "$id" != LOGIN ] || me=$time ;;
+        LIVE) skip='' ;;
+        MSG | GROUP)
+            [ "$from" != "$me" ] || [ -n "$own" ] || continue
+            if [ "$verb" = MSG ] && [ -z "$skip" ]; then
+                # Whoever reads slowly is not a server that is gone.
+                echo printing >>"$here/busy"
+                printf '%s\n' "$verb $id $time $from $to $tags $body" 2>/dev/null || exit 0
+                echo printed >>"$here/came"
+                : >"$here/busy"
+            fi
+            [ "$from" = "$me" ] || printf 'ACK %s\n' "$id" >&3 2>/dev/null || exit 3
+            ;;
+        ERR)
+            printf '%s\n' "$verb $id $time $from $to $tags $body" >&2
+            [ "$id" != LOGIN ] || { [ "$time" = wrong-secret ] && exit 4 || exit 1; }
+            ;;
+        BYE) printf 'papo_receive: %s\n' "BYE $id" >&2 && exit 3 ;;
+        esac
+    done
+    echo 'papo_receive: the server is gone' >&2
+    exit 3
+}
+
+# papo_watch FOLDER NC: ends the process NC when the server has been silent for too long, or the
+# script is gone: $$ is the script, here too. What came, and whether it is being printed, is told by
+# files in FOLDER.
+papo_watch() {
+    nap=''
+    trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit' TERM
+    trap - EXIT
+    while kill -0 $$; do
+        : >"$1/came"
+        echo PING >&3 || break
+        sleep "${PAPO_PING:-30}" &
+        nap=$!
+        wait "$nap"
+        nap=''
+        [ -s "$1/came" ] || [ -s "$1/busy" ] || break
+    done 2>/dev/null
+    kill "$2" 2>/dev/null
+}
+
+# papo_name NAME: NAME as the wire has it, if it can be one.
+papo_name() {
+    case ${1-} in
+    '' | *[!A-Za-z0-9._#+-]*) printf 'papo: %s is not a handle or #group\n' "${1:-nothing}" >&2 && return 2 ;;
+    +*) printf '#%s\n' "${1#+}" ;;
+    *) printf '%s\n' "$1" ;;
+    esac
+}
+
+# papo_login [quiet]: the line that logs in.
+papo_login() (
+    : "${PAPO_AS:?is not set: the account}"
+    secret=${PAPO_SECRET-}
+    if [ -z "$secret" ] && [ -n "${PAPO_SECRET_FILE-}" ]; then
+        IFS= read -r secret <"$PAPO_SECRET_FILE" || [ -n "$secret" ] || exit 2
+    fi
+    # Alone, a second word would be a secret.
+    [ -n "$secret" ] || [ -z "${1-}" ] || secret=-
+    printf '%s\n' "LOGIN $PAPO_AS${secret:+ $secret}${1:+ $1}"
+)
+
+# papo_nc [SECONDS]: becomes nc, in a subshell; ended after so long, where there is `timeout`.
+papo_nc() {
+    server=${PAPO_SERVER:-127.0.0.1:7276} limit=
+    [ -z "${1-}" ] || ! command -v timeout >/dev/null || limit="timeout $1"
+    case $server in
+    unix:*) set -- -U "${server#unix:}" ;;
+    *)
+        set -- "${server%:*}" "${server##*:}"
+        case $1 in '['*']') server=${1#?} && set -- "${server%?}" "$2" ;; esac
+        ;;
+    esac
+    # shellcheck disable=SC2086 # Words on purpose.
+    exec $limit ${PAPO_NC:-nc} "$@"
+}
+
+# papo_put COMMAND [text...]: sends a text behind this command.
+papo_put() {
+    login=$(papo_login quiet) || exit 2
+    command=$1
+    shift
+    # All of it before there is a connection, which is given up after a while.
+    text=$(papo_escape "$@")
+    # With QUIT as its last line, every nc ends.
+    printf '%s\n%s %s\nQUIT\n' "$login" "$command" "$text" |
+        papo_nc "${PAPO_TIMEOUT:-20}" | papo_answer 'OK MSG'
+}
+
+# papo_answer "OK VERB": reads replies to their end; status 0 if that one was there, and prints the
+# word behind it. The first ERR is the one that says why.
+papo_answer() (
+    wanted=$1 status=3
+    while IFS=' ' read -r first verb rest; do
+        case $first in
+        OK)
+            [ "OK $verb" != "$wanted" ] || { status=0 && printf '%s\n' "${rest%% *}"; }
+            ;;
+        ERR | BYE)
+            if [ "$status" != 3 ] || [ "$verb" = quit ]; then continue; fi
+            printf '%s\n' "$first $verb${rest:+ $rest}" >&2
+            case "$first $verb $rest" in
+            'ERR LOGIN wrong-secret'*) status=4 ;;
+            'ERR WAIT timeout'*) status=5 ;;
+            ERR*) status=1 ;;
+            esac
+            ;;
+        esac
+    done
+    [ "$status" != 3 ] || echo 'papo: no answer from the server' >&2
+    exit "$status"
+)

@@ -1,0 +1,57 @@
+//! contrib/cron/.
+
+use super::{Place, Running, ended, hears};
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn tell_speaks_of_failures_only() {
+    let mut place = Place::new();
+    let tell = |place: &Place, lines: &str, status| {
+        let mut command = place.script("cron/tell.sh", "alice");
+        ended(command.args(["bob", "sh", "-c", lines]), status)
+    };
+    assert_eq!(tell(&place, "echo fine", 0), (String::new(), String::new()));
+    let noisy = "seq 100; printf ' 10%%\\r100%%\\n\\033[31mred\\033[0m \\\\n\\377\\n' >&2; exit 7";
+    assert_eq!(tell(&place, noisy, 7), (String::new(), String::new()));
+    let said = place.said("bob", "alice");
+    let [body] = &said[..] else { panic!("{said:?}") };
+    assert!(body.contains(": status 7\\n63\\n64\\n"), "{body}");
+    assert!(body.ends_with("\\n100\\n100%\\nred \\\\n"), "{body}");
+    // Much on one line, cut in the middle of a character.
+    tell(&place, "printf '%09999d\\303\\251' 0 | sed 's/0/\\xc3\\xa9/g'; exit 1", 1);
+    assert_eq!(place.said("bob", "alice").len(), 2);
+    // What is missing is a failure, too.
+    let mut command = place.script("cron/tell.sh", "alice");
+    ended(command.args(["bob", "no-such-program"]), 127);
+    assert!(place.said("bob", "alice")[2].contains("no-such-program: status 127"));
+    // Where it cannot be sent, cron mails it.
+    place.papod.kill();
+    let (out, err) = tell(&place, "echo lost; exit 3", 3);
+    assert!(out.is_empty() && err.ends_with("lost\n"), "{err}");
+    place.is_tidy();
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn escalate_tells_the_second_if_the_first_does_not_read() {
+    let place = Place::new();
+    let mut carol = place.papod.register("carol");
+    let escalate = |seconds: &str, first: &str| {
+        let mut command = place.script("cron/escalate.sh", "alice");
+        command.args([first, "carol", seconds, "the disk", "is \\ full"]);
+        command
+    };
+    ended(&mut escalate("1", "bob"), 0);
+    hears(&mut carol, "bob has not read this in 1 seconds:\\nthe disk is \\\\ full");
+    ended(&mut escalate("600", "nobody"), 0);
+    hears(&mut carol, "nobody could not be told this:\\nthe disk is \\\\ full");
+    // One who reads it is enough.
+    let mut bob = place.papod.login("bob").0;
+    bob.say("READ");
+    bob.until("OK READ ");
+    let mut waits = Running::start(&mut escalate("600", "bob"));
+    hears(&mut bob, "the disk is \\\\ full");
+    bob.say("READ");
+    assert_eq!(waits.ends(), Some(0));
+    carol.has_heard_all();
+}
