@@ -53,8 +53,11 @@ impl Desk {
     pub(super) fn drop_watch(&mut self, session: SessionId) -> bool {
         let mut found = false;
         self.watches.retain(|_, watches| {
-            watches
-                .retain(|watch| watch.session != session || !std::mem::replace(&mut found, true));
+            watches.retain(|watch| {
+                let is_its = watch.session == session;
+                found |= is_its;
+                !is_its
+            });
             !watches.is_empty()
         });
         found
