@@ -204,7 +204,10 @@ fn is_slash(line: &[u8]) -> bool {
 fn command(line: &[u8], known: bool, place: Place) -> Taken {
     let said = match line::text(line) {
         Ok(said) => said,
-        Err(refusal) => return refused(spoken(line), refusal),
+        Err(refusal) => {
+            let (verb, sink) = (spoken(line), is_unreadable_raw(line));
+            return Taken::Held(Held::Refused { verb, refusal, sink });
+        }
     };
     let word = request::first_word(said);
     let Some(verb) = help::verb(word) else {
@@ -244,12 +247,26 @@ fn command(line: &[u8], known: bool, place: Place) -> Taken {
 
 fn too_long(line: &[u8], mode: &Mode) -> Taken {
     let line = &*line::typed(line);
+    // Its end is not known, and a pipe's text may follow.
+    let command = |line: &[u8]| {
+        let verb = spoken(line);
+        let sink = verb == "TALK";
+        Taken::Held(Held::Refused { verb, refusal: Refusal::TooLong, sink })
+    };
     match mode {
-        Mode::Commands => refused(spoken(line), Refusal::TooLong),
-        Mode::Talk(_) if is_slash(line) => refused(spoken(&line[1..]), Refusal::TooLong),
+        Mode::Commands => command(line),
+        Mode::Talk(_) if is_slash(line) => command(&line[1..]),
         Mode::Refused(refusal) => refused("MSG", Refusal::clone(refusal)),
         _ => refused("MSG", Refusal::TooLong),
     }
+}
+
+/// Whether a line that is no text would be a `TALK … raw` without what spoils it.
+fn is_unreadable_raw(line: &[u8]) -> bool {
+    let mut said = String::from_utf8_lossy(line).into_owned();
+    said.retain(|c| !c.is_control() || c == '\t');
+    let verb = help::verb(request::first_word(&said));
+    verb.is_some_and(|verb| verb.word == "TALK") && request::is_raw(&said)
 }
 
 /// The verb of a line that cannot be read as a whole.
