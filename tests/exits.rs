@@ -59,6 +59,22 @@ fn made_database() -> Vec<u8> {
     fs::read(home.db()).unwrap()
 }
 
+/// Nobody was there to read it, and yet it is not known that nobody would have in time.
+#[test]
+fn a_wait_that_the_end_cuts_off_is_not_answered() {
+    let home = Home::new();
+    let papod = home.start();
+    let mut alice = papod.register("alice");
+    let mut bob = papod.register("bob");
+    alice.send("bob", "may I?");
+    alice.say("WAIT last read 600");
+    alice.say("PING behind it");
+    bob.say("ACK");
+    alice.until("ACK ");
+    papod.signal(Signal::TERM);
+    assert_eq!(alice.rest(), ["BYE shutdown"]);
+}
+
 /// Who copies the database while papod does not run, copies one file and has everything.
 #[test]
 fn at_rest_the_database_is_one_file() {

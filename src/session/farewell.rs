@@ -20,8 +20,9 @@ impl Session {
         self.lines.clear();
         self.held = None;
         self.deadline = None;
+        // Nobody can say any more how a `WAIT` would have ended.
         if self.patience.take().is_some() {
-            self.services.hub.ask(Work::Unwatch { session: self.id });
+            self.unanswered = self.unanswered.saturating_sub(1);
         }
         let is_reply = |item: &Item| matches!(item, Item::Replies(_));
         // Where only replies wait, they go with the last line.
