@@ -293,10 +293,15 @@ fn an_address_that_is_not_loopback_has_to_be_asked_for() {
 
 #[test]
 fn addresses_that_are_none() {
-    let home = Home::new();
-    for address in ["", "localhost", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "no.invalid:1"] {
-        refused(papod().args(["--listen", address, "--db"]).arg(home.db()));
+    let none = ["", "localhost", ":7276", "127.0.0.1", "127.0.0.1:", "127.0.0.1:70000", "[::1]"];
+    for (flag, address) in
+        ["--listen", "--metrics"].into_iter().flat_map(|flag| none.map(|address| (flag, address)))
+    {
+        let said = misused(&[&format!("{flag}={address}")]);
+        assert!(said.contains("HOST:PORT"), "{said}");
     }
+    let home = Home::new();
+    refused(papod().args(["--listen", "no.invalid:1", "--db"]).arg(home.db()));
 }
 
 #[test]

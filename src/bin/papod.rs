@@ -26,7 +26,7 @@ use smol::stream::StreamExt;
 struct Flags {
     /// Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one [default:
     /// 127.0.0.1:7276, unless systemd passes sockets on]
-    #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',')]
+    #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = host_port)]
     listen: Vec<String>,
 
     /// Let --listen name addresses other than loopback, where passwords cross the network readable
@@ -34,7 +34,7 @@ struct Flags {
     plain_anywhere: bool,
 
     /// Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again
-    #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', requires_all = ["tls_cert", "tls_key"])]
+    #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = host_port, requires_all = ["tls_cert", "tls_key"])]
     tls_listen: Vec<String>,
 
     /// Chain of certificates for TLS, the server's own first, PEM; loaded again on SIGHUP
@@ -129,7 +129,7 @@ struct Flags {
     password_cost: PasswordCost,
 
     /// Serve numbers for Prometheus at http://HOST:PORT/metrics, to whoever can connect there
-    #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT")]
+    #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT", value_parser = host_port)]
     metrics: Option<String>,
 
     /// Send a logged-in client away from whom nothing came for so long
@@ -277,6 +277,14 @@ async fn asked_to_end(mut signals: Signals, server: &Server) -> Result<(), Strin
 fn mode(text: &str) -> Result<u32, String> {
     let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
     mode.ok_or_else(|| "expected an octal number up to 0777".to_owned())
+}
+
+/// What can be an address to listen on; whether it is one shows when it is listened on.
+fn host_port(text: &str) -> Result<String, String> {
+    let is_one = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if is_one { Ok(text.to_owned()) } else { Err("expected HOST:PORT".to_owned()) }
 }
 
 /// A network, or a single address.

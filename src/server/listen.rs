@@ -112,13 +112,6 @@ fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Listener, String> {
 /// One line for the operator.
 pub fn bind(address: &str, anywhere: bool) -> Result<TcpListener, String> {
     let say = |what: &dyn Display| format!("cannot listen on {address}: {what}");
-    let has_port = |text: &str| {
-        text.rsplit_once(':')
-            .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-    };
-    if !has_port(address) {
-        return Err(say(&"expected HOST:PORT"));
-    }
     let found: Vec<SocketAddr> = address.to_socket_addrs().map_err(|e| say(&e))?.collect();
     for address in &found {
         may_be_plain(address, anywhere).map_err(|e| say(&e))?;
