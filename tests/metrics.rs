@@ -244,7 +244,7 @@ fn it_has_to_be_an_address() {
         let mut command = process::papod();
         command.args(process::USUAL).args(["--metrics", address, "--db"]).arg(home.db());
         let output = run(&mut command);
-        assert_eq!(output.status.code(), Some(1), "{address}");
+        assert_eq!(output.status.code(), Some(2), "{address}");
     }
     assert!(!home.db().exists(), "nothing is made where nothing is served");
 }
