@@ -160,8 +160,8 @@ struct Seat {
     live: bool,
     /// It has been sent `LIVE`, so its account is online.
     here: bool,
-    /// It waits for others' cursors.
-    watches: bool,
+    /// Where it waits for others' cursors.
+    watches: Option<ConversationId>,
     /// What opened it is void: it is about to be ended, and may do nothing more.
     void: bool,
 }
@@ -340,7 +340,7 @@ impl Desk {
                 self.void();
             }
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
-            Work::Unwatch { session } => self.unwatch(session),
+            Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
             Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
             Work::Forget { step, answer } => {
                 self.chat.let_go(step);
@@ -412,7 +412,7 @@ impl Desk {
             quiet,
             live: false,
             here: false,
-            watches: false,
+            watches: None,
             void: false,
         };
         self.tally.behind += u64::from(seat.is_behind());
@@ -456,8 +456,8 @@ impl Desk {
         if presence.sessions.is_empty() {
             self.online.remove(&seat.account);
         }
-        if seat.watches {
-            self.drop_watch(session);
+        if let Some(conversation) = seat.watches {
+            self.drop_watch(session, conversation);
         }
     }
 

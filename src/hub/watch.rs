@@ -28,7 +28,7 @@ impl Desk {
                 self.fulfilled |= awaited.is_empty();
                 self.new_watches.push(session);
                 if let Some(seat) = self.seats.get_mut(&session) {
-                    seat.watches = true;
+                    seat.watches = Some(conversation);
                 }
                 let author = who.account;
                 let watch = Watch { session, author, id, cursor, awaited };
@@ -42,25 +42,22 @@ impl Desk {
         }
     }
 
-    /// Ends a session's watch, if it has one: it has waited long enough.
-    pub(super) fn unwatch(&mut self, session: SessionId) {
-        if self.drop_watch(session) {
-            self.answer_watch(session, Err(Refusal::Timeout));
+    /// Ends a session's watch without success, if it has one.
+    pub(super) fn end_watch(&mut self, session: SessionId, why: Refusal) {
+        if let Some(conversation) = self.seats.get(&session).and_then(|seat| seat.watches) {
+            self.drop_watch(session, conversation);
+            self.answer_watch(session, Err(why));
         }
     }
 
-    /// Forgets a session's watch. Gives back whether there was one.
-    pub(super) fn drop_watch(&mut self, session: SessionId) -> bool {
-        let mut found = false;
-        self.watches.retain(|_, watches| {
-            watches.retain(|watch| {
-                let is_its = watch.session == session;
-                found |= is_its;
-                !is_its
-            });
-            !watches.is_empty()
-        });
-        found
+    /// Forgets the watch of a session. It looks at those of one conversation only.
+    pub(super) fn drop_watch(&mut self, session: SessionId, conversation: ConversationId) {
+        if let Some(watches) = self.watches.get_mut(&conversation) {
+            watches.retain(|watch| watch.session != session);
+            if watches.is_empty() {
+                self.watches.remove(&conversation);
+            }
+        }
     }
 
     /// A cursor has come to an entry, unseen by `hidden_from`.
@@ -94,8 +91,8 @@ impl Desk {
     pub(super) fn answer_watches(&mut self, kept: bool) {
         // Those who began with a batch that was not kept may have counted on what never was.
         for session in std::mem::take(&mut self.new_watches) {
-            if !kept && self.drop_watch(session) {
-                self.answer_watch(session, Err(Refusal::Storage));
+            if !kept {
+                self.end_watch(session, Refusal::Storage);
             }
         }
         if !std::mem::take(&mut self.fulfilled) {
@@ -119,7 +116,7 @@ impl Desk {
 
     fn answer_watch(&mut self, session: SessionId, answer: Result<Reply, Refusal>) {
         let Some(seat) = self.seats.get_mut(&session) else { return };
-        seat.watches = false;
+        seat.watches = None;
         let wake = seat.outbox.answer(None, |out| match &answer {
             Ok(reply) => reply::ok(out, reply),
             Err(refusal) => reply::err(out, "WAIT", refusal),
