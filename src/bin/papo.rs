@@ -10,12 +10,13 @@ use clap::{Parser, Subcommand, ValueEnum};
 use papo::client::account::{Account, Named};
 use papo::client::address::Address;
 use papo::client::failure::{Failure, report};
-use papo::client::group::{self, Change};
+use papo::client::group;
 use papo::client::look::{self, Part};
 use papo::client::send::{self, Until};
 use papo::client::{lines, login, on, raw, tail};
 use papo::limits;
 use papo::name::{Handle, Target};
+use papo::wire::request::GroupChange;
 
 /// The client of papod, the chat server that you can use with netcat.
 ///
@@ -308,12 +309,12 @@ async fn in_groups(account: &Account, verb: GroupVerb) -> Result<(), Failure> {
     let (group, change) = match verb {
         GroupVerb::List { json } => return group::list(account, json).await,
         GroupVerb::Who { group, json } => return group::who(account, &group, json).await,
-        GroupVerb::New { group, members } => (group, Change::New(members)),
-        GroupVerb::Add { group, members } => (group, Change::Add(members)),
-        GroupVerb::Remove { group, member } => (group, Change::Remove(member)),
-        GroupVerb::Admin { group, member } => (group, Change::Admin(member)),
-        GroupVerb::Topic { group, text } => (group, Change::Topic(text.join(" "))),
-        GroupVerb::Leave { group } => (group, Change::Leave),
+        GroupVerb::New { group, members } => (group, GroupChange::New(members)),
+        GroupVerb::Add { group, members } => (group, GroupChange::Add(members)),
+        GroupVerb::Remove { group, member } => (group, GroupChange::Remove(member)),
+        GroupVerb::Admin { group, member } => (group, GroupChange::Admin(member)),
+        GroupVerb::Topic { group, text } => (group, GroupChange::Topic(text.join(" "))),
+        GroupVerb::Leave { group } => (group, GroupChange::Leave),
     };
     group::change(account, &group, &change).await
 }

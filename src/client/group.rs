@@ -7,38 +7,26 @@ use super::json::{self, Object};
 use super::lines;
 use super::look::show;
 use crate::name::Handle;
+use crate::wire::request::GroupChange;
 use crate::wire::text;
-
-/// What is done to a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is made, with these as members.
-    New(Vec<Handle>),
-    /// These become members.
-    Add(Vec<Handle>),
-    /// A member is taken out.
-    Remove(Handle),
-    /// A member becomes an admin.
-    Admin(Handle),
-    /// What it is about.
-    Topic(String),
-    /// This account leaves.
-    Leave,
-}
 
 /// Changes a group. It is said once: where the connection breaks before the answer, nobody knows.
 ///
 /// # Errors
 /// Any.
-pub async fn change(account: &Account, group: &Handle, change: &Change) -> Result<(), Failure> {
+pub async fn change(
+    account: &Account,
+    group: &Handle,
+    change: &GroupChange,
+) -> Result<(), Failure> {
     let all = |handles: &[Handle]| handles.iter().map(|handle| format!(" {handle}")).collect();
     let (verb, rest): (_, String) = match change {
-        Change::New(handles) => ("NEW", all(handles)),
-        Change::Add(handles) => ("ADD", all(handles)),
-        Change::Remove(handle) => ("REMOVE", format!(" {handle}")),
-        Change::Admin(handle) => ("ADMIN", format!(" {handle}")),
-        Change::Topic(topic) => ("TOPIC", format!(" {}", lines::escaped(topic))),
-        Change::Leave => ("LEAVE", String::new()),
+        GroupChange::New(handles) => ("NEW", all(handles)),
+        GroupChange::Add(handles) => ("ADD", all(handles)),
+        GroupChange::Remove(handle) => ("REMOVE", format!(" {handle}")),
+        GroupChange::Admin(handle) => ("ADMIN", format!(" {handle}")),
+        GroupChange::Topic(topic) => ("TOPIC", format!(" {}", lines::escaped(topic))),
+        GroupChange::Leave => ("LEAVE", String::new()),
     };
     let mut desk = Desk::hasty(account);
     desk.ask_once(&format!("GROUP {verb} {group}{rest}")).await.map(drop)
