@@ -32,20 +32,32 @@ pub struct Call {
 /// which they began, and the number of the line behind it.
 pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
     let text = fs::read_to_string(path).expect("strace writes ASCII");
-    let (mut calls, mut open) = (Vec::new(), HashMap::new());
+    let (mut calls, mut open) = (Vec::<Call>::new(), HashMap::new());
+    // Of each thread, where its newest call stands.
+    let mut newest = HashMap::new();
     let mut end = first;
     for (line, text) in (first..).zip(text.lines()) {
         end = line + 1;
         let (process, said) = text.trim_start().split_once(' ').expect("a process id");
         let said = said.trim_start();
+        let before = calls.len();
         if let Some(begun) = said.strip_suffix(" <unfinished ...>") {
             open.insert(process.to_owned(), (line, begun.to_owned()));
         } else if let Some(resumed) = said.strip_prefix("<... ") {
             let (_, rest) = resumed.split_once(" resumed>").expect("a call goes on");
             let (began, begun) = open.remove(process).expect("it had begun");
             calls.extend(call(&format!("{begun}{rest}"), began, line));
+        } else if said.starts_with("+++ killed") {
+            // At its very end strace can read a result that is none: -1, or more than there was.
+            let last = newest.get(process).map(|last: &usize| &mut calls[*last]);
+            if let Some(last) = last.filter(|last| last.name == "sendto") {
+                (last.result, last.done) = (None, usize::MAX);
+            }
         } else if !said.starts_with(['+', '-']) {
             calls.extend(call(said, line, line));
+        }
+        if calls.len() > before {
+            newest.insert(process.to_owned(), before);
         }
     }
     calls.extend(open.into_values().filter_map(|(began, begun)| {
