@@ -65,6 +65,12 @@ pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
         call(&format!("{begun}) = ?"), began, began)
     }));
     calls.sort_by_key(|call| call.began);
+    // Of a thread that dies strace can also show what another one has just begun: the same once more.
+    calls.dedup_by(|call, before| {
+        call.result.is_none()
+            && before.result.is_none()
+            && (&call.name, &call.on, &call.texts) == (&before.name, &before.on, &before.texts)
+    });
     (calls, end)
 }
 
@@ -72,8 +78,8 @@ pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
 fn call(line: &str, began: usize, done: usize) -> Option<Call> {
     let (said, result) = line.rsplit_once(" = ")?;
     let result = match result.split(['<', ' ']).next()? {
-        "?" => None,
-        number => Some(number.parse().expect("a result")),
+        // A question mark; or, of a thread that dies, a number of any size.
+        number => number.parse().ok(),
     };
     let done = if result.is_some() { done } else { usize::MAX };
     let (name, arguments) = said.trim_end().strip_suffix(')')?.split_once('(')?;
