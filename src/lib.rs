@@ -16,7 +16,7 @@
 //! The floors of the house; a module uses only those below it (a test reads the `use` lines):
 //!
 //! ```text
-//! 5 bin/           client         flags, logging, exit statuses; the other end of the wire
+//! 5 bin/  flags    client         flags, logging, exit statuses; the other end of the wire
 //! 4 server  session  metrics      sockets and tasks; the only floor that knows them
 //! 3 hub  outbox  readers          threads and their queues
 //! 2 chat                          the rules; no I/O, no clock, no waiting
@@ -32,6 +32,7 @@ pub mod client;
 pub mod config;
 pub mod counters;
 pub mod entry;
+pub mod flags;
 pub mod fold;
 pub mod hub;
 pub mod limits;

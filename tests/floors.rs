@@ -22,7 +22,7 @@ fn place(module: &str) -> Option<(u32, &'static str)> {
         "chat" => (2, ""),
         "hub" | "outbox" | "readers" => (3, ""),
         "server" | "session" | "metrics" => (4, ""),
-        "bin" | "client" => (5, ""),
+        "bin" | "client" | "flags" => (5, ""),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! The client `papo`: the other end of the wire, for scripts and for people.
 //!
-//! Here is what a command does once its line is understood; the flags are `bin/papo`'s. Nothing in
+//! Here are the command line, in [`flags`], and what a command does once it is understood. Nothing in
 //! here knows the server's insides: of the rest of the house it uses the words ([`crate::name`],
 //! [`crate::limits`]) and the escapes ([`crate::wire::text`]) only.
 //!
@@ -17,6 +17,7 @@ pub mod desk;
 mod dial;
 pub mod failure;
 pub mod feed;
+pub mod flags;
 pub mod group;
 pub mod json;
 pub mod lines;

@@ -1,0 +1,177 @@
+//! The command line of `papod`: its flags and what they take.
+//!
+//! The program makes a [`crate::config::Config`] of it.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use ipnet::IpNet;
+
+use crate::config::{Limits, PasswordCost};
+use crate::limits;
+
+/// The chat server that you can use with netcat.
+///
+/// Every flag can be given as an environment variable, too. Log lines go to standard error;
+/// PAPOD_LOG sets how much is said (error, warn, info, debug).
+#[derive(Parser)]
+#[command(name = "papod", version)]
+pub struct Flags {
+    /// Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one [default:
+    /// 127.0.0.1:7276, unless systemd passes sockets on]
+    #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = host_port)]
+    pub listen: Vec<String>,
+
+    /// Let --listen name addresses other than loopback, where passwords cross the network readable
+    #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = clap::builder::FalseyValueParser::new())]
+    pub plain_anywhere: bool,
+
+    /// Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again
+    #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = host_port, requires_all = ["tls_cert", "tls_key"])]
+    pub tls_listen: Vec<String>,
+
+    /// Chain of certificates for TLS, the server's own first, PEM; loaded again on SIGHUP
+    #[arg(long, env = "PAPOD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(long, env = "PAPOD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Unix socket to listen on; may be given again
+    #[arg(long, env = "PAPOD_UNIX", value_name = "PATH", value_delimiter = ',')]
+    pub unix: Vec<PathBuf>,
+
+    /// Mode of the Unix sockets: who may connect
+    #[arg(long, env = "PAPOD_UNIX_MODE", value_name = "MODE", default_value = "0660", value_parser = mode)]
+    pub unix_mode: u32,
+
+    /// Unix socket for those who administer, mode 0600
+    #[arg(long, env = "PAPOD_ADMIN", value_name = "PATH")]
+    pub admin: Option<PathBuf>,
+
+    /// Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again
+    #[arg(long, env = "PAPOD_PROXY_FROM", value_name = "NET", value_delimiter = ',', value_parser = network)]
+    pub proxy_from: Vec<IpNet>,
+
+    /// open or closed: whether REG makes accounts, or only ADMIN USER NEW does
+    #[arg(
+        long,
+        env = "PAPOD_REGISTRATION",
+        value_enum,
+        default_value = "open",
+        hide_possible_values = true,
+        value_name = "STATE"
+    )]
+    pub registration: Registration,
+
+    /// Connections in all
+    #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit_connections: u64,
+
+    /// Seconds in which a connection has to log in
+    #[arg(long, env = "PAPOD_LIMIT_LOGIN", value_name = "SECONDS", default_value_t = Limits::DEFAULT.login, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit_login: u64,
+
+    /// Commands of one session that may be unconfirmed; it is not read from meanwhile
+    #[arg(long, env = "PAPOD_LIMIT_UNCONFIRMED", value_name = "N", default_value_t = Limits::DEFAULT.unconfirmed as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit_unconfirmed: u64,
+
+    /// Bytes that may wait for one session; beyond them it is served from the disk
+    #[arg(long, env = "PAPOD_LIMIT_WAITING", value_name = "BYTES", default_value_t = Limits::DEFAULT.waiting as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit_waiting: u64,
+
+    /// Passwords that may wait to be hashed
+    #[arg(long, env = "PAPOD_LIMIT_SECRETS", value_name = "N", default_value_t = Limits::DEFAULT.secrets as u64, value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit_secrets: u64,
+
+    /// Connections of one address; 0 is no limit, here and below
+    #[arg(long, env = "PAPOD_LIMIT_ADDRESS", value_name = "N", default_value_t = Limits::DEFAULT.address)]
+    pub limit_address: usize,
+
+    /// Sessions of one account
+    #[arg(long, env = "PAPOD_LIMIT_SESSIONS", value_name = "N", default_value_t = Limits::DEFAULT.sessions)]
+    pub limit_sessions: usize,
+
+    /// New accounts from one address in an hour
+    #[arg(long, env = "PAPOD_LIMIT_REGISTRATIONS", value_name = "N", default_value_t = Limits::DEFAULT.registrations)]
+    pub limit_registrations: u64,
+
+    /// Messages of one account in a second, on average
+    #[arg(long, env = "PAPOD_LIMIT_MESSAGES", value_name = "N", default_value_t = Limits::DEFAULT.messages)]
+    pub limit_messages: u64,
+
+    /// New groups of one account in a day
+    #[arg(long, env = "PAPOD_LIMIT_GROUPS", value_name = "N", default_value_t = Limits::DEFAULT.groups)]
+    pub limit_groups: u64,
+
+    /// Bytes of messages of one account in a day
+    #[arg(long, env = "PAPOD_LIMIT_BYTES", value_name = "N", default_value_t = Limits::DEFAULT.bytes)]
+    pub limit_bytes: u64,
+
+    /// Let the limits of addresses and accounts apply to loopback and Unix sockets, too
+    #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = clap::builder::FalseyValueParser::new())]
+    pub limit_local: bool,
+
+    /// Database file [default: papo/papo.db in the user's data folder]
+    #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+
+    /// Memory and passes of Argon2id for new passwords
+    #[arg(long, env = "PAPOD_PASSWORD_COST", value_name = "KIB:PASSES", default_value = "19456:2", value_parser = password_cost)]
+    pub password_cost: PasswordCost,
+
+    /// Serve numbers for Prometheus at http://HOST:PORT/metrics, to whoever can connect there
+    #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT", value_parser = host_port)]
+    pub metrics: Option<String>,
+
+    /// Send a logged-in client away from whom nothing came for so long
+    #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub idle: Option<u64>,
+
+    /// Forget entries older than so many days; 0 never does
+    #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = clap::value_parser!(u64).range(..=limits::KEEP_MAX))]
+    pub keep: u64,
+
+    /// The most that the database file may grow to; beyond it nothing is accepted. 0: no limit
+    #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0)]
+    pub limit_db: u64,
+}
+
+/// Who makes accounts.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Registration {
+    /// Everyone, by `REG`.
+    Open,
+    /// Operators alone.
+    Closed,
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o777);
+    mode.ok_or_else(|| "expected an octal number up to 0777".to_owned())
+}
+
+/// What can be an address to listen on; whether it is one shows when it is listened on.
+fn host_port(text: &str) -> Result<String, String> {
+    let is_one = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if is_one { Ok(text.to_owned()) } else { Err("expected HOST:PORT".to_owned()) }
+}
+
+/// A network, or a single address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| address.into()));
+    network.map_err(|_| "expected ADDRESS/BITS, 10.0.0.0/8 for example".to_owned())
+}
+
+fn password_cost(text: &str) -> Result<PasswordCost, String> {
+    let parts = text.split_once(':').and_then(|(kib, passes)| {
+        Some(PasswordCost { kib: kib.parse().ok()?, passes: passes.parse().ok()? })
+    });
+    parts
+        .filter(|cost| (8..=1_048_576).contains(&cost.kib) && (1..=100).contains(&cost.passes))
+        .ok_or_else(|| "expected KIB:PASSES, 8 to 1048576 and 1 to 100".to_owned())
+}
