@@ -3,22 +3,33 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use papo::client::account::{Account, Named};
 use papo::client::failure::{Failure, report};
 use papo::client::flags::{Flags, GroupVerb, Verb, Wait};
 use papo::client::group;
 use papo::client::look::{self, Part};
 use papo::client::send::{self, Until};
-use papo::client::{login, on, raw, tail};
+use papo::client::{login, on, raw, tail, terminal};
 use papo::limits;
 use papo::wire::request::GroupChange;
 
 fn main() -> ExitCode {
     // Ends with status 2 where the command line is wrong.
-    let Flags { server, handle, secret_file, ca, verb } = Flags::parse();
+    let Flags { server, handle, secret_file, ca, bell, notify, verb } = Flags::parse();
+    if verb.is_some() && (bell || notify) {
+        let why = "--bell and --notify are for a conversation at the terminal, without a command";
+        Flags::command().error(ErrorKind::ArgumentConflict, why).exit();
+    }
     let named = Named { server, handle, secret_file, roots: ca };
-    match smol::block_on(run(&named, verb)) {
+    let ended = smol::block_on(async {
+        match verb {
+            Some(verb) => run(&named, verb).await,
+            None => terminal::talk(&named, terminal::Options { bell, notify }).await,
+        }
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let status = failure.status();

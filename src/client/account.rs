@@ -54,6 +54,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// An account whose secret is known.
+    pub fn new(server: Server, handle: Handle, secret: String) -> Account {
+        Account { server, handle, secret }
+    }
+
     /// The account that is meant, with its secret, for which a person may be asked.
     ///
     /// # Errors

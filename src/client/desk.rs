@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::account::Account;
 use super::connection::{ANSWER, Connection, REACH, Reply};
 use super::failure::Failure;
-use super::outage::Outage;
+use super::outage::{Outage, Tell};
 
 /// A quiet session that comes back by itself.
 pub struct Desk<'a> {
@@ -27,6 +27,11 @@ impl<'a> Desk<'a> {
     /// For one that stays: a server is never given up.
     pub fn patient(account: &'a Account) -> Desk<'a> {
         Desk { account, connection: None, outage: Outage::new(None) }
+    }
+
+    /// The same, where it is told elsewhere than on standard error that the server has no room.
+    pub fn patient_telling(account: &'a Account, tell: Tell) -> Desk<'a> {
+        Desk { account, connection: None, outage: Outage::new(None).told(tell) }
     }
 
     /// Says a command until it is answered.

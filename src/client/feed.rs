@@ -12,7 +12,7 @@ use super::account::Account;
 use super::connection::{Connection, REACH};
 use super::failure::Failure;
 use super::lines;
-use super::outage::Outage;
+use super::outage::{Outage, Tell};
 
 /// After how long without a line the server is asked whether it is still there. A machine that lost
 /// its power, or a router that forgot the connection, says nothing.
@@ -34,7 +34,18 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
     pub async fn open(account: &'a Account) -> Result<Feed<'a>, Failure> {
-        let outage = Outage::new(Some(REACH));
+        Feed::with(account, Outage::new(Some(REACH))).await
+    }
+
+    /// The same, where it is told elsewhere than on standard error that the server is gone, and back.
+    ///
+    /// # Errors
+    /// As [`Feed::open`].
+    pub async fn open_telling(account: &'a Account, tell: Tell) -> Result<Feed<'a>, Failure> {
+        Feed::with(account, Outage::new(Some(REACH)).told(tell)).await
+    }
+
+    async fn with(account: &'a Account, outage: Outage) -> Result<Feed<'a>, Failure> {
         let mut feed =
             Feed { account, connection: None, is_asked: false, silence: SILENCE, outage };
         feed.connected().await?;

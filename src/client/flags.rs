@@ -15,20 +15,15 @@ use crate::name::{Handle, Target};
 
 /// The client of papod, the chat server that you can use with netcat.
 ///
+/// Without a command it is a conversation at the terminal, and leads whoever is new to an account.
+///
 /// A group is written +team, since a shell takes # for a comment. The secret comes from
 /// --secret-file, PAPO_SECRET, what `papo login` has kept, or a prompt.
 ///
 /// Exit status: 0 done, 1 refused by the server, 2 wrong command line, 3 server not reached,
 /// 4 secret refused, 5 timed out.
 #[derive(Parser)]
-#[command(
-    name = "papo",
-    version,
-    arg_required_else_help = true,
-    subcommand_required = true,
-    disable_help_subcommand = true,
-    verbatim_doc_comment
-)]
+#[command(name = "papo", version, disable_help_subcommand = true, verbatim_doc_comment)]
 pub struct Flags {
     /// HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]
     #[arg(long, env = "PAPO_SERVER", value_name = "ADDRESS", global = true)]
@@ -46,9 +41,17 @@ pub struct Flags {
     #[arg(long, env = "PAPO_CA", value_name = "FILE", global = true)]
     pub ca: Option<PathBuf>,
 
+    /// Ring when a message comes, in a conversation at the terminal
+    #[arg(long)]
+    pub bell: bool,
+
+    /// Show a notice on the desktop when a message comes, by notify-send
+    #[arg(long)]
+    pub notify: bool,
+
     /// What to do.
     #[command(subcommand)]
-    pub verb: Verb,
+    pub verb: Option<Verb>,
 }
 
 /// The commands.

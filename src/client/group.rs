@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::json::{self, Object};
 use super::lines;
 use super::look::show;
+use super::progress::{SERVER, shown};
 use crate::name::Handle;
 use crate::wire::request::GroupChange;
 use crate::wire::text;
@@ -29,7 +30,7 @@ pub async fn change(
         GroupChange::Leave => ("LEAVE", String::new()),
     };
     let mut desk = Desk::hasty(account);
-    desk.ask_once(&format!("GROUP {verb} {group}{rest}")).await.map(drop)
+    shown(SERVER, desk.ask_once(&format!("GROUP {verb} {group}{rest}"))).await.map(drop)
 }
 
 /// Shows the groups of this account.
@@ -38,18 +39,24 @@ pub async fn change(
 /// Any.
 pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
     show(account, "GROUP LIST", "GROUPS", |row| {
+        if !as_json {
+            return one(row);
+        }
         let columns: Vec<&str> = row.splitn(5, ' ').collect();
         let [_, group, role, members, topic] = columns[..] else { return None };
-        let plain = text::unescape(topic);
-        if as_json {
-            let object = Object::new().text("group", group).text("role", role);
-            let object = object.bare("members", json::number(members));
-            return Some(object.text_or_null("topic", &plain).end());
-        }
-        let plain = if topic == "-" { String::new() } else { plain.replace('\n', " ") };
-        Some(format!("{group:<20}  {role:<6}  {members:>5}  {plain}").trim_end().to_owned())
+        let object = Object::new().text("group", group).text("role", role);
+        let object = object.bare("members", json::number(members));
+        Some(object.text_or_null("topic", &text::unescape(topic)).end())
     })
     .await
+}
+
+/// A row about a group, for a person.
+pub fn one(row: &str) -> Option<String> {
+    let columns: Vec<&str> = row.splitn(5, ' ').collect();
+    let [_, group, role, members, topic] = columns[..] else { return None };
+    let topic = if topic == "-" { String::new() } else { text::unescape(topic).replace('\n', " ") };
+    Some(format!("{group:<20}  {role:<6}  {members:>5}  {topic}").trim_end().to_owned())
 }
 
 /// Shows who is in a group.
@@ -58,12 +65,19 @@ pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
 /// Any.
 pub async fn who(account: &Account, group: &Handle, as_json: bool) -> Result<(), Failure> {
     show(account, &format!("GROUP WHO {group}"), "MEMBER", |row| {
+        if !as_json {
+            return member(row);
+        }
         let words: Vec<&str> = row.split(' ').collect();
         let [_, group, handle, role] = words[..] else { return None };
-        if !as_json {
-            return Some(format!("{handle:<20}  {role}"));
-        }
         Some(Object::new().text("group", group).text("handle", handle).text("role", role).end())
     })
     .await
+}
+
+/// A row about a member, for a person.
+pub fn member(row: &str) -> Option<String> {
+    let words: Vec<&str> = row.split(' ').collect();
+    let [_, _, handle, role] = words[..] else { return None };
+    Some(format!("{handle:<20}  {role}"))
 }

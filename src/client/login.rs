@@ -7,6 +7,7 @@ use super::account::{Named, Server};
 use super::connection::{ANSWER, Connection};
 use super::failure::{Failure, report};
 use super::lines;
+use super::progress::{SERVER, shown};
 use super::secret;
 use super::send::print;
 use super::settings::{self, Settings, Token};
@@ -31,8 +32,9 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
         }
     };
     let name = display_name.map(|name| format!(" {}", lines::escaped(name))).unwrap_or_default();
-    let mut connection = server.open().await?;
-    connection.ask(&format!("REG {handle} {password}{name}"), ANSWER).await?;
+    let mut connection = shown(SERVER, server.open()).await?;
+    let reg = format!("REG {handle} {password}{name}");
+    shown(SERVER, connection.ask(&reg, ANSWER)).await?;
     print(&format!("registered {handle} at {}", server.address))
 }
 
@@ -41,26 +43,45 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
 /// # Errors
 /// Any.
 pub async fn login(named: &Named) -> Result<(), Failure> {
-    let path = settings::path()?;
+    // Where it cannot be kept, nobody is asked for a password.
+    settings::path()?;
     let before = named.settings()?;
     let (server, handle) = (named.server(&before), named.handle(&before)?);
     let password = match secret::given(named.secret_file.as_deref())? {
         Some(password) => password,
         None => secret::prompt(&format!("Password of {handle}"))?,
     };
-    let mut connection = server.open().await?;
-    connection.login(&handle, &password, true).await?;
-    let token = new_token(&mut connection).await?;
+    let mut connection = shown(SERVER, server.open()).await?;
+    shown(SERVER, connection.login(&handle, &password, true)).await?;
+    print(&keep(before, &server, &handle, &mut connection).await?)
+}
+
+/// Makes a token over a connection that has logged in with the password, and keeps it with server and
+/// account, in place of what was kept `before`. Gives back a line that says so.
+///
+/// # Errors
+/// Any; nothing is kept then.
+pub async fn keep(
+    before: Settings,
+    server: &Server,
+    handle: &Handle,
+    connection: &mut Connection,
+) -> Result<String, Failure> {
+    let path = settings::path()?;
+    let token = new_token(connection).await?;
     let label = token.label.clone();
-    let after =
-        Settings { server: Some(server.address), handle: Some(handle.clone()), token: Some(token) };
+    let after = Settings {
+        server: Some(server.address.clone()),
+        handle: Some(handle.clone()),
+        token: Some(token),
+    };
     if let Err(e) = after.save(&path) {
         // One that nobody has is not to open anything.
         let _ = connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await;
         return Err(e);
     }
-    revoke_old(before, &after, &mut connection).await;
-    print(&format!("logged in as {handle}, by the token {label} in {}", path.display()))
+    revoke_old(before, &after, connection).await;
+    Ok(format!("logged in as {handle}, by the token {label} in {}", path.display()))
 }
 
 /// Revokes the token that is kept, and forgets it. Server and account stay known.
@@ -75,7 +96,7 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
     let address = settings.server.clone().ok_or_else(nothing)?;
     let handle = settings.handle.clone().ok_or_else(nothing)?;
     let server = Server { address, roots: named.roots.clone() };
-    let mut connection = server.open().await?;
+    let mut connection = shown(SERVER, server.open()).await?;
     match connection.login(&handle, &token.secret, true).await {
         Ok(()) => {
             connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await?;

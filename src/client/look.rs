@@ -11,6 +11,7 @@ use super::desk::Desk;
 use super::failure::Failure;
 use super::json::{self, Object};
 use super::lines::{self, Entry};
+use super::progress::{SERVER, shown};
 use crate::name::Target;
 use crate::wire::text;
 
@@ -80,22 +81,30 @@ pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
 pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), Failure> {
     let command = format!("FIND {}", lines::escaped(words));
     show(account, &command, "USER", |row| {
+        if !as_json {
+            return user(row);
+        }
         let columns: Vec<&str> = row.splitn(5, ' ').collect();
         let [_, handle, state, seen, name] = columns[..] else { return None };
-        let name = text::unescape(name);
-        if as_json {
-            let is_online = if state == "online" { "true" } else { "false" };
-            let object = Object::new().text("handle", handle).bare("online", is_online);
-            return Some(object.text_or_null("seen", seen).text("name", &name).end());
-        }
-        let state = match (state, seen) {
-            ("online", _) => "online".to_owned(),
-            (_, "-") => String::new(),
-            _ => format!("last seen {}", local(seen)),
-        };
-        Some(format!("{handle:<20}  {name:<24}  {state}").trim_end().to_owned())
+        let is_online = if state == "online" { "true" } else { "false" };
+        let object = Object::new().text("handle", handle).bare("online", is_online);
+        let object = object.text_or_null("seen", seen);
+        Some(object.text("name", &text::unescape(name)).end())
     })
     .await
+}
+
+/// A row about somebody, for a person.
+pub fn user(row: &str) -> Option<String> {
+    let columns: Vec<&str> = row.splitn(5, ' ').collect();
+    let [_, handle, state, seen, name] = columns[..] else { return None };
+    let name = text::unescape(name);
+    let state = match (state, seen) {
+        ("online", _) => "online".to_owned(),
+        (_, "-") => String::new(),
+        _ => format!("last seen {}", local(seen)),
+    };
+    Some(format!("{handle:<20}  {name:<24}  {state}").trim_end().to_owned())
 }
 
 /// Shows who has received and read an entry.
@@ -104,21 +113,28 @@ pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), F
 /// Any.
 pub async fn info(account: &Account, id: u64, as_json: bool) -> Result<(), Failure> {
     show(account, &format!("INFO {id}"), "INFO", |row| {
+        if !as_json {
+            return reader(row);
+        }
         let words: Vec<&str> = row.split(' ').collect();
         let [_, id, handle, state, delivered, read] = words[..] else { return None };
-        if as_json {
-            let object = Object::new().bare("id", json::number(id)).text("handle", handle);
-            let object = object.text("state", state).text_or_null("delivered", delivered);
-            return Some(object.text_or_null("read", read).end());
-        }
-        let when = match state {
-            "read" => local(read),
-            "delivered" => local(delivered),
-            _ => String::new(),
-        };
-        Some(format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned())
+        let object = Object::new().bare("id", json::number(id)).text("handle", handle);
+        let object = object.text("state", state).text_or_null("delivered", delivered);
+        Some(object.text_or_null("read", read).end())
     })
     .await
+}
+
+/// A row about somebody who could see an entry, for a person.
+pub fn reader(row: &str) -> Option<String> {
+    let words: Vec<&str> = row.split(' ').collect();
+    let [_, _, handle, state, delivered, read] = words[..] else { return None };
+    let when = match state {
+        "read" => local(read),
+        "delivered" => local(delivered),
+        _ => String::new(),
+    };
+    Some(format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned())
 }
 
 /// Asks, and writes those rows of the answer that begin with `verb`, each as `form` has it.
@@ -131,7 +147,7 @@ pub async fn show(
     verb: &str,
     form: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
-    let reply = Desk::hasty(account).ask(command).await?;
+    let reply = shown(SERVER, Desk::hasty(account).ask(command)).await?;
     let rows = reply.rows.iter().filter(|row| lines::first_word(row) == verb);
     let mut out = io::stdout().lock();
     let written = rows.filter_map(|row| form(row)).try_for_each(|row| writeln!(out, "{row}"));

@@ -13,23 +13,37 @@ const FIRST: Duration = Duration::from_millis(100);
 /// The longest pause: how late one notices at most that the server is back.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// What is told when the server is there again.
+pub const BACK: &str = "connected again";
+
+/// Where it is told that the server is gone, and back.
+pub type Tell = Box<dyn Fn(String)>;
+
 /// What is going on with a server that should be there.
 pub struct Outage {
     /// After how long it is given up; `None` is never.
     patience: Option<Duration>,
-    /// Whether it is told on standard error that the server is gone, and back.
+    /// Whether anything is told.
     speaks: bool,
+    tell: Tell,
     since: Option<Instant>,
     pause: Duration,
 }
 
 impl Outage {
-    /// None yet. It is given up after `patience`, or never.
+    /// None yet. It is given up after `patience`, or never. What there is to tell goes to standard
+    /// error.
     pub fn new(patience: Option<Duration>) -> Outage {
-        Outage { patience, speaks: false, since: None, pause: FIRST }
+        let tell = Box::new(|what| report(format_args!("papo: {what}")));
+        Outage { patience, speaks: false, tell, since: None, pause: FIRST }
     }
 
-    /// It is never given up any more, and told on standard error.
+    /// The same, told elsewhere.
+    pub fn told(self, tell: Tell) -> Outage {
+        Outage { tell, ..self }
+    }
+
+    /// It is never given up any more, and told.
     pub fn be_patient(&mut self) {
         (self.patience, self.speaks) = (None, true);
     }
@@ -48,7 +62,7 @@ impl Outage {
             other => return Err(other),
         };
         if self.since.is_none() && is_told {
-            report(format_args!("papo: {why}; trying again"));
+            (self.tell)(format!("{why}; trying again"));
         }
         let since = *self.since.get_or_insert(began);
         if self.patience.is_some_and(|patience| since.elapsed() + self.pause > patience) {
@@ -62,7 +76,7 @@ impl Outage {
     /// The server is there.
     pub fn over(&mut self) {
         if self.since.take().is_some() && self.speaks {
-            report("papo: connected again");
+            (self.tell)(BACK.to_owned());
         }
         self.pause = FIRST;
     }

@@ -12,6 +12,7 @@ use super::desk::Desk;
 use super::failure::Failure;
 use super::feed::Feed;
 use super::lines::{self, Entry};
+use super::progress::{SERVER, shown};
 use crate::limits;
 use crate::name::Target;
 
@@ -74,13 +75,13 @@ pub async fn send(
     let key = key.map_or_else(random_key, Ok)?;
     let command = lines::once(&key, to, text)?;
     let mut desk = Desk::hasty(account);
-    let reply = desk.ask(&command).await?;
+    let reply = shown(SERVER, desk.ask(&command)).await?;
     let id = reply.word(2)?;
     print(id)?;
     let Some((until, seconds)) = wait else { return Ok(()) };
-    let until = match until {
-        Until::Delivered => "delivered",
-        Until::Read => "read",
+    let (until, what) = match until {
+        Until::Delivered => ("delivered", "waiting until everyone has received it"),
+        Until::Read => ("read", "waiting until everyone has read it"),
     };
     let command = format!("WAIT {id} {until} {seconds}");
     let time = Duration::from_secs(seconds);
@@ -89,7 +90,8 @@ pub async fn send(
         Timer::after(time + Duration::from_secs(1)).await;
         Err(Failure::TimedOut(format!("not {until} after {seconds} seconds")))
     };
-    match desk.ask_for(&command, time + ANSWER).or(limit).await {
+    let waiting = desk.ask_for(&command, time + ANSWER).or(limit);
+    match shown(what, waiting).await {
         Err(Failure::Refused(line)) if lines::code(&line) == "timeout" => {
             Err(Failure::TimedOut(format!("not {until} after {seconds} seconds")))
         }
@@ -110,29 +112,32 @@ pub async fn ask(
     let command = lines::once(&random_key()?, to, text)?;
     let answered = async {
         // Before the question, so that no answer is too quick.
-        let mut feed = Feed::open(account).await?;
+        let mut feed = shown(SERVER, Feed::open(account)).await?;
         let mut desk = Desk::hasty(account);
-        let reply = desk.ask(&command).await?;
+        let reply = shown(SERVER, desk.ask(&command)).await?;
         let asked: u64 = reply.word(2)?.parse().unwrap_or_default();
         let is_answer = |entry: &Entry| {
             let is_from_there = entry.is_in(std::slice::from_ref(to), &account.handle);
             let is_mine = entry.from == account.handle.as_str();
             entry.is_message() && entry.id > asked && is_from_there && !is_mine
         };
-        let answer = loop {
-            let line = feed.next().await?;
-            let found = if lines::first_word(&line) == "LIVE" {
-                // What came while the server was lost, and was acknowledged on another device, is
-                // not sent again.
-                let reply = desk.ask(&format!("HIST {to} 1000 after {asked}")).await?;
-                reply.rows.iter().filter_map(|row| Entry::parse(row)).find(is_answer)
-            } else {
-                Entry::parse(&line).filter(is_answer)
-            };
-            if let Some(answer) = found {
-                break answer;
+        let answer = async {
+            loop {
+                let line = feed.next().await?;
+                let found = if lines::first_word(&line) == "LIVE" {
+                    // What came while the server was lost, and was acknowledged on another device, is
+                    // not sent again.
+                    let reply = desk.ask(&format!("HIST {to} 1000 after {asked}")).await?;
+                    reply.rows.iter().filter_map(|row| Entry::parse(row)).find(is_answer)
+                } else {
+                    Entry::parse(&line).filter(is_answer)
+                };
+                if let Some(answer) = found {
+                    return Ok(answer);
+                }
             }
         };
+        let answer: Entry = shown(&format!("waiting for what {to} says"), answer).await?;
         print(&answer.body)?;
         match desk.ask(&format!("READ {}", answer.id)).await {
             // Forgotten meanwhile: it was read all the same.

@@ -1,0 +1,316 @@
+//! What stands on the screen of a conversation: one item for each message, change of a group, or
+//! remark of papo's own, and how it looks in a given width.
+//!
+//! A message is `11:58 ✓✓   bob: the text`: time, ticks, name, text, whose further lines are set in,
+//! so that no text looks like another message. Nothing here knows where on the screen it stands.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
+use textwrap::WordSeparator;
+use textwrap::wrap_algorithms::WrapAlgorithm;
+
+use crate::client::lines::Entry;
+use crate::name::Handle;
+
+/// The column in which the ticks stand, and how wide they are.
+pub const TICKS: (usize, usize) = (6, 4);
+
+/// The columns before the text, time and ticks, by which further lines are set in.
+const INDENT: usize = 11;
+
+/// How far a message of one's own has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tick {
+    /// The server refused it.
+    Refused,
+    /// It has not been confirmed.
+    Waiting,
+    /// The server has it on disk.
+    Sent,
+    /// Everyone has received it.
+    Delivered,
+    /// Everyone has read it.
+    Read,
+}
+
+impl Tick {
+    /// As it stands beside a message.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Tick::Refused => "✗",
+            Tick::Waiting => "…",
+            Tick::Sent => "✓",
+            Tick::Delivered => "✓✓",
+            Tick::Read => "read",
+        }
+    }
+
+    /// In as many columns as it may take.
+    pub fn padded(self, style: Style) -> String {
+        let sign = format!("{:<width$}", self.sign(), width = TICKS.1);
+        match self {
+            Tick::Refused => style.red(&sign),
+            Tick::Read => style.cyan(&sign),
+            _ => style.faint(&sign),
+        }
+    }
+}
+
+/// Whether there is colour.
+#[derive(Clone, Copy, Debug)]
+pub struct Style {
+    /// By the user's wish: not where `NO_COLOR` is set (no-color.org).
+    pub colour: bool,
+}
+
+impl Style {
+    fn with(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    /// What is less important.
+    pub fn faint(self, text: &str) -> String {
+        self.with("2", text)
+    }
+
+    /// A name.
+    pub fn bold(self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    /// What went well.
+    pub fn cyan(self, text: &str) -> String {
+        self.with("36", text)
+    }
+
+    /// What went wrong.
+    pub fn red(self, text: &str) -> String {
+        self.with("31", text)
+    }
+}
+
+/// A message or a change of a group.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// Its id, once it has one.
+    pub id: Option<u64>,
+    /// The key that it is sent with, if this program sends it.
+    pub key: Option<String>,
+    /// When, in the local zone.
+    pub time: Zoned,
+    /// Who; nobody where it is one's own.
+    pub from: Option<String>,
+    /// What.
+    pub body: String,
+    /// It is a change of a group.
+    pub is_change: bool,
+    /// How far it has come, if it is one's own.
+    pub tick: Tick,
+}
+
+/// Something on the screen.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// What somebody said.
+    Said(Box<Said>),
+    /// What papo says, with real line breaks.
+    Remark(String),
+    /// The same, of something that went wrong.
+    Complaint(String),
+}
+
+impl Item {
+    /// An entry of the server's, as `me` sees it.
+    pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> Item {
+        let time = entry.time.parse::<Timestamp>().unwrap_or_else(|_| Timestamp::now());
+        let is_change = !entry.is_message();
+        let mine = entry.from == me.as_str();
+        let body = if is_change { change(&entry.body) } else { entry.body.clone() };
+        Item::Said(Box::new(Said {
+            id: Some(entry.id),
+            key: None,
+            time: time.to_zoned(zone.clone()),
+            from: Some(entry.from.clone()).filter(|_| !mine),
+            body,
+            is_change,
+            tick: Tick::Sent,
+        }))
+    }
+
+    /// Its id, if it has one.
+    pub fn id(&self) -> Option<u64> {
+        match self {
+            Item::Said(said) => said.id,
+            _ => None,
+        }
+    }
+
+    /// The day of which it is, if it is of any.
+    pub fn day(&self) -> Option<Date> {
+        match self {
+            Item::Said(said) => Some(said.time.date()),
+            _ => None,
+        }
+    }
+
+    /// The lines of it, none wider than `width` columns.
+    pub fn lines(&self, width: usize, style: Style) -> Vec<String> {
+        match self {
+            Item::Said(said) => said.lines(width, style),
+            Item::Remark(text) => each_line(text, width, |line| style.faint(line)),
+            Item::Complaint(text) => each_line(text, width, |line| style.red(line)),
+        }
+    }
+}
+
+impl Said {
+    fn lines(&self, width: usize, style: Style) -> Vec<String> {
+        let name = self.from.as_deref().unwrap_or("you");
+        let (before, after) = if self.is_change { ("* ", " ") } else { ("", ": ") };
+        let text = format!("{before}{name}{after}{}", self.body);
+        let time = self.time.strftime("%H:%M").to_string();
+        let tick = match self.from {
+            // A change of one's own has no readers to wait for.
+            None if !self.is_change => self.tick.padded(style),
+            _ => " ".repeat(TICKS.1),
+        };
+        let wrapped = wrap(&text, width.saturating_sub(INDENT));
+        let lines = wrapped.into_iter().enumerate().map(|(n, line)| {
+            let head = format!("{before}{name}");
+            match line.strip_prefix(&head) {
+                Some(rest) if n == 0 => {
+                    format!("{} {tick} {}{rest}", style.faint(&time), style.bold(&head))
+                }
+                _ if n == 0 => format!("{} {tick} {line}", style.faint(&time)),
+                _ => format!("{}{line}", " ".repeat(INDENT)),
+            }
+        });
+        lines.map(|line| line.trim_end().to_owned()).collect()
+    }
+}
+
+/// A change of a group, for a person.
+fn change(change: &str) -> String {
+    let (verb, rest) = change.split_once(' ').unwrap_or((change, ""));
+    let listed = || rest.split(' ').collect::<Vec<_>>().join(", ");
+    match (verb, rest) {
+        ("new", "") => "made the group".to_owned(),
+        ("new", _) => format!("made the group, with {}", listed()),
+        ("add", _) => format!("added {}", listed()),
+        ("remove", _) => format!("removed {rest}"),
+        ("leave", _) => "left".to_owned(),
+        ("admin", _) => format!("made {rest} an admin"),
+        ("topic", _) => format!("set the topic: {rest}"),
+        _ => change.to_owned(),
+    }
+}
+
+/// A line across the screen with something to say.
+pub fn rule(text: &str, width: usize) -> String {
+    let text = cut(text, width.saturating_sub(8));
+    let rest = width.saturating_sub(4 + textwrap::core::display_width(&text));
+    format!("── {text} {}", "─".repeat(rest))
+}
+
+/// What a day is called today.
+pub fn day(day: Date, today: Date) -> String {
+    if day == today {
+        return "today".to_owned();
+    }
+    if today.yesterday().is_ok_and(|yesterday| yesterday == day) {
+        return "yesterday".to_owned();
+    }
+    let form = if day.year() == today.year() { "%A, %-d %B" } else { "%A, %-d %B %Y" };
+    day.strftime(form).to_string()
+}
+
+/// The beginning of a text, on one line of so many columns.
+pub fn cut(text: &str, width: usize) -> String {
+    let line = text.replace(['\n', '\t'], " ");
+    if textwrap::core::display_width(&line) <= width {
+        return line;
+    }
+    let mut short = String::new();
+    for c in line.chars() {
+        short.push(c);
+        if textwrap::core::display_width(&short) >= width {
+            short.pop();
+            break;
+        }
+    }
+    short.push('…');
+    short
+}
+
+fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<String> {
+    wrap(text, width).iter().map(|line| style(line)).collect()
+}
+
+/// Breaks lines at blanks, and longer words anywhere. A line of blanks stays a line.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    // A tab has a width that depends on where it stands.
+    let text = text.replace('\t', "    ");
+    let options = textwrap::Options::new(width.max(1))
+        .word_separator(WordSeparator::AsciiSpace)
+        .wrap_algorithm(WrapAlgorithm::FirstFit)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = text.split('\n').flat_map(|line| textwrap::wrap(line, &options));
+    lines.map(|line| line.into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    const PLAIN: Style = Style { colour: false };
+
+    fn entry(line: &str) -> Item {
+        let entry = Entry::parse(line).unwrap();
+        Item::entry(&entry, &Handle::new("ana").unwrap(), &TimeZone::UTC)
+    }
+
+    #[test]
+    fn a_message_is_wrapped_and_no_line_of_it_looks_like_another() {
+        let item = entry(r"MSG 1 2026-11-22T11:58:03.214Z bob ana - lunch at\n12:00 ana: one?");
+        assert_eq!(
+            item.lines(26, PLAIN),
+            ["11:58      bob: lunch at", "           12:00 ana: one?"]
+        );
+        let item = entry("MSG 1 2026-11-22T11:58:03.214Z ana bob - a-very-long-word to wrap");
+        assert_eq!(
+            item.lines(21, PLAIN),
+            ["11:58 ✓    you:", "           a-very-lon", "           g-word to", "           wrap"]
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_screen() {
+        let body = "漢字かな交じり文 👩‍🚀 and\ttabs ".repeat(20);
+        let item = entry(&format!("MSG 1 2026-11-22T11:58:03.214Z bob ana - {body}"));
+        for width in [12, 13, 20, 79] {
+            for line in item.lines(width, PLAIN) {
+                // One glyph of two columns may not fit into one.
+                assert!(textwrap::core::display_width(&line) <= width.max(INDENT + 2), "{line:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn days_are_called_by_how_far_they_are() {
+        let today = date(2026, 11, 25);
+        assert_eq!(day(today, today), "today");
+        assert_eq!(day(date(2026, 11, 24), today), "yesterday");
+        assert_eq!(day(date(2026, 11, 2), today), "Monday, 2 November");
+        assert_eq!(day(date(2025, 11, 25), today), "Tuesday, 25 November 2025");
+    }
+
+    #[test]
+    fn changes_of_a_group_are_sentences() {
+        let said = |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #t - {change}"));
+        assert_eq!(said("add cid dora").lines(60, PLAIN), ["11:58      * bob added cid, dora"]);
+        assert_eq!(said("topic a b").lines(60, PLAIN), ["11:58      * bob set the topic: a b"]);
+    }
+}

@@ -1,0 +1,151 @@
+//! `papo` and nothing else: a conversation on a terminal.
+//!
+//! Three things go on at once. A thread reads what is typed, and prints above it ([`editor`]). One
+//! connection brings what happens, and another takes commands, one after another, over and over
+//! until they are answered ([`jobs`]). All of it becomes one queue of news, which [`talk`] takes
+//! from; [`events`] and [`answers`] are parts of that. What it looks like is [`screen`]'s, and
+//! [`item`]'s; what a `/` begins is [`order`]'s, and [`welcome`] leads whoever is new.
+
+mod answers;
+mod editor;
+mod events;
+mod item;
+mod jobs;
+mod order;
+mod screen;
+mod talk;
+mod welcome;
+
+use std::env;
+use std::io::{self, IsTerminal, Write};
+
+use async_signal::{Signal, Signals};
+use smol::LocalExecutor;
+use smol::channel::{Receiver, Sender, unbounded};
+use smol::stream::StreamExt;
+
+use super::account::{Account, Named};
+use super::failure::{Failure, report};
+use super::feed::Feed;
+use super::lines;
+use super::progress::shown;
+use editor::Keyboard;
+use item::Style;
+use jobs::News;
+use talk::{Talk, Unsent};
+
+/// What a person at a terminal asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Ring when a message comes.
+    pub bell: bool,
+    /// Show a notice on the desktop when a message comes.
+    pub notify: bool,
+}
+
+/// Talks until whoever sits there leaves.
+///
+/// # Errors
+/// `Usage` where there is no terminal; any of the log-in's; `Lost` where something was left unsent.
+pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        let why = "this is no terminal to talk on; papo --help has what scripts use";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    let (account, first) = welcome::account(named).await?;
+    let (tell, news) = unbounded();
+    let unsent = converse(&account, options, first, tell, news).await?;
+    for Unsent { to, text, .. } in &unsent {
+        report(format_args!("papo: not sent to {to}: {text}"));
+    }
+    match unsent.len() {
+        0 => Ok(()),
+        n => Err(Failure::Lost(format!("left with {n} unsent"))),
+    }
+}
+
+async fn converse(
+    account: &Account,
+    options: Options,
+    first: Option<String>,
+    tell: Sender<News>,
+    news: Receiver<News>,
+) -> Result<Vec<Unsent>, Failure> {
+    let told = tell.clone();
+    let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
+    let connecting = format!("connecting to {}", account.server.address);
+    let mut feed = shown(&connecting, Feed::open_telling(account, told)).await?;
+    // All that waits comes before there is anything to look at: it is counted, not shown.
+    let waiting = shown("fetching what waits", until_live(&mut feed)).await?;
+
+    let style = Style { colour: env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()) };
+    let typed = tell.clone();
+    let keyboard = Keyboard::open(style, move |typed_now| {
+        let _ = typed.try_send(News::Typed(typed_now));
+    })?;
+    let (jobs, to_do) = unbounded();
+    // What stood there is not drawn over.
+    let _ = write!(io::stdout(), "{}", "\n".repeat(editor::size().rows));
+    let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs);
+    if let Some(first) = first {
+        talk.turn_to(&first);
+    }
+    for line in &waiting {
+        talk.line(line);
+    }
+
+    let executor = LocalExecutor::new();
+    let work = executor.spawn(jobs::work(account, to_do, tell.clone()));
+    let listen = executor.spawn(listen(feed, tell.clone()));
+    let signals = executor.spawn(until_signal(tell));
+    let over = executor
+        .run(async {
+            loop {
+                let Ok(one) = news.recv().await else { return Ok(Vec::new()) };
+                if let Some(unsent) = talk.take(one)? {
+                    return Ok(unsent);
+                }
+            }
+        })
+        .await;
+    drop((work, listen, signals));
+    over
+}
+
+/// Reads up to the line that says that all that waited has come. Of each conversation only the last
+/// line is needed: it is acknowledged, and all before it.
+async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
+    let mut last = std::collections::BTreeMap::new();
+    loop {
+        let line = feed.next().await?;
+        match lines::first_word(&line) {
+            "LIVE" => return Ok(last.into_values().chain([line]).collect()),
+            _ => {
+                if let Some(entry) = lines::Entry::parse(&line) {
+                    last.insert(entry.conversation().to_owned(), line);
+                }
+            }
+        }
+    }
+}
+
+async fn listen(mut feed: Feed<'_>, news: Sender<News>) {
+    loop {
+        let said = match feed.next().await {
+            Ok(line) => News::Line(line),
+            Err(failure) => News::Over(failure),
+        };
+        let is_over = matches!(said, News::Over(_));
+        if news.send(said).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
+/// The terminal is left as it was found when papo is told to end, too.
+async fn until_signal(news: Sender<News>) {
+    let Ok(mut signals) = Signals::new([Signal::Term, Signal::Hup]) else { return };
+    if signals.next().await.is_some() {
+        let _ = news.send(News::Over(Failure::Unfit("ended by a signal".to_owned()))).await;
+    }
+}

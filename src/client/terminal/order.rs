@@ -1,0 +1,138 @@
+//! What is typed that is not said: a line that begins with `/`.
+
+use super::super::lines;
+
+/// The orders, for completion.
+pub const NAMES: &[&str] = &[
+    "back", "block", "chats", "find", "group", "help", "info", "name", "quit", "to", "unblock",
+    "who", "whoami",
+];
+
+/// What `/help` says.
+pub const HELP: &str = "\
+Enter sends what you typed, Alt-Enter begins a new line in it.
+  /to bob      talk to somebody; /to +team talks to a group
+  /chats       the conversations; Alt-1 to Alt-9 turn to them
+  /find ana    look for people
+  /who         who is there
+  /info        who has received and read your last message, /info 17 the 17th
+  /group new team bob cid   make a group; add, remove, admin, topic, leave, list
+  /block bob   take nothing more from somebody; /unblock bob
+  /name Ana    what people are shown beside your handle
+  /quit        leave, as Ctrl-D does
+PageUp and PageDown scroll, Tab completes names, the arrow keys bring back lines.
+✓ is on the server's disk, ✓✓ everyone has received, read is read by everyone.
+A text that begins with / is typed with two of them.";
+
+/// A line, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// It is a text to be sent.
+    Text(String),
+    /// Turn to a conversation, as the protocol names it.
+    To(String),
+    /// List the conversations.
+    Chats,
+    /// Scroll back.
+    Back,
+    /// Explain.
+    Help,
+    /// Who is in this group.
+    Who,
+    /// How far one's own message has come: this one, or the last.
+    Info(Option<u64>),
+    /// A command of the protocol, whose rows are shown.
+    Command(String),
+    /// It cannot be understood: why.
+    Unclear(String),
+}
+
+/// Understands a line, which is not blank.
+pub fn read(line: &str) -> Order {
+    let Some(rest) = line.strip_prefix('/') else { return Order::Text(line.to_owned()) };
+    if rest.starts_with('/') {
+        return Order::Text(rest.to_owned());
+    }
+    // A text of several lines that begins with a path is meant to be sent.
+    let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let rest = rest.trim();
+    let unclear = |what: &str| Order::Unclear(what.to_owned());
+    // `+team` is `#team` here as everywhere in papo.
+    let plus = |word: &str| word.strip_prefix('+').map_or(word.to_owned(), |g| format!("#{g}"));
+    match (name, rest) {
+        ("to", "") => unclear("/to whom? A handle or +group"),
+        ("to", _) => match lines::target(rest) {
+            Ok(target) => Order::To(target.to_string()),
+            Err(why) => unclear(&format!("/to: {why}")),
+        },
+        ("chats", _) => Order::Chats,
+        ("back", _) => Order::Back,
+        ("help" | "", _) => Order::Help,
+        ("who", _) => Order::Who,
+        ("info", "") => Order::Info(None),
+        ("info", _) => rest.parse().map_or_else(
+            |_| unclear("/info: expected the number of a message"),
+            |id| Order::Info(Some(id)),
+        ),
+        ("find", "") => unclear("/find whom? The beginning of a name"),
+        ("find" | "name", _) => Order::Command(
+            format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
+        ),
+        ("group", _) => {
+            // The topic is free text; all else is words.
+            let mut words = rest.splitn(3, char::is_whitespace);
+            let [verb, group, more] = [words.next(), words.next(), words.next()];
+            let verb = verb.unwrap_or_default().to_uppercase();
+            let group = group.map(|group| format!(" {}", plus(group))).unwrap_or_default();
+            let more = more.map(|more| format!(" {}", lines::escaped(more.trim())));
+            Order::Command(format!("GROUP {verb}{group}{}", more.unwrap_or_default()))
+        }
+        ("block" | "unblock" | "whoami", _) => Order::Command(
+            format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
+        ),
+        _ => Order::Unclear(format!(
+            "there is no /{name}: /help shows what there is, and //{name} sends that text"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_begins_an_order_and_two_a_text() {
+        assert_eq!(read("hello /to"), Order::Text("hello /to".into()));
+        assert_eq!(read("//etc/passwd"), Order::Text("/etc/passwd".into()));
+        assert!(matches!(read("/etc/passwd"), Order::Unclear(why) if why.contains("//etc")));
+        assert_eq!(read("/to +Team"), Order::To("#team".into()));
+        assert!(matches!(read("/to"), Order::Unclear(_)));
+        assert!(matches!(read("/to two words"), Order::Unclear(_)));
+        assert_eq!(read("/info"), Order::Info(None));
+        assert!(matches!(read("/info x"), Order::Unclear(_)));
+    }
+
+    #[test]
+    fn a_command_is_one_line_whatever_is_typed() {
+        let command = |line| match read(line) {
+            Order::Command(command) => command,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(command("/group topic +team one\nQUIT"), r"GROUP TOPIC #team one\nQUIT");
+        assert_eq!(command("/group new team bob cid"), "GROUP NEW team bob cid");
+        assert_eq!(command("/group\nQUIT"), "GROUP QUIT");
+        assert_eq!(command("/find a\nQUIT"), r"FIND a\nQUIT");
+        assert_eq!(command("/block"), "BLOCK");
+        assert_eq!(command("/name Ana  B."), "NAME Ana  B.");
+    }
+
+    #[test]
+    fn every_order_is_known_and_explained() {
+        for name in NAMES {
+            assert!(
+                !matches!(read(&format!("/{name} x")), Order::Unclear(why) if why.contains("there is no"))
+                    || *name == "quit"
+            );
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The screen of one conversation: what is printed above the line that is being typed, and what to
+//! print to change it.
+//!
+//! Everything is printed by one thread at the place where the line being typed begins, so it is
+//! known how many rows lie between that place and each message, and the ticks of a message that is
+//! still on the screen are written over in place. Where that is not known any more, after the
+//! terminal has changed its size, the screen is drawn anew. Nothing here prints.
+
+use std::ops::Range;
+
+use jiff::civil::Date;
+
+use super::item::{self, Item, Said, Style, TICKS, Tick};
+
+/// Items that are kept. Older ones are loaded again when somebody scrolls back to them.
+const KEPT: usize = 3_000;
+
+/// The size of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub columns: usize,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// What a conversation looks like.
+pub struct Screen {
+    title: String,
+    items: Vec<Item>,
+    /// The server has older ones.
+    has_older: bool,
+    /// Those that are printed, from the top of the screen on.
+    shown: Range<usize>,
+    /// The row in which each of those begins, counted from the last time that the screen was cleared.
+    begins: Vec<usize>,
+    /// Rows printed since then.
+    height: usize,
+    /// The day of the last item that was printed.
+    day: Option<Date>,
+    size: Size,
+    style: Style,
+}
+
+impl Screen {
+    /// An empty one.
+    pub fn new(size: Size, style: Style) -> Screen {
+        Screen {
+            title: String::new(),
+            items: Vec::new(),
+            has_older: false,
+            shown: 0..0,
+            begins: Vec::new(),
+            height: 0,
+            day: None,
+            size,
+            style,
+        }
+    }
+
+    /// Another conversation is shown.
+    pub fn turn_to(&mut self, title: &str, items: Vec<Item>, has_older: bool) -> String {
+        (self.title, self.items, self.has_older) = (title.to_owned(), items, has_older);
+        self.draw(self.items.len())
+    }
+
+    /// The newest item is on the screen, so what is added is printed.
+    pub fn is_at_end(&self) -> bool {
+        self.shown.end == self.items.len()
+    }
+
+    /// Ids of messages of one's own that not everyone has read, the newest first.
+    pub fn unread(&self) -> Vec<u64> {
+        let said = self.items.iter().rev().filter_map(own);
+        said.filter(|said| said.tick < Tick::Read).filter_map(|said| said.id).collect()
+    }
+
+    /// The id of the first item that has one.
+    pub fn oldest(&self) -> Option<u64> {
+        self.items.iter().find_map(Item::id)
+    }
+
+    /// The highest id.
+    pub fn newest(&self) -> Option<u64> {
+        self.items.iter().filter_map(Item::id).max()
+    }
+
+    /// What is newer than an id, and what has none.
+    pub fn later_than(&self, last: u64) -> Vec<Item> {
+        let is_later = |item: &&Item| item.id().is_none_or(|id| id > last);
+        self.items.iter().filter(is_later).cloned().collect()
+    }
+
+    /// Adds items that are not there yet, each before the first with a higher id, and draws the
+    /// newest anew.
+    pub fn merge(&mut self, items: Vec<Item>, size: Size) -> String {
+        for item in items {
+            let higher = |other: &Item| other.id() > item.id();
+            if !self.items.iter().any(|other| other.id() == item.id()) {
+                let at = self.items.iter().position(higher).unwrap_or(self.items.len());
+                self.items.insert(at, item);
+            }
+        }
+        self.end(size)
+    }
+
+    /// Adds an item at the end.
+    pub fn add(&mut self, item: Item, size: Size) -> String {
+        let at_end = self.is_at_end();
+        self.items.push(item);
+        if self.items.len() > KEPT && at_end {
+            let gone = self.items.len() - KEPT * 2 / 3;
+            self.items.drain(..gone);
+            self.has_older = true;
+            self.size = size;
+            return self.draw(self.items.len());
+        }
+        match (at_end, size == self.size) {
+            (false, _) => String::new(),
+            (true, true) => self.print(self.items.len() - 1),
+            (true, false) => {
+                self.size = size;
+                self.draw(self.items.len())
+            }
+        }
+    }
+
+    /// A message that was sent with this key is confirmed, or refused.
+    pub fn answered(&mut self, key: &str, id: Option<u64>, room: Room) -> String {
+        let found = self
+            .items
+            .iter()
+            .rposition(|item| own(item).is_some_and(|said| said.key.as_deref() == Some(key)));
+        let Some(n) = found else { return String::new() };
+        if let Item::Said(said) = &mut self.items[n] {
+            said.id = id;
+            said.tick = if id.is_some() { Tick::Sent } else { Tick::Refused };
+        }
+        self.tick(n, room).unwrap_or_default()
+    }
+
+    /// Messages of one's own up to this id have come so far. What cannot be shown beside them any
+    /// more is said below.
+    pub fn reached(&mut self, upto: u64, tick: Tick, room: Room) -> String {
+        let (mut out, mut unseen) = (String::new(), None);
+        for n in 0..self.items.len() {
+            let Item::Said(said) = &mut self.items[n] else { continue };
+            let is_meant = said.from.is_none() && said.id.is_some_and(|id| id <= upto);
+            if !is_meant || said.tick >= tick || said.is_change {
+                continue;
+            }
+            said.tick = tick;
+            match self.tick(n, room) {
+                Some(done) => out.push_str(&done),
+                None => unseen = Some(n),
+            }
+        }
+        if let Some(Item::Said(said)) = unseen.map(|n| &self.items[n])
+            && self.is_at_end()
+        {
+            let text = item::cut(&said.body, self.size.columns.saturating_sub(16).min(50));
+            let remark = format!("      {:<4} “{text}”", tick.sign());
+            out.push_str(&self.add(Item::Remark(remark), room.size));
+        }
+        out
+    }
+
+    /// Scrolls towards older items by a page. `None` where they have to be loaded first.
+    pub fn older(&mut self, size: Size) -> Option<String> {
+        self.size = size;
+        let start = self.shown.start;
+        if start == 0 && self.has_older {
+            return None;
+        }
+        // One item stays, so that nobody loses the thread.
+        let end = if self.shown.len() > 1 { start + 1 } else { start };
+        Some(self.draw(end.max(self.first_page())))
+    }
+
+    /// Older items are there; the server has more of them, or not.
+    pub fn load(&mut self, older: Vec<Item>, has_older: bool) {
+        let n = older.len();
+        self.items.splice(0..0, older);
+        self.shown = self.shown.start + n..self.shown.end + n;
+        self.has_older = has_older;
+    }
+
+    /// Scrolls towards newer items by a page.
+    pub fn newer(&mut self, size: Size) -> String {
+        self.size = size;
+        let start = self.shown.end.saturating_sub(1);
+        let mut end = start;
+        while end < self.items.len() && (end == start || self.fits(start..end + 1)) {
+            end += 1;
+        }
+        self.draw(end.max(self.shown.end + 1).min(self.items.len()))
+    }
+
+    /// Draws the newest items anew.
+    pub fn end(&mut self, size: Size) -> String {
+        self.size = size;
+        self.draw(self.items.len())
+    }
+
+    /// Draws what is shown anew.
+    pub fn again(&mut self, size: Size) -> String {
+        self.size = size;
+        self.draw(self.shown.end)
+    }
+
+    /// Where the page ends that begins with the first item.
+    fn first_page(&self) -> usize {
+        let mut end = 0;
+        while end < self.items.len() && (end == 0 || self.fits(0..end + 1)) {
+            end += 1;
+        }
+        end
+    }
+
+    /// Whether these items have room on one page.
+    fn fits(&self, range: Range<usize>) -> bool {
+        let mut day = None;
+        range.map(|n| self.rendered(n, &mut day).len()).sum::<usize>() <= self.page()
+    }
+
+    /// Rows for items on a page: without those for the title, a remark below, and what is typed.
+    fn page(&self) -> usize {
+        self.size.rows.saturating_sub(3).max(1)
+    }
+
+    /// The lines of an item, under a line for its day where that is another than before.
+    fn rendered(&self, n: usize, day: &mut Option<Date>) -> Vec<String> {
+        // Some terminals break a line when its last column is written, others after it.
+        let width = self.size.columns.saturating_sub(1).max(20);
+        let item = &self.items[n];
+        let mut lines = Vec::new();
+        if let Some(its) = item.day()
+            && *day != Some(its)
+        {
+            *day = Some(its);
+            let today = jiff::Zoned::now().date();
+            lines.push(self.style.faint(&format!("── {} ──", item::day(its, today))));
+        }
+        lines.extend(item.lines(width, self.style));
+        lines
+    }
+
+    /// Prints an item below the last one.
+    fn print(&mut self, n: usize) -> String {
+        let mut day = self.day;
+        let lines = self.rendered(n, &mut day);
+        // Its first line may be that of the day.
+        let own =
+            self.items[n].lines(self.size.columns.saturating_sub(1).max(20), self.style).len();
+        self.begins.push(self.height + lines.len() - own);
+        self.height += lines.len();
+        self.day = day;
+        self.shown.end = n + 1;
+        lines.iter().flat_map(|line| [line, "\n"]).collect()
+    }
+
+    /// Clears the screen and draws as many items as have room, the last of them before `end`.
+    fn draw(&mut self, end: usize) -> String {
+        let mut start = end;
+        while start > 0 && (start == end || self.fits(start - 1..end)) {
+            start -= 1;
+        }
+        (self.shown, self.day, self.height) = (start..start, None, 0);
+        self.begins.clear();
+        let mut out = String::from("\x1b[H\x1b[2J");
+        if !self.title.is_empty() {
+            let width = self.size.columns.saturating_sub(1).max(20);
+            out.push_str(&self.style.bold(&item::rule(&self.title, width)));
+            out.push('\n');
+            self.height += 1;
+        }
+        for n in start..end {
+            out.push_str(&self.print(n));
+        }
+        if !self.is_at_end() {
+            let note = "── PageDown goes on, Enter goes to the end ──";
+            out.push_str(&self.style.faint(note));
+            out.push('\n');
+            self.height += 1;
+        }
+        out
+    }
+
+    /// Writes the ticks of an item over the old ones; `None` where it is not on the screen.
+    fn tick(&self, n: usize, room: Room) -> Option<String> {
+        let Item::Said(said) = &self.items[n] else { return None };
+        let begins = *self.begins.get(n.checked_sub(self.shown.start)?)?;
+        let up = self.height - begins;
+        if room.size != self.size || up + room.typed > room.size.rows {
+            return None;
+        }
+        // What is printed gets a line end, so it ends one row higher than it began.
+        let down = if up > 1 { format!("\x1b[{}B", up - 1) } else { String::new() };
+        let tick = said.tick.padded(self.style);
+        Some(format!("\x1b[{up}A\r\x1b[{}C{tick}\r{down}\n", TICKS.0))
+    }
+}
+
+/// What is known of the terminal when something changes on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Its size.
+    pub size: Size,
+    /// Rows that the line takes that is being typed, its prompt included; 1 or more.
+    pub typed: usize,
+}
+
+fn own(item: &Item) -> Option<&Said> {
+    match item {
+        Item::Said(said) if said.from.is_none() && !said.is_change => Some(said),
+        _ => None,
+    }
+}

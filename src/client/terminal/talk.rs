@@ -1,0 +1,334 @@
+//! A conversation at a terminal: what is typed, what arrives and what is answered, put together.
+//!
+//! What is shown of the conversation that is turned to counts as read; all else that arrives is
+//! acknowledged as received, and announced in a line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+use smol::channel::Sender;
+
+use super::Options;
+use super::editor::{Keyboard, Typed};
+use super::item::{Item, Said, Style, Tick};
+use super::jobs::{Job, News, Purpose};
+use super::order::{self, Order};
+use super::screen::Screen;
+use crate::client::failure::Failure;
+use crate::client::lines::{self, Entry};
+use crate::client::send::random_key;
+use crate::name::Handle;
+
+/// Messages that are loaded at a time.
+const LOADED: usize = 100;
+
+/// A conversation in the list.
+pub struct Chat {
+    /// As the protocol calls it.
+    pub name: String,
+    /// Messages of others that were not read.
+    pub unread: u64,
+    /// The newest entry that is known of.
+    pub newest: u64,
+}
+
+/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
+#[derive(Clone, Copy, Default)]
+pub struct Mark {
+    ack: u64,
+    read: u64,
+}
+
+/// A message that the server has not confirmed.
+pub struct Unsent {
+    key: String,
+    /// To whom.
+    pub to: String,
+    /// The text.
+    pub text: String,
+}
+
+/// All that is known while it goes on.
+pub struct Talk {
+    pub(super) me: Handle,
+    pub(super) options: Options,
+    pub(super) keyboard: Keyboard,
+    pub(super) screen: Screen,
+    pub(super) zone: TimeZone,
+    /// With whom; nobody at first.
+    pub(super) current: Option<String>,
+    /// In the order of their numbers.
+    pub(super) chats: Vec<Chat>,
+    pub(super) jobs: Sender<Job>,
+    /// In the order in which they were typed.
+    pub(super) unsent: Vec<Unsent>,
+    /// Entries of one's own that came as events while something was unsent: they may be that.
+    pub(super) held: Vec<Entry>,
+    /// Ids of what was sent from here.
+    pub(super) sent: BTreeSet<u64>,
+    /// The newest entry that came as an event.
+    pub(super) newest: u64,
+    /// All that waited has come.
+    pub(super) is_live: bool,
+    /// Older entries are on their way.
+    pub(super) is_loading: bool,
+    marks: BTreeMap<String, Mark>,
+    is_marking: bool,
+}
+
+impl Talk {
+    /// Nothing has happened yet.
+    pub fn new(
+        me: Handle,
+        options: Options,
+        keyboard: Keyboard,
+        style: Style,
+        jobs: Sender<Job>,
+    ) -> Talk {
+        Talk {
+            me,
+            options,
+            screen: Screen::new(keyboard.room().size, style),
+            keyboard,
+            zone: TimeZone::system(),
+            current: None,
+            chats: Vec::new(),
+            jobs,
+            unsent: Vec::new(),
+            held: Vec::new(),
+            sent: BTreeSet::new(),
+            newest: 0,
+            is_live: false,
+            is_loading: false,
+            marks: BTreeMap::new(),
+            is_marking: false,
+        }
+    }
+
+    /// Something happens. Gives back what was not sent when it is over.
+    ///
+    /// # Errors
+    /// Any that ends it.
+    pub fn take(&mut self, news: News) -> Result<Option<Vec<Unsent>>, Failure> {
+        match news {
+            News::Typed(Typed::End(None)) => return Ok(Some(std::mem::take(&mut self.unsent))),
+            News::Typed(Typed::End(Some(why))) => {
+                return Err(Failure::Unfit(format!("the terminal: {why}")));
+            }
+            News::Over(failure) => return Err(failure),
+            News::Typed(typed) => self.typed(typed)?,
+            News::Line(line) => self.line(&line),
+            News::Told(what) => self.told(&what),
+            News::Answer(purpose, Ok(reply)) => self.answered(purpose, &reply),
+            News::Answer(_, Err(failure @ Failure::Secret(_))) => return Err(failure),
+            News::Answer(purpose, Err(failure)) => self.failed(purpose, &failure),
+            News::Slow => self.remark("waiting for the server"),
+        }
+        Ok(None)
+    }
+
+    fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
+        let room = self.keyboard.room();
+        match typed {
+            Typed::Line(line) => {
+                if !self.screen.is_at_end() {
+                    self.keyboard.print(self.screen.end(room.size));
+                    self.is_seen();
+                }
+                if !line.is_empty() {
+                    self.order(order::read(&line))?;
+                }
+            }
+            Typed::Older => self.older(),
+            Typed::Newer if self.screen.is_at_end() => {}
+            Typed::Newer => {
+                self.keyboard.print(self.screen.newer(room.size));
+                self.is_seen();
+            }
+            Typed::Switch(n) => match self.chats.get(n - 1).map(|chat| chat.name.clone()) {
+                Some(name) => self.turn_to(&name),
+                None => self.complain(&format!("there is no conversation {n}; /chats lists them")),
+            },
+            Typed::Leave => {
+                let n = self.unsent.len();
+                let what = if n == 1 { "a message waits" } else { "messages wait" };
+                self.complain(&format!(
+                    "{what} for the server; once more to leave without sending"
+                ));
+                self.keyboard.may_leave(true);
+            }
+            Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
+            Typed::Redraw => self.keyboard.print(self.screen.again(room.size)),
+            Typed::Names(begin, answer) => {
+                self.ask(format!("FIND {begin}"), Purpose::Names(answer));
+            }
+            Typed::End(_) => {}
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, order: Order) -> Result<(), Failure> {
+        match order {
+            Order::Text(text) => self.send(text)?,
+            Order::To(name) => self.turn_to(&name),
+            Order::Chats => self.ask("CHATS".to_owned(), Purpose::Chats(true)),
+            Order::Back => self.older(),
+            Order::Help => self.remark(order::HELP),
+            Order::Command(command) => self.ask(command, Purpose::Show),
+            Order::Unclear(why) => self.complain(&why),
+            Order::Who => match self.current.clone() {
+                Some(name) if name.starts_with('#') => {
+                    self.ask(format!("GROUP WHO {name}"), Purpose::Show);
+                }
+                Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
+                None => self.complain("to whom do you talk? /to bob"),
+            },
+            Order::Info(id) => match id.or(self.sent.last().copied()) {
+                Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
+                None => self.complain("you have sent nothing yet"),
+            },
+        }
+        Ok(())
+    }
+
+    /// Turns to a conversation. What is typed from now on goes there.
+    pub(super) fn turn_to(&mut self, name: &str) {
+        self.current = Some(name.to_owned());
+        self.keyboard.prompt(name);
+        self.keyboard.names([name.to_owned()]);
+        let title = if name == self.me.as_str() { "notes to yourself" } else { name };
+        let clear = self.screen.turn_to(title, Vec::new(), false);
+        self.keyboard.print(clear);
+        self.ask(format!("HIST {name} {LOADED}"), Purpose::Open(name.to_owned()));
+    }
+
+    fn older(&mut self) {
+        let room = self.keyboard.room();
+        if let Some(page) = self.screen.older(room.size) {
+            self.keyboard.print(page);
+        } else if let (Some(name), Some(oldest), false) =
+            (&self.current, self.screen.oldest(), self.is_loading)
+        {
+            self.is_loading = true;
+            let (command, purpose) =
+                (format!("HIST {name} {LOADED} before {oldest}"), Purpose::Older(name.clone()));
+            self.ask(command, purpose);
+        }
+    }
+
+    fn send(&mut self, text: String) -> Result<(), Failure> {
+        let Some(to) = self.current.clone() else {
+            self.complain("to whom? /to bob, then write");
+            return Ok(());
+        };
+        if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+            self.complain(
+                "not sent: there are control characters in it, colours perhaps, and no terminal \
+                 is to be attacked by a message",
+            );
+            return Ok(());
+        }
+        let key = random_key()?;
+        let command = match lines::once(&key, &to, &text) {
+            Ok(command) => command,
+            Err(failure) => {
+                self.complain(&failure.to_string());
+                return Ok(());
+            }
+        };
+        let said = Said {
+            id: None,
+            key: Some(key.clone()),
+            time: Zoned::now(),
+            from: None,
+            body: text.clone(),
+            is_change: false,
+            tick: Tick::Waiting,
+        };
+        self.add(Item::Said(Box::new(said)));
+        self.unsent.push(Unsent { key: key.clone(), to, text });
+        self.keyboard.may_leave(false);
+        self.ask(command, Purpose::Send(key));
+        Ok(())
+    }
+
+    /// Forgets that something is unsent, as the server has answered. What came as events meanwhile
+    /// and is not that was written elsewhere.
+    pub(super) fn is_sent(&mut self, key: &str) {
+        self.unsent.retain(|unsent| unsent.key != key);
+        if self.unsent.is_empty() {
+            self.keyboard.may_leave(true);
+            for entry in std::mem::take(&mut self.held) {
+                if !self.sent.contains(&entry.id) {
+                    self.show(&entry);
+                }
+            }
+        }
+    }
+
+    /// What stands at the end of the conversation is on the screen.
+    pub(super) fn is_seen(&mut self) {
+        let (Some(name), true) = (self.current.clone(), self.screen.is_at_end()) else { return };
+        let newest = self.screen.newest();
+        let Some(chat) = self.chats.iter_mut().find(|chat| chat.name == name) else { return };
+        if let (Some(newest), true) = (newest, chat.unread > 0) {
+            chat.unread = 0;
+            self.mark(&name, newest, true);
+        }
+    }
+
+    /// Acknowledges what stands in a conversation up to an id: it was received, or even read.
+    pub(super) fn mark(&mut self, name: &str, id: u64, is_read: bool) {
+        let mark = self.marks.entry(name.to_owned()).or_default();
+        let upto = if is_read { &mut mark.read } else { &mut mark.ack };
+        *upto = id.max(*upto);
+        self.mark_more(false);
+    }
+
+    /// One at a time, so that a crowd of messages is one acknowledgement.
+    pub(super) fn mark_more(&mut self, is_done: bool) {
+        self.is_marking &= !is_done;
+        if self.is_marking {
+            return;
+        }
+        if let Some((name, mark)) = self.marks.pop_first() {
+            self.is_marking = true;
+            let Mark { ack, read } = mark;
+            if read > 0 && ack > read {
+                self.marks.insert(name, Mark { ack, read: 0 });
+            }
+            let command = if read > 0 { format!("READ {read}") } else { format!("ACK {ack}") };
+            self.ask(command, Purpose::Mark);
+        }
+    }
+
+    /// A conversation in the list, at its end if it is new.
+    pub(super) fn chat(&mut self, name: &str) -> &mut Chat {
+        let found = self.chats.iter().position(|chat| chat.name == name);
+        let at = found.unwrap_or_else(|| {
+            self.keyboard.names([name.to_owned()]);
+            self.chats.push(Chat { name: name.to_owned(), unread: 0, newest: 0 });
+            self.chats.len() - 1
+        });
+        &mut self.chats[at]
+    }
+
+    pub(super) fn ask(&self, command: String, purpose: Purpose) {
+        // It is without bounds, and closed when all is over.
+        let _ = self.jobs.try_send(Job { command, purpose });
+    }
+
+    pub(super) fn add(&mut self, item: Item) {
+        let size = self.keyboard.room().size;
+        self.keyboard.print(self.screen.add(item, size));
+    }
+
+    pub(super) fn remark(&mut self, text: &str) {
+        self.add(Item::Remark(text.to_owned()));
+    }
+
+    pub(super) fn complain(&mut self, text: &str) {
+        self.add(Item::Complaint(text.to_owned()));
+    }
+}

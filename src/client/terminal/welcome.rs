@@ -1,0 +1,150 @@
+//! Who comes for the first time is led: to a server, to an account, and to somebody to write to.
+
+use std::io::{self, BufRead, Write};
+
+use crate::client::account::{Account, Named, Server};
+use crate::client::connection::{ANSWER, Connection};
+use crate::client::failure::Failure;
+use crate::client::lines;
+use crate::client::login;
+use crate::client::progress::{SERVER, shown};
+use crate::client::secret;
+use crate::client::settings::Settings;
+use crate::name::Handle;
+
+/// Wrong passwords after which somebody had better look for the right one.
+const TRIES: usize = 3;
+
+/// The account to talk with; and to whom first, where that was asked.
+///
+/// # Errors
+/// Any.
+pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure> {
+    let settings = named.settings()?;
+    if named.handle(&settings).is_ok() {
+        return Ok((Account::find(named)?, None));
+    }
+    say("papo talks through a chat server. Three questions, and you are there; Ctrl-C leaves.")?;
+    let (server, mut connection) = server(named, &settings).await?;
+    let (handle, password) = enter(&server, &mut connection).await?;
+    let account = match login::keep(settings, &server, &handle, &mut connection).await {
+        Ok(kept) => {
+            say(&kept)?;
+            Account::new(server, handle, kept_secret(named, password)?)
+        }
+        // It goes without: next time the same is asked again.
+        Err(e) => {
+            say(&format!("{e}; next time you will be asked again"))?;
+            Account::new(server, handle, password)
+        }
+    };
+    loop {
+        let who = ask("To whom do you write first? A handle, +group, or Enter for nobody yet", "")?;
+        match lines::target(&who) {
+            _ if who.is_empty() => return Ok((account, None)),
+            Ok(target) => return Ok((account, Some(target.to_string()))),
+            Err(why) => say(&why)?,
+        }
+    }
+}
+
+/// The token that was kept just now.
+fn kept_secret(named: &Named, password: String) -> Result<String, Failure> {
+    let token = named.settings()?.token;
+    Ok(token.map_or(password, |token| token.secret))
+}
+
+async fn server(named: &Named, settings: &Settings) -> Result<(Server, Connection), Failure> {
+    let usual = named.server(settings);
+    if named.server.is_some() {
+        let connection = shown(&connecting(&usual), usual.open()).await?;
+        return Ok((usual, connection));
+    }
+    loop {
+        let question = "Server, HOST:PORT, tls:HOST:PORT or unix:PATH";
+        let typed = ask(question, &usual.address.to_string())?;
+        let server = match typed.parse() {
+            Ok(address) => Server { address, roots: named.roots.clone() },
+            Err(why) => {
+                say(&why)?;
+                continue;
+            }
+        };
+        match shown(&connecting(&server), server.open()).await {
+            Ok(connection) => return Ok((server, connection)),
+            Err(failure) => {
+                say(&failure.to_string())?;
+                say("Is it running? `papod` starts one on this machine.")?;
+            }
+        }
+    }
+}
+
+fn connecting(server: &Server) -> String {
+    format!("connecting to {}", server.address)
+}
+
+/// Makes an account, or opens one. Gives back its password.
+async fn enter(server: &Server, connection: &mut Connection) -> Result<(Handle, String), Failure> {
+    let mut wrong = 0;
+    loop {
+        let question =
+            "Your handle, by which others write to you: a letter, then letters, digits, . _ -";
+        let handle = match lines::handle(&ask(question, "")?) {
+            Ok(handle) => handle,
+            Err(why) => {
+                say(&format!("{why} of 2 to 32 characters"))?;
+                continue;
+            }
+        };
+        let answer = ask(&format!("Is {handle} new at {}? yes or no", server.address), "yes")?;
+        let is_new = answer.to_lowercase().starts_with('y');
+        let password = secret::prompt(if is_new {
+            "A password, 6 characters or more"
+        } else {
+            "Your password"
+        })?;
+        if is_new && secret::prompt("The same again")? != password {
+            say("These are two passwords.")?;
+            continue;
+        }
+        let entered = if is_new {
+            let reg = format!("REG {handle} {password}");
+            shown(SERVER, connection.ask(&reg, ANSWER)).await.map(drop)
+        } else {
+            shown(SERVER, connection.login(&handle, &password, false)).await
+        };
+        match entered {
+            Ok(()) => return Ok((handle, password)),
+            Err(Failure::Refused(line)) => {
+                say(line.splitn(4, ' ').nth(3).unwrap_or(&line))?;
+            }
+            Err(failure @ Failure::Secret(_)) => {
+                wrong += 1;
+                if wrong == TRIES {
+                    return Err(failure);
+                }
+                say("That is not the password, or there is no such account.")?;
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+fn say(what: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{what}").map_err(Failure::Output)
+}
+
+/// Asks for a line; what is left empty is what is usual.
+fn ask(question: &str, usual: &str) -> Result<String, Failure> {
+    let bracket = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
+    let mut out = io::stdout();
+    write!(out, "{question}{bracket}: ").and_then(|()| out.flush()).map_err(Failure::Output)?;
+    let mut typed = String::new();
+    let read = io::stdin().lock().read_line(&mut typed);
+    if read.map_err(Failure::Output)? == 0 {
+        return Err(Failure::Usage("nothing was answered".to_owned()));
+    }
+    let typed = typed.trim();
+    Ok(if typed.is_empty() { usual } else { typed }.to_owned())
+}
