@@ -47,8 +47,8 @@ pub enum Typed {
     Older,
     /// Scrolls forth.
     Newer,
-    /// Turns to the conversation of this number, from 1 on.
-    Switch(usize),
+    /// Turns to the next conversation in which something is unread.
+    Next,
     /// Wants to leave, which is not done yet.
     Leave,
     /// Ctrl-C with nothing typed.
@@ -298,7 +298,7 @@ enum Does {
     Interrupt,
     Leave,
     Redraw,
-    Switch(usize),
+    Next,
 }
 
 impl ConditionalEventHandler for Key {
@@ -316,7 +316,7 @@ impl ConditionalEventHandler for Key {
             Does::Newer => (self.typed)(Typed::Newer),
             Does::Interrupt => (self.typed)(Typed::Interrupt),
             Does::Redraw => (self.typed)(Typed::Redraw),
-            Does::Switch(n) => (self.typed)(Typed::Switch(n)),
+            Does::Next => (self.typed)(Typed::Next),
         }
         Some(Cmd::Noop)
     }
@@ -388,9 +388,7 @@ fn bind(editor: &mut Editor<Line, MemHistory>, line: &Line) {
     does(KeyEvent::ctrl('c'), Does::Interrupt);
     does(KeyEvent::ctrl('d'), Does::Leave);
     does(KeyEvent::ctrl('l'), Does::Redraw);
-    for n in 1..=9 {
-        does(KeyEvent::alt(char::from(b'0' + n)), Does::Switch(n.into()));
-    }
+    does(KeyEvent::alt('n'), Does::Next);
     // A line break in a message. A terminal that does not say that something is pasted sends the
     // second one for each line of it.
     editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);

@@ -92,12 +92,12 @@ impl Talk {
     /// A line about what was said in another conversation.
     fn announce(&mut self, name: &str, entry: &Entry) {
         let number = self.chats.iter().position(|chat| chat.name == name).map_or(0, |n| n + 1);
-        let way = if number < 10 { format!("Alt-{number}") } else { format!("/to {name}") };
         let place = if name.starts_with('#') { format!("{name} ") } else { String::new() };
         let sign = if entry.is_message() { ":" } else { " *" };
-        let head = format!("      [{way}] {place}{}{sign} ", entry.from);
+        let body = if entry.is_message() { entry.body.clone() } else { item::change(&entry.body) };
+        let line = format!("      [/{number}] {place}{}{sign} {body}", entry.from);
         let width = self.keyboard.room().size.columns.saturating_sub(2);
-        self.remark(&item::cut(&format!("{head}{}", entry.body), width));
+        self.remark(&item::cut(&line, width));
     }
 
     /// Calls whoever sits there, in the ways that were asked for.

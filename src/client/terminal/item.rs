@@ -191,7 +191,7 @@ impl Said {
 }
 
 /// A change of a group, for a person.
-fn change(change: &str) -> String {
+pub fn change(change: &str) -> String {
     let (verb, rest) = change.split_once(' ').unwrap_or((change, ""));
     let listed = || rest.split(' ').collect::<Vec<_>>().join(", ");
     match (verb, rest) {

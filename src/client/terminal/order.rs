@@ -12,7 +12,7 @@ pub const NAMES: &[&str] = &[
 pub const HELP: &str = "\
 Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
-  /chats       the conversations; Alt-1 to Alt-9 turn to them
+  /chats       the conversations; /2 turns to the second, Alt-N to the next unread
   /find ana    look for people
   /who         who is there
   /info        who has received and read your last message, /info 17 the 17th
@@ -31,6 +31,8 @@ pub enum Order {
     Text(String),
     /// Turn to a conversation, as the protocol names it.
     To(String),
+    /// Turn to the conversation of this number, from 1 on.
+    Number(usize),
     /// List the conversations.
     Chats,
     /// Scroll back.
@@ -65,6 +67,9 @@ pub fn read(line: &str) -> Order {
             Ok(target) => Order::To(target.to_string()),
             Err(why) => unclear(&format!("/to: {why}")),
         },
+        (number, "") if number.parse::<usize>().is_ok() => {
+            Order::Number(number.parse().unwrap_or(0))
+        }
         ("chats", _) => Order::Chats,
         ("back", _) => Order::Back,
         ("help" | "", _) => Order::Help,
@@ -108,6 +113,8 @@ mod tests {
         assert_eq!(read("/to +Team"), Order::To("#team".into()));
         assert!(matches!(read("/to"), Order::Unclear(_)));
         assert!(matches!(read("/to two words"), Order::Unclear(_)));
+        assert_eq!(read("/12"), Order::Number(12));
+        assert!(matches!(read("/12 monkeys"), Order::Unclear(_)));
         assert_eq!(read("/info"), Order::Info(None));
         assert!(matches!(read("/info x"), Order::Unclear(_)));
     }

@@ -146,10 +146,7 @@ impl Talk {
                 self.keyboard.print(self.screen.newer(room.size));
                 self.is_seen();
             }
-            Typed::Switch(n) => match self.chats.get(n - 1).map(|chat| chat.name.clone()) {
-                Some(name) => self.turn_to(&name),
-                None => self.complain(&format!("there is no conversation {n}; /chats lists them")),
-            },
+            Typed::Next => self.next(),
             Typed::Leave => {
                 let n = self.unsent.len();
                 let what = if n == 1 { "a message waits" } else { "messages wait" };
@@ -172,6 +169,13 @@ impl Talk {
         match order {
             Order::Text(text) => self.send(text)?,
             Order::To(name) => self.turn_to(&name),
+            Order::Number(n) => {
+                let chat = n.checked_sub(1).and_then(|n| self.chats.get(n));
+                match chat.map(|chat| chat.name.clone()) {
+                    Some(name) => self.turn_to(&name),
+                    None => self.complain(&format!("there is no conversation {n}: see /chats")),
+                }
+            }
             Order::Chats => self.ask("CHATS".to_owned(), Purpose::Chats(true)),
             Order::Back => self.older(),
             Order::Help => self.remark(order::HELP),
@@ -201,6 +205,17 @@ impl Talk {
         let clear = self.screen.turn_to(title, Vec::new(), false);
         self.keyboard.print(clear);
         self.ask(format!("HIST {name} {LOADED}"), Purpose::Open(name.to_owned()));
+    }
+
+    /// Turns to the next conversation with something unread, or else to the next.
+    fn next(&mut self) {
+        let current = self.chats.iter().position(|chat| Some(&chat.name) == self.current.as_ref());
+        let (before, after) = self.chats.split_at(current.map_or(0, |n| n + 1));
+        let mut others = after.iter().chain(before);
+        let unread = others.clone().find(|chat| chat.unread > 0);
+        if let Some(name) = unread.or_else(|| others.next()).map(|chat| chat.name.clone()) {
+            self.turn_to(&name);
+        }
     }
 
     fn older(&mut self) {
