@@ -13,6 +13,8 @@ mod item;
 mod jobs;
 mod order;
 mod screen;
+#[cfg(test)]
+mod screen_tests;
 mod talk;
 mod welcome;
 

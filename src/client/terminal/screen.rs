@@ -228,10 +228,14 @@ impl Screen {
         self.size.rows.saturating_sub(3).max(1)
     }
 
+    /// Columns of a line at most: some terminals break it when the last one is written.
+    fn width(&self) -> usize {
+        self.size.columns.saturating_sub(1).max(20)
+    }
+
     /// The lines of an item, under a line for its day where that is another than before.
     fn rendered(&self, n: usize, day: &mut Option<Date>) -> Vec<String> {
-        // Some terminals break a line when its last column is written, others after it.
-        let width = self.size.columns.saturating_sub(1).max(20);
+        let width = self.width();
         let item = &self.items[n];
         let mut lines = Vec::new();
         if let Some(its) = item.day()
@@ -250,8 +254,7 @@ impl Screen {
         let mut day = self.day;
         let lines = self.rendered(n, &mut day);
         // Its first line may be that of the day.
-        let own =
-            self.items[n].lines(self.size.columns.saturating_sub(1).max(20), self.style).len();
+        let own = self.items[n].lines(self.width(), self.style).len();
         self.begins.push(self.height + lines.len() - own);
         self.height += lines.len();
         self.day = day;
@@ -269,7 +272,7 @@ impl Screen {
         self.begins.clear();
         let mut out = String::from("\x1b[H\x1b[2J");
         if !self.title.is_empty() {
-            let width = self.size.columns.saturating_sub(1).max(20);
+            let width = self.width();
             out.push_str(&self.style.bold(&item::rule(&self.title, width)));
             out.push('\n');
             self.height += 1;
@@ -279,7 +282,8 @@ impl Screen {
         }
         if !self.is_at_end() {
             let note = "── PageDown goes on, Enter goes to the end ──";
-            out.push_str(&self.style.faint(note));
+            let width = self.width();
+            out.push_str(&self.style.faint(&item::cut(note, width)));
             out.push('\n');
             self.height += 1;
         }
