@@ -1,6 +1,7 @@
 //! The command line of `papod`: its flags and what they take.
 //!
-//! The program makes a [`crate::config::Config`] of it.
+//! The program makes a [`crate::config::Config`] of it, and tests/manual.rs the manual page and the
+//! completions of contrib/.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

@@ -1,0 +1,31 @@
+complete -c papod -l listen -d 'Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one [default: 127.0.0.1:7276, unless systemd passes sockets on]' -r
+complete -c papod -l tls-listen -d 'Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again' -r
+complete -c papod -l tls-cert -d 'Chain of certificates for TLS, the server\'s own first, PEM; loaded again on SIGHUP' -r -F
+complete -c papod -l tls-key -d 'Its private key, PEM' -r -F
+complete -c papod -l unix -d 'Unix socket to listen on; may be given again' -r -F
+complete -c papod -l unix-mode -d 'Mode of the Unix sockets: who may connect' -r
+complete -c papod -l admin -d 'Unix socket for those who administer, mode 0600' -r -F
+complete -c papod -l proxy-from -d 'Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again' -r
+complete -c papod -l registration -d 'open or closed: whether REG makes accounts, or only ADMIN USER NEW does' -r -f -a "open\t'Everyone, by `REG`'
+closed\t'Operators alone'"
+complete -c papod -l limit-connections -d 'Connections in all' -r
+complete -c papod -l limit-login -d 'Seconds in which a connection has to log in' -r
+complete -c papod -l limit-unconfirmed -d 'Commands of one session that may be unconfirmed; it is not read from meanwhile' -r
+complete -c papod -l limit-waiting -d 'Bytes that may wait for one session; beyond them it is served from the disk' -r
+complete -c papod -l limit-secrets -d 'Passwords that may wait to be hashed' -r
+complete -c papod -l limit-address -d 'Connections of one address; 0 is no limit, here and below' -r
+complete -c papod -l limit-sessions -d 'Sessions of one account' -r
+complete -c papod -l limit-registrations -d 'New accounts from one address in an hour' -r
+complete -c papod -l limit-messages -d 'Messages of one account in a second, on average' -r
+complete -c papod -l limit-groups -d 'New groups of one account in a day' -r
+complete -c papod -l limit-bytes -d 'Bytes of messages of one account in a day' -r
+complete -c papod -l db -d 'Database file [default: papo/papo.db in the user\'s data folder]' -r -F
+complete -c papod -l password-cost -d 'Memory and passes of Argon2id for new passwords' -r
+complete -c papod -l metrics -d 'Serve numbers for Prometheus at http://HOST:PORT/metrics, to whoever can connect there' -r
+complete -c papod -l idle -d 'Send a logged-in client away from whom nothing came for so long' -r
+complete -c papod -l keep -d 'Forget entries older than so many days; 0 never does' -r
+complete -c papod -l limit-db -d 'The most that the database file may grow to; beyond it nothing is accepted. 0: no limit' -r
+complete -c papod -l plain-anywhere -d 'Let --listen name addresses other than loopback, where passwords cross the network readable'
+complete -c papod -l limit-local -d 'Let the limits of addresses and accounts apply to loopback and Unix sockets, too'
+complete -c papod -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papod -s V -l version -d 'Print version'
