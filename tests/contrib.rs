@@ -8,6 +8,8 @@ mod process;
 
 #[path = "contrib/bots.rs"]
 mod bots;
+#[path = "contrib/container.rs"]
+mod container;
 #[path = "contrib/jobs.rs"]
 mod jobs;
 #[path = "contrib/mirror.rs"]
