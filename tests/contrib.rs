@@ -38,6 +38,14 @@ fn contrib(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(path)
 }
 
+/// The lines that the head of a script shows, each as one, without their indentation.
+fn printed(path: &str) -> Vec<String> {
+    let text = fs::read_to_string(contrib(path)).unwrap();
+    let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).collect();
+    let head = head.join("\n").replace("\\\n ", "");
+    head.lines().filter_map(|line| line.strip_prefix("   ")).map(str::to_owned).collect()
+}
+
 /// A papod with alice and bob, and a folder for scripts.
 struct Place {
     home: Home,

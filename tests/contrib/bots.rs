@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::{Place, Running, ended, hears, until};
-use crate::process::{Client, Entry, PATIENCE};
+use super::{Place, Running, ended, hears, printed, until};
+use crate::process::{Client, Entry, PASSWORD, PATIENCE};
 
 /// Waits until a bot listens: it has taken what waited.
 fn listens(alice: &mut Client, to: &str) {
@@ -179,4 +179,30 @@ fn forward_sends_a_mail_once() {
     send(&place, MAIL, "nobody", 69);
     place.papod.kill();
     send(&place, MAIL, "bob", 75);
+}
+
+/// The folders of the system are folders of the test.
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn what_stands_in_the_heads_starts_them() {
+    let place = Place::new();
+    let mut alice = place.papod.login("alice").0;
+    let mut bots = Vec::new();
+    for name in ["echo", "remind", "poll"] {
+        drop(place.papod.register(name));
+        fs::write(place.path(&format!("{name}.secret")), PASSWORD).unwrap();
+        let lines = printed(&format!("bots/{name}.sh"));
+        let line = lines.iter().find(|line| line.contains("contrib/bots/")).unwrap();
+        let home = place.home.path().display();
+        let line = line.replace("/etc/papo/", &format!("{home}/"));
+        let line = line.replace("/var/lib/", &format!("{home}/"));
+        let mut command = place.command("sh", "nobody");
+        command.args(["-euc", &line]).env_remove("PAPO_SECRET");
+        bots.push(Running::start(command.current_dir(env!("CARGO_MANIFEST_DIR"))));
+        listens(&mut alice, name);
+    }
+    place.papod.stop();
+    for bot in &mut bots {
+        bot.ends();
+    }
 }
