@@ -16,6 +16,8 @@ mod jobs;
 mod mirror;
 #[path = "contrib/papo_sh.rs"]
 mod papo_sh;
+#[path = "contrib/picture.rs"]
+mod picture;
 #[path = "contrib/proxies.rs"]
 mod proxies;
 #[path = "contrib/ssh.rs"]
@@ -221,6 +223,7 @@ fn every_piece_says_how_to_use_it() {
         "cron/tell.sh",
         "demo.sh",
         "mirror.sh",
+        "picture/picture.sh",
         "ssh/papo-ssh.sh",
     ];
     for path in scripts {
