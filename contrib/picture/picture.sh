@@ -87,7 +87,8 @@ draw() {
 height=$((rows * 18 + 36))
 cat <<END
 <svg xmlns="http://www.w3.org/2000/svg" width="900" height="$height" viewBox="0 0 900 $height" role="img"
-  xml:space="preserve" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="12.3">
+  xml:space="preserve" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+  font-size="12.3">
 <title>Two terminals with nc: Ana sends a message, Bob receives and reads it, and Ana is told both</title>
 END
 draw ana 1
