@@ -3,7 +3,7 @@
 # in which each line becomes a message, and `out`, to which every message is appended.
 #
 #   PAPO_AS=ana PAPO_SECRET_FILE=~/.papo-secret contrib/mirror.sh ~/chat bob &
-#   tail -f ~/chat/bob/out &
+#   tail -F ~/chat/bob/out &
 #   echo 'lunch at one?' >~/chat/bob/in
 #   echo 'fish again?' >'/home/ana/chat/#lunch/in'
 #

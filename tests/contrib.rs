@@ -8,12 +8,16 @@ mod process;
 
 #[path = "contrib/bots.rs"]
 mod bots;
+#[path = "contrib/container.rs"]
+mod container;
 #[path = "contrib/jobs.rs"]
 mod jobs;
 #[path = "contrib/mirror.rs"]
 mod mirror;
 #[path = "contrib/papo_sh.rs"]
 mod papo_sh;
+#[path = "contrib/picture.rs"]
+mod picture;
 #[path = "contrib/proxies.rs"]
 mod proxies;
 #[path = "contrib/ssh.rs"]
@@ -34,6 +38,14 @@ use process::{Client, Home, PASSWORD, PATIENCE, Papod, run};
 /// A file of contrib/.
 fn contrib(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib").join(path)
+}
+
+/// The lines that the head of a script shows, each as one, without their indentation.
+fn printed(path: &str) -> Vec<String> {
+    let text = fs::read_to_string(contrib(path)).unwrap();
+    let head: Vec<&str> = text.lines().map_while(|line| line.strip_prefix('#')).collect();
+    let head = head.join("\n").replace("\\\n ", "");
+    head.lines().filter_map(|line| line.strip_prefix("   ")).map(str::to_owned).collect()
 }
 
 /// A papod with alice and bob, and a folder for scripts.
@@ -211,6 +223,7 @@ fn every_piece_says_how_to_use_it() {
         "cron/tell.sh",
         "demo.sh",
         "mirror.sh",
+        "picture/picture.sh",
         "ssh/papo-ssh.sh",
     ];
     for path in scripts {

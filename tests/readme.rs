@@ -22,7 +22,7 @@ mod tour;
 
 use std::path::Path;
 
-use blocks::{README, blocks, of_kind, quoted};
+use blocks::{README, blocks, of_kind, quoted, table};
 
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
 const LICENSE: &str = include_str!("../LICENSE");
@@ -54,6 +54,40 @@ fn what_readme_points_to_is_there() {
     let linked = README.split("](").skip(1).map(|text| text.split(')').next().unwrap());
     for path in quoted().into_iter().filter(is_path).chain(linked) {
         assert!(root.join(path).exists(), "README.md points to {path}");
+    }
+}
+
+/// Each file of the table of recipes is run or read by a test of contrib/, and each file there is in
+/// the table, is part of one that is, or is spoken of elsewhere in README.md.
+#[test]
+fn every_recipe_is_tried() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let tests = std::fs::read_dir(root.join("tests/contrib")).unwrap();
+    let tests: String = tests.map(|entry| read(&entry.unwrap().path())).collect();
+    let rows = table("what");
+    let links = rows.iter().flat_map(|row| row[1].split("](").skip(1));
+    let recipes: Vec<&str> = links.map(|link| link.split(')').next().unwrap()).collect();
+    assert!(recipes.len() > 10, "{recipes:?}");
+    for path in &recipes {
+        let name = path.strip_prefix("contrib/").unwrap();
+        // Every test of a shell uses papo.sh, by a function of theirs.
+        let tried = *path == "contrib/papo.sh" || tests.contains(&format!("\"{name}\""));
+        assert!(tried, "no test of contrib/ tries {path}");
+    }
+    let mut open = vec![root.join("contrib")];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            // These have tests, and a place in README.md, of their own.
+            if ["bench", "fuzz", "systemd"].iter().any(|own| name == format!("contrib/{own}")) {
+            } else if path.is_dir() {
+                open.push(path);
+            } else if !name.ends_with(".dockerignore") && !name.ends_with(".awk") {
+                assert!(README.contains(&format!("({name})")), "{name} is not in README.md");
+            }
+        }
     }
 }
 

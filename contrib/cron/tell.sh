@@ -7,6 +7,13 @@
 # its output without colours and progress bars, which the server refuses. The status is the job's.
 # Where the message cannot be sent, the output goes to standard error, which cron mails. The other
 # variables are those of ../papo.sh.
+#
+# A CI job keeps its output itself. There a step that is run when another has failed says so, with a
+# token (TOKEN NEW ci) in a secret variable named PAPO_SECRET, PAPO_AS and PAPO_SERVER beside it, and
+# the address of the job under whatever name the CI gives it. One of these lines is enough:
+#
+#   . contrib/papo.sh && papo_send +ops "the build failed: $CI_JOB_URL"
+#   papo send +ops "the build failed: $CI_JOB_URL"
 set -eu
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../papo.sh"

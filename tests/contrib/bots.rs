@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
 
-use super::{Place, Running, ended, hears, until};
-use crate::process::{Client, Entry, PATIENCE};
+use super::{Place, Running, ended, hears, printed, until};
+use crate::process::{Client, Entry, PASSWORD, PATIENCE};
 
 /// Waits until a bot listens: it has taken what waited.
 fn listens(alice: &mut Client, to: &str) {
@@ -179,4 +179,74 @@ fn forward_sends_a_mail_once() {
     send(&place, MAIL, "nobody", 69);
     place.papod.kill();
     send(&place, MAIL, "bob", 75);
+}
+
+/// The folders of the system are folders of the test.
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn what_stands_in_the_heads_starts_them() {
+    let place = Place::new();
+    let mut alice = place.papod.login("alice").0;
+    let mut bots = Vec::new();
+    for name in ["echo", "remind", "poll"] {
+        drop(place.papod.register(name));
+        fs::write(place.path(&format!("{name}.secret")), PASSWORD).unwrap();
+        let lines = printed(&format!("bots/{name}.sh"));
+        let line = lines.iter().find(|line| line.contains("contrib/bots/")).unwrap();
+        let home = place.home.path().display();
+        let line = line.replace("/etc/papo/", &format!("{home}/"));
+        let line = line.replace("/var/lib/", &format!("{home}/"));
+        let mut command = place.command("sh", "nobody");
+        command.args(["-euc", &line]).env_remove("PAPO_SECRET");
+        bots.push(Running::start(command.current_dir(env!("CARGO_MANIFEST_DIR"))));
+        listens(&mut alice, name);
+    }
+    place.papod.stop();
+    for bot in &mut bots {
+        bot.ends();
+    }
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn what_stands_in_the_heads_tells_of_logs_and_mail() {
+    let place = Place::new();
+    let home = place.home.path().display().to_string();
+    drop((place.papod.register("logs"), place.papod.register("post")));
+    let mut ana = place.papod.register("ana");
+    ana.say("GROUP NEW ops logs");
+    ana.until("OK GROUP NEW ");
+    let log = place.path("app.log");
+    fs::write(&log, "").unwrap();
+    fs::write(place.path("logs.secret"), PASSWORD).unwrap();
+    fs::write(place.path(".papo-secret"), PASSWORD).unwrap();
+    let command = |line: String| {
+        let mut command = place.command("sh", "nobody");
+        // So that what is started is what is ended.
+        command.args(["-euc", &format!("exec env {line}")]).env_remove("PAPO_SECRET");
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command
+    };
+
+    let [line] = &printed("bots/logtail.sh")[..] else { panic!("one line") };
+    let line = line.replace("/etc/papo/", &format!("{home}/"));
+    let mut tail = Running::start(&mut command(line.replace("/var/log/", &format!("{home}/"))));
+    ana.socket().set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    until("it follows the file", || {
+        let mut file = OpenOptions::new().append(true).open(&log).unwrap();
+        file.write_all(b"fine\nPANIC at the disco\n").unwrap();
+        ana.socket().peek(&mut [0]).is_ok()
+    });
+    ana.socket().set_read_timeout(Some(PATIENCE)).unwrap();
+    hears(&mut ana, "PANIC at the disco");
+    tail.terminate();
+    tail.ends();
+
+    let [line] = &printed("bots/forward.sh")[..] else { panic!("one line") };
+    let line = line.strip_prefix("\"|env ").unwrap().strip_suffix('"').unwrap();
+    let line = line.replace("/home/ana/", &format!("{home}/"));
+    fs::write(place.path("mail"), MAIL).unwrap();
+    let mail = Stdio::from(File::open(place.path("mail")).unwrap());
+    ended(command(line.replace("/usr/local/share/papo/", "contrib/")).stdin(mail), 0);
+    hears(&mut ana, "From: Ana <ana@example.org>");
 }

@@ -1,6 +1,12 @@
 //! contrib/cron/.
 
-use super::{Place, Running, ended, hears};
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Place, Running, ended, hears, printed};
+use crate::process::PASSWORD;
 
 #[test]
 #[ignore = "needs nc.openbsd (netcat-openbsd)"]
@@ -54,4 +60,59 @@ fn escalate_tells_the_second_if_the_first_does_not_read() {
     bob.say("READ");
     assert_eq!(waits.ends(), Some(0));
     carol.has_heard_all();
+}
+
+/// A line of the head of a script, as `who`, where `backup` is a job that fails.
+fn as_printed(place: &Place, who: &str, line: &str) -> Command {
+    let folder = place.path("bin");
+    fs::create_dir_all(&folder).unwrap();
+    if !folder.join("backup").exists() {
+        let mut make = Command::new("sh");
+        make.args(["-c", r#"printf '#!/bin/sh\necho "$@"; exit 9\n' >backup && chmod +x backup"#]);
+        ended(make.current_dir(&folder), 0);
+    }
+    let papo = Path::new(env!("CARGO_BIN_EXE_papo")).parent().unwrap();
+    let path = env::var("PATH").unwrap();
+    let mut command = place.command("sh", who);
+    command.args(["-euc", line]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.env("PATH", format!("{}:{}:{path}", folder.display(), papo.display()));
+    command.env("CI_JOB_URL", "https://ci.example.org/jobs/7");
+    command
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn what_stands_in_the_heads_does_it() {
+    let place = Place::new();
+    drop(place.papod.register("cron"));
+    let mut ana = place.papod.register("ana");
+    let mut bob = place.papod.login("bob").0;
+    bob.say("GROUP NEW ops alice");
+    bob.until("OK GROUP NEW ");
+
+    let [job, shell, client] = &printed("cron/tell.sh")[..] else { panic!("three lines") };
+    let job = job.strip_prefix("17 3 * * *  ").expect("every night");
+    let secret = place.path("cron.secret");
+    fs::write(&secret, PASSWORD).unwrap();
+    let job = job.replace("/etc/papo/cron.secret", secret.to_str().unwrap());
+    let mut command = as_printed(&place, "alice", &job);
+    ended(command.env_remove("PAPO_SECRET"), 9);
+    assert!(place.said("ana", "cron")[0].ends_with(": backup --all: status 9\\n--all"));
+    for line in [shell, client] {
+        ended(&mut as_printed(&place, "alice", line), 0);
+        hears(&mut bob, "the build failed: https://ci.example.org/jobs/7");
+    }
+
+    let [arguments, input] = &printed("cron/escalate.sh")[..] else { panic!("two lines") };
+    for (line, text) in [(arguments, "the disk of db1 is full"), (input, "Filesystem ")] {
+        let mut waits = Running::start(&mut as_printed(&place, "alice", line));
+        hears(&mut ana, text);
+        ana.say("READ");
+        assert_eq!(waits.ends(), Some(0));
+    }
+    bob.has_heard_all();
+    // Where the first is not there any more, those that it names in the second place are told.
+    let nobody = input.replace(" ana ", " nobody ");
+    ended(&mut as_printed(&place, "alice", &nobody), 0);
+    hears(&mut bob, "nobody could not be told this:\\nFilesystem ");
 }

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::{Place, Running, contrib, hears, until};
-use crate::process::PATIENCE;
+use super::{Place, Running, contrib, ended, hears, printed, until};
+use crate::process::{PASSWORD, PATIENCE};
 
 /// Waits until a file has a line that ends so, and gives the line back.
 fn line_of(file: &Path, end: &str) -> String {
@@ -72,6 +72,43 @@ fn mirror_has_a_folder_for_each_conversation() {
     assert_eq!(text.matches("it waited").count(), 1, "{text}");
     place.papod.stop();
     mirror.ends();
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn what_stands_in_the_head_mirrors() {
+    let place = Place::new();
+    let home = place.home.path().display().to_string();
+    let mut bob = place.papod.login("bob").0;
+    let mut ana = place.papod.register("ana");
+    ana.say("GROUP NEW lunch bob");
+    ana.until("OK GROUP NEW ");
+    bob.send("#lunch", "today at one");
+    fs::write(place.path(".papo-secret"), PASSWORD).unwrap();
+    let lines = printed("mirror.sh");
+    let [mirror, look, write, group] = &lines[..] else { panic!("{lines:?}") };
+    let command = |line: &str| {
+        let mut command = place.command("sh", "nobody");
+        command.args(["-euc", line]).env("HOME", &home).env_remove("PAPO_SECRET");
+        command.current_dir(env!("CARGO_MANIFEST_DIR"));
+        command
+    };
+    // In the background of a shell, which passes on that it is ended.
+    let stays = |line: &str| command(&format!("{line} trap \"kill $!\" TERM; wait"));
+    let mirror = Running::start(&mut stays(mirror));
+    let look = Running::start(&mut stays(look));
+    for folder in ["chat/bob/in", "chat/#lunch/in"] {
+        until(folder, || place.path(folder).exists());
+    }
+    ended(&mut command(write), 0);
+    hears(&mut bob, "lunch at one?");
+    assert!(look.line().ends_with("Z <ana> lunch at one?"));
+    ended(&mut command(&group.replace("/home/ana/", &format!("{home}/"))), 0);
+    hears(&mut bob, "fish again?");
+    for mut running in [look, mirror] {
+        running.terminate();
+        running.ends();
+    }
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::{Place, Running, contrib, ended};
+use super::{Place, Running, contrib, ended, printed, until};
 use crate::process::{Entry, PASSWORD};
 
 /// Takes one line, and nobody reads what is printed after it.
@@ -321,4 +322,33 @@ fn texts_in_each_shell() {
 fn it_is_read_and_not_run() {
     let text = fs::read_to_string(contrib("papo.sh")).unwrap();
     assert!(text.starts_with("# shellcheck shell=sh\n# papo.sh: "));
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn what_stands_in_the_head_sends_and_receives() {
+    let place = Place::new();
+    drop(place.papod.register("ana"));
+    fs::write(place.path(".papo-secret"), PASSWORD).unwrap();
+    let lines = printed("papo.sh");
+    let [read, who, send, receive] = &lines[..4] else { panic!("{lines:?}") };
+    // As in a shell of one's own, where nothing is exported. What is done with a message is left open.
+    let receive = receive.replace("do …; done", r#"do echo "$from: $body"; done"#);
+    let script = format!("{read}\n{who}\n{send}\n{receive}\n");
+    let mut command = place.command("sh", "nobody");
+    command.args(["-euc", &script]).current_dir(contrib("")).env("HOME", place.home.path());
+    command.env_remove("PAPO_AS").env_remove("PAPO_SECRET");
+    let running = Running::start(&mut command);
+    assert_eq!(running.line(), "1");
+    assert!(place.said("bob", "ana")[0].starts_with("Filesystem "));
+    // Until it is there, nothing is new to it.
+    let mut bob = place.papod.login("bob").0;
+    let mut heard = None;
+    until("it listens", || {
+        bob.send("ana", "thanks");
+        heard = running.lines.recv_timeout(Duration::from_millis(200)).ok();
+        heard.is_some()
+    });
+    assert_eq!(heard.unwrap(), "bob: thanks");
+    place.papod.stop();
 }
