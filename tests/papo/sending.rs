@@ -73,10 +73,11 @@ fn what_is_too_long_is_not_sent() {
 #[test]
 fn a_wrong_command_line_is_status_2() {
     let place = Place::with(&[]);
-    fails(&mut place.bare(&[]), 2, "The client of papod");
-    fails(&mut place.bare(&["--as", "ana"]), 2, "error: ");
+    fails(&mut place.bare(&[]), 2, "papo: this is no terminal to talk on");
+    fails(&mut place.bare(&["--as", "ana"]), 2, "papo: this is no terminal to talk on");
     for wrong in [
         &["sned", "bob", "hi"][..],
+        &["--bell", "send", "bob", "hi"],
         &["send"],
         &["send", "two words", "hi"],
         &["send", "ana\nQUIT", "hi"],

@@ -77,10 +77,8 @@ pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
 /// Takes the line of a call apart; `None` for a line that is none.
 fn call(line: &str, began: usize, done: usize) -> Option<Call> {
     let (said, result) = line.rsplit_once(" = ")?;
-    let result = match result.split(['<', ' ']).next()? {
-        // A question mark; or, of a thread that dies, a number of any size.
-        number => number.parse().ok(),
-    };
+    // Where it is none it was a question mark or, of a thread that dies, a number of any size.
+    let result = result.split(['<', ' ']).next()?.parse().ok();
     let done = if result.is_some() { done } else { usize::MAX };
     let (name, arguments) = said.trim_end().strip_suffix(')')?.split_once('(')?;
     let (mut texts, mut rest) = (Vec::new(), String::new());

@@ -106,7 +106,7 @@ impl Keyboard {
             .color_mode(ColorMode::Forced)
             .completion_type(CompletionType::Circular)
             .max_history_size(0)
-            .and_then(|config| Ok(config.tab_stop(4).build()))
+            .map(|config| config.tab_stop(4).build())
             .map_err(|e| unfit(&e))?;
         let mut editor = Editor::<Line, MemHistory>::with_history(config, MemHistory::new())
             .map_err(|e| unfit(&e))?;

@@ -18,13 +18,16 @@ mod screen_tests;
 mod talk;
 mod welcome;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, unbounded};
+use smol::future::FutureExt;
 use smol::stream::StreamExt;
+use smol::{LocalExecutor, Timer};
 
 use super::account::{Account, Named};
 use super::failure::{Failure, report};
@@ -33,8 +36,11 @@ use super::lines;
 use super::progress::shown;
 use editor::Keyboard;
 use item::Style;
-use jobs::News;
+use jobs::{News, Purpose};
 use talk::{Talk, Unsent};
+
+/// For how long acknowledgements are waited for at the end.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// What a person at a terminal asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,24 +106,39 @@ async fn converse(
     let work = executor.spawn(jobs::work(account, to_do, tell.clone()));
     let listen = executor.spawn(listen(feed, tell.clone()));
     let signals = executor.spawn(until_signal(tell));
-    let over = executor
-        .run(async {
-            loop {
-                let Ok(one) = news.recv().await else { return Ok(Vec::new()) };
-                if let Some(unsent) = talk.take(one)? {
-                    return Ok(unsent);
-                }
+    let over = executor.run(async {
+        let unsent = loop {
+            let Ok(one) = news.recv().await else { return Ok(Vec::new()) };
+            if let Some(unsent) = talk.take(one)? {
+                break unsent;
             }
-        })
-        .await;
+        };
+        let limit = async {
+            Timer::after(SETTLE).await;
+        };
+        settle(&mut talk, &news).or(limit).await;
+        Ok(unsent)
+    });
+    let over = over.await;
     drop((work, listen, signals));
     over
+}
+
+/// What was read last is still acknowledged: whoever leaves has read it.
+async fn settle(talk: &mut Talk, news: &Receiver<News>) {
+    while talk.is_marking()
+        && let Ok(one) = news.recv().await
+    {
+        if matches!(one, News::Answer(Purpose::Mark, _)) {
+            let _ = talk.take(one);
+        }
+    }
 }
 
 /// Reads up to the line that says that all that waited has come. Of each conversation only the last
 /// line is needed: it is acknowledged, and all before it.
 async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
-    let mut last = std::collections::BTreeMap::new();
+    let mut last = BTreeMap::new();
     loop {
         let line = feed.next().await?;
         match lines::first_word(&line) {

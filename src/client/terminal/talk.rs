@@ -158,7 +158,7 @@ impl Talk {
             Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
             Typed::Redraw => self.keyboard.print(self.screen.again(room.size)),
             Typed::Names(begin, answer) => {
-                self.ask(format!("FIND {begin}"), Purpose::Names(answer));
+                self.ask(format!("FIND {}", lines::escaped(&begin)), Purpose::Names(answer));
             }
             Typed::End(_) => {}
         }
@@ -316,6 +316,11 @@ impl Talk {
             let command = if read > 0 { format!("READ {read}") } else { format!("ACK {ack}") };
             self.ask(command, Purpose::Mark);
         }
+    }
+
+    /// Something is being acknowledged.
+    pub fn is_marking(&self) -> bool {
+        self.is_marking
     }
 
     /// A conversation in the list, at its end if it is new.
