@@ -5,8 +5,8 @@
 #
 # Two people type into the panes of a tmux of its own, against a papod of its own in a temporary
 # folder, and svg.awk beside this file draws what the panes show in the end. Who types what is one
-# table, below. Everything that it starts ends with it. PAPOD is the program, if it is not found
-# below target/.
+# table, below. Everything that it starts ends with it. PAPOD is the server, and papo is beside it, if
+# they are not found below target/.
 set -eu
 beside=$(cd "$(dirname "$0")" && pwd)
 papod=${PAPOD-}
@@ -14,6 +14,7 @@ for built in "$beside/../../target/release/papod" "$beside/../../target/debug/pa
     if [ -z "$papod" ] && [ -x "$built" ]; then papod=$built; fi
 done
 [ -n "$papod" ] || { echo 'picture.sh: there is no papod: cargo build --release' >&2 && exit 1; }
+papo=$(dirname "$papod")/papo
 
 here=$(mktemp -d "${TMPDIR:-/tmp}/papo-picture.XXXXXX")
 server=''
@@ -36,28 +37,38 @@ done
 [ -n "$address" ] || { echo 'picture.sh: papod did not start' >&2 && exit 1; }
 cat <&3 >/dev/null &
 
+# Ana has an account already; the client keeps a token for it, in the folder.
+for verb in register login; do
+    PAPO_SERVER=$address PAPO_AS=ana PAPO_SECRET=secret-a HOME=$here XDG_CONFIG_HOME='' \
+        "$papo" "$verb" >/dev/null
+done
+
 # Who types what, and what that pane has to show before it goes on. A line in which nothing is
-# typed waits only.
+# typed waits only; a text that ends with + is typed without Enter.
 table() {
     cat <<END
-ana|nc localhost ${address##*:}|HELLO papo/1
 bob|nc localhost ${address##*:}|HELLO papo/1
-ana|REG ana secret-a|LIVE 0
 bob|REG bob secret-b|LIVE 0
-ana|MSG bob lunch at one?|OK MSG 1 2
+ana|papo|nobody has written
+ana|/to bob|bob>
+ana|lunch at one?|✓    you: lunch
 bob||ana bob - lunch at one?
-bob|ACK 1|OK ACK 1
-ana||ACK 1 2
-bob|READ 1|OK READ 1
-ana||READ 1 2
-bob|MSG ana fish again!|OK MSG 2 2
-ana||bob ana - fish again!
-ana|READ|OK READ 2
-bob||READ 2 2
+bob|READ|OK READ 1
+ana||read you: lunch
+ana|I sit outside|✓    you: I sit
+bob||ana bob - I sit outside
+bob|ACK|OK ACK 2
+ana||✓✓   you: I sit
+ana|no hurry|✓    you: no hurry
+bob||no hurry
+ana|there is fi+|there is fi
+bob|MSG ana fish again!|OK MSG 4
+ana||bob: fish again!
+bob||READ 4
 END
 }
 # The last row is for the cursor.
-columns=56 rows=14
+columns=56 rows=16
 
 # shows PANE TEXT: waits until it does, for ten seconds.
 shows() {
@@ -70,18 +81,23 @@ shows() {
 }
 for who in ana bob; do
     tmux start-server \; set-option -g status off \; new-session -d -s "$who" -x "$columns" -y "$rows" \
-        "cd '$here' && exec env -i PATH='$PATH' TERM=\"\$TERM\" LC_ALL=C.UTF-8 HOME='$here' PS1='\$ ' sh -i"
+        "cd '$here' && exec env -i PATH='$(dirname "$papo"):$PATH' TERM=\"\$TERM\" LC_ALL=C.UTF-8 HOME='$here' PS1='\$ ' sh -i"
     shows "$who" '$'
 done
 table | while IFS='|' read -r who typed shown; do
-    [ -z "$typed" ] || tmux send-keys -t "$who" -l "$typed" \; send-keys -t "$who" Enter
+    case $typed in
+        '') ;;
+        *+) tmux send-keys -t "$who" -l "${typed%+}" ;;
+        *) tmux send-keys -t "$who" -l "$typed" \; send-keys -t "$who" Enter ;;
+    esac
     shows "$who" "$shown"
 done
 
-table | cut -d '|' -f 2 >"$here/typed"
+# The client has colours of its own.
+table | grep '^bob' | cut -d '|' -f 2 >"$here/typed"
 draw() {
     tmux capture-pane -e -p -t "$1" >"$here/screen"
-    LC_ALL=C awk -v "title=$1" -v "left=$2" -v "columns=$columns" -v "rows=$rows" \
+    LC_ALL=C awk -v "title=$3" -v "left=$2" -v "columns=$columns" -v "rows=$rows" \
         -f "$beside/svg.awk" "$here/typed" "$here/screen"
 }
 height=$((rows * 18 + 36))
@@ -89,8 +105,8 @@ cat <<END
 <svg xmlns="http://www.w3.org/2000/svg" width="900" height="$height" viewBox="0 0 900 $height" role="img"
   xml:space="preserve" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
   font-size="12.3">
-<title>Two terminals with nc: Ana sends a message, Bob receives and reads it, and Ana is told both</title>
+<title>Two terminals: Ana writes with papo, Bob answers with nc, and the ticks beside what she wrote come as he reads</title>
 END
-draw ana 1
-draw bob 454.6
+draw ana 1 "ana: papo"
+draw bob 454.6 "bob: nc"
 echo '</svg>'
