@@ -3,10 +3,11 @@
 #
 #   cargo build --release && contrib/demo.sh
 #
-# Ana is on the left, Bob on the right; both have an account already and are logged in. Type
-# `MSG bob hello` on the left and see it on the right; HELP has the rest. It ends with both
-# sessions (QUIT, then Ctrl-C where nc stays), or with `tmux kill-session` (Ctrl-B, then &), and
-# ends everything that it started. PAPOD is the program, if it is not found below target/.
+# Ana is on the left, in papo, and talks to Bob: type, and Enter sends; /help has the rest. Bob is on
+# the right, in nc, logged in: READ, `MSG ana hello`; HELP has the rest. It ends with both
+# sessions (Ctrl-D on the left, QUIT and then Ctrl-C on the right), or with `tmux kill-session`
+# (Ctrl-B, then &), and ends everything that it started. PAPOD is the server, and papo is beside
+# it, if they are not found below target/.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 papod=${PAPOD-}
@@ -14,6 +15,7 @@ for built in "$root/target/release/papod" "$root/target/debug/papod"; do
     if [ -z "$papod" ] && [ -x "$built" ]; then papod=$built; fi
 done
 [ -n "$papod" ] || { echo 'demo.sh: there is no papod: cargo build --release' >&2 && exit 1; }
+papo=$(dirname "$papod")/papo
 
 here=$(mktemp -d "${TMPDIR:-/tmp}/papo-demo.XXXXXX")
 server=''
@@ -38,12 +40,24 @@ done
 # The rest of its log has to go somewhere.
 cat <&3 >"$here/papod.log" &
 
-# person HANDLE: nc, logged in, with standard input behind it.
+# Both have an account; papo keeps a token for Ana's, in the folder. Whoever runs this may have one,
+# too.
+unset PAPO_AS PAPO_SECRET PAPO_CA
+PAPO_SERVER=$address HOME=$here XDG_CONFIG_HOME=''
+export PAPO_SERVER HOME XDG_CONFIG_HOME
+for who in ana bob; do
+    PAPO_AS=$who PAPO_SECRET=demo-secret "$papo" register >/dev/null
+done
+PAPO_AS=ana PAPO_SECRET=demo-secret "$papo" login >/dev/null
+# So that there is somebody to talk to.
+PAPO_AS=bob PAPO_SECRET=demo-secret "$papo" send ana 'lunch at one?' >/dev/null
+
+# person HANDLE HOST PORT: nc, logged in, with standard input behind it.
 cat >"$here/person" <<'END'
-{ printf 'REG %s demo-secret\n' "$1"; exec cat; } | nc "$2" "$3"
+{ printf 'LOGIN %s demo-secret\n' "$1"; exec cat; } | nc "$2" "$3"
 END
 host=${address%:*} port=${address##*:}
-tmux -S "$here/tmux" -f /dev/null new-session -d -x 160 -y 40 "sh '$here/person' ana $host $port"
+tmux -S "$here/tmux" -f /dev/null new-session -d -x 160 -y 40 "'$papo'"
 tmux -S "$here/tmux" split-window -h "sh '$here/person' bob $host $port"
 tmux -S "$here/tmux" select-pane -L
 # Inside another tmux, too.

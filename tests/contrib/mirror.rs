@@ -137,10 +137,12 @@ fn demo_shows_two_people_and_leaves_nothing() {
     let shows = |pane: &str, text: &str| {
         until(text, || tmux(&["capture-pane", "-p", "-J", "-t", pane]).contains(text));
     };
-    shows(":0.0", "OK REG ana");
-    shows(":0.1", "OK REG bob");
-    tmux(&["send-keys", "-t", ":0.0", "MSG bob lunch at one?", "Enter"]);
-    shows(":0.1", "ana bob - lunch at one?");
+    shows(":0.0", "bob: lunch at one?");
+    shows(":0.1", "OK LOGIN bob");
+    tmux(&["send-keys", "-t", ":0.0", "I sit outside", "Enter"]);
+    shows(":0.1", "ana bob - I sit outside");
+    tmux(&["send-keys", "-t", ":0.1", "READ", "Enter"]);
+    shows(":0.0", "read you: I sit outside");
     tmux(&["kill-session"]);
     // What it draws meanwhile is not looked at.
     while demo.lines.recv_timeout(PATIENCE).is_ok() {}

@@ -34,7 +34,7 @@ use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::progress::shown;
-use editor::Keyboard;
+use editor::{Keyboard, Typed};
 use item::Style;
 use jobs::{News, Purpose};
 use talk::{Talk, Unsent};
@@ -165,10 +165,17 @@ async fn listen(mut feed: Feed<'_>, news: Sender<News>) {
     }
 }
 
-/// The terminal is left as it was found when papo is told to end, too.
+/// A terminal of another size is drawn anew; and it is left as it was found when papo is told to
+/// end, too. The editor listens to signals of its own, so this begins after it.
 async fn until_signal(news: Sender<News>) {
-    let Ok(mut signals) = Signals::new([Signal::Term, Signal::Hup]) else { return };
-    if signals.next().await.is_some() {
-        let _ = news.send(News::Over(Failure::Unfit("ended by a signal".to_owned()))).await;
+    let Ok(mut signals) = Signals::new([Signal::Winch, Signal::Term, Signal::Hup]) else { return };
+    while let Some(Ok(signal)) = signals.next().await {
+        let said = match signal {
+            Signal::Winch => News::Typed(Typed::Redraw),
+            _ => News::Over(Failure::Unfit("ended by a signal".to_owned())),
+        };
+        if news.send(said).await.is_err() {
+            return;
+        }
     }
 }
