@@ -89,6 +89,8 @@ try_installing() {
     "${inside[@]}" "$root" systemd-analyze verify --man=no papod.service papod-{admin,plain,unix,tls}.socket
     "${inside[@]}" "$root" systemd-analyze security --offline=true --threshold=25 papod.service |
         tail -n 1
+    # What an operator enables has to go, too.
+    "${inside[@]}" "$root" systemctl --quiet enable papod-tls.socket
     say "installing once more, over it"
     dpkg_says -i /tmp/papo.deb
 }
