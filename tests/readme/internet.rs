@@ -70,14 +70,16 @@ fn the_lines_that_put_papod_on_the_internet() {
     let names = ["papod-tls.socket", "papod-admin.socket"];
     let names = names.map(|unit| setting(unit, "FileDescriptorName")).join(":");
     let start = setting("papod.service", "ExecStart");
-    let mut words = start.split(' ').map(|word| match word {
+    // By its name alone, it is found where the lines have put it.
+    let program = under("/usr/local/bin").join(start.split(' ').next().unwrap());
+    let words = start.split(' ').skip(1).map(|word| match word {
         path if path.starts_with('/') => under(path).display().to_string(),
         word => word.to_owned(),
     });
     let script = r#"set -a; . "$0"; set +a; LISTEN_PID=$$ exec "$@" --password-cost 8:1 3<&0 4<&1 </dev/null >&2"#;
     let mut command = Command::new("sh");
     command.args(["-c", script]).arg(under("/etc/papo/papod.env"));
-    command.arg(words.next().unwrap()).args(words);
+    command.arg(program).args(words);
     command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", names);
     let (tls, admin): (std::os::fd::OwnedFd, std::os::fd::OwnedFd) = (tls.into(), admin.into());
     command.stdin(tls).stdout(admin).stderr(Stdio::null());
