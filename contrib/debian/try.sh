@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # try.sh: makes the Debian package and tries it in a clean Debian, in which nothing else is.
 #
-#   contrib/debian/try.sh        in this machine's Debian, as root or with sudo, in two minutes
+#   contrib/debian/try.sh        in this machine's Debian, as root or with sudo, in one to four minutes
 #
 # It needs cargo, debootstrap, lintian and ip(8), and installs cargo-deb below target/ if it is not
 # there. The Debian is a folder that goes away at the end, with a network of its own that has only
