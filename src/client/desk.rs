@@ -68,7 +68,12 @@ impl<'a> Desk<'a> {
     /// # Errors
     /// `Refused`, `Secret`, `Lost`.
     pub async fn ask_once(&mut self, command: &str) -> Result<Reply, Failure> {
-        self.connected().await?.ask(command, ANSWER).await
+        let mut connection = self.connected().await?;
+        let answered = connection.ask(command, ANSWER).await;
+        if !matches!(answered, Err(Failure::Lost(_))) {
+            self.connection = Some(connection);
+        }
+        answered
     }
 
     async fn connected(&mut self) -> Result<Connection, Failure> {

@@ -17,6 +17,13 @@ pub fn code(line: &str) -> &str {
     line.split(' ').nth(2).unwrap_or_default()
 }
 
+/// What an `ERR` line says to a person. The column is that of a line that nobody here has typed.
+pub fn why(line: &str) -> &str {
+    let text = line.splitn(4, ' ').nth(3).unwrap_or(line);
+    let bare = text.strip_prefix("column ").and_then(|rest| rest.split_once(": "));
+    bare.map_or(text, |(_, text)| text)
+}
+
 /// Whether an `ERR` line speaks of something that passes by itself: the same may be said again later.
 pub fn is_passing(line: &str) -> bool {
     matches!(code(line), "storage" | "too-fast" | "too-many")
@@ -151,6 +158,14 @@ mod tests {
         assert_eq!((entry.id, entry.conversation()), (17, "#team"));
         assert_eq!(entry.body, "two\nlines \\ and  blanks");
         assert!(Entry::parse("LIVE 17").is_none() && Entry::parse("MSG x y z a b c").is_none());
+    }
+
+    #[test]
+    fn a_refusal_is_told_without_what_is_for_programs() {
+        let line = "ERR GROUP bad-syntax column 10: expected the name of a group";
+        assert_eq!(why(line), "expected the name of a group");
+        assert_eq!(why("ERR MSG too-fast try again in 2: seconds"), "try again in 2: seconds");
+        assert_eq!(code(line), "bad-syntax");
     }
 
     #[test]

@@ -4,9 +4,10 @@
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
+use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::failure::Failure;
@@ -55,13 +56,45 @@ fn ask(terminal: &File, question: &str) -> io::Result<String> {
     // Whoever answers a question that stands there is not shown any more.
     let hidden = Hidden::new(terminal)?;
     (&*terminal).write_all(format!("{question}: ").as_bytes())?;
-    let mut typed = String::new();
-    let read = BufReader::new(terminal).read_line(&mut typed);
+    let typed = read(terminal);
     drop(hidden);
     // The Enter was not shown, either.
     (&*terminal).write_all(b"\n")?;
-    read?;
-    Ok(typed.trim_end_matches('\n').to_owned())
+    match typed? {
+        Some(typed) => Ok(typed),
+        // As it would have been without a question; the terminal is what it was before.
+        None => {
+            kill_process(getpid(), Signal::INT)?;
+            Err(io::ErrorKind::Interrupted.into())
+        }
+    }
+}
+
+/// What these keys send.
+const CTRL_C: u8 = 3;
+const CTRL_D: u8 = 4;
+const BACKSPACE: u8 = 8;
+const CTRL_U: u8 = 21;
+const DELETE: u8 = 127;
+
+/// Reads a line, key by key; `None` for Ctrl-C.
+fn read(terminal: &File) -> io::Result<Option<String>> {
+    let mut typed = Vec::new();
+    // Byte by byte, as what was typed ahead is the answer to the next question.
+    let (mut terminal, mut byte) = (terminal, [0]);
+    while terminal.read(&mut byte)? == 1 {
+        match byte[0] {
+            b'\n' | b'\r' | CTRL_D => break,
+            CTRL_C => return Ok(None),
+            CTRL_U => typed.clear(),
+            BACKSPACE | DELETE => {
+                // All bytes of one character.
+                while typed.pop().is_some_and(|byte: u8| byte & 0xc0 == 0x80) {}
+            }
+            byte => typed.push(byte),
+        }
+    }
+    String::from_utf8(typed).map(Some).map_err(|_| io::Error::other("expected UTF-8"))
 }
 
 /// A terminal that does not show what is typed, until this is dropped.
@@ -74,7 +107,7 @@ impl Hidden<'_> {
     fn new(terminal: &File) -> io::Result<Hidden<'_>> {
         let before = tcgetattr(terminal)?;
         let mut silent = before.clone();
-        silent.local_modes.remove(LocalModes::ECHO);
+        silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
         // What was typed before the question was not meant as an answer.
         tcsetattr(terminal, OptionalActions::Flush, &silent)?;
         Ok(Hidden { terminal, before })

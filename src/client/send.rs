@@ -1,6 +1,6 @@
 //! `papo send` and `papo ask`: one message goes out, and once; and what is waited for then.
 
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
 
 use smol::Timer;
@@ -9,7 +9,7 @@ use smol::future::FutureExt;
 use super::account::Account;
 use super::connection::ANSWER;
 use super::desk::Desk;
-use super::failure::Failure;
+use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines::{self, Entry};
 use super::progress::{SERVER, shown};
@@ -34,6 +34,9 @@ pub enum Until {
 pub fn text(words: &[String]) -> Result<String, Failure> {
     if !words.is_empty() && words != ["-"] {
         return Ok(words.join(" "));
+    }
+    if io::stdin().is_terminal() {
+        report("papo: type the text; Ctrl-D on an empty line sends it");
     }
     // Whoever pipes an endless stream in learns that it is too long, and no memory is filled.
     let most = limits::LINE * 4;

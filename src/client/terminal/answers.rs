@@ -1,7 +1,7 @@
 //! What the server answers.
 
 use super::item::{Item, Tick};
-use super::jobs::Purpose;
+use super::jobs::{Purpose, Ticks};
 use super::talk::{Chat, Talk};
 use crate::client::connection::Reply;
 use crate::client::failure::Failure;
@@ -19,23 +19,21 @@ impl Talk {
                 self.is_loading = false;
                 let items = self.items(reply);
                 self.screen.load(items, has_more(reply));
-                let size = self.keyboard.room().size;
-                let page = self.screen.older(size).unwrap_or_default();
+                let room = self.keyboard.room();
+                let page = self.screen.older(room).unwrap_or_default();
                 self.keyboard.print(page);
                 self.ask_all_ticks();
             }
             Purpose::Missed(name) if is_current(self, &name) => self.missed(&name, reply),
             Purpose::Older(_) => self.is_loading = false,
             Purpose::Chats(is_shown) => self.listed(is_shown, reply),
-            Purpose::Ticks(name, id, earlier) if is_current(self, &name) => {
-                self.counted(name, id, earlier, reply);
-            }
+            Purpose::Ticks(ticks) if is_current(self, &ticks.name) => self.counted(ticks, reply),
             Purpose::Mark => self.mark_more(true),
             Purpose::Names(answer) => {
                 let rows = reply.rows.iter().filter_map(|row| row.split(' ').nth(1));
                 let names: Vec<String> = rows.map(str::to_owned).collect();
                 self.keyboard.names(names.clone());
-                let _ = answer.send(names.iter().map(|name| format!("{name} ")).collect());
+                let _ = answer.send(names);
             }
             Purpose::Show => self.shown(reply),
             Purpose::Open(_) | Purpose::Missed(_) | Purpose::Ticks(..) => {}
@@ -45,7 +43,7 @@ impl Talk {
     /// A command was refused, or nobody knows whether it was carried out.
     pub(super) fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let why = match failure {
-            Failure::Refused(line) => line.splitn(4, ' ').nth(3).unwrap_or(line).to_owned(),
+            Failure::Refused(line) => lines::why(line).to_owned(),
             other => other.to_string(),
         };
         match purpose {
@@ -54,6 +52,17 @@ impl Talk {
                 self.keyboard.print(self.screen.answered(&key, None, room));
                 self.complain(&format!("not sent: {why}"));
                 self.is_sent(&key);
+            }
+            Purpose::Open(name) if self.current.as_ref() == Some(&name) => {
+                match self.previous.take() {
+                    Some(previous) => self.turn_to(&previous),
+                    None => {
+                        self.current = None;
+                        self.keyboard.prompt("");
+                    }
+                }
+                self.previous = None;
+                self.complain(&why);
             }
             Purpose::Open(_) | Purpose::Show | Purpose::Chats(true) => self.complain(&why),
             Purpose::Older(_) => {
@@ -90,8 +99,8 @@ impl Talk {
         let last = items.iter().rev().find_map(Item::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
         let title = if name == self.me.as_str() { "notes to yourself" } else { name };
-        let page = self.screen.turn_to(title, items, has_more(reply));
-        self.keyboard.print(page);
+        let room = self.keyboard.room();
+        self.keyboard.print(self.screen.turn_to(title, items, has_more(reply), room));
         let authors = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
         self.keyboard.names(authors.map(str::to_owned));
         let newest = self.screen.newest().unwrap_or(0);
@@ -110,8 +119,8 @@ impl Talk {
         let of_others = reply.rows.iter().filter_map(|row| Entry::parse(row));
         let of_others = of_others.filter(|entry| entry.from != self.me.as_str()).count();
         if !reply.rows.is_empty() {
-            let (items, size) = (self.items(reply), self.keyboard.room().size);
-            self.keyboard.print(self.screen.merge(items, size));
+            let (items, room) = (self.items(reply), self.keyboard.room());
+            self.keyboard.print(self.screen.merge(items, room));
             self.chat(name).unread += of_others as u64;
             self.is_seen();
         }
@@ -119,14 +128,17 @@ impl Talk {
     }
 
     fn listed(&mut self, is_shown: bool, reply: &Reply) {
+        let mut has_grown = false;
         for row in &reply.rows {
             let words: Vec<&str> = row.split(' ').collect();
             let [_, name, unread, newest, _] = words[..] else { continue };
             let is_current = self.current.as_deref() == Some(name);
             let chat = self.chat(name);
+            let before = chat.unread;
             // What is being read is not counted.
-            chat.unread = if is_current { chat.unread } else { unread.parse().unwrap_or(0) };
+            chat.unread = if is_current { before } else { unread.parse().unwrap_or(0) };
             chat.newest = newest.parse().unwrap_or(0);
+            has_grown |= chat.unread > before;
         }
         if is_shown {
             let lines = self.chats.iter().enumerate().map(|(n, chat)| {
@@ -139,6 +151,20 @@ impl Talk {
             self.remark(if lines.is_empty() { none.to_owned() } else { lines.join("\n") }.as_str());
         } else if self.current.is_none() {
             self.begin();
+        } else if has_grown {
+            self.tell_unread();
+        }
+    }
+
+    /// Says where something is unread.
+    fn tell_unread(&mut self) {
+        let chats = self.chats.iter().enumerate();
+        let unread = chats.filter(|(_, chat)| chat.unread > 0);
+        let unread = unread.filter(|(_, chat)| Some(&chat.name) != self.current.as_ref());
+        let unread = unread.map(|(n, chat)| format!("[/{}] {} {}", n + 1, chat.name, chat.unread));
+        let unread: Vec<String> = unread.collect();
+        if !unread.is_empty() {
+            self.remark(&format!("      unread: {}", unread.join(", ")));
         }
     }
 
@@ -147,27 +173,25 @@ impl Talk {
         let newest = |chat: &&Chat| (chat.unread > 0, chat.newest);
         if let Some(name) = self.chats.iter().max_by_key(newest).map(|chat| chat.name.clone()) {
             self.turn_to(&name);
+            self.tell_unread();
         } else {
-            self.remark(
-                "nobody has written yet. /to bob talks to bob, /find ana looks for people,",
-            );
-            self.remark("/help has the rest");
+            self.remark("nobody has written yet: /to bob talks to bob, /help has the rest");
         }
     }
 
-    fn counted(&mut self, name: String, id: u64, earlier: usize, reply: &Reply) {
+    fn counted(&mut self, ticks: Ticks, reply: &Reply) {
         let states = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
-        let ticks = states.map(|state| match state {
+        let states = states.map(|state| match state {
             "read" => Tick::Read,
             "delivered" => Tick::Delivered,
             _ => Tick::Sent,
         });
-        let Some(tick) = ticks.min() else { return };
+        let Some(tick) = states.min() else { return };
         let room = self.keyboard.room();
-        self.keyboard.print(self.screen.reached(id, tick, room));
-        let before = self.screen.unread().into_iter().find(|own| *own < id);
-        if let (Some(before), true, true) = (before, tick < Tick::Read, earlier > 0) {
-            self.ask_ticks(name, before, earlier - 1);
+        self.keyboard.print(self.screen.reached(ticks.id, tick, ticks.is_news, room));
+        let before = self.screen.unread().into_iter().find(|own| *own < ticks.id);
+        if let (Some(id), true, true) = (before, tick < Tick::Read, ticks.earlier > 0) {
+            self.ask_ticks(Ticks { id, earlier: ticks.earlier - 1, ..ticks });
         }
     }
 
@@ -188,13 +212,32 @@ impl Talk {
         if let Some(name) = done.strip_prefix("GROUP NEW ") {
             return self.turn_to(name);
         }
-        let is_empty = rows.is_empty() && done.ends_with(" 0");
+        // It is an entry of the group, which is on the screen.
+        let is_change = done.starts_with("GROUP ") && rows.is_empty();
+        if is_change && done.split(' ').next_back() == self.current.as_deref() {
+            return;
+        }
         let text = match rows.is_empty() {
-            _ if is_empty => "      nothing".to_owned(),
-            true => format!("      done: {done}"),
+            true => format!("      {}", in_words(done)),
             false => rows.join("\n"),
         };
         self.remark(&text);
+    }
+}
+
+/// What was done, or what there is none of.
+fn in_words(done: &str) -> String {
+    let words: Vec<&str> = done.splitn(3, ' ').collect();
+    match words[..] {
+        ["BLOCK", "0"] => "you take messages from everybody".to_owned(),
+        ["BLOCK", who] => format!("you take nothing more from {who}"),
+        ["UNBLOCK", who] => format!("you take messages from {who} again"),
+        ["NAME"] => "you are shown by your new name".to_owned(),
+        ["WHOAMI", handle, name] => format!("{handle}, {name}"),
+        ["GROUP", "LEAVE", name] => format!("you have left {name}"),
+        ["GROUP", _, name] if name.starts_with('#') => format!("done, in {name}"),
+        ["FIND" | "INFO" | "GROUP", ..] => "nobody".to_owned(),
+        _ => done.to_owned(),
     }
 }
 

@@ -4,7 +4,7 @@
 use smol::process::{Command, Stdio};
 
 use super::item::{self, Item, Tick};
-use super::jobs::Purpose;
+use super::jobs::{Purpose, Ticks};
 use super::talk::Talk;
 use crate::client::lines::{self, Entry};
 use crate::client::outage::BACK;
@@ -24,6 +24,7 @@ impl Talk {
             "ACK" => self.receipt(line, Tick::Delivered),
             "READ" => self.receipt(line, Tick::Read),
             "LIVE" => self.live(),
+            "BYE" => self.remark(&format!("── the server says: {} ──", line[3..].trim())),
             _ => {}
         }
     }
@@ -71,9 +72,9 @@ impl Talk {
             chat.unread += 1;
             self.keyboard.names([entry.from.clone()]);
         }
-        if is_current {
+        if is_current && !self.screen.has(entry.id) {
             self.add(Item::entry(entry, &self.me, &self.zone));
-        } else if !is_mine {
+        } else if !is_current && !is_mine {
             self.announce(&name, entry);
         }
         if is_mine {
@@ -135,11 +136,16 @@ impl Talk {
             // What one has received, not all have.
             let mut unread = self.screen.unread().into_iter();
             if let Some(id) = unread.find(|own| *own <= id) {
-                self.ask_ticks(name.to_owned(), id, EARLIER);
+                self.ask_ticks(Ticks {
+                    name: name.to_owned(),
+                    id,
+                    earlier: EARLIER,
+                    is_news: true,
+                });
             }
         } else if is_current {
             let room = self.keyboard.room();
-            self.keyboard.print(self.screen.reached(id, tick, room));
+            self.keyboard.print(self.screen.reached(id, tick, true, room));
         }
     }
 
@@ -147,12 +153,12 @@ impl Talk {
     pub(super) fn ask_all_ticks(&mut self) {
         let newest = self.screen.unread().first().copied();
         if let (Some(id), Some(name)) = (newest, self.current.clone()) {
-            self.ask_ticks(name, id, EARLIER);
+            self.ask_ticks(Ticks { name, id, earlier: EARLIER, is_news: false });
         }
     }
 
-    pub(super) fn ask_ticks(&mut self, name: String, id: u64, earlier: usize) {
-        self.ask(format!("INFO {id}"), Purpose::Ticks(name, id, earlier));
+    pub(super) fn ask_ticks(&mut self, ticks: Ticks) {
+        self.ask(format!("INFO {}", ticks.id), Purpose::Ticks(ticks));
     }
 
     /// All that waited has come.
@@ -160,7 +166,7 @@ impl Talk {
         self.is_live = true;
         self.ask("CHATS".to_owned(), Purpose::Chats(false));
         if let Some(name) = self.current.clone() {
-            let after = self.screen.newest().unwrap_or(0);
+            let after = self.screen.newest_heard().unwrap_or(0);
             self.ask(format!("HIST {name} 1000 after {after}"), Purpose::Missed(name));
         }
     }

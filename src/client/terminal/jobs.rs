@@ -7,13 +7,13 @@ use smol::Timer;
 use smol::channel::{Receiver, Sender};
 use smol::future::{self, FutureExt};
 
-use super::editor::Typed;
+use super::known::Typed;
 use crate::client::account::Account;
 use crate::client::connection::Reply;
 use crate::client::desk::Desk;
 use crate::client::failure::Failure;
 
-/// After how long somebody who waits is told so.
+/// After how long whoever waits is told so.
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Why something is asked.
@@ -28,9 +28,8 @@ pub enum Purpose {
     Missed(String),
     /// The conversations; somebody wants to see them, or not.
     Chats(bool),
-    /// How far the message of this id has come in this conversation, and how many earlier ones are
-    /// asked for at most.
-    Ticks(String, u64, usize),
+    /// How far a message has come.
+    Ticks(Ticks),
     /// Something is acknowledged.
     Mark,
     /// Names are completed.
@@ -39,8 +38,21 @@ pub enum Purpose {
     Show,
 }
 
+/// The question of how far a message has come.
+pub struct Ticks {
+    /// The conversation.
+    pub name: String,
+    /// The message.
+    pub id: u64,
+    /// How many earlier ones are asked for at most, where it has not been read by everyone.
+    pub earlier: usize,
+    /// Somebody has just received or read something.
+    pub is_news: bool,
+}
+
 impl Purpose {
-    fn is_waited_for(&self) -> bool {
+    /// Whether somebody looks at the screen for the answer.
+    pub fn is_waited_for(&self) -> bool {
         matches!(self, Purpose::Open(_) | Purpose::Older(_) | Purpose::Chats(true) | Purpose::Show)
     }
 }
@@ -63,8 +75,10 @@ pub enum News {
     Told(String),
     /// A command is answered.
     Answer(Purpose, Result<Reply, Failure>),
-    /// Somebody has waited for more than a second.
+    /// A command has not been answered for more than a second.
     Slow,
+    /// The process was stopped, and goes on.
+    GoesOn,
     /// It cannot go on.
     Over(Failure),
 }
@@ -75,12 +89,9 @@ pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>) {
     let tell = Box::new(move |what| drop(tell.try_send(News::Told(what))));
     let mut desk = Desk::patient_telling(account, tell);
     while let Ok(Job { command, purpose }) = jobs.recv().await {
-        let is_waited_for = purpose.is_waited_for();
         let slow = async {
             Timer::after(SLOW).await;
-            if is_waited_for {
-                let _ = news.try_send(News::Slow);
-            }
+            let _ = news.try_send(News::Slow);
             future::pending().await
         };
         let answer = async {

@@ -1,17 +1,22 @@
 //! `papo` and nothing else: a conversation on a terminal.
 //!
-//! Three things go on at once. A thread reads what is typed, and prints above it ([`editor`]). One
+//! Three things go on at once. A thread reads what is typed, and prints above it (`editor`, with its
+//! `keys` and the lines that it has `recalled`). One
 //! connection brings what happens, and another takes commands, one after another, over and over
-//! until they are answered ([`jobs`]). All of it becomes one queue of news, which [`talk`] takes
-//! from; [`events`] and [`answers`] are parts of that. What it looks like is [`screen`]'s, and
-//! [`item`]'s; what a `/` begins is [`order`]'s, and [`welcome`] leads whoever is new.
+//! until they are answered (`jobs`). All of it becomes one queue of news, which `talk` takes from;
+//! `events` and `answers` are parts of that. What it looks like is up to `screen` and `item`; what a
+//! `/` begins, to `order`; and `welcome` leads whoever is new.
 
 mod answers;
 mod editor;
 mod events;
 mod item;
 mod jobs;
+mod keys;
+mod known;
 mod order;
+mod prompt;
+mod recalled;
 mod screen;
 #[cfg(test)]
 mod screen_tests;
@@ -34,9 +39,10 @@ use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::progress::shown;
-use editor::{Keyboard, Typed};
+use editor::Keyboard;
 use item::Style;
 use jobs::{News, Purpose};
+use known::Typed;
 use talk::{Talk, Unsent};
 
 /// For how long acknowledgements are waited for at the end.
@@ -60,11 +66,17 @@ pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
         let why = "this is no terminal to talk on; papo --help has what scripts use";
         return Err(Failure::Usage(why.to_owned()));
     }
+    // The editor knows these, and can do nothing on them.
+    let kind = env::var("TERM").unwrap_or_default();
+    if ["", "dumb", "cons25", "emacs"].contains(&kind.as_str()) {
+        let why = "the cursor of this terminal cannot be moved; papo tail and papo send need none";
+        return Err(Failure::Usage(format!("TERM={kind}: {why}")));
+    }
     let (account, first) = welcome::account(named).await?;
     let (tell, news) = unbounded();
     let unsent = converse(&account, options, first, tell, news).await?;
-    for Unsent { to, text, .. } in &unsent {
-        report(format_args!("papo: not sent to {to}: {text}"));
+    for Unsent { to, said, .. } in &unsent {
+        report(format_args!("papo: not sent to {to}: {}", said.body));
     }
     match unsent.len() {
         0 => Ok(()),
@@ -93,10 +105,11 @@ async fn converse(
     })?;
     let (jobs, to_do) = unbounded();
     // What stood there is not drawn over.
-    let _ = write!(io::stdout(), "{}", "\n".repeat(editor::size().rows));
+    let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
     let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs);
     if let Some(first) = first {
         talk.turn_to(&first);
+        talk.remark("      what you type is sent by Enter; /help explains, Ctrl-D leaves");
     }
     for line in &waiting {
         talk.line(line);
@@ -168,10 +181,14 @@ async fn listen(mut feed: Feed<'_>, news: Sender<News>) {
 /// A terminal of another size is drawn anew; and it is left as it was found when papo is told to
 /// end, too. The editor listens to signals of its own, so this begins after it.
 async fn until_signal(news: Sender<News>) {
-    let Ok(mut signals) = Signals::new([Signal::Winch, Signal::Term, Signal::Hup]) else { return };
+    let Ok(mut signals) = Signals::new([Signal::Winch, Signal::Cont, Signal::Term, Signal::Hup])
+    else {
+        return;
+    };
     while let Some(Ok(signal)) = signals.next().await {
         let said = match signal {
             Signal::Winch => News::Typed(Typed::Redraw),
+            Signal::Cont => News::GoesOn,
             _ => News::Over(Failure::Unfit("ended by a signal".to_owned())),
         };
         if news.send(said).await.is_err() {

@@ -12,15 +12,15 @@ pub const NAMES: &[&str] = &[
 pub const HELP: &str = "\
 Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
-  /chats       the conversations; /2 turns to the second, Alt-N to the next unread
+  /chats       the conversations; /2 is the second, Alt-N the next unread
   /find ana    look for people
   /who         who is there
-  /info        who has received and read your last message, /info 17 the 17th
-  /group new team bob cid   make a group; add, remove, admin, topic, leave, list
+  /info        who has received and read your last message
+  /group new team bob   make a group; add, remove, admin, topic, leave, list
   /block bob   take nothing more from somebody; /unblock bob
   /name Ana    what people are shown beside your handle
   /quit        leave, as Ctrl-D does
-PageUp and PageDown scroll, Tab completes names, the arrow keys bring back lines.
+PageUp (/back) and PageDown scroll, Tab completes, Up brings back lines.
 ✓ is on the server's disk, ✓✓ everyone has received, read is read by everyone.
 A text that begins with / is typed with two of them.";
 
@@ -57,7 +57,7 @@ pub fn read(line: &str) -> Order {
     }
     // A text of several lines that begins with a path is meant to be sent.
     let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-    let rest = rest.trim();
+    let (name, rest) = (&*name.to_lowercase(), rest.trim());
     let unclear = |what: &str| Order::Unclear(what.to_owned());
     // `+team` is `#team` here as everywhere in papo.
     let plus = |word: &str| word.strip_prefix('+').map_or(word.to_owned(), |g| format!("#{g}"));
@@ -73,7 +73,8 @@ pub fn read(line: &str) -> Order {
         ("chats", _) => Order::Chats,
         ("back", _) => Order::Back,
         ("help" | "", _) => Order::Help,
-        ("who", _) => Order::Who,
+        ("who", _) | ("group", "who") => Order::Who,
+        ("msg" | "join" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),
         ("info", "") => Order::Info(None),
         ("info", _) => rest.parse().map_or_else(
             |_| unclear("/info: expected the number of a message"),
@@ -111,7 +112,9 @@ mod tests {
         assert_eq!(read("//etc/passwd"), Order::Text("/etc/passwd".into()));
         assert!(matches!(read("/etc/passwd"), Order::Unclear(why) if why.contains("//etc")));
         assert_eq!(read("/to +Team"), Order::To("#team".into()));
+        assert_eq!(read("/TO bob"), Order::To("bob".into()));
         assert!(matches!(read("/to"), Order::Unclear(_)));
+        assert!(matches!(read("/msg bob hi"), Order::Unclear(why) if why.contains("/to bob")));
         assert!(matches!(read("/to two words"), Order::Unclear(_)));
         assert_eq!(read("/12"), Order::Number(12));
         assert!(matches!(read("/12 monkeys"), Order::Unclear(_)));
@@ -131,6 +134,13 @@ mod tests {
         assert_eq!(command("/find a\nQUIT"), r"FIND a\nQUIT");
         assert_eq!(command("/block"), "BLOCK");
         assert_eq!(command("/name Ana  B."), "NAME Ana  B.");
+    }
+
+    #[test]
+    fn help_fits_a_small_terminal() {
+        for line in HELP.lines() {
+            assert!(textwrap::core::display_width(line) < 80, "{line}");
+        }
     }
 
     #[test]

@@ -39,12 +39,17 @@ pub struct Screen {
     /// The day of the last item that was printed.
     day: Option<Date>,
     size: Size,
+    /// Rows that the line takes that is being typed.
+    typed: usize,
+    /// Rows at the bottom that do not show items: those of that line, and those that it took before
+    /// and that nothing was printed over since.
+    bottom: usize,
     style: Style,
 }
 
 impl Screen {
     /// An empty one.
-    pub fn new(size: Size, style: Style) -> Screen {
+    pub fn new(room: Room, style: Style) -> Screen {
         Screen {
             title: String::new(),
             items: Vec::new(),
@@ -53,13 +58,22 @@ impl Screen {
             begins: Vec::new(),
             height: 0,
             day: None,
-            size,
+            size: room.size,
+            typed: room.typed,
+            bottom: room.most,
             style,
         }
     }
 
     /// Another conversation is shown.
-    pub fn turn_to(&mut self, title: &str, items: Vec<Item>, has_older: bool) -> String {
+    pub fn turn_to(
+        &mut self,
+        title: &str,
+        items: Vec<Item>,
+        has_older: bool,
+        room: Room,
+    ) -> String {
+        self.meet(room);
         (self.title, self.items, self.has_older) = (title.to_owned(), items, has_older);
         self.draw(self.items.len())
     }
@@ -85,6 +99,18 @@ impl Screen {
         self.items.iter().filter_map(Item::id).max()
     }
 
+    /// The highest id of what came from the server: what is sent from here is confirmed over another
+    /// connection, and says nothing about what came before it.
+    pub fn newest_heard(&self) -> Option<u64> {
+        let heard = |item: &&Item| !matches!(item, Item::Said(said) if said.key.is_some());
+        self.items.iter().filter(heard).filter_map(Item::id).max()
+    }
+
+    /// Whether the entry of this id is there.
+    pub fn has(&self, id: u64) -> bool {
+        self.items.iter().rev().any(|item| item.id() == Some(id))
+    }
+
     /// What is newer than an id, and what has none.
     pub fn later_than(&self, last: u64) -> Vec<Item> {
         let is_later = |item: &&Item| item.id().is_none_or(|id| id > last);
@@ -93,40 +119,44 @@ impl Screen {
 
     /// Adds items that are not there yet, each before the first with a higher id, and draws the
     /// newest anew.
-    pub fn merge(&mut self, items: Vec<Item>, size: Size) -> String {
+    pub fn merge(&mut self, items: Vec<Item>, room: Room) -> String {
         for item in items {
             let higher = |other: &Item| other.id() > item.id();
-            if !self.items.iter().any(|other| other.id() == item.id()) {
+            if !item.id().is_some_and(|id| self.has(id)) {
                 let at = self.items.iter().position(higher).unwrap_or(self.items.len());
                 self.items.insert(at, item);
             }
         }
-        self.end(size)
+        self.end(room)
     }
 
     /// Adds an item at the end.
-    pub fn add(&mut self, item: Item, size: Size) -> String {
-        let at_end = self.is_at_end();
+    pub fn add(&mut self, item: Item, room: Room) -> String {
+        let (at_end, is_as_before) = (self.is_at_end(), self.meet(room));
         self.items.push(item);
-        if self.items.len() > KEPT && at_end {
+        if !at_end {
+            return String::new();
+        }
+        if self.items.len() > KEPT {
             let gone = self.items.len() - KEPT * 2 / 3;
             self.items.drain(..gone);
             self.has_older = true;
-            self.size = size;
             return self.draw(self.items.len());
         }
-        match (at_end, size == self.size) {
-            (false, _) => String::new(),
-            (true, true) => self.print(self.items.len() - 1),
-            (true, false) => {
-                self.size = size;
-                self.draw(self.items.len())
-            }
-        }
+        if is_as_before { self.print(self.items.len() - 1) } else { self.draw(self.items.len()) }
+    }
+
+    /// What is known of the terminal now. Gives back whether it has the size that it had.
+    fn meet(&mut self, room: Room) -> bool {
+        let is_as_before = self.size == room.size;
+        (self.size, self.typed) = (room.size, room.typed);
+        self.bottom = self.bottom.max(room.most);
+        is_as_before
     }
 
     /// A message that was sent with this key is confirmed, or refused.
     pub fn answered(&mut self, key: &str, id: Option<u64>, room: Room) -> String {
+        let is_as_before = self.meet(room);
         let found = self
             .items
             .iter()
@@ -136,12 +166,19 @@ impl Screen {
             said.id = id;
             said.tick = if id.is_some() { Tick::Sent } else { Tick::Refused };
         }
-        self.tick(n, room).unwrap_or_default()
+        if !is_as_before {
+            return self.draw(self.shown.end);
+        }
+        self.tick(n).unwrap_or_default()
     }
 
-    /// Messages of one's own up to this id have come so far. What cannot be shown beside them any
-    /// more is said below.
-    pub fn reached(&mut self, upto: u64, tick: Tick, room: Room) -> String {
+    /// Messages of one's own up to this id have come so far. News that cannot be shown beside them
+    /// any more is said below.
+    pub fn reached(&mut self, upto: u64, tick: Tick, is_news: bool, room: Room) -> String {
+        if !self.meet(room) {
+            let drawn = self.draw(self.shown.end);
+            return drawn + &self.reached(upto, tick, is_news, room);
+        }
         let (mut out, mut unseen) = (String::new(), None);
         for n in 0..self.items.len() {
             let Item::Said(said) = &mut self.items[n] else { continue };
@@ -150,30 +187,31 @@ impl Screen {
                 continue;
             }
             said.tick = tick;
-            match self.tick(n, room) {
+            match self.tick(n) {
                 Some(done) => out.push_str(&done),
                 None => unseen = Some(n),
             }
         }
         if let Some(Item::Said(said)) = unseen.map(|n| &self.items[n])
+            && is_news
             && self.is_at_end()
         {
             let text = item::cut(&said.body, self.size.columns.saturating_sub(16).min(50));
             let remark = format!("      {:<4} “{text}”", tick.sign());
-            out.push_str(&self.add(Item::Remark(remark), room.size));
+            out.push_str(&self.add(Item::Remark(remark), room));
         }
         out
     }
 
     /// Scrolls towards older items by a page. `None` where they have to be loaded first.
-    pub fn older(&mut self, size: Size) -> Option<String> {
-        self.size = size;
+    pub fn older(&mut self, room: Room) -> Option<String> {
+        self.meet(room);
         let start = self.shown.start;
-        if start == 0 && self.has_older {
-            return None;
-        }
         // One item stays, so that nobody loses the thread.
         let end = if self.shown.len() > 1 { start + 1 } else { start };
+        if self.has_older && self.fits(0..end) {
+            return None;
+        }
         Some(self.draw(end.max(self.first_page())))
     }
 
@@ -186,8 +224,8 @@ impl Screen {
     }
 
     /// Scrolls towards newer items by a page.
-    pub fn newer(&mut self, size: Size) -> String {
-        self.size = size;
+    pub fn newer(&mut self, room: Room) -> String {
+        self.meet(room);
         let start = self.shown.end.saturating_sub(1);
         let mut end = start;
         while end < self.items.len() && (end == start || self.fits(start..end + 1)) {
@@ -197,14 +235,14 @@ impl Screen {
     }
 
     /// Draws the newest items anew.
-    pub fn end(&mut self, size: Size) -> String {
-        self.size = size;
+    pub fn end(&mut self, room: Room) -> String {
+        self.meet(room);
         self.draw(self.items.len())
     }
 
     /// Draws what is shown anew.
-    pub fn again(&mut self, size: Size) -> String {
-        self.size = size;
+    pub fn again(&mut self, room: Room) -> String {
+        self.meet(room);
         self.draw(self.shown.end)
     }
 
@@ -257,6 +295,7 @@ impl Screen {
         let own = self.items[n].lines(self.width(), self.style).len();
         self.begins.push(self.height + lines.len() - own);
         self.height += lines.len();
+        self.bottom = self.bottom.saturating_sub(lines.len()).max(self.typed);
         self.day = day;
         self.shown.end = n + 1;
         lines.iter().flat_map(|line| [line, "\n"]).collect()
@@ -269,6 +308,7 @@ impl Screen {
             start -= 1;
         }
         (self.shown, self.day, self.height) = (start..start, None, 0);
+        self.bottom = self.typed;
         self.begins.clear();
         let mut out = String::from("\x1b[H\x1b[2J");
         if !self.title.is_empty() {
@@ -291,11 +331,11 @@ impl Screen {
     }
 
     /// Writes the ticks of an item over the old ones; `None` where it is not on the screen.
-    fn tick(&self, n: usize, room: Room) -> Option<String> {
+    fn tick(&self, n: usize) -> Option<String> {
         let Item::Said(said) = &self.items[n] else { return None };
         let begins = *self.begins.get(n.checked_sub(self.shown.start)?)?;
         let up = self.height - begins;
-        if room.size != self.size || up + room.typed > room.size.rows {
+        if up + self.bottom > self.size.rows {
             return None;
         }
         // What is printed gets a line end, so it ends one row higher than it began.
@@ -312,6 +352,8 @@ pub struct Room {
     pub size: Size,
     /// Rows that the line takes that is being typed, its prompt included; 1 or more.
     pub typed: usize,
+    /// The most that it took since this was asked for the last time.
+    pub most: usize,
 }
 
 fn own(item: &Item) -> Option<&Said> {

@@ -10,7 +10,7 @@ use crate::client::lines::Entry;
 use crate::name::Handle;
 
 const SIZE: Size = Size { columns: 40, rows: 10 };
-const ROOM: Room = Room { size: SIZE, typed: 1 };
+const ROOM: Room = Room { size: SIZE, typed: 1, most: 1 };
 
 /// A terminal with a prompt, above which is printed as the editor does it.
 struct Paper {
@@ -22,7 +22,7 @@ impl Paper {
     fn new() -> Paper {
         let cells = |n: usize| NonZero::new(n as u16).unwrap();
         let terminal = vt100::Parser::new(cells(SIZE.rows), cells(SIZE.columns), 0);
-        Paper { terminal, screen: Screen::new(SIZE, Style { colour: false }) }
+        Paper { terminal, screen: Screen::new(ROOM, Style { colour: false }) }
     }
 
     fn print(&mut self, text: &str) {
@@ -36,7 +36,7 @@ impl Paper {
     }
 
     fn add(&mut self, id: u64, from: &str, body: &str) {
-        let text = self.screen.add(entry(id, from, body), SIZE);
+        let text = self.screen.add(entry(id, from, body), ROOM);
         self.print(&text);
     }
 
@@ -61,14 +61,14 @@ fn entries(ids: std::ops::Range<u64>) -> Vec<Item> {
 #[test]
 fn ticks_are_written_where_the_message_stands_and_nothing_else_changes() {
     let mut paper = Paper::new();
-    let page = paper.screen.turn_to("bob", Vec::new(), false);
+    let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
     paper.print(&page);
     paper.add(1, "ana", "one");
     paper.add(2, "ana", "a text that has to be broken into two rows");
     paper.add(3, "bob", "three");
-    let text = paper.screen.reached(2, Tick::Delivered, ROOM);
+    let text = paper.screen.reached(2, Tick::Delivered, true, ROOM);
     paper.print(&text);
-    let text = paper.screen.reached(1, Tick::Read, ROOM);
+    let text = paper.screen.reached(1, Tick::Read, true, ROOM);
     paper.print(&text);
     assert_eq!(
         paper.rows(),
@@ -90,39 +90,40 @@ fn what_has_left_the_screen_is_told_below() {
     for id in 2..12 {
         paper.add(id, "bob", "more");
     }
-    let text = paper.screen.reached(1, Tick::Read, ROOM);
+    let text = paper.screen.reached(1, Tick::Read, true, ROOM);
     paper.print(&text);
     let rows = paper.rows();
     assert_eq!(rows[rows.len() - 2..], ["      read “long ago”", "> half a line"]);
     // Once.
-    assert_eq!(paper.screen.reached(1, Tick::Read, ROOM), "");
+    assert_eq!(paper.screen.reached(1, Tick::Read, true, ROOM), "");
 }
 
 #[test]
 fn where_the_line_that_is_typed_has_grown_the_first_rows_are_not_there_any_more() {
     let mut paper = Paper::new();
-    let page = paper.screen.turn_to("bob", Vec::new(), false);
+    let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
     paper.print(&page);
     paper.add(1, "ana", "one");
     for id in 2..8 {
         paper.add(id, "bob", "more");
     }
     // The message is in the third of ten rows, and nine of them lie between it and the end.
-    let text = paper.screen.reached(1, Tick::Delivered, Room { size: SIZE, typed: 2 });
+    let text = paper.screen.reached(1, Tick::Delivered, true, Room { typed: 2, most: 2, ..ROOM });
     assert!(text.starts_with("\x1b[7A"), "{text:?}");
-    let text = paper.screen.reached(1, Tick::Read, Room { size: SIZE, typed: 4 });
+    // It has grown, and was cleared again: what it has pushed up stays there.
+    let text = paper.screen.reached(1, Tick::Read, true, Room { most: 4, ..ROOM });
     assert!(text.contains("read “one”"), "{text:?}");
 }
 
 #[test]
 fn pages_lead_to_the_first_item_and_back_and_miss_none() {
     let mut paper = Paper::new();
-    let page = paper.screen.turn_to("bob", entries(40..60), true);
+    let page = paper.screen.turn_to("bob", entries(40..60), true, ROOM);
     paper.print(&page);
     assert!(paper.screen.is_at_end());
     let mut seen: Vec<String> = paper.rows();
     loop {
-        match paper.screen.older(SIZE) {
+        match paper.screen.older(ROOM) {
             Some(page) => paper.print(&page),
             None if paper.screen.oldest() == Some(40) => paper.screen.load(entries(1..40), false),
             None => panic!("there is no more"),
@@ -138,10 +139,10 @@ fn pages_lead_to_the_first_item_and_back_and_miss_none() {
         assert!(seen.iter().any(|row| row.ends_with(&format!(": number {id}"))), "{id}: {seen:#?}");
     }
     // What is added meanwhile is not printed.
-    assert_eq!(paper.screen.add(entry(60, "bob", "fresh"), SIZE), "");
+    assert_eq!(paper.screen.add(entry(60, "bob", "fresh"), ROOM), "");
     let mut seen = paper.rows();
     while !paper.screen.is_at_end() {
-        let page = paper.screen.newer(SIZE);
+        let page = paper.screen.newer(ROOM);
         paper.print(&page);
         seen.extend(paper.rows());
     }
@@ -156,15 +157,15 @@ fn a_message_that_is_taller_than_the_screen_does_not_stop_the_way_back() {
     let mut paper = Paper::new();
     let tall = r"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm";
     let items = vec![entry(1, "bob", "first"), entry(2, "bob", tall), entry(3, "bob", "last")];
-    let page = paper.screen.turn_to("bob", items, false);
+    let page = paper.screen.turn_to("bob", items, false, ROOM);
     paper.print(&page);
     for _ in 0..4 {
-        let page = paper.screen.older(SIZE).unwrap();
+        let page = paper.screen.older(ROOM).unwrap();
         paper.print(&page);
     }
     assert!(paper.rows().iter().any(|row| row.ends_with("first")), "{:#?}", paper.rows());
     while !paper.screen.is_at_end() {
-        let page = paper.screen.newer(SIZE);
+        let page = paper.screen.newer(ROOM);
         paper.print(&page);
     }
     assert!(paper.rows().iter().any(|row| row.ends_with("last")));
@@ -173,10 +174,10 @@ fn a_message_that_is_taller_than_the_screen_does_not_stop_the_way_back() {
 #[test]
 fn what_was_missed_stands_where_it_belongs() {
     let mut paper = Paper::new();
-    let page = paper.screen.turn_to("bob", entries(1..3), false);
+    let page = paper.screen.turn_to("bob", entries(1..3), false, ROOM);
     paper.print(&page);
     paper.add(5, "bob", "number 5");
-    let page = paper.screen.merge(entries(3..6), SIZE);
+    let page = paper.screen.merge(entries(3..6), ROOM);
     paper.print(&page);
     let rows = paper.rows();
     let bodies: Vec<&str> = rows.iter().filter_map(|row| row.split(": ").nth(1)).collect();
@@ -186,9 +187,9 @@ fn what_was_missed_stands_where_it_belongs() {
 #[test]
 fn a_terminal_of_another_size_is_drawn_anew() {
     let mut paper = Paper::new();
-    let page = paper.screen.turn_to("bob", entries(1..3), false);
+    let page = paper.screen.turn_to("bob", entries(1..3), false, ROOM);
     paper.print(&page);
-    let small = Size { columns: 30, rows: 8 };
+    let small = Room { size: Size { columns: 30, rows: 8 }, ..ROOM };
     let text = paper.screen.add(entry(3, "bob", "number 3"), small);
     assert!(text.starts_with("\x1b[H\x1b[2J"), "{text:?}");
     assert!(text.contains("number 1") && text.contains("number 3"));
@@ -196,9 +197,9 @@ fn a_terminal_of_another_size_is_drawn_anew() {
 
 #[test]
 fn memory_does_not_grow_with_what_is_said() {
-    let mut screen = Screen::new(SIZE, Style { colour: false });
+    let mut screen = Screen::new(ROOM, Style { colour: false });
     for id in 1..10_000 {
-        screen.add(entry(id, "bob", "more"), SIZE);
+        screen.add(entry(id, "bob", "more"), ROOM);
     }
     assert!(screen.oldest() > Some(6_000), "{:?}", screen.oldest());
     assert!(screen.is_at_end());

@@ -10,9 +10,10 @@ use jiff::tz::TimeZone;
 use smol::channel::Sender;
 
 use super::Options;
-use super::editor::{Keyboard, Typed};
+use super::editor::Keyboard;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
+use super::known::Typed;
 use super::order::{self, Order};
 use super::screen::Screen;
 use crate::client::failure::Failure;
@@ -45,8 +46,8 @@ pub struct Unsent {
     key: String,
     /// To whom.
     pub to: String,
-    /// The text.
-    pub text: String,
+    /// What.
+    pub said: Said,
 }
 
 /// All that is known while it goes on.
@@ -58,6 +59,8 @@ pub struct Talk {
     pub(super) zone: TimeZone,
     /// With whom; nobody at first.
     pub(super) current: Option<String>,
+    /// With whom before.
+    pub(super) previous: Option<String>,
     /// In the order of their numbers.
     pub(super) chats: Vec<Chat>,
     pub(super) jobs: Sender<Job>,
@@ -75,6 +78,10 @@ pub struct Talk {
     pub(super) is_loading: bool,
     marks: BTreeMap<String, Mark>,
     is_marking: bool,
+    /// Commands whose answers somebody waits for.
+    waited_for: usize,
+    /// The command before all others has taken more than a second.
+    is_slow: bool,
 }
 
 impl Talk {
@@ -89,10 +96,11 @@ impl Talk {
         Talk {
             me,
             options,
-            screen: Screen::new(keyboard.room().size, style),
+            screen: Screen::new(keyboard.room(), style),
             keyboard,
             zone: TimeZone::system(),
             current: None,
+            previous: None,
             chats: Vec::new(),
             jobs,
             unsent: Vec::new(),
@@ -103,6 +111,8 @@ impl Talk {
             is_loading: false,
             marks: BTreeMap::new(),
             is_marking: false,
+            waited_for: 0,
+            is_slow: false,
         }
     }
 
@@ -117,13 +127,25 @@ impl Talk {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
             News::Over(failure) => return Err(failure),
+            News::GoesOn => self.keyboard.go_on(),
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
             News::Told(what) => self.told(&what),
-            News::Answer(purpose, Ok(reply)) => self.answered(purpose, &reply),
-            News::Answer(_, Err(failure @ Failure::Secret(_))) => return Err(failure),
-            News::Answer(purpose, Err(failure)) => self.failed(purpose, &failure),
-            News::Slow => self.remark("waiting for the server"),
+            News::Answer(purpose, answer) => {
+                self.is_slow = false;
+                self.waited_for -= usize::from(purpose.is_waited_for());
+                match answer {
+                    Ok(reply) => self.answered(purpose, &reply),
+                    Err(failure @ Failure::Secret(_)) => return Err(failure),
+                    Err(failure) => self.failed(purpose, &failure),
+                }
+            }
+            News::Slow => {
+                self.is_slow = true;
+                if self.waited_for > 0 {
+                    self.remark("waiting for the server");
+                }
+            }
         }
         Ok(None)
     }
@@ -132,10 +154,7 @@ impl Talk {
         let room = self.keyboard.room();
         match typed {
             Typed::Line(line) => {
-                if !self.screen.is_at_end() {
-                    self.keyboard.print(self.screen.end(room.size));
-                    self.is_seen();
-                }
+                self.go_to_end();
                 if !line.is_empty() {
                     self.order(order::read(&line))?;
                 }
@@ -143,10 +162,11 @@ impl Talk {
             Typed::Older => self.older(),
             Typed::Newer if self.screen.is_at_end() => {}
             Typed::Newer => {
-                self.keyboard.print(self.screen.newer(room.size));
+                self.keyboard.print(self.screen.newer(room));
                 self.is_seen();
             }
             Typed::Next => self.next(),
+            Typed::Busy => self.complain("Enter sends what you have typed, Ctrl-C clears it"),
             Typed::Leave => {
                 let n = self.unsent.len();
                 let what = if n == 1 { "a message waits" } else { "messages wait" };
@@ -156,10 +176,11 @@ impl Talk {
                 self.keyboard.may_leave(true);
             }
             Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
-            Typed::Redraw => self.keyboard.print(self.screen.again(room.size)),
+            Typed::Redraw => self.keyboard.print(self.screen.again(room)),
             Typed::Names(begin, answer) => {
                 self.ask(format!("FIND {}", lines::escaped(&begin)), Purpose::Names(answer));
             }
+            Typed::Ways(ways) => self.remark(&format!("      {}", ways.join("  "))),
             Typed::End(_) => {}
         }
         Ok(())
@@ -167,7 +188,14 @@ impl Talk {
 
     fn order(&mut self, order: Order) -> Result<(), Failure> {
         match order {
-            Order::Text(text) => self.send(text)?,
+            Order::Text(text) => {
+                // In nc it would have been a command.
+                let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
+                self.send(text)?;
+                if is_verb {
+                    self.remark("      sent as a text; /help shows what papo knows");
+                }
+            }
             Order::To(name) => self.turn_to(&name),
             Order::Number(n) => {
                 let chat = n.checked_sub(1).and_then(|n| self.chats.get(n));
@@ -196,31 +224,43 @@ impl Talk {
         Ok(())
     }
 
+    fn go_to_end(&mut self) {
+        if !self.screen.is_at_end() {
+            let room = self.keyboard.room();
+            self.keyboard.print(self.screen.end(room));
+            self.is_seen();
+        }
+    }
+
     /// Turns to a conversation. What is typed from now on goes there.
     pub(super) fn turn_to(&mut self, name: &str) {
-        self.current = Some(name.to_owned());
+        if self.current.as_deref() != Some(name) {
+            self.previous = self.current.replace(name.to_owned());
+        }
         self.keyboard.prompt(name);
         self.keyboard.names([name.to_owned()]);
         let title = if name == self.me.as_str() { "notes to yourself" } else { name };
-        let clear = self.screen.turn_to(title, Vec::new(), false);
-        self.keyboard.print(clear);
+        let unsent = self.unsent.iter().filter(|unsent| unsent.to == name);
+        let unsent = unsent.map(|unsent| Item::Said(Box::new(unsent.said.clone()))).collect();
+        let room = self.keyboard.room();
+        self.keyboard.print(self.screen.turn_to(title, unsent, false, room));
         self.ask(format!("HIST {name} {LOADED}"), Purpose::Open(name.to_owned()));
     }
 
-    /// Turns to the next conversation with something unread, or else to the next.
+    /// Turns to the next conversation with something unread.
     fn next(&mut self) {
         let current = self.chats.iter().position(|chat| Some(&chat.name) == self.current.as_ref());
         let (before, after) = self.chats.split_at(current.map_or(0, |n| n + 1));
-        let mut others = after.iter().chain(before);
-        let unread = others.clone().find(|chat| chat.unread > 0);
-        if let Some(name) = unread.or_else(|| others.next()).map(|chat| chat.name.clone()) {
-            self.turn_to(&name);
+        let unread = after.iter().chain(before).find(|chat| chat.unread > 0);
+        match unread.map(|chat| chat.name.clone()) {
+            Some(name) => self.turn_to(&name),
+            None => self.remark("      nothing is unread; /chats lists the conversations"),
         }
     }
 
     fn older(&mut self) {
         let room = self.keyboard.room();
-        if let Some(page) = self.screen.older(room.size) {
+        if let Some(page) = self.screen.older(room) {
             self.keyboard.print(page);
         } else if let (Some(name), Some(oldest), false) =
             (&self.current, self.screen.oldest(), self.is_loading)
@@ -248,7 +288,7 @@ impl Talk {
         let command = match lines::once(&key, &to, &text) {
             Ok(command) => command,
             Err(failure) => {
-                self.complain(&failure.to_string());
+                self.complain(failure.to_string().trim_start_matches("papo: "));
                 return Ok(());
             }
         };
@@ -257,12 +297,12 @@ impl Talk {
             key: Some(key.clone()),
             time: Zoned::now(),
             from: None,
-            body: text.clone(),
+            body: text,
             is_change: false,
             tick: Tick::Waiting,
         };
-        self.add(Item::Said(Box::new(said)));
-        self.unsent.push(Unsent { key: key.clone(), to, text });
+        self.add(Item::Said(Box::new(said.clone())));
+        self.unsent.push(Unsent { key: key.clone(), to, said });
         self.keyboard.may_leave(false);
         self.ask(command, Purpose::Send(key));
         Ok(())
@@ -334,21 +374,29 @@ impl Talk {
         &mut self.chats[at]
     }
 
-    pub(super) fn ask(&self, command: String, purpose: Purpose) {
+    pub(super) fn ask(&mut self, command: String, purpose: Purpose) {
+        if purpose.is_waited_for() {
+            self.waited_for += 1;
+            if self.is_slow {
+                self.remark("waiting for the server");
+            }
+        }
         // It is without bounds, and closed when all is over.
         let _ = self.jobs.try_send(Job { command, purpose });
     }
 
     pub(super) fn add(&mut self, item: Item) {
-        let size = self.keyboard.room().size;
-        self.keyboard.print(self.screen.add(item, size));
+        let room = self.keyboard.room();
+        self.keyboard.print(self.screen.add(item, room));
     }
 
     pub(super) fn remark(&mut self, text: &str) {
         self.add(Item::Remark(text.to_owned()));
     }
 
+    /// Somebody is to see it, so the end of the conversation is turned to.
     pub(super) fn complain(&mut self, text: &str) {
+        self.go_to_end();
         self.add(Item::Complaint(text.to_owned()));
     }
 }

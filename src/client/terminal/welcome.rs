@@ -10,12 +10,13 @@ use crate::client::login;
 use crate::client::progress::{SERVER, shown};
 use crate::client::secret;
 use crate::client::settings::Settings;
+use crate::limits;
 use crate::name::Handle;
 
 /// Wrong passwords after which somebody had better look for the right one.
 const TRIES: usize = 3;
 
-/// The account to talk with; and to whom first, where that was asked.
+/// The account to talk with; and, for somebody who is new, to whom first.
 ///
 /// # Errors
 /// Any.
@@ -24,7 +25,7 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
     if named.handle(&settings).is_ok() {
         return Ok((Account::find(named)?, None));
     }
-    say("papo talks through a chat server. Three questions, and you are there; Ctrl-C leaves.")?;
+    say("papo talks through a chat server. A few questions, and you are there.")?;
     let (server, mut connection) = server(named, &settings).await?;
     let (handle, password) = enter(&server, &mut connection).await?;
     let account = match login::keep(settings, &server, &handle, &mut connection).await {
@@ -63,7 +64,12 @@ async fn server(named: &Named, settings: &Settings) -> Result<(Server, Connectio
     loop {
         let question = "Server, HOST:PORT, tls:HOST:PORT or unix:PATH";
         let typed = ask(question, &usual.address.to_string())?;
-        let server = match typed.parse() {
+        // Whoever names a host only means the usual port there.
+        let parsed = typed.parse().or_else(|why| match typed.contains(':') {
+            true => Err(why),
+            false => format!("{typed}:7276").parse(),
+        });
+        let server = match parsed {
             Ok(address) => Server { address, roots: named.roots.clone() },
             Err(why) => {
                 say(&why)?;
@@ -88,26 +94,35 @@ fn connecting(server: &Server) -> String {
 async fn enter(server: &Server, connection: &mut Connection) -> Result<(Handle, String), Failure> {
     let mut wrong = 0;
     loop {
-        let question =
-            "Your handle, by which others write to you: a letter, then letters, digits, . _ -";
+        let question = "Your handle, by which others write to you";
         let handle = match lines::handle(&ask(question, "")?) {
             Ok(handle) => handle,
             Err(why) => {
-                say(&format!("{why} of 2 to 32 characters"))?;
+                say(&format!("{why}: a letter, then letters, digits, . _ -, 2 to 32 in all"))?;
                 continue;
             }
         };
-        let answer = ask(&format!("Is {handle} new at {}? yes or no", server.address), "yes")?;
-        let is_new = answer.to_lowercase().starts_with('y');
-        let password = secret::prompt(if is_new {
-            "A password, 6 characters or more"
-        } else {
-            "Your password"
-        })?;
-        if is_new && secret::prompt("The same again")? != password {
+        let is_new = loop {
+            let question = format!("Is {handle} new at {}? yes or no", server.address);
+            match &*ask(&question, "yes")?.to_lowercase() {
+                "y" | "yes" => break true,
+                "n" | "no" => break false,
+                _ => say("Type yes or no; a password is asked for next.")?,
+            }
+        };
+        let password = loop {
+            let question =
+                if is_new { "A password, 6 characters or more" } else { "Your password" };
+            let password = secret::prompt(question)?;
+            if is_new && password.chars().count() < limits::PASSWORD_MIN {
+                say("That is too short.")?;
+                continue;
+            }
+            if !is_new || secret::prompt("The same again")? == password {
+                break password;
+            }
             say("These are two passwords.")?;
-            continue;
-        }
+        };
         let entered = if is_new {
             let reg = format!("REG {handle} {password}");
             shown(SERVER, connection.ask(&reg, ANSWER)).await.map(drop)
@@ -117,7 +132,7 @@ async fn enter(server: &Server, connection: &mut Connection) -> Result<(Handle, 
         match entered {
             Ok(()) => return Ok((handle, password)),
             Err(Failure::Refused(line)) => {
-                say(line.splitn(4, ' ').nth(3).unwrap_or(&line))?;
+                say(lines::why(&line))?;
             }
             Err(failure @ Failure::Secret(_)) => {
                 wrong += 1;

@@ -1,0 +1,78 @@
+//! What the editor's thread and the rest both know, and what the one tells the other.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::termios::{Termios, tcgetwinsize};
+
+use super::screen::Size;
+
+/// What somebody does at the keyboard.
+pub enum Typed {
+    /// Ends a line, which is not blank.
+    Line(String),
+    /// Scrolls back.
+    Older,
+    /// Scrolls forth.
+    Newer,
+    /// Turns to the next conversation in which something is unread.
+    Next,
+    /// Wanted to, with a line that is not sent.
+    Busy,
+    /// Wants to leave, which is not done yet.
+    Leave,
+    /// Ctrl-C with nothing typed.
+    Interrupt,
+    /// Wants to see everything anew.
+    Redraw,
+    /// Waits for names that begin like this.
+    Names(String, mpsc::Sender<Vec<String>>),
+    /// Begins a word that can go on in these ways.
+    Ways(Vec<String>),
+    /// The editor has ended; with a reason, where nobody asked for that.
+    End(Option<String>),
+}
+
+/// Where what is typed goes.
+pub type Out = Arc<dyn Fn(Typed) + Send + Sync>;
+
+/// What the editor and the rest both know.
+#[derive(Default)]
+pub struct Known {
+    /// With whom one talks.
+    pub prompt: String,
+    /// Whose names are completed.
+    pub names: BTreeSet<String>,
+    /// What was typed before, and where in it the arrow keys are.
+    pub lines: Vec<String>,
+    pub place: usize,
+    /// What was being typed before they were used.
+    pub draft: String,
+    /// What the editor is to show instead of its line.
+    pub recalled: Option<String>,
+    /// Rows that the line takes that is being typed, and the most that it has taken.
+    pub rows: usize,
+    pub most: usize,
+    /// Nothing is lost by leaving.
+    pub may_leave: bool,
+    /// The terminal as it was found.
+    pub found: Option<Termios>,
+    /// The editor has ended, and the cursor stands below its line.
+    pub has_ended: bool,
+}
+
+/// Locks it. Nobody leaves it in a state that could not be gone on with.
+pub fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The size of the terminal; 80 by 24 where it does not say.
+pub fn size() -> Size {
+    let found = tcgetwinsize(std::io::stdout()).ok();
+    let found = found.filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    found.map_or(Size { columns: 80, rows: 24 }, |size| Size {
+        columns: size.ws_col.into(),
+        rows: size.ws_row.into(),
+    })
+}
