@@ -1,0 +1,70 @@
+//! Groups: made, changed, and written to.
+
+use crate::place::{Place, rule};
+use crate::process::id;
+
+#[test]
+#[ignore = "needs tmux"]
+fn the_ticks_of_a_group_are_those_of_the_last_of_its_members() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let (mut bob, mut cid) = (place.client("bob"), place.client("cid"));
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("/help has the rest");
+    window.line("/group new team bob cid");
+    let head = format!("|{}\n|── today ──\n", rule("#team"));
+    window.shows(&format!("{head}|HH:MM      * you made the group, with bob, cid\n|    #team>"));
+    place.papod().login_quietly("ana").say("GROUP ADMIN team bob");
+    bob.until("GROUP 2 ");
+    for change in ["TOPIC team Friday: soup", "REMOVE team cid", "ADD team cid"] {
+        bob.say(&format!("GROUP {change}"));
+    }
+    window.says("bob added cid");
+    window.line("to all");
+    let id = id(bob.until("MSG ").last().unwrap());
+    cid.until("MSG ");
+    let entries = format!(
+        "{head}|HH:MM      * you made the group, with bob, cid
+         |HH:MM      * you made bob an admin
+         |HH:MM      * bob set the topic: Friday: soup
+         |HH:MM      * bob removed cid
+         |HH:MM      * bob added cid\n"
+    );
+    window.shows(&format!("{entries}|HH:MM ✓    you: to all\n|    #team>"));
+    bob.say(&format!("READ {id}"));
+    bob.until("OK READ ");
+    // It has come to one of them, which is not all.
+    window.line("/info");
+    let info = "|      bob                   read       YYYY-MM-DD HH:MM\n|      cid                   sent\n";
+    let shows = |sign: &str| {
+        window.shows(&format!("{entries}|HH:MM {sign:<4} you: to all\n{info}|    #team>"));
+    };
+    shows("✓");
+    cid.say(&format!("ACK {id}"));
+    shows("✓✓");
+    cid.say(&format!("READ {id}"));
+    shows("read");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_change_of_ones_own_is_shown_once_and_in_words() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("/help has the rest");
+    window.line("/group new team bob");
+    window.says("you made the group, with bob");
+    window.line("/group add team cid");
+    window.says("you added cid");
+    window.line("/chats");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM      * you made the group, with bob
+         |HH:MM      * you added cid
+         |     1  #team
+         |    #team>",
+        rule("#team")
+    ));
+}

@@ -1,0 +1,36 @@
+//! Colours and the bell.
+
+use crate::place::Place;
+
+#[test]
+#[ignore = "needs tmux"]
+fn there_is_colour_but_where_it_is_not_wished_for() {
+    let place = Place::with(&["ana", "bob"]);
+    let coloured = |variables: &[(&str, &str)]| {
+        let window = place.shell_with("ana", variables);
+        window.start("papo --server $PAPO_SERVER");
+        window.says("bob>");
+        window.tmux(&["capture-pane", "-p", "-e"])
+    };
+    place.client("bob").send("ana", "hello");
+    let plain = coloured(&[("NO_COLOR", "1")]);
+    assert!(!plain.contains('\x1b'), "{plain:?}");
+    let colour = coloured(&[]);
+    assert!(colour.contains("\x1b[1mbob\x1b[0m"), "{colour:?}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn the_bell_rings_where_it_was_asked_for() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    bob.send("ana", "before");
+    for (command, rings) in [("papo", "0"), ("papo --bell", "1")] {
+        let window = place.shell("ana");
+        window.start(command);
+        window.says("bob>");
+        bob.send("ana", "now");
+        window.says("bob: now");
+        window.tells("#{window_bell_flag}", rings);
+    }
+}

@@ -1,0 +1,150 @@
+//! A server that dies, and an account that is taken away.
+
+use crate::place::{Place, rule};
+use crate::process::Entry;
+
+fn bodies(place: &Place, of: &str, with: &str) -> Vec<String> {
+    let entries: Vec<Entry> = place.papod().login_quietly(of).history(with, 0);
+    entries.into_iter().map(|entry| entry.body).collect()
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_is_typed_while_the_server_is_dead_is_sent_once_when_it_is_back() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    let rule = rule("bob");
+    window.line("before");
+    window.says("✓    you: before");
+    place.kill();
+    window.says("trying again");
+    window.line("one");
+    window.line("two");
+    window.text("thr");
+    window.shows(&format!(
+        "|{rule}
+         |── today ──
+         |HH:MM ✓    you: before
+         |── the server has closed the connection; trying again ──
+         |HH:MM …    you: one
+         |HH:MM …    you: two
+         |      bob> thr"
+    ));
+    // It was up for a while, elsewhere.
+    let elsewhere = place.home.start();
+    elsewhere.login_quietly("bob").send("ana", "meanwhile");
+    elsewhere.stop();
+    place.restart();
+    let mut bob = place.client("bob");
+    for body in ["one", "two"] {
+        let line = bob.until("MSG ").pop().unwrap();
+        assert!(line.ends_with(&format!(" ana bob - {body}")), "{line}");
+    }
+    window.text("ee");
+    window.shows(&format!(
+        "|{rule}
+         |── today ──
+         |HH:MM ✓    you: before
+         |── the server has closed the connection; trying again ──
+         |HH:MM      bob: meanwhile
+         |HH:MM ✓    you: one
+         |HH:MM ✓    you: two
+         |── connected again ──
+         |      bob> three"
+    ));
+    window.key("Enter");
+    bob.until("MSG ");
+    assert_eq!(bodies(&place, "bob", "ana"), ["before", "meanwhile", "one", "two", "three"]);
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_came_before_an_own_message_was_sent_is_shown_whichever_connection_is_back_first() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    place.kill();
+    window.says("trying again");
+    let elsewhere = place.home.start();
+    elsewhere.login_quietly("bob").send("ana", "meanwhile");
+    elsewhere.stop();
+    // The connection that listens tries more and more seldom; the one that sends begins to try now.
+    window.line("one");
+    window.says("…    you: one");
+    place.restart();
+    window.says("── connected again ──");
+    window.says("bob: meanwhile\n");
+    window.says("✓    you: one\n");
+    let screen = window.screen();
+    assert!(screen.find("bob: meanwhile") < screen.find("you: one"), "{screen}");
+    assert_eq!(
+        screen.matches("meanwhile").count() + screen.matches("one\n").count(),
+        2,
+        "{screen}"
+    );
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_came_elsewhere_while_the_server_was_out_of_reach_is_announced() {
+    let mut place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.talking("ana", "bob");
+    place.kill();
+    window.says("trying again");
+    let elsewhere = place.home.start();
+    elsewhere.login_quietly("cid").send("ana", "meanwhile");
+    elsewhere.stop();
+    place.restart();
+    window.says("── connected again ──");
+    window.says("unread: [/2] cid 1\n      bob>");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn who_leaves_with_something_unsent_is_warned_on_an_older_page_too() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    for n in 1..=50 {
+        bob.send("ana", &format!("number {n}"));
+    }
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("bob: number 50\n");
+    place.kill();
+    window.says("trying again");
+    window.line("one");
+    window.says("…    you: one");
+    window.key("PageUp");
+    window.says("PageDown goes on");
+    window.key("C-d");
+    window.says("once more to leave without sending");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_is_unsent_stands_there_whenever_one_turns_back_to_it() {
+    let mut place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.talking("ana", "bob");
+    place.kill();
+    window.says("trying again");
+    window.line("one");
+    window.says("…    you: one");
+    window.line("/to cid");
+    window.says("      cid>");
+    window.line("/to bob");
+    window.says("      bob>");
+    window.says("…    you: one");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn an_order_that_waits_behind_a_message_says_so() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    window.line("before");
+    window.says("✓    you: before");
+    place.kill();
+    window.says("trying again");
+    window.line("one");
+    window.line("/chats");
+    window.says("waiting for the server");
+}

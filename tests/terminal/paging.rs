@@ -1,0 +1,134 @@
+//! Scrolling through what was said long ago, and a terminal that changes its size.
+
+use std::fmt::Write;
+
+use crate::place::{Place, rule};
+
+/// The lines of numbered messages.
+fn numbered(numbers: std::ops::RangeInclusive<usize>) -> String {
+    numbers.fold(String::new(), |mut lines, n| {
+        writeln!(lines, "|HH:MM      bob: number {n}").unwrap();
+        lines
+    })
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn pages_lead_to_the_first_message_and_back() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let crowd: String = (1..=300).map(|n| format!("MSG ana number {n}\n")).collect();
+    bob.write(crowd.as_bytes());
+    bob.until("OK MSG 300 ");
+    let window = place.shell("ana");
+    window.start("papo");
+    let head = format!("|{}\n|── today ──\n", rule("bob"));
+    let foot = "|── PageDown goes on, Enter goes to the end ──\n|      bob>";
+    window.shows(&format!("{head}{}|      bob>", numbered(281..=300)));
+    bob.until("READ 300 ");
+    let shows = |first: usize, typed: &str| {
+        window.shows(&format!("{head}{}{foot}{typed}", numbered(first..=first + 19)));
+    };
+    // One message of each page stands on the next one, too.
+    for first in [262, 243, 224, 205] {
+        window.key("PageUp");
+        shows(first, "");
+    }
+    // What comes meanwhile does not disturb.
+    window.text("half");
+    let arrived = bob.send("ana", "while you read");
+    bob.until(&format!("ACK {arrived} "));
+    shows(205, " half");
+    let mut first = 205;
+    while first > 1 {
+        let before = first;
+        window.key("PageUp");
+        window.changes(|screen| {
+            first = first_of(screen).unwrap_or(before);
+            first < before
+        });
+        assert!(first + 19 >= before, "nothing is left out");
+        shows(first, " half");
+    }
+    window.key("PageUp");
+    shows(1, " half");
+    // And back, until the end is there and all of it is read.
+    while first + 19 < 300 {
+        window.key("PageDown");
+        first += 19;
+        if first + 19 < 300 {
+            shows(first, " half");
+            bob.has_heard_all();
+        }
+    }
+    window.shows(&format!(
+        "{head}{}|HH:MM      bob: while you read\n|      bob> half",
+        numbered(282..=300)
+    ));
+    bob.until(&format!("READ {arrived} "));
+}
+
+/// The number of the first message on a screen.
+fn first_of(screen: &str) -> Option<usize> {
+    let number = screen.lines().find_map(|line| line.split_once(": number "));
+    number?.1.parse().ok()
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn enter_goes_to_the_end() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    for n in 1..=50 {
+        bob.send("ana", &format!("number {n}"));
+    }
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("bob: number 50\n");
+    window.line("/back");
+    window.says("PageDown goes on");
+    let arrived = bob.send("ana", "number 51");
+    bob.until(&format!("ACK {arrived} "));
+    window.key("Enter");
+    bob.until(&format!("READ {arrived} "));
+    let head = format!("|{}\n|── today ──\n", rule("bob"));
+    window.shows(&format!("{head}{}|      bob>", numbered(32..=51)));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_comes_after_the_window_has_changed_its_size_fits_it() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("lunch at one, at the place at the corner, where the soup is?");
+    bob.until("MSG ");
+    window.text("half a line");
+    window.resize(40, 10);
+    bob.send("ana", "one is fine with me, let us meet in front of the door");
+    window.shows(&format!(
+        "|── bob {}
+         |── today ──
+         |HH:MM ✓    you: lunch at one, at the
+         |           place at the corner, where
+         |           the soup is?
+         |HH:MM      bob: one is fine with me,
+         |           let us meet in front of the
+         |           door
+         |      bob> half a line",
+        "─".repeat(32)
+    ));
+    bob.say("READ 2");
+    window.says("read you: lunch");
+    window.resize(80, 24);
+    bob.send("ana", "good");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM read you: lunch at one, at the place at the corner, where the soup is?
+         |HH:MM      bob: one is fine with me, let us meet in front of the door
+         |HH:MM      bob: good
+         |      bob> half a line",
+        rule("bob")
+    ));
+}

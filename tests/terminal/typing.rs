@@ -1,0 +1,199 @@
+//! The line that is typed: what is pasted into it, what Tab completes, and what the arrow keys bring
+//! back.
+
+use crate::place::{Place, rule};
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_paste_of_several_lines_is_one_message() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.paste("soup\n  bread\n/quit\n");
+    window.says("/quit");
+    window.text("and");
+    window.key("M-Enter");
+    window.text("salt");
+    window.shows(&format!(
+        "|{}
+         |      bob> soup
+         |  bread
+         |/quit
+         |and
+         |salt",
+        rule("bob")
+    ));
+    window.key("Enter");
+    let line = bob.until("MSG ").pop().unwrap();
+    assert!(line.ends_with(r" ana bob - soup\n  bread\n/quit\nand\nsalt"), "{line}");
+    bob.send("ana", r"one\n\ntwo\n  three\nHH:MM      ana: four");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM ✓    you: soup
+         |             bread
+         |           /quit
+         |           and
+         |           salt
+         |HH:MM      bob: one
+         |
+         |           two
+         |             three
+         |           HH:MM      ana: four
+         |      bob>",
+        rule("bob")
+    ));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn tab_completes_orders_and_names() {
+    let place = Place::with(&["ana", "bob", "benedict", "zoe-of-the-server"]);
+    let window = place.talking("ana", "bob");
+    window.text("/ch");
+    window.key("Tab");
+    window.says("bob> /chats");
+    window.tells("#{cursor_x}", "18");
+    window.key("C-c");
+    // Whoever has written is known.
+    place.client("benedict").send("ana", "hello");
+    window.says("[/2] benedict: hello");
+    window.text("/to Be");
+    window.key("Tab");
+    window.says("bob> /to Benedict");
+    window.tells("#{cursor_x}", "24");
+    window.key("C-c");
+    // Who has not, is looked for; and what does not exist stays as it is.
+    window.text("/to zo");
+    window.key("Tab");
+    window.says("bob> /to zoe-of-the-server");
+    window.key("C-c");
+    window.text("/to nobody");
+    window.key("Tab");
+    window.text("!");
+    window.shows(&format!(
+        "|{}
+         |      [/2] benedict: hello
+         |      bob> /to nobody!",
+        rule("bob")
+    ));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn the_arrow_keys_bring_back_lines_and_the_draft() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    for line in ["one", "two"] {
+        window.line(line);
+        bob.until("MSG ");
+    }
+    window.line("/nothing");
+    window.text("a draft");
+    let says = |typed: &str| {
+        window.shows(&format!(
+            "|{}
+             |── today ──
+             |HH:MM ✓    you: one
+             |HH:MM ✓    you: two
+             |there is no /nothing: /help shows what there is, and //nothing sends that text
+             |      bob> {typed}",
+            rule("bob")
+        ));
+    };
+    says("a draft");
+    for (key, typed) in [
+        ("Up", "/nothing"),
+        ("Up", "two"),
+        ("Up", "one"),
+        ("Up", "/to bob"),
+        ("Up", "/to bob"),
+        ("Down", "one"),
+        ("Down", "two"),
+        ("Down", "/nothing"),
+        ("Down", "a draft"),
+        ("Down", "a draft"),
+        ("C-p", "/nothing"),
+        ("C-n", "a draft"),
+    ] {
+        window.key(key);
+        says(typed);
+    }
+    // What is brought back is a line like any other.
+    window.key("Up");
+    window.key("Up");
+    window.key("End");
+    window.line("!");
+    let line = bob.until("MSG ").pop().unwrap();
+    assert!(line.ends_with(" ana bob - two!"), "{line}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_paste_with_control_characters_is_refused_and_not_lost() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.paste("a \x07\x01loud\x7f word");
+    window.says("word");
+    window.key("Enter");
+    let refused = format!(
+        "|{}
+         |not sent: there are control characters in it, colours perhaps, and no terminal
+         |is to be attacked by a message
+         |      bob>",
+        rule("bob")
+    );
+    window.shows(&refused);
+    window.key("Up");
+    window.says("bob> a");
+    window.says("word");
+    window.key("C-c");
+    window.shows(&refused);
+    bob.has_heard_all();
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_text_over_the_limit_is_refused() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.paste(&"many words ".repeat(70_000 / 11));
+    window.says("many words");
+    window.key("Enter");
+    // What stood there has been scrolled away by the paste.
+    window.shows(
+        "|the text is too long, nothing was sent: its line has 70039 bytes, at most 65536
+         |go
+         |      bob>",
+    );
+    window.line("a short one");
+    let line = bob.until("MSG ").pop().unwrap();
+    assert!(line.ends_with(" ana bob - a short one"), "{line}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_line_that_is_brought_back_has_the_cursor_at_its_end() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    window.line("/nothing");
+    window.says("there is no /nothing");
+    window.key("Up");
+    window.text(" more");
+    window.says("bob> /nothing more");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn help_fits_the_screen() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    window.line("/help");
+    window.says("is typed with two of them.\n");
+    let screen = window.screen();
+    let alone = screen.lines().find(|line| line.len() > 1 && !line.trim().contains(' '));
+    assert_eq!(alone, Some("      bob>"), "{screen}");
+}

@@ -1,0 +1,173 @@
+//! Somebody who comes for the first time.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::place::{Place, rule};
+use crate::process::{Entry, PASSWORD};
+use crate::window::Window;
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_newcomer_is_led_to_a_first_message() {
+    let place = Place::with(&["taken", "bob"]);
+    let mut bob = place.client("bob");
+    let home = place.home_of("newcomer");
+    let open = || Window::open(&home, place.address.port(), &[("NO_COLOR", "1")]);
+    let window = open();
+    window.start("papo");
+    window.shows_joined(
+        "|papo talks through a chat server. A few questions, and you are there.
+         |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]:",
+    );
+    // Nobody listens at a port that was free just now.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    window.line(&free);
+    window.says("machine.\nServer, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]:");
+    window.line(&place.address.to_string());
+    window.says("Your handle");
+    window.line("4ana");
+    window.says("expected a handle: a letter, then letters, digits, . _ -, 2 to 32 in all");
+    window.line("Taken");
+    window.says("Is taken new");
+    window.key("Enter");
+    let password = |first: &str, second: &str| {
+        window.says("A password, 6 characters or more:");
+        window.tells("#{cursor_x}", "34");
+        window.line(first);
+        window.says("The same again:");
+        window.tells("#{cursor_x}", "16");
+        window.line(second);
+    };
+    password(PASSWORD, PASSWORD);
+    window.says("taken: this handle is taken, choose another");
+    window.line("Ana");
+    window.says("Is ana new");
+    window.key("Enter");
+    password(PASSWORD, "correct-hoarse");
+    window.says("These are two passwords.\nA password, 6 characters or more:");
+    window.tells("#{cursor_x}", "34");
+    window.line("short");
+    window.says("That is too short.\nA password, 6 characters or more:");
+    password(PASSWORD, PASSWORD);
+    window.shows_joined(&format!(
+        "|papo talks through a chat server. A few questions, and you are there.
+         |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]: {free}
+         |papo: {free}: Connection refused (os error 111)
+         |Is it running? `papod` starts one on this machine.
+         |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]: 127.0.0.1:12345
+         |Your handle, by which others write to you: 4ana
+         |expected a handle: a letter, then letters, digits, . _ -, 2 to 32 in all
+         |Your handle, by which others write to you: Taken
+         |Is taken new at 127.0.0.1:12345? yes or no [yes]:
+         |A password, 6 characters or more:
+         |The same again:
+         |taken: this handle is taken, choose another
+         |Your handle, by which others write to you: Ana
+         |Is ana new at 127.0.0.1:12345? yes or no [yes]:
+         |A password, 6 characters or more:
+         |The same again:
+         |These are two passwords.
+         |A password, 6 characters or more:
+         |That is too short.
+         |A password, 6 characters or more:
+         |The same again:
+         |logged in as ana, by the token HOST in ~/.config/papo/config
+         |To whom do you write first? A handle, +group, or Enter for nobody yet:"
+    ));
+    window.line("Bob!");
+    window.says("expected a handle, #group or +group\nTo whom");
+    window.line("Bob");
+    let rule = rule("bob");
+    let hint = "|      what you type is sent by Enter; /help explains, Ctrl-D leaves";
+    window.shows(&format!("|{rule}\n{hint}\n|      bob>"));
+    window.line("hello bob");
+    let talk = "|── today ──\n|HH:MM ✓    you: hello bob\n|      bob>";
+    window.shows(&format!("|{rule}\n{hint}\n{talk}"));
+    assert_eq!(Entry::parse(&bob.until("MSG ")[0]).body, "hello bob");
+    // What is kept is a token.
+    let config = home.join(".config/papo/config");
+    let kept = fs::read_to_string(&config).unwrap();
+    assert!(kept.contains("\nas ana\ntoken papo_"), "{kept}");
+    assert!(!kept.contains(PASSWORD) && !kept.contains("correct-hoarse"), "{kept}");
+    assert_eq!(fs::metadata(&config).unwrap().permissions().mode() & 0o777, 0o600);
+    window.key("C-d");
+    window.says("status 0");
+    // Nothing is asked any more.
+    window.start("papo");
+    window.shows(&format!("|{rule}\n{talk}"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn who_has_an_account_opens_it_with_its_password() {
+    let place = Place::with(&["ana"]);
+    let home = place.home_of("newcomer");
+    let window = Window::open(&home, place.address.port(), &[("NO_COLOR", "1")]);
+    window.start(&format!("papo --server {}", place.address));
+    window.says("Your handle");
+    window.line("ana");
+    window.says("Is ana new");
+    window.line("no");
+    window.says("Your password:");
+    window.tells("#{cursor_x}", "15");
+    window.line("wrong-horse");
+    window.says("no such account.\nYour handle");
+    window.line("ana");
+    window.changes(|screen| screen.matches("Is ana new").count() == 2);
+    window.line("no");
+    window.changes(|screen| screen.matches("Your password:").count() == 2);
+    window.tells("#{cursor_x}", "15");
+    window.line(PASSWORD);
+    window.shows_joined(
+        "|papo talks through a chat server. A few questions, and you are there.
+         |Your handle, by which others write to you: ana
+         |Is ana new at 127.0.0.1:12345? yes or no [yes]: no
+         |Your password:
+         |That is not the password, or there is no such account.
+         |Your handle, by which others write to you: ana
+         |Is ana new at 127.0.0.1:12345? yes or no [yes]: no
+         |Your password:
+         |logged in as ana, by the token HOST in ~/.config/papo/config
+         |To whom do you write first? A handle, +group, or Enter for nobody yet:",
+    );
+    window.key("Enter");
+    window.shows(
+        "|nobody has written yet: /to bob talks to bob, /help has the rest
+         |         >",
+    );
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn ctrl_c_at_a_question_for_a_password_leaves_a_terminal_that_shows_what_is_typed() {
+    let place = Place::with(&[]);
+    let home = place.home_of("newcomer");
+    let window = Window::open(&home, place.address.port(), &[("NO_COLOR", "1")]);
+    window.line("stty -a >before");
+    window.start(&format!("papo --server {}", place.address));
+    window.says("Your handle");
+    window.line("ana");
+    window.says("Is ana new");
+    window.key("Enter");
+    window.says("A password");
+    window.key("C-c");
+    window.says("\n$");
+    window.line("stty -a >after; echo ri\"\"ght");
+    window.says("\nright");
+    let read = |name: &str| fs::read_to_string(home.join(name)).unwrap();
+    assert_eq!(read("before"), read("after"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn no_question_is_broken_by_the_edge_of_the_screen() {
+    let place = Place::with(&[]);
+    let home = place.home_of("newcomer");
+    let window = Window::open(&home, place.address.port(), &[("NO_COLOR", "1")]);
+    window.start(&format!("papo --server {}", place.address));
+    window.says("Your handle");
+    let broken = window.screen();
+    window.shows_joined(&broken.lines().map(|line| format!("|{line}\n")).collect::<String>());
+}
