@@ -134,8 +134,12 @@ pub fn escaped(plain: &str) -> String {
 /// The command that sends a message at most once.
 ///
 /// # Errors
-/// `Unfit` where it is longer than a server takes.
+/// `Unfit` where it is longer than a server takes, or has nothing but blanks.
 pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
+    // A line break alone is a text to the server, and an accident everywhere else.
+    if plain.trim().is_empty() {
+        return Err(Failure::Unfit("the text is empty, nothing was sent".to_owned()));
+    }
     let command = format!("ONCE {key} MSG {to} {}", escaped(plain));
     // With its line end.
     let (length, most) = (command.len() + 1, limits::LINE);

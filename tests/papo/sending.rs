@@ -46,7 +46,11 @@ fn a_refusal_is_status_1_and_the_line_of_the_server() {
     fails(&mut place.papo("ana", &["send", "bob", "hi"]), 1, "ERR ONCE no-such-user bob: ");
     fails(&mut place.papo("ana", &["hist", "+team"]), 1, "ERR HIST no-such-group #team: ");
     fails(&mut place.papo("ana", &["send", "ana", "\x1b[31mred"]), 1, "ERR ONCE bad-text ");
-    fails(place.papo("ana", &["send", "ana"]).stdin(input(b"\n")), 1, "ERR ONCE bad-syntax ");
+    fails(
+        place.papo("ana", &["send", "ana"]).stdin(input(b"\n")),
+        1,
+        "papo: the text is empty, nothing was sent",
+    );
     fails(place.papo("ana", &["send", "ana"]).stdin(input(b"a\xff")), 1, "papo: standard input: ");
     assert_eq!(place.bodies("ana", "ana"), [""; 0]);
 }
