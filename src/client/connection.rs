@@ -106,27 +106,25 @@ impl Connection {
         stream.flush().await.map_err(lost)
     }
 
-    /// Says a command and waits for its answer, for `patience` at most. Events that come before it
+    /// Says a command and waits for its answer, for each line of it for `patience` at most. Events that come before it
     /// are passed over, so this is for a session that is quiet or does not care.
     ///
     /// # Errors
     /// `Refused`; `Lost`, also where nothing came in time.
     pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Reply, Failure> {
-        let answered = async {
-            self.say(command).await?;
-            let mut rows = Vec::new();
-            loop {
-                let line = self.next_line().await?;
-                match lines::first_word(&line) {
-                    "OK" => return Ok(Reply { rows, ok: line }),
-                    "ERR" => return Err(Failure::Refused(line)),
-                    "BYE" => return Err(Failure::Lost(format!("the server says {line}"))),
-                    "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
-                    _ => rows.push(line),
-                }
+        within(patience, self.say(command)).await?;
+        let mut rows = Vec::new();
+        loop {
+            // A long answer over a slow line is no silence.
+            let line = within(patience, self.next_line()).await?;
+            match lines::first_word(&line) {
+                "OK" => return Ok(Reply { rows, ok: line }),
+                "ERR" => return Err(Failure::Refused(line)),
+                "BYE" => return Err(Failure::Lost(format!("the server says {line}"))),
+                "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
+                _ => rows.push(line),
             }
-        };
-        within(patience, answered).await
+        }
     }
 
     /// The next line, without its end. Nothing is lost where this is given up on half-way.

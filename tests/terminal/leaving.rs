@@ -85,8 +85,8 @@ fn who_leaves_with_something_unsent_is_warned_and_gets_it_back() {
          |HH:MM …    you: two words
          |messages wait for the server; once more to leave without sending
          |      bob>
-         |papo: not sent to bob: one
-         |papo: not sent to bob: two words
+         |papo: not confirmed, to bob: one
+         |papo: not confirmed, to bob: two words
          |papo: left with 2 unsent
          |status 3
          |$",

@@ -273,3 +273,21 @@ fn ticks_find_their_place_after_a_long_line_was_typed_and_cleared() {
     // What is not on the screen any more is said below.
     window.shows(&format!("{}|      read “number 5”\n|      bob>", shown("read")));
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_is_meant_for_a_name_that_nobody_has_goes_to_nobody_else() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("/to bbo");
+    window.says("bbo: no such account; /find bbo looks for one");
+    window.says("\n         >");
+    window.line("for bbo");
+    window.says("to whom? /to bob, then write\n         >");
+    window.line("/to bob");
+    window.says("      bob>");
+    window.line("for bob");
+    let heard = bob.until("MSG ").pop().unwrap();
+    assert!(heard.ends_with(" ana bob - for bob"), "{heard}");
+}

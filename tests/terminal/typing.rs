@@ -197,3 +197,15 @@ fn help_fits_the_screen() {
     let alone = screen.lines().find(|line| line.len() > 1 && !line.trim().contains(' '));
     assert_eq!(alone, Some("      bob>"), "{screen}");
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn tab_after_a_blank_that_is_not_ascii_completes_as_after_any_other() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    window.text("\u{3000}\u{a0}bo");
+    window.says("bo");
+    window.key("Tab");
+    window.text("!");
+    window.says("bob !");
+}

@@ -22,12 +22,12 @@ impl Talk {
                 let room = self.keyboard.room();
                 let page = self.screen.older(room).unwrap_or_default();
                 self.keyboard.print(page);
-                self.ask_all_ticks();
+                self.ask_ticks(false);
             }
             Purpose::Missed(name) if is_current(self, &name) => self.missed(&name, reply),
             Purpose::Older(_) => self.is_loading = false,
             Purpose::Chats(is_shown) => self.listed(is_shown, reply),
-            Purpose::Ticks(ticks) if is_current(self, &ticks.name) => self.counted(ticks, reply),
+            Purpose::Ticks(ticks) => self.counted(ticks, reply),
             Purpose::Mark => self.mark_more(true),
             Purpose::Names(answer) => {
                 let rows = reply.rows.iter().filter_map(|row| row.split(' ').nth(1));
@@ -36,14 +36,15 @@ impl Talk {
                 let _ = answer.send(names);
             }
             Purpose::Show => self.shown(reply),
-            Purpose::Open(_) | Purpose::Missed(_) | Purpose::Ticks(..) => {}
+            Purpose::Open(_) | Purpose::Missed(_) => {}
         }
     }
 
     /// A command was refused, or nobody knows whether it was carried out.
     pub(super) fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let why = match failure {
-            Failure::Refused(line) => lines::why(line).to_owned(),
+            // A command is named as it is typed here.
+            Failure::Refused(line) => lines::why(line).replace("; FIND ", "; /find "),
             other => other.to_string(),
         };
         match purpose {
@@ -54,14 +55,9 @@ impl Talk {
                 self.is_sent(&key);
             }
             Purpose::Open(name) if self.current.as_ref() == Some(&name) => {
-                match self.previous.take() {
-                    Some(previous) => self.turn_to(&previous),
-                    None => {
-                        self.current = None;
-                        self.keyboard.prompt("");
-                    }
-                }
-                self.previous = None;
+                // Somebody may be typing: what is meant for one goes to nobody else.
+                self.current = None;
+                self.keyboard.prompt("");
                 self.complain(&why);
             }
             Purpose::Open(_) | Purpose::Show | Purpose::Chats(true) => self.complain(&why),
@@ -70,7 +66,11 @@ impl Talk {
                 self.complain(&why);
             }
             Purpose::Mark => self.mark_more(true),
-            Purpose::Names(_) | Purpose::Ticks(..) | Purpose::Missed(_) | Purpose::Chats(_) => {}
+            Purpose::Ticks(ticks) => {
+                let range = (0, 0);
+                self.go_on_asking(Ticks { range, ..ticks });
+            }
+            Purpose::Names(_) | Purpose::Missed(_) | Purpose::Chats(_) => {}
         }
     }
 
@@ -98,16 +98,16 @@ impl Talk {
         // What came since, by whichever way.
         let last = items.iter().rev().find_map(Item::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
-        let title = if name == self.me.as_str() { "notes to yourself" } else { name };
+        let title = self.title(name);
         let room = self.keyboard.room();
-        self.keyboard.print(self.screen.turn_to(title, items, has_more(reply), room));
+        self.keyboard.print(self.screen.turn_to(&title, items, has_more(reply), room));
         let authors = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
         self.keyboard.names(authors.map(str::to_owned));
-        let newest = self.screen.newest().unwrap_or(0);
+        let newest = self.screen.newest_heard().unwrap_or(0);
         let chat = self.chat(name);
         chat.newest = chat.newest.max(newest);
         self.is_seen();
-        self.ask_all_ticks();
+        self.ask_ticks(false);
     }
 
     /// What came while there was no connection, in the conversation that is turned to.
@@ -116,15 +116,12 @@ impl Talk {
             // There is no end to it: what is newest comes first.
             return self.turn_to(name);
         }
-        let of_others = reply.rows.iter().filter_map(|row| Entry::parse(row));
-        let of_others = of_others.filter(|entry| entry.from != self.me.as_str()).count();
         if !reply.rows.is_empty() {
             let (items, room) = (self.items(reply), self.keyboard.room());
             self.keyboard.print(self.screen.merge(items, room));
-            self.chat(name).unread += of_others as u64;
             self.is_seen();
         }
-        self.ask_all_ticks();
+        self.ask_ticks(false);
     }
 
     fn listed(&mut self, is_shown: bool, reply: &Reply) {
@@ -179,20 +176,35 @@ impl Talk {
         }
     }
 
-    fn counted(&mut self, ticks: Ticks, reply: &Reply) {
+    fn counted(&mut self, mut ticks: Ticks, reply: &Reply) {
+        let (Some(middle), true) = (ticks.middle(), self.current.as_ref() == Some(&ticks.name))
+        else {
+            return self.go_on_asking(Ticks { range: (0, 0), ..ticks });
+        };
         let states = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
         let states = states.map(|state| match state {
             "read" => Tick::Read,
             "delivered" => Tick::Delivered,
             _ => Tick::Sent,
         });
-        let Some(tick) = states.min() else { return };
-        let room = self.keyboard.room();
-        self.keyboard.print(self.screen.reached(ticks.id, tick, ticks.is_news, room));
-        let before = self.screen.unread().into_iter().find(|own| *own < ticks.id);
-        if let (Some(id), true, true) = (before, tick < Tick::Read, ticks.earlier > 0) {
-            self.ask_ticks(Ticks { id, earlier: ticks.earlier - 1, ..ticks });
+        let tick = states.min();
+        if let Some(tick) = tick {
+            let room = self.keyboard.room();
+            let reached = self.screen.reached(ticks.ids[middle], tick, ticks.is_news, room);
+            self.keyboard.print(reached);
         }
+        // Where nobody else could see it, it says nothing about those before it.
+        match tick.is_none_or(|tick| tick >= ticks.wanted) {
+            true => ticks.range.0 = middle + 1,
+            false => ticks.range.1 = middle,
+        }
+        let (low, high) = ticks.range;
+        if low == high && ticks.wanted == Tick::Delivered {
+            ticks.wanted = Tick::Read;
+            ticks.ids.truncate(high);
+            ticks.range = (0, high);
+        }
+        self.go_on_asking(ticks);
     }
 
     /// Rows that somebody wants to see.

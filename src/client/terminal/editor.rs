@@ -7,6 +7,7 @@
 use std::env;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
@@ -66,9 +67,11 @@ impl Keyboard {
         let of_editor = known.clone();
         thread::spawn(move || {
             let prompt = " ".repeat(PROMPT);
-            let end = match editor.readline(&prompt) {
-                Ok(_) | Err(ReadlineError::Eof) => None,
-                Err(e) => Some(e.to_string()),
+            // Whatever ends it, the rest has to know.
+            let end = match catch_unwind(AssertUnwindSafe(|| editor.readline(&prompt))) {
+                Ok(Ok(_) | Err(ReadlineError::Eof)) => None,
+                Ok(Err(e)) => Some(e.to_string()),
+                Err(_) => Some("the editor has failed, which is a fault of papo".to_owned()),
             };
             lock(&of_editor).has_ended = true;
             typed(Typed::End(end));
@@ -88,10 +91,10 @@ impl Keyboard {
 
     /// Prints above the line that is being typed. What is empty changes nothing.
     pub fn print(&self, text: String) {
-        if !text.is_empty() {
-            // Where the editor has ended, so does everything else.
-            let _ = self.printer.send(text);
-        }
+        let Some(text) = text.strip_suffix('\n') else { return };
+        // No line takes two rows, even if the terminal finds it wider than it was reckoned to be.
+        // Where the editor has ended, so does everything else.
+        let _ = self.printer.send(format!("\x1b[?7l{text}\x1b[?7h\n"));
     }
 
     /// The process goes on after it was stopped.
@@ -114,7 +117,7 @@ impl Keyboard {
         lock(&self.known).may_leave = may;
     }
 
-    /// How much room there is.
+    /// How much room there is; to be told to the screen, which has to know of each change.
     pub fn room(&self) -> Room {
         let mut known = lock(&self.known);
         let (typed, most) = (known.rows, known.most);

@@ -5,12 +5,10 @@ use smol::process::{Command, Stdio};
 
 use super::item::{self, Item, Tick};
 use super::jobs::{Purpose, Ticks};
-use super::talk::Talk;
+use super::known::size;
+use super::talk::{LOADED, Talk};
 use crate::client::lines::{self, Entry};
 use crate::client::outage::BACK;
-
-/// Earlier messages whose ticks are asked for at most, where a later one has not reached everyone.
-const EARLIER: usize = 20;
 
 impl Talk {
     /// A line of the server's.
@@ -97,7 +95,7 @@ impl Talk {
         let sign = if entry.is_message() { ":" } else { " *" };
         let body = if entry.is_message() { entry.body.clone() } else { item::change(&entry.body) };
         let line = format!("      [/{number}] {place}{}{sign} {body}", entry.from);
-        let width = self.keyboard.room().size.columns.saturating_sub(2);
+        let width = size().columns.saturating_sub(2);
         self.remark(&item::cut(&line, width));
     }
 
@@ -129,36 +127,47 @@ impl Talk {
         if is_mine {
             // Read on another device.
             let chat = self.chat(name);
-            if tick == Tick::Read && !is_current && id >= chat.newest {
-                chat.unread = 0;
+            if tick == Tick::Read {
+                chat.read = chat.read.max(id);
+                if !is_current && id >= chat.newest {
+                    chat.unread = 0;
+                }
             }
         } else if is_current && name.starts_with('#') {
             // What one has received, not all have.
-            let mut unread = self.screen.unread().into_iter();
-            if let Some(id) = unread.find(|own| *own <= id) {
-                self.ask_ticks(Ticks {
-                    name: name.to_owned(),
-                    id,
-                    earlier: EARLIER,
-                    is_news: true,
-                });
-            }
+            self.ask_ticks(true);
         } else if is_current {
             let room = self.keyboard.room();
             self.keyboard.print(self.screen.reached(id, tick, true, room));
         }
     }
 
-    /// Finds out how far what one said before has come.
-    pub(super) fn ask_all_ticks(&mut self) {
-        let newest = self.screen.unread().first().copied();
-        if let (Some(id), Some(name)) = (newest, self.current.clone()) {
-            self.ask_ticks(Ticks { name, id, earlier: EARLIER, is_news: false });
+    /// Finds out how far what one has said has come. While that is going on, it is begun anew at
+    /// most once, however much happens.
+    pub(super) fn ask_ticks(&mut self, is_news: bool) {
+        let ids = self.screen.unread();
+        let Some(name) = self.current.clone().filter(|_| !ids.is_empty()) else { return };
+        if self.is_asking {
+            self.asks_again |= is_news;
+            return;
         }
+        let range = (0, ids.len());
+        self.go_on_asking(Ticks { name, ids, wanted: Tick::Delivered, range, is_news });
     }
 
-    pub(super) fn ask_ticks(&mut self, ticks: Ticks) {
-        self.ask(format!("INFO {}", ticks.id), Purpose::Ticks(ticks));
+    pub(super) fn go_on_asking(&mut self, ticks: Ticks) {
+        match ticks.middle() {
+            Some(middle) => {
+                self.is_asking = true;
+                self.ask(format!("INFO {}", ticks.ids[middle]), Purpose::Ticks(ticks));
+            }
+            None => {
+                self.is_asking = false;
+                if std::mem::take(&mut self.asks_again) {
+                    self.ask_ticks(true);
+                }
+            }
+        }
     }
 
     /// All that waited has come.
@@ -167,7 +176,7 @@ impl Talk {
         self.ask("CHATS".to_owned(), Purpose::Chats(false));
         if let Some(name) = self.current.clone() {
             let after = self.screen.newest_heard().unwrap_or(0);
-            self.ask(format!("HIST {name} 1000 after {after}"), Purpose::Missed(name));
+            self.ask(format!("HIST {name} {LOADED} after {after}"), Purpose::Missed(name));
         }
     }
 }

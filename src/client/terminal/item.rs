@@ -227,20 +227,29 @@ pub fn day(day: Date, today: Date) -> String {
 
 /// The beginning of a text, on one line of so many columns.
 pub fn cut(text: &str, width: usize) -> String {
-    let line = text.replace(['\n', '\t'], " ");
-    if textwrap::core::display_width(&line) <= width {
+    let line: String = text.chars().take(8 * width).map(shown).collect();
+    let line = line.replace(['\n', '\t'], " ");
+    let is_whole = text.chars().nth(8 * width).is_none();
+    if is_whole && textwrap::core::display_width(&line) <= width {
         return line;
     }
-    let mut short = String::new();
-    for c in line.chars() {
-        short.push(c);
-        if textwrap::core::display_width(&short) >= width {
-            short.pop();
+    let (mut short, mut columns) = (String::new(), 0);
+    // What has no width is not looked through without end.
+    for c in line.chars().take(4 * width) {
+        columns += textwrap::core::display_width(c.encode_utf8(&mut [0; 4]));
+        if columns >= width {
             break;
         }
+        short.push(c);
     }
     short.push('…');
     short
+}
+
+/// Nothing turns the direction of a line around: what follows would stand before the name.
+fn shown(c: char) -> char {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if turns { '\u{fffd}' } else { c }
 }
 
 fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<String> {
@@ -250,6 +259,7 @@ fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<St
 /// Breaks lines at blanks, and longer words anywhere. A line of blanks stays a line.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     // A tab has a width that depends on where it stands.
+    let text: String = text.chars().map(shown).collect();
     let text = text.replace('\t', "    ");
     let options = textwrap::Options::new(width.max(1))
         .word_separator(WordSeparator::AsciiSpace)
@@ -296,6 +306,16 @@ mod tests {
                 assert!(textwrap::core::display_width(&line) <= width.max(INDENT + 2), "{line:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_text_hides_behind_what_has_no_width_or_turns_around() {
+        let marks = "\u{300}".repeat(30_000);
+        assert!(cut(&format!("a{marks}b"), 20).len() < 200);
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("abcd", 4), "abcd");
+        let item = entry("MSG 1 2026-11-22T11:58:03.214Z bob ana - a\u{202e}b");
+        assert_eq!(item.lines(60, PLAIN), ["11:58      bob: a\u{fffd}b"]);
     }
 
     #[test]

@@ -7,11 +7,15 @@ use smol::Timer;
 use smol::channel::{Receiver, Sender};
 use smol::future::{self, FutureExt};
 
+use super::item::Tick;
 use super::known::Typed;
 use crate::client::account::Account;
 use crate::client::connection::Reply;
 use crate::client::desk::Desk;
 use crate::client::failure::Failure;
+
+/// After how long without a command the server is asked whether it is still there.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// After how long whoever waits is told so.
 const SLOW: Duration = Duration::from_secs(1);
@@ -38,16 +42,31 @@ pub enum Purpose {
     Show,
 }
 
-/// The question of how far a message has come.
+/// The question of how far the messages of a conversation have come. None of them has come farther
+/// than those before it, so it is halved: a few are asked for, and all are known.
 pub struct Ticks {
     /// The conversation.
     pub name: String,
-    /// The message.
-    pub id: u64,
-    /// How many earlier ones are asked for at most, where it has not been read by everyone.
-    pub earlier: usize,
+    /// The messages, in their order.
+    pub ids: Vec<u64>,
+    /// What is looked for: the last one that has come so far.
+    pub wanted: Tick,
+    /// It is not among those before the first of these, nor from the second on.
+    pub range: (usize, usize),
     /// Somebody has just received or read something.
     pub is_news: bool,
+}
+
+impl Ticks {
+    /// Which one is asked for next: the newest first, which often is all there is to ask.
+    pub fn middle(&self) -> Option<usize> {
+        let (low, high) = self.range;
+        match low == high {
+            true => None,
+            false if high == self.ids.len() => Some(high - 1),
+            false => Some((low + high) / 2),
+        }
+    }
 }
 
 impl Purpose {
@@ -88,22 +107,40 @@ pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>) {
     let tell = news.clone();
     let tell = Box::new(move |what| drop(tell.try_send(News::Told(what))));
     let mut desk = Desk::patient_telling(account, tell);
-    while let Ok(Job { command, purpose }) = jobs.recv().await {
+    loop {
+        let idle = async {
+            Timer::after(IDLE).await;
+            Ok(None)
+        };
+        let job = async { jobs.recv().await.map(Some) }.or(idle).await;
+        let Ok(job) = job else { return };
+        let Some(Job { command, purpose }) = job else {
+            // A router that forgets the connection would let the next message wait.
+            let _ = desk.ask("PING").await;
+            continue;
+        };
         let slow = async {
             Timer::after(SLOW).await;
             let _ = news.try_send(News::Slow);
             future::pending().await
         };
         let answer = async {
-            match purpose {
-                // Said again it could be done twice.
-                Purpose::Show => desk.ask_once(&command).await,
-                _ => desk.ask(&command).await,
+            if !is_change(&command) {
+                return desk.ask(&command).await;
             }
+            // Said again it could be done twice; so it is said where somebody listens.
+            desk.ask("PING").await?;
+            desk.ask_once(&command).await
         };
         let answer = answer.or(slow).await;
         if news.send(News::Answer(purpose, answer)).await.is_err() {
             return;
         }
     }
+}
+
+/// Whether a command makes an entry each time that it is carried out.
+fn is_change(command: &str) -> bool {
+    let verb = command.strip_prefix("GROUP ").and_then(|rest| rest.split(' ').next());
+    verb.is_some_and(|verb| !["LIST", "WHO", ""].contains(&verb))
 }

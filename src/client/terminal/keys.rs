@@ -141,8 +141,8 @@ impl Key {
 
     /// Completes the word that ends here, as far as there is one way only.
     fn complete(&self, before: &str) -> Cmd {
-        let start = before.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-        let word = before[start..].to_lowercase();
+        let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+        let (start, word) = (before.len() - word.len(), word.to_ascii_lowercase());
         let (begin, known) = match (word.strip_prefix('/'), word.strip_prefix('+')) {
             (Some(order), _) if start == 0 => {
                 let orders = order::NAMES.iter().filter(|name| name.starts_with(order));

@@ -41,11 +41,11 @@ use super::lines;
 use super::progress::shown;
 use editor::Keyboard;
 use item::Style;
-use jobs::{News, Purpose};
+use jobs::News;
 use known::Typed;
 use talk::{Talk, Unsent};
 
-/// For how long acknowledgements are waited for at the end.
+/// For how long answers are waited for at the end.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// What a person at a terminal asks for.
@@ -74,10 +74,11 @@ pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
     }
     let (account, first) = welcome::account(named).await?;
     let (tell, news) = unbounded();
-    let unsent = converse(&account, options, first, tell, news).await?;
+    let (over, unsent) = converse(&account, options, first, tell, news).await?;
     for Unsent { to, said, .. } in &unsent {
-        report(format_args!("papo: not sent to {to}: {}", said.body));
+        report(format_args!("papo: not confirmed, to {to}: {}", said.body));
     }
+    over?;
     match unsent.len() {
         0 => Ok(()),
         n => Err(Failure::Lost(format!("left with {n} unsent"))),
@@ -90,7 +91,7 @@ async fn converse(
     first: Option<String>,
     tell: Sender<News>,
     news: Receiver<News>,
-) -> Result<Vec<Unsent>, Failure> {
+) -> Result<(Result<(), Failure>, Vec<Unsent>), Failure> {
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
     let connecting = format!("connecting to {}", account.server.address);
@@ -98,6 +99,8 @@ async fn converse(
     // All that waits comes before there is anything to look at: it is counted, not shown.
     let waiting = shown("fetching what waits", until_live(&mut feed)).await?;
 
+    // What was told meanwhile is over: the last word was that all has come.
+    while news.try_recv().is_ok() {}
     let style = Style { colour: env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()) };
     let typed = tell.clone();
     let keyboard = Keyboard::open(style, move |typed_now| {
@@ -120,30 +123,32 @@ async fn converse(
     let listen = executor.spawn(listen(feed, tell.clone()));
     let signals = executor.spawn(until_signal(tell));
     let over = executor.run(async {
-        let unsent = loop {
-            let Ok(one) = news.recv().await else { return Ok(Vec::new()) };
-            if let Some(unsent) = talk.take(one)? {
-                break unsent;
+        let over = loop {
+            let Ok(one) = news.recv().await else { break Ok(()) };
+            match talk.take(one) {
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                Err(failure) => break Err(failure),
             }
         };
         let limit = async {
             Timer::after(SETTLE).await;
         };
         settle(&mut talk, &news).or(limit).await;
-        Ok(unsent)
+        over
     });
     let over = over.await;
     drop((work, listen, signals));
-    over
+    Ok((over, talk.unsent))
 }
 
-/// What was read last is still acknowledged: whoever leaves has read it.
+/// What was read last is still acknowledged, and what was sent last is confirmed.
 async fn settle(talk: &mut Talk, news: &Receiver<News>) {
-    while talk.is_marking()
+    while !talk.is_settled()
         && let Ok(one) = news.recv().await
     {
-        if matches!(one, News::Answer(Purpose::Mark, _)) {
-            let _ = talk.take(one);
+        if let News::Answer(purpose, Ok(_)) = one {
+            talk.settle(&purpose);
         }
     }
 }
@@ -178,11 +183,14 @@ async fn listen(mut feed: Feed<'_>, news: Sender<News>) {
     }
 }
 
+/// The signals that are listened for.
+const SIGNALS: [Signal; 6] =
+    [Signal::Winch, Signal::Cont, Signal::Term, Signal::Hup, Signal::Int, Signal::Quit];
+
 /// A terminal of another size is drawn anew; and it is left as it was found when papo is told to
 /// end, too. The editor listens to signals of its own, so this begins after it.
 async fn until_signal(news: Sender<News>) {
-    let Ok(mut signals) = Signals::new([Signal::Winch, Signal::Cont, Signal::Term, Signal::Hup])
-    else {
+    let Ok(mut signals) = Signals::new(SIGNALS) else {
         return;
     };
     while let Some(Ok(signal)) = signals.next().await {

@@ -15,7 +15,7 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /chats       the conversations; /2 is the second, Alt-N the next unread
   /find ana    look for people
   /who         who is there
-  /info        who has received and read your last message
+  /info        who has received and read your last message here
   /group new team bob   make a group; add, remove, admin, topic, leave, list
   /block bob   take nothing more from somebody; /unblock bob
   /name Ana    what people are shown beside your handle
@@ -55,7 +55,6 @@ pub fn read(line: &str) -> Order {
     if rest.starts_with('/') {
         return Order::Text(rest.to_owned());
     }
-    // A text of several lines that begins with a path is meant to be sent.
     let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let (name, rest) = (&*name.to_lowercase(), rest.trim());
     let unclear = |what: &str| Order::Unclear(what.to_owned());

@@ -83,10 +83,12 @@ impl Screen {
         self.shown.end == self.items.len()
     }
 
-    /// Ids of messages of one's own that not everyone has read, the newest first.
+    /// Ids of messages of one's own that not everyone has read, as far as is known, in their order.
     pub fn unread(&self) -> Vec<u64> {
-        let said = self.items.iter().rev().filter_map(own);
-        said.filter(|said| said.tick < Tick::Read).filter_map(|said| said.id).collect()
+        let said = self.items.iter().filter_map(own).filter(|said| said.tick < Tick::Read);
+        let mut ids: Vec<u64> = said.filter_map(|said| said.id).collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// The id of the first item that has one.
@@ -94,9 +96,15 @@ impl Screen {
         self.items.iter().find_map(Item::id)
     }
 
-    /// The highest id.
-    pub fn newest(&self) -> Option<u64> {
-        self.items.iter().filter_map(Item::id).max()
+    /// The newest entry of somebody else.
+    pub fn newest_of_others(&self) -> Option<u64> {
+        let of_others = |item: &&Item| matches!(item, Item::Said(said) if said.from.is_some());
+        self.items.iter().filter(of_others).filter_map(Item::id).max()
+    }
+
+    /// The newest message of one's own.
+    pub fn newest_own(&self) -> Option<u64> {
+        self.items.iter().filter_map(own).filter_map(|said| said.id).max()
     }
 
     /// The highest id of what came from the server: what is sent from here is confirmed over another
@@ -134,14 +142,15 @@ impl Screen {
     pub fn add(&mut self, item: Item, room: Room) -> String {
         let (at_end, is_as_before) = (self.is_at_end(), self.meet(room));
         self.items.push(item);
-        if !at_end {
-            return String::new();
-        }
-        if self.items.len() > KEPT {
+        // Whoever scrolls back has some time to do so.
+        if self.items.len() > if at_end { KEPT } else { 2 * KEPT } {
             let gone = self.items.len() - KEPT * 2 / 3;
             self.items.drain(..gone);
             self.has_older = true;
             return self.draw(self.items.len());
+        }
+        if !at_end {
+            return String::new();
         }
         if is_as_before { self.print(self.items.len() - 1) } else { self.draw(self.items.len()) }
     }

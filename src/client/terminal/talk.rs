@@ -22,7 +22,7 @@ use crate::client::send::random_key;
 use crate::name::Handle;
 
 /// Messages that are loaded at a time.
-const LOADED: usize = 100;
+pub const LOADED: usize = 100;
 
 /// A conversation in the list.
 pub struct Chat {
@@ -32,6 +32,8 @@ pub struct Chat {
     pub unread: u64,
     /// The newest entry that is known of.
     pub newest: u64,
+    /// Up to where it was read, as far as is known here.
+    pub read: u64,
 }
 
 /// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
@@ -59,8 +61,9 @@ pub struct Talk {
     pub(super) zone: TimeZone,
     /// With whom; nobody at first.
     pub(super) current: Option<String>,
-    /// With whom before.
-    pub(super) previous: Option<String>,
+    /// It is being asked how far messages have come; and something has happened since.
+    pub(super) is_asking: bool,
+    pub(super) asks_again: bool,
     /// In the order of their numbers.
     pub(super) chats: Vec<Chat>,
     pub(super) jobs: Sender<Job>,
@@ -100,7 +103,8 @@ impl Talk {
             keyboard,
             zone: TimeZone::system(),
             current: None,
-            previous: None,
+            is_asking: false,
+            asks_again: false,
             chats: Vec::new(),
             jobs,
             unsent: Vec::new(),
@@ -116,13 +120,13 @@ impl Talk {
         }
     }
 
-    /// Something happens. Gives back what was not sent when it is over.
+    /// Something happens. Gives back whether it is over.
     ///
     /// # Errors
     /// Any that ends it.
-    pub fn take(&mut self, news: News) -> Result<Option<Vec<Unsent>>, Failure> {
+    pub fn take(&mut self, news: News) -> Result<bool, Failure> {
         match news {
-            News::Typed(Typed::End(None)) => return Ok(Some(std::mem::take(&mut self.unsent))),
+            News::Typed(Typed::End(None)) => return Ok(true),
             News::Typed(Typed::End(Some(why))) => {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
@@ -147,11 +151,10 @@ impl Talk {
                 }
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
-        let room = self.keyboard.room();
         match typed {
             Typed::Line(line) => {
                 self.go_to_end();
@@ -162,6 +165,7 @@ impl Talk {
             Typed::Older => self.older(),
             Typed::Newer if self.screen.is_at_end() => {}
             Typed::Newer => {
+                let room = self.keyboard.room();
                 self.keyboard.print(self.screen.newer(room));
                 self.is_seen();
             }
@@ -176,7 +180,10 @@ impl Talk {
                 self.keyboard.may_leave(true);
             }
             Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
-            Typed::Redraw => self.keyboard.print(self.screen.again(room)),
+            Typed::Redraw => {
+                let room = self.keyboard.room();
+                self.keyboard.print(self.screen.again(room));
+            }
             Typed::Names(begin, answer) => {
                 self.ask(format!("FIND {}", lines::escaped(&begin)), Purpose::Names(answer));
             }
@@ -191,8 +198,9 @@ impl Talk {
             Order::Text(text) => {
                 // In nc it would have been a command.
                 let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
+                let before = self.unsent.len();
                 self.send(text)?;
-                if is_verb {
+                if is_verb && self.unsent.len() > before {
                     self.remark("      sent as a text; /help shows what papo knows");
                 }
             }
@@ -216,9 +224,9 @@ impl Talk {
                 Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
                 None => self.complain("to whom do you talk? /to bob"),
             },
-            Order::Info(id) => match id.or(self.sent.last().copied()) {
+            Order::Info(id) => match id.or(self.screen.newest_own()) {
                 Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
-                None => self.complain("you have sent nothing yet"),
+                None => self.complain("you have said nothing here yet"),
             },
         }
         Ok(())
@@ -234,16 +242,14 @@ impl Talk {
 
     /// Turns to a conversation. What is typed from now on goes there.
     pub(super) fn turn_to(&mut self, name: &str) {
-        if self.current.as_deref() != Some(name) {
-            self.previous = self.current.replace(name.to_owned());
-        }
+        self.current = Some(name.to_owned());
         self.keyboard.prompt(name);
         self.keyboard.names([name.to_owned()]);
-        let title = if name == self.me.as_str() { "notes to yourself" } else { name };
+        let title = self.title(name);
         let unsent = self.unsent.iter().filter(|unsent| unsent.to == name);
         let unsent = unsent.map(|unsent| Item::Said(Box::new(unsent.said.clone()))).collect();
         let room = self.keyboard.room();
-        self.keyboard.print(self.screen.turn_to(title, unsent, false, room));
+        self.keyboard.print(self.screen.turn_to(&title, unsent, false, room));
         self.ask(format!("HIST {name} {LOADED}"), Purpose::Open(name.to_owned()));
     }
 
@@ -256,6 +262,11 @@ impl Talk {
             Some(name) => self.turn_to(&name),
             None => self.remark("      nothing is unread; /chats lists the conversations"),
         }
+    }
+
+    pub(super) fn title(&self, name: &str) -> String {
+        let is_mine = name == self.me.as_str();
+        if is_mine { "notes to yourself".to_owned() } else { name.to_owned() }
     }
 
     fn older(&mut self) {
@@ -325,10 +336,10 @@ impl Talk {
     /// What stands at the end of the conversation is on the screen.
     pub(super) fn is_seen(&mut self) {
         let (Some(name), true) = (self.current.clone(), self.screen.is_at_end()) else { return };
-        let newest = self.screen.newest();
-        let Some(chat) = self.chats.iter_mut().find(|chat| chat.name == name) else { return };
-        if let (Some(newest), true) = (newest, chat.unread > 0) {
-            chat.unread = 0;
+        let newest = self.screen.newest_of_others().unwrap_or(0);
+        let chat = self.chat(&name);
+        if newest > chat.read {
+            (chat.unread, chat.read) = (0, newest);
             self.mark(&name, newest, true);
         }
     }
@@ -358,9 +369,18 @@ impl Talk {
         }
     }
 
-    /// Something is being acknowledged.
-    pub fn is_marking(&self) -> bool {
-        self.is_marking
+    /// Nothing is being acknowledged or sent.
+    pub fn is_settled(&self) -> bool {
+        !self.is_marking && self.unsent.is_empty()
+    }
+
+    /// A command is answered after the end, when nothing is shown any more.
+    pub fn settle(&mut self, purpose: &Purpose) {
+        match purpose {
+            Purpose::Mark => self.mark_more(true),
+            Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
+            _ => {}
+        }
     }
 
     /// A conversation in the list, at its end if it is new.
@@ -368,7 +388,7 @@ impl Talk {
         let found = self.chats.iter().position(|chat| chat.name == name);
         let at = found.unwrap_or_else(|| {
             self.keyboard.names([name.to_owned()]);
-            self.chats.push(Chat { name: name.to_owned(), unread: 0, newest: 0 });
+            self.chats.push(Chat { name: name.to_owned(), unread: 0, newest: 0, read: 0 });
             self.chats.len() - 1
         });
         &mut self.chats[at]

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use crate::client::account::{Account, Named, Server};
+use crate::client::address::Address;
 use crate::client::connection::{ANSWER, Connection};
 use crate::client::failure::Failure;
 use crate::client::lines;
@@ -13,7 +14,7 @@ use crate::client::settings::Settings;
 use crate::limits;
 use crate::name::Handle;
 
-/// Wrong passwords after which somebody had better look for the right one.
+/// Wrong passwords, or what can be none, after which somebody had better look for the right one.
 const TRIES: usize = 3;
 
 /// The account to talk with; and, for somebody who is new, to whom first.
@@ -26,8 +27,8 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
         return Ok((Account::find(named)?, None));
     }
     say("papo talks through a chat server. A few questions, and you are there.")?;
-    let (server, mut connection) = server(named, &settings).await?;
-    let (handle, password) = enter(&server, &mut connection).await?;
+    let server = server(named, &settings).await?;
+    let (handle, password, mut connection) = enter(&server).await?;
     let account = match login::keep(settings, &server, &handle, &mut connection).await {
         Ok(kept) => {
             say(&kept)?;
@@ -55,20 +56,16 @@ fn kept_secret(named: &Named, password: String) -> Result<String, Failure> {
     Ok(token.map_or(password, |token| token.secret))
 }
 
-async fn server(named: &Named, settings: &Settings) -> Result<(Server, Connection), Failure> {
+async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
     let usual = named.server(settings);
     if named.server.is_some() {
-        let connection = shown(&connecting(&usual), usual.open()).await?;
-        return Ok((usual, connection));
+        shown(&connecting(&usual), usual.open()).await?;
+        return Ok(usual);
     }
     loop {
         let question = "Server, HOST:PORT, tls:HOST:PORT or unix:PATH";
         let typed = ask(question, &usual.address.to_string())?;
-        // Whoever names a host only means the usual port there.
-        let parsed = typed.parse().or_else(|why| match typed.contains(':') {
-            true => Err(why),
-            false => format!("{typed}:7276").parse(),
-        });
+        let parsed = typed.parse().or_else(|why| usual_port(&typed).ok_or(why));
         let server = match parsed {
             Ok(address) => Server { address, roots: named.roots.clone() },
             Err(why) => {
@@ -77,7 +74,16 @@ async fn server(named: &Named, settings: &Settings) -> Result<(Server, Connectio
             }
         };
         match shown(&connecting(&server), server.open()).await {
-            Ok(connection) => return Ok((server, connection)),
+            Ok(_) => {
+                if let Address::Tcp(host) = &server.address
+                    && !is_near(&host.name)
+                {
+                    say(
+                        "Everyone on the way there can read this connection; tls: is closed to them.",
+                    )?;
+                }
+                return Ok(server);
+            }
             Err(failure) => {
                 say(&failure.to_string())?;
                 say("Is it running? `papod` starts one on this machine.")?;
@@ -86,13 +92,25 @@ async fn server(named: &Named, settings: &Settings) -> Result<(Server, Connectio
     }
 }
 
+/// Whoever names a host only means the port that is customary there: in the clear on this machine,
+/// by TLS elsewhere.
+fn usual_port(host: &str) -> Option<Address> {
+    let address = if is_near(host) { format!("{host}:7276") } else { format!("tls:{host}:7277") };
+    address.parse().ok().filter(|_| !host.contains(':'))
+}
+
+fn is_near(host: &str) -> bool {
+    host == "localhost" || host == "::1" || host.starts_with("127.")
+}
+
 fn connecting(server: &Server) -> String {
     format!("connecting to {}", server.address)
 }
 
-/// Makes an account, or opens one. Gives back its password.
-async fn enter(server: &Server, connection: &mut Connection) -> Result<(Handle, String), Failure> {
-    let mut wrong = 0;
+/// Makes an account, or opens one, over a connection that is made when all is known: a server does
+/// not wait for somebody who thinks.
+async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure> {
+    let (mut wrong, mut unfit) = (0, 0);
     loop {
         let question = "Your handle, by which others write to you";
         let handle = match lines::handle(&ask(question, "")?) {
@@ -113,16 +131,24 @@ async fn enter(server: &Server, connection: &mut Connection) -> Result<(Handle, 
         let password = loop {
             let question =
                 if is_new { "A password, 6 characters or more" } else { "Your password" };
-            let password = secret::prompt(question)?;
+            let password = match secret::prompt(question) {
+                Err(Failure::Usage(why)) if unfit < TRIES => {
+                    unfit += 1;
+                    say(&why)?;
+                    continue;
+                }
+                other => other?,
+            };
             if is_new && password.chars().count() < limits::PASSWORD_MIN {
                 say("That is too short.")?;
                 continue;
             }
-            if !is_new || secret::prompt("The same again")? == password {
+            if !is_new || secret::prompt("The same again").is_ok_and(|again| again == password) {
                 break password;
             }
             say("These are two passwords.")?;
         };
+        let mut connection = shown(SERVER, server.open()).await?;
         let entered = if is_new {
             let reg = format!("REG {handle} {password}");
             shown(SERVER, connection.ask(&reg, ANSWER)).await.map(drop)
@@ -130,7 +156,7 @@ async fn enter(server: &Server, connection: &mut Connection) -> Result<(Handle, 
             shown(SERVER, connection.login(&handle, &password, false)).await
         };
         match entered {
-            Ok(()) => return Ok((handle, password)),
+            Ok(()) => return Ok((handle, password, connection)),
             Err(Failure::Refused(line)) => {
                 say(lines::why(&line))?;
             }
