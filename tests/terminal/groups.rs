@@ -68,3 +68,36 @@ fn a_change_of_ones_own_is_shown_once_and_in_words() {
         rule("#team")
     ));
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn the_ticks_of_many_messages_are_found_when_one_turns_to_them() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let mut ana = place.papod().login_quietly("ana");
+    for group in ["one", "two"] {
+        ana.say(&format!("GROUP NEW {group} bob"));
+        for n in 1..=10 {
+            let id = ana.send(&format!("#{group}"), &format!("number {n}"));
+            match n {
+                7 => bob.say(&format!("READ {id}")),
+                9 => bob.say(&format!("ACK {id}")),
+                _ => {}
+            }
+        }
+    }
+    bob.say("PING");
+    bob.until("OK PING");
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("     #two>");
+    // Turned to and away again while that is being found out.
+    window.line("/to +one");
+    window.line("/to +two");
+    window.line("/to +one");
+    let ticks = ["read"; 7].into_iter().chain(["✓✓", "✓✓", "✓"]);
+    let rows = ticks.zip(1..).map(|(tick, n)| format!("|HH:MM {tick:<4} you: number {n}\n"));
+    let change = "|── today ──\n|HH:MM      * you made the group, with bob\n";
+    let rows: String = rows.collect();
+    window.shows(&format!("|{}\n{change}{rows}|     #one>", rule("#one")));
+}

@@ -148,7 +148,7 @@ impl Talk {
         let ids = self.screen.unread();
         let Some(name) = self.current.clone().filter(|_| !ids.is_empty()) else { return };
         if self.is_asking {
-            self.asks_again |= is_news;
+            self.asks_again = Some(is_news || self.asks_again == Some(true));
             return;
         }
         let range = (0, ids.len());
@@ -163,8 +163,8 @@ impl Talk {
             }
             None => {
                 self.is_asking = false;
-                if std::mem::take(&mut self.asks_again) {
-                    self.ask_ticks(true);
+                if let Some(is_news) = self.asks_again.take() {
+                    self.ask_ticks(is_news);
                 }
             }
         }

@@ -61,9 +61,10 @@ pub struct Talk {
     pub(super) zone: TimeZone,
     /// With whom; nobody at first.
     pub(super) current: Option<String>,
-    /// It is being asked how far messages have come; and something has happened since.
+    /// It is being asked how far messages have come.
     pub(super) is_asking: bool,
-    pub(super) asks_again: bool,
+    /// And is to be asked again after that; because of news, or not.
+    pub(super) asks_again: Option<bool>,
     /// In the order of their numbers.
     pub(super) chats: Vec<Chat>,
     pub(super) jobs: Sender<Job>,
@@ -104,7 +105,7 @@ impl Talk {
             zone: TimeZone::system(),
             current: None,
             is_asking: false,
-            asks_again: false,
+            asks_again: None,
             chats: Vec::new(),
             jobs,
             unsent: Vec::new(),
