@@ -36,8 +36,17 @@ pub fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
 /// Asks at the terminal, without showing what is typed.
 ///
 /// # Errors
-/// `Usage` where there is no terminal, and where nothing was typed.
+/// As [`typed`]; `Usage` where what was typed can be no secret.
 pub fn prompt(question: &str) -> Result<String, Failure> {
+    let typed = typed(question)?;
+    lines::word(&typed).map_err(|_| Failure::Usage("a password is one word".to_owned()))
+}
+
+/// The same, for whatever is typed, which may be nothing.
+///
+/// # Errors
+/// `Usage` where there is no terminal; `Unfit` for its end, Ctrl-D.
+pub fn typed(question: &str) -> Result<String, Failure> {
     let nobody = || {
         let why = "no secret: run papo login, set PAPO_SECRET, or name a file with --secret-file";
         Failure::Usage(why.to_owned())
@@ -48,8 +57,10 @@ pub fn prompt(question: &str) -> Result<String, Failure> {
     }
     let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
     let terminal = terminal.map_err(|_| nobody())?;
-    let typed = ask(&terminal, question).map_err(|e| Failure::Usage(format!("/dev/tty: {e}")))?;
-    lines::word(&typed).map_err(Failure::Usage)
+    ask(&terminal, question).map_err(|e| match e.kind() {
+        io::ErrorKind::UnexpectedEof => Failure::Unfit("nothing was typed".to_owned()),
+        _ => Failure::Usage(format!("/dev/tty: {e}")),
+    })
 }
 
 fn ask(terminal: &File, question: &str) -> io::Result<String> {
@@ -84,6 +95,7 @@ fn read(terminal: &File) -> io::Result<Option<String>> {
     let (mut terminal, mut byte) = (terminal, [0]);
     while terminal.read(&mut byte)? == 1 {
         match byte[0] {
+            CTRL_D if typed.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
             b'\n' | b'\r' | CTRL_D => break,
             CTRL_C => return Ok(None),
             CTRL_U => typed.clear(),

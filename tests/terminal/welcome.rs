@@ -113,11 +113,10 @@ fn who_has_an_account_opens_it_with_its_password() {
     window.says("Your password:");
     window.tells("#{cursor_x}", "15");
     window.line("wrong-horse");
-    window.says("no such account.\nYour handle");
-    window.line("ana");
-    window.changes(|screen| screen.matches("Is ana new").count() == 2);
-    window.line("no");
     window.changes(|screen| screen.matches("Your password:").count() == 2);
+    window.tells("#{cursor_x}", "15");
+    window.line("two words");
+    window.changes(|screen| screen.matches("Your password:").count() == 3);
     window.tells("#{cursor_x}", "15");
     window.line(PASSWORD);
     window.shows_joined(
@@ -126,8 +125,9 @@ fn who_has_an_account_opens_it_with_its_password() {
          |Is ana new at 127.0.0.1:12345? yes or no [yes]: no
          |Your password:
          |That is not the password, or there is no such account.
-         |Your handle, by which others write to you: ana
-         |Is ana new at 127.0.0.1:12345? yes or no [yes]: no
+         |Once more; Enter alone asks for the handle again.
+         |Your password:
+         |A password has no blanks in it.
          |Your password:
          |logged in as ana, by the token HOST in ~/.config/papo/config
          |To whom do you write first? A handle, +group, or Enter for nobody yet:",

@@ -215,9 +215,15 @@ impl Screen {
     /// Scrolls towards older items by a page. `None` where they have to be loaded first.
     pub fn older(&mut self, room: Room) -> Option<String> {
         self.meet(room);
-        let start = self.shown.start;
+        // What was printed since the screen was drawn has pushed the first ones off it.
+        let mut start = self.shown.end;
+        while start > self.shown.start
+            && (start == self.shown.end || self.fits(start - 1..self.shown.end))
+        {
+            start -= 1;
+        }
         // One item stays, so that nobody loses the thread.
-        let end = if self.shown.len() > 1 { start + 1 } else { start };
+        let end = if self.shown.end > start + 1 { start + 1 } else { start };
         if self.has_older && self.fits(0..end) {
             return None;
         }

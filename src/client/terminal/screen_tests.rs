@@ -204,3 +204,19 @@ fn memory_does_not_grow_with_what_is_said() {
     assert!(screen.oldest() > Some(6_000), "{:?}", screen.oldest());
     assert!(screen.is_at_end());
 }
+
+#[test]
+fn a_page_back_begins_where_the_screen_does_after_much_was_printed() {
+    let mut paper = Paper::new();
+    let page = paper.screen.turn_to("bob", entries(1..10), false, ROOM);
+    paper.print(&page);
+    for id in 10..40 {
+        paper.add(id, "bob", &format!("number {id}"));
+    }
+    let page = paper.screen.older(ROOM).unwrap();
+    paper.print(&page);
+    // A page has six beside the day; the one before ended with 39, and its first stays.
+    let rows = paper.rows();
+    assert!(rows.iter().any(|row| row.ends_with(": number 34")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.ends_with(": number 29")), "{rows:#?}");
+}

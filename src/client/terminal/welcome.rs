@@ -14,7 +14,7 @@ use crate::client::settings::Settings;
 use crate::limits;
 use crate::name::Handle;
 
-/// Wrong passwords, or what can be none, after which somebody had better look for the right one.
+/// Wrong passwords after which somebody had better look for the right one.
 const TRIES: usize = 3;
 
 /// The account to talk with; and, for somebody who is new, to whom first.
@@ -110,7 +110,6 @@ fn connecting(server: &Server) -> String {
 /// Makes an account, or opens one, over a connection that is made when all is known: a server does
 /// not wait for somebody who thinks.
 async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure> {
-    let (mut wrong, mut unfit) = (0, 0);
     loop {
         let question = "Your handle, by which others write to you";
         let handle = match lines::handle(&ask(question, "")?) {
@@ -128,47 +127,67 @@ async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure>
                 _ => say("Type yes or no; a password is asked for next.")?,
             }
         };
-        let password = loop {
-            let question =
-                if is_new { "A password, 6 characters or more" } else { "Your password" };
-            let password = match secret::prompt(question) {
-                Err(Failure::Usage(why)) if unfit < TRIES => {
-                    unfit += 1;
-                    say(&why)?;
-                    continue;
-                }
-                other => other?,
-            };
-            if is_new && password.chars().count() < limits::PASSWORD_MIN {
-                say("That is too short.")?;
-                continue;
-            }
-            if !is_new || secret::prompt("The same again").is_ok_and(|again| again == password) {
-                break password;
-            }
-            say("These are two passwords.")?;
-        };
-        let mut connection = shown(SERVER, server.open()).await?;
-        let entered = if is_new {
-            let reg = format!("REG {handle} {password}");
-            shown(SERVER, connection.ask(&reg, ANSWER)).await.map(drop)
-        } else {
-            shown(SERVER, connection.login(&handle, &password, false)).await
-        };
+        let entered =
+            if is_new { register(server, &handle).await } else { log_in(server, &handle).await };
         match entered {
-            Ok(()) => return Ok((handle, password, connection)),
-            Err(Failure::Refused(line)) => {
-                say(lines::why(&line))?;
-            }
-            Err(failure @ Failure::Secret(_)) => {
-                wrong += 1;
-                if wrong == TRIES {
-                    return Err(failure);
-                }
+            Ok(Some((password, connection))) => return Ok((handle, password, connection)),
+            Ok(None) => {}
+            Err(Failure::Refused(line)) => say(lines::why(&line))?,
+            Err(failure) => return Err(failure),
+        }
+    }
+}
+
+/// A password and a connection that was entered with it; nothing, where the handle is to be asked
+/// for again.
+type Entered = Option<(String, Connection)>;
+
+async fn register(server: &Server, handle: &Handle) -> Result<Entered, Failure> {
+    let password = loop {
+        let Some(password) = password("A password, 6 characters or more")? else {
+            return Ok(None);
+        };
+        if password.chars().count() < limits::PASSWORD_MIN {
+            say("That is too short.")?;
+        } else if secret::typed("The same again")? == password {
+            break password;
+        } else {
+            say("These are two passwords.")?;
+        }
+    };
+    let mut connection = shown(SERVER, server.open()).await?;
+    let reg = format!("REG {handle} {password}");
+    shown(SERVER, connection.ask(&reg, ANSWER)).await?;
+    Ok(Some((password, connection)))
+}
+
+async fn log_in(server: &Server, handle: &Handle) -> Result<Entered, Failure> {
+    for n in 1.. {
+        let Some(password) = password("Your password")? else { return Ok(None) };
+        let mut connection = shown(SERVER, server.open()).await?;
+        match shown(SERVER, connection.login(handle, &password, false)).await {
+            Ok(()) => return Ok(Some((password, connection))),
+            Err(Failure::Secret(_)) if n < TRIES => {
                 say("That is not the password, or there is no such account.")?;
+                say("Once more; Enter alone asks for the handle again.")?;
             }
             Err(failure) => return Err(failure),
         }
+    }
+    Ok(None)
+}
+
+/// Asks for a password; nothing, where nothing was typed.
+fn password(question: &str) -> Result<Option<String>, Failure> {
+    loop {
+        let typed = secret::typed(question)?;
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        if lines::word(&typed).is_ok() {
+            return Ok(Some(typed));
+        }
+        say("A password has no blanks in it.")?;
     }
 }
 
@@ -184,7 +203,8 @@ fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     let mut typed = String::new();
     let read = io::stdin().lock().read_line(&mut typed);
     if read.map_err(Failure::Output)? == 0 {
-        return Err(Failure::Usage("nothing was answered".to_owned()));
+        say("")?;
+        return Err(Failure::Unfit("nothing was answered".to_owned()));
     }
     let typed = typed.trim();
     Ok(if typed.is_empty() { usual } else { typed }.to_owned())
