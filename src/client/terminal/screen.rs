@@ -306,9 +306,8 @@ impl Screen {
     fn print(&mut self, n: usize) -> String {
         let mut day = self.day;
         let lines = self.rendered(n, &mut day);
-        // Its first line may be that of the day.
-        let own = self.items[n].lines(self.width(), self.style).len();
-        self.begins.push(self.height + lines.len() - own);
+        // Where the day is another, its line comes first.
+        self.begins.push(self.height + usize::from(day != self.day));
         self.height += lines.len();
         self.bottom = self.bottom.saturating_sub(lines.len()).max(self.typed);
         self.day = day;
