@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::error::ReadlineError;
 use rustyline::{ColorMode, Config, Editor, ExternalPrinter};
 
@@ -127,24 +127,23 @@ impl Keyboard {
 }
 
 /// The terminal as it was found, and as it is left, whatever happens.
-struct Terminal {
-    found: Termios,
-    known: Arc<Mutex<Known>>,
-}
+struct Terminal(Arc<Mutex<Known>>);
 
 impl Terminal {
     fn now(known: Arc<Mutex<Known>>) -> rustix::io::Result<Terminal> {
-        let found = tcgetattr(io::stdin())?;
-        lock(&known).found = Some(found.clone());
-        Ok(Terminal { found, known })
+        lock(&known).found = Some(tcgetattr(io::stdin())?);
+        Ok(Terminal(known))
     }
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.found);
+        let known = lock(&self.0);
+        if let Some(found) = &known.found {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, found);
+        }
         // A paste is nothing special any more. What is said next stands on a line of its own.
-        let line_end = if lock(&self.known).has_ended { "" } else { "\r\n" };
+        let line_end = if known.has_ended { "" } else { "\r\n" };
         let _ = write!(io::stdout(), "\x1b[?2004l{line_end}");
         let _ = io::stdout().flush();
     }

@@ -96,7 +96,6 @@ impl Key {
         match line {
             _ if is_quit && may_leave => return Cmd::AcceptLine,
             _ if is_quit => (self.typed)(Typed::Leave),
-            "" => (self.typed)(Typed::Line(String::new())),
             _ => (self.typed)(Typed::Line(line.to_owned())),
         }
         replace(String::new())

@@ -10,7 +10,7 @@ use super::screen::Size;
 
 /// What somebody does at the keyboard.
 pub enum Typed {
-    /// Ends a line, which is not blank.
+    /// Ends a line; it may be empty.
     Line(String),
     /// Scrolls back.
     Older,
