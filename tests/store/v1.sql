@@ -1,71 +1,88 @@
--- A database as the first release made it. It must open for ever, so this file is never changed.
-PRAGMA page_size = 4096;
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA application_id = 1885433967;
 PRAGMA user_version = 1;
-BEGIN TRANSACTION;
 CREATE TABLE account(
     id INTEGER PRIMARY KEY,
-    handle TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    secret TEXT NOT NULL,
+    handle TEXT NOT NULL UNIQUE,        -- lower case; never changed, never given again
+    name TEXT NOT NULL,                 -- display name
+    secret TEXT NOT NULL,               -- Argon2id hash in PHC form; empty for a deleted account
     created INTEGER NOT NULL,
-    shown INTEGER NOT NULL
+    shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
+    seen INTEGER,                       -- when its last session ended
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator
 ) STRICT;
-INSERT INTO account VALUES(1,'ana','Ana Maria','$argon2id$v=19$m=8,t=1,p=1$aGpHXFubv2EyrlSw1Nv71Q$i59yT+SR+IPDim6/ynGFNkR4Cdz1Ur2mhWHmpJQXmGg',1795338439513,0);
-INSERT INTO account VALUES(2,'bia','bia','$argon2id$v=19$m=8,t=1,p=1$1bwt4y5wGtbphf87vMv6xQ$VwRhZASxjltQoLJOJDQNviIdwKYalStDS3qg6wCJrm0',1795338439525,0);
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,
     low INTEGER,
     high INTEGER,
-    head INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    moved INTEGER NOT NULL,
+    head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
+    seq INTEGER NOT NULL,               -- how many entries it has had
+    moved INTEGER NOT NULL,             -- the newest cursor move in it
+    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full stretch yet; see `stretch`
+    gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
+    gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
+    gone_nth INTEGER NOT NULL DEFAULT 0,    -- and its `nth`
     UNIQUE(low, high)
 ) STRICT;
-INSERT INTO conversation VALUES(1,1,2,2,2,1);
-INSERT INTO conversation VALUES(2,1,1,3,1,0);
+CREATE TABLE room(
+    conversation INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,          -- without #; never given again
+    topic TEXT NOT NULL                 -- may be empty
+) STRICT;
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    prev INTEGER NOT NULL,
+    seq INTEGER NOT NULL,               -- the how many-th of its conversation, from 1
     author INTEGER NOT NULL,
-    nth INTEGER NOT NULL,
+    nth INTEGER NOT NULL,               -- the how many-th of its author's that do not wait for it
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
     body TEXT NOT NULL
 ) STRICT;
-INSERT INTO entry VALUES(1,1,1,0,1,1,1795338439531,0,'um');
-INSERT INTO entry VALUES(2,1,2,1,1,2,1795338439531,0,replace('dois\nlinhas','\n',char(10)));
-INSERT INTO entry VALUES(3,2,1,0,1,1,1795338439531,0,'nota');
-CREATE TABLE mark(
+CREATE TABLE stretch(
     conversation INTEGER NOT NULL,
-    id INTEGER NOT NULL,
-    PRIMARY KEY(conversation, id)
+    upto INTEGER NOT NULL,              -- the last id of the list
+    ids BLOB NOT NULL,
+    PRIMARY KEY(conversation, upto)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE member(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
-    own INTEGER NOT NULL,
-    last_own INTEGER NOT NULL,
-    delivered INTEGER NOT NULL,
-    delivered_seq INTEGER NOT NULL,
-    delivered_own INTEGER NOT NULL,
-    delivered_told INTEGER NOT NULL,
-    delivered_time INTEGER NOT NULL,
-    delivered_number INTEGER NOT NULL,
-    read INTEGER NOT NULL,
+    own INTEGER NOT NULL,               -- entries that do not wait for it: its own, and unseen ones
+    last_own INTEGER NOT NULL,          -- its last own entry, 0 if there is none
+    delivered INTEGER NOT NULL,         -- the cursor: everything up to this entry was received
+    delivered_seq INTEGER NOT NULL,     -- `seq` of that entry
+    delivered_own INTEGER NOT NULL,     -- what `own` is up to that entry
+    delivered_told INTEGER NOT NULL,    -- the entry that the newest move named
+    delivered_time INTEGER NOT NULL,    -- when that move was
+    delivered_number INTEGER NOT NULL,  -- its number
+    read INTEGER NOT NULL,              -- the same six for what was read
     read_seq INTEGER NOT NULL,
     read_own INTEGER NOT NULL,
     read_told INTEGER NOT NULL,
     read_time INTEGER NOT NULL,
     read_number INTEGER NOT NULL,
+    admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
+    until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO member VALUES(1,1,2,2,2,2,2,0,0,0,2,2,2,0,0,0);
-INSERT INTO member VALUES(1,2,0,0,1,1,0,1,1795338439537,1,1,1,0,1,1795338439537,1);
-INSERT INTO member VALUES(2,1,1,3,3,1,1,0,0,0,3,1,1,0,0,0);
+CREATE INDEX member_of ON member(account, conversation);
+CREATE TABLE stay(
+    conversation INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    since_seq INTEGER NOT NULL,
+    until INTEGER,
+    until_seq INTEGER,
+    PRIMARY KEY(conversation, account, since)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE skipped(
+    conversation INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY(conversation, account, seq)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE passed(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -75,13 +92,108 @@ CREATE TABLE passed(
     number INTEGER NOT NULL,
     PRIMARY KEY(conversation, account, cursor, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE stale(
+    conversation INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL
+) STRICT;
+CREATE TABLE once(
+    account INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL,               -- SHA-256 of the target, a zero byte, and the text
+    entry INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY(account, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE block(
+    account INTEGER NOT NULL,
+    blocked INTEGER NOT NULL,
+    PRIMARY KEY(account, blocked)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE token(
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is kept nowhere
+    created INTEGER NOT NULL,
+    used INTEGER,                       -- when it was last used, to the minute
+    UNIQUE(account, label)
+) STRICT;
+CREATE TABLE link(
+    account INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    PRIMARY KEY(account, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE word(
+    word TEXT NOT NULL,
+    account INTEGER NOT NULL,
+    PRIMARY KEY(word, account)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX word_of ON word(account);
 CREATE TABLE newest(
     id INTEGER PRIMARY KEY CHECK(id = 1),
     entry INTEGER NOT NULL,
     moved INTEGER NOT NULL,
     account INTEGER NOT NULL,
-    conversation INTEGER NOT NULL
+    conversation INTEGER NOT NULL,
+    token INTEGER NOT NULL,
+    floor INTEGER NOT NULL
 ) STRICT;
-INSERT INTO newest VALUES(1,3,1,2,2);
-CREATE INDEX member_of ON member(account, conversation);
-COMMIT;
+CREATE VIEW conversations AS
+SELECT c.id,
+       coalesce('#' || r.name, l.handle || ' ' || h.handle) AS name,
+       coalesce(r.topic, '') AS topic,
+       c.seq AS entries,
+       c.head AS newest
+FROM conversation c
+LEFT JOIN room r ON r.conversation = c.id
+LEFT JOIN account l ON l.id = c.low
+LEFT JOIN account h ON h.id = c.high;
+CREATE VIEW messages AS
+SELECT e.id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
+       e.body,
+       e.conversation
+FROM entry e
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN room r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE e.id > (SELECT floor FROM newest);
+CREATE VIEW members AS
+SELECT m.conversation,
+       coalesce('#' || r.name, '-') AS name,
+       a.handle,
+       CASE WHEN m.admin THEN 'admin' ELSE 'member' END AS role,
+       m.until_seq IS NULL AS present
+FROM member m
+JOIN account a ON a.id = m.account
+LEFT JOIN room r ON r.conversation = m.conversation;
+CREATE VIEW receipts AS
+SELECT m.conversation,
+       a.handle,
+       m.delivered_told AS delivered,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(m.delivered_time, 0) / 1000.0, 'unixepoch') AS delivered_time,
+       m.read_told AS read,
+       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(m.read_time, 0) / 1000.0, 'unixepoch') AS read_time
+FROM member m
+JOIN account a ON a.id = m.account
+WHERE m.delivered_told > 0;
+INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0);
+INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0);
+INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0);
+INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, X'0101', 0, 0, 0);
+INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, X'03', 0, 0, 0);
+INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
+INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
+linhas');
+INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL);
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL);
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL);
+INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
+INSERT INTO word VALUES('ana', 1);
+INSERT INTO word VALUES('bia', 2);
+INSERT INTO word VALUES('caio', 3);

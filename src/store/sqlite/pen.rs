@@ -289,12 +289,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
 }
 
 /// Writes down what an account is found by.
-pub(super) fn index_words(
-    on: &Connection,
-    account: AccountId,
-    handle: &str,
-    name: &str,
-) -> Result<(), Error> {
+fn index_words(on: &Connection, account: AccountId, handle: &str, name: &str) -> Result<(), Error> {
     let mut insert = on.prepare_cached("INSERT INTO word VALUES(?1, ?2)")?;
     for word in fold::words(handle, name) {
         insert.execute(params![word, account.0])?;

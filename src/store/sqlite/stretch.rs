@@ -5,7 +5,7 @@
 //! each message of a quiet conversation; a pointer in each entry to the one before it is a look-up
 //! for each step, and merging many conversations takes many of those.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::entry::{ConversationId, EntryId};
 use crate::limits::STRETCH;
@@ -95,30 +95,4 @@ fn list(
 fn tail(read: &Connection, conversation: ConversationId) -> Result<Ids, Error> {
     let mut query = read.prepare_cached("SELECT tail FROM conversation WHERE id = ?1")?;
     Ok(query.query_row([conversation.0], |row| Ok(Ids::new(row.get_ref(0)?.as_blob()?)))?)
-}
-
-/// Writes down which entries each conversation has, for a database that did not keep that.
-pub(super) fn fill(on: &Transaction) -> Result<(), Error> {
-    let mut entries = on.prepare("SELECT conversation, id FROM entry ORDER BY conversation, id")?;
-    let mut rows = entries.query([])?;
-    let (mut whose, mut seq, mut ids) = (ConversationId(0), 0, Vec::new());
-    loop {
-        let row = match rows.next()? {
-            Some(row) => Some((ConversationId(row.get(0)?), EntryId(row.get(1)?))),
-            None => None,
-        };
-        let ends = row.is_none_or(|(conversation, _)| conversation != whose);
-        if !ids.is_empty() && (ends || ids.len() == STRETCH) {
-            seq += i64::try_from(ids.len()).unwrap_or(0);
-            let added = Added { after: EntryId(0), ids: std::mem::take(&mut ids) };
-            let (tail, _) = append(on, whose, seq, &added)?;
-            on.prepare_cached("UPDATE conversation SET tail = ?2 WHERE id = ?1")?
-                .execute(params![whose.0, tail])?;
-        }
-        let Some((conversation, id)) = row else { return Ok(()) };
-        if ends {
-            (whose, seq) = (conversation, 0);
-        }
-        ids.push(id);
-    }
 }
