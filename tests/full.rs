@@ -13,7 +13,7 @@ use papo::store::{BackupError, Maintain};
 use process::{Client, Entry, Home, PASSWORD, Papod, USUAL, id};
 use tempfile::TempDir;
 
-const FULL: &str = "storage the server cannot write to its disk; nothing was kept, try again";
+const FULL: &str = "storage the server cannot write to disk; nothing was saved, try again later";
 
 /// Says a line, and gives back its answer.
 fn answer(client: &mut Client, line: &str) -> String {

@@ -21,7 +21,7 @@ fn operators_have_a_socket_of_their_own() {
     assert_eq!(mode(&path), 0o600);
     let lines =
         over(&path, "LOGIN ana x\nADMIN USER NEW ana secret-a Ana\nADMIN USER NEW ana secret-b");
-    assert!(lines[0].starts_with("ERR LOGIN bad-command not here: "), "{lines:?}");
+    assert!(lines[0].starts_with("ERR LOGIN bad-command not available here; "), "{lines:?}");
     assert_eq!(lines[1], "OK ADMIN USER NEW ana");
     assert!(lines[2].starts_with("ERR ADMIN taken "), "{lines:?}");
     let login = |secret: &str| {
@@ -50,9 +50,7 @@ fn operators_have_a_socket_of_their_own() {
     assert!(lines.iter().all(|line| line.starts_with("ERR ADMIN no-such-user ")), "{lines:?}");
     let mut tcp = papod.login_quietly_as("ana", "secret-c");
     tcp.say("ADMIN KICK ana");
-    tcp.expect(
-        "ERR ADMIN bad-command not here: ADMIN is for the socket that papod makes with --admin",
-    );
+    tcp.expect("ERR ADMIN bad-command not available here; ADMIN works on the socket of --admin");
     papod.stop();
 }
 
@@ -123,7 +121,7 @@ fn operators_see_numbers_copy_and_check() {
     assert_eq!(lines[2], "OK ADMIN CHECK 0");
     let nowhere = home.path().join("missing/copy.db");
     let lines = over(&path, &format!("ADMIN BACKUP {}", nowhere.display()));
-    assert!(lines[0].starts_with("ERR ADMIN storage no backup was made: "), "{lines:?}");
+    assert!(lines[0].starts_with("ERR ADMIN storage backup failed: "), "{lines:?}");
     assert_eq!(mode(&copy), 0o600);
     ana.has_heard_all();
     papod.stop();

@@ -93,7 +93,7 @@ fn a_password_that_was_changed_meanwhile_is_not_changed_back() {
     order(&hub, Order::SetSecret { handle: handle("ana"), secret: "the operator's".into() });
     // Both looked at the old one before.
     linked.acts(&hub, vec![passwd("hash"), passwd("the operator's"), passwd("the operator's")]);
-    let wrong = "ERR PASSWD wrong-secret this is not the old password\n";
+    let wrong = "ERR PASSWD wrong-secret wrong current password\n";
     assert_eq!(linked.heard(&hub), format!("{wrong}OK PASSWD\n{wrong}"));
     drop(ana);
     hub.ask(Work::End);

@@ -58,7 +58,7 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     assert_eq!(bia.heard(&hub), "MSG 1 1970-01-01T00:00:00.000Z ana bia - one\n");
 
     broken.store(true, Ordering::SeqCst);
-    let lost = "storage the server cannot write to its disk; nothing was kept, try again";
+    let lost = "storage the server cannot write to disk; nothing was saved, try again later";
     ana.acts(&hub, vec![send("bia", "two"), send("nobody", "x"), send("ana", "note")]);
     bia.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(1) }]);
     let nobody = "no-such-user nobody: no such account; FIND nobody looks for one";

@@ -190,7 +190,7 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
     papod.register("ana");
     papod.register("bia");
     let me = rustix::process::getuid().as_raw();
-    let wrong = "ERR LOGIN wrong-secret no account has this handle and this password";
+    let wrong = "ERR LOGIN wrong-secret wrong handle or password";
     assert_eq!(over(&path, "LOGIN ana\nLOGIN ana - quiet\nUID LINK\n")[..2], [wrong, wrong]);
     let lines =
         over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID LINK\nUID LIST\nUID UNLINK 4"));
@@ -222,7 +222,7 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
     assert_eq!(over(&path, "LOGIN ana"), [wrong]);
     let mut tcp = papod.login_quietly("ana");
     tcp.say("UID LIST");
-    tcp.expect("ERR UID bad-command not here: UID is for the socket that papod makes with --unix");
+    tcp.expect("ERR UID bad-command not available here; UID works on the socket of --unix");
     papod.stop();
     assert!(!path.exists(), "the socket goes away with papod");
 }
@@ -359,7 +359,7 @@ fn where_registration_is_closed_nobody_registers() {
     let mut stranger = papod.connect();
     stranger.say("REG ana secret-a");
     let closed =
-        "ERR REG closed no new accounts are made here; ask whoever runs this server for one";
+        "ERR REG closed registration is closed; ask whoever runs this server for an account";
     stranger.expect(closed);
     stranger.has_heard_all();
     papod.stop();

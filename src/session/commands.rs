@@ -8,10 +8,10 @@ use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
 use crate::store::{self, Account, Member, Pair, Recall};
-use crate::wire::help;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
 use crate::wire::request::{Request, Setting, Upto};
+use crate::wire::{help, hints};
 
 impl Session {
     /// Carries out what was held.
@@ -51,19 +51,18 @@ impl Session {
             }
             Request::Ping { text } => Ok(Some(Reply::Pong(text))),
             Request::Help { verb: None } => {
-                let place = self.place;
-                self.say(|out| reply::help(out, None, place));
+                let (place, me) = (self.place, self.me.as_ref().map(|me| me.handle.clone()));
+                self.say(|out| reply::help(out, &help::overview(place, me.as_ref())));
                 Ok(None)
             }
             Request::Help { verb: Some(word) } => match help::verb_at(&word, self.place) {
                 Some(verb) => {
-                    let place = self.place;
-                    self.say(|out| reply::help(out, Some(verb), place));
+                    self.say(|out| reply::help(out, &help::of(verb)));
                     Ok(None)
                 }
                 None => {
-                    let nearest = help::nearest(&word, self.place);
-                    Err(Refusal::BadCommand { nearest }.into())
+                    let hint = hints::hint(&word, self.place);
+                    Err(Refusal::BadCommand { hint }.into())
                 }
             },
             Request::Register { handle, password, name } => {

@@ -18,7 +18,7 @@ use crate::wire::line::{self, Next};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
-use crate::wire::{help, text};
+use crate::wire::{help, hints, text};
 
 /// What a line says.
 pub enum Held {
@@ -214,14 +214,14 @@ fn command(line: &[u8], known: bool, place: Place) -> Taken {
         if request::is_http(said) {
             return Taken::Held(Held::Stranger(Bye::NotHttp));
         }
-        let nearest = help::nearest(word, place);
-        return refused(help::spoken(word), Refusal::BadCommand { nearest });
+        let hint = hints::hint(word, place);
+        return refused(help::spoken(word), Refusal::BadCommand { hint });
     };
     if !verb.served.at(place) {
         let there = match (place, verb.served) {
-            (Place::Admin, _) => "here are only ADMIN, HELP, PING and QUIT",
-            (_, Served::Operators) => "ADMIN is for the socket that papod makes with --admin",
-            _ => "UID is for the socket that papod makes with --unix",
+            (Place::Admin, _) => "this socket serves only ADMIN, HELP, PING and QUIT",
+            (_, Served::Operators) => "ADMIN works on the socket of --admin",
+            _ => "UID works on the socket of --unix",
         };
         return refused(verb.word, Refusal::NotHere { there });
     }

@@ -1,5 +1,5 @@
-//! What the table of verbs is good for: a line is read by the rule of its verb, a slip of the finger
-//! is told from it, and `HELP` is made from it, so it lists what works and nothing else.
+//! Uses of the table of verbs: a line is parsed by the rule of its verb, and `HELP` is made from the
+//! table, so it lists exactly the verbs that work.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,8 @@ use super::refusal::Refusal;
 use super::request::{Request, blank, first_word};
 use super::rules;
 pub use super::verbs::{Place, Served, VERBS, Verb};
-use crate::{limits, name};
+use crate::limits;
+use crate::name::{self, Handle};
 
 /// The row of a word said in any letter case, wherever it is served.
 pub fn verb(word: &str) -> Option<&'static Verb> {
@@ -39,7 +40,7 @@ pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
             Err(match e.hidden {
                 Some(at) => Refusal::BadText {
                     byte: byte + at + 1,
-                    what: "a name takes no control, direction or zero-width characters",
+                    what: "names may not contain control, bidirectional or zero-width characters",
                 },
                 None => Refusal::BadSyntax {
                     expected: e.label,
@@ -63,43 +64,59 @@ pub fn spoken(word: &str) -> Cow<'static, str> {
     }
 }
 
-/// The verb that was probably meant: one or two slips away, fewer than it has letters.
-pub fn nearest(word: &str, place: Place) -> Option<&'static str> {
-    if word.len() > 2 * VERBS.iter().map(|verb| verb.word.len()).max().unwrap_or(0) {
-        return None;
-    }
-    let word = word.to_ascii_uppercase();
-    let slips = |verb: &&Verb| strsim::osa_distance(verb.word, &word);
-    let near = VERBS.iter().filter(|verb| verb.served.at(place)).min_by_key(slips)?;
-    (slips(&near) <= near.word.len().div_euclid(3).clamp(1, 2)).then_some(near.word)
-}
+/// Columns of a `HELP` line behind its first word, on a terminal of 80.
+const COLUMNS: usize = 75;
 
-/// The lines of `HELP` without a verb: one screen, by subject.
-pub fn overview(place: Place) -> Vec<String> {
+/// The lines of `HELP` without a verb: at most a screen of 24 lines, what to type first at the end,
+/// where it is still in sight.
+pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
     let mut lines = Vec::new();
-    if place != Place::Admin {
-        lines.extend([
-            "One line is one command, and each gets one final line, OK or ERR. Start with"
-                .to_owned(),
-            "  REG ana secret-a      then   MSG bia hello   or   TALK bia   to chat".to_owned(),
-        ]);
-    }
-    let mut last = "";
-    for verb in VERBS.iter().filter(|verb| verb.served.at(place)) {
-        let subject = if verb.subject == last { "" } else { verb.subject };
-        last = verb.subject;
-        lines.push(format!("{subject:<10} {}", verb.form));
-    }
     if place == Place::Admin {
-        lines.push("HELP ADMIN tells more.".to_owned());
+        lines.extend(by_subject(place, |verb| verb.form));
+        lines.push("HELP ADMIN explains the commands for operators.".to_owned());
         return lines;
     }
+    lines.push("One line is one command; each is answered by one final line, OK or ERR.".into());
+    let Some(me) = me else {
+        for verb in VERBS.iter().filter(|verb| verb.served == Served::Strangers) {
+            lines.push(format!("  {:<44} {}", verb.form, verb.brief()));
+        }
+        lines.push(format!("  {:<44} explains one verb", "HELP <verb>"));
+        lines.push("The verbs, by subject:".to_owned());
+        lines.extend(by_subject(place, |verb| verb.word));
+        lines.push("Start with an account, and a first message to yourself:".to_owned());
+        lines.push("  REG ana secret-a".to_owned());
+        lines.push("  MSG ana hello".to_owned());
+        return lines;
+    };
+    lines.extend(by_subject(place, |verb| verb.form));
     lines.extend([
-        "What comes by itself: MSG and GROUP <id> <time> <from> <to> <tags> <text>; ACK and"
-            .to_owned(),
+        "Pushed to you: MSG and GROUP <id> <time> <from> <to> <tags> <text>; ACK and".to_owned(),
         "READ <id> <time> <from> <to> (all up to <id> was received, read); LIVE, BYE.".to_owned(),
-        "HELP <verb> tells more of one verb; <to> is a handle or #group.".to_owned(),
+        "HELP <verb> explains one verb; <to> is a handle or #group.".to_owned(),
+        format!("Try: MSG {me} hello   (a note to yourself), then FIND <name> and TALK <handle>"),
     ]);
+    lines
+}
+
+/// What is served at a place, each verb as `shown` has it, a subject's behind its name.
+fn by_subject(place: Place, shown: impl Fn(&Verb) -> &'static str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut last = "";
+    for verb in VERBS.iter().filter(|verb| verb.served.at(place)) {
+        let item = shown(verb);
+        match lines.last_mut() {
+            Some(line) if verb.subject == last && line.len() + 3 + item.len() <= COLUMNS => {
+                line.push_str("   ");
+                line.push_str(item);
+            }
+            _ => {
+                let subject = if verb.subject == last { "" } else { verb.subject };
+                lines.push(format!("  {subject:<10} {item}"));
+            }
+        }
+        last = verb.subject;
+    }
     lines
 }
 

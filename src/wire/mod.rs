@@ -1,11 +1,11 @@
 //! Bytes to words and back: what a line is, what it says, how an answer looks.
 //!
-//! Nothing here decides, stores or waits. `line` cuts bytes into lines, `request` reads one line by the
-//! `rules` of the grammar,
-//! `reply` and `refusal` write the answers, `text` is the only place that escapes, `help` is what
-//! `HELP` shows.
+//! Nothing here decides, stores or waits. `line` cuts bytes into lines, `request` parses one line by
+//! the `rules` of the grammar, `reply` and `refusal` write the answers, `text` is the only place that
+//! escapes, `help` is what `HELP` shows, `hints` what an unknown command was meant to be.
 
 pub mod help;
+pub mod hints;
 pub mod line;
 pub mod refusal;
 pub mod reply;

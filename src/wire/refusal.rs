@@ -4,14 +4,15 @@
 
 use std::fmt;
 
+use super::hints::Hint;
 use crate::limits;
 use crate::name::{Handle, Target};
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No such verb; perhaps this one was meant.
-    BadCommand { nearest: Option<&'static str> },
+    /// No such verb; the hint says what was probably meant.
+    BadCommand { hint: Hint },
     /// A verb that is not served on this listener, but there.
     NotHere { there: &'static str },
     /// The verb's form was not kept.
@@ -120,29 +121,35 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Refusal::BadCommand { nearest: Some(verb) } => {
-                write!(f, "no such command; {verb} is near it, and HELP lists all")
+            Refusal::BadCommand { hint: Hint::Verb(verb) } => {
+                write!(f, "no such command; did you mean {verb}? HELP lists them")
             }
-            Refusal::BadCommand { nearest: None } => f.write_str(
-                "no such command; a message is sent with MSG <to> <text>, and HELP lists all",
+            Refusal::BadCommand { hint: Hint::Instead(what) } => {
+                write!(f, "no such command; {what}")
+            }
+            Refusal::BadCommand { hint: Hint::Talk(to) } => {
+                write!(f, "no such command; MSG {to} <text> sends a message, TALK {to} starts a chat")
+            }
+            Refusal::BadCommand { hint: Hint::Text } => f.write_str(
+                "no such command; MSG <to> <text> sends a message, and HELP lists the commands",
             ),
-            Refusal::NotHere { there } => write!(f, "not here: {there}"),
+            Refusal::NotHere { there } => write!(f, "not available here; {there}"),
             Refusal::BadSyntax { expected, column } => {
                 write!(f, "column {column}: expected {expected}")
             }
             Refusal::BadText { byte, what } => write!(f, "byte {byte}: {what}"),
             Refusal::TooLong => write!(
                 f,
-                "a line has at most {} bytes; send the text in parts",
+                "a line may have at most {} bytes; send the text in parts",
                 limits::LINE
             ),
             Refusal::NeedLogin => f.write_str(
                 "log in first: LOGIN <handle> <password>, or REG <handle> <password> for a new account",
             ),
             Refusal::AlreadyIn(handle) => {
-                write!(f, "this session is {handle}; open another connection for another account")
+                write!(f, "already logged in as {handle}; open another connection for another account")
             }
-            Refusal::WrongSecret => f.write_str("no account has this handle and this password"),
+            Refusal::WrongSecret => f.write_str("wrong handle or password"),
             Refusal::Taken(handle) => write!(f, "{handle}: this handle is taken, choose another"),
             Refusal::NoSuchUser(handle) => {
                 write!(f, "{handle}: no such account; FIND {handle} looks for one")
@@ -152,10 +159,10 @@ impl fmt::Display for Refusal {
             }
             Refusal::NoSuchMessage(id) => write!(f, "{id}: no message of yours has this id"),
             Refusal::NothingSent(to) => {
-                write!(f, "{to}: this session was sent nothing from there; HIST {to} shows the last")
+                write!(f, "{to}: this session has received nothing from there yet; HIST {to} shows the history")
             }
             Refusal::NothingSentYet => f.write_str("this session has sent no message yet"),
-            Refusal::WrongOld => f.write_str("this is not the old password"),
+            Refusal::WrongOld => f.write_str("wrong current password"),
             Refusal::NotAdmin(name) => {
                 write!(f, "#{name}: only its admins may do this; GROUP WHO {name} shows them")
             }
@@ -166,26 +173,26 @@ impl fmt::Display for Refusal {
                 write!(f, "#{name}: this name is taken or was once; choose another")
             }
             Refusal::LabelTaken(label) => {
-                write!(f, "{label}: there is a token of this label; TOKEN DEL {label} ends it")
+                write!(f, "{label}: a token with this label exists; TOKEN DEL {label} revokes it")
             }
             Refusal::NoSuchToken(label) => {
                 write!(f, "{label}: no token has this label; TOKEN LIST shows them")
             }
             Refusal::UserUnknown => f.write_str(
-                "this system user has no number of its own here; log in with a password or a token",
+                "your system user cannot be identified here (a uid shared by many); log in with a password or token",
             ),
             Refusal::NotLinked(user) => {
                 write!(f, "{user}: this system user is not linked; UID LIST shows who is")
             }
-            Refusal::FileTaken(path) => write!(f, "{path}: is there already; name another file"),
-            Refusal::NoBackup(why) => write!(f, "no backup was made: {why}"),
+            Refusal::FileTaken(path) => write!(f, "{path}: already exists; choose another file"),
+            Refusal::NoBackup(why) => write!(f, "backup failed: {why}"),
             Refusal::Closed => {
-                f.write_str("no new accounts are made here; ask whoever runs this server for one")
+                f.write_str("registration is closed; ask whoever runs this server for an account")
             }
             Refusal::NotAllowed => {
-                f.write_str("not with a token; log in with the password for this")
+                f.write_str("not allowed when logged in with a token; log in with the password")
             }
-            Refusal::Blocked(handle) => write!(f, "{handle}: takes nothing from you"),
+            Refusal::Blocked(handle) => write!(f, "{handle}: does not accept messages from you"),
             Refusal::KeyReused(key) => {
                 write!(f, "{key}: something else was sent under this key; use a new one")
             }
@@ -193,11 +200,11 @@ impl fmt::Display for Refusal {
             Refusal::TooFast { seconds: 1 } => f.write_str("too fast; try again in 1 second"),
             Refusal::TooFast { seconds } => write!(f, "too fast; try again in {seconds} seconds"),
             Refusal::TooManyOf(what) => write!(f, "too many {what}"),
-            Refusal::TooMany => f.write_str("too many are logging in; try again in a few seconds"),
+            Refusal::TooMany => f.write_str("the server is busy checking passwords; try again in a few seconds"),
             Refusal::Storage => {
-                f.write_str("the server cannot write to its disk; nothing was kept, try again")
+                f.write_str("the server cannot write to disk; nothing was saved, try again later")
             }
-            Refusal::Bug => f.write_str("the server made a mistake; its log says more"),
+            Refusal::Bug => f.write_str("internal error; see the server's log"),
         }
     }
 }

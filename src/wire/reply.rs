@@ -4,9 +4,8 @@
 
 use std::cell::Cell;
 
-use super::help::{Place, Verb};
 use super::refusal::Refusal;
-use super::{help, request, text};
+use super::{request, text};
 use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis, Receipt, SessionId};
 use crate::name::{DisplayName, Handle, Target};
 
@@ -201,10 +200,10 @@ pub fn err(out: &mut Vec<u8>, verb: &str, refusal: &Refusal) {
 }
 
 /// The rows of `HELP` and its `OK`.
-pub fn help(out: &mut Vec<u8>, verb: Option<&Verb>, place: Place) {
-    for line in verb.map_or_else(|| help::overview(place), help::of) {
+pub fn help(out: &mut Vec<u8>, lines: &[String]) {
+    for line in lines {
         put(out, &["HELP "]);
-        text::escape(&line, out);
+        text::escape(line, out);
         out.push(b'\n');
     }
     put(out, &["OK HELP\n"]);

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entry::{Cursor, EntryId};
-use crate::name::{DisplayName, Handle, Target};
+use crate::name::{DisplayName, Target};
+use crate::wire::hints::{Hint, hint};
 use crate::wire::request::{Hist, Secret, Setting, Upto, is_http};
 use crate::wire::text;
 
@@ -11,7 +12,7 @@ fn read(line: &str) -> Result<Request, Refusal> {
     let word = first_word(line);
     match verb(word) {
         Some(verb) => super::read(verb, line),
-        None => Err(Refusal::BadCommand { nearest: nearest(word, Place::Network) }),
+        None => Err(Refusal::BadCommand { hint: hint(word, Place::Network) }),
     }
 }
 
@@ -153,9 +154,9 @@ fn names_hide_nothing() {
 
 #[test]
 fn an_unknown_verb_is_said_back_with_the_nearest() {
-    assert_eq!(read("MGS bia x"), Err(Refusal::BadCommand { nearest: Some("MSG") }));
-    assert_eq!(read("LOGON ana x"), Err(Refusal::BadCommand { nearest: Some("LOGIN") }));
-    assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { nearest: None }));
+    assert_eq!(read("MGS bia x"), Err(Refusal::BadCommand { hint: Hint::Verb("MSG") }));
+    assert_eq!(read("LOGON ana x"), Err(Refusal::BadCommand { hint: Hint::Verb("LOGIN") }));
+    assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { hint: Hint::Text }));
     assert_eq!(spoken("olá"), "OLÁ");
     assert_eq!(spoken("msg"), "MSG");
     assert_eq!(spoken(""), "-");

@@ -14,7 +14,7 @@ const CROWD: usize = 20;
 /// Failures in a row that can be had in [`PATIENCE`].
 const FEW: usize = 12;
 
-const WRONG: &str = "no account has this handle and this password";
+const WRONG: &str = "wrong handle or password";
 
 /// A connection from another address of this machine.
 fn from_elsewhere(papod: &Papod) -> Client {
@@ -97,7 +97,7 @@ fn what_is_right_ends_the_row() {
         // The old password is a guess like any other, and counts for the same account.
         for _ in 0..3 {
             ana.say("PASSWD a-guess another-secret");
-            ana.expect("ERR PASSWD wrong-secret this is not the old password");
+            ana.expect("ERR PASSWD wrong-secret wrong current password");
         }
         ana.say(&format!("PASSWD {PASSWORD} {PASSWORD}"));
         ana.expect("OK PASSWD");

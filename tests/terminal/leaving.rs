@@ -122,13 +122,13 @@ fn whoever_is_locked_out_is_told_so() {
     let label = tokens[0].split(' ').nth(1).unwrap();
     other.say(&format!("TOKEN DEL {label}"));
     other.until("OK TOKEN DEL ");
-    window.says("ERR LOGIN wrong-secret no account has this handle and this password\n");
+    window.says("ERR LOGIN wrong-secret wrong handle or password\n");
     has_left(&place, &window, 4);
     // The password is another one, and so on.
     let window = talking(&place);
     other.say(&format!("PASSWD {PASSWORD} {PASSWORD}-2"));
     other.until("OK PASSWD");
-    window.says("ERR LOGIN wrong-secret no account has this handle and this password\n");
+    window.says("ERR LOGIN wrong-secret wrong handle or password\n");
     has_left(&place, &window, 4);
 }
 
@@ -183,8 +183,7 @@ fn what_is_said_at_the_end_stands_on_a_line_of_its_own() {
     let mut other = place.papod().login_quietly("ana");
     other.say(&format!("PASSWD {PASSWORD} {PASSWORD}-2"));
     other.until("OK PASSWD");
-    window
-        .says("\nERR LOGIN wrong-secret no account has this handle and this password\nstatus 4\n$");
+    window.says("\nERR LOGIN wrong-secret wrong handle or password\nstatus 4\n$");
 }
 
 #[test]

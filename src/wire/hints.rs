@@ -1,0 +1,146 @@
+//! What an unknown command was probably meant to be: a slip of the finger, or a word that does the
+//! same on IRC, in a messenger, or in a shell.
+
+use super::help::{self, Place, VERBS};
+use crate::name::Handle;
+
+/// What to type instead of an unknown command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// This verb, a slip or two away.
+    Verb(&'static str),
+    /// A sentence that names the verb.
+    Instead(&'static str),
+    /// The line begins with `@handle` or `#group`, as texts for someone do elsewhere.
+    Talk(Box<str>),
+    /// Nothing is near: it may be a text.
+    Text,
+}
+
+/// Words in lower case, and what to type instead. They are those of IRC (RFC 2812, and the usual
+/// clients' commands), of Telegram's and WhatsApp's menus, and of a shell.
+const ELSEWHERE: [(&[&str], &str); 18] = [
+    (
+        &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
+        "REG <handle> <password> makes an account",
+    ),
+    (
+        &["signin", "sign-in", "auth", "identify", "pass", "su", "connect"],
+        "LOGIN <handle> <password> logs in",
+    ),
+    (
+        &["exit", "bye", "logout", "logoff", "disconnect", "close", "stop", "q", ":q"],
+        "QUIT closes the session",
+    ),
+    (&["?", "man", "commands", "usage", "info?", "h"], "HELP lists the commands"),
+    (
+        &["send", "say", "tell", "write", "privmsg", "notice", "query", "dm", "pm", "w", "mail"],
+        "MSG <to> <text> sends a message, TALK <to> starts a chat",
+    ),
+    (&["chat", "open", "enter"], "TALK <to> starts a chat"),
+    (
+        &["who", "names", "members"],
+        "GROUP WHO <name> lists a group's members, FIND <text> finds people",
+    ),
+    (
+        &["users", "whois", "whowas", "ison", "contacts", "search", "lookup", "people", "finger"],
+        "FIND <text> finds people and says who is online",
+    ),
+    (&["nick", "rename", "displayname", "setname"], "NAME <display name> changes your name"),
+    (&["password", "chpass"], "PASSWD <old> <new> changes your password"),
+    (
+        &["join", "channel", "create", "newgroup", "room"],
+        "GROUP NEW <name> [handle ...] makes a group; to join one, ask an admin for GROUP ADD",
+    ),
+    (&["part", "leave"], "GROUP LEAVE <name> leaves a group"),
+    (&["invite", "add"], "GROUP ADD <name> <handle> adds someone to a group"),
+    (&["kick", "ban"], "GROUP REMOVE <name> <handle> removes someone from a group"),
+    (&["topic"], "GROUP TOPIC <name> <text> sets a group's topic"),
+    (
+        &["list", "ls", "inbox", "chats?", "conversations", "groups", "channels", "unread"],
+        "CHATS lists your conversations, GROUP LIST your groups",
+    ),
+    (
+        &["history", "log", "tail", "cat", "backlog", "last", "scroll", "show", "less", "more"],
+        "HIST <to> shows a conversation",
+    ),
+    (&["ignore", "mute", "silence"], "BLOCK <handle> refuses messages from someone"),
+];
+
+/// What an unknown first word was probably meant to be.
+pub fn hint(word: &str, place: Place) -> Hint {
+    let operator = place == Place::Admin;
+    // Elsewhere commands begin with a slash.
+    let bare = word.strip_prefix('/').filter(|bare| !bare.is_empty()).unwrap_or(word);
+    if let Some(verb) = help::verb_at(bare, place) {
+        return Hint::Verb(verb.word);
+    }
+    if operator {
+        return nearest(bare, place).map_or(Hint::Instead("HELP lists the commands"), Hint::Verb);
+    }
+    let lower = [word, bare].map(str::to_ascii_lowercase);
+    let known = |words: &[&str]| lower.iter().any(|word| words.contains(&word.as_str()));
+    if let Some((_, instead)) = ELSEWHERE.iter().find(|(words, _)| known(words)) {
+        return Hint::Instead(instead);
+    }
+    if let Some(name) = word
+        .strip_prefix(['@', '#'])
+        .and_then(|name| Handle::new(name.trim_end_matches([':', ','])))
+    {
+        let sign = if word.starts_with('#') { "#" } else { "" };
+        return Hint::Talk(format!("{sign}{name}").into());
+    }
+    nearest(bare, place).map_or(Hint::Text, Hint::Verb)
+}
+
+/// The verb that was probably meant: one or two slips away, fewer than it has letters.
+fn nearest(word: &str, place: Place) -> Option<&'static str> {
+    if word.len() > 2 * VERBS.iter().map(|verb| verb.word.len()).max().unwrap_or(0) {
+        return None;
+    }
+    let word = word.to_ascii_uppercase();
+    let slips = |verb: &&help::Verb| strsim::osa_distance(verb.word, &word);
+    let near = VERBS.iter().filter(|verb| verb.served.at(place)).min_by_key(slips)?;
+    (slips(&near) <= near.word.len().div_euclid(3).clamp(1, 2)).then_some(near.word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_other_places_name_the_verb() {
+        for (word, verb) in [
+            ("register", "REG"),
+            ("EXIT", "QUIT"),
+            ("/quit", "QUIT"),
+            ("?", "HELP"),
+            ("who", "GROUP WHO"),
+            ("users", "FIND"),
+            ("/nick", "NAME"),
+            ("join", "GROUP NEW"),
+            ("/msg", "MSG"),
+            ("send", "MSG"),
+            ("LIST", "CHATS"),
+            ("@bob", "MSG bob"),
+            ("#team:", "TALK #team"),
+            ("/start", "REG"),
+        ] {
+            let hint = hint(word, Place::Network);
+            let said = super::super::refusal::Refusal::BadCommand { hint }.to_string();
+            assert!(said.contains(verb), "{word}: {said}");
+        }
+    }
+
+    #[test]
+    fn every_hint_begins_with_a_verb_and_no_word_is_a_verb() {
+        for (words, instead) in ELSEWHERE {
+            let first = instead.split(' ').next().unwrap_or_default();
+            assert!(help::verb(first).is_some(), "{instead}");
+            for word in words {
+                assert!(help::verb(word).is_none(), "{word} is a verb");
+                assert_eq!(*word, word.to_ascii_lowercase());
+            }
+        }
+    }
+}
