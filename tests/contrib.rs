@@ -6,6 +6,8 @@
 
 mod process;
 
+#[path = "contrib/answered.rs"]
+mod answered;
 #[path = "contrib/bots.rs"]
 mod bots;
 #[path = "contrib/container.rs"]

@@ -1,0 +1,330 @@
+#!/usr/bin/env python3
+"""papo.py: bots and scripts on papo, in one file, with nothing but Python 3.9 or later.
+
+    import asyncio, papo
+
+    async def main():
+        async with papo.Bot("127.0.0.1:7276", "echo", "papo_...") as bot:
+            async for m in bot:
+                await m.reply("you said: " + m.text)
+
+    asyncio.run(main())
+
+Servers are written HOST:PORT, tls:HOST:PORT or unix:PATH; without arguments Bot() takes PAPO_SERVER,
+PAPO_AS and PAPO_SECRET. Each message from someone else comes at least once, in order, whether it was
+sent while the bot was away or not, and is marked as read when the loop asks for the next one. A reply
+is sent exactly once, however often the bot or the server is killed in between: it has a key made of
+the message's id. So do in the loop what may be done twice, and leave the rest to reply().
+
+As a program it is that echo bot:  PAPO_SERVER=... PAPO_AS=echo PAPO_SECRET=... contrib/papo.py
+"""
+
+import asyncio
+import os
+import random
+import re
+import ssl
+import sys
+from collections import namedtuple
+
+__all__ = ["Bot", "Message", "Refused", "escape", "unescape"]
+
+LINE = 1 << 18  # A line from the server is at most about 128 KiB.
+SILENCE = 60  # Seconds without a line, after which the server is asked whether it is there.
+ANSWER = 30  # Seconds to wait for the answer to that, or to any other command.
+LONGEST = 30  # Seconds of the longest pause between two tries to connect.
+PAGE = 1000  # Rows that HIST gives at most.
+
+
+class Refused(Exception):
+    """The server answered ERR. `code` is the word for programs, `text` the sentence for people."""
+
+    def __init__(self, line):
+        super().__init__(line)
+        words = line.split(" ", 3)
+        self.verb, self.code = words[1], words[2]
+        self.text = words[3] if len(words) > 3 else ""
+
+    def passing(self):
+        """Whether it helps to try again later."""
+        return self.code in ("too-fast", "too-many", "storage", "timeout")
+
+
+def escape(text):
+    """One line of the protocol: line breaks become \\n; colours and control characters go, but TAB."""
+    text = re.sub("\x1b\\[[0-?]*[ -/]*[@-~]", "", text)
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = "".join(c for c in text if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f"))
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def unescape(body):
+    """The text of a body."""
+    parts = body.split("\\\\")
+    return "\\".join(part.replace("\\n", "\n") for part in parts)
+
+
+class Message(namedtuple("Message", "id time sender to tags text bot")):
+    """A message from someone else. `to` is the bot's handle, or a group with its #."""
+
+    @property
+    def chat(self):
+        """Where it was said, and where a reply goes: the group, or its author."""
+        return self.to if self.to.startswith("#") else self.sender
+
+    async def reply(self, text, n=0):
+        """Sends `text` to where the message was said, exactly once; its id. A second reply to the
+        same message needs another `n`. None: it was answered before, with another text."""
+        try:
+            return await self.bot.send(self.chat, text, key="re-%d-%s" % (self.id, n))
+        except Refused as refusal:
+            if refusal.code == "key-reused":
+                return None
+            raise
+
+
+class Link:
+    """One connection that has logged in."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def open(cls, server, handle, secret, quiet):
+        way, _, rest = server.partition(":")
+        if way == "unix":
+            reader, writer = await asyncio.open_unix_connection(rest, limit=LINE)
+        else:
+            secure = way == "tls"
+            host, _, port = (rest if secure else server).rpartition(":")
+            context = ssl.create_default_context() if secure else None
+            opening = asyncio.open_connection(host.strip("[]"), int(port), ssl=context, limit=LINE)
+            reader, writer = await asyncio.wait_for(opening, ANSWER)
+        link = cls(reader, writer)
+        try:
+            await link.say("LOGIN %s %s%s" % (handle, secret, " quiet" if quiet else ""))
+            await link.answer("LOGIN")
+            return link
+        except BaseException:
+            link.close()
+            raise
+
+    async def say(self, line):
+        self.writer.write(line.encode() + b"\n")
+        await self.writer.drain()
+
+    async def line(self, seconds=ANSWER):
+        line = await asyncio.wait_for(self.reader.readline(), seconds)
+        if not line.endswith(b"\n"):
+            raise ConnectionError("the connection has ended")
+        line = line[:-1].decode()
+        if line.startswith("BYE "):
+            raise ConnectionError("the server says " + line)
+        return line
+
+    async def answer(self, verb, seconds=ANSWER):
+        """The rows and the final line of a command."""
+        rows = []
+        while True:
+            line = await self.line(seconds)
+            if line.startswith("OK "):
+                return rows, line
+            if line.startswith("ERR "):
+                raise Refused(line)
+            rows.append(line)
+
+    def close(self):
+        self.writer.close()
+
+
+class Bot:
+    """An account whose messages are dealt with one by one: `async with`, then `async for`."""
+
+    def __init__(self, server=None, handle=None, secret=None):
+        self.server = server or os.environ.get("PAPO_SERVER") or "127.0.0.1:7276"
+        self.handle = handle or os.environ["PAPO_AS"]
+        self.secret = secret or os.environ["PAPO_SECRET"].strip()
+        self._desk, self._lock = None, asyncio.Lock()
+        self._feed = self._last = self._task = None
+        self._newest = 0  # The highest id that was passed on.
+        self._queue = asyncio.Queue(100)
+
+    async def __aenter__(self):
+        self._task = asyncio.ensure_future(self._read())
+        return self
+
+    async def __aexit__(self, *_):
+        self._task.cancel()
+        for link in (self._feed, self._desk):
+            if link:
+                link.close()
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        # What the loop had before has been dealt with.
+        if self._last:
+            await self._mark("READ", self._last)
+            self._last = None
+        waiting = asyncio.ensure_future(self._queue.get())
+        await asyncio.wait({waiting, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            waiting.cancel()
+            self._task.result()
+        self._last = waiting.result()
+        return self._last
+
+    async def send(self, to, text, key=None):
+        """Sends a message, exactly once; its id. Of two calls with the same key one is carried out."""
+        text = escape(text)
+        if not text:
+            raise ValueError("nothing to send")
+        key = key or "py-%032x" % random.getrandbits(128)
+        _, ok = await self.command("ONCE %s MSG %s %s" % (key, to, text))
+        return int(ok.split(" ")[2])
+
+    async def command(self, line, seconds=ANSWER):
+        """The rows and the final line of any command that may be carried out twice."""
+        async with self._lock:
+            pause = Pause()
+            while True:
+                try:
+                    if not self._desk:
+                        self._desk = await Link.open(self.server, self.handle, self.secret, True)
+                    await self._desk.say(line)
+                    return await self._desk.answer(line.split(" ", 1)[0], seconds)
+                except Refused as refusal:
+                    if refusal.verb == "LOGIN" and not refusal.passing():
+                        raise
+                    if not refusal.passing() or refusal.code == "timeout":
+                        raise
+                    await pause.after(refusal)
+                except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+                    if self._desk:
+                        self._desk.close()
+                    self._desk = None
+                    await pause.after(e)
+
+    async def _mark(self, verb, message):
+        try:
+            await self.command("%s %d" % (verb, message.id))
+        except Refused as refusal:
+            # Deleted by age meanwhile.
+            if refusal.code != "no-such-message":
+                raise
+
+    async def _read(self):
+        pause = Pause()
+        while True:
+            try:
+                self._feed = await Link.open(self.server, self.handle, self.secret, False)
+                await self._follow(pause)
+            except Refused as refusal:
+                if not refusal.passing():
+                    raise
+                await pause.after(refusal)
+            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+                await pause.after(e)
+
+    async def _follow(self, pause):
+        """Passes on all that is unread, then what comes. A LIVE below what was seen tells of a log that
+        was put back: then all begins anew."""
+        held = []
+        while True:
+            line = await self._next_line()
+            if line.startswith("LIVE "):
+                break
+            held.append(line)
+        pause.over()
+        if int(line.split(" ")[1]) < self._newest:
+            print("papo: the server's log was put back; beginning anew", file=sys.stderr)
+            self._newest = 0
+        # Another session may have acknowledged what this bot has not dealt with: what counts is
+        # what was read.
+        for row in sorted(await self._unread(), key=lambda m: m.id):
+            await self._pass_on(row)
+        for line in held:
+            await self._take(line)
+        while True:
+            await self._take(await self._next_line())
+
+    async def _next_line(self):
+        try:
+            return await self._feed.line(SILENCE)
+        except asyncio.TimeoutError:
+            await self._feed.say("PING")
+            return await self._feed.line(ANSWER)
+
+    async def _unread(self):
+        chats, _ = await self.command("CHATS")
+        found = []
+        for _, to, unread, _, _ in (row.split(" ", 4) for row in chats if row.startswith("CHAT ")):
+            wanted, before = int(unread), ""
+            while wanted > 0:
+                rows, ok = await self.command("HIST %s %d%s" % (to, PAGE, before))
+                entries = [self._parse(row) for row in rows if row.startswith("HIST ")]
+                # The newest that are not its own are the unread ones.
+                others = [m for m in entries if m.sender != self.handle]
+                found += others[-wanted:]
+                wanted -= len(others)
+                if ok.endswith(" end") or not entries:
+                    break
+                before = " before %d" % entries[0].id
+        return found
+
+    def _parse(self, line):
+        _, id, time, sender, to, tags, body = (line.split(" ", 6) + [""])[:7]
+        return Message(int(id), time, sender, to, tags, unescape(body), self)
+
+    async def _take(self, line):
+        verb = line.split(" ", 1)[0]
+        if verb not in ("MSG", "GROUP"):
+            return
+        entry = self._parse(line)
+        if verb == "GROUP" and entry.sender != self.handle:
+            # Nobody deals with it, and it would come again at each login.
+            await self._mark("ACK", entry)
+        elif verb == "MSG":
+            await self._pass_on(entry)
+
+    async def _pass_on(self, message):
+        if message.id > self._newest:
+            self._newest = message.id
+            is_message = "kind=" not in message.tags
+            if is_message and message.sender != self.handle:
+                await self._queue.put(message)
+
+
+class Pause:
+    """Pauses between tries that grow, each of a random length, so that a crowd does not come back at
+    the same moment."""
+
+    def __init__(self):
+        self.over()
+
+    def over(self):
+        self.longest = 0.2
+
+    async def after(self, why):
+        least = 0
+        if isinstance(why, Refused) and why.code == "too-fast":
+            number = why.text.split(" ", 1)[0]
+            least = int(number) if number.isdigit() else 1
+        await asyncio.sleep(least + random.uniform(0, self.longest))
+        self.longest = min(self.longest * 2, LONGEST)
+
+
+async def echo():
+    async with Bot() as bot:
+        async for message in bot:
+            await message.reply(message.text)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(echo())
+    except KeyboardInterrupt:
+        pass
+    except Refused as refusal:
+        sys.exit("papo: " + str(refusal))
