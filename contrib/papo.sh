@@ -31,7 +31,7 @@
 # breaks at the very end are dropped. Whatever is made into a command has to go through this: the
 # second line of a text would be carried out as a command of its own.
 papo_escape() {
-    if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi |
+    if [ $# -gt 0 ]; then IFS=' ' && printf '%s\n' "$*"; else cat; fi |
         sed -e ':a' -e '/^\n*$/{' -e '$d' -e 'N' -e 'ba' -e '}' |
         sed -e 's/\\/\\\\/g' -e '$!s/$/\\n/' | tr -d '\n'
 }
@@ -40,7 +40,7 @@ papo_escape() {
 # standard input each line is one text.
 papo_unescape() (
     if [ $# -gt 0 ]; then
-        printf '%b\n' "$*"
+        IFS=' ' && printf '%b\n' "$*"
     else
         while IFS= read -r line || [ -n "$line" ]; do printf '%b\n' "$line"; done
     fi
@@ -198,8 +198,9 @@ papo_login() (
     printf '%s\n' "LOGIN $PAPO_AS${secret:+ $secret}${1:+ $1}"
 )
 
-# papo_nc [SECONDS]: becomes nc, in a subshell; ended after so long, where there is `timeout`.
+# papo_nc [SECONDS]: becomes nc, in a subshell; ended after that time, where there is `timeout`.
 papo_nc() {
+    IFS=' '
     server=${PAPO_SERVER:-127.0.0.1:7276} limit=
     [ -z "${1-}" ] || ! command -v timeout >/dev/null || limit="timeout $1"
     case $server in
