@@ -196,7 +196,7 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
         over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID LINK\nUID LIST\nUID UNLINK 4"));
     let linked = format!("OK UID LINK {me}");
     assert_eq!(lines[1..4], [linked, format!("UID {me}"), "OK UID LIST 1".to_owned()]);
-    assert!(lines[4].starts_with("ERR UID no-such-user 4: "), "{lines:?}");
+    assert!(lines[4].starts_with("ERR UID no-such-uid 4: "), "{lines:?}");
     assert_eq!(over(&path, "LOGIN ana - quiet\nWHOAMI")[0], "OK LOGIN ana 0");
     // For this account, from there, and without any secret: nothing else is opened by it.
     assert_eq!(over(&path, "LOGIN bia"), [wrong]);
