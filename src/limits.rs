@@ -110,10 +110,15 @@ pub const KEEP_MAX: u64 = 36_500;
 pub const READERS: usize = 2;
 /// Questions waiting for a reader before sessions that ask wait themselves.
 pub const QUESTIONS: usize = 1_024;
-/// Secrets waiting to be hashed. At 16 ms each, 256 take four seconds: about as long as a person
-/// waits before trying again. Addresses take turns, so the first of each waits for one of each
-/// other address only.
+/// Secrets waiting to be hashed. At 16 ms each, 256 take one core four seconds: about as long as a
+/// person waits before trying again. Addresses take turns, so the first of each waits for one of
+/// each other address only.
 pub const SECRETS: usize = 256;
+/// Threads that hash, where there are as many cores. Each keeps 19 MiB, so these keep 152; they let
+/// five hundred people in a second, and who needs more than that uses tokens.
+pub const HASHERS: usize = 8;
+/// How far those threads stand back behind all others (nice(2)): messages go before log-ins.
+pub const HASHER_NICE: i32 = 5;
 
 /// Failures in a row, for one account from one address, before the next try has to wait: who does
 /// not remember which of a few passwords it was, and mistypes one, is not held up.

@@ -1,4 +1,5 @@
-//! What an operator orders: accounts made, given another password, ended; sessions ended.
+//! What an operator orders: accounts made, given another password, ended; sessions ended. And what
+//! the server itself does with an account that nobody is logged in to.
 //!
 //! An order comes from no session of an account, so it is answered to whoever gave it, not told.
 
@@ -16,6 +17,9 @@ pub enum Order {
     NewUser { handle: Handle, name: DisplayName, secret: String },
     /// Gives an account another password, and does what `Revoke` does.
     SetSecret { handle: Handle, secret: String },
+    /// Keeps a password under a new hash, if its hash still is what it was: the cost of hashing has
+    /// changed, and not the password.
+    Rehash { account: AccountId, was: String, secret: String },
     /// Revokes the tokens and linked users of an account and ends its sessions.
     Revoke(Handle),
     /// Ends an account: it leaves its groups, and nothing opens it any more. What it said stays, and
@@ -39,6 +43,7 @@ impl Chat {
             Order::NewUser { handle, name, secret } => {
                 return self.register(handle, name, secret, now);
             }
+            Order::Rehash { account, was, secret } => return self.rehash(*account, was, secret),
             Order::SetSecret { handle, .. }
             | Order::Revoke(handle)
             | Order::DropUser(handle)
@@ -65,6 +70,20 @@ impl Chat {
             }
             _ => self.tell(who, Tell::Expel { gone: false }),
         }
+        Ok(Ok(account))
+    }
+
+    fn rehash(
+        &mut self,
+        account: AccountId,
+        was: &str,
+        secret: &str,
+    ) -> Result<Result<AccountId, Refusal>, Need> {
+        if self.directory.secret(account)? != was {
+            return Ok(Err(Refusal::WrongOld));
+        }
+        self.directory.learn_secret(account, secret.to_owned());
+        self.batch.changes.push(Change::Secret { account, secret: secret.into() });
         Ok(Ok(account))
     }
 

@@ -80,10 +80,10 @@ impl Server {
         let (readers, mut others) =
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
-        let (hasher, thread) =
+        let (hasher, threads) =
             Hasher::start(config.password_cost, config.limits.secrets, counters.clone())
                 .map_err(|e| plain(&e))?;
-        others.push(thread);
+        others.extend(threads);
         let (hub, hub_thread) =
             Hub::start(pen, config.clock, counters.clone()).map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);

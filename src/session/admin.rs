@@ -93,7 +93,7 @@ impl Session {
         }
     }
 
-    async fn order(&self, order: Order) -> Result<usize, Stop> {
+    pub(super) async fn order(&self, order: Order) -> Result<usize, Stop> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Order { order, answer });
         Ok(answered.recv().await.map_err(|_| Refusal::Bug)??)

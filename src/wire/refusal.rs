@@ -196,7 +196,10 @@ impl fmt::Display for Refusal {
                 write!(f, "{seconds} second{s} until the next try; that was too much at once")
             }
             Refusal::TooManyOf(what) => write!(f, "too many {what}"),
-            Refusal::TooMany => f.write_str("too many are logging in; try again in a few seconds"),
+            Refusal::TooMany => f.write_str(
+                "too many passwords wait to be checked; try again in a few seconds, or use a token, \
+                 which does not wait",
+            ),
             Refusal::Storage => {
                 f.write_str("the server cannot write to its disk; nothing was kept, try again")
             }
