@@ -127,6 +127,11 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT", value_parser = host_port)]
     pub metrics: Option<String>,
 
+    /// Probe a TCP client that has been silent for this long, and end its session after twice as long;
+    /// 0 never does
+    #[arg(long, env = "PAPOD_KEEPALIVE", value_name = "SECONDS", default_value_t = limits::KEEPALIVE.as_secs(), value_parser = clap::value_parser!(u64).range(..=limits::KEEPALIVE_MAX))]
+    pub keepalive: u64,
+
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub idle: Option<u64>,

@@ -187,6 +187,19 @@ pub const INTRODUCED: usize = 1_024;
 /// Time for a PROXY header, which a proxy sends at once.
 pub const PROXY_TIME: Duration = Duration::from_secs(10);
 
+/// Silence after which the system asks a peer over TCP for a sign of life. Networks forget a
+/// connection that is silent for some minutes, and this keeps it alive, too.
+pub const KEEPALIVE: Duration = Duration::from_secs(60);
+/// The longest silence that the system can be told (tcp(7), `TCP_KEEPIDLE`), in seconds.
+pub const KEEPALIVE_MAX: u64 = 32_767;
+/// How often it asks before the peer is gone, in as much time again. So a peer that vanished is gone
+/// after twice the silence: it is not online for ever, nor counted among its account's sessions. A
+/// peer that was sent something and does not acknowledge it is gone after the same time, where the
+/// system alone would try for 15 minutes; but not one that so much was sent to that nothing more
+/// fits, which has [`STALLED_TIME`].
+pub const KEEPALIVE_PROBES: u32 = 4;
+/// Pause between two looks whether a client that waits for others is still there: one poll(2).
+pub const PEER_LOOK: Duration = Duration::from_secs(2);
 /// Time to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
 /// Time for which a peer may take no byte while some wait for it.

@@ -2,12 +2,14 @@
 
 mod process;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use process::{Client, Entry, Home, PASSWORD, Papod};
+use process::unix::over;
+use process::{Client, Entry, Home, PASSWORD, Papod, id};
 
 #[test]
 fn a_client_that_has_ended_its_input_is_answered_to_the_end() {
@@ -250,6 +252,47 @@ fn strangers_do_no_harm() {
     }
     alice.has_heard_all();
     assert!(!papod.log().contains("ended by a bug"), "{}", papod.log());
+    papod.stop();
+}
+
+/// A client that waits for others is gone: its session ends, and not only when the wait does. One that
+/// has only ended its input is answered.
+#[test]
+fn a_wait_ends_with_its_client() {
+    let home = Home::new();
+    let [path, unix] = ["admin.sock", "papo.sock"].map(|name| home.path().join(name));
+    let flags = ["--admin", path.to_str().unwrap(), "--unix", unix.to_str().unwrap()];
+    let papod = Papod::start_with(&home.db(), flags);
+    let mut bob = papod.register("bob");
+    drop(papod.register("ana"));
+    let typed = format!("LOGIN ana {PASSWORD} quiet\nMSG bob may I?\nWAIT last read 600\n");
+    let mut half = papod.connect();
+    half.write(typed.as_bytes());
+    half.finish();
+    let id = id(&half.until("OK MSG ")[1]);
+    let mut reset = papod.connect();
+    reset.write(typed.as_bytes());
+    reset.until("OK MSG ");
+    rustix::net::sockopt::set_socket_linger(reset.socket(), Some(Duration::ZERO)).unwrap();
+    drop(reset);
+    let mut closed = UnixStream::connect(&unix).unwrap();
+    closed.set_read_timeout(Some(process::PATIENCE)).unwrap();
+    closed.write_all(typed.as_bytes()).unwrap();
+    let mut lines = BufReader::new(&closed).lines();
+    lines.find(|line| line.as_ref().unwrap().starts_with("OK MSG ")).unwrap();
+    drop(closed);
+    let until = Instant::now() + process::PATIENCE;
+    loop {
+        let sessions = over(&path, "ADMIN SESSIONS");
+        let of_ana = sessions.iter().filter(|row| row.contains(" ana ")).count();
+        if of_ana == 1 {
+            break;
+        }
+        assert!(Instant::now() < until, "{sessions:?}");
+    }
+    bob.say("READ");
+    bob.until("OK READ ");
+    assert_eq!(half.rest(), [format!("OK WAIT {id} read")]);
     papod.stop();
 }
 

@@ -4,6 +4,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use async_signal::{Signal, Signals};
 use clap::Parser;
@@ -87,6 +88,7 @@ fn run(flags: Flags) -> Result<(), String> {
         metrics: flags.metrics,
         db,
         password_cost: flags.password_cost,
+        keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,
         keep: flags.keep,
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
@@ -97,7 +99,7 @@ fn run(flags: Flags) -> Result<(), String> {
     if config.keep > 0 {
         log::info!("entries older than {} days are forgotten", config.keep);
     }
-    if let Some(address) = server.metrics() {
+    for address in server.metrics() {
         log::info!("metrics at http://{address}/metrics");
     }
     for name in server.names() {

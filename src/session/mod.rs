@@ -113,8 +113,8 @@ pub struct Session {
     /// Commands that the hub has not answered, and their size in bytes.
     unanswered: usize,
     unanswered_bytes: usize,
-    /// Runs while the session waits for others, and with it all later commands.
-    patience: Option<Box<Timer>>,
+    /// While the session waits for others, and with it all later commands.
+    patience: Option<Box<Patience>>,
     /// Runs while its account has done too much: no more lines are taken up meanwhile.
     brake: Option<Box<Timer>>,
     /// The client has said that nothing more will come.
@@ -154,6 +154,14 @@ struct Lag {
     upto: Behind,
     /// How it is read on, once that has begun.
     walk: Option<Walk>,
+}
+
+/// How long a session waits for others.
+struct Patience {
+    until: Timer,
+    /// When to look next whether the client is still there: nothing is read from it meanwhile, and
+    /// that it has ended its input says only that it will ask for nothing more.
+    look: Timer,
 }
 
 /// How a line is understood.
@@ -332,12 +340,17 @@ impl Session {
                 self.brake = None;
                 woken = true;
             }
-            if let Some(patience) = &mut self.patience
-                && Pin::new(&mut **patience).poll(cx).is_ready()
-            {
-                // The answer comes through the outbox, as that of any other act.
-                self.services.hub.ask(Work::Unwatch { session: self.id });
-                **patience = Timer::never();
+            if let Some(patience) = self.patience.as_deref_mut() {
+                if Pin::new(&mut patience.until).poll(cx).is_ready() {
+                    // The answer comes through the outbox, as that of any other act.
+                    self.services.hub.ask(Work::Unwatch { session: self.id });
+                    patience.until = Timer::never();
+                }
+                while Pin::new(&mut patience.look).poll(cx).is_ready() {
+                    if self.stream.is_gone()? {
+                        return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                    }
+                }
             }
             if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
         })

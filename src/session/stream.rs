@@ -11,6 +11,8 @@ use super::tls::{Certificates, Tls};
 pub struct Stream {
     socket: Socket,
     tls: Option<Box<Tls>>,
+    /// The last write found no room.
+    full: bool,
 }
 
 impl Stream {
@@ -20,7 +22,7 @@ impl Stream {
     /// TLS cannot be begun.
     pub fn new(socket: Socket, certificates: Option<&Certificates>) -> io::Result<Stream> {
         let tls = certificates.map(Certificates::accept).transpose()?;
-        Ok(Stream { socket, tls: tls.map(Box::new) })
+        Ok(Stream { socket, tls: tls.map(Box::new), full: false })
     }
 
     /// Ready once there is something to read.
@@ -54,10 +56,21 @@ impl Stream {
     /// Writes what fits; `None` where nothing does now. Whoever is told `None` comes again with the
     /// same bytes first, or asks for [`Stream::taken`].
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        match &mut self.tls {
-            Some(tls) => tls.write(&self.socket, bytes),
-            None => now((&self.socket).write(bytes)),
+        let written = match &mut self.tls {
+            Some(tls) => tls.write(&self.socket, bytes)?,
+            None => now((&self.socket).write(bytes))?,
+        };
+        if self.full != written.is_none() {
+            // Whoever takes nothing has more time than whoever does not answer.
+            self.full = written.is_none();
+            self.socket.expect_acknowledgement(!self.full)?;
         }
+        Ok(written)
+    }
+
+    /// Whether the peer is gone: see [`Socket::is_gone`].
+    pub fn is_gone(&self) -> io::Result<bool> {
+        self.socket.is_gone()
     }
 
     /// How many bytes of the last write that gave `None` are on their way all the same.
