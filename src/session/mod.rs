@@ -58,6 +58,7 @@ use crate::wire::help::Place;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
+use crate::wire::telnet::Negotiation;
 use intake::{Held, Stop};
 use output::Output;
 use seen::Seen;
@@ -104,6 +105,7 @@ pub struct Session {
     is_limited: bool,
     outbox: Arc<Outbox>,
     lines: Lines,
+    telnet: Negotiation,
     output: Output,
     /// The account it belongs to, once it does.
     me: Option<Box<Me>>,
@@ -221,6 +223,7 @@ impl Session {
             is_limited,
             outbox,
             lines: Lines::default(),
+            telnet: Negotiation::default(),
             output: Output::default(),
             me: None,
             mode: Mode::Commands,
@@ -287,8 +290,7 @@ impl Session {
                     return Err(End::Finished);
                 }
             }
-            let may_read = !self.ended && self.held.is_none() && self.has_window();
-            let ready = self.wait(may_read).await?;
+            let ready = self.wait(self.may_read()).await?;
             if let Some(bye) = ready.deadline.or(self.outbox.bye()) {
                 return Err(End::Bye(bye));
             }
@@ -305,6 +307,13 @@ impl Session {
             && self.unanswered < self.services.limits.unconfirmed
             && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < self.room()
+    }
+
+    /// Whether to take in what is there. While it waits for others, too: somebody may interrupt a
+    /// Telnet client then. As much as a line is held, and is taken up afterwards.
+    fn may_read(&self) -> bool {
+        let waits = self.patience.is_some() && self.lines.len() < limits::LINE;
+        !self.ended && (waits || (self.held.is_none() && self.has_window()))
     }
 
     /// Bytes of answers that may wait before no more commands are taken on.
@@ -362,6 +371,14 @@ impl Session {
             let read = self.stream.read(scratch)?;
             if let Some(n) = read {
                 self.lines.push(&scratch[..n]);
+                let asked = self.telnet.read(&scratch[..n]);
+                // Behind whole lines.
+                if !asked.refusals.is_empty() {
+                    self.output.push(Item::Replies(asked.refusals));
+                }
+                if asked.are_you_there {
+                    self.say(reply::hello);
+                }
             }
             Ok(read)
         });
