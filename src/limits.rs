@@ -195,9 +195,12 @@ pub const KEEPALIVE_MAX: u64 = 32_767;
 /// How often it asks before the peer is gone, in as much time again. So a peer that vanished is gone
 /// after twice the silence: it is not online for ever, nor counted among its account's sessions. A
 /// peer that was sent something and does not acknowledge it is gone after the same time, where the
-/// system alone would try for 15 minutes; but not one that so much was sent to that nothing more
-/// fits, which has [`STALLED_TIME`].
+/// system alone would try for 15 minutes; but not beyond [`UNHEARD`].
 pub const KEEPALIVE_PROBES: u32 = 4;
+/// Bytes sent to a peer since it said something, beyond which it may be one that is there and has
+/// stopped to read, and has [`STALLED_TIME`]: `TCP_USER_TIMEOUT` would end that one, too (Linux,
+/// `tcp_probe_timer`). Buffers of peers hold 64 KiB and more.
+pub const UNHEARD: usize = 49_152;
 /// Pause between two looks whether a client that waits for others is still there: one poll(2).
 pub const PEER_LOOK: Duration = Duration::from_secs(2);
 /// Time to log in.

@@ -144,3 +144,39 @@ fn whoever_comes_while_it_ends_is_refused_or_told() {
     assert!(idle.rest().is_empty());
     assert_eq!(papod.wait().code(), Some(0), "{}", papod.log());
 }
+
+/// The cable is pulled: one says nothing, one was sent something since, one waits for another.
+#[test]
+#[ignore = "needs unshare (util-linux) as one who may, ip (iproute2), bash and nc.openbsd (netcat-openbsd)"]
+fn whoever_has_vanished_is_gone_after_twice_the_silence() {
+    const SCRIPT: &str = r#"
+        set -eu
+        cd "$2"
+        ip link set lo up
+        "$1" --db papo.db --listen 127.0.0.1:7276 --unix papo.sock --admin admin.sock \
+            --keepalive 2 --password-cost 8:1 2> log &
+        trap 'kill $!; wait' EXIT
+        until grep -q 'listening on admin' log; do :; done
+        ask() { nc.openbsd -N -U "$1"; }
+        count() { echo 'ADMIN SESSIONS' | ask admin.sock | grep -c "$1" || true; }
+        printf '%s\n' 'REG ana secret-a' QUIT | ask papo.sock > made
+        for who in bia caio; do
+            exec {socket}<>/dev/tcp/127.0.0.1/7276
+            echo "REG $who secret-c" >&"$socket"
+        done
+        exec {socket}<>/dev/tcp/127.0.0.1/7276
+        until [ "$(count ' caio ')" = 1 ] && [ "$(count ' bia ')" = 1 ]; do :; done
+        printf '%s\n' 'LOGIN ana secret-a quiet' 'MSG bia hi' 'WAIT last read 600' >&"$socket"
+        until [ "$(count ' ana ')" = 1 ]; do :; done
+        ip link set lo down
+        printf '%s\n' 'LOGIN ana secret-a quiet' 'MSG caio hi' QUIT | ask papo.sock | grep -q '^OK MSG'
+        [ "$(count ' 127.0.0.1:')" = 3 ]
+        until [ "$(count ' 127.0.0.1:')" = 0 ]; do :; done
+        echo gone"#;
+    let home = Home::new();
+    let mut command = process::with_clean_environment(Command::new("unshare"));
+    command.args(["-rn", "bash", "-c", SCRIPT, "bash", env!("CARGO_BIN_EXE_papod")]);
+    let output = run(command.arg(home.path()));
+    let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert_eq!((out.as_str(), err.as_str()), ("gone\n", ""));
+}
