@@ -202,7 +202,7 @@ pub const KEEPALIVE_PROBES: u32 = 4;
 /// `tcp_probe_timer`). Buffers of peers hold 64 KiB and more.
 pub const UNHEARD: usize = 49_152;
 /// Pause between two looks whether a client that waits for others is still there: one poll(2).
-pub const PEER_LOOK: Duration = Duration::from_secs(2);
+pub const PEER_LOOK: Duration = Duration::from_secs(5);
 /// Time to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
 /// Time for which a peer may take no byte while some wait for it.
