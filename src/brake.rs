@@ -61,6 +61,19 @@ impl Brake {
         })
     }
 
+    /// A try begins. It counts as a failure, until it is said to be none.
+    ///
+    /// # Errors
+    /// How long it has to wait first; it did not begin.
+    pub fn begin(&mut self, guess: &Guess, now: Instant) -> Result<(), Duration> {
+        let wait = self.wait(guess, now);
+        if !wait.is_zero() {
+            return Err(wait);
+        }
+        self.failed(guess.clone(), now);
+        Ok(())
+    }
+
     /// A try was wrong.
     pub fn failed(&mut self, guess: Guess, now: Instant) {
         if self.failures.len() >= limits::GUESSERS && !self.failures.contains_key(&guess) {

@@ -2,6 +2,7 @@
 //! business; see `bin/papod.rs`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -116,6 +117,8 @@ pub struct Config {
     pub db: PathBuf,
     /// Cost of hashing a new password.
     pub password_cost: PasswordCost,
+    /// Silence after which a peer over TCP is asked for a sign of life; `None`: it never is.
+    pub keepalive: Option<Duration>,
     /// Seconds without a byte from a logged-in client after which it is sent away; `None`: never.
     pub idle: Option<u64>,
     /// Days after which entries are forgotten, up to `limits::KEEP_MAX`; 0: never.
@@ -142,6 +145,7 @@ impl Config {
             metrics: None,
             db,
             password_cost: PasswordCost::DEFAULT,
+            keepalive: Some(limits::KEEPALIVE),
             idle: None,
             keep: 0,
             limit_db: None,

@@ -3,19 +3,25 @@
 //! The program makes a [`crate::config::Config`] of it, and tests/manual.rs the manual page and the
 //! completions of contrib/.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ipnet::IpNet;
+use log::LevelFilter;
 
 use crate::config::{Limits, PasswordCost};
 use crate::limits;
 
 /// The chat server that you can use with netcat.
 ///
-/// Every flag can be given as an environment variable, too. Log lines go to standard error;
-/// PAPOD_LOG sets how much is said (error, warn, info, debug).
+/// Every flag can be given as an environment variable, too; one that is empty is as one that is not
+/// set. Log lines go to standard error.
 #[derive(Parser)]
 #[command(name = "papod", version)]
 pub struct Flags {
@@ -25,7 +31,7 @@ pub struct Flags {
     pub listen: Vec<String>,
 
     /// Let --listen name addresses other than loopback, where passwords cross the network readable
-    #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = BoolishValueParser::new())]
     pub plain_anywhere: bool,
 
     /// Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again
@@ -112,7 +118,7 @@ pub struct Flags {
     pub limit_bytes: u64,
 
     /// Let the limits of addresses and accounts apply to loopback and Unix sockets, too
-    #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = BoolishValueParser::new())]
     pub limit_local: bool,
 
     /// Database file [default: papo/papo.db in the user's data folder]
@@ -127,6 +133,11 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT", value_parser = host_port)]
     pub metrics: Option<String>,
 
+    /// Probe a TCP client that has been silent for this long, and end its session after twice as long;
+    /// 0 never does
+    #[arg(long, env = "PAPOD_KEEPALIVE", value_name = "SECONDS", default_value_t = limits::KEEPALIVE.as_secs(), value_parser = clap::value_parser!(u64).range(..=limits::KEEPALIVE_MAX))]
+    pub keepalive: u64,
+
     /// Send a logged-in client away from whom nothing came for so long
     #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub idle: Option<u64>,
@@ -138,6 +149,82 @@ pub struct Flags {
     /// The most that the database file may grow to; beyond it nothing is accepted. 0: no limit
     #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0)]
     pub limit_db: u64,
+
+    /// How much is logged: error, warn, info or debug
+    #[arg(long, env = "PAPOD_LOG", value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub log: LevelFilter,
+}
+
+impl Flags {
+    /// Reads a command line and the environment. Returns with them the limits that are not the usual
+    /// ones, as flags, for the log.
+    ///
+    /// # Errors
+    /// One of the two is wrong, or asks for help or the version.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<(Flags, Vec<String>), clap::Error> {
+        let mut command = Flags::command().mut_args(|arg| {
+            let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        });
+        // Of all that there are, since those that are empty are known, too.
+        let known = Flags::command();
+        let known: Vec<_> =
+            known.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect();
+        for (name, value) in env::vars_os() {
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            if let Some(why) = unknown(&name, &value, &known) {
+                return Err(command.error(ErrorKind::UnknownArgument, why));
+            }
+        }
+        let mut matches = command.try_get_matches_from_mut(arguments)?;
+        let limits = unusual_limits(&command, &matches);
+        Ok((Flags::from_arg_matches_mut(&mut matches)?, limits))
+    }
+}
+
+/// Why a variable is none of papod's, if it looks like one. A slip must not be passed over: it may have
+/// been meant to close registration.
+fn unknown(name: &str, value: &str, known: &[&str]) -> Option<String> {
+    let rest = name.strip_prefix("PAPOD_")?;
+    if known.contains(&name) || is_of_a_service(rest, value) {
+        return None;
+    }
+    let nearest = known.iter().min_by_key(|known| strsim::osa_distance(known, name))?;
+    Some(format!("the variable {name} is none of papod's; {nearest} is the nearest that there is"))
+}
+
+/// Kubernetes tells every program of a service called papod by such variables, as Docker did of links.
+fn is_of_a_service(rest: &str, value: &str) -> bool {
+    let is_port = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
+    rest.starts_with("SERVICE_HOST")
+        || rest.starts_with("SERVICE_PORT")
+        || rest.strip_prefix("PORT_").is_some_and(is_port)
+        || (rest == "PORT" && value.contains("://"))
+}
+
+/// The limits that were set to something else than usual.
+fn unusual_limits(command: &Command, matches: &ArgMatches) -> Vec<String> {
+    let mut unusual = Vec::new();
+    for arg in command.get_arguments() {
+        let (id, Some(flag)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
+        let is_set = matches.value_source(id).is_some_and(|from| from != ValueSource::DefaultValue);
+        if !is_set || !flag.starts_with("limit-") {
+            continue;
+        }
+        if !arg.get_action().takes_values() {
+            unusual.extend(matches.get_flag(id).then(|| format!("--{flag}")));
+            continue;
+        }
+        let values: Vec<_> = matches.get_raw(id).into_iter().flatten().collect();
+        let usual = arg.get_default_values().iter().map(AsRef::<OsStr>::as_ref);
+        if !values.iter().copied().eq(usual) {
+            let values: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
+            unusual.push(format!("--{flag} {}", values.join(",")));
+        }
+    }
+    unusual
 }
 
 /// Who makes accounts.
@@ -147,6 +234,10 @@ pub enum Registration {
     Open,
     /// Operators alone.
     Closed,
+}
+
+fn level(text: &str) -> Result<LevelFilter, String> {
+    text.parse().map_err(|_| "expected error, warn, info or debug".to_owned())
 }
 
 fn mode(text: &str) -> Result<u32, String> {
@@ -175,4 +266,51 @@ fn password_cost(text: &str) -> Result<PasswordCost, String> {
     parts
         .filter(|cost| (8..=1_048_576).contains(&cost.kib) && (1..=100).contains(&cost.passes))
         .ok_or_else(|| "expected KIB:PASSES, 8 to 1048576 and 1 to 100".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_in_a_variable_is_told_from_one_of_somebody_else() {
+        let known = ["PAPOD_REGISTRATION", "PAPOD_DB", "PAPOD_LIMIT_ADDRESS"];
+        let why = |name, value| unknown(name, value, &known);
+        for (slip, meant) in [
+            ("PAPOD_REGISTRATIONS", "PAPOD_REGISTRATION"),
+            ("PAPOD_registration", "PAPOD_REGISTRATION"),
+            ("PAPOD_LIMIT_ADRESS", "PAPOD_LIMIT_ADDRESS"),
+            ("PAPOD_PORT", "PAPOD_DB"),
+        ] {
+            let why = why(slip, "7276").unwrap();
+            assert!(
+                why.contains(&format!(" {slip} ")) && why.contains(&format!(" {meant} ")),
+                "{why}"
+            );
+        }
+        for (name, value) in [
+            ("PAPOD_DB", "x"),
+            ("PAPO_SERVER", "x"),
+            ("PATH", "x"),
+            ("PAPOD_PORT", "tcp://10.0.0.1:7276"),
+            ("PAPOD_PORT_7276_TCP_ADDR", "10.0.0.1"),
+            ("PAPOD_SERVICE_HOST", "10.0.0.1"),
+            ("PAPOD_SERVICE_PORT_CHAT", "7276"),
+        ] {
+            assert_eq!(why(name, value), None);
+        }
+    }
+
+    #[test]
+    fn limits_that_differ_are_told() {
+        let limits = |typed: &str| {
+            let mut command = Flags::command();
+            let matches = command.try_get_matches_from_mut(typed.split(' ')).unwrap();
+            unusual_limits(&command, &matches).join(" ")
+        };
+        assert_eq!(limits("papod --keep 7 --registration closed"), "");
+        assert_eq!(limits("papod --limit-sessions 50 --limit-db 0"), "", "they are the usual ones");
+        let typed = "papod --limit-address 20 --limit-local --limit-bytes 0";
+        assert_eq!(limits(typed), "--limit-address 20 --limit-bytes 0 --limit-local");
+    }
 }

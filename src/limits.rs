@@ -110,10 +110,15 @@ pub const KEEP_MAX: u64 = 36_500;
 pub const READERS: usize = 2;
 /// Questions waiting for a reader before sessions that ask wait themselves.
 pub const QUESTIONS: usize = 1_024;
-/// Secrets waiting to be hashed. At 16 ms each, 256 take four seconds: about as long as a person
-/// waits before trying again. Addresses take turns, so the first of each waits for one of each
-/// other address only.
+/// Secrets waiting to be hashed. At 16 ms each, 256 take one core four seconds: about as long as a
+/// person waits before trying again. Addresses take turns, so the first of each waits for one of
+/// each other address only.
 pub const SECRETS: usize = 256;
+/// Threads that hash, where there are as many cores. Each keeps 19 MiB, so these keep 152; they let
+/// five hundred people in a second, and who needs more than that uses tokens.
+pub const HASHERS: usize = 8;
+/// How far those threads stand back behind all others (nice(2)): messages go before log-ins.
+pub const HASHER_NICE: i32 = 5;
 
 /// Failures in a row, for one account from one address, before the next try has to wait: who does
 /// not remember which of a few passwords it was, and mistypes one, is not held up.
@@ -182,6 +187,22 @@ pub const INTRODUCED: usize = 1_024;
 /// Time for a PROXY header, which a proxy sends at once.
 pub const PROXY_TIME: Duration = Duration::from_secs(10);
 
+/// Silence after which the system asks a peer over TCP for a sign of life. Networks forget a
+/// connection that is silent for some minutes, and this keeps it alive, too.
+pub const KEEPALIVE: Duration = Duration::from_secs(60);
+/// The longest silence that the system can be told (tcp(7), `TCP_KEEPIDLE`), in seconds.
+pub const KEEPALIVE_MAX: u64 = 32_767;
+/// How often it asks before the peer is gone, in as much time again. So a peer that vanished is gone
+/// after twice the silence: it is not online for ever, nor counted among its account's sessions. A
+/// peer that was sent something and does not acknowledge it is gone after the same time, where the
+/// system alone would try for 15 minutes; but not beyond [`UNHEARD`].
+pub const KEEPALIVE_PROBES: u32 = 4;
+/// Bytes sent to a peer since it said something, beyond which it may be one that is there and has
+/// stopped to read, and has [`STALLED_TIME`]: `TCP_USER_TIMEOUT` would end that one, too (Linux,
+/// `tcp_probe_timer`). Buffers of peers hold 64 KiB and more.
+pub const UNHEARD: usize = 49_152;
+/// Pause between two looks whether a client that waits for others is still there: one poll(2).
+pub const PEER_LOOK: Duration = Duration::from_secs(5);
 /// Time to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
 /// Time for which a peer may take no byte while some wait for it.

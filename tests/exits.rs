@@ -11,6 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use clap::CommandFactory;
 use process::{Client, Entry, Home, PASSWORD, Papod, USUAL, papod, run, with_clean_environment};
 use rustix::process::Signal;
 
@@ -337,9 +338,52 @@ fn every_flag_is_a_variable_too() {
     assert!(home.db().exists());
     papod.stop();
 
-    // A wrong one is a wrong command line.
-    let output = run(process::papod().env("PAPOD_PASSWORD_COST", "cheap"));
-    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    // A wrong one is a wrong command line, and so is one that there is not.
+    for (name, value, said) in [
+        ("PAPOD_PASSWORD_COST", "cheap", "expected KIB:PASSES"),
+        ("PAPOD_LOG", "verbose", "expected error, warn, info or debug"),
+        ("PAPOD_PLAIN_ANYWHERE", "flase", "invalid value 'flase'"),
+        (
+            "PAPOD_REGISTRATIONS",
+            "closed",
+            "PAPOD_REGISTRATIONS is none of papod's; PAPOD_REGISTRATION ",
+        ),
+        ("PAPOD_REGISTRATIONS", "", "PAPOD_REGISTRATION "),
+    ] {
+        let output = run(process::papod().env(name, value));
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    }
+}
+
+/// A unit or a compose file may leave a value out.
+#[test]
+fn an_empty_variable_is_as_none() {
+    let home = Home::new();
+    let mut command = process::papod();
+    for arg in papo::flags::Flags::command().get_arguments() {
+        command.envs(arg.get_env().map(|name| (name, "")));
+    }
+    command.args(USUAL).arg("--db").arg(home.db());
+    let papod = Papod::spawn(command);
+    papod.register("alice");
+    papod.stop();
+}
+
+#[test]
+fn the_log_begins_with_what_is_unusual() {
+    let home = Home::new();
+    let begins = |flags: &[&str], with: &str| {
+        let papod = Papod::start_with(&home.db(), flags);
+        let log = papod.log();
+        let first = log.lines().next().unwrap();
+        let version = env!("CARGO_PKG_VERSION");
+        assert!(first.ends_with(&format!("papod {version}, registration {with}")), "{log}");
+        papod.stop();
+    };
+    begins(&[], "open, limits: the usual ones");
+    let flags = ["--registration", "closed", "--limit-address", "20", "--limit-local"];
+    begins(&flags, "closed, limits: --limit-address 20 --limit-local");
 }
 
 #[test]

@@ -249,6 +249,10 @@ impl Typist {
     /// Nothing that ends the session, is guesswork or waits.
     fn harmless(&mut self, verb: &Verb, mut line: Vec<u8>) -> Vec<u8> {
         line.retain(|byte| *byte != b'\n');
+        // Telnet's end of a line.
+        while let Some(at) = line.windows(2).position(|two| two == b"\r\0") {
+            line.remove(at);
+        }
         match verb.word {
             // A telnet sequence that is cut off would swallow the word that makes it wrong.
             "QUIT" => {

@@ -54,6 +54,40 @@ fn operators_have_a_socket_of_their_own() {
     papod.stop();
 }
 
+/// Somebody who has a password, a token and a link is shut out with all of them.
+#[test]
+fn another_password_and_revoke_end_all_that_opened_the_account() {
+    let home = Home::new();
+    let [path, unix] = ["admin.sock", "papo.sock"].map(|name| home.path().join(name));
+    let flags = ["--admin", path.to_str().unwrap(), "--unix", unix.to_str().unwrap()];
+    let papod = Papod::start_with(&home.db(), flags);
+    papod.register("ana");
+    papod.register("bia");
+    let mut bia = papod.login_quietly("bia");
+    for (order, secret) in [("REVOKE ana", PASSWORD), ("PASSWD ana secret-new", "secret-new")] {
+        let typed = format!("LOGIN ana {PASSWORD} quiet\nTOKEN NEW t\nUID LINK\n");
+        let said = over(&unix, &typed);
+        let token = said[1].rsplit(' ').next().unwrap().to_owned();
+        assert!(said[2].starts_with("OK UID LINK "), "{said:?}");
+        let mut sessions = [PASSWORD, &token].map(|by| papod.login_quietly_as("ana", by));
+        assert_eq!(over(&unix, "LOGIN ana - quiet"), ["OK LOGIN ana 0"]);
+        let words = order.split(' ').next().unwrap();
+        let done = over(&path, &format!("ADMIN USER {order}"));
+        assert_eq!(done, [format!("OK ADMIN USER {words} ana")]);
+        for session in &mut sessions {
+            session.expect("BYE kicked");
+        }
+        let wrong = "ERR LOGIN wrong-secret no account has this handle and this password";
+        assert_eq!(over(&unix, &format!("LOGIN ana {token}\nLOGIN ana")), [wrong, wrong]);
+        let mut owner = papod.login_quietly_as("ana", secret);
+        owner.say("TOKEN LIST");
+        owner.expect("OK TOKEN LIST 0");
+        bia.has_heard_all();
+    }
+    assert!(over(&path, "ADMIN USER REVOKE nobody")[0].starts_with("ERR ADMIN no-such-user "));
+    papod.stop();
+}
+
 #[test]
 fn an_ended_account_is_gone_and_what_it_said_stays() {
     let home = Home::new();

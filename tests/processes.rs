@@ -2,12 +2,14 @@
 
 mod process;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use process::{Client, Entry, Home, PASSWORD, Papod};
+use process::unix::over;
+use process::{Client, Entry, Home, PASSWORD, Papod, id};
 
 #[test]
 fn a_client_that_has_ended_its_input_is_answered_to_the_end() {
@@ -250,6 +252,111 @@ fn strangers_do_no_harm() {
     }
     alice.has_heard_all();
     assert!(!papod.log().contains("ended by a bug"), "{}", papod.log());
+    papod.stop();
+}
+
+/// A client that waits for others is gone: its session ends, and not only when the wait does. One that
+/// has only ended its input is answered.
+#[test]
+fn a_wait_ends_with_its_client() {
+    let home = Home::new();
+    let [path, unix] = ["admin.sock", "papo.sock"].map(|name| home.path().join(name));
+    let flags = ["--admin", path.to_str().unwrap(), "--unix", unix.to_str().unwrap()];
+    let papod = Papod::start_with(&home.db(), flags);
+    let mut bob = papod.register("bob");
+    drop(papod.register("ana"));
+    let typed = format!("LOGIN ana {PASSWORD} quiet\nMSG bob may I?\nWAIT last read 600\n");
+    let mut half = papod.connect();
+    half.write(typed.as_bytes());
+    half.finish();
+    let id = id(&half.until("OK MSG ")[1]);
+    let mut reset = papod.connect();
+    reset.write(typed.as_bytes());
+    reset.until("OK MSG ");
+    rustix::net::sockopt::set_socket_linger(reset.socket(), Some(Duration::ZERO)).unwrap();
+    drop(reset);
+    let mut closed = UnixStream::connect(&unix).unwrap();
+    closed.set_read_timeout(Some(process::PATIENCE)).unwrap();
+    closed.write_all(typed.as_bytes()).unwrap();
+    let mut lines = BufReader::new(&closed).lines();
+    lines.find(|line| line.as_ref().unwrap().starts_with("OK MSG ")).unwrap().unwrap();
+    drop(closed);
+    let until = Instant::now() + process::PATIENCE;
+    loop {
+        let sessions = over(&path, "ADMIN SESSIONS");
+        let of_ana = sessions.iter().filter(|row| row.contains(" ana ")).count();
+        if of_ana == 1 {
+            break;
+        }
+        assert!(Instant::now() < until, "{sessions:?}");
+    }
+    bob.say("READ");
+    bob.until("OK READ ");
+    assert_eq!(half.rest(), [format!("OK WAIT {id} read")]);
+    papod.stop();
+}
+
+/// A Telnet client that was interrupted shows nothing until it is answered; and whoever asks for an
+/// option is refused it, between lines.
+#[test]
+fn telnet_is_answered() {
+    let home = Home::new();
+    let papod = home.start();
+    let mut bob = papod.register("bob");
+    let mut ana = papod.register("ana");
+    let heard = |client: &mut Client, expected: &[u8]| {
+        let mut bytes = vec![0; expected.len()];
+        client.read(&mut bytes);
+        assert_eq!(bytes.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    };
+    // Nothing has to end a line for it.
+    ana.write(b"PI\xff\xf4\xff\xfd\x06");
+    heard(&mut ana, b"\xff\xfc\x06");
+    ana.write(b"\xff\xfb\x1f\xff\xfd\x01NG a\r\0");
+    heard(&mut ana, b"\xff\xfe\x1f\xff\xfc\x01OK PING a\n");
+    // While it waits, too.
+    let id = ana.send("bob", "may I?");
+    ana.say("WAIT last read 600");
+    ana.write(b"\xff\xf4\xff\xfd\x06PING b\r\0");
+    heard(&mut ana, b"\xff\xfc\x06");
+    // A person sees that somebody is there.
+    ana.write(b"\xff\xf6");
+    assert!(ana.line().starts_with("HELLO papo/1 "));
+    bob.until("MSG ");
+    bob.say("READ");
+    bob.until("OK READ ");
+    ana.until(&format!("READ {id} "));
+    ana.expect(&format!("OK WAIT {id} read"));
+    ana.expect("OK PING b");
+    papod.stop();
+}
+
+/// Whoever asks for options and reads no answer is read from no more.
+#[test]
+fn a_flood_of_telnet_is_held_back() {
+    let home = Home::new();
+    let papod = home.start();
+    let flood = papod.connect();
+    let before = papod.memory("VmRSS");
+    let mut other = papod.connect();
+    let mut socket = flood.socket().try_clone().unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let options = b"\xff\xfd\x06".repeat(20_000);
+    let (mut sent, mut refused) = (0, 0);
+    // Nothing more is taken, however often others are answered meanwhile.
+    while refused < 50 {
+        match socket.write(&options) {
+            Ok(n) => (sent, refused) = (sent + n, 0),
+            Err(_) => {
+                refused += 1;
+                other.has_heard_all();
+            }
+        }
+        assert!(sent < 1 << 30, "it reads on");
+    }
+    let grown = papod.memory("VmHWM").saturating_sub(before);
+    assert!(grown < 8 * 1024, "{grown} KiB for {sent} bytes");
+    drop((flood, socket));
     papod.stop();
 }
 

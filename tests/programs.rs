@@ -4,16 +4,15 @@
 //! and `.ci/run` installs what is missing first.
 
 mod process;
+#[path = "programs/typed.rs"]
+mod typed;
 
 use std::fs;
-use std::io::{Read, Write};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::process::{Command, Stdio};
 
-use process::{Entry, Home, PASSWORD, PATIENCE, Papod, run};
+use process::{Entry, Home, PASSWORD, Papod, run};
 
 /// Runs a program with this on its standard input, to its end. Gives back what it printed.
 fn piped(program: &str, arguments: &[&str], input: &str) -> String {
@@ -199,110 +198,6 @@ fn bash_alone() {
         while IFS= read -r line <&3; do printf '%s\n' "$line"; done"#;
     let printed = shell("bash", None, script, &papod, home.path());
     says_what_is_due(&String::from_utf8(printed).unwrap(), "QUIT\n");
-}
-
-/// A program on a terminal, and someone who types.
-struct Typist {
-    child: Child,
-    keys: ChildStdin,
-    shown: Receiver<Vec<u8>>,
-    screen: String,
-}
-
-impl Typist {
-    /// `script` gives the program a terminal of its own.
-    fn sit_down(program: &str) -> Typist {
-        let mut child = Command::new("script")
-            .args(["-q", "-e", "-c", program, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("script is there");
-        let mut screen = child.stdout.take().unwrap();
-        let (show, shown) = mpsc::channel();
-        thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(n @ 1..) = screen.read(&mut bytes) {
-                let _ = show.send(bytes[..n].to_vec());
-            }
-        });
-        let keys = child.stdin.take().unwrap();
-        Typist { child, keys, shown, screen: "\n".into() }
-    }
-
-    fn types(&mut self, line: &str) {
-        // A terminal's Enter key.
-        self.keys.write_all(format!("{line}\r").as_bytes()).unwrap();
-    }
-
-    /// Waits until a line that begins so is on the screen, below what was seen before.
-    fn sees(&mut self, start: &str) {
-        let start = format!("\n{start}");
-        loop {
-            if let Some(at) = self.screen.find(&start) {
-                self.screen.drain(..at + start.len());
-                return;
-            }
-            match self.shown.recv_timeout(PATIENCE) {
-                Ok(bytes) => self.screen.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("no {start:?} in {:?}", self.screen),
-            }
-        }
-    }
-}
-
-impl Drop for Typist {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[test]
-#[ignore = "needs telnet and script (bsdutils)"]
-fn telnet_that_is_typed() {
-    let home = Home::new();
-    let papod = home.start();
-    let mut bob = papod.register("bob");
-    let (host, port) = host_and_port(&papod);
-    let mut telnet = Typist::sit_down(&format!("telnet {host} {port}"));
-    telnet.sees("HELLO papo/1 ");
-    telnet.types(&format!("reg alice {PASSWORD} Alice B."));
-    telnet.sees("OK REG alice");
-    telnet.sees("LIVE 0");
-    telnet.types("msg bob typed with telnet");
-    telnet.sees("OK MSG 1 ");
-    assert_eq!(Entry::parse(&bob.line()).body, "typed with telnet");
-    bob.send("alice", "olá");
-    telnet.sees("MSG 2 ");
-    telnet.types("whoami");
-    telnet.sees("OK WHOAMI alice Alice B.");
-    telnet.types("quit");
-    telnet.sees("BYE quit");
-    telnet.sees("Connection closed by foreign host.");
-}
-
-#[test]
-#[ignore = "needs nc.openbsd (netcat-openbsd) and script (bsdutils)"]
-fn openbsd_nc_that_is_typed() {
-    let home = Home::new();
-    let papod = home.start();
-    let mut bob = papod.register("bob");
-    let (host, port) = host_and_port(&papod);
-    let mut nc = Typist::sit_down(&format!("nc.openbsd {host} {port}"));
-    nc.sees("HELLO papo/1 ");
-    nc.types(&format!("REG alice {PASSWORD}"));
-    nc.sees("OK REG alice");
-    // The arrow key up, which a bare nc sends as it is: refused, and the talk goes on.
-    nc.types("\x1b[A");
-    nc.sees("ERR - bad-text ");
-    nc.types("TALK bob");
-    nc.sees("OK TALK bob");
-    nc.types("typed with nc");
-    nc.sees("OK MSG 1 ");
-    assert_eq!(Entry::parse(&bob.line()).body, "typed with nc");
-    nc.types("/quit");
-    nc.sees("BYE quit");
 }
 
 /// Texts that a script did not write, none of which begins or ends with blanks.

@@ -12,6 +12,7 @@ use papo::hub::{Hub, Work};
 use papo::name::Target;
 use papo::store::Maintain;
 use papo::store::sqlite::Database;
+use papo::wire::refusal::Refusal;
 use papo::wire::reply::Bye;
 use papo::wire::request::GroupChange;
 use smol::channel;
@@ -90,12 +91,23 @@ fn a_password_that_was_changed_meanwhile_is_not_changed_back() {
     let (hub, ..) = start();
     let ana = register(&hub, 1, "ana").unwrap();
     let linked = Person::enter(&hub, 2, ANA, Key::User(7));
-    order(&hub, Order::SetSecret { handle: handle("ana"), secret: "the operator's".into() });
+    let rehash = |was: &str, secret: &str| {
+        let (was, secret) = (was.into(), secret.into());
+        Order::Rehash { account: ANA, was, secret }
+    };
+    order(&hub, rehash("hash", "hashed anew"));
     // Both looked at the old one before.
-    linked.acts(&hub, vec![passwd("hash"), passwd("the operator's"), passwd("the operator's")]);
+    linked.acts(&hub, vec![passwd("hash"), passwd("hashed anew"), passwd("hashed anew")]);
     let wrong = "ERR PASSWD wrong-secret wrong current password\n";
     assert_eq!(linked.heard(&hub), format!("{wrong}OK PASSWD\n{wrong}"));
+    let (answer, answered) = channel::bounded(1);
+    hub.ask(Work::Order { order: rehash("hashed anew", "another"), answer });
+    assert_eq!(answered.recv_blocking().unwrap(), Err(Refusal::WrongOld));
     drop(ana);
+    // An operator's password ends whoever got in by a link, too, whose acts were under way.
+    order(&hub, Order::SetSecret { handle: handle("ana"), secret: "the operator's".into() });
+    linked.acts(&hub, vec![passwd("new hash"), Act::Link { user: 8, on: true }]);
+    assert_eq!(linked.heard(&hub), format!("ERR PASSWD {LOGIN}ERR UID {LOGIN}"));
     hub.ask(Work::End);
 }
 

@@ -196,7 +196,7 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
         over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID LINK\nUID LIST\nUID UNLINK 4"));
     let linked = format!("OK UID LINK {me}");
     assert_eq!(lines[1..4], [linked, format!("UID {me}"), "OK UID LIST 1".to_owned()]);
-    assert!(lines[4].starts_with("ERR UID no-such-user 4: "), "{lines:?}");
+    assert!(lines[4].starts_with("ERR UID no-such-uid 4: "), "{lines:?}");
     assert_eq!(over(&path, "LOGIN ana - quiet\nWHOAMI")[0], "OK LOGIN ana 0");
     // For this account, from there, and without any secret: nothing else is opened by it.
     assert_eq!(over(&path, "LOGIN bia"), [wrong]);
@@ -283,9 +283,21 @@ fn a_proxy_says_for_whom_it_speaks() {
     }
     assert_eq!(lines[1], "OK PING 1\n");
     assert!(over(&path, "ADMIN SESSIONS")[0].contains(" - 192.0.2.7:5555 "));
+    // A health check is the proxy's own, and counts like anyone's.
     let mut itself = connect(&header(0, &[]));
     itself.read_line(&mut lines[0]).unwrap();
     assert!(lines[0].contains("HELLO papo/1 "));
+    lines[0].clear();
+    let mut again = connect(&header(0, &[]));
+    again.read_line(&mut lines[0]).unwrap();
+    again.read_line(&mut lines[0]).unwrap();
+    assert!(lines[0].ends_with("\nBYE too-many\n"), "{lines:?}");
+    drop((itself, again));
+    // Of a client over a Unix socket of the proxy's nothing is known, and it is not let in.
+    let mut unknown = header(1, &[0; 216]);
+    unknown[13] = 0x31;
+    assert_eq!(heard(connect(&[unknown, b"PING 1\n".to_vec()].concat())), "");
+    papod.until_logged("refused: the PROXY header names no TCP client");
     // Nobody is on this machine because a proxy says so.
     let local = [127, 0, 0, 1, 127, 0, 0, 1, 0x15, 0xb3, 0x1c, 0x6c];
     let mut one = connect(&header(1, &local));
@@ -298,7 +310,6 @@ fn a_proxy_says_for_whom_it_speaks() {
     // Nothing is carried out for whom it does not say.
     assert_eq!(heard(connect(b"REG ana secret-a\nQUIT\n\n\n\n")), "");
     assert_eq!(over(&path, "ADMIN KICK ana").len(), 1);
-    papod.until_logged("refused: no PROXY header of version 2");
     papod.stop();
 }
 

@@ -10,7 +10,7 @@ use papo::limits::SCRATCH;
 use papo::name::{Handle, Target};
 use papo::wire::line::{self, Lines, Next};
 use papo::wire::reply::{self, Reply};
-use papo::wire::{help, request};
+use papo::wire::{help, request, telnet};
 
 use crate::{Outcome, people};
 
@@ -51,7 +51,7 @@ fn parse(line: &[u8], count: usize) -> Outcome<()> {
         lines.push(&whole[..some * line.len()]);
         left -= some;
         while let Next::Line(line) = lines.next_line() {
-            let typed = line::typed(line);
+            let typed = telnet::typed(line);
             let said = line::text(&typed).map_err(|e| e.code())?;
             let verb = help::verb(request::first_word(said)).ok_or("no verb")?;
             black_box(help::read(verb, said).map_err(|e| e.code())?);

@@ -22,9 +22,11 @@ complete -c papod -l limit-bytes -d 'Bytes of messages of one account in a day' 
 complete -c papod -l db -d 'Database file [default: papo/papo.db in the user\'s data folder]' -r -F
 complete -c papod -l password-cost -d 'Memory and passes of Argon2id for new passwords' -r
 complete -c papod -l metrics -d 'Serve numbers for Prometheus at http://HOST:PORT/metrics, to whoever can connect there' -r
+complete -c papod -l keepalive -d 'Probe a TCP client that has been silent for this long, and end its session after twice as long; 0 never does' -r
 complete -c papod -l idle -d 'Send a logged-in client away from whom nothing came for so long' -r
 complete -c papod -l keep -d 'Forget entries older than so many days; 0 never does' -r
 complete -c papod -l limit-db -d 'The most that the database file may grow to; beyond it nothing is accepted. 0: no limit' -r
+complete -c papod -l log -d 'How much is logged: error, warn, info or debug' -r
 complete -c papod -l plain-anywhere -d 'Let --listen name addresses other than loopback, where passwords cross the network readable'
 complete -c papod -l limit-local -d 'Let the limits of addresses and accounts apply to loopback and Unix sockets, too'
 complete -c papod -s h -l help -d 'Print help (see more with \'--help\')'

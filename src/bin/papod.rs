@@ -4,9 +4,9 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use clap::Parser;
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
 use papo::flags::{Flags, Registration};
@@ -16,12 +16,10 @@ use smol::future::FutureExt;
 use smol::stream::StreamExt;
 
 fn main() -> ExitCode {
-    // Ends with status 2 where the command line is wrong.
-    let flags = Flags::parse();
-    env_logger::Builder::from_env(env_logger::Env::new().filter_or("PAPOD_LOG", "info"))
-        .format_target(false)
-        .init();
-    match run(flags) {
+    // Ends with status 2 where the command line or a variable is wrong.
+    let (flags, limits) = Flags::read(env::args_os()).unwrap_or_else(|e| e.exit());
+    env_logger::Builder::new().filter_level(flags.log).format_target(false).init();
+    match run(flags, &limits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("papod: {reason}");
@@ -30,7 +28,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(flags: Flags) -> Result<(), String> {
+/// `limits`: those that are not the usual ones.
+fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     let db = match flags.db {
         Some(db) if is_url(&db) => {
             return Err(format!("{}: only a file can be the database", scheme(&db)));
@@ -38,15 +37,6 @@ fn run(flags: Flags) -> Result<(), String> {
         Some(db) => db,
         None => default_db().ok_or("no HOME is set; --db FILE says where the database goes")?,
     };
-    if flags.password_cost.kib < PasswordCost::DEFAULT.kib
-        || flags.password_cost.passes < PasswordCost::DEFAULT.passes
-    {
-        log::warn!(
-            "--password-cost is below {}:{}, which is for tests only",
-            PasswordCost::DEFAULT.kib,
-            PasswordCost::DEFAULT.passes
-        );
-    }
     let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
     raise_open_files();
     // Before the server starts, so that no signal is missed.
@@ -87,17 +77,29 @@ fn run(flags: Flags) -> Result<(), String> {
         metrics: flags.metrics,
         db,
         password_cost: flags.password_cost,
+        keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,
         keep: flags.keep,
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
     };
     let server = Server::start_with(&config, inherited)?;
+    log::info!(
+        "papod {}, registration {}, limits: {}",
+        env!("CARGO_PKG_VERSION"),
+        if config.registration { "open" } else { "closed" },
+        if limits.is_empty() { "the usual ones".to_owned() } else { limits.join(" ") }
+    );
+    let (cost, usual) = (config.password_cost, PasswordCost::DEFAULT);
+    if cost.kib < usual.kib || cost.passes < usual.passes {
+        let PasswordCost { kib, passes } = usual;
+        log::warn!("--password-cost is below {kib}:{passes}, which is for tests only");
+    }
     log::info!("database {}", config.db.display());
     if config.keep > 0 {
         log::info!("entries older than {} days are forgotten", config.keep);
     }
-    if let Some(address) = server.metrics() {
+    for address in server.metrics() {
         log::info!("metrics at http://{address}/metrics");
     }
     for name in server.names() {

@@ -1,4 +1,5 @@
-//! What an operator orders: accounts made, given another password, ended; sessions ended.
+//! What an operator orders: accounts made, given another password, ended; sessions ended. And what
+//! the server itself does with an account that nobody is logged in to.
 //!
 //! An order comes from no session of an account, so it is answered to whoever gave it, not told.
 
@@ -14,8 +15,13 @@ use crate::wire::refusal::Refusal;
 pub enum Order {
     /// Makes an account; its password is given as a hash.
     NewUser { handle: Handle, name: DisplayName, secret: String },
-    /// Gives an account another password and ends the sessions opened with the old one.
+    /// Gives an account another password, and does what `Revoke` does.
     SetSecret { handle: Handle, secret: String },
+    /// Keeps a password under a new hash, if its hash still is what it was: the cost of hashing has
+    /// changed, and not the password.
+    Rehash { account: AccountId, was: String, secret: String },
+    /// Revokes the tokens and linked users of an account and ends its sessions.
+    Revoke(Handle),
     /// Ends an account: it leaves its groups, and nothing opens it any more. What it said stays, and
     /// its handle is never given again.
     DropUser(Handle),
@@ -37,9 +43,11 @@ impl Chat {
             Order::NewUser { handle, name, secret } => {
                 return self.register(handle, name, secret, now);
             }
-            Order::SetSecret { handle, .. } | Order::DropUser(handle) | Order::Kick(handle) => {
-                handle
-            }
+            Order::Rehash { account, was, secret } => return self.rehash(*account, was, secret),
+            Order::SetSecret { handle, .. }
+            | Order::Revoke(handle)
+            | Order::DropUser(handle)
+            | Order::Kick(handle) => handle,
         };
         let Some(account) = self.directory.living(handle)? else {
             return Ok(Err(Refusal::NoSuchUser(handle.clone())));
@@ -49,10 +57,11 @@ impl Chat {
         match order {
             Order::SetSecret { secret, .. } => {
                 let secret = secret.clone();
+                self.revoke(who)?;
                 self.directory.learn_secret(account, secret.clone());
                 self.batch.changes.push(Change::Secret { account, secret });
-                self.tell(who, Tell::HangUp { key: Key::Password });
             }
+            Order::Revoke(_) => self.revoke(who)?,
             Order::DropUser(_) => {
                 self.leave_all(who, now)?;
                 self.directory.account(account)?.gone = true;
@@ -62,5 +71,34 @@ impl Chat {
             _ => self.tell(who, Tell::Expel { gone: false }),
         }
         Ok(Ok(account))
+    }
+
+    fn rehash(
+        &mut self,
+        account: AccountId,
+        was: &str,
+        secret: &str,
+    ) -> Result<Result<AccountId, Refusal>, Need> {
+        if self.directory.secret(account)? != was {
+            return Ok(Err(Refusal::WrongOld));
+        }
+        self.directory.learn_secret(account, secret.to_owned());
+        self.batch.changes.push(Change::Secret { account, secret: secret.into() });
+        Ok(Ok(account))
+    }
+
+    /// Revokes all that opens an account but its password, and ends its sessions.
+    fn revoke(&mut self, who: Who) -> Result<(), Need> {
+        let account = who.account;
+        // Both are looked up before either is changed.
+        self.directory.links(account)?;
+        let tokens = std::mem::take(self.directory.tokens(account)?);
+        let users = std::mem::take(self.directory.links(account)?);
+        let ids = tokens.into_iter().map(|token| token.id);
+        self.batch.changes.extend(ids.map(|id| Change::NoToken { id }));
+        let unlinked = users.into_iter().map(|user| Change::Link { account, user, on: false });
+        self.batch.changes.extend(unlinked);
+        self.tell(who, Tell::Expel { gone: false });
+        Ok(())
     }
 }

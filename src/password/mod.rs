@@ -1,39 +1,51 @@
-//! Passwords: Argon2id on one thread of its own, one at a time, with one buffer that is kept.
+//! Passwords: Argon2id on threads of their own, one for each core, each with a buffer that is kept.
 //!
-//! One thread, because a hash takes a core for milliseconds and 19 MiB: a hundred log-ins at once
-//! then cost one core and one buffer, and messages go on. Addresses take turns (`turns`), so that
-//! one with a thousand connections keeps nobody out. An unknown handle is hashed as well, so that
-//! the time says nothing about which handles exist. The brake on guessing is asked when a secret's
-//! turn comes, so that many tries at once are held up as those one after the other are.
+//! A hash takes a core for milliseconds and 19 MiB: a thousand log-ins at once then cost one buffer a
+//! core, and the threads give way to all others, so messages go on. Addresses take turns (`turns`),
+//! so that one with a thousand connections keeps nobody out. An unknown handle is hashed as well,
+//! and a hash that was cheaper is made up for, so that the time says nothing about which handles
+//! exist. The brake on guessing is asked when a secret's turn comes, so that many tries at once are
+//! held up as those one after the other are.
 
+mod argon;
 mod turns;
 
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use smol::channel::{self, Sender};
 
 use crate::brake::{Brake, Guess};
 use crate::config::PasswordCost;
 use crate::counters::Counters;
+use crate::limits;
 use crate::origin::Origin;
+use argon::{Argon, Work};
 use turns::Turns;
 
-/// The queue in front of the hashing thread, which ends when the last clone of it is gone.
+/// The queue in front of the hashing threads, which end when the last clone of it is gone.
 #[derive(Clone)]
 pub struct Hasher {
-    waiting: Arc<Waiting>,
+    shared: Arc<Shared>,
+    /// Of new hashes.
+    cost: PasswordCost,
     /// Rung once for each job that is let in.
-    bell: mpsc::Sender<()>,
+    bell: Sender<()>,
     counters: Arc<Counters>,
 }
 
-/// What waits for the thread.
-struct Waiting(Mutex<Turns<Job>>);
+/// What the threads share.
+struct Shared {
+    turns: Mutex<Turns<Job>>,
+    brake: Mutex<Brake>,
+    /// The work of the most expensive hash that there is: that of a new one, unless an older one
+    /// was met that took more. Every wrong password takes as much.
+    dearest: AtomicU64,
+}
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,15 +70,27 @@ enum Task {
     Verify(Option<String>, Guess, Sender<Result<bool, Failed>>),
 }
 
-impl Waiting {
+impl Shared {
+    fn new(room: usize, dearest: Work) -> Arc<Shared> {
+        Arc::new(Shared {
+            turns: Mutex::new(Turns::new(room)),
+            brake: Mutex::default(),
+            dearest: AtomicU64::new(dearest),
+        })
+    }
+
     fn turns(&self) -> MutexGuard<'_, Turns<Job>> {
-        // No code that holds the lock can panic half-way through a change.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        // No code that holds the lock can panic half-way through a change; nor below.
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn brake(&self) -> MutexGuard<'_, Brake> {
+        self.brake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Hasher {
-    /// Starts the thread. So many secrets may wait for it.
+    /// Starts the threads. This many secrets may wait for them.
     ///
     /// # Errors
     /// The system's, if it gives no thread.
@@ -74,21 +98,32 @@ impl Hasher {
         cost: PasswordCost,
         room: usize,
         counters: Arc<Counters>,
-    ) -> std::io::Result<(Hasher, JoinHandle<()>)> {
-        let waiting = Arc::new(Waiting(Mutex::new(Turns::new(room))));
-        let (bell, rung) = mpsc::channel();
-        let (queue, counted) = (waiting.clone(), counters.clone());
-        let thread = thread::Builder::new().name("hasher".into()).spawn(move || {
-            let mut worker = Worker::new(cost);
-            while let Ok(()) = rung.recv() {
-                counted.secrets.take();
-                let next = queue.turns().next();
-                if let Some(job) = next {
-                    worker.work(job);
+    ) -> std::io::Result<(Hasher, Vec<JoinHandle<()>>)> {
+        let shared = Shared::new(room, argon::work(cost));
+        let (bell, rung) = channel::unbounded();
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = (0..cores.min(limits::HASHERS)).map(|_| {
+            let (rung, counted) = (rung.clone(), counters.clone());
+            let mut worker = Worker { shared: shared.clone(), argon: Argon::new(cost) };
+            thread::Builder::new().name("hasher".into()).spawn(move || {
+                // Of this thread alone, on Linux. Where it may not be, it goes on as it is.
+                let _ = rustix::process::setpriority_process(None, limits::HASHER_NICE);
+                while let Ok(()) = rung.recv_blocking() {
+                    counted.secrets.take();
+                    let next = worker.shared.turns().next();
+                    if let Some(job) = next {
+                        worker.work(job);
+                    }
                 }
-            }
-        })?;
-        Ok((Hasher { waiting, bell, counters }, thread))
+            })
+        });
+        let threads = threads.collect::<std::io::Result<_>>()?;
+        Ok((Hasher { shared, cost, bell, counters }, threads))
+    }
+
+    /// Whether a PHC string was made at the cost that new ones are.
+    pub fn is_current(&self, known: &str) -> bool {
+        argon::cost_of(known) == Ok(self.cost)
     }
 
     /// The hash of a new password, as a PHC string.
@@ -101,8 +136,8 @@ impl Hasher {
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
-    /// Whether a password is the one of this PHC string; with `None` it takes as long and is not.
-    /// Each that is not counts as a failure of `guess`, and one that is ends their row.
+    /// Whether a password is the one of this PHC string; with `None` it is not. One that is not takes
+    /// as long whatever is known, and counts as a failure of `guess`; one that is ends their row.
     ///
     /// # Errors
     /// See [`Failed`].
@@ -119,11 +154,11 @@ impl Hasher {
 
     fn queue(&self, origin: Origin, job: Job) -> Result<(), Failed> {
         // Where one has to go, as many wait as before.
-        match self.waiting.turns().push(origin, job) {
+        match self.shared.turns().push(origin, job) {
             Some(gone) => gone.refuse(),
             None => {
                 self.counters.secrets.add(1);
-                self.bell.send(()).map_err(|_| Failed::Broken)?;
+                self.bell.try_send(()).map_err(|_| Failed::Broken)?;
             }
         }
         Ok(())
@@ -147,26 +182,22 @@ impl Job {
     }
 }
 
+/// One of the threads.
 struct Worker {
-    cost: PasswordCost,
-    memory: Vec<Block>,
-    brake: Brake,
+    shared: Arc<Shared>,
+    argon: Argon,
 }
 
 impl Worker {
-    fn new(cost: PasswordCost) -> Worker {
-        Worker { cost, memory: Vec::new(), brake: Brake::default() }
-    }
-
     fn work(&mut self, job: Job) {
         if job.is_forsaken() {
             return;
         }
         let Job { password, task } = job;
         match task {
-            Task::Hash(answer) => say(&answer, safely(|| self.hash(&password))),
+            Task::Hash(answer) => say(&answer, safely(|| self.argon.hash(&password))),
             Task::Verify(known, guess, answer) => {
-                say(&answer, safely(|| self.attempt(guess, &password, known.as_deref())));
+                say(&answer, safely(|| self.attempt(&guess, &password, known.as_deref())));
             }
         }
     }
@@ -174,76 +205,28 @@ impl Worker {
     /// A try at a secret, if the brake lets it be one.
     fn attempt(
         &mut self,
-        guess: Guess,
+        guess: &Guess,
         password: &str,
         known: Option<&str>,
     ) -> Result<bool, Failed> {
-        let wait = self.brake.wait(&guess, Instant::now());
-        if !wait.is_zero() {
-            return Err(Failed::Braked(wait));
-        }
+        // Counted as a failure until it is known to be none: else each thread could try one more.
+        self.shared.brake().begin(guess, Instant::now()).map_err(Failed::Braked)?;
         let right = self.verify(password, known)?;
         if right {
-            self.brake.succeeded(&guess);
-        } else {
-            self.brake.failed(guess, Instant::now());
+            self.shared.brake().succeeded(guess);
         }
         Ok(right)
     }
 
-    fn hash(&mut self, password: &str) -> Result<String, Failed> {
-        let params = self.params()?;
-        let salt = Salt::generate();
-        let hash = self.derive(password, &salt, &params)?;
-        let broken = |_| Failed::Broken;
-        let phc = PasswordHash {
-            algorithm: Algorithm::Argon2id.ident(),
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&params).map_err(|_| Failed::Broken)?,
-            salt: Some(salt),
-            hash: Some(Output::new(&hash).map_err(broken)?),
-        };
-        Ok(phc.to_string())
-    }
-
     fn verify(&mut self, password: &str, known: Option<&str>) -> Result<bool, Failed> {
-        let known = known.map(PasswordHash::new).transpose().map_err(|_| Failed::Broken)?;
-        let parts = known.as_ref().and_then(|known| Some((known, known.salt?, known.hash?)));
-        let Some((known, salt, right)) = parts else {
-            let params = self.params()?;
-            self.derive(password, &Salt::generate(), &params)?;
-            return Ok(false);
-        };
-        let params = Params::try_from(known).map_err(|_| Failed::Broken)?;
-        let hash = self.derive(password, &salt, &params)?;
-        // `Output` compares in constant time.
-        Ok(Output::new(&hash).map_err(|_| Failed::Broken)? == right)
-    }
-
-    fn params(&self) -> Result<Params, Failed> {
-        Params::new(self.cost.kib, self.cost.passes, 1, Some(HASH)).map_err(|_| Failed::Broken)
-    }
-
-    fn derive(
-        &mut self,
-        password: &str,
-        salt: &Salt,
-        params: &Params,
-    ) -> Result<[u8; HASH], Failed> {
-        if self.memory.len() < params.block_count() {
-            self.memory = vec![Block::default(); params.block_count()];
+        let before = self.argon.done();
+        let right = known.map_or(Ok(false), |known| self.argon.is_right(password, known))?;
+        if !right {
+            let done = self.argon.done() - before;
+            let dearest = self.shared.dearest.fetch_max(done, Ordering::Relaxed).max(done);
+            self.argon.waste(password, dearest - done)?;
         }
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
-        let mut hash = [0; HASH];
-        argon2
-            .hash_password_into_with_memory(
-                password.as_bytes(),
-                salt.as_ref(),
-                &mut hash,
-                &mut self.memory[..params.block_count()],
-            )
-            .map_err(|_| Failed::Broken)?;
-        Ok(hash)
+        Ok(right)
     }
 }
 
@@ -257,13 +240,9 @@ fn safely<T>(hash: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
     catch_unwind(AssertUnwindSafe(hash)).unwrap_or(Err(Failed::Broken))
 }
 
-/// Bytes of a hash: 256 bits.
-const HASH: usize = 32;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits;
     use crate::name::Handle;
 
     const CHEAP: PasswordCost = PasswordCost { kib: 8, passes: 1 };
@@ -274,30 +253,43 @@ mod tests {
     }
 
     #[test]
-    fn a_password_fits_its_hash_and_no_other() {
-        let (hasher, _thread) = Hasher::start(CHEAP, limits::SECRETS, Arc::default()).unwrap();
-        smol::block_on(async {
-            let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
-            assert!(known.starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{known}");
-            let ask = |password: &str, known| hasher.verify(anas(), password.into(), known);
-            assert_eq!(ask("secret-a", Some(known.clone())).await, Ok(true));
-            assert_eq!(ask("secret-b", Some(known.clone())).await, Ok(false));
-            assert_eq!(ask("secret-a", None).await, Ok(false));
-            // Known answer from the reference implementation's test vectors (phc-winner-argon2).
-            let vector = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ\
-                          $CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
-            assert_eq!(ask("password", Some(vector.into())).await, Ok(true));
-            let other = hasher.hash(HERE, "secret-a".into()).await.unwrap();
-            assert_ne!(other, known, "each has its salt");
-        });
+    fn a_wrong_password_is_as_much_work_whatever_is_known() {
+        let cost = |kib, passes| PasswordCost { kib, passes };
+        let hash = |cost| Argon::new(cost).hash("secret-a").unwrap();
+        let [cheap, now, dear] = [CHEAP, cost(64, 2), cost(100, 3)].map(hash);
+        let shared = Shared::new(limits::SECRETS, argon::work(cost(64, 2)));
+        let mut worker = Worker { shared, argon: Argon::new(cost(64, 2)) };
+        let mut work = |password: &str, known: Option<&str>| {
+            let before = worker.argon.done();
+            let right = worker.verify(password, known).unwrap();
+            assert_eq!(right, password == "secret-a" && known.is_some());
+            worker.argon.done() - before
+        };
+        for known in [None, Some(&*cheap), Some(&*now), None] {
+            assert_eq!(work("secret-b", known), 128);
+        }
+        // Since one of them takes more, all do.
+        for known in [Some(&*dear), None, Some(&*cheap), Some(&*now)] {
+            assert_eq!(work("secret-b", known).div_euclid(10), 30);
+        }
+        assert_eq!(work("secret-a", Some(&cheap)), 8);
+    }
+
+    #[test]
+    fn an_older_hash_is_known_for_one() {
+        let (hasher, _threads) = Hasher::start(CHEAP, limits::SECRETS, Arc::default()).unwrap();
+        assert!(hasher.is_current(&Argon::new(CHEAP).hash("secret-a").unwrap()));
+        let other = PasswordCost { kib: 16, passes: 1 };
+        assert!(!hasher.is_current(&Argon::new(other).hash("secret-a").unwrap()));
+        assert!(!hasher.is_current("no hash at all"));
     }
 
     #[test]
     fn too_many_from_one_address_keep_nobody_else_out() {
         // Nobody hashes, so what is let in waits.
-        let waiting = Arc::new(Waiting(Mutex::new(Turns::new(limits::SECRETS))));
-        let (bell, _rung) = mpsc::channel();
-        let hasher = Hasher { waiting, bell, counters: Arc::default() };
+        let (bell, _rung) = channel::unbounded();
+        let (shared, counters) = (Shared::new(limits::SECRETS, 0), Arc::default());
+        let hasher = Hasher { shared, cost: CHEAP, bell, counters };
         let ask = |user| Box::pin(hasher.hash(Origin::User(user), "secret-a".into()));
         smol::block_on(async {
             let mut crowd: Vec<_> = (0..limits::SECRETS).map(|_| ask(1)).collect();
@@ -317,19 +309,19 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over() {
-        let mut worker = Worker::new(CHEAP);
+        let mut worker = Worker { shared: Shared::new(1, 0), argon: Argon::new(CHEAP) };
         let (answer, answered) = channel::bounded(1);
         drop(answered);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
-        assert!(worker.memory.is_empty(), "nothing was hashed");
+        assert_eq!(worker.argon.done(), 0, "nothing was hashed");
         let (answer, answered) = channel::bounded(1);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
-        assert!(!worker.memory.is_empty() && answered.recv_blocking().is_ok());
+        assert!(worker.argon.done() > 0 && answered.recv_blocking().is_ok());
     }
 
     #[test]
     fn many_tries_at_once_do_not_get_past_the_brake() {
-        let (hasher, _thread) = Hasher::start(CHEAP, limits::SECRETS, Arc::default()).unwrap();
+        let (hasher, _threads) = Hasher::start(CHEAP, limits::SECRETS, Arc::default()).unwrap();
         smol::block_on(async {
             let known = hasher.hash(HERE, "secret-a".into()).await.unwrap();
             let ask = |password: &str| {

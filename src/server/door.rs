@@ -4,11 +4,11 @@ use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use smol::future::FutureExt;
-use smol::{Executor, Timer};
+use smol::{Executor, Task, Timer};
 
 use super::listen::{self, Listener};
 use super::proxy;
@@ -26,6 +26,10 @@ pub struct Door {
     pub certificates: Option<Certificates>,
     /// Whose connections begin with a header that names the real address.
     pub proxies: Vec<IpNet>,
+    /// Silence after which a peer is asked for a sign of life.
+    pub keepalive: Option<Duration>,
+    /// What accepts.
+    pub accepting: Mutex<Vec<Task<()>>>,
     /// Connections whose header has not come.
     pub introduced: AtomicUsize,
     /// When a bad header was logged last.
@@ -39,9 +43,9 @@ enum Accepting {
 }
 
 impl Accepting {
-    async fn accept(&self) -> io::Result<io::Result<Socket>> {
+    async fn accept(&self, keepalive: Option<Duration>) -> io::Result<io::Result<Socket>> {
         match self {
-            Accepting::Tcp(listener) => Ok(Socket::tcp(listener.accept().await?.0)),
+            Accepting::Tcp(listener) => Ok(Socket::tcp(listener.accept().await?.0, keepalive)),
             Accepting::Unix(listener) => Ok(Socket::unix(listener.accept().await?.0)),
         }
     }
@@ -59,11 +63,11 @@ impl Door {
             listen::Socket::Unix(socket) => Accepting::Unix(socket.try_into()?),
         };
         // Holds the door weakly: the door owns the executor that owns this task.
-        let door = Arc::downgrade(self);
+        let (door, keepalive) = (Arc::downgrade(self), self.keepalive);
         let accept = async move {
             let mut warned: Option<Instant> = None;
             loop {
-                let accepted = accepting.accept().await;
+                let accepted = accepting.accept(keepalive).await;
                 let Some(door) = door.upgrade() else { return };
                 match accepted {
                     Ok(socket) => {
@@ -86,8 +90,23 @@ impl Door {
                 }
             }
         };
-        self.executor.spawn(accept).detach();
+        let accept = self.executor.spawn(accept);
+        self.accepting.lock().unwrap_or_else(PoisonError::into_inner).push(accept);
         Ok(())
+    }
+
+    /// Ends accepting, and closes the listening sockets. Whoever connects from now on is refused by
+    /// the system; a socket that was passed on stays open with whoever passed it on, and there they
+    /// wait for the next papod. Every connection that was accepted before is in the roster, but for
+    /// those whose proxy has not said its header.
+    pub fn close(&self) {
+        let tasks =
+            std::mem::take(&mut *self.accepting.lock().unwrap_or_else(PoisonError::into_inner));
+        smol::block_on(async {
+            for accept in tasks {
+                accept.cancel().await;
+            }
+        });
     }
 
     fn admit(self: &Arc<Door>, socket: Socket, place: Place, tls: bool) {
@@ -115,7 +134,7 @@ impl Door {
             door.introduced.fetch_sub(1, Ordering::Relaxed);
             match said {
                 Ok(Some(address)) => door.welcome(socket, Peer::told(address), place, tls),
-                Ok(None) => door.welcome(socket, peer, place, tls),
+                Ok(None) => door.welcome(socket, peer.proxy(), place, tls),
                 Err(e) => door.refuse(peer, &e),
             }
         };

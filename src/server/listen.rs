@@ -81,10 +81,10 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
         open.push(adopt(name, socket, config)?);
     }
     for address in &config.listen {
-        open.push(tcp(address, false, config.plain_anywhere)?);
+        open.extend(tcp(address, false, config.plain_anywhere)?);
     }
     for address in config.tls.iter().flat_map(|tls| &tls.listen) {
-        open.push(tcp(address, true, true)?);
+        open.extend(tcp(address, true, true)?);
     }
     for wanted in &config.unix {
         open.push(unix(&wanted.path, wanted.mode, Place::Unix)?);
@@ -99,26 +99,78 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
 }
 
 /// Listens on an address. Plain text outside this machine has to be asked for.
-fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Listener, String> {
-    let socket = bind(address, anywhere)?;
-    let address = socket.local_addr().map_err(|e| format!("cannot listen on {address}: {e}"))?;
-    let name = if tls { format!("tls:{address}") } else { address.to_string() };
-    Ok(Listener { socket: Socket::Tcp(socket), place: Place::Network, tls, name, file: None })
+fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Vec<Listener>, String> {
+    let listener = |socket: TcpListener| {
+        let local = socket.local_addr().map_err(|e| format!("cannot listen on {address}: {e}"))?;
+        let name = if tls { format!("tls:{local}") } else { local.to_string() };
+        Ok(Listener { socket: Socket::Tcp(socket), place: Place::Network, tls, name, file: None })
+    };
+    bind(address, anywhere)?.into_iter().map(listener).collect()
 }
 
-/// The socket for an address, which has to be loopback unless it may be `anywhere`.
+/// A socket for each address that a host and port stand for. Each has to be loopback unless it may be
+/// `anywhere`. All of them or none: where another program has one of them, those who connect by the
+/// name would talk to that program.
 ///
 /// # Errors
 /// One line for the operator.
-pub fn bind(address: &str, anywhere: bool) -> Result<TcpListener, String> {
+pub fn bind(address: &str, anywhere: bool) -> Result<Vec<TcpListener>, String> {
     let say = |what: &dyn Display| format!("cannot listen on {address}: {what}");
-    let found: Vec<SocketAddr> = address.to_socket_addrs().map_err(|e| say(&e))?.collect();
+    let found = resolve(address).map_err(|e| say(&e))?;
     for address in &found {
         may_be_plain(address, anywhere).map_err(|e| say(&e))?;
     }
-    let socket = TcpListener::bind(&*found).map_err(|e| say(&e))?;
-    longer_queue(&socket).map_err(|e| say(&e))?;
-    Ok(socket)
+    bind_all(&found).map_err(|e| say(&e))
+}
+
+/// See [`bind`].
+fn bind_all(found: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
+    let say = |e: io::Error| e.to_string();
+    let (mut open, mut missing): (Vec<TcpListener>, _) = (Vec::new(), None);
+    for mut one in found.iter().copied() {
+        if let (0, Some(first)) = (one.port(), open.first()) {
+            // The port that was free for the first of them is that of all.
+            one.set_port(first.local_addr().map_err(say)?.port());
+        }
+        let socket = TcpListener::bind(one).and_then(|socket| {
+            longer_queue(&socket)?;
+            Ok(socket)
+        });
+        match socket {
+            Ok(socket) => open.push(socket),
+            // A machine without IPv6 may list ::1 as localhost all the same, and no program has it.
+            Err(e) if one.ip().is_loopback() && is_missing(&e) => missing = Some(e),
+            Err(e) if found.len() > 1 => return Err(format!("{one}: {e}")),
+            Err(e) => return Err(say(e)),
+        }
+    }
+    match (open.is_empty(), missing) {
+        (false, _) => Ok(open),
+        (true, Some(e)) => Err(say(e)),
+        (true, None) => Err("no address has this name".to_owned()),
+    }
+}
+
+/// The addresses of `HOST:PORT`. An IPv6 address stands in brackets, and may name an interface
+/// (`[fe80::1%eth0]:7276`).
+fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
+    let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "expected HOST:PORT");
+    let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let port: u16 = port.parse().map_err(|_| invalid())?;
+    let mut found: Vec<SocketAddr> = Vec::new();
+    for address in (host, port).to_socket_addrs()? {
+        if !found.contains(&address) {
+            found.push(address);
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a machine does not have an address at all.
+fn is_missing(e: &io::Error) -> bool {
+    let without = Errno::from_io_error(e) == Some(Errno::AFNOSUPPORT);
+    without || e.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 fn may_be_plain(address: &SocketAddr, anywhere: bool) -> Result<(), String> {
@@ -226,6 +278,44 @@ impl Drop for SocketFile {
         if found.is_ok_and(|file| file == self.file) {
             // It is found to be a leftover next time, too.
             let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_all_its_addresses_or_none() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let found = [address("127.0.0.1:0"), address("127.0.0.2:0")];
+        let open = bind_all(&found).unwrap();
+        let local: Vec<SocketAddr> = open.iter().map(|one| one.local_addr().unwrap()).collect();
+        assert_eq!(local.iter().map(SocketAddr::ip).collect::<Vec<_>>(), found.map(|a| a.ip()));
+        assert_eq!(local[0].port(), local[1].port());
+        let taken = local[1];
+        drop(open);
+        let _other = TcpListener::bind(taken).unwrap();
+        let both = [SocketAddr::new(found[0].ip(), taken.port()), taken];
+        let said = bind_all(&both).unwrap_err();
+        assert!(said.starts_with(&format!("{taken}: ")) && said.contains("in use"), "{said}");
+        assert!(TcpListener::bind(both[0]).is_ok(), "nothing is kept");
+        assert!(bind_all(&[]).is_err());
+        // An address of elsewhere is one that a program may have to be told about.
+        assert!(bind_all(&[found[0], address("192.0.2.1:0")]).is_err());
+    }
+
+    #[test]
+    fn an_address_may_name_its_interface() {
+        let found = |text: &str| resolve(text).unwrap()[0].to_string();
+        assert_eq!(found("127.0.0.1:7"), "127.0.0.1:7");
+        assert_eq!(found("[::1]:7"), "[::1]:7");
+        let SocketAddr::V6(local) = resolve("[fe80::1%lo]:7").unwrap()[0] else { panic!() };
+        assert_eq!(local.to_string(), format!("[fe80::1%{}]:7", local.scope_id()));
+        assert_ne!(local.scope_id(), 0);
+        for wrong in ["127.0.0.1", "localhost:http", "localhost:70000"] {
+            assert!(resolve(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -5,7 +5,7 @@ mod listen;
 mod proxy;
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ use listen::{Socket, SocketFile};
 pub struct Server {
     addresses: Vec<SocketAddr>,
     /// Where it serves metrics.
-    metrics: Option<SocketAddr>,
+    metrics: Vec<SocketAddr>,
     /// What it listens on, as the log says it.
     names: Vec<String>,
     /// The files of its Unix sockets.
@@ -70,7 +70,7 @@ impl Server {
         let mut listeners = listen::open(config, inherited)?;
         // Numbers only, so any address will do.
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
-        let metrics = metrics.transpose()?;
+        let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
         let database = Database::open(&config.db).map_err(|e| plain(&e))?;
         let database = database.limited(config.limit_db);
@@ -80,10 +80,10 @@ impl Server {
         let (readers, mut others) =
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
-        let (hasher, thread) =
+        let (hasher, threads) =
             Hasher::start(config.password_cost, config.limits.secrets, counters.clone())
                 .map_err(|e| plain(&e))?;
-        others.push(thread);
+        others.extend(threads);
         let (hub, hub_thread) =
             Hub::start(pen, config.clock, counters.clone()).map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
@@ -119,9 +119,16 @@ impl Server {
             roster: Roster::new(config.limits),
         });
         let proxies = config.proxy_from.clone();
-        let (executor, introduced, warned) = (Executor::new(), 0.into(), None.into());
-        let door = Door { executor, services, certificates, proxies, introduced, warned };
-        let door = Arc::new(door);
+        let door = Arc::new(Door {
+            executor: Executor::new(),
+            services,
+            certificates,
+            proxies,
+            keepalive: config.keepalive,
+            accepting: Mutex::default(),
+            introduced: 0.into(),
+            warned: None.into(),
+        });
         let mut addresses = Vec::new();
         for listener in &listeners {
             if let Socket::Tcp(socket) = &listener.socket {
@@ -133,9 +140,10 @@ impl Server {
         for listener in listeners {
             door.open(listener).map_err(|e| plain(&e))?;
         }
-        let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose();
-        let metrics_address = metrics_address.map_err(|e| plain(&e))?;
-        if let Some(listener) = metrics {
+        let metrics_addresses = metrics.iter().map(TcpListener::local_addr);
+        let metrics_addresses =
+            metrics_addresses.collect::<Result<_, _>>().map_err(|e| plain(&e))?;
+        for listener in metrics {
             let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
             for _ in 0..limits::METRICS_CONNECTIONS {
                 let (counters, db) = (counters.clone(), config.db.clone());
@@ -159,7 +167,7 @@ impl Server {
             .map_err(|e| plain(&e))?;
         Ok(Server {
             addresses,
-            metrics: metrics_address,
+            metrics: metrics_addresses,
             names,
             files,
             hub,
@@ -179,8 +187,8 @@ impl Server {
     }
 
     /// Where it serves metrics, if it does.
-    pub fn metrics(&self) -> Option<SocketAddr> {
-        self.metrics
+    pub fn metrics(&self) -> &[SocketAddr] {
+        &self.metrics
     }
 
     /// All that it listens on, as the log says it.
@@ -205,13 +213,14 @@ impl Server {
     /// Says `BYE shutdown` to everyone, finishes what is under way, and ends. What is confirmed is
     /// on disk; it takes a few seconds at most, however many there are that take no byte.
     pub fn stop(self) {
+        self.door.close();
+        drop(self.files);
         let roster = &self.door.services.roster;
         roster.close();
         roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);
-        let Server { door, executors, others, hub, files, keeper, .. } = self;
-        drop(files);
+        let Server { door, executors, others, hub, keeper, .. } = self;
         for thread in executors {
             let _ = thread.join();
         }

@@ -11,10 +11,10 @@ use crate::session::Socket;
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 /// Reads the header, and not one byte more. `None`: the proxy speaks for itself, to see whether the
-/// server is there, or does not know for whom.
+/// server is there.
 ///
 /// # Errors
-/// There is no such header, or the connection is gone.
+/// There is no such header, it does not say for whom the proxy speaks, or the connection is gone.
 pub async fn read(socket: &Socket) -> io::Result<Option<SocketAddr>> {
     let mut fixed = [0; 16];
     fill(socket, &mut fixed).await?;
@@ -71,8 +71,9 @@ fn source(fixed: &[u8; 16], rest: &[u8]) -> Result<Option<SocketAddr>, &'static 
             let address: [u8; 16] = rest.get(..16).and_then(|b| b.try_into().ok()).ok_or(short)?;
             Ok(Some(SocketAddr::new(IpAddr::from(Ipv6Addr::from(address)), port(32)?)))
         }
-        // Unspecified, or a Unix socket's client: the address is not to be used.
-        (1, _) => Ok(None),
+        // The standard leaves it to the receiver to take one whose client is unknown, of no family or
+        // of one that it does not know. It could not be counted, and must not count as the proxy.
+        (1, _) => Err("the PROXY header names no TCP client"),
         _ => Err("the PROXY header has an unknown command"),
     }
 }
@@ -102,10 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_speak_for_itself_or_for_whom_it_does_not_know() {
-        assert_eq!(header(0x20, 0x11, &[0; 12]), Ok(None));
-        assert_eq!(header(0x21, 0x00, &[]), Ok(None));
-        assert_eq!(header(0x21, 0x31, &[0; 216]), Ok(None));
+    fn a_proxy_may_speak_for_itself_but_not_for_whom_it_does_not_know() {
+        for family in [0x00, 0x11, 0x21, 0x31, 0xff] {
+            assert_eq!(header(0x20, family, &[0; 12]), Ok(None));
+        }
+        // Unspecified; Unix sockets; datagrams; none that there is.
+        for family in [0x00, 0x01, 0x10, 0x12, 0x22, 0x31, 0x32, 0x41, 0xff] {
+            assert!(header(0x21, family, &[0; 216]).is_err(), "{family:x}");
+        }
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Session {
                 log::info!("session {}: another password for {handle}", self.id.0);
                 Ok(Some(Reply::Managed { words: "USER PASSWD", handle }))
             }
+            Admin::Revoke(handle) => {
+                self.order(Order::Revoke(handle.clone())).await?;
+                log::info!("session {}: revoked tokens and linked users of {handle}", self.id.0);
+                Ok(Some(Reply::Managed { words: "USER REVOKE", handle }))
+            }
             Admin::DropUser(handle) => {
                 self.order(Order::DropUser(handle.clone())).await?;
                 log::info!("session {}: ended {handle}", self.id.0);
@@ -88,7 +93,7 @@ impl Session {
         }
     }
 
-    async fn order(&self, order: Order) -> Result<usize, Stop> {
+    pub(super) async fn order(&self, order: Order) -> Result<usize, Stop> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Order { order, answer });
         Ok(answered.recv().await.map_err(|_| Refusal::Bug)??)

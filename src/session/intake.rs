@@ -18,7 +18,7 @@ use crate::wire::line::{self, Next};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
-use crate::wire::{help, hints, text};
+use crate::wire::{help, hints, telnet, text};
 
 /// What a line says.
 pub enum Held {
@@ -166,7 +166,7 @@ impl Session {
 
 /// Understands a line.
 fn take(line: &[u8], mode: &Mode, known: bool, place: Place) -> Taken {
-    let line = &*line::typed(line);
+    let line = &*telnet::typed(line);
     if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
         return Taken::Nothing;
     }
@@ -246,7 +246,7 @@ fn command(line: &[u8], known: bool, place: Place) -> Taken {
 }
 
 fn too_long(line: &[u8], mode: &Mode) -> Taken {
-    let line = &*line::typed(line);
+    let line = &*telnet::typed(line);
     // Its end is not known, and a pipe's text may follow.
     let command = |line: &[u8]| {
         let verb = spoken(line);

@@ -7,8 +7,8 @@ use smol::channel;
 
 use super::answer::{Answer, Stop};
 use super::catchup::Start;
-use super::{Me, Session, tokens};
-use crate::chat::Act;
+use super::{End, Me, Session, tokens};
+use crate::chat::{Act, Order};
 use crate::entry::{AccountId, Key};
 use crate::hub::{Entered, Work};
 use crate::limits;
@@ -44,11 +44,8 @@ impl Session {
         if !self.services.registration {
             return Err(Refusal::Closed.into());
         }
-        // No hashing for a handle that is taken anyway; the hub decides.
-        let asked = handle.clone();
-        if self.ask(move |recall| recall.account(&asked)).await?.is_some() {
-            return Err(Refusal::Taken(handle).into());
-        }
+        // Whether the handle is taken is said by the hub, after the rate was spent and the password
+        // hashed: else handles could be looked for at thousands a second.
         if self.is_limited {
             let from = self.origin().counted();
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
@@ -83,9 +80,26 @@ impl Session {
         quiet: bool,
     ) -> Answer {
         self.must_be_nobody()?;
+        // What opened it may be void when it is looked at again. That is no use to whoever has lost
+        // it, and a second look lets in who has not: another log-in had the password hashed anew.
+        for _ in 0..2 {
+            if self.open(&handle, secret.clone(), quiet).await? {
+                return Ok(None);
+            }
+        }
+        Err(Refusal::WrongSecret.into())
+    }
+
+    /// Logs in. Returns false if what opened the account became void meanwhile.
+    async fn open(
+        &mut self,
+        handle: &Handle,
+        secret: Option<Secret>,
+        quiet: bool,
+    ) -> Result<bool, Stop> {
         let opened = match secret {
-            Some(secret) => self.by_secret(&handle, secret).await?,
-            None => self.by_user(&handle).await?,
+            Some(secret) => self.by_secret(handle, secret).await?,
+            None => self.by_user(handle).await?,
         };
         let Some(Opened { account, key, hash }) = opened else {
             return Err(Refusal::WrongSecret.into());
@@ -130,7 +144,7 @@ impl Session {
             // Refused: so the session must be nobody's again.
             Ok(None) => {
                 self.retreat();
-                return Err(Refusal::WrongSecret.into());
+                return Ok(false);
             }
             Err(e) => {
                 self.retreat();
@@ -138,11 +152,12 @@ impl Session {
             }
         };
         self.services.counters.logins.add(1);
+        let handle = handle.clone();
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
         if let Some(start) = start {
             self.catch_up(upto, start).await?;
         }
-        Ok(None)
+        Ok(true)
     }
 
     /// What a password or a token opens.
@@ -170,11 +185,14 @@ impl Session {
             }
             return Ok(Some(Opened { account, key: Key::Token(token.id), hash }));
         }
-        let right = self.verify(handle, secret, hash.clone()).await?;
+        let right = self.verify(handle, secret.clone(), hash.clone()).await?;
         // Only a name that exists: who types both the wrong way round must not find the password
         // in the log.
         match account {
-            Some(account) if right => Ok(Some(Opened { account, key: Key::Password, hash })),
+            Some(account) if right => {
+                let hash = self.hashed_anew(account, secret, hash).await?;
+                Ok(Some(Opened { account, key: Key::Password, hash }))
+            }
             Some(_) => {
                 log::info!("session {}: wrong secret for {handle}", self.id.0);
                 Ok(None)
@@ -184,6 +202,26 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+
+    /// Has the password of an account hashed anew where its hash is of another cost than new ones
+    /// are. Returns the hash that is kept; where the new one cannot be, nothing is lost.
+    async fn hashed_anew(
+        &mut self,
+        account: AccountId,
+        secret: Secret,
+        hash: Option<String>,
+    ) -> Result<Option<String>, End> {
+        let Some(was) = hash.clone().filter(|hash| !self.services.hasher.is_current(hash)) else {
+            return Ok(hash);
+        };
+        let secret = match self.hash(secret).await {
+            Ok(secret) => secret,
+            Err(Stop::End(end)) => return Err(end),
+            Err(Stop::Refused(_)) => return Ok(hash),
+        };
+        let rehash = Order::Rehash { account, was, secret: secret.clone() };
+        Ok(if self.order(rehash).await.is_ok() { Some(secret) } else { hash })
     }
 
     /// What being the system user at the other end opens.

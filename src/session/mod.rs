@@ -58,6 +58,7 @@ use crate::wire::help::Place;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
+use crate::wire::telnet::Negotiation;
 use intake::{Held, Stop};
 use output::Output;
 use seen::Seen;
@@ -104,6 +105,7 @@ pub struct Session {
     is_limited: bool,
     outbox: Arc<Outbox>,
     lines: Lines,
+    telnet: Negotiation,
     output: Output,
     /// The account it belongs to, once it does.
     me: Option<Box<Me>>,
@@ -113,8 +115,8 @@ pub struct Session {
     /// Commands that the hub has not answered, and their size in bytes.
     unanswered: usize,
     unanswered_bytes: usize,
-    /// Runs while the session waits for others, and with it all later commands.
-    patience: Option<Box<Timer>>,
+    /// While the session waits for others, and with it all later commands.
+    patience: Option<Box<Patience>>,
     /// Runs while its account has done too much: no more lines are taken up meanwhile.
     brake: Option<Box<Timer>>,
     /// The client has said that nothing more will come.
@@ -154,6 +156,14 @@ struct Lag {
     upto: Behind,
     /// How it is read on, once that has begun.
     walk: Option<Walk>,
+}
+
+/// How long a session waits for others.
+struct Patience {
+    until: Timer,
+    /// When to look next whether the client is still there: nothing is read from it meanwhile, and
+    /// that it has ended its input says only that it will ask for nothing more.
+    look: Timer,
 }
 
 /// How a line is understood.
@@ -213,6 +223,7 @@ impl Session {
             is_limited,
             outbox,
             lines: Lines::default(),
+            telnet: Negotiation::default(),
             output: Output::default(),
             me: None,
             mode: Mode::Commands,
@@ -279,8 +290,7 @@ impl Session {
                     return Err(End::Finished);
                 }
             }
-            let may_read = !self.ended && self.held.is_none() && self.has_window();
-            let ready = self.wait(may_read).await?;
+            let ready = self.wait(self.may_read()).await?;
             if let Some(bye) = ready.deadline.or(self.outbox.bye()) {
                 return Err(End::Bye(bye));
             }
@@ -297,6 +307,13 @@ impl Session {
             && self.unanswered < self.services.limits.unconfirmed
             && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < self.room()
+    }
+
+    /// Whether to take in what is there. While it waits for others, too: somebody may interrupt a
+    /// Telnet client then. As much as a line is held, and is taken up afterwards.
+    fn may_read(&self) -> bool {
+        let waits = self.patience.is_some() && self.lines.len() < limits::LINE;
+        !self.ended && (waits || (self.held.is_none() && self.has_window()))
     }
 
     /// Bytes of answers that may wait before no more commands are taken on.
@@ -332,12 +349,17 @@ impl Session {
                 self.brake = None;
                 woken = true;
             }
-            if let Some(patience) = &mut self.patience
-                && Pin::new(&mut **patience).poll(cx).is_ready()
-            {
-                // The answer comes through the outbox, as that of any other act.
-                self.services.hub.ask(Work::Unwatch { session: self.id });
-                **patience = Timer::never();
+            if let Some(patience) = self.patience.as_deref_mut() {
+                if Pin::new(&mut patience.until).poll(cx).is_ready() {
+                    // The answer comes through the outbox, as that of any other act.
+                    self.services.hub.ask(Work::Unwatch { session: self.id });
+                    patience.until = Timer::never();
+                }
+                while Pin::new(&mut patience.look).poll(cx).is_ready() {
+                    if self.stream.is_gone()? {
+                        return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+                    }
+                }
             }
             if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
         })
@@ -349,6 +371,14 @@ impl Session {
             let read = self.stream.read(scratch)?;
             if let Some(n) = read {
                 self.lines.push(&scratch[..n]);
+                let asked = self.telnet.read(&scratch[..n]);
+                // Behind whole lines.
+                if !asked.refusals.is_empty() {
+                    self.output.push(Item::Replies(asked.refusals));
+                }
+                if asked.are_you_there {
+                    self.say(reply::hello);
+                }
             }
             Ok(read)
         });

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use smol::{Timer, channel};
 
-use super::Session;
 use super::answer::{Answer, Stop};
 use super::commands::find;
+use super::{Patience, Session};
 use crate::entry::{AccountId, Cursor, Entry, EntryId};
 use crate::fold;
 use crate::hub::Work;
@@ -141,7 +141,9 @@ impl Session {
         let id = self.which(which)?;
         self.services.hub.ask(Work::Watch { session: self.id, id, cursor });
         self.unanswered += 1;
-        self.patience = Some(Box::new(Timer::after(Duration::from_secs(seconds))));
+        let until = Timer::after(Duration::from_secs(seconds));
+        let look = Timer::interval(limits::PEER_LOOK);
+        self.patience = Some(Box::new(Patience { until, look }));
         Ok(None)
     }
 

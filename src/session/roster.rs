@@ -95,7 +95,8 @@ impl Roster {
             Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.limits(peer));
         let mut guests = self.guests();
         if guests.closed {
-            return None;
+            // It was accepted before the end, so it is told of it.
+            outbox.hang_up(Bye::Shutdown);
         }
         let of_this = counted.and_then(|origin| guests.of.get(&origin).copied()).unwrap_or(0);
         let inside = guests.list.len() - guests.refused;

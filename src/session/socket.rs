@@ -6,9 +6,13 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::sockopt;
 use smol::Async;
 
+use crate::limits;
 use crate::origin::Origin;
 
 /// A connected socket.
@@ -20,16 +24,27 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// Takes a connection that was accepted.
+    /// Takes a connection that was accepted. Its peer is asked for a sign of life after `keepalive`
+    /// without one, and is gone after twice that, also where what was sent to it is not
+    /// acknowledged.
     ///
     /// # Errors
     /// The connection is gone already.
-    pub fn tcp(stream: async_net::TcpStream) -> io::Result<Socket> {
+    pub fn tcp(stream: async_net::TcpStream, keepalive: Option<Duration>) -> io::Result<Socket> {
+        if let Some(silence) = keepalive {
+            sockopt::set_socket_keepalive(&stream, true)?;
+            sockopt::set_tcp_keepidle(&stream, silence)?;
+            let pause = (silence / limits::KEEPALIVE_PROBES).max(Duration::from_secs(1));
+            sockopt::set_tcp_keepintvl(&stream, pause)?;
+            sockopt::set_tcp_keepcnt(&stream, limits::KEEPALIVE_PROBES)?;
+            sockopt::set_tcp_user_timeout(&stream, millis(2 * silence))?;
+        }
+
         // Replies are written whole, so nothing is gained by holding a small one back.
         stream.set_nodelay(true)?;
         // Telnet sends the byte after an interrupt as urgent data; out of line it would be missing
         // from its sequence, and the next letter of the line would be taken for it.
-        rustix::net::sockopt::set_socket_oobinline(&stream, true)?;
+        sockopt::set_socket_oobinline(&stream, true)?;
         // Nobody else has it yet, so the pointer that async-net shares is not needed.
         let shared: Arc<Async<TcpStream>> = stream.into();
         Ok(Socket::Tcp(Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?))
@@ -52,7 +67,7 @@ impl Socket {
         Ok(match self {
             Socket::Tcp(socket) => Peer::at(socket.get_ref().peer_addr()?),
             Socket::Unix(socket) => {
-                let credentials = rustix::net::sockopt::socket_peercred(socket)?;
+                let credentials = sockopt::socket_peercred(socket)?;
                 Peer::user(credentials.uid.as_raw())
             }
         })
@@ -72,6 +87,37 @@ impl Socket {
             Socket::Tcp(socket) => socket.poll_writable(cx),
             Socket::Unix(socket) => socket.poll_writable(cx),
         }
+    }
+
+    /// Whether what is sent has to be acknowledged in time, or the peer is taken for gone. A peer that
+    /// is there and takes nothing would be taken for gone, too: the system asks both with one clock.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn expect_acknowledgement(&self, expect: bool) -> io::Result<()> {
+        if let Socket::Tcp(stream) = self
+            && sockopt::socket_keepalive(stream)?
+        {
+            let silence = sockopt::tcp_keepidle(stream)?;
+            let time = if expect { millis(2 * silence) } else { 0 };
+            sockopt::set_tcp_user_timeout(stream, time)?;
+        }
+        Ok(())
+    }
+
+    /// Whether nothing can be sent any more: it was reset, its peer is gone, or both sides have
+    /// ended it. Not where the peer has ended its own side only.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn is_gone(&self) -> io::Result<bool> {
+        let mut asked = match self {
+            Socket::Tcp(socket) => [PollFd::new(socket, PollFlags::empty())],
+            Socket::Unix(socket) => [PollFd::new(socket, PollFlags::empty())],
+        };
+        // These two are always told (poll(2)).
+        rustix::event::poll(&mut asked, Some(&Timespec::default()))?;
+        Ok(asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
     }
 
     /// Says that nothing more will be written.
@@ -118,7 +164,7 @@ pub struct Peer {
     /// What limits count it by.
     pub origin: Origin,
     port: u16,
-    /// A proxy says so: it is not on this machine, whatever it says.
+    /// It came through a proxy: it is not on this machine, whatever the proxy says.
     told: bool,
 }
 
@@ -131,6 +177,11 @@ impl Peer {
     /// A network address that a proxy told.
     pub fn told(address: SocketAddr) -> Peer {
         Peer { told: true, ..Peer::at(address) }
+    }
+
+    /// A proxy that speaks for itself: as one that it speaks for, it is not on this machine.
+    pub fn proxy(self) -> Peer {
+        Peer { told: true, ..self }
     }
 
     /// Whether it is on this machine.
@@ -154,6 +205,11 @@ impl fmt::Display for Peer {
     }
 }
 
+/// As the system takes it; 0 is for ever.
+fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
 /// What could be done at once.
 pub(super) fn now(done: io::Result<usize>) -> io::Result<Option<usize>> {
     match done {
@@ -162,5 +218,64 @@ pub(super) fn now(done: io::Result<usize>) -> io::Result<Option<usize>> {
             Ok(None)
         }
         Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn pair(keepalive: Option<Duration>) -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let accepted = listener.accept().unwrap().0;
+        (Socket::tcp(accepted.try_into().unwrap(), keepalive).unwrap(), peer)
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_noticed_within_two_minutes() {
+        let (Socket::Tcp(socket), _peer) = pair(Some(limits::KEEPALIVE)) else { panic!() };
+        assert!(sockopt::socket_keepalive(&socket).unwrap());
+        let silence = sockopt::tcp_keepidle(&socket).unwrap();
+        let probes = sockopt::tcp_keepcnt(&socket).unwrap();
+        let time = silence + probes * sockopt::tcp_keepintvl(&socket).unwrap();
+        assert_eq!(time, Duration::from_secs(120));
+        // The same for one that something was sent to.
+        assert_eq!(u128::from(sockopt::tcp_user_timeout(&socket).unwrap()), time.as_millis());
+        let (Socket::Tcp(socket), _peer) = pair(None) else { panic!() };
+        assert!(!sockopt::socket_keepalive(&socket).unwrap());
+        assert_eq!(sockopt::tcp_user_timeout(&socket).unwrap(), 0);
+    }
+
+    #[test]
+    fn who_takes_nothing_is_not_taken_for_gone() {
+        for keepalive in [None, Some(Duration::from_secs(30))] {
+            let (socket, _peer) = pair(keepalive);
+            let time = || match &socket {
+                Socket::Tcp(socket) => sockopt::tcp_user_timeout(socket).unwrap(),
+                Socket::Unix(_) => panic!(),
+            };
+            let usual = keepalive.map_or(0, |_| 60_000);
+            assert_eq!(time(), usual);
+            socket.expect_acknowledgement(false).unwrap();
+            assert_eq!(time(), 0);
+            socket.expect_acknowledgement(true).unwrap();
+            assert_eq!(time(), usual);
+        }
+    }
+
+    #[test]
+    fn one_side_that_ended_is_not_gone() {
+        let (socket, peer) = pair(None);
+        assert!(!socket.is_gone().unwrap());
+        peer.shutdown(Shutdown::Write).unwrap();
+        let mut buffer = [0];
+        while !matches!((&socket).read(&mut buffer), Ok(0)) {}
+        assert!(!socket.is_gone().unwrap(), "it still listens");
+        // What comes for a socket that is closed is answered with a reset.
+        drop(peer);
+        while (&socket).write(b"anyone there?").is_ok() {}
+        assert!(socket.is_gone().unwrap());
     }
 }

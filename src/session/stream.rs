@@ -6,11 +6,18 @@ use std::task::{Context, Poll};
 
 use super::socket::{Socket, now};
 use super::tls::{Certificates, Tls};
+use crate::limits;
 
 /// A connected socket and what is spoken over it.
 pub struct Stream {
     socket: Socket,
     tls: Option<Box<Tls>>,
+    /// Bytes that were written since something came.
+    unheard: usize,
+    /// The last write found no room.
+    full: bool,
+    /// The peer has the time of one that takes nothing, and not that of one that does not answer.
+    patient: bool,
 }
 
 impl Stream {
@@ -20,7 +27,8 @@ impl Stream {
     /// TLS cannot be begun.
     pub fn new(socket: Socket, certificates: Option<&Certificates>) -> io::Result<Stream> {
         let tls = certificates.map(Certificates::accept).transpose()?;
-        Ok(Stream { socket, tls: tls.map(Box::new) })
+        let tls = tls.map(Box::new);
+        Ok(Stream { socket, tls, unheard: 0, full: false, patient: false })
     }
 
     /// Ready once there is something to read.
@@ -45,19 +53,45 @@ impl Stream {
     /// The connection is lost. `UnexpectedEof`: it ended, but without the end that TLS knows, so
     /// somebody may have cut it.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        match &mut self.tls {
-            Some(tls) => tls.read(&self.socket, buffer),
-            None => now((&self.socket).read(buffer)),
+        let read = match &mut self.tls {
+            Some(tls) => tls.read(&self.socket, buffer)?,
+            None => now((&self.socket).read(buffer))?,
+        };
+        if read.is_some() {
+            self.unheard = 0;
+            self.adapt()?;
         }
+        Ok(read)
     }
 
     /// Writes what fits; `None` where nothing does now. Whoever is told `None` comes again with the
     /// same bytes first, or asks for [`Stream::taken`].
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
-        match &mut self.tls {
-            Some(tls) => tls.write(&self.socket, bytes),
-            None => now((&self.socket).write(bytes)),
+        let written = match &mut self.tls {
+            Some(tls) => tls.write(&self.socket, bytes)?,
+            None => now((&self.socket).write(bytes))?,
+        };
+        self.full = written.is_none();
+        self.unheard += written.unwrap_or_default();
+        self.adapt()?;
+        Ok(written)
+    }
+
+    /// Whoever takes nothing has more time than whoever does not acknowledge what is sent. The system
+    /// does not tell the two apart where a peer's buffer is full, so nobody whose buffer may be is
+    /// asked to acknowledge.
+    fn adapt(&mut self) -> io::Result<()> {
+        let patient = self.full || self.unheard > limits::UNHEARD;
+        if self.patient != patient {
+            self.patient = patient;
+            self.socket.expect_acknowledgement(!patient)?;
         }
+        Ok(())
+    }
+
+    /// Whether the peer is gone: see [`Socket::is_gone`].
+    pub fn is_gone(&self) -> io::Result<bool> {
+        self.socket.is_gone()
     }
 
     /// How many bytes of the last write that gave `None` are on their way all the same.

@@ -1,12 +1,10 @@
-//! Bytes to lines: LF or CRLF, the limit, telnet's sequences, UTF-8, no control characters.
+//! Bytes to lines: LF, CRLF or telnet's CR NUL, the limit, UTF-8, no control characters.
 //!
-//! A line is cut at its LF before anything else is looked at. So nothing that is said inside a line
+//! A line is cut at its end before anything else is looked at. So nothing that is said inside a line
 //! (an unfinished telnet sequence, half a character) can reach into the next one, and how the bytes
 //! were split on their way makes no difference.
 
-use std::borrow::Cow;
-
-use memchr::memchr;
+use memchr::memchr2;
 
 use super::refusal::Refusal;
 use crate::limits;
@@ -17,9 +15,9 @@ pub struct Lines {
     kept: Vec<u8>,
     /// `kept` before this has been given out.
     start: usize,
-    /// `kept` from `start` to this has no LF, so a line that comes byte by byte is searched once.
+    /// `kept` from `start` to this has no line end, so a line that comes byte by byte is searched once.
     searched: usize,
-    /// A line over the limit is being skipped to its LF.
+    /// A line over the limit is being skipped to its end.
     skipping: bool,
     /// No line has been given out yet: only then can a TLS hello stand there.
     begun: bool,
@@ -33,7 +31,7 @@ pub enum Next<'a> {
     /// A whole line without its end.
     Line(&'a [u8]),
     /// A line over the limit, of which these are the first [`limits::LINE`] bytes. It is skipped to
-    /// its LF.
+    /// its end.
     TooLong(&'a [u8]),
     /// The first bytes are a TLS hello: this client wants a different door.
     Tls,
@@ -65,14 +63,16 @@ impl Lines {
     /// What stands next. A line is given out once.
     pub fn next_line(&mut self) -> Next<'_> {
         if self.skipping {
-            match memchr(b'\n', &self.kept[self.start..]) {
-                Some(at) => {
+            match self.line_end(self.start) {
+                Some(end) => {
                     self.skipping = false;
-                    self.start += at + 1;
+                    self.start = end + 1;
                     self.searched = self.start;
                 }
                 None => {
+                    let is_half_an_end = self.kept.last() == Some(&b'\r');
                     self.clear();
+                    self.kept.extend(is_half_an_end.then_some(b'\r'));
                     return Next::Partial;
                 }
             }
@@ -81,14 +81,13 @@ impl Lines {
             return Next::Tls;
         }
         let start = self.start;
-        match memchr(b'\n', &self.kept[self.searched..]) {
-            Some(at) => {
-                let end = self.searched + at;
+        match self.line_end(self.searched) {
+            Some(end) => {
                 self.begun = true;
                 self.start = end + 1;
                 self.searched = self.start;
                 if end + 1 - start > limits::LINE {
-                    // No more than where its LF has yet to come: what it is answered with must not
+                    // No more than where its end has yet to come: what it is answered with must not
                     // depend on that.
                     Next::TooLong(&self.kept[start..start + limits::LINE])
                 } else {
@@ -98,7 +97,8 @@ impl Lines {
             None if self.kept.len() - start >= limits::LINE => {
                 self.begun = true;
                 self.skipping = true;
-                self.start = self.kept.len();
+                // Its last byte may be half of its end.
+                self.start = self.kept.len() - 1;
                 self.searched = self.start;
                 Next::TooLong(&self.kept[start..start + limits::LINE])
             }
@@ -109,6 +109,24 @@ impl Lines {
                 }
                 Next::Partial
             }
+        }
+    }
+
+    /// Where the first line end at or behind a place is: its last byte, an LF, or the NUL of the
+    /// telnet's CR NUL (RFC 854), of which no byte is before `start`.
+    fn line_end(&self, from: usize) -> Option<usize> {
+        let mut from = from;
+        loop {
+            let at = from + memchr2(b'\n', b'\0', &self.kept[from..])?;
+            let is_end = match self.kept[at] {
+                b'\n' => true,
+                // Anywhere else it is a control character.
+                _ => at > self.start && self.kept[at - 1] == b'\r',
+            };
+            if is_end {
+                return Some(at);
+            }
+            from = at + 1;
         }
     }
 
@@ -145,14 +163,6 @@ fn is_tls_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [22, 3, ..])
 }
 
-/// A line as its author typed it: telnet's sequences (RFC 854, RFC 855) are taken out.
-pub fn typed(line: &[u8]) -> Cow<'_, [u8]> {
-    match memchr(IAC, line) {
-        None => Cow::Borrowed(line),
-        Some(_) => Cow::Owned(without_telnet(line)),
-    }
-}
-
 /// The text of a line as it was typed, if it may stand in a terminal: UTF-8, no C0 control but TAB,
 /// no DEL, no C1 control.
 ///
@@ -178,38 +188,6 @@ pub fn text(line: &[u8]) -> Result<&str, Refusal> {
         }
     }
     Ok(text)
-}
-
-const IAC: u8 = 255;
-
-/// Takes telnet's sequences out of a line. One that the line's end cuts off is
-/// dropped. `IAC IAC` is telnet for the byte 255, and IAC before a byte that is no command is that
-/// byte: both stay, for UTF-8 to refuse, so that no one's letter is lost in silence.
-fn without_telnet(line: &[u8]) -> Vec<u8> {
-    const SE: u8 = 240;
-    const SB: u8 = 250;
-    let mut kept = Vec::with_capacity(line.len());
-    let mut rest = line;
-    while let [byte, tail @ ..] = rest {
-        rest = match (*byte, tail) {
-            (IAC, [SB, within @ ..]) => {
-                let end = within.windows(2).position(|pair| pair == [IAC, SE]);
-                end.map_or(&[], |at| &within[at + 2..])
-            }
-            (IAC, [251..=254, _, after @ ..]) => after,
-            (IAC, [251..=254] | []) => &[],
-            (IAC, [240..=249, after @ ..]) => after,
-            (IAC, [IAC, after @ ..]) => {
-                kept.push(IAC);
-                after
-            }
-            _ => {
-                kept.push(*byte);
-                tail
-            }
-        };
-    }
-    kept
 }
 
 #[cfg(test)]
@@ -312,25 +290,27 @@ mod tests {
     }
 
     #[test]
-    fn telnet_is_skipped_and_cannot_reach_past_its_line() {
-        let cases: [(&[u8], &str); 8] = [
-            (b"\xff\xfd\x03\xff\xfb\x18PING", "PING"),
-            (b"PI\xff\xf1NG", "PING"),
-            (b"\xff\xf4\xff\xfd\x06PING", "PING"),
-            (b"PING\xff\xfa\x18\x00xterm\xff\xf0 x", "PING x"),
-            (b"PING\xff\xfa\x18 never ended", "PING"),
-            (b"PING\xff\xfd", "PING"),
-            (b"PING\xff", "PING"),
-            (b"\xff\xf0PING", "PING"),
-        ];
-        for (bytes, said) in cases {
-            assert_eq!(text(&typed(bytes)).unwrap(), said, "{bytes:?}");
+    fn cr_nul_ends_a_line_however_it_is_split() {
+        let typed = b"PING\r\0\r\0a\0b\n\0c\r\0d\r\n\0\r\0";
+        let expected = ["PING", "", "a\0b", "\0c", "d", "\0"].map(line);
+        assert_eq!(all(&[typed]), expected);
+        for at in 0..typed.len() {
+            assert_eq!(all(&[&typed[..at], &typed[at..]]), expected, "split at {at}");
         }
-        assert!(text(&typed(b"PING \xff\xff")).is_err(), "an escaped byte 255 is not UTF-8");
-        assert!(
-            text(&typed(b"\xff\xe9t\xe9")).is_err(),
-            "a letter in Latin-1 is not a telnet command"
-        );
+        // A line too long is skipped to it, too.
+        let long = [&b"y".repeat(limits::LINE + 9)[..], b"\r\0PING\r\0"].concat();
+        for at in limits::LINE - 2..long.len() {
+            let given = all(&[&long[..at], &long[at..]]);
+            assert_eq!(given, [('t', b"y".repeat(8)), line("PING")], "split at {at}");
+        }
+        // Of the limit both bytes are a part.
+        let fits = [&b"x".repeat(limits::LINE - 2)[..], b"\r\0PING\n"].concat();
+        assert_eq!(all(&[&fits])[0].1.len(), limits::LINE - 2);
+        let over = [&b"y".repeat(limits::LINE - 1)[..], b"\r\0PING\n"].concat();
+        for at in [limits::LINE - 1, limits::LINE, over.len()] {
+            let given = all(&[&over[..at], &over[at..]]);
+            assert_eq!(given, [('t', b"y".repeat(8)), line("PING")], "split at {at}");
+        }
     }
 
     #[test]

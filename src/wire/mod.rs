@@ -11,5 +11,6 @@ pub mod refusal;
 pub mod reply;
 pub mod request;
 mod rules;
+pub mod telnet;
 pub mod text;
 mod verbs;

@@ -101,8 +101,8 @@ impl Refusal {
             Refusal::NotAdmin(_) => "not-admin",
             Refusal::NotInGroup(..) => "no-such-user",
             Refusal::GroupTaken(_) | Refusal::LabelTaken(_) => "taken",
-            Refusal::NoSuchToken(_) => "no-such-message",
-            Refusal::NotLinked(_) => "no-such-user",
+            Refusal::NoSuchToken(_) => "no-such-token",
+            Refusal::NotLinked(_) => "no-such-uid",
             Refusal::FileTaken(_) => "taken",
             Refusal::Closed => "closed",
             Refusal::NotAllowed | Refusal::UserUnknown => "not-allowed",
@@ -197,10 +197,16 @@ impl fmt::Display for Refusal {
                 write!(f, "{key}: something else was sent under this key; use a new one")
             }
             Refusal::Timeout => f.write_str("not yet; WAIT again, or INFO shows who is missing"),
-            Refusal::TooFast { seconds: 1 } => f.write_str("too fast; try again in 1 second"),
-            Refusal::TooFast { seconds } => write!(f, "too fast; try again in {seconds} seconds"),
+            // The number comes first: a program may read it.
+            Refusal::TooFast { seconds } => {
+                let s = if *seconds == 1 { "" } else { "s" };
+                write!(f, "{seconds} second{s} until the next try; that was too much at once")
+            }
             Refusal::TooManyOf(what) => write!(f, "too many {what}"),
-            Refusal::TooMany => f.write_str("the server is busy checking passwords; try again in a few seconds"),
+            Refusal::TooMany => f.write_str(
+                "the server is busy checking passwords; try again in a few seconds, or use a token, \
+                 which does not wait",
+            ),
             Refusal::Storage => {
                 f.write_str("the server cannot write to disk; nothing was saved, try again later")
             }

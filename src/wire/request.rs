@@ -87,6 +87,8 @@ pub enum Admin {
     NewUser { handle: Handle, password: Secret, name: Option<DisplayName> },
     /// `USER PASSWD`
     SetPassword { handle: Handle, password: Secret },
+    /// `USER REVOKE`
+    Revoke(Handle),
     /// `USER DEL`
     DropUser(Handle),
     /// `BACKUP`

@@ -424,7 +424,7 @@ pub(super) fn uid(input: &str) -> Parsed<'_, Request> {
 }
 
 /// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "BACKUP" path /
-/// "USER" ("NEW" newcomer / "PASSWD" handle password / "DEL" handle)`
+/// "USER" ("NEW" newcomer / "PASSWD" handle password / "REVOKE" handle / "DEL" handle)`
 pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
     let path = context(
         "an absolute path",
@@ -435,10 +435,11 @@ pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
     let passwd =
         map((handle, password), |(handle, password)| Admin::SetPassword { handle, password });
     let user = labelled_at_start(
-        "NEW, PASSWD or DEL",
+        "NEW, PASSWD, REVOKE or DEL",
         alt((
             preceded(keyword("NEW"), cut(new)),
             preceded(keyword("PASSWD"), cut(passwd)),
+            preceded(keyword("REVOKE"), cut(map(handle, Admin::Revoke))),
             preceded(keyword("DEL"), cut(map(handle, Admin::DropUser))),
         )),
     );

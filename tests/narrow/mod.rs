@@ -68,7 +68,8 @@ impl Narrow {
         let (socket, _) = listener.accept().unwrap();
         let services = self.services.clone();
         let session = thread::spawn(move || {
-            let socket = Socket::tcp(async_net::TcpStream::try_from(socket).unwrap()).unwrap();
+            let socket =
+                Socket::tcp(async_net::TcpStream::try_from(socket).unwrap(), None).unwrap();
             let peer = socket.peer().unwrap();
             let (stream, outbox) =
                 (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));

@@ -325,12 +325,25 @@ impl Client {
         self.lines.get_mut().write_all(bytes).expect("papod reads");
     }
 
+    /// Reads bytes that are no line.
+    pub fn read(&mut self, bytes: &mut [u8]) {
+        self.lines.read_exact(bytes).expect("papod keeps the connection");
+    }
+
     /// The next line without its end, or `None` where there is no whole line any more, be it that
-    /// the stream has ended or that the connection was reset.
+    /// the stream has ended or that the connection was reset. What Telnet answers to Telnet is taken
+    /// out of it.
     pub fn next_line(&mut self) -> Option<String> {
-        let mut line = String::new();
-        match self.lines.read_line(&mut line) {
-            Ok(_) => line.strip_suffix('\n').map(str::to_owned),
+        let mut line = Vec::new();
+        match self.lines.read_until(b'\n', &mut line) {
+            Ok(_) => {
+                let is_refusal = |three: &[u8]| matches!(three, [255, 252 | 254, _]);
+                while let Some(at) = line.windows(3).position(is_refusal) {
+                    line.drain(at..at + 3);
+                }
+                let line = String::from_utf8(line).expect("papod says UTF-8 only");
+                line.strip_suffix('\n').map(str::to_owned)
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => panic!("nothing comes"),
             Err(_) => None,
         }

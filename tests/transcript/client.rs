@@ -87,21 +87,33 @@ impl Client {
             if let Some(at) = self.kept[searched..].iter().position(|b| *b == b'\n') {
                 let mut line: Vec<u8> = self.kept.drain(..=searched + at).collect();
                 line.pop();
-                return Heard::Line(line);
+                return Heard::Line(without_refusals(line));
             }
             searched = self.kept.len();
             let mut bytes = [0; 16_384];
             match self.read.read(&mut bytes) {
-                Ok(0) => return Heard::Closed(std::mem::take(&mut self.kept)),
+                Ok(0) => {
+                    return Heard::Closed(without_refusals(std::mem::take(&mut self.kept)));
+                }
                 Ok(n) => self.kept.extend_from_slice(&bytes[..n]),
                 Err(e) => match e.kind() {
                     ErrorKind::Interrupted => {}
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                        return Heard::Nothing(self.kept.clone());
+                        return Heard::Nothing(without_refusals(self.kept.clone()));
                     }
                     kind => return Heard::Broken(kind),
                 },
             }
         }
     }
+}
+
+/// Takes out what Telnet answers to Telnet, as a Telnet client does: when it comes depends on how the
+/// bytes were split on their way, and tests/processes.rs says that it does.
+fn without_refusals(mut bytes: Vec<u8>) -> Vec<u8> {
+    let is_refusal = |three: &[u8]| matches!(three, [255, 252 | 254, _]);
+    while let Some(at) = bytes.windows(3).position(is_refusal) {
+        bytes.drain(at..at + 3);
+    }
+    bytes
 }

@@ -7,7 +7,7 @@ use papo::wire::help::Place;
 use papo::wire::line::{self, Lines, Next};
 use papo::wire::refusal::Refusal;
 use papo::wire::request::{self, GroupChange, Request};
-use papo::wire::{help, text};
+use papo::wire::{help, hints, telnet, text};
 
 use super::{Step, steps};
 
@@ -42,7 +42,7 @@ pub fn check(input: &[u8]) {
                 understand(line);
             }
             Given::TooLong(line) => {
-                let _ = line::typed(line);
+                let _ = telnet::typed(line);
             }
             Given::Tls => {}
         }
@@ -95,7 +95,7 @@ fn at_random(bytes: &[u8]) -> Vec<&[u8]> {
 
 /// Reads a line as a session does.
 fn understand(line: &[u8]) {
-    let typed = line::typed(line);
+    let typed = telnet::typed(line);
     assert!(typed.len() <= line.len());
     let said = match line::text(&typed) {
         Ok(said) => said,
@@ -111,7 +111,7 @@ fn understand(line: &[u8]) {
     let word = request::first_word(said);
     let spoken = help::spoken(word);
     assert!(!spoken.is_empty() && !spoken.contains(name::hidden), "{spoken:?}");
-    let _ = (request::is_http(said), request::is_raw(said), help::nearest(word, Place::Network));
+    let _ = (request::is_http(said), request::is_raw(said), hints::hint(word, Place::Network));
     let Some(verb) = help::verb(word) else { return };
     match help::read(verb, said) {
         Ok(request) => says_the_same_again(&request),

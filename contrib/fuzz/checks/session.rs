@@ -11,7 +11,7 @@ use papo::config::{Config, PasswordCost};
 use papo::limits;
 use papo::server::Server;
 use papo::wire::request::{self, Request, Which};
-use papo::wire::{help, line};
+use papo::wire::{help, line, telnet};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tempfile::TempDir;
@@ -139,17 +139,24 @@ impl Person {
     }
 
     fn hear(&mut self, bytes: &[u8]) {
-        let known = self.heard.len();
+        let mut from = self.heard.len();
         self.heard.extend_from_slice(bytes);
         let mut start = self.lines.last().map_or(0, |line| line.end + 1);
-        while let Some(length) = memchr(b'\n', &self.heard[start.max(known)..]) {
-            let end = start.max(known) + length;
+        while let Some(length) = memchr(b'\n', &self.heard[from..]) {
+            let mut end = from + length;
+            // What Telnet answers to Telnet is no part of a line.
+            let is_refusal = |three: &[u8]| matches!(three, [255, 252 | 254, _]);
+            while let Some(at) = self.heard[start..end].windows(3).position(is_refusal) {
+                self.heard.drain(start + at..start + at + 3);
+                end -= 3;
+            }
             let line = &self.heard[start..end];
             self.finals += usize::from(line.starts_with(b"OK ") || line.starts_with(b"ERR "));
             self.is_live |= line.starts_with(b"LIVE ");
             self.is_dismissed |= line.starts_with(b"BYE ");
             self.lines.push(start..end);
             start = end + 1;
+            from = start;
         }
     }
 
@@ -247,9 +254,16 @@ fn commands(typed: &[u8]) -> usize {
     let is_due = |text: &&[u8]| {
         let is_long = text.len() >= limits::LINE;
         let text = text.strip_suffix(b"\r").unwrap_or(text);
-        is_long || !line::typed(text).iter().all(|byte| matches!(byte, b' ' | b'\t'))
+        is_long || !telnet::typed(text).iter().all(|byte| matches!(byte, b' ' | b'\t'))
     };
-    typed.split(|byte| *byte == b'\n').filter(is_due).count()
+    let mut before = 0;
+    // An LF ends a line, and so does CR NUL.
+    let lines = typed.split(|byte| {
+        let is_end = *byte == b'\n' || (*byte == 0 && before == b'\r');
+        before = *byte;
+        is_end
+    });
+    lines.filter(is_due).count()
 }
 
 /// What is done, by the number of a session.
@@ -332,7 +346,7 @@ fn plan(input: &[u8]) -> Vec<Move> {
 /// A `WAIT` may take a day. One for a message that cannot be there is left in.
 fn without_waiting(stream: &mut [u8]) {
     for text in stream.split_mut(|byte| *byte == b'\n') {
-        let typed = line::typed(text);
+        let typed = telnet::typed(text);
         let said = typed.strip_prefix(b"/").unwrap_or(&typed);
         let Ok(said) = line::text(said.strip_suffix(b"\r").unwrap_or(said)) else { continue };
         let Some(verb) = help::verb(request::first_word(said)) else { continue };
