@@ -9,6 +9,8 @@ mod accounts;
 mod bots;
 #[path = "papo/fake.rs"]
 mod fake;
+#[path = "papo/histories.rs"]
+mod histories;
 #[path = "papo/place.rs"]
 mod place;
 #[path = "papo/reading.rs"]

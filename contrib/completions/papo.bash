@@ -608,13 +608,17 @@ _papo() {
             return 0
             ;;
         papo__subcmd__on)
-            opts="-h --pause --server --as --secret-file --ca --help"
+            opts="-h --pause --limit --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --pause)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -706,7 +710,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__send)
-            opts="-h --wait --timeout --key --server --as --secret-file --ca --help"
+            opts="-h --wait --timeout --key --lossy --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -748,12 +752,20 @@ _papo() {
             return 0
             ;;
         papo__subcmd__tail)
-            opts="-h --all --json --live --server --as --secret-file --ca --help"
+            opts="-h --all --json --live --count --waiting --timeout --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

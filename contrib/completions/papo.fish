@@ -53,13 +53,16 @@ complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT,
 complete -c papo -n "__fish_papo_using_subcommand send" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
-complete -c papo -n "__fish_papo_using_subcommand send" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand send" -l lossy -d 'Send the text whatever is in it: replace what cannot be sent, leave out what is too long'
+complete -c papo -n "__fish_papo_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand ask" -l timeout -d 'For how long to wait [default: for ever]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
-complete -c papo -n "__fish_papo_using_subcommand ask" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'End after N lines' -r
+complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'End after this time, with status 5' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File that holds the password or a token' -r -F
@@ -67,8 +70,10 @@ complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'Certificates t
 complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'One JSON object for each line'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip what waited'
-complete -c papo -n "__fish_papo_using_subcommand tail" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'End when everything that waited is printed'
+complete -c papo -n "__fish_papo_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand on" -l pause -d 'Pause before the second try, which doubles before each further one' -r
+complete -c papo -n "__fish_papo_using_subcommand on" -l limit -d 'End a command that takes longer, which counts as a failure [default: never]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l secret-file -d 'File that holds the password or a token' -r -F

@@ -114,7 +114,7 @@ try_papod() {
     say "a message from ana to bob"
     "${inside[@]}" "$root" papo register --as ana
     "${inside[@]}" "$root" papo register --as bob
-    id=$("${inside[@]}" "$root" papo send bob 'lunch at one?' --as ana)
+    id=$("${inside[@]}" "$root" papo send --as ana bob 'lunch at one?')
     is "its id" 1 "$id"
     line=$("${inside[@]}" "$root" papo hist ana --json --as bob)
     [[ $line == *'"from":"ana","to":"bob"'*'"body":"lunch at one?"'* ]] || fail "bob reads: $line"

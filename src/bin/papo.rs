@@ -3,21 +3,23 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser};
 use papo::client::account::{Account, Named};
 use papo::client::failure::{Failure, report};
 use papo::client::flags::{Flags, GroupVerb, Verb, Wait};
 use papo::client::group;
 use papo::client::look::{self, Part};
 use papo::client::send::{self, Until};
-use papo::client::{login, on, raw, tail, terminal};
+use papo::client::{login, on, raw, signals, tail, terminal};
 use papo::limits;
 use papo::wire::request::GroupChange;
+use smol::future::FutureExt;
 
 fn main() -> ExitCode {
     // Ends with status 2 where the command line is wrong.
-    let Flags { server, handle, secret_file, ca, bell, notify, verb } = Flags::parse();
+    let flags = Flags::read(std::env::args_os());
+    let Flags { server, handle, secret_file, ca, bell, notify, verb } = flags;
     if verb.is_some() && (bell || notify) {
         let why = "--bell and --notify are for a conversation at the terminal, without a command";
         Flags::command().error(ErrorKind::ArgumentConflict, why).exit();
@@ -25,7 +27,9 @@ fn main() -> ExitCode {
     let named = Named { server, handle, secret_file, roots: ca };
     let ended = smol::block_on(async {
         match verb {
-            Some(verb) => run(&named, verb).await,
+            // These end by themselves in good order.
+            Some(verb @ (Verb::Tail { .. } | Verb::On { .. })) => run(&named, verb).await,
+            Some(verb) => run(&named, verb).or(signals::ended_as_first()).await,
             None => terminal::talk(&named, terminal::Options { bell, notify }).await,
         }
     });
@@ -33,7 +37,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let status = failure.status();
-            if status != 0 {
+            // Whoever sent a signal knows.
+            if status != 0 && !matches!(failure, Failure::Signal(_)) {
                 report(failure);
             }
             ExitCode::from(status)
@@ -48,22 +53,31 @@ async fn run(named: &Named, verb: Verb) -> Result<(), Failure> {
         Verb::Register { name } => login::register(named, name.as_deref()).await,
         Verb::Login => login::login(named).await,
         Verb::Logout => login::logout(named).await,
-        Verb::Send { to, text, wait, timeout, key } => {
+        Verb::Send { to, text, wait, timeout, key, lossy } => {
             let until = wait.map(|wait| match wait {
                 Wait::Delivered => Until::Delivered,
                 Wait::Read => Until::Read,
             });
             let wait = until.map(|until| (until, timeout.unwrap_or(limits::WAIT_MAX)));
-            send::send(&account()?, &to, &send::text(&text)?, key, wait).await
+            let account = account()?;
+            let key = key.map_or_else(send::random_key, Ok)?;
+            let text = match lossy {
+                true => send::lossy_text(&text, &key, &to)?,
+                false => send::text(&text)?,
+            };
+            send::send(&account, &to, &text, &key, wait).await
         }
         Verb::Ask { to, text, timeout } => {
             send::ask(&account()?, &to, &send::text(&text)?, timeout).await
         }
-        Verb::Tail { to, all, json, live } => {
-            let options = tail::Options { conversations: to, all, json, live };
+        Verb::Tail { to: conversations, all, json, live, count, waiting, timeout } => {
+            let options = tail::Options { conversations, all, json, live, count, waiting, timeout };
             tail::tail(&account()?, &options).await
         }
-        Verb::On { to, pause, command } => on::on(&account()?, &to, &command, pause).await,
+        Verb::On { to: conversations, pause, limit, command } => {
+            let options = on::Options { conversations, command, pause, limit };
+            on::on(&account()?, &options).await
+        }
         Verb::Hist { to, n, before, after, json } => {
             look::hist(&account()?, &to, &Part { rows: n, before, after }, json).await
         }

@@ -19,6 +19,9 @@ use crate::name::Handle;
 /// wait for ever try to reach a server.
 pub const REACH: Duration = Duration::from_secs(5);
 
+/// An id above all that a server gives: `SYNC` after it shows nothing, and tells the newest.
+const ABOVE_ALL: u64 = i64::MAX as u64;
+
 /// For how long an answer is waited for. A server may hold a log-in or a message back for 5
 /// seconds, by its brake and its limits; three times as long is silence.
 pub const ANSWER: Duration = Duration::from_secs(15);
@@ -31,6 +34,10 @@ pub struct Connection {
     stream: BufReader<Box<dyn Stream>>,
     /// The beginning of a line that has not come to its end.
     part: Vec<u8>,
+    /// What is still to be sent.
+    unsent: Vec<u8>,
+    /// Why the server is about to close, once it has said so.
+    bye: Option<String>,
 }
 
 /// The answer to a command that was not refused.
@@ -61,17 +68,24 @@ impl Connection {
     pub async fn open(address: &Address, roots: Option<&Path>) -> Result<Connection, Failure> {
         let greeted = async {
             let stream = dial::dial(address, roots).await.map_err(lost)?;
-            let mut connection =
-                Connection { stream: BufReader::with_capacity(65_536, stream), part: Vec::new() };
+            let mut connection = Connection {
+                stream: BufReader::with_capacity(65_536, stream),
+                part: Vec::new(),
+                unsent: Vec::new(),
+                bye: None,
+            };
             let hello = connection.next_line().await?;
+            if let Some(reason) = hello.strip_prefix("BYE ") {
+                return Err(said_bye(reason));
+            }
             if !hello.starts_with("HELLO papo/1 ") {
                 return Err(Failure::Lost(format!("it greets with {hello:?}")));
             }
             Ok(connection)
         };
-        let failed = |why| Failure::Lost(format!("{address}: {why}"));
         match within(REACH, greeted).await {
-            Err(Failure::Lost(why)) => Err(failed(why)),
+            Err(Failure::Lost(why)) => Err(Failure::Lost(format!("{address}: {why}"))),
+            Err(Failure::Busy(why)) => Err(Failure::Busy(format!("{address}: {why}"))),
             other => other,
         }
     }
@@ -101,9 +115,28 @@ impl Connection {
     /// # Errors
     /// `Lost`.
     pub async fn say(&mut self, line: &str) -> Result<(), Failure> {
-        let stream = self.stream.get_mut();
-        stream.write_all(format!("{line}\n").as_bytes()).await.map_err(lost)?;
-        stream.flush().await.map_err(lost)
+        self.queue(line);
+        self.flush().await
+    }
+
+    /// Notes down a line, given without its end, that the next [`Connection::flush`] sends.
+    pub fn queue(&mut self, line: &str) {
+        self.unsent.extend_from_slice(line.as_bytes());
+        self.unsent.push(b'\n');
+    }
+
+    /// Sends what is noted down. Where this is given up on half-way, the next call goes on.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn flush(&mut self) -> Result<(), Failure> {
+        while !self.unsent.is_empty() {
+            match self.stream.get_mut().write(&self.unsent).await.map_err(lost)? {
+                0 => return Err(Failure::Lost("the server takes no more".to_owned())),
+                n => drop(self.unsent.drain(..n)),
+            }
+        }
+        self.stream.get_mut().flush().await.map_err(lost)
     }
 
     /// Says a command and waits for its answer, for each line of it for `patience` at most. Events that come before it
@@ -113,6 +146,42 @@ impl Connection {
     /// `Refused`; `Lost`, also where nothing came in time.
     pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Reply, Failure> {
         within(patience, self.say(command)).await?;
+        self.reply(patience).await
+    }
+
+    /// Says commands that change nothing the second time, and waits for all their answers. A refusal
+    /// of one does not concern the others, unless it is one that passes by itself.
+    ///
+    /// # Errors
+    /// `Refused`, by a refusal that passes: some were not carried out. `Lost`.
+    pub async fn ask_all(&mut self, commands: &[String]) -> Result<(), Failure> {
+        for command in commands {
+            self.queue(command);
+        }
+        within(ANSWER, self.flush()).await?;
+        let mut failed = Ok(());
+        for _ in commands {
+            match self.reply(ANSWER).await {
+                Err(Failure::Refused(line)) if !lines::is_passing(&line) => {}
+                Err(Failure::Refused(line)) => failed = Err(Failure::Refused(line)),
+                answered => drop(answered?),
+            }
+        }
+        failed
+    }
+
+    /// The newest id of the service, 0 where there is none.
+    ///
+    /// # Errors
+    /// `Refused`, `Lost`.
+    pub async fn newest(&mut self) -> Result<u64, Failure> {
+        let reply = self.ask(&format!("SYNC {ABOVE_ALL}"), ANSWER).await?;
+        let newest = reply.word(2)?.parse();
+        newest.map_err(|_| Failure::Lost(format!("the server answers {:?}", reply.ok)))
+    }
+
+    /// The answer to the next command that was said.
+    async fn reply(&mut self, patience: Duration) -> Result<Reply, Failure> {
         let mut rows = Vec::new();
         loop {
             // A long answer over a slow line is no silence.
@@ -120,7 +189,7 @@ impl Connection {
             match lines::first_word(&line) {
                 "OK" => return Ok(Reply { rows, ok: line }),
                 "ERR" => return Err(Failure::Refused(line)),
-                "BYE" => return Err(Failure::Lost(format!("the server says {line}"))),
+                "BYE" => return Err(said_bye(line[3..].trim())),
                 "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
                 _ => rows.push(line),
             }
@@ -136,7 +205,8 @@ impl Connection {
         loop {
             let some = self.stream.fill_buf().await.map_err(lost)?;
             if some.is_empty() {
-                return Err(Failure::Lost("the server has closed the connection".to_owned()));
+                let closed = || Failure::Lost("the server has closed the connection".to_owned());
+                return Err(self.bye.as_deref().map_or_else(closed, said_bye));
             }
             let end = memchr::memchr(b'\n', some);
             let length = end.map_or(some.len(), |at| at + 1);
@@ -152,7 +222,10 @@ impl Connection {
                     Ok(line) if line.chars().any(|c| c.is_control() && c != '\t') => {
                         unfit("control characters")
                     }
-                    Ok(line) => Ok(line),
+                    Ok(line) => {
+                        self.bye = line.strip_prefix("BYE ").map(str::to_owned);
+                        Ok(line)
+                    }
                     Err(_) => unfit("what is no text"),
                 };
             }
@@ -169,6 +242,15 @@ impl Connection {
         let rest = [&self.part, self.stream.buffer()].concat();
         (rest, self.stream.into_inner())
     }
+}
+
+/// What a `BYE` means to whoever wanted to go on.
+fn said_bye(reason: &str) -> Failure {
+    let why = format!("the server says BYE {reason}");
+    if reason == "too-many" {
+        return Failure::Busy(format!("{why}: it has too many connections, or of this account"));
+    }
+    Failure::Lost(why)
 }
 
 fn lost(e: std::io::Error) -> Failure {

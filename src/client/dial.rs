@@ -6,8 +6,10 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_rustls::TlsConnector;
+use rustix::net::sockopt;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -40,7 +42,27 @@ async fn connect(host: &Host) -> io::Result<TcpStream> {
     let stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
     // A command is one small write whose answer is waited for.
     stream.set_nodelay(true)?;
+    keep_alive(&stream)?;
     Ok(stream)
+}
+
+/// After how long without a byte the system asks the other side whether it is there, and how long it
+/// waits between that and each further time.
+const QUIET: Duration = Duration::from_secs(60);
+const BETWEEN: Duration = Duration::from_secs(10);
+/// Times that it asks.
+const TIMES: u32 = 5;
+
+/// Has a peer noticed that has gone without a word: after `QUIET` and `TIMES` times `BETWEEN`, which
+/// is 110 seconds, whatever is being waited for; and as long after a byte that it does not confirm.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, QUIET)?;
+    sockopt::set_tcp_keepintvl(stream, BETWEEN)?;
+    sockopt::set_tcp_keepcnt(stream, TIMES)?;
+    #[cfg(target_os = "linux")]
+    sockopt::set_tcp_user_timeout(stream, (QUIET + BETWEEN * TIMES).as_millis() as u32)?;
+    Ok(())
 }
 
 fn config(roots: Option<&Path>) -> io::Result<ClientConfig> {

@@ -15,6 +15,10 @@ pub enum Failure {
     Usage(String),
     /// The server could not be reached, or was lost. Status 3.
     Lost(String),
+    /// The server is there and has no room for now. Status 3.
+    Busy(String),
+    /// A signal ended it: its number. Status 128 and that, as a shell says it.
+    Signal(u8),
     /// The secret was refused; the `ERR` line. Status 4.
     Secret(String),
     /// What was waited for did not come in time. Status 5.
@@ -25,13 +29,14 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// The exit status, 0 to 5.
+    /// The exit status: 0 to 5, or 128 and the number of a signal.
     pub fn status(&self) -> u8 {
         match self {
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Refused(_) | Failure::Unfit(_) | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Lost(_) => 3,
+            Failure::Lost(_) | Failure::Busy(_) => 3,
+            Failure::Signal(number) => 128 + number,
             Failure::Secret(_) => 4,
             Failure::TimedOut(_) => 5,
         }
@@ -46,7 +51,9 @@ impl fmt::Display for Failure {
             Failure::Unfit(why)
             | Failure::Usage(why)
             | Failure::Lost(why)
+            | Failure::Busy(why)
             | Failure::TimedOut(why) => write!(f, "papo: {why}"),
+            Failure::Signal(number) => write!(f, "papo: ended by signal {number}"),
             Failure::Output(e) => write!(f, "papo: standard output: {e}"),
         }
     }

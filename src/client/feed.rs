@@ -1,7 +1,8 @@
 //! A feed: the events of an account, one after another, over as many connections as that takes.
 //!
-//! Only events come out of it. What was not acknowledged comes again with each new connection, so
-//! whoever reads it keeps the highest id that it has dealt with. It acknowledges nothing itself.
+//! Only events come out of it: each entry once, in the order of the ids, and none is missed, whatever
+//! other sessions of the account acknowledge meanwhile (see [`follow`](super::follow)). It
+//! acknowledges nothing itself. `LIVE` comes after each connection, when what was missed has come.
 
 use std::time::{Duration, Instant};
 
@@ -9,48 +10,67 @@ use smol::Timer;
 use smol::future::FutureExt;
 
 use super::account::Account;
-use super::connection::{Connection, REACH};
+use super::connection::{ANSWER, Connection, REACH};
 use super::failure::Failure;
-use super::lines;
+use super::follow::{Followed, Follower};
 use super::outage::{Outage, Tell};
 
-/// After how long without a line the server is asked whether it is still there. A machine that lost
-/// its power, or a router that forgot the connection, says nothing.
+/// After how long without a line the server is asked whether it is still there; it has as long as for
+/// any answer then. A machine that lost its power, or a router that forgot the connection, says
+/// nothing.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// How what is told of a server begins whose log was put back.
+pub const PUT_BACK: &str = "the server's log was put back";
 
 /// The events of an account.
 pub struct Feed<'a> {
     account: &'a Account,
     connection: Option<Connection>,
+    follower: Follower,
     /// The server was asked and has not said anything since.
     is_asked: bool,
     silence: Duration,
     outage: Outage,
+    put_back: u64,
 }
 
 impl<'a> Feed<'a> {
-    /// Connects for the first time.
+    /// Connects for the first time. `since` is the newest id of the service as it was before.
     ///
     /// # Errors
     /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
-    pub async fn open(account: &'a Account) -> Result<Feed<'a>, Failure> {
-        Feed::with(account, Outage::new(Some(REACH))).await
+    pub async fn open(account: &'a Account, since: u64) -> Result<Feed<'a>, Failure> {
+        Feed::with(account, Some(since), Outage::new(Some(REACH))).await
     }
 
     /// The same, where it is told elsewhere than on standard error that the server is gone, and back.
+    /// What comes before the first `LIVE` is no more than what waits at that moment.
     ///
     /// # Errors
     /// As [`Feed::open`].
     pub async fn open_telling(account: &'a Account, tell: Tell) -> Result<Feed<'a>, Failure> {
-        Feed::with(account, Outage::new(Some(REACH)).told(tell)).await
+        Feed::with(account, None, Outage::new(Some(REACH)).told(tell)).await
     }
 
-    async fn with(account: &'a Account, outage: Outage) -> Result<Feed<'a>, Failure> {
-        let mut feed =
-            Feed { account, connection: None, is_asked: false, silence: SILENCE, outage };
+    async fn with(
+        account: &'a Account,
+        since: Option<u64>,
+        outage: Outage,
+    ) -> Result<Feed<'a>, Failure> {
+        let follower = Follower::new(account.handle.clone(), since);
+        let mut feed = Feed {
+            account,
+            connection: None,
+            follower,
+            is_asked: false,
+            silence: SILENCE,
+            outage,
+            put_back: 0,
+        };
         feed.connected().await?;
         // Whoever got in once is expected to get in again.
-        feed.outage.be_patient();
+        feed.outage.be_patient(true);
         Ok(feed)
     }
 
@@ -61,36 +81,61 @@ impl<'a> Feed<'a> {
     /// `Secret`, `Refused`: the account cannot be logged in to any more.
     pub async fn next(&mut self) -> Result<String, Failure> {
         loop {
-            let (is_asked, time) = (self.is_asked, self.silence);
+            let is_asked = self.is_asked;
+            let time = if is_asked { self.silence.min(ANSWER) } else { self.silence };
             let connection = self.connected().await?;
             let silence = async {
                 Timer::after(time).await;
                 Ok(None)
             };
-            let came = async { connection.next_line().await.map(Some) }.or(silence).await;
-            let came = match came {
-                Ok(None) if is_asked => Err(Failure::Lost("the server is silent".to_owned())),
-                Ok(None) => connection.say("PING").await.map(|()| None),
-                other => other,
+            let line = async {
+                connection.flush().await?;
+                connection.next_line().await.map(Some)
             };
-            match came {
-                Ok(line) => {
-                    self.is_asked = line.is_none();
-                    match line.as_deref().map(lines::first_word) {
-                        // The answer to a PING.
-                        None | Some("OK" | "ERR") => {}
-                        Some(_) => return Ok(line.unwrap_or_default()),
+            let followed = match line.or(silence).await {
+                Ok(None) if is_asked => Err(Failure::Lost("the server is silent".to_owned())),
+                Ok(None) => {
+                    connection.queue("PING");
+                    self.is_asked = true;
+                    continue;
+                }
+                Ok(Some(line)) => {
+                    self.is_asked = false;
+                    self.follower.take(line)
+                }
+                Err(e) => Err(e),
+            };
+            match followed {
+                Ok(Followed::News(line)) => return Ok(line),
+                Ok(Followed::Say(command)) => {
+                    if let Some(connection) = &mut self.connection {
+                        connection.queue(&command);
                     }
+                }
+                Ok(Followed::Nothing) => {}
+                Ok(Followed::PutBack(newest, seen)) => {
+                    (self.connection, self.is_asked) = (None, false);
+                    self.put_back += 1;
+                    self.outage.tell(format!(
+                        "{PUT_BACK}: it ends at {newest}, and {seen} was seen; beginning anew"
+                    ));
                 }
                 Err(e) => {
                     (self.connection, self.is_asked) = (None, false);
+                    self.follower.is_cut_off();
                     self.outage.after(e, Instant::now()).await?;
                 }
             }
         }
     }
 
-    /// Whether the next event is here already.
+    /// How often the server's log was found to be another than before, so that ids of before mean
+    /// nothing any more.
+    pub fn put_back(&self) -> u64 {
+        self.put_back
+    }
+
+    /// Whether the next line is here already.
     pub fn has_more(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::has_line)
     }
@@ -157,7 +202,7 @@ mod tests {
         };
         let account = Account::find(&named).unwrap();
         smol::block_on(async {
-            let mut feed = Feed::open(&account).await.unwrap();
+            let mut feed = Feed::open(&account, 7).await.unwrap();
             feed.silence = Duration::from_millis(1);
             assert_eq!(feed.next().await.unwrap(), "LIVE 7");
         });

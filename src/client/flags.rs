@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 
 use super::address::Address;
 use super::lines;
@@ -55,15 +55,67 @@ pub struct Flags {
     pub verb: Option<Verb>,
 }
 
+impl Flags {
+    /// The command line, with what follows a `<to>` as the text that it is: `papo send bob --help`
+    /// sends a text. Where it is wrong, or asks for help, the program ends here.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Flags {
+        let command = Flags::command();
+        Flags::try_parse_from(with_text_apart(&command, arguments)).unwrap_or_else(|e| {
+            // Help that nobody could read was not given.
+            let status = if e.print().is_err() { 1 } else { e.exit_code() };
+            std::process::exit(status)
+        })
+    }
+}
+
+/// Puts `--` between the first argument of a command that takes a text and the text.
+fn with_text_apart(
+    command: &clap::Command,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Vec<OsString> {
+    let mut arguments = arguments.into_iter();
+    let mut apart: Vec<OsString> = arguments.next().into_iter().collect();
+    let mut verb = command;
+    let mut flags: Vec<&clap::Arg> = command.get_opts().collect();
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_str().unwrap_or_default();
+        let is_first_word = text == "-" || !text.starts_with('-');
+        let takes_value = |flag: &&clap::Arg| flag.get_long() == text.strip_prefix("--");
+        let is_end = text == "--";
+        let has_value = flags.iter().any(takes_value);
+        let inner = verb.find_subcommand(text).filter(|_| is_first_word);
+        apart.push(argument);
+        if has_value {
+            apart.extend(arguments.next());
+        } else if let Some(inner) = inner {
+            verb = inner;
+            flags.extend(inner.get_opts());
+        } else if is_end {
+            break;
+        } else if is_first_word {
+            let text = verb.get_positionals().nth(1).filter(|arg| arg.is_trailing_var_arg_set());
+            let rest: Vec<OsString> = arguments.by_ref().collect();
+            let is_apart = rest.first().is_none_or(|next| next == "--");
+            apart.extend(text.filter(|_| !is_apart).map(|_| "--".into()));
+            apart.extend(rest);
+        }
+    }
+    apart.extend(arguments);
+    apart
+}
+
 /// The commands.
 #[derive(Subcommand)]
 pub enum Verb {
     /// Send a message and print its id
+    ///
+    /// Flags stand before the handle; all that follows it is the text.
     Send {
         /// A handle, or +group
         #[arg(value_parser = lines::target)]
         to: Target,
-        /// The text; standard input where there is none, or -
+        /// The text, whatever it begins with; standard input where there is none, or -
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
         /// Wait until everyone has received it, or read it
         #[arg(long, value_enum, value_name = "delivered|read", hide_possible_values = true)]
@@ -74,20 +126,27 @@ pub enum Verb {
         /// Send it at most once for this key, however often this is run [default: a random one]
         #[arg(long, value_parser = key)]
         key: Option<String>,
+        /// Send the text whatever is in it: replace what cannot be sent, leave out what is too long
+        #[arg(long)]
+        lossy: bool,
     },
     /// Send a message, wait for the next one from there, and print its text
+    ///
+    /// Flags stand before the handle; all that follows it is the text.
     Ask {
         /// A handle, or +group
         #[arg(value_parser = lines::target)]
         to: Target,
-        /// The text; - is standard input
-        #[arg(required = true)]
+        /// The text, whatever it begins with; - is standard input
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
         /// For how long to wait [default: for ever]
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         timeout: Option<u64>,
     },
     /// Print the messages of others as they come, one line each
+    ///
+    /// Each is acknowledged when the reader has taken it. It goes on until the reader has gone.
     Tail {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]
@@ -101,11 +160,23 @@ pub enum Verb {
         /// Skip what waited
         #[arg(long)]
         live: bool,
+        /// End after N lines
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+        count: Option<u64>,
+        /// End when everything that waited is printed
+        #[arg(long, conflicts_with = "live")]
+        waiting: bool,
+        /// End after this time, with status 5
+        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=limits::WAIT_MAX))]
+        timeout: Option<u64>,
     },
     /// Run a command for each message from others, and send its output back
     ///
     /// The text is its standard input; PAPO_ID, PAPO_FROM, PAPO_TO and PAPO_TIME are in its
-    /// environment. When it fails it is tried again, 10 times in all.
+    /// environment. When it fails it is tried again, 10 times in all. It is over when it exits, even
+    /// if a process that it has started keeps its output open.
+    ///
+    /// One `papo on` for each conversation: two of the same account run everything twice.
     On {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]
@@ -113,6 +184,9 @@ pub enum Verb {
         /// Pause before the second try, which doubles before each further one
         #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
         pause: Duration,
+        /// End a command that takes longer, which counts as a failure [default: never]
+        #[arg(long, value_name = "SECONDS", value_parser = limit)]
+        limit: Option<Duration>,
         /// The command and its arguments
         #[arg(last = true, required = true, value_name = "CMD")]
         command: Vec<OsString>,
@@ -144,7 +218,7 @@ pub enum Verb {
     /// Look for people by the beginnings of their names
     Find {
         /// Words that names begin with
-        #[arg(required = true)]
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
         /// One JSON object for each line
         #[arg(long)]
@@ -240,7 +314,7 @@ pub enum GroupVerb {
         #[arg(value_parser = lines::group)]
         group: Handle,
         /// What it is about
-        #[arg(required = true)]
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
     },
     /// Leave a group
@@ -268,12 +342,79 @@ fn key(typed: &str) -> Result<String, String> {
 
 /// Seconds, in decimal.
 fn seconds(typed: &str) -> Result<Duration, String> {
-    let seconds = typed.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
-    let seconds = seconds.filter(|pause| *pause <= Duration::from_secs(300));
+    let seconds = decimal(typed).filter(|pause| *pause <= Duration::from_secs(300));
     seconds.ok_or_else(|| "expected seconds, 0 to 300".to_owned())
+}
+
+/// Seconds, in decimal, for which a command may run.
+fn limit(typed: &str) -> Result<Duration, String> {
+    let most = Duration::from_secs(limits::WAIT_MAX);
+    let limit = decimal(typed).filter(|limit| !limit.is_zero() && *limit <= most);
+    limit.ok_or_else(|| format!("expected seconds, more than 0 and up to {}", limits::WAIT_MAX))
+}
+
+fn decimal(typed: &str) -> Option<Duration> {
+    typed.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
 /// An id: what the server stores is signed.
 fn id() -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(..=i64::MAX as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(line: &[&str]) -> (String, Vec<String>, Option<String>) {
+        let arguments = line.iter().map(OsString::from);
+        let apart = with_text_apart(&Flags::command(), arguments);
+        match Flags::try_parse_from(apart).map_err(|e| e.to_string()).unwrap().verb {
+            Some(Verb::Send { to, text, key, .. }) => (to.to_string(), text, key),
+            Some(Verb::Ask { to, text, .. }) => (to.to_string(), text, None),
+            Some(Verb::Group(GroupVerb::Topic { group, text })) => (group.to_string(), text, None),
+            _ => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn what_follows_a_name_is_text() {
+        for (typed, text) in [
+            (&["-5", "degrees"][..], &["-5", "degrees"][..]),
+            (&["--", "-5"], &["-5"]),
+            (&["--help"], &["--help"]),
+            (&["--key", "k"], &["--key", "k"]),
+            (&["a", "--", "b"], &["a", "--", "b"]),
+            (&["--", "--"], &["--"]),
+            (&["-"], &["-"]),
+            (&[], &[]),
+        ] {
+            let line = |verb: &[&'static str]| [&["papo"], verb, typed].concat();
+            assert_eq!(sent(&line(&["send", "bob"])).1, text, "{typed:?}");
+            let flags = ["--as", "send", "send", "--key", "ask", "--server=h:1", "bob"];
+            assert_eq!(sent(&line(&flags)), ("bob".into(), to_owned(text), Some("ask".into())));
+            if !text.is_empty() {
+                assert_eq!(sent(&line(&["ask", "--timeout", "9", "bob"])).1, text);
+                assert_eq!(sent(&line(&["group", "topic", "team"])).1, text);
+            }
+        }
+    }
+
+    fn to_owned(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    #[test]
+    fn other_commands_are_as_they_are_typed() {
+        for line in [
+            &["papo", "hist", "bob", "5", "--after", "7"][..],
+            &["papo", "tail", "bob", "--all"],
+            &["papo", "on", "bob", "--", "cat", "-n"],
+            &["papo", "group", "new", "team", "--as", "ana"],
+            &["papo", "send", "--", "bob", "-5"],
+        ] {
+            let apart = with_text_apart(&Flags::command(), line.iter().map(OsString::from));
+            assert_eq!(apart, line);
+        }
+    }
 }

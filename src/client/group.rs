@@ -49,6 +49,7 @@ pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
         Some(object.text_or_null("topic", &text::unescape(topic)).end())
     })
     .await
+    .map(drop)
 }
 
 /// A row about a group, for a person.
@@ -73,6 +74,7 @@ pub async fn who(account: &Account, group: &Handle, as_json: bool) -> Result<(),
         Some(Object::new().text("group", group).text("handle", handle).text("role", role).end())
     })
     .await
+    .map(drop)
 }
 
 /// A row about a member, for a person.

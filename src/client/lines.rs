@@ -29,6 +29,12 @@ pub fn is_passing(line: &str) -> bool {
     matches!(code(line), "storage" | "too-fast" | "too-many")
 }
 
+/// In how many seconds to try again, where an `ERR` line says so: `too-fast` begins its text with them.
+pub fn seconds(line: &str) -> Option<u64> {
+    let number = line.split(' ').nth(3).filter(|_| code(line) == "too-fast")?;
+    number.parse().ok()
+}
+
 /// An entry, as `MSG` and `GROUP` events and `HIST` rows show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -61,6 +67,11 @@ impl Entry {
     /// Whether it is a message, and not a change of a group.
     pub fn is_message(&self) -> bool {
         self.verb == "MSG" || (self.verb == "HIST" && !self.tags.contains("kind=group"))
+    }
+
+    /// The conversation as `me` names it.
+    pub fn conversation_of(&self, me: &Handle) -> &str {
+        if self.from == me.as_str() { &self.to } else { self.conversation() }
     }
 
     /// The conversation as somebody else than its author names it: where an answer goes.
@@ -131,6 +142,29 @@ pub fn escaped(plain: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// The command that sends a message at most once, however long it is.
+pub fn command(key: &str, to: impl fmt::Display, plain: &str) -> String {
+    format!("ONCE {key} MSG {to} {}", escaped(plain))
+}
+
+/// An `ERR` line that names a byte of a command which ends with a text, with the byte of that text
+/// in its place: the command was never typed by anybody.
+pub fn in_text(line: &str, command: &str, plain: &str) -> String {
+    let place = line.split_once(" bad-text byte ").and_then(|(head, rest)| {
+        let (number, why) = rest.split_once(": ")?;
+        let before = command.len().checked_sub(escaped(plain).len())?;
+        let at = number.parse::<usize>().ok()?.checked_sub(before + 1)?;
+        // Each character is as long as it is escaped, which is two bytes instead of one for some.
+        let mut escaped_length = 0;
+        let found = plain.char_indices().find(|(_, c)| {
+            let next = escaped_length + escaped(c.encode_utf8(&mut [0; 4])).len();
+            std::mem::replace(&mut escaped_length, next) <= at && at < next
+        });
+        Some(format!("{head} bad-text byte {}: {why}", found?.0 + 1))
+    });
+    place.unwrap_or_else(|| line.to_owned())
+}
+
 /// The command that sends a message at most once.
 ///
 /// # Errors
@@ -140,7 +174,7 @@ pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Fai
     if plain.trim().is_empty() {
         return Err(Failure::Unfit("the text is empty, nothing was sent".to_owned()));
     }
-    let command = format!("ONCE {key} MSG {to} {}", escaped(plain));
+    let command = command(key, to, plain);
     // With its line end.
     let (length, most) = (command.len() + 1, limits::LINE);
     if length > most {
@@ -170,6 +204,33 @@ mod tests {
         assert_eq!(why(line), "expected the name of a group");
         assert_eq!(why("ERR MSG too-fast try again in 2: seconds"), "try again in 2: seconds");
         assert_eq!(code(line), "bad-syntax");
+    }
+
+    #[test]
+    fn a_refusal_names_the_byte_that_was_typed() {
+        let plain = "é\\two\nlines\u{7}";
+        let command = command("some-key", "bob", plain);
+        let at = command.find('\u{7}').unwrap() + 1;
+        let line = format!("ERR ONCE bad-text byte {at}: a control character");
+        let at = plain.find('\u{7}').unwrap() + 1;
+        assert_eq!(
+            in_text(&line, &command, plain),
+            format!("ERR ONCE bad-text byte {at}: a control character")
+        );
+        for other in [
+            "ERR ONCE bad-text byte 2: x",
+            "ERR ONCE bad-text byte 999: x",
+            "ERR ONCE no-such-user byte 2: x",
+        ] {
+            assert_eq!(in_text(other, &command, plain), other);
+        }
+    }
+
+    #[test]
+    fn seconds_are_read_where_they_stand() {
+        assert_eq!(seconds("ERR LOGIN too-fast 12 seconds until the next try"), Some(12));
+        assert_eq!(seconds("ERR LOGIN too-fast try again in 12 seconds"), None);
+        assert_eq!(seconds("ERR LOGIN taken 12 seconds"), None);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 //!
 //! The password is used here and nowhere else, and never kept.
 
-use super::account::{Named, Server};
+use super::account::{Account, Named, Server};
 use super::connection::{ANSWER, Connection};
 use super::failure::{Failure, report};
 use super::lines;
+use super::outage::persist;
+use super::output::print;
 use super::progress::{SERVER, shown};
 use super::secret;
-use super::send::print;
 use super::settings::{self, Settings, Token};
 use crate::limits;
 use crate::name::Handle;
@@ -32,9 +33,16 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
         }
     };
     let name = display_name.map(|name| format!(" {}", lines::escaped(name))).unwrap_or_default();
-    let mut connection = shown(SERVER, server.open()).await?;
     let reg = format!("REG {handle} {password}{name}");
-    shown(SERVER, connection.ask(&reg, ANSWER)).await?;
+    let making = persist(async || {
+        let mut connection = server.open().await?;
+        match connection.ask(&reg, ANSWER).await {
+            // It may have been made, and would be taken the next time.
+            Err(lost @ Failure::Lost(_)) => Ok(Err(lost)),
+            answered => answered.map(Ok),
+        }
+    });
+    shown(SERVER, making).await??;
     print(&format!("registered {handle} at {}", server.address))
 }
 
@@ -51,8 +59,8 @@ pub async fn login(named: &Named) -> Result<(), Failure> {
         Some(password) => password,
         None => secret::prompt(&format!("Password of {handle}"))?,
     };
-    let mut connection = shown(SERVER, server.open()).await?;
-    shown(SERVER, connection.login(&handle, &password, true)).await?;
+    let account = Account::new(server.clone(), handle.clone(), password);
+    let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
     print(&keep(before, &server, &handle, &mut connection).await?)
 }
 
@@ -96,9 +104,9 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
     let address = settings.server.clone().ok_or_else(nothing)?;
     let handle = settings.handle.clone().ok_or_else(nothing)?;
     let server = Server { address, roots: named.roots.clone() };
-    let mut connection = shown(SERVER, server.open()).await?;
-    match connection.login(&handle, &token.secret, true).await {
-        Ok(()) => {
+    let account = Account::new(server, handle.clone(), token.secret);
+    match shown(SERVER, persist(async || account.connect(true).await)).await {
+        Ok(mut connection) => {
             connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await?;
         }
         // It was revoked elsewhere.

@@ -1,16 +1,16 @@
 //! `papo hist`, `chats`, `find`, `info`: what the server knows, for a person to read, in the local
 //! time zone, or as JSON for a program, in UTC as the protocol has it.
 
-use std::io::{self, Write};
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::account::Account;
+use super::connection::Reply;
 use super::desk::Desk;
-use super::failure::Failure;
+use super::failure::{Failure, report};
 use super::json::{self, Object};
 use super::lines::{self, Entry};
+use super::output;
 use super::progress::{SERVER, shown};
 use crate::name::Target;
 use crate::wire::text;
@@ -43,7 +43,7 @@ pub async fn hist(
             command.push_str(&format!("{name} {number}"));
         }
     }
-    show(account, &command, "HIST", |row| {
+    let reply = show(account, &command, "HIST", |row| {
         let entry = Entry::parse(row)?;
         if as_json {
             return Some(json::entry(&entry, None));
@@ -53,7 +53,19 @@ pub async fn hist(
         let sign = if entry.is_message() { ":" } else { " *" };
         Some(format!("{:>6}  {}  {}{sign} {body}", entry.id, local(&entry.time), entry.from))
     })
-    .await
+    .await?;
+    // Older ones than those asked for are no surprise; ones left out from among them are.
+    if part.after.is_some() && reply.ok.ends_with(" more") {
+        let mut ids = reply.rows.iter().filter_map(|row| Some(Entry::parse(row)?.id));
+        let (bound, id) = match part.before {
+            None => ("after", ids.next_back()),
+            Some(_) => ("before", ids.next()),
+        };
+        if let Some(id) = id {
+            report(format_args!("papo: there is more: --{bound} {id}"));
+        }
+    }
+    Ok(())
 }
 
 /// Shows the conversations, the one with the newest entry first.
@@ -72,6 +84,7 @@ pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
         Some(object.bare("id", json::number(id)).text("time", time).end())
     })
     .await
+    .map(drop)
 }
 
 /// Shows the people whose names begin like this.
@@ -92,6 +105,7 @@ pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), F
         Some(object.text("name", &text::unescape(name)).end())
     })
     .await
+    .map(drop)
 }
 
 /// A row about somebody, for a person.
@@ -123,6 +137,7 @@ pub async fn info(account: &Account, id: u64, as_json: bool) -> Result<(), Failu
         Some(object.text_or_null("read", read).end())
     })
     .await
+    .map(drop)
 }
 
 /// A row about somebody who could see an entry, for a person.
@@ -137,7 +152,8 @@ pub fn reader(row: &str) -> Option<String> {
     Some(format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned())
 }
 
-/// Asks, and writes those rows of the answer that begin with `verb`, each as `form` has it.
+/// Asks, and writes those rows of the answer that begin with `verb`, each as `form` has it. Returns
+/// the answer.
 ///
 /// # Errors
 /// Any.
@@ -146,12 +162,12 @@ pub async fn show(
     command: &str,
     verb: &str,
     form: impl Fn(&str) -> Option<String>,
-) -> Result<(), Failure> {
+) -> Result<Reply, Failure> {
     let reply = shown(SERVER, Desk::hasty(account).ask(command)).await?;
     let rows = reply.rows.iter().filter(|row| lines::first_word(row) == verb);
-    let mut out = io::stdout().lock();
-    let written = rows.filter_map(|row| form(row)).try_for_each(|row| writeln!(out, "{row}"));
-    written.and_then(|()| out.flush()).map_err(Failure::Output)
+    let text: String = rows.filter_map(|row| form(row)).map(|row| row + "\n").collect();
+    output::write_all(text.as_bytes())?;
+    Ok(reply)
 }
 
 /// A time of the protocol in the local zone, to the minute; what is no time stands as it came.

@@ -5,25 +5,32 @@
 //! command was cut short comes again; its reply has a key made of its id, so that it is sent once
 //! even then. No shell is involved unless it is the command.
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::unix::process::CommandExt;
+use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process_group};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::{self, FutureExt};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::lock::{Mutex, Semaphore, SemaphoreGuardArc};
-use smol::process::Command;
+use smol::process::{ChildStdout, Command};
 use smol::{LocalExecutor, Timer};
 
 use super::account::Account;
+use super::acks::Acks;
 use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines::{self, Entry};
+use super::signals;
 use crate::limits;
 use crate::name::Target;
 
@@ -39,47 +46,61 @@ const RUNNING: usize = 8;
 /// Messages that wait in memory. Beyond them nothing is read: the rest waits with the server.
 const WAITING: usize = 1_000;
 
-/// A message that waits, and its place among those that may.
-type Waiting = (Entry, SemaphoreGuardArc);
+/// Bytes of output that are read: more than the longest message is no reply.
+const MOST: usize = limits::LINE * 4;
 
-/// Runs `command` for each message from others in these conversations; none named means all. The
-/// pause before the second try is `pause`, and doubles.
+/// What a command has to end in order, once it was told to.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A message that waits, how often the log had been put back when it came, and its place among those
+/// that may wait.
+type Waiting = (Entry, u64, SemaphoreGuardArc);
+
+/// What is run, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// For messages of these conversations; none named means all.
+    pub conversations: Vec<Target>,
+    /// The command and its arguments.
+    pub command: Vec<OsString>,
+    /// The pause before the second try, which doubles before each further one.
+    pub pause: Duration,
+    /// What takes longer is ended, and has failed.
+    pub limit: Option<Duration>,
+}
+
+/// Runs the command for each message from others.
 ///
 /// # Errors
 /// `Usage` where there is no such command; `Lost` where the server cannot be reached at first;
-/// `Secret`, `Refused`: the account cannot be logged in to.
-pub async fn on(
-    account: &Account,
-    conversations: &[Target],
-    command: &[OsString],
-    pause: Duration,
-) -> Result<(), Failure> {
-    let mut feed = Feed::open(account).await?;
+/// `Secret`, `Refused`: the account cannot be logged in to any more; `Signal`.
+pub async fn on(account: &Account, options: &Options) -> Result<(), Failure> {
+    let (acks, since) = Acks::open(account).await?;
+    let mut feed = Feed::open(account, since).await?;
     let bot = Bot {
-        command,
-        pause,
+        options,
+        acks: &acks,
         desk: Mutex::new(Desk::patient(account)),
         running: Semaphore::new(RUNNING),
+        groups: RefCell::new(BTreeSet::new()),
+        put_back: Cell::new(0),
     };
     let (fail, failed) = channel::bounded(1);
     let room = Arc::new(Semaphore::new(WAITING));
     let executor = LocalExecutor::new();
     let mut queues: HashMap<String, Sender<Waiting>> = HashMap::new();
-    // Ids only grow, so what comes again after the connection was lost is not above this.
-    let mut newest = 0;
     let reading = async {
         loop {
-            let line = match feed.next().await {
-                Ok(line) => line,
-                Err(e) => return e,
-            };
+            let line = feed.next().await?;
+            if bot.put_back.replace(feed.put_back()) != feed.put_back() {
+                acks.forget();
+            }
             let Some(entry) = Entry::parse(&line) else { continue };
             let is_mine = entry.from == account.handle.as_str();
-            let is_wanted = entry.is_message() && entry.is_in(conversations, &account.handle);
-            if is_mine || !is_wanted || entry.id <= newest {
+            let is_in = entry.is_in(&options.conversations, &account.handle);
+            if is_mine || !is_in || !entry.is_message() {
                 continue;
             }
-            newest = entry.id;
             let place = room.acquire_arc().await;
             let queue = queues.entry(entry.conversation().to_owned()).or_insert_with(|| {
                 let (queue, waiting) = channel::unbounded();
@@ -87,40 +108,55 @@ pub async fn on(
                 queue
             });
             // Its other end is there for as long as this runs.
-            let _ = queue.try_send((entry, place));
+            let _ = queue.try_send((entry, feed.put_back(), place));
         }
     };
     let failing = async {
         match failed.recv().await {
-            Ok(e) => e,
+            Ok(e) => Err(e),
             // One that could fail is kept here.
             Err(_) => future::pending().await,
         }
     };
-    Err(executor.run(failing.or(reading)).await)
+    let mut acknowledging = pin!(acks.run());
+    let over = failing.or(reading).or(signals::ended(true)).or(acknowledging.as_mut());
+    let ended = executor.run(over).await;
+    bot.end_all();
+    if !matches!(ended, Err(Failure::Secret(_) | Failure::Refused(_))) {
+        let _ = acks.settle().or(acknowledging).await;
+    }
+    ended
 }
 
 struct Bot<'a> {
-    command: &'a [OsString],
-    pause: Duration,
+    options: &'a Options,
+    acks: &'a Acks<'a>,
     desk: Mutex<Desk<'a>>,
     running: Semaphore,
+    /// The process groups of the commands that run, by the ids of their first processes.
+    groups: RefCell<BTreeSet<i32>>,
+    /// How often the server's log was put back.
+    put_back: Cell<u64>,
 }
 
 impl Bot<'_> {
     /// Deals with the messages of one conversation, one after another.
     async fn serve(&self, waiting: Receiver<Waiting>, fail: Sender<Failure>) {
-        while let Ok((entry, place)) = waiting.recv().await {
+        while let Ok((entry, put_back, place)) = waiting.recv().await {
             if let Err(e) = self.deal_with(&entry).await {
                 let _ = fail.try_send(e);
                 return;
+            }
+            // In a log that was put back its id may be that of another message.
+            if put_back == self.put_back.get() {
+                self.acks.add(entry.conversation(), entry.id);
             }
             drop(place);
         }
     }
 
     async fn deal_with(&self, entry: &Entry) -> Result<(), Failure> {
-        let mut pause = self.pause;
+        let mut pause = self.options.pause;
         for attempt in 1..=TRIES {
             match self.run(entry).await? {
                 Ok(output) => {
@@ -139,51 +175,91 @@ impl Bot<'_> {
                 }
             }
         }
-        match self.desk.lock().await.ask(&format!("ACK {}", entry.id)).await {
-            // Forgotten by the server meanwhile, so it does not come again.
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(e) => Err(e),
-        }
+        Ok(())
     }
 
     /// Runs the command once: its output, or why it did not succeed. A failure is one that no other
     /// try would mend.
     async fn run(&self, entry: &Entry) -> Result<Result<Vec<u8>, String>, Failure> {
         let _turn = self.running.acquire().await;
-        let [program, arguments @ ..] = self.command else {
+        let [program, arguments @ ..] = &self.options.command[..] else {
             return Err(Failure::Usage("no command is given".to_owned()));
         };
-        let mut command = Command::new(program);
+        let mut command = std::process::Command::new(program);
         command.args(arguments);
         command.env("PAPO_ID", entry.id.to_string()).env("PAPO_FROM", &entry.from);
         command.env("PAPO_TO", &entry.to).env("PAPO_TIME", &entry.time);
+        // A group of its own, so that whatever it has begun can be ended with it.
+        command.process_group(0);
+        let mut command = Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => child,
-            // Messages are not to be passed over because of a slip in typing.
-            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => {
-                return Err(Failure::Usage(format!("{}: {e}", program.display())));
+            Err(e) if cannot_be_mended(&e) => {
+                // Messages are not to be passed over because of a slip in typing.
+                let is_script = e.raw_os_error() == Some(Errno::NOEXEC.raw_os_error());
+                let hint =
+                    if is_script { "; a script begins with #!/bin/sh or the like" } else { "" };
+                return Err(Failure::Usage(format!("{}: {e}{hint}", program.display())));
             }
             Err(e) => return Ok(Err(e.to_string())),
         };
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let give = async {
-            if let Some(mut stdin) = stdin {
-                // It need not read what it does not want.
-                let _ = stdin.write_all(entry.body.as_bytes()).await;
-            }
+        let group = i32::try_from(child.id()).unwrap_or(0);
+        self.groups.borrow_mut().insert(group);
+        let (mut stdin, mut stdout) = (child.stdin.take(), child.stdout.take());
+        let mut output = Vec::new();
+        let is_late = Cell::new(false);
+        let ended = {
+            let give = async {
+                if let Some(mut stdin) = stdin.take() {
+                    // It need not read what it does not want.
+                    let _ = stdin.write_all(entry.body.as_bytes()).await;
+                }
+                future::pending().await
+            };
+            let take = async {
+                if let Some(stdout) = &mut stdout {
+                    read(stdout, &mut output).await?;
+                }
+                // Nobody reads on, so a command that goes on writing is ended by that.
+                stdout = None;
+                future::pending().await
+            };
+            let status = async { child.status().await.map_err(|e| e.to_string()) };
+            // Its end is what counts: something that it has begun may keep its output open for ever.
+            status.or(give).or(take).or(self.too_long(group, &is_late)).await
         };
-        // More than the longest message is no reply; a command that goes on writing is cut off.
-        let most = limits::LINE as u64 * 4;
-        let take = async {
-            let mut output = Vec::new();
-            let Some(stdout) = stdout else { return Ok(output) };
-            let read = stdout.take(most).read_to_end(&mut output).await;
-            read.map(|_| output).map_err(|e| e.to_string())
+        self.groups.borrow_mut().remove(&group);
+        if let (true, Some(limit)) = (is_late.get(), self.options.limit) {
+            // What it has begun may have outlived it.
+            end(group, Signal::KILL);
+            return Ok(Err(format!("it took more than {} seconds", limit.as_secs_f64())));
+        }
+        let status = match ended {
+            Ok(status) => status,
+            Err(why) => return Ok(Err(why)),
         };
-        let ((), output) = future::zip(give, take).await;
-        let status = child.status().await.map_err(|e| e.to_string());
-        Ok(output.and_then(|output| status.and_then(|status| succeeded(status, output))))
+        // What it wrote before its end is there.
+        if let Some(stdout) = &mut stdout {
+            let _ = future::poll_once(read(stdout, &mut output)).await;
+        }
+        Ok(succeeded(status, output))
+    }
+
+    /// Ends a command that takes longer than it may: it is told so, and killed 5 seconds after.
+    async fn too_long<T>(&self, group: i32, is_late: &Cell<bool>) -> T {
+        let Some(limit) = self.options.limit else { return future::pending().await };
+        Timer::after(limit).await;
+        is_late.set(true);
+        end(group, Signal::TERM);
+        Timer::after(GRACE).await;
+        end(group, Signal::KILL);
+        future::pending().await
+    }
+
+    /// Ends all commands that run.
+    fn end_all(&self) {
+        self.groups.borrow().iter().for_each(|group| end(*group, Signal::TERM));
     }
 
     /// Sends the output of the command, if there is any, to where the message came from.
@@ -204,7 +280,7 @@ impl Bot<'_> {
                 return Ok(());
             }
         };
-        let mut pause = self.pause;
+        let mut pause = self.options.pause;
         for attempt in 1..=TRIES {
             match self.desk.lock().await.ask(&command).await {
                 Ok(_) => break,
@@ -213,6 +289,7 @@ impl Bot<'_> {
                     "key-reused" => break,
                     _ if attempt < TRIES && lines::is_passing(&line) => {}
                     _ => {
+                        let line = lines::in_text(&line, &command, &text);
                         report(format_args!("papo: the reply to message {id} is refused: {line}"));
                         break;
                     }
@@ -228,4 +305,30 @@ impl Bot<'_> {
 
 fn succeeded(status: ExitStatus, output: Vec<u8>) -> Result<Vec<u8>, String> {
     if status.success() { Ok(output) } else { Err(status.to_string()) }
+}
+
+/// Reads up to the end, or as much as no message can hold.
+async fn read(stdout: &mut ChildStdout, output: &mut Vec<u8>) -> Result<(), String> {
+    let mut some = [0; 8_192];
+    while output.len() < MOST {
+        match stdout.read(&mut some).await.map_err(|e| e.to_string())? {
+            0 => break,
+            n => output.extend_from_slice(&some[..n]),
+        }
+    }
+    Ok(())
+}
+
+/// Whether it is the command itself that cannot be run, now or later.
+fn cannot_be_mended(e: &io::Error) -> bool {
+    let code = e.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
+        || matches!(code, Some(Errno::NOEXEC | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR))
+}
+
+/// Sends a signal to a group of processes. One that is there no more needs none.
+fn end(group: i32, signal: Signal) {
+    if let Some(group) = Pid::from_raw(group) {
+        let _ = kill_process_group(group, signal);
+    }
 }

@@ -4,7 +4,7 @@
 //! line answers the first command. Nothing is read, changed or repeated in between.
 
 use std::cell::Cell;
-use std::io::{self, Write};
+use std::io;
 
 use smol::Unblock;
 use smol::future::FutureExt;
@@ -12,6 +12,8 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::account::Account;
 use super::failure::Failure;
+use super::outage::persist;
+use super::output;
 
 /// Carries bytes in both directions until the server has closed. The end of standard input is passed
 /// on, and what is due comes before the end.
@@ -19,7 +21,8 @@ use super::failure::Failure;
 /// # Errors
 /// `Lost` where the connection breaks, or the server ends it and was not asked to.
 pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
-    let (rest, stream) = account.connect(quiet).await?.into_parts();
+    let connected = persist(async || account.connect(quiet).await).await?;
+    let (rest, stream) = connected.into_parts();
     let (mut from_server, mut to_server) = smol::io::split(stream);
     let lost = |e: io::Error| Failure::Lost(e.to_string());
     let is_over = Cell::new(false);
@@ -36,7 +39,7 @@ pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
         // The last line, by which the end is told from an accident.
         let mut last = Vec::new();
         loop {
-            show(&some)?;
+            output::write_all(&some)?;
             follow(&mut last, &some);
             some.resize(65_536, 0);
             let n = from_server.read(&mut some).await.map_err(lost)?;
@@ -64,11 +67,6 @@ pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
 async fn quietly<T>(sending: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let _ = sending.await;
     std::future::pending().await
-}
-
-fn show(bytes: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::Output)
 }
 
 /// Keeps the last line of a stream.

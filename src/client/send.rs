@@ -1,7 +1,7 @@
 //! `papo send` and `papo ask`: one message goes out, and once; and what is waited for then.
 
-use std::io::{self, IsTerminal, Read, Write};
-use std::time::Duration;
+use std::io::{self, IsTerminal, Read};
+use std::time::{Duration, Instant};
 
 use smol::Timer;
 use smol::future::FutureExt;
@@ -12,6 +12,8 @@ use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines::{self, Entry};
+use super::lossy::{Lossy, MORE};
+use super::output::print;
 use super::progress::{SERVER, shown};
 use crate::limits;
 use crate::name::Target;
@@ -32,12 +34,10 @@ pub enum Until {
 /// # Errors
 /// `Unfit` where standard input cannot be read, is not UTF-8, or is far longer than a message.
 pub fn text(words: &[String]) -> Result<String, Failure> {
-    if !words.is_empty() && words != ["-"] {
+    if is_given(words) {
         return Ok(words.join(" "));
     }
-    if io::stdin().is_terminal() {
-        report("papo: type the text; Ctrl-D on an empty line sends it");
-    }
+    ask_for_input();
     // Whoever pipes an endless stream in learns that it is too long, and no memory is filled.
     let most = limits::LINE * 4;
     let mut bytes = Vec::new();
@@ -53,6 +53,42 @@ pub fn text(words: &[String]) -> Result<String, Failure> {
     Ok(text)
 }
 
+/// The same, where nothing but an unreadable standard input is a failure: whatever cannot be sent as
+/// it is becomes something that can, in a message to `to` with `key`.
+///
+/// # Errors
+/// `Unfit` where standard input cannot be read.
+pub fn lossy_text(words: &[String], key: &str, to: &Target) -> Result<String, Failure> {
+    let room = limits::LINE - lines::command(key, to, "").len() - 1;
+    let mut lossy = Lossy::new(room);
+    if is_given(words) {
+        lossy.add(words.join(" ").as_bytes());
+        return Ok(lossy.text());
+    }
+    ask_for_input();
+    let mut some = vec![0; MORE];
+    let mut input = io::stdin().lock();
+    loop {
+        match input.read(&mut some) {
+            Ok(0) => return Ok(lossy.text()),
+            Ok(n) => lossy.add(&some[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Failure::Unfit(format!("standard input: {e}"))),
+        }
+    }
+}
+
+/// Whether the text stands on the command line.
+fn is_given(words: &[String]) -> bool {
+    !words.is_empty() && words != ["-"]
+}
+
+fn ask_for_input() {
+    if io::stdin().is_terminal() {
+        report("papo: type the text; Ctrl-D on an empty line sends it");
+    }
+}
+
 /// A key that nobody has used.
 ///
 /// # Errors
@@ -63,6 +99,10 @@ pub fn random_key() -> Result<String, Failure> {
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Seconds that a server is asked to wait for readers at a time. It says nothing meanwhile, so this is
+/// also after how long, and the time for an answer, one that has gone without a word is noticed.
+const WAIT: u64 = 60;
+
 /// Sends a message, prints its id, and waits for its readers if that is asked for, for `seconds` at
 /// most (1 to 86,400).
 ///
@@ -72,13 +112,13 @@ pub async fn send(
     account: &Account,
     to: &Target,
     text: &str,
-    key: Option<String>,
+    key: &str,
     wait: Option<(Until, u64)>,
 ) -> Result<(), Failure> {
-    let key = key.map_or_else(random_key, Ok)?;
-    let command = lines::once(&key, to, text)?;
+    let command = lines::once(key, to, text)?;
     let mut desk = Desk::hasty(account);
-    let reply = shown(SERVER, desk.ask(&command)).await?;
+    let reply = shown(SERVER, desk.ask(&command)).await;
+    let reply = reply.map_err(|e| in_text(e, &command, text))?;
     let id = reply.word(2)?;
     print(id)?;
     let Some((until, seconds)) = wait else { return Ok(()) };
@@ -86,19 +126,31 @@ pub async fn send(
         Until::Delivered => ("delivered", "waiting until everyone has received it"),
         Until::Read => ("read", "waiting until everyone has read it"),
     };
-    let command = format!("WAIT {id} {until} {seconds}");
-    let time = Duration::from_secs(seconds);
-    // It is the server that says when time is up, unless it was away in between and began anew.
+    let end = Instant::now() + Duration::from_secs(seconds);
+    let waiting = async {
+        loop {
+            let left = end.saturating_duration_since(Instant::now()).as_millis().div_ceil(1_000);
+            let part = u64::try_from(left).unwrap_or(WAIT).clamp(1, WAIT);
+            let command = format!("WAIT {id} {until} {part}");
+            match desk.ask_for(&command, Duration::from_secs(part) + ANSWER).await {
+                Err(Failure::Refused(line)) if lines::code(&line) == "timeout" => {}
+                waited => return waited.map(drop),
+            }
+        }
+    };
+    // With time for the answer to the last of these.
     let limit = async {
-        Timer::after(time + Duration::from_secs(1)).await;
+        Timer::at(end + Duration::from_secs(1)).await;
         Err(Failure::TimedOut(format!("not {until} after {seconds} seconds")))
     };
-    let waiting = desk.ask_for(&command, time + ANSWER).or(limit);
-    match shown(what, waiting).await {
-        Err(Failure::Refused(line)) if lines::code(&line) == "timeout" => {
-            Err(Failure::TimedOut(format!("not {until} after {seconds} seconds")))
-        }
-        waited => waited.map(drop),
+    shown(what, waiting.or(limit)).await
+}
+
+/// A refusal, with its place in the text instead of in the command, which nobody has typed.
+fn in_text(failure: Failure, command: &str, text: &str) -> Failure {
+    match failure {
+        Failure::Refused(line) => Failure::Refused(lines::in_text(&line, command, text)),
+        other => other,
     }
 }
 
@@ -115,27 +167,25 @@ pub async fn ask(
     let command = lines::once(&random_key()?, to, text)?;
     let answered = async {
         // Before the question, so that no answer is too quick.
-        let mut feed = shown(SERVER, Feed::open(account)).await?;
         let mut desk = Desk::hasty(account);
-        let reply = shown(SERVER, desk.ask(&command)).await?;
+        let since = shown(SERVER, desk.newest()).await?;
+        let mut feed = shown(SERVER, Feed::open(account, since)).await?;
+        let reply = shown(SERVER, desk.ask(&command)).await;
+        let reply = reply.map_err(|e| in_text(e, &command, text))?;
         let asked: u64 = reply.word(2)?.parse().unwrap_or_default();
-        let is_answer = |entry: &Entry| {
-            let is_from_there = entry.is_in(std::slice::from_ref(to), &account.handle);
-            let is_mine = entry.from == account.handle.as_str();
-            entry.is_message() && entry.id > asked && is_from_there && !is_mine
-        };
         let answer = async {
             loop {
                 let line = feed.next().await?;
-                let found = if lines::first_word(&line) == "LIVE" {
-                    // What came while the server was lost, and was acknowledged on another device, is
-                    // not sent again.
-                    let reply = desk.ask(&format!("HIST {to} 1000 after {asked}")).await?;
-                    reply.rows.iter().filter_map(|row| Entry::parse(row)).find(is_answer)
-                } else {
-                    Entry::parse(&line).filter(is_answer)
+                if feed.put_back() > 0 {
+                    let why = "nobody may have the question in the server's log as it is now";
+                    return Err(Failure::Lost(why.to_owned()));
+                }
+                let is_answer = |entry: &Entry| {
+                    let is_from_there = entry.is_in(std::slice::from_ref(to), &account.handle);
+                    let is_mine = entry.from == account.handle.as_str();
+                    entry.is_message() && entry.id > asked && is_from_there && !is_mine
                 };
-                if let Some(answer) = found {
+                if let Some(answer) = Entry::parse(&line).filter(is_answer) {
                     return Ok(answer);
                 }
             }
@@ -154,13 +204,4 @@ pub async fn ask(
         Err(Failure::TimedOut(format!("no answer after {seconds} seconds")))
     };
     answered.or(limit).await
-}
-
-/// Writes a line to standard output, all the way.
-///
-/// # Errors
-/// `Output`.
-pub fn print(line: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).map_err(Failure::Output)
 }

@@ -1,28 +1,25 @@
 //! `papo tail`: what comes, one line each, for a pipe to read.
 //!
-//! An entry is acknowledged when it is written out and not sooner, so whatever ends this program in
-//! between, the entry comes again and is not lost. The server carries nothing out behind a log-in
-//! before all that waited was sent, so acknowledgements go over a session of their own.
+//! An entry is acknowledged when it is handed over and not sooner ([`outlet`](super::outlet)), so
+//! whatever ends this program in between, the entry comes again and is not lost.
 
-use std::collections::BTreeMap;
 use std::future;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{FileType, fstat};
-use smol::Async;
 use smol::future::FutureExt;
+use smol::{Async, Timer};
 
 use super::account::Account;
-use super::desk::Desk;
+use super::acks::Acks;
 use super::failure::Failure;
 use super::feed::Feed;
 use super::json::{self, Object};
 use super::lines::{self, Entry};
+use super::outlet::{Mark, Outlet};
+use super::{output, signals};
 use crate::name::Target;
-
-/// Lines that are read at most before what was written is acknowledged, where they come without a
-/// pause.
-const BURST: usize = 100;
 
 /// What is shown, and how.
 #[derive(Clone, Debug, Default)]
@@ -35,59 +32,104 @@ pub struct Options {
     pub json: bool,
     /// Nothing of what waited when it began.
     pub live: bool,
+    /// It ends after this many lines.
+    pub count: Option<u64>,
+    /// It ends when all that waited was shown.
+    pub waiting: bool,
+    /// It fails after this many seconds.
+    pub timeout: Option<u64>,
 }
 
-/// Shows what comes until standard output takes no more.
+/// Shows what comes until standard output takes no more, or until it is enough.
 ///
 /// # Errors
 /// Any; where the reader of standard output has gone, an `Output` of status 0.
 pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
-    let mut tail = Tail {
-        account,
-        options,
-        out: BufWriter::new(io::stdout()),
-        is_live: !options.live,
-        newest: 0,
-        unacknowledged: BTreeMap::new(),
-        burst: 0,
+    let began = Instant::now();
+    let begin = async {
+        let (acks, since) = Acks::open(account).await?;
+        Ok((acks, Feed::open(account, since).await?, since))
     };
-    let mut feed = Feed::open(account).await?;
-    let mut desk = Desk::patient(account);
-    loop {
-        let line = feed.next().or(reader_has_gone()).await?;
-        tail.take(&line)?;
-        tail.burst += 1;
-        if !feed.has_more() || tail.burst >= BURST {
-            tail.out.flush().map_err(Failure::Output)?;
-            // Even if the reader has gone after it took this: it has it.
-            tail.acknowledge(&mut desk).await?;
-        }
+    let (acks, mut feed, since) = begin.or(time_is_up(options, began)).await?;
+    let mut tail =
+        Tail { account, options, out: Outlet::new(&acks), is_live: !options.live, since, shown: 0 };
+    let mut acknowledging = pin!(acks.run());
+    let ended = tail
+        .show(&mut feed)
+        .or(reader_has_gone())
+        .or(time_is_up(options, began))
+        .or(signals::ended(false))
+        .or(acknowledging.as_mut())
+        .await;
+    if matches!(ended, Err(Failure::Secret(_) | Failure::Refused(_))) {
+        return ended;
     }
+    // Even if the reader has gone after it took something: it has it.
+    tail.out.look();
+    ended.and(acks.settle().or(acknowledging).await)
 }
 
 struct Tail<'a> {
     account: &'a Account,
     options: &'a Options,
-    out: BufWriter<Stdout>,
-    /// What comes now is shown. With `live` it is not so before the first `LIVE`.
+    out: Outlet<'a>,
+    /// All that waited has come, or is shown as well.
     is_live: bool,
-    /// The highest id that was shown. Ids only grow, so what comes again is not above it.
-    newest: u64,
-    /// What is written and not acknowledged: the last id of each conversation.
-    unacknowledged: BTreeMap<String, u64>,
-    /// Lines read since the last acknowledgement.
-    burst: usize,
+    /// The newest id when it began.
+    since: u64,
+    /// Lines that were shown.
+    shown: u64,
 }
 
 impl Tail<'_> {
-    /// Shows an event, if it is one that is wanted.
-    fn take(&mut self, line: &str) -> Result<(), Failure> {
-        let verb = lines::first_word(line);
-        if verb == "LIVE" {
-            self.is_live = true;
+    /// Shows what comes until it is enough and was taken.
+    async fn show(&mut self, feed: &mut Feed<'_>) -> Result<(), Failure> {
+        let mut put_back = feed.put_back();
+        loop {
+            let Some(line) = self.next(feed).await? else { continue };
+            if feed.put_back() != put_back {
+                put_back = feed.put_back();
+                self.out.forget();
+            }
+            let is_live = lines::first_word(&line) == "LIVE";
+            self.is_live |= is_live;
+            self.take(line).await?;
+            let is_enough = self.options.count.is_some_and(|count| self.shown >= count);
+            if is_enough || (is_live && self.options.waiting) {
+                break;
+            }
+            if !feed.has_more() {
+                self.out.flush()?;
+            }
         }
+        self.out.flush()?;
+        self.out.until_taken(0).await;
+        Ok(())
+    }
+
+    /// The next event; none where the reader took all that was written meanwhile.
+    async fn next(&mut self, feed: &mut Feed<'_>) -> Result<Option<String>, Failure> {
+        let line = async { feed.next().await.map(Some) };
+        if self.out.is_empty() {
+            return line.await;
+        }
+        // What was gathered waits for nothing that may not come.
+        let taken = async {
+            self.out.flush()?;
+            self.out.until_taken(0).await;
+            Ok(None)
+        };
+        line.or(taken).await
+    }
+
+    /// Shows an event, if it is one that is wanted.
+    async fn take(&mut self, line: String) -> Result<(), Failure> {
+        let verb = lines::first_word(&line);
         if matches!(verb, "MSG" | "GROUP") {
-            return Entry::parse(line).map_or(Ok(()), |entry| self.take_entry(line, &entry));
+            return match Entry::parse(&line) {
+                Some(entry) => self.take_entry(line, &entry).await,
+                None => Ok(()),
+            };
         }
         if !self.options.all || !self.is_live {
             return Ok(());
@@ -101,47 +143,38 @@ impl Tail<'_> {
                 return Ok(());
             }
         }
-        self.write(&if self.options.json { as_json(line) } else { line.to_owned() })
+        let line = if self.options.json { as_json(&line) } else { line };
+        self.write(&line, None).await
     }
 
-    fn take_entry(&mut self, line: &str, entry: &Entry) -> Result<(), Failure> {
+    async fn take_entry(&mut self, line: String, entry: &Entry) -> Result<(), Failure> {
         let me = &self.account.handle;
         let is_mine = entry.from == me.as_str();
         let is_wanted = self.options.all || (entry.is_message() && !is_mine);
-        if !is_wanted || !self.is_live || !entry.is_in(&self.options.conversations, me) {
+        // Where the log was put back, all that comes is news.
+        let is_old = self.options.live && !self.is_live && entry.id <= self.since;
+        if !is_wanted || is_old || !entry.is_in(&self.options.conversations, me) {
             return Ok(());
         }
-        if entry.id > self.newest {
-            self.newest = entry.id;
-            if self.options.json {
-                let event = Some(entry.verb.as_str()).filter(|_| !entry.is_message());
-                self.write(&json::entry(entry, event))?;
-            } else {
-                self.write(line)?;
-            }
-        }
-        // What came again was not acknowledged, or that was lost with the server.
-        if !is_mine {
-            self.unacknowledged.insert(entry.conversation().to_owned(), entry.id);
-        }
-        Ok(())
+        let line = if self.options.json {
+            json::entry(entry, Some(entry.verb.as_str()).filter(|_| !entry.is_message()))
+        } else {
+            line
+        };
+        let mark = (!is_mine).then(|| (entry.conversation().to_owned(), entry.id));
+        self.write(&line, mark).await
     }
 
-    fn write(&mut self, line: &str) -> Result<(), Failure> {
-        writeln!(self.out, "{line}").map_err(Failure::Output)
+    async fn write(&mut self, line: &str, mark: Option<Mark>) -> Result<(), Failure> {
+        self.shown += 1;
+        self.out.write(line, mark).await
     }
+}
 
-    async fn acknowledge(&mut self, desk: &mut Desk<'_>) -> Result<(), Failure> {
-        self.burst = 0;
-        while let Some((_, id)) = self.unacknowledged.pop_first() {
-            match desk.ask(&format!("ACK {id}")).await {
-                // Forgotten by the server meanwhile, so it does not come again.
-                Ok(_) | Err(Failure::Refused(_)) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        Ok(())
-    }
+async fn time_is_up<T>(options: &Options, began: Instant) -> Result<T, Failure> {
+    let Some(seconds) = options.timeout else { return future::pending().await };
+    Timer::at(began + Duration::from_secs(seconds)).await;
+    Err(Failure::TimedOut(format!("not over after {seconds} seconds")))
 }
 
 /// An event that is no entry.
@@ -163,10 +196,8 @@ fn as_json(line: &str) -> String {
 /// Ends when standard output is a pipe that nobody reads any more: `papo tail | head -n 1` is to be
 /// over after that line, and not with the next message.
 async fn reader_has_gone<T>() -> Result<T, Failure> {
-    let is_pipe = fstat(io::stdout())
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo);
     // The end that is written to becomes readable only when it is broken.
-    if is_pipe
+    if output::is_pipe()
         && let Ok(out) = Async::new_nonblocking(io::stdout())
         && out.readable().await.is_ok()
     {

@@ -114,7 +114,7 @@ fn every_way_in_is_a_way_for_papo() {
     let papod = Papod::start_with(&home.db(), flags);
     let port = papod.way("tls:").rsplit(':').next().unwrap().to_owned();
     papod.register("ana");
-    let place = Place { papod: Some(papod), home };
+    let place = Place { papod: Some(papod), home, flags: Vec::new() };
     let plain = place.papod().address.to_string();
     let send = |server: &str, ca: &Path| {
         let mut command = place.papo("ana", &["send", "ana", "hi"]);

@@ -134,7 +134,7 @@ fn a_retry_never_replies_twice() {
     let (mut ana, _) = place.papod().login("ana");
     ana.send("bob", "what time is it?");
     // It was killed between its reply and the acknowledgement, and would now say something else.
-    place.done("bob", &["send", "ana", "nine", "--key", "papo-on-1"]);
+    place.done("bob", &["send", "--key", "papo-on-1", "ana", "nine"]);
     assert_eq!(next(&mut ana), "bob ana nine");
     let on = on(&place, &["--", "echo", "ten"]);
     assert!(ana.line().starts_with("ACK 1 "));
@@ -204,6 +204,51 @@ fn a_command_that_is_not_there_costs_no_message() {
     let place = Place::with(&["ana", "bob"]);
     place.done("ana", &["send", "bob", "hi"]);
     fails(&mut place.papo("bob", &["on", "--", "/no/such/program"]), 2, "papo: /no/such/program: ");
+    let (_, read) = place.papod().login("bob");
+    assert_eq!(read[0], "OK LOGIN bob 1");
+}
+
+#[test]
+fn a_command_is_over_when_it_exits() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    // What it leaves behind keeps its output open, and its input.
+    let on = on(&place, &["--", "sh", "-c", "cat; sleep 600 & echo $! >> \"$0\"", "/dev/stderr"]);
+    ana.send("bob", "one");
+    assert_eq!(next(&mut ana), "bob ana one");
+    ana.send("bob", "two");
+    assert_eq!(next(&mut ana), "bob ana two");
+    for _ in 0..2 {
+        let id: i32 = on.complaint().parse().unwrap();
+        let id = rustix::process::Pid::from_raw(id).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+    }
+}
+
+#[test]
+fn a_command_that_takes_too_long_is_ended_with_all_that_it_began() {
+    let place = Place::with(&["ana", "bob"]);
+    let (mut ana, _) = place.papod().login("ana");
+    let script = "read -r text; [ $text = quick ] && exit; sleep 600; echo late";
+    let on = on(&place, &["--limit", "0.05", "--", "sh", "-c", script]);
+    ana.send("bob", r"slow\n");
+    ana.send("bob", r"quick\n");
+    let why =
+        "papo: message 1 from ana is passed over after 10 tries: it took more than 0.05 seconds";
+    assert_eq!(on.complaint(), why);
+    ana.until("ACK 2 ");
+    ana.has_heard_all();
+}
+
+#[test]
+fn a_script_without_its_first_line_costs_no_message() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("ana", &["send", "bob", "hi"]);
+    let script = place.home.path().join("script");
+    fs::write(&script, "echo hi\n").unwrap();
+    fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let script = script.to_str().unwrap();
+    fails(&mut place.papo("bob", &["on", "--", script]), 2, &format!("papo: {script}: "));
     let (_, read) = place.papod().login("bob");
     assert_eq!(read[0], "OK LOGIN bob 1");
 }

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,54 +13,108 @@ use crate::place::{Place, Running};
 use crate::process::PATIENCE;
 
 /// What is said to each command of the quiet sessions, one after another; nothing closes the
-/// connection.
+/// connection. Which id is the newest is answered apart from these.
 type Answers = VecDeque<Option<&'static str>>;
+
+/// What is sent to each session that is not quiet, one after another; the last of them to all further
+/// ones. Rows of the log, and the `OK SYNC` behind them, wait until they are asked for. A `BYE` ends
+/// the session.
+type Events = Vec<&'static str>;
 
 struct Fake {
     address: String,
+    /// Commands of the quiet sessions.
     heard: Receiver<String>,
+    /// Commands of the others.
+    asked: Receiver<String>,
 }
 
 impl Fake {
-    /// Sends `events` to each session that is not quiet, and ends it where there is a `BYE` in them.
     fn start(events: &'static str, answers: &[Option<&'static str>]) -> Fake {
+        Fake::start_with(vec![events], answers)
+    }
+
+    fn start_with(events: Events, answers: &[Option<&'static str>]) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let answers = Arc::new(Mutex::new(Answers::from(answers.to_vec())));
         let (say, heard) = mpsc::channel();
+        let (say_asked, asked) = mpsc::channel();
+        let answers = Mutex::new(Answers::from(answers.to_vec()));
+        let script = Arc::new(Script { events, answers, session: 0.into(), say, say_asked });
         // It ends with the test program.
         thread::spawn(move || {
             for connection in listener.incoming() {
-                let (answers, say) = (answers.clone(), say.clone());
-                thread::spawn(move || serve(&connection.unwrap(), events, &answers, &say));
+                let script = script.clone();
+                thread::spawn(move || serve(&connection.unwrap(), &script));
             }
         });
-        Fake { address, heard }
+        Fake { address, heard, asked }
     }
 
     /// The next command of a quiet session.
     fn heard(&self) -> String {
         self.heard.recv_timeout(PATIENCE).expect("it is told something")
     }
+
+    /// The next command of another session.
+    fn asked(&self) -> String {
+        self.asked.recv_timeout(PATIENCE).expect("it is asked something")
+    }
 }
 
-fn serve(socket: &TcpStream, events: &str, answers: &Mutex<Answers>, say: &Sender<String>) {
+struct Script {
+    events: Events,
+    answers: Mutex<Answers>,
+    /// Sessions that were not quiet.
+    session: AtomicUsize,
+    say: Sender<String>,
+    say_asked: Sender<String>,
+}
+
+impl Script {
+    fn events(&self, session: usize) -> &'static str {
+        self.events[session.min(self.events.len() - 1)]
+    }
+}
+
+/// Whether it is for who asks for it.
+fn is_row(line: &str) -> bool {
+    line.starts_with("HIST ") || line.starts_with("OK SYNC ")
+}
+
+fn serve(socket: &TcpStream, script: &Script) {
     // Where the client has gone, nobody wants to know.
     let write = |text: &str| drop({ socket }.write_all(text.as_bytes()));
     write("HELLO papo/1 fake type HELP\n");
+    let mut events = None;
     for line in BufReader::new(socket).lines().map_while(Result::ok) {
         if line.starts_with("LOGIN ") {
             write("OK LOGIN me 0\n");
             if !line.ends_with(" quiet") {
-                write(events);
-                if events.contains("BYE ") {
+                let mine = script.events(script.session.fetch_add(1, SeqCst));
+                events = Some(mine);
+                mine.split_inclusive('\n').filter(|line| !is_row(line)).for_each(&write);
+                if mine.contains("BYE ") {
                     return;
                 }
             }
             continue;
         }
-        let answer = answers.lock().unwrap().pop_front().flatten();
-        let _ = say.send(line);
+        if let Some(mine) = events {
+            // Whoever looks at these has an end of this; the others do not mind.
+            let _ = script.say_asked.send(line);
+            mine.split_inclusive('\n').filter(|line| is_row(line)).for_each(&write);
+            continue;
+        }
+        if line == "SYNC 9223372036854775807" {
+            // As it is in the session that is there, or will be.
+            let session = script.session.load(SeqCst).saturating_sub(1);
+            let live = script.events(session).lines().find_map(|line| line.strip_prefix("LIVE "));
+            write(&format!("OK SYNC {} end\n", live.unwrap_or("0")));
+            continue;
+        }
+        let answer = script.answers.lock().unwrap().pop_front().flatten();
+        let _ = script.say.send(line);
         let Some(answer) = answer else { return };
         write(answer);
     }
@@ -113,14 +168,16 @@ fn a_reply_is_repeated_until_it_is_kept_and_then_the_message_acknowledged() {
 
 #[test]
 fn an_answer_that_another_device_has_acknowledged_is_found() {
-    let mine = "HIST 2 2026-01-01T00:00:00.000Z bob ana - well?\n";
-    let theirs = "HIST 3 2026-01-01T00:00:00.000Z ana bob - yes\n";
-    let history = format!("{mine}{theirs}OK HIST 2 end\n").leak();
-    let fake = Fake::start("LIVE 3\n", &[Some(SENT), Some(history), Some("OK READ 3\n")]);
+    let rows = "HIST 2 2026-01-01T00:00:00.000Z bob ana - well?\n\
+                HIST 3 2026-01-01T00:00:00.000Z ana bob - yes\nOK SYNC 3 end\n";
+    let back = format!("LIVE 3\n{rows}").leak();
+    // The first connection ends when the question has been asked.
+    let fake =
+        Fake::start_with(vec!["LIVE 1\nBYE shutdown\n", back], &[Some(SENT), Some("OK READ 3\n")]);
     let (status, out, _) = papo(&fake, &["ask", "ana", "well?"]).finish();
     assert_eq!((status, out), (Some(0), vec!["yes".to_owned()]));
     assert!(fake.heard().ends_with(" MSG ana well?"));
-    assert_eq!([fake.heard(), fake.heard()], ["HIST ana 1000 after 2", "READ 3"]);
+    assert_eq!((fake.asked(), fake.heard()), ("SYNC 1".to_owned(), "READ 3".to_owned()));
 }
 
 #[test]
@@ -146,10 +203,10 @@ fn what_comes_again_is_not_printed_again() {
     let fake = Fake::start(AGAIN, &[Some("OK ACK 1\n"); 20]);
     let mut tail = papo(&fake, &["tail", "--json"]);
     until_the_third(&tail);
-    // It may be that it comes again because it was not acknowledged.
-    assert_eq!([fake.heard(), fake.heard()], ["ACK 1", "ACK 1"]);
+    assert_eq!(fake.heard(), "ACK 1");
     tail.kill();
     assert_eq!(tail.finish().1.len(), 1);
+    assert!(fake.heard.try_recv().is_err());
 }
 
 #[test]
@@ -163,9 +220,125 @@ fn what_comes_again_is_not_dealt_with_again() {
 }
 
 #[test]
+fn why_a_server_ends_the_connection_is_said() {
+    let fake = Fake::start(AGAIN, &[Some("OK ACK 1\n"); 20]);
+    let tail = papo(&fake, &["tail"]);
+    assert_eq!(tail.complaint(), "papo: the server says BYE shutdown; trying again");
+}
+
+/// What is in the log after an outage, in pages: 2 to 4 were acknowledged elsewhere meanwhile, 3 is
+/// none of a kind that is known here, and 5 is another conversation's.
+const MISSED: &str = "MSG 6 2026-01-01T00:00:00.000Z ana bob - six\nLIVE 6\n\
+    HIST 2 2026-01-01T00:00:00.000Z ana bob - two\nEDIT 3 1 new\n\
+    HIST 4 2026-01-01T00:00:00.000Z bob ana - mine\nHIST 5 2026-01-01T00:00:00.000Z cid bob - no\n\
+    HIST 6 2026-01-01T00:00:00.000Z ana bob - six\nOK SYNC 6 end\n";
+
+#[test]
+fn what_was_acknowledged_elsewhere_meanwhile_is_printed() {
+    let fake = Fake::start_with(vec![AGAIN, MISSED], &[Some("OK ACK 6\n"); 20]);
+    let tail = papo(&fake, &["tail", "ana"]);
+    let said = [tail.line(), tail.line(), tail.line()];
+    let said = said.map(|line| line.split(' ').next_back().unwrap().to_owned());
+    assert_eq!(
+        (said, fake.asked()),
+        (["hi", "two", "six"].map(str::to_owned), "SYNC 1".to_owned())
+    );
+    while fake.heard() != "ACK 6" {}
+}
+
+#[test]
+fn what_was_acknowledged_elsewhere_meanwhile_is_dealt_with() {
+    let fake = Fake::start_with(vec![AGAIN, MISSED], &[Some(SENT); 20]);
+    let _on = papo(&fake, &["on", "ana", "--", "cat"]);
+    let heard: Vec<String> = std::iter::repeat_with(|| fake.heard())
+        .filter(|line| line.starts_with("ONCE "))
+        .take(3)
+        .collect();
+    let once =
+        ["ONCE papo-on-1 MSG ana hi", "ONCE papo-on-2 MSG ana two", "ONCE papo-on-6 MSG ana six"];
+    assert_eq!(heard, once);
+}
+
+#[test]
+fn a_log_that_was_put_back_is_begun_anew_and_nothing_of_it_swallowed() {
+    let before = "MSG 17 2026-01-01T00:00:00.000Z ana bob - old\nLIVE 17\nBYE shutdown\n";
+    let put_back = "MSG 3 2026-01-02T00:00:00.000Z ana bob - new\nLIVE 4\n";
+    // The acknowledgement of the old one gets no answer, and means nothing in the log put back.
+    let fake = Fake::start_with(vec![before, put_back], &[None, Some("OK ACK 3\n")]);
+    let tail = papo(&fake, &["tail"]);
+    assert!(tail.line().ends_with(" old") && tail.line().ends_with(" new"));
+    let said: Vec<String> = std::iter::repeat_with(|| tail.complaint()).take(3).collect();
+    assert!(
+        said[2].starts_with("papo: the server's log was put back: it ends at 4, and 17 "),
+        "{said:?}"
+    );
+    let heard: Vec<String> = std::iter::repeat_with(|| fake.heard()).take(2).collect();
+    assert_eq!(heard, ["ACK 17", "ACK 3"]);
+}
+
+#[test]
 fn a_server_that_attacks_the_terminal_is_left() {
     let fake = Fake::start("MSG 1 2026-01-01T00:00:00.000Z ana bob - \x1b[31mred\n", &[]);
     let tail = papo(&fake, &["tail"]);
     let said = tail.complaint();
     assert_eq!(said, "papo: the server sends control characters; trying again");
+}
+
+#[test]
+fn a_server_that_says_when_is_asked_again_then() {
+    let fast = "ERR ONCE too-fast 1 seconds until the next message\n";
+    let fake = Fake::start("", &[Some(fast), Some(SENT)]);
+    let running = papo(&fake, &["send", "ana", "hi"]);
+    assert_eq!(fake.heard(), fake.heard());
+    assert_eq!(running.finish().0, Some(0));
+    // When it would be too late, that is said at once.
+    let late = "ERR ONCE too-fast 3600 seconds until the next message\n";
+    let fake = Fake::start("", &[Some(late)]);
+    let (status, _, err) = papo(&fake, &["send", "ana", "hi"]).finish();
+    assert_eq!((status, &err[..]), (Some(1), &[late.trim().to_owned()][..]));
+}
+
+#[test]
+fn readers_are_waited_for_a_minute_at_a_time() {
+    // A server that has gone without a word is noticed in between.
+    let timeout = "ERR WAIT timeout 2 was not read\n";
+    let read = "OK WAIT 2 read\n";
+    let fake = Fake::start("", &[Some(SENT), Some(timeout), None, Some(read)]);
+    let arguments = ["send", "--wait", "read", "--timeout", "600", "ana", "hi"];
+    let running = papo(&fake, &arguments);
+    fake.heard();
+    assert_eq!([fake.heard(), fake.heard(), fake.heard()], ["WAIT 2 read 60"; 3]);
+    assert_eq!(running.finish(), (Some(0), vec!["2".to_owned()], vec![]));
+}
+
+#[test]
+fn a_server_without_room_is_asked_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let place = Place::with(&[]);
+    let mut command = place.papo("bob", &["send", "ana", "hi"]);
+    let running = Running::start(command.env("PAPO_SERVER", address));
+    for _ in 0..2 {
+        let (mut socket, _) = listener.accept().unwrap();
+        socket.write_all(b"BYE too-many\n").unwrap();
+    }
+    let (socket, _) = listener.accept().unwrap();
+    let mut lines = BufReader::new(&socket).lines();
+    for (says, hears) in
+        [("HELLO papo/1 fake type HELP\n", "LOGIN "), ("OK LOGIN bob 0\n", "ONCE ")]
+    {
+        (&socket).write_all(says.as_bytes()).unwrap();
+        assert!(lines.next().unwrap().unwrap().starts_with(hears));
+    }
+    (&socket).write_all(SENT.as_bytes()).unwrap();
+    assert_eq!(running.finish().0, Some(0));
+}
+
+#[test]
+fn an_acknowledgement_waits_for_a_server_that_cannot_write() {
+    let full = "ERR ACK storage the disk is full\n";
+    let fake = Fake::start(MESSAGE, &[Some(full), Some("OK ACK 1\n")]);
+    let tail = papo(&fake, &["tail"]);
+    assert!(tail.line().ends_with(" hi"));
+    assert_eq!([fake.heard(), fake.heard()], ["ACK 1", "ACK 1"]);
 }

@@ -1,5 +1,6 @@
 //! A server at an address that outlives it, and the client at work.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -16,12 +17,20 @@ use crate::process::{
 pub struct Place {
     pub papod: Option<Papod>,
     pub home: Home,
+    /// More arguments of papod.
+    pub flags: Vec<OsString>,
 }
 
 impl Place {
     /// Starts a papod, and makes these accounts.
     pub fn with(handles: &[&str]) -> Place {
-        let mut place = Place { papod: None, home: Home::new() };
+        Place::with_flags(handles, &[])
+    }
+
+    /// The same, with more arguments of papod.
+    pub fn with_flags(handles: &[&str], flags: &[&str]) -> Place {
+        let flags = flags.iter().map(OsString::from).collect();
+        let mut place = Place { papod: None, home: Home::new(), flags };
         place.start();
         for handle in handles {
             place.papod().register(handle);
@@ -30,7 +39,8 @@ impl Place {
     }
 
     pub fn start(&mut self) {
-        let flags = ["--unix".into(), self.socket().into_os_string()];
+        let socket = ["--unix".into(), self.socket().into_os_string()];
+        let flags = socket.into_iter().chain(self.flags.iter().cloned());
         let papod = Papod::start_with(&self.home.db(), flags);
         papod.way("unix:");
         self.papod = Some(papod);

@@ -150,3 +150,53 @@ fn raw_is_the_protocol_after_a_log_in() {
     let output = run(&mut place.papo("ana", &["raw"]));
     assert_eq!(output.status.code(), Some(3));
 }
+
+#[test]
+fn that_there_is_more_is_said() {
+    let place = Place::with(&["ana"]);
+    for text in ["one", "two", "three"] {
+        place.done("ana", &["send", "ana", text]);
+    }
+    let said = |arguments: &[&str]| {
+        let output = run(&mut place.papo("ana", &[&["hist", "ana"], arguments].concat()));
+        crate::place::stderr(&output)
+    };
+    assert_eq!(said(&["1", "--after", "1"]), "papo: there is more: --after 2\n");
+    assert_eq!(said(&["1", "--after", "0", "--before", "3"]), "papo: there is more: --before 2\n");
+    assert_eq!(said(&["--after", "1"]), "");
+    // Of the last ones nobody expects that they are all.
+    assert_eq!(said(&["1"]), "");
+}
+
+#[test]
+fn output_that_does_not_block_is_not_cut() {
+    let place = Place::with(&["ana"]);
+    let mut ana = place.papod().login_quietly("ana");
+    for _ in 0..400 {
+        ana.send("ana", &"x".repeat(500));
+    }
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    let mut command = place.papo("ana", &["hist", "ana", "1000"]);
+    let mut child = command.stdout(writer).spawn().unwrap();
+    drop(command);
+    // It has filled the pipe, and waits.
+    while rustix::io::ioctl_fionread(&reader).unwrap() < 60_000 {
+        assert!(child.try_wait().unwrap().is_none(), "it has ended");
+        std::thread::yield_now();
+    }
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader, &mut text).unwrap();
+    assert_eq!((child.wait().unwrap().code(), text.lines().count()), (Some(0), 400));
+}
+
+#[test]
+fn what_cannot_be_printed_is_a_failure() {
+    let place = Place::with(&["ana"]);
+    for arguments in [&["send", "ana", "hi"][..], &["hist", "ana"], &["--help"], &["--version"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = place.papo("ana", arguments);
+        command.stdout(full).stderr(std::process::Stdio::null());
+        assert_eq!(command.status().unwrap().code(), Some(1), "{arguments:?}");
+    }
+}

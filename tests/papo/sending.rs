@@ -13,7 +13,17 @@ fn a_text_is_sent_as_it_is_and_its_id_printed() {
     assert_eq!(done(place.papo("ana", &["send", "bob"]).stdin(input(text))), "2\n");
     assert_eq!(done(place.papo("ana", &["send", "bob", "-"]).stdin(input(b"from a pipe"))), "3\n");
     assert_eq!(place.done("ana", &["send", "bob", "--", "--wait", "+1"]), "4\n");
-    let sent = ["two words", r"first line\n\nQUIT\nC:\\new \\n", "from a pipe", "--wait +1"];
+    // What follows the name is text, whatever it begins with.
+    assert_eq!(place.done("ana", &["send", "bob", "-5", "degrees"]), "5\n");
+    assert_eq!(place.done("ana", &["send", "--as", "ana", "bob", "--help"]), "6\n");
+    let sent = [
+        "two words",
+        r"first line\n\nQUIT\nC:\\new \\n",
+        "from a pipe",
+        "--wait +1",
+        "-5 degrees",
+        "--help",
+    ];
     assert_eq!(place.bodies("bob", "ana"), sent);
 }
 
@@ -33,9 +43,9 @@ fn a_plus_is_a_group() {
 fn a_key_is_for_one_message() {
     let place = Place::with(&["ana", "bob"]);
     for _ in 0..3 {
-        assert_eq!(place.done("ana", &["send", "bob", "done", "--key", "backup-1"]), "1\n");
+        assert_eq!(place.done("ana", &["send", "--key", "backup-1", "bob", "done"]), "1\n");
     }
-    let mut other = place.papo("ana", &["send", "bob", "failed", "--key", "backup-1"]);
+    let mut other = place.papo("ana", &["send", "--key", "backup-1", "bob", "failed"]);
     fails(&mut other, 1, "ERR ONCE key-reused ");
     assert_eq!(place.bodies("bob", "ana"), ["done"]);
 }
@@ -45,7 +55,8 @@ fn a_refusal_is_status_1_and_the_line_of_the_server() {
     let place = Place::with(&["ana"]);
     fails(&mut place.papo("ana", &["send", "bob", "hi"]), 1, "ERR ONCE no-such-user bob: ");
     fails(&mut place.papo("ana", &["hist", "+team"]), 1, "ERR HIST no-such-group #team: ");
-    fails(&mut place.papo("ana", &["send", "ana", "\x1b[31mred"]), 1, "ERR ONCE bad-text ");
+    let mut red = place.papo("ana", &["send", "ana", "two\nlines \x1b[31mred"]);
+    fails(&mut red, 1, "ERR ONCE bad-text byte 11: ");
     fails(
         place.papo("ana", &["send", "ana"]).stdin(input(b"\n")),
         1,
@@ -60,7 +71,7 @@ fn what_is_too_long_is_not_sent() {
     let place = Place::with(&["ana"]);
     let overhead = "ONCE k MSG ana \n".len();
     let send = |length: usize| {
-        let mut command = place.papo("ana", &["send", "ana", "--key", "k"]);
+        let mut command = place.papo("ana", &["send", "--key", "k", "ana"]);
         command.stdin(input("x".repeat(length).as_bytes()));
         command
     };
@@ -85,9 +96,13 @@ fn a_wrong_command_line_is_status_2() {
         &["send"],
         &["send", "two words", "hi"],
         &["send", "ana\nQUIT", "hi"],
-        &["send", "bob", "hi", "--key", "two words"],
-        &["send", "bob", "hi", "--wait", "soon"],
-        &["send", "bob", "hi", "--timeout", "9"],
+        &["send", "--key", "two words", "bob", "hi"],
+        &["send", "--wait", "soon", "bob", "hi"],
+        &["send", "--timeout", "9", "bob", "hi"],
+        &["send", "--no-such-flag", "bob", "hi"],
+        &["tail", "--live", "--waiting"],
+        &["tail", "--count", "0"],
+        &["on", "--limit", "0", "--", "true"],
         &["ask", "bob"],
         &["hist", "bob", "1001"],
         &["on", "bob"],
@@ -130,7 +145,7 @@ fn a_wrong_secret_is_status_4() {
 fn sending_waits_for_those_who_read() {
     let place = Place::with(&["ana", "bob"]);
     let (mut bob, _) = place.papod().login("bob");
-    let arguments = ["send", "bob", "may I?", "--wait", "read", "--timeout", "600"];
+    let arguments = ["send", "--wait", "read", "--timeout", "600", "bob", "may I?"];
     let running = Running::start(&mut place.papo("ana", &arguments));
     assert_eq!(running.line(), "1");
     let came = bob.line();
@@ -138,7 +153,7 @@ fn sending_waits_for_those_who_read() {
     bob.expect("OK READ 1");
     assert_eq!(running.finish(), (Some(0), vec![], vec![]));
     // Received is less than read, and nobody does even that.
-    let arguments = ["send", "bob", "still?", "--wait", "delivered", "--timeout", "1"];
+    let arguments = ["send", "--wait", "delivered", "--timeout", "1", "bob", "still?"];
     let output = run(&mut place.papo("ana", &arguments));
     assert_eq!((output.status.code(), &output.stdout[..]), (Some(5), &b"2\n"[..]));
 }
@@ -146,7 +161,7 @@ fn sending_waits_for_those_who_read() {
 #[test]
 fn a_wait_outlives_the_server() {
     let mut place = Place::with(&["ana", "bob"]);
-    let arguments = ["send", "bob", "may I?", "--wait", "read", "--timeout", "600"];
+    let arguments = ["send", "--wait", "read", "--timeout", "600", "bob", "may I?"];
     let running = Running::start(&mut place.papo("ana", &arguments));
     assert_eq!(running.line(), "1");
     place.kill();
@@ -190,7 +205,7 @@ fn a_group_is_asked_like_a_person() {
 #[test]
 fn no_answer_in_time_is_status_5() {
     let place = Place::with(&["ana", "bob"]);
-    let mut ask = place.papo("ana", &["ask", "bob", "hello?", "--timeout", "1"]);
+    let mut ask = place.papo("ana", &["ask", "--timeout", "1", "bob", "hello?"]);
     fails(&mut ask, 5, "papo: no answer after 1 seconds");
     assert_eq!(place.bodies("bob", "ana"), ["hello?"]);
 }
@@ -232,4 +247,34 @@ fn no_secret_stands_in_the_process_list() {
     let shown = std::fs::read(format!("/proc/{}/cmdline", running.child.id())).unwrap();
     let shown = String::from_utf8(shown).unwrap();
     assert!(shown.contains("tail") && !shown.contains(PASSWORD), "{shown}");
+}
+
+#[test]
+fn whatever_is_in_it_a_lossy_text_is_sent() {
+    let place = Place::with(&["ana", "bob"]);
+    let send =
+        |bytes: &[u8]| done(place.papo("ana", &["send", "--lossy", "bob"]).stdin(input(bytes)));
+    assert_eq!(send(b""), "1\n");
+    assert_eq!(send(b"caf\xe9 \x07 \x1b[31mred\x1b[0m\r\n"), "2\n");
+    let long = format!("begin\n{}end\n", "\\\n".repeat(300_000));
+    assert_eq!(send(long.as_bytes()), "3\n");
+    place.done("ana", &["send", "--lossy", "bob", "an\x1b[0m argument"]);
+    let sent = place.bodies("bob", "ana");
+    assert_eq!(sent[..2], ["(empty)", "caf\u{fffd} \u{fffd} red"]);
+    assert!(sent[2].starts_with(r"begin\n\\\n") && sent[2].ends_with(r"\\\nend"));
+    assert!(sent[2].contains(" bytes left out ") && sent[2].len() > limits::LINE - 500);
+    assert_eq!(sent[3], "an argument");
+}
+
+#[test]
+fn a_crowd_that_sends_at_once_gets_through() {
+    let place = Place::with_flags(&["ana", "bob"], &["--limit-secrets", "1"]);
+    let all: Vec<Running> = (0..60)
+        .map(|n| Running::start(&mut place.papo("ana", &["send", "bob", &n.to_string()])))
+        .collect();
+    for one in all {
+        let (status, out, err) = one.finish();
+        assert_eq!((status, out.len()), (Some(0), 1), "{err:?}");
+    }
+    assert_eq!(place.bodies("bob", "ana").len(), 60);
 }

@@ -1,11 +1,11 @@
 //! `papo tail`: what is printed, what is acknowledged, and what a server that dies changes in it.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::place::{Place, Running};
+use crate::place::{Place, Running, fails};
 use crate::process::{Entry, PATIENCE, run};
 
 /// The text of a line of papo's.
@@ -50,7 +50,7 @@ fn only_what_is_named_is_printed_and_acknowledged() {
     let tail = Running::start(&mut place.papo("ana", &["tail", "+team", "cid"]));
     assert_eq!([body(&tail.line()), body(&tail.line())], ["in private", "in the group"]);
     // When the next one is there, those before it are acknowledged.
-    place.done("cid", &["send", "ana", "wait for this", "--wait", "delivered", "--timeout", "60"]);
+    place.done("cid", &["send", "--wait", "delivered", "--timeout", "60", "ana", "wait for this"]);
     let (_, read) = place.papod().login("ana");
     assert_eq!(body(&read[1]), "not this");
     assert_eq!(read.len(), 3, "{read:?}");
@@ -125,7 +125,7 @@ fn a_server_that_is_killed_loses_nothing_and_repeats_nothing() {
     while came.len() < n {
         came.push(body(&tail.line()));
     }
-    place.done("bob", &["send", "ana", "last", "--wait", "delivered", "--timeout", "60"]);
+    place.done("bob", &["send", "--wait", "delivered", "--timeout", "60", "ana", "last"]);
     let expected: Vec<String> = (1..=n).map(|n| n.to_string()).collect();
     assert_eq!(came, expected);
     assert_eq!(body(&tail.line()), "last");
@@ -151,19 +151,134 @@ fn it_ends_with_its_reader() {
     drop(reader);
     let output = papo.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
-    // And in a shell, where what was printed is acknowledged.
+    // The rest of that line was not taken, so it comes again; and then the next.
     place.done("bob", &["send", "ana", "two"]);
+    assert_eq!([first_lines(&place, 1), first_lines(&place, 1)], [["one"], ["two"]]);
+    let (_, read) = place.papod().login("ana");
+    assert_eq!(read[0], "OK LOGIN ana 0");
+}
+
+/// What `papo tail | head -n N` of ana's prints.
+fn first_lines(place: &Place, n: usize) -> Vec<String> {
     let mut shell = Command::new("timeout");
     let seconds = PATIENCE.as_secs().to_string();
-    shell.args([&seconds, "sh", "-c", "\"$PAPO\" tail | head -n 1"]);
+    shell.args([&seconds, "sh", "-c", &format!("\"$PAPO\" tail | head -n {n}")]);
     for (name, value) in place.papo("ana", &[]).get_envs() {
         shell.env(name, value.unwrap_or_default());
     }
     shell.env("PAPO", env!("CARGO_BIN_EXE_papo")).env_remove("PAPO_CA");
     let output = run(&mut shell);
-    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(body).collect()
+}
+
+/// Sends numbers from bob to ana, all in one write.
+fn flood(place: &Place, numbers: std::ops::Range<usize>) {
+    let mut bob = place.papod().login_quietly("bob");
+    let lines: String = numbers.clone().map(|n| format!("MSG ana {n}\n")).collect();
+    std::thread::scope(|both| {
+        let mut socket = bob.socket().try_clone().unwrap();
+        both.spawn(move || std::io::Write::write_all(&mut socket, lines.as_bytes()).unwrap());
+        for _ in numbers {
+            bob.until("OK MSG ");
+        }
+    });
+}
+
+#[test]
+fn what_the_reader_has_not_taken_is_not_acknowledged() {
+    let place = Place::with(&["ana", "bob"]);
+    flood(&place, 0..300);
+    let mut next = 0;
+    // Nothing is lost between one run and the next.
+    for n in [1, 1, 5, 40] {
+        let came = first_lines(&place, n);
+        let expected: Vec<String> = (next..next + n).map(|n| n.to_string()).collect();
+        assert_eq!(came, expected);
+        next += n;
+        let (_, read) = place.papod().login("ana");
+        assert_eq!(read[0], format!("OK LOGIN ana {}", 300 - next));
+    }
+}
+
+#[test]
+fn a_reader_that_stops_costs_no_message() {
+    let place = Place::with(&["ana", "bob"]);
+    flood(&place, 0..2_000);
+    let mut came = Vec::new();
+    for lines in [700, 3, 2_000] {
+        let mut command = place.papo("ana", &["tail"]);
+        let mut papo = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut reader = BufReader::new(papo.stdout.take().unwrap());
+        let mut line = String::new();
+        for _ in 0..lines {
+            line.clear();
+            reader.read_line(&mut line).unwrap();
+            came.push(body(line.trim_end()).parse::<usize>().unwrap());
+            if came.len() >= 2_000 && came.last() == Some(&1_999) {
+                break;
+            }
+        }
+        papo.kill().unwrap();
+        papo.wait().unwrap();
+    }
+    // At least once, in order within a life: each life begins no later than where the last ended,
+    // but for what the reader's own buffer had taken.
+    came.sort_unstable();
+    came.dedup();
+    let buffered = 2 * 8_192 / "MSG 1 2026-01-01T00:00:00.000Z bob ana - 1\n".len();
+    assert!(came.len() + buffered >= 2_000, "{}", came.len());
+}
+
+#[test]
+fn it_ends_when_it_is_enough() {
+    let place = Place::with(&["ana", "bob"]);
+    flood(&place, 0..5);
+    let bodies = |arguments: &[&str]| -> Vec<String> {
+        place.done("ana", &[&["tail"], arguments].concat()).lines().map(body).collect()
+    };
+    assert_eq!(bodies(&["--count", "2"]), ["0", "1"]);
+    assert_eq!(bodies(&["--waiting"]), ["2", "3", "4"]);
+    assert_eq!(bodies(&["--waiting"]), [""; 0]);
+    let mut timed = place.papo("ana", &["tail", "--count", "1", "--timeout", "1"]);
+    fails(&mut timed, 5, "papo: not over after 1 seconds");
+    let file = place.home.path().join("out");
+    place.done("bob", &["send", "ana", "to a file"]);
+    let mut command = place.papo("ana", &["tail", "--waiting"]);
+    let status = command.stdout(std::fs::File::create(&file).unwrap()).status().unwrap();
+    assert!(status.success());
+    assert!(std::fs::read_to_string(file).unwrap().ends_with(" to a file\n"));
     let (_, read) = place.papod().login("ana");
-    assert_eq!(read[0], "OK LOGIN ana 0", "{output:?}");
+    assert_eq!(read[0], "OK LOGIN ana 0");
+}
+
+#[test]
+fn what_cannot_be_written_is_not_acknowledged() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("bob", &["send", "ana", "hi"]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = place.papo("ana", &["tail"]);
+    command.stdout(full).stderr(Stdio::null());
+    assert_eq!(command.status().unwrap().code(), Some(1));
+    let (_, read) = place.papod().login("ana");
+    assert_eq!(read[0], "OK LOGIN ana 1");
+}
+
+#[test]
+fn a_signal_ends_it_and_what_was_taken_is_acknowledged() {
+    let place = Place::with(&["ana", "bob"]);
+    for command in [&["tail"][..], &["on", "--", "true"]] {
+        let (mut bob, _) = place.papod().login("bob");
+        let running = Running::start(&mut place.papo("ana", command));
+        bob.send("ana", "hi");
+        if command[0] == "tail" {
+            running.line();
+        }
+        bob.until("ACK ");
+        let id = rustix::process::Pid::from_child(&running.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        assert_eq!(running.finish(), (Some(128 + 15), vec![], vec![]));
+    }
 }
 
 #[test]

@@ -47,13 +47,23 @@ fn nightly_says_what_went_wrong_and_nothing_else() {
     let papod = Papod::start();
     papod.account("ana");
     papod.account("cron");
-    let script = r#"printf '\033[31mred\r\n'; echo QUIT >&2; exit "$0""#;
-    for status in ["0", "7"] {
-        assert!(Recipe::start("nightly", &["sh", "-c", script, status], &papod, "cron").finish());
+    let colours = r#"printf '\033[31mred\r\n'; echo QUIT >&2; exit "$0""#;
+    let bytes = r"printf 'caf\351\007\n'; yes | head -n 100000; echo end; exit 3";
+    for job in [
+        &["sh", "-c", colours, "0"][..],
+        &["sh", "-c", colours, "7"],
+        &["sh", "-c", bytes],
+        &["false"],
+    ] {
+        assert!(Recipe::start("nightly", job, &papod, "cron").finish());
     }
     let (_, waited) = papod.login("ana");
     let messages: Vec<_> = waited.lines().skip(1).map(entry).collect();
-    assert_eq!(messages, [("cron", r"[31mred\nQUIT")]);
+    let [("cron", red), ("cron", long), ("cron", "false: status 1")] = messages[..] else {
+        panic!("{messages:?}")
+    };
+    assert!(red.starts_with("sh -c ") && red.ends_with(r": status 7\nred\nQUIT"), "{red}");
+    assert!(long.contains(": status 3\\ncaf\u{fffd}\u{fffd}\\ny\\n") && long.ends_with(r"y\nend"));
 }
 
 #[test]

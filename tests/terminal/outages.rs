@@ -148,3 +148,31 @@ fn an_order_that_waits_behind_a_message_says_so() {
     window.line("/chats");
     window.says("waiting for the server");
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_log_that_was_put_back_is_shown_as_it_is_and_nothing_of_it_swallowed() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    let mut bob = place.client("bob");
+    for text in ["one", "two", "three"] {
+        bob.send("ana", text);
+    }
+    window.says("bob: three\n");
+    place.kill();
+    window.says("trying again");
+    // Another log, whose first message has an id that was seen.
+    let other = Place::with(&["ana", "bob"]);
+    other.papod().login_quietly("bob").send("ana", "another");
+    // The window lives in the folder of the first.
+    let _first = std::mem::replace(&mut place.home, other.into_home());
+    place.restart();
+    window.says("the server's log was put back: it ends at 1, and 3 was seen");
+    window.says("bob: another\n");
+    // What is on the screen is read.
+    let mut bob = place.papod().login_quietly("bob");
+    bob.say("WAIT 1 read 20");
+    bob.expect("OK WAIT 1 read");
+    bob.send("ana", "and on");
+    window.says("bob: and on\n");
+}

@@ -34,6 +34,12 @@ impl Place {
         self.papod.take().expect("it runs").kill();
     }
 
+    /// What it leaves behind: the folder with its database.
+    pub fn into_home(mut self) -> Home {
+        self.papod.take().expect("it runs").stop();
+        self.home
+    }
+
     /// Starts it again, where it was.
     pub fn restart(&mut self) {
         let mut command = papod();

@@ -28,7 +28,7 @@ impl Talk {
             Purpose::Older(_) => self.is_loading = false,
             Purpose::Chats(is_shown) => self.listed(is_shown, reply),
             Purpose::Ticks(ticks) => self.counted(ticks, reply),
-            Purpose::Mark => self.mark_more(true),
+            Purpose::Mark(_) => self.mark_more(true),
             Purpose::Names(answer) => {
                 let rows = reply.rows.iter().filter_map(|row| row.split(' ').nth(1));
                 let names: Vec<String> = rows.map(str::to_owned).collect();
@@ -65,7 +65,7 @@ impl Talk {
                 self.is_loading = false;
                 self.complain(&why);
             }
-            Purpose::Mark => self.mark_more(true),
+            Purpose::Mark(_) => self.mark_more(true),
             Purpose::Ticks(ticks) => {
                 let range = (0, 0);
                 self.go_on_asking(Ticks { range, ..ticks });

@@ -7,6 +7,7 @@ use super::item::{self, Item, Tick};
 use super::jobs::{Purpose, Ticks};
 use super::known::size;
 use super::talk::{LOADED, Talk};
+use crate::client::feed::PUT_BACK;
 use crate::client::lines::{self, Entry};
 use crate::client::outage::BACK;
 
@@ -30,8 +31,10 @@ impl Talk {
     /// Something about the connection.
     pub(super) fn told(&mut self, what: &str) {
         if what == BACK {
-            // What waited comes first, and then a line that says so.
+            // What was missed comes first, and then a line that says so.
             self.is_live = false;
+        } else if what.starts_with(PUT_BACK) {
+            self.put_back();
         }
         self.remark(&format!("── {what} ──"));
     }
@@ -44,9 +47,7 @@ impl Talk {
 
     fn entry(&mut self, entry: Entry) {
         let is_mine = entry.from == self.me.as_str();
-        let is_new = entry.id > self.newest;
-        self.newest = self.newest.max(entry.id);
-        if !self.is_live || !is_new {
+        if !self.is_live {
             // What waited is shown when all of it has come.
             if !is_mine {
                 let name = self.conversation(&entry);
@@ -174,7 +175,10 @@ impl Talk {
     fn live(&mut self) {
         self.is_live = true;
         self.ask("CHATS".to_owned(), Purpose::Chats(false));
-        if let Some(name) = self.current.clone() {
+        let current = self.current.clone();
+        if let (Some(name), true) = (&current, std::mem::take(&mut self.is_put_back)) {
+            self.turn_to(name);
+        } else if let Some(name) = current {
             let after = self.screen.newest_heard().unwrap_or(0);
             self.ask(format!("HIST {name} {LOADED} after {after}"), Purpose::Missed(name));
         }

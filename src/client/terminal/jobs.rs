@@ -34,8 +34,8 @@ pub enum Purpose {
     Chats(bool),
     /// How far a message has come.
     Ticks(Ticks),
-    /// Something is acknowledged.
-    Mark,
+    /// Everything up to this id is acknowledged.
+    Mark(u64),
     /// Names are completed.
     Names(mpsc::Sender<Vec<String>>),
     /// Somebody wants to see the rows.
@@ -125,6 +125,11 @@ pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>) {
             future::pending().await
         };
         let answer = async {
+            if let Purpose::Mark(id) = purpose {
+                // Where the log was put back there is nothing to acknowledge.
+                desk.acknowledge(|| vec![(id, command.clone())]).await?;
+                return Ok(Reply { rows: Vec::new(), ok: "OK".to_owned() });
+            }
             if !is_change(&command) {
                 return desk.ask(&command).await;
             }

@@ -74,8 +74,8 @@ pub struct Talk {
     pub(super) held: Vec<Entry>,
     /// Ids of what was sent from here.
     pub(super) sent: BTreeSet<u64>,
-    /// The newest entry that came as an event.
-    pub(super) newest: u64,
+    /// The server's log was put back, and nothing of what is shown may be in it.
+    pub(super) is_put_back: bool,
     /// All that waited has come.
     pub(super) is_live: bool,
     /// Older entries are on their way.
@@ -111,7 +111,7 @@ impl Talk {
             unsent: Vec::new(),
             held: Vec::new(),
             sent: BTreeSet::new(),
-            newest: 0,
+            is_put_back: false,
             is_live: false,
             is_loading: false,
             marks: BTreeMap::new(),
@@ -365,8 +365,19 @@ impl Talk {
             if read > 0 && ack > read {
                 self.marks.insert(name, Mark { ack, read: 0 });
             }
-            let command = if read > 0 { format!("READ {read}") } else { format!("ACK {ack}") };
-            self.ask(command, Purpose::Mark);
+            let (verb, id) = if read > 0 { ("READ", read) } else { ("ACK", ack) };
+            self.ask(format!("{verb} {id}"), Purpose::Mark(id));
+        }
+    }
+
+    /// The server's log was put back: its ids mean other entries than before.
+    pub(super) fn put_back(&mut self) {
+        (self.is_live, self.is_put_back) = (false, true);
+        self.marks.clear();
+        self.sent.clear();
+        self.held.clear();
+        for chat in &mut self.chats {
+            (chat.newest, chat.read) = (0, 0);
         }
     }
 
@@ -378,7 +389,7 @@ impl Talk {
     /// A command is answered after the end, when nothing is shown any more.
     pub fn settle(&mut self, purpose: &Purpose) {
         match purpose {
-            Purpose::Mark => self.mark_more(true),
+            Purpose::Mark(_) => self.mark_more(true),
             Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
             _ => {}
         }
