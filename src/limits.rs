@@ -40,6 +40,9 @@ pub const LINKS: usize = 100;
 pub const GROUP_MEMBERS: usize = 5_000;
 /// Seconds of a `WAIT` at most: a day.
 pub const WAIT_MAX: u64 = 86_400;
+/// Time within which a session writes down once how far its account was shown receipts, in
+/// milliseconds: after a crash of the server those since then come twice.
+pub const SHOWN_MILLIS: u64 = 5 * 60_000;
 /// Time within which a token's last use is written down once.
 pub const TOKEN_USED_MILLIS: i64 = 60_000;
 

@@ -4,6 +4,7 @@
 //! and shared by all who read them. It is bounded: where entries and receipts no longer fit, the
 //! session falls *behind* and is served from the log, so that a full outbox costs nobody anything.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
@@ -20,6 +21,8 @@ pub struct Outbox {
     waker: AtomicWaker,
     /// Bytes that may wait.
     room: usize,
+    /// See [`Outbox::proved`].
+    proved: AtomicI64,
 }
 
 impl Default for Outbox {
@@ -111,7 +114,8 @@ pub struct Taken {
 impl Outbox {
     /// One in which so many bytes may wait before the session falls behind.
     pub fn new(room: usize) -> Outbox {
-        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room }
+        let proved = AtomicI64::new(0);
+        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room, proved }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -221,6 +225,17 @@ impl Outbox {
     /// Takes out the moves that the session asked for itself while it was behind.
     pub fn take_moved(&self) -> Vec<MoveNumber> {
         self.state().own.as_mut().map(|own| std::mem::take(&mut own.moves)).unwrap_or_default()
+    }
+
+    /// The session's account has been shown all receipts up to this move. The session says so; the
+    /// hub reads it when another session of the account begins, without asking this one.
+    pub fn proved(&self) -> MoveNumber {
+        MoveNumber(self.proved.load(Ordering::Acquire))
+    }
+
+    /// Sets what [`Outbox::proved`] returns.
+    pub fn prove(&self, upto: MoveNumber) {
+        self.proved.store(upto.0, Ordering::Release);
     }
 
     /// Why the session is to end, if it is.

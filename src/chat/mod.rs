@@ -219,9 +219,10 @@ impl Chat {
         Ok(Some((place.conversation, accounts)))
     }
 
-    /// Notes that a session of an account has ended, which was shown the receipts up to a move.
-    pub fn left(&mut self, account: AccountId, upto: MoveNumber, now: Millis) {
-        self.batch.changes.push(Change::Shown { account, upto, seen: now });
+    /// Notes that an account was shown the receipts up to a move and, where a session of it has
+    /// ended, when that was.
+    pub fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
+        self.batch.changes.push(Change::Shown { account, upto, seen });
     }
 
     /// Notes that a token was used.

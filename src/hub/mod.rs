@@ -7,6 +7,7 @@
 
 mod keep;
 mod lookup;
+mod seats;
 mod tally;
 mod tell;
 mod watch;
@@ -78,8 +79,11 @@ pub enum Work {
     /// A session has been sent everything up to here. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
     CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
-    /// A session has ended. `unsent`: where the receipts ended that could still be sent to it.
-    Leave { session: SessionId, unsent: Option<MoveNumber> },
+    /// A session has ended. `shown`: up to where its account has been shown the receipts; `None`:
+    /// all that were put in its outbox.
+    Leave { session: SessionId, shown: Option<MoveNumber> },
+    /// An account has been shown the receipts up to this move.
+    Shown { account: AccountId, upto: MoveNumber },
     /// A step of forgetting; the answer says whether it is on disk.
     Forget { step: Forget, answer: Sender<bool> },
     /// What was forgotten leaves what the store keeps beside the log, too; the answer says whether
@@ -99,8 +103,8 @@ pub struct Entered {
     pub account: AccountId,
     /// Where the log stood at that moment: what is newer comes after `LIVE`.
     pub upto: Behind,
-    /// Another session of this account is past its `LIVE`, so no receipt was missed.
-    pub company: bool,
+    /// Sessions that go on prove that the account was shown the receipts up to this move.
+    pub shown: MoveNumber,
 }
 
 impl Hub {
@@ -181,6 +185,8 @@ struct Presence {
     newest: EntryId,
     /// The newest move that was told to it.
     moved: MoveNumber,
+    /// The newest of those that was not its own.
+    due: MoveNumber,
 }
 
 /// What a session that comes in is told after the commit: what it reads from the store then is no
@@ -255,7 +261,7 @@ impl Desk {
             let batch = self.chat.finish();
             let kept = self.keep(&batch);
             for session in self.voided.drain(..).filter(|_| !kept) {
-                // It was not to be.
+                // The batch was not recorded, so the key is still valid.
                 if let Some(seat) = self.seats.get_mut(&session) {
                     seat.void = false;
                 }
@@ -267,7 +273,8 @@ impl Desk {
             self.tally.end(acts, self.seats.len());
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
-                    self.leave(session, None);
+                    // Of an account that is not there, nothing is written down.
+                    self.vacate(session);
                     entered = entered.and(Err(Refusal::Storage));
                 }
                 // A session that has gone needs no answer.
@@ -329,7 +336,8 @@ impl Desk {
             Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
             }
-            Work::Leave { session, unsent } => self.leave(session, unsent),
+            Work::Leave { session, shown } => self.leave(session, shown),
+            Work::Shown { account, upto } => self.shown(account, upto, None),
             Work::Used(token) => self.chat.used(token, self.now),
             Work::Order { order, answer } => {
                 let now = self.now;
@@ -384,80 +392,6 @@ impl Desk {
     fn answer_orders(&mut self, kept: bool) {
         for (answer, done) in self.ordered.drain(..) {
             let _ = answer.try_send(if kept { done } else { done.and(Err(Refusal::Storage)) });
-        }
-    }
-
-    fn enter(
-        &mut self,
-        session: SessionId,
-        account: AccountId,
-        key: Key,
-        quiet: bool,
-        outbox: Arc<Outbox>,
-    ) -> Entered {
-        let upto = self.told;
-        let presence = self.online.entry(account).or_insert_with(|| Presence {
-            sessions: SmallVec::new(),
-            newest: upto.entries,
-            moved: upto.moves,
-        });
-        let seats = &self.seats;
-        let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
-        let company = presence.sessions.iter().any(is_here);
-        presence.sessions.push(session);
-        let seat = Seat {
-            account,
-            outbox,
-            key,
-            quiet,
-            live: false,
-            here: false,
-            watches: None,
-            void: false,
-        };
-        self.tally.behind += u64::from(seat.is_behind());
-        self.seats.insert(session, seat);
-        Entered { account, upto, company }
-    }
-
-    fn caught_up(&mut self, session: SessionId, upto: Behind) -> Option<Behind> {
-        let seat = self.seats.get_mut(&session)?;
-        seat.here = true;
-        let presence = self.online.get(&seat.account)?;
-        // What this batch decides is told after it, so to a session that is live by then.
-        if presence.newest <= upto.entries && presence.moved <= upto.moves {
-            self.tally.behind -= u64::from(seat.is_behind());
-            seat.live = true;
-            // What it did itself while it was behind needs no note any more. Here and not in the
-            // session, since it may fall behind again before that looks.
-            seat.outbox.take_authored();
-            seat.outbox.take_moved();
-            return None;
-        }
-        Some(self.told)
-    }
-
-    fn leave(&mut self, session: SessionId, unsent: Option<MoveNumber>) {
-        let Some(seat) = self.seats.remove(&session) else {
-            return;
-        };
-        self.tally.behind -= u64::from(seat.is_behind());
-        let Some(presence) = self.online.get_mut(&seat.account) else {
-            return;
-        };
-        presence.sessions.retain(|s| *s != session);
-        if seat.here {
-            // One that fell behind was sent less than was told, and may not have noticed.
-            let fell = seat.outbox.fell_behind().filter(|_| !seat.live);
-            let missed = [unsent, fell.map(|at| at.moves)];
-            let upto = missed.into_iter().flatten().min().unwrap_or(self.told.moves);
-            self.chat.left(seat.account, upto, self.now);
-        }
-        if presence.sessions.is_empty() {
-            self.online.remove(&seat.account);
-        }
-        if let Some(conversation) = seat.watches {
-            self.drop_watch(session, conversation);
         }
     }
 

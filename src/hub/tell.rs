@@ -156,6 +156,9 @@ impl Desk {
                 continue;
             };
             presence.moved = number;
+            if *account != who.account {
+                presence.due = number;
+            }
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
                 push(&mut self.seats, *session, &mut self.stirred, &mut self.tally, |o| {
                     o.push_receipt(line, number, at)

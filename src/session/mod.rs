@@ -16,6 +16,7 @@ mod intake;
 mod links;
 mod login;
 mod output;
+mod proof;
 mod questions;
 mod roster;
 mod secrets;
@@ -44,7 +45,7 @@ pub use tls::Certificates;
 use crate::chat::Act;
 use crate::config::Limits;
 use crate::counters::Counters;
-use crate::entry::{AccountId, Clock, Key, MoveNumber, SessionId};
+use crate::entry::{AccountId, Clock, Key, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -60,6 +61,7 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
 use intake::{Held, Stop};
 use output::Output;
+use proof::Proof;
 use seen::Seen;
 
 thread_local! {
@@ -125,7 +127,7 @@ pub struct Session {
 /// However a session ends, by a bug or with the whole server, its account is given up.
 impl Drop for Session {
     fn drop(&mut self) {
-        self.leave();
+        self.leave(false);
         self.services.counters.sessions.take();
     }
 }
@@ -140,10 +142,10 @@ struct Me {
     key: Key,
     /// Receipts are wanted.
     receipts: bool,
-    /// What it was shown, once it was shown something.
+    /// Last entries sent per conversation; `None` until something was sent.
     seen: Option<Box<Seen>>,
-    /// All receipts up to this move were sent.
-    moves: MoveNumber,
+    /// Which receipts its account has been shown.
+    proof: Proof,
     /// Where the log has to be read on from, and up to where there is something.
     behind: Option<Box<Lag>>,
 }
@@ -239,6 +241,9 @@ impl Session {
                 log::debug!("session {}: connection lost: {e}", self.id.0);
             }
             End::Finished => {
+                // An end that may be somebody else's proves nothing.
+                let in_order = !self.lines.is_cut_off();
+                self.leave(in_order);
                 if self.stream.is_tls() {
                     // That it is gone already changes nothing.
                     let _ = self.stream.finish();
@@ -348,6 +353,7 @@ impl Session {
         let read = SCRATCH.with_borrow_mut(|scratch| -> io::Result<Option<usize>> {
             let read = self.stream.read(scratch)?;
             if let Some(n) = read {
+                self.prove(&scratch[..n]);
                 self.lines.push(&scratch[..n]);
             }
             Ok(read)

@@ -36,6 +36,11 @@ impl Output {
         self.items.iter()
     }
 
+    /// Whether receipts are among them.
+    pub fn has_receipts(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Receipts { .. }))
+    }
+
     pub fn push(&mut self, item: Item) {
         if !item.lines().is_empty() {
             self.left += item.lines().len();
@@ -127,6 +132,7 @@ impl Session {
     pub(super) fn write_output(&mut self) -> io::Result<()> {
         self.stream.flush()?;
         while !self.output.is_empty() {
+            let unread = self.unread();
             let Some(n) = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch))? else {
                 if !self.deadline.as_ref().is_some_and(|d| d.1 != Bye::Idle) {
                     self.set_deadline(limits::STALLED_TIME, Bye::Stalled);
@@ -139,7 +145,7 @@ impl Session {
                 self.set_idle_deadline();
             }
             for item in self.output.advance(n) {
-                self.note_sent(&item);
+                self.note_sent(&item, unread);
             }
             self.acknowledge_automatically();
         }
@@ -165,12 +171,13 @@ impl Session {
         self.stream.write(&scratch[..filled])
     }
 
-    /// Remembers how far each conversation was sent.
-    fn note_sent(&mut self, item: &Item) {
+    /// Remembers how far each conversation was sent, and receipts, before which `unread` bytes had
+    /// come.
+    fn note_sent(&mut self, item: &Item, unread: usize) {
         let Some(me) = &mut self.me else { return };
         match item {
             Item::Replies(_) => {}
-            Item::Receipts { upto, .. } => me.moves = *upto,
+            Item::Receipts { upto, .. } => me.proof.note_written(*upto, unread),
             Item::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);
                 me.seen.get_or_insert_default().note(peer, block.last);
