@@ -44,7 +44,8 @@ pub enum Act {
     Advance { cursor: Cursor, id: EntryId },
     /// Moves a cursor up to each of these entries, which the session was sent, each in its
     /// conversation. `answer` is what the reply says; without it nobody asked and none is given.
-    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId> },
+    /// `lost_moves` is what the session's outbox said of those when it put the list together.
+    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
     /// Takes another display name.
     Rename(DisplayName),
     /// Takes another password, of which this is the hash, if the hash of the old one still is what it was.
@@ -151,7 +152,7 @@ impl Chat {
         match act {
             Act::Send { to, body, once } => self.send(who, to, body, once.as_deref(), now),
             Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
-            Act::AdvanceAll { cursor, ids, answer } => {
+            Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.advance_all(who, *cursor, ids, *answer, now)
             }
             Act::Rename(name) => self.rename(who, name),

@@ -32,6 +32,7 @@ use crate::outbox::{Behind, Outbox};
 use crate::store::{Error, Forget, Record};
 use crate::wire::refusal::Refusal;
 pub use keep::Keeper;
+use seats::Unkept;
 use tally::Tally;
 use watch::Watch;
 
@@ -133,6 +134,8 @@ impl Hub {
             asked_online: Vec::new(),
             ordered: Vec::new(),
             voided: Vec::new(),
+            covering: Vec::new(),
+            unkept: Unkept::default(),
             forgetting: Vec::new(),
             wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
@@ -225,6 +228,10 @@ struct Desk {
     wiping: Option<Sender<bool>>,
     /// Sessions whose key became void in this batch.
     voided: Vec<SessionId>,
+    /// Sessions of which this batch has a bare `ACK` or `READ`.
+    covering: Vec<SessionId>,
+    /// What nobody is answered for and a batch that failed was to write.
+    unkept: Unkept,
     /// How far everything has been told.
     told: Behind,
     /// The lines of the entries that are about to be told.
@@ -258,13 +265,14 @@ impl Desk {
                 let full = acts >= limits::BATCH || bytes >= limits::BATCH_BYTES;
                 next = if full || ended { None } else { waiting.try_recv().ok() };
             }
-            let batch = self.chat.finish();
+            let mut batch = self.chat.finish();
+            self.unkept.retry(&mut batch.changes);
             let kept = self.keep(&batch);
-            for session in self.voided.drain(..).filter(|_| !kept) {
-                // The batch was not recorded, so the key is still valid.
-                if let Some(seat) = self.seats.get_mut(&session) {
-                    seat.void = false;
-                }
+            if kept {
+                self.voided.clear();
+                self.covering.clear();
+            } else {
+                self.take_back(&batch);
             }
             self.tell(batch, kept);
             self.answer_watches(kept);
@@ -275,7 +283,7 @@ impl Desk {
                 if is_new && !kept {
                     // Of an account that is not there, nothing is written down.
                     self.vacate(session);
-                    entered = entered.and(Err(Refusal::Storage));
+                    entered = Err(Refusal::Storage);
                 }
                 // A session that has gone needs no answer.
                 let _ = answer.try_send(entered);
@@ -362,21 +370,35 @@ impl Desk {
     }
 
     fn decide_act(&mut self, who: Who, act: &mut Act) {
-        if self.seats.get(&who.session).is_some_and(|seat| seat.void) {
-            // What nobody asked for has no answer.
-            if !matches!(act, Act::AdvanceAll { answer: None, .. }) {
-                self.chat.answer(who, act.verb(), Err(Refusal::NeedLogin));
+        let Some(seat) = self.seats.get(&who.session) else { return };
+        if seat.void {
+            return self.refuse(who, act, Refusal::NeedLogin);
+        }
+        if let Act::AdvanceAll { lost_moves, .. } = act {
+            if seat.outbox.lost_moves() != *lost_moves {
+                return self.refuse(who, act, Refusal::Storage);
             }
-            return;
+            self.covering.push(who.session);
         }
         let now = self.now;
         if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
             if !std::mem::replace(&mut self.failing, true) {
                 log::error!("cannot read the database, nothing is accepted: {e}");
             }
-            self.chat.answer(who, act.verb(), Err(Refusal::Storage));
+            if let Act::AdvanceAll { .. } = act {
+                self.lose_moves(who.session);
+            }
+            self.give_back(who.session, seats::charged(act));
+            self.refuse(who, act, Refusal::Storage);
         }
         self.void();
+    }
+
+    fn refuse(&mut self, who: Who, act: &Act, refusal: Refusal) {
+        // An act of the session's own has no answer.
+        if !matches!(act, Act::AdvanceAll { answer: None, .. }) {
+            self.chat.answer(who, act.verb(), Err(refusal));
+        }
     }
 
     fn answer_online(&mut self) {
@@ -391,7 +413,7 @@ impl Desk {
 
     fn answer_orders(&mut self, kept: bool) {
         for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { done.and(Err(Refusal::Storage)) });
+            let _ = answer.try_send(if kept { done } else { Err(Refusal::Storage) });
         }
     }
 

@@ -1,12 +1,50 @@
-//! Seats: sessions that come, catch up and leave.
+//! Seats: sessions that come, catch up and leave, and what is taken back when a batch is not kept.
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{Desk, Entered, Presence, Seat};
-use crate::entry::{AccountId, Key, Millis, MoveNumber, SessionId};
-use crate::outbox::{Behind, Outbox};
+use crate::chat::{Act, Batch, Tell};
+use crate::entry::{AccountId, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId};
+use crate::outbox::{Behind, Outbox, Unspent};
+use crate::store::{Change, NewEntry};
+use crate::wire::request::GroupChange;
+
+/// Changes that nobody is answered for, of batches that failed: the next batch that writes
+/// something writes them as well. One for each account and token at most.
+#[derive(Default)]
+pub(super) struct Unkept {
+    shown: FxHashMap<AccountId, (MoveNumber, Option<Millis>)>,
+    used: FxHashMap<TokenId, Millis>,
+}
+
+impl Unkept {
+    fn note(&mut self, change: &Change) {
+        match change {
+            Change::Shown { account, upto, seen } => {
+                let known = self.shown.entry(*account).or_default();
+                *known = (known.0.max(*upto), seen.or(known.1));
+            }
+            Change::TokenUsed { id, time } => {
+                self.used.insert(*id, *time);
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds them to a batch. One that writes nothing stays so: while the disk fails, a batch of
+    /// questions only need not try it.
+    pub(super) fn retry(&mut self, changes: &mut Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let shown = self.shown.drain();
+        changes.extend(shown.map(|(account, (upto, seen))| Change::Shown { account, upto, seen }));
+        changes.extend(self.used.drain().map(|(id, time)| Change::TokenUsed { id, time }));
+    }
+}
 
 impl Desk {
     pub(super) fn enter(
@@ -91,7 +129,64 @@ impl Desk {
 
     /// Notes that an account was shown the receipts up to a move.
     pub(super) fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
-        self.chat.shown(account, upto, seen);
+        // One that could not be written yet goes with it: two of one account in a batch might come
+        // in the wrong order.
+        let (before, ended) = self.unkept.shown.remove(&account).unwrap_or_default();
+        self.chat.shown(account, upto.max(before), seen.or(ended));
+    }
+
+    /// A batch is not on disk: what was changed here for it is as it was.
+    pub(super) fn take_back(&mut self, batch: &Batch) {
+        for session in std::mem::take(&mut self.voided) {
+            // The batch was not recorded, so the key is still valid.
+            if let Some(seat) = self.seats.get_mut(&session) {
+                seat.void = false;
+            }
+        }
+        for session in std::mem::take(&mut self.covering) {
+            self.lose_moves(session);
+        }
+        for change in &batch.changes {
+            self.unkept.note(change);
+        }
+        for (who, tell) in &batch.tells {
+            if let Tell::Entry { at, .. } = tell
+                && let Some(Change::Entry(NewEntry { place, kind, body, .. })) =
+                    batch.changes.get(*at)
+            {
+                let unspent = match kind {
+                    EntryKind::Message => Unspent { bytes: body.len() as u64, groups: 0 },
+                    EntryKind::Group => Unspent { bytes: 0, groups: u64::from(place.seq == 1) },
+                };
+                self.give_back(who.session, unspent);
+            }
+        }
+    }
+
+    /// Gives a session back what its account was charged for something that was not kept.
+    pub(super) fn give_back(&mut self, session: SessionId, unspent: Unspent) {
+        if let Some(seat) = self.seats.get(&session)
+            && unspent != Unspent::default()
+        {
+            seat.outbox.give_back(unspent);
+        }
+    }
+
+    /// Tells a session that a bare `ACK` or `READ` of it was not kept.
+    pub(super) fn lose_moves(&mut self, session: SessionId) {
+        if let Some(seat) = self.seats.get(&session) {
+            seat.outbox.lose_moves();
+            self.stirred.push(seat.outbox.clone());
+        }
+    }
+}
+
+/// What an account is charged for an act by the day.
+pub(super) fn charged(act: &Act) -> Unspent {
+    match act {
+        Act::Send { body, .. } => Unspent { bytes: body.len() as u64, groups: 0 },
+        Act::Group { change: GroupChange::New(_), .. } => Unspent { bytes: 0, groups: 1 },
+        _ => Unspent::default(),
     }
 }
 

@@ -44,7 +44,8 @@ impl Desk {
             }
             match tell {
                 Tell::Answer { verb, answer } => {
-                    let answer = if kept { answer } else { answer.and(Err(Refusal::Storage)) };
+                    // A refusal may rest on what was not kept either.
+                    let answer = if kept { answer } else { Err(Refusal::Storage) };
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };

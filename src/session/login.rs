@@ -49,8 +49,8 @@ impl Session {
         if self.ask(move |recall| recall.account(&asked)).await?.is_some() {
             return Err(Refusal::Taken(handle).into());
         }
+        let from = self.origin().counted();
         if self.is_limited {
-            let from = self.origin().counted();
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
                 Ok(wait) => self.pause(wait).await?,
                 Err(TooFast(seconds)) => return Err(Refusal::TooFast { seconds }.into()),
@@ -67,7 +67,11 @@ impl Session {
             outbox: self.outbox.clone(),
             answer,
         });
-        let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
+        let entered: Result<Entered, _> = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        if self.is_limited && entered.as_ref().is_err_and(|refusal| *refusal == Refusal::Storage) {
+            self.services.rates.registrations.give_back(from, 1);
+        }
+        let entered = entered?;
         log::info!("session {}: registered {handle}", self.id.0);
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
@@ -217,6 +221,8 @@ impl Session {
             receipts: !quiet,
             seen: None,
             proof: Proof::new(MoveNumber(0), self.services.clock.now()),
+            lost_moves: self.outbox.lost_moves(),
+            retry: None,
             behind: None,
         }));
     }

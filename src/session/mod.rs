@@ -146,6 +146,10 @@ struct Me {
     seen: Option<Box<Seen>>,
     /// Which receipts its account has been shown.
     proof: Proof,
+    /// The failures of bare `ACK` and `READ` that the session knows of: see [`Outbox::lost_moves`].
+    lost_moves: u32,
+    /// Runs after `SET ack auto` could not write down what was delivered.
+    retry: Option<Box<Timer>>,
     /// Where the log has to be read on from, and up to where there is something.
     behind: Option<Box<Lag>>,
 }
@@ -336,6 +340,11 @@ impl Session {
             {
                 self.brake = None;
                 woken = true;
+            }
+            if let Some(retry) = self.me.as_mut().and_then(|me| me.retry.as_mut())
+                && Pin::new(&mut **retry).poll(cx).is_ready()
+            {
+                self.retry_automatically();
             }
             if let Some(patience) = &mut self.patience
                 && Pin::new(&mut **patience).poll(cx).is_ready()

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 
+use smol::Timer;
+
 use super::intake::Held;
 use super::{Lag, SCRATCH, Session};
 use crate::chat::Act;
@@ -122,9 +124,20 @@ impl Session {
             }
         }
         let Some(me) = &mut self.me else { return };
+        if let (true, Some(unspent)) = (self.is_limited, taken.unspent) {
+            let rates = &self.services.rates;
+            rates.bytes.give_back(me.account, unspent.bytes);
+            rates.groups.give_back(me.account, unspent.groups);
+        }
         if let Some(at) = taken.behind {
             // Up to where there is more will be asked when it has caught up so far.
             me.behind = Some(Box::new(Lag { at, upto: at, walk: None }));
+        }
+        let lost = self.outbox.lost_moves();
+        if std::mem::replace(&mut me.lost_moves, lost) != lost {
+            me.seen.iter_mut().for_each(|seen| seen.uncover());
+            // The disk fails, so not at once.
+            me.retry = me.auto.then(|| Box::new(Timer::after(limits::ACK_PAUSE)));
         }
     }
 
@@ -188,14 +201,22 @@ impl Session {
     /// Under `SET ack auto` what was written counts as delivered.
     pub(super) fn acknowledge_automatically(&mut self) {
         let Some(me) = &mut self.me else { return };
-        if !me.auto {
+        if !me.auto || me.retry.is_some() {
             return;
         }
         let ids = me.seen.as_mut().map_or(Vec::new(), |seen| seen.cover(Cursor::Delivered));
         if !ids.is_empty() {
-            let answer = None;
-            self.act(vec![Act::AdvanceAll { cursor: Cursor::Delivered, ids, answer }]);
+            let (cursor, answer, lost_moves) = (Cursor::Delivered, None, me.lost_moves);
+            self.act(vec![Act::AdvanceAll { cursor, ids, answer, lost_moves }]);
         }
+    }
+
+    /// The pause after a failure is over.
+    pub(super) fn retry_automatically(&mut self) {
+        if let Some(me) = &mut self.me {
+            me.retry = None;
+        }
+        self.acknowledge_automatically();
     }
 }
 
