@@ -6,18 +6,21 @@
 
 mod process;
 
+#[path = "receipts/model.rs"]
+mod model;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use papo::config::{Config, PasswordCost};
 use papo::entry::Clock;
 use papo::server::Server;
-use process::{Client, Home, PASSWORD, PATIENCE, Papod, die_with_this_thread, tls};
+use process::{Client, Dice, Home, PASSWORD, PATIENCE, Papod, die_with_this_thread, tls};
 use rusqlite::Connection;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -270,4 +273,20 @@ fn a_long_session_is_not_told_a_year_again_after_a_crash() {
     assert_eq!(shown, [false, true, false, true]);
     drop((ana, bob));
     server.stop();
+}
+
+/// Random histories of the sessions of one author, some of whose readers' commits fail, in every way
+/// in which a session can end.
+#[test]
+fn no_history_loses_a_receipt() {
+    let (mut dice, seed) = Dice::from_environment();
+    println!("PAPO_SEED={seed}");
+    let until = Instant::now() + Duration::from_secs(10);
+    for round in 0..40 {
+        model::history(&mut dice, 60, round % 2 == 1);
+        println!("history {round} holds");
+        if Instant::now() > until {
+            break;
+        }
+    }
 }
