@@ -40,6 +40,9 @@ pub const LINKS: usize = 100;
 pub const GROUP_MEMBERS: usize = 5_000;
 /// Seconds of a `WAIT` at most: a day.
 pub const WAIT_MAX: u64 = 86_400;
+/// Time within which a session writes down once how far its account was shown receipts, in
+/// milliseconds: after a crash of the server those since then come twice.
+pub const SHOWN_MILLIS: u64 = 5 * 60_000;
 /// Time within which a token's last use is written down once.
 pub const TOKEN_USED_MILLIS: i64 = 60_000;
 
@@ -210,6 +213,10 @@ pub const STALLED_TIME: Duration = Duration::from_secs(15 * 60);
 /// After `BYE`: time for which what still comes is read and dropped, so that the last lines are
 /// not lost to a reset.
 pub const LINGER_TIME: Duration = Duration::from_secs(1);
+/// Pause after `SET ack auto` could not write down what was delivered, before it is tried again. A
+/// disk that is full stays so for minutes; twenty thousand sessions are then 4,000 tries a second,
+/// which share a few batches.
+pub const ACK_PAUSE: Duration = Duration::from_secs(5);
 /// Time for which a session that is being ended may still take what waits for it.
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// Pause between two looks for entries that are old enough to be forgotten. What is kept for days

@@ -4,6 +4,7 @@
 //! and shared by all who read them. It is bounded: where entries and receipts no longer fit, the
 //! session falls *behind* and is served from the log, so that a full outbox costs nobody anything.
 
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
@@ -20,6 +21,10 @@ pub struct Outbox {
     waker: AtomicWaker,
     /// Bytes that may wait.
     room: usize,
+    /// See [`Outbox::proved`].
+    proved: AtomicI64,
+    /// See [`Outbox::lost_moves`].
+    lost_moves: AtomicU32,
 }
 
 impl Default for Outbox {
@@ -41,6 +46,7 @@ struct State {
     behind: Option<Box<Behind>>,
     /// What it did itself while it was behind, if it did something.
     own: Option<Box<Own>>,
+    unspent: Option<Box<Unspent>>,
     bye: Option<Bye>,
     /// The session has ended.
     closed: bool,
@@ -54,6 +60,16 @@ struct Own {
     entries: Vec<EntryId>,
     /// Of its read cursor.
     moves: Vec<MoveNumber>,
+}
+
+/// What a session's account is not charged for after all: its rates were charged when it asked, and it
+/// was not kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unspent {
+    /// Bytes of messages.
+    pub bytes: u64,
+    /// New groups.
+    pub groups: u64,
 }
 
 /// Something to be sent.
@@ -106,12 +122,15 @@ pub struct Taken {
     pub answered: usize,
     /// It has fallen behind; the log continues where the items end.
     pub behind: Option<Behind>,
+    /// What its account is not charged for.
+    pub unspent: Option<Unspent>,
 }
 
 impl Outbox {
     /// One in which so many bytes may wait before the session falls behind.
     pub fn new(room: usize) -> Outbox {
-        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room }
+        let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
+        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room, proved, lost_moves }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -205,6 +224,7 @@ impl Outbox {
             items: std::mem::take(&mut state.items),
             answered: std::mem::take(&mut state.answered),
             behind: state.behind.take().map(|at| *at),
+            unspent: state.unspent.take().map(|unspent| *unspent),
         }
     }
 
@@ -221,6 +241,37 @@ impl Outbox {
     /// Takes out the moves that the session asked for itself while it was behind.
     pub fn take_moved(&self) -> Vec<MoveNumber> {
         self.state().own.as_mut().map(|own| std::mem::take(&mut own.moves)).unwrap_or_default()
+    }
+
+    /// The session's account has been shown all receipts up to this move. The session says so; the
+    /// hub reads it when another session of the account begins, without asking this one.
+    pub fn proved(&self) -> MoveNumber {
+        MoveNumber(self.proved.load(Ordering::Acquire))
+    }
+
+    /// Sets what [`Outbox::proved`] returns.
+    pub fn prove(&self, upto: MoveNumber) {
+        self.proved.store(upto.0, Ordering::Release);
+    }
+
+    /// How often a bare `ACK` or `READ` of the session was not kept. One that was handed over
+    /// before the session knew of the last failure may rely on the one that failed, and is refused.
+    pub fn lost_moves(&self) -> u32 {
+        self.lost_moves.load(Ordering::Acquire)
+    }
+
+    /// Counts one that was not kept. The session has to be woken.
+    pub fn lose_moves(&self) {
+        self.lost_moves.fetch_add(1, Ordering::AcqRel);
+        self.state().stir();
+    }
+
+    /// Gives back what was charged for something that was not kept.
+    pub fn give_back(&self, Unspent { bytes, groups }: Unspent) {
+        let mut state = self.state();
+        let unspent = state.unspent.get_or_insert_default();
+        unspent.bytes += bytes;
+        unspent.groups += groups;
     }
 
     /// Why the session is to end, if it is.

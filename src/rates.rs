@@ -90,6 +90,15 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         empty_at.insert(who, begun + cost);
         Ok(wait)
     }
+
+    /// Gives back what was spent on something that the server could not do.
+    pub fn give_back(&self, who: K, amount: u64) {
+        let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = empty_at.get_mut(&who) {
+            let cost = self.time.mul_f64(amount.min(self.most) as f64 / self.most.max(1) as f64);
+            *at = at.checked_sub(cost).unwrap_or(*at);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +119,19 @@ mod tests {
         assert_eq!(rate.spend(2, 1, start), Ok(Duration::ZERO), "others are not concerned");
         let later = start + Duration::from_secs(6);
         assert_eq!(rate.spend(1, 1, later), Ok(Duration::ZERO), "what was refused used nothing");
+    }
+
+    #[test]
+    fn what_is_given_back_was_not_used() {
+        let rate = Rate::new(20, Duration::from_secs(10));
+        let start = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(rate.spend(1, 20, start), Ok(Duration::ZERO));
+            rate.give_back(1, 20);
+        }
+        rate.give_back(2, 20);
+        assert_eq!(rate.spend(2, 20, start), Ok(Duration::ZERO));
+        assert_eq!(rate.spend(2, 1, start), Ok(Duration::from_millis(500)), "no more than that");
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn enter(hub: &Hub, number: u64, quiet: bool) -> Behind {
 }
 
 fn leave(hub: &Hub, number: u64) {
-    hub.ask(Work::Leave { session: SessionId(number), unsent: None });
+    hub.ask(Work::Leave { session: SessionId(number), shown: None });
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub enum Act {
     Advance { cursor: Cursor, id: EntryId },
     /// Moves a cursor up to each of these entries, which the session was sent, each in its
     /// conversation. `answer` is what the reply says; without it nobody asked and none is given.
-    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId> },
+    /// `lost_moves` is what the session's outbox said of those when it put the list together.
+    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
     /// Takes another display name.
     Rename(DisplayName),
     /// Takes another password, of which this is the hash, if the hash of the old one still is what it was.
@@ -151,7 +152,7 @@ impl Chat {
         match act {
             Act::Send { to, body, once } => self.send(who, to, body, once.as_deref(), now),
             Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
-            Act::AdvanceAll { cursor, ids, answer } => {
+            Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.advance_all(who, *cursor, ids, *answer, now)
             }
             Act::Rename(name) => self.rename(who, name),
@@ -219,9 +220,10 @@ impl Chat {
         Ok(Some((place.conversation, accounts)))
     }
 
-    /// Notes that a session of an account has ended, which was shown the receipts up to a move.
-    pub fn left(&mut self, account: AccountId, upto: MoveNumber, now: Millis) {
-        self.batch.changes.push(Change::Shown { account, upto, seen: now });
+    /// Notes that an account was shown the receipts up to a move and, where a session of it has
+    /// ended, when that was.
+    pub fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
+        self.batch.changes.push(Change::Shown { account, upto, seen });
     }
 
     /// Notes that a token was used.

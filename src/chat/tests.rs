@@ -200,7 +200,7 @@ fn all_that_is_missing_is_asked_for_at_once() {
     chat.newest.entry = EntryId(100);
     let ids: Vec<EntryId> = (2..=100).map(EntryId).collect();
     let missing = ids.iter().copied().map(Need::Place).collect();
-    let mut act = Act::AdvanceAll { cursor: Cursor::Read, ids, answer: None };
+    let mut act = Act::AdvanceAll { cursor: Cursor::Read, ids, answer: None, lost_moves: 0 };
     assert_eq!(chat.asked(ANA, &mut act, NOW), Err(Need::All(missing)));
     let names = vec![Handle::new("bia").unwrap(); limits::GROUP_MEMBERS + 1];
     let name = Handle::new("team").unwrap();

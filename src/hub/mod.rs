@@ -7,6 +7,7 @@
 
 mod keep;
 mod lookup;
+mod seats;
 mod tally;
 mod tell;
 mod watch;
@@ -31,6 +32,7 @@ use crate::outbox::{Behind, Outbox};
 use crate::store::{Error, Forget, Record};
 use crate::wire::refusal::Refusal;
 pub use keep::Keeper;
+use seats::Unkept;
 use tally::Tally;
 use watch::Watch;
 
@@ -78,8 +80,11 @@ pub enum Work {
     /// A session has been sent everything up to here. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
     CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
-    /// A session has ended. `unsent`: where the receipts ended that could still be sent to it.
-    Leave { session: SessionId, unsent: Option<MoveNumber> },
+    /// A session has ended. `shown`: up to where its account has been shown the receipts; `None`:
+    /// all that were put in its outbox.
+    Leave { session: SessionId, shown: Option<MoveNumber> },
+    /// An account has been shown the receipts up to this move.
+    Shown { account: AccountId, upto: MoveNumber },
     /// A step of forgetting; the answer says whether it is on disk.
     Forget { step: Forget, answer: Sender<bool> },
     /// What was forgotten leaves what the store keeps beside the log, too; the answer says whether
@@ -99,8 +104,8 @@ pub struct Entered {
     pub account: AccountId,
     /// Where the log stood at that moment: what is newer comes after `LIVE`.
     pub upto: Behind,
-    /// Another session of this account is past its `LIVE`, so no receipt was missed.
-    pub company: bool,
+    /// Sessions that go on prove that the account was shown the receipts up to this move.
+    pub shown: MoveNumber,
 }
 
 impl Hub {
@@ -129,6 +134,8 @@ impl Hub {
             asked_online: Vec::new(),
             ordered: Vec::new(),
             voided: Vec::new(),
+            covering: Vec::new(),
+            unkept: Unkept::default(),
             forgetting: Vec::new(),
             wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
@@ -181,6 +188,8 @@ struct Presence {
     newest: EntryId,
     /// The newest move that was told to it.
     moved: MoveNumber,
+    /// The newest of those that was not its own.
+    due: MoveNumber,
 }
 
 /// What a session that comes in is told after the commit: what it reads from the store then is no
@@ -219,6 +228,10 @@ struct Desk {
     wiping: Option<Sender<bool>>,
     /// Sessions whose key became void in this batch.
     voided: Vec<SessionId>,
+    /// Sessions of which this batch has a bare `ACK` or `READ`.
+    covering: Vec<SessionId>,
+    /// What nobody is answered for and a batch that failed was to write.
+    unkept: Unkept,
     /// How far everything has been told.
     told: Behind,
     /// The lines of the entries that are about to be told.
@@ -252,13 +265,14 @@ impl Desk {
                 let full = acts >= limits::BATCH || bytes >= limits::BATCH_BYTES;
                 next = if full || ended { None } else { waiting.try_recv().ok() };
             }
-            let batch = self.chat.finish();
+            let mut batch = self.chat.finish();
+            self.unkept.retry(&mut batch.changes);
             let kept = self.keep(&batch);
-            for session in self.voided.drain(..).filter(|_| !kept) {
-                // It was not to be.
-                if let Some(seat) = self.seats.get_mut(&session) {
-                    seat.void = false;
-                }
+            if kept {
+                self.voided.clear();
+                self.covering.clear();
+            } else {
+                self.take_back(&batch);
             }
             self.tell(batch, kept);
             self.answer_watches(kept);
@@ -267,8 +281,9 @@ impl Desk {
             self.tally.end(acts, self.seats.len());
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
-                    self.leave(session, None);
-                    entered = entered.and(Err(Refusal::Storage));
+                    // Of an account that is not there, nothing is written down.
+                    self.vacate(session);
+                    entered = Err(Refusal::Storage);
                 }
                 // A session that has gone needs no answer.
                 let _ = answer.try_send(entered);
@@ -329,7 +344,8 @@ impl Desk {
             Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
             }
-            Work::Leave { session, unsent } => self.leave(session, unsent),
+            Work::Leave { session, shown } => self.leave(session, shown),
+            Work::Shown { account, upto } => self.shown(account, upto, None),
             Work::Used(token) => self.chat.used(token, self.now),
             Work::Order { order, answer } => {
                 let now = self.now;
@@ -354,21 +370,35 @@ impl Desk {
     }
 
     fn decide_act(&mut self, who: Who, act: &mut Act) {
-        if self.seats.get(&who.session).is_some_and(|seat| seat.void) {
-            // What nobody asked for has no answer.
-            if !matches!(act, Act::AdvanceAll { answer: None, .. }) {
-                self.chat.answer(who, act.verb(), Err(Refusal::NeedLogin));
+        let Some(seat) = self.seats.get(&who.session) else { return };
+        if seat.void {
+            return self.refuse(who, act, Refusal::NeedLogin);
+        }
+        if let Act::AdvanceAll { lost_moves, .. } = act {
+            if seat.outbox.lost_moves() != *lost_moves {
+                return self.refuse(who, act, Refusal::Storage);
             }
-            return;
+            self.covering.push(who.session);
         }
         let now = self.now;
         if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
             if !std::mem::replace(&mut self.failing, true) {
                 log::error!("cannot read the database, nothing is accepted: {e}");
             }
-            self.chat.answer(who, act.verb(), Err(Refusal::Storage));
+            if let Act::AdvanceAll { .. } = act {
+                self.lose_moves(who.session);
+            }
+            self.give_back(who.session, seats::charged(act));
+            self.refuse(who, act, Refusal::Storage);
         }
         self.void();
+    }
+
+    fn refuse(&mut self, who: Who, act: &Act, refusal: Refusal) {
+        // An act of the session's own has no answer.
+        if !matches!(act, Act::AdvanceAll { answer: None, .. }) {
+            self.chat.answer(who, act.verb(), Err(refusal));
+        }
     }
 
     fn answer_online(&mut self) {
@@ -383,81 +413,7 @@ impl Desk {
 
     fn answer_orders(&mut self, kept: bool) {
         for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { done.and(Err(Refusal::Storage)) });
-        }
-    }
-
-    fn enter(
-        &mut self,
-        session: SessionId,
-        account: AccountId,
-        key: Key,
-        quiet: bool,
-        outbox: Arc<Outbox>,
-    ) -> Entered {
-        let upto = self.told;
-        let presence = self.online.entry(account).or_insert_with(|| Presence {
-            sessions: SmallVec::new(),
-            newest: upto.entries,
-            moved: upto.moves,
-        });
-        let seats = &self.seats;
-        let is_here = |s: &SessionId| seats.get(s).is_some_and(|seat| seat.here);
-        let company = presence.sessions.iter().any(is_here);
-        presence.sessions.push(session);
-        let seat = Seat {
-            account,
-            outbox,
-            key,
-            quiet,
-            live: false,
-            here: false,
-            watches: None,
-            void: false,
-        };
-        self.tally.behind += u64::from(seat.is_behind());
-        self.seats.insert(session, seat);
-        Entered { account, upto, company }
-    }
-
-    fn caught_up(&mut self, session: SessionId, upto: Behind) -> Option<Behind> {
-        let seat = self.seats.get_mut(&session)?;
-        seat.here = true;
-        let presence = self.online.get(&seat.account)?;
-        // What this batch decides is told after it, so to a session that is live by then.
-        if presence.newest <= upto.entries && presence.moved <= upto.moves {
-            self.tally.behind -= u64::from(seat.is_behind());
-            seat.live = true;
-            // What it did itself while it was behind needs no note any more. Here and not in the
-            // session, since it may fall behind again before that looks.
-            seat.outbox.take_authored();
-            seat.outbox.take_moved();
-            return None;
-        }
-        Some(self.told)
-    }
-
-    fn leave(&mut self, session: SessionId, unsent: Option<MoveNumber>) {
-        let Some(seat) = self.seats.remove(&session) else {
-            return;
-        };
-        self.tally.behind -= u64::from(seat.is_behind());
-        let Some(presence) = self.online.get_mut(&seat.account) else {
-            return;
-        };
-        presence.sessions.retain(|s| *s != session);
-        if seat.here {
-            // One that fell behind was sent less than was told, and may not have noticed.
-            let fell = seat.outbox.fell_behind().filter(|_| !seat.live);
-            let missed = [unsent, fell.map(|at| at.moves)];
-            let upto = missed.into_iter().flatten().min().unwrap_or(self.told.moves);
-            self.chat.left(seat.account, upto, self.now);
-        }
-        if presence.sessions.is_empty() {
-            self.online.remove(&seat.account);
-        }
-        if let Some(conversation) = seat.watches {
-            self.drop_watch(session, conversation);
+            let _ = answer.try_send(if kept { done } else { Err(Refusal::Storage) });
         }
     }
 

@@ -44,7 +44,8 @@ impl Desk {
             }
             match tell {
                 Tell::Answer { verb, answer } => {
-                    let answer = if kept { answer } else { answer.and(Err(Refusal::Storage)) };
+                    // A refusal may rest on what was not kept either.
+                    let answer = if kept { answer } else { Err(Refusal::Storage) };
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };
@@ -156,6 +157,9 @@ impl Desk {
                 continue;
             };
             presence.moved = number;
+            if *account != who.account {
+                presence.due = number;
+            }
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
                 push(&mut self.seats, *session, &mut self.stirred, &mut self.tally, |o| {
                     o.push_receipt(line, number, at)

@@ -86,7 +86,7 @@ impl Session {
         self.services.hub.ask(Work::CaughtUp { session: self.id, upto: at, answer });
         let more = answered.recv().await.map_err(|_| lost("the hub has ended"))?;
         if let Some(me) = &mut self.me {
-            me.moves = at.moves;
+            me.proof.note_none_upto(at.moves);
             me.behind = more.map(|upto| Box::new(Lag { at, upto, walk: None }));
         }
         Ok(())
@@ -127,7 +127,7 @@ impl Session {
             return after;
         };
         let wanted = me.receipts;
-        me.moves = after;
+        me.proof.note_none_upto(after);
         let mut lines = Vec::new();
         // All of them were told before they were read, so what this session moved itself is noted.
         let own = self.outbox.take_moved();

@@ -85,7 +85,12 @@ impl Session {
                 let me = self.me()?;
                 match setting {
                     Setting::AckAuto(auto) => me.auto = auto,
-                    Setting::Receipts(receipts) => me.receipts = receipts,
+                    Setting::Receipts(receipts) => {
+                        me.receipts = receipts;
+                        if !receipts {
+                            me.proof.withhold();
+                        }
+                    }
                 }
                 // What was written before counts, too.
                 self.acknowledge_automatically();

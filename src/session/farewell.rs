@@ -9,6 +9,7 @@ use smol::Timer;
 use smol::future::FutureExt;
 
 use super::{SCRATCH, Session};
+use crate::entry::{AccountId, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
 use crate::outbox::Item;
@@ -38,7 +39,7 @@ impl Session {
             Box::pin(self.drain()).or(late(false)).await;
         }
         // From here on the account counts as away: who reads `BYE` can rely on it.
-        self.leave();
+        let left = self.leave(false);
         self.unanswered = 0;
         self.say(|out| reply::bye(out, bye));
         let is_written = match bye {
@@ -53,16 +54,24 @@ impl Session {
         }
         let linger = async {
             while let Ok(()) = poll_fn(|cx| self.stream.poll_readable(cx)).await {
-                let read = SCRATCH.with_borrow_mut(|scratch| self.stream.read(scratch));
-                if matches!(read, Ok(Some(0)) | Err(_)) {
-                    break;
+                match SCRATCH.with_borrow_mut(|scratch| self.stream.read(scratch)) {
+                    Ok(Some(0)) => return true,
+                    Ok(_) => {}
+                    Err(_) => break,
                 }
             }
+            false
         };
         let late = async {
             Timer::after(limits::LINGER_TIME).await;
+            false
         };
-        linger.or(late).await;
+        // Its end in order says that it took everything.
+        if linger.or(late).await
+            && let Some((account, upto)) = left
+        {
+            self.services.hub.ask(Work::Shown { account, upto });
+        }
     }
 
     /// Writes all that is due. Gives back whether the connection took it.
@@ -93,22 +102,29 @@ impl Session {
         .await
     }
 
-    /// Gives the account up. What could not be sent is pending again.
-    pub(super) fn leave(&mut self) {
-        let Some(me) = self.me.take() else { return };
+    /// Gives the account up. What could not be sent is pending again, and so are receipts that were
+    /// written and not proved, unless the client has ended in order. Returns whose session it was
+    /// and up to where receipts were written to it.
+    pub(super) fn leave(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
+        let me = self.me.take()?;
         self.services.roster.name(self.id, None);
         let left = self.outbox.close();
         let is_receipt = |item: &Item| matches!(item, Item::Receipts { .. });
         let unsent = self.output.items().chain(&left.items).any(is_receipt);
         let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
-        let unsent = if unsent { Some(me.moves) } else { behind };
+        let shown = match in_order {
+            true if unsent || me.proof.is_withheld() => Some(me.proof.upto()),
+            true => behind,
+            false => Some(self.outbox.proved()),
+        };
         self.output.drop_events(self.stream.taken());
-        self.services.hub.ask(Work::Leave { session: self.id, unsent });
+        self.services.hub.ask(Work::Leave { session: self.id, shown });
+        Some((me.account, me.proof.upto()))
     }
 
     /// Gives the account up and goes on as nobody's session.
     pub(super) fn retreat(&mut self) {
-        self.leave();
+        self.leave(false);
         self.outbox.reopen();
         self.set_login_deadline();
     }

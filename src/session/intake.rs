@@ -154,8 +154,8 @@ impl Session {
             },
             Upto::Everything => match me.seen.as_mut().map(|seen| (seen.newest(), seen)) {
                 Some((Some(newest), seen)) => {
-                    let ids = seen.cover(cursor);
-                    Act::AdvanceAll { cursor, ids, answer: Some(newest) }
+                    let (ids, lost_moves) = (seen.cover(cursor), me.lost_moves);
+                    Act::AdvanceAll { cursor, ids, answer: Some(newest), lost_moves }
                 }
                 _ => return taken,
             },

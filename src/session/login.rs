@@ -7,9 +7,9 @@ use smol::channel;
 
 use super::answer::{Answer, Stop};
 use super::catchup::Start;
-use super::{End, Me, Session, tokens};
+use super::{End, Me, Proof, Session, tokens};
 use crate::chat::{Act, Order};
-use crate::entry::{AccountId, Key};
+use crate::entry::{AccountId, Key, MoveNumber};
 use crate::hub::{Entered, Work};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
@@ -46,8 +46,8 @@ impl Session {
         }
         // Whether the handle is taken is said by the hub, after the rate was spent and the password
         // hashed: else handles could be looked for at thousands a second.
+        let from = self.origin().counted();
         if self.is_limited {
-            let from = self.origin().counted();
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
                 Ok(wait) => self.pause(wait).await?,
                 Err(TooFast(seconds)) => return Err(Refusal::TooFast { seconds }.into()),
@@ -64,10 +64,15 @@ impl Session {
             outbox: self.outbox.clone(),
             answer,
         });
-        let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
+        let entered: Result<Entered, _> = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        if self.is_limited && entered.as_ref().is_err_and(|refusal| *refusal == Refusal::Storage) {
+            self.services.rates.registrations.give_back(from, 1);
+        }
+        let entered = entered?;
         log::info!("session {}: registered {handle}", self.id.0);
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
+        self.begin_proof(entered.upto.moves, false);
         self.say(|out| reply::ok(out, &Reply::Registered(handle)));
         self.say(|out| reply::live(out, entered.upto.entries));
         Ok(None)
@@ -131,15 +136,13 @@ impl Session {
                     return Ok(None);
                 }
                 let pending = recall.waiting(account, upto.entries)?;
-                let shown = match recall.account_by_id(account)? {
-                    Some(known) if !entered.company => known.shown,
-                    _ => upto.moves,
-                };
+                let known = recall.account_by_id(account)?;
+                let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
                 let start = (!quiet).then(|| Start::look(recall, account, upto, shown, pending));
-                Ok(Some((pending, start.transpose()?)))
+                Ok(Some((pending, shown, start.transpose()?)))
             })
             .await;
-        let (pending, start) = match counted {
+        let (pending, shown, start) = match counted {
             Ok(Some(known)) => known,
             // Refused: so the session must be nobody's again.
             Ok(None) => {
@@ -151,6 +154,7 @@ impl Session {
                 return Err(e.into());
             }
         };
+        self.begin_proof(shown, quiet);
         self.services.counters.logins.add(1);
         let handle = handle.clone();
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
@@ -254,9 +258,22 @@ impl Session {
             auto: false,
             receipts: !quiet,
             seen: None,
-            moves: entered.upto.moves,
+            proof: Proof::new(MoveNumber(0), self.services.clock.now()),
+            lost_moves: self.outbox.lost_moves(),
+            retry: None,
             behind: None,
         }));
+    }
+
+    /// Its account was shown the receipts up to a move before the session began.
+    fn begin_proof(&mut self, shown: MoveNumber, quiet: bool) {
+        self.outbox.prove(shown);
+        if let Some(me) = &mut self.me {
+            me.proof = Proof::new(shown, self.services.clock.now());
+            if quiet {
+                me.proof.withhold();
+            }
+        }
     }
 
     pub(super) async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {

@@ -16,6 +16,7 @@ mod intake;
 mod links;
 mod login;
 mod output;
+mod proof;
 mod questions;
 mod roster;
 mod secrets;
@@ -44,7 +45,7 @@ pub use tls::Certificates;
 use crate::chat::Act;
 use crate::config::Limits;
 use crate::counters::Counters;
-use crate::entry::{AccountId, Clock, Key, MoveNumber, SessionId};
+use crate::entry::{AccountId, Clock, Key, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -61,6 +62,7 @@ use crate::wire::reply::{self, Bye};
 use crate::wire::telnet::Negotiation;
 use intake::{Held, Stop};
 use output::Output;
+use proof::Proof;
 use seen::Seen;
 
 thread_local! {
@@ -127,7 +129,7 @@ pub struct Session {
 /// However a session ends, by a bug or with the whole server, its account is given up.
 impl Drop for Session {
     fn drop(&mut self) {
-        self.leave();
+        self.leave(false);
         self.services.counters.sessions.take();
     }
 }
@@ -142,10 +144,14 @@ struct Me {
     key: Key,
     /// Receipts are wanted.
     receipts: bool,
-    /// What it was shown, once it was shown something.
+    /// Last entries sent per conversation; `None` until something was sent.
     seen: Option<Box<Seen>>,
-    /// All receipts up to this move were sent.
-    moves: MoveNumber,
+    /// Which receipts its account has been shown.
+    proof: Proof,
+    /// The failures of bare `ACK` and `READ` that the session knows of: see [`Outbox::lost_moves`].
+    lost_moves: u32,
+    /// Runs after `SET ack auto` could not write down what was delivered.
+    retry: Option<Box<Timer>>,
     /// Where the log has to be read on from, and up to where there is something.
     behind: Option<Box<Lag>>,
 }
@@ -250,6 +256,9 @@ impl Session {
                 log::debug!("session {}: connection lost: {e}", self.id.0);
             }
             End::Finished => {
+                // An end that may be somebody else's proves nothing.
+                let in_order = !self.lines.is_cut_off();
+                self.leave(in_order);
                 if self.stream.is_tls() {
                     // That it is gone already changes nothing.
                     let _ = self.stream.finish();
@@ -349,6 +358,11 @@ impl Session {
                 self.brake = None;
                 woken = true;
             }
+            if let Some(retry) = self.me.as_mut().and_then(|me| me.retry.as_mut())
+                && Pin::new(&mut **retry).poll(cx).is_ready()
+            {
+                self.retry_automatically();
+            }
             if let Some(patience) = self.patience.as_deref_mut() {
                 if Pin::new(&mut patience.until).poll(cx).is_ready() {
                     // The answer comes through the outbox, as that of any other act.
@@ -370,6 +384,7 @@ impl Session {
         let read = SCRATCH.with_borrow_mut(|scratch| -> io::Result<Option<usize>> {
             let read = self.stream.read(scratch)?;
             if let Some(n) = read {
+                self.prove(&scratch[..n]);
                 self.lines.push(&scratch[..n]);
                 let asked = self.telnet.read(&scratch[..n]);
                 // Behind whole lines.

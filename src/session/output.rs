@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::io;
 
+use smol::Timer;
+
 use super::intake::Held;
 use super::{Lag, SCRATCH, Session};
 use crate::chat::Act;
@@ -34,6 +36,11 @@ impl Output {
 
     pub fn items(&self) -> impl Iterator<Item = &Item> {
         self.items.iter()
+    }
+
+    /// Whether receipts are among them.
+    pub fn has_receipts(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Receipts { .. }))
     }
 
     pub fn push(&mut self, item: Item) {
@@ -117,9 +124,20 @@ impl Session {
             }
         }
         let Some(me) = &mut self.me else { return };
+        if let (true, Some(unspent)) = (self.is_limited, taken.unspent) {
+            let rates = &self.services.rates;
+            rates.bytes.give_back(me.account, unspent.bytes);
+            rates.groups.give_back(me.account, unspent.groups);
+        }
         if let Some(at) = taken.behind {
             // Up to where there is more will be asked when it has caught up so far.
             me.behind = Some(Box::new(Lag { at, upto: at, walk: None }));
+        }
+        let lost = self.outbox.lost_moves();
+        if std::mem::replace(&mut me.lost_moves, lost) != lost {
+            me.seen.iter_mut().for_each(|seen| seen.uncover());
+            // The disk fails, so not at once.
+            me.retry = me.auto.then(|| Box::new(Timer::after(limits::ACK_PAUSE)));
         }
     }
 
@@ -127,6 +145,7 @@ impl Session {
     pub(super) fn write_output(&mut self) -> io::Result<()> {
         self.stream.flush()?;
         while !self.output.is_empty() {
+            let unread = self.unread();
             let Some(n) = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch))? else {
                 if !self.deadline.as_ref().is_some_and(|d| d.1 != Bye::Idle) {
                     self.set_deadline(limits::STALLED_TIME, Bye::Stalled);
@@ -139,7 +158,7 @@ impl Session {
                 self.set_idle_deadline();
             }
             for item in self.output.advance(n) {
-                self.note_sent(&item);
+                self.note_sent(&item, unread);
             }
             self.acknowledge_automatically();
         }
@@ -165,12 +184,13 @@ impl Session {
         self.stream.write(&scratch[..filled])
     }
 
-    /// Remembers how far each conversation was sent.
-    fn note_sent(&mut self, item: &Item) {
+    /// Remembers how far each conversation was sent, and receipts, before which `unread` bytes had
+    /// come.
+    fn note_sent(&mut self, item: &Item, unread: usize) {
         let Some(me) = &mut self.me else { return };
         match item {
             Item::Replies(_) => {}
-            Item::Receipts { upto, .. } => me.moves = *upto,
+            Item::Receipts { upto, .. } => me.proof.note_written(*upto, unread),
             Item::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);
                 me.seen.get_or_insert_default().note(peer, block.last);
@@ -181,14 +201,22 @@ impl Session {
     /// Under `SET ack auto` what was written counts as delivered.
     pub(super) fn acknowledge_automatically(&mut self) {
         let Some(me) = &mut self.me else { return };
-        if !me.auto {
+        if !me.auto || me.retry.is_some() {
             return;
         }
         let ids = me.seen.as_mut().map_or(Vec::new(), |seen| seen.cover(Cursor::Delivered));
         if !ids.is_empty() {
-            let answer = None;
-            self.act(vec![Act::AdvanceAll { cursor: Cursor::Delivered, ids, answer }]);
+            let (cursor, answer, lost_moves) = (Cursor::Delivered, None, me.lost_moves);
+            self.act(vec![Act::AdvanceAll { cursor, ids, answer, lost_moves }]);
         }
+    }
+
+    /// The pause after a failure is over.
+    pub(super) fn retry_automatically(&mut self) {
+        if let Some(me) = &mut self.me {
+            me.retry = None;
+        }
+        self.acknowledge_automatically();
     }
 }
 

@@ -62,6 +62,18 @@ impl Seen {
         (self.newest > EntryId(0)).then_some(self.newest)
     }
 
+    /// What was covered may not be on disk: nothing counts as covered.
+    pub fn uncover(&mut self) {
+        for (peer, sent) in &mut self.sent {
+            if !std::mem::replace(&mut sent.unacked, true) {
+                self.unacked.push(peer.clone());
+            }
+            if !std::mem::replace(&mut sent.unread, true) {
+                self.unread.push(peer.clone());
+            }
+        }
+    }
+
     /// The last entry sent of each conversation that no bare `ACK` (or `READ`) has covered; they
     /// are covered now.
     pub fn cover(&mut self, cursor: Cursor) -> Vec<EntryId> {

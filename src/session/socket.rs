@@ -120,6 +120,16 @@ impl Socket {
         Ok(asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
     }
 
+    /// How many bytes the kernel holds that have not been read. Where it does not say, there may be
+    /// any number of them.
+    pub(super) fn unread(&self) -> usize {
+        let held = match self {
+            Socket::Tcp(socket) => rustix::io::ioctl_fionread(socket),
+            Socket::Unix(socket) => rustix::io::ioctl_fionread(socket),
+        };
+        held.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    }
+
     /// Says that nothing more will be written.
     pub(super) fn shutdown(&self) -> io::Result<()> {
         match self {

@@ -47,6 +47,13 @@ impl Stream {
         }
     }
 
+    /// How many bytes the peer has sent that have not been read. Through TLS it is not less than
+    /// that, since what is encrypted is longer.
+    pub fn unread(&self) -> usize {
+        let decrypted = self.tls.as_ref().map_or(0, |tls| tls.unread());
+        self.socket.unread().saturating_add(decrypted)
+    }
+
     /// Reads what is there; 0 is the end of the input, `None` that nothing is there now.
     ///
     /// # Errors

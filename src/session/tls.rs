@@ -111,6 +111,11 @@ impl Tls {
         self.has_unread
     }
 
+    /// How many bytes were read from the socket and not from here, at most.
+    pub(super) fn unread(&self) -> usize {
+        if self.has_unread { MARGIN } else { 0 }
+    }
+
     pub(super) fn taken(&self) -> usize {
         self.taken
     }

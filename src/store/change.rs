@@ -15,8 +15,9 @@ pub enum Change {
     Name { account: AccountId, handle: Handle, name: DisplayName },
     /// Another password hash.
     Secret { account: AccountId, secret: String },
-    /// A session of the account has ended: it has been shown the receipts up to this move.
-    Shown { account: AccountId, upto: MoveNumber, seen: Millis },
+    /// The account has been shown the receipts up to this move; `seen` is when a session of it
+    /// ended, if one did.
+    Shown { account: AccountId, upto: MoveNumber, seen: Option<Millis> },
     /// A new conversation of two, or of one. Its members are written by `Member`.
     Direct { id: ConversationId, pair: Pair },
     /// A new group. Its members are written by `Member` and `Stay`.

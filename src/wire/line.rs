@@ -145,6 +145,11 @@ impl Lines {
         self.cut = true;
     }
 
+    /// Whether the input ended out of order.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut
+    }
+
     /// Forgets what is kept and gives the buffer back.
     pub fn clear(&mut self) {
         self.kept = Vec::new();

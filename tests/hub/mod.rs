@@ -50,7 +50,7 @@ impl Person {
             answer,
         });
         answered.recv_blocking().unwrap().unwrap();
-        hub.ask(Work::Leave { session, unsent: None });
+        hub.ask(Work::Leave { session, shown: None });
         let lines = |item: &Item| String::from_utf8(item.lines().to_vec()).unwrap();
         self.outbox.take().items.iter().map(lines).collect()
     }

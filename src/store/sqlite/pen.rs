@@ -134,8 +134,11 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("UPDATE account SET secret = ?2 WHERE id = ?1")?
             .execute(params![account.0, secret])?,
         Change::Shown { account, upto, seen } => on
-            .prepare_cached("UPDATE account SET shown = max(shown, ?2), seen = ?3 WHERE id = ?1")?
-            .execute(params![account.0, upto.0, seen.0])?,
+            .prepare_cached(
+                "UPDATE account SET shown = max(shown, ?2), seen = coalesce(?3, seen)
+                 WHERE id = ?1",
+            )?
+            .execute(params![account.0, upto.0, seen.map(|at| at.0)])?,
         Change::Room { id, name } => {
             on.prepare_cached(
                 "INSERT INTO conversation(id, head, seq, moved) VALUES(?1, 0, 0, 0)",

@@ -1,0 +1,200 @@
+//! Seats: sessions that come, catch up and leave, and what is taken back when a batch is not kept.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
+
+use super::{Desk, Entered, Presence, Seat};
+use crate::chat::{Act, Batch, Tell};
+use crate::entry::{AccountId, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId};
+use crate::outbox::{Behind, Outbox, Unspent};
+use crate::store::{Change, NewEntry};
+use crate::wire::request::GroupChange;
+
+/// Changes that nobody is answered for, of batches that failed: the next batch that writes
+/// something writes them as well. One for each account and token at most.
+#[derive(Default)]
+pub(super) struct Unkept {
+    shown: FxHashMap<AccountId, (MoveNumber, Option<Millis>)>,
+    used: FxHashMap<TokenId, Millis>,
+}
+
+impl Unkept {
+    fn note(&mut self, change: &Change) {
+        match change {
+            Change::Shown { account, upto, seen } => {
+                let known = self.shown.entry(*account).or_default();
+                *known = (known.0.max(*upto), seen.or(known.1));
+            }
+            Change::TokenUsed { id, time } => {
+                self.used.insert(*id, *time);
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds them to a batch. One that writes nothing stays so: while the disk fails, a batch of
+    /// questions only need not try it.
+    pub(super) fn retry(&mut self, changes: &mut Vec<Change>) {
+        if changes.is_empty() {
+            return;
+        }
+        let shown = self.shown.drain();
+        changes.extend(shown.map(|(account, (upto, seen))| Change::Shown { account, upto, seen }));
+        changes.extend(self.used.drain().map(|(id, time)| Change::TokenUsed { id, time }));
+    }
+}
+
+impl Desk {
+    pub(super) fn enter(
+        &mut self,
+        session: SessionId,
+        account: AccountId,
+        key: Key,
+        quiet: bool,
+        outbox: Arc<Outbox>,
+    ) -> Entered {
+        let upto = self.told;
+        let presence = self.online.entry(account).or_insert_with(|| Presence {
+            sessions: SmallVec::new(),
+            newest: upto.entries,
+            moved: upto.moves,
+            due: upto.moves,
+        });
+        let here = presence.sessions.iter().filter_map(|s| self.seats.get(s)).filter(|s| s.here);
+        let shown = here.map(|seat| seat.shown(seat.outbox.proved(), presence.due, upto.moves));
+        let shown = shown.max().unwrap_or_default();
+        presence.sessions.push(session);
+        let seat = Seat {
+            account,
+            outbox,
+            key,
+            quiet,
+            live: false,
+            here: false,
+            watches: None,
+            void: false,
+        };
+        self.tally.behind += u64::from(seat.is_behind());
+        self.seats.insert(session, seat);
+        Entered { account, upto, shown }
+    }
+
+    pub(super) fn caught_up(&mut self, session: SessionId, upto: Behind) -> Option<Behind> {
+        let seat = self.seats.get_mut(&session)?;
+        seat.here = true;
+        let presence = self.online.get(&seat.account)?;
+        // What this batch decides is told after it, so to a session that is live by then.
+        if presence.newest <= upto.entries && presence.moved <= upto.moves {
+            self.tally.behind -= u64::from(seat.is_behind());
+            seat.live = true;
+            // What it did itself while it was behind needs no note any more. Here and not in the
+            // session, since it may fall behind again before that looks.
+            seat.outbox.take_authored();
+            seat.outbox.take_moved();
+            return None;
+        }
+        Some(self.told)
+    }
+
+    pub(super) fn leave(&mut self, session: SessionId, shown: Option<MoveNumber>) {
+        let presence = self.seats.get(&session).and_then(|seat| self.online.get(&seat.account));
+        let due = presence.map_or(self.told.moves, |presence| presence.due);
+        let Some(seat) = self.vacate(session).filter(|seat| seat.here) else { return };
+        // One that fell behind was sent less than was told, and may not have noticed.
+        let fell = seat.outbox.fell_behind().filter(|_| !seat.live).map(|at| at.moves);
+        let upto = match shown {
+            Some(upto) => seat.shown(upto, due, self.told.moves),
+            None => self.told.moves,
+        };
+        self.shown(seat.account, fell.map_or(upto, |fell| fell.min(upto)), Some(self.now));
+    }
+
+    /// Takes a session off the list.
+    pub(super) fn vacate(&mut self, session: SessionId) -> Option<Seat> {
+        let seat = self.seats.remove(&session)?;
+        self.tally.behind -= u64::from(seat.is_behind());
+        if let Some(presence) = self.online.get_mut(&seat.account) {
+            presence.sessions.retain(|s| *s != session);
+            if presence.sessions.is_empty() {
+                self.online.remove(&seat.account);
+            }
+        }
+        if let Some(conversation) = seat.watches {
+            self.drop_watch(session, conversation);
+        }
+        Some(seat)
+    }
+
+    /// Notes that an account was shown the receipts up to a move.
+    pub(super) fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
+        // One that could not be written yet goes with it: two of one account in a batch might come
+        // in the wrong order.
+        let (before, ended) = self.unkept.shown.remove(&account).unwrap_or_default();
+        self.chat.shown(account, upto.max(before), seen.or(ended));
+    }
+
+    /// A batch is not on disk: what was changed here for it is as it was.
+    pub(super) fn take_back(&mut self, batch: &Batch) {
+        for session in std::mem::take(&mut self.voided) {
+            // The batch was not recorded, so the key is still valid.
+            if let Some(seat) = self.seats.get_mut(&session) {
+                seat.void = false;
+            }
+        }
+        for session in std::mem::take(&mut self.covering) {
+            self.lose_moves(session);
+        }
+        for change in &batch.changes {
+            self.unkept.note(change);
+        }
+        for (who, tell) in &batch.tells {
+            if let Tell::Entry { at, .. } = tell
+                && let Some(Change::Entry(NewEntry { place, kind, body, .. })) =
+                    batch.changes.get(*at)
+            {
+                let unspent = match kind {
+                    EntryKind::Message => Unspent { bytes: body.len() as u64, groups: 0 },
+                    EntryKind::Group => Unspent { bytes: 0, groups: u64::from(place.seq == 1) },
+                };
+                self.give_back(who.session, unspent);
+            }
+        }
+    }
+
+    /// Gives a session back what its account was charged for something that was not kept.
+    pub(super) fn give_back(&mut self, session: SessionId, unspent: Unspent) {
+        if let Some(seat) = self.seats.get(&session)
+            && unspent != Unspent::default()
+        {
+            seat.outbox.give_back(unspent);
+        }
+    }
+
+    /// Tells a session that a bare `ACK` or `READ` of it was not kept.
+    pub(super) fn lose_moves(&mut self, session: SessionId) {
+        if let Some(seat) = self.seats.get(&session) {
+            seat.outbox.lose_moves();
+            self.stirred.push(seat.outbox.clone());
+        }
+    }
+}
+
+/// What an account is charged for an act by the day.
+pub(super) fn charged(act: &Act) -> Unspent {
+    match act {
+        Act::Send { body, .. } => Unspent { bytes: body.len() as u64, groups: 0 },
+        Act::Group { change: GroupChange::New(_), .. } => Unspent { bytes: 0, groups: 1 },
+        _ => Unspent::default(),
+    }
+}
+
+impl Seat {
+    /// Up to where its account has been shown the receipts if this session proves those up to
+    /// `proved`, the newest that the account was due is `due`, and the newest of all is `told`:
+    /// where it proves all that the account was due, no later move has a receipt for it.
+    fn shown(&self, proved: MoveNumber, due: MoveNumber, told: MoveNumber) -> MoveNumber {
+        if self.live && proved >= due { told } else { proved }
+    }
+}
