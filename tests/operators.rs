@@ -77,7 +77,7 @@ fn another_password_and_revoke_end_all_that_opened_the_account() {
         for session in &mut sessions {
             session.expect("BYE kicked");
         }
-        let wrong = "ERR LOGIN wrong-secret no account has this handle and this password";
+        let wrong = "ERR LOGIN wrong-secret wrong handle or password";
         assert_eq!(over(&unix, &format!("LOGIN ana {token}\nLOGIN ana")), [wrong, wrong]);
         let mut owner = papod.login_quietly_as("ana", secret);
         owner.say("TOKEN LIST");

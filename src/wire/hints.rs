@@ -2,20 +2,8 @@
 //! same on IRC, in a messenger, or in a shell.
 
 use super::help::{self, Place, VERBS};
+use super::refusal::Hint;
 use crate::name::Handle;
-
-/// What to type instead of an unknown command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hint {
-    /// This verb, a slip or two away.
-    Verb(&'static str),
-    /// A sentence that names the verb.
-    Instead(&'static str),
-    /// The line begins with `@handle` or `#group`, as texts for someone do elsewhere.
-    Talk(Box<str>),
-    /// Nothing is near: it may be a text.
-    Text,
-}
 
 /// Words in lower case, and what to type instead. They are those of IRC (RFC 2812, and the usual
 /// clients' commands), of Telegram's and WhatsApp's menus, and of a shell.
@@ -127,7 +115,7 @@ mod tests {
             ("/start", "REG"),
         ] {
             let hint = hint(word, Place::Network);
-            let said = super::super::refusal::Refusal::BadCommand { hint }.to_string();
+            let said = crate::wire::refusal::Refusal::BadCommand { hint }.to_string();
             assert!(said.contains(verb), "{word}: {said}");
         }
     }

@@ -4,9 +4,21 @@
 
 use std::fmt;
 
-use super::hints::Hint;
 use crate::limits;
 use crate::name::{Handle, Target};
+
+/// What to type instead of an unknown command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// This verb, a slip or two away.
+    Verb(&'static str),
+    /// A sentence that names the verb.
+    Instead(&'static str),
+    /// The line begins with `@handle` or `#group`, as texts for someone do elsewhere.
+    Talk(Box<str>),
+    /// Nothing is near: it may be a text.
+    Text,
+}
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]

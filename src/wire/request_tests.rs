@@ -3,7 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::entry::{Cursor, EntryId};
 use crate::name::{DisplayName, Target};
-use crate::wire::hints::{Hint, hint};
+use crate::wire::hints::hint;
+use crate::wire::refusal::Hint;
 use crate::wire::request::{Hist, Secret, Setting, Upto, is_http};
 use crate::wire::text;
 
