@@ -28,9 +28,10 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
-use crate::store::{Error, Forget, Record};
+use crate::store::{Cause, Error, Forget, Record};
 use crate::wire::refusal::Refusal;
 pub use keep::Keeper;
+pub use lookup::unkept;
 use tally::Tally;
 use watch::Watch;
 
@@ -135,6 +136,7 @@ impl Hub {
             lines: Vec::new(),
             stirred: Vec::new(),
             failing: false,
+            lost: Refusal::Storage,
             tally: Tally::new(counters),
         };
         let run = move || desk.run(&waiting);
@@ -227,6 +229,8 @@ struct Desk {
     stirred: Vec<Arc<Outbox>>,
     /// The last commit failed, and that was logged.
     failing: bool,
+    /// What is told of what could not be kept.
+    lost: Refusal,
     tally: Tally,
 }
 
@@ -268,7 +272,7 @@ impl Desk {
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
                     self.leave(session, None);
-                    entered = entered.and(Err(Refusal::Storage));
+                    entered = entered.and(Err(self.lost.clone()));
                 }
                 // A session that has gone needs no answer.
                 let _ = answer.try_send(entered);
@@ -302,7 +306,7 @@ impl Desk {
                 let now = self.now;
                 let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
                 let entered = match made {
-                    Err(_) => Err(Refusal::Storage),
+                    Err(e) => Err(unkept(&e)),
                     Ok(Err(refusal)) => Err(refusal),
                     Ok(Ok(account)) => {
                         let entered = self.enter(session, account, Key::Password, false, outbox);
@@ -334,7 +338,7 @@ impl Desk {
             Work::Order { order, answer } => {
                 let now = self.now;
                 let done = self.known(|chat| chat.ordered(&order, now));
-                let done = done.unwrap_or(Err(Refusal::Storage));
+                let done = done.unwrap_or_else(|e| Err(unkept(&e)));
                 let sessions = |a| self.online.get(&a).map_or(0, |p| p.sessions.len());
                 self.ordered.push((answer, done.map(sessions)));
                 self.void();
@@ -366,7 +370,7 @@ impl Desk {
             if !std::mem::replace(&mut self.failing, true) {
                 log::error!("cannot read the database, nothing is accepted: {e}");
             }
-            self.chat.answer(who, act.verb(), Err(Refusal::Storage));
+            self.chat.answer(who, act.verb(), Err(unkept(&e)));
         }
         self.void();
     }
@@ -383,7 +387,7 @@ impl Desk {
 
     fn answer_orders(&mut self, kept: bool) {
         for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { done.and(Err(Refusal::Storage)) });
+            let _ = answer.try_send(if kept { done } else { done.and(Err(self.lost.clone())) });
         }
     }
 
@@ -482,7 +486,10 @@ impl Desk {
             }
             Err(e) => {
                 self.tally.lost();
-                if !std::mem::replace(&mut self.failing, true) {
+                self.lost = unkept(&e);
+                if e.cause() == Cause::Bug {
+                    log::error!("a bug: what was decided cannot be written: {e}");
+                } else if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database, nothing is accepted: {e}");
                 }
                 self.chat.forget();

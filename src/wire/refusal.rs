@@ -76,6 +76,10 @@ pub enum Refusal {
     TooManyOf(&'static str),
     /// The disk is full or failing.
     Storage,
+    /// Another program holds the database.
+    Held,
+    /// The database is damaged, or its file is gone.
+    Broken,
     /// Our own mistake.
     Bug,
 }
@@ -110,7 +114,7 @@ impl Refusal {
             Refusal::Timeout => "timeout",
             Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
-            Refusal::Storage | Refusal::NoBackup(_) => "storage",
+            Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::NoBackup(_) => "storage",
             Refusal::Bug => "bug",
         }
     }
@@ -197,6 +201,13 @@ impl fmt::Display for Refusal {
             Refusal::Storage => {
                 f.write_str("the server cannot write to its disk; nothing was kept, try again")
             }
+            Refusal::Held => f.write_str(
+                "another program holds the server's database; nothing was kept, try again",
+            ),
+            Refusal::Broken => f.write_str(
+                "the server's database is damaged or gone, and its operator has to mend it; nothing \
+                 was kept",
+            ),
             Refusal::Bug => f.write_str("the server made a mistake; its log says more"),
         }
     }
