@@ -125,6 +125,15 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
 
+    /// Put the backup FILE in the place of the database, keep what was there under another name, and
+    /// end; no papod may be using it
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub restore: Option<PathBuf>,
+
+    /// Look at all settings and through the database, start nothing, say what is wrong, and end
+    #[arg(long)]
+    pub check: bool,
+
     /// Memory and passes of Argon2id for new passwords
     #[arg(long, env = "PAPOD_PASSWORD_COST", value_name = "KIB:PASSES", default_value = "19456:2", value_parser = password_cost)]
     pub password_cost: PasswordCost,

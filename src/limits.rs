@@ -23,6 +23,15 @@ pub const HIST_DEFAULT: usize = 50;
 /// Rows of a `HIST` at most.
 pub const HIST_MAX: usize = 1_000;
 
+/// By how much ids of a restored database go on above its own, and how much chance adds to it, where
+/// the time cannot say what its original has given meanwhile: a thousand years of a thousand a day,
+/// and two restored ones have ids in common about as often as they gave of this.
+pub const JUMP: i64 = 1_000_000_000_000;
+
+/// How often the service manager is told that a migration goes on. It waits three times as long, so
+/// that one message may come late.
+pub const MIGRATION_BEAT: Duration = Duration::from_secs(10);
+
 /// Rows of a `SYNC` at most.
 pub const SYNC_MAX: usize = 1_000;
 /// Rows of a `FIND` at most: who is not among them is found by one more letter.

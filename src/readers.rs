@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use smol::channel::{self, Receiver, Sender};
 
 use crate::limits;
-use crate::store::{Error, Recall};
+use crate::store::{Cause, Error, Recall};
 
 type Question = Box<dyn FnOnce(&mut dyn Recall) + Send>;
 
@@ -53,7 +53,7 @@ impl Readers {
             // Nobody waits for the answer any more: the session has ended.
             let _ = answer.try_send(known);
         });
-        let gone = || Error::new("the readers have ended");
+        let gone = || Error::of(Cause::Bug, "the readers have ended");
         self.questions.send(question).await.map_err(|_| gone())?;
         answered.recv().await.map_err(|_| gone())?
     }

@@ -13,7 +13,7 @@ use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis, MoveNumber, To
 use papo::hub::{Hub, Work};
 use papo::name::Target;
 use papo::store::sqlite::{Database, Pen};
-use papo::store::{Change, Error, Forget, Recall, Record};
+use papo::store::{Cause, Change, Error, Forget, Recall, Record};
 use papo::wire::refusal::Refusal;
 use smol::channel;
 
@@ -217,4 +217,52 @@ fn whose_key_would_have_become_void_goes_on_where_that_was_not_kept() {
     assert_eq!(other.outbox.bye(), None);
     hub.ask(Work::End);
     thread.join().unwrap();
+}
+
+/// Whose fault it is decides what a client is told, and what it can do.
+#[test]
+fn a_client_is_told_what_kind_of_failure_it_was() {
+    struct Failing(Pen, Cause);
+    impl Record for Failing {
+        fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
+            self.0.record(&[])?;
+            if changes.is_empty() { Ok(()) } else { Err(Error::of(self.1, "for this test")) }
+        }
+        fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
+            self.0.recall()
+        }
+    }
+    for (cause, told) in [
+        (Cause::Disk, "storage the server cannot write to disk; nothing was saved, try again later"),
+        (
+            Cause::Busy,
+            "storage another program holds the server's database; nothing was kept, try again",
+        ),
+        (
+            Cause::Damaged,
+            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was kept",
+        ),
+        (
+            Cause::Gone,
+            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was kept",
+        ),
+        (Cause::Bug, "bug internal error; see the server's log"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("papo.db")).unwrap();
+        let mut pen = database.pen().unwrap();
+        let clock = Clock::Still(Millis(0));
+        let (hub, thread) = Hub::start(Box::new(pen), clock, Arc::default()).unwrap();
+        register(&hub, 1, "ana").unwrap();
+        hub.ask(Work::End);
+        thread.join().unwrap();
+        pen = database.pen().unwrap();
+        let (hub, thread) =
+            Hub::start(Box::new(Failing(pen, cause)), clock, Arc::default()).unwrap();
+        let ana = Person::enter(&hub, 2, AccountId(1), Key::Password);
+        ana.acts(&hub, vec![send("ana", "note")]);
+        assert_eq!(ana.heard(&hub), format!("ERR MSG {told}\n"));
+        hub.ask(Work::End);
+        thread.join().unwrap();
+    }
 }

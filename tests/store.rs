@@ -10,7 +10,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Change, Maintain, Pair, Recall, Record, SpanQuery, Walk};
+use papo::store::{Cause, Change, Maintain, Pair, Recall, Record, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 
 #[test]
@@ -40,7 +40,8 @@ fn a_batch_is_kept_whole_or_not_at_all() {
         let (secret, time) = (String::new(), Millis(0));
         let id = AccountId(9);
         changes.push(Change::Account { id, handle: handle("ana"), name, secret, time });
-        assert!(store.record.record(&changes).is_err());
+        let broken = store.record.record(&changes).unwrap_err();
+        assert_eq!(broken.cause(), Cause::Bug, "{broken}");
         store.chat.forget();
         assert_eq!(store.recall.newest().unwrap().entry, EntryId(0));
         assert!(store.recall.direct(Pair::of(ANA, BIA)).unwrap().is_none());
@@ -162,7 +163,9 @@ fn a_batch_that_cannot_be_begun_is_not_tried_again_for_each_look() {
     let mut pen = database.pen().unwrap();
     let tool = rusqlite::Connection::open(&path).unwrap();
     tool.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let why = pen.recall().err().unwrap().to_string();
+    let why = pen.recall().err().unwrap();
+    assert_eq!(why.cause(), Cause::Busy);
+    let why = why.to_string();
     assert!(why.contains("locked"), "{why}");
     tool.execute_batch("COMMIT").unwrap();
     assert_eq!(pen.recall().err().unwrap().to_string(), why, "it waits once for the tool");
@@ -396,6 +399,29 @@ fn a_schema_that_is_newer_or_not_ours_is_refused_and_left_alone() {
     }
     let said = Database::open(folder.path()).err().unwrap().to_string();
     assert!(said.contains("not a file"), "{said}");
+}
+
+/// A page that a disk has spoilt is told as such, not as a disk that is full.
+#[test]
+fn a_damaged_page_is_said_to_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = made(folder.path());
+    let tool = rusqlite::Connection::open(&path).unwrap();
+    let page: i64 = tool
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'account'", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    drop(tool);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = usize::try_from(page - 1).unwrap() * 4096;
+    bytes[start..start + 4096].fill(0xff);
+    std::fs::write(&path, bytes).unwrap();
+    let database = Database::open(&path).unwrap();
+    let damaged = database.eyes().unwrap().account(&handle("ana")).err().unwrap();
+    assert_eq!(damaged.cause(), Cause::Damaged, "{damaged}");
+    let damaged = database.pen().unwrap().recall().unwrap().account_by_id(ANA).err().unwrap();
+    assert_eq!(damaged.cause(), Cause::Damaged, "{damaged}");
 }
 
 #[test]

@@ -20,6 +20,7 @@ complete -c papod -l limit-messages -d 'Messages of one account in a second, on 
 complete -c papod -l limit-groups -d 'New groups of one account in a day' -r
 complete -c papod -l limit-bytes -d 'Bytes of messages of one account in a day' -r
 complete -c papod -l db -d 'Database file [default: papo/papo.db in the user\'s data folder]' -r -F
+complete -c papod -l restore -d 'Put the backup FILE in the place of the database, keep what was there under another name, and end; no papod may be using it' -r -F
 complete -c papod -l password-cost -d 'Memory and passes of Argon2id for new passwords' -r
 complete -c papod -l metrics -d 'Serve numbers for Prometheus at http://HOST:PORT/metrics, to whoever can connect there' -r
 complete -c papod -l keepalive -d 'Probe a TCP client that has been silent for this long, and end its session after twice as long; 0 never does' -r
@@ -29,5 +30,6 @@ complete -c papod -l limit-db -d 'The most that the database file may grow to; b
 complete -c papod -l log -d 'How much is logged: error, warn, info or debug' -r
 complete -c papod -l plain-anywhere -d 'Let --listen name addresses other than loopback, where passwords cross the network readable'
 complete -c papod -l limit-local -d 'Let the limits of addresses and accounts apply to loopback and Unix sockets, too'
+complete -c papod -l check -d 'Look at all settings and through the database, start nothing, say what is wrong, and end'
 complete -c papod -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papod -s V -l version -d 'Print version'

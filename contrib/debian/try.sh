@@ -141,7 +141,7 @@ try_removing() {
     listing >"$work/after"
     # The data, and the user whose it is; with what these files were before.
     expected=$(printf './%s\n' etc/{group,gshadow,passwd,shadow}{,-} \
-        var/lib/papo{,/papo.db{,.lock}})
+        var/lib/papo{,/papo.db{,.generation}})
     left=$(changed "$work/before" "$work/after")
     printf '%s\n' "$left"
     is "what is left" "$expected" "$left"

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use async_signal::{Signal, Signals};
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
 use papo::flags::{Flags, Registration};
-use papo::server::{Inherited, Server};
+use papo::server::{self, Inherited, Server};
+use papo::store::sqlite;
 use sd_notify::NotifyState;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
@@ -22,7 +23,7 @@ fn main() -> ExitCode {
     match run(flags, &limits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("papod: {reason}");
+            reason.lines().for_each(|line| eprintln!("papod: {line}"));
             ExitCode::FAILURE
         }
     }
@@ -38,6 +39,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         None => default_db().ok_or("no HOME is set; --db FILE says where the database goes")?,
     };
     let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
+    if let Some(file) = &flags.restore {
+        return restore(file, &db);
+    }
     raise_open_files();
     // Before the server starts, so that no signal is missed.
     let signals = [Signal::Term, Signal::Int, Signal::Hup];
@@ -83,6 +87,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
     };
+    if flags.check {
+        return check(&config);
+    }
     let server = Server::start_with(&config, inherited)?;
     log::info!(
         "papod {}, registration {}, limits: {}",
@@ -122,6 +129,22 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         server.stop();
     }
     ended
+}
+
+/// `--restore`: says what became of the files.
+fn restore(from: &Path, db: &Path) -> Result<(), String> {
+    let aside = sqlite::restore(from, db).map_err(|e| e.to_string())?;
+    println!("{} is a copy of {} now; ids go on far above", db.display(), from.display());
+    if let Some(aside) = aside {
+        println!("what was there is {} now, with all that belongs to it", aside.display());
+    }
+    Ok(())
+}
+
+/// `--check`: a line for each problem.
+fn check(config: &Config) -> Result<(), String> {
+    let found = server::check(config);
+    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
 fn size(number: u64) -> usize {

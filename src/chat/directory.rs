@@ -59,7 +59,7 @@ pub struct Directory {
     /// How many members all conversations have.
     members: usize,
     blocked: FxHashMap<(AccountId, AccountId), bool>,
-    /// The newest entries, without a gap.
+    /// The newest entries, by their ids, which may have gaps.
     recent: VecDeque<Place>,
     /// Older ones that this batch asked about.
     older: HashMap<EntryId, Place>,
@@ -175,9 +175,9 @@ impl Directory {
 
     /// Where an entry stands, if there is one of this id.
     pub fn place(&self, id: EntryId) -> Result<Option<Place>, Need> {
-        let first = self.recent.front().map_or(i64::MAX, |place| place.id.0);
-        let at = usize::try_from(id.0.saturating_sub(first)).ok();
-        if let Some(place) = at.and_then(|at| self.recent.get(at)).or(self.older.get(&id)) {
+        let recent = self.recent.binary_search_by_key(&id, |place| place.id).ok();
+        let recent = recent.and_then(|at| self.recent.get(at));
+        if let Some(place) = recent.or(self.older.get(&id)) {
             return Ok(Some(*place));
         }
         self.lacks(Need::Place(id))

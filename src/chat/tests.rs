@@ -1,6 +1,7 @@
 //! The rules on their own: no store, no clock, no session.
 
 use super::*;
+use crate::entry::Place;
 use crate::limits;
 use crate::store::Account;
 use crate::store::Pair;
@@ -208,4 +209,26 @@ fn all_that_is_missing_is_asked_for_at_once() {
     let mut act = Act::Group { name, change: GroupChange::New(names) };
     chat.asked(ANA, &mut act, NOW).unwrap();
     assert_eq!(told(&chat.finish()), ["1 ERR GROUP too-many"]);
+}
+
+/// Ids may be left out, and what lies in a gap is no entry.
+#[test]
+fn the_newest_entries_are_found_by_ids_with_gaps() {
+    let mut chat = two();
+    let place = |id: i64| Place {
+        id: EntryId(id),
+        conversation: ConversationId(1),
+        seq: id,
+        author: ANA.account,
+        nth: id,
+    };
+    for id in [3, 4, 1_000_000_000_000] {
+        chat.directory().learn_newest(place(id));
+    }
+    for id in [3, 4, 1_000_000_000_000] {
+        assert_eq!(chat.directory().place(EntryId(id)), Ok(Some(place(id))));
+    }
+    for id in [2, 5, 6, 1_000_000_000_001] {
+        assert_eq!(chat.directory().place(EntryId(id)), Err(Need::Place(EntryId(id))));
+    }
 }

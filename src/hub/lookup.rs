@@ -3,7 +3,18 @@
 use super::Desk;
 use crate::chat::Chat;
 use crate::chat::directory::Need;
-use crate::store::Error;
+use crate::store::{Cause, Error};
+use crate::wire::refusal::Refusal;
+
+/// What a client is told of a failure of the store.
+pub fn unkept(error: &Error) -> Refusal {
+    match error.cause() {
+        Cause::Disk => Refusal::Storage,
+        Cause::Busy => Refusal::Held,
+        Cause::Damaged | Cause::Gone => Refusal::Broken,
+        Cause::Bug => Refusal::Bug,
+    }
+}
 
 impl Desk {
     /// Asks the rules, and looks up what they need until they can decide.
@@ -72,7 +83,7 @@ impl Desk {
             (Some(()), _) => {}
             // These two are only asked for by number, and numbers come from the store.
             (None, Need::Account(_) | Need::Conversation(_)) => {
-                return Err(Error::new("a row that others point to is missing"));
+                return Err(Error::of(Cause::Damaged, "a row that others point to is missing"));
             }
             (None, need) => directory.learn_absence(need),
         }

@@ -29,9 +29,10 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
-use crate::store::{Error, Forget, Record};
+use crate::store::{Cause, Error, Forget, Record};
 use crate::wire::refusal::Refusal;
 pub use keep::Keeper;
+pub use lookup::unkept;
 use seats::Unkept;
 use tally::Tally;
 use watch::Watch;
@@ -142,6 +143,7 @@ impl Hub {
             lines: Vec::new(),
             stirred: Vec::new(),
             failing: false,
+            lost: Refusal::Storage,
             tally: Tally::new(counters),
         };
         let run = move || desk.run(&waiting);
@@ -240,6 +242,8 @@ struct Desk {
     stirred: Vec<Arc<Outbox>>,
     /// The last commit failed, and that was logged.
     failing: bool,
+    /// What is told of what could not be kept.
+    lost: Refusal,
     tally: Tally,
 }
 
@@ -283,7 +287,7 @@ impl Desk {
                 if is_new && !kept {
                     // Of an account that is not there, nothing is written down.
                     self.vacate(session);
-                    entered = Err(Refusal::Storage);
+                    entered = Err(self.lost.clone());
                 }
                 // A session that has gone needs no answer.
                 let _ = answer.try_send(entered);
@@ -317,7 +321,7 @@ impl Desk {
                 let now = self.now;
                 let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
                 let entered = match made {
-                    Err(_) => Err(Refusal::Storage),
+                    Err(e) => Err(unkept(&e)),
                     Ok(Err(refusal)) => Err(refusal),
                     Ok(Ok(account)) => {
                         let entered = self.enter(session, account, Key::Password, false, outbox);
@@ -350,7 +354,7 @@ impl Desk {
             Work::Order { order, answer } => {
                 let now = self.now;
                 let done = self.known(|chat| chat.ordered(&order, now));
-                let done = done.unwrap_or(Err(Refusal::Storage));
+                let done = done.unwrap_or_else(|e| Err(unkept(&e)));
                 let sessions = |a| self.online.get(&a).map_or(0, |p| p.sessions.len());
                 self.ordered.push((answer, done.map(sessions)));
                 self.void();
@@ -389,7 +393,7 @@ impl Desk {
                 self.lose_moves(who.session);
             }
             self.give_back(who.session, seats::charged(act));
-            self.refuse(who, act, Refusal::Storage);
+            self.refuse(who, act, unkept(&e));
         }
         self.void();
     }
@@ -413,7 +417,7 @@ impl Desk {
 
     fn answer_orders(&mut self, kept: bool) {
         for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { Err(Refusal::Storage) });
+            let _ = answer.try_send(if kept { done } else { Err(self.lost.clone()) });
         }
     }
 
@@ -438,7 +442,10 @@ impl Desk {
             }
             Err(e) => {
                 self.tally.lost();
-                if !std::mem::replace(&mut self.failing, true) {
+                self.lost = unkept(&e);
+                if e.cause() == Cause::Bug {
+                    log::error!("a bug: what was decided cannot be written: {e}");
+                } else if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database, nothing is accepted: {e}");
                 }
                 self.chat.forget();

@@ -17,7 +17,6 @@ use crate::entry::{
 use crate::limits;
 use crate::outbox::{Behind, Block, Outbox, Pushed};
 use crate::store::{Change, Newest};
-use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
 
 /// Entries of one session in one conversation that are about to be told.
@@ -45,7 +44,7 @@ impl Desk {
             match tell {
                 Tell::Answer { verb, answer } => {
                     // A refusal may rest on what was not kept either.
-                    let answer = if kept { answer } else { Err(Refusal::Storage) };
+                    let answer = if kept { answer } else { Err(self.lost.clone()) };
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };

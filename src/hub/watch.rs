@@ -3,7 +3,7 @@
 //! What is still awaited is a list that only shrinks: a cursor that comes by, or a member who goes,
 //! takes its account off it. So a receipt costs one look at who waits in its conversation.
 
-use super::Desk;
+use super::{Desk, unkept};
 use crate::chat::Who;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
@@ -37,7 +37,7 @@ impl Desk {
             Ok(None) => self.answer_watch(session, Err(Refusal::NoSuchMessage(id.0))),
             Err(e) => {
                 log::error!("cannot read the database: {e}");
-                self.answer_watch(session, Err(Refusal::Storage));
+                self.answer_watch(session, Err(unkept(&e)));
             }
         }
     }
@@ -92,7 +92,7 @@ impl Desk {
         // Those who began with a batch that was not kept may have counted on what never was.
         for session in std::mem::take(&mut self.new_watches) {
             if !kept {
-                self.end_watch(session, Refusal::Storage);
+                self.end_watch(session, self.lost.clone());
             }
         }
         if !std::mem::take(&mut self.fulfilled) {

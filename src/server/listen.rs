@@ -173,6 +173,38 @@ fn is_missing(e: &io::Error) -> bool {
     without || e.kind() == io::ErrorKind::AddrNotAvailable
 }
 
+/// Looks at what the configuration wants to listen on, without doing so. Returns what is wrong.
+pub fn check(config: &Config) -> Vec<String> {
+    let plain = config.listen.iter().map(|address| (address, config.plain_anywhere));
+    let tls = config.tls.iter().flat_map(|tls| &tls.listen);
+    let open = tls.chain(&config.metrics).map(|address| (address, true));
+    let mut found = Vec::new();
+    for (address, anywhere) in plain.chain(open) {
+        let says = |what: &dyn Display| format!("cannot listen on {address}: {what}");
+        match address.to_socket_addrs() {
+            Ok(resolved) => {
+                let refused = resolved.filter_map(|one| may_be_plain(&one, anywhere).err());
+                found.extend(refused.map(|e| says(&e)));
+            }
+            Err(e) => found.push(says(&e)),
+        }
+    }
+    for path in config.unix.iter().map(|unix| &unix.path).chain(&config.admin) {
+        let what = match fs::symlink_metadata(path) {
+            Ok(meta) if !meta.file_type().is_socket() => "there is a file that is no socket",
+            Err(_) if !folder(path).is_dir() => "there is no such folder",
+            _ => continue,
+        };
+        found.push(format!("cannot listen on {}: {what}", path.display()));
+    }
+    found
+}
+
+/// The folder in which a socket is made.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn may_be_plain(address: &SocketAddr, anywhere: bool) -> Result<(), String> {
     if anywhere || address.ip().to_canonical().is_loopback() {
         return Ok(());

@@ -22,10 +22,21 @@ use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{Certificates, Roster, Services};
 use crate::store::Recall;
-use crate::store::sqlite::Database;
+use crate::store::sqlite::{self, Database};
 use door::Door;
 pub use listen::Inherited;
 use listen::{Socket, SocketFile};
+
+/// Looks at all that a server with this configuration reads, and at what it wants to listen on,
+/// and changes nothing. Returns what is wrong, one line for each.
+pub fn check(config: &Config) -> Vec<String> {
+    let tls = config.tls.as_ref();
+    let loaded = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key).map(drop));
+    let mut found: Vec<String> = loaded.into_iter().filter_map(Result::err).collect();
+    found.extend(listen::check(config));
+    found.extend(sqlite::survey(&config.db));
+    found
+}
 
 /// A server that runs.
 pub struct Server {
@@ -217,6 +228,8 @@ impl Server {
         drop(self.files);
         let roster = &self.door.services.roster;
         roster.close();
+        // A backup that is not finished leaves nothing.
+        self.door.services.upkeep.end();
         roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);

@@ -1,6 +1,7 @@
 //! What a command that a session carries out itself comes to: a final line, a refusal, or the end.
 
 use super::End;
+use crate::hub;
 use crate::password::Failed;
 use crate::store;
 use crate::wire::refusal::Refusal;
@@ -32,7 +33,7 @@ impl From<End> for Stop {
 impl From<store::Error> for Stop {
     fn from(e: store::Error) -> Stop {
         log::error!("cannot read the database: {e}");
-        Stop::Refused(Refusal::Storage)
+        Stop::Refused(hub::unkept(&e))
     }
 }
 

@@ -9,16 +9,19 @@ use super::Error;
 /// up meanwhile; it is called from a thread that may wait.
 pub trait Maintain: Send + Sync {
     /// Copies the store to `path`, a new file. It holds everything that was confirmed before, and
-    /// is on disk with its name when this returns. Gives back its size in bytes.
+    /// is on disk with its name when this returns. Returns its size in bytes.
     ///
     /// # Errors
-    /// See [`BackupError`]. A file that was begun is removed again.
+    /// See [`BackupError`]. Nothing is left of a copy that was begun.
     fn backup(&self, path: &Path) -> Result<u64, BackupError>;
     /// Holds the store against its own rules. Gives back what is wrong, a line for an operator each.
     ///
     /// # Errors
     /// It cannot be read.
     fn check(&self) -> Result<Vec<String>, Error>;
+    /// Ends what is under way, and waits until nothing is left of it. From then on the others
+    /// fail.
+    fn end(&self);
 }
 
 /// Why there is no backup. Nothing was left behind.
@@ -40,6 +43,12 @@ impl fmt::Display for BackupError {
 }
 
 impl std::error::Error for BackupError {}
+
+impl From<Error> for BackupError {
+    fn from(e: Error) -> BackupError {
+        BackupError::Failed(e)
+    }
+}
 
 impl From<std::io::Error> for BackupError {
     fn from(e: std::io::Error) -> BackupError {

@@ -140,25 +140,58 @@ pub trait Recall: Send {
     fn forgettable(&mut self, before: Millis, now: Millis) -> Result<Option<Forget>, Error>;
 }
 
-/// The store's own failure. It is logged at the top; a client learns `storage`.
+/// The store's own failure. It is logged at the top; a client learns what its cause says.
 #[derive(Clone, Debug)]
-pub struct Error(Box<str>);
+pub struct Error {
+    cause: Cause,
+    text: Box<str>,
+}
+
+/// Whose fault a failure is, and so what a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The disk is full, or cannot be read or written.
+    Disk,
+    /// Somebody else holds the store.
+    Busy,
+    /// The store holds what it never should.
+    Damaged,
+    /// The files of the store were removed or replaced while it was in use.
+    Gone,
+    /// Our own: it was asked for what its constraints forbid, or in a way that cannot be.
+    Bug,
+}
 
 impl Error {
-    /// An error with a sentence for the operator.
+    /// A failure of the disk, with a sentence for the operator.
     pub fn new(text: impl fmt::Display) -> Error {
-        Error(text.to_string().into())
+        Error::of(Cause::Disk, text)
+    }
+
+    /// A failure with a sentence for the operator.
+    pub fn of(cause: Cause, text: impl fmt::Display) -> Error {
+        Error { cause, text: text.to_string().into() }
     }
 
     /// The error that the database holds what it never should.
     fn damaged(what: impl fmt::Display) -> Error {
-        Error::new(format_args!("the database is damaged: {what}"))
+        Error::of(Cause::Damaged, format_args!("the database is damaged: {what}"))
+    }
+
+    /// Whose fault it is.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// The same with more said about it.
+    pub fn about(self, what: impl fmt::Display) -> Error {
+        Error { text: format!("{what}: {}", self.text).into(), ..self }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

@@ -89,6 +89,10 @@ pub enum Refusal {
     TooManyOf(&'static str),
     /// The disk is full or failing.
     Storage,
+    /// Another program holds the database.
+    Held,
+    /// The database is damaged, or its file is gone.
+    Broken,
     /// Our own mistake.
     Bug,
 }
@@ -123,7 +127,7 @@ impl Refusal {
             Refusal::Timeout => "timeout",
             Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
-            Refusal::Storage | Refusal::NoBackup(_) => "storage",
+            Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::NoBackup(_) => "storage",
             Refusal::Bug => "bug",
         }
     }
@@ -222,6 +226,13 @@ impl fmt::Display for Refusal {
             Refusal::Storage => {
                 f.write_str("the server cannot write to disk; nothing was saved, try again later")
             }
+            Refusal::Held => f.write_str(
+                "another program holds the server's database; nothing was saved, try again later",
+            ),
+            Refusal::Broken => f.write_str(
+                "the server's database is damaged or gone, and its operator has to mend it; nothing \
+                 was saved",
+            ),
             Refusal::Bug => f.write_str("internal error; see the server's log"),
         }
     }

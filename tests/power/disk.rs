@@ -74,10 +74,10 @@ impl Disk {
     }
 
     /// The name of a path in the folder, of the files that matter after a power cut: what is in
-    /// memory that is shared is lost, and so is a lock.
+    /// memory that is shared is lost.
     fn name(&self, path: &str) -> Option<String> {
         let name = path.strip_prefix(&self.folder)?.strip_prefix('/')?;
-        (!name.ends_with("-shm") && !name.ends_with(".lock")).then(|| name.to_owned())
+        (!name.ends_with("-shm")).then(|| name.to_owned())
     }
 
     /// The file that a call works on, if it is one of these.

@@ -1,6 +1,11 @@
 PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA application_id = 1885433967;
 PRAGMA user_version = 1;
+CREATE TABLE generation(
+    id INTEGER PRIMARY KEY CHECK(id = 1),
+    current BLOB NOT NULL,              -- also beside the database, in its file `.generation`
+    before BLOB NOT NULL                -- the one before it
+) STRICT;
 CREATE TABLE account(
     id INTEGER PRIMARY KEY,
     handle TEXT NOT NULL UNIQUE,        -- lower case; never changed, never given again
@@ -190,6 +195,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas');
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
+INSERT INTO generation VALUES(1, X'762FBCBD23CEA36A97A3462717537D07', X'5ED934BA68D3DDFE5DA9886290F9DCD9');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL);

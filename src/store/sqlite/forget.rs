@@ -127,7 +127,12 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
          WHERE id > ?1 AND id <= ?2",
     )?
     .execute([after.0, upto.0])?;
-    on.prepare_cached("DELETE FROM entry WHERE id <= ?1")?.execute([upto.0 - limits::BLANK])?;
+    // Ids may have gaps, so the rows are counted.
+    on.prepare_cached(
+        "DELETE FROM entry WHERE id <=
+             (SELECT id FROM entry WHERE id <= ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+    )?
+    .execute([upto.0, limits::BLANK])?;
     Ok(())
 }
 

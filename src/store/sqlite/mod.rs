@@ -1,35 +1,44 @@
 //! The log in one SQLite file: opening it, and only if it is ours.
 //!
 //! `schema` holds the tables, `pen` writes, `eyes` reads. One papod at a time has a database, held
-//! by a lock on a file beside it: a POSIX lock on the database itself would undo SQLite's own
-//! (sqlite.org, "How To Corrupt An SQLite Database File", 2.2).
+//! by a `lock`; that it is the file it was, with the log that belongs to it, is known by its
+//! `generation`, before SQLite sees it. `backup` copies it, `restore` puts a copy back.
 
 mod backup;
 mod check;
 mod count;
+mod draft;
 mod eyes;
 mod forget;
+mod generation;
 mod lists;
+mod lock;
 mod pen;
 mod receipts;
+mod restore;
 mod rows;
 mod schema;
 mod stretch;
 mod walk;
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::Read;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::process::geteuid;
 
 pub use eyes::Eyes;
+use generation::{Generation, Inspection, Sidecar};
+use lock::Lock;
 pub use pen::Pen;
+pub use restore::{restore, survey};
 
-use super::{BackupError, Error, Maintain};
+use super::{BackupError, Cause, Error, Maintain};
 
 /// For a tool that holds the database for a moment. Everyone waits as long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,19 +48,43 @@ const APPLICATION_ID: i32 = 0x7061_706f;
 
 impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Error {
-        Error::new(e)
+        let cause = match e.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damaged,
+            Some(
+                ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::OutOfMemory
+                | ErrorCode::OperationInterrupted
+                | ErrorCode::FileLockingProtocolFailed,
+            ) => Cause::Disk,
+            // A constraint, or SQL that cannot be.
+            Some(_) => Cause::Bug,
+            // A row or a value that is not what the schema says.
+            None => match e {
+                rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+                | rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::QueryReturnedNoRows
+                | rusqlite::Error::Utf8Error(..) => Cause::Damaged,
+                _ => Cause::Bug,
+            },
+        };
+        Error::of(cause, e)
     }
 }
 
 /// A database that this process holds.
 pub struct Database {
-    path: PathBuf,
+    /// Held for as long as anyone uses the database.
+    lock: Arc<Lock>,
+    sidecar: Arc<Sidecar>,
     /// The most that the file may grow to, in MiB.
     limit: Option<u64>,
-    /// It was found good.
-    good: bool,
-    /// Locked for as long as it is open.
-    _lock: File,
+    ending: Arc<Ending>,
 }
 
 impl Database {
@@ -59,31 +92,43 @@ impl Database {
     ///
     /// # Errors
     /// One line that names the file and says why: unreadable, in use by another papod, not a papo
-    /// database, from a newer version. A file that is refused is left as it was.
+    /// database, with the log of another one beside it, from a newer version. A file that is
+    /// refused is left as it was, and so is what lies beside it.
     pub fn open(path: &Path) -> Result<Database, Error> {
-        let say = |what: &dyn std::fmt::Display| Error::new(format!("{}: {what}", path.display()));
+        Database::open_at(path).map_err(|e| e.about(path.display()))
+    }
+
+    fn open_at(path: &Path) -> Result<Database, Error> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|e| say(&e))?;
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Error::new)?;
         }
-        let is_there = match fs::metadata(path) {
-            Ok(meta) if !meta.is_file() => return Err(say(&"not a file")),
-            Ok(meta) => meta.len() > 0,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => false,
-            Err(e) => return Err(say(&e)),
+        let path = resolved(path)?;
+        let lock = match Lock::take(&path)? {
+            Some(lock) if length(&path) > 0 => lock,
+            // An empty file is as none.
+            _ => create(&path)?,
         };
-        if is_there {
-            check_header(path).map_err(|e| say(&e))?;
+        let lock = Arc::new(lock);
+        check_header(lock.file(), &path)?;
+        let found = Inspection::look(lock.file(), &path)?;
+        if lock.file().metadata().map_err(Error::new)?.nlink() > 1 {
+            log::warn!("the database has a second name; under that one its log would be missed");
         }
-        let lock = lock(&beside(path, ".lock")).map_err(|e| say(&e))?;
-        let mut database =
-            Database { path: path.to_owned(), limit: None, good: false, _lock: lock };
-        if !is_there {
-            database.create().map_err(|e| say(&e))?;
+        let sidecar = Arc::new(Sidecar::open(&path).map_err(Error::new)?);
+        // A failure from here on may have written the log back, and nothing else.
+        let connection = writer(&path)?;
+        let before = generation::current(&connection)?;
+        schema::migrate(&connection, &lock, &sidecar)?;
+        if !found.knows(before) {
+            let newest = generation::jump(&connection, &lock, &sidecar)?;
+            log::warn!("the database was restored or copied: ids go on above {newest}");
         }
-        let mut connection = database.writer().map_err(|e| say(&e))?;
-        schema::migrate(&mut connection).map_err(|e| say(&e))?;
-        database.good = true;
-        Ok(database)
+        if sidecar.is_in_log() {
+            // When this connection is closed the log is written back.
+            let current = generation::current(&connection)?;
+            sidecar.may_become(current, Generation::default()).map_err(Error::new)?;
+        }
+        Ok(Database { lock, sidecar, limit: None, ending: Arc::default() })
     }
 
     /// The same with a limit, in MiB, to which its pen lets the file grow: what does not fit is not
@@ -98,7 +143,7 @@ impl Database {
     /// # Errors
     /// SQLite's reason.
     pub fn pen(&self) -> Result<Pen, Error> {
-        let writer = self.writer()?;
+        let writer = writer(self.lock.path())?;
         if let Some(mib) = self.limit {
             let size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             // SQLite counts pages, 2^32 - 2 at most.
@@ -109,7 +154,7 @@ impl Database {
                 log::warn!("the database is above its limit of {mib} MiB and cannot grow");
             }
         }
-        Ok(Pen::new(writer))
+        Ok(Pen::new(writer, self.lock.clone(), self.sidecar.clone()))
     }
 
     /// A pair of eyes, with a read-only connection of its own.
@@ -117,64 +162,111 @@ impl Database {
     /// # Errors
     /// SQLite's reason.
     pub fn eyes(&self) -> Result<Eyes, Error> {
-        Ok(Eyes::new(self.upkeep().reader()?))
+        Ok(Eyes::new(reader(self.lock.path())?))
     }
 
     /// What an operator can have done with the database while it is in use.
     pub fn upkeep(&self) -> Upkeep {
-        Upkeep { path: self.path.clone() }
-    }
-
-    fn writer(&self) -> Result<Connection, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        settle(&connection, -8192)?;
-        let mode: String =
-            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-        if mode != "wal" {
-            return Err(Error::new("this file system cannot hold a write-ahead log"));
-        }
-        // FULL syncs the log at each commit, which is what `OK` promises. A checkpoint each 10,000
-        // pages (40 MB) instead of 1,000: rows that change often are written back once, and the
-        // slow commits become rare. The file is cut to 64 MB after a burst.
-        connection.execute_batch(
-            "PRAGMA synchronous = FULL;
-             PRAGMA wal_autocheckpoint = 10000;
-             PRAGMA journal_size_limit = 67108864;",
-        )?;
-        Ok(connection)
-    }
-
-    /// Makes the database under another name and then gives it its own, so that a file with this
-    /// name is always a whole database.
-    fn create(&self) -> Result<(), Error> {
-        let draft = beside(&self.path, ".new");
-        let io = |e: std::io::Error| Error::new(e);
-        match fs::remove_file(&draft) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(e)),
-            _ => {}
-        }
-        private().create_new(true).write(true).open(&draft).map_err(io)?;
-        let connection = Connection::open(&draft)?;
-        connection.execute_batch(&format!(
-            "PRAGMA page_size = 4096;
-             PRAGMA auto_vacuum = INCREMENTAL;
-             PRAGMA application_id = {APPLICATION_ID};
-             PRAGMA synchronous = FULL;
-             PRAGMA user_version = 0;
-             VACUUM;"
-        ))?;
-        connection.close().map_err(|(_, e)| e)?;
-        fs::rename(&draft, &self.path).map_err(io)?;
-        File::open(folder(&self.path)).and_then(|f| f.sync_all()).map_err(io)
+        Upkeep { lock: self.lock.clone(), ending: self.ending.clone() }
     }
 }
 
-/// A database's upkeep: what reads all of it at once, on any thread, beside the pen. It knows the
-/// file only and does not hold it, so it is of use for as long as its [`Database`] lives.
+/// A connection that may write. It applies the log that lies beside the database, if there is one.
+fn writer(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    settle(&connection, -8192)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::new("this file system cannot hold a write-ahead log"));
+    }
+    // FULL syncs the log at each commit, which is what `OK` promises. A checkpoint each 10,000
+    // pages (40 MB) instead of 1,000: rows that change often are written back once, and the
+    // slow commits become rare. The file is cut to 64 MB after a burst.
+    connection.execute_batch(
+        "PRAGMA synchronous = FULL;
+         PRAGMA wal_autocheckpoint = 10000;
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
+    Ok(connection)
+}
+
+/// Makes the database under another name and then gives it its own, so that a file with this name
+/// is always a whole database.
+fn create(path: &Path) -> Result<Lock, Error> {
+    let io = |e: std::io::Error| Error::new(e);
+    left_log(path)?;
+    let draft = beside(path, ".new");
+    let lock = Lock::draft(&draft, path)?;
+    if length(path) > 0 {
+        // Another papod was quicker, and has it.
+        lock::remove(&draft)?;
+        return Err(Error::of(Cause::Busy, "in use by another papod"));
+    }
+    let connection = Connection::open(&draft)?;
+    connection.execute_batch(&format!(
+        "PRAGMA page_size = 4096;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA synchronous = FULL;"
+    ))?;
+    schema::create(&connection)?;
+    let generation = generation::current(&connection)?;
+    connection.close().map_err(|(_, e)| e)?;
+    Sidecar::open(path).and_then(|file| file.is_at_rest(generation)).map_err(io)?;
+    fs::rename(&draft, path).map_err(io)?;
+    File::open(folder(path)).and_then(|f| f.sync_all()).map_err(io)?;
+    Ok(lock)
+}
+
+/// Looks for the log of a database that is not there.
+///
+/// # Errors
+/// There is one: what it holds would be lost with a new database.
+fn left_log(path: &Path) -> Result<(), Error> {
+    for ending in ["-wal", "-journal"] {
+        let left = beside(path, ending);
+        if length(&left) > 0 {
+            let text = format!(
+                "is not there, but its log {} is; put the file back, or a backup with papod \
+                 --restore FILE; nothing was changed",
+                left.display()
+            );
+            return Err(Error::of(Cause::Gone, text));
+        }
+    }
+    Ok(())
+}
+
+/// The name of a file without symbolic links, also where there is no file yet.
+fn resolved(path: &Path) -> Result<PathBuf, Error> {
+    match fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(Error::new("not a file")),
+        Ok(meta) if meta.len() > 0 => fs::canonicalize(path).map_err(Error::new),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::new(e)),
+        Err(_) if path.symlink_metadata().is_ok() => {
+            Err(Error::new("a symbolic link to a file that is not there"))
+        }
+        _ => {
+            let folder = fs::canonicalize(folder(path)).map_err(Error::new)?;
+            Ok(folder.join(path.file_name().unwrap_or_default()))
+        }
+    }
+}
+
+/// A database's upkeep: what reads all of it at once, on any thread, beside the pen.
 #[derive(Clone)]
 pub struct Upkeep {
-    path: PathBuf,
+    lock: Arc<Lock>,
+    ending: Arc<Ending>,
+}
+
+/// How upkeep is ended.
+#[derive(Default)]
+struct Ending {
+    has_begun: AtomicBool,
+    /// Read for as long as something is under way.
+    under_way: RwLock<()>,
 }
 
 impl Maintain for Upkeep {
@@ -183,19 +275,54 @@ impl Maintain for Upkeep {
     }
 
     fn check(&self) -> Result<Vec<String>, Error> {
-        self.findings()
+        if let Err(e) = self.lock.verify(None) {
+            return Ok(vec![e.to_string()]);
+        }
+        let found = self.until_ended(check::findings);
+        if self.has_ended() { Err(ended()) } else { found }
+    }
+
+    fn end(&self) {
+        self.ending.has_begun.store(true, Ordering::SeqCst);
+        drop(self.ending.under_way.write().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
 impl Upkeep {
-    /// A read-only connection of its own.
-    fn reader(&self) -> Result<Connection, Error> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        // Half a MiB holds the inner pages of all trees; leaves come from the system's cache.
-        settle(&connection, -512)?;
-        Ok(connection)
+    /// Does something on a read-only connection of its own, whose statements break off when upkeep
+    /// is ended.
+    fn until_ended<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let ending = &self.ending.under_way;
+        let _under_way = ending.read().unwrap_or_else(PoisonError::into_inner);
+        let mut connection = reader(self.lock.path())?;
+        let ending = self.ending.clone();
+        let has_ended = move || ending.has_begun.load(Ordering::SeqCst);
+        // Some milliseconds' work.
+        connection.progress_handler(10_000, Some(has_ended)).map_err(Error::from)?;
+        work(&connection)
     }
+
+    /// What is under way is to break off.
+    fn has_ended(&self) -> bool {
+        self.ending.has_begun.load(Ordering::SeqCst)
+    }
+}
+
+/// Why something was broken off.
+fn ended() -> Error {
+    Error::new("papod ends")
+}
+
+/// A read-only connection.
+fn reader(path: &Path) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // Half a MiB holds the inner pages of all trees; leaves come from the system's cache.
+    settle(&connection, -512)?;
+    Ok(connection)
 }
 
 /// Bytes of the database at `path` and of its write-ahead log, as far as they are there.
@@ -207,14 +334,22 @@ pub fn sizes(path: &Path) -> (u64, u64) {
 /// the write-ahead log stays beside it.
 impl Drop for Database {
     fn drop(&mut self) {
-        if !self.good {
-            return;
-        }
-        let written_back = self.writer().and_then(|connection| {
-            connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").map_err(Error::from)
+        // Another file of this name is none of ours.
+        let written_back = self.lock.verify(None).and_then(|()| {
+            let connection = writer(self.lock.path())?;
+            if !self.sidecar.is_in_log() {
+                // Nothing was ever written.
+                return Ok(());
+            }
+            let last = generation::renew_alone(&connection, &self.sidecar)?;
+            let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+            if connection.query_row(sql, [], |row| row.get(0))? {
+                return Err(Error::of(Cause::Busy, "somebody reads it"));
+            }
+            self.sidecar.is_at_rest(last).map_err(Error::new)
         });
         if let Err(e) = written_back {
-            log::warn!("the write-ahead log stays beside the database: {e}");
+            log::warn!("the write-ahead log is not written back: {e}");
         }
     }
 }
@@ -238,6 +373,16 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
+/// Gives a new file to whom `like` belongs, where that is somebody else: who administers as root
+/// must not take the database away from papod.
+fn give(file: &File, like: &Path) -> std::io::Result<()> {
+    let (ours, meta) = (file.metadata()?, fs::metadata(like)?);
+    if (ours.uid(), ours.gid()) == (meta.uid(), meta.gid()) || !geteuid().is_root() {
+        return Ok(());
+    }
+    fchown(file, Some(meta.uid()), Some(meta.gid()))
+}
+
 /// The folder in which a file is.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
@@ -254,44 +399,39 @@ fn private() -> OpenOptions {
     options
 }
 
-fn lock(path: &Path) -> Result<File, Error> {
-    let file = private()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .map_err(|e| Error::new(format!("cannot make its lock file: {e}")))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::new("in use by another papod")),
-        Err(TryLockError::Error(e)) => Err(Error::new(format!("cannot be locked: {e}"))),
-    }
+/// Carries out a statement that is used again and again.
+fn run(on: &Connection, sql: &str) -> Result<(), Error> {
+    on.prepare_cached(sql)?.execute([])?;
+    Ok(())
 }
 
 /// Looks at the first page's header (sqlite.org, "Database File Format", 1.3) without SQLite, which
 /// would take hold of the file.
-fn check_header(path: &Path) -> Result<(), Error> {
-    let mut header = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(100).read_to_end(&mut header))
-        .map_err(Error::new)?;
-    let word = |at: usize| -> Option<i32> {
-        Some(i32::from_be_bytes(header.get(at..at + 4)?.try_into().ok()?))
-    };
-    if !header.starts_with(b"SQLite format 3\0") || word(68) != Some(APPLICATION_ID) {
-        return Err(Error::new("not a papo database"));
+fn check_header(file: &File, path: &Path) -> Result<(), Error> {
+    let mut header = [0; 100];
+    let size = file.metadata().map_err(Error::new)?.len();
+    let ours = Error::of(Cause::Damaged, "not a papo database");
+    if size < 100 {
+        return Err(ours);
     }
-    schema::check_version(word(60).unwrap_or(-1))?;
+    file.read_exact_at(&mut header, 0).map_err(Error::new)?;
+    let word = |at: usize| -> i32 {
+        header.get(at..at + 4).map_or(0, |b| i32::from_be_bytes(b.try_into().unwrap_or_default()))
+    };
+    if !header.starts_with(b"SQLite format 3\0") || word(68) != APPLICATION_ID {
+        return Err(ours);
+    }
+    schema::check_version(word(60))?;
     // Pages and their size, as the header counts them. A log that was not written back may hold
     // what the file lacks; without one the file is whole or damaged.
-    let size = header.get(16..18).map_or(0, |b| u64::from(u16::from_be_bytes([b[0], b[1]])));
-    let pages = word(28).and_then(|pages| u64::try_from(pages).ok()).unwrap_or(0);
-    let whole = pages * if size == 1 { 65_536 } else { size };
-    if length(&beside(path, "-wal")) == 0 && length(path) < whole {
-        return Err(Error::new(format!(
-            "damaged: it has {} bytes of {whole}; put back a copy that is whole",
-            length(path)
-        )));
+    let page = u64::from(u16::from_be_bytes([header[16], header[17]]));
+    let pages = u64::try_from(word(28)).unwrap_or(0);
+    let whole = pages * if page == 1 { 65_536 } else { page };
+    if length(&beside(path, "-wal")) == 0 && size < whole {
+        return Err(Error::of(
+            Cause::Damaged,
+            format!("damaged: it has {size} bytes of {whole}; put back a copy that is whole"),
+        ));
     }
     Ok(())
 }

@@ -1,11 +1,16 @@
 //! The pen on SQLite: a batch is one transaction, synced before it is answered.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, params};
 
+use super::generation::{self, Generation, Sidecar};
+use super::lock::{self, FileId, Lock};
 use super::rows::Eyes;
-use super::{PATIENCE, forget, stretch};
+use super::{PATIENCE, beside, forget, run, stretch};
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Recall, Record};
@@ -17,11 +22,68 @@ pub struct Pen {
     /// Why this batch could not be begun. It is not tried again for each look: someone else may
     /// hold the database, and a try waits for them.
     unable: Option<Error>,
+    lock: Arc<Lock>,
+    sidecar: Arc<Sidecar>,
+    /// The write-ahead log that it writes into.
+    log: Option<LogFile>,
+    /// The salt of the log in which the generation was renewed last.
+    renewed: Option<Salt>,
+    /// What this batch writes may be the first of ours in a log.
+    is_first: bool,
+}
+
+/// Two random words in a log's header, others each time it is begun anew.
+type Salt = [u8; 8];
+
+/// The file of a write-ahead log.
+struct LogFile {
+    file: File,
+    id: FileId,
+}
+
+impl LogFile {
+    fn open(lock: &Lock) -> std::io::Result<LogFile> {
+        let file = File::open(beside(lock.path(), "-wal"))?;
+        let id = lock::id(&file.metadata()?);
+        Ok(LogFile { file, id })
+    }
+
+    /// Its salt, if it has been begun (sqlite.org, "WAL-mode File Format", 2.1).
+    fn salt(&self) -> Option<Salt> {
+        let mut salt = Salt::default();
+        self.file.read_exact_at(&mut salt, 16).ok().map(|()| salt)
+    }
 }
 
 impl Pen {
-    pub(super) fn new(connection: Connection) -> Pen {
-        Pen { eyes: Eyes::new(connection), unable: None }
+    pub(super) fn new(connection: Connection, lock: Arc<Lock>, sidecar: Arc<Sidecar>) -> Pen {
+        let log = LogFile::open(&lock).ok();
+        let eyes = Eyes::new(connection);
+        Pen { eyes, unable: None, lock, sidecar, log, renewed: None, is_first: false }
+    }
+
+    /// Begins a transaction, unless there is one.
+    fn begin(&mut self) -> Result<(), Error> {
+        let on = &self.eyes.connection;
+        if !on.is_autocommit() {
+            return Ok(());
+        }
+        self.lock.verify(self.log.as_ref().map(|log| log.id))?;
+        // Another program may have begun a log, too.
+        let salt = self.log.as_ref().and_then(LogFile::salt);
+        self.is_first = salt.is_none() || salt != self.renewed || generation::is_due(on)?;
+        run(on, "BEGIN IMMEDIATE")
+    }
+
+    /// Writes what a batch changes. Returns the generation that the database has with it, where it
+    /// is another one.
+    fn write(&self, changes: &[Change]) -> Result<Option<Generation>, Error> {
+        let on = &self.eyes.connection;
+        let renews = self.is_first && !changes.is_empty();
+        let next = renews.then(|| generation::renew(on, &self.sidecar)).transpose()?;
+        write_all(on, changes)?;
+        run(on, "COMMIT")?;
+        Ok(next)
     }
 }
 
@@ -30,32 +92,42 @@ impl Record for Pen {
         if let Some(e) = self.unable.take() {
             return Err(e);
         }
-        let on = &self.eyes.connection;
-        if changes.is_empty() && on.is_autocommit() {
+        if changes.is_empty() && self.eyes.connection.is_autocommit() {
             return Ok(());
         }
-        let done = begin(on).and_then(|()| write_all(on, changes)).and_then(|()| run(on, "COMMIT"));
+        let done = self.begin().and_then(|()| self.write(changes));
         // Some failures have ended the transaction themselves.
-        if done.is_err() && !on.is_autocommit() {
-            run(on, "ROLLBACK")?;
+        if done.is_err() && !self.eyes.connection.is_autocommit() {
+            run(&self.eyes.connection, "ROLLBACK")?;
         }
-        done
+        if let Some(next) = done? {
+            // What is committed stays so. The sidecar knows both, which is only less exact.
+            if let Err(e) = self.sidecar.is_now(next) {
+                log::warn!("the database's sidecar cannot be written: {e}");
+            }
+            self.renewed = self.log.as_ref().and_then(LogFile::salt);
+        }
+        Ok(())
     }
 
-    /// The write-ahead log: written back and cut to nothing.
+    /// The write-ahead log: written back and cut to nothing, and begun again.
     fn wipe(&mut self) -> Result<bool, Error> {
         let on = &self.eyes.connection;
         on.busy_timeout(Duration::ZERO)?;
         let busy = on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         on.busy_timeout(PATIENCE)?;
-        Ok(!busy?)
+        let is_done = !busy?;
+        if is_done {
+            generation::renew_alone(on, &self.sidecar)?;
+        }
+        Ok(is_done)
     }
 
     fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
         if let Some(e) = &self.unable {
             return Err(e.clone());
         }
-        if let Err(e) = begin(&self.eyes.connection) {
+        if let Err(e) = self.begin() {
             self.unable = Some(e.clone());
             return Err(e);
         }
@@ -63,14 +135,20 @@ impl Record for Pen {
     }
 }
 
-/// Begins a transaction, unless there is one.
-fn begin(on: &Connection) -> Result<(), Error> {
-    if on.is_autocommit() { run(on, "BEGIN IMMEDIATE") } else { Ok(()) }
-}
-
-fn run(on: &Connection, sql: &str) -> Result<(), Error> {
-    on.prepare_cached(sql)?.execute([])?;
-    Ok(())
+/// A log that has lost its name can be read through this connection alone, so this one writes it
+/// back.
+impl Drop for Pen {
+    fn drop(&mut self) {
+        let on = &self.eyes.connection;
+        let log = self.log.as_ref().map(|log| log.id);
+        if self.lock.verify(None).is_ok() && self.lock.verify(log).is_err() {
+            match on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
+                Ok(false) => log::info!("what was in the log that was removed is written back"),
+                Ok(true) => log::error!("the log that was removed is not written back: in use"),
+                Err(e) => log::error!("the log that was removed is not written back: {e}"),
+            }
+        }
+    }
 }
 
 fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {

@@ -2,6 +2,17 @@
 -- 1970-01-01 UTC. `id` of an entry, `number` of a cursor's move, and the numbers of accounts,
 -- conversations and tokens each come from one growing sequence of the whole service.
 
+-- One row: random numbers that say which state of which database this is. `current` is renewed with
+-- the first transaction of each write-ahead log: see store/sqlite/generation.rs, which counts on its
+-- being the first table, of these columns.
+CREATE TABLE generation(
+    id INTEGER PRIMARY KEY CHECK(id = 1),
+    current BLOB NOT NULL,              -- also beside the database, in its file `.generation`
+    before BLOB NOT NULL                -- the one before it
+) STRICT;
+
+INSERT INTO generation VALUES(1, randomblob(16), randomblob(16));
+
 -- Who there is.
 CREATE TABLE account(
     id INTEGER PRIMARY KEY,

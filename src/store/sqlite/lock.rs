@@ -1,0 +1,134 @@
+//! One papod at a time has a database: a lock (flock) on the database file itself, which whoever
+//! opens it by another name, a symbolic or a hard link, meets as well.
+//!
+//! SQLite's own locks are POSIX locks, which do not meet it. But a process that closes any
+//! descriptor of a file loses its POSIX locks there (sqlite.org, "How To Corrupt An SQLite Database
+//! File", 2.2). So the descriptor that holds the lock is opened before SQLite's first and closed
+//! after its last, and nothing else here opens the file meanwhile.
+
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::{beside, private};
+use crate::store::{Cause, Error};
+
+/// How often a file may be replaced between its opening and its locking before that is an error.
+const TRIES: u32 = 10;
+
+/// What a file is, whatever its name: its device and its inode.
+pub(super) type FileId = (u64, u64);
+
+/// A database file that this process has for itself.
+pub(super) struct Lock {
+    /// Its name, without symbolic links.
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Takes the lock of the file at `path`; `None`: there is no such file.
+    ///
+    /// # Errors
+    /// Another papod has it, or it cannot be opened.
+    pub(super) fn take(path: &Path) -> Result<Option<Lock>, Error> {
+        for _ in 0..TRIES {
+            let file = match File::open(path) {
+                Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened.map_err(Error::new)?,
+            };
+            if let Some(lock) = Lock::on(file, path)? {
+                return Ok(Some(lock));
+            }
+        }
+        Err(Error::new("it is replaced again and again"))
+    }
+
+    /// Takes the lock of a file that is about to be given the name `path`: an empty one, called
+    /// `draft` until then. A draft that a papod left that was killed is begun anew.
+    ///
+    /// # Errors
+    /// Another papod is making it, or it cannot be made.
+    pub(super) fn draft(draft: &Path, path: &Path) -> Result<Lock, Error> {
+        for _ in 0..TRIES {
+            let mut options = private();
+            let file = options.read(true).write(true).create(true).truncate(false).open(draft);
+            let Some(mut lock) = Lock::on(file.map_err(Error::new)?, draft)? else { continue };
+            lock.file.set_len(0).map_err(Error::new)?;
+            remove(&beside(draft, "-journal"))?;
+            path.clone_into(&mut lock.path);
+            return Ok(lock);
+        }
+        Err(Error::new("it is replaced again and again"))
+    }
+
+    fn on(file: File, path: &Path) -> Result<Option<Lock>, Error> {
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::of(Cause::Busy, "in use by another papod"));
+            }
+            Err(TryLockError::Error(e)) => {
+                return Err(Error::new(format!("cannot be locked: {e}")));
+            }
+        }
+        // Whoever had the lock may have replaced the file meanwhile.
+        let locked = id(&file.metadata().map_err(Error::new)?);
+        let is_it = fs::metadata(path).is_ok_and(|meta| id(&meta) == locked);
+        Ok(Some(Lock { path: path.to_owned(), file }).filter(|_| is_it))
+    }
+
+    /// The name of the file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file. It must not be cloned: see the module's text.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Whether what is written still goes into the file of this name, and `log`, if there is one,
+    /// is still the log beside it.
+    ///
+    /// # Errors
+    /// [`Cause::Gone`]: one of them was removed or replaced.
+    pub(super) fn verify(&self, log: Option<FileId>) -> Result<(), Error> {
+        let gone = |what: &str, rescue: &str| {
+            let path = self.path.display();
+            Err(Error::of(
+                Cause::Gone,
+                format!("{path}: {what} was removed or replaced while in use; {rescue}"),
+            ))
+        };
+        let file = id(&self.file.metadata().map_err(Error::new)?);
+        match fs::metadata(&self.path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::new(e)),
+            Ok(meta) if id(&meta) == file => {}
+            _ => {
+                let rescue = "end papod and put it back, or a backup with papod --restore FILE";
+                return gone("the file", rescue);
+            }
+        }
+        let beside = fs::metadata(beside(&self.path, "-wal")).ok();
+        if log.is_some() && log != beside.as_ref().map(id) {
+            return gone("its log", "end papod with SIGTERM, which writes back what was in it");
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn id(meta: &Metadata) -> FileId {
+    (meta.dev(), meta.ino())
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => {
+            Err(Error::new(format!("{}: {e}", path.display())))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,146 @@
+//! Putting a copy back, and looking at a database without opening it: for a papod that serves nobody.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use super::check::findings;
+use super::draft::Draft;
+use super::generation::{Inspection, alone};
+use super::lock::Lock;
+use super::{beside, check_header, folder, give, left_log, length, lock, reader, resolved};
+use crate::store::{Cause, Error};
+
+/// The files of a database, by what follows its name: the database comes first.
+const FILES: [&str; 5] = ["", "-wal", "-journal", "-shm", ".generation"];
+
+/// Puts a copy of `from` in the place of the database at `path`, and gives what was there another
+/// name, which is returned. Ids go on far above as soon as papod opens it.
+///
+/// # Errors
+/// One line that names the file and says why: what is not a whole database in good order, or in
+/// use by a papod. Nothing was changed then, unless the disk failed in between; nothing is ever
+/// deleted.
+pub fn restore(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
+    let io = |e: io::Error| Error::new(e).about(path.display());
+    DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(io)?;
+    let here = |e: Error| e.about(path.display());
+    let path = &*resolved(path).map_err(here)?;
+    // Held until this is done, so that no papod opens what is half put back.
+    let _lock = Lock::take(path).map_err(here)?;
+    let mut draft = copy_of(from, path).map_err(|e| e.about(from.display()))?;
+    let is_there = FILES.iter().any(|ending| beside(path, ending).symlink_metadata().is_ok());
+    let aside = is_there.then(|| free_name(path));
+    if let Some(aside) = &aside
+        && path.symlink_metadata().is_ok()
+        && fs::hard_link(path, aside).is_err()
+    {
+        // A file system without links.
+        fs::rename(path, aside).map_err(io)?;
+    }
+    // From here on a log that is left is known not to belong to the database, which is then refused:
+    // whatever breaks off, this can be done again.
+    draft.replace(path).map_err(io)?;
+    for ending in &FILES[1..] {
+        let (old, new) = (beside(path, ending), aside.as_ref().map(|name| beside(name, ending)));
+        if let Some(new) = new
+            && old.symlink_metadata().is_ok()
+        {
+            fs::rename(old, new).map_err(io)?;
+        }
+    }
+    File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(io)?;
+    Ok(aside)
+}
+
+/// A copy of `from` that is found good, in the folder of `path`.
+fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
+    let mut file = File::open(from).map_err(Error::new)?;
+    let meta = file.metadata().map_err(Error::new)?;
+    if !meta.is_file() {
+        return Err(Error::new("not a file"));
+    }
+    let is_it = |path: &Path| {
+        fs::metadata(path).is_ok_and(|it| (it.dev(), it.ino()) == (meta.dev(), meta.ino()))
+    };
+    if is_it(path) {
+        return Err(Error::new("this is the database itself"));
+    }
+    for ending in ["-wal", "-journal"] {
+        let log = beside(from, ending);
+        if length(&log) > 0 {
+            return Err(Error::new(format!(
+                "{} is a part of it; papod --db FILE, started and ended once, makes it one file",
+                log.display()
+            )));
+        }
+    }
+    check_header(&file, from)?;
+    let draft = Draft::beside(path).map_err(Error::new)?;
+    io::copy(&mut file, &mut draft.file()).map_err(Error::new)?;
+    let owner = if path.exists() { path } else { folder(path) };
+    give(draft.file(), owner).map_err(Error::new)?;
+    // What is looked at is what will be used.
+    match findings(&alone(draft.path())?)?.as_slice() {
+        [] => Ok(draft),
+        [first, others @ ..] => Err(Error::of(
+            Cause::Damaged,
+            match others.len() {
+                0 => format!("damaged: {first}"),
+                more => format!("damaged: {first}; and {more} more: papod --check --db FILE"),
+            },
+        )),
+    }
+}
+
+/// A name beside the database that nothing has, nor what belongs to it.
+fn free_name(path: &Path) -> PathBuf {
+    let is_free = |name: &PathBuf| {
+        FILES.iter().all(|ending| beside(name, ending).symlink_metadata().is_err())
+    };
+    let mut names = (1_u64..).map(|n| beside(path, &format!(".aside-{n}")));
+    names.find(is_free).unwrap_or_else(|| beside(path, ".aside"))
+}
+
+/// Looks at the database at `path` as far as a papod that may be using it allows, and changes
+/// nothing. Returns what is wrong, a line each; a database that is not there yet is in order.
+pub fn survey(path: &Path) -> Vec<String> {
+    let looked = look_at(path);
+    let problems = looked.unwrap_or_else(|e| vec![e.to_string()]);
+    problems.into_iter().map(|problem| format!("{}: {problem}", path.display())).collect()
+}
+
+fn look_at(path: &Path) -> Result<Vec<String>, Error> {
+    if fs::metadata(folder(path)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        return Ok(Vec::new());
+    }
+    let path = &*resolved(path)?;
+    let lock = match Lock::take(path) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => return left_log(path).map(|()| Vec::new()),
+        // A papod uses it, and readers are welcome.
+        Err(e) if e.cause() == Cause::Busy => {
+            if !beside(path, "-wal").exists() {
+                return Err(e.about("under another name, by which it has to be looked at"));
+            }
+            return findings(&reader(path)?);
+        }
+        Err(e) => return Err(e),
+    };
+    if lock.file().metadata().map_err(Error::new)?.len() == 0 {
+        return left_log(path).map(|()| Vec::new());
+    }
+    check_header(lock.file(), path)?;
+    if !Inspection::look(lock.file(), path)?.has_log {
+        return findings(&alone(path)?);
+    }
+    // The log is read with an index of it, which is made for that and not kept.
+    let index = beside(path, "-shm");
+    let is_new = !index.exists();
+    let found = reader(path).and_then(|connection| findings(&connection));
+    if is_new {
+        lock::remove(&index)?;
+    }
+    found
+}
