@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use clap::CommandFactory;
-use process::{Client, Entry, Home, PASSWORD, Papod, USUAL, papod, run, with_clean_environment};
+use process::{Client, Entry, Home, Papod, USUAL, papod, run, with_clean_environment};
 use rustix::process::Signal;
 
 fn stderr(output: &Output) -> String {
@@ -483,23 +483,4 @@ fn a_folder_that_is_there_stays_as_it_is() {
     home.start().stop();
     assert_eq!(mode(home.path()), 0o750);
     assert_eq!(mode(&home.db()), 0o600);
-}
-
-/// What an ended papod wrote beside a database that is gone is not taken for the new one's.
-#[test]
-fn a_new_database_does_not_begin_with_an_old_ones_leftovers() {
-    let home = Home::new();
-    let papod = home.start();
-    papod.register("alice").send("alice", "from before");
-    papod.stop();
-    fs::remove_file(home.db()).unwrap();
-    let papod = home.start();
-    let mut alice = papod.connect();
-    alice.say(&format!("LOGIN alice {PASSWORD}"));
-    assert!(alice.line().starts_with("ERR LOGIN wrong-secret "), "{}", papod.log());
-    assert_eq!(papod.register("alice").send("alice", "a new beginning"), 1);
-    papod.stop();
-    let papod = home.start();
-    assert_eq!(papod.login_quietly("alice").send("alice", "and on"), 2);
-    papod.stop();
 }

@@ -11,7 +11,7 @@ use std::process::Stdio;
 
 use files::{ends, notes, refuses, start};
 use process::unix::over;
-use process::{Home, Papod, papod};
+use process::{Home, PASSWORD, Papod, papod};
 
 #[test]
 fn whoever_opens_it_by_another_name_finds_it_taken() {
@@ -69,7 +69,7 @@ fn two_that_make_the_same_database_at_once_do_not_share_it() {
 }
 
 const GONE: &str = "storage the server's database is damaged or gone, and its operator has to mend \
-                    it; nothing was kept";
+                    it; nothing was saved";
 
 #[test]
 fn a_database_that_is_removed_while_in_use_takes_nothing_more() {
@@ -128,4 +128,23 @@ fn a_log_that_is_removed_while_in_use_is_written_back_at_the_end() {
     assert!(papod.log().contains("SIGTERM"), "it says what to do: {}", papod.log());
     papod.stop();
     assert_eq!(notes(&home).len(), 20);
+}
+
+/// What an ended papod wrote beside a database that is gone is not taken for the new one's.
+#[test]
+fn a_new_database_does_not_begin_with_an_old_ones_leftovers() {
+    let home = Home::new();
+    let papod = home.start();
+    papod.register("alice").send("alice", "from before");
+    papod.stop();
+    fs::remove_file(home.db()).unwrap();
+    let papod = home.start();
+    let mut alice = papod.connect();
+    alice.say(&format!("LOGIN alice {PASSWORD}"));
+    assert!(alice.line().starts_with("ERR LOGIN wrong-secret "), "{}", papod.log());
+    assert_eq!(papod.register("alice").send("alice", "a new beginning"), 1);
+    papod.stop();
+    let papod = home.start();
+    assert_eq!(papod.login_quietly("alice").send("alice", "and on"), 2);
+    papod.stop();
 }

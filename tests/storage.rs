@@ -233,18 +233,21 @@ fn a_client_is_told_what_kind_of_failure_it_was() {
         }
     }
     for (cause, told) in [
-        (Cause::Disk, "storage the server cannot write to disk; nothing was saved, try again later"),
+        (
+            Cause::Disk,
+            "storage the server cannot write to disk; nothing was saved, try again later",
+        ),
         (
             Cause::Busy,
-            "storage another program holds the server's database; nothing was kept, try again",
+            "storage another program holds the server's database; nothing was saved, try again later",
         ),
         (
             Cause::Damaged,
-            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was kept",
+            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was saved",
         ),
         (
             Cause::Gone,
-            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was kept",
+            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was saved",
         ),
         (Cause::Bug, "bug internal error; see the server's log"),
     ] {

@@ -1,4 +1,4 @@
-//! Commits that fail: what was answered with `storage` did not happen, and saying it again does it.
+//! Commits that fail: what was answered with a failure did not happen, and saying it again does it.
 //! What a session does of its own accord it tries again.
 
 mod process;
@@ -14,7 +14,7 @@ fn outsider(home: &Home) -> Connection {
     outsider
 }
 
-/// From now on no cursor moves; messages are kept.
+/// From now on no cursor moves; messages are kept. A constraint that fails is told as `bug`.
 const NO_MOVES: &str = "CREATE TRIGGER full BEFORE UPDATE ON newest WHEN NEW.moved > OLD.moved
                         BEGIN SELECT RAISE(ABORT, 'full'); END";
 
@@ -37,7 +37,7 @@ fn an_ack_that_was_not_kept_is_kept_when_it_is_said_again() {
         outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
         bob.say(verb);
         let answer = bob.line();
-        assert!(answer.starts_with(&format!("ERR {verb} storage ")), "{answer}");
+        assert!(answer.starts_with(&format!("ERR {verb} bug ")), "{answer}");
         outsider.execute_batch("ROLLBACK").unwrap();
         assert_eq!(state(&mut ana), "sent");
         bob.say(verb);
@@ -64,7 +64,7 @@ fn an_automatic_ack_that_was_not_kept_is_tried_again() {
         ana.say("MSG bob another");
         let answer = ana.line();
         // It may be in one batch with a try.
-        if !answer.starts_with("ERR MSG storage ") {
+        if !answer.starts_with("ERR MSG bug ") {
             assert!(answer.starts_with("OK MSG "), "{answer}");
             (last, sent) = (id(&answer), sent + 1);
             bob.until(&format!("MSG {last} "));
@@ -100,7 +100,7 @@ fn what_was_not_kept_is_not_charged() {
             ana.say(line);
             let said =
                 std::iter::from_fn(|| ana.next_line()).find(|line| !line.starts_with("LIVE "));
-            let refused = format!("ERR {verb} storage ");
+            let refused = format!("ERR {verb} bug ");
             assert!(said.as_ref().is_some_and(|said| said.starts_with(&refused)), "{said:?}");
         }
         outsider.execute_batch(with_room).unwrap();

@@ -200,7 +200,7 @@ impl World {
         client.say(&line);
         let answer = answer(client);
         if self.fails {
-            assert!(answer.starts_with("ERR MSG storage "), "{answer}");
+            assert!(answer.starts_with("ERR MSG bug "), "{answer}");
         } else {
             assert!(answer.starts_with("OK MSG "), "{answer}");
             let id = id(&answer);
@@ -249,7 +249,7 @@ impl World {
         for _ in 0..times {
             let answer = answer(client);
             if !answer.starts_with("OK ") {
-                let code = if line.ends_with(" 0") { "no-such-message" } else { "storage" };
+                let code = if line.ends_with(" 0") { "no-such-message" } else { "bug" };
                 assert!(answer.starts_with(&format!("ERR {verb} {code} ")), "{answer}");
                 continue;
             }
