@@ -6,6 +6,7 @@
 //! name in here.
 
 use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,8 @@ pub struct Counters {
     pub received: Count,
     /// Bytes written to sockets.
     pub sent: Count,
+    /// Panics that were caught: bugs, each of which ended one piece of work.
+    pub panics: Count,
     start: Start,
 }
 
@@ -121,8 +124,24 @@ enum Kind {
 }
 
 impl Counters {
+    /// Does a piece of work, so that a panic in it ends that work and not the thread; `None` then.
+    /// `what` names the work in the log. What the work leaves half-done is the caller's to mend.
+    pub fn caught<T>(&self, what: &str, work: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        if done.is_err() {
+            self.panicked(what);
+        }
+        done.ok()
+    }
+
+    /// Counts and logs a panic that was caught. Where in the program it was is on standard error.
+    pub fn panicked(&self, what: &str) {
+        self.panics.add(1);
+        log::error!("{what}: ended by a bug");
+    }
+
     /// Every number but for the times of commits: its name, what it says, and how many.
-    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 17] {
+    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 18] {
         use Kind::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -149,6 +168,7 @@ impl Counters {
             ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),
             ("received_bytes", Counter, "Bytes read from clients.", of(&self.received)),
             ("sent_bytes", Counter, "Bytes written to clients.", of(&self.sent)),
+            ("panics", Counter, "Bugs that ended one session, question or task.", of(&self.panics)),
         ]
     }
 

@@ -153,6 +153,7 @@ fn numbers_are_what_has_happened() {
         ("deliveries_total", 20.0),
         ("receipts_total", 1.0),
         ("commits_failed_total", 0.0),
+        ("panics_total", 0.0),
     ] {
         assert_eq!(after[&format!("papod_{name}")], expected, "{name}");
     }

@@ -6,9 +6,6 @@
 //! the time says nothing about which handles exist. The brake on guessing is asked when a secret's
 //! turn comes, so that many tries at once are held up as those one after the other are.
 
-mod turns;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -21,7 +18,7 @@ use crate::brake::{Brake, Guess};
 use crate::config::PasswordCost;
 use crate::counters::Counters;
 use crate::origin::Origin;
-use turns::Turns;
+use crate::turns::Turns;
 
 /// The queue in front of the hashing thread, which ends when the last clone of it is gone.
 #[derive(Clone)]
@@ -33,7 +30,7 @@ pub struct Hasher {
 }
 
 /// What waits for the thread.
-struct Waiting(Mutex<Turns<Job>>);
+struct Waiting(Mutex<Turns<Origin, Job>>);
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +56,7 @@ enum Task {
 }
 
 impl Waiting {
-    fn turns(&self) -> MutexGuard<'_, Turns<Job>> {
+    fn turns(&self) -> MutexGuard<'_, Turns<Origin, Job>> {
         // No code that holds the lock can panic half-way through a change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -79,11 +76,11 @@ impl Hasher {
         let (bell, rung) = mpsc::channel();
         let (queue, counted) = (waiting.clone(), counters.clone());
         let thread = thread::Builder::new().name("hasher".into()).spawn(move || {
-            let mut worker = Worker::new(cost);
+            let mut worker = Worker::new(cost, counted.clone());
             while let Ok(()) = rung.recv() {
                 counted.secrets.take();
-                let next = queue.turns().next();
-                if let Some(job) = next {
+                let next = queue.turns().pop();
+                if let Some((_, job)) = next {
                     worker.work(job);
                 }
             }
@@ -119,7 +116,7 @@ impl Hasher {
 
     fn queue(&self, origin: Origin, job: Job) -> Result<(), Failed> {
         // Where one has to go, as many wait as before.
-        match self.waiting.turns().push(origin, job) {
+        match self.waiting.turns().push(origin.counted(), job) {
             Some(gone) => gone.refuse(),
             None => {
                 self.counters.secrets.add(1);
@@ -151,11 +148,12 @@ struct Worker {
     cost: PasswordCost,
     memory: Vec<Block>,
     brake: Brake,
+    counters: Arc<Counters>,
 }
 
 impl Worker {
-    fn new(cost: PasswordCost) -> Worker {
-        Worker { cost, memory: Vec::new(), brake: Brake::default() }
+    fn new(cost: PasswordCost, counters: Arc<Counters>) -> Worker {
+        Worker { cost, memory: Vec::new(), brake: Brake::default(), counters }
     }
 
     fn work(&mut self, job: Job) {
@@ -164,11 +162,21 @@ impl Worker {
         }
         let Job { password, task } = job;
         match task {
-            Task::Hash(answer) => say(&answer, safely(|| self.hash(&password))),
+            Task::Hash(answer) => say(&answer, self.safely(|worker| worker.hash(&password))),
             Task::Verify(known, guess, answer) => {
-                say(&answer, safely(|| self.attempt(guess, &password, known.as_deref())));
+                let attempt = |w: &mut Worker| w.attempt(guess, &password, known.as_deref());
+                say(&answer, self.safely(attempt));
             }
         }
+    }
+
+    /// A bug in one hash ends that one, and not the thread that all others wait for.
+    fn safely<T>(
+        &mut self,
+        hash: impl FnOnce(&mut Worker) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let counters = self.counters.clone();
+        counters.caught("a hash", || hash(self)).unwrap_or(Err(Failed::Broken))
     }
 
     /// A try at a secret, if the brake lets it be one.
@@ -252,11 +260,6 @@ fn say<T>(answer: &Sender<T>, said: T) {
     let _ = answer.try_send(said);
 }
 
-/// A bug in one hash ends that one, and not the thread that all others wait for.
-fn safely<T>(hash: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
-    catch_unwind(AssertUnwindSafe(hash)).unwrap_or(Err(Failed::Broken))
-}
-
 /// Bytes of a hash: 256 bits.
 const HASH: usize = 32;
 
@@ -317,7 +320,7 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over() {
-        let mut worker = Worker::new(CHEAP);
+        let mut worker = Worker::new(CHEAP, Arc::default());
         let (answer, answered) = channel::bounded(1);
         drop(answered);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });

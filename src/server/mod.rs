@@ -100,7 +100,7 @@ impl Server {
         if config.keep > 0 {
             let eyes = eyes().map_err(|e| plain(&e))?;
             let keep = Keeper::new(hub.clone(), eyes, config.clock, config.keep);
-            let (stop, thread) = keep.start().map_err(|e| plain(&e))?;
+            let (stop, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
             keeper = Some(stop);
             others.push(thread);
         }
