@@ -105,11 +105,9 @@ pub const EMPTY_PART: i64 = 8;
 /// Days for which entries can be kept at most: a century, and no sum overflows.
 pub const KEEP_MAX: u64 = 36_500;
 
-/// Threads that read the log. Two: a slow question does not stop all others, and they share two
-/// cores with everything else.
+/// Threads that read the log, besides the one for log-ins. Two: a slow question does not stop all
+/// others, and they share two cores with everything else.
 pub const READERS: usize = 2;
-/// Questions waiting for a reader before sessions that ask wait themselves.
-pub const QUESTIONS: usize = 1_024;
 /// Secrets waiting to be hashed. At 16 ms each, 256 take four seconds: about as long as a person
 /// waits before trying again. Addresses take turns, so the first of each waits for one of each
 /// other address only.

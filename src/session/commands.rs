@@ -7,6 +7,7 @@ use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
+use crate::readers::Asker;
 use crate::store::{self, Account, Member, Pair, Recall};
 use crate::wire::help;
 use crate::wire::refusal::Refusal;
@@ -127,12 +128,31 @@ impl Session {
         self.me.as_deref_mut().ok_or(Stop::Refused(Refusal::NeedLogin))
     }
 
-    /// Asks a reader thread.
+    /// Asks a reader thread, and waits for the answer or until the session is to end.
     pub(super) async fn ask<T: Send + 'static>(
-        &self,
+        &mut self,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
-    ) -> Result<T, store::Error> {
-        self.services.readers.ask(question).await
+    ) -> Result<T, Stop> {
+        self.ask_as(false, question).await
+    }
+
+    /// The same for what a log-in needs: there is a reader that nothing else can fill.
+    pub(super) async fn ask_at_login<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Stop> {
+        self.ask_as(true, question).await
+    }
+
+    async fn ask_as<T: Send + 'static>(
+        &mut self,
+        logs_in: bool,
+        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let services = self.services.clone();
+        let account = self.me.as_ref().map(|me| me.account);
+        let asker = Asker { origin: self.origin(), account, logs_in };
+        Ok(self.unless_over(services.readers.ask(asker, question)).await??)
     }
 
     async fn account(&mut self) -> Result<Account, Stop> {

@@ -46,7 +46,8 @@ impl Session {
         }
         // No hashing for a handle that is taken anyway; the hub decides.
         let asked = handle.clone();
-        if self.ask(move |recall| recall.account(&asked)).await?.is_some() {
+        let known = self.ask_at_login(move |recall| recall.account(&asked)).await?;
+        if known.is_some() {
             return Err(Refusal::Taken(handle).into());
         }
         if self.is_limited {
@@ -106,7 +107,7 @@ impl Session {
         self.begin(&entered, handle.clone(), key, quiet);
         let upto = entered.upto;
         let counted = self
-            .ask(move |recall| {
+            .ask_at_login(move |recall| {
                 // What opened the session may have become void while it was looked at.
                 let valid = match key {
                     Key::Token(id) => recall.tokens(account)?.iter().any(|token| token.id == id),
@@ -132,9 +133,9 @@ impl Session {
                 self.retreat();
                 return Err(Refusal::WrongSecret.into());
             }
-            Err(e) => {
+            Err(stop) => {
                 self.retreat();
-                return Err(e.into());
+                return Err(stop);
             }
         };
         self.services.counters.logins.add(1);
@@ -151,7 +152,7 @@ impl Session {
         let hashed = tokens::hash(&secret.0);
         let now = self.services.clock.now();
         let known = self
-            .ask(move |recall| {
+            .ask_at_login(move |recall| {
                 let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
                     return Ok(None);
                 };
@@ -190,7 +191,7 @@ impl Session {
     async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Stop> {
         let Some(user) = self.user() else { return Ok(None) };
         let asked = handle.clone();
-        let known = self.ask(move |recall| {
+        let known = self.ask_at_login(move |recall| {
             let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
                 return Ok(None);
             };

@@ -117,7 +117,7 @@ impl Database {
     /// # Errors
     /// SQLite's reason.
     pub fn eyes(&self) -> Result<Eyes, Error> {
-        Ok(Eyes::new(self.upkeep().reader()?))
+        self.upkeep().eyes()
     }
 
     /// What an operator can have done with the database while it is in use.
@@ -188,6 +188,14 @@ impl Maintain for Upkeep {
 }
 
 impl Upkeep {
+    /// A pair of eyes, with a read-only connection of its own.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn eyes(&self) -> Result<Eyes, Error> {
+        Ok(Eyes::new(self.reader()?))
+    }
+
     /// A read-only connection of its own.
     fn reader(&self) -> Result<Connection, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
