@@ -147,8 +147,12 @@ impl Session {
 
     /// `FIND`
     pub(super) async fn find_people(&mut self, text: &str) -> Answer {
-        let words = text.split_whitespace().map(fold::folded).filter(|word| !word.is_empty());
-        let words: Vec<String> = words.collect();
+        let mut words: Vec<String> = Vec::new();
+        for word in text.split_whitespace().map(fold::folded) {
+            if !word.is_empty() && !words.contains(&word) {
+                words.push(word);
+            }
+        }
         let found = self.ask(move |recall| recall.find(&words, limits::FIND_MAX)).await?;
         let (answer, answered) = channel::bounded(1);
         let accounts = found.iter().map(|found| found.id).collect();

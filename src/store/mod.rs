@@ -126,6 +126,8 @@ pub trait Recall: Send {
     /// What became of an entry, if `me` may see it: everyone but its author who may.
     fn info(&mut self, me: AccountId, id: EntryId) -> Result<Option<Vec<InfoRow>>, Error>;
     /// Accounts of whose words one begins with each of these, which are folded; at most `count`.
+    /// The best come first: exact handles, then exact words, and each of these by their handles.
+    /// Bounded: where very many match, it is some of them.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
     /// Entries of a conversation by their ids, in their order, as `me` sees them: as many as fit
     /// in a page, but one. Those that are forgotten are passed over.

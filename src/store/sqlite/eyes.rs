@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::rows::{BY_ID, LogRow, log_row, log_rows, token};
 use super::walk::{follow, merge, span, windows};
-use super::{count, forget, lists, receipts};
+use super::{count, find, forget, lists, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::limits;
 use crate::name::Handle;
@@ -270,7 +270,7 @@ impl Recall for Eyes {
     }
 
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
-        lists::find(self, words, count)
+        find::find(self, words, count)
     }
 
     fn entries(

@@ -1,4 +1,4 @@
-//! Questions whose answer is a list: conversations, groups, members, what became of an entry, people.
+//! Questions whose answer is a list: conversations, groups, members, what became of an entry.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -7,9 +7,8 @@ use super::rows::{Eyes, member_at};
 use super::walk::windows;
 use super::{count, forget};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
-use crate::limits;
-use crate::name::{DisplayName, Handle, Target};
-use crate::store::{ChatRow, Error, Found, GroupRow, InfoRow, Kind, Member, Recall};
+use crate::name::{Handle, Target};
+use crate::store::{ChatRow, Error, GroupRow, InfoRow, Kind, Member, Recall};
 
 pub(super) fn blocks(eyes: &mut Eyes, by: AccountId) -> Result<Vec<Handle>, Error> {
     let sql = "SELECT a.handle FROM block b JOIN account a ON a.id = b.blocked
@@ -152,55 +151,6 @@ pub(super) fn info(
     Ok(Some(found))
 }
 
-pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
-    // The longest word leaves the fewest to look at; the others are looked up for each of those.
-    let Some(longest) = words.iter().max_by_key(|word| word.len()) else {
-        return Ok(Vec::new());
-    };
-    let beyond = |word: &str| format!("{word}{}", char::MAX);
-    let candidates: Vec<i64> = {
-        let sql = "SELECT account FROM word WHERE word >= ?1 AND word < ?2 LIMIT ?3";
-        let mut query = eyes.connection.prepare_cached(sql)?;
-        let rows = query
-            .query_map(params![longest, beyond(longest), limits::FIND_CANDIDATES], |row| {
-                row.get(0)
-            })?;
-        rows.collect::<Result<_, _>>()?
-    };
-    let mut found: Vec<Found> = Vec::new();
-    for account in candidates {
-        if found.len() == count || found.iter().any(|f| f.id.0 == account) {
-            continue;
-        }
-        let sql = "SELECT 1 FROM word WHERE account = ?1 AND word >= ?2 AND word < ?3";
-        let mut begins = eyes.connection.prepare_cached(sql)?;
-        let mut all = true;
-        for word in words {
-            all = all && begins.exists(params![account, word, beyond(word)])?;
-        }
-        drop(begins);
-        if !all {
-            continue;
-        }
-        let sql = "SELECT handle, name FROM account WHERE id = ?1";
-        let row = eyes
-            .connection
-            .prepare_cached(sql)?
-            .query_row([account], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-            .optional()?;
-        let Some((handle, name)) = row else {
-            return Err(Error::damaged(format!("account {account} is gone")));
-        };
-        let name = DisplayName::new(&name).map_err(|_| {
-            Error::damaged(format!("account {account} has a name that breaks the rules"))
-        })?;
-        let (id, handle) = (AccountId(account), known_handle(&handle)?);
-        found.push(Found { id, handle, name });
-    }
-    found.sort_by(|a, b| a.handle.cmp(&b.handle));
-    Ok(found)
-}
-
-fn known_handle(text: &str) -> Result<Handle, Error> {
+pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
     Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod count;
 mod eyes;
+mod find;
 mod forget;
 mod lists;
 mod pen;
