@@ -8,7 +8,7 @@ use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
 use crate::readers::Asker;
-use crate::store::{self, Account, Member, Pair, Recall};
+use crate::store::{self, Account, Pair, Recall};
 use crate::wire::help;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
@@ -174,8 +174,7 @@ impl Session {
         let asked = to.clone();
         let refused = self.ask(move |recall| match asked {
             Target::Group(name) => {
-                let room = recall.room(&name)?;
-                let is_in = room.is_some_and(|r| r.member(me).is_some_and(Member::is_in));
+                let is_in = recall.membership(me, &name)?.is_some_and(|(_, is_in)| is_in);
                 Ok((!is_in).then_some(Refusal::NoSuchGroup(name)))
             }
             Target::Person(handle) => match recall.account(&handle)? {
@@ -214,8 +213,8 @@ pub(super) fn find(
 ) -> Result<Result<Option<ConversationId>, Refusal>, store::Error> {
     Ok(match to {
         Target::Group(name) => {
-            let room = recall.room(name)?.filter(|room| room.member(me).is_some());
-            room.map(|room| Some(room.id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
+            let known = recall.membership(me, name)?;
+            known.map(|(id, _)| Some(id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
         }
         Target::Person(handle) => match recall.account(handle)? {
             Some(other) => Ok(recall.direct(Pair::of(me, other.id))?.map(|direct| direct.id)),
