@@ -1,5 +1,7 @@
 //! The eyes on SQLite: short reads, each over at most a page, each question in one transaction.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::{BY_ID, LogRow, log_row, log_rows, token};
@@ -17,15 +19,18 @@ pub use super::rows::Eyes;
 
 impl Recall for Eyes {
     fn begin(&mut self) -> Result<(), Error> {
+        self.steps.store(i64::MAX, Ordering::Relaxed);
         // The one before could not be ended.
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.connection.prepare_cached("BEGIN")?.execute([])?;
+        self.steps.store(limits::READ_STEPS, Ordering::Relaxed);
         Ok(())
     }
 
     fn end(&mut self) {
+        self.steps.store(i64::MAX, Ordering::Relaxed);
         let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
         if let Err(e) = ended.and(Ok(())) {
             log::warn!("a look at the database cannot be ended: {e}");

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use eyes::Eyes;
 pub use pen::Pen;
@@ -40,6 +40,9 @@ const APPLICATION_ID: i32 = 0x7061_706f;
 
 impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Error {
+        if e.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+            return Error::new("a question took too long and was ended");
+        }
         Error::new(e)
     }
 }
@@ -194,7 +197,7 @@ impl Upkeep {
     /// # Errors
     /// SQLite's reason.
     pub fn eyes(&self) -> Result<Eyes, Error> {
-        Ok(Eyes::new(self.reader()?))
+        Eyes::bounded(self.reader()?)
     }
 
     /// A read-only connection of its own.
