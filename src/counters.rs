@@ -85,6 +85,8 @@ pub struct Counters {
     pub logins_refused: Count,
     /// Secrets waiting to be hashed now.
     pub secrets: Count,
+    /// Questions waiting for a reader now.
+    pub questions: Count,
     /// Commands that the hub has decided: the size of all batches.
     pub commands: Count,
     /// Messages that were recorded.
@@ -141,7 +143,7 @@ impl Counters {
     }
 
     /// Every number but for the times of commits: its name, what it says, and how many.
-    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 18] {
+    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 19] {
         use Kind::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -161,6 +163,7 @@ impl Counters {
             ("logins", Counter, "Log-ins that succeeded.", of(&self.logins)),
             ("logins_refused", Counter, "Log-ins refused.", of(&self.logins_refused)),
             ("secrets_waiting", Gauge, "Secrets waiting to be hashed.", of(&self.secrets)),
+            ("questions_waiting", Gauge, "Questions waiting for a reader.", of(&self.questions)),
             ("commands", Counter, "Commands decided.", of(&self.commands)),
             ("messages", Counter, "Messages recorded.", of(&self.messages)),
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),

@@ -64,6 +64,7 @@ struct Shared {
     /// Rung for a question of each kind: the reader of log-ins, and the others.
     login_bell: Condvar,
     bell: Condvar,
+    counters: Arc<Counters>,
 }
 
 #[derive(Default)]
@@ -115,6 +116,7 @@ impl Shared {
 
     fn push(&self, asker: Asker, question: Question) {
         let mut waiting = self.lock();
+        self.counters.questions.add(1);
         if asker.logs_in {
             waiting.logins.push(asker, question);
             self.login_bell.notify_one();
@@ -134,6 +136,7 @@ impl Shared {
             }
             let other = if logins_only { None } else { waiting.others.pop() };
             if let Some(question) = other.or_else(|| waiting.logins.pop()) {
+                self.counters.questions.take();
                 return Some(question);
             }
             let bell = if logins_only { &self.login_bell } else { &self.bell };
@@ -186,6 +189,7 @@ impl Readers {
             waiting: Mutex::default(),
             login_bell: Condvar::new(),
             bell: Condvar::new(),
+            counters: counters.clone(),
         });
         let readers = Readers { shared: shared.clone(), _open: Arc::new(Open(shared.clone())) };
         let open = Arc::new(open);

@@ -147,6 +147,7 @@ fn numbers_are_what_has_happened() {
         ("logins_total", 1.0),
         ("logins_refused_total", 1.0),
         ("secrets_waiting", 0.0),
+        ("questions_waiting", 0.0),
         // Two accounts, ten messages, one READ.
         ("commands_total", 13.0),
         ("messages_total", 10.0),
