@@ -11,17 +11,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 
 use narrow::{Narrow, Opens};
+use papo::chat::Order;
 use papo::counters::Counters;
 use papo::entry::{AccountId, Clock, Millis};
+use papo::hub::Work;
 use papo::limits;
+use papo::name::Handle;
 use papo::origin::Origin;
 use papo::readers::{Asker, Readers, Unanswered};
 use papo::store::Recall;
 use papo::store::sqlite::Database;
-use smol::block_on;
 use smol::future::poll_once;
+use smol::{block_on, channel};
 
 const CLOCK: Clock = Clock::Still(Millis(0));
 /// Somebody who asks, from a place of their own.
@@ -70,6 +74,10 @@ fn a_bug_ends_one_question_and_no_reader() {
         }
     });
     let readers = narrow.services.readers.clone();
+    // Logged in before, or one of the readers that others have would be of help with that.
+    let (mut client, session) = narrow.session("REG ana secret-a\n");
+    let mut said = lines(&client);
+    assert!(said.any(|line| line == "LIVE 0"));
     // One of the two ordinary readers is busy, so all this is the other's.
     let mut gate = gate(&readers);
     let broken = block_on(readers.ask(OTHER, |recall| -> Result<(), _> {
@@ -77,10 +85,9 @@ fn a_bug_ends_one_question_and_no_reader() {
         panic!("a bug");
     }));
     assert!(matches!(broken, Err(Unanswered::Bug)), "{broken:?}");
-    let (mut client, session) = narrow.session("REG ana secret-a\nFIND ana\nFIND ana\n");
-    let said: Vec<String> = lines(&client).skip(3).take(3).collect();
+    client.write_all(b"FIND ana\nFIND ana\n").unwrap();
     assert_eq!(
-        said,
+        said.take(3).collect::<Vec<_>>(),
         [
             "ERR FIND bug the server made a mistake; its log says more",
             "USER ana online - ana",
@@ -123,6 +130,39 @@ fn a_session_that_is_to_end_does_not_wait_for_its_question() {
     drop(client);
     session.join().unwrap();
     drop(gates);
+}
+
+#[test]
+fn a_session_that_is_ended_before_its_page_is_read_loses_no_receipt() {
+    let mut narrow = Narrow::new(CLOCK);
+    let readers = narrow.services.readers.clone();
+    let (mut bob, _bobs) = narrow.session("REG bob secret-b\n");
+    let mut said = lines(&bob);
+    assert!(said.any(|line| line == "LIVE 0"));
+    let (ana, anas) = narrow.session("REG ana secret-a\nMSG bob hi\n");
+    let mut heard = lines(&ana);
+    assert!(heard.any(|line| line.starts_with("OK MSG 1 ")));
+    // More than is kept for a session that does not read; then a receipt, which it cannot be sent.
+    for _ in 0..12 {
+        writeln!(bob, "MSG ana {}", "x".repeat(60_000)).unwrap();
+    }
+    bob.write_all(b"READ 1\n").unwrap();
+    assert!(said.any(|line| line == "OK READ 1"));
+    let gates: Vec<Gate> = (0..limits::READERS).map(|_| gate(&readers)).collect();
+    let ending = thread::spawn(move || heard.last());
+    // It has sent what it had, and waits for the next page.
+    while narrow.counters.questions.get() == 0 {
+        thread::yield_now();
+    }
+    let (answer, kicked) = channel::bounded(1);
+    narrow.hub.ask(Work::Order { order: Order::Kick(Handle::new("ana").unwrap()), answer });
+    assert_eq!(block_on(kicked.recv()).unwrap(), Ok(1));
+    assert_eq!(ending.join().unwrap().unwrap(), "BYE kicked");
+    anas.join().unwrap();
+    drop(gates);
+    let (ana, _anas) = narrow.session("LOGIN ana secret-a\nACK\nQUIT\n");
+    let told: Vec<String> = lines(&ana).filter(|line| line.starts_with("READ ")).collect();
+    assert_eq!(told, ["READ 1 1970-01-01T00:00:00.000Z bob ana"]);
 }
 
 #[test]

@@ -47,9 +47,12 @@ impl Session {
         let Some(me) = &mut self.me else {
             return Ok(());
         };
-        let Some(Lag { at, upto, walk }) = me.behind.take().map(|lag| *lag) else {
+        // It stays what it is until the page is read: should the session end before, the receipts
+        // since then are due at the next login.
+        let Some(lag) = me.behind.as_deref_mut() else {
             return Ok(());
         };
+        let (at, upto, walk) = (lag.at, lag.upto, lag.walk.take());
         let account = me.account;
         if at.entries >= upto.entries {
             // All that was known of is sent.
