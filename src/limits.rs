@@ -32,8 +32,9 @@ pub const FIND_WORDS: usize = 8;
 /// Accounts that match of which a `FIND` looks at the names, to show the best first. As many rows of
 /// each word's list are read to find out whether the word is a rare one.
 pub const FIND_MATCHES: usize = 256;
-/// Rows of all words' lists that a `FIND` reads where no word is rare: some 0.1 µs each.
-pub const FIND_POSTINGS: usize = 16_384;
+/// Rows of all words' lists that a `FIND` reads where no word is rare: some 0.1 µs each. Of eight
+/// words each has 1,024, so the list of a word that fewer accounts have is read whole.
+pub const FIND_POSTINGS: usize = 8_192;
 /// Single accounts whose words a `FIND` looks up: some 1 µs each. With all of the above a `FIND` takes
 /// 3 to 5 ms at most among a million people.
 pub const FIND_LOOKS: usize = 1_024;

@@ -6,6 +6,8 @@
 //! they leave open is looked up. Where one list is read whole, and leaves no more accounts open than
 //! may be looked up, all that match are found; else some of them are.
 
+use std::cmp::Reverse;
+
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashSet;
 
@@ -49,9 +51,17 @@ pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Ve
     if lists.len() > 1 && !lists.iter().any(|list| list.whole) {
         lists = all(limits::FIND_POSTINGS / lists.len())?;
     }
-    // Where no list is whole, each has its turn: one may begin with accounts that others have not.
     let rarest = lists.iter().filter(|list| list.whole).min_by_key(|list| list.accounts.len());
-    let from = rarest.map_or_else(|| lists.iter().collect(), |list| vec![list]);
+    let from = match rarest {
+        Some(list) => vec![list],
+        // The longest words are the best guess at the rarest. Two take turns, since the first rows
+        // of one may be accounts that the other does not have.
+        None => {
+            let mut order: Vec<usize> = (0..lists.len()).collect();
+            order.sort_by_key(|at| Reverse(words[*at].len()));
+            order.iter().take(2).map(|at| &lists[*at]).collect()
+        }
+    };
     let longest = from.iter().map(|list| list.accounts.len()).max().unwrap_or(0);
     let rows = (0..longest).flat_map(|at| from.iter().filter_map(move |l| l.accounts.get(at)));
     let candidates = by_handle(read, words)?.into_iter().chain(rows.copied());
