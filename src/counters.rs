@@ -6,6 +6,7 @@
 //! name in here.
 
 use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,8 @@ pub struct Counters {
     pub logins_refused: Count,
     /// Secrets waiting to be hashed now.
     pub secrets: Count,
+    /// Questions waiting for a reader now.
+    pub questions: Count,
     /// Commands that the hub has decided: the size of all batches.
     pub commands: Count,
     /// Messages that were recorded.
@@ -100,6 +103,8 @@ pub struct Counters {
     pub received: Count,
     /// Bytes written to sockets.
     pub sent: Count,
+    /// Panics that were caught: bugs, each of which ended one piece of work.
+    pub panics: Count,
     start: Start,
 }
 
@@ -121,8 +126,24 @@ enum Kind {
 }
 
 impl Counters {
+    /// Does a piece of work, so that a panic in it ends that work and not the thread; `None` then.
+    /// `what` names the work in the log. What the work leaves half-done is the caller's to mend.
+    pub fn caught<T>(&self, what: &str, work: impl FnOnce() -> T) -> Option<T> {
+        let done = catch_unwind(AssertUnwindSafe(work));
+        if done.is_err() {
+            self.panicked(what);
+        }
+        done.ok()
+    }
+
+    /// Counts and logs a panic that was caught. Where in the program it was is on standard error.
+    pub fn panicked(&self, what: &str) {
+        self.panics.add(1);
+        log::error!("{what}: ended by a bug");
+    }
+
     /// Every number but for the times of commits: its name, what it says, and how many.
-    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 17] {
+    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 19] {
         use Kind::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -142,6 +163,7 @@ impl Counters {
             ("logins", Counter, "Log-ins that succeeded.", of(&self.logins)),
             ("logins_refused", Counter, "Log-ins refused.", of(&self.logins_refused)),
             ("secrets_waiting", Gauge, "Secrets waiting to be hashed.", of(&self.secrets)),
+            ("questions_waiting", Gauge, "Questions waiting for a reader.", of(&self.questions)),
             ("commands", Counter, "Commands decided.", of(&self.commands)),
             ("messages", Counter, "Messages recorded.", of(&self.messages)),
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
@@ -149,6 +171,7 @@ impl Counters {
             ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),
             ("received_bytes", Counter, "Bytes read from clients.", of(&self.received)),
             ("sent_bytes", Counter, "Bytes written to clients.", of(&self.sent)),
+            ("panics", Counter, "Bugs that ended one session, question or task.", of(&self.panics)),
         ]
     }
 

@@ -22,7 +22,7 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  fold  limits  config  rates  password     the words everyone uses
-//!   brake  counters                                      who guesses; what is counted
+//!   brake  counters  turns                               who guesses; what is counted; fair queues
 //! ```
 #![forbid(unsafe_code)]
 
@@ -46,4 +46,5 @@ pub mod readers;
 pub mod server;
 pub mod session;
 pub mod store;
+pub mod turns;
 pub mod wire;

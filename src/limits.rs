@@ -36,8 +36,17 @@ pub const MIGRATION_BEAT: Duration = Duration::from_secs(10);
 pub const SYNC_MAX: usize = 1_000;
 /// Rows of a `FIND` at most: who is not among them is found by one more letter.
 pub const FIND_MAX: usize = 20;
-/// Accounts that a `FIND` looks at, so that `FIND a` costs a bounded time among a million people.
-pub const FIND_CANDIDATES: i64 = 2_000;
+/// Words of a `FIND`: who has more to say has named the person.
+pub const FIND_WORDS: usize = 8;
+/// Accounts that match of which a `FIND` looks at the names, to show the best first. As many rows of
+/// each word's list are read to find out whether the word is a rare one.
+pub const FIND_MATCHES: usize = 256;
+/// Rows of all words' lists that a `FIND` reads where no word is rare: some 0.1 µs each. Of eight
+/// words each has 1,024, so the list of a word that fewer accounts have is read whole.
+pub const FIND_POSTINGS: usize = 8_192;
+/// Single accounts whose words a `FIND` looks up: some 1 µs each. With all of the above a `FIND` takes
+/// 3 to 5 ms at most among a million people.
+pub const FIND_LOOKS: usize = 1_024;
 /// Characters in a `ONCE` key and in the label of a token: a UUID or a name, with room.
 pub const KEY_MAX: usize = 64;
 /// Tokens of one account: one for each device and script of a busy person.
@@ -81,6 +90,11 @@ pub const PAGE_ROWS: usize = 256;
 /// Bytes of text after which a page is closed: it is the writer's buffer, so a page of the largest
 /// entries is two of them.
 pub const PAGE_BYTES: usize = 65_536;
+/// Members, groups or blocked accounts that are looked at on behalf of one session at once: 2 to
+/// 10 ms.
+pub const LIST_ROWS: i64 = 1_024;
+/// Members that are counted in one go for the rows of a `GROUP LIST`: 0.1 µs each.
+pub const LIST_COUNTED: i64 = 16_384;
 /// Ids of a conversation in one row of the store. A page of `HIST` is one or two of these; the row
 /// of a conversation, which holds what is not yet one, stays small enough to be written often.
 pub const STRETCH: usize = 64;
@@ -117,11 +131,13 @@ pub const EMPTY_PART: i64 = 8;
 /// Days for which entries can be kept at most: a century, and no sum overflows.
 pub const KEEP_MAX: u64 = 36_500;
 
-/// Threads that read the log. Two: a slow question does not stop all others, and they share two
-/// cores with everything else.
+/// Times 10,000 steps of SQLite's machine in one question, or it is ended: some 0.5 s. Every question
+/// is bounded by the rows it looks at, and takes a hundredth of this; so it is met by a bug, or by an
+/// account of a million conversations.
+pub const READ_STEPS: i64 = 2_000;
+/// Threads that read the log, besides the one for log-ins. Two: a slow question does not stop all
+/// others, and they share two cores with everything else.
 pub const READERS: usize = 2;
-/// Questions waiting for a reader before sessions that ask wait themselves.
-pub const QUESTIONS: usize = 1_024;
 /// Secrets waiting to be hashed. At 16 ms each, 256 take one core four seconds: about as long as a
 /// person waits before trying again. Addresses take turns, so the first of each waits for one of
 /// each other address only.

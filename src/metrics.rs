@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::Shutdown;
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,8 +29,11 @@ pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) 
                     Err(io::ErrorKind::TimedOut.into())
                 };
                 let text = || text(&counters, &db);
-                if let Err(e) = answer(stream, text).or(late).await {
-                    log::debug!("metrics: a connection was lost: {e}");
+                let answer = AssertUnwindSafe(answer(stream, text).or(late));
+                match answer.catch_unwind().await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(e)) => log::debug!("metrics: a connection was lost: {e}"),
+                    Err(_) => counters.panicked("a request for metrics"),
                 }
             }
             Err(e) => {

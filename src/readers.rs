@@ -1,51 +1,232 @@
 //! A few threads that read the log, each with eyes of its own. A question is a closure that runs on
 //! one of them, so that no read holds up a socket and none holds the pen.
+//!
+//! Nobody can fill them. Addresses take turns, and of one address its accounts, so whoever asks
+//! without end waits for one question of everybody else after each of their own. A question is
+//! short: a list that can be long is asked for in parts. One thread answers log-ins only. What a
+//! session asked that has ended is dropped unread, and so is everything once papod ends.
+//!
+//! A bug in a question ends that question. The thread goes on with new eyes, since the old ones may
+//! have been left in the middle of something.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use smol::channel::{self, Receiver, Sender};
+use smol::channel;
 
+use crate::counters::Counters;
+use crate::entry::AccountId;
 use crate::limits;
-use crate::store::{Cause, Error, Recall};
+use crate::origin::Origin;
+use crate::store::{Error, Recall};
+use crate::turns::Turns;
 
-type Question = Box<dyn FnOnce(&mut dyn Recall) + Send>;
+/// Runs on a reader thread, with its eyes or the reason why it has none.
+type Question = Box<dyn FnOnce(Result<&mut dyn Recall, Error>) + Send>;
 
-/// The queue in front of the reader threads. They end when the last clone of it is gone.
+/// The queues in front of the reader threads. They end when the last clone of it is gone.
 #[derive(Clone)]
 pub struct Readers {
-    questions: Sender<Question>,
+    shared: Arc<Shared>,
+    _open: Arc<Open>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker {
+    /// Where the session comes from.
+    pub origin: Origin,
+    /// The account it belongs to, if it is logged in.
+    pub account: Option<AccountId>,
+    /// It is about to log in, so a reader of its own is there for it.
+    pub logs_in: bool,
+}
+
+/// Why a question has no answer.
+#[derive(Clone, Debug)]
+pub enum Unanswered {
+    /// The store's error.
+    Store(Error),
+    /// The question panicked, which is counted and logged, or papod ends.
+    Bug,
+}
+
+impl From<Error> for Unanswered {
+    fn from(e: Error) -> Unanswered {
+        Unanswered::Store(e)
+    }
+}
+
+/// What the threads and the askers share.
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// Rung for a question of each kind: the reader of log-ins, and the others.
+    login_bell: Condvar,
+    bell: Condvar,
+    counters: Arc<Counters>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    logins: Queue,
+    others: Queue,
+    /// The last clone of [`Readers`] is gone.
+    ended: bool,
+}
+
+/// Questions: addresses take turns, and the accounts of each.
+struct Queue {
+    /// An address as often as it has questions.
+    origins: Turns<Origin, ()>,
+    accounts: HashMap<Origin, Turns<Option<AccountId>, Question>>,
+}
+
+impl Default for Queue {
+    fn default() -> Queue {
+        // A session asks one question at a time, so the bound is that on connections.
+        Queue { origins: Turns::new(usize::MAX), accounts: HashMap::new() }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, asker: Asker, question: Question) {
+        let origin = asker.origin.counted();
+        let of = self.accounts.entry(origin).or_insert_with(|| Turns::new(usize::MAX));
+        of.push(asker.account, question);
+        self.origins.push(origin, ());
+    }
+
+    fn pop(&mut self) -> Option<Question> {
+        let (origin, ()) = self.origins.pop()?;
+        let of = self.accounts.get_mut(&origin)?;
+        let next = of.pop();
+        if of.is_empty() {
+            self.accounts.remove(&origin);
+        }
+        next.map(|(_, question)| question)
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // No code that holds the lock can panic half-way through a change.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, asker: Asker, question: Question) {
+        let mut waiting = self.lock();
+        self.counters.questions.add(1);
+        if asker.logs_in {
+            waiting.logins.push(asker, question);
+            self.login_bell.notify_one();
+        } else {
+            waiting.others.push(asker, question);
+        }
+        // The others help with log-ins where they have nothing else to do.
+        self.bell.notify_one();
+    }
+
+    /// Waits for a question; `None` when papod ends.
+    fn next(&self, logins_only: bool) -> Option<Question> {
+        let mut waiting = self.lock();
+        loop {
+            if waiting.ended {
+                return None;
+            }
+            let other = if logins_only { None } else { waiting.others.pop() };
+            if let Some(question) = other.or_else(|| waiting.logins.pop()) {
+                self.counters.questions.take();
+                return Some(question);
+            }
+            let bell = if logins_only { &self.login_bell } else { &self.bell };
+            waiting = bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Held by every clone of [`Readers`] and by no thread.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.login_bell.notify_all();
+        self.0.bell.notify_all();
+    }
+}
+
+/// One of the threads.
+struct Reader<O> {
+    /// None where a bug has taken them: they are opened when the next question comes.
+    eyes: Option<Box<dyn Recall>>,
+    open: Arc<O>,
+}
+
+impl<O: Fn() -> Result<Box<dyn Recall>, Error>> Reader<O> {
+    fn answer(&mut self, question: Question) {
+        let eyes = match &mut self.eyes {
+            Some(eyes) => eyes,
+            none => match (self.open)() {
+                Ok(eyes) => none.insert(eyes),
+                Err(e) => return question(Err(e)),
+            },
+        };
+        question(Ok(&mut **eyes));
+    }
 }
 
 impl Readers {
-    /// Starts a thread for each pair of eyes.
+    /// Starts [`limits::READERS`] threads, and one that answers log-ins only. `open` opens eyes.
     ///
     /// # Errors
-    /// The system's, if it gives no thread.
-    pub fn start(eyes: Vec<Box<dyn Recall>>) -> std::io::Result<(Readers, Vec<JoinHandle<()>>)> {
-        let (questions, waiting) = channel::bounded(limits::QUESTIONS);
-        let run = |mut eyes: Box<dyn Recall>| {
-            let waiting: Receiver<Question> = waiting.clone();
-            thread::Builder::new().name("reader".into()).spawn(move || {
-                while let Ok(question) = waiting.recv_blocking() {
-                    question(&mut *eyes);
+    /// The store's, or the system's if it gives no thread.
+    pub fn start(
+        open: impl Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync + 'static,
+        counters: Arc<Counters>,
+    ) -> Result<(Readers, Vec<JoinHandle<()>>), Error> {
+        let shared = Arc::new(Shared {
+            waiting: Mutex::default(),
+            login_bell: Condvar::new(),
+            bell: Condvar::new(),
+            counters: counters.clone(),
+        });
+        let readers = Readers { shared: shared.clone(), _open: Arc::new(Open(shared.clone())) };
+        let open = Arc::new(open);
+        let run = |n| {
+            let (logins_only, shared, counters) = (n == 0, shared.clone(), counters.clone());
+            let mut reader = Reader { eyes: Some(open()?), open: open.clone() };
+            let run = move || {
+                while let Some(question) = shared.next(logins_only) {
+                    let answer = || reader.answer(question);
+                    if counters.caught("a question to the database", answer).is_none() {
+                        reader.eyes = None;
+                    }
                 }
-            })
+            };
+            thread::Builder::new().name("reader".into()).spawn(run).map_err(Error::new)
         };
-        let threads = eyes.into_iter().map(run).collect::<Result<_, _>>()?;
-        Ok((Readers { questions }, threads))
+        let threads = (0..=limits::READERS).map(run).collect::<Result<_, _>>()?;
+        Ok((readers, threads))
     }
 
-    /// Asks a question and waits for its answer.
+    /// Asks a question and waits for its answer. If the future is dropped before a reader takes the
+    /// question up, it is not asked.
     ///
     /// # Errors
-    /// The store's, or that the readers have ended.
+    /// See [`Unanswered`].
     pub async fn ask<T: Send + 'static>(
         &self,
+        asker: Asker,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Unanswered> {
         let (answer, answered) = channel::bounded(1);
         let question: Question = Box::new(move |eyes| {
-            let known = eyes.begin().and_then(|()| {
+            if answer.is_closed() {
+                return;
+            }
+            let known = eyes.and_then(|eyes| {
+                eyes.begin()?;
                 let known = question(eyes);
                 eyes.end();
                 known
@@ -53,8 +234,46 @@ impl Readers {
             // Nobody waits for the answer any more: the session has ended.
             let _ = answer.try_send(known);
         });
-        let gone = || Error::of(Cause::Bug, "the readers have ended");
-        self.questions.send(question).await.map_err(|_| gone())?;
-        answered.recv().await.map_err(|_| gone())?
+        self.shared.push(asker, question);
+        Ok(answered.recv().await.map_err(|_| Unanswered::Bug)??)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_take_turns_and_their_accounts() {
+        let said: Arc<Mutex<Vec<&str>>> = Arc::default();
+        let mut queue = Queue::default();
+        let push = |queue: &mut Queue, address: &str, account: Option<i64>, name: &'static str| {
+            let origin = Origin::of(address.parse().unwrap());
+            let asker = Asker { origin, account: account.map(AccountId), logs_in: false };
+            let said = said.clone();
+            queue.push(asker, Box::new(move |_| said.lock().unwrap().push(name)));
+        };
+        let (one, other) = ("192.0.2.1", "2001:db8::1");
+        for name in ["ana 1", "ana 2", "ana 3"] {
+            push(&mut queue, one, Some(1), name);
+        }
+        push(&mut queue, one, Some(2), "bob 1");
+        push(&mut queue, other, Some(3), "cid 1");
+        push(&mut queue, other, Some(3), "cid 2");
+        // The same network, and one that is not logged in.
+        push(&mut queue, "2001:db8::2", None, "nobody");
+        let mut turns = 0;
+        while let Some(question) = queue.pop() {
+            question(Err(Error::new("nobody looks")));
+            turns += 1;
+            if turns == 2 {
+                // A session that asks again at once.
+                push(&mut queue, one, Some(1), "ana 1 again");
+            }
+        }
+        let expected = ["ana 1", "cid 1", "bob 1", "nobody", "ana 2", "cid 2", "ana 3"];
+        assert_eq!(said.lock().unwrap()[..7], expected);
+        assert_eq!(said.lock().unwrap()[7..], ["ana 1 again"]);
+        assert!(queue.accounts.is_empty() && queue.origins.is_empty());
     }
 }

@@ -6,7 +6,7 @@ mod bench;
 
 use bench::{ANA, BIA, Bench, CAIO, every_store, handle, person};
 use papo::chat::Act;
-use papo::entry::{Cursor, EntryId};
+use papo::entry::{AccountId, Cursor, EntryId};
 use papo::name::Target;
 use papo::store::SpanQuery;
 use papo::wire::request::GroupChange;
@@ -174,12 +174,12 @@ proptest! {
             let middle = above(floor, log.len(), 128) as i64;
             let infos = |store: &mut Bench| -> Vec<_> {
                 let ids = (middle + 1..=log.len() as i64).step_by(7);
-                ids.map(|id| store.recall.info(ANA, EntryId(id)).unwrap().unwrap()).collect()
+                ids.map(|id| store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().unwrap()).collect()
             };
             let before = infos(store);
             store.forget(EntryId(middle));
             assert_eq!(infos(store), before);
-            assert!(store.recall.info(ANA, EntryId(middle)).unwrap().is_none());
+            assert!(store.recall.info(ANA, EntryId(middle), AccountId(0)).unwrap().is_none());
         });
     }
 }

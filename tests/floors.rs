@@ -16,7 +16,7 @@ const LINES: usize = 500;
 fn place(module: &str) -> Option<(u32, &'static str)> {
     Some(match module {
         "name" | "entry" | "origin" | "fold" | "limits" | "config" | "rates" | "password"
-        | "brake" | "counters" => (0, ""),
+        | "brake" | "counters" | "turns" => (0, ""),
         "wire" => (1, "wire"),
         "store" => (1, "store"),
         "chat" => (2, ""),

@@ -12,7 +12,7 @@ use std::fs;
 use bench::{ANA, BIA, Bench, CAIO, handle, person};
 use marks::{marked, marks};
 use papo::chat::{Act, Chat};
-use papo::entry::{Cursor, EntryId, Millis, MoveNumber};
+use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
@@ -206,7 +206,7 @@ fn what_is_forgotten_is_no_message_any_more() {
     for id in 1..=5 {
         let is_left = id > 3;
         assert_eq!(store.recall.place(EntryId(id)).unwrap().is_some(), is_left);
-        assert_eq!(store.recall.info(ANA, EntryId(id)).unwrap().is_some(), is_left);
+        assert_eq!(store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().is_some(), is_left);
     }
     // What the rules still had in mind is none, either, and moves nothing.
     store.advance(BIA, Cursor::Read, EntryId(3));

@@ -147,12 +147,14 @@ fn numbers_are_what_has_happened() {
         ("logins_total", 1.0),
         ("logins_refused_total", 1.0),
         ("secrets_waiting", 0.0),
+        ("questions_waiting", 0.0),
         // Two accounts, ten messages, one READ.
         ("commands_total", 13.0),
         ("messages_total", 10.0),
         ("deliveries_total", 20.0),
         ("receipts_total", 1.0),
         ("commits_failed_total", 0.0),
+        ("panics_total", 0.0),
     ] {
         assert_eq!(after[&format!("papod_{name}")], expected, "{name}");
     }

@@ -37,7 +37,7 @@ fn an_ack_that_was_not_kept_is_kept_when_it_is_said_again() {
         outsider.execute_batch("BEGIN IMMEDIATE").unwrap();
         bob.say(verb);
         let answer = bob.line();
-        assert!(answer.starts_with(&format!("ERR {verb} bug ")), "{answer}");
+        assert!(answer.starts_with(&format!("ERR {verb} storage ")), "{answer}");
         outsider.execute_batch("ROLLBACK").unwrap();
         assert_eq!(state(&mut ana), "sent");
         bob.say(verb);

@@ -5,12 +5,14 @@
 //! does what people asked for meanwhile. It decides nothing on its own: the store says what comes
 //! next, and the hub writes it.
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 
 use smol::channel::{self, Sender};
 
 use super::{Desk, Hub, Work};
+use crate::counters::Counters;
 use crate::entry::{Clock, Millis};
 use crate::limits;
 use crate::store::{Error, Forget, Recall};
@@ -37,17 +39,21 @@ impl Keeper {
     }
 
     /// Starts a thread that forgets, looks again after a while, and ends when the sender is gone.
+    /// A bug ends one look, which is counted.
     ///
     /// # Errors
     /// The system's, if it gives no thread.
-    pub fn start(mut self) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
+    pub fn start(
+        mut self,
+        counters: Arc<Counters>,
+    ) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
         let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
         let run = move || {
             loop {
-                match self.pass() {
-                    Ok(true) => {}
-                    Ok(false) => log::debug!("forgetting goes on later"),
-                    Err(e) => log::error!("cannot look for what is to be forgotten: {e}"),
+                match counters.caught("looking for what is to be forgotten", || self.pass()) {
+                    Some(Ok(true)) | None => {}
+                    Some(Ok(false)) => log::debug!("forgetting goes on later"),
+                    Some(Err(e)) => log::error!("cannot look for what is to be forgotten: {e}"),
                 }
                 if stopped.recv_timeout(limits::FORGET_PAUSE) != Err(RecvTimeoutError::Timeout) {
                     return;

@@ -8,10 +8,8 @@
 //! held up as those one after the other are.
 
 mod argon;
-mod turns;
 
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -24,8 +22,8 @@ use crate::config::PasswordCost;
 use crate::counters::Counters;
 use crate::limits;
 use crate::origin::Origin;
+use crate::turns::Turns;
 use argon::{Argon, Work};
-use turns::Turns;
 
 /// The queue in front of the hashing threads, which end when the last clone of it is gone.
 #[derive(Clone)]
@@ -40,7 +38,7 @@ pub struct Hasher {
 
 /// What the threads share.
 struct Shared {
-    turns: Mutex<Turns<Job>>,
+    turns: Mutex<Turns<Origin, Job>>,
     brake: Mutex<Brake>,
     /// The work of the most expensive hash that there is: that of a new one, unless an older one
     /// was met that took more. Every wrong password takes as much.
@@ -79,7 +77,7 @@ impl Shared {
         })
     }
 
-    fn turns(&self) -> MutexGuard<'_, Turns<Job>> {
+    fn turns(&self) -> MutexGuard<'_, Turns<Origin, Job>> {
         // No code that holds the lock can panic half-way through a change; nor below.
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,14 +102,15 @@ impl Hasher {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let threads = (0..cores.min(limits::HASHERS)).map(|_| {
             let (rung, counted) = (rung.clone(), counters.clone());
-            let mut worker = Worker { shared: shared.clone(), argon: Argon::new(cost) };
+            let (shared, counters) = (shared.clone(), counters.clone());
+            let mut worker = Worker { shared, argon: Argon::new(cost), counters };
             thread::Builder::new().name("hasher".into()).spawn(move || {
                 // Of this thread alone, on Linux. Where it may not be, it goes on as it is.
                 let _ = rustix::process::setpriority_process(None, limits::HASHER_NICE);
                 while let Ok(()) = rung.recv_blocking() {
                     counted.secrets.take();
-                    let next = worker.shared.turns().next();
-                    if let Some(job) = next {
+                    let next = worker.shared.turns().pop();
+                    if let Some((_, job)) = next {
                         worker.work(job);
                     }
                 }
@@ -154,7 +153,7 @@ impl Hasher {
 
     fn queue(&self, origin: Origin, job: Job) -> Result<(), Failed> {
         // Where one has to go, as many wait as before.
-        match self.shared.turns().push(origin, job) {
+        match self.shared.turns().push(origin.counted(), job) {
             Some(gone) => gone.refuse(),
             None => {
                 self.counters.secrets.add(1);
@@ -186,6 +185,7 @@ impl Job {
 struct Worker {
     shared: Arc<Shared>,
     argon: Argon,
+    counters: Arc<Counters>,
 }
 
 impl Worker {
@@ -195,11 +195,21 @@ impl Worker {
         }
         let Job { password, task } = job;
         match task {
-            Task::Hash(answer) => say(&answer, safely(|| self.argon.hash(&password))),
+            Task::Hash(answer) => say(&answer, self.safely(|worker| worker.argon.hash(&password))),
             Task::Verify(known, guess, answer) => {
-                say(&answer, safely(|| self.attempt(&guess, &password, known.as_deref())));
+                let attempt = |w: &mut Worker| w.attempt(&guess, &password, known.as_deref());
+                say(&answer, self.safely(attempt));
             }
         }
+    }
+
+    /// A bug in one hash ends that one, and not the thread that all others wait for.
+    fn safely<T>(
+        &mut self,
+        hash: impl FnOnce(&mut Worker) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
+        let counters = self.counters.clone();
+        counters.caught("a hash", || hash(self)).unwrap_or(Err(Failed::Broken))
     }
 
     /// A try at a secret, if the brake lets it be one.
@@ -235,11 +245,6 @@ fn say<T>(answer: &Sender<T>, said: T) {
     let _ = answer.try_send(said);
 }
 
-/// A bug in one hash ends that one, and not the thread that all others wait for.
-fn safely<T>(hash: impl FnOnce() -> Result<T, Failed>) -> Result<T, Failed> {
-    catch_unwind(AssertUnwindSafe(hash)).unwrap_or(Err(Failed::Broken))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,7 +263,8 @@ mod tests {
         let hash = |cost| Argon::new(cost).hash("secret-a").unwrap();
         let [cheap, now, dear] = [CHEAP, cost(64, 2), cost(100, 3)].map(hash);
         let shared = Shared::new(limits::SECRETS, argon::work(cost(64, 2)));
-        let mut worker = Worker { shared, argon: Argon::new(cost(64, 2)) };
+        let mut worker =
+            Worker { shared, argon: Argon::new(cost(64, 2)), counters: Arc::default() };
         let mut work = |password: &str, known: Option<&str>| {
             let before = worker.argon.done();
             let right = worker.verify(password, known).unwrap();
@@ -309,7 +315,8 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over() {
-        let mut worker = Worker { shared: Shared::new(1, 0), argon: Argon::new(CHEAP) };
+        let (shared, counters) = (Shared::new(1, 0), Arc::default());
+        let mut worker = Worker { shared, argon: Argon::new(CHEAP), counters };
         let (answer, answered) = channel::bounded(1);
         drop(answered);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });

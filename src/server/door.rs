@@ -73,7 +73,9 @@ impl Door {
                     Ok(socket) => {
                         // One that has gone again already is nobody's loss.
                         if let Ok(socket) = socket {
-                            door.admit(socket, place, tls);
+                            let counters = &door.services.counters;
+                            let admit = || door.admit(socket, place, tls);
+                            counters.caught("a new connection", admit);
                         }
                     }
                     Err(e) => {
@@ -129,13 +131,21 @@ impl Door {
                 Timer::after(limits::PROXY_TIME).await;
                 Err(io::ErrorKind::TimedOut.into())
             };
-            let said = proxy::read(&socket).or(late).await;
+            let said = AssertUnwindSafe(proxy::read(&socket).or(late)).catch_unwind().await;
             let Some(door) = Weak::upgrade(&door) else { return };
             door.introduced.fetch_sub(1, Ordering::Relaxed);
-            match said {
+            let counters = &door.services.counters;
+            let what = "a connection of a proxy";
+            let decide = |said| match said {
                 Ok(Some(address)) => door.welcome(socket, Peer::told(address), place, tls),
                 Ok(None) => door.welcome(socket, peer.proxy(), place, tls),
                 Err(e) => door.refuse(peer, &e),
+            };
+            match said {
+                Ok(said) => {
+                    counters.caught(what, || decide(said));
+                }
+                Err(_) => counters.panicked(what),
             }
         };
         self.executor.spawn(introduce).detach();
@@ -168,7 +178,7 @@ impl Door {
         let task = async move {
             // A bug in one session ends that session.
             if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
-                log::error!("session {}: ended by a bug", id.0);
+                services.counters.panicked(&format!("session {}", id.0));
             }
             services.roster.leave(id);
         };

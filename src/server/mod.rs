@@ -87,10 +87,11 @@ impl Server {
         let database = database.limited(config.limit_db);
         let eyes = || database.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
         let pen = Box::new(database.pen().map_err(|e| plain(&e))?);
-        let readers = (0..limits::READERS).map(|_| eyes()).collect::<Result<_, _>>();
-        let (readers, mut others) =
-            Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
+        let upkeep = database.upkeep();
+        let open = move || upkeep.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
+        let (readers, mut others) =
+            Readers::start(open, counters.clone()).map_err(|e| plain(&e))?;
         let (hasher, threads) =
             Hasher::start(config.password_cost, config.limits.secrets, counters.clone())
                 .map_err(|e| plain(&e))?;
@@ -111,7 +112,7 @@ impl Server {
         if config.keep > 0 {
             let eyes = eyes().map_err(|e| plain(&e))?;
             let keep = Keeper::new(hub.clone(), eyes, config.clock, config.keep);
-            let (stop, thread) = keep.start().map_err(|e| plain(&e))?;
+            let (stop, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
             keeper = Some(stop);
             others.push(thread);
         }

@@ -3,6 +3,7 @@
 use super::End;
 use crate::hub;
 use crate::password::Failed;
+use crate::readers::Unanswered;
 use crate::store;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -34,6 +35,15 @@ impl From<store::Error> for Stop {
     fn from(e: store::Error) -> Stop {
         log::error!("cannot read the database: {e}");
         Stop::Refused(hub::unkept(&e))
+    }
+}
+
+impl From<Unanswered> for Stop {
+    fn from(unanswered: Unanswered) -> Stop {
+        match unanswered {
+            Unanswered::Store(e) => e.into(),
+            Unanswered::Bug => Stop::Refused(Refusal::Bug),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use smol::channel;
 
+use super::answer::Stop;
 use super::{End, Lag, Session};
 use crate::entry::{AccountId, Entry, EntryId, MoveNumber};
 use crate::hub::Work;
@@ -28,7 +29,7 @@ impl Session {
             self.flush().await?;
             let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
             let entries;
-            (entries, walk) = page.map_err(lost)?;
+            (entries, walk) = page.map_err(unread)?;
             self.push_entries(entries);
         }
         let missed = match receipts {
@@ -46,9 +47,12 @@ impl Session {
         let Some(me) = &mut self.me else {
             return Ok(());
         };
-        let Some(Lag { at, upto, walk }) = me.behind.take().map(|lag| *lag) else {
+        // It stays what it is until the page is read: should the session end before, the receipts
+        // since then are due at the next login.
+        let Some(lag) = me.behind.as_deref_mut() else {
             return Ok(());
         };
+        let (at, upto, walk) = (lag.at, lag.upto, lag.walk.take());
         let account = me.account;
         if at.entries >= upto.entries {
             // All that was known of is sent.
@@ -63,7 +67,7 @@ impl Session {
         }
         let walk = walk.unwrap_or_else(|| Walk::new(at.entries, upto.entries, false));
         let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
-        let (mut entries, walk) = page.map_err(lost)?;
+        let (mut entries, walk) = page.map_err(unread)?;
         // All of the page was told before it was read, so what this session wrote of it is noted.
         let mut authored = self.outbox.take_authored();
         // The hub may have put in newer ones between those that were put back.
@@ -114,11 +118,11 @@ impl Session {
     }
 
     /// Asks for the receipts that were missed since `after`.
-    async fn missed(&self, after: MoveNumber, own: MoveNumber) -> Result<Receipts, End> {
+    async fn missed(&mut self, after: MoveNumber, own: MoveNumber) -> Result<Receipts, End> {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(Receipts { list: Vec::new(), through: after });
         };
-        self.ask(move |recall| recall.receipts(account, after, own)).await.map_err(lost)
+        self.ask(move |recall| recall.receipts(account, after, own)).await.map_err(unread)
     }
 
     /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
@@ -175,6 +179,14 @@ impl Start {
 
 fn new_block(from: &Handle, to: &Target) -> Block {
     Block { lines: Vec::new(), last: EntryId(0), from: from.clone(), to: to.clone() }
+}
+
+/// The session is to end, or its next page could not be read.
+fn unread(stop: Stop) -> End {
+    match stop {
+        Stop::End(end) => end,
+        Stop::Refused(refusal) => lost(refusal.code()),
+    }
 }
 
 /// The log cannot be read on: the session ends here, and its client comes back to where it was.

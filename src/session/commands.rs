@@ -7,7 +7,8 @@ use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
-use crate::store::{self, Account, Member, Pair, Recall};
+use crate::readers::Asker;
+use crate::store::{self, Account, Pair, Recall};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
 use crate::wire::request::{Request, Setting, Upto};
@@ -131,12 +132,31 @@ impl Session {
         self.me.as_deref_mut().ok_or(Stop::Refused(Refusal::NeedLogin))
     }
 
-    /// Asks a reader thread.
+    /// Asks a reader thread, and waits for the answer or until the session is to end.
     pub(super) async fn ask<T: Send + 'static>(
-        &self,
+        &mut self,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
-    ) -> Result<T, store::Error> {
-        self.services.readers.ask(question).await
+    ) -> Result<T, Stop> {
+        self.ask_as(false, question).await
+    }
+
+    /// The same for what a log-in needs: there is a reader that nothing else can fill.
+    pub(super) async fn ask_at_login<T: Send + 'static>(
+        &mut self,
+        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Stop> {
+        self.ask_as(true, question).await
+    }
+
+    async fn ask_as<T: Send + 'static>(
+        &mut self,
+        logs_in: bool,
+        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let services = self.services.clone();
+        let account = self.me.as_ref().map(|me| me.account);
+        let asker = Asker { origin: self.origin(), account, logs_in };
+        Ok(self.unless_over(services.readers.ask(asker, question)).await??)
     }
 
     async fn account(&mut self) -> Result<Account, Stop> {
@@ -158,8 +178,7 @@ impl Session {
         let asked = to.clone();
         let refused = self.ask(move |recall| match asked {
             Target::Group(name) => {
-                let room = recall.room(&name)?;
-                let is_in = room.is_some_and(|r| r.member(me).is_some_and(Member::is_in));
+                let is_in = recall.membership(me, &name)?.is_some_and(|(_, is_in)| is_in);
                 Ok((!is_in).then_some(Refusal::NoSuchGroup(name)))
             }
             Target::Person(handle) => match recall.account(&handle)? {
@@ -198,8 +217,8 @@ pub(super) fn find(
 ) -> Result<Result<Option<ConversationId>, Refusal>, store::Error> {
     Ok(match to {
         Target::Group(name) => {
-            let room = recall.room(name)?.filter(|room| room.member(me).is_some());
-            room.map(|room| Some(room.id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
+            let known = recall.membership(me, name)?;
+            known.map(|(id, _)| Some(id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
         }
         Target::Person(handle) => match recall.account(handle)? {
             Some(other) => Ok(recall.direct(Pair::of(me, other.id))?.map(|direct| direct.id)),

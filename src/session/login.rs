@@ -65,7 +65,7 @@ impl Session {
             answer,
         });
         let entered: Result<Entered, _> = answered.recv().await.map_err(|_| Refusal::Bug)?;
-        if self.is_limited && entered.as_ref().is_err_and(|refusal| *refusal == Refusal::Storage) {
+        if self.is_limited && entered.as_ref().is_err_and(Refusal::is_our_failure) {
             self.services.rates.registrations.give_back(from, 1);
         }
         let entered = entered?;
@@ -125,7 +125,7 @@ impl Session {
         self.begin(&entered, handle.clone(), key, quiet);
         let upto = entered.upto;
         let counted = self
-            .ask(move |recall| {
+            .ask_at_login(move |recall| {
                 // What opened the session may have become void while it was looked at.
                 let valid = match key {
                     Key::Token(id) => recall.tokens(account)?.iter().any(|token| token.id == id),
@@ -149,9 +149,9 @@ impl Session {
                 self.retreat();
                 return Ok(false);
             }
-            Err(e) => {
+            Err(stop) => {
                 self.retreat();
-                return Err(e.into());
+                return Err(stop);
             }
         };
         self.begin_proof(shown, quiet);
@@ -170,7 +170,7 @@ impl Session {
         let hashed = tokens::hash(&secret.0);
         let now = self.services.clock.now();
         let known = self
-            .ask(move |recall| {
+            .ask_at_login(move |recall| {
                 let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
                     return Ok(None);
                 };
@@ -232,7 +232,7 @@ impl Session {
     async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Stop> {
         let Some(user) = self.user() else { return Ok(None) };
         let asked = handle.clone();
-        let known = self.ask(move |recall| {
+        let known = self.ask_at_login(move |recall| {
             let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
                 return Ok(None);
             };

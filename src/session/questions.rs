@@ -10,15 +10,15 @@ use smol::{Timer, channel};
 use super::answer::{Answer, Stop};
 use super::commands::find;
 use super::{Patience, Session};
-use crate::entry::{AccountId, Cursor, Entry, EntryId};
+use crate::entry::{AccountId, ConversationId, Cursor, Entry, EntryId};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
 use crate::name::Handle;
 use crate::outbox::Item;
-use crate::store::{Span, SpanQuery, Walk};
+use crate::store::{Error, InfoRow, ListPage, Recall, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, ChatLine, Reply};
+use crate::wire::reply::{self, ChatLine, InfoLine, Reply};
 use crate::wire::request::{Hist, Which};
 
 impl Session {
@@ -126,11 +126,13 @@ impl Session {
     pub(super) async fn info(&mut self, which: Which) -> Answer {
         let me = self.me()?.account;
         let id = self.which(which)?;
-        let found = self.ask(move |recall| recall.info(me, id)).await?;
-        let rows = found.ok_or(Refusal::NoSuchMessage(id.0))?;
+        let ask = move |recall: &mut dyn Recall, after| recall.info(me, id, after);
+        let mut rows = self.all(AccountId(0), ask).await?.ok_or(Refusal::NoSuchMessage(id.0))?;
+        rows.sort_by(|a, b| a.handle.cmp(&b.handle));
         self.say(|out| {
-            for row in &rows {
-                reply::info(out, id, &row.handle, row.delivered, row.read);
+            for InfoRow { handle, delivered, read, left } in &rows {
+                let (delivered, read, left) = (*delivered, *read, *left);
+                reply::info(out, id, &InfoLine { handle, delivered, read, left });
             }
         });
         Ok(Some(Reply::Counted { verb: "INFO", count: rows.len() }))
@@ -149,8 +151,12 @@ impl Session {
 
     /// `FIND`
     pub(super) async fn find_people(&mut self, text: &str) -> Answer {
-        let words = text.split_whitespace().map(fold::folded).filter(|word| !word.is_empty());
-        let words: Vec<String> = words.collect();
+        let mut words: Vec<String> = Vec::new();
+        for word in text.split_whitespace().map(fold::folded) {
+            if !word.is_empty() && !words.contains(&word) {
+                words.push(word);
+            }
+        }
         let found = self.ask(move |recall| recall.find(&words, limits::FIND_MAX)).await?;
         let (answer, answered) = channel::bounded(1);
         let accounts = found.iter().map(|found| found.id).collect();
@@ -174,21 +180,39 @@ impl Session {
     /// `GROUP LIST`
     pub(super) async fn groups(&mut self) -> Answer {
         let me = self.me()?.account;
-        let rows = self.ask(move |recall| recall.groups(me)).await?;
-        self.say(|out| {
-            for row in &rows {
-                reply::group(out, &row.name, row.admin, row.members, &row.topic);
-            }
-        });
-        Ok(Some(Reply::Counted { verb: "GROUP LIST", count: rows.len() }))
+        let ask = move |recall: &mut dyn Recall, after| recall.group_names(me, after).map(Some);
+        let mut names = self.all(ConversationId(0), ask).await?.unwrap_or_default();
+        names.sort_unstable();
+        let (mut at, mut count) = (0, 0);
+        while at < names.len() {
+            let rest = names[at..].iter().take(limits::PAGE_ROWS);
+            let wanted: Vec<_> = rest.map(|(_, id)| *id).collect();
+            let asked = wanted.len();
+            let ListPage { rows, next } =
+                self.ask(move |recall| recall.group_rows(me, &wanted)).await?;
+            at += next.unwrap_or(asked);
+            count += rows.len();
+            self.say(|out| {
+                for row in &rows {
+                    reply::group(out, &row.name, row.admin, row.members, &row.topic);
+                }
+            });
+            self.flush().await?;
+        }
+        Ok(Some(Reply::Counted { verb: "GROUP LIST", count }))
     }
 
     /// `GROUP WHO`
     pub(super) async fn members(&mut self, name: Handle) -> Answer {
         let me = self.me()?.account;
         let asked = name.clone();
-        let found = self.ask(move |recall| recall.who(me, &asked)).await?;
-        let rows = found.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?;
+        let known = self.ask(move |recall| recall.membership(me, &asked)).await?;
+        let Some((id, true)) = known else {
+            return Err(Refusal::NoSuchGroup(name).into());
+        };
+        let ask = move |recall: &mut dyn Recall, after| recall.who(id, after).map(Some);
+        let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
+        rows.sort_unstable();
         self.say(|out| {
             for (handle, admin) in &rows {
                 reply::member(out, &name, handle, *admin);
@@ -200,8 +224,29 @@ impl Session {
     /// `BLOCK` of nobody
     pub(super) async fn blocks(&mut self) -> Answer {
         let me = self.me()?.account;
-        let rows = self.ask(move |recall| recall.blocks(me)).await?;
+        let ask = move |recall: &mut dyn Recall, after| recall.blocks(me, after).map(Some);
+        let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
+        rows.sort_unstable();
         self.say(|out| rows.iter().for_each(|handle| reply::blocked(out, handle)));
         Ok(Some(Reply::Counted { verb: "BLOCK", count: rows.len() }))
+    }
+
+    /// All rows of a list whose numbers are above `least`, asked for page by page; nothing where a
+    /// page is refused. Somebody may come or go between two pages, and is in it or not.
+    async fn all<T, N, Q>(&mut self, least: N, question: Q) -> Result<Option<Vec<T>>, Stop>
+    where
+        T: Send + 'static,
+        N: Send + 'static,
+        Q: Fn(&mut dyn Recall, N) -> Result<Option<ListPage<T, N>>, Error> + Copy + Send + 'static,
+    {
+        let (mut all, mut after) = (Vec::new(), Some(least));
+        while let Some(number) = after {
+            let Some(page) = self.ask(move |recall| question(recall, number)).await? else {
+                return Ok(None);
+            };
+            all.extend(page.rows);
+            after = page.next;
+        }
+        Ok(Some(all))
     }
 }

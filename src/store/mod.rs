@@ -18,8 +18,8 @@ use std::fmt;
 pub use change::{Added, Change, Forget, NewEntry, Newest};
 pub use maintain::{BackupError, Maintain};
 pub use rows::{
-    Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, Member, Once, Pair, Position,
-    Receipts, Span, SpanQuery, Stay, Token,
+    Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, ListPage, Member, Once, Pair,
+    Position, Receipts, Span, SpanQuery, Stay, Token,
 };
 pub use walk::Walk;
 
@@ -76,7 +76,11 @@ pub trait Recall: Send {
     /// Whether `by` has blocked `whom`.
     fn blocked(&mut self, by: AccountId, whom: AccountId) -> Result<bool, Error>;
     /// Whom an account has blocked.
-    fn blocks(&mut self, by: AccountId) -> Result<Vec<Handle>, Error>;
+    fn blocks(
+        &mut self,
+        by: AccountId,
+        after: AccountId,
+    ) -> Result<ListPage<Handle, AccountId>, Error>;
     /// What was done under a `ONCE` key.
     fn once(&mut self, account: AccountId, key: &str) -> Result<Option<Once>, Error>;
     /// How many of a member's entries up to `seq` do not wait for it, where that was written down.
@@ -121,11 +125,42 @@ pub trait Recall: Send {
     ) -> Result<Vec<ChatRow>, Error>;
     /// The groups that an account is in.
     fn groups(&mut self, me: AccountId) -> Result<Vec<GroupRow>, Error>;
-    /// Who is in a group, if `me` is: handles, and whether they are admins.
-    fn who(&mut self, me: AccountId, name: &Handle) -> Result<Option<Vec<(Handle, bool)>>, Error>;
+    /// The same without what stands in a row, by their numbers.
+    fn group_names(
+        &mut self,
+        me: AccountId,
+        after: ConversationId,
+    ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error>;
+    /// Rows for some of them, in their order, but for those that `me` is not in any more. The next
+    /// page begins at an index.
+    fn group_rows(
+        &mut self,
+        me: AccountId,
+        which: &[ConversationId],
+    ) -> Result<ListPage<GroupRow, usize>, Error>;
+    /// The group of a name, if `me` is or was in it, and whether it is. That costs the same however
+    /// large the group is, and the same where there is none.
+    fn membership(
+        &mut self,
+        me: AccountId,
+        name: &Handle,
+    ) -> Result<Option<(ConversationId, bool)>, Error>;
+    /// Who is in a group: handles, and whether they are admins.
+    fn who(
+        &mut self,
+        id: ConversationId,
+        after: AccountId,
+    ) -> Result<ListPage<(Handle, bool), AccountId>, Error>;
     /// What became of an entry, if `me` may see it: everyone but its author who may.
-    fn info(&mut self, me: AccountId, id: EntryId) -> Result<Option<Vec<InfoRow>>, Error>;
+    fn info(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: AccountId,
+    ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error>;
     /// Accounts of whose words one begins with each of these, which are folded; at most `count`.
+    /// The best come first: exact handles, then exact words, and each of these by their handles.
+    /// Bounded: where very many match, it is some of them.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
     /// Entries of a conversation by their ids, in their order, as `me` sees them: as many as fit
     /// in a page, but one. Those that are forgotten are passed over.

@@ -271,6 +271,17 @@ pub struct InfoRow {
     pub delivered: Option<Millis>,
     /// When it was read.
     pub read: Option<Millis>,
+    /// It is no member any more.
+    pub left: bool,
+}
+
+/// A part of a list that may be long. Its rows are in the order of numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListPage<T, N> {
+    /// Some rows; there may be more even where these are none.
+    pub rows: Vec<T>,
+    /// The number after which the next page begins; nothing where this is the last.
+    pub next: Option<N>,
 }
 
 /// An account that was looked for.

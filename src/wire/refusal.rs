@@ -98,6 +98,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the server failed, and nothing was wrong with the command.
+    pub fn is_our_failure(&self) -> bool {
+        matches!(self, Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::Bug)
+    }
+
     /// The word that programs go by.
     pub fn code(&self) -> &'static str {
         match self {

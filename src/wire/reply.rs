@@ -275,26 +275,33 @@ pub struct ChatLine<'a> {
     pub time: Millis,
 }
 
-/// `INFO <id> <handle> <sent|delivered|read> <delivered time or -> <read time or ->`
-pub fn info(
-    out: &mut Vec<u8>,
-    id: EntryId,
-    handle: &Handle,
-    delivered: Option<Millis>,
-    read: Option<Millis>,
-) {
-    let state = match (delivered, read) {
+/// `INFO <id> <handle> <sent|delivered|read|left> <delivered time or -> <read time or ->`
+pub fn info(out: &mut Vec<u8>, id: EntryId, row: &InfoLine) {
+    let state = match (row.delivered, row.read) {
         (_, Some(_)) => "read",
+        _ if row.left => "left",
         (Some(_), None) => "delivered",
         (None, None) => "sent",
     };
     put(out, &["INFO "]);
     number(out, id.0);
-    put(out, &[" ", handle.as_str(), " ", state, " "]);
-    stamp_or_dash(out, delivered);
+    put(out, &[" ", row.handle.as_str(), " ", state, " "]);
+    stamp_or_dash(out, row.delivered);
     out.push(b' ');
-    stamp_or_dash(out, read);
+    stamp_or_dash(out, row.read);
     out.push(b'\n');
+}
+
+/// The columns of an `INFO` row.
+pub struct InfoLine<'a> {
+    /// Who could see it.
+    pub handle: &'a Handle,
+    /// When it was received.
+    pub delivered: Option<Millis>,
+    /// When it was read.
+    pub read: Option<Millis>,
+    /// Is in the group no more.
+    pub left: bool,
 }
 
 /// `USER <handle> <online|offline> <last seen or -> <display name>`

@@ -338,10 +338,18 @@ pub(super) fn info(input: &str) -> Parsed<'_, Request> {
     map(which, Request::Info).parse(input)
 }
 
-/// `FIND = text`
+/// `FIND = text`, of 8 words at most
 pub(super) fn find(input: &str) -> Parsed<'_, Request> {
     let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
-    map(context("what a name begins with", said), |text| Request::Find { text }).parse(input)
+    let (end, text) = context("what a name begins with", said).parse(input)?;
+    if text.split_whitespace().count() <= limits::FIND_WORDS {
+        return Ok((end, Request::Find { text }));
+    }
+    // Where there are line breaks, the words that were typed may be fewer.
+    let beyond = input.split_whitespace().nth(limits::FIND_WORDS);
+    let at = beyond.map_or(0, |word| word.as_ptr().addr() - input.as_ptr().addr());
+    let rest = &input[at..];
+    Err(nom::Err::Failure(Expected { rest, label: "8 words at most", hidden: None }))
 }
 
 /// `group = ["#"] handle`

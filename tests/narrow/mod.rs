@@ -18,28 +18,40 @@ use papo::password::Hasher;
 use papo::rates::Rates;
 use papo::readers::Readers;
 use papo::session::{Roster, Services, Session, Socket, Stream};
-use papo::store::Recall;
 use papo::store::sqlite::Database;
+use papo::store::{Error, Recall};
 use papo::wire::help::Place;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+
+/// Opens a pair of eyes.
+pub type Opens = Box<dyn Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync>;
 
 pub struct Narrow {
     pub hub: Hub,
     pub counters: Arc<Counters>,
     pub database: Database,
-    services: Arc<Services>,
+    pub services: Arc<Services>,
     _folder: tempfile::TempDir,
 }
 
 impl Narrow {
     pub fn new(clock: Clock) -> Narrow {
+        Narrow::with_eyes(clock, |open| open)
+    }
+
+    /// With eyes that are opened in another way, made of the usual one.
+    pub fn with_eyes<O>(clock: Clock, other: impl FnOnce(Opens) -> O) -> Narrow
+    where
+        O: Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync + 'static,
+    {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("papo.db")).unwrap();
         let counters = Arc::new(Counters::default());
         let pen = Box::new(database.pen().unwrap());
         let (hub, _) = Hub::start(pen, clock, counters.clone()).unwrap();
-        let eyes: Box<dyn Recall> = Box::new(database.eyes().unwrap());
-        let (readers, _) = Readers::start(vec![eyes]).unwrap();
+        let upkeep = database.upkeep();
+        let open: Opens = Box::new(move || Ok(Box::new(upkeep.eyes()?)));
+        let (readers, _) = Readers::start(other(open), counters.clone()).unwrap();
         let cost = PasswordCost { kib: 8, passes: 1 };
         let (hasher, _) = Hasher::start(cost, 16, counters.clone()).unwrap();
         let services = Arc::new(Services {

@@ -48,6 +48,36 @@ fn the_ticks_of_a_group_are_those_of_the_last_of_its_members() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn the_ticks_of_a_group_do_not_wait_for_somebody_who_has_left() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let (mut bob, mut cid) = (place.client("bob"), place.client("cid"));
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("/help has the rest");
+    window.line("/group new team bob cid");
+    window.says("you made the group, with bob, cid");
+    window.line("to all");
+    let id = id(bob.until("MSG ").last().unwrap());
+    bob.say(&format!("READ {id}"));
+    bob.until("OK READ ");
+    cid.say("GROUP LEAVE team");
+    cid.until("OK GROUP LEAVE ");
+    window.says("cid left");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM      * you made the group, with bob, cid
+         |HH:MM read you: to all
+         |HH:MM      * cid left
+         |    #team>",
+        rule("#team")
+    ));
+    window.line("/info");
+    window.says("cid                   left");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn a_change_of_ones_own_is_shown_once_and_in_words() {
     let place = Place::with(&["ana", "bob", "cid"]);
     let window = place.shell("ana");

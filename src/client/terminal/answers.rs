@@ -182,7 +182,8 @@ impl Talk {
             return self.go_on_asking(Ticks { range: (0, 0), ..ticks });
         };
         let states = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
-        let states = states.map(|state| match state {
+        // Nobody waits for those who are in the group no more.
+        let states = states.filter(|state| *state != "left").map(|state| match state {
             "read" => Tick::Read,
             "delivered" => Tick::Delivered,
             _ => Tick::Sent,

@@ -76,6 +76,12 @@ impl Talk {
         } else if !is_current && !is_mine {
             self.announce(&name, entry);
         }
+        let goes =
+            !entry.is_message() && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
+        if is_current && goes {
+            // Perhaps it was only they who had not read.
+            self.ask_ticks(true);
+        }
         if is_mine {
             return;
         }

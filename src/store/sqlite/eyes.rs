@@ -1,31 +1,36 @@
 //! The eyes on SQLite: short reads, each over at most a page, each question in one transaction.
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::rows::{BY_ID, LogRow, log_row, log_rows, token};
 use super::walk::{follow, merge, span, windows};
-use super::{count, forget, lists, receipts};
+use super::{count, find, forget, lists, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Forget, Found, GroupRow, InfoRow, Newest, Once, Pair,
-    Recall, Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, Error, Forget, Found, GroupRow, InfoRow, ListPage, Newest,
+    Once, Pair, Recall, Receipts, Span, SpanQuery, Token, Walk,
 };
 
 pub use super::rows::Eyes;
 
 impl Recall for Eyes {
     fn begin(&mut self) -> Result<(), Error> {
+        self.steps.store(i64::MAX, Ordering::Relaxed);
         // The one before could not be ended.
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.connection.prepare_cached("BEGIN")?.execute([])?;
+        self.steps.store(limits::READ_STEPS, Ordering::Relaxed);
         Ok(())
     }
 
     fn end(&mut self) {
+        self.steps.store(i64::MAX, Ordering::Relaxed);
         let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
         if let Err(e) = ended.and(Ok(())) {
             log::warn!("a look at the database cannot be ended: {e}");
@@ -84,8 +89,12 @@ impl Recall for Eyes {
         Ok(self.connection.prepare_cached(sql)?.exists([by.0, whom.0])?)
     }
 
-    fn blocks(&mut self, by: AccountId) -> Result<Vec<Handle>, Error> {
-        lists::blocks(self, by)
+    fn blocks(
+        &mut self,
+        by: AccountId,
+        after: AccountId,
+    ) -> Result<ListPage<Handle, AccountId>, Error> {
+        lists::blocks(self, by, after)
     }
 
     fn once(&mut self, account: AccountId, key: &str) -> Result<Option<Once>, Error> {
@@ -261,16 +270,49 @@ impl Recall for Eyes {
         lists::groups(self, me)
     }
 
-    fn who(&mut self, me: AccountId, name: &Handle) -> Result<Option<Vec<(Handle, bool)>>, Error> {
-        lists::who(self, me, name)
+    fn group_names(
+        &mut self,
+        me: AccountId,
+        after: ConversationId,
+    ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error> {
+        lists::group_names(self, me, after)
     }
 
-    fn info(&mut self, me: AccountId, id: EntryId) -> Result<Option<Vec<InfoRow>>, Error> {
-        lists::info(self, me, id)
+    fn group_rows(
+        &mut self,
+        me: AccountId,
+        which: &[ConversationId],
+    ) -> Result<ListPage<GroupRow, usize>, Error> {
+        lists::group_rows(self, me, which)
+    }
+
+    fn membership(
+        &mut self,
+        me: AccountId,
+        name: &Handle,
+    ) -> Result<Option<(ConversationId, bool)>, Error> {
+        lists::membership(self, me, name)
+    }
+
+    fn who(
+        &mut self,
+        id: ConversationId,
+        after: AccountId,
+    ) -> Result<ListPage<(Handle, bool), AccountId>, Error> {
+        lists::who(self, id, after)
+    }
+
+    fn info(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: AccountId,
+    ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
+        lists::info(self, me, id, after)
     }
 
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
-        lists::find(self, words, count)
+        find::find(self, words, count)
     }
 
     fn entries(

@@ -1,6 +1,7 @@
-//! Questions whose answer is a list: conversations, groups, members, what became of an entry, people.
+//! Questions whose answer is a list: conversations, groups, members, what became of an entry. Each is
+//! answered in parts.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
 use super::receipts::crossing;
 use super::rows::{Eyes, member_at};
@@ -8,15 +9,38 @@ use super::walk::windows;
 use super::{count, forget};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
 use crate::limits;
-use crate::name::{DisplayName, Handle, Target};
-use crate::store::{ChatRow, Error, Found, GroupRow, InfoRow, Kind, Member, Recall};
+use crate::name::{Handle, Target};
+use crate::store::{ChatRow, Error, GroupRow, InfoRow, Kind, ListPage, Pair, Recall};
 
-pub(super) fn blocks(eyes: &mut Eyes, by: AccountId) -> Result<Vec<Handle>, Error> {
-    let sql = "SELECT a.handle FROM block b JOIN account a ON a.id = b.blocked
-               WHERE b.account = ?1 ORDER BY a.handle";
+/// A part of a list: each of at most [`limits::LIST_ROWS`] rows has a number, in whose order they
+/// are, and may say something.
+fn list<T, N>(
+    query: &mut CachedStatement,
+    keys: impl Params,
+    mut one: impl FnMut(&Row) -> Result<(N, Option<T>), Error>,
+) -> Result<ListPage<T, N>, Error> {
+    let mut rows = query.query(keys)?;
+    let (mut found, mut last, mut looked_at) = (Vec::new(), None, 0);
+    while let Some(row) = rows.next()? {
+        let (number, said) = one(row)?;
+        found.extend(said);
+        last = Some(number);
+        looked_at += 1;
+    }
+    Ok(ListPage { rows: found, next: last.filter(|_| looked_at == limits::LIST_ROWS) })
+}
+
+pub(super) fn blocks(
+    eyes: &Eyes,
+    by: AccountId,
+    after: AccountId,
+) -> Result<ListPage<Handle, AccountId>, Error> {
+    let sql = "SELECT b.blocked, a.handle FROM block b JOIN account a ON a.id = b.blocked
+               WHERE b.account = ?1 AND b.blocked > ?2 ORDER BY b.blocked LIMIT ?3";
     let mut query = eyes.connection.prepare_cached(sql)?;
-    let rows = query.query_map([by.0], |row| row.get::<_, String>(0))?;
-    rows.map(|handle| known_handle(&handle?)).collect()
+    list(&mut query, params![by.0, after.0, limits::LIST_ROWS], |row| {
+        Ok((AccountId(row.get(0)?), Some(known_handle(&row.get::<_, String>(1)?)?)))
+    })
 }
 
 pub(super) fn chats(
@@ -83,56 +107,128 @@ pub(super) fn groups(eyes: &mut Eyes, me: AccountId) -> Result<Vec<GroupRow>, Er
     .collect()
 }
 
-pub(super) fn who(
-    eyes: &mut Eyes,
+pub(super) fn group_names(
+    eyes: &Eyes,
+    me: AccountId,
+    after: ConversationId,
+) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error> {
+    // Direct chats are looked at, too, and say nothing.
+    let sql = "SELECT m.conversation, r.name FROM member m
+               LEFT JOIN room r ON r.conversation = m.conversation AND m.until_seq IS NULL
+               WHERE m.account = ?1 AND m.conversation > ?2 ORDER BY m.conversation LIMIT ?3";
+    let mut query = eyes.connection.prepare_cached(sql)?;
+    list(&mut query, params![me.0, after.0, limits::LIST_ROWS], |row| {
+        let id = ConversationId(row.get(0)?);
+        let name = row.get::<_, Option<String>>(1)?.map(|name| known_handle(&name));
+        Ok((id, name.transpose()?.map(|name| (name, id))))
+    })
+}
+
+pub(super) fn group_rows(
+    eyes: &Eyes,
+    me: AccountId,
+    which: &[ConversationId],
+) -> Result<ListPage<GroupRow, usize>, Error> {
+    let sql = "SELECT r.name, m.admin, r.topic FROM member m
+               JOIN room r ON r.conversation = m.conversation
+               WHERE m.conversation = ?1 AND m.account = ?2 AND m.until_seq IS NULL";
+    let mut query = eyes.connection.prepare_cached(sql)?;
+    let sql = "SELECT count(*), coalesce(sum(until_seq IS NULL), 0)
+               FROM member WHERE conversation = ?1";
+    let mut count = eyes.connection.prepare_cached(sql)?;
+    let mut page = ListPage { rows: Vec::new(), next: None };
+    let (mut counted, mut bytes) = (0, 0);
+    for (at, id) in which.iter().enumerate() {
+        if counted >= limits::LIST_COUNTED || bytes >= limits::PAGE_BYTES {
+            page.next = Some(at);
+            break;
+        }
+        let row = query.query_row([id.0, me.0], |row| {
+            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, Box<str>>(2)?))
+        });
+        // It may have been left since it was listed.
+        let Some((name, admin, topic)) = row.optional()? else { continue };
+        let (all, members) =
+            count.query_row([id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+        counted += all + 1;
+        bytes += topic.len();
+        page.rows.push(GroupRow { name: known_handle(&name)?, admin, members, topic });
+    }
+    Ok(page)
+}
+
+pub(super) fn membership(
+    eyes: &Eyes,
     me: AccountId,
     name: &Handle,
-) -> Result<Option<Vec<(Handle, bool)>>, Error> {
-    let sql = "SELECT a.handle, m.admin, m.account FROM room r
-               JOIN member m ON m.conversation = r.conversation
-               JOIN account a ON a.id = m.account
-               WHERE r.name = ?1 AND m.until_seq IS NULL ORDER BY a.handle";
+) -> Result<Option<(ConversationId, bool)>, Error> {
+    let read = &eyes.connection;
+    let room = read
+        .prepare_cached("SELECT conversation FROM room WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get::<_, i64>(0))
+        .optional()?;
+    // Looked for even where there is no such group, so that it takes as long as where there is one.
+    let id = room.unwrap_or(0);
+    let sql = "SELECT until_seq IS NULL FROM member WHERE conversation = ?1 AND account = ?2";
+    let is_in = read.prepare_cached(sql)?.query_row([id, me.0], |row| row.get(0)).optional()?;
+    Ok(is_in.map(|is_in| (ConversationId(id), is_in)))
+}
+
+pub(super) fn who(
+    eyes: &Eyes,
+    conversation: ConversationId,
+    after: AccountId,
+) -> Result<ListPage<(Handle, bool), AccountId>, Error> {
+    // Past members are looked at, too, and say nothing.
+    let sql = "SELECT m.account, a.handle, m.admin FROM member m
+               LEFT JOIN account a ON a.id = m.account AND m.until_seq IS NULL
+               WHERE m.conversation = ?1 AND m.account > ?2 ORDER BY m.account LIMIT ?3";
     let mut query = eyes.connection.prepare_cached(sql)?;
-    let mut rows = query.query([name.as_str()])?;
-    let (mut found, mut is_in) = (Vec::new(), false);
-    while let Some(row) = rows.next()? {
-        is_in |= row.get::<_, i64>(2)? == me.0;
-        found.push((known_handle(&row.get::<_, String>(0)?)?, row.get(1)?));
-    }
-    Ok(is_in.then_some(found))
+    list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
+        let handle = row.get::<_, Option<String>>(1)?.map(|handle| known_handle(&handle));
+        let admin = row.get(2)?;
+        let said = handle.transpose()?.map(|handle| (handle, admin));
+        Ok((AccountId(row.get(0)?), said))
+    })
 }
 
 pub(super) fn info(
     eyes: &mut Eyes,
     me: AccountId,
     id: EntryId,
-) -> Result<Option<Vec<InfoRow>>, Error> {
+    after: AccountId,
+) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
     let Some(place) = eyes.place(id)? else {
         return Ok(None);
     };
-    let whose = eyes.whose(place.conversation)?;
-    let is_room = matches!(whose, Kind::Room(_));
-    let sees = |eyes: &mut Eyes, account| -> Result<bool, Error> {
-        let windows = windows(&eyes.connection, account, place.conversation, is_room)?;
+    let conversation = place.conversation;
+    let of = eyes.whose(conversation)?;
+    let is_room = matches!(of, Kind::Room(_));
+    let sees = |eyes: &Eyes, account| -> Result<bool, Error> {
+        let windows = windows(&eyes.connection, account, conversation, is_room)?;
         Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
     };
-    let members: Vec<Member> = {
-        let sql = "SELECT * FROM member WHERE conversation = ?1";
-        let mut query = eyes.connection.prepare_cached(sql)?;
-        let rows = query.query_map([place.conversation.0], |row| member_at(row, 0))?;
-        rows.collect::<Result<_, _>>()?
-    };
-    if !members.iter().any(|m| m.account == me) || !sees(eyes, me)? {
-        return Ok(None);
-    }
-    let hidden = match whose {
-        Kind::Room(_) => false,
-        Kind::Direct(pair) => {
-            eyes.blocked(pair.low, pair.high)? || eyes.blocked(pair.high, pair.low)?
+    let (is_mine, hidden) = match of {
+        Kind::Room(_) => (sees(eyes, me)?, false),
+        Kind::Direct(Pair { low, high }) => {
+            let hidden = eyes.blocked(low, high)? || eyes.blocked(high, low)?;
+            (low == me || high == me, hidden)
         }
     };
+    if !is_mine {
+        return Ok(None);
+    }
+    let page = {
+        let sql = "SELECT *, until_seq IS NOT NULL FROM member
+                   WHERE conversation = ?1 AND account > ?2 ORDER BY account LIMIT ?3";
+        let mut query = eyes.connection.prepare_cached(sql)?;
+        list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
+            let member = member_at(row, 0)?;
+            Ok((member.account, Some((member, row.get::<_, bool>(18)?))))
+        })?
+    };
     let mut found = Vec::new();
-    for them in members.iter().filter(|m| m.account != place.author) {
+    for (them, left) in page.rows.iter().filter(|(m, _)| m.account != place.author) {
         if is_room && !sees(eyes, them.account)? {
             continue;
         }
@@ -141,66 +237,16 @@ pub(super) fn info(
             let now = them.cursor(cursor);
             // A cursor that a member's own entries took along never passes one that waits.
             if now.id >= id && !(hidden && them.account != me) {
-                let passed = crossing(&eyes.connection, place.conversation, them, cursor, id)?;
+                let passed = crossing(&eyes.connection, conversation, them, cursor, id)?;
                 *time = Some(passed.map_or(now.time, |passed| passed.1));
             }
         }
         let [delivered, read] = times;
-        found.push(InfoRow { handle: eyes.handle(them.account)?, delivered, read });
+        found.push(InfoRow { handle: eyes.handle(them.account)?, delivered, read, left: *left });
     }
-    found.sort_by(|a, b| a.handle.cmp(&b.handle));
-    Ok(Some(found))
+    Ok(Some(ListPage { rows: found, next: page.next }))
 }
 
-pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
-    // The longest word leaves the fewest to look at; the others are looked up for each of those.
-    let Some(longest) = words.iter().max_by_key(|word| word.len()) else {
-        return Ok(Vec::new());
-    };
-    let beyond = |word: &str| format!("{word}{}", char::MAX);
-    let candidates: Vec<i64> = {
-        let sql = "SELECT account FROM word WHERE word >= ?1 AND word < ?2 LIMIT ?3";
-        let mut query = eyes.connection.prepare_cached(sql)?;
-        let rows = query
-            .query_map(params![longest, beyond(longest), limits::FIND_CANDIDATES], |row| {
-                row.get(0)
-            })?;
-        rows.collect::<Result<_, _>>()?
-    };
-    let mut found: Vec<Found> = Vec::new();
-    for account in candidates {
-        if found.len() == count || found.iter().any(|f| f.id.0 == account) {
-            continue;
-        }
-        let sql = "SELECT 1 FROM word WHERE account = ?1 AND word >= ?2 AND word < ?3";
-        let mut begins = eyes.connection.prepare_cached(sql)?;
-        let mut all = true;
-        for word in words {
-            all = all && begins.exists(params![account, word, beyond(word)])?;
-        }
-        drop(begins);
-        if !all {
-            continue;
-        }
-        let sql = "SELECT handle, name FROM account WHERE id = ?1";
-        let row = eyes
-            .connection
-            .prepare_cached(sql)?
-            .query_row([account], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-            .optional()?;
-        let Some((handle, name)) = row else {
-            return Err(Error::damaged(format!("account {account} is gone")));
-        };
-        let name = DisplayName::new(&name).map_err(|_| {
-            Error::damaged(format!("account {account} has a name that breaks the rules"))
-        })?;
-        let (id, handle) = (AccountId(account), known_handle(&handle)?);
-        found.push(Found { id, handle, name });
-    }
-    found.sort_by(|a, b| a.handle.cmp(&b.handle));
-    Ok(found)
-}
-
-fn known_handle(text: &str) -> Result<Handle, Error> {
+pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
     Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

@@ -9,6 +9,7 @@ mod check;
 mod count;
 mod draft;
 mod eyes;
+mod find;
 mod forget;
 mod generation;
 mod lists;
@@ -48,6 +49,9 @@ const APPLICATION_ID: i32 = 0x7061_706f;
 
 impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Error {
+        if e.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+            return Error::of(Cause::Disk, "a question took too long and was ended");
+        }
         let cause = match e.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Cause::Damaged,
@@ -58,7 +62,6 @@ impl From<rusqlite::Error> for Error {
                 | ErrorCode::ReadOnly
                 | ErrorCode::PermissionDenied
                 | ErrorCode::OutOfMemory
-                | ErrorCode::OperationInterrupted
                 | ErrorCode::FileLockingProtocolFailed,
             ) => Cause::Disk,
             // A constraint, or SQL that cannot be.
@@ -162,7 +165,7 @@ impl Database {
     /// # Errors
     /// SQLite's reason.
     pub fn eyes(&self) -> Result<Eyes, Error> {
-        Ok(Eyes::new(reader(self.lock.path())?))
+        self.upkeep().eyes()
     }
 
     /// What an operator can have done with the database while it is in use.
@@ -303,6 +306,14 @@ impl Upkeep {
         // Some milliseconds' work.
         connection.progress_handler(10_000, Some(has_ended)).map_err(Error::from)?;
         work(&connection)
+    }
+
+    /// A pair of eyes, with a read-only connection of its own.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn eyes(&self) -> Result<Eyes, Error> {
+        Eyes::bounded(reader(self.lock.path())?)
     }
 
     /// What is under way is to break off.

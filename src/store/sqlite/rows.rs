@@ -1,5 +1,8 @@
 //! Rows of the tables to the store's words: accounts, conversations with their members, entries.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 
@@ -18,11 +21,24 @@ pub(super) const BY_ID: &str =
 pub struct Eyes {
     pub(super) connection: Connection,
     handles: FxHashMap<AccountId, Handle>,
+    /// How many times 10,000 steps of SQLite's machine the question that is asked may still take.
+    pub(super) steps: Arc<AtomicI64>,
 }
 
 impl Eyes {
     pub(super) fn new(connection: Connection) -> Eyes {
-        Eyes { connection, handles: FxHashMap::default() }
+        let steps = Arc::new(AtomicI64::new(i64::MAX));
+        Eyes { connection, handles: FxHashMap::default(), steps }
+    }
+
+    /// Eyes whose questions, from [`Recall::begin`](crate::store::Recall::begin) to `end`, fail
+    /// where they take more than [`limits::READ_STEPS`].
+    pub(super) fn bounded(connection: Connection) -> Result<Eyes, Error> {
+        let mut eyes = Eyes::new(connection);
+        let steps = eyes.steps.clone();
+        let is_spent = move || steps.fetch_sub(1, Ordering::Relaxed) <= 0;
+        eyes.connection.progress_handler(10_000, Some(is_spent))?;
+        Ok(eyes)
     }
 
     pub(super) fn handle(&mut self, id: AccountId) -> Result<Handle, Error> {
@@ -209,4 +225,25 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         admin: row.get(first + 16)?,
         stays: Vec::new(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Recall;
+
+    #[test]
+    fn a_question_without_end_is_ended() {
+        let mut eyes = Eyes::bounded(Connection::open_in_memory().unwrap()).unwrap();
+        let endless = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n)
+                       SELECT count(*) FROM n";
+        for _ in 0..2 {
+            eyes.begin().unwrap();
+            let count = eyes.connection.query_row(endless, [], |row| row.get::<_, i64>(0));
+            let e = Error::from(count.unwrap_err()).to_string();
+            assert!(e.contains("took too long"), "{e}");
+            eyes.end();
+            assert!(eyes.connection.is_autocommit());
+        }
+    }
 }
