@@ -16,8 +16,9 @@ pub enum Order {
     NewUser { handle: Handle, name: DisplayName, secret: String },
     /// Gives an account another password and ends the sessions opened with the old one.
     SetSecret { handle: Handle, secret: String },
-    /// Ends an account: it leaves its groups, and nothing opens it any more. What it said stays, and
-    /// its handle is never given again.
+    /// Deletes an account: nothing opens it any more, and it leaves its groups, those in steps of
+    /// their own ([`Chat::leave_group`], [`Chat::left_groups`]). What it said stays, and its handle is
+    /// never given again.
     DropUser(Handle),
     /// Ends the sessions of an account.
     Kick(Handle),
@@ -42,6 +43,12 @@ impl Chat {
             }
         };
         let Some(account) = self.directory.living(handle)? else {
+            // One that was cut short is gone on with.
+            if let (Order::DropUser(_), Some(id)) = (order, self.directory.handle(handle)?)
+                && self.directory.account(id)?.leaving
+            {
+                return Ok(Ok(id));
+            }
             return Ok(Err(Refusal::NoSuchUser(handle.clone())));
         };
         // No session has this number, so none is passed over when all are told.
@@ -54,13 +61,23 @@ impl Chat {
                 self.tell(who, Tell::HangUp { key: Key::Password });
             }
             Order::DropUser(_) => {
-                self.leave_all(who, now)?;
-                self.directory.account(account)?.gone = true;
-                self.batch.changes.push(Change::Gone { account });
+                let known = self.directory.account(account)?;
+                (known.gone, known.leaving) = (true, true);
+                self.batch.changes.push(Change::Gone { account, leaving: true });
                 self.tell(who, Tell::Expel { gone: true });
             }
             _ => self.tell(who, Tell::Expel { gone: false }),
         }
         Ok(Ok(account))
+    }
+
+    /// A deleted account has left all its groups.
+    ///
+    /// # Errors
+    /// What has to be looked up first.
+    pub fn left_groups(&mut self, account: AccountId) -> Result<(), Need> {
+        self.directory.account(account)?.leaving = false;
+        self.batch.changes.push(Change::Gone { account, leaving: false });
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
-use crate::store::{self, Account, Member, Pair, Recall};
+use crate::store::{self, Account, Pair, Recall};
 use crate::wire::help;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye, Reply};
@@ -154,8 +154,7 @@ impl Session {
         let asked = to.clone();
         let refused = self.ask(move |recall| match asked {
             Target::Group(name) => {
-                let room = recall.room(&name)?;
-                let is_in = room.is_some_and(|r| r.member(me).is_some_and(Member::is_in));
+                let is_in = matches!(recall.membership(me, &name)?, Some((_, true)));
                 Ok((!is_in).then_some(Refusal::NoSuchGroup(name)))
             }
             Target::Person(handle) => match recall.account(&handle)? {
@@ -194,8 +193,8 @@ pub(super) fn find(
 ) -> Result<Result<Option<ConversationId>, Refusal>, store::Error> {
     Ok(match to {
         Target::Group(name) => {
-            let room = recall.room(name)?.filter(|room| room.member(me).is_some());
-            room.map(|room| Some(room.id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
+            let room = recall.membership(me, name)?;
+            room.map(|(room, _)| Some(room)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
         }
         Target::Person(handle) => match recall.account(handle)? {
             Some(other) => Ok(recall.direct(Pair::of(me, other.id))?.map(|direct| direct.id)),

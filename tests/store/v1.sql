@@ -9,7 +9,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when its last session ended
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: so, and still leaving its groups
 ) STRICT;
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,

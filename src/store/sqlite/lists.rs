@@ -88,18 +88,18 @@ pub(super) fn who(
     me: AccountId,
     name: &Handle,
 ) -> Result<Option<Vec<(Handle, bool)>>, Error> {
-    let sql = "SELECT a.handle, m.admin, m.account FROM room r
-               JOIN member m ON m.conversation = r.conversation
-               JOIN account a ON a.id = m.account
-               WHERE r.name = ?1 AND m.until_seq IS NULL ORDER BY a.handle";
+    let Some((room, true)) = eyes.membership(me, name)? else {
+        return Ok(None);
+    };
+    let sql = "SELECT a.handle, m.admin FROM member m JOIN account a ON a.id = m.account
+               WHERE m.conversation = ?1 AND m.until_seq IS NULL ORDER BY a.handle";
     let mut query = eyes.connection.prepare_cached(sql)?;
-    let mut rows = query.query([name.as_str()])?;
-    let (mut found, mut is_in) = (Vec::new(), false);
+    let mut rows = query.query([room.0])?;
+    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        is_in |= row.get::<_, i64>(2)? == me.0;
         found.push((known_handle(&row.get::<_, String>(0)?)?, row.get(1)?));
     }
-    Ok(is_in.then_some(found))
+    Ok(Some(found))
 }
 
 pub(super) fn info(
@@ -110,21 +110,25 @@ pub(super) fn info(
     let Some(place) = eyes.place(id)? else {
         return Ok(None);
     };
+    // Before anything is read that grows with the group.
+    if !eyes.is_member(me, place.conversation)? {
+        return Ok(None);
+    }
     let whose = eyes.whose(place.conversation)?;
     let is_room = matches!(whose, Kind::Room(_));
     let sees = |eyes: &mut Eyes, account| -> Result<bool, Error> {
         let windows = windows(&eyes.connection, account, place.conversation, is_room)?;
         Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
     };
+    if !sees(eyes, me)? {
+        return Ok(None);
+    }
     let members: Vec<Member> = {
         let sql = "SELECT * FROM member WHERE conversation = ?1";
         let mut query = eyes.connection.prepare_cached(sql)?;
         let rows = query.query_map([place.conversation.0], |row| member_at(row, 0))?;
         rows.collect::<Result<_, _>>()?
     };
-    if !members.iter().any(|m| m.account == me) || !sees(eyes, me)? {
-        return Ok(None);
-    }
     let hidden = match whose {
         Kind::Room(_) => false,
         Kind::Direct(pair) => {
