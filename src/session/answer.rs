@@ -2,6 +2,7 @@
 
 use super::End;
 use crate::password::Failed;
+use crate::rates::TooFast;
 use crate::store;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -33,6 +34,12 @@ impl From<store::Error> for Stop {
     fn from(e: store::Error) -> Stop {
         log::error!("cannot read the database: {e}");
         Stop::Refused(Refusal::Storage)
+    }
+}
+
+impl From<TooFast> for Stop {
+    fn from(TooFast(seconds): TooFast) -> Stop {
+        Stop::Refused(Refusal::TooFast { seconds })
     }
 }
 

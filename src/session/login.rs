@@ -7,6 +7,7 @@ use smol::channel;
 
 use super::answer::{Answer, Stop};
 use super::catchup::Start;
+use super::intake::CHANGE;
 use super::{Me, Session, tokens};
 use crate::chat::Act;
 use crate::entry::{AccountId, Key};
@@ -215,6 +216,7 @@ impl Session {
             key,
             auto: false,
             receipts: !quiet,
+            free_moves: 0,
             seen: None,
             moves: entered.upto.moves,
             behind: None,
@@ -230,6 +232,7 @@ impl Session {
             return Err(Refusal::WrongOld.into());
         }
         let secret = self.hash(new).await?;
+        self.charge(CHANGE)?;
         self.unanswered += 1;
         let was = known.unwrap_or_default();
         self.act(vec![Act::SetSecret { was, secret }]);

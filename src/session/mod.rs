@@ -140,6 +140,8 @@ struct Me {
     key: Key,
     /// Receipts are wanted.
     receipts: bool,
+    /// Moves of cursors that are free, since entries were sent.
+    free_moves: usize,
     /// What it was shown, once it was shown something.
     seen: Option<Box<Seen>>,
     /// All receipts up to this move were sent.
