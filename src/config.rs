@@ -46,6 +46,9 @@ pub struct Limits {
     pub registrations: u64,
     /// Messages, and changes of groups, of one account in a second, on average over ten.
     pub messages: u64,
+    /// What else one account has decided in a second, on average over ten: an `ACK` beyond those of
+    /// what it was sent is one, a `NAME` is ten.
+    pub commands: u64,
     /// New groups of one account in a day.
     pub groups: u64,
     /// Bytes of messages of one account in a day.
@@ -66,6 +69,7 @@ impl Limits {
         sessions: limits::ACCOUNT_SESSIONS,
         registrations: limits::REGISTRATIONS,
         messages: limits::MESSAGES,
+        commands: limits::COMMANDS,
         groups: limits::GROUPS,
         bytes: limits::MESSAGE_BYTES,
         local: false,

@@ -109,6 +109,10 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_MESSAGES", value_name = "N", default_value_t = Limits::DEFAULT.messages)]
     pub limit_messages: u64,
 
+    /// Other changes by one account in a second, on average; costly ones count as several
+    #[arg(long, env = "PAPOD_LIMIT_COMMANDS", value_name = "N", default_value_t = Limits::DEFAULT.commands)]
+    pub limit_commands: u64,
+
     /// New groups of one account in a day
     #[arg(long, env = "PAPOD_LIMIT_GROUPS", value_name = "N", default_value_t = Limits::DEFAULT.groups)]
     pub limit_groups: u64,

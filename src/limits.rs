@@ -83,6 +83,14 @@ pub const BLOCK: usize = 65_536;
 /// Commands that the hub decides in one batch: one transaction, one sync. Measured: the commit's
 /// cost per message is flat from about a thousand on, while memory and delay go on growing.
 pub const BATCH: usize = 2_048;
+/// The part of a batch that one account has while more waits than fits in one: at 10 µs a message,
+/// those of others come 5 ms later.
+pub const SHARE: usize = BATCH / 4;
+/// The part of it that one session has before the account's next one, and one account where many
+/// wait: less would tear apart what goes to a conversation in one block.
+pub const TURN: usize = 32;
+/// Conversations of an account that are looked at in one step of its deletion.
+pub const LEAVE: usize = 256;
 /// Bytes of commands in one batch, since 2,048 lines of 64 KiB would be 128 MiB.
 pub const BATCH_BYTES: usize = 1_048_576;
 /// Entries read from the log at once on behalf of one session.
@@ -101,11 +109,17 @@ pub const STRETCH: usize = 64;
 /// Conversations of which a walk over all of someone's knows what comes next: some 200 bytes each.
 /// Who has more is served in rounds of as many.
 pub const LANES: usize = 2_048;
-/// Accounts and conversations (each) that the hub keeps in memory. Beyond it forgets all and reads
-/// again what is used: some 300 bytes each, so a few MiB.
+/// Accounts, conversations and blocks (each) that the hub keeps in memory. Beyond it, what is not in
+/// use is evicted: some 300 bytes each, so a few MiB.
 pub const DIRECTORY: usize = 32_768;
-/// Members of all those conversations: a few groups of thousands count more than chats of two.
-pub const DIRECTORY_MEMBERS: usize = 131_072;
+/// Bytes of all those conversations, whose members are what grows: 180,000 members of groups.
+pub const DIRECTORY_BYTES: usize = 32 * 1024 * 1024;
+/// Bytes of conversations that a batch looks up before it ends: a group of 5,000 takes some
+/// milliseconds to read, so others are not to wait for a second one.
+pub const LOOKED_UP: usize = 512 * 1024;
+/// Steps of eviction between two batches: twice what a batch can bring in, since what was used is
+/// passed over once. Some 0.1 µs each.
+pub const EVICT: usize = 2 * BATCH;
 /// Newest entries whose place the hub knows without asking the store, 40 bytes each.
 pub const RECENT: usize = 16_384;
 
@@ -196,6 +210,14 @@ pub const REGISTRATIONS: u64 = 40;
 pub const MESSAGES: u64 = 50;
 /// The time over which that average is taken: what may come at once is what the time allows.
 pub const MESSAGES_BURST: Duration = Duration::from_secs(10);
+/// What one account has the hub decide beside messages, in a second, on average over ten; an `ACK` is
+/// one, what costs more counts as more. Nobody renames themselves 20 times a second, and a script may
+/// `WAIT` for each of the messages that it may send. `ACK` and `READ` of what a session was sent are
+/// free, so who reads much is never slowed down.
+pub const COMMANDS: u64 = 200;
+/// For each entry that a session was sent, as an event or as a row: so many `ACK` or `READ` are free.
+/// An `ACK` and a `READ` of it, and a bare one of each.
+pub const FREE_MOVES: usize = 4;
 /// New groups of one account in a day. Their names are never given again.
 pub const GROUPS: u64 = 50;
 /// Bytes of messages of one account in a day: two hundred books, or a day's log of a busy machine.

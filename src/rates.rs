@@ -23,6 +23,8 @@ pub struct Rates {
     pub messages: Rate<AccountId>,
     /// Bytes of them.
     pub bytes: Rate<AccountId>,
+    /// Whatever else an account has the hub decide, each by what it costs.
+    pub commands: Rate<AccountId>,
     /// New groups of an account.
     pub groups: Rate<AccountId>,
 }
@@ -37,6 +39,7 @@ impl Rates {
             registrations: Rate::new(allowed.registrations, hour),
             messages: Rate::new(allowed.messages.saturating_mul(burst.as_secs()), burst),
             bytes: Rate::new(allowed.bytes, day),
+            commands: Rate::new(allowed.commands.saturating_mul(burst.as_secs()), burst),
             groups: Rate::new(allowed.groups, day),
         }
     }

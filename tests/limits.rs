@@ -306,3 +306,54 @@ fn where_the_house_is_full_an_operator_gets_in() {
     }
     papod.stop();
 }
+
+#[test]
+fn changes_beside_messages_wait_first_and_are_refused_then() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-commands", "1"]);
+    papod.register("ana");
+    // A name counts as ten, which is all that may come at once; a further one would wait for ten
+    // seconds.
+    for refused in ["NAME Ana", "TOKEN NEW t", "ACK 1"] {
+        let mut ana = papod.login_quietly("ana");
+        ana.say(refused);
+        let answer = ana.line();
+        if refused == "NAME Ana" {
+            assert_eq!(answer, "OK NAME");
+            continue;
+        }
+        // An `ACK` waits for a second only.
+        let code = if refused == "ACK 1" { "no-such-message" } else { "too-fast" };
+        assert_eq!(answer.split(' ').nth(2), Some(code), "{answer}");
+    }
+    papod.stop();
+}
+
+/// A bot in busy groups acknowledges each message. That must never be slowed down: at one in a second
+/// it would take minutes.
+#[test]
+fn receipts_of_what_was_sent_are_free() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-commands", "1"]);
+    let mut bot = papod.register("bot");
+    let mut ana = papod.register("ana");
+    for n in 0..100 {
+        let id = ana.send("bot", &n.to_string());
+        bot.until(&format!("MSG {id} "));
+        bot.say(&format!("ACK {id}"));
+        bot.expect(&format!("OK ACK {id}"));
+        bot.say(&format!("READ {id}"));
+        bot.expect(&format!("OK READ {id}"));
+    }
+    bot.say("READ");
+    bot.expect("OK READ 100");
+    // And of what was shown as a row, in another session.
+    let mut other = papod.login_quietly("bot");
+    other.say("HIST ana 100");
+    other.until("OK HIST 100 ");
+    for id in 1..=100 {
+        other.say(&format!("READ {id}"));
+        other.expect(&format!("OK READ {id}"));
+    }
+    papod.stop();
+}

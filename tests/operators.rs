@@ -3,6 +3,7 @@
 mod process;
 
 use std::fs;
+use std::io::Write;
 
 use process::unix::{mode, over};
 use process::{Home, PASSWORD, Papod};
@@ -106,9 +107,9 @@ fn an_ended_account_is_gone_and_what_it_said_stays() {
     bia.say("WAIT last read 60");
     assert_eq!(over(&path, "ADMIN USER DEL ana"), ["OK ADMIN USER DEL ana"]);
     assert_eq!(ana.rest().last().unwrap(), "BYE kicked");
+    bia.expect("OK WAIT 3 read");
     let left = bia.line();
     assert!(left.starts_with("GROUP 4 ") && left.ends_with(" ana #team - leave"), "{left}");
-    bia.expect("OK WAIT 3 read");
     bia.say("GROUP WHO team");
     bia.expect("MEMBER #team bia admin");
     bia.expect("OK GROUP WHO 1");
@@ -161,5 +162,40 @@ fn operators_see_numbers_copy_and_check() {
     papod.stop();
     let papod = Papod::start(&copy);
     assert_eq!(notes(&papod, "ana"), ["note"]);
+    papod.stop();
+}
+
+/// A kill at any moment of a long deletion leaves an account that is gone, and the same order goes on
+/// with it.
+#[test]
+fn a_deletion_that_was_killed_is_finished_by_the_same_order() {
+    let home = Home::new();
+    let path = home.path().join("admin.sock");
+    let flags = ["--admin", path.to_str().unwrap()];
+    let mut papod = Papod::start_with(&home.db(), flags);
+    let (_ana, mut bia) = (papod.register("ana"), papod.register("bia"));
+    let groups = 400;
+    let typed: String = (0..groups).map(|n| format!("GROUP NEW g{n} ana\n")).collect();
+    bia.write(typed.as_bytes());
+    bia.until(&format!("OK GROUP NEW #g{}", groups - 1));
+    let mut operator = std::os::unix::net::UnixStream::connect(&path).unwrap();
+    operator.write_all(b"ADMIN USER DEL ana\n").unwrap();
+    // The first of her groups is left, and most are not.
+    bia.until("GROUP 401 ");
+    papod.kill();
+    let papod = Papod::start_with(&home.db(), flags);
+    let mut stranger = papod.connect();
+    stranger.say(&format!("LOGIN ana {PASSWORD}"));
+    let refused = |line: String| assert!(line.starts_with("ERR LOGIN wrong-secret "), "{line}");
+    refused(stranger.line());
+    assert_eq!(over(&path, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
+    let mut bia = papod.login_quietly("bia");
+    bia.say("GROUP ADD g0 ana");
+    assert!(bia.line().contains(" no-such-user "));
+    assert_eq!(over(&path, "ADMIN USER DEL ana"), ["OK ADMIN USER DEL ana"]);
+    bia.say("GROUP WHO g399");
+    bia.expect("MEMBER #g399 bia admin");
+    bia.expect("OK GROUP WHO 1");
+    assert_eq!(over(&path, "ADMIN CHECK"), ["OK ADMIN CHECK 0"]);
     papod.stop();
 }

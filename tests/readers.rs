@@ -88,11 +88,7 @@ fn a_bug_ends_one_question_and_no_reader() {
     client.write_all(b"FIND ana\nFIND ana\n").unwrap();
     assert_eq!(
         said.take(3).collect::<Vec<_>>(),
-        [
-            "ERR FIND bug internal error; see the server's log",
-            "USER ana online - ana",
-            "OK FIND 1"
-        ]
+        ["ERR FIND bug internal error; see the server's log", "USER ana online - ana", "OK FIND 1"]
     );
     assert_eq!(narrow.counters.panics.get(), 2);
     assert_eq!(opened.load(Ordering::SeqCst), limits::READERS + 3);

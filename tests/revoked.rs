@@ -50,7 +50,7 @@ fn note() -> Act {
 
 #[test]
 fn whoever_used_the_old_password_makes_no_token_with_it() {
-    let (hub, ..) = start();
+    let (hub, _database, _folder) = start();
     let ana = register(&hub, 1, "ana").unwrap();
     let thief = Person::enter(&hub, 2, ANA, Key::Password);
     ana.acts(&hub, vec![passwd("hash")]);
@@ -65,7 +65,7 @@ fn whoever_used_the_old_password_makes_no_token_with_it() {
 
 #[test]
 fn an_unlinked_user_does_not_link_itself_again() {
-    let (hub, ..) = start();
+    let (hub, _database, _folder) = start();
     let ana = register(&hub, 1, "ana").unwrap();
     ana.acts(&hub, vec![Act::Link { user: 7, on: true }]);
     let linked = Person::enter(&hub, 2, ANA, Key::User(7));
@@ -78,7 +78,7 @@ fn an_unlinked_user_does_not_link_itself_again() {
 
 #[test]
 fn who_was_kicked_says_nothing_more() {
-    let (hub, ..) = start();
+    let (hub, _database, _folder) = start();
     let ana = register(&hub, 1, "ana").unwrap();
     order(&hub, Order::Kick(handle("ana")));
     ana.acts(&hub, vec![note()]);
@@ -88,7 +88,7 @@ fn who_was_kicked_says_nothing_more() {
 
 #[test]
 fn a_password_that_was_changed_meanwhile_is_not_changed_back() {
-    let (hub, ..) = start();
+    let (hub, _database, _folder) = start();
     let ana = register(&hub, 1, "ana").unwrap();
     let linked = Person::enter(&hub, 2, ANA, Key::User(7));
     let rehash = |was: &str, secret: &str| {

@@ -17,6 +17,7 @@ complete -c papod -l limit-address -d 'Connections of one address; 0 is no limit
 complete -c papod -l limit-sessions -d 'Sessions of one account' -r
 complete -c papod -l limit-registrations -d 'New accounts from one address in an hour' -r
 complete -c papod -l limit-messages -d 'Messages of one account in a second, on average' -r
+complete -c papod -l limit-commands -d 'Other changes by one account in a second, on average; costly ones count as several' -r
 complete -c papod -l limit-groups -d 'New groups of one account in a day' -r
 complete -c papod -l limit-bytes -d 'Bytes of messages of one account in a day' -r
 complete -c papod -l db -d 'Database file [default: papo/papo.db in the user\'s data folder]' -r -F

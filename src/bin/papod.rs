@@ -74,6 +74,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
             sessions: flags.limit_sessions,
             registrations: flags.limit_registrations,
             messages: flags.limit_messages,
+            commands: flags.limit_commands,
             groups: flags.limit_groups,
             bytes: flags.limit_bytes,
             local: flags.limit_local,

@@ -1,7 +1,11 @@
 //! What the rules decide from: accounts, conversations, and where the newest entries stand.
 //!
 //! A cache that never guesses: a question it cannot answer is an `Err` with the [`Need`]. It is
-//! bounded by forgetting everything, which is always safe between two batches.
+//! bounded in entries and in bytes: between two batches, where that is always safe, what is not in
+//! use is evicted.
+//!
+//! Whoever asks for a conversation without being in it costs one row, not the conversation: see
+//! [`Directory::group_of`] and [`Directory::conversation_of`].
 //!
 //! Maps by numbers of ours use a fast hash; maps by names, which strangers choose, one that cannot be
 //! attacked by choosing them.
@@ -10,10 +14,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::cache::Cache;
 use crate::entry::{AccountId, ConversationId, EntryId, Place};
 use crate::limits;
 use crate::name::Handle;
-use crate::store::{Account, Conversation, Kind, Once, Pair, Token};
+use crate::store::{Account, Conversation, Kind, Member, Once, Pair, Stay, Token};
 
 /// Something that has to be looked up in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,8 +33,12 @@ pub enum Need {
     Conversation(ConversationId),
     /// Where this entry stands.
     Place(EntryId),
-    /// The group of this name.
+    /// Whether there is a group of this name.
     Room(Handle),
+    /// Whether this account is in the group of this name.
+    Membership(AccountId, Handle),
+    /// Whether this account is or was a member of a conversation.
+    Member(AccountId, ConversationId),
     /// Whether the first has blocked the second.
     Blocked(AccountId, AccountId),
     /// What an account did under a key.
@@ -40,8 +49,6 @@ pub enum Need {
     Tokens(AccountId),
     /// The system users who need no secret for an account.
     Links(AccountId),
-    /// The groups that an account is in.
-    Groups(AccountId),
     /// The hash of an account's password.
     Secret(AccountId),
     /// All of these.
@@ -51,14 +58,16 @@ pub enum Need {
 /// See the module's text.
 #[derive(Default)]
 pub struct Directory {
-    accounts: FxHashMap<AccountId, Account>,
+    accounts: Cache<AccountId, Account>,
     handles: HashMap<Handle, AccountId>,
-    conversations: FxHashMap<ConversationId, Conversation>,
+    conversations: Cache<ConversationId, Conversation>,
     direct: FxHashMap<Pair, ConversationId>,
     rooms: HashMap<Handle, ConversationId>,
-    /// How many members all conversations have.
-    members: usize,
-    blocked: FxHashMap<(AccountId, AccountId), bool>,
+    /// Bytes of all conversations: see [`size`].
+    bytes: usize,
+    /// Bytes of those that this batch has looked up.
+    looked_up: usize,
+    blocked: Cache<(AccountId, AccountId), bool>,
     /// The newest entries, by their ids, which may have gaps.
     recent: VecDeque<Place>,
     /// Older ones that this batch asked about.
@@ -73,8 +82,12 @@ pub struct Directory {
     links: HashMap<AccountId, Vec<u32>>,
     /// The hashes of passwords that this batch changes.
     secrets: HashMap<AccountId, String>,
-    /// The groups of accounts that this batch ends.
-    groups: HashMap<AccountId, Vec<Handle>>,
+    /// Names of groups that this batch asked about.
+    taken: HashSet<Handle>,
+    /// Groups that this batch asked about for someone: the conversation, where they are in it.
+    memberships: HashMap<(AccountId, Handle), Option<ConversationId>>,
+    /// Conversations that this batch asked about for someone, and whether they are or were in.
+    members: FxHashMap<(AccountId, ConversationId), bool>,
     /// What this batch asked about and the store does not have.
     absent: HashSet<Need>,
 }
@@ -108,11 +121,45 @@ impl Directory {
         }
     }
 
-    /// The conversation of a group, if there is one of this name.
-    pub fn room(&self, name: &Handle) -> Result<Option<ConversationId>, Need> {
-        match self.rooms.get(name) {
-            Some(id) => Ok(Some(*id)),
-            None => self.lacks(Need::Room(name.clone())),
+    /// Whether there is a group of this name.
+    pub fn is_group(&self, name: &Handle) -> Result<bool, Need> {
+        if self.rooms.contains_key(name) || self.taken.contains(name) {
+            return Ok(true);
+        }
+        Ok(self.lacks::<()>(Need::Room(name.clone()))?.is_some())
+    }
+
+    /// The conversation of a group, for one who is in it. For all others there is no such group,
+    /// and finding that out takes one look of the same cost whether there is, whether it is in
+    /// memory, and however large it is.
+    pub fn group_of(&self, me: AccountId, name: &Handle) -> Result<Option<ConversationId>, Need> {
+        let known = self.rooms.get(name).copied();
+        let log = known.and_then(|id| self.conversations.get(&id));
+        if log.is_some_and(|log| log.member(me).is_some_and(Member::is_in)) {
+            return Ok(known);
+        }
+        match self.memberships.get(&(me, name.clone())) {
+            None => Err(Need::Membership(me, name.clone())),
+            // What is in memory may be ahead of the store.
+            Some(_) if log.is_some() => Ok(None),
+            Some(None) => Ok(None),
+            Some(Some(id)) => Err(Need::Conversation(*id)),
+        }
+    }
+
+    /// A conversation that exists, for one who is or was in it. For all others it is not looked up.
+    pub fn conversation_of(
+        &self,
+        me: AccountId,
+        id: ConversationId,
+    ) -> Result<Option<(&Conversation, &Member)>, Need> {
+        if let Some(log) = self.conversations.get(&id) {
+            return Ok(log.member(me).map(|member| (log, member)));
+        }
+        match self.members.get(&(me, id)) {
+            None => Err(Need::Member(me, id)),
+            Some(false) => Ok(None),
+            Some(true) => Err(Need::Conversation(id)),
         }
     }
 
@@ -156,11 +203,6 @@ impl Directory {
     /// The hash of an account's password; nothing where it has none.
     pub fn secret(&self, account: AccountId) -> Result<&str, Need> {
         self.secrets.get(&account).map(String::as_str).ok_or(Need::Secret(account))
-    }
-
-    /// The groups that an account was in when the batch began.
-    pub fn groups(&self, account: AccountId) -> Result<&[Handle], Need> {
-        self.groups.get(&account).map(Vec::as_slice).ok_or(Need::Groups(account))
     }
 
     /// A conversation that exists.
@@ -208,8 +250,29 @@ impl Directory {
                 self.rooms.insert(name.clone(), conversation.id);
             }
         }
-        self.members += conversation.members.len();
-        self.conversations.entry(conversation.id).or_insert(conversation);
+        let id = conversation.id;
+        if self.conversations.get(&id).is_none() {
+            let size = size(&conversation);
+            self.bytes += size;
+            self.looked_up += size;
+            self.conversations.insert(id, conversation);
+        }
+    }
+
+    /// Whether this batch has looked up as much as it may: see [`limits::LOOKED_UP`].
+    pub fn has_enough(&self) -> bool {
+        self.looked_up >= limits::LOOKED_UP
+    }
+
+    /// Bytes of all conversations in memory, about.
+    #[cfg(test)]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes note of how many bytes a conversation has grown by.
+    pub fn grew(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 
     /// Takes note of whether the first has blocked the second.
@@ -242,9 +305,19 @@ impl Directory {
         self.secrets.insert(account, secret);
     }
 
-    /// Takes note of the groups that an account is in.
-    pub fn learn_groups(&mut self, account: AccountId, groups: Vec<Handle>) {
-        self.groups.insert(account, groups);
+    /// Takes note that there is a group of this name.
+    pub fn learn_room(&mut self, name: Handle) {
+        self.taken.insert(name);
+    }
+
+    /// Takes note of whether an account is in the group of a name, and which conversation that is.
+    pub fn learn_membership(&mut self, me: AccountId, name: Handle, id: Option<ConversationId>) {
+        self.memberships.insert((me, name), id);
+    }
+
+    /// Takes note of whether an account is or was in a conversation.
+    pub fn learn_member(&mut self, me: AccountId, id: ConversationId, on: bool) {
+        self.members.insert((me, id), on);
     }
 
     /// Takes note of where an older entry stands.
@@ -260,8 +333,8 @@ impl Directory {
         self.recent.push_back(place);
     }
 
-    /// Between two batches: forgets what was looked up for one, and everything where it is too
-    /// much. The maps keep their size: where that much is in use, it soon is again.
+    /// Between two batches: forgets what was looked up for one, and evicts, in a bounded number of
+    /// steps, what is beyond the bounds and not in use.
     pub fn tidy(&mut self) {
         self.older.clear();
         self.absent.clear();
@@ -269,21 +342,58 @@ impl Directory {
         self.skipped.clear();
         self.tokens.clear();
         self.links.clear();
-        self.groups.clear();
+        self.taken.clear();
+        self.memberships.clear();
+        self.members.clear();
         self.secrets.clear();
-        if self.blocked.len() > limits::DIRECTORY {
-            self.blocked.clear();
-        }
-        if self.accounts.len() > limits::DIRECTORY {
-            self.accounts.clear();
-            self.handles.clear();
-        }
-        if self.conversations.len() > limits::DIRECTORY || self.members > limits::DIRECTORY_MEMBERS
-        {
-            self.conversations.clear();
-            self.direct.clear();
-            self.rooms.clear();
-            self.members = 0;
+        self.looked_up = 0;
+        self.evict();
+        self.blocked.next_batch();
+        self.accounts.next_batch();
+        self.conversations.next_batch();
+    }
+
+    fn evict(&mut self) {
+        for _ in 0..limits::EVICT {
+            let mut full = false;
+            if self.blocked.len() > limits::DIRECTORY {
+                full = true;
+                self.blocked.step();
+            }
+            if self.accounts.len() > limits::DIRECTORY {
+                full = true;
+                if let Some(account) = self.accounts.step() {
+                    self.handles.remove(&account.handle);
+                }
+            }
+            if self.conversations.len() > limits::DIRECTORY || self.bytes > limits::DIRECTORY_BYTES
+            {
+                full = true;
+                self.evict_conversation();
+            }
+            if !full {
+                return;
+            }
         }
     }
+
+    fn evict_conversation(&mut self) {
+        let Some(log) = self.conversations.step() else { return };
+        self.bytes -= size(&log).min(self.bytes);
+        match &log.kind {
+            Kind::Direct(pair) => drop(self.direct.remove(pair)),
+            Kind::Room(name) => drop(self.rooms.remove(name)),
+        }
+    }
+}
+
+/// Bytes of a conversation in memory, about: its members and their stays are what grows.
+pub fn size(log: &Conversation) -> usize {
+    let further = log.members.iter().map(|m| stays_size(m.stays.capacity())).sum::<usize>();
+    size_of::<Conversation>() + log.members.capacity() * size_of::<Member>() + further
+}
+
+/// Bytes of so many stays of a member; the first stands in the member.
+pub fn stays_size(capacity: usize) -> usize {
+    if capacity > 1 { capacity * size_of::<Stay>() } else { 0 }
 }

@@ -3,10 +3,11 @@
 
 use rustc_hash::FxHashSet;
 
-use super::directory::Need;
+use super::directory::{Need, stays_size};
 use super::{Chat, Tell, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, Key, Millis, MoveNumber, Place,
+    SessionId,
 };
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -26,9 +27,9 @@ impl Chat {
         let word = change.word();
         let done = match change {
             Group::New(handles) => self.new_group(who, name, handles, now)?,
-            _ => match self.room_of(who.account, name)? {
-                Err(refusal) => Err(refusal),
-                Ok(room) => self.change_group(who, name, room, change, now)?,
+            _ => match self.directory.group_of(who.account, name)? {
+                None => Err(Refusal::NoSuchGroup(name.clone())),
+                Some(room) => self.change_group(who, name, room, change, now)?,
             },
         };
         let entry = match done {
@@ -40,74 +41,39 @@ impl Chat {
         };
         self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
         match entry {
-            Some(entry) => self.announce(who, name, change, entry),
+            Some(entry) => self.announce(who, name, entry),
             None => Ok(()),
         }
     }
 
-    /// Tells a group of its change, and those who wait that someone is not in it any more.
-    fn announce(
-        &mut self,
-        who: Who,
-        name: &Handle,
-        change: &Group,
-        (place, at): (Place, usize),
-    ) -> Result<(), Need> {
+    /// Tells a group of its change.
+    fn announce(&mut self, who: Who, name: &Handle, (_, at): (Place, usize)) -> Result<(), Need> {
         let from = self.directory.account(who.account)?.handle.clone();
         self.tell(who, Tell::Entry { at, from, to: Target::Group(name.clone()) });
-        let gone = match change {
-            Group::Leave => Some(who.account),
-            Group::Remove(handle) => self.directory.handle(handle)?,
-            _ => None,
-        };
-        if let Some(account) = gone {
-            self.tell(who, Tell::Gone { conversation: place.conversation, account });
-        }
         Ok(())
     }
 
-    /// Takes an account out of all its groups, as if it left each.
-    pub(super) fn leave_all(&mut self, who: Who, now: Millis) -> Result<(), Need> {
-        let mut names = self.directory.groups(who.account)?.to_vec();
-        // And those into which this batch has brought it.
-        for (room, account) in &self.touched {
-            if let Some(Kind::Room(name)) = self.directory.known(*room).map(|log| &log.kind)
-                && *account == who.account
-            {
-                names.push(name.clone());
-            }
-        }
-        names.sort_unstable();
-        names.dedup();
-        self.directory.account(who.account)?;
-        // All is looked up before anything changes.
-        let mut rooms = Vec::new();
-        for name in names {
-            if let Ok(room) = self.room_of(who.account, &name)? {
-                rooms.push((name, room));
-            }
-        }
-        for (name, room) in rooms {
-            if let Ok(Some(entry)) = self.change_group(who, &name, room, &Group::Leave, now)? {
-                self.announce(who, &name, &Group::Leave, entry)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The conversation of a group that someone is in. For all others there is no such group.
-    pub(super) fn room_of(
+    /// Takes an account out of a group as if it left it. Returns how many members the group has.
+    ///
+    /// # Errors
+    /// What has to be looked up first; nothing has been decided then.
+    pub fn leave_group(
         &mut self,
-        me: AccountId,
-        name: &Handle,
-    ) -> Result<Result<ConversationId, Refusal>, Need> {
-        if let Some(id) = self.directory.room(name)? {
-            let log = self.directory.conversation(id)?;
-            if log.member(me).is_some_and(Member::is_in) {
-                return Ok(Ok(id));
-            }
+        account: AccountId,
+        id: ConversationId,
+        now: Millis,
+    ) -> Result<usize, Need> {
+        let who = Who { session: SessionId(0), account, key: Key::Password };
+        self.directory.account(account)?;
+        let log = self.directory.conversation(id)?;
+        let members = log.members.len();
+        let Kind::Room(name) = log.kind.clone() else { return Ok(members) };
+        if log.member(account).is_some_and(Member::is_in)
+            && let Ok(Some(entry)) = self.change_group(who, &name, id, &Group::Leave, now)?
+        {
+            self.announce(who, &name, entry)?;
         }
-        Ok(Err(Refusal::NoSuchGroup(name.clone())))
+        Ok(members)
     }
 
     fn new_group(
@@ -117,7 +83,7 @@ impl Chat {
         handles: &[Handle],
         now: Millis,
     ) -> Result<Result<Option<(Place, usize)>, Refusal>, Need> {
-        if self.directory.room(name)?.is_some() {
+        if self.directory.is_group(name)? {
             return Ok(Err(Refusal::GroupTaken(name.clone())));
         }
         self.directory.account(who.account)?;
@@ -139,7 +105,7 @@ impl Chat {
         self.batch.changes.push(Change::Stay { conversation: id, account, stay });
         let said = said("new", invited.iter().map(|(_, handle)| handle));
         let entry = self.append(id, who.account, EntryKind::Group, said, now);
-        self.join(&entry.0, &invited);
+        self.join(who, &entry.0, &invited);
         Ok(Ok(Some(entry)))
     }
 
@@ -197,8 +163,8 @@ impl Chat {
                 self.batch.changes.push(change);
             }
             Group::Admin(_) => self.make_admin(room, subject.0),
-            Group::Remove(_) | Group::Leave => self.part(&entry.0, subject.0),
-            _ => self.join(&entry.0, &invited),
+            Group::Remove(_) | Group::Leave => self.part(who, &entry.0, subject.0),
+            _ => self.join(who, &entry.0, &invited),
         }
         Ok(Ok(Some(entry)))
     }
@@ -254,17 +220,18 @@ impl Chat {
     }
 
     /// From this entry on they are in.
-    fn join(&mut self, place: &Place, invited: &[(AccountId, Handle)]) {
+    fn join(&mut self, who: Who, place: &Place, invited: &[(AccountId, Handle)]) {
         let conversation = place.conversation;
         let stay = Stay { since: (place.id, place.seq), until: None };
         let Ok(log) = self.directory.conversation(conversation) else { return };
+        let before = log.members.capacity();
+        // What was said before does not wait for them.
+        let hidden = place.seq - 1;
+        let (mut new, mut grown) = (Vec::new(), 0);
         for (account, _) in invited {
             let account = *account;
-            // What was said before does not wait for them.
-            let hidden = place.seq - 1;
-            let at = log.members.binary_search_by_key(&account, |m| m.account);
-            match at {
-                Err(at) => {
+            match log.member_mut(account) {
+                None => {
                     let mut member = Member::new(account);
                     member.own = hidden;
                     let id = EntryId(place.id.0 - 1);
@@ -273,10 +240,9 @@ impl Chat {
                             Position { id, seq: hidden, own: hidden, ..Position::default() };
                     }
                     member.stays.push(stay);
-                    log.members.insert(at, member);
+                    new.push(member);
                 }
-                Ok(at) => {
-                    let member = &mut log.members[at];
+                Some(member) => {
                     let left = member.stays.last().and_then(|stay| stay.until);
                     let left = left.map_or(0, |(_, seq)| seq);
                     let before = member.own;
@@ -298,16 +264,24 @@ impl Chat {
                         let change = Change::Skipped { conversation, account, seq, count };
                         self.batch.changes.push(change);
                     }
+                    let room = stays_size(member.stays.capacity());
                     member.stays.push(stay);
+                    grown += stays_size(member.stays.capacity()) - room;
+                    let was = member.cursors();
+                    let tell = Tell::Present { conversation, account, was, on: true };
+                    self.batch.tells.push((who, tell));
                 }
             }
             self.batch.changes.push(Change::Stay { conversation, account, stay });
             self.touched.push((conversation, account));
         }
+        log.add_members(new);
+        grown += (log.members.capacity() - before) * size_of::<Member>();
+        self.directory.grew(grown);
     }
 
     /// This entry is the last that someone sees.
-    fn part(&mut self, place: &Place, account: AccountId) {
+    fn part(&mut self, who: Who, place: &Place, account: AccountId) {
         let conversation = place.conversation;
         let Ok(log) = self.directory.conversation(conversation) else { return };
         let Some(member) = log.member_mut(account) else { return };
@@ -318,6 +292,8 @@ impl Chat {
             self.batch.changes.push(Change::Stay { conversation, account, stay });
         }
         self.touched.push((conversation, account));
+        let was = member.cursors();
+        self.batch.tells.push((who, Tell::Present { conversation, account, was, on: false }));
         if !log.present().any(|m| m.admin) {
             let since = |m: &&Member| m.stays.last().map(|stay| stay.since);
             let eldest = log.present().min_by_key(since).map(|m| m.account);

@@ -5,6 +5,7 @@
 //! says what it needs, before it has changed anything; the hub looks it up and asks again. What is
 //! decided gathers in a [`Batch`], which is recorded whole before anyone is told.
 
+mod cache;
 pub mod directory;
 mod groups;
 mod orders;
@@ -63,6 +64,41 @@ pub enum Act {
 }
 
 impl Act {
+    /// What moving a cursor in one of many conversations weighs: it is looked up first, as a message
+    /// to a conversation in use is not.
+    pub const MOVE: usize = 8;
+
+    /// What it costs to decide and record, about, in messages of a busy conversation.
+    pub fn weight(&self) -> usize {
+        match self {
+            Act::Send { .. } | Act::Advance { .. } => 1,
+            Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
+            Act::Group {
+                change: GroupChange::New(handles) | GroupChange::Add(handles), ..
+            } => 2 + 2 * handles.len(),
+            Act::Group { .. } | Act::Block { .. } => 2,
+            // The words by which an account is found are written anew.
+            Act::Rename(_) => 8,
+            Act::SetSecret { .. }
+            | Act::NewToken { .. }
+            | Act::DropToken { .. }
+            | Act::Link { .. } => 4,
+        }
+    }
+
+    /// Bytes of text that it holds on to.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Act::Send { body, .. } => body.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it is a command of someone who waits for its final line.
+    pub fn is_asked(&self) -> bool {
+        !matches!(self, Act::AdvanceAll { answer: None, .. })
+    }
+
     /// The verb under which it is answered.
     pub fn verb(&self) -> &'static str {
         match self {
@@ -94,16 +130,32 @@ pub enum Tell {
         conversation: ConversationId,
         number: MoveNumber,
         readers: Vec<AccountId>,
+        /// Where the mover's cursors stood, delivered and read, if it is in the conversation.
+        was: Option<[EntryId; 2]>,
         /// Who is not to learn of it, even by waiting for it: one of the two blocks the other.
         hidden_from: Option<AccountId>,
     },
-    /// Someone is not in a group any more: nobody waits for them.
-    Gone { conversation: ConversationId, account: AccountId },
+    /// To those who wait: someone is not in a group any more, or is again. Their cursors, delivered
+    /// and read, stand here.
+    Present { conversation: ConversationId, account: AccountId, was: [EntryId; 2], on: bool },
     /// The account's sessions that were opened with this key end, but with the password the acting
     /// one stays.
     HangUp { key: Key },
     /// All sessions of the account end; nobody waits for it any more if it is `gone`.
     Expel { gone: bool },
+}
+
+/// Of whom the author of an entry waits that they receive or read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Awaited {
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// Its place there.
+    pub seq: i64,
+    /// With whom, in a direct chat.
+    pub other: Option<AccountId>,
+    /// How many have not yet.
+    pub count: usize,
 }
 
 /// What was decided and is neither recorded nor told yet.
@@ -186,8 +238,8 @@ impl Chat {
         members.iter().filter(move |m| m.sees(seq)).map(|m| m.account)
     }
 
-    /// Whose cursors have not come to an entry, of those who may see it and are still in, but for
-    /// its author; nothing where the asker is not its author.
+    /// How many cursors have not come to an entry, of those who may see it and are still in, but for
+    /// its author's; nothing where the asker is not its author.
     ///
     /// # Errors
     /// What has to be looked up first.
@@ -196,28 +248,40 @@ impl Chat {
         who: Who,
         cursor: Cursor,
         id: EntryId,
-    ) -> Result<Option<(ConversationId, Vec<AccountId>)>, Need> {
+    ) -> Result<Option<Awaited>, Need> {
         let Some(place) = self.mine(who, id)?.filter(|place| place.author == who.account) else {
             return Ok(None);
         };
         // Between two of whom one blocks the other, nobody learns how far the other is.
         let me = who.account;
         // And nobody waits for someone who is gone.
-        let (hidden, gone) = match self.directory.conversation(place.conversation)?.kind {
-            Kind::Direct(pair) if pair.other(me) != me => {
-                let other = pair.other(me);
-                let gone = self.directory.account(other)?.gone;
-                (self.directory.blocked(me, other)? || self.directory.blocked(other, me)?, gone)
-            }
-            _ => (false, false),
+        let (mut hidden, mut gone) = (false, false);
+        let other = match self.directory.conversation(place.conversation)?.kind {
+            Kind::Direct(pair) => Some(pair.other(me)),
+            Kind::Room(_) => None,
         };
+        if let Some(other) = other.filter(|other| *other != me) {
+            gone = self.directory.account(other)?.gone;
+            hidden = self.directory.blocked(me, other)? || self.directory.blocked(other, me)?;
+        }
         let log = self.directory.conversation(place.conversation)?;
         let late = |m: &&Member| {
             let has_come = m.cursor(cursor).id >= id && !hidden;
             m.account != me && m.sees(place.seq) && !has_come && !gone
         };
-        let accounts = log.present().filter(late).map(|m| m.account).collect();
-        Ok(Some((place.conversation, accounts)))
+        let count = log.present().filter(late).count();
+        Ok(Some(Awaited { conversation: place.conversation, seq: place.seq, other, count }))
+    }
+
+    /// Whether a member of a conversation, which the batch speaks of, may see its `seq`-th entry.
+    pub fn sees(&self, id: ConversationId, account: AccountId, seq: i64) -> bool {
+        let member = self.directory.known(id).and_then(|log| log.member(account));
+        member.is_some_and(|member| member.sees(seq))
+    }
+
+    /// How much the batch says so far.
+    pub fn said(&self) -> usize {
+        self.batch.tells.len()
     }
 
     /// Notes that an account was shown the receipts up to a move and, where a session of it has

@@ -22,8 +22,9 @@ pub enum Order {
     Rehash { account: AccountId, was: String, secret: String },
     /// Revokes the tokens and linked users of an account and ends its sessions.
     Revoke(Handle),
-    /// Ends an account: it leaves its groups, and nothing opens it any more. What it said stays, and
-    /// its handle is never given again.
+    /// Deletes an account: nothing opens it any more, and it leaves its groups, those in steps of
+    /// their own ([`Chat::leave_group`], [`Chat::left_groups`]). What it said stays, and its handle is
+    /// never given again.
     DropUser(Handle),
     /// Ends the sessions of an account.
     Kick(Handle),
@@ -50,6 +51,12 @@ impl Chat {
             | Order::Kick(handle) => handle,
         };
         let Some(account) = self.directory.living(handle)? else {
+            // One that was cut short is gone on with.
+            if let (Order::DropUser(_), Some(id)) = (order, self.directory.handle(handle)?)
+                && self.directory.account(id)?.leaving
+            {
+                return Ok(Ok(id));
+            }
             return Ok(Err(Refusal::NoSuchUser(handle.clone())));
         };
         // No session has this number, so none is passed over when all are told.
@@ -63,9 +70,9 @@ impl Chat {
             }
             Order::Revoke(_) => self.revoke(who)?,
             Order::DropUser(_) => {
-                self.leave_all(who, now)?;
-                self.directory.account(account)?.gone = true;
-                self.batch.changes.push(Change::Gone { account });
+                let known = self.directory.account(account)?;
+                (known.gone, known.leaving) = (true, true);
+                self.batch.changes.push(Change::Gone { account, leaving: true });
                 self.tell(who, Tell::Expel { gone: true });
             }
             _ => self.tell(who, Tell::Expel { gone: false }),
@@ -99,6 +106,16 @@ impl Chat {
         let unlinked = users.into_iter().map(|user| Change::Link { account, user, on: false });
         self.batch.changes.extend(unlinked);
         self.tell(who, Tell::Expel { gone: false });
+        Ok(())
+    }
+
+    /// A deleted account has left all its groups.
+    ///
+    /// # Errors
+    /// What has to be looked up first.
+    pub fn left_groups(&mut self, account: AccountId) -> Result<(), Need> {
+        self.directory.account(account)?.leaving = false;
+        self.batch.changes.push(Change::Gone { account, leaving: false });
         Ok(())
     }
 }

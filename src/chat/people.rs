@@ -33,6 +33,7 @@ impl Chat {
             shown: MoveNumber(0),
             seen: None,
             gone: false,
+            leaving: false,
         });
         self.batch.changes.push(Change::Account {
             id,

@@ -62,7 +62,10 @@ impl Chat {
     fn way_to(&mut self, who: Who, to: &Target) -> Result<Result<ConversationId, Refusal>, Need> {
         let me = who.account;
         match to {
-            Target::Group(name) => Ok(self.room_of(me, name)?),
+            Target::Group(name) => {
+                let group = self.directory.group_of(me, name)?;
+                Ok(group.ok_or_else(|| Refusal::NoSuchGroup(name.clone())))
+            }
             Target::Person(handle) => {
                 let Some(other) = self.directory.living(handle)? else {
                     return Ok(Err(Refusal::NoSuchUser(handle.clone())));
@@ -209,14 +212,19 @@ impl Chat {
         let Some(place) = self.directory.place(id)? else {
             return Ok(None);
         };
-        let log = self.directory.conversation(place.conversation)?;
-        let kind = log.kind.clone();
-        if !log.member(me).is_some_and(|m| m.sees(place.seq)) {
+        // Asked by someone who is not in it, it is not looked up.
+        let Some((log, member)) = self.directory.conversation_of(me, place.conversation)? else {
+            return Ok(None);
+        };
+        if !member.sees(place.seq) {
             return Ok(None);
         }
+        let direct = match log.kind {
+            Kind::Direct(pair) => Some(pair.other(me)),
+            Kind::Room(_) => None,
+        };
         self.directory.account(me)?;
-        if let Kind::Direct(pair) = kind {
-            let other = pair.other(me);
+        if let Some(other) = direct {
             self.directory.account(other)?;
             if other != me {
                 self.directory.blocked(me, other)?;
@@ -274,6 +282,8 @@ impl Chat {
             return Ok(());
         };
         let old = *member.cursor(cursor);
+        // Nobody waits for one who is out.
+        let was = member.is_in().then(|| member.cursors());
         if place.id <= old.id {
             return Ok(());
         }
@@ -323,7 +333,7 @@ impl Chat {
         }
         self.touched.push((conversation, me));
         let receipt = Receipt { cursor, id, time: now, from, to };
-        self.tell(who, Tell::Receipt { receipt, conversation, number, readers, hidden_from });
+        self.tell(who, Tell::Receipt { receipt, conversation, number, readers, was, hidden_from });
         Ok(())
     }
 }

@@ -3,8 +3,7 @@
 use super::*;
 use crate::entry::Place;
 use crate::limits;
-use crate::store::Account;
-use crate::store::Pair;
+use crate::store::{Account, Conversation, Pair, Stay};
 
 const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
@@ -22,6 +21,7 @@ fn two() -> Chat {
             shown: MoveNumber(0),
             seen: None,
             gone: false,
+            leaving: false,
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
@@ -55,7 +55,7 @@ fn told(batch: &Batch) -> Vec<String> {
                 let readers: Vec<_> = readers.iter().map(|r| r.0).collect();
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
-            Tell::Gone { .. } => "gone".into(),
+            Tell::Present { on, .. } => format!("present {on}"),
             Tell::HangUp { .. } | Tell::Expel { .. } => "hang up".into(),
         })
         .collect()
@@ -231,4 +231,129 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
     for id in [2, 5, 6, 1_000_000_000_001] {
         assert_eq!(chat.directory().place(EntryId(id)), Err(Need::Place(EntryId(id))));
     }
+}
+
+/// What is asked for before a decision, each looked up as the store would answer.
+fn needs(
+    chat: &mut Chat,
+    mut ask: impl FnMut(&mut Chat) -> Result<(), Need>,
+    learn: impl Fn(&mut Directory, &Need),
+) -> Vec<Need> {
+    let mut needs = Vec::new();
+    while let Err(need) = ask(chat) {
+        assert!(needs.len() < 10, "{needs:?}");
+        learn(chat.directory(), &need);
+        needs.push(need);
+    }
+    needs
+}
+
+/// A conversation of a group with so many members, none of whom is Bia, and its newest entry.
+fn group(chat: &mut Chat, members: i64) -> (Handle, Place) {
+    let name = Handle::new("team").unwrap();
+    let id = ConversationId(7);
+    let place = Place { conversation: id, id: EntryId(1), seq: 1, author: ANA.account, nth: 1 };
+    let stay = Stay { since: (EntryId(1), 1), until: None };
+    let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
+    let members = (1..=members).filter(|n| *n != 2).map(member).collect();
+    let (kind, head, moved) = (Kind::Room(name.clone()), EntryId(1), MoveNumber(0));
+    chat.directory().learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
+    chat.newest.entry = EntryId(1);
+    (name, place)
+}
+
+/// Whether a group exists and how large it is must not show in what its refusal costs.
+#[test]
+fn who_is_not_in_a_group_costs_one_row_whatever_there_is() {
+    let name = Handle::new("team").unwrap();
+    let membership = Need::Membership(BIA.account, name.clone());
+    let mut unknown = two();
+    let mut known = two();
+    group(&mut known, 5_000);
+    let learn = |directory: &mut Directory, need: &Need| match need {
+        Need::Membership(me, name) => directory.learn_membership(*me, name.clone(), None),
+        need => panic!("{need:?}"),
+    };
+    for chat in [&mut unknown, &mut known] {
+        let to = Target::Group(name.clone());
+        let mut send = Act::Send { to, body: "x".into(), once: None };
+        assert_eq!(
+            needs(chat, |chat| chat.asked(BIA, &mut send, NOW), learn),
+            std::slice::from_ref(&membership)
+        );
+        chat.finish();
+        chat.settle();
+        let change = GroupChange::Topic("x".into());
+        let mut change = Act::Group { name: name.clone(), change };
+        assert_eq!(
+            needs(chat, |chat| chat.asked(BIA, &mut change, NOW), learn),
+            std::slice::from_ref(&membership)
+        );
+        assert_eq!(told(&chat.finish()), ["2 ERR GROUP no-such-group"]);
+        chat.settle();
+    }
+}
+
+#[test]
+fn a_strangers_ack_does_not_look_the_conversation_up() {
+    let mut chat = two();
+    let (_, place) = group(&mut two(), 10);
+    chat.newest.entry = place.id;
+    let learn = |directory: &mut Directory, need: &Need| match need {
+        Need::Place(_) => directory.learn_place(place),
+        Need::Member(me, id) => directory.learn_member(*me, *id, false),
+        need => panic!("{need:?}"),
+    };
+    let needs = needs(&mut chat, |chat| advance(chat, BIA, Cursor::Read, 1), learn);
+    assert_eq!(needs, [Need::Place(place.id), Need::Member(BIA.account, place.conversation)]);
+    assert_eq!(told(&chat.finish()), ["2 ERR READ no-such-message"]);
+}
+
+#[test]
+fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
+    let mut chat = two();
+    let (name, _) = group(&mut chat, 5_000);
+    for n in 0..100 {
+        let (id, kind) =
+            (ConversationId(100 + n), Kind::Room(Handle::new(&format!("g{n}")).unwrap()));
+        let stay = Stay { since: (EntryId(1), 1), until: None };
+        let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
+        let members = (0..5_000).map(member).collect();
+        let (head, moved) = (EntryId(1), MoveNumber(0));
+        chat.directory.learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
+        assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");
+        chat.finish();
+        chat.settle();
+        let bytes = chat.directory.bytes();
+        assert!(bytes <= limits::DIRECTORY_BYTES, "{bytes}");
+    }
+    assert!(chat.directory.known(ConversationId(7)).is_some());
+    assert!(chat.directory.known(ConversationId(100)).is_none());
+}
+
+/// Members who join count as those who were read.
+#[test]
+fn who_joins_is_counted_against_the_bound() {
+    let mut chat = two();
+    let (name, _) = group(&mut chat, 1);
+    chat.directory.conversation(ConversationId(7)).unwrap().members[0].admin = true;
+    let before = chat.directory.bytes();
+    let handles: Vec<Handle> =
+        (10..1_010).map(|n| Handle::new(&format!("u{n}")).unwrap()).collect();
+    for (n, handle) in (10..).zip(handles.clone()) {
+        let id = AccountId(n);
+        let name = DisplayName::from(&handle);
+        let (shown, seen) = (MoveNumber(0), None);
+        let account = Account { id, handle, name, shown, seen, gone: false, leaving: false };
+        chat.directory.learn_account(account);
+        chat.directory.learn_blocked(id, ANA.account, false);
+    }
+    let mut change = Act::Group { name, change: GroupChange::Add(handles) };
+    chat.asked(ANA, &mut change, NOW).unwrap();
+    let log = chat.directory.known(ConversationId(7)).unwrap();
+    assert_eq!(log.members.len(), 1_001);
+    assert!(log.members.is_sorted_by_key(|m| m.account));
+    let grown = directory::size(log);
+    assert!(chat.directory.bytes() - before >= 990 * size_of::<Member>());
+    assert_eq!(chat.directory.bytes(), grown);
 }

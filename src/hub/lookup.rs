@@ -36,7 +36,18 @@ impl Desk {
             Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
             Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
             Need::Direct(pair) => recall.direct(*pair)?.map(|c| directory.learn_conversation(c)),
-            Need::Room(name) => recall.room(name)?.map(|c| directory.learn_conversation(c)),
+            Need::Room(name) => recall.room(name)?.map(|_| directory.learn_room(name.clone())),
+            Need::Membership(me, name) => {
+                let found = recall.membership(*me, name)?;
+                let group = found.and_then(|(id, is_in)| is_in.then_some(id));
+                directory.learn_membership(*me, name.clone(), group);
+                Some(())
+            }
+            Need::Member(me, id) => {
+                let on = recall.is_member(*me, *id)?;
+                directory.learn_member(*me, *id, on);
+                Some(())
+            }
             Need::Conversation(id) => {
                 recall.conversation(*id)?.map(|c| directory.learn_conversation(c))
             }
@@ -66,11 +77,6 @@ impl Desk {
             Need::Secret(account) => {
                 let secret = recall.secret(*account)?.unwrap_or_default();
                 directory.learn_secret(*account, secret);
-                Some(())
-            }
-            Need::Groups(account) => {
-                let groups = recall.groups(*account)?.into_iter().map(|row| row.name).collect();
-                directory.learn_groups(*account, groups);
                 Some(())
             }
             Need::Tokens(account) => {

@@ -5,23 +5,26 @@
 //! touched session woken once. While one commit runs the next batch gathers, so commits are shared
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
+mod commit;
 mod keep;
 mod lookup;
+mod orders;
+mod queue;
 mod seats;
 mod tally;
 mod tell;
 mod watch;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol::channel::Sender;
 
-use crate::chat::{Act, Batch, Chat, Order, Who};
+use crate::chat::{Act, Chat, Order, Tell, Who};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
@@ -29,13 +32,15 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Behind, Outbox};
-use crate::store::{Cause, Error, Forget, Record};
+use crate::store::{Error, Forget, Record};
 use crate::wire::refusal::Refusal;
 pub use keep::Keeper;
 pub use lookup::unkept;
+use orders::Leaving;
+use queue::Queue;
 use seats::Unkept;
 use tally::Tally;
-use watch::Watch;
+use watch::{Awaits, Watches};
 
 /// The queue in front of the hub's thread.
 #[derive(Clone)]
@@ -123,6 +128,7 @@ impl Hub {
         record.record(&[])?;
         let (queue, waiting) = mpsc::channel();
         let desk = Desk {
+            queue: Queue::new(waiting),
             chat: Chat::new(newest),
             record,
             clock,
@@ -131,9 +137,12 @@ impl Hub {
             online: FxHashMap::default(),
             watches: FxHashMap::default(),
             new_watches: Vec::new(),
-            fulfilled: false,
+            fulfilled: Vec::new(),
             asked_online: Vec::new(),
             ordered: Vec::new(),
+            deleted: Vec::new(),
+            leaving: VecDeque::new(),
+            has_left: false,
             voided: Vec::new(),
             covering: Vec::new(),
             unkept: Unkept::default(),
@@ -146,7 +155,7 @@ impl Hub {
             lost: Refusal::Storage,
             tally: Tally::new(counters),
         };
-        let run = move || desk.run(&waiting);
+        let run = move || desk.run();
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
         Ok((Hub { queue }, thread))
     }
@@ -170,7 +179,7 @@ struct Seat {
     /// It has been sent `LIVE`, so its account is online.
     here: bool,
     /// Where it waits for others' cursors.
-    watches: Option<ConversationId>,
+    awaits: Option<Awaits>,
     /// What opened it is void: it is about to be ended, and may do nothing more.
     void: bool,
 }
@@ -206,6 +215,7 @@ struct Welcome {
 
 /// All that the thread owns.
 struct Desk {
+    queue: Queue,
     chat: Chat,
     record: Box<dyn Record>,
     clock: Clock,
@@ -214,16 +224,22 @@ struct Desk {
     seats: FxHashMap<SessionId, Seat>,
     online: FxHashMap<AccountId, Presence>,
     /// Who waits for whom, by conversation.
-    watches: FxHashMap<ConversationId, Vec<Watch>>,
+    watches: FxHashMap<ConversationId, Watches>,
     /// Those who began to in this batch.
     new_watches: Vec<SessionId>,
-    /// Someone waits for nobody any more.
-    fulfilled: bool,
+    /// Those who wait for nobody any more.
+    fulfilled: Vec<(SessionId, Awaits)>,
     /// Who asked in this batch who is online. Answered after it, so that what the store says of
     /// those who are not is no older.
     asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
     /// Orders of this batch, answered after it.
     ordered: Vec<(Sender<Done>, Done)>,
+    /// Accounts that this batch deletes.
+    deleted: Vec<Leaving>,
+    /// Accounts that are deleted and leave their groups, one after the other.
+    leaving: VecDeque<Leaving>,
+    /// The first of those has left some in this batch.
+    has_left: bool,
     /// Who asked in this batch for a step of forgetting.
     forgetting: Vec<Sender<bool>>,
     /// Who asked for a wipe, which is done when the batch is told.
@@ -248,26 +264,31 @@ struct Desk {
 }
 
 impl Desk {
-    fn run(mut self, waiting: &Receiver<Work>) {
+    fn run(mut self) {
         let mut ended = false;
-        while !ended {
-            let Ok(first) = waiting.recv() else { return };
+        while !(ended && self.queue.is_empty()) {
+            let (busy, seats) = (!self.leaving.is_empty(), &self.seats);
+            if self.queue.begin(busy, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
+                return;
+            }
             // What is decided together happened at one moment.
             self.now = self.clock.now();
             let mut welcomes: Vec<Welcome> = Vec::new();
-            let (mut acts, mut bytes) = (0, 0);
-            let mut next = Some(first);
-            while let Some(work) = next {
-                match work {
-                    Work::End => ended = true,
-                    work => {
-                        let (more, size) = self.decide(work, &mut welcomes);
-                        acts += more;
-                        bytes += size;
-                    }
+            let (mut weight, mut bytes, mut commands) = (0, 0, 0);
+            self.leave_groups();
+            while weight < limits::BATCH && bytes < limits::BATCH_BYTES {
+                if self.chat.directory().has_enough() {
+                    break;
                 }
-                let full = acts >= limits::BATCH || bytes >= limits::BATCH_BYTES;
-                next = if full || ended { None } else { waiting.try_recv().ok() };
+                let Some(work) = self.queue.next() else { break };
+                if let Work::End = work {
+                    self.queue.end();
+                    ended = true;
+                }
+                let (more, size) = work.size();
+                weight += more;
+                bytes += size;
+                commands += self.decide(work, &mut welcomes);
             }
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
@@ -277,12 +298,16 @@ impl Desk {
                 self.covering.clear();
             } else {
                 self.take_back(&batch);
+                for session in self.queue.unfinished() {
+                    // What was done of it in earlier batches stays; the rest is not to be done.
+                    batch.tells.extend(self.abandon(session));
+                }
             }
             self.tell(batch, kept);
             self.answer_watches(kept);
             self.answer_online();
             self.answer_orders(kept);
-            self.tally.end(acts, self.seats.len());
+            self.tally.end(commands, self.seats.len());
             for Welcome { session, answer, mut entered, is_new } in welcomes {
                 if is_new && !kept {
                     // Of an account that is not there, nothing is written down.
@@ -299,23 +324,25 @@ impl Desk {
         }
     }
 
-    /// Decides one piece of work. Gives back how many acts it was, and their size in bytes.
-    fn decide(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> (usize, usize) {
+    /// Decides one piece of work. Returns how many commands that was.
+    fn decide(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> usize {
         match work {
             Work::Acts { session, acts } => {
                 let Some(seat) = self.seats.get(&session) else {
-                    return (0, 0);
+                    return 0;
                 };
                 let who = Who { session, account: seat.account, key: seat.key };
-                let count = acts.len();
-                let mut bytes = 0;
-                for mut act in acts {
-                    if let Act::Send { body, .. } = &act {
-                        bytes += body.len();
-                    }
+                let mut count = 0;
+                let mut acts = acts.into_iter();
+                while let Some(mut act) = acts.next() {
+                    count += usize::from(act.is_asked());
                     self.decide_act(who, &mut act);
+                    if acts.len() > 0 && self.chat.directory().has_enough() {
+                        self.queue.put_back(session, acts.collect());
+                        break;
+                    }
                 }
-                return (count, bytes);
+                return count;
             }
             Work::Register { session, handle, name, secret, outbox, answer } => {
                 let now = self.now;
@@ -334,7 +361,7 @@ impl Desk {
                     }
                 };
                 welcomes.push(Welcome { session, answer, entered, is_new: true });
-                return (1, 0);
+                return 1;
             }
             Work::Enter { session, account, key, quiet, most, outbox, answer } => {
                 let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
@@ -351,26 +378,26 @@ impl Desk {
             Work::Leave { session, shown } => self.leave(session, shown),
             Work::Shown { account, upto } => self.shown(account, upto, None),
             Work::Used(token) => self.chat.used(token, self.now),
-            Work::Order { order, answer } => {
-                let now = self.now;
-                let done = self.known(|chat| chat.ordered(&order, now));
-                let done = done.unwrap_or_else(|e| Err(unkept(&e)));
-                let sessions = |a| self.online.get(&a).map_or(0, |p| p.sessions.len());
-                self.ordered.push((answer, done.map(sessions)));
-                self.void();
-            }
+            Work::Order { order, answer } => self.order(&order, answer),
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
             Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
             Work::Forget { step, answer } => {
                 self.chat.let_go(step);
                 self.forgetting.push(answer);
-                return (limits::FORGET, 0);
             }
             Work::Wipe { answer } => self.wiping = Some(answer),
             Work::End => {}
         }
-        (0, 0)
+        0
+    }
+
+    /// Gives up what is left of an act that was begun; what is said of it, if it was asked for.
+    fn abandon(&mut self, session: SessionId) -> Option<(Who, Tell)> {
+        let act = self.queue.abandon(session).filter(Act::is_asked)?;
+        let seat = self.seats.get(&session)?;
+        let who = Who { session, account: seat.account, key: seat.key };
+        Some((who, Tell::Answer { verb: act.verb(), answer: Err(self.lost.clone()) }))
     }
 
     fn decide_act(&mut self, who: Who, act: &mut Act) {
@@ -382,7 +409,9 @@ impl Desk {
             if seat.outbox.lost_moves() != *lost_moves {
                 return self.refuse(who, act, Refusal::Storage);
             }
-            self.covering.push(who.session);
+            if self.covering.last() != Some(&who.session) {
+                self.covering.push(who.session);
+            }
         }
         let now = self.now;
         if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
@@ -393,14 +422,19 @@ impl Desk {
                 self.lose_moves(who.session);
             }
             self.give_back(who.session, seats::charged(act));
-            self.refuse(who, act, unkept(&e));
+            let refusal = unkept(&e);
+            if act.is_asked() {
+                self.refuse(who, act, refusal);
+            } else if let Some((_, Tell::Answer { verb, .. })) = self.abandon(who.session) {
+                self.chat.answer(who, verb, Err(refusal));
+            }
         }
         self.void();
     }
 
     fn refuse(&mut self, who: Who, act: &Act, refusal: Refusal) {
         // An act of the session's own has no answer.
-        if !matches!(act, Act::AdvanceAll { answer: None, .. }) {
+        if act.is_asked() {
             self.chat.answer(who, act.verb(), Err(refusal));
         }
     }
@@ -413,44 +447,5 @@ impl Desk {
             let _ = answer.try_send(accounts.iter().map(online).collect());
         }
         self.asked_online.clear();
-    }
-
-    fn answer_orders(&mut self, kept: bool) {
-        for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { Err(self.lost.clone()) });
-        }
-    }
-
-    /// Records a batch. Gives back whether it is on disk.
-    fn keep(&mut self, batch: &Batch) -> bool {
-        let start = Instant::now();
-        let done = self.record.record(&batch.changes);
-        if batch.changes.is_empty() {
-            // It only ended what was looked up, and says nothing of what can be written.
-            if let Err(e) = done {
-                log::debug!("a look at the database could not be ended: {e}");
-            }
-            return true;
-        }
-        match done {
-            Ok(()) => {
-                self.tally.kept(start.elapsed());
-                if std::mem::take(&mut self.failing) {
-                    log::info!("the database can be written to again");
-                }
-                true
-            }
-            Err(e) => {
-                self.tally.lost();
-                self.lost = unkept(&e);
-                if e.cause() == Cause::Bug {
-                    log::error!("a bug: what was decided cannot be written: {e}");
-                } else if !std::mem::replace(&mut self.failing, true) {
-                    log::error!("cannot write to the database, nothing is accepted: {e}");
-                }
-                self.chat.forget();
-                false
-            }
-        }
     }
 }

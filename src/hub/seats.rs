@@ -73,7 +73,7 @@ impl Desk {
             quiet,
             live: false,
             here: false,
-            watches: None,
+            awaits: None,
             void: false,
         };
         self.tally.behind += u64::from(seat.is_behind());
@@ -121,8 +121,8 @@ impl Desk {
                 self.online.remove(&seat.account);
             }
         }
-        if let Some(conversation) = seat.watches {
-            self.drop_watch(session, conversation);
+        if let Some(awaits) = seat.awaits {
+            self.drop_watch(session, awaits);
         }
         Some(seat)
     }

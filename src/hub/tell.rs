@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::watch::Passed;
 use super::{Desk, Seat, Tally};
 use crate::chat::{Batch, Tell, Who};
 use crate::entry::{
@@ -37,7 +38,7 @@ impl Desk {
     pub(super) fn tell(&mut self, mut batch: Batch, kept: bool) {
         let mut run: Option<Run> = None;
         let mut line = Vec::new();
-        for (who, tell) in batch.tells {
+        for (at, (who, tell)) in batch.tells.into_iter().enumerate() {
             if run.as_ref().is_some_and(|run| run.who.session != who.session) {
                 self.close(run.take());
             }
@@ -89,19 +90,32 @@ impl Desk {
                     self.tally.messages += u64::from(kind == EntryKind::Message);
                     reply::entry(&mut self.lines, &entry);
                 }
-                Tell::Receipt { receipt, conversation, number, readers, hidden_from } => {
+                Tell::Receipt { receipt, conversation, number, readers, was, hidden_from } => {
                     self.close(run.take());
                     self.tally.receipts += 1;
                     line.clear();
                     reply::receipt(&mut line, &receipt);
                     self.tell_receipt(who, &line, number, &readers);
-                    let (cursor, id) = (receipt.cursor, receipt.id);
-                    self.came(conversation, who.account, cursor, id, hidden_from);
-                }
-                Tell::Gone { conversation, account } => {
-                    for cursor in [Cursor::Delivered, Cursor::Read] {
-                        self.came(conversation, account, cursor, EntryId(i64::MAX), None);
+                    let account = who.account;
+                    if let Some([delivered, read]) = was {
+                        let id = receipt.id;
+                        // What is read has been received.
+                        let upto = if receipt.cursor == Cursor::Read { id } else { read };
+                        let between = [(delivered, id), (read, upto)];
+                        let again = false;
+                        self.passed(&Passed {
+                            at,
+                            conversation,
+                            account,
+                            between,
+                            again,
+                            hidden_from,
+                        });
                     }
+                }
+                Tell::Present { conversation, account, was, on: again } => {
+                    let (between, hidden_from) = (was.map(|was| (was, EntryId(i64::MAX))), None);
+                    self.passed(&Passed { at, conversation, account, between, again, hidden_from });
                 }
                 Tell::HangUp { key } => self.hang_up(who, Some(key)),
                 Tell::Expel { gone } => {

@@ -1,21 +1,69 @@
-//! `WAIT`: who waits until whose cursors have come where.
+//! `WAIT`: who waits until how many cursors have come where.
 //!
-//! What is still awaited is a list that only shrinks: a cursor that comes by, or a member who goes,
-//! takes its account off it. So a receipt costs one look at who waits in its conversation.
+//! What is still awaited is a number: of the members who are in, may see the entry and have not come
+//! to it, whoever comes to it, goes, or is added again changes it by one. The watches of a
+//! conversation stand in the order of their entries, so a receipt costs only those that lie between
+//! where the cursor was and where it is. In a direct chat, where at most one is awaited, every
+//! receipt that its author may learn of answers the watches below it: what was hidden while one
+//! blocked the other is then made up for.
+
+use std::collections::BTreeMap;
 
 use super::{Desk, unkept};
-use crate::chat::Who;
+use crate::chat::{Awaited, Who};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
+/// Those of one conversation that wait for the same cursor.
+type ByEntry = BTreeMap<(EntryId, SessionId), Watch>;
+
+/// Those of one conversation: for the delivered cursor, and for the read one.
+#[derive(Default)]
+pub(super) struct Watches([ByEntry; 2]);
+
+impl Watches {
+    fn lane(&mut self, cursor: Cursor) -> &mut ByEntry {
+        let [delivered, read] = &mut self.0;
+        match cursor {
+            Cursor::Delivered => delivered,
+            Cursor::Read => read,
+        }
+    }
+}
+
 /// One session that waits.
-pub(super) struct Watch {
-    session: SessionId,
+struct Watch {
     author: AccountId,
-    id: EntryId,
+    /// The place of its entry in the conversation.
+    seq: i64,
+    /// With whom, in a direct chat.
+    other: Option<AccountId>,
+    awaited: usize,
+    /// What the batch in which it began said before it, which is counted already.
+    begun: usize,
+}
+
+/// Where a watch stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Awaits {
+    conversation: ConversationId,
     cursor: Cursor,
-    awaited: Vec<AccountId>,
+    id: EntryId,
+}
+
+/// How the cursors of a member stood and stand, for those who wait.
+pub(super) struct Passed {
+    /// The place of this among what the batch says.
+    pub(super) at: usize,
+    pub(super) conversation: ConversationId,
+    pub(super) account: AccountId,
+    /// Of both cursors: from above the first, up to the second.
+    pub(super) between: [(EntryId, EntryId); 2],
+    /// The member is awaited there from now on, and not no longer.
+    pub(super) again: bool,
+    /// Who is not to learn of it.
+    pub(super) hidden_from: Option<AccountId>,
 }
 
 impl Desk {
@@ -24,15 +72,19 @@ impl Desk {
         let Some(seat) = self.seats.get(&session) else { return };
         let who = Who { session, account: seat.account, key: seat.key };
         match self.known(|chat| chat.awaited(who, cursor, id)) {
-            Ok(Some((conversation, awaited))) => {
-                self.fulfilled |= awaited.is_empty();
+            Ok(Some(Awaited { conversation, seq, other, count })) => {
+                let awaits = Awaits { conversation, cursor, id };
+                if count == 0 {
+                    self.fulfilled.push((session, awaits));
+                }
                 self.new_watches.push(session);
                 if let Some(seat) = self.seats.get_mut(&session) {
-                    seat.watches = Some(conversation);
+                    seat.awaits = Some(awaits);
                 }
-                let author = who.account;
-                let watch = Watch { session, author, id, cursor, awaited };
-                self.watches.entry(conversation).or_default().push(watch);
+                let (author, awaited, begun) = (who.account, count, self.chat.said());
+                let watch = Watch { author, seq, other, awaited, begun };
+                let watches = self.watches.entry(conversation).or_default();
+                watches.lane(cursor).insert((id, session), watch);
             }
             Ok(None) => self.answer_watch(session, Err(Refusal::NoSuchMessage(id.0))),
             Err(e) => {
@@ -44,79 +96,108 @@ impl Desk {
 
     /// Ends a session's watch without success, if it has one.
     pub(super) fn end_watch(&mut self, session: SessionId, why: Refusal) {
-        if let Some(conversation) = self.seats.get(&session).and_then(|seat| seat.watches) {
-            self.drop_watch(session, conversation);
+        if let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) {
+            self.drop_watch(session, awaits);
             self.answer_watch(session, Err(why));
         }
     }
 
-    /// Forgets the watch of a session. It looks at those of one conversation only.
-    pub(super) fn drop_watch(&mut self, session: SessionId, conversation: ConversationId) {
-        if let Some(watches) = self.watches.get_mut(&conversation) {
-            watches.retain(|watch| watch.session != session);
-            if watches.is_empty() {
-                self.watches.remove(&conversation);
+    /// Removes the watch of a session.
+    pub(super) fn drop_watch(&mut self, session: SessionId, awaits: Awaits) {
+        let Some(watches) = self.watches.get_mut(&awaits.conversation) else { return };
+        watches.lane(awaits.cursor).remove(&(awaits.id, session));
+        if watches.0.iter().all(BTreeMap::is_empty) {
+            self.watches.remove(&awaits.conversation);
+        }
+    }
+
+    /// Cursors have passed entries that someone may wait for.
+    pub(super) fn passed(&mut self, passed: &Passed) {
+        let conversation = passed.conversation;
+        let Some(watches) = self.watches.get_mut(&conversation) else { return };
+        for (cursor, (above, upto)) in
+            [Cursor::Delivered, Cursor::Read].into_iter().zip(passed.between)
+        {
+            // In a direct chat from the beginning on: see the module's text.
+            let lane = watches.lane(cursor);
+            let is_direct = lane.values().next().is_some_and(|watch| watch.other.is_some());
+            let above = if is_direct { EntryId(0) } else { above };
+            if above >= upto {
+                continue;
+            }
+            let range = (EntryId(above.0 + 1), SessionId(0))..=(upto, SessionId(u64::MAX));
+            for ((id, session), watch) in lane.range_mut(range) {
+                let counts = passed.at >= watch.begun
+                    && watch.author != passed.account
+                    && passed.hidden_from != Some(watch.author)
+                    && self.chat.sees(conversation, passed.account, watch.seq);
+                if !counts {
+                    continue;
+                }
+                if passed.again {
+                    watch.awaited += 1;
+                } else if watch.awaited > 0 {
+                    watch.awaited -= 1;
+                    if watch.awaited == 0 {
+                        self.fulfilled.push((*session, Awaits { conversation, cursor, id: *id }));
+                    }
+                }
             }
         }
     }
 
-    /// A cursor has come to an entry, unseen by `hidden_from`.
-    pub(super) fn came(
-        &mut self,
-        conversation: ConversationId,
-        account: AccountId,
-        cursor: Cursor,
-        id: EntryId,
-        hidden_from: Option<AccountId>,
-    ) {
-        for watch in self.watches.get_mut(&conversation).into_iter().flatten() {
-            // What is read has been received.
-            let covers = cursor == watch.cursor || cursor == Cursor::Read;
-            if covers && id >= watch.id && hidden_from != Some(watch.author) {
-                watch.awaited.retain(|awaited| *awaited != account);
-                self.fulfilled |= watch.awaited.is_empty();
-            }
-        }
-    }
-
-    /// An account is gone for ever: nobody waits for it any more.
+    /// An account is gone for ever: who waits for it in their direct chat does so no more. Its
+    /// groups it leaves one after the other.
     pub(super) fn gone(&mut self, account: AccountId) {
-        for watch in self.watches.values_mut().flatten() {
-            watch.awaited.retain(|awaited| *awaited != account);
-            self.fulfilled |= watch.awaited.is_empty();
+        for (conversation, watches) in &mut self.watches {
+            for cursor in [Cursor::Delivered, Cursor::Read] {
+                for ((id, session), watch) in watches.lane(cursor) {
+                    if watch.other == Some(account) && watch.author != account {
+                        watch.awaited = 0;
+                        let awaits = Awaits { conversation: *conversation, cursor, id: *id };
+                        self.fulfilled.push((*session, awaits));
+                    }
+                }
+            }
         }
     }
 
     /// Answers those who wait for nobody any more.
     pub(super) fn answer_watches(&mut self, kept: bool) {
-        // Those who began with a batch that was not kept may have counted on what never was.
         for session in std::mem::take(&mut self.new_watches) {
+            // Those who began with a batch that was not kept may have counted on what never was.
             if !kept {
                 self.end_watch(session, self.lost.clone());
+                continue;
+            }
+            let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) else {
+                continue;
+            };
+            let watches = self.watches.get_mut(&awaits.conversation);
+            let lane = watches.map(|watches| watches.lane(awaits.cursor));
+            if let Some(watch) = lane.and_then(|lane| lane.get_mut(&(awaits.id, session))) {
+                watch.begun = 0;
             }
         }
-        if !std::mem::take(&mut self.fulfilled) {
-            return;
+        for (session, awaits) in std::mem::take(&mut self.fulfilled) {
+            let is_on = self.seats.get(&session).is_some_and(|seat| seat.awaits == Some(awaits));
+            // One who was added again meanwhile is awaited again.
+            if is_on && self.awaited(session, awaits) == Some(0) {
+                self.drop_watch(session, awaits);
+                let Awaits { id, cursor, .. } = awaits;
+                self.answer_watch(session, Ok(Reply::Waited { id, cursor }));
+            }
         }
-        let mut done = Vec::new();
-        self.watches.retain(|_, watches| {
-            watches.retain(|watch| {
-                let waits = !watch.awaited.is_empty();
-                if !waits {
-                    done.push((watch.session, watch.id, watch.cursor));
-                }
-                waits
-            });
-            !watches.is_empty()
-        });
-        for (session, id, cursor) in done {
-            self.answer_watch(session, Ok(Reply::Waited { id, cursor }));
-        }
+    }
+
+    fn awaited(&mut self, session: SessionId, awaits: Awaits) -> Option<usize> {
+        let watches = self.watches.get_mut(&awaits.conversation)?;
+        watches.lane(awaits.cursor).get(&(awaits.id, session)).map(|watch| watch.awaited)
     }
 
     fn answer_watch(&mut self, session: SessionId, answer: Result<Reply, Refusal>) {
         let Some(seat) = self.seats.get_mut(&session) else { return };
-        seat.watches = None;
+        seat.awaits = None;
         let wake = seat.outbox.answer(None, |out| match &answer {
             Ok(reply) => reply::ok(out, reply),
             Err(refusal) => reply::err(out, "WAIT", refusal),

@@ -3,6 +3,7 @@
 use super::End;
 use crate::hub;
 use crate::password::Failed;
+use crate::rates::TooFast;
 use crate::readers::Unanswered;
 use crate::store;
 use crate::wire::refusal::Refusal;
@@ -44,6 +45,12 @@ impl From<Unanswered> for Stop {
             Unanswered::Store(e) => e.into(),
             Unanswered::Bug => Stop::Refused(Refusal::Bug),
         }
+    }
+}
+
+impl From<TooFast> for Stop {
+    fn from(TooFast(seconds): TooFast) -> Stop {
+        Stop::Refused(Refusal::TooFast { seconds })
     }
 }
 

@@ -20,6 +20,9 @@ use crate::wire::reply::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
 use crate::wire::{help, hints, telnet, text};
 
+/// What a change of an account, its tokens or its linked users costs, in `ACK`s.
+pub(super) const CHANGE: usize = 10;
+
 /// What a line says.
 pub enum Held {
     /// A command that is answered here.
@@ -117,23 +120,65 @@ impl Session {
     /// Counts what an account does against its limits. Where it is near one, this session takes no
     /// more lines for a while.
     fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
-        let (true, Some(me)) = (self.is_limited, &self.me) else {
+        let (true, Some(me)) = (self.is_limited, &mut self.me) else {
             return Ok(());
         };
-        let (rates, now) = (&self.services.rates, Instant::now());
-        let makes_group = match act {
-            Act::Group { change, .. } => matches!(change, GroupChange::New(_)),
-            Act::Send { .. } => false,
-            _ => return Ok(()),
+        let cost: usize = match act {
+            Act::Send { .. } => 0,
+            Act::Group {
+                change: GroupChange::New(handles) | GroupChange::Add(handles), ..
+            } => handles.len() / 4,
+            Act::Group { .. } => 0,
+            Act::Advance { .. } => 1,
+            Act::AdvanceAll { ids, .. } => ids.len().max(1),
+            Act::Block { .. } => 2,
+            Act::Rename(_)
+            | Act::SetSecret { .. }
+            | Act::NewToken { .. }
+            | Act::DropToken { .. }
+            | Act::Link { .. } => CHANGE,
         };
+        let free = match act {
+            Act::Advance { .. } | Act::AdvanceAll { .. } => cost.min(me.free_moves),
+            _ => 0,
+        };
+        me.free_moves -= free;
+        let cost = cost - free;
+        if !matches!(act, Act::Send { .. } | Act::Group { .. }) {
+            return match self.charge(cost) {
+                // What it covers counts as covered already, so it is not refused, but waited for.
+                Err(TooFast(_)) if matches!(act, Act::AdvanceAll { .. }) => {
+                    self.brake = Some(Box::new(Timer::after(limits::DELAY)));
+                    Ok(())
+                }
+                charged => charged,
+            };
+        }
+        let (account, rates, now) = (me.account, &self.services.rates, Instant::now());
+        let makes_group = matches!(act, Act::Group { change: GroupChange::New(_), .. });
         // What is refused by the first costs nothing, by a later one a message of the second.
-        let mut wait = rates.messages.spend(me.account, 1, now)?;
-        wait = wait.max(rates.bytes.spend(me.account, bytes as u64, now)?);
+        let mut wait = rates.messages.spend(account, 1, now)?;
+        wait = wait.max(rates.bytes.spend(account, bytes as u64, now)?);
         if makes_group {
-            wait = wait.max(rates.groups.spend(me.account, 1, now)?);
+            wait = wait.max(rates.groups.spend(account, 1, now)?);
+        }
+        if cost > 0 {
+            wait = wait.max(rates.commands.spend(account, cost as u64, now)?);
         }
         if !wait.is_zero() {
             self.brake = Some(Box::new(Timer::after(wait)));
+        }
+        Ok(())
+    }
+
+    /// Counts what else an account has the hub decide, in `ACK`s.
+    pub(super) fn charge(&mut self, cost: usize) -> Result<(), TooFast> {
+        if let (true, Some(me), 1..) = (self.is_limited, &self.me, cost) {
+            let wait =
+                self.services.rates.commands.spend(me.account, cost as u64, Instant::now())?;
+            if !wait.is_zero() {
+                self.brake = Some(Box::new(Timer::after(wait)));
+            }
         }
         Ok(())
     }

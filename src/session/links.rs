@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use super::Session;
 use super::answer::Answer;
+use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::origin::Origin;
 use crate::wire::refusal::Refusal;
@@ -23,6 +24,7 @@ impl Session {
     /// `UID LINK`
     pub(super) fn link(&mut self) -> Answer {
         let user = self.user().ok_or(Refusal::UserUnknown)?;
+        self.charge(CHANGE)?;
         self.unanswered += 1;
         self.act(vec![Act::Link { user, on: true }]);
         Ok(None)

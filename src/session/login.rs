@@ -7,6 +7,7 @@ use smol::channel;
 
 use super::answer::{Answer, Stop};
 use super::catchup::Start;
+use super::intake::CHANGE;
 use super::{End, Me, Proof, Session, tokens};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, Key, MoveNumber};
@@ -257,6 +258,7 @@ impl Session {
             key,
             auto: false,
             receipts: !quiet,
+            free_moves: 0,
             seen: None,
             proof: Proof::new(MoveNumber(0), self.services.clock.now()),
             lost_moves: self.outbox.lost_moves(),
@@ -285,6 +287,7 @@ impl Session {
             return Err(Refusal::WrongOld.into());
         }
         let secret = self.hash(new).await?;
+        self.charge(CHANGE)?;
         self.unanswered += 1;
         let was = known.unwrap_or_default();
         self.act(vec![Act::SetSecret { was, secret }]);

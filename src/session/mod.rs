@@ -144,6 +144,8 @@ struct Me {
     key: Key,
     /// Receipts are wanted.
     receipts: bool,
+    /// Moves of cursors that are free, since entries were sent.
+    free_moves: usize,
     /// Last entries sent per conversation; `None` until something was sent.
     seen: Option<Box<Seen>>,
     /// Which receipts its account has been shown.

@@ -194,6 +194,8 @@ impl Session {
             Item::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);
                 me.seen.get_or_insert_default().note(peer, block.last);
+                let entries = memchr::memchr_iter(b'\n', &block.lines).count();
+                me.free_moves += entries * limits::FREE_MOVES;
             }
         }
     }

@@ -21,6 +21,9 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, ChatLine, InfoLine, Reply};
 use crate::wire::request::{Hist, Which};
 
+/// What a `WAIT` costs, in `ACK`s.
+const WAIT: usize = 2;
+
 impl Session {
     /// `HIST`
     pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
@@ -87,6 +90,9 @@ impl Session {
     }
 
     fn say_rows(&mut self, rows: &[Entry]) {
+        if let Some(me) = &mut self.me {
+            me.free_moves += rows.len() * limits::FREE_MOVES;
+        }
         let mut lines = Vec::new();
         for row in rows {
             reply::hist(&mut lines, row);
@@ -141,6 +147,7 @@ impl Session {
     /// `WAIT`: the hub answers it, or this session's patience ends.
     pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
         let id = self.which(which)?;
+        self.charge(WAIT)?;
         self.services.hub.ask(Work::Watch { session: self.id, id, cursor });
         self.unanswered += 1;
         let until = Timer::after(Duration::from_secs(seconds));

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Session;
 use super::answer::Answer;
+use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
@@ -33,6 +34,7 @@ pub(super) fn hash(secret: &str) -> Option<[u8; 32]> {
 impl Session {
     /// `TOKEN NEW`
     pub(super) fn new_token(&mut self, label: Box<str>) -> Answer {
+        self.charge(CHANGE)?;
         let token = new().ok_or(Refusal::Bug)?;
         let hash = hash(&token).ok_or(Refusal::Bug)?;
         self.unanswered += 1;

@@ -38,8 +38,9 @@ pub enum Change {
     NoToken { id: TokenId },
     /// A system user needs no secret any more, or does again.
     Link { account: AccountId, user: u32, on: bool },
-    /// An account has ended: nothing opens it or finds it any more.
-    Gone { account: AccountId },
+    /// An account is deleted: nothing opens it or finds it any more. While it is `leaving` it may
+    /// still be in groups.
+    Gone { account: AccountId, leaving: bool },
     /// A token was used.
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.

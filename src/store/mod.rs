@@ -71,8 +71,18 @@ pub trait Recall: Send {
     fn direct(&mut self, pair: Pair) -> Result<Option<Conversation>, Error>;
     /// A conversation by its number.
     fn conversation(&mut self, id: ConversationId) -> Result<Option<Conversation>, Error>;
-    /// A group by its name.
-    fn room(&mut self, name: &Handle) -> Result<Option<Conversation>, Error>;
+    /// The conversation of a group by its name.
+    fn room(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error>;
+    /// Whether an account is or was a member of a conversation.
+    fn is_member(&mut self, me: AccountId, id: ConversationId) -> Result<bool, Error>;
+    /// The next conversations of an account after one, at most `count`, in the order of their
+    /// numbers; and whether each is a group that it is in now.
+    fn memberships(
+        &mut self,
+        me: AccountId,
+        after: ConversationId,
+        count: usize,
+    ) -> Result<Vec<(ConversationId, bool)>, Error>;
     /// Whether `by` has blocked `whom`.
     fn blocked(&mut self, by: AccountId, whom: AccountId) -> Result<bool, Error>;
     /// Whom an account has blocked.

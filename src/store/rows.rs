@@ -1,5 +1,7 @@
 //! What is read: the rows of the store as the rules and the sessions know them.
 
+use smallvec::SmallVec;
+
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, TokenId,
 };
@@ -20,6 +22,8 @@ pub struct Account {
     pub seen: Option<Millis>,
     /// It was ended by an operator: nobody can open it or write to it.
     pub gone: bool,
+    /// It is gone, and may still be in groups that it is to leave.
+    pub leaving: bool,
 }
 
 /// Two accounts, the lower number first; twice the same for notes to oneself.
@@ -82,6 +86,21 @@ impl Conversation {
         self.members.get_mut(at)
     }
 
+    /// Adds members who were never in it.
+    pub fn add_members(&mut self, new: Vec<Member>) {
+        if let [_] = *new {
+            for member in new {
+                let at = self.members.partition_point(|m| m.account < member.account);
+                self.members.insert(at, member);
+            }
+        } else {
+            // One by one, thousands would each move thousands.
+            self.members.reserve_exact(new.len());
+            self.members.extend(new);
+            self.members.sort_by_key(|m| m.account);
+        }
+    }
+
     /// The members that are in it now.
     pub fn present(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| m.is_in())
@@ -114,8 +133,9 @@ pub struct Member {
     pub last_own: EntryId,
     /// Whether it may change the group.
     pub admin: bool,
-    /// Its stays in a group, the last one last; none in a direct chat, which nobody leaves.
-    pub stays: Vec<Stay>,
+    /// Its stays in a group, the last one last; none in a direct chat, which nobody leaves. Most
+    /// have one, which costs no memory of its own.
+    pub stays: SmallVec<[Stay; 1]>,
 }
 
 impl Member {
@@ -129,7 +149,7 @@ impl Member {
             own: 0,
             last_own: EntryId(0),
             admin: false,
-            stays: Vec::new(),
+            stays: SmallVec::new(),
         }
     }
 
@@ -142,6 +162,11 @@ impl Member {
     pub fn sees(&self, seq: i64) -> bool {
         let within = |stay: &Stay| stay.since.1 <= seq && stay.until.is_none_or(|(_, u)| seq <= u);
         self.stays.is_empty() || self.stays.iter().any(within)
+    }
+
+    /// Where both its cursors stand: delivered, and read.
+    pub fn cursors(&self) -> [EntryId; 2] {
+        [self.delivered.id, self.read.id]
     }
 
     /// One of its cursors.

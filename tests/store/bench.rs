@@ -71,7 +71,20 @@ impl Bench {
                 recall.conversation(*id).unwrap().map(|c| directory.learn_conversation(c))
             }
             Need::Place(id) => recall.place(*id).unwrap().map(|p| directory.learn_place(p)),
-            Need::Room(name) => recall.room(name).unwrap().map(|c| directory.learn_conversation(c)),
+            Need::Room(name) => {
+                recall.room(name).unwrap().map(|_| directory.learn_room(name.clone()))
+            }
+            Need::Membership(me, name) => {
+                let found = recall.membership(*me, name).unwrap();
+                let group = found.and_then(|(id, is_in)| is_in.then_some(id));
+                directory.learn_membership(*me, name.clone(), group);
+                Some(())
+            }
+            Need::Member(me, id) => {
+                let on = recall.is_member(*me, *id).unwrap();
+                directory.learn_member(*me, *id, on);
+                Some(())
+            }
             Need::Blocked(by, whom) => {
                 let on = recall.blocked(*by, *whom).unwrap();
                 directory.learn_blocked(*by, *whom, on);
@@ -88,11 +101,6 @@ impl Bench {
             Need::Links(account) => {
                 let users = recall.links(*account).unwrap();
                 directory.learn_links(*account, users);
-                Some(())
-            }
-            Need::Groups(account) => {
-                let groups = recall.groups(*account).unwrap().into_iter().map(|row| row.name);
-                directory.learn_groups(*account, groups.collect());
                 Some(())
             }
             Need::Secret(account) => {

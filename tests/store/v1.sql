@@ -14,7 +14,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when its last session ended
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: so, and still leaving its groups
 ) STRICT;
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,
@@ -195,7 +195,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas');
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
-INSERT INTO generation VALUES(1, X'762FBCBD23CEA36A97A3462717537D07', X'5ED934BA68D3DDFE5DA9886290F9DCD9');
+INSERT INTO generation VALUES(1, X'7314C3B7A9CC0C1D1FAF39992D9886F8', X'1D729F58411883F7278EA875374B88DB');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL);

@@ -78,10 +78,33 @@ impl Recall for Eyes {
         self.find_conversation(sql, [id.0])
     }
 
-    fn room(&mut self, name: &Handle) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM room r
-                   JOIN conversation c ON c.id = r.conversation WHERE r.name = ?1";
-        self.find_conversation(sql, [name.as_str()])
+    fn room(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error> {
+        let sql = "SELECT conversation FROM room WHERE name = ?1";
+        let mut query = self.connection.prepare_cached(sql)?;
+        Ok(query.query_row([name.as_str()], |row| Ok(ConversationId(row.get(0)?))).optional()?)
+    }
+
+    fn is_member(&mut self, me: AccountId, id: ConversationId) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM member WHERE conversation = ?1 AND account = ?2";
+        Ok(self.connection.prepare_cached(sql)?.exists([id.0, me.0])?)
+    }
+
+    fn memberships(
+        &mut self,
+        me: AccountId,
+        after: ConversationId,
+        count: usize,
+    ) -> Result<Vec<(ConversationId, bool)>, Error> {
+        let sql = "SELECT m.conversation, c.low IS NULL AND m.until_seq IS NULL
+                   FROM member m JOIN conversation c ON c.id = m.conversation
+                   WHERE m.account = ?1 AND m.conversation > ?2
+                   ORDER BY m.conversation LIMIT ?3";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = query.query_map(params![me.0, after.0, count], |row| {
+            Ok((ConversationId(row.get(0)?), row.get(1)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn blocked(&mut self, by: AccountId, whom: AccountId) -> Result<bool, Error> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, params};
 
 use super::generation::{self, Generation, Sidecar};
 use super::lock::{self, FileId, Lock};
-use super::rows::Eyes;
+use super::rows::{Eyes, LEAVING};
 use super::{PATIENCE, beside, forget, run, stretch};
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
@@ -267,11 +267,15 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Link { account, user, on: false } => on
             .prepare_cached("DELETE FROM link WHERE account = ?1 AND user = ?2")?
             .execute(params![account.0, user])?,
-        Change::Gone { account } => {
+        Change::Gone { account, leaving } => {
             for table in ["token", "link", "word"] {
                 on.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [account.0])?;
             }
-            on.execute("UPDATE account SET gone = 1, secret = '' WHERE id = ?1", [account.0])?
+            let gone = if *leaving { LEAVING } else { 1 };
+            on.execute(
+                "UPDATE account SET gone = ?2, secret = '' WHERE id = ?1",
+                [account.0, gone],
+            )?
         }
         Change::TokenUsed { id, time } => on
             .prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, Millis, MoveNumber, TokenId,
@@ -16,6 +17,9 @@ use crate::store::{Account, Conversation, Error, Kind, Member, Pair, Position, S
 /// The query for an account by its number.
 pub(super) const BY_ID: &str =
     "SELECT id, handle, name, shown, seen, gone FROM account WHERE id = ?1";
+
+/// What `account.gone` says of an account that was deleted and may still be in groups.
+pub(super) const LEAVING: i64 = 2;
 
 /// A read-only connection, and the handles it has met: a handle never changes.
 pub struct Eyes {
@@ -65,7 +69,14 @@ impl Eyes {
             let (handle, name): (String, String) = (row.get(1)?, row.get(2)?);
             let seen: Option<i64> = row.get(4)?;
             let shown = MoveNumber(row.get(3)?);
-            Ok((AccountId(row.get(0)?), handle, name, shown, seen.map(Millis), row.get(5)?))
+            Ok((
+                AccountId(row.get(0)?),
+                handle,
+                name,
+                shown,
+                seen.map(Millis),
+                row.get::<_, i64>(5)?,
+            ))
         });
         let Some((id, handle, name, shown, seen, gone)) = row.optional()? else {
             return Ok(None);
@@ -77,7 +88,8 @@ impl Eyes {
             name: DisplayName::new(&name).map_err(|_| bad())?,
             shown,
             seen,
-            gone,
+            gone: gone != 0,
+            leaving: gone == LEAVING,
         }))
     }
 
@@ -223,7 +235,7 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         delivered: position(first + 4)?,
         read: position(first + 10)?,
         admin: row.get(first + 16)?,
-        stays: Vec::new(),
+        stays: SmallVec::new(),
     })
 }
 

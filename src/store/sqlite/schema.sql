@@ -22,7 +22,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when its last session ended
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: so, and still leaving its groups
 ) STRICT;
 
 -- A chat of two (low < high), of one with itself (low = high), or of a group (both NULL).

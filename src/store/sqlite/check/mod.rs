@@ -232,7 +232,7 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         "SELECT format('account %d was ended, and is still in conversation %d', m.account, m.conversation)
          FROM member m JOIN account a ON a.id = m.account
          JOIN room r ON r.conversation = m.conversation
-         WHERE a.gone <> 0 AND m.until_seq IS NULL",
+         WHERE a.gone = 1 AND m.until_seq IS NULL",
         "SELECT format('a key is of account %d, which is gone', account)
          FROM once WHERE account NOT IN (SELECT id FROM account)",
         "SELECT format('a key of account %d has no digest of 32 bytes', account)

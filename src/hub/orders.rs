@@ -1,0 +1,112 @@
+//! Operators' orders. One of them is long: an account that is deleted leaves its groups in steps that
+//! share batches with what people do.
+//!
+//! From the first step on nobody can log in to the account, write to it or add it to a group. A step
+//! begins where the one before it ended, so all together look at each conversation once. Should
+//! papod end between two of them, the same order goes on with it.
+
+use smol::channel::Sender;
+
+use super::{Desk, Done, unkept};
+use crate::chat::{Act, Order};
+use crate::entry::{AccountId, ConversationId};
+use crate::limits;
+use crate::store::Error;
+
+/// An account that is deleted and leaves its groups.
+pub(super) struct Leaving {
+    account: AccountId,
+    /// It has left all up to this one.
+    after: ConversationId,
+    /// How many sessions it had.
+    sessions: usize,
+    answer: Sender<Done>,
+}
+
+impl Desk {
+    pub(super) fn order(&mut self, order: &Order, answer: Sender<Done>) {
+        let now = self.now;
+        let done = self.known(|chat| chat.ordered(order, now));
+        let done = done.unwrap_or_else(|e| Err(unkept(&e)));
+        match (done, order) {
+            (Ok(account), Order::DropUser(_)) => {
+                let sessions = self.sessions_of(account);
+                let after = ConversationId(0);
+                self.deleted.push(Leaving { account, after, sessions, answer });
+            }
+            (done, _) => {
+                let done = done.map(|account| self.sessions_of(account));
+                self.ordered.push((answer, done));
+            }
+        }
+        self.void();
+    }
+
+    fn sessions_of(&self, account: AccountId) -> usize {
+        self.online.get(&account).map_or(0, |presence| presence.sessions.len())
+    }
+
+    /// One step of the deletion that is under way, if one is.
+    pub(super) fn leave_groups(&mut self) {
+        let Some(Leaving { account, after, .. }) = self.leaving.front() else { return };
+        let next = self.leave_some(*account, *after);
+        self.has_left = true;
+        match (next, self.leaving.front_mut()) {
+            (Ok(Some(after)), Some(leaving)) => leaving.after = after,
+            (ended, _) => {
+                let Some(Leaving { sessions, answer, .. }) = self.leaving.pop_front() else {
+                    return;
+                };
+                let done = ended.map(|_| sessions).map_err(|e| {
+                    log::error!("an account cannot leave its groups: {e}");
+                    unkept(&e)
+                });
+                self.ordered.push((answer, done));
+            }
+        }
+    }
+
+    /// Leaves the next groups after a conversation. Returns up to where, unless these were the last.
+    fn leave_some(
+        &mut self,
+        account: AccountId,
+        after: ConversationId,
+    ) -> Result<Option<ConversationId>, Error> {
+        let now = self.now;
+        let next = self.record.recall()?.memberships(account, after, limits::LEAVE)?;
+        let mut weight = 0;
+        for (id, is_group) in &next {
+            if *is_group {
+                // What grows with a group is reading its members.
+                let members = self.known(|chat| chat.leave_group(account, *id, now))?;
+                weight += Act::MOVE + members / 4;
+            }
+            if weight >= limits::SHARE {
+                return Ok(Some(*id));
+            }
+        }
+        match next.last() {
+            Some((last, _)) if next.len() == limits::LEAVE => Ok(Some(*last)),
+            _ => {
+                self.known(|chat| chat.left_groups(account))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Answers the orders of a batch that are done.
+    pub(super) fn answer_orders(&mut self, kept: bool) {
+        let has_left = std::mem::take(&mut self.has_left);
+        if kept {
+            self.leaving.extend(self.deleted.drain(..));
+        } else {
+            let begun = self.leaving.pop_front().filter(|_| has_left);
+            for Leaving { answer, .. } in self.deleted.drain(..).chain(begun) {
+                let _ = answer.try_send(Err(self.lost.clone()));
+            }
+        }
+        for (answer, done) in self.ordered.drain(..) {
+            let _ = answer.try_send(if kept { done } else { Err(self.lost.clone()) });
+        }
+    }
+}
