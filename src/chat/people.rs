@@ -5,7 +5,7 @@ use super::{Chat, Tell, Who};
 use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
-use crate::store::{Account, Change, Token};
+use crate::store::{Account, Change, Fronts, Token};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -33,6 +33,7 @@ impl Chat {
             shown: MoveNumber(0),
             seen: None,
             gone: false,
+            fronts: Fronts::default(),
         });
         self.batch.changes.push(Change::Account {
             id,

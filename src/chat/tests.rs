@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::limits;
-use crate::store::Account;
-use crate::store::Pair;
+use crate::store::{Account, Fronts, Pair};
 
 const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
@@ -21,6 +20,7 @@ fn two() -> Chat {
             shown: MoveNumber(0),
             seen: None,
             gone: false,
+            fronts: Fronts::default(),
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);

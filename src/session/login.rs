@@ -218,6 +218,7 @@ impl Session {
             seen: None,
             moves: entered.upto.moves,
             behind: None,
+            sync: None,
         }));
     }
 

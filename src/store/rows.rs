@@ -1,5 +1,6 @@
 //! What is read: the rows of the store as the rules and the sessions know them.
 
+use super::moves::Moves;
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, TokenId,
 };
@@ -20,6 +21,17 @@ pub struct Account {
     pub seen: Option<Millis>,
     /// It was ended by an operator: nobody can open it or write to it.
     pub gone: bool,
+    /// Which of its chats of two come first.
+    pub fronts: Fronts,
+}
+
+/// Of an account's chats of two, those that come first in their orders: see [`Rank`](super::Rank).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fronts {
+    /// The one with the newest entry.
+    pub recent: Option<ConversationId>,
+    /// The one with the newest move that concerns the account.
+    pub moved: Option<ConversationId>,
 }
 
 /// Two accounts, the lower number first; twice the same for notes to oneself.
@@ -116,6 +128,15 @@ pub struct Member {
     pub admin: bool,
     /// Its stays in a group, the last one last; none in a direct chat, which nobody leaves.
     pub stays: Vec<Stay>,
+    /// In a chat of two, for as long as something waits for it: not above the first entry that does.
+    /// Else 0; likewise the next two.
+    pub waits: EntryId,
+    /// In a chat of two: the entry with which it came before all others of the account.
+    pub recent: EntryId,
+    /// The same of the moves that concern the account: the other's over its entries, its own reading.
+    pub moved: MoveNumber,
+    /// The moves of its delivered and its read cursor that are in no full list yet.
+    pub passed: [Moves; 2],
 }
 
 impl Member {
@@ -130,6 +151,10 @@ impl Member {
             last_own: EntryId(0),
             admin: false,
             stays: Vec::new(),
+            waits: EntryId(0),
+            recent: EntryId(0),
+            moved: MoveNumber(0),
+            passed: Default::default(),
         }
     }
 
@@ -149,6 +174,24 @@ impl Member {
         match cursor {
             Cursor::Delivered => &self.delivered,
             Cursor::Read => &self.read,
+        }
+    }
+
+    /// The moves of one of its cursors that are in no full list yet.
+    pub fn passed(&self, cursor: Cursor) -> &Moves {
+        let [delivered, read] = &self.passed;
+        match cursor {
+            Cursor::Delivered => delivered,
+            Cursor::Read => read,
+        }
+    }
+
+    /// The same, to be added to.
+    pub fn passed_mut(&mut self, cursor: Cursor) -> &mut Moves {
+        let [delivered, read] = &mut self.passed;
+        match cursor {
+            Cursor::Delivered => delivered,
+            Cursor::Read => read,
         }
     }
 

@@ -5,6 +5,7 @@
 //! (sqlite.org, "How To Corrupt An SQLite Database File", 2.2).
 
 mod backup;
+mod chats;
 mod check;
 mod count;
 mod eyes;
