@@ -63,6 +63,11 @@ impl Millis {
     pub fn same_second(self, other: Millis) -> bool {
         self.0.div_euclid(1000) == other.0.div_euclid(1000)
     }
+
+    /// The second in which it lies.
+    pub fn whole_second(self) -> Millis {
+        Millis(self.0.div_euclid(1000).saturating_mul(1000))
+    }
 }
 
 /// Where the time comes from: a server under test has a clock that stands still.

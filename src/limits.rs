@@ -54,7 +54,7 @@ pub const TOKENS: usize = 100;
 /// System users who need no secret for one account.
 pub const LINKS: usize = 100;
 /// Members of one group. A message to it is one entry however many there are; what grows is the
-/// work of telling them, and the memory of the group while it is in use: some 250 bytes each.
+/// work of telling them, and the memory of the group while it is in use: some 450 bytes each.
 pub const GROUP_MEMBERS: usize = 5_000;
 /// Seconds of a `WAIT` at most: a day.
 pub const WAIT_MAX: u64 = 86_400;
@@ -106,9 +106,19 @@ pub const LIST_COUNTED: i64 = 16_384;
 /// Ids of a conversation in one row of the store. A page of `HIST` is one or two of these; the row
 /// of a conversation, which holds what is not yet one, stays small enough to be written often.
 pub const STRETCH: usize = 64;
-/// Conversations of which a walk over all of someone's knows what comes next: some 200 bytes each.
-/// Who has more is served in rounds of as many.
-pub const LANES: usize = 2_048;
+/// Moves of a cursor in one row of the store: a row is written for each so many, and until then they
+/// are a part of the member's own, at some 5 bytes each.
+pub const MOVES: usize = 32;
+/// Conversations of which a walk over all of someone's knows what comes next, 16 bytes each. Who has
+/// more where something is ahead is served in rounds of as many.
+pub const AHEAD: usize = 16_384;
+/// Of those it has a list of ids at hand, some 200 bytes each. Beyond it reads them again.
+pub const LANES: usize = 1_024;
+/// Conversations that one question about a walk looks up: some 5 ms.
+pub const OPENED: usize = 1_024;
+/// Conversations in which something waits that a log-in counts: some 5 ms. Who has more is told at
+/// least what waits in so many.
+pub const PENDING: usize = 2_048;
 /// Accounts, conversations and blocks (each) that the hub keeps in memory. Beyond it, what is not in
 /// use is evicted: some 300 bytes each, so a few MiB.
 pub const DIRECTORY: usize = 32_768;

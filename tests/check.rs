@@ -124,7 +124,7 @@ fn sample(path: &Path) {
         store.act(from, Act::Send { to: person(to), body: format!("needle {n}"), once: None });
     }
     store.commit();
-    for id in [20, 40, 60] {
+    for id in 20..=60 {
         store.advance(BIA, Cursor::Delivered, EntryId(id));
         store.advance(BIA, Cursor::Read, EntryId(id - 10));
         store.now += 2_000;
@@ -150,7 +150,7 @@ fn sample(path: &Path) {
 }
 
 /// What is done to the database, and what is said of it.
-const DAMAGE: [(&str, &str); 54] = [
+const DAMAGE: [(&str, &str); 62] = [
     ("DELETE FROM entry WHERE id = 17", "conversation 1: entry 17 is missing"),
     ("DELETE FROM entry WHERE id = 205", "conversation 2: entry 205 is missing"),
     ("UPDATE entry SET seq = 500 WHERE id = 17", "conversation 1: entry 17 is number 17, not 500"),
@@ -226,8 +226,34 @@ const DAMAGE: [(&str, &str); 54] = [
     ("UPDATE skipped SET count = count + 1", "and 3 is written down"),
     ("DELETE FROM skipped", "and nothing is written down"),
     ("INSERT INTO skipped VALUES(2, 3, 900, 1)", "skips are written down"),
-    ("UPDATE passed SET number = 0", "the moves of account 2 in conversation 1 are not in their"),
-    ("UPDATE passed SET number = 900", "a move of account 2 in conversation 1 is above its cursor"),
+    ("UPDATE passed SET upto = upto + 1", "the moves of account 2 in conversation 1 are damaged"),
+    ("UPDATE passed SET moves = substr(moves, 1, 9)", "account 2 in conversation 1 are damaged"),
+    ("UPDATE passed SET account = 9", "the moves of account 9 in conversation 1 have no member"),
+    (
+        "UPDATE member SET delivered_passed = read_passed WHERE delivered = 60",
+        "the moves of account 2 in conversation 1 are damaged",
+    ),
+    (
+        "UPDATE member SET waits = NULL",
+        "conversation 1: what waits for account 2 begins with 62, it is said with 0",
+    ),
+    (
+        "UPDATE member SET waits = 199 WHERE waits > 0 AND account = 2",
+        "conversation 1: what waits for account 2 begins with 62, it is said with 199",
+    ),
+    (
+        "UPDATE member SET waits = 212 WHERE conversation = 3",
+        "conversation 3: what waits for account 1 begins with 0, it is said with 212",
+    ),
+    ("UPDATE member SET recent = 0 WHERE account = 2", "account 2 has a group as a chat"),
+    (
+        "UPDATE member SET recent = 211 WHERE conversation = 1 AND account = 1",
+        "account 1 has conversation 1 not in its place among its chats",
+    ),
+    (
+        "UPDATE member SET moved = 82000 WHERE conversation = 1 AND account = 2",
+        "account 2 has conversation 1 not in its place by its moves",
+    ),
     ("UPDATE once SET entry = 9999", "a key of account 1 stands for entry 9999, which is gone"),
     ("UPDATE once SET time = 1", "a key of account 1 stands for entry 212, which is not what"),
     ("UPDATE token SET account = 9", "the token 1 is of account 9, which is gone"),

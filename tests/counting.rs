@@ -141,9 +141,7 @@ proptest! {
                 assert_eq!(ids(store.pages(me, true, newest)), waiting, "{who} pages");
                 let all: Vec<i64> = all.into_iter().map(|(_, id)| id).collect();
                 assert_eq!(ids(store.pages(me, false, newest)), all, "{who} sees");
-                let chats = store.recall.chats(me).unwrap();
-                let rows = store.recall.chat_rows(me, &chats).unwrap();
-                let rows: Vec<_> = rows.into_iter().map(|r| (r.last.0, r.unread)).collect();
+                let rows: Vec<_> = store.chats(me).into_iter().map(|r| (r.last.0, r.unread)).collect();
                 let want = all.last().map(|last| (*last, unread.len() as i64));
                 assert_eq!(rows, want.into_iter().collect::<Vec<_>>(), "{who} chats");
                 let room = store.recall.room(&handle("team")).unwrap().unwrap();
@@ -228,9 +226,7 @@ proptest! {
                 let count = above(delivered[index(who)]);
                 assert_eq!(store.waiting(me), count as u64);
                 assert_eq!(store.pages(me, true, EntryId(i64::MAX)).0.len(), count);
-                let chats = store.recall.chats(me).unwrap();
-                let rows = store.recall.chat_rows(me, &chats).unwrap();
-                let unread: Vec<_> = rows.into_iter().map(|row| row.unread).collect();
+                let unread: Vec<_> = store.chats(me).into_iter().map(|row| row.unread).collect();
                 let want = (authors.len() > floor).then_some(above(read[index(who)]) as i64);
                 assert_eq!(unread, want.into_iter().collect::<Vec<_>>());
             }

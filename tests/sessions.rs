@@ -216,3 +216,59 @@ fn a_clock_that_is_set_back_changes_no_order() {
     drop(bob);
     server.stop();
 }
+
+/// `SYNC` with the id that the last one ended with goes on from there: with what came meanwhile, after
+/// one that asked for something else, and in a session that never asked before.
+#[test]
+fn a_sync_goes_on_where_the_last_one_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder);
+    let connect = |first: &str| {
+        let mut client = TcpStream::connect(server.addresses()[0]).unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut lines = BufReader::new(client.try_clone().unwrap()).lines();
+        let mut ask = move |line: &str, last: &str| {
+            client.write_all(format!("{line}\n").as_bytes()).unwrap();
+            let mut next = || lines.next().unwrap().unwrap();
+            let mut said: Vec<String> = Vec::new();
+            while said.last().is_none_or(|line| !line.starts_with(last)) {
+                said.extend([next()].into_iter().filter(|line| !line.starts_with("MSG ")));
+            }
+            said
+        };
+        ask(first, "LIVE ");
+        ask
+    };
+    let mut ana = connect("REG ana secret-a");
+    let mut bia = connect("REG bia secret-b");
+    let mut all = Vec::new();
+    let mut say = |say: &mut dyn FnMut(&str, &str) -> Vec<String>, to: &str| {
+        let said = say(&format!("MSG {to} x"), "OK MSG ");
+        all.push(said[0].split(' ').nth(2).unwrap().parse::<u32>().unwrap());
+        all.clone()
+    };
+    for n in 0..2_100 {
+        say(if n % 3 == 0 { &mut bia } else { &mut ana }, "ana");
+    }
+    let rows = |said: Vec<String>| -> (Vec<u32>, String) {
+        let (last, rows) = said.split_last().unwrap();
+        let ids = rows.iter().map(|row| row.split(' ').nth(1).unwrap().parse().unwrap());
+        (ids.collect(), last.clone())
+    };
+    let (first, last) = rows(ana("SYNC 0", "OK SYNC "));
+    assert_eq!((first.len(), &*last), (1_000, "OK SYNC 1000 more"));
+    say(&mut bia, "ana");
+    let (second, last) = rows(ana("SYNC 1000", "OK SYNC "));
+    assert_eq!((second.len(), &*last), (1_000, "OK SYNC 2000 more"));
+    let all = say(&mut bia, "ana");
+    let mut other = connect("LOGIN ana secret-a");
+    for session in [&mut ana, &mut other] {
+        let (third, last) = rows(session("SYNC 2000", "OK SYNC "));
+        assert_eq!(last, "OK SYNC 2102 end");
+        assert_eq!([&first[..], &second, &third].concat(), all);
+        assert_eq!(rows(session("SYNC 0", "OK SYNC ")).0, first);
+        assert_eq!(rows(session("SYNC 2099", "OK SYNC ")).0, [2_100, 2_101, 2_102]);
+        assert_eq!(rows(session("SYNC 1000", "OK SYNC ")).0, second);
+    }
+    server.stop();
+}

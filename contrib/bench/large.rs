@@ -18,7 +18,7 @@ use papo::name::{DisplayName, Handle};
 use papo::origin::Origin;
 use papo::password::Hasher;
 use papo::store::sqlite::Database;
-use papo::store::{Added, Change, Member, NewEntry, Newest, Pair, Position, Record};
+use papo::store::{Added, Change, Member, Move, NewEntry, Newest, Pair, Position, Record};
 
 use crate::report::number;
 use crate::{Outcome, PASSWORD};
@@ -166,12 +166,18 @@ impl Log {
         }
         member.own += 1;
         member.last_own = id;
+        let (author, nth) = (member.account, member.own);
+        talk.members.iter_mut().for_each(|member| member.recent = id);
+        let other = &mut talk.members[1 - side];
+        if other.waits == EntryId(0) {
+            other.waits = id;
+        }
         let place = Place {
             conversation: ConversationId(which as i64 + 1),
             id,
             seq: talk.seq + 1,
-            author: member.account,
-            nth: member.own,
+            author,
+            nth,
         };
         let (kind, body) = (EntryKind::Message, "x".repeat(100).into());
         if talk.added.ids.is_empty() {
@@ -209,11 +215,17 @@ impl Log {
         let (conversation, account) = (ConversationId(which as i64 + 1), member.account);
         for cursor in [Cursor::Delivered, Cursor::Read] {
             let was = std::mem::replace(member.cursor_mut(cursor), new);
-            if was.number != MoveNumber(0) {
-                self.changes.push(Change::Passed { conversation, account, cursor, was });
+            let upto = was.told;
+            let was = Move { id: upto, time: was.time, number: was.number };
+            if was.number != MoveNumber(0)
+                && let Some(moves) = member.passed_mut(cursor).push(was)
+            {
+                self.changes.push(Change::Passed { conversation, account, cursor, upto, moves });
             }
         }
+        member.waits = EntryId(0);
         talk.moved = number;
+        talk.members.iter_mut().for_each(|member| member.moved = number);
     }
 
     /// What is to be recorded now. The members go in at the end: each is a row, whatever it was

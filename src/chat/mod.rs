@@ -10,6 +10,7 @@ pub mod directory;
 mod groups;
 mod orders;
 mod people;
+mod rank;
 mod talk;
 
 use directory::{Directory, Need};
@@ -20,7 +21,7 @@ use crate::entry::{
     TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, Forget, Kind, Member, Newest};
+use crate::store::{Added, Change, Forget, Kind, Member, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -180,6 +181,8 @@ pub struct Chat {
     appended: Vec<(ConversationId, EntryId, EntryId)>,
     /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
     skipped: Vec<(ConversationId, AccountId, i64, i64)>,
+    /// Where chats of two stand since the batch.
+    ranked: Vec<(ConversationId, AccountId, Rank)>,
 }
 
 impl Chat {
@@ -193,6 +196,7 @@ impl Chat {
             touched: Vec::new(),
             appended: Vec::new(),
             skipped: Vec::new(),
+            ranked: Vec::new(),
         }
     }
 
@@ -311,6 +315,7 @@ impl Chat {
         self.touched.sort_unstable();
         self.touched.dedup();
         self.appended.sort_unstable();
+        self.rank_by_waiting();
         let mut appended = self.appended.drain(..).peekable();
         let mut last = None;
         for (id, account) in self.touched.drain(..) {
@@ -339,6 +344,8 @@ impl Chat {
                 self.batch.changes.push(change);
             }
         }
+        drop(appended);
+        self.record_ranks();
         if self.newest != self.recorded {
             self.batch.changes.push(Change::Newest(self.newest));
         }
@@ -359,6 +366,7 @@ impl Chat {
         self.touched.clear();
         self.appended.clear();
         self.skipped.clear();
+        self.ranked.clear();
         self.directory = Directory::default();
     }
 

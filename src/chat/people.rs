@@ -5,7 +5,7 @@ use super::{Chat, Tell, Who};
 use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
-use crate::store::{Account, Change, Token};
+use crate::store::{Account, Change, Fronts, Token};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -34,6 +34,7 @@ impl Chat {
             seen: None,
             gone: false,
             leaving: false,
+            fronts: Fronts::default(),
         });
         self.batch.changes.push(Change::Account {
             id,

@@ -8,7 +8,7 @@ use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place, Receipt,
 };
 use crate::name::Target;
-use crate::store::{Change, Conversation, Kind, Member, NewEntry, Once, Pair, Position};
+use crate::store::{Change, Conversation, Kind, Member, Move, NewEntry, Once, Pair, Position};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
@@ -110,14 +110,16 @@ impl Chat {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
         let mut place = Place { conversation, id, seq: 1, author, nth: 1 };
-        let mut after = EntryId(0);
+        let (mut after, mut of_two) = (EntryId(0), None);
         if let Ok(log) = self.directory.conversation(conversation) {
             after = log.head;
             place.seq = log.seq + 1;
             let before = log.seq;
             log.head = id;
             log.seq = place.seq;
-            let is_room = matches!(log.kind, Kind::Room(_));
+            if let Kind::Direct(pair) = log.kind {
+                of_two = Some(pair);
+            }
             if let Some(member) = log.member_mut(author) {
                 let mut stays = false;
                 for cursor in [Cursor::Delivered, Cursor::Read] {
@@ -135,13 +137,16 @@ impl Chat {
                 place.nth = member.own;
                 // Of two, one's entries and the other's are told apart by counting; of many, what
                 // does not wait above a cursor has to be written down.
-                if stays && is_room {
+                if stays && of_two.is_none() {
                     let (seq, count) = (place.seq, member.own);
                     self.skipped.push((conversation, author, seq, count));
                     let change = Change::Skipped { conversation, account: author, seq, count };
                     self.batch.changes.push(change);
                 }
             }
+        }
+        if let Some(pair) = of_two {
+            self.rank_by_entry(conversation, pair, id);
         }
         self.touched.push((conversation, author));
         self.appended.push((conversation, id, after));
@@ -301,12 +306,18 @@ impl Chat {
             if new.id <= at.id {
                 continue;
             }
+            let was = std::mem::replace(at, new);
             // Moves within a second share one record: the newest, which stands in the member.
-            if at.number != MoveNumber(0) && !at.time.same_second(now) {
-                let (cursor, was) = (*cursor, *at);
-                self.batch.changes.push(Change::Passed { conversation, account: me, cursor, was });
+            if was.number == MoveNumber(0) || was.time.same_second(now) {
+                continue;
             }
-            *at = new;
+            let (cursor, upto) = (*cursor, was.told);
+            let was = Move { id: upto, time: was.time, number: was.number };
+            if let Some(moves) = member.passed_mut(cursor).push(was) {
+                let account = me;
+                let change = Change::Passed { conversation, account, cursor, upto, moves };
+                self.batch.changes.push(change);
+            }
         }
         log.moved = number;
         // What is forgotten needs no receipt.
@@ -319,6 +330,13 @@ impl Chat {
             Kind::Room(name) => Target::Group(name),
             Kind::Direct(pair) => {
                 let other = pair.other(me);
+                let passes = |m: &Member| m.last_own > old.id;
+                if other != me && log.member(other).is_some_and(passes) {
+                    self.rank_by_move(conversation, other, number);
+                }
+                if cursor == Cursor::Read {
+                    self.rank_by_move(conversation, me, number);
+                }
                 let to = Target::Person(self.directory.account(other)?.handle.clone());
                 let directory = &self.directory;
                 if other != me && (directory.blocked(me, other)? || directory.blocked(other, me)?) {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::entry::Place;
 use crate::limits;
-use crate::store::{Account, Conversation, Pair, Stay};
+use crate::store::{Account, Conversation, Fronts, Pair, Stay};
 
 const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
@@ -22,6 +22,7 @@ fn two() -> Chat {
             seen: None,
             gone: false,
             leaving: false,
+            fronts: Fronts::default(),
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
@@ -344,7 +345,9 @@ fn who_joins_is_counted_against_the_bound() {
         let id = AccountId(n);
         let name = DisplayName::from(&handle);
         let (shown, seen) = (MoveNumber(0), None);
-        let account = Account { id, handle, name, shown, seen, gone: false, leaving: false };
+        let fronts = Fronts::default();
+        let account =
+            Account { id, handle, name, shown, seen, gone: false, leaving: false, fronts };
         chat.directory.learn_account(account);
         chat.directory.learn_blocked(id, ANA.account, false);
     }

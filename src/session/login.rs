@@ -264,6 +264,7 @@ impl Session {
             lost_moves: self.outbox.lost_moves(),
             retry: None,
             behind: None,
+            sync: None,
         }));
     }
 

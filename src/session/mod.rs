@@ -156,6 +156,8 @@ struct Me {
     retry: Option<Box<Timer>>,
     /// Where the log has to be read on from, and up to where there is something.
     behind: Option<Box<Lag>>,
+    /// Where its latest `SYNC` goes on, if there was more.
+    sync: Option<Box<Walk>>,
 }
 
 /// A session that is served from the log.

@@ -16,7 +16,7 @@ use crate::hub::Work;
 use crate::limits;
 use crate::name::Handle;
 use crate::outbox::Item;
-use crate::store::{Error, InfoRow, ListPage, Recall, Span, SpanQuery, Walk};
+use crate::store::{Error, InfoRow, ListPage, Listing, Recall, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, ChatLine, InfoLine, Reply};
 use crate::wire::request::{Hist, Which};
@@ -69,12 +69,18 @@ impl Session {
     pub(super) async fn sync(&mut self, after: EntryId) -> Answer {
         let me = self.me()?.account;
         let newest = self.ask(move |recall| recall.newest()).await?.entry;
-        let mut walk = Walk::new(after.min(newest), newest, false);
+        let known = self.me()?;
+        known.seen.get_or_insert_default().begin_list();
+        // Who goes on where the last one ended has nothing looked up again.
+        let mut walk = match known.sync.take() {
+            Some(walk) if walk.at == after => *walk,
+            _ => Walk::new(after.min(newest), newest, false),
+        };
         let mut rows = limits::SYNC_MAX;
-        self.me()?.seen.get_or_insert_default().begin_list();
         loop {
             let entries;
-            (entries, walk) = self.ask(move |recall| recall.page(me, walk, rows)).await?;
+            let page = rows.min(limits::PAGE_ROWS);
+            (entries, walk) = self.ask(move |recall| recall.page(me, walk, page)).await?;
             rows -= entries.len();
             self.say_rows(&entries);
             for entry in entries {
@@ -82,8 +88,17 @@ impl Session {
                 let peer = super::output::peer(&known.handle, &entry.from, &entry.to);
                 known.seen.get_or_insert_default().note_row(peer, entry.id);
             }
+            if walk.done && walk.upto < newest {
+                // It was begun by an earlier call, and there is more by now.
+                walk = Walk::new(walk.at, newest, false);
+            }
             if walk.done || rows == 0 {
-                return Ok(Some(Reply::Synced { last: walk.at, more: !walk.done }));
+                let (last, more) = (walk.at, !walk.done);
+                if more {
+                    walk.rest();
+                    self.me()?.sync = Some(Box::new(walk));
+                }
+                return Ok(Some(Reply::Synced { last, more }));
             }
             self.flush().await?;
         }
@@ -103,12 +118,11 @@ impl Session {
     /// `CHATS`
     pub(super) async fn chats(&mut self) -> Answer {
         let me = self.me()?.account;
-        let chats = self.ask(move |recall| recall.chats(me)).await?;
-        let mut count = 0;
-        for page in chats.chunks(limits::PAGE_ROWS) {
+        let (mut list, mut count) = (Listing::default(), 0);
+        while !list.done {
             self.flush().await?;
-            let wanted = page.to_vec();
-            let rows = self.ask(move |recall| recall.chat_rows(me, &wanted)).await?;
+            let rows;
+            (rows, list) = self.ask(move |recall| recall.chats(me, list)).await?;
             count += rows.len();
             self.say(|out| {
                 for row in &rows {

@@ -1,6 +1,6 @@
 //! What is written: every write is one of these, so a feature adds a variant, not a method.
 
-use super::{Member, Once, Pair, Position, Stay, Token};
+use super::{Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place, TokenId,
 };
@@ -45,16 +45,40 @@ pub enum Change {
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.
     Entry(NewEntry),
-    /// What a cursor was before it moved in a later second.
-    Passed { conversation: ConversationId, account: AccountId, cursor: Cursor, was: Position },
-    /// A member as it is now.
+    /// A full list of the moves of a cursor before its newest, up to one that named this entry.
+    Passed {
+        conversation: ConversationId,
+        account: AccountId,
+        cursor: Cursor,
+        upto: EntryId,
+        moves: Moves,
+    },
+    /// A member as it is now, but for its ranks if it was one before.
     Member { conversation: ConversationId, member: Member },
+    /// Where a member's chat of two stands among all of the account.
+    Rank { conversation: ConversationId, account: AccountId, rank: Rank },
     /// A conversation's newest entry and move, and the entries that the batch adds to it.
     Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber, added: Added },
     /// The newest numbers of the service.
     Newest(Newest),
     /// A step of forgetting.
     Forget(Forget),
+}
+
+/// By what an account's chats of two are found in order, whatever their number: see the fields of
+/// these names of [`Member`].
+///
+/// `Recent` and `Moved` are written where a chat comes before all others, not where it already is
+/// the first and goes on, which is nearly always. So the order by what is written is the order by
+/// what was last, and a chat's last lies below what is written of the one before it in that order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Something waits there, from this entry on at the earliest; 0: nothing any more.
+    Waits(EntryId),
+    /// This entry brought it before all others.
+    Recent(EntryId),
+    /// This move did.
+    Moved(MoveNumber),
 }
 
 /// A step of forgetting. Each is small, so that it can share a batch with what people do.

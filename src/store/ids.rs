@@ -10,15 +10,33 @@ pub(super) fn encode(after: EntryId, ids: &[EntryId]) -> Vec<u8> {
     let mut out = Vec::with_capacity(3 * ids.len());
     let mut last = after.0;
     for id in ids {
-        let mut rest = id.0.abs_diff(last);
-        while rest >= 0x80 {
-            out.push(rest as u8 | 0x80);
-            rest >>= 7;
-        }
-        out.push(rest as u8);
+        put(&mut out, id.0.abs_diff(last));
         last = id.0;
     }
     out
+}
+
+/// Adds a number below 2^63 in groups of seven bits.
+pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+/// Reads such a number at `at`, which then stands behind it; nothing where it is cut short.
+pub(super) fn take(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Reads a list, id by id.
@@ -48,17 +66,10 @@ impl Ids {
     /// The next id, and where the one after it begins. A list that is cut short or does not grow
     /// ends there: who counts on more finds out by counting.
     fn read(&self) -> Option<(EntryId, usize)> {
-        let (mut step, mut at) = (0_u64, self.at);
-        for shift in (0..63).step_by(7) {
-            let byte = *self.bytes.get(at)?;
-            at += 1;
-            step |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                let id = self.last.0.checked_add_unsigned(step).filter(|_| step > 0)?;
-                return Some((EntryId(id), at));
-            }
-        }
-        None
+        let mut at = self.at;
+        let step = take(&self.bytes, &mut at)?;
+        let id = self.last.0.checked_add_unsigned(step).filter(|_| step > 0)?;
+        Some((EntryId(id), at))
     }
 }
 

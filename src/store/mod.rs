@@ -9,19 +9,21 @@
 mod change;
 mod ids;
 mod maintain;
+mod moves;
 mod rows;
 pub mod sqlite;
 mod walk;
 
 use std::fmt;
 
-pub use change::{Added, Change, Forget, NewEntry, Newest};
+pub use change::{Added, Change, Forget, NewEntry, Newest, Rank};
 pub use maintain::{BackupError, Maintain};
+pub use moves::{Move, Moves};
 pub use rows::{
-    Account, ChatRow, Conversation, Found, GroupRow, InfoRow, Kind, ListPage, Member, Once, Pair,
-    Position, Receipts, Span, SpanQuery, Stay, Token,
+    Account, ChatRow, Conversation, Found, Fronts, GroupRow, InfoRow, Kind, ListPage, Member, Once,
+    Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
 };
-pub use walk::Walk;
+pub use walk::{Listing, Walk};
 
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::name::Handle;
@@ -108,10 +110,11 @@ pub trait Recall: Send {
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
     /// Where an entry stands, unless it is forgotten.
     fn place(&mut self, id: EntryId) -> Result<Option<Place>, Error>;
-    /// How many entries up to `upto` wait for an account. Arithmetic over its conversations, so
-    /// its cost does not grow with how many wait.
+    /// How many entries up to `upto` wait for an account: arithmetic over the conversations in which
+    /// some do. Where they are more than [`PENDING`](crate::limits::PENDING), at least this many.
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error>;
-    /// The next page of a walk over what an account may see, of so many rows at most.
+    /// The next page of a walk over what an account may see, of so many rows at most. It may be
+    /// empty where much has to be looked up first; the walk is at its end where it says so.
     fn page(&mut self, me: AccountId, walk: Walk, rows: usize)
     -> Result<(Vec<Entry>, Walk), Error>;
     /// The cursors that moved over entries of an account since `after`, each once, at its newest;
@@ -125,17 +128,10 @@ pub trait Recall: Send {
     /// The ids of a part of a conversation, as far as `me` may see it.
     fn span(&mut self, me: AccountId, id: ConversationId, query: &SpanQuery)
     -> Result<Span, Error>;
-    /// The conversations of an account, the newest first, by the last entry it may see.
-    fn chats(&mut self, me: AccountId) -> Result<Vec<(EntryId, ConversationId)>, Error>;
-    /// Rows for some of them, but for those of which nothing is left.
-    fn chat_rows(
-        &mut self,
-        me: AccountId,
-        which: &[(EntryId, ConversationId)],
-    ) -> Result<Vec<ChatRow>, Error>;
-    /// The groups that an account is in.
-    fn groups(&mut self, me: AccountId) -> Result<Vec<GroupRow>, Error>;
-    /// The same without what stands in a row, by their numbers.
+    /// The next page of the conversations of an account, the newest first, by the last entry it may
+    /// see; nothing of which all is forgotten.
+    fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error>;
+    /// The groups that an account is in, without what stands in a row, by their numbers.
     fn group_names(
         &mut self,
         me: AccountId,

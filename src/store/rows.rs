@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::moves::Moves;
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, TokenId,
 };
@@ -24,6 +25,17 @@ pub struct Account {
     pub gone: bool,
     /// It is gone, and may still be in groups that it is to leave.
     pub leaving: bool,
+    /// Which of its chats of two come first.
+    pub fronts: Fronts,
+}
+
+/// Of an account's chats of two, those that come first in their orders: see [`Rank`](super::Rank).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fronts {
+    /// The one with the newest entry.
+    pub recent: Option<ConversationId>,
+    /// The one with the newest move that concerns the account.
+    pub moved: Option<ConversationId>,
 }
 
 /// Two accounts, the lower number first; twice the same for notes to oneself.
@@ -136,6 +148,15 @@ pub struct Member {
     /// Its stays in a group, the last one last; none in a direct chat, which nobody leaves. Most
     /// have one, which costs no memory of its own.
     pub stays: SmallVec<[Stay; 1]>,
+    /// In a chat of two, for as long as something waits for it: not above the first entry that does.
+    /// Else 0; likewise the next two.
+    pub waits: EntryId,
+    /// In a chat of two: the entry with which it came before all others of the account.
+    pub recent: EntryId,
+    /// The same of the moves that concern the account: the other's over its entries, its own reading.
+    pub moved: MoveNumber,
+    /// The moves of its delivered and its read cursor that are in no full list yet.
+    pub passed: [Moves; 2],
 }
 
 impl Member {
@@ -150,6 +171,10 @@ impl Member {
             last_own: EntryId(0),
             admin: false,
             stays: SmallVec::new(),
+            waits: EntryId(0),
+            recent: EntryId(0),
+            moved: MoveNumber(0),
+            passed: Default::default(),
         }
     }
 
@@ -174,6 +199,24 @@ impl Member {
         match cursor {
             Cursor::Delivered => &self.delivered,
             Cursor::Read => &self.read,
+        }
+    }
+
+    /// The moves of one of its cursors that are in no full list yet.
+    pub fn passed(&self, cursor: Cursor) -> &Moves {
+        let [delivered, read] = &self.passed;
+        match cursor {
+            Cursor::Delivered => delivered,
+            Cursor::Read => read,
+        }
+    }
+
+    /// The same, to be added to.
+    pub fn passed_mut(&mut self, cursor: Cursor) -> &mut Moves {
+        let [delivered, read] = &mut self.passed;
+        match cursor {
+            Cursor::Delivered => delivered,
+            Cursor::Read => read,
         }
     }
 

@@ -7,7 +7,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Forget, Maintain, Recall, Record, Walk};
+use papo::store::{ChatRow, Forget, Listing, Maintain, Recall, Record, Walk};
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {
@@ -156,6 +156,17 @@ impl Bench {
 
     pub fn waiting(&mut self, who: AccountId) -> u64 {
         self.recall.waiting(who, EntryId(i64::MAX)).unwrap()
+    }
+
+    /// All rows of `CHATS`.
+    pub fn chats(&mut self, me: AccountId) -> Vec<ChatRow> {
+        let (mut found, mut list) = (Vec::new(), Listing::default());
+        while !list.done {
+            let rows;
+            (rows, list) = self.recall.chats(me, list).unwrap();
+            found.extend(rows);
+        }
+        found
     }
 
     /// All pages of a query, and how many there were.

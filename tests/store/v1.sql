@@ -69,9 +69,18 @@ CREATE TABLE member(
     read_number INTEGER NOT NULL,
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
+    -- By these an account's chats of two are found in their order; a group has none of them.
+    waits INTEGER,                      -- not above the first entry that waits for it; NULL: none does
+    recent INTEGER NOT NULL,            -- the entry that brought the chat before its others; 0: a group
+    moved INTEGER,                      -- the move that did so, of those that concern it
+    delivered_passed BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
+    read_passed BLOB NOT NULL DEFAULT x'',      -- `passed`, until they are as many as a row there has
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_of ON member(account, conversation);
+CREATE INDEX member_recent ON member(account, recent);
+CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
+CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
 CREATE TABLE stay(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -92,10 +101,9 @@ CREATE TABLE passed(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
     cursor INTEGER NOT NULL,
-    id INTEGER NOT NULL,
-    time INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    PRIMARY KEY(conversation, account, cursor, id)
+    upto INTEGER NOT NULL,              -- the entry that the last move of the list named
+    moves BLOB NOT NULL,
+    PRIMARY KEY(conversation, account, cursor, upto)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE stale(
     conversation INTEGER PRIMARY KEY,
@@ -195,10 +203,10 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas');
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
-INSERT INTO generation VALUES(1, X'7314C3B7A9CC0C1D1FAF39992D9886F8', X'1D729F58411883F7278EA875374B88DB');
-INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL);
-INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL);
-INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL);
+INSERT INTO generation VALUES(1, X'63C659C843AFF713DC80C0AB16022359', X'CC574B291E96F354982FAA2398D8982D');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, X'', X'');
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, X'', X'');
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, X'', X'');
 INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
 INSERT INTO word VALUES('ana', 1);
 INSERT INTO word VALUES('bia', 2);

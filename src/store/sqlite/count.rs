@@ -8,8 +8,49 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::forget::floor;
+use super::walk::{span, windows};
 use crate::entry::{AccountId, ConversationId, EntryId};
-use crate::store::Error;
+use crate::limits;
+use crate::store::{Error, SpanQuery};
+
+/// How many entries up to `upto` wait for an account: in chats of two where some do, and in its
+/// groups.
+pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Result<u64, Error> {
+    let columns = "SELECT c.id, c.head, m.delivered,
+                c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
+                coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
+                m.delivered_seq, m.delivered_own
+         FROM member m JOIN conversation c ON c.id = m.conversation
+         WHERE m.account = ?1 AND coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)";
+    let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
+    let (mut waiting, mut counted) = (0, 0);
+    for which in ["m.recent = 0 AND ?2 > 0", "m.waits <= ?2"] {
+        let mut lanes = read.prepare_cached(&format!("{columns} AND {which}"))?;
+        let mut rows = lanes.query([me.0, upto.0])?;
+        while let Some(row) = rows.next()? {
+            let (id, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
+            let delivered = EntryId(row.get(2)?);
+            let mut here = self::waiting(read, me, id, row, 3)?;
+            if head > upto {
+                // What came after the moment that is asked about is not counted: a few at most.
+                let after = Some(upto.max(delivered));
+                let query = SpanQuery { count: usize::MAX - 1, before: None, after };
+                let windows = windows(read, me, id, row.get(3)?)?;
+                for newer in span(read, id, &windows, &query)?.ids {
+                    if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
+                        here -= 1;
+                    }
+                }
+            }
+            waiting += here;
+            counted += usize::from(here > 0);
+            if counted >= limits::PENDING {
+                break;
+            }
+        }
+    }
+    Ok(u64::try_from(waiting).unwrap_or(0))
+}
 
 /// How many entries wait above a cursor. From its column `first` on, `row` has of
 /// `conversation c` and `member m`: `c.low IS NULL`, `c.gone_seq`, `c.gone_author`, `c.gone_nth`,

@@ -4,15 +4,15 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::rows::{BY_ID, LogRow, log_row, log_rows, token};
-use super::walk::{follow, merge, span, windows};
-use super::{count, find, forget, lists, receipts};
+use super::rows::{BY_HANDLE, BY_ID, log_row, log_rows, token};
+use super::walk::{span, windows};
+use super::{chats, count, find, forget, lists, receipts, walk};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Forget, Found, GroupRow, InfoRow, ListPage, Newest,
-    Once, Pair, Recall, Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, Error, Forget, Found, GroupRow, InfoRow, ListPage, Listing,
+    Newest, Once, Pair, Recall, Receipts, Span, SpanQuery, Token, Walk,
 };
 
 pub use super::rows::Eyes;
@@ -52,8 +52,7 @@ impl Recall for Eyes {
     }
 
     fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error> {
-        let sql = "SELECT id, handle, name, shown, seen, gone FROM account WHERE handle = ?1";
-        self.find_account(sql, handle.as_str())
+        self.find_account(BY_HANDLE, handle.as_str())
     }
 
     fn account_by_id(&mut self, id: AccountId) -> Result<Option<Account>, Error> {
@@ -97,7 +96,7 @@ impl Recall for Eyes {
     ) -> Result<Vec<(ConversationId, bool)>, Error> {
         let sql = "SELECT m.conversation, c.low IS NULL AND m.until_seq IS NULL
                    FROM member m JOIN conversation c ON c.id = m.conversation
-                   WHERE m.account = ?1 AND m.conversation > ?2
+                   WHERE m.account = ?1 AND m.recent = 0 AND m.conversation > ?2
                    ORDER BY m.conversation LIMIT ?3";
         let mut query = self.connection.prepare_cached(sql)?;
         let count = i64::try_from(count).unwrap_or(i64::MAX);
@@ -174,37 +173,7 @@ impl Recall for Eyes {
     }
 
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
-        let read = &self.connection;
-        let mut lanes = read.prepare_cached(
-            "SELECT c.id, c.head, m.delivered,
-                    c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
-                    coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
-                    m.delivered_seq, m.delivered_own
-             FROM member m JOIN conversation c ON c.id = m.conversation
-             WHERE m.account = ?1
-               AND coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)",
-        )?;
-        let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
-        let mut rows = lanes.query([me.0])?;
-        let mut waiting = 0;
-        while let Some(row) = rows.next()? {
-            let (id, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
-            let delivered = EntryId(row.get(2)?);
-            waiting += count::waiting(read, me, id, row, 3)?;
-            if head <= upto {
-                continue;
-            }
-            // What came after the moment that is asked about is not counted: a few at most.
-            let query =
-                SpanQuery { count: usize::MAX - 1, before: None, after: Some(upto.max(delivered)) };
-            let windows = windows(read, me, id, row.get(3)?)?;
-            for newer in span(read, id, &windows, &query)?.ids {
-                if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
-                    waiting -= 1;
-                }
-            }
-        }
-        Ok(u64::try_from(waiting).unwrap_or(0))
+        count::all_waiting(&self.connection, me, upto)
     }
 
     fn page(
@@ -213,43 +182,7 @@ impl Recall for Eyes {
         mut walk: Walk,
         rows: usize,
     ) -> Result<(Vec<Entry>, Walk), Error> {
-        let read = &self.connection;
-        let floor = forget::floor(read)?;
-        if walk.at < floor {
-            // What is known of what lies ahead may be forgotten by now.
-            (walk.at, walk.merge) = (floor, None);
-        }
-        let mut log = log_rows(read)?;
-        let mut found: Vec<LogRow> = Vec::new();
-        let (mut bytes, mut steps) = (0, 0);
-        loop {
-            let ahead = match &mut walk.merge {
-                Some(ahead) => ahead,
-                none => none.insert(merge(read, me, walk.at, walk.upto, walk.waiting)?),
-            };
-            if ahead.peek().is_none_or(|id| id > walk.upto) {
-                if ahead.has_more(walk.upto) {
-                    walk.merge = None;
-                    continue;
-                }
-                walk.done = true;
-                break;
-            }
-            if steps >= rows || bytes >= limits::PAGE_BYTES {
-                break;
-            }
-            let Some((id, lane)) = ahead.pass(|lane, id| follow(read, lane, id))? else {
-                break;
-            };
-            steps += 1;
-            walk.at = id;
-            let row = log_row(&mut log, id, lane.kind.clone())?;
-            if !(walk.waiting && row.author == me) {
-                bytes += row.body.len();
-                found.push(row);
-            }
-        }
-        drop(log);
+        let found = walk::page(&self.connection, me, &mut walk, rows)?;
         let entries = found.into_iter().map(|row| self.named(me, row)).collect::<Result<_, _>>()?;
         Ok((entries, walk))
     }
@@ -277,20 +210,8 @@ impl Recall for Eyes {
         span(read, id, &windows, query)
     }
 
-    fn chats(&mut self, me: AccountId) -> Result<Vec<(EntryId, ConversationId)>, Error> {
-        lists::chats(self, me)
-    }
-
-    fn chat_rows(
-        &mut self,
-        me: AccountId,
-        which: &[(EntryId, ConversationId)],
-    ) -> Result<Vec<ChatRow>, Error> {
-        lists::chat_rows(self, me, which)
-    }
-
-    fn groups(&mut self, me: AccountId) -> Result<Vec<GroupRow>, Error> {
-        lists::groups(self, me)
+    fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error> {
+        chats::page(self, me, list)
     }
 
     fn group_names(

@@ -110,12 +110,18 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
     )?;
     let mut stretch =
         on.prepare_cached("DELETE FROM stretch WHERE conversation = ?1 AND upto <= ?2")?;
+    // Nothing waits any more where nothing is left.
+    let mut waits = on.prepare_cached(
+        "UPDATE member SET waits = NULL WHERE conversation = ?1 AND waits IS NOT NULL
+             AND (SELECT head FROM conversation WHERE id = ?1) <= ?2",
+    )?;
     let mut stale = on.prepare_cached("INSERT OR REPLACE INTO stale VALUES(?1, 0)")?;
     let mut rows = last.query([after.0, upto.0])?;
     while let Some(row) = rows.next()? {
         let conversation: i64 = row.get(0)?;
         let (seq, author, nth): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
         gone.execute(params![conversation, seq, author, nth])?;
+        waits.execute([conversation, upto.0])?;
         // A stretch is many entries: so often, and not for each, it is worth to look for rows.
         if stretch.execute([conversation, upto.0])? > 0 {
             stale.execute([conversation])?;
@@ -149,7 +155,7 @@ fn rows(on: &Connection) -> Result<(), Error> {
     )?;
     let mut passed = on.prepare_cached(
         "DELETE FROM passed
-         WHERE conversation = ?1 AND account = ?2 AND cursor IN (0, 1) AND id <= ?3",
+         WHERE conversation = ?1 AND account = ?2 AND cursor IN (0, 1) AND upto <= ?3",
     )?;
     let mut skipped = on.prepare_cached(
         "DELETE FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq <

@@ -1,16 +1,15 @@
-//! Questions whose answer is a list: conversations, groups, members, what became of an entry. Each is
-//! answered in parts.
+//! Questions whose answer is a list: groups, members, what became of an entry. Each is answered in
+//! parts.
 
 use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
 use super::receipts::crossing;
 use super::rows::{Eyes, member_at};
 use super::walk::windows;
-use super::{count, forget};
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
 use crate::limits;
-use crate::name::{Handle, Target};
-use crate::store::{ChatRow, Error, GroupRow, InfoRow, Kind, ListPage, Pair, Recall};
+use crate::name::Handle;
+use crate::store::{Error, GroupRow, InfoRow, Kind, ListPage, Pair, Recall};
 
 /// A part of a list: each of at most [`limits::LIST_ROWS`] rows has a number, in whose order they
 /// are, and may say something.
@@ -43,79 +42,16 @@ pub(super) fn blocks(
     })
 }
 
-pub(super) fn chats(
-    eyes: &mut Eyes,
-    me: AccountId,
-) -> Result<Vec<(EntryId, ConversationId)>, Error> {
-    let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
-                                AND s.conversation = m.conversation AND s.account = m.account),
-                               c.head), c.id
-               FROM member m JOIN conversation c ON c.id = m.conversation
-               WHERE m.account = ?1 ORDER BY 1 DESC";
-    let mut query = eyes.connection.prepare_cached(sql)?;
-    let rows =
-        query.query_map([me.0], |row| Ok((EntryId(row.get(0)?), ConversationId(row.get(1)?))))?;
-    let floor = forget::floor(&eyes.connection)?;
-    let mut found = rows.collect::<Result<Vec<_>, _>>()?;
-    found.retain(|(last, _)| *last > floor);
-    Ok(found)
-}
-
-pub(super) fn chat_rows(
-    eyes: &mut Eyes,
-    me: AccountId,
-    which: &[(EntryId, ConversationId)],
-) -> Result<Vec<ChatRow>, Error> {
-    let mut found = Vec::with_capacity(which.len());
-    for (last, id) in which {
-        let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
-                          coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
-                          m.read_seq, m.read_own
-                   FROM member m JOIN conversation c ON c.id = m.conversation
-                   JOIN entry e ON e.id = ?3 AND e.id > (SELECT floor FROM newest)
-                   WHERE m.conversation = ?1 AND m.account = ?2";
-        let read = &eyes.connection;
-        let row = read.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
-            Ok((Millis(row.get(0)?), count::waiting(read, me, *id, row, 1)))
-        });
-        // It may have been forgotten since it was listed.
-        let Some((time, unread)) = row.optional()? else { continue };
-        let unread = unread?;
-        let to = match eyes.whose(*id)? {
-            Kind::Room(name) => Target::Group(name),
-            Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),
-        };
-        found.push(ChatRow { to, unread, last: *last, time });
-    }
-    Ok(found)
-}
-
-pub(super) fn groups(eyes: &mut Eyes, me: AccountId) -> Result<Vec<GroupRow>, Error> {
-    let sql = "SELECT r.name, m.admin, r.topic,
-                      (SELECT count(*) FROM member o
-                       WHERE o.conversation = m.conversation AND o.until_seq IS NULL)
-               FROM member m JOIN room r ON r.conversation = m.conversation
-               WHERE m.account = ?1 AND m.until_seq IS NULL ORDER BY r.name";
-    let mut query = eyes.connection.prepare_cached(sql)?;
-    let rows = query.query_map([me.0], |row| {
-        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-    })?;
-    rows.map(|row| {
-        let (name, admin, topic, members) = row?;
-        Ok(GroupRow { name: known_handle(&name)?, admin, members, topic })
-    })
-    .collect()
-}
-
 pub(super) fn group_names(
     eyes: &Eyes,
     me: AccountId,
     after: ConversationId,
 ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error> {
-    // Direct chats are looked at, too, and say nothing.
+    // Groups that were left are looked at as well, and give no row.
     let sql = "SELECT m.conversation, r.name FROM member m
                LEFT JOIN room r ON r.conversation = m.conversation AND m.until_seq IS NULL
-               WHERE m.account = ?1 AND m.conversation > ?2 ORDER BY m.conversation LIMIT ?3";
+               WHERE m.account = ?1 AND m.recent = 0 AND m.conversation > ?2
+               ORDER BY m.conversation LIMIT ?3";
     let mut query = eyes.connection.prepare_cached(sql)?;
     list(&mut query, params![me.0, after.0, limits::LIST_ROWS], |row| {
         let id = ConversationId(row.get(0)?);
@@ -224,7 +160,7 @@ pub(super) fn info(
         let mut query = eyes.connection.prepare_cached(sql)?;
         list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
             let member = member_at(row, 0)?;
-            Ok((member.account, Some((member, row.get::<_, bool>(18)?))))
+            Ok((member.account, Some((member, row.get::<_, bool>(23)?))))
         })?
     };
     let mut found = Vec::new();
@@ -238,7 +174,7 @@ pub(super) fn info(
             // A cursor that a member's own entries took along never passes one that waits.
             if now.id >= id && !(hidden && them.account != me) {
                 let passed = crossing(&eyes.connection, conversation, them, cursor, id)?;
-                *time = Some(passed.map_or(now.time, |passed| passed.1));
+                *time = Some(passed.map_or(now.time, |passed| passed.time).whole_second());
             }
         }
         let [delivered, read] = times;

@@ -5,6 +5,7 @@
 //! `generation`, before SQLite sees it. `backup` copies it, `restore` puts a copy back.
 
 mod backup;
+mod chats;
 mod check;
 mod count;
 mod draft;

@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use super::generation::{self, Generation, Sidecar};
 use super::lock::{self, FileId, Lock};
@@ -13,7 +13,12 @@ use super::rows::{Eyes, LEAVING};
 use super::{PATIENCE, beside, forget, run, stretch};
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
-use crate::store::{Change, Error, NewEntry, Recall, Record};
+use crate::store::{Change, Error, NewEntry, Rank, Recall, Record};
+
+const RANK_WAITS: &str = "UPDATE member SET waits = nullif(?3, 0)
+                           WHERE conversation = ?1 AND account = ?2";
+const RANK_RECENT: &str = "UPDATE member SET recent = ?3 WHERE conversation = ?1 AND account = ?2";
+const RANK_MOVED: &str = "UPDATE member SET moved = ?3 WHERE conversation = ?1 AND account = ?2";
 
 /// The one writing connection. What is looked up on it stays in its cache for the writing; on any
 /// other connection each batch would throw away what the one before had read.
@@ -286,19 +291,24 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                  VALUES(?1, ?2, ?3, 0, 0, 0)",
             )?
             .execute(params![id.0, pair.low.0, pair.high.0])?,
-        Change::Passed { conversation, account, cursor, was } => on
-            .prepare_cached(
-                "INSERT INTO passed(conversation, account, cursor, id, time, number)
-                 VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
+        Change::Passed { conversation, account, cursor, upto, moves } => {
+            on.prepare_cached("INSERT INTO passed VALUES(?1, ?2, ?3, ?4, ?5)")?.execute(params![
                 conversation.0,
                 account.0,
                 cursor_number(*cursor),
-                was.told.0,
-                was.time.0,
-                was.number.0,
-            ])?,
+                upto.0,
+                moves.bytes(),
+            ])?
+        }
+        Change::Rank { conversation, account, rank } => {
+            // Each on its own: a statement that names a column writes its index, too.
+            let (sql, to) = match rank {
+                Rank::Waits(first) => (RANK_WAITS, first.0),
+                Rank::Recent(entry) => (RANK_RECENT, entry.0),
+                Rank::Moved(number) => (RANK_MOVED, number.0),
+            };
+            on.prepare_cached(sql)?.execute([conversation.0, account.0, to])?
+        }
         Change::Member { conversation, member } => {
             let (d, r) = (&member.delivered, &member.read);
             let until = member.stays.last().and_then(|stay| stay.until).map(|(_, seq)| seq);
@@ -321,8 +331,10 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 r.number.0,
                 member.admin,
                 until,
+                member.passed(Cursor::Delivered).bytes(),
+                member.passed(Cursor::Read).bytes(),
             ];
-            // Nearly always it is there already. An update leaves the index by account alone.
+            // Nearly always it is there already. An update leaves the indexes alone.
             let changed = on
                 .prepare_cached(
                     "UPDATE member SET own = ?3, last_own = ?4,
@@ -330,19 +342,23 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                          delivered_told = ?8, delivered_time = ?9, delivered_number = ?10,
                          read = ?11, read_seq = ?12, read_own = ?13,
                          read_told = ?14, read_time = ?15, read_number = ?16,
-                         admin = ?17, until_seq = ?18
+                         admin = ?17, until_seq = ?18,
+                         delivered_passed = ?19, read_passed = ?20
                      WHERE conversation = ?1 AND account = ?2",
                 )?
                 .execute(now)?;
             if changed > 0 {
                 return Ok(());
             }
+            let ranks = [member.waits.0, member.recent.0, member.moved.0];
+            let ranks = ranks.iter().map(|rank| rank as &dyn ToSql);
+            let now: Vec<&dyn ToSql> = now.iter().copied().chain(ranks).collect();
             on.prepare_cached(
                 "INSERT INTO member VALUES
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                  ?17, ?18)",
+                  ?17, ?18, nullif(?21, 0), ?22, nullif(?23, 0), ?19, ?20)",
             )?
-            .execute(now)?
+            .execute(&*now)?
         }
         Change::Head { conversation, head, seq, moved, added } => {
             let (tail, instead) = stretch::append(on, *conversation, *seq, added)?;

@@ -4,9 +4,43 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::pen::cursor_number;
 use super::rows::{Eyes, member_at};
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber, Receipt};
 use crate::name::{Handle, Target};
-use crate::store::{Error, Kind, Member, Position, Receipts};
+use crate::store::{Error, Kind, Member, Move, Moves, Position, Receipts};
+
+/// Chats of two in which something moved since `?2` that concerns the account `?1`: their rank lies
+/// above it, but for the one that then was the first.
+macro_rules! moved_since {
+    ($member: literal) => {
+        concat!(
+            $member,
+            ".moved >= coalesce((SELECT max(moved) FROM member
+                 WHERE account = ?1 AND moved <= ?2), 1)"
+        )
+    };
+}
+
+/// The others' cursors that moved since `?2` in the chats of two in which `?1` has an entry above
+/// `?3`, up to which all is forgotten. Who has blocked the other, or is blocked, sees no receipt.
+const OF_TWO: &str = concat!(
+    "SELECT mine.last_own, NULL, theirs.* FROM member mine
+     JOIN member theirs ON theirs.conversation = mine.conversation AND theirs.account <> ?1
+     WHERE mine.account = ?1 AND mine.last_own > ?3
+       AND (theirs.delivered_number > ?2 OR theirs.read_number > ?2)
+       AND NOT EXISTS(SELECT 1 FROM block WHERE (account = ?1 AND blocked = theirs.account)
+                                             OR (account = theirs.account AND blocked = ?1))
+       AND ",
+    moved_since!("mine")
+);
+
+/// The same in its groups.
+const OF_GROUPS: &str = "SELECT mine.last_own, r.name, theirs.* FROM member mine
+     JOIN conversation c ON c.id = mine.conversation
+     JOIN room r ON r.conversation = c.id
+     JOIN member theirs ON theirs.conversation = mine.conversation AND theirs.account <> ?1
+     WHERE mine.account = ?1 AND mine.recent = 0 AND mine.last_own > ?3
+       AND mine.until_seq IS NULL AND c.moved > ?2
+       AND (theirs.delivered_number > ?2 OR theirs.read_number > ?2)";
 
 pub(super) fn receipts(
     eyes: &mut Eyes,
@@ -20,22 +54,8 @@ pub(super) fn receipts(
         .query_row([], |row| Ok((MoveNumber(row.get(0)?), row.get::<_, i64>(1)?)))?;
     let mut found: Vec<(MoveNumber, Receipt)> = Vec::new();
     let mut missed: Vec<(EntryId, ConversationId, Option<String>, Member)> = Vec::new();
-    {
-        // Who has blocked the other, or is blocked, sees no receipt in their direct chat; and nobody
-        // one for what is forgotten.
-        let mut members = read.prepare_cached(
-            "SELECT mine.last_own, r.name, theirs.*
-             FROM member mine
-             JOIN conversation c ON c.id = mine.conversation
-             JOIN member theirs ON theirs.conversation = mine.conversation
-             LEFT JOIN room r ON r.conversation = c.id
-             WHERE mine.account = ?1 AND mine.last_own > ?3 AND mine.until_seq IS NULL
-               AND c.moved > ?2 AND theirs.account <> ?1
-               AND (theirs.delivered_number > ?2 OR theirs.read_number > ?2)
-               AND NOT (c.low IS NOT NULL AND EXISTS(
-                   SELECT 1 FROM block WHERE (account = ?1 AND blocked = theirs.account)
-                                          OR (account = theirs.account AND blocked = ?1)))",
-        )?;
+    for sql in [OF_TWO, OF_GROUPS] {
+        let mut members = read.prepare_cached(sql)?;
         let mut rows = members.query(params![me.0, after.0, floor])?;
         while let Some(row) = rows.next()? {
             let conversation = ConversationId(row.get(2)?);
@@ -50,7 +70,7 @@ pub(super) fn receipts(
                 return Ok(false);
             }
             let passed = crossing(read, conversation, &them, cursor, last_own)?;
-            Ok(passed.map_or(now.number, |passed| passed.0) > after)
+            Ok(passed.map_or(now.number, |passed| passed.number) > after)
         };
         let seen = them.read.told;
         if is_due(Cursor::Read)? {
@@ -69,7 +89,9 @@ pub(super) fn receipts(
         let receipt = Receipt { cursor, id, time, from: eyes.handle(from)?, to };
         found.push((at.number, receipt));
     }
-    found.extend(own_reads(eyes, me, own)?);
+    if through > own {
+        found.extend(own_reads(eyes, me, own)?);
+    }
     found.sort_by_key(|(number, _)| *number);
     let list = found;
     Ok(Receipts { list, through })
@@ -82,8 +104,12 @@ fn own_reads(
     after: MoveNumber,
 ) -> Result<Vec<(MoveNumber, Receipt)>, Error> {
     let moved: Vec<(ConversationId, Position)> = {
-        let sql = "SELECT m.* FROM member m JOIN conversation c ON c.id = m.conversation
-                   WHERE m.account = ?1 AND c.moved > ?2 AND m.read_number > ?2";
+        let sql = concat!(
+            "SELECT m.* FROM member m WHERE m.account = ?1 AND m.read_number > ?2 AND ",
+            moved_since!("m"),
+            " UNION ALL
+             SELECT m.* FROM member m WHERE m.account = ?1 AND m.read_number > ?2 AND m.recent = 0"
+        );
         let mut query = eyes.connection.prepare_cached(sql)?;
         let rows = query.query_map([me.0, after.0], |row| {
             Ok((ConversationId(row.get(0)?), member_at(row, 0)?.read))
@@ -102,19 +128,26 @@ fn own_reads(
     Ok(found)
 }
 
-/// The move that took a cursor to `id` or over it, and when, if that was not its newest move. Who
-/// wrote `id` last was due the receipts up to this move and none after it.
+/// The move that took a cursor to `id` or over it, if that was not its newest move. Who wrote `id`
+/// last was due the receipts up to this move and none after it.
 pub(super) fn crossing(
     read: &Connection,
     conversation: ConversationId,
     who: &Member,
     cursor: Cursor,
     id: EntryId,
-) -> Result<Option<(MoveNumber, Millis)>, Error> {
-    let sql = "SELECT number, time FROM passed WHERE conversation = ?1 AND account = ?2
-               AND cursor = ?3 AND id >= ?4 ORDER BY id LIMIT 1";
-    let keys = params![conversation.0, who.account.0, cursor_number(cursor), id.0];
-    let mut query = read.prepare_cached(sql)?;
-    let row = query.query_row(keys, |row| Ok((MoveNumber(row.get(0)?), Millis(row.get(1)?))));
-    Ok(row.optional()?)
+) -> Result<Option<Move>, Error> {
+    let newer = who.passed(cursor);
+    // Full lists hold what came before these.
+    if newer.iter().next().is_none_or(|first| first.id >= id) {
+        let sql = "SELECT moves FROM passed WHERE conversation = ?1 AND account = ?2
+                   AND cursor = ?3 AND upto >= ?4 ORDER BY upto LIMIT 1";
+        let keys = params![conversation.0, who.account.0, cursor_number(cursor), id.0];
+        let mut query = read.prepare_cached(sql)?;
+        let row = query.query_row(keys, |row| Ok(Moves::new(row.get_ref(0)?.as_blob()?)));
+        if let Some(older) = row.optional()? {
+            return Ok(older.reaching(id));
+        }
+    }
+    Ok(newer.reaching(id))
 }

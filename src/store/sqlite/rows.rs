@@ -12,11 +12,27 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Account, Conversation, Error, Kind, Member, Pair, Position, Stay, Token};
+use crate::store::{
+    Account, Conversation, Error, Fronts, Kind, Member, Moves, Pair, Position, Stay, Token,
+};
 
-/// The query for an account by its number.
-pub(super) const BY_ID: &str =
-    "SELECT id, handle, name, shown, seen, gone FROM account WHERE id = ?1";
+/// The query for an account, with its chats of two that come first, by `$column`.
+macro_rules! account_by {
+    ($column: literal) => {
+        concat!(
+            "SELECT id, handle, name, shown, seen, gone,
+                (SELECT conversation FROM member
+                 WHERE account = a.id AND recent > 0 ORDER BY recent DESC LIMIT 1),
+                (SELECT conversation FROM member
+                 WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1)
+             FROM account a WHERE ",
+            $column,
+            " = ?1"
+        )
+    };
+}
+pub(super) const BY_ID: &str = account_by!("id");
+pub(super) const BY_HANDLE: &str = account_by!("handle");
 
 /// What `account.gone` says of an account that was deleted and may still be in groups.
 pub(super) const LEAVING: i64 = 2;
@@ -49,9 +65,15 @@ impl Eyes {
         if let Some(handle) = self.handles.get(&id) {
             return Ok(handle.clone());
         }
-        let found = self.find_account(BY_ID, id.0)?;
-        let handle =
-            found.ok_or_else(|| Error::damaged(format!("account {} is gone", id.0)))?.handle;
+        let found: Option<String> = self
+            .connection
+            .prepare_cached("SELECT handle FROM account WHERE id = ?1")?
+            .query_row([id.0], |row| row.get(0))
+            .optional()?;
+        let found = found.ok_or_else(|| Error::damaged(format!("account {} is gone", id.0)))?;
+        let handle = Handle::new(&found).ok_or_else(|| {
+            Error::damaged(format!("account {} has a name that breaks the rules", id.0))
+        })?;
         if self.handles.len() >= limits::DIRECTORY {
             self.handles.clear();
         }
@@ -68,6 +90,8 @@ impl Eyes {
         let row = query.query_row([key], |row| {
             let (handle, name): (String, String) = (row.get(1)?, row.get(2)?);
             let seen: Option<i64> = row.get(4)?;
+            let front = |at| row.get::<_, Option<i64>>(at).map(|id| id.map(ConversationId));
+            let fronts = Fronts { recent: front(6)?, moved: front(7)? };
             let shown = MoveNumber(row.get(3)?);
             Ok((
                 AccountId(row.get(0)?),
@@ -76,9 +100,10 @@ impl Eyes {
                 shown,
                 seen.map(Millis),
                 row.get::<_, i64>(5)?,
+                fronts,
             ))
         });
-        let Some((id, handle, name, shown, seen, gone)) = row.optional()? else {
+        let Some((id, handle, name, shown, seen, gone, fronts)) = row.optional()? else {
             return Ok(None);
         };
         let bad = || Error::damaged(format!("account {} has a name that breaks the rules", id.0));
@@ -90,6 +115,7 @@ impl Eyes {
             seen,
             gone: gone != 0,
             leaving: gone == LEAVING,
+            fronts,
         }))
     }
 
@@ -228,6 +254,8 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
             number: MoveNumber(row.get(at + 5)?),
         })
     };
+    let moves =
+        |at: usize| -> rusqlite::Result<Moves> { Ok(Moves::new(row.get_ref(at)?.as_blob()?)) };
     Ok(Member {
         account: AccountId(row.get(first + 1)?),
         own: row.get(first + 2)?,
@@ -236,6 +264,10 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         read: position(first + 10)?,
         admin: row.get(first + 16)?,
         stays: SmallVec::new(),
+        waits: EntryId(row.get::<_, Option<i64>>(first + 18)?.unwrap_or(0)),
+        recent: EntryId(row.get(first + 19)?),
+        moved: MoveNumber(row.get::<_, Option<i64>>(first + 20)?.unwrap_or(0)),
+        passed: [moves(first + 21)?, moves(first + 22)?],
     })
 }
 

@@ -88,10 +88,19 @@ CREATE TABLE member(
     read_number INTEGER NOT NULL,
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
+    -- By these an account's chats of two are found in their order; a group has none of them.
+    waits INTEGER,                      -- not above the first entry that waits for it; NULL: none does
+    recent INTEGER NOT NULL,            -- the entry that brought the chat before its others; 0: a group
+    moved INTEGER,                      -- the move that did so, of those that concern it
+    delivered_passed BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
+    read_passed BLOB NOT NULL DEFAULT x'',      -- `passed`, until they are as many as a row there has
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX member_of ON member(account, conversation);
+CREATE INDEX member_recent ON member(account, recent);
+CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
+CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
 
 -- Who was in a group from which entry to which, both included; `until` is NULL for one who is in.
 CREATE TABLE stay(
@@ -114,16 +123,16 @@ CREATE TABLE skipped(
     PRIMARY KEY(conversation, account, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What a cursor (0 delivered, 1 read) was at the end of each second in which it moved, but for its
--- newest position, which is in `member`.
+-- What a cursor (0 delivered, 1 read) was at the end of each second in which it moved: lists of 32
+-- moves. The moves after those, and its newest position, are in `member`. How they are encoded:
+-- store/moves.rs.
 CREATE TABLE passed(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
     cursor INTEGER NOT NULL,
-    id INTEGER NOT NULL,
-    time INTEGER NOT NULL,
-    number INTEGER NOT NULL,
-    PRIMARY KEY(conversation, account, cursor, id)
+    upto INTEGER NOT NULL,              -- the entry that the last move of the list named
+    moves BLOB NOT NULL,
+    PRIMARY KEY(conversation, account, cursor, upto)
 ) STRICT, WITHOUT ROWID;
 
 -- Conversations with rows in `passed` and `skipped` about deleted entries, and the member from

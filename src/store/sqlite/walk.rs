@@ -1,14 +1,15 @@
 //! Along the log: the ids of a part of one conversation, and several conversations merged into one
 //! order. Every function reads at most a page.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::forget;
-use super::rows::kind;
+use super::rows::{LogRow, kind, log_row, log_rows};
 use super::stretch::{above, below};
 use crate::entry::{AccountId, ConversationId, EntryId};
+use crate::limits;
 use crate::store::ids::Ids;
-use crate::store::walk::{Lane, Merge, Window};
+use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
 use crate::store::{Error, Kind, Span, SpanQuery};
 
 /// What an account may see of a conversation, the oldest first: all of a direct chat, its stays in
@@ -33,58 +34,272 @@ pub(super) fn windows(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Looks up what is ahead in each conversation of an account.
-pub(super) fn merge(
+/// The next page of a walk.
+pub(super) fn page(
     read: &Connection,
     me: AccountId,
-    from: EntryId,
-    upto: EntryId,
-    waiting: bool,
-) -> Result<Merge, Error> {
-    let mut lanes = read.prepare_cached(
-        "SELECT c.id, c.low, c.high, r.name, m.delivered, c.tail,
-                (SELECT s.ids FROM stretch s WHERE s.conversation = c.id
-                     AND s.upto > CASE WHEN ?3 THEN max(?2, m.delivered) ELSE ?2 END
-                 ORDER BY s.upto LIMIT 1)
-         FROM member m JOIN conversation c ON c.id = m.conversation
-         LEFT JOIN room r ON r.conversation = c.id
-         WHERE m.account = ?1 AND c.head > CASE WHEN ?3 THEN max(?2, m.delivered) ELSE ?2 END",
-    )?;
-    let mut rows = lanes.query(params![me.0, from.0, waiting])?;
-    Merge::new(std::iter::from_fn(|| {
-        let mut next = || -> Result<Option<(EntryId, Lane)>, Error> {
-            while let Some(row) = rows.next()? {
-                let conversation = ConversationId(row.get(0)?);
-                let kind = kind(row, 1, conversation)?;
-                let delivered = EntryId(row.get(4)?);
-                let floor = if waiting { from.max(delivered) } else { from };
-                let stretch = row.get_ref(6)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-                let (ids, whole) = match stretch {
-                    Some(ids) => (Ids::new(ids), false),
-                    None => {
-                        (Ids::new(row.get_ref(5)?.as_blob().map_err(rusqlite::Error::from)?), true)
-                    }
-                };
-                let is_room = matches!(kind, Kind::Room(_));
-                let mut windows = windows(read, me, conversation, is_room)?;
-                windows.reverse();
-                let mut lane = Lane { conversation, kind, windows, ids, whole };
-                if let Some(id) = follow(read, &mut lane, floor)?.filter(|id| *id <= upto) {
-                    return Ok(Some((id, lane)));
-                }
-            }
-            Ok(None)
+    walk: &mut Walk,
+    rows: usize,
+) -> Result<Vec<LogRow>, Error> {
+    let floor = forget::floor(read)?;
+    if walk.at < floor {
+        // What is known of what lies ahead may be forgotten by now.
+        (walk.at, walk.merge) = (floor, None);
+    }
+    let mut log = log_rows(read)?;
+    let mut found: Vec<LogRow> = Vec::new();
+    let (mut bytes, mut steps, mut opened) = (0, 0, 0);
+    loop {
+        let merge = walk.merge.get_or_insert_with(Merge::new);
+        let next = merge.peek();
+        // Where there was no room for all, what is beyond is looked up later, from there on.
+        let is_sure = match next {
+            Some(id) => merge.unopened.is_above(id),
+            None => merge.is_cut() || matches!(merge.unopened, Unopened::Nothing),
         };
-        next().transpose()
-    }))
+        if !is_sure {
+            if opened >= limits::OPENED {
+                break;
+            }
+            opened += open_more(read, me, (walk.at, walk.upto, walk.waiting), merge)?;
+            continue;
+        }
+        if next.is_none() && merge.is_cut() {
+            walk.merge = None;
+            continue;
+        }
+        if next.is_none() {
+            walk.done = true;
+            break;
+        }
+        if steps >= rows || bytes >= limits::PAGE_BYTES {
+            break;
+        }
+        let Some((id, conversation, lane)) = merge.pop() else { break };
+        if id <= walk.at {
+            continue;
+        }
+        steps += 1;
+        let mut lane = match lane {
+            Some(lane) => lane,
+            None => match open(read, me, conversation, EntryId(id.0 - 1), walk.waiting)? {
+                Some((there, lane)) if there == id => lane,
+                // It was acknowledged meanwhile.
+                Some((later, lane)) if later <= walk.upto => {
+                    merge.push(later, lane);
+                    continue;
+                }
+                _ => continue,
+            },
+        };
+        walk.at = id;
+        let row = log_row(&mut log, id, lane.kind.clone())?;
+        if !(walk.waiting && row.author == me) {
+            bytes += row.body.len();
+            found.push(row);
+        }
+        if let Some(next) = follow(read, &mut lane, id)?.filter(|next| *next <= walk.upto) {
+            merge.push(next, lane);
+        }
+    }
+    Ok(found)
+}
+
+/// Looks up what is next in some more conversations. Returns how much work that was.
+fn open_more(
+    read: &Connection,
+    me: AccountId,
+    (from, upto, waiting): (EntryId, EntryId, bool),
+    merge: &mut Merge,
+) -> Result<usize, Error> {
+    let page = limits::PAGE_ROWS as i64;
+    let list = |sql: &str, keys: &[i64]| -> Result<Vec<(i64, ConversationId)>, Error> {
+        let mut query = read.prepare_cached(sql)?;
+        let rows = query.query_map(rusqlite::params_from_iter(keys), |row| {
+            Ok((row.get(0)?, ConversationId(row.get(1)?)))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    let next;
+    let found = match merge.unopened {
+        Unopened::Nothing => return Ok(1),
+        Unopened::Groups(above) => {
+            let found = list(
+                "SELECT conversation, conversation FROM member
+                 WHERE account = ?1 AND recent = 0 AND conversation > ?2
+                 ORDER BY conversation LIMIT ?3",
+                &[me.0, above.0, page],
+            )?;
+            next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
+                Some((_, last)) => Unopened::Groups(*last),
+                None if waiting => Unopened::Waiting(EntryId(0)),
+                None => recent(read, me, from)?,
+            };
+            found
+        }
+        Unopened::Waiting(above) => {
+            let found = list(
+                "SELECT waits, conversation FROM member
+                 WHERE account = ?1 AND waits > ?2 AND waits <= ?3
+                 ORDER BY waits LIMIT ?4",
+                &[me.0, above.0, upto.0, page],
+            )?;
+            next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
+                Some((last, _)) => Unopened::Waiting(EntryId(*last)),
+                None => Unopened::Nothing,
+            };
+            found
+        }
+        Unopened::Recent { above, before } => {
+            let mut found = list(
+                "SELECT recent, conversation FROM member
+                 WHERE account = ?1 AND recent > ?2 ORDER BY recent LIMIT ?3",
+                &[me.0, above.0, page],
+            )?;
+            next = match (found.last().filter(|_| found.len() == limits::PAGE_ROWS), before) {
+                (Some((last, _)), _) => Unopened::Recent { above: EntryId(*last), before },
+                (None, Some(from)) => Unopened::Later { from, reached: EntryId(0) },
+                (None, None) => Unopened::Nothing,
+            };
+            found.retain(|(_, id)| before.is_none_or(|before| *id < before));
+            found
+        }
+        Unopened::Later { from: first, .. } => {
+            let found = list(
+                "SELECT conversation, conversation FROM member
+                 WHERE account = ?1 AND conversation >= ?2 AND recent > 0
+                 ORDER BY conversation LIMIT ?3",
+                &[me.0, first.0, page],
+            )?;
+            next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
+                Some((last, _)) => {
+                    let (from, reached) = (ConversationId(last + 1), EntryId(0));
+                    Unopened::Later { from, reached }
+                }
+                None => Unopened::Nothing,
+            };
+            found
+        }
+    };
+    // To read a page of an index is worth the opening of some.
+    let mut work = limits::PAGE_ROWS / 16;
+    let mut last = EntryId(0);
+    for (_, conversation) in found {
+        work += 1;
+        if let Some((id, lane)) = open(read, me, conversation, from, waiting)? {
+            last = id;
+            if id <= upto {
+                merge.push(id, lane);
+            }
+        }
+    }
+    merge.unopened = match next {
+        // Those that follow were begun after the last of these.
+        Unopened::Later { from, .. } if matches!(merge.unopened, Unopened::Later { .. }) => {
+            if last > upto { Unopened::Nothing } else { Unopened::Later { from, reached: last } }
+        }
+        next => next,
+    };
+    Ok(work)
+}
+
+/// The chats of two with something above `from`: their ranks lie above it, but for the one that then
+/// was the first. Where they are many, those begun later are looked at as the walk comes to them.
+fn recent(read: &Connection, me: AccountId, from: EntryId) -> Result<Unopened, Error> {
+    let first = read
+        .prepare_cached(
+            "SELECT max(recent) FROM member WHERE account = ?1 AND recent > 0 AND recent <= ?2",
+        )?
+        .query_row([me.0, from.0], |row| row.get::<_, Option<i64>>(0))?;
+    let above = EntryId(first.map_or(from.0, |first| first - 1));
+    let many = read
+        .prepare_cached(
+            "SELECT 1 FROM member WHERE account = ?1 AND recent > ?2
+             ORDER BY recent LIMIT 1 OFFSET ?3",
+        )?
+        .exists(params![me.0, above.0, limits::PAGE_ROWS as i64])?;
+    if !many {
+        return Ok(Unopened::Recent { above, before: None });
+    }
+    let later = begun_after(read, me, from)?;
+    let is_older = read
+        .prepare_cached(
+            "SELECT 1 FROM member WHERE account = ?1 AND conversation < ?2 AND recent > 0 LIMIT 1",
+        )?
+        .exists([me.0, later.0])?;
+    Ok(if is_older {
+        Unopened::Recent { above, before: Some(later) }
+    } else {
+        Unopened::Later { from: later, reached: EntryId(0) }
+    })
+}
+
+/// The first number of a conversation that was begun after an entry, as far as an account's tell.
+/// They are numbered in the order of their first entries.
+fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<ConversationId, Error> {
+    let mut from = read.prepare_cached(
+        "SELECT m.conversation, c.gone_seq > 0 FROM member m JOIN conversation c ON c.id = m.conversation
+         WHERE m.account = ?1 AND m.conversation >= ?2 ORDER BY m.conversation LIMIT 1",
+    )?;
+    let newest = "SELECT conversation FROM newest";
+    let (mut low, mut high): (i64, i64) =
+        (0, read.prepare_cached(newest)?.query_row([], |row| row.get::<_, i64>(0))? + 1);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        let next = from
+            .query_row([me.0, middle], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))
+            .optional()?;
+        match next {
+            // If its first entry is forgotten, that was before: nothing goes on below the floor.
+            Some((id, is_older)) if is_older || first(read, ConversationId(id))? <= at => low = id,
+            _ => high = middle,
+        }
+    }
+    Ok(ConversationId(high))
+}
+
+/// The first entry of a conversation.
+fn first(read: &Connection, conversation: ConversationId) -> Result<EntryId, Error> {
+    let (mut ids, _) = above(read, conversation, EntryId(0))?;
+    Ok(ids.next().unwrap_or_default())
+}
+
+/// Looks up what is next in a conversation above `from`, and above the delivered cursor where only
+/// what waits is wanted.
+fn open(
+    read: &Connection,
+    me: AccountId,
+    conversation: ConversationId,
+    from: EntryId,
+    waiting: bool,
+) -> Result<Option<(EntryId, Lane)>, Error> {
+    let mut query = read.prepare_cached(
+        "SELECT c.low, c.high, r.name, m.delivered, c.tail,
+                (SELECT s.ids FROM stretch s WHERE s.conversation = c.id
+                     AND s.upto > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END
+                 ORDER BY s.upto LIMIT 1)
+         FROM conversation c JOIN member m ON m.conversation = c.id AND m.account = ?2
+         LEFT JOIN room r ON r.conversation = c.id
+         WHERE c.id = ?1 AND c.head > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END",
+    )?;
+    let mut rows = query.query(params![conversation.0, me.0, from.0, waiting])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let kind = kind(row, 0, conversation)?;
+    let delivered = EntryId(row.get(3)?);
+    let floor = if waiting { from.max(delivered) } else { from };
+    let stretch = row.get_ref(5)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    let (ids, whole) = match stretch {
+        Some(ids) => (Ids::new(ids), false),
+        None => (Ids::new(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?), true),
+    };
+    let mut windows = windows(read, me, conversation, matches!(kind, Kind::Room(_)))?;
+    windows.reverse();
+    let mut lane = Lane { conversation, kind, windows, ids, whole };
+    Ok(follow(read, &mut lane, floor)?.map(|id| (id, lane)))
 }
 
 /// The first id above `floor` in a lane.
-pub(super) fn follow(
-    read: &Connection,
-    lane: &mut Lane,
-    floor: EntryId,
-) -> Result<Option<EntryId>, Error> {
+fn follow(read: &Connection, lane: &mut Lane, floor: EntryId) -> Result<Option<EntryId>, Error> {
     while let Some((above_this, upto)) = lane.windows.last().copied() {
         let floor = floor.max(above_this);
         match lane.ids.seek(floor) {

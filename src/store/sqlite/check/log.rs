@@ -313,7 +313,12 @@ impl<'a> Log<'a> {
             self.say(format_args!("entry {id} is its author's number {counted}, not {nth}"));
         }
         if self.is_room {
-            self.compare_skipped(read, account, seq, nth, behind)?;
+            return self.compare_skipped(read, account, seq, nth, behind);
+        }
+        for other in self.people.iter_mut().filter(|person| person.member.account != account) {
+            if id > other.member.delivered.id {
+                other.waits.get_or_insert(id);
+            }
         }
         Ok(())
     }
@@ -408,6 +413,20 @@ impl<'a> Log<'a> {
         let (seq, lost) = (self.seq, self.lost);
         let mut faults = Vec::new();
         for person in &mut self.people {
+            let waits = person.member.waits;
+            let all_seen = seq - person.member.delivered.seq
+                <= person.member.own - person.member.delivered.own;
+            let is_wrong = match person.waits {
+                Some(first) => waits == EntryId(0) || waits > first,
+                None => waits != EntryId(0) && all_seen,
+            };
+            if is_wrong && !self.is_room {
+                let (account, first) = (person.member.account.0, person.waits.map_or(0, |id| id.0));
+                faults.push(format!(
+                    "what waits for account {account} begins with {first}, it is said with {}",
+                    waits.0
+                ));
+            }
             let own = person.own(person.until_seq.unwrap_or(seq));
             let (said, last) = (person.member.own, person.member.last_own);
             let is_known = person.known_at == lost;

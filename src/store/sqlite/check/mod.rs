@@ -7,6 +7,7 @@
 //! ours. It mends nothing. `log` looks at the conversations, with a `person` for each member.
 
 mod log;
+mod moves;
 mod person;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -40,13 +41,14 @@ impl Findings {
 type Rule = fn(&Connection, &mut Findings) -> Result<(), Error>;
 
 /// What is looked at, and how it is called where it cannot be read.
-const RULES: [(&str, Rule); 7] = [
+const RULES: [(&str, Rule); 8] = [
     ("the file", pages),
     ("the newest numbers", newest),
     ("the accounts", accounts),
     ("the words", words),
     ("the groups", rooms),
     ("the conversations", log::conversations),
+    ("the moves of cursors", moves::moves),
     ("the rest", references),
 ];
 
@@ -110,7 +112,7 @@ fn newest(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         ("token", "token", "SELECT max(id) FROM token"),
         ("moved", "move of a conversation", "SELECT max(moved) FROM conversation"),
         ("moved", "move", "SELECT max(max(delivered_number, read_number)) FROM member"),
-        ("moved", "earlier move", "SELECT max(number) FROM passed"),
+        ("moved", "move of a chat's rank", "SELECT max(moved) FROM member"),
         ("moved", "move that was shown", "SELECT max(shown) FROM account"),
     ] {
         let newest = read
@@ -259,17 +261,20 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
                        s.account, s.conversation)
          FROM skipped s LEFT JOIN member m USING(conversation, account) WHERE m.account IS NULL
          GROUP BY s.conversation, s.account",
-        "SELECT format('a move of account %d in conversation %d is above its cursor',
+        "SELECT format('the moves of account %d in conversation %d have no member',
                        p.account, p.conversation)
          FROM passed p LEFT JOIN member m USING(conversation, account)
-         WHERE m.account IS NULL OR p.cursor NOT IN (0, 1)
-            OR p.id > CASE p.cursor WHEN 0 THEN m.delivered_told ELSE m.read_told END
-            OR p.number >= CASE p.cursor WHEN 0 THEN m.delivered_number ELSE m.read_number END",
-        "SELECT format('the moves of account %d in conversation %d are not in their order',
+         WHERE m.account IS NULL OR p.cursor NOT IN (0, 1) GROUP BY p.conversation, p.account",
+        "SELECT format('account %d has a group as a chat, or a chat as a group: conversation %d',
+                       m.account, m.conversation)
+         FROM member m JOIN conversation c ON c.id = m.conversation
+         WHERE (c.low IS NULL) <> (m.recent = 0) OR (c.low IS NULL AND coalesce(m.waits, m.moved) NOT NULL)",
+        "SELECT format('account %d has conversation %d not in its place among its chats',
                        account, conversation)
-         FROM (SELECT *, lag(number, 1, 0) OVER
-                   (PARTITION BY conversation, account, cursor ORDER BY id) AS before FROM passed)
-         WHERE number <= before",
+         FROM (SELECT m.account, m.conversation, m.recent, c.head,
+                      lag(m.recent) OVER (PARTITION BY m.account ORDER BY m.recent DESC) AS before
+               FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.recent > 0)
+         WHERE recent > head OR head >= before",
     ] {
         if found.are_enough() {
             break;

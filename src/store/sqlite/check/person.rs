@@ -11,6 +11,8 @@ pub(super) struct Person {
     /// Entries that it wrote.
     pub(super) written: i64,
     pub(super) last_own: EntryId,
+    /// In a chat of two: the first entry that waits for it.
+    pub(super) waits: Option<EntryId>,
     /// How many of the log's entries were lost when `written` was last known.
     pub(super) known_at: i64,
     /// Entries that it saw in stays that are over, and the first stay that is not.
@@ -21,7 +23,7 @@ pub(super) struct Person {
 impl Person {
     pub(super) fn new(member: Member, until_seq: Option<i64>) -> Person {
         let (last_own, written, known_at, seen, stay) = (EntryId(0), 0, 0, 0, 0);
-        Person { member, until_seq, written, last_own, known_at, seen, stay }
+        Person { member, until_seq, written, last_own, waits: None, known_at, seen, stay }
     }
 
     /// What is wrong with its row and its stays, whatever the entries are.

@@ -1,0 +1,135 @@
+//! The conversations of an account, the newest first, a page at a time: its chats of two by their
+//! rank, and its groups, which have none, put in between.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::rows::Eyes;
+use super::walk::{span, windows};
+use super::{count, forget};
+use crate::entry::{AccountId, ConversationId, EntryId, Millis};
+use crate::limits;
+use crate::name::Target;
+use crate::store::walk::Bookmark;
+use crate::store::{ChatRow, Error, Kind, Listing, Recall, SpanQuery};
+
+/// A conversation, and the last entry of it that is listed.
+type Chat = (EntryId, ConversationId);
+
+pub(super) fn page(
+    eyes: &mut Eyes,
+    me: AccountId,
+    mut list: Listing,
+) -> Result<(Vec<ChatRow>, Listing), Error> {
+    let newest = eyes.newest()?.entry;
+    let page = next(&eyes.connection, me, newest, &mut list)?;
+    Ok((rows(eyes, me, &page)?, list))
+}
+
+/// The conversations of the next page.
+fn next(
+    read: &Connection,
+    me: AccountId,
+    newest: EntryId,
+    list: &mut Listing,
+) -> Result<Vec<Chat>, Error> {
+    let floor = forget::floor(read)?;
+    let top = EntryId(i64::MAX);
+    let mut at = Bookmark { down_to: top, rank: top, newest };
+    match list.at {
+        None => list.aside = groups(read, me)?,
+        Some(before) => {
+            at = Bookmark { newest, ..before };
+            list.aside.extend(overtaken(read, me, before)?);
+        }
+    }
+    list.aside.sort_unstable();
+    let mut page = Vec::new();
+    list.done = true;
+    let mut chats = read.prepare_cached(
+        "SELECT c.head, c.id, m.recent FROM member m JOIN conversation c ON c.id = m.conversation
+         WHERE m.account = ?1 AND m.recent > 0 AND m.recent < ?2 ORDER BY m.recent DESC",
+    )?;
+    let mut chats = chats.query([me.0, at.rank.0])?;
+    let mut next: Option<(Chat, EntryId)> = None;
+    loop {
+        if next.is_none() {
+            next = match chats.next()? {
+                Some(row) => {
+                    let chat = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
+                    Some((chat, EntryId(row.get(2)?)))
+                }
+                None => None,
+            };
+        }
+        let first = list.aside.last().copied().max(next.map(|(chat, _)| chat));
+        let Some((last, conversation)) = first.filter(|(last, _)| *last > floor) else { break };
+        if page.len() == limits::PAGE_ROWS {
+            list.done = false;
+            break;
+        }
+        match next.take_if(|(chat, _)| *chat == (last, conversation)) {
+            Some((_, rank)) => at.rank = rank,
+            None => drop(list.aside.pop()),
+        }
+        at.down_to = last;
+        page.push((last, conversation));
+    }
+    list.at = Some(at);
+    Ok(page)
+}
+
+/// The groups of an account, with the last entry that it may see.
+fn groups(read: &Connection, me: AccountId) -> Result<Vec<Chat>, Error> {
+    let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
+                                AND s.conversation = m.conversation AND s.account = m.account),
+                               c.head), c.id
+               FROM member m JOIN conversation c ON c.id = m.conversation
+               WHERE m.account = ?1 AND m.recent = 0";
+    let mut query = read.prepare_cached(sql)?;
+    let rows =
+        query.query_map([me.0], |row| Ok((EntryId(row.get(0)?), ConversationId(row.get(1)?))))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Chats that have come before all others since the last page and were not listed by then, where
+/// they were. One that was the first already keeps its rank, but it was listed with the first page.
+fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<Chat>, Error> {
+    let sql = "SELECT conversation FROM member WHERE account = ?1 AND recent > ?2";
+    let mut query = read.prepare_cached(sql)?;
+    let mut rows = query.query([me.0, before.newest.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = ConversationId(row.get(0)?);
+        let below = Some(EntryId(before.newest.0 + 1));
+        let query = SpanQuery { count: 1, before: below, after: None };
+        let was = span(read, id, &windows(read, me, id, false)?, &query)?.ids;
+        found.extend(was.first().filter(|was| **was < before.down_to).map(|was| (*was, id)));
+    }
+    Ok(found)
+}
+
+fn rows(eyes: &mut Eyes, me: AccountId, which: &[Chat]) -> Result<Vec<ChatRow>, Error> {
+    let mut found = Vec::with_capacity(which.len());
+    for (last, id) in which {
+        let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
+                          coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
+                          m.read_seq, m.read_own
+                   FROM member m JOIN conversation c ON c.id = m.conversation
+                   JOIN entry e ON e.id = ?3
+                   WHERE m.conversation = ?1 AND m.account = ?2";
+        let read = &eyes.connection;
+        let row = read.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
+            Ok((Millis(row.get(0)?), count::waiting(read, me, *id, row, 1)))
+        });
+        let Some((time, unread)) = row.optional()? else {
+            return Err(Error::damaged(format!("entry {} is missing", last.0)));
+        };
+        let unread = unread?;
+        let to = match eyes.whose(*id)? {
+            Kind::Room(name) => Target::Group(name),
+            Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),
+        };
+        found.push(ChatRow { to, unread, last: *last, time });
+    }
+    Ok(found)
+}
