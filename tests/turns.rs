@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use hub::{Person, handle, register};
 use papo::chat::{Act, Order};
-use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis, SessionId};
+use papo::entry::{AccountId, Clock, Cursor, EntryId, EntryKind, Key, Millis, SessionId};
 use papo::hub::{Done, Hub, Work};
 use papo::limits;
 use papo::name::{DisplayName, Target};
