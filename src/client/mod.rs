@@ -22,6 +22,7 @@ pub mod feed;
 pub mod flags;
 pub mod follow;
 pub mod group;
+pub mod harmless;
 pub mod json;
 pub mod lines;
 pub mod login;
