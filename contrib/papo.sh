@@ -47,15 +47,36 @@ papo_unescape() (
 )
 
 # papo_plain: standard input without what a server refuses: colours and other terminal sequences,
-# control characters but for TAB, and what is not UTF-8 (where iconv is there). Of a line with
-# carriage returns, such as a progress bar, what stands behind the last one is kept.
+# control characters but for TAB, and what is not UTF-8; where iconv is missing, what is not ASCII.
+# Of a line with carriage returns, such as a progress bar, what stands behind the last one is kept.
 papo_plain() (
     esc=$(printf '\033') bel=$(printf '\007') cr=$(printf '\r') c1=$(printf '\302[\200-\237]')
     LC_ALL=C sed -e "s/$cr*\$//" -e "s/.*$cr//" -e "s|$esc\\[[0-?]*[ -/]*[@-~]||g" \
         -e "s/$esc\\][^$bel$esc]*$bel//g" -e "s/$esc\\][^$bel$esc]*$esc\\\\//g" \
         -e "s/${esc}[@-Z\\\\^_]//g" -e "s/$c1//g" |
         LC_ALL=C tr -d '\000-\010\013-\037\177' |
-        if command -v iconv >/dev/null; then iconv -c -f UTF-8 -t UTF-8 || :; else cat; fi
+        papo_utf8
+)
+
+# papo_lossy: standard input as a text that can be sent, whatever it is: that of papo_plain; of one
+# that is too long, the beginning and the end; in place of an empty one, `(empty)`. For alerts, of
+# which none must get lost: `backup 2>&1 | papo_lossy | papo_send ops`.
+papo_lossy() (
+    # In memory, since it may be the disk that is full, of which the alert tells.
+    text=$(papo_plain)
+    # Each byte may be two in a line of at most 65,536.
+    half=15000
+    length=$(($(printf '%s' "$text" | wc -c)))
+    case $text in
+    *[![:space:]]*) ;;
+    *) echo '(empty)' && exit ;;
+    esac
+    [ "$length" -gt $((2 * half)) ] || { printf '%s\n' "$text" && exit; }
+    {
+        printf '%s' "$text" | head -c "$half"
+        printf '\n[... %s bytes left out ...]\n' $((length - 2 * half))
+        printf '%s\n' "$text" | tail -c $((half + 1))
+    } 2>/dev/null | papo_utf8
 )
 
 # papo_send TO [text...]: one message, of the arguments or else of standard input. Status 0 says
@@ -175,6 +196,17 @@ papo_watch() {
         [ -s "$1/came" ] || [ -s "$1/busy" ] || break
     done 2>/dev/null
     kill "$2" 2>/dev/null
+}
+
+# papo_utf8: standard input without what is not UTF-8, or not ASCII where iconv is missing.
+papo_utf8() {
+    if command -v iconv >/dev/null; then
+        # By way of UTF-16, which has no place for what some let pass: numbers above U+10FFFF. That
+        # something was left out is not to be heard of.
+        { iconv -c -f UTF-8 -t UTF-16LE | iconv -c -f UTF-16LE -t UTF-8; } 2>/dev/null || :
+    else
+        LC_ALL=C tr -d '\200-\377'
+    fi
 }
 
 # papo_name NAME: NAME as the wire has it, if it can be one.

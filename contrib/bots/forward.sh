@@ -39,7 +39,7 @@ message_id=$(printf '%s\n' "$mail" | sed -n 1p)
 set -- papo_send "$to"
 [ -z "$message_id" ] || set -- papo_once "mail-$(printf %s "$message_id" | cksum | tr ' ' -)" "$to"
 status=0
-printf '%s\n' "$mail" | sed 1d | "$@" >/dev/null || status=$?
+printf '%s\n' "$mail" | sed 1d | papo_lossy | "$@" >/dev/null || status=$?
 case $status in
 0) ;;
 3) exit 75 ;;

@@ -4,9 +4,9 @@
 #   PAPO_AS=logs PAPO_SECRET_FILE=/etc/papo/logs.secret \
 #       contrib/bots/logtail.sh '#ops' /var/log/app.log 'ERROR|PANIC'
 #
-# Colours and control characters, which the server refuses, are taken out. A line is said again
-# until the server has it, and kept once; one that is refused is passed over, with the reason on
-# standard error. It follows the file when it is rotated, and goes on until it is ended. The other
+# Colours and control characters, which the server refuses, are taken out, and so is the middle of a
+# line that is too long. A line is said again until the server has it, and kept once; one that is
+# refused is passed over, with the reason on standard error. It follows the file when it is rotated, and goes on until it is ended. The other
 # variables are those of ../papo.sh.
 set -eu
 # shellcheck source=/dev/null
@@ -31,6 +31,7 @@ while IFS= read -r line <&3; do
     # Line by line, since a pipe of sed and tr would hold back the last ones.
     line=$(printf '%s\n' "$line" | papo_plain)
     printf '%s\n' "$line" | grep -Eq -e "$pattern" || continue
+    line=$(printf '%s\n' "$line" | papo_lossy)
     n=$((n + 1))
     while :; do
         status=0

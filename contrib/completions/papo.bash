@@ -43,6 +43,9 @@ _papo() {
             papo,on)
                 cmd="papo__subcmd__on"
                 ;;
+            papo,passwd)
+                cmd="papo__subcmd__passwd"
+                ;;
             papo,raw)
                 cmd="papo__subcmd__raw"
                 ;;
@@ -54,6 +57,9 @@ _papo() {
                 ;;
             papo,tail)
                 cmd="papo__subcmd__tail"
+                ;;
+            papo,token)
+                cmd="papo__subcmd__token"
                 ;;
             papo__subcmd__group,add)
                 cmd="papo__subcmd__group__subcmd__add"
@@ -79,6 +85,15 @@ _papo() {
             papo__subcmd__group,who)
                 cmd="papo__subcmd__group__subcmd__who"
                 ;;
+            papo__subcmd__token,del)
+                cmd="papo__subcmd__token__subcmd__del"
+                ;;
+            papo__subcmd__token,list)
+                cmd="papo__subcmd__token__subcmd__list"
+                ;;
+            papo__subcmd__token,new)
+                cmd="papo__subcmd__token__subcmd__new"
+                ;;
             *)
                 ;;
         esac
@@ -86,7 +101,7 @@ _papo() {
 
     case "${cmd}" in
         papo)
-            opts="-h -V --server --as --secret-file --ca --bell --notify --help --version send ask tail on hist chats find group info register login logout raw"
+            opts="-4 -6 -h -V --server --as --secret-file --ca --bell --notify --help --version send ask tail on hist chats find group info register login logout passwd token raw"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -116,7 +131,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__ask)
-            opts="-h --timeout --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --timeout --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -150,7 +165,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__chats)
-            opts="-h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -180,7 +195,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__find)
-            opts="-h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -210,7 +225,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group)
-            opts="-h --server --as --secret-file --ca --help list who new add remove admin topic leave"
+            opts="-4 -6 -h --server --as --secret-file --ca --help list who new add remove admin topic leave"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -240,7 +255,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__add)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -270,7 +285,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__admin)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -300,7 +315,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__leave)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -330,7 +345,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__list)
-            opts="-h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -360,7 +375,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__new)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -390,7 +405,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__remove)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -420,7 +435,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__topic)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,7 +465,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__who)
-            opts="-h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -480,7 +495,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__hist)
-            opts="-h --before --after --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --before --after --json --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -518,7 +533,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__info)
-            opts="-h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -548,7 +563,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__login)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -578,7 +593,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__logout)
-            opts="-h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -608,7 +623,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__on)
-            opts="-h --pause --limit --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --pause --limit --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -645,8 +660,38 @@ _papo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        papo__subcmd__passwd)
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         papo__subcmd__raw)
-            opts="-h --quiet --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --quiet --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -676,7 +721,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__register)
-            opts="-h --name --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --name --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -710,7 +755,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__send)
-            opts="-h --wait --timeout --key --lossy --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --wait --timeout --key --lossy --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -752,7 +797,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__tail)
-            opts="-h --all --json --live --count --waiting --timeout --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --all --json --live --count --waiting --timeout --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -766,6 +811,126 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__token)
+            opts="-4 -6 -h --server --as --secret-file --ca --help list new del"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__token__subcmd__del)
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__token__subcmd__list)
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__token__subcmd__new)
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

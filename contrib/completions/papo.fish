@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_papo_global_optspecs
-    string join \n server= as= secret-file= ca= bell notify h/help V/version
+    string join \n server= as= secret-file= ca= 4 6 bell notify h/help V/version
 end
 
 function __fish_papo_needs_command
@@ -27,7 +27,9 @@ end
 complete -c papo -n "__fish_papo_needs_command" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_needs_command" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_needs_command" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_needs_command" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_needs_command" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_needs_command" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_needs_command" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_needs_command" -l bell -d 'Ring when a message comes, in a conversation at the terminal'
 complete -c papo -n "__fish_papo_needs_command" -l notify -d 'Show a notice on the desktop when a message comes, by notify-send'
 complete -c papo -n "__fish_papo_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -44,6 +46,8 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "info" -d 'Show who has re
 complete -c papo -n "__fish_papo_needs_command" -f -a "register" -d 'Make the account that --as names'
 complete -c papo -n "__fish_papo_needs_command" -f -a "login" -d 'Keep a token, so that the password is not asked for again'
 complete -c papo -n "__fish_papo_needs_command" -f -a "logout" -d 'Revoke the token and forget it'
+complete -c papo -n "__fish_papo_needs_command" -f -a "passwd" -d 'Change the password'
+complete -c papo -n "__fish_papo_needs_command" -f -a "token" -d 'Show the tokens of the account and change them'
 complete -c papo -n "__fish_papo_needs_command" -f -a "raw" -d 'Log in, and speak the protocol on standard input and output'
 complete -c papo -n "__fish_papo_using_subcommand send" -l wait -d 'Wait until everyone has received it, or read it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'"
@@ -52,57 +56,73 @@ complete -c papo -n "__fish_papo_using_subcommand send" -l key -d 'Send it at mo
 complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand send" -l lossy -d 'Send the text whatever is in it: replace what cannot be sent, leave out what is too long'
+complete -c papo -n "__fish_papo_using_subcommand send" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand send" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand ask" -l timeout -d 'For how long to wait [default: for ever]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand ask" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand ask" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'End after N lines' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'End after this time, with status 5' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'One JSON object for each line'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip what waited'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'End when everything that waited is printed'
+complete -c papo -n "__fish_papo_using_subcommand tail" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand tail" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand on" -l pause -d 'Pause before the second try, which doubles before each further one' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l limit -d 'End a command that takes longer, which counts as a failure [default: never]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand on" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand on" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand on" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand hist" -l before -d 'Only those before this id' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l after -d 'Only those after this id' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand hist" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand hist" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand hist" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand hist" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand hist" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand chats" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand chats" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand chats" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand chats" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand chats" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand chats" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand find" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand find" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand find" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand find" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand find" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand find" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "list" -d 'Show the groups this account is in'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "who" -d 'Show who is in a group'
@@ -115,70 +135,135 @@ complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_sub
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand info" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand info" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand info" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand info" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand info" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand info" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'What people are shown [default: the handle]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand register" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand register" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand register" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand register" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand register" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand login" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand login" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand login" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand login" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand login" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand login" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand logout" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand logout" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand logout" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand logout" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand logout" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand logout" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand passwd" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand passwd" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "list" -d 'Show the tokens, when each was made and last used'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "new" -d 'Make a token and print it, once'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "del" -d 'Revoke a token, which ends the sessions that it opened'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand raw" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand raw" -l ca -d 'Certificates to trust in place of the system\'s, PEM' -r -F
+complete -c papo -n "__fish_papo_using_subcommand raw" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand raw" -l quiet -d 'Replies only, no events'
+complete -c papo -n "__fish_papo_using_subcommand raw" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand raw" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand raw" -s h -l help -d 'Print help'

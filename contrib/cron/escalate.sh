@@ -12,11 +12,11 @@ set -eu
 [ $# -ge 3 ] || { echo 'escalate.sh: FIRST SECOND SECONDS [text...]' >&2 && exit 2; }
 first=$1 second=$2 seconds=$3
 shift 3
-# Said twice, perhaps, and standard input can be read once.
-[ $# -gt 0 ] || set -- "$(cat)"
+# Said twice, perhaps, and standard input can be read once. Whatever is in it, it is told.
+if [ $# -gt 0 ]; then text=$(printf '%s\n' "$*" | papo_lossy); else text=$(papo_lossy); fi
 
 # Whatever keeps the first from being told is a reason to tell the second.
-if id=$(papo_send "$first" "$@"); then
+if id=$(papo_send "$first" "$text"); then
     ! papo_wait "$id" read "$seconds" || exit 0
     why="$first has not read this in $seconds seconds"
 else
@@ -24,5 +24,5 @@ else
 fi
 {
     printf '%s:\n' "$why"
-    printf '%s\n' "$*"
+    printf '%s\n' "$text"
 } | papo_send "$second" >/dev/null

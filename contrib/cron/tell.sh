@@ -4,9 +4,9 @@
 #   17 3 * * *  PAPO_AS=cron PAPO_SECRET_FILE=/etc/papo/cron.secret contrib/cron/tell.sh ana backup --all
 #
 # TO is a handle, '#group' or +group. The message is the host, the job, its status, and the end of
-# its output without colours and progress bars, which the server refuses. The status is the job's.
-# Where the message cannot be sent, the output goes to standard error, which cron mails. The other
-# variables are those of ../papo.sh.
+# its output without colours, progress bars and other bytes that the server refuses. The status is
+# the job's. Where the message cannot be sent, the output goes to standard error, which cron mails.
+# The other variables are those of ../papo.sh.
 #
 # A CI job keeps its output itself. There a step that is run when another has failed says so, with a
 # token (TOKEN NEW ci) in a secret variable named PAPO_SECRET, PAPO_AS and PAPO_SERVER beside it, and
@@ -21,8 +21,12 @@ set -eu
 to=$1
 shift
 
-output=$(mktemp "${TMPDIR:-/tmp}/papo.XXXXXX")
-trap 'rm "$output"' EXIT
+# A job is run, and told of, on a machine whose disk is full, too.
+if output=$(mktemp "${TMPDIR:-/tmp}/papo.XXXXXX"); then
+    trap 'rm "$output"' EXIT
+else
+    output=/dev/null
+fi
 trap 'exit 143' HUP INT TERM
 status=0
 "$@" >"$output" 2>&1 || status=$?
@@ -31,5 +35,5 @@ status=0
 {
     printf '%s: %s: status %s\n' "$(uname -n)" "$*" "$status"
     tail -n 40 "$output" | tail -c 8000
-} | papo_plain | papo_send "$to" >/dev/null || cat "$output" >&2
+} | papo_lossy | papo_send "$to" >/dev/null || cat "$output" >&2
 exit "$status"

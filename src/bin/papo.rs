@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 use papo::client::account::{Account, Named};
+use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
-use papo::client::flags::{Flags, GroupVerb, Verb, Wait};
+use papo::client::flags::{Flags, GroupVerb, TokenVerb, Verb, Wait};
 use papo::client::group;
 use papo::client::look::{self, Part};
 use papo::client::send::{self, Until};
-use papo::client::{login, on, raw, signals, tail, terminal};
+use papo::client::{login, on, raw, signals, tail, terminal, token};
 use papo::limits;
 use papo::wire::request::GroupChange;
 use smol::future::FutureExt;
@@ -19,12 +20,17 @@ use smol::future::FutureExt;
 fn main() -> ExitCode {
     // Ends with status 2 where the command line is wrong.
     let flags = Flags::read(std::env::args_os());
-    let Flags { server, handle, secret_file, ca, bell, notify, verb } = flags;
+    let Flags { server, handle, secret_file, ca, ipv4, ipv6, bell, notify, verb } = flags;
     if verb.is_some() && (bell || notify) {
         let why = "--bell and --notify are for a conversation at the terminal, without a command";
         Flags::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
-    let named = Named { server, handle, secret_file, roots: ca };
+    let family = match (ipv4, ipv6) {
+        (true, _) => Some(Family::V4),
+        (_, true) => Some(Family::V6),
+        _ => None,
+    };
+    let named = Named { server, handle, secret_file, roots: ca, family };
     let ended = smol::block_on(async {
         match verb {
             // These end by themselves in good order.
@@ -53,6 +59,10 @@ async fn run(named: &Named, verb: Verb) -> Result<(), Failure> {
         Verb::Register { name } => login::register(named, name.as_deref()).await,
         Verb::Login => login::login(named).await,
         Verb::Logout => login::logout(named).await,
+        Verb::Passwd => login::passwd(named).await,
+        Verb::Token(TokenVerb::List { json }) => token::list(&account()?, json).await,
+        Verb::Token(TokenVerb::New { label }) => token::new(named, &label).await,
+        Verb::Token(TokenVerb::Del { label }) => token::del(named, &label).await,
         Verb::Send { to, text, wait, timeout, key, lossy } => {
             let until = wait.map(|wait| match wait {
                 Wait::Delivered => Until::Delivered,

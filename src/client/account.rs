@@ -5,11 +5,13 @@
 
 use std::path::PathBuf;
 
-use super::address::{Address, Host};
+use super::address::{Address, Host, PLAIN_PORT};
 use super::connection::Connection;
+use super::dial::Family;
+pub use super::dial::Server;
 use super::failure::Failure;
 use super::secret;
-use super::settings::{self, Settings};
+use super::settings::Settings;
 use crate::name::Handle;
 
 /// What the command line and the environment say of server and account.
@@ -23,16 +25,12 @@ pub struct Named {
     pub secret_file: Option<PathBuf>,
     /// Certificates, PEM, to be trusted in place of the system's.
     pub roots: Option<PathBuf>,
+    /// The only kind of addresses to use.
+    pub family: Option<Family>,
 }
 
-/// A server and how it is trusted.
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// Where it is.
-    pub address: Address,
-    /// Certificates, PEM, that are trusted in place of the system's.
-    pub roots: Option<PathBuf>,
-}
+/// What stands for a secret in a log-in that needs none.
+const NONE: &str = "-";
 
 impl Server {
     /// A connection that was greeted and has not logged in.
@@ -40,7 +38,7 @@ impl Server {
     /// # Errors
     /// `Lost`.
     pub async fn open(&self) -> Result<Connection, Failure> {
-        Connection::open(&self.address, self.roots.as_deref()).await
+        Connection::open(self).await
     }
 }
 
@@ -64,9 +62,9 @@ impl Account {
     /// # Errors
     /// `Usage` where something is missing.
     pub fn find(named: &Named) -> Result<Account, Failure> {
-        let settings = named.settings()?;
-        let (server, handle) = (named.server(&settings), named.handle(&settings)?);
-        let kept = settings.token.filter(|_| {
+        let settings = Settings::of_user();
+        let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
+        let kept = settings.token.clone().filter(|_| {
             settings.handle.as_ref() == Some(&handle)
                 && settings.server.as_ref() == Some(&server.address)
         });
@@ -74,10 +72,32 @@ impl Account {
             (Some(secret), _) => secret,
             (None, Some(token)) => token.secret,
             // The server may know the system user, who needs none then.
-            (None, None) if matches!(server.address, Address::Unix(_)) => "-".to_owned(),
-            (None, None) => secret::prompt(&format!("Password of {handle}"))?,
+            (None, None) if matches!(server.address, Address::Unix(_)) => NONE.to_owned(),
+            (None, None) => {
+                let typed = secret::prompt(&format!("Password of {handle}"));
+                typed.map_err(|e| settings.missing(|| e))?
+            }
         };
         Ok(Account { server, handle, secret })
+    }
+
+    /// The account that is meant, with its password, whatever token is kept.
+    ///
+    /// # Errors
+    /// As [`Account::find`].
+    pub fn find_with_password(named: &Named) -> Result<Account, Failure> {
+        let settings = Settings::of_user();
+        let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
+        let secret = match secret::given(named.secret_file.as_deref())? {
+            Some(secret) => secret,
+            None => secret::prompt(&format!("Password of {handle}"))?,
+        };
+        Ok(Account { server, handle, secret })
+    }
+
+    /// What it is logged in to with.
+    pub(super) fn secret(&self) -> &str {
+        &self.secret
     }
 
     /// A new connection that has logged in.
@@ -92,20 +112,25 @@ impl Account {
 }
 
 impl Named {
-    /// The settings. Where there can be none, they are empty: flags may say it all.
-    ///
-    /// # Errors
-    /// `Usage` where the file is unfit.
-    pub fn settings(&self) -> Result<Settings, Failure> {
-        settings::path().map_or_else(|_| Ok(Settings::default()), |path| Settings::load(&path))
-    }
-
     /// The server: the one that is named, else that of the settings, else where a papod on this
     /// machine listens if nothing else was said to it.
-    pub fn server(&self, settings: &Settings) -> Server {
-        let usual = || Address::Tcp(Host { name: "localhost".to_owned(), port: 7276 });
-        let address = self.server.clone().or_else(|| settings.server.clone());
-        Server { address: address.unwrap_or_else(usual), roots: self.roots.clone() }
+    ///
+    /// # Errors
+    /// `Usage` where the settings may name one that could not be read.
+    pub fn server(&self, settings: &Settings) -> Result<Server, Failure> {
+        let address = self.server.as_ref().or(settings.server.as_ref());
+        match (address, &settings.damage) {
+            (Some(address), _) => Ok(self.at(address.clone())),
+            (None, Some(damage)) => Err(Failure::Usage(damage.clone())),
+            (None, None) => {
+                Ok(self.at(Address::Tcp(Host { name: "localhost".to_owned(), port: PLAIN_PORT })))
+            }
+        }
+    }
+
+    /// The server at this address.
+    pub fn at(&self, address: Address) -> Server {
+        Server { address, roots: self.roots.clone(), family: self.family }
     }
 
     /// The account: the one that is named, else that of the settings.
@@ -115,6 +140,6 @@ impl Named {
     pub fn handle(&self, settings: &Settings) -> Result<Handle, Failure> {
         let handle = self.handle.clone().or_else(|| settings.handle.clone());
         let why = "no account: name it with --as HANDLE or PAPO_AS, or run papo login";
-        handle.ok_or_else(|| Failure::Usage(why.to_owned()))
+        handle.ok_or_else(|| settings.missing(|| Failure::Usage(why.to_owned())))
     }
 }

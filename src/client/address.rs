@@ -1,6 +1,7 @@
 //! Where a server is: `HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`. Nothing is looked up here.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -18,11 +19,15 @@ pub enum Address {
 /// A name or an IP address, and a port. An IPv6 address is written in brackets, and kept without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// A name or an IP address.
+    /// A name or an IP address, with the zone of a link-local one: `fe80::1%eth0`.
     pub name: String,
     /// 1 to 65,535.
     pub port: u16,
 }
+
+/// The customary ports, in the clear and by TLS: P-A-P-O on a phone's keys, and the one after it.
+pub const PLAIN_PORT: u16 = 7276;
+const TLS_PORT: u16 = 7277;
 
 impl FromStr for Address {
     type Err = String;
@@ -38,26 +43,73 @@ impl FromStr for Address {
             Some(("unix", path)) => {
                 std::path::absolute(path).map(Address::Unix).map_err(|e| e.to_string())
             }
-            Some(("tls", host)) => host.parse().map(Address::Tls),
-            _ => text.parse().map(Address::Tcp),
+            Some(("tls", host)) => Host::parse(host, TLS_PORT).map(Address::Tls),
+            _ => Host::parse(text, PLAIN_PORT).map(Address::Tcp),
         }
     }
 }
 
-impl FromStr for Host {
-    type Err = String;
+impl Address {
+    /// Where a host that is named without a port has its server by custom: on this machine in the
+    /// clear, elsewhere by TLS. `None` where this is no host alone.
+    pub fn customary(host: &str) -> Option<Address> {
+        let host = Host { name: host.to_owned(), port: TLS_PORT };
+        match host.is_near() {
+            _ if host.name.contains(':') || !host.is_whole() => None,
+            true => Some(Address::Tcp(Host { port: PLAIN_PORT, ..host })),
+            false => Some(Address::Tls(host)),
+        }
+    }
 
-    fn from_str(text: &str) -> Result<Host, String> {
-        let parts = text.rsplit_once(':').and_then(|(name, port)| {
-            let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
-            let name = bare.unwrap_or(name);
-            let is_whole = !name.is_empty() && !name.contains(char::is_whitespace);
-            // Without its brackets an IPv6 address cannot be told from its port.
-            let is_plain = bare.is_some() || !name.contains(':');
-            let port = port.parse().ok().filter(|port| *port != 0)?;
-            (is_whole && is_plain).then(|| Host { name: name.to_owned(), port })
-        });
-        parts.ok_or_else(|| "expected HOST:PORT, tls:HOST:PORT or unix:PATH".to_owned())
+    /// Whether it is on this machine.
+    pub fn is_near(&self) -> bool {
+        match self {
+            Address::Tcp(host) | Address::Tls(host) => host.is_near(),
+            Address::Unix(_) => true,
+        }
+    }
+}
+
+impl Host {
+    /// Reads what is typed. A link-local address with its zone is known for one without brackets, and
+    /// without a port, which is `otherwise` then.
+    fn parse(text: &str, otherwise: u16) -> Result<Host, String> {
+        let expected = || "expected HOST:PORT, tls:HOST:PORT or unix:PATH".to_owned();
+        let (name, port) = match text.rsplit_once(':') {
+            // What stands behind the last colon belongs to the address.
+            Some((_, rest)) if rest.contains(['%', ']']) => (text, None),
+            Some((name, port)) => (name, Some(port)),
+            None => (text, None),
+        };
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
+        let host = bare.unwrap_or(name);
+        if bare.is_none() && host.contains(':') && !host.contains('%') {
+            return Err("an IPv6 address stands in brackets, as in [::1]:7276".to_owned());
+        }
+        let port = match port {
+            Some(port) => port.parse().ok().filter(|port| *port != 0),
+            None => Some(otherwise).filter(|_| host.contains('%')),
+        };
+        let host = port.map(|port| Host { name: host.to_owned(), port });
+        host.filter(Host::is_whole).ok_or_else(expected)
+    }
+
+    /// Whether it can be a name or an address.
+    fn is_whole(&self) -> bool {
+        let is_address = self.without_zone().parse::<Ipv6Addr>().is_ok();
+        !self.name.is_empty()
+            && !self.name.contains(char::is_whitespace)
+            && (is_address || !self.name.contains([':', '%']))
+    }
+
+    /// The name without the zone of a link-local address, which is this machine's own business.
+    pub fn without_zone(&self) -> &str {
+        self.name.split_once('%').map_or(&*self.name, |(address, _)| address)
+    }
+
+    fn is_near(&self) -> bool {
+        let is_loopback = |address: IpAddr| address.is_loopback();
+        self.name == "localhost" || self.name.parse().is_ok_and(is_loopback)
     }
 }
 
@@ -97,9 +149,50 @@ mod tests {
     }
 
     #[test]
+    fn a_zone_belongs_to_its_address() {
+        for (typed, meant) in [
+            ("fe80::1%lo", "[fe80::1%lo]:7276"),
+            ("fe80::1%lo:7000", "[fe80::1%lo]:7000"),
+            ("[fe80::1%lo]:7000", "[fe80::1%lo]:7000"),
+            ("[fe80::1%lo]", "[fe80::1%lo]:7276"),
+            ("tls:fe80::1%lo", "tls:[fe80::1%lo]:7277"),
+        ] {
+            let address: Address = typed.parse().unwrap();
+            assert_eq!(address.to_string(), meant);
+            assert_eq!(meant.parse(), Ok(address));
+        }
+        let host = Host { name: "fe80::1%lo".to_owned(), port: 1 };
+        assert_eq!(host.without_zone(), "fe80::1");
+    }
+
+    #[test]
+    fn a_host_alone_means_what_is_customary_there() {
+        let meant = |host| Address::customary(host).map(|address| address.to_string());
+        assert_eq!(meant("localhost"), Some("localhost:7276".to_owned()));
+        assert_eq!(meant("127.1.2.3"), Some("127.1.2.3:7276".to_owned()));
+        assert_eq!(meant("chat.example.org"), Some("tls:chat.example.org:7277".to_owned()));
+        assert_eq!((meant("a b"), meant(""), meant("a:b")), (None, None, None));
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
-        for bad in ["", "localhost", ":7276", "a:0", "a:70000", "::1", "::1:7276", "unix:", "tls:a"]
-        {
+        for bad in [
+            "",
+            ":7276",
+            "a:0",
+            "a:70000",
+            "::1",
+            "::1:7276",
+            "unix:",
+            "tls:",
+            "[::1",
+            "[::1]7276",
+            "a%lo:1",
+            "fe80::x%lo",
+            "a b:1",
+            "tls:a:",
+            "[]:1",
+        ] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
         assert!("unix:/a\nb".parse::<Address>().is_err());

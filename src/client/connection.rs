@@ -2,7 +2,6 @@
 //!
 //! A connection that is lost is not mended here: that is the business of a desk and of a feed.
 
-use std::path::Path;
 use std::time::Duration;
 
 use smol::Timer;
@@ -10,7 +9,7 @@ use smol::future::FutureExt;
 use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::address::Address;
-use super::dial::{self, Stream};
+use super::dial::{self, Server, Stream};
 use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
@@ -25,6 +24,16 @@ const ABOVE_ALL: u64 = i64::MAX as u64;
 /// For how long an answer is waited for. A server may hold a log-in or a message back for 5
 /// seconds, by its brake and its limits; three times as long is silence.
 pub const ANSWER: Duration = Duration::from_secs(15);
+
+/// After how long without a greeting a server is asked whether it speaks TLS.
+const GREETED: Duration = Duration::from_secs(1);
+
+/// Blank lines, as many bytes as a record of TLS needs to be known for none.
+const BLANK: &[u8] = b"\n\n\n\n\n\n\n\n\n\n\n\n";
+
+/// The type of a record by which TLS refuses (RFC 8446, section 5.1).
+const TLS_ALERT: u8 = 21;
+const SPEAKS_TLS: &str = "it speaks TLS there";
 
 /// Bytes in a line of the server's at most; PROTOCOL.md says that this is enough.
 const LINE: usize = 160 * 1024;
@@ -64,16 +73,20 @@ impl Connection {
     /// Dials and reads the greeting, within [`REACH`].
     ///
     /// # Errors
-    /// `Lost`.
-    pub async fn open(address: &Address, roots: Option<&Path>) -> Result<Connection, Failure> {
+    /// `Lost`; `Busy`.
+    pub async fn open(server: &Server) -> Result<Connection, Failure> {
+        let address = &server.address;
         let greeted = async {
-            let stream = dial::dial(address, roots).await.map_err(lost)?;
+            let stream = dial::dial(server).await.map_err(lost)?;
             let mut connection = Connection {
                 stream: BufReader::with_capacity(65_536, stream),
                 part: Vec::new(),
                 unsent: Vec::new(),
                 bye: None,
             };
+            if let Address::Tcp(_) = address {
+                connection.must_be_plain().await?;
+            }
             let hello = connection.next_line().await?;
             if let Some(reason) = hello.strip_prefix("BYE ") {
                 return Err(said_bye(reason));
@@ -84,10 +97,34 @@ impl Connection {
             Ok(connection)
         };
         match within(REACH, greeted).await {
-            Err(Failure::Lost(why)) => Err(Failure::Lost(format!("{address}: {why}"))),
+            Err(Failure::Lost(why)) => {
+                let hint =
+                    if why == SPEAKS_TLS { format!(": tls:{address}") } else { String::new() };
+                Err(Failure::Lost(format!("{address}: {why}{hint}")))
+            }
             Err(Failure::Busy(why)) => Err(Failure::Busy(format!("{address}: {why}"))),
             other => other,
         }
+    }
+
+    /// Waits for the first byte. A server that speaks TLS waits, too, for a client that begins; so
+    /// after a while it is sent blank lines, which this protocol ignores and TLS refuses.
+    async fn must_be_plain(&mut self) -> Result<(), Failure> {
+        let silence = async {
+            Timer::after(GREETED).await;
+            Ok(None)
+        };
+        let first = async { self.stream.fill_buf().await.map(|some| some.first().copied()) };
+        // What is here stays there to be read, and the end of it, too.
+        let mut first = first.or(silence).await.map_err(lost)?;
+        if first.is_none() && self.stream.buffer().is_empty() {
+            self.stream.get_mut().write_all(BLANK).await.map_err(lost)?;
+            first = self.stream.fill_buf().await.map_err(lost)?.first().copied();
+        }
+        if first == Some(TLS_ALERT) {
+            return Err(Failure::Lost(SPEAKS_TLS.to_owned()));
+        }
+        Ok(())
     }
 
     /// Logs in. A `quiet` session gets replies and no events.
@@ -145,7 +182,9 @@ impl Connection {
     /// # Errors
     /// `Refused`; `Lost`, also where nothing came in time.
     pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Reply, Failure> {
-        within(patience, self.say(command)).await?;
+        if let Err(e) = within(patience, self.say(command)).await {
+            return Err(self.last_word().await.unwrap_or(e));
+        }
         self.reply(patience).await
     }
 
@@ -194,6 +233,12 @@ impl Connection {
                 _ => rows.push(line),
             }
         }
+    }
+
+    /// Why the server has closed a connection that takes no more, if it has said so before.
+    async fn last_word(&mut self) -> Option<Failure> {
+        while within(GREETED, self.next_line()).await.is_ok() {}
+        self.bye.as_deref().map(said_bye)
     }
 
     /// The next line, without its end. Nothing is lost where this is given up on half-way.
@@ -245,12 +290,20 @@ impl Connection {
 }
 
 /// What a `BYE` means to whoever wanted to go on.
-fn said_bye(reason: &str) -> Failure {
-    let why = format!("the server says BYE {reason}");
-    if reason == "too-many" {
-        return Failure::Busy(format!("{why}: it has too many connections, or of this account"));
-    }
-    Failure::Lost(why)
+pub(super) fn said_bye(reason: &str) -> Failure {
+    let meaning = match reason {
+        "too-many" => "it has too many connections: in all, from this address, or of this account",
+        "kicked" => {
+            "an operator ended the session, or its password or token was changed or deleted"
+        }
+        "login-timeout" => "nobody logged in over this connection in time",
+        "idle" => "nothing was sent to it for too long",
+        "stalled" => "what it sent was not read for too long",
+        _ => "",
+    };
+    let colon = if meaning.is_empty() { "" } else { ": " };
+    let why = format!("the server says BYE {reason}{colon}{meaning}");
+    if reason == "too-many" { Failure::Busy(why) } else { Failure::Lost(why) }
 }
 
 fn lost(e: std::io::Error) -> Failure {

@@ -1,49 +1,139 @@
-//! Dialling: an address becomes a stream of bytes, in the clear or through TLS.
+//! Dialling: the address of a server becomes a stream of bytes, in the clear or through TLS.
 //!
-//! TLS trusts what the system trusts, or, where a file is named, that file alone. Nothing here
-//! reads or writes a line.
+//! A name may have several addresses, of which some are dead: they are tried as RFC 8305 ("Happy
+//! Eyeballs") has it, and the first that answers serves. Nothing here reads or writes a line.
 
+use std::future::poll_fn;
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_rustls::TlsConnector;
 use rustix::net::sockopt;
-use rustls::crypto::ring;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::ServerName;
+use smol::Timer;
+use smol::future::FutureExt;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 use smol::net::unix::UnixStream;
 
 use super::address::{Address, Host};
+use super::trust;
+
+/// A server and how it is reached.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where it is.
+    pub address: Address,
+    /// Certificates, PEM, that are trusted in place of the system's.
+    pub roots: Option<PathBuf>,
+    /// The only kind of addresses to use.
+    pub family: Option<Family>,
+}
+
+/// A kind of IP addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
 
 /// What a connection is made of.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Connects. `roots` is a file of certificates, PEM, that are trusted in place of the system's.
-pub async fn dial(address: &Address, roots: Option<&Path>) -> io::Result<Box<dyn Stream>> {
-    match address {
-        Address::Tcp(host) => Ok(Box::new(connect(host).await?)),
+/// Connects.
+pub async fn dial(server: &Server) -> io::Result<Box<dyn Stream>> {
+    match &server.address {
+        Address::Tcp(host) => Ok(Box::new(connect(host, server.family).await?)),
         Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
         Address::Tls(host) => {
-            let name = ServerName::try_from(host.name.clone()).map_err(io::Error::other)?;
-            let tls = TlsConnector::from(Arc::new(config(roots)?));
-            Ok(Box::new(tls.connect(name, connect(host).await?).await?))
+            let name = ServerName::try_from(host.without_zone().to_owned());
+            let name = name.map_err(|_| io::Error::other("no certificate can name this host"))?;
+            let tls = TlsConnector::from(trust::config(server.roots.as_deref())?);
+            let plain = connect(host, server.family).await?;
+            let stream = tls.connect(name, plain).await.map_err(|e| trust::in_words(e, host))?;
+            Ok(Box::new(stream))
         }
     }
 }
 
-async fn connect(host: &Host) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect((host.name.as_str(), host.port)).await?;
+async fn connect(host: &Host, family: Option<Family>) -> io::Result<TcpStream> {
+    let found = smol::net::resolve((host.name.as_str(), host.port)).await?;
+    let stream = first_to_connect(in_turns(found, family)).await?;
     // A command is one small write whose answer is waited for.
     stream.set_nodelay(true)?;
     keep_alive(&stream)?;
     Ok(stream)
+}
+
+/// The order in which addresses are tried: as the system prefers them, but the two families in turns,
+/// so that one that leads nowhere is passed by soon.
+fn in_turns(found: Vec<SocketAddr>, family: Option<Family>) -> Vec<SocketAddr> {
+    let wanted = |address: &SocketAddr| match family {
+        None => true,
+        Some(Family::V4) => address.is_ipv4(),
+        Some(Family::V6) => address.is_ipv6(),
+    };
+    let first = found.first().map(SocketAddr::is_ipv6);
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    for address in found.into_iter().filter(wanted) {
+        if Some(address.is_ipv6()) == first { one.push(address) } else { other.push(address) }
+    }
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut all = Vec::new();
+    loop {
+        let pair = [one.next(), other.next()];
+        if pair == [None, None] {
+            return all;
+        }
+        all.extend(pair.into_iter().flatten());
+    }
+}
+
+/// After how long without an answer the next address is tried, too (RFC 8305, section 5).
+const NEXT: Duration = Duration::from_millis(250);
+
+/// Tries addresses, each when the one before has failed or has not answered for `NEXT`, until one
+/// answers.
+async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    type Try = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
+    let mut failed = None;
+    let mut tries: Vec<Try> = Vec::new();
+    let mut addresses = addresses.into_iter();
+    loop {
+        tries.extend(addresses.next().map(|address| Box::pin(TcpStream::connect(address)) as Try));
+        if tries.is_empty() {
+            let none = || io::Error::new(io::ErrorKind::NotFound, "no address of this kind");
+            return Err(failed.unwrap_or_else(none));
+        }
+        let is_last = addresses.len() == 0;
+        let over = poll_fn(|context| {
+            for n in 0..tries.len() {
+                if let Poll::Ready(over) = tries[n].as_mut().poll(context) {
+                    drop(tries.remove(n));
+                    return Poll::Ready(Some(over));
+                }
+            }
+            Poll::Pending
+        });
+        let silence = async {
+            Timer::after(if is_last { Duration::MAX } else { NEXT }).await;
+            None
+        };
+        match over.or(silence).await {
+            Some(Ok(stream)) => return Ok(stream),
+            // What the preferred address says counts.
+            Some(Err(e)) => failed = failed.or(Some(e)),
+            None => {}
+        }
+    }
 }
 
 /// After how long without a byte the system asks the other side whether it is there, and how long it
@@ -65,26 +155,52 @@ fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn config(roots: Option<&Path>) -> io::Result<ClientConfig> {
-    let mut trusted = RootCertStore::empty();
-    match roots {
-        Some(file) => {
-            let unfit = |e| io::Error::other(format!("{}: {e}", file.display()));
-            for certificate in CertificateDer::pem_file_iter(file).map_err(unfit)? {
-                trusted.add(certificate.map_err(unfit)?).map_err(io::Error::other)?;
-            }
-        }
-        // What does not parse is passed over: a system's store has all sorts of things in it, and
-        // where nothing is left no server is trusted.
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            trusted.add_parsable_certificates(found.certs);
-        }
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn addresses(all: &str) -> Vec<SocketAddr> {
+        all.split_whitespace().map(|one| one.parse().unwrap()).collect()
     }
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(trusted)
-        .with_no_client_auth();
-    Ok(config)
+
+    #[test]
+    fn families_take_turns() {
+        let found = addresses("[::1]:1 [::2]:1 [::3]:1 1.1.1.1:1 2.2.2.2:1");
+        let turns = addresses("[::1]:1 1.1.1.1:1 [::2]:1 2.2.2.2:1 [::3]:1");
+        assert_eq!(in_turns(found.clone(), None), turns);
+        let four = addresses("1.1.1.1:1 2.2.2.2:1");
+        assert_eq!(in_turns(found.clone(), Some(Family::V4)), four);
+        assert_eq!(in_turns(found, Some(Family::V6)), addresses("[::1]:1 [::2]:1 [::3]:1"));
+        assert_eq!(in_turns(vec![], None), []);
+    }
+
+    /// A listener whose queue is full: the kernel drops whoever else comes, as a black hole does.
+    fn black_hole() -> (TcpListener, Vec<std::net::TcpStream>) {
+        use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+        let hole = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind(&hole, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        listen(&hole, 0).unwrap();
+        let hole = TcpListener::from(hole);
+        let address = hole.local_addr().unwrap();
+        let first = std::net::TcpStream::connect(address).unwrap();
+        (hole, vec![first])
+    }
+
+    #[test]
+    fn a_dead_address_is_passed_by() {
+        let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (hole, _full) = black_hole();
+        let hole = hole.local_addr().unwrap();
+        let good = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = good.local_addr().unwrap();
+        smol::block_on(async {
+            let stream = first_to_connect(vec![hole, refusing, hole, there]).await.unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), there);
+            let failed = first_to_connect(vec![refusing, refusing]).await.unwrap_err();
+            assert_eq!(failed.kind(), io::ErrorKind::ConnectionRefused);
+            assert!(first_to_connect(vec![]).await.is_err());
+        });
+    }
 }

@@ -2,7 +2,9 @@
 //! Nothing here is printed but by [`report`].
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+
+use super::harmless::harmless;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -59,7 +61,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Says something on standard error; where that is closed, nobody wants to know.
+/// Says something on standard error, which a terminal is not harmed by; where that is closed, nobody
+/// wants to know.
 pub fn report(what: impl fmt::Display) {
+    let what = what.to_string();
+    let is_terminal = io::stderr().is_terminal();
+    let what = if is_terminal { harmless(&what) } else { what.into() };
     let _ = writeln!(io::stderr(), "{what}");
 }

@@ -198,7 +198,7 @@ mod tests {
             server,
             handle: Handle::new("ana"),
             secret_file: Some(secret.path().to_owned()),
-            roots: None,
+            ..Named::default()
         };
         let account = Account::find(&named).unwrap();
         smol::block_on(async {

@@ -3,11 +3,13 @@
 //! Whatever a wrong one is answered is clap's; what a right one does is in the files beside this one.
 //! contrib/man and contrib/completions are made of it, too, by tests/manual.rs.
 
+use std::env;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use super::address::Address;
 use super::lines;
@@ -38,9 +40,17 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", global = true)]
     pub secret_file: Option<PathBuf>,
 
-    /// Certificates to trust in place of the system's, PEM
+    /// Certificates to trust in place of the system's, PEM: authorities', or the server's own
     #[arg(long, env = "PAPO_CA", value_name = "FILE", global = true)]
     pub ca: Option<PathBuf>,
+
+    /// Use IPv4 addresses only
+    #[arg(short = '4', global = true, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+
+    /// Use IPv6 addresses only
+    #[arg(short = '6', global = true)]
+    pub ipv6: bool,
 
     /// Ring when a message comes, in a conversation at the terminal
     #[arg(long)]
@@ -59,8 +69,15 @@ impl Flags {
     /// The command line, with what follows a `<to>` as the text that it is: `papo send bob --help`
     /// sends a text. Where it is wrong, or asks for help, the program ends here.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Flags {
-        let command = Flags::command();
-        Flags::try_parse_from(with_text_apart(&command, arguments)).unwrap_or_else(|e| {
+        // A variable that is set and empty is as one that is not set.
+        let mut command = Flags::command().mut_args(|arg| {
+            let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        });
+        let arguments = with_text_apart(&command, arguments);
+        let matches = command.try_get_matches_from_mut(arguments);
+        let flags = matches.and_then(|matches| Flags::from_arg_matches(&matches));
+        flags.unwrap_or_else(|e| {
             // Help that nobody could read was not given.
             let status = if e.print().is_err() { 1 } else { e.exit_code() };
             std::process::exit(status)
@@ -80,9 +97,12 @@ fn with_text_apart(
     while let Some(argument) = arguments.next() {
         let text = argument.to_str().unwrap_or_default();
         let is_first_word = text == "-" || !text.starts_with('-');
-        let takes_value = |flag: &&clap::Arg| flag.get_long() == text.strip_prefix("--");
+        let takes_value = |flag: &clap::Arg| {
+            let is_it = flag.get_long().is_some_and(|name| Some(name) == text.strip_prefix("--"));
+            is_it && flag.get_action().takes_values()
+        };
         let is_end = text == "--";
-        let has_value = flags.iter().any(takes_value);
+        let has_value = flags.iter().any(|flag| takes_value(flag));
         let inner = verb.find_subcommand(text).filter(|_| is_first_word);
         apart.push(argument);
         if has_value {
@@ -246,6 +266,17 @@ pub enum Verb {
     Login,
     /// Revoke the token and forget it
     Logout,
+    /// Change the password
+    ///
+    /// At a terminal the new one is asked for, else it is the first line of standard input. The old
+    /// one comes from where secrets come from. Tokens stay.
+    Passwd,
+    /// Show the tokens of the account and change them
+    ///
+    /// A token logs in where the password would, as PAPO_SECRET of a script for example. Making one
+    /// takes the password.
+    #[command(subcommand)]
+    Token(TokenVerb),
     /// Log in, and speak the protocol on standard input and output
     Raw {
         /// Replies only, no events
@@ -325,6 +356,29 @@ pub enum GroupVerb {
     },
 }
 
+/// The commands behind `papo token`.
+#[derive(Subcommand)]
+pub enum TokenVerb {
+    /// Show the tokens, when each was made and last used
+    List {
+        /// One JSON object for each line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a token and print it, once
+    New {
+        /// A name for it, 1 to 64 characters without blanks
+        #[arg(value_parser = key)]
+        label: String,
+    },
+    /// Revoke a token, which ends the sessions that it opened
+    Del {
+        /// Its name
+        #[arg(value_parser = key)]
+        label: String,
+    },
+}
+
 /// What `papo send` may wait for.
 #[derive(Clone, Copy, ValueEnum)]
 pub enum Wait {
@@ -391,6 +445,7 @@ mod tests {
         ] {
             let line = |verb: &[&'static str]| [&["papo"], verb, typed].concat();
             assert_eq!(sent(&line(&["send", "bob"])).1, text, "{typed:?}");
+            assert_eq!(sent(&line(&["-4", "send", "--lossy", "bob"])).1, text, "{typed:?}");
             let flags = ["--as", "send", "send", "--key", "ask", "--server=h:1", "bob"];
             assert_eq!(sent(&line(&flags)), ("bob".into(), to_owned(text), Some("ask".into())));
             if !text.is_empty() {

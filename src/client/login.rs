@@ -1,10 +1,16 @@
-//! `papo register`, `papo login`, `papo logout`: an account is made; a token for it is made and
-//! kept; it is revoked and forgotten.
+//! `papo register`, `papo login`, `papo logout`, `papo passwd`: an account is made; a token for it is
+//! made and kept; it is revoked and forgotten; the password is changed.
 //!
-//! The password is used here and nowhere else, and never kept.
+//! The password is used here and by [`token`](super::token), and never kept.
+
+use std::collections::HashSet;
+use std::env;
+use std::io::{self, BufRead, IsTerminal};
+use std::iter;
 
 use super::account::{Account, Named, Server};
 use super::connection::{ANSWER, Connection};
+use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::lines;
 use super::outage::persist;
@@ -12,6 +18,7 @@ use super::output::print;
 use super::progress::{SERVER, shown};
 use super::secret;
 use super::settings::{self, Settings, Token};
+use super::token;
 use crate::limits;
 use crate::name::Handle;
 
@@ -20,17 +27,11 @@ use crate::name::Handle;
 /// # Errors
 /// Any.
 pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), Failure> {
-    let settings = named.settings()?;
-    let (server, handle) = (named.server(&settings), named.handle(&settings)?);
+    let settings = Settings::of_user();
+    let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
     let password = match secret::given(named.secret_file.as_deref())? {
         Some(password) => password,
-        None => {
-            let password = secret::prompt(&format!("New password of {handle}"))?;
-            if secret::prompt("The same again")? != password {
-                return Err(Failure::Usage("these are two passwords".to_owned()));
-            }
-            password
-        }
+        None => chosen(&handle)?,
     };
     let name = display_name.map(|name| format!(" {}", lines::escaped(name))).unwrap_or_default();
     let reg = format!("REG {handle} {password}{name}");
@@ -46,6 +47,36 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
     print(&format!("registered {handle} at {}", server.address))
 }
 
+/// A new password, typed twice.
+fn chosen(handle: &Handle) -> Result<String, Failure> {
+    let password = secret::prompt(&format!("New password of {handle}"))?;
+    if secret::prompt("Repeat it")? != password {
+        return Err(Failure::Usage("the passwords do not match".to_owned()));
+    }
+    Ok(password)
+}
+
+/// Changes the password. The new one is the first line of standard input, or typed at a terminal.
+///
+/// # Errors
+/// Any.
+pub async fn passwd(named: &Named) -> Result<(), Failure> {
+    let account = Account::find_with_password(named)?;
+    let new = if io::stdin().is_terminal() {
+        chosen(&account.handle)?
+    } else {
+        let unfit = |why: &dyn std::fmt::Display| {
+            Failure::Usage(format!("the new password, on standard input: {why}"))
+        };
+        let mut line = String::new();
+        io::stdin().lock().read_line(&mut line).map_err(|e| unfit(&e))?;
+        lines::word(line.trim_end_matches(['\n', '\r'])).map_err(|e| unfit(&e))?
+    };
+    let mut desk = Desk::hasty(&account);
+    shown(SERVER, desk.ask_once(&format!("PASSWD {} {new}", account.secret()))).await?;
+    print(&format!("the password of {} is changed", account.handle))
+}
+
 /// Makes a token with the password, and keeps it with server and account.
 ///
 /// # Errors
@@ -53,19 +84,22 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
 pub async fn login(named: &Named) -> Result<(), Failure> {
     // Where it cannot be kept, nobody is asked for a password.
     settings::path()?;
-    let before = named.settings()?;
-    let (server, handle) = (named.server(&before), named.handle(&before)?);
-    let password = match secret::given(named.secret_file.as_deref())? {
-        Some(password) => password,
-        None => secret::prompt(&format!("Password of {handle}"))?,
-    };
-    let account = Account::new(server.clone(), handle.clone(), password);
+    let account = Account::find_with_password(named)?;
     let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
-    print(&keep(before, &server, &handle, &mut connection).await?)
+    let before = Settings::of_user();
+    print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
+    // As the usual services that run such jobs do.
+    if env::var_os("CI").is_some_and(|set| !set.is_empty() && set != "false") {
+        report(
+            "papo: this token stays when the job is over; better make one, papo token new ci, and \
+             give it to each job in PAPO_SECRET",
+        );
+    }
+    Ok(())
 }
 
 /// Makes a token over a connection that has logged in with the password, and keeps it with server and
-/// account, in place of what was kept `before`. Gives back a line that says so.
+/// account, in place of what was kept `before`. Returns a line that says so.
 ///
 /// # Errors
 /// Any; nothing is kept then.
@@ -82,6 +116,7 @@ pub async fn keep(
         server: Some(server.address.clone()),
         handle: Some(handle.clone()),
         token: Some(token),
+        damage: None,
     };
     if let Err(e) = after.save(&path) {
         // One that nobody has is not to open anything.
@@ -98,13 +133,12 @@ pub async fn keep(
 /// `Unfit` where none is kept; any of the connection's, and then it stays.
 pub async fn logout(named: &Named) -> Result<(), Failure> {
     let path = settings::path()?;
-    let mut settings = Settings::load(&path)?;
-    let nothing = || Failure::Unfit("not logged in".to_owned());
-    let token = settings.token.take().ok_or_else(nothing)?;
-    let address = settings.server.clone().ok_or_else(nothing)?;
-    let handle = settings.handle.clone().ok_or_else(nothing)?;
-    let server = Server { address, roots: named.roots.clone() };
-    let account = Account::new(server, handle.clone(), token.secret);
+    let mut settings = Settings::load(&path);
+    let kept = (settings.token.take(), settings.server.clone(), settings.handle.clone());
+    let (Some(token), Some(address), Some(handle)) = kept else {
+        return Err(settings.missing(|| Failure::Unfit("not logged in".to_owned())));
+    };
+    let account = Account::new(named.at(address), handle.clone(), token.secret);
     match shown(SERVER, persist(async || account.connect(true).await)).await {
         Ok(mut connection) => {
             connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await?;
@@ -114,21 +148,25 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
         Err(e) => return Err(e),
     }
     settings.save(&path)?;
-    print(&format!("logged out, {handle} has no token here any more"))
+    print(&format!("logged out; the token for {handle} was revoked"))
 }
 
 /// A token that is called after this machine; where that name is taken, by another home on it
 /// perhaps, it gets a number.
 async fn new_token(connection: &mut Connection) -> Result<Token, Failure> {
     let host = host_name();
-    let mut label = host.clone();
-    for n in 2.. {
+    let listed = connection.ask("TOKEN LIST", ANSWER).await?;
+    let taken: HashSet<&str> = listed.rows.iter().filter_map(|row| row.split(' ').nth(1)).collect();
+    let numbered = (2..=limits::TOKENS + 1).map(|n| format!("{host}-{n}"));
+    for label in iter::once(host.clone()).chain(numbered) {
+        if taken.contains(&*label) {
+            continue;
+        }
         match connection.ask(&format!("TOKEN NEW {label}"), ANSWER).await {
             Ok(reply) => return Ok(Token { secret: reply.word(4)?.to_owned(), label }),
-            Err(Failure::Refused(line)) if lines::code(&line) == "taken" && n <= limits::TOKENS => {
-                label = format!("{host}-{n}");
-            }
-            Err(e) => return Err(e),
+            // Another log-in of this moment was quicker.
+            Err(Failure::Refused(line)) if lines::code(&line) == "taken" => {}
+            Err(e) => return Err(token::with_advice(e)),
         }
     }
     Err(Failure::Unfit(format!("no label is left for {host}")))

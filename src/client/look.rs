@@ -166,7 +166,7 @@ pub async fn show(
     let reply = shown(SERVER, Desk::hasty(account).ask(command)).await?;
     let rows = reply.rows.iter().filter(|row| lines::first_word(row) == verb);
     let text: String = rows.filter_map(|row| form(row)).map(|row| row + "\n").collect();
-    output::write_all(text.as_bytes())?;
+    output::write_text(&text)?;
     Ok(reply)
 }
 

@@ -4,8 +4,8 @@
 //! here knows the server's insides: of the rest of the house it uses the words ([`crate::name`],
 //! [`crate::limits`]) and the escapes ([`crate::wire::text`]) only.
 //!
-//! From below: an [`address`] is dialled (`dial`) and becomes a [`connection`] of lines; who logs in
-//! over it is an [`account`], made of flags, [`settings`] and a [`secret`]. On top of these stand two
+//! From below: an [`address`] is dialled ([`dial`], over TLS by who is in [`trust`]) and becomes a
+//! [`connection`] of lines; who logs in over it is an [`account`], made of flags, [`settings`] and a [`secret`]. On top of these stand two
 //! things that come back by themselves when the server was away: a [`desk`], where a command is
 //! said again until it is answered, and a [`feed`] of events, which `follow`s the server's log so that
 //! nothing is missed; [`acks`] says what was dealt with. The commands are one file for each group of
@@ -16,12 +16,13 @@ pub mod acks;
 pub mod address;
 pub mod connection;
 pub mod desk;
-mod dial;
+pub mod dial;
 pub mod failure;
 pub mod feed;
 pub mod flags;
 pub mod follow;
 pub mod group;
+pub mod harmless;
 pub mod json;
 pub mod lines;
 pub mod login;
@@ -39,3 +40,5 @@ pub mod settings;
 pub mod signals;
 pub mod tail;
 pub mod terminal;
+pub mod token;
+pub mod trust;

@@ -32,7 +32,7 @@ pub type Mark = (String, u64);
 pub struct Outlet<'a> {
     acks: &'a Acks<'a>,
     is_pipe: bool,
-    gathered: Vec<u8>,
+    gathered: String,
     /// Bytes that were written.
     written: u64,
     /// Lines that were not handed over yet: up to which byte each goes.
@@ -47,7 +47,7 @@ impl<'a> Outlet<'a> {
         Outlet {
             acks,
             is_pipe: output::is_pipe(),
-            gathered: Vec::new(),
+            gathered: String::new(),
             written: 0,
             lines: VecDeque::new(),
             taken: 0,
@@ -62,8 +62,8 @@ impl<'a> Outlet<'a> {
         if self.is_pipe {
             self.until_taken(self.taken / AHEAD).await;
         }
-        self.gathered.extend_from_slice(line.as_bytes());
-        self.gathered.push(b'\n');
+        self.gathered.push_str(line);
+        self.gathered.push('\n');
         self.lines.push_back((self.written + self.gathered.len() as u64, mark));
         if self.is_pipe || self.gathered.len() >= GATHERED { self.flush() } else { Ok(()) }
     }
@@ -73,7 +73,7 @@ impl<'a> Outlet<'a> {
     /// # Errors
     /// `Output`.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        output::write_all(&self.gathered)?;
+        output::write_text(&self.gathered)?;
         self.written += self.gathered.len() as u64;
         self.gathered.clear();
         self.look();

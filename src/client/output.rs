@@ -3,13 +3,25 @@
 //! The standard library's own writer loses count of what was written where the file it writes to
 //! does not block, as one that was inherited from another program may not.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 use super::failure::Failure;
+use super::harmless::harmless;
+
+/// Writes text; where it is a terminal, made harmless to it.
+///
+/// # Errors
+/// `Output`.
+pub fn write_text(text: &str) -> Result<(), Failure> {
+    if io::stdout().is_terminal() {
+        return write_all(harmless(text).as_bytes());
+    }
+    write_all(text.as_bytes())
+}
 
 /// Writes all of it, and waits for room where there is none.
 ///
@@ -40,7 +52,7 @@ pub fn write_all(mut bytes: &[u8]) -> Result<(), Failure> {
 /// # Errors
 /// `Output`.
 pub fn print(line: &str) -> Result<(), Failure> {
-    write_all(format!("{line}\n").as_bytes())
+    write_text(&format!("{line}\n"))
 }
 
 /// Whether it is a pipe, whose reader may take what is written later, or never.

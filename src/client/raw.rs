@@ -11,6 +11,7 @@ use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::account::Account;
+use super::connection::said_bye;
 use super::failure::Failure;
 use super::outage::persist;
 use super::output;
@@ -48,8 +49,7 @@ pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
                 return match last.strip_prefix(b"BYE ") {
                     Some(b"quit\n") => Ok(()),
                     Some(reason) => {
-                        let reason = String::from_utf8_lossy(reason.trim_ascii_end()).into_owned();
-                        Err(Failure::Lost(format!("the server says BYE {reason}")))
+                        Err(said_bye(&String::from_utf8_lossy(reason.trim_ascii_end())))
                     }
                     // After the end of input it closes without a word.
                     None if is_over.get() => Ok(()),

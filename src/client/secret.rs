@@ -25,12 +25,15 @@ pub fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
         let secret = lines::word(text.trim_end_matches(['\n', '\r']));
         return secret.map(Some).map_err(unfit);
     }
-    // A variable that is empty is none.
-    let secret = env::var_os("PAPO_SECRET").filter(|secret| !secret.is_empty());
-    let Some(secret) = secret else { return Ok(None) };
-    let secret = secret.into_string().map_err(|_| "expected UTF-8".to_owned());
-    let secret = secret.and_then(|secret| lines::word(&secret));
-    secret.map(Some).map_err(|why| Failure::Usage(format!("PAPO_SECRET: {why}")))
+    let Some(secret) = env::var_os("PAPO_SECRET") else { return Ok(None) };
+    let unfit = |why: String| Failure::Usage(format!("PAPO_SECRET: {why}"));
+    let secret = secret.into_string().map_err(|_| unfit("expected UTF-8".to_owned()))?;
+    // Of a file that was read into it; and a variable that is empty is none.
+    let secret = secret.trim_end_matches(['\n', '\r']);
+    if secret.is_empty() {
+        return Ok(None);
+    }
+    lines::word(secret).map(Some).map_err(unfit)
 }
 
 /// Asks at the terminal, without showing what is typed.

@@ -3,15 +3,19 @@
 //! A line is a key, a blank and a value: `server`, `as`, `token`, `label`. A line that begins with
 //! `#`, and a key that is not known, are passed over. It holds a token and never a password, and
 //! nobody but its owner can read it.
+//!
+//! A file that cannot be read, or not all of it, is no failure by itself: flags and environment may
+//! say all that is needed. [`Settings::missing`] is for whoever needs more than there is.
 
 use std::env;
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
 use super::failure::Failure;
+use super::lines;
 use crate::name::Handle;
 
 /// What is kept between one command and the next.
@@ -23,6 +27,8 @@ pub struct Settings {
     pub handle: Option<Handle>,
     /// A token of this account on this server.
     pub token: Option<Token>,
+    /// Why there may be more in the file than could be read.
+    pub damage: Option<String>,
 }
 
 /// A token that `papo login` has made.
@@ -46,34 +52,62 @@ pub fn path() -> Result<PathBuf, Failure> {
 }
 
 impl Settings {
-    /// Reads the file. One that is not there is empty.
-    ///
-    /// # Errors
-    /// `Usage` where it cannot be read, or a value of it cannot be understood.
-    pub fn load(path: &Path) -> Result<Settings, Failure> {
-        let unfit = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
-        let text = match fs::read_to_string(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(|e| unfit(e.to_string()))?,
-        };
+    /// Those of this user. Where there is no file, or nowhere for one to be, they are empty.
+    pub fn of_user() -> Settings {
+        path().map_or_else(|_| Settings::default(), |path| Settings::load(&path))
+    }
+
+    /// Reads the file, as far as that is possible.
+    pub fn load(path: &Path) -> Settings {
         let mut settings = Settings::default();
+        let damaged = |why: &str| Some(format!("{}: {why}", path.display()));
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            // HOME=/dev/null is how a service says that it has none.
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return settings;
+            }
+            Err(e) => {
+                settings.damage = damaged(&e.to_string());
+                return settings;
+            }
+        };
         let (mut secret, mut label) = (None, None);
-        for line in text.lines().map(str::trim) {
-            let Some((key, value)) = line.split_once(' ') else { continue };
-            let value = value.trim();
-            match key {
-                "server" => settings.server = Some(value.parse().map_err(unfit)?),
-                "as" => {
-                    let handle = Handle::new(value).ok_or_else(|| unfit("no handle".to_owned()))?;
-                    settings.handle = Some(handle);
-                }
-                "token" => secret = Some(value.to_owned()),
-                "label" => label = Some(value.to_owned()),
-                _ => {}
+        for (n, line) in bytes.split(|b| *b == b'\n').enumerate() {
+            let taken = match str::from_utf8(line) {
+                Ok(line) => settings.take(line.trim(), &mut secret, &mut label),
+                Err(_) => Err("not UTF-8".to_owned()),
+            };
+            if let (Err(why), None) = (taken, &settings.damage) {
+                settings.damage = damaged(&format!("line {}: {why}", n + 1));
             }
         }
         settings.token = secret.zip(label).map(|(secret, label)| Token { secret, label });
-        Ok(settings)
+        settings
+    }
+
+    fn take(
+        &mut self,
+        line: &str,
+        secret: &mut Option<String>,
+        label: &mut Option<String>,
+    ) -> Result<(), String> {
+        let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        let value = value.trim();
+        match key {
+            "server" => self.server = Some(value.parse()?),
+            "as" => self.handle = Some(lines::handle(value)?),
+            "token" => *secret = Some(lines::word(value)?),
+            "label" => *label = Some(lines::word(value)?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The failure of whoever needs something that is in no flag, no variable and not in here:
+    /// `otherwise`, unless it may stand in what could not be read.
+    pub fn missing(&self, otherwise: impl FnOnce() -> Failure) -> Failure {
+        self.damage.clone().map_or_else(otherwise, Failure::Usage)
     }
 
     /// Writes the file, mode 0600, in one step: whoever reads it meanwhile reads the old one whole.
@@ -101,6 +135,7 @@ impl Settings {
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &target(path)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -116,9 +151,23 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     moved
 }
 
+/// Symbolic links that are followed one after another at most, as Linux does (path_resolution(7)).
+const LINKS: usize = 40;
+
+/// The file that a path leads to: a link to it, as those make who keep their settings in one place,
+/// stays a link. It need not exist.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&path) else { return Ok(path) };
+        path = path.parent().map_or_else(|| next.clone(), |folder| folder.join(&next));
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
 
@@ -126,21 +175,58 @@ mod tests {
     fn what_is_saved_is_loaded_and_nobody_else_reads_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/papo/config");
-        assert_eq!(Settings::load(&path).unwrap(), Settings::default());
+        assert_eq!(Settings::load(&path), Settings::default());
         let token = Token { secret: "s".to_owned(), label: "desk".to_owned() };
         let settings = Settings {
             server: Some("tls:[::1]:7277".parse().unwrap()),
             handle: Handle::new("ana"),
             token: Some(token),
+            damage: None,
         };
         settings.save(&path).unwrap();
         // A file that others could read is not written into, but replaced.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         settings.save(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Settings::load(&path).unwrap(), settings);
+        assert_eq!(Settings::load(&path), settings);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
-        fs::write(&path, "# a note\nserver nowhere\n").unwrap();
-        assert!(matches!(Settings::load(&path), Err(Failure::Usage(_))));
+    }
+
+    #[test]
+    fn what_can_be_read_is_and_the_rest_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        fs::write(&path, b"# caf\xe9\nserver no where\nas\tana\r\nlabel \n").unwrap();
+        let settings = Settings::load(&path);
+        assert_eq!((settings.server.clone(), settings.handle.clone()), (None, Handle::new("ana")));
+        let damage = settings.damage.clone().unwrap();
+        assert!(damage.ends_with("config: line 1: not UTF-8"), "{damage}");
+        let missing = settings.missing(|| panic!("it may stand there"));
+        assert!(matches!(missing, Failure::Usage(why) if why == damage));
+        // A folder is no file; below a file there is nothing.
+        assert!(Settings::load(folder.path()).damage.is_some());
+        assert_eq!(Settings::load(&path.join("papo/config")), Settings::default());
+    }
+
+    #[test]
+    fn a_link_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let [kept, other, path] =
+            ["kept", "other/config", "config"].map(|it| folder.path().join(it));
+        fs::create_dir(&kept).unwrap();
+        symlink("kept", folder.path().join("other")).unwrap();
+        symlink("other/config", &path).unwrap();
+        let settings = Settings { handle: Handle::new("ana"), ..Settings::default() };
+        // The first time it leads to nothing yet.
+        for _ in 0..2 {
+            settings.save(&path).unwrap();
+            assert_eq!(fs::read_link(&path).unwrap(), Path::new("other/config"));
+            assert!(fs::symlink_metadata(&other).unwrap().is_file());
+            assert_eq!(Settings::load(&path), settings);
+            assert_eq!(fs::read_dir(&kept).unwrap().count(), 1);
+        }
+        fs::remove_file(&other).unwrap();
+        symlink("config", &other).unwrap();
+        assert!(matches!(settings.save(&path), Err(Failure::Unfit(_))));
     }
 }

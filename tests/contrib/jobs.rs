@@ -30,6 +30,27 @@ fn tell_speaks_of_failures_only() {
     let mut command = place.script("cron/tell.sh", "alice");
     ended(command.args(["bob", "no-such-program"]), 127);
     assert!(place.said("bob", "alice")[2].contains("no-such-program: status 127"));
+    // Nothing, another character set, a bell, more than goes into a message, and no room for it.
+    for (n, job) in [
+        "exit 1",
+        "printf 'caf\\351 \\007\\000\\n'; exit 2",
+        "printf '%0200000d' 0 | sed 's/0/\\\\/g'; exit 3",
+        "printf '\\355\\240\\200 \\364\\220\\200\\200 \\370\\210\\200\\200\\200\\n'; exit 4",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let status = i32::try_from(n).unwrap() + 1;
+        assert_eq!(tell(&place, job, status), (String::new(), String::new()));
+        let said = place.said("bob", "alice");
+        let (head, _) = said[3 + n].split_once("status ").unwrap();
+        assert!(head.ends_with(&format!(": sh -c {job}: ").replace('\\', r"\\")), "{head}");
+    }
+    let mut command = place.script("cron/tell.sh", "alice");
+    command.env("TMPDIR", "/nowhere");
+    let (_, err) = ended(command.args(["bob", "sh", "-c", "echo x; exit 5"]), 5);
+    assert!(err.contains("mktemp"), "{err}");
+    assert!(place.said("bob", "alice")[7].ends_with("exit 5: status 5"));
     // Where it cannot be sent, cron mails it.
     place.papod.kill();
     let (out, err) = tell(&place, "echo lost; exit 3", 3);
@@ -51,6 +72,8 @@ fn escalate_tells_the_second_if_the_first_does_not_read() {
     hears(&mut carol, "bob has not read this in 1 seconds:\\nthe disk is \\\\ full");
     ended(&mut escalate("600", "nobody"), 0);
     hears(&mut carol, "nobody could not be told this:\\nthe disk is \\\\ full");
+    ended(escalate("1", "nobody").args(["caf\u{1b}[31m\x07"]), 0);
+    hears(&mut carol, "nobody could not be told this:\\nthe disk is \\\\ full caf");
     // One who reads it is enough.
     let mut bob = place.papod.login("bob").0;
     bob.say("READ");

@@ -294,7 +294,7 @@ fn no_secret_is_an_argument() {
 /// What a server would refuse is taken out, and nothing else.
 fn strips(shell: &str) {
     let place = Place::new();
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"\x1b[31;1merror\x1b[0m: \x1b[Kno\n", "error: no\n"),
         (b" 10%\r 50%\r100%\r\n", "100%\n"),
         (b"a\tb  c\n\nd", "a\tb  c\n\nd"),
@@ -302,6 +302,10 @@ fn strips(shell: &str) {
         (b"\x1b]0;title\x07\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\\n", "link\n"),
         ("C1 \u{9b}31m, é 日本 😀\n".as_bytes(), "C1 31m, é 日本 😀\n"),
         (b"latin \xe9\xff\n", "latin \n"),
+        (
+            b"out \xf4\x90\x80\x80\xed\xa0\x80\xf8\x88\x80\x80\x80\xc0\xaf of Unicode\n",
+            "out  of Unicode\n",
+        ),
         (b"\x1bMup \x1b(Bascii\n", "up (Bascii\n"),
         (b"back\\slash /[0-9]*.$^ &\n", "back\\slash /[0-9]*.$^ &\n"),
     ];
@@ -310,6 +314,17 @@ fn strips(shell: &str) {
         let (out, _) = ended(&mut place.shell(shell, "alice", "papo_plain <given"), 0);
         assert_eq!(out.trim_end_matches('\n'), plain.trim_end_matches('\n'), "{given:?}");
     }
+    // Whatever it is, it is sent.
+    for given in [&b""[..], b" \n\t\n", b"caf\xe9\x07", "\\é\n".repeat(100_000).as_bytes()] {
+        fs::write(place.path("given"), given).unwrap();
+        let send = "papo_lossy <given | papo_send bob";
+        let (_, err) = ended(&mut place.shell(shell, "alice", send), 0);
+        assert_eq!(err, "");
+    }
+    let said = place.said("bob", "alice");
+    assert_eq!(said[..3], ["(empty)", "(empty)", "caf"]);
+    assert!(said[3].starts_with(r"\\é\n") && said[3].ends_with(r"\\é"), "{:?}", said[3].len());
+    assert!(said[3].contains(r"\n[... 369999 bytes left out ...]\n"));
     fs::write(place.path("given"), TEXT).unwrap();
     let (out, _) = ended(&mut place.shell(shell, "alice", "papo_escape <given"), 0);
     assert_eq!(out, ESCAPED);
@@ -322,6 +337,17 @@ fn strips(shell: &str) {
 #[ignore = "needs dash, bash and busybox"]
 fn texts_in_each_shell() {
     ["dash", "bash", "busybox sh"].into_iter().for_each(strips);
+}
+
+#[test]
+#[ignore = "needs busybox"]
+fn without_iconv_what_is_not_ascii_is_left_out() {
+    let mut place = Place::new();
+    place.with_busybox_alone();
+    let iconv = place.path("busybox").join("iconv");
+    assert!(!iconv.exists() || fs::remove_file(iconv).is_ok());
+    let lines = "printf 'caf\\303\\251 \\377\\n' | papo_lossy";
+    assert_eq!(ended(&mut place.shell("sh", "alice", lines), 0), ("caf \n".into(), String::new()));
 }
 
 #[test]

@@ -7,8 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::place::{Place, Running, done, fails, input};
-use crate::process::{Home, PASSWORD, Papod};
+use papo::limits;
+
+use crate::place::{Place, Running, done, fails, input, stderr};
+use crate::process::{Home, PASSWORD, Papod, run, tls};
 
 /// A value in the settings.
 fn setting(place: &Place, key: &str) -> Option<String> {
@@ -128,19 +130,193 @@ fn every_way_in_is_a_way_for_papo() {
     let mut raw = place.papo("ana", &["raw", "--quiet"]);
     raw.env("PAPO_SERVER", format!("tls:localhost:{port}")).env("PAPO_CA", &one);
     assert_eq!(done(raw.stdin(input(b"PING a\nPING b"))), "OK PING a\nOK PING b\n");
-    // A server that nobody vouches for is told no secret. Each try goes on for a while.
+    // A server that nobody vouches for is told no secret, and which of the two it speaks is said.
     let there = format!("tls:localhost:{port}");
-    let untrusted = [
-        Running::start(&mut send(&there, &other)),
-        Running::start(send(&there, &one).env_remove("PAPO_CA")),
-        Running::start(&mut send(&there, Path::new("/none"))),
+    let here = place.papod().address.port();
+    let failing = [
+        (Running::start(&mut send(&there, &other)), there.clone(), "another key has signed it"),
+        (
+            Running::start(send(&there, &one).env_remove("PAPO_CA")),
+            there.clone(),
+            "its certificate ",
+        ),
+        (
+            Running::start(&mut send(&there, Path::new("/none"))),
+            there.clone(),
+            "/none: No such file",
+        ),
+        (
+            Running::start(&mut send(&format!("localhost:{port}"), &one)),
+            format!("localhost:{port}"),
+            &*format!("it speaks TLS there: tls:localhost:{port}"),
+        ),
+        (
+            Running::start(&mut send(&format!("tls:localhost:{here}"), &one)),
+            format!("tls:localhost:{here}"),
+            &*format!("it does not speak TLS there; localhost:{here}, without tls:"),
+        ),
     ];
-    for running in untrusted {
+    for (running, address, why) in failing {
         let (status, out, err) = running.finish();
         assert_eq!((status, out.len()), (Some(3), 0));
-        assert!(err[0].starts_with(&format!("papo: {there}: ")), "{err:?}");
+        assert!(
+            err[0].starts_with(&format!("papo: {address}: ")) && err[0].contains(why),
+            "{err:?}"
+        );
     }
     assert_eq!(place.bodies("ana", "ana").len(), 3);
+}
+
+#[test]
+fn a_certificate_as_openssl_makes_it_serves_whoever_has_it() {
+    let home = Home::new();
+    let [certificate, key] = ["made.pem", "made.key"].map(tls::file);
+    let (papod, address) = tls::start(&home, &certificate, &key);
+    papod.register("ana");
+    let place = Place { papod: Some(papod), home, flags: Vec::new() };
+    let mut send = place.papo("ana", &["-4", "send", "ana", "hi", "-6"]);
+    send.env("PAPO_SERVER", format!("tls:localhost:{}", address.port()));
+    assert_eq!(done(send.env("PAPO_CA", &certificate)), "1\n");
+    assert_eq!(place.bodies("ana", "ana"), ["hi -6"]);
+}
+
+#[test]
+fn an_address_of_the_other_kind_is_not_used() {
+    let place = Place::with(&["ana"]);
+    let there = place.papod().address.to_string();
+    done(place.papo("ana", &["chats", "-4"]).env("PAPO_SERVER", &there));
+    let mut six = place.papo("ana", &["-6", "chats"]);
+    fails(six.env("PAPO_SERVER", &there), 3, &format!("papo: {there}: no address of this kind"));
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_no_matter_where_all_is_said() {
+    let place = Place::with(&["ana"]);
+    let folder = place.config();
+    let all: &[(&str, &dyn Fn())] = &[
+        ("a folder", &|| fs::create_dir_all(&folder).unwrap()),
+        ("no text", &|| {
+            fs::remove_dir(&folder).unwrap();
+            fs::write(&folder, b"server caf\xe9\n").unwrap();
+        }),
+        ("a bad line", &|| fs::write(&folder, "server no where\nas x\n").unwrap()),
+    ];
+    for (what, make) in all {
+        make();
+        done(&mut place.papo("ana", &["chats"]));
+        done(place.papo("ana", &["token", "list"]).env("PAPO_SECRET", PASSWORD));
+        // What it may say is not guessed.
+        let start = format!("papo: {}: ", folder.display());
+        fails(place.papo("ana", &["chats"]).env_remove("PAPO_SERVER"), 2, &start);
+        fails(place.papo("ana", &["chats"]).env_remove("PAPO_AS"), 2, &start);
+        println!("{what}");
+    }
+    for home in ["/dev/null", "/nowhere", ""] {
+        done(place.papo("ana", &["chats"]).env_remove("XDG_CONFIG_HOME").env("HOME", home));
+    }
+}
+
+#[test]
+fn an_empty_variable_is_as_one_that_is_not_set() {
+    let place = Place::with(&["ana"]);
+    let mut chats = place.papo("ana", &["--server", &place.address(), "--as", "ana", "chats"]);
+    for name in ["PAPO_SERVER", "PAPO_AS", "PAPO_CA"] {
+        chats.env(name, "");
+    }
+    done(chats.env("PAPO_SECRET", format!("{PASSWORD}\r\n")));
+    let mut none = place.papo("ana", &["chats"]);
+    fails(
+        none.env("PAPO_SECRET", "\n").env("PAPO_SERVER", place.papod().address.to_string()),
+        2,
+        "papo: no secret: ",
+    );
+}
+
+#[test]
+fn tokens_are_made_listed_and_revoked() {
+    let place = Place::with(&["ana"]);
+    let token = place.done("ana", &["token", "new", "ci"]);
+    let token = token.trim();
+    assert_eq!(done(place.papo("ana", &["send", "ana", "hi"]).env("PAPO_SECRET", token)), "1\n");
+    let listed = place.done("ana", &["token", "list"]);
+    assert!(
+        listed.starts_with("ci                    made ") && listed.contains("  used 20"),
+        "{listed}"
+    );
+    place.done("ana", &["token", "new", "desk"]);
+    let listed = place.done("ana", &["token", "list", "--json"]);
+    assert_eq!(listed.lines().filter(|line| line.starts_with(r#"{"label":""#)).count(), 2);
+    assert!(listed.contains(r#""label":"desk""#) && listed.contains(r#""used":null}"#), "{listed}");
+    fails(&mut place.papo("ana", &["token", "new", "ci"]), 1, "ERR TOKEN taken ");
+    let mut by_token = place.papo("ana", &["token", "new", "more"]);
+    fails(by_token.env("PAPO_SECRET", token), 1, "ERR TOKEN not-allowed ");
+    assert_eq!(place.done("ana", &["token", "del", "ci"]), "");
+    fails(place.papo("ana", &["chats"]).env("PAPO_SECRET", token), 4, "ERR LOGIN wrong-secret ");
+    fails(&mut place.papo("ana", &["token", "del", "ci"]), 1, "ERR TOKEN no-such-token ");
+    fails(&mut place.papo("ana", &["token", "new", "two words"]), 2, "error: ");
+}
+
+#[test]
+fn a_password_is_changed_and_tokens_stay() {
+    let place = Place::with(&["ana"]);
+    place.done("ana", &["login"]);
+    let mut passwd = place.papo("ana", &["passwd"]);
+    assert_eq!(done(passwd.stdin(input(b"new-secret\n"))), "the password of ana is changed\n");
+    fails(&mut place.papo("ana", &["chats"]), 4, "ERR LOGIN wrong-secret ");
+    done(place.papo("ana", &["chats"]).env("PAPO_SECRET", "new-secret"));
+    done(&mut place.bare(&["chats"]));
+    for unfit in [&b""[..], b"two words\n", b"\n"] {
+        let mut passwd = place.papo("ana", &["passwd"]);
+        let passwd = passwd.env("PAPO_SECRET", "new-secret").stdin(input(unfit));
+        fails(passwd, 2, "papo: the new password, on standard input: ");
+    }
+    let mut short = place.papo("ana", &["passwd"]);
+    fails(short.env("PAPO_SECRET", "new-secret").stdin(input(b"x\n")), 1, "ERR PASSWD bad-syntax ");
+}
+
+#[test]
+fn where_there_is_no_room_for_a_token_it_is_said_what_to_do() {
+    let place = Place::with(&["ana"]);
+    let home = tempfile::tempdir().unwrap();
+    let login = |n: usize| {
+        let mut login = place.papo("ana", &["login"]);
+        login.env("XDG_CONFIG_HOME", home.path().join(n.to_string())).env_remove("CI");
+        login
+    };
+    done(&mut login(0));
+    let mut ana = place.papod().login_quietly("ana");
+    for n in 1..limits::TOKENS {
+        ana.say(&format!("TOKEN NEW one-{n}"));
+        ana.until("OK TOKEN NEW ");
+    }
+    let output = run(&mut login(1));
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        said.starts_with("ERR TOKEN too-many ") && said.contains("\npapo: papo token list "),
+        "{said}"
+    );
+    // One that has become free is taken, whatever numbers are in use.
+    place.done("ana", &["token", "del", "one-7"]);
+    let said = run(login(1).env("CI", "true"));
+    assert!(said.status.success() && stderr(&said).contains("PAPO_SECRET"), "{said:?}");
+}
+
+#[test]
+fn settings_that_are_a_link_stay_one() {
+    let place = Place::with(&["ana"]);
+    let kept = place.home.path().join("dotfiles");
+    fs::create_dir(&kept).unwrap();
+    fs::create_dir_all(place.config().parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink("../dotfiles/papo", place.config()).unwrap();
+    for _ in 0..2 {
+        place.done("ana", &["login"]);
+        assert!(fs::symlink_metadata(place.config()).unwrap().is_symlink());
+        let mode = fs::metadata(kept.join("papo")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    done(&mut place.bare(&["logout"]));
+    assert!(fs::symlink_metadata(place.config()).unwrap().is_symlink());
 }
 
 #[test]

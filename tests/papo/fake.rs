@@ -220,6 +220,18 @@ fn what_comes_again_is_not_dealt_with_again() {
 }
 
 #[test]
+fn why_a_server_ends_the_connection_is_said_in_words() {
+    for (answer, why) in [
+        ("BYE kicked\n", "papo: the server says BYE kicked: an operator ended the session, "),
+        ("BYE new-reason\n", "papo: the server says BYE new-reason"),
+    ] {
+        let fake = Fake::start("", &[Some(answer)]);
+        let (status, _, err) = papo(&fake, &["group", "new", "team"]).finish();
+        assert!(status == Some(3) && err[0].starts_with(why), "{err:?}");
+    }
+}
+
+#[test]
 fn why_a_server_ends_the_connection_is_said() {
     let fake = Fake::start(AGAIN, &[Some("OK ACK 1\n"); 20]);
     let tail = papo(&fake, &["tail"]);

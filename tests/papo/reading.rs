@@ -200,3 +200,28 @@ fn what_cannot_be_printed_is_a_failure() {
         assert_eq!(command.status().unwrap().code(), Some(1), "{arguments:?}");
     }
 }
+
+#[test]
+#[ignore = "needs script"]
+fn nothing_turns_the_lines_of_a_terminal_around() {
+    let place = Place::with(&["ana"]);
+    place.done("ana", &["send", "ana", "a\u{202e}b\u{200f} caf\u{e9}"]);
+    // A pipe has it as it is.
+    assert!(place.done("ana", &["hist", "ana"]).contains("a\u{202e}b\u{200f} caf\u{e9}"));
+    assert!(place.done("ana", &["hist", "ana", "--json"]).contains('\u{202e}'));
+    for arguments in ["hist ana", "hist ana --json", "tail --count 1"] {
+        place.papod().login_quietly("ana");
+        let mut script = std::process::Command::new("script");
+        let papo = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_papo"));
+        script.args(["-qec", &papo, "/dev/null"]).stdin(std::process::Stdio::null());
+        for (name, value) in place.papo("ana", &[]).get_envs() {
+            script.env(name, value.unwrap_or_default());
+        }
+        if arguments.starts_with("tail") {
+            place.papod().register("bob").send("ana", "a\u{202e}b\u{200f} caf\u{e9}");
+        }
+        let shown = done(&mut script);
+        assert!(shown.contains("a\u{fffd}b\u{fffd} caf\u{e9}"), "{arguments}: {shown}");
+        assert!(!shown.contains('\u{202e}'), "{arguments}");
+    }
+}

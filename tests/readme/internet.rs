@@ -89,12 +89,18 @@ fn the_lines_that_put_papod_on_the_internet() {
     let certificate = under("/etc/papo/cert.pem");
     let script = r#"printf 'LOGIN ana secret-a\nMSG ana hi\nQUIT\n' |
         openssl s_client -quiet -verify_return_error -CAfile "$0" -connect "localhost:$1""#;
+    let mut papo = Command::new(env!("CARGO_BIN_EXE_papo"));
+    papo.args(["--as", "ana", "--server", &format!("tls:localhost:{port}"), "--ca"])
+        .arg(&certificate);
+    papo.args(["send", "ana", "a note"]).env("PAPO_SECRET", "secret-a").env("HOME", system);
+    let sent = papo.output().unwrap();
+    assert!(sent.stdout == b"1\n", "{}", String::from_utf8_lossy(&sent.stderr));
     let mut client = Command::new("sh");
     let client = client.args(["-c", script]).arg(certificate).arg(port.to_string()).output();
     let said = String::from_utf8(client.unwrap().stdout).unwrap();
     let papod_id = rustix::process::Pid::from_child(&papod.0);
     rustix::process::kill_process(papod_id, rustix::process::Signal::TERM).unwrap();
     assert!(papod.0.wait().unwrap().success());
-    assert!(said.contains("OK LOGIN ana 0\n") && said.contains("OK MSG 1 "), "{said}");
+    assert!(said.contains("OK LOGIN ana 0\n") && said.contains("OK MSG 2 "), "{said}");
     assert!(said.ends_with("BYE quit\n"), "{said}");
 }

@@ -171,3 +171,17 @@ fn no_question_is_broken_by_the_edge_of_the_screen() {
     let broken = window.screen();
     window.shows_joined(&broken.lines().map(|line| format!("|{line}\n")).collect::<String>());
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_server_elsewhere_is_not_one_to_start_here() {
+    let place = Place::with(&[]);
+    let home = place.home_of("newcomer");
+    let window = Window::open(&home, place.address.port(), &[]);
+    window.start("papo");
+    window.says("[localhost:7276]:");
+    window.line("chat.invalid");
+    window.says("tls:chat.invalid:7277: ");
+    window.changes(|screen| screen.matches("[localhost:7276]:").count() == 2);
+    assert!(!window.screen().contains("Is it running?"));
+}

@@ -22,8 +22,8 @@ const TRIES: usize = 3;
 /// # Errors
 /// Any.
 pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure> {
-    let settings = named.settings()?;
-    if named.handle(&settings).is_ok() {
+    let settings = Settings::of_user();
+    if named.handle(&settings).is_ok() || settings.damage.is_some() {
         return Ok((Account::find(named)?, None));
     }
     say("papo talks through a chat server. A few questions, and you are there.")?;
@@ -32,7 +32,7 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
     let account = match login::keep(settings, &server, &handle, &mut connection).await {
         Ok(kept) => {
             say(&kept)?;
-            Account::new(server, handle, kept_secret(named, password)?)
+            Account::new(server, handle, kept_secret(password))
         }
         // It goes without: next time the same is asked again.
         Err(e) => {
@@ -51,13 +51,12 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
 }
 
 /// The token that was kept just now.
-fn kept_secret(named: &Named, password: String) -> Result<String, Failure> {
-    let token = named.settings()?.token;
-    Ok(token.map_or(password, |token| token.secret))
+fn kept_secret(password: String) -> String {
+    Settings::of_user().token.map_or(password, |token| token.secret)
 }
 
 async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
-    let usual = named.server(settings);
+    let usual = named.server(settings)?;
     if named.server.is_some() {
         shown(&connecting(&usual), usual.open()).await?;
         return Ok(usual);
@@ -65,9 +64,9 @@ async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
     loop {
         let question = "Server, HOST:PORT, tls:HOST:PORT or unix:PATH";
         let typed = ask(question, &usual.address.to_string())?;
-        let parsed = typed.parse().or_else(|why| usual_port(&typed).ok_or(why));
+        let parsed = typed.parse().or_else(|why| Address::customary(&typed).ok_or(why));
         let server = match parsed {
-            Ok(address) => Server { address, roots: named.roots.clone() },
+            Ok(address) => named.at(address),
             Err(why) => {
                 say(&why)?;
                 continue;
@@ -75,9 +74,7 @@ async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
         };
         match shown(&connecting(&server), server.open()).await {
             Ok(_) => {
-                if let Address::Tcp(host) = &server.address
-                    && !is_near(&host.name)
-                {
+                if matches!(server.address, Address::Tcp(_)) && !server.address.is_near() {
                     say(
                         "Everyone on the way there can read this connection; tls: is closed to them.",
                     )?;
@@ -86,21 +83,12 @@ async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
             }
             Err(failure) => {
                 say(&failure.to_string())?;
-                say("Is it running? `papod` starts one on this machine.")?;
+                if server.address.is_near() {
+                    say("Is it running? `papod` starts one on this machine.")?;
+                }
             }
         }
     }
-}
-
-/// Whoever names a host only means the port that is customary there: in the clear on this machine,
-/// by TLS elsewhere.
-fn usual_port(host: &str) -> Option<Address> {
-    let address = if is_near(host) { format!("{host}:7276") } else { format!("tls:{host}:7277") };
-    address.parse().ok().filter(|_| !host.contains(':'))
-}
-
-fn is_near(host: &str) -> bool {
-    host == "localhost" || host == "::1" || host.starts_with("127.")
 }
 
 fn connecting(server: &Server) -> String {

@@ -1,0 +1,83 @@
+//! `papo token`: the tokens of an account, which log in where the password would.
+//!
+//! A session that was opened with a token may not make any, nor revoke another one. So where a person
+//! is there to be asked for the password, that is what follows when the server says so.
+
+use super::account::{Account, Named};
+use super::desk::Desk;
+use super::failure::Failure;
+use super::json::Object;
+use super::lines;
+use super::look::{local, show};
+use super::output::print;
+use super::progress::{SERVER, shown};
+use super::secret;
+
+/// Shows the tokens: label, when it was made, when it was last used.
+///
+/// # Errors
+/// Any.
+pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
+    show(account, "TOKEN LIST", "TOKEN", |row| {
+        let words: Vec<&str> = row.split(' ').collect();
+        let [_, label, made, used] = words[..] else { return None };
+        if as_json {
+            let object = Object::new().text("label", label).text("created", made);
+            return Some(object.text_or_null("used", used).end());
+        }
+        let used = if used == "-" { "never used".into() } else { format!("used {}", local(used)) };
+        Some(format!("{label:<20}  made {}  {used}", local(made)))
+    })
+    .await
+    .map(drop)
+}
+
+/// Makes a token, and prints it: nobody is shown it again.
+///
+/// # Errors
+/// Any.
+pub async fn new(named: &Named, label: &str) -> Result<(), Failure> {
+    let made = ask(named, &format!("TOKEN NEW {label}")).await.map_err(with_advice)?;
+    print(made.split(' ').nth(4).unwrap_or_default())
+}
+
+/// Revokes a token; the sessions that it opened end.
+///
+/// # Errors
+/// Any.
+pub async fn del(named: &Named, label: &str) -> Result<(), Failure> {
+    ask(named, &format!("TOKEN DEL {label}")).await.map(drop)
+}
+
+/// Says a command once, with the password if it takes that. Returns its `OK` line.
+async fn ask(named: &Named, command: &str) -> Result<String, Failure> {
+    let account = Account::find(named)?;
+    let answered = said(&account, command).await;
+    match answered {
+        Err(Failure::Refused(line))
+            if lines::code(&line) == "not-allowed"
+                && secret::given(named.secret_file.as_deref())?.is_none() =>
+        {
+            let account = Account::find_with_password(named);
+            // The refusal says more to a script than that there is no terminal.
+            let account = account.map_err(|_| Failure::Refused(line))?;
+            said(&account, command).await
+        }
+        answered => answered,
+    }
+}
+
+async fn said(account: &Account, command: &str) -> Result<String, Failure> {
+    let mut desk = Desk::hasty(account);
+    shown(SERVER, desk.ask_once(command)).await.map(|reply| reply.ok)
+}
+
+/// A refusal of `TOKEN NEW`, and what to type then.
+pub(super) fn with_advice(failure: Failure) -> Failure {
+    match failure {
+        Failure::Refused(line) if lines::code(&line) == "too-many" => Failure::Refused(format!(
+            "{line}\npapo: papo token list shows the tokens, papo token del LABEL revokes one"
+        )),
+        other => other,
+    }
+}
