@@ -5,8 +5,10 @@
 
 use std::path::PathBuf;
 
+use smol::lock::Mutex;
+
 use super::address::{Address, Host};
-use super::connection::Connection;
+use super::connection::{ANSWER, Connection, Reply};
 use super::failure::Failure;
 use super::secret;
 use super::settings::{self, Settings};
@@ -50,13 +52,14 @@ pub struct Account {
     pub server: Server,
     /// Its handle.
     pub handle: Handle,
-    secret: String,
+    /// Nobody logs in while it is being changed.
+    secret: Mutex<String>,
 }
 
 impl Account {
     /// An account whose secret is known.
     pub fn new(server: Server, handle: Handle, secret: String) -> Account {
-        Account { server, handle, secret }
+        Account { server, handle, secret: Mutex::new(secret) }
     }
 
     /// The account that is meant, with its secret, for which a person may be asked.
@@ -77,7 +80,7 @@ impl Account {
             (None, None) if matches!(server.address, Address::Unix(_)) => "-".to_owned(),
             (None, None) => secret::prompt(&format!("Password of {handle}"))?,
         };
-        Ok(Account { server, handle, secret })
+        Ok(Account::new(server, handle, secret))
     }
 
     /// A new connection that has logged in.
@@ -86,8 +89,24 @@ impl Account {
     /// `Lost`, `Secret`, `Refused`.
     pub async fn connect(&self, quiet: bool) -> Result<Connection, Failure> {
         let mut connection = self.server.open().await?;
-        connection.login(&self.handle, &self.secret, quiet).await?;
+        connection.login(&self.handle, &self.secret.lock().await, quiet).await?;
         Ok(connection)
+    }
+
+    /// Changes the password, over a connection that logs in with the old one: a token may not do
+    /// that. Sessions that were opened with the old one end, and come back with the new one.
+    ///
+    /// # Errors
+    /// `Secret` where it is not the old one; `Lost`, `Refused`.
+    pub async fn change_password(&self, old: &str, new: &str) -> Result<Reply, Failure> {
+        let mut connection = self.server.open().await?;
+        let mut secret = self.secret.lock().await;
+        connection.login(&self.handle, old, true).await?;
+        let reply = connection.ask(&format!("PASSWD {old} {new}"), ANSWER).await?;
+        if *secret == old {
+            new.clone_into(&mut secret);
+        }
+        Ok(reply)
     }
 }
 

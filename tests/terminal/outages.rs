@@ -95,7 +95,7 @@ fn what_came_elsewhere_while_the_server_was_out_of_reach_is_announced() {
     elsewhere.stop();
     place.restart();
     window.says("── connected again ──");
-    window.says("unread: [/2] cid 1\n      bob>");
+    window.says("      bob>\n      2:cid  cid: meanwhile");
 }
 
 #[test]
