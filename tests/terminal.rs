@@ -6,6 +6,10 @@
 
 mod process;
 
+#[path = "terminal/bytes.rs"]
+mod bytes;
+#[path = "terminal/elsewhere.rs"]
+mod elsewhere;
 #[path = "terminal/groups.rs"]
 mod groups;
 #[path = "terminal/leaving.rs"]
@@ -16,6 +20,8 @@ mod looks;
 mod outages;
 #[path = "terminal/paging.rs"]
 mod paging;
+#[path = "terminal/passwd.rs"]
+mod passwd;
 #[path = "terminal/place.rs"]
 mod place;
 #[path = "terminal/talking.rs"]

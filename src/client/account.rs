@@ -5,8 +5,10 @@
 
 use std::path::PathBuf;
 
+use smol::lock::Mutex;
+
 use super::address::{Address, Host, PLAIN_PORT};
-use super::connection::Connection;
+use super::connection::{ANSWER, Connection, Reply};
 use super::dial::Family;
 pub use super::dial::Server;
 use super::failure::Failure;
@@ -48,13 +50,14 @@ pub struct Account {
     pub server: Server,
     /// Its handle.
     pub handle: Handle,
-    secret: String,
+    /// Nobody logs in while it is being changed.
+    secret: Mutex<String>,
 }
 
 impl Account {
     /// An account whose secret is known.
     pub fn new(server: Server, handle: Handle, secret: String) -> Account {
-        Account { server, handle, secret }
+        Account { server, handle, secret: Mutex::new(secret) }
     }
 
     /// The account that is meant, with its secret, for which a person may be asked.
@@ -78,7 +81,7 @@ impl Account {
                 typed.map_err(|e| settings.missing(|| e))?
             }
         };
-        Ok(Account { server, handle, secret })
+        Ok(Account::new(server, handle, secret))
     }
 
     /// The account that is meant, with its password, whatever token is kept.
@@ -92,12 +95,12 @@ impl Account {
             Some(secret) => secret,
             None => secret::prompt(&format!("Password of {handle}"))?,
         };
-        Ok(Account { server, handle, secret })
+        Ok(Account::new(server, handle, secret))
     }
 
     /// What it is logged in to with.
-    pub(super) fn secret(&self) -> &str {
-        &self.secret
+    pub(super) async fn secret(&self) -> String {
+        self.secret.lock().await.clone()
     }
 
     /// A new connection that has logged in.
@@ -106,8 +109,24 @@ impl Account {
     /// `Lost`, `Secret`, `Refused`.
     pub async fn connect(&self, quiet: bool) -> Result<Connection, Failure> {
         let mut connection = self.server.open().await?;
-        connection.login(&self.handle, &self.secret, quiet).await?;
+        connection.login(&self.handle, &self.secret.lock().await, quiet).await?;
         Ok(connection)
+    }
+
+    /// Changes the password, over a connection that logs in with the old one: a token may not do
+    /// that. Sessions that were opened with the old one end, and come back with the new one.
+    ///
+    /// # Errors
+    /// `Secret` where it is not the old one; `Lost`, `Refused`.
+    pub async fn change_password(&self, old: &str, new: &str) -> Result<Reply, Failure> {
+        let mut connection = self.server.open().await?;
+        let mut secret = self.secret.lock().await;
+        connection.login(&self.handle, old, true).await?;
+        let reply = connection.ask(&format!("PASSWD {old} {new}"), ANSWER).await?;
+        if *secret == old {
+            new.clone_into(&mut secret);
+        }
+        Ok(reply)
     }
 }
 

@@ -13,12 +13,20 @@ use super::account::Account;
 use super::connection::{ANSWER, Connection, REACH};
 use super::failure::Failure;
 use super::follow::{Followed, Follower};
+use super::lines;
 use super::outage::{Outage, Tell};
 
 /// After how long without a line the server is asked whether it is still there; it has as long as for
 /// any answer then. A machine that lost its power, or a router that forgot the connection, says
 /// nothing.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// After how long without a line of ours a receipt is answered. A receipt counts as shown when its
+/// session has sent a line after it; until then it comes again with the next log-in.
+const SHOWN: Duration = Duration::from_secs(1);
+
+/// For how long the server is waited for at the end.
+const LEAVING: Duration = Duration::from_secs(1);
 
 /// How what is told of a server begins whose log was put back.
 pub const PUT_BACK: &str = "the server's log was put back";
@@ -31,6 +39,10 @@ pub struct Feed<'a> {
     /// The server was asked and has not said anything since.
     is_asked: bool,
     silence: Duration,
+    /// After how long a receipt is answered; `None` where receipts are shown to nobody.
+    shown: Option<Duration>,
+    /// When it will be, if one came and nothing was said since.
+    due: Option<Instant>,
     outage: Outage,
     put_back: u64,
 }
@@ -50,7 +62,9 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// As [`Feed::open`].
     pub async fn open_telling(account: &'a Account, tell: Tell) -> Result<Feed<'a>, Failure> {
-        Feed::with(account, None, Outage::new(Some(REACH)).told(tell)).await
+        let mut feed = Feed::with(account, None, Outage::new(Some(REACH)).told(tell)).await?;
+        feed.show_receipts();
+        Ok(feed)
     }
 
     async fn with(
@@ -65,6 +79,8 @@ impl<'a> Feed<'a> {
             follower,
             is_asked: false,
             silence: SILENCE,
+            shown: None,
+            due: None,
             outage,
             put_back: 0,
         };
@@ -72,6 +88,25 @@ impl<'a> Feed<'a> {
         // Whoever got in once is expected to get in again.
         feed.outage.be_patient(true);
         Ok(feed)
+    }
+
+    /// Receipts are shown to somebody, so those that came count as shown.
+    pub fn show_receipts(&mut self) {
+        self.shown = Some(SHOWN);
+    }
+
+    /// Leaves in good order, within a second, so that the last receipts count as shown.
+    pub async fn leave(&mut self) {
+        let (Some(connection), Some(_)) = (&mut self.connection, self.due) else { return };
+        connection.queue("QUIT");
+        let left = async {
+            // What is not read when the connection is closed may undo what was said.
+            while connection.flush().await.is_ok() && connection.next_line().await.is_ok() {}
+        };
+        let limit = async {
+            Timer::after(LEAVING).await;
+        };
+        left.or(limit).await;
     }
 
     /// The next event, as the line that it is. It connects again where it has to; this may be given
@@ -83,6 +118,8 @@ impl<'a> Feed<'a> {
         loop {
             let is_asked = self.is_asked;
             let time = if is_asked { self.silence.min(ANSWER) } else { self.silence };
+            let due = self.due.map(|due| due.saturating_duration_since(Instant::now()));
+            let time = due.map_or(time, |due| due.min(time));
             let connection = self.connected().await?;
             let silence = async {
                 Timer::after(time).await;
@@ -93,14 +130,19 @@ impl<'a> Feed<'a> {
                 connection.next_line().await.map(Some)
             };
             let followed = match line.or(silence).await {
-                Ok(None) if is_asked => Err(Failure::Lost("the server is silent".to_owned())),
+                Ok(None) if is_asked && due.is_none() => {
+                    Err(Failure::Lost("the server is silent".to_owned()))
+                }
                 Ok(None) => {
                     connection.queue("PING");
-                    self.is_asked = true;
+                    (self.is_asked, self.due) = (true, None);
                     continue;
                 }
                 Ok(Some(line)) => {
                     self.is_asked = false;
+                    if let ("ACK" | "READ", Some(shown)) = (lines::first_word(&line), self.shown) {
+                        self.due.get_or_insert_with(|| Instant::now() + shown);
+                    }
                     self.follower.take(line)
                 }
                 Err(e) => Err(e),
@@ -110,18 +152,19 @@ impl<'a> Feed<'a> {
                 Ok(Followed::Say(command)) => {
                     if let Some(connection) = &mut self.connection {
                         connection.queue(&command);
+                        self.due = None;
                     }
                 }
                 Ok(Followed::Nothing) => {}
                 Ok(Followed::PutBack(newest, seen)) => {
-                    (self.connection, self.is_asked) = (None, false);
+                    (self.connection, self.is_asked, self.due) = (None, false, None);
                     self.put_back += 1;
                     self.outage.tell(format!(
                         "{PUT_BACK}: it ends at {newest}, and {seen} was seen; beginning anew"
                     ));
                 }
                 Err(e) => {
-                    (self.connection, self.is_asked) = (None, false);
+                    (self.connection, self.is_asked, self.due) = (None, false, None);
                     self.follower.is_cut_off();
                     self.outage.after(e, Instant::now()).await?;
                 }
@@ -192,19 +235,53 @@ mod tests {
             back.write_all(b"OK LOGIN ana 0\nLIVE 7\n").unwrap();
             (back, lines)
         });
-        let mut secret = tempfile::NamedTempFile::new().unwrap();
-        secret.write_all(b"secret-a\n").unwrap();
-        let named = Named {
-            server,
-            handle: Handle::new("ana"),
-            secret_file: Some(secret.path().to_owned()),
-            ..Named::default()
-        };
-        let account = Account::find(&named).unwrap();
+        let account = account_at(server);
         smol::block_on(async {
             let mut feed = Feed::open(&account, 7).await.unwrap();
             feed.silence = Duration::from_millis(1);
             assert_eq!(feed.next().await.unwrap(), "LIVE 7");
+        });
+        serving.join().unwrap();
+    }
+
+    /// The account ana, whose password is secret-a.
+    fn account_at(server: Option<super::super::address::Address>) -> Account {
+        let mut secret = tempfile::NamedTempFile::new().unwrap();
+        secret.write_all(b"secret-a\n").unwrap();
+        let secret_file = Some(secret.path().to_owned());
+        let named = Named { server, handle: Handle::new("ana"), secret_file, ..Named::default() };
+        Account::find(&named).unwrap()
+    }
+
+    #[test]
+    fn receipts_that_are_shown_are_answered_once_for_all_of_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap().to_string().parse().ok();
+        let serving = thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            socket.write_all(b"HELLO papo/1 fake type HELP\n").unwrap();
+            let mut lines = BufReader::new(socket.try_clone().unwrap()).lines();
+            let mut says = || lines.next().map(Result::unwrap);
+            assert_eq!(says().unwrap(), "LOGIN ana secret-a");
+            let receipt = |id: u64| format!("READ {id} 2026-01-01T00:00:00.000Z bob ana\n");
+            let begun = format!("OK LOGIN ana 0\nLIVE 7\n{}{}", receipt(5), receipt(6));
+            socket.write_all(begun.as_bytes()).unwrap();
+            assert_eq!(says().unwrap(), "PING");
+            // Whoever leaves with one that was not answered says so.
+            socket.write_all(format!("OK PING\n{}", receipt(7)).as_bytes()).unwrap();
+            assert_eq!(says().unwrap(), "QUIT");
+            socket.write_all(b"OK QUIT\nBYE quit\n").unwrap();
+        });
+        let account = account_at(server);
+        smol::block_on(async {
+            let mut feed = Feed::open(&account, 7).await.unwrap();
+            feed.shown = Some(Duration::ZERO);
+            let mut next =
+                async || feed.next().await.unwrap().split(' ').nth(1).unwrap().to_owned();
+            assert_eq!([next().await, next().await, next().await], ["7", "5", "6"]);
+            // It is answered while the next event is waited for, and what comes then is not.
+            assert_eq!(next().await, "7");
+            feed.leave().await;
         });
         serving.join().unwrap();
     }

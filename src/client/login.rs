@@ -73,7 +73,8 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
         lines::word(line.trim_end_matches(['\n', '\r'])).map_err(|e| unfit(&e))?
     };
     let mut desk = Desk::hasty(&account);
-    shown(SERVER, desk.ask_once(&format!("PASSWD {} {new}", account.secret()))).await?;
+    let old = account.secret().await;
+    shown(SERVER, desk.ask_once(&format!("PASSWD {old} {new}"))).await?;
     print(&format!("the password of {} is changed", account.handle))
 }
 

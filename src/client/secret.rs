@@ -69,8 +69,15 @@ pub fn typed(question: &str) -> Result<String, Failure> {
 fn ask(terminal: &File, question: &str) -> io::Result<String> {
     // Whoever answers a question that stands there is not shown any more.
     let hidden = Hidden::new(terminal)?;
-    (&*terminal).write_all(format!("{question}: ").as_bytes())?;
-    let typed = read(terminal);
+    let typed = loop {
+        (&*terminal).write_all(format!("{question}: ").as_bytes())?;
+        match read(terminal) {
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                (&*terminal).write_all(b"\nThat is not UTF-8: set your terminal to UTF-8.\n")?;
+            }
+            read => break read,
+        }
+    };
     drop(hidden);
     // The Enter was not shown, either.
     (&*terminal).write_all(b"\n")?;
@@ -109,7 +116,7 @@ fn read(terminal: &File) -> io::Result<Option<String>> {
             byte => typed.push(byte),
         }
     }
-    String::from_utf8(typed).map(Some).map_err(|_| io::Error::other("expected UTF-8"))
+    String::from_utf8(typed).map(Some).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }
 
 /// A terminal that does not show what is typed, until this is dropped.

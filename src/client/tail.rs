@@ -51,6 +51,9 @@ pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
         Ok((acks, Feed::open(account, since).await?, since))
     };
     let (acks, mut feed, since) = begin.or(time_is_up(options, began)).await?;
+    if options.all {
+        feed.show_receipts();
+    }
     let mut tail =
         Tail { account, options, out: Outlet::new(&acks), is_live: !options.live, since, shown: 0 };
     let mut acknowledging = pin!(acks.run());
@@ -64,6 +67,7 @@ pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
     if matches!(ended, Err(Failure::Secret(_) | Failure::Refused(_))) {
         return ended;
     }
+    feed.leave().await;
     // Even if the reader has gone after it took something: it has it.
     tail.out.look();
     ended.and(acks.settle().or(acknowledging).await)

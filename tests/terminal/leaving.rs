@@ -172,6 +172,40 @@ fn quit_leaves() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn quit_now_leaves_whatever_is_unsent() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = talking(&place);
+    place.kill();
+    window.says("trying again");
+    window.line("one");
+    window.says("…    you: one");
+    window.line("/quit");
+    window.says("a message waits for the server; once more to leave without sending");
+    window.text("half");
+    window.key("C-c");
+    window.line("/quit now");
+    window.says("papo: not confirmed, to bob: one\npapo: left with 1 unsent");
+    has_left(&place, &window, 3);
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn nothing_is_left_of_the_line_at_the_bottom() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let window = talking(&place);
+    place.client("cid").send("ana", "hello");
+    window.says("2:cid  cid: hello");
+    window.key("C-z");
+    window.says("Stopped");
+    window.changes(|screen| !screen.contains("cid: hello"));
+    window.line("fg");
+    window.says("\n      bob>\n      2:cid  cid: hello");
+    kill_process(window.process(), Signal::TERM).unwrap();
+    window.shows(&format!("|{}\n|      bob>\n|papo: ended by a signal\n|$", rule("bob")));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn what_is_said_at_the_end_stands_on_a_line_of_its_own() {
     let place = Place::with(&["ana", "bob"]);
     let window = talking(&place);

@@ -24,13 +24,13 @@ fn pages_lead_to_the_first_message_and_back() {
     window.start("papo");
     let head = format!("|{}\n|── today ──\n", rule("bob"));
     let foot = "|── PageDown goes on, Enter goes to the end ──\n|      bob>";
-    window.shows(&format!("{head}{}|      bob>", numbered(281..=300)));
+    window.shows(&format!("{head}{}|      bob>", numbered(282..=300)));
     bob.until("READ 300 ");
     let shows = |first: usize, typed: &str| {
-        window.shows(&format!("{head}{}{foot}{typed}", numbered(first..=first + 19)));
+        window.shows(&format!("{head}{}{foot}{typed}", numbered(first..=first + 18)));
     };
     // One message of each page stands on the next one, too.
-    for first in [262, 243, 224, 205] {
+    for first in [264, 246, 228, 210] {
         window.key("PageUp");
         shows(first, "");
     }
@@ -38,8 +38,9 @@ fn pages_lead_to_the_first_message_and_back() {
     window.text("half");
     let arrived = bob.send("ana", "while you read");
     bob.until(&format!("ACK {arrived} "));
-    shows(205, " half");
-    let mut first = 205;
+    let half = " half\n|      1:bob  bob: while you read";
+    shows(210, half);
+    let mut first = 210;
     while first > 1 {
         let before = first;
         window.key("PageUp");
@@ -47,23 +48,23 @@ fn pages_lead_to_the_first_message_and_back() {
             first = first_of(screen).unwrap_or(before);
             first < before
         });
-        assert!(first + 19 >= before, "nothing is left out");
-        shows(first, " half");
+        assert!(first + 18 >= before, "nothing is left out");
+        shows(first, half);
     }
     window.key("PageUp");
-    shows(1, " half");
+    shows(1, half);
     // And back, until the end is there and all of it is read.
-    while first + 19 < 300 {
+    while first + 18 < 300 {
         window.key("PageDown");
-        first += 19;
-        if first + 19 < 300 {
-            shows(first, " half");
+        first += 18;
+        if first + 18 < 300 {
+            shows(first, half);
             bob.has_heard_all();
         }
     }
     window.shows(&format!(
         "{head}{}|HH:MM      bob: while you read\n|      bob> half",
-        numbered(282..=300)
+        numbered(283..=300)
     ));
     bob.until(&format!("READ {arrived} "));
 }
@@ -92,7 +93,7 @@ fn enter_goes_to_the_end() {
     window.key("Enter");
     bob.until(&format!("READ {arrived} "));
     let head = format!("|{}\n|── today ──\n", rule("bob"));
-    window.shows(&format!("{head}{}|      bob>", numbered(32..=51)));
+    window.shows(&format!("{head}{}|      bob>", numbered(33..=51)));
 }
 
 #[test]

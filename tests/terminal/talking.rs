@@ -94,7 +94,7 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
          |HH:MM      bob: are you there?
          |      bob> half a li"
     ));
-    // From another conversation there is a line that says so, and it counts as received.
+    // From another conversation the line at the bottom says so, and it counts as received.
     let id = cid.send("ana", r"I am,\nby the way, and have a lot to say that does not fit here");
     cid.until(&format!("ACK {id} "));
     window.text("ne");
@@ -102,12 +102,12 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
         "|{rule}
          |── today ──
          |HH:MM      bob: are you there?
-         |      [/2] cid: I am, by the way, and have a lot to say that does not fit here
-         |      bob> half a line"
+         |      bob> half a line
+         |      2:cid  cid: I am, by the way, and have a lot to say that does not fit he…"
     ));
     let id = cid.send("ana", "more");
     cid.until(&format!("ACK {id} "));
-    window.says("cid: more");
+    window.says("2:cid(2)  cid: more");
     cid.has_heard_all();
     window.key("C-c");
     window.line("/chats");
@@ -115,11 +115,10 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
         "|{rule}
          |── today ──
          |HH:MM      bob: are you there?
-         |      [/2] cid: I am, by the way, and have a lot to say that does not fit here
-         |      [/2] cid: more
-         |     1  bob
-         |     2  cid                  2 unread
-         |      bob>"
+         |     2  cid  2 unread  cid: more
+         |     1  bob            bob: are you there?
+         |      bob>
+         |      2:cid(2)  cid: more"
     ));
     // Turned to, it is read.
     window.line("/to cid");
@@ -134,7 +133,7 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
     );
     window.shows(&format!("{with_cid}|      cid>"));
     window.line("/chats");
-    let chats = "|     1  bob\n|     2  cid\n";
+    let chats = "|     2  cid  cid: more\n|     1  bob  bob: are you there?\n";
     window.shows(&format!("{with_cid}{chats}|      cid>"));
     // What was typed goes to whom one has turned to.
     window.line("hello");
@@ -168,9 +167,9 @@ fn two_terminals_of_one_account_show_the_same() {
     let id = cid.send("ana", "hello");
     cid.until(&format!("ACK {id} "));
     for window in [&one, &other] {
-        window.says("[/2] cid: hello");
+        window.says("2:cid  cid: hello");
         window.line("/chats");
-        window.says("     2  cid                  1 unread");
+        window.says("     2  cid  1 unread  cid: hello");
         window.key("C-l");
     }
     one.line("/to cid");
@@ -188,11 +187,10 @@ fn two_terminals_of_one_account_show_the_same() {
          |── today ──
          |HH:MM read you: from the one
          |HH:MM read you: from the other
-         |      [/2] cid: hello
-         |     1  bob
-         |     2  cid                  1 unread
-         |     1  bob
-         |     2  cid
+         |     2  cid  1 unread  cid: hello
+         |     1  bob            you: from the other
+         |     2  cid  cid: hello
+         |     1  bob  you: from the other
          |      bob>"
     ));
 }
@@ -204,7 +202,7 @@ fn a_number_and_alt_n_turn_to_a_conversation() {
     let mut cid = place.client("cid");
     let window = place.talking("ana", "bob");
     let id = cid.send("ana", "hello");
-    window.says("[/2] cid: hello");
+    window.says("2:cid  cid: hello");
     window.key("M-n");
     window.shows(&format!(
         "|{}
@@ -225,7 +223,7 @@ fn a_number_and_alt_n_turn_to_a_conversation() {
     ));
     // What is typed is meant for bob, and goes to nobody else.
     cid.send("ana", "once more");
-    window.says("[/2] cid: once more");
+    window.says("2:cid  cid: once more");
     window.text("for bob");
     window.key("M-n");
     window.says("Enter sends what you have typed, Ctrl-C clears it\n      bob> for bob");
@@ -247,7 +245,7 @@ fn what_waits_elsewhere_is_announced_at_the_beginning() {
     window.start("papo");
     window.says("      bob>");
     window.says("HH:MM      bob: from bob");
-    window.says("      unread: [/2] cid 1\n      bob>");
+    window.says("      bob>\n      2:cid  cid: from cid");
 }
 
 #[test]
@@ -261,9 +259,9 @@ fn ticks_find_their_place_after_a_long_line_was_typed_and_cleared() {
     }
     bob.until("MSG 22 ");
     window.says("✓    you: number 22");
-    // It takes seven rows, so what stood above is moved up, and the prompt with it.
+    // It takes seven rows, and one is below it, so what stood above is moved up, and the prompt with it.
     let shown = |tick: &str| {
-        (6..=22)
+        (7..=22)
             .fold(String::new(), |lines, n| format!("{lines}|HH:MM {tick:<4} you: number {n}\n"))
     };
     window.text(&"x".repeat(500));
@@ -271,7 +269,7 @@ fn ticks_find_their_place_after_a_long_line_was_typed_and_cleared() {
     window.shows(&format!("{}|      bob>", shown("✓")));
     bob.say("READ 22");
     // What is not on the screen any more is said below.
-    window.shows(&format!("{}|      read “number 5”\n|      bob>", shown("read")));
+    window.shows(&format!("{}|      read “number 6”\n|      bob>", shown("read")));
 }
 
 #[test]

@@ -57,11 +57,16 @@ fn tab_completes_orders_and_names() {
     window.key("C-c");
     // Whoever has written is known.
     place.client("benedict").send("ana", "hello");
-    window.says("[/2] benedict: hello");
+    window.says("2:benedict  benedict: hello");
     window.text("/to Be");
     window.key("Tab");
     window.says("bob> /to Benedict");
     window.tells("#{cursor_x}", "24");
+    window.key("C-c");
+    // Called in a text, too.
+    window.text("hello @Be");
+    window.key("Tab");
+    window.says("bob> hello @Benedict");
     window.key("C-c");
     // Who has not, is looked for; and what does not exist stays as it is.
     window.text("/to zo");
@@ -73,8 +78,8 @@ fn tab_completes_orders_and_names() {
     window.text("!");
     window.shows(&format!(
         "|{}
-         |      [/2] benedict: hello
-         |      bob> /to nobody!",
+         |      bob> /to nobody!
+         |      2:benedict  benedict: hello",
         rule("bob")
     ));
 }
@@ -107,9 +112,7 @@ fn the_arrow_keys_bring_back_lines_and_the_draft() {
         ("Up", "/nothing"),
         ("Up", "two"),
         ("Up", "one"),
-        ("Up", "/to bob"),
-        ("Up", "/to bob"),
-        ("Down", "one"),
+        ("Up", "one"),
         ("Down", "two"),
         ("Down", "/nothing"),
         ("Down", "a draft"),

@@ -81,9 +81,14 @@ impl Window {
 
     /// Pastes a text, as terminals do: marked as pasted, where the program asked for that.
     pub fn paste(&self, text: &str) {
+        self.paste_bytes(text.as_bytes());
+    }
+
+    /// The same, whatever bytes these are.
+    pub fn paste_bytes(&self, bytes: &[u8]) {
         let mut load = self.command().args(["load-buffer", "-"]).stdin(Stdio::piped()).spawn();
         let load = load.as_mut().unwrap();
-        load.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        load.stdin.take().unwrap().write_all(bytes).unwrap();
         assert!(load.wait().unwrap().success());
         self.tmux(&["paste-buffer", "-p", "-r"]);
     }

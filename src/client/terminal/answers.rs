@@ -1,8 +1,10 @@
 //! What the server answers.
 
+use super::columns::cut;
 use super::item::{Item, Tick};
 use super::jobs::{Purpose, Ticks};
-use super::talk::{Chat, Talk};
+use super::known::size;
+use super::talk::Talk;
 use crate::client::connection::Reply;
 use crate::client::failure::Failure;
 use crate::client::lines::{self, Entry};
@@ -26,7 +28,9 @@ impl Talk {
             }
             Purpose::Missed(name) if is_current(self, &name) => self.missed(&name, reply),
             Purpose::Older(_) => self.is_loading = false,
-            Purpose::Chats(is_shown) => self.listed(is_shown, reply),
+            Purpose::Chats(wanted) => self.listed(wanted, reply),
+            Purpose::Last(name, wanted) => self.last_came(&name, wanted, Some(reply)),
+            Purpose::Passwd { .. } => self.remark("      the password is changed"),
             Purpose::Ticks(ticks) => self.counted(ticks, reply),
             Purpose::Mark(_) => self.mark_more(true),
             Purpose::Names(answer) => {
@@ -51,16 +55,26 @@ impl Talk {
             Purpose::Send(key) => {
                 let room = self.keyboard.room();
                 self.keyboard.print(self.screen.answered(&key, None, room));
-                self.complain(&format!("not sent: {why}"));
+                let to = self.unsent.iter().find(|unsent| unsent.is(&key));
+                let elsewhere = to.filter(|unsent| Some(&unsent.to) != self.current.as_ref());
+                let place = elsewhere.map(|unsent| format!(" to {}", unsent.to));
+                self.complain(&format!("not sent{}: {why}", place.unwrap_or_default()));
                 self.is_sent(&key);
             }
             Purpose::Open(name) if self.current.as_ref() == Some(&name) => {
                 // Somebody may be typing: what is meant for one goes to nobody else.
                 self.current = None;
-                self.keyboard.prompt("");
+                self.keyboard.turn_to("");
+                self.chats.forget(&name);
                 self.complain(&why);
             }
-            Purpose::Open(_) | Purpose::Show | Purpose::Chats(true) => self.complain(&why),
+            Purpose::Open(_) | Purpose::Show | Purpose::Chats(Some(_)) => self.complain(&why),
+            Purpose::Last(name, wanted) => self.last_came(&name, wanted, None),
+            Purpose::Passwd { .. } => {
+                let is_wrong = matches!(failure, Failure::Secret(_));
+                let why = if is_wrong { "that is not the old password" } else { &why };
+                self.complain(&format!("the password stays as it is: {why}"));
+            }
             Purpose::Older(_) => {
                 self.is_loading = false;
                 self.complain(&why);
@@ -79,6 +93,13 @@ impl Talk {
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.answered(key, id, room));
         if let Some(id) = id {
+            let unsent = self.unsent.iter().find(|unsent| unsent.is(key));
+            if let Some((to, body)) = unsent.map(|it| (it.to.clone(), it.said.body.clone())) {
+                self.chat(&to).sent(id, &body);
+                if self.current.as_ref() != Some(&to) {
+                    self.remark(&format!("      ✓ to {to}: {}", cut(&body, size().columns / 2)));
+                }
+            }
             self.sent.insert(id);
             // Events of these came long ago.
             if self.sent.len() > 1_000 {
@@ -103,9 +124,13 @@ impl Talk {
         self.keyboard.print(self.screen.turn_to(&title, items, has_more(reply), room));
         let authors = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
         self.keyboard.names(authors.map(str::to_owned));
-        let newest = self.screen.newest_heard().unwrap_or(0);
+        let (newest, me) = (self.screen.newest_heard().unwrap_or(0), self.me.clone());
+        let last = reply.rows.last().and_then(|row| Entry::parse(row));
         let chat = self.chat(name);
         chat.newest = chat.newest.max(newest);
+        if let Some(last) = last {
+            chat.heard(&last, &me);
+        }
         self.is_seen();
         self.ask_ticks(false);
     }
@@ -122,58 +147,6 @@ impl Talk {
             self.is_seen();
         }
         self.ask_ticks(false);
-    }
-
-    fn listed(&mut self, is_shown: bool, reply: &Reply) {
-        let mut has_grown = false;
-        for row in &reply.rows {
-            let words: Vec<&str> = row.split(' ').collect();
-            let [_, name, unread, newest, _] = words[..] else { continue };
-            let is_current = self.current.as_deref() == Some(name);
-            let chat = self.chat(name);
-            let before = chat.unread;
-            // What is being read is not counted.
-            chat.unread = if is_current { before } else { unread.parse().unwrap_or(0) };
-            chat.newest = newest.parse().unwrap_or(0);
-            has_grown |= chat.unread > before;
-        }
-        if is_shown {
-            let lines = self.chats.iter().enumerate().map(|(n, chat)| {
-                let unread = Some(chat.unread).filter(|unread| *unread > 0);
-                let unread = unread.map(|n| format!("{n} unread")).unwrap_or_default();
-                format!("{:>6}  {:<20} {unread}", n + 1, chat.name).trim_end().to_owned()
-            });
-            let lines: Vec<String> = lines.collect();
-            let none = "no conversations yet; /to bob begins one";
-            self.remark(if lines.is_empty() { none.to_owned() } else { lines.join("\n") }.as_str());
-        } else if self.current.is_none() {
-            self.begin();
-        } else if has_grown {
-            self.tell_unread();
-        }
-    }
-
-    /// Says where something is unread.
-    fn tell_unread(&mut self) {
-        let chats = self.chats.iter().enumerate();
-        let unread = chats.filter(|(_, chat)| chat.unread > 0);
-        let unread = unread.filter(|(_, chat)| Some(&chat.name) != self.current.as_ref());
-        let unread = unread.map(|(n, chat)| format!("[/{}] {} {}", n + 1, chat.name, chat.unread));
-        let unread: Vec<String> = unread.collect();
-        if !unread.is_empty() {
-            self.remark(&format!("      unread: {}", unread.join(", ")));
-        }
-    }
-
-    /// Where one goes first: to what is unread, else to where something was said last.
-    fn begin(&mut self) {
-        let newest = |chat: &&Chat| (chat.unread > 0, chat.newest);
-        if let Some(name) = self.chats.iter().max_by_key(newest).map(|chat| chat.name.clone()) {
-            self.turn_to(&name);
-            self.tell_unread();
-        } else {
-            self.remark("nobody has written yet: /to bob talks to bob, /help has the rest");
-        }
     }
 
     fn counted(&mut self, mut ticks: Ticks, reply: &Reply) {

@@ -4,21 +4,23 @@
 //! A line is taken out of the editor by the key that ends it, and the editor goes on, so it is
 //! always at work and everything that is printed goes through it, in one order.
 
+use std::cell::Cell;
 use std::env;
 use std::fmt::Display;
-use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustyline::config::BellStyle;
 use rustyline::error::ReadlineError;
-use rustyline::{ColorMode, Config, Editor, ExternalPrinter};
+use rustyline::{ColorMode, Config, Editor, ExternalPrinter, GraphemeClusterMode};
 
+use super::activity::Activity;
+use super::device::Device;
 use super::item::Style;
 use super::keys;
 use super::known::{Known, Out, Typed, lock, size};
-use super::prompt::{Line, PROMPT};
+use super::prompt::{PROMPT, TAB, Typing};
 use super::recalled::Recalled;
 use super::screen::Room;
 use crate::client::failure::Failure;
@@ -28,8 +30,9 @@ pub struct Keyboard {
     known: Arc<Mutex<Known>>,
     printer: mpsc::Sender<String>,
     go_on: mpsc::Sender<()>,
-    /// Only to be left as it was found.
-    _terminal: Terminal,
+    device: Arc<Device>,
+    /// The prompt or the line below is not drawn as it is known.
+    is_stale: Cell<bool>,
 }
 
 impl Keyboard {
@@ -47,29 +50,38 @@ impl Keyboard {
                 "TERM={kind} is no terminal to talk on ({e}); papo tail and papo send need none"
             ))
         };
+        let typed: Out = Arc::new(typed);
+        let foreign = typed.clone();
+        let device = Device::open(move || foreign(Typed::Bytes)).map_err(|e| unfit(&e))?;
+        let device = Arc::new(device);
         let known =
-            Arc::new(Mutex::new(Known { rows: 1, most: 1, may_leave: true, ..Known::default() }));
-        let terminal = Terminal::now(known.clone()).map_err(|e| unfit(&e))?;
+            Arc::new(Mutex::new(Known { rows: 2, most: 2, may_leave: true, ..Known::default() }));
         // What there is of colour is up to the style: without, there would be no prompt either.
-        let config = Config::builder().color_mode(ColorMode::Forced).tab_stop(4).build();
+        // Widths are added up character by character, which is how the line is shown.
+        let config = Config::builder()
+            .color_mode(ColorMode::Forced)
+            .tab_stop(TAB as u8)
+            .grapheme_cluster_mode(GraphemeClusterMode::WcWidth)
+            .bell_style(BellStyle::None)
+            .build();
         let recalled = Recalled(known.clone());
         let mut editor =
-            Editor::<Line, Recalled>::with_history(config, recalled).map_err(|e| unfit(&e))?;
+            Editor::<Typing, Recalled>::with_history(config, recalled).map_err(|e| unfit(&e))?;
         let mut above = editor
             .create_external_printer()
             .map_err(|_| unfit(&"the cursor cannot be moved on it"))?;
         let (ready, is_ready) = mpsc::channel();
-        let typed: Out = Arc::new(typed);
-        let line = Line { known: known.clone(), ready, style };
+        let typing = Typing { known: known.clone(), ready, style };
         let (go_on, goes_on) = mpsc::channel();
-        keys::bind(&mut editor, &known, &typed, goes_on);
-        editor.set_helper(Some(line));
-        let of_editor = known.clone();
+        keys::bind(&mut editor, &known, &device, &typed, goes_on);
+        editor.set_helper(Some(typing));
+        let (of_editor, of_device) = (known.clone(), device.clone());
         thread::spawn(move || {
             let prompt = " ".repeat(PROMPT);
             // Whatever ends it, the rest has to know.
             let end = match catch_unwind(AssertUnwindSafe(|| editor.readline(&prompt))) {
                 Ok(Ok(_) | Err(ReadlineError::Eof)) => None,
+                Ok(Err(_)) if of_device.has_hung_up() => None,
                 Ok(Err(e)) => Some(e.to_string()),
                 Err(_) => Some("the editor has failed, which is a fault of papo".to_owned()),
             };
@@ -86,12 +98,13 @@ impl Keyboard {
                 }
             }
         });
-        Ok(Keyboard { known, printer, go_on, _terminal: terminal })
+        Ok(Keyboard { known, printer, go_on, device, is_stale: Cell::new(false) })
     }
 
     /// Prints above the line that is being typed. What is empty changes nothing.
     pub fn print(&self, text: String) {
         let Some(text) = text.strip_suffix('\n') else { return };
+        self.is_stale.set(false);
         // No line takes two rows, even if the terminal finds it wider than it was reckoned to be.
         // Where the editor has ended, so does everything else.
         let _ = self.printer.send(format!("\x1b[?7l{text}\x1b[?7h\n"));
@@ -102,14 +115,43 @@ impl Keyboard {
         let _ = self.go_on.send(());
     }
 
-    /// With whom one talks from now on. It is seen when something is printed next.
-    pub fn prompt(&self, with: &str) {
-        lock(&self.known).prompt = with.to_owned();
+    /// With whom one talks from now on; empty for nobody.
+    pub fn turn_to(&self, with: &str) {
+        let mut known = lock(&self.known);
+        known.with = with.to_owned();
+        known.place = known.typed_here().len();
+    }
+
+    /// What the prompt and the line below say. It is seen when something is printed next.
+    pub fn say(&self, label: String, activity: Activity) {
+        let mut known = lock(&self.known);
+        if (&known.label, &known.activity) != (&label, &activity) {
+            (known.label, known.activity) = (label, activity);
+            self.is_stale.set(true);
+        }
+    }
+
+    /// Has them seen now, if nothing was printed since.
+    pub fn refresh(&self) {
+        if self.is_stale.get() {
+            // A line end is printed behind it, so it goes up by one first.
+            self.print("\x1b[A\n".to_owned());
+        }
+    }
+
+    /// Asks for a secret, which is not shown, or for none any more.
+    pub fn ask_secret(&self, is_asked: bool) {
+        lock(&self.known).secret = is_asked.then(String::new);
     }
 
     /// More names that are completed.
     pub fn names(&self, names: impl IntoIterator<Item = String>) {
         lock(&self.known).names.extend(names);
+    }
+
+    /// A line that was typed is looked at.
+    pub fn takes_line(&self) {
+        lock(&self.known).untaken -= 1;
     }
 
     /// Whether nothing is lost by leaving, so that the editor need not ask.
@@ -126,25 +168,9 @@ impl Keyboard {
     }
 }
 
-/// The terminal as it was found, and as it is left, whatever happens.
-struct Terminal(Arc<Mutex<Known>>);
-
-impl Terminal {
-    fn now(known: Arc<Mutex<Known>>) -> rustix::io::Result<Terminal> {
-        lock(&known).found = Some(tcgetattr(io::stdin())?);
-        Ok(Terminal(known))
-    }
-}
-
-impl Drop for Terminal {
+impl Drop for Keyboard {
     fn drop(&mut self) {
-        let known = lock(&self.0);
-        if let Some(found) = &known.found {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, found);
-        }
-        // A paste is nothing special any more. What is said next stands on a line of its own.
-        let line_end = if known.has_ended { "" } else { "\r\n" };
-        let _ = write!(io::stdout(), "\x1b[?2004l{line_end}");
-        let _ = io::stdout().flush();
+        let has_ended = lock(&self.known).has_ended;
+        self.device.be_as_found(!has_ended);
     }
 }

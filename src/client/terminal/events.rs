@@ -3,9 +3,8 @@
 
 use smol::process::{Command, Stdio};
 
-use super::item::{self, Item, Tick};
+use super::item::{Item, Tick};
 use super::jobs::{Purpose, Ticks};
-use super::known::size;
 use super::talk::{LOADED, Talk};
 use crate::client::feed::PUT_BACK;
 use crate::client::lines::{self, Entry};
@@ -34,7 +33,7 @@ impl Talk {
             // What was missed comes first, and then a line that says so.
             self.is_live = false;
         } else if what.starts_with(PUT_BACK) {
-            self.put_back();
+            self.begin_anew(what);
         }
         self.remark(&format!("── {what} ──"));
     }
@@ -49,8 +48,9 @@ impl Talk {
         let is_mine = entry.from == self.me.as_str();
         if !self.is_live {
             // What waited is shown when all of it has come.
+            let (name, me) = (self.conversation(&entry), self.me.clone());
+            self.chat(&name).heard(&entry, &me);
             if !is_mine {
-                let name = self.conversation(&entry);
                 self.mark(&name, entry.id, false);
             }
         } else if is_mine && !self.unsent.is_empty() {
@@ -65,16 +65,15 @@ impl Talk {
         let name = self.conversation(entry);
         let is_mine = entry.from == self.me.as_str();
         let is_current = self.current.as_ref() == Some(&name);
+        let me = self.me.clone();
         let chat = self.chat(&name);
-        chat.newest = chat.newest.max(entry.id);
+        chat.heard(entry, &me);
         if !is_mine {
-            chat.unread += 1;
+            chat.set_unread(chat.unread + 1);
             self.keyboard.names([entry.from.clone()]);
         }
         if is_current && !self.screen.has(entry.id) {
             self.add(Item::entry(entry, &self.me, &self.zone));
-        } else if !is_current && !is_mine {
-            self.announce(&name, entry);
         }
         let goes =
             !entry.is_message() && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
@@ -93,17 +92,6 @@ impl Talk {
         if entry.is_message() {
             self.call(&entry.from);
         }
-    }
-
-    /// A line about what was said in another conversation.
-    fn announce(&mut self, name: &str, entry: &Entry) {
-        let number = self.chats.iter().position(|chat| chat.name == name).map_or(0, |n| n + 1);
-        let place = if name.starts_with('#') { format!("{name} ") } else { String::new() };
-        let sign = if entry.is_message() { ":" } else { " *" };
-        let body = if entry.is_message() { entry.body.clone() } else { item::change(&entry.body) };
-        let line = format!("      [/{number}] {place}{}{sign} {body}", entry.from);
-        let width = size().columns.saturating_sub(2);
-        self.remark(&item::cut(&line, width));
     }
 
     /// Calls whoever sits there, in the ways that were asked for.
@@ -137,7 +125,7 @@ impl Talk {
             if tick == Tick::Read {
                 chat.read = chat.read.max(id);
                 if !is_current && id >= chat.newest {
-                    chat.unread = 0;
+                    chat.set_unread(0);
                 }
             }
         } else if is_current && name.starts_with('#') {
@@ -180,10 +168,12 @@ impl Talk {
     /// All that waited has come.
     fn live(&mut self) {
         self.is_live = true;
-        self.ask("CHATS".to_owned(), Purpose::Chats(false));
+        self.ask("CHATS".to_owned(), Purpose::Chats(None));
         let current = self.current.clone();
-        if let (Some(name), true) = (&current, std::mem::take(&mut self.is_put_back)) {
+        if let (Some(name), Some(told)) = (&current, self.put_back.take()) {
             self.turn_to(name);
+            // It was wiped away just now.
+            self.remark(&format!("── {told} ──"));
         } else if let Some(name) = current {
             let after = self.screen.newest_heard().unwrap_or(0);
             self.ask(format!("HIST {name} {LOADED} after {after}"), Purpose::Missed(name));

@@ -7,9 +7,8 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use textwrap::WordSeparator;
-use textwrap::wrap_algorithms::WrapAlgorithm;
 
+use super::columns::{Line, cut, width, wrap};
 use crate::client::lines::Entry;
 use crate::name::Handle;
 
@@ -154,8 +153,8 @@ impl Item {
         }
     }
 
-    /// The lines of it, none wider than `width` columns.
-    pub fn lines(&self, width: usize, style: Style) -> Vec<String> {
+    /// The lines of it, none wider than `width` columns but for links.
+    pub fn lines(&self, width: usize, style: Style) -> Vec<Line> {
         match self {
             Item::Said(said) => said.lines(width, style),
             Item::Remark(text) => each_line(text, width, |line| style.faint(line)),
@@ -165,7 +164,7 @@ impl Item {
 }
 
 impl Said {
-    fn lines(&self, width: usize, style: Style) -> Vec<String> {
+    fn lines(&self, width: usize, style: Style) -> Vec<Line> {
         let name = self.from.as_deref().unwrap_or("you");
         let (before, after) = if self.is_change { ("* ", " ") } else { ("", ": ") };
         let text = format!("{before}{name}{after}{}", self.body);
@@ -176,17 +175,19 @@ impl Said {
             _ => " ".repeat(TICKS.1),
         };
         let wrapped = wrap(&text, width.saturating_sub(INDENT));
+        let head = format!("{before}{name}");
         let lines = wrapped.into_iter().enumerate().map(|(n, line)| {
-            let head = format!("{before}{name}");
-            match line.strip_prefix(&head) {
+            let text = match line.text.strip_prefix(&head) {
+                _ if line.is_link() => return line,
                 Some(rest) if n == 0 => {
                     format!("{} {tick} {}{rest}", style.faint(&time), style.bold(&head))
                 }
-                _ if n == 0 => format!("{} {tick} {line}", style.faint(&time)),
-                _ => format!("{}{line}", " ".repeat(INDENT)),
-            }
+                _ if n == 0 => format!("{} {tick} {}", style.faint(&time), line.text),
+                _ => format!("{}{}", " ".repeat(INDENT), line.text),
+            };
+            Line::new(text.trim_end().to_owned())
         });
-        lines.map(|line| line.trim_end().to_owned()).collect()
+        lines.collect()
     }
 }
 
@@ -207,9 +208,9 @@ pub fn change(change: &str) -> String {
 }
 
 /// A line across the screen with something to say.
-pub fn rule(text: &str, width: usize) -> String {
-    let text = cut(text, width.saturating_sub(8));
-    let rest = width.saturating_sub(4 + textwrap::core::display_width(&text));
+pub fn rule(text: &str, columns: usize) -> String {
+    let text = cut(text, columns.saturating_sub(8));
+    let rest = columns.saturating_sub(4 + width(&text));
     format!("── {text} {}", "─".repeat(rest))
 }
 
@@ -225,48 +226,9 @@ pub fn day(day: Date, today: Date) -> String {
     day.strftime(form).to_string()
 }
 
-/// The beginning of a text, on one line of so many columns.
-pub fn cut(text: &str, width: usize) -> String {
-    let line: String = text.chars().take(8 * width).map(shown).collect();
-    let line = line.replace(['\n', '\t'], " ");
-    let is_whole = text.chars().nth(8 * width).is_none();
-    if is_whole && textwrap::core::display_width(&line) <= width {
-        return line;
-    }
-    let (mut short, mut columns) = (String::new(), 0);
-    // What has no width is not looked through without end.
-    for c in line.chars().take(4 * width) {
-        columns += textwrap::core::display_width(c.encode_utf8(&mut [0; 4]));
-        if columns >= width {
-            break;
-        }
-        short.push(c);
-    }
-    short.push('…');
-    short
-}
-
-/// Nothing turns the direction of a line around: what follows would stand before the name.
-fn shown(c: char) -> char {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if turns { '\u{fffd}' } else { c }
-}
-
-fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<String> {
-    wrap(text, width).iter().map(|line| style(line)).collect()
-}
-
-/// Breaks lines at blanks, and longer words anywhere. A line of blanks stays a line.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    // A tab has a width that depends on where it stands.
-    let text: String = text.chars().map(shown).collect();
-    let text = text.replace('\t', "    ");
-    let options = textwrap::Options::new(width.max(1))
-        .word_separator(WordSeparator::AsciiSpace)
-        .wrap_algorithm(WrapAlgorithm::FirstFit)
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    let lines = text.split('\n').flat_map(|line| textwrap::wrap(line, &options));
-    lines.map(|line| line.into_owned()).collect()
+fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<Line> {
+    let lines = wrap(text, width).into_iter();
+    lines.map(|line| if line.is_link() { line } else { Line::new(style(&line.text)) }).collect()
 }
 
 #[cfg(test)]
@@ -282,16 +244,17 @@ mod tests {
         Item::entry(&entry, &Handle::new("ana").unwrap(), &TimeZone::UTC)
     }
 
+    fn lines(item: &Item, width: usize) -> Vec<String> {
+        item.lines(width, PLAIN).into_iter().map(|line| line.text).collect()
+    }
+
     #[test]
     fn a_message_is_wrapped_and_no_line_of_it_looks_like_another() {
         let item = entry(r"MSG 1 2026-11-22T11:58:03.214Z bob ana - lunch at\n12:00 ana: one?");
-        assert_eq!(
-            item.lines(26, PLAIN),
-            ["11:58      bob: lunch at", "           12:00 ana: one?"]
-        );
+        assert_eq!(lines(&item, 26), ["11:58      bob: lunch at", "           12:00 ana: one?"]);
         let item = entry("MSG 1 2026-11-22T11:58:03.214Z ana bob - a-very-long-word to wrap");
         assert_eq!(
-            item.lines(21, PLAIN),
+            lines(&item, 21),
             ["11:58 ✓    you:", "           a-very-lon", "           g-word to", "           wrap"]
         );
     }
@@ -301,21 +264,11 @@ mod tests {
         let body = "漢字かな交じり文 👩‍🚀 and\ttabs ".repeat(20);
         let item = entry(&format!("MSG 1 2026-11-22T11:58:03.214Z bob ana - {body}"));
         for width in [12, 13, 20, 79] {
-            for line in item.lines(width, PLAIN) {
+            for line in lines(&item, width) {
                 // One glyph of two columns may not fit into one.
-                assert!(textwrap::core::display_width(&line) <= width.max(INDENT + 2), "{line:?}");
+                assert!(super::width(&line) <= width.max(INDENT + 2), "{line:?}");
             }
         }
-    }
-
-    #[test]
-    fn no_text_hides_behind_what_has_no_width_or_turns_around() {
-        let marks = "\u{300}".repeat(30_000);
-        assert!(cut(&format!("a{marks}b"), 20).len() < 200);
-        assert_eq!(cut("abcdef", 4), "abc…");
-        assert_eq!(cut("abcd", 4), "abcd");
-        let item = entry("MSG 1 2026-11-22T11:58:03.214Z bob ana - a\u{202e}b");
-        assert_eq!(item.lines(60, PLAIN), ["11:58      bob: a\u{fffd}b"]);
     }
 
     #[test]
@@ -330,7 +283,7 @@ mod tests {
     #[test]
     fn changes_of_a_group_are_sentences() {
         let said = |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #t - {change}"));
-        assert_eq!(said("add cid dora").lines(60, PLAIN), ["11:58      * bob added cid, dora"]);
-        assert_eq!(said("topic a b").lines(60, PLAIN), ["11:58      * bob set the topic: a b"]);
+        assert_eq!(lines(&said("add cid dora"), 60), ["11:58      * bob added cid, dora"]);
+        assert_eq!(lines(&said("topic a b"), 60), ["11:58      * bob set the topic: a b"]);
     }
 }

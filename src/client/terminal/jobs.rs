@@ -30,8 +30,17 @@ pub enum Purpose {
     Older(String),
     /// What was missed in this conversation while there was no connection.
     Missed(String),
-    /// The conversations; somebody wants to see them, or not.
-    Chats(bool),
+    /// The conversations; somebody wants to see them, all or not, or nobody does.
+    Chats(Option<bool>),
+    /// The last entry of a conversation, for that list, which is shown then or not yet.
+    Last(String, Option<bool>),
+    /// The password is changed from one to another.
+    Passwd {
+        /// As it was.
+        old: String,
+        /// As it will be.
+        new: String,
+    },
     /// How far a message has come.
     Ticks(Ticks),
     /// Everything up to this id is acknowledged.
@@ -70,9 +79,18 @@ impl Ticks {
 }
 
 impl Purpose {
+    /// Whether it is about another password, which may be wrong without being this session's.
+    pub fn is_passwd(&self) -> bool {
+        matches!(self, Purpose::Passwd { .. })
+    }
+
     /// Whether somebody looks at the screen for the answer.
     pub fn is_waited_for(&self) -> bool {
-        matches!(self, Purpose::Open(_) | Purpose::Older(_) | Purpose::Chats(true) | Purpose::Show)
+        use Purpose::{Chats, Last, Older, Open, Passwd, Show};
+        matches!(
+            self,
+            Open(_) | Older(_) | Chats(Some(_)) | Last(_, Some(_)) | Passwd { .. } | Show
+        )
     }
 }
 
@@ -125,6 +143,9 @@ pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>) {
             future::pending().await
         };
         let answer = async {
+            if let Purpose::Passwd { old, new } = &purpose {
+                return account.change_password(old, new).await;
+            }
             if let Purpose::Mark(id) = purpose {
                 // Where the log was put back there is nothing to acknowledge.
                 desk.acknowledge(|| vec![(id, command.clone())]).await?;

@@ -1,22 +1,22 @@
 //! The keys, as far as they do more than in every editor.
 
-use std::io::{Write, stdin, stdout};
+use std::io::{Write, stdout};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_current_process_group};
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::{
     Cmd, ConditionalEventHandler, Editor, Event, EventContext, EventHandler, KeyCode, KeyEvent,
     Modifiers, Movement, RepeatCount,
 };
 
+use super::device::Device;
 use super::known::{Known, Out, Typed, lock};
 use super::order;
-use super::prompt::Line;
+use super::prompt::Typing;
 use super::recalled::Recalled;
 
-/// Lines that the arrow keys bring back.
+/// Lines that the arrow keys bring back in a conversation.
 const RECALLED: usize = 500;
 
 /// How long it takes at most until all threads of a process are stopped.
@@ -28,6 +28,7 @@ const NAMES: Duration = Duration::from_secs(1);
 /// What a key does beyond what it does in every editor.
 struct Key {
     known: Arc<Mutex<Known>>,
+    device: Arc<Device>,
     typed: Out,
     /// Where it is told that the process goes on after it was stopped.
     goes_on: Arc<Mutex<mpsc::Receiver<()>>>,
@@ -47,26 +48,30 @@ enum Does {
     Redraw,
     Next,
     Stop,
+    Hide,
 }
 
 impl ConditionalEventHandler for Key {
-    fn handle(&self, _: &Event, _: RepeatCount, _: bool, ctx: &EventContext) -> Option<Cmd> {
+    fn handle(&self, event: &Event, _: RepeatCount, _: bool, ctx: &EventContext) -> Option<Cmd> {
         let line = ctx.line();
+        let is_secret = lock(&self.known).secret.is_some();
         match self.does {
+            Does::Hide => return self.hide(event),
+            Does::Complete | Does::Earlier | Does::Later if is_secret => {}
             Does::End => return Some(self.end(line)),
             Does::Complete => return Some(self.complete(&line[..ctx.pos()])),
             Does::Earlier | Does::Later => return self.recall(line),
             Does::Interrupt if !line.is_empty() => return Some(replace(String::new())),
             // Deletes what is under the cursor.
             Does::Leave if !line.is_empty() => return None,
-            Does::Leave if lock(&self.known).may_leave => return Some(Cmd::EndOfFile),
+            Does::Leave if lock(&self.known).may_leave() => return Some(Cmd::EndOfFile),
             Does::Leave => (self.typed)(Typed::Leave),
             Does::Older => (self.typed)(Typed::Older),
             Does::Newer => (self.typed)(Typed::Newer),
             Does::Interrupt => (self.typed)(Typed::Interrupt),
             Does::Redraw => (self.typed)(Typed::Redraw),
             // What is being typed is meant for somebody.
-            Does::Next if !line.is_empty() => (self.typed)(Typed::Busy),
+            Does::Next if is_secret || !line.is_empty() => (self.typed)(Typed::Busy),
             Does::Next => (self.typed)(Typed::Next),
             Does::Stop => {
                 self.stop();
@@ -81,59 +86,80 @@ impl ConditionalEventHandler for Key {
 impl Key {
     /// Takes the line out of the editor.
     fn end(&self, line: &str) -> Cmd {
-        let mut known = lock(&self.known);
         let line = line.trim();
-        if !line.is_empty() && known.lines.last().is_none_or(|last| last != line) {
-            known.lines.push(line.to_owned());
-            if known.lines.len() > RECALLED {
-                known.lines.remove(0);
+        let mut known = lock(&self.known);
+        if let Some(secret) = &mut known.secret {
+            let secret = std::mem::take(secret);
+            drop(known);
+            (self.typed)(Typed::Secret(secret));
+            return Cmd::Noop;
+        }
+        let known = &mut *known;
+        let lines = known.lines.entry(known.with.clone()).or_default();
+        if !line.is_empty() && lines.last().is_none_or(|last| last != line) {
+            lines.push(line.to_owned());
+            if lines.len() > RECALLED {
+                lines.remove(0);
             }
         }
-        known.place = known.lines.len();
-        let may_leave = known.may_leave;
-        drop(known);
-        let is_quit = ["/quit", "/exit", "/q"].contains(&line.to_lowercase().as_str());
-        match line {
-            _ if is_quit && may_leave => return Cmd::AcceptLine,
-            _ if is_quit => (self.typed)(Typed::Leave),
-            _ => (self.typed)(Typed::Line(line.to_owned())),
+        known.place = lines.len();
+        match order::leaves(line) {
+            Some(at_once) if at_once || known.may_leave() => return Cmd::AcceptLine,
+            Some(_) => (self.typed)(Typed::Leave),
+            None => {
+                known.untaken += 1;
+                (self.typed)(Typed::Line(line.to_owned()));
+            }
         }
         replace(String::new())
+    }
+
+    /// Keeps a key of a secret from the editor, which would show it, and could bring it back.
+    fn hide(&self, event: &Event) -> Option<Cmd> {
+        let mut known = lock(&self.known);
+        let secret = known.secret.as_mut()?;
+        match event.get(0) {
+            Some(key) if *key == KeyEvent::ctrl('u') => secret.clear(),
+            Some(KeyEvent(KeyCode::Backspace, _)) => drop(secret.pop()),
+            Some(KeyEvent(KeyCode::Char(c), held)) if (*held - Modifiers::SHIFT).is_empty() => {
+                secret.push(*c);
+            }
+            // The marks of a paste among them, whose text then comes key by key.
+            _ => {}
+        }
+        Some(Cmd::Noop)
     }
 
     /// Brings back what was typed before. In a line of several rows the keys move the cursor.
     fn recall(&self, line: &str) -> Option<Cmd> {
         let mut known = lock(&self.known);
-        let recalled = known.lines.get(known.place).is_some_and(|recalled| recalled == line);
+        let (place, end) = (known.place, known.typed_here().len());
+        let recalled = known.typed_here().get(place).is_some_and(|recalled| recalled == line);
         if line.contains('\n') && !recalled {
             return None;
         }
-        let place = match self.does {
-            Does::Earlier => known.place.checked_sub(1),
-            _ => Some(known.place + 1).filter(|place| *place <= known.lines.len()),
+        let next = match self.does {
+            Does::Earlier => place.checked_sub(1),
+            _ => Some(place + 1).filter(|next| *next <= end),
         };
-        let Some(place) = place else { return Some(Cmd::Noop) };
-        if known.place == known.lines.len() {
+        let Some(next) = next else { return Some(Cmd::Noop) };
+        if place == end {
             known.draft = line.to_owned();
         }
-        known.place = place;
-        known.recalled = Some(known.lines.get(place).unwrap_or(&known.draft).clone());
+        known.place = next;
+        known.recalled = Some(known.typed_here().get(next).unwrap_or(&known.draft).clone());
         Some(Cmd::PreviousHistory)
     }
 
     /// Stops, as the key does where nobody edits a line: the shell finds the terminal as it was.
     fn stop(&self) {
-        let Some(found) = lock(&self.known).found.clone() else { return };
-        let Ok(raw) = tcgetattr(stdin()) else { return };
         let Ok(goes_on) = self.goes_on.lock() else { return };
         while goes_on.try_recv().is_ok() {}
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &found);
-        let _ = write!(stdout(), "\x1b[?2004l\r\n");
-        let _ = stdout().flush();
+        self.device.be_as_found(true);
         let _ = kill_current_process_group(Signal::TSTP);
         // All threads stop, but not at once; and none does where there is no shell to go back to.
         let _ = goes_on.recv_timeout(STOPPING);
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &raw);
+        let _ = self.device.be_raw();
         let _ = write!(stdout(), "\x1b[?2004h");
         let _ = stdout().flush();
     }
@@ -142,16 +168,18 @@ impl Key {
     fn complete(&self, before: &str) -> Cmd {
         let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
         let (start, word) = (before.len() - word.len(), word.to_ascii_lowercase());
-        let (begin, known) = match (word.strip_prefix('/'), word.strip_prefix('+')) {
-            (Some(order), _) if start == 0 => {
-                let orders = order::NAMES.iter().filter(|name| name.starts_with(order));
+        let (begin, known) = match word.chars().next() {
+            Some('/') if start == 0 => {
+                let orders = order::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
             }
             // A group is typed as in a shell, too.
-            (_, Some(group)) => {
-                let names = self.names(&format!("#{group}"));
+            Some('+') => {
+                let names = self.names(&format!("#{}", &word[1..]));
                 ("+", names.iter().map(|name| name[1..].to_owned()).collect())
             }
+            // Somebody who is called in a text.
+            Some('@') => ("@", self.names(&word[1..])),
             _ => ("", self.names(&word)),
         };
         let ways: Vec<String> = known.iter().map(|name| format!("{begin}{name}")).collect();
@@ -198,17 +226,20 @@ fn replace(text: String) -> Cmd {
 
 /// Teaches the editor its keys.
 pub fn bind(
-    editor: &mut Editor<Line, Recalled>,
+    editor: &mut Editor<Typing, Recalled>,
     known: &Arc<Mutex<Known>>,
+    device: &Arc<Device>,
     typed: &Out,
     goes_on: mpsc::Receiver<()>,
 ) {
     let goes_on = Arc::new(Mutex::new(goes_on));
-    let mut does = |key: KeyEvent, does: Does| {
-        let key_does =
-            Key { known: known.clone(), typed: typed.clone(), goes_on: goes_on.clone(), does };
-        editor.bind_sequence(key, EventHandler::Conditional(Box::new(key_does)));
+    let mut does_for = |event: Event, does: Does| {
+        let (known, device, typed) = (known.clone(), device.clone(), typed.clone());
+        let key = Key { known, device, typed, goes_on: goes_on.clone(), does };
+        editor.bind_sequence(event, EventHandler::Conditional(Box::new(key)));
     };
+    does_for(Event::Any, Does::Hide);
+    let mut does = |key: KeyEvent, does: Does| does_for(key.into(), does);
     let plain = |code| KeyEvent(code, Modifiers::NONE);
     does(plain(KeyCode::Enter), Does::End);
     does(plain(KeyCode::Tab), Does::Complete);

@@ -1,17 +1,22 @@
 //! What the editor's thread and the rest both know, and what the one tells the other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::termios::{Termios, tcgetwinsize};
+use rustix::termios::tcgetwinsize;
 
+use super::activity::Activity;
 use super::screen::Size;
 
 /// What somebody does at the keyboard.
 pub enum Typed {
     /// Ends a line; it may be empty.
     Line(String),
+    /// Ends a secret that was asked for; it may be empty.
+    Secret(String),
+    /// Types bytes that are no UTF-8.
+    Bytes,
     /// Scrolls back.
     Older,
     /// Scrolls forth.
@@ -40,26 +45,45 @@ pub type Out = Arc<dyn Fn(Typed) + Send + Sync>;
 /// What the editor and the rest both know.
 #[derive(Default)]
 pub struct Known {
-    /// With whom one talks.
-    pub prompt: String,
+    /// The conversation that is turned to; empty where there is none.
+    pub with: String,
+    /// What the prompt says.
+    pub label: String,
+    /// What the line below says.
+    pub activity: Activity,
     /// Whose names are completed.
     pub names: BTreeSet<String>,
-    /// What was typed before, and where in it the arrow keys are.
-    pub lines: Vec<String>,
+    /// What was typed before, by conversation, and where in it the arrow keys are.
+    pub lines: BTreeMap<String, Vec<String>>,
     pub place: usize,
     /// What was being typed before they were used.
     pub draft: String,
     /// What the editor is to show instead of its line.
     pub recalled: Option<String>,
-    /// Rows that the line takes that is being typed, and the most that it has taken.
+    /// What was typed of the secret that is asked for. The editor, which could bring it back, never
+    /// sees it.
+    pub secret: Option<String>,
+    /// Rows that the line takes that is being typed, with the one below it, and the most that it has
+    /// taken.
     pub rows: usize,
     pub most: usize,
-    /// Nothing is lost by leaving.
+    /// Nothing is lost by leaving, but for the lines that were typed and not looked at yet.
     pub may_leave: bool,
-    /// The terminal as it was found.
-    pub found: Option<Termios>,
+    pub untaken: usize,
     /// The editor has ended, and the cursor stands below its line.
     pub has_ended: bool,
+}
+
+impl Known {
+    /// Nothing is lost by leaving now.
+    pub fn may_leave(&self) -> bool {
+        self.may_leave && self.untaken == 0
+    }
+
+    /// What was typed in the conversation that is turned to.
+    pub fn typed_here(&self) -> &[String] {
+        self.lines.get(&self.with).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// Locks it. Nobody leaves it in a state that could not be gone on with.

@@ -1,20 +1,27 @@
 //! `papo` and nothing else: a conversation on a terminal.
 //!
 //! Three things go on at once. A thread reads what is typed, and prints above it (`editor`, with its
-//! `keys` and the lines that it has `recalled`). One
+//! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes). One
 //! connection brings what happens, and another takes commands, one after another, over and over
 //! until they are answered (`jobs`). All of it becomes one queue of news, which `talk` takes from;
-//! `events` and `answers` are parts of that. What it looks like is up to `screen` and `item`; what a
-//! `/` begins, to `order`; and `welcome` leads whoever is new.
+//! `events`, `answers` and `elsewhere` are parts of that. What it looks like is up to `screen`,
+//! `item`, `columns`, and `activity` for the line at the bottom; what a `/` begins, to `order`; and
+//! `welcome` leads whoever is new.
 
+mod activity;
 mod answers;
+mod chats;
+mod columns;
+mod device;
 mod editor;
+mod elsewhere;
 mod events;
 mod item;
 mod jobs;
 mod keys;
 mod known;
 mod order;
+mod passwd;
 mod prompt;
 mod recalled;
 mod screen;
@@ -23,13 +30,14 @@ mod screen_tests;
 mod talk;
 mod welcome;
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
-use smol::channel::{Receiver, Sender, unbounded};
+use smol::channel::{Receiver, Sender, bounded, unbounded};
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
@@ -120,7 +128,8 @@ async fn converse(
 
     let executor = LocalExecutor::new();
     let work = executor.spawn(jobs::work(account, to_do, tell.clone()));
-    let listen = executor.spawn(listen(feed, tell.clone()));
+    let (stay, left) = bounded::<()>(1);
+    let listen = executor.spawn(listen(feed, tell.clone(), left));
     let signals = executor.spawn(until_signal(tell));
     let over = executor.run(async {
         let over = loop {
@@ -135,10 +144,13 @@ async fn converse(
             Timer::after(SETTLE).await;
         };
         settle(&mut talk, &news).or(limit).await;
+        // It leaves within a second.
+        drop(stay);
+        listen.await;
         over
     });
     let over = over.await;
-    drop((work, listen, signals));
+    drop((work, signals));
     Ok((over, talk.unsent))
 }
 
@@ -154,27 +166,38 @@ async fn settle(talk: &mut Talk, news: &Receiver<News>) {
 }
 
 /// Reads up to the line that says that all that waited has come. Of each conversation only the last
-/// line is needed: it is acknowledged, and all before it.
+/// line is needed: it is acknowledged, and all before it. The newest conversation comes first.
 async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
     let mut last = BTreeMap::new();
     loop {
         let line = feed.next().await?;
         match lines::first_word(&line) {
-            "LIVE" => return Ok(last.into_values().chain([line]).collect()),
+            "LIVE" => {
+                let mut last: Vec<(u64, String)> = last.into_values().collect();
+                last.sort_unstable_by_key(|(id, _)| Reverse(*id));
+                return Ok(last.into_iter().map(|(_, line)| line).chain([line]).collect());
+            }
             _ => {
                 if let Some(entry) = lines::Entry::parse(&line) {
-                    last.insert(entry.conversation().to_owned(), line);
+                    last.insert(entry.conversation().to_owned(), (entry.id, line));
                 }
             }
         }
     }
 }
 
-async fn listen(mut feed: Feed<'_>, news: Sender<News>) {
+/// Passes on what happens until everybody has `left`, or nothing can happen any more.
+async fn listen(mut feed: Feed<'_>, news: Sender<News>, left: Receiver<()>) {
     loop {
-        let said = match feed.next().await {
-            Ok(line) => News::Line(line),
-            Err(failure) => News::Over(failure),
+        let leaving = async {
+            // Nothing is ever sent there.
+            let _ = left.recv().await;
+            None
+        };
+        let said = match leaving.or(async { Some(feed.next().await) }).await {
+            None => return feed.leave().await,
+            Some(Ok(line)) => News::Line(line),
+            Some(Err(failure)) => News::Over(failure),
         };
         let is_over = matches!(said, News::Over(_));
         if news.send(said).await.is_err() || is_over {

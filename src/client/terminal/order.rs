@@ -4,23 +4,25 @@ use super::super::lines;
 
 /// The orders, for completion.
 pub const NAMES: &[&str] = &[
-    "back", "block", "chats", "find", "group", "help", "info", "name", "quit", "to", "unblock",
-    "who", "whoami",
+    "back", "block", "chats", "find", "group", "help", "info", "name", "passwd", "quit", "to",
+    "unblock", "who", "whoami",
 ];
 
 /// What `/help` says.
 pub const HELP: &str = "\
 Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
-  /chats       the conversations; /2 is the second, Alt-N the next unread
+  /chats       the conversations and their numbers; /chats all if many
+  /2           turn to conversation 2; /2 hi says hi there; Alt-N: next unread
   /find ana    look for people
   /who         who is there
   /info        who has received and read your last message here
   /group new team bob   make a group; add, remove, admin, topic, leave, list
   /block bob   take nothing more from somebody; /unblock bob
-  /name Ana    what people are shown beside your handle
-  /quit        leave, as Ctrl-D does
-PageUp (/back) and PageDown scroll, Tab completes, Up brings back lines.
+  /name Ana    what people see beside your handle; /passwd: a new password
+  /quit        leave, as Ctrl-D does; /quit now does not ask first
+PageUp (/back) and PageDown scroll, Tab completes, Up recalls what you typed.
+The line at the bottom says where something is unread: 4:#team(3) is 3 in /4.
 ✓ is on the server's disk, ✓✓ everyone has received, read is read by everyone.
 A text that begins with / is typed with two of them.";
 
@@ -33,8 +35,12 @@ pub enum Order {
     To(String),
     /// Turn to the conversation of this number, from 1 on.
     Number(usize),
-    /// List the conversations.
-    Chats,
+    /// Send a text to the conversation of this number.
+    Say(usize, String),
+    /// List the conversations: the first of them, or all.
+    Chats(bool),
+    /// Change the password.
+    Passwd,
     /// Scroll back.
     Back,
     /// Explain.
@@ -47,6 +53,14 @@ pub enum Order {
     Command(String),
     /// It cannot be understood: why.
     Unclear(String),
+}
+
+/// Whether a line is for leaving, and if so, whether at once, whatever is unsent.
+pub fn leaves(line: &str) -> Option<bool> {
+    let line = line.to_lowercase();
+    let mut words = line.split_whitespace();
+    let is_quit = ["/quit", "/exit", "/q"].contains(&words.next()?);
+    is_quit.then(|| words.next() == Some("now"))
 }
 
 /// Understands a line, which is not blank.
@@ -62,14 +76,20 @@ pub fn read(line: &str) -> Order {
     let plus = |word: &str| word.strip_prefix('+').map_or(word.to_owned(), |g| format!("#{g}"));
     match (name, rest) {
         ("to", "") => unclear("/to whom? A handle or +group"),
-        ("to", _) => match lines::target(rest) {
+        ("to", _) => match lines::target(rest.strip_prefix('@').unwrap_or(rest)) {
             Ok(target) => Order::To(target.to_string()),
             Err(why) => unclear(&format!("/to: {why}")),
         },
-        (number, "") if number.parse::<usize>().is_ok() => {
-            Order::Number(number.parse().unwrap_or(0))
+        (number, text) if number.parse::<usize>().is_ok() => {
+            let number = number.parse().unwrap_or(0);
+            if text.is_empty() {
+                Order::Number(number)
+            } else {
+                Order::Say(number, text.to_owned())
+            }
         }
-        ("chats", _) => Order::Chats,
+        ("chats", _) => Order::Chats(rest.eq_ignore_ascii_case("all")),
+        ("passwd", _) => Order::Passwd,
         ("back", _) => Order::Back,
         ("help" | "", _) => Order::Help,
         ("who", _) | ("group", "who") => Order::Who,
@@ -116,7 +136,14 @@ mod tests {
         assert!(matches!(read("/msg bob hi"), Order::Unclear(why) if why.contains("/to bob")));
         assert!(matches!(read("/to two words"), Order::Unclear(_)));
         assert_eq!(read("/12"), Order::Number(12));
-        assert!(matches!(read("/12 monkeys"), Order::Unclear(_)));
+        assert_eq!(read("/12 monkeys "), Order::Say(12, "monkeys".into()));
+        assert_eq!(read("/to @bob"), Order::To("bob".into()));
+        assert_eq!((read("/chats"), read("/chats ALL")), (Order::Chats(false), Order::Chats(true)));
+        assert_eq!(
+            (leaves("/quit"), leaves("/Quit  NOW"), leaves("/q bye")),
+            (Some(false), Some(true), Some(false))
+        );
+        assert_eq!((leaves("quit"), leaves("/quitter"), leaves("")), (None, None, None));
         assert_eq!(read("/info"), Order::Info(None));
         assert!(matches!(read("/info x"), Order::Unclear(_)));
     }
@@ -138,7 +165,7 @@ mod tests {
     #[test]
     fn help_fits_a_small_terminal() {
         for line in HELP.lines() {
-            assert!(textwrap::core::display_width(line) < 80, "{line}");
+            assert!(crate::client::terminal::columns::width(line) < 80, "{line}");
         }
     }
 

@@ -1,48 +1,74 @@
-//! The prompt, and how much room the line behind it takes.
+//! The prompt, the line behind it, and the line below, which says where something is unread.
+//!
+//! The editor draws the line anew at each key, since there is always something below it, and moves
+//! the cursor by what it reckons the line to take. So the line is shown as it reckons: what terminals
+//! do not agree about is left out here, and is sent all the same.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, mpsc};
 
-use rustyline::Helper;
 use rustyline::completion::Completer;
 use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
+use rustyline::hint::{Hint, Hinter};
 use rustyline::validate::Validator;
+use rustyline::{Context, Helper};
+use unicode_width::UnicodeWidthChar;
 
-use super::item::{self, Style};
+use super::columns::{is_doubtful, width};
+use super::item::Style;
 use super::known::{Known, lock, size};
 
 /// Columns of the prompt: what is typed stands below what was said.
 pub const PROMPT: usize = 11;
 
+/// Columns of the name in it.
+pub const NAME: usize = PROMPT - 2;
+
+/// Columns from one tab stop to the next in what is typed.
+pub const TAB: usize = 4;
+
 /// What the editor asks while a line is typed.
-pub struct Line {
+pub struct Typing {
     pub known: Arc<Mutex<Known>>,
     /// Told when the line is drawn.
     pub ready: mpsc::Sender<()>,
     pub style: Style,
 }
 
-impl Helper for Line {}
+impl Helper for Typing {}
 
-impl Validator for Line {}
+impl Validator for Typing {}
 
-impl Hinter for Line {
-    type Hint = String;
+/// The line below. It is always one row, since the editor reckons with it when it prints something
+/// above, and asks only at a key how much room it takes.
+pub struct Below;
+
+impl Hint for Below {
+    fn display(&self) -> &str {
+        "\n "
+    }
+
+    fn completion(&self) -> Option<&str> {
+        None
+    }
 }
 
-impl Highlighter for Line {
-    /// Called whenever the line is drawn anew, which it is whenever it takes another row.
+impl Hinter for Typing {
+    type Hint = Below;
+
+    fn hint(&self, _line: &str, _pos: usize, _ctx: &Context<'_>) -> Option<Below> {
+        Some(Below)
+    }
+}
+
+impl Highlighter for Typing {
     fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
-        let columns = size().columns;
-        let rows = line.split('\n').enumerate().map(|(n, part)| {
-            let before = if n == 0 { PROMPT } else { 0 };
-            (before + textwrap::core::display_width(part)) / columns + 1
-        });
+        let (shown, rows) = laid_out(line, size().columns);
         let mut known = lock(&self.known);
-        known.rows = rows.sum();
+        // The line below is one.
+        known.rows = rows + 1;
         known.most = known.most.max(known.rows);
-        Cow::Borrowed(line)
+        Cow::Owned(shown)
     }
 
     fn highlight_prompt<'b, 's: 'b, 'p: 'b>(
@@ -54,12 +80,71 @@ impl Highlighter for Line {
         if !default {
             return Cow::Borrowed(prompt);
         }
-        let name = item::cut(&lock(&self.known).prompt, PROMPT - 2);
-        let blanks = PROMPT - 2 - textwrap::core::display_width(&name);
-        Cow::Owned(format!("{}{}> ", " ".repeat(blanks), self.style.bold(&name)))
+        let name = &lock(&self.known).label;
+        let blanks = NAME.saturating_sub(width(name));
+        Cow::Owned(format!("{}{}> ", " ".repeat(blanks), self.style.bold(name)))
+    }
+
+    fn highlight_hint<'h>(&self, _hint: &'h str) -> Cow<'h, str> {
+        let columns = size().columns.saturating_sub(1);
+        let line = lock(&self.known).activity.line(columns, self.style);
+        Cow::Owned(format!("\n\x1b[?7l{line}\x1b[?7h"))
     }
 }
 
-impl Completer for Line {
+impl Completer for Typing {
     type Candidate = String;
+}
+
+/// What is typed as it is shown, and the rows that it takes, as the editor reckons them.
+fn laid_out(line: &str, columns: usize) -> (String, usize) {
+    let (mut shown, mut row, mut column) = (String::with_capacity(line.len()), 1, PROMPT);
+    for c in line.chars() {
+        let own = match c {
+            '\n' => {
+                (row, column) = (row + 1, 0);
+                shown.push(c);
+                continue;
+            }
+            '\t' => TAB - column % TAB,
+            _ => c.width().unwrap_or(0),
+        };
+        if column + own > columns {
+            // A tab is blanks, which have to fill this row first.
+            if c == '\t' {
+                shown.extend(std::iter::repeat_n(' ', columns.saturating_sub(column)));
+            }
+            (row, column) = (row + 1, 0);
+        }
+        column += own;
+        match c {
+            '\t' => shown.extend(std::iter::repeat_n(' ', own)),
+            _ if own == 0 && is_doubtful(c) => {}
+            _ => shown.push(c),
+        }
+    }
+    if column == columns {
+        // The cursor stands in the next row already, for the editor.
+        shown.push('\n');
+        row += 1;
+    }
+    (shown, row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_typed_is_shown_as_the_editor_reckons_it() {
+        assert_eq!(laid_out("", 80), (String::new(), 1));
+        assert_eq!(laid_out("a\u{ad}\u{200b}\u{7}b\u{202e}", 80), ("ab".into(), 1));
+        assert_eq!(laid_out("e\u{301}", 80), ("e\u{301}".into(), 1));
+        assert_eq!(laid_out("a\n\tb", 80), ("a\n    b".into(), 2));
+        // A row that is full has the cursor in the next one.
+        assert_eq!(laid_out(&"x".repeat(9), 20).1, 2);
+        assert_eq!(laid_out(&"x".repeat(10), 20), ("x".repeat(10), 2));
+        assert_eq!(laid_out(&"漢".repeat(5), 20), ("漢".repeat(5), 2));
+        assert_eq!(laid_out("xxxxxxx\ty", 19), ("xxxxxxx   y".into(), 2));
+    }
 }

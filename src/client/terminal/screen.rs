@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 
+use super::columns::{Line, cut};
 use super::item::{self, Item, Said, Style, TICKS, Tick};
 
 /// Items that are kept. Older ones are loaded again when somebody scrolls back to them.
@@ -205,7 +206,7 @@ impl Screen {
             && is_news
             && self.is_at_end()
         {
-            let text = item::cut(&said.body, self.size.columns.saturating_sub(16).min(50));
+            let text = cut(&said.body, self.size.columns.saturating_sub(16).min(50));
             let remark = format!("      {:<4} “{text}”", tick.sign());
             out.push_str(&self.add(Item::Remark(remark), room));
         }
@@ -273,12 +274,18 @@ impl Screen {
     /// Whether these items have room on one page.
     fn fits(&self, range: Range<usize>) -> bool {
         let mut day = None;
-        range.map(|n| self.rendered(n, &mut day).len()).sum::<usize>() <= self.page()
+        range.map(|n| self.rows(&self.rendered(n, &mut day))).sum::<usize>() <= self.page()
     }
 
-    /// Rows for items on a page: without those for the title, a remark below, and what is typed.
+    /// Rows for items on a page: without those for the title, a remark below, what is typed, and
+    /// what is unread elsewhere.
     fn page(&self) -> usize {
-        self.size.rows.saturating_sub(3).max(1)
+        self.size.rows.saturating_sub(4).max(1)
+    }
+
+    /// Rows that lines take.
+    fn rows(&self, lines: &[Line]) -> usize {
+        lines.iter().map(|line| line.rows(self.size.columns)).sum()
     }
 
     /// Columns of a line at most: some terminals break it when the last one is written.
@@ -287,7 +294,7 @@ impl Screen {
     }
 
     /// The lines of an item, under a line for its day where that is another than before.
-    fn rendered(&self, n: usize, day: &mut Option<Date>) -> Vec<String> {
+    fn rendered(&self, n: usize, day: &mut Option<Date>) -> Vec<Line> {
         let width = self.width();
         let item = &self.items[n];
         let mut lines = Vec::new();
@@ -296,7 +303,8 @@ impl Screen {
         {
             *day = Some(its);
             let today = jiff::Zoned::now().date();
-            lines.push(self.style.faint(&format!("── {} ──", item::day(its, today))));
+            let rule = format!("── {} ──", item::day(its, today));
+            lines.push(Line::new(self.style.faint(&rule)));
         }
         lines.extend(item.lines(width, self.style));
         lines
@@ -308,11 +316,12 @@ impl Screen {
         let lines = self.rendered(n, &mut day);
         // Where the day is another, its line comes first.
         self.begins.push(self.height + usize::from(day != self.day));
-        self.height += lines.len();
-        self.bottom = self.bottom.saturating_sub(lines.len()).max(self.typed);
+        let rows = self.rows(&lines);
+        self.height += rows;
+        self.bottom = self.bottom.saturating_sub(rows).max(self.typed);
         self.day = day;
         self.shown.end = n + 1;
-        lines.iter().flat_map(|line| [line, "\n"]).collect()
+        lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
 
     /// Clears the screen and draws as many items as have room, the last of them before `end`.
@@ -337,7 +346,7 @@ impl Screen {
         if !self.is_at_end() {
             let note = "── PageDown goes on, Enter goes to the end ──";
             let width = self.width();
-            out.push_str(&self.style.faint(&item::cut(note, width)));
+            out.push_str(&self.style.faint(&cut(note, width)));
             out.push('\n');
             self.height += 1;
         }
@@ -364,7 +373,8 @@ impl Screen {
 pub struct Room {
     /// Its size.
     pub size: Size,
-    /// Rows that the line takes that is being typed, its prompt included; 1 or more.
+    /// Rows that the line takes that is being typed, with its prompt and the line below it; 2 or
+    /// more.
     pub typed: usize,
     /// The most that it took since this was asked for the last time.
     pub most: usize,

@@ -10,9 +10,9 @@ use crate::client::lines::Entry;
 use crate::name::Handle;
 
 const SIZE: Size = Size { columns: 40, rows: 10 };
-const ROOM: Room = Room { size: SIZE, typed: 1, most: 1 };
+const ROOM: Room = Room { size: SIZE, typed: 2, most: 2 };
 
-/// A terminal with a prompt, above which is printed as the editor does it.
+/// A terminal with a prompt and a line below it, above which is printed as the editor does it.
 struct Paper {
     terminal: vt100::Parser,
     screen: Screen,
@@ -30,9 +30,9 @@ impl Paper {
             return;
         }
         let line_end = if text.ends_with('\n') { "" } else { "\n" };
-        let all = format!("\r\x1b[K{text}{line_end}").replace('\n', "\r\n");
+        let all = format!("\r\x1b[J{text}{line_end}").replace('\n', "\r\n");
         self.terminal.process(all.as_bytes());
-        self.terminal.process(b"> half a line");
+        self.terminal.process(b"> half a line\r\nbelow\x1b[A\x1b[8C");
     }
 
     fn add(&mut self, id: u64, from: &str, body: &str) {
@@ -44,7 +44,8 @@ impl Paper {
     fn rows(&self) -> Vec<String> {
         let rows = self.terminal.screen().rows(0, SIZE.columns as u16);
         let rows = rows.map(|row| row.trim_end().to_owned());
-        let rows = rows.filter(|row| !row.is_empty() && !row.contains("November"));
+        let rows =
+            rows.filter(|row| !row.is_empty() && !row.contains("November") && row != "below");
         rows.collect()
     }
 }
@@ -107,11 +108,11 @@ fn where_the_line_that_is_typed_has_grown_the_first_rows_are_not_there_any_more(
     for id in 2..8 {
         paper.add(id, "bob", "more");
     }
-    // The message is in the third of ten rows, and nine of them lie between it and the end.
-    let text = paper.screen.reached(1, Tick::Delivered, true, Room { typed: 2, most: 2, ..ROOM });
+    // The message is in the third of ten rows, and seven of them lie between it and the end.
+    let text = paper.screen.reached(1, Tick::Delivered, true, Room { typed: 3, most: 3, ..ROOM });
     assert!(text.starts_with("\x1b[7A"), "{text:?}");
     // It has grown, and was cleared again: what it has pushed up stays there.
-    let text = paper.screen.reached(1, Tick::Read, true, Room { most: 4, ..ROOM });
+    let text = paper.screen.reached(1, Tick::Read, true, Room { most: 5, ..ROOM });
     assert!(text.contains("read “one”"), "{text:?}");
 }
 
@@ -215,8 +216,26 @@ fn a_page_back_begins_where_the_screen_does_after_much_was_printed() {
     }
     let page = paper.screen.older(ROOM).unwrap();
     paper.print(&page);
-    // A page has six beside the day; the one before ended with 39, and its first stays.
+    // A page has five beside the day; the one before ended with 39, and its first stays.
     let rows = paper.rows();
-    assert!(rows.iter().any(|row| row.ends_with(": number 34")), "{rows:#?}");
-    assert!(rows.iter().any(|row| row.ends_with(": number 29")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.ends_with(": number 35")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.ends_with(": number 31")), "{rows:#?}");
+}
+
+#[test]
+fn a_link_is_whole_and_ticks_find_their_place_around_it() {
+    let mut paper = Paper::new();
+    let page = paper.screen.turn_to("bob", Vec::new(), false, ROOM);
+    paper.print(&page);
+    let link = format!("https://a.example/{}", "x".repeat(35));
+    paper.add(1, "ana", &format!("see {link} now"));
+    let text = paper.screen.reached(1, Tick::Read, true, ROOM);
+    paper.print(&text);
+    let rows = paper.rows();
+    assert_eq!(
+        rows[1..],
+        ["11:58 read you: see", &link[..40], &link[40..], "           now", "> half a line",]
+    );
+    // The terminal knows that the two rows are one line.
+    assert!(paper.terminal.screen().row_wrapped(3), "{rows:#?}");
 }

@@ -1,7 +1,7 @@
 //! A conversation at a terminal: what is typed, what arrives and what is answered, put together.
 //!
 //! What is shown of the conversation that is turned to counts as read; all else that arrives is
-//! acknowledged as received, and announced in a line.
+//! acknowledged as received, and counted in the line at the bottom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,11 +10,13 @@ use jiff::tz::TimeZone;
 use smol::channel::Sender;
 
 use super::Options;
+use super::chats::Chats;
 use super::editor::Keyboard;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
 use super::known::Typed;
 use super::order::{self, Order};
+use super::passwd::{Passwd, Step};
 use super::screen::Screen;
 use crate::client::failure::Failure;
 use crate::client::lines::{self, Entry};
@@ -23,18 +25,6 @@ use crate::name::Handle;
 
 /// Messages that are loaded at a time.
 pub const LOADED: usize = 100;
-
-/// A conversation in the list.
-pub struct Chat {
-    /// As the protocol calls it.
-    pub name: String,
-    /// Messages of others that were not read.
-    pub unread: u64,
-    /// The newest entry that is known of.
-    pub newest: u64,
-    /// Up to where it was read, as far as is known here.
-    pub read: u64,
-}
 
 /// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
 #[derive(Clone, Copy, Default)]
@@ -52,6 +42,13 @@ pub struct Unsent {
     pub said: Said,
 }
 
+impl Unsent {
+    /// Whether this is the key that it is sent with.
+    pub fn is(&self, key: &str) -> bool {
+        self.key == key
+    }
+}
+
 /// All that is known while it goes on.
 pub struct Talk {
     pub(super) me: Handle,
@@ -65,8 +62,7 @@ pub struct Talk {
     pub(super) is_asking: bool,
     /// And is to be asked again after that; because of news, or not.
     pub(super) asks_again: Option<bool>,
-    /// In the order of their numbers.
-    pub(super) chats: Vec<Chat>,
+    pub(super) chats: Chats,
     pub(super) jobs: Sender<Job>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
@@ -74,10 +70,13 @@ pub struct Talk {
     pub(super) held: Vec<Entry>,
     /// Ids of what was sent from here.
     pub(super) sent: BTreeSet<u64>,
-    /// The server's log was put back, and nothing of what is shown may be in it.
-    pub(super) is_put_back: bool,
+    /// The server's log was put back, and nothing of what is shown may be in it: what was told of
+    /// that.
+    pub(super) put_back: Option<String>,
     /// All that waited has come.
     pub(super) is_live: bool,
+    /// The password is being changed.
+    pub(super) passwd: Option<Passwd>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
     marks: BTreeMap<String, Mark>,
@@ -106,13 +105,14 @@ impl Talk {
             current: None,
             is_asking: false,
             asks_again: None,
-            chats: Vec::new(),
+            chats: Chats::default(),
             jobs,
             unsent: Vec::new(),
             held: Vec::new(),
             sent: BTreeSet::new(),
-            is_put_back: false,
+            put_back: None,
             is_live: false,
+            passwd: None,
             is_loading: false,
             marks: BTreeMap::new(),
             is_marking: false,
@@ -128,6 +128,7 @@ impl Talk {
     pub fn take(&mut self, news: News) -> Result<bool, Failure> {
         match news {
             News::Typed(Typed::End(None)) => return Ok(true),
+            News::Typed(Typed::Leave) if self.unsent.is_empty() => return Ok(true),
             News::Typed(Typed::End(Some(why))) => {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
@@ -141,7 +142,9 @@ impl Talk {
                 self.waited_for -= usize::from(purpose.is_waited_for());
                 match answer {
                     Ok(reply) => self.answered(purpose, &reply),
-                    Err(failure @ Failure::Secret(_)) => return Err(failure),
+                    Err(failure @ Failure::Secret(_)) if !purpose.is_passwd() => {
+                        return Err(failure);
+                    }
                     Err(failure) => self.failed(purpose, &failure),
                 }
             }
@@ -152,17 +155,24 @@ impl Talk {
                 }
             }
         }
+        self.say_where();
+        self.keyboard.refresh();
         Ok(false)
     }
 
     fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
         match typed {
             Typed::Line(line) => {
+                self.keyboard.takes_line();
                 self.go_to_end();
                 if !line.is_empty() {
                     self.order(order::read(&line))?;
                 }
             }
+            Typed::Secret(secret) => self.secret(secret),
+            Typed::Bytes => self.complain(
+                "what you typed is not UTF-8, so \u{fffd} stands for it: set your terminal to UTF-8",
+            ),
             Typed::Older => self.older(),
             Typed::Newer if self.screen.is_at_end() => {}
             Typed::Newer => {
@@ -180,6 +190,7 @@ impl Talk {
                 ));
                 self.keyboard.may_leave(true);
             }
+            Typed::Interrupt if self.passwd.is_some() => self.secret(String::new()),
             Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
             Typed::Redraw => {
                 let room = self.keyboard.room();
@@ -200,20 +211,32 @@ impl Talk {
                 // In nc it would have been a command.
                 let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
                 let before = self.unsent.len();
-                self.send(text)?;
+                let Some(to) = self.current.clone() else {
+                    self.complain("to whom? /to bob, then write");
+                    return Ok(());
+                };
+                self.send(to, text)?;
                 if is_verb && self.unsent.len() > before {
                     self.remark("      sent as a text; /help shows what papo knows");
                 }
             }
             Order::To(name) => self.turn_to(&name),
             Order::Number(n) => {
-                let chat = n.checked_sub(1).and_then(|n| self.chats.get(n));
-                match chat.map(|chat| chat.name.clone()) {
-                    Some(name) => self.turn_to(&name),
-                    None => self.complain(&format!("there is no conversation {n}: see /chats")),
+                if let Some(name) = self.numbered(n) {
+                    self.turn_to(&name);
                 }
             }
-            Order::Chats => self.ask("CHATS".to_owned(), Purpose::Chats(true)),
+            Order::Say(n, text) => {
+                if let Some(to) = self.numbered(n) {
+                    self.send(to, text)?;
+                }
+            }
+            Order::Chats(is_all) => self.ask("CHATS".to_owned(), Purpose::Chats(Some(is_all))),
+            Order::Passwd => {
+                self.remark("      the password that you have now; Enter alone leaves it as it is");
+                self.passwd = Some(Passwd::default());
+                self.keyboard.ask_secret(true);
+            }
             Order::Back => self.older(),
             Order::Help => self.remark(order::HELP),
             Order::Command(command) => self.ask(command, Purpose::Show),
@@ -233,6 +256,23 @@ impl Talk {
         Ok(())
     }
 
+    /// Something of a change of the password was typed.
+    fn secret(&mut self, typed: String) {
+        let Some(passwd) = self.passwd.take() else { return };
+        match passwd.typed(typed) {
+            Step::Ask(passwd, complaint) => {
+                self.passwd = Some(passwd);
+                if let Some(why) = complaint {
+                    self.complain(&why);
+                }
+                return;
+            }
+            Step::Stays(why) => self.remark(&format!("      {why}")),
+            Step::Change(old, new) => self.ask(String::new(), Purpose::Passwd { old, new }),
+        }
+        self.keyboard.ask_secret(false);
+    }
+
     fn go_to_end(&mut self) {
         if !self.screen.is_at_end() {
             let room = self.keyboard.room();
@@ -244,25 +284,16 @@ impl Talk {
     /// Turns to a conversation. What is typed from now on goes there.
     pub(super) fn turn_to(&mut self, name: &str) {
         self.current = Some(name.to_owned());
-        self.keyboard.prompt(name);
-        self.keyboard.names([name.to_owned()]);
+        self.keyboard.turn_to(name);
+        self.say_where();
+        // It has a number from now on.
+        self.chat(name);
         let title = self.title(name);
         let unsent = self.unsent.iter().filter(|unsent| unsent.to == name);
         let unsent = unsent.map(|unsent| Item::Said(Box::new(unsent.said.clone()))).collect();
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.turn_to(&title, unsent, false, room));
         self.ask(format!("HIST {name} {LOADED}"), Purpose::Open(name.to_owned()));
-    }
-
-    /// Turns to the next conversation with something unread.
-    fn next(&mut self) {
-        let current = self.chats.iter().position(|chat| Some(&chat.name) == self.current.as_ref());
-        let (before, after) = self.chats.split_at(current.map_or(0, |n| n + 1));
-        let unread = after.iter().chain(before).find(|chat| chat.unread > 0);
-        match unread.map(|chat| chat.name.clone()) {
-            Some(name) => self.turn_to(&name),
-            None => self.remark("      nothing is unread; /chats lists the conversations"),
-        }
     }
 
     pub(super) fn title(&self, name: &str) -> String {
@@ -284,11 +315,7 @@ impl Talk {
         }
     }
 
-    fn send(&mut self, text: String) -> Result<(), Failure> {
-        let Some(to) = self.current.clone() else {
-            self.complain("to whom? /to bob, then write");
-            return Ok(());
-        };
+    fn send(&mut self, to: String, text: String) -> Result<(), Failure> {
         if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
             self.complain(
                 "not sent: there are control characters in it, colours perhaps, and no terminal \
@@ -313,7 +340,9 @@ impl Talk {
             is_change: false,
             tick: Tick::Waiting,
         };
-        self.add(Item::Said(Box::new(said.clone())));
+        if self.current.as_ref() == Some(&to) {
+            self.add(Item::Said(Box::new(said.clone())));
+        }
         self.unsent.push(Unsent { key: key.clone(), to, said });
         self.keyboard.may_leave(false);
         self.ask(command, Purpose::Send(key));
@@ -340,7 +369,8 @@ impl Talk {
         let newest = self.screen.newest_of_others().unwrap_or(0);
         let chat = self.chat(&name);
         if newest > chat.read {
-            (chat.unread, chat.read) = (0, newest);
+            chat.set_unread(0);
+            chat.read = newest;
             self.mark(&name, newest, true);
         }
     }
@@ -371,13 +401,13 @@ impl Talk {
     }
 
     /// The server's log was put back: its ids mean other entries than before.
-    pub(super) fn put_back(&mut self) {
-        (self.is_live, self.is_put_back) = (false, true);
+    pub(super) fn begin_anew(&mut self, told: &str) {
+        (self.is_live, self.put_back) = (false, Some(told.to_owned()));
         self.marks.clear();
         self.sent.clear();
         self.held.clear();
-        for chat in &mut self.chats {
-            (chat.newest, chat.read) = (0, 0);
+        for chat in self.chats.all_mut() {
+            chat.put_back();
         }
     }
 
@@ -393,17 +423,6 @@ impl Talk {
             Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
             _ => {}
         }
-    }
-
-    /// A conversation in the list, at its end if it is new.
-    pub(super) fn chat(&mut self, name: &str) -> &mut Chat {
-        let found = self.chats.iter().position(|chat| chat.name == name);
-        let at = found.unwrap_or_else(|| {
-            self.keyboard.names([name.to_owned()]);
-            self.chats.push(Chat { name: name.to_owned(), unread: 0, newest: 0, read: 0 });
-            self.chats.len() - 1
-        });
-        &mut self.chats[at]
     }
 
     pub(super) fn ask(&mut self, command: String, purpose: Purpose) {

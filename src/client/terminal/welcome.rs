@@ -17,7 +17,7 @@ use crate::name::Handle;
 /// Wrong passwords after which somebody had better look for the right one.
 const TRIES: usize = 3;
 
-/// The account to talk with; and, for somebody who is new, to whom first.
+/// The account to talk with; and, for somebody to whom nobody has written, to whom first.
 ///
 /// # Errors
 /// Any.
@@ -40,6 +40,10 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
             Account::new(server, handle, password)
         }
     };
+    let chats = shown(SERVER, connection.ask("CHATS", ANSWER)).await?;
+    if !chats.rows.is_empty() {
+        return Ok((account, None));
+    }
     loop {
         let who = ask("To whom do you write first? A handle, +group, or Enter for nobody yet", "")?;
         match lines::target(&who) {
@@ -153,7 +157,7 @@ async fn log_in(server: &Server, handle: &Handle) -> Result<Entered, Failure> {
     for n in 1.. {
         let Some(password) = password("Your password")? else { return Ok(None) };
         let mut connection = shown(SERVER, server.open()).await?;
-        match shown(SERVER, connection.login(handle, &password, false)).await {
+        match shown(SERVER, connection.login(handle, &password, true)).await {
             Ok(()) => return Ok(Some((password, connection))),
             Err(Failure::Secret(_)) if n < TRIES => {
                 say("That is not the password, or there is no such account.")?;
@@ -188,12 +192,14 @@ fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     let bracket = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
     let mut out = io::stdout();
     write!(out, "{question}{bracket}: ").and_then(|()| out.flush()).map_err(Failure::Output)?;
-    let mut typed = String::new();
-    let read = io::stdin().lock().read_line(&mut typed);
+    let mut typed = Vec::new();
+    let read = io::stdin().lock().read_until(b'\n', &mut typed);
     if read.map_err(Failure::Output)? == 0 {
         say("")?;
         return Err(Failure::Unfit("nothing was answered".to_owned()));
     }
+    // What is no text is no answer to any question, and is shown in what is said to it.
+    let typed = String::from_utf8_lossy(&typed);
     let typed = typed.trim();
     Ok(if typed.is_empty() { usual } else { typed }.to_owned())
 }

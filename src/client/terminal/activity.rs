@@ -1,0 +1,167 @@
+//! The line at the bottom, which says where something is unread: `4:#team(4) 5:bob`, and the newest
+//! of it; and names that are cut so that they can still be told apart.
+
+use super::columns::{cut, width};
+use super::item::Style;
+
+/// Columns before it: those of the time.
+const INDENT: usize = 6;
+
+/// Conversations in it at most: more have no room in 400 columns.
+pub const MOST: usize = 50;
+
+/// Columns of a name in it.
+const NAME: usize = 16;
+
+/// Columns for how many more conversations there are, ` +99999`.
+const MORE: usize = 7;
+
+/// Columns in which a text is worth to be begun.
+const TEXT: usize = 20;
+
+/// A conversation in which something is unread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// Its number, by which it is turned to.
+    pub number: usize,
+    /// Its name, in as many columns as it may take here.
+    pub name: String,
+    /// Entries that are unread.
+    pub count: u64,
+}
+
+/// What is unread elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// Where, the most important one first; no more than have room on any terminal.
+    pub unread: Vec<Unread>,
+    /// In how many conversations in all.
+    pub total: usize,
+    /// The newest of it, with its author.
+    pub newest: String,
+}
+
+impl Activity {
+    /// In one line of at most `columns`; empty where nothing is unread.
+    pub fn line(&self, columns: usize, style: Style) -> String {
+        // However many there are, the newest of it has its place, unless the terminal is small.
+        let text = !self.newest.is_empty() && columns >= 3 * TEXT;
+        let text = if text { TEXT + 2 } else { 0 };
+        let mut room = columns.saturating_sub(INDENT + text);
+        let mut parts = Vec::new();
+        for (n, one) in self.unread.iter().enumerate() {
+            let count = if one.count > 1 { format!("({})", one.count) } else { String::new() };
+            let part = format!("{}:{}{count}", one.number, one.name);
+            let blank = usize::from(n > 0);
+            let is_last = n + 1 == self.total;
+            if blank + width(&part) + if is_last { 0 } else { MORE } > room {
+                let more = format!("+{}", self.total - n);
+                room = room.saturating_sub(blank + more.len());
+                parts.push(style.faint(&more));
+                break;
+            }
+            room -= blank + width(&part);
+            // Somebody who writes to nobody else expects an answer.
+            parts.push(if one.name.starts_with('#') { part } else { style.bold(&part) });
+        }
+        if parts.is_empty() {
+            return String::new();
+        }
+        let mut line = format!("{}{}", " ".repeat(INDENT), parts.join(" "));
+        room += text;
+        if !self.newest.is_empty() && room >= TEXT + 2 {
+            line.push_str("  ");
+            line.push_str(&style.faint(&cut(&self.newest, room - 2)));
+        }
+        line
+    }
+}
+
+/// A name as it stands in the line.
+pub fn brief<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> String {
+    shortened(name, NAME, others)
+}
+
+/// A name in `columns`, 4 or more, unlike each of the other names in as many: cut at its end, else in
+/// its middle, else at both ends.
+pub fn shortened<'a>(name: &str, columns: usize, others: impl Iterator<Item = &'a str>) -> String {
+    if !name.is_ascii() || name.len() <= columns {
+        return cut(name, columns);
+    }
+    // One that is not cut is unlike one that is.
+    let is_cut = |other: &&str| *other != name && other.is_ascii() && other.len() > columns;
+    let others: Vec<&str> = others.filter(is_cut).collect();
+    let kept = columns - 1;
+    let parts = |name: &str, tail: usize| {
+        (name[..kept - tail].to_owned(), name[name.len() - tail..].to_owned())
+    };
+    let tails = std::iter::once(0).chain(2..kept);
+    for tail in tails {
+        let own = parts(name, tail);
+        if others.iter().all(|other| parts(other, tail) != own) {
+            return format!("{}…{}", own.0, own.1);
+        }
+    }
+    // They differ in the middle: what is shown begins where the one that is most alike differs.
+    let same = |other: &&str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    let from = others.iter().map(same).max().unwrap_or(0).min(name.len() - 1);
+    format!("{}…{}", &name[..1], cut(&name[from..], columns - 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn activity(names: &[(usize, &str, u64)]) -> Activity {
+        let unread = names.iter().map(|(number, name, count)| Unread {
+            number: *number,
+            name: (*name).to_owned(),
+            count: *count,
+        });
+        let newest = "bob: lunch at one, at the corner?".to_owned();
+        Activity { unread: unread.take(MOST).collect(), total: names.len(), newest }
+    }
+
+    #[test]
+    fn the_line_says_where_how_much_and_what_was_last() {
+        let plain = Style { colour: false };
+        let two = activity(&[(5, "bob", 1), (4, "#team", 4)]);
+        let line = two.line(79, plain);
+        assert_eq!(line, "      5:bob 4:#team(4)  bob: lunch at one, at the corner?");
+        assert_eq!(two.line(50, plain), "      5:bob 4:#team(4)  bob: lunch at one, at the…");
+        assert_eq!(two.line(40, plain), "      5:bob 4:#team(4)");
+        assert_eq!(two.line(24, plain), "      5:bob 4:#team(4)");
+        assert_eq!(two.line(21, plain), "      5:bob +1");
+        // The text has its place, however many there are.
+        let three = activity(&[(5, "bob", 1), (4, "#team", 4), (6, "#a-group-of-some", 10)]);
+        let line = three.line(60, plain);
+        assert_eq!(line, "      5:bob 4:#team(4) +1  bob: lunch at one, at the corner?");
+        assert_eq!(Activity::default().line(79, plain), "");
+        let many: Vec<_> = (1..=99_999).map(|n| (n, "somebody", n as u64)).collect();
+        let many = activity(&many);
+        for columns in 30..90 {
+            let line = many.line(columns, plain);
+            assert!(width(&line) <= columns && line.contains(" +999"), "{line}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_cut_can_be_told_apart() {
+        let told = |names: &[&str]| -> Vec<String> {
+            names.iter().map(|name| shortened(name, 9, names.iter().copied())).collect()
+        };
+        assert_eq!(told(&["#team", "bob", "#release-2026"]), ["#team", "bob", "#release…"]);
+        assert_eq!(told(&["#release-2026-11-a", "#release-2026-11-b"]), ["#relea…-a", "#relea…-b"]);
+        for names in [
+            ["#release-alpha-2026", "#release-beta-2026", "#release-gamma-2026"],
+            ["#release-2026-11-30-a", "#release-2026-11-29-a", "#release-2026-12-30-a"],
+            ["#notes-of-alpha-and-more-2026", "#notes-of-beta-and-more-2026", "#notes-of-2026"],
+        ] {
+            let mut told = told(&names);
+            assert!(told.iter().all(|name| width(name) <= 9), "{told:?}");
+            told.sort();
+            told.dedup();
+            assert_eq!(told.len(), 3, "{names:?} {told:?}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! The conversations of an account: their numbers, what is unread in them, and their list.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::activity::{self, Activity, MOST, Unread};
+use super::columns::{cut, width};
+use super::item;
+use super::screen::Size;
+use crate::client::lines::Entry;
+use crate::name::Handle;
+
+/// Columns of a name in the list at most.
+const NAME: usize = 33;
+
+/// Characters that are kept of a text. No terminal has room for more in a line.
+const KEPT: usize = 400;
+
+/// A conversation in the list.
+pub struct Chat {
+    /// As the protocol calls it.
+    pub name: String,
+    /// Entries of others that were not read.
+    pub unread: u64,
+    /// The newest entry that is known of.
+    pub newest: u64,
+    /// Up to where it was read, as far as is known here.
+    pub read: u64,
+    /// The first entry that is unread, or where that is not known, a later one; for the order.
+    since: u64,
+    /// An entry, by its id, in one line with its author.
+    last: (u64, String),
+}
+
+impl Chat {
+    fn new(name: &str) -> Chat {
+        let last = (0, String::new());
+        Chat { name: name.to_owned(), unread: 0, newest: 0, read: 0, since: 0, last }
+    }
+
+    /// This entry is the newest that is known of.
+    pub fn heard(&mut self, entry: &Entry, me: &Handle) {
+        self.newest = self.newest.max(entry.id);
+        if entry.id >= self.last.0 {
+            self.last = (entry.id, in_one_line(entry, me));
+        }
+    }
+
+    /// This was sent from here, and is confirmed.
+    pub fn sent(&mut self, id: u64, body: &str) {
+        if id > self.last.0 {
+            let body: String = body.chars().take(KEPT).collect();
+            self.last = (id, format!("you: {body}"));
+        }
+    }
+
+    /// Whether there is an entry that is newer than the last that was seen here.
+    pub fn is_behind(&self) -> bool {
+        self.last.0 < self.newest
+    }
+
+    /// The newest entry, whoever wrote it.
+    pub fn latest(&self) -> u64 {
+        self.newest.max(self.last.0)
+    }
+
+    /// How many entries are unread now.
+    pub fn set_unread(&mut self, unread: u64) {
+        if self.unread == 0 {
+            self.since = self.newest;
+        }
+        self.unread = unread;
+    }
+
+    /// Another log begins, with other ids.
+    pub fn put_back(&mut self) {
+        *self = Chat { unread: self.unread, ..Chat::new(&self.name) };
+    }
+}
+
+/// An entry with its author, which is cut when it is shown.
+fn in_one_line(entry: &Entry, me: &Handle) -> String {
+    let who = if entry.from == me.as_str() { "you" } else { &entry.from };
+    if entry.is_message() {
+        format!("{who}: {}", entry.body.chars().take(KEPT).collect::<String>())
+    } else {
+        format!("{who} {}", item::change(&entry.body))
+    }
+}
+
+/// All conversations, in the order of their numbers.
+#[derive(Default)]
+pub struct Chats {
+    all: Vec<Chat>,
+    /// Where each of them is.
+    places: BTreeMap<String, usize>,
+}
+
+impl Chats {
+    /// One of them, at the end if it is new; and whether it is.
+    pub fn chat(&mut self, name: &str) -> (&mut Chat, bool) {
+        let found = self.places.get(name).copied();
+        let at = found.unwrap_or_else(|| {
+            self.places.insert(name.to_owned(), self.all.len());
+            self.all.push(Chat::new(name));
+            self.all.len() - 1
+        });
+        (&mut self.all[at], found.is_none())
+    }
+
+    /// All of them.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Chat> {
+        self.all.iter_mut()
+    }
+
+    /// There is no such conversation. One after which others have come keeps its number.
+    pub fn forget(&mut self, name: &str) {
+        if self.all.pop_if(|chat| chat.name == name && chat.latest() == 0).is_some() {
+            self.places.remove(name);
+        }
+    }
+
+    /// The name of the one of this number, from 1 on.
+    pub fn numbered(&self, number: usize) -> Option<String> {
+        let chat = number.checked_sub(1).and_then(|n| self.all.get(n));
+        chat.map(|chat| chat.name.clone())
+    }
+
+    /// The next one after this with something unread, around the end.
+    pub fn next_unread(&self, current: Option<&str>) -> Option<String> {
+        let current = current.and_then(|name| self.places.get(name));
+        let (before, after) = self.all.split_at(current.map_or(0, |n| n + 1));
+        let unread = after.iter().chain(before).find(|chat| chat.unread > 0);
+        unread.map(|chat| chat.name.clone())
+    }
+
+    /// Their numbers, the unread ones first, and then the newest.
+    fn in_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.all.len()).collect();
+        order.sort_by_key(|n| Reverse((self.all[*n].unread > 0, self.all[*n].latest())));
+        order
+    }
+
+    /// The first of that order.
+    pub fn first(&self) -> Option<String> {
+        let first = (0..self.all.len())
+            .max_by_key(|n| (self.all[*n].unread > 0, self.all[*n].latest(), Reverse(*n)));
+        first.map(|n| self.all[n].name.clone())
+    }
+
+    /// The names of those among the first in that order of which the last entry is not known.
+    pub fn behind(&self, most: usize) -> Vec<String> {
+        let order = self.in_order();
+        let first = order.iter().take(most).map(|n| &self.all[*n]);
+        first.filter(|chat| chat.is_behind()).map(|chat| chat.name.clone()).collect()
+    }
+
+    /// The list of them, in that order, for a screen; or all of it.
+    pub fn list(&self, size: Size, is_all: bool) -> String {
+        let order = self.in_order();
+        // Beside the prompt, the line below it, and how many more there are.
+        let most = if is_all { order.len() } else { size.rows.saturating_sub(4).max(1) };
+        let shown = || order.iter().take(most).map(|n| (n + 1, &self.all[*n]));
+        let names = shown().map(|(_, chat)| width(&chat.name)).max().unwrap_or(0).min(NAME);
+        let counts = shown().map(|(_, chat)| unread(chat).len()).max().unwrap_or(0);
+        let lines = shown().map(|(number, chat)| {
+            let (name, unread) = (cut(&chat.name, names), unread(chat));
+            let count = if counts > 0 { format!("  {unread:<counts$}") } else { String::new() };
+            let line = format!("{number:>6}  {name:<names$}{count}  {}", chat.last.1);
+            cut(&line, size.columns.saturating_sub(1)).trim_end().to_owned()
+        });
+        let mut lines: Vec<String> = lines.collect();
+        if order.len() > most {
+            lines.push(format!("        and {} more: /chats all", order.len() - most));
+        }
+        lines.join("\n")
+    }
+
+    /// Where something is unread.
+    pub fn activity(&self) -> Activity {
+        let unread = self.all.iter().enumerate().filter(|(_, chat)| chat.unread > 0);
+        let mut unread: Vec<(usize, &Chat)> = unread.collect();
+        // What was said to nobody else comes first; then what began to be unread last, so that each
+        // stays in its place for as long as it is unread.
+        unread.sort_by_key(|(_, chat)| (chat.name.starts_with('#'), Reverse(chat.since)));
+        let newest = unread.iter().filter(|(_, chat)| !chat.is_behind());
+        let newest = newest.max_by_key(|(_, chat)| chat.newest).map(|(_, chat)| {
+            let group = Some(&chat.name).filter(|name| name.starts_with('#'));
+            let group = group.map(|name| format!("{name} ")).unwrap_or_default();
+            format!("{group}{}", chat.last.1)
+        });
+        let total = unread.len();
+        let unread = unread.iter().take(MOST).map(|(n, chat)| Unread {
+            number: n + 1,
+            name: activity::brief(&chat.name, self.names()),
+            count: chat.unread,
+        });
+        Activity { unread: unread.collect(), total, newest: newest.unwrap_or_default() }
+    }
+
+    /// How all of them are called.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|chat| &*chat.name)
+    }
+}
+
+/// How much is unread, in words.
+fn unread(chat: &Chat) -> String {
+    if chat.unread > 0 { format!("{} unread", chat.unread) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Conversations with these names, in each of which the entry of its number is the last.
+    fn chats(names: &[&str]) -> Chats {
+        let me = Handle::new("ana").unwrap();
+        let mut chats = Chats::default();
+        for (id, name) in (1..).zip(names) {
+            let line = format!("MSG {id} 2026-11-22T11:58:03.214Z {name} ana - number {id}");
+            chats.chat(name).0.heard(&Entry::parse(&line).unwrap(), &me);
+        }
+        chats
+    }
+
+    #[test]
+    fn the_list_has_the_unread_and_the_newest_first_and_says_how_many_more_there_are() {
+        let mut chats = chats(&["bob", "cid", "dora", "emil"]);
+        chats.chat("cid").0.set_unread(2);
+        let wide = Size { columns: 80, rows: 24 };
+        assert_eq!(
+            chats.list(wide, false).lines().collect::<Vec<_>>(),
+            [
+                "     2  cid   2 unread  cid: number 2",
+                "     4  emil            emil: number 4",
+                "     3  dora            dora: number 3",
+                "     1  bob             bob: number 1",
+            ]
+        );
+        let small = Size { columns: 30, rows: 6 };
+        let list = chats.list(small, false);
+        assert_eq!(
+            list.lines().collect::<Vec<_>>(),
+            [
+                "     2  cid   2 unread  cid:…",
+                "     4  emil            emil…",
+                "        and 2 more: /chats all",
+            ]
+        );
+        assert_eq!(chats.list(small, true).lines().count(), 4);
+        assert_eq!(
+            (chats.first(), chats.next_unread(Some("cid"))),
+            (Some("cid".into()), Some("cid".into()))
+        );
+    }
+
+    #[test]
+    fn numbers_stay_whatever_is_forgotten() {
+        let mut chats = chats(&["bob", "cid"]);
+        assert!(chats.chat("nobody").1);
+        chats.forget("nobody");
+        chats.forget("bob");
+        assert_eq!((chats.numbered(1), chats.numbered(3)), (Some("bob".into()), None));
+        assert!(chats.chat("dora").1 && !chats.chat("cid").1);
+        assert_eq!((chats.numbered(3), chats.numbered(0)), (Some("dora".into()), None));
+    }
+}

@@ -1,0 +1,175 @@
+//! The terminal as a device: how it was found, and the bytes that are typed on it.
+//!
+//! The editor gives up at a byte that is not UTF-8, with all that was typed. So it reads from a
+//! pseudo-terminal, and what is typed passes through here: bytes that are no text become U+FFFD, which
+//! whoever types can see and mend. Where the system has no pseudo-terminal left, the editor reads
+//! from the terminal itself.
+
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::{Errno, dup, read, write};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::stdio::dup2_stdin;
+use rustix::termios::{
+    ControlModes, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr,
+    tcsetattr,
+};
+
+/// A terminal, which is left as it was found, whatever happens.
+pub struct Device {
+    terminal: Arc<OwnedFd>,
+    found: Termios,
+    /// Nobody can type on it any more.
+    has_hung_up: Arc<AtomicBool>,
+}
+
+impl Device {
+    /// The terminal of standard input, from which the editor gets nothing but text from now on.
+    /// `foreign` is called, once, when something else is typed.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn open(foreign: impl FnOnce() + Send + 'static) -> io::Result<Device> {
+        let terminal = Arc::new(dup(io::stdin())?);
+        let found = tcgetattr(&terminal)?;
+        let device = Device { terminal, found, has_hung_up: Arc::default() };
+        if let Ok((master, slave)) = device.pseudo() {
+            device.be_raw()?;
+            dup2_stdin(&slave)?;
+            let (terminal, has_hung_up) = (device.terminal.clone(), device.has_hung_up.clone());
+            thread::spawn(move || {
+                pass(&terminal, &master, foreign);
+                has_hung_up.store(true, Ordering::SeqCst);
+            });
+        }
+        Ok(device)
+    }
+
+    /// A pseudo-terminal that leaves what passes through it as it is.
+    fn pseudo(&self) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let name = ptsname(&master, Vec::new())?;
+        let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let slave = open(name, flags, Mode::empty())?;
+        tcsetattr(&slave, OptionalActions::Now, &raw(&self.found))?;
+        Ok((master, slave))
+    }
+
+    /// Each key is read when it is pressed, and none is a signal.
+    ///
+    /// # Errors
+    /// The terminal is gone.
+    pub fn be_raw(&self) -> rustix::io::Result<()> {
+        tcsetattr(&self.terminal, OptionalActions::Drain, &raw(&self.found))
+    }
+
+    /// As it was found. A paste is nothing special any more, and what is printed next stands on a line
+    /// of its own, with nothing below it.
+    pub fn be_as_found(&self, is_on_a_line: bool) {
+        let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.found);
+        let line_end = if is_on_a_line { "\r\n" } else { "" };
+        let _ = write!(io::stdout(), "\x1b[?2004l{line_end}\x1b[J");
+        let _ = io::stdout().flush();
+    }
+
+    /// Nobody can type on it any more.
+    pub fn has_hung_up(&self) -> bool {
+        self.has_hung_up.load(Ordering::SeqCst)
+    }
+}
+
+/// Settings with which each byte is passed on as it comes. What is printed keeps its line ends.
+fn raw(found: &Termios) -> Termios {
+    let mut raw = found.clone();
+    raw.input_modes.remove(
+        InputModes::BRKINT
+            | InputModes::ICRNL
+            | InputModes::INPCK
+            | InputModes::ISTRIP
+            | InputModes::IXON,
+    );
+    raw.control_modes.insert(ControlModes::CS8);
+    raw.local_modes
+        .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::IEXTEN | LocalModes::ISIG);
+    raw.special_codes[SpecialCodeIndex::VMIN] = 1;
+    raw.special_codes[SpecialCodeIndex::VTIME] = 0;
+    raw
+}
+
+/// Passes on what is typed, as text, until nobody can type or read any more.
+fn pass(terminal: &OwnedFd, master: &OwnedFd, foreign: impl FnOnce()) {
+    let (mut bytes, mut held, mut foreign) = ([0; 4096], Vec::new(), Some(foreign));
+    loop {
+        match read(terminal, &mut bytes) {
+            Err(Errno::INTR) => continue,
+            Ok(0) | Err(_) => return,
+            Ok(n) => held.extend_from_slice(&bytes[..n]),
+        }
+        let (text, is_whole) = text(&mut held);
+        if !is_whole && let Some(foreign) = foreign.take() {
+            foreign();
+        }
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            match write(master, rest) {
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+                Ok(n) => rest = &rest[n..],
+            }
+        }
+    }
+}
+
+/// The text in these bytes, and whether they are nothing else. The beginning of a character stays
+/// there until the rest of it comes.
+fn text(bytes: &mut Vec<u8>) -> (String, bool) {
+    let (mut text, mut is_whole) = (String::with_capacity(bytes.len()), true);
+    let mut from = 0;
+    while let Err(e) = std::str::from_utf8(&bytes[from..]) {
+        let valid = from + e.valid_up_to();
+        text.push_str(&String::from_utf8_lossy(&bytes[from..valid]));
+        from = valid;
+        let Some(invalid) = e.error_len() else { break };
+        text.push(char::REPLACEMENT_CHARACTER);
+        (from, is_whole) = (from + invalid, false);
+    }
+    if let Ok(rest) = std::str::from_utf8(&bytes[from..]) {
+        text.push_str(rest);
+        from = bytes.len();
+    }
+    bytes.drain(..from);
+    (text, is_whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_become_text_wherever_they_are_cut() {
+        let typed = b"caf\xc3\xa9 caf\xe9 \xf0\x9f\x91\xa9\x80\xff\r";
+        let expected = "café caf\u{fffd} 👩\u{fffd}\u{fffd}\r";
+        for cut in 0..=typed.len() {
+            let (mut held, mut all, mut is_whole) = (Vec::new(), String::new(), true);
+            for part in [&typed[..cut], &typed[cut..]] {
+                held.extend_from_slice(part);
+                let (text, whole) = text(&mut held);
+                all.push_str(&text);
+                is_whole &= whole;
+            }
+            assert_eq!((&*all, is_whole, held.len()), (expected, false, 0), "{cut}");
+        }
+        // Half a character waits for the other half, and not for ever.
+        let mut held = vec![b'a', 0xc3];
+        assert_eq!(text(&mut held), ("a".into(), true));
+        held.push(b'\r');
+        assert_eq!(text(&mut held), ("\u{fffd}\r".into(), false));
+    }
+}

@@ -1,0 +1,105 @@
+//! What concerns other conversations than the one that is turned to: their list, their numbers, and the
+//! line at the bottom.
+
+use super::activity;
+use super::chats::Chat;
+use super::jobs::Purpose;
+use super::known::size;
+use super::prompt;
+use super::talk::Talk;
+use crate::client::connection::Reply;
+use crate::client::lines::Entry;
+
+/// Conversations whose last line is asked for, each of them by a command, for the list.
+const ASKED: usize = 20;
+
+impl Talk {
+    /// A conversation in the list, at its end if it is new.
+    pub(super) fn chat(&mut self, name: &str) -> &mut Chat {
+        let (chat, is_new) = self.chats.chat(name);
+        if is_new {
+            self.keyboard.names([name.to_owned()]);
+        }
+        chat
+    }
+
+    /// The conversation of a number, from 1 on.
+    pub(super) fn numbered(&mut self, number: usize) -> Option<String> {
+        let name = self.chats.numbered(number);
+        if name.is_none() {
+            self.complain(&format!("there is no conversation {number}: see /chats"));
+        }
+        name
+    }
+
+    /// Turns to the next conversation with something unread.
+    pub(super) fn next(&mut self) {
+        match self.chats.next_unread(self.current.as_deref()) {
+            Some(name) => self.turn_to(&name),
+            None => self.remark("      nothing is unread; /chats lists the conversations"),
+        }
+    }
+
+    /// The server's list has come: somebody wants to see it, all of it or not, or nobody does.
+    pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Reply) {
+        for row in &reply.rows {
+            let words: Vec<&str> = row.split(' ').collect();
+            let [_, name, unread, newest, _] = words[..] else { continue };
+            let is_current = self.current.as_deref() == Some(name);
+            let chat = self.chat(name);
+            chat.newest = newest.parse().unwrap_or(0);
+            // What is being read is not counted.
+            if !is_current {
+                chat.set_unread(unread.parse().unwrap_or(0));
+            }
+        }
+        let Some(is_all) = wanted else {
+            if self.current.is_none() {
+                self.begin();
+            }
+            return;
+        };
+        let behind = self.chats.behind(ASKED);
+        let Some((last, others)) = behind.split_last() else { return self.show_list(is_all) };
+        for name in others {
+            self.ask(format!("HIST {name} 1"), Purpose::Last(name.clone(), None));
+        }
+        self.ask(format!("HIST {last} 1"), Purpose::Last(last.clone(), Some(is_all)));
+    }
+
+    /// The last entry of a conversation has come; the list is shown when that was the last one.
+    pub(super) fn last_came(&mut self, name: &str, wanted: Option<bool>, reply: Option<&Reply>) {
+        let entry = reply.and_then(|reply| Entry::parse(reply.rows.last()?));
+        if let Some(entry) = entry {
+            let me = self.me.clone();
+            self.chat(name).heard(&entry, &me);
+        }
+        if let Some(is_all) = wanted {
+            self.show_list(is_all);
+        }
+    }
+
+    fn show_list(&mut self, is_all: bool) {
+        let list = self.chats.list(size(), is_all);
+        let none = "no conversations yet; /to bob begins one";
+        self.remark(if list.is_empty() { none } else { &list });
+    }
+
+    /// Where one goes first: to what is unread, else to where something was said last.
+    fn begin(&mut self) {
+        match self.chats.first() {
+            Some(name) => self.turn_to(&name),
+            None => self.remark("nobody has written yet: /to bob talks to bob, /help has the rest"),
+        }
+    }
+
+    /// Says at the bottom with whom one talks, and where something is unread.
+    pub(super) fn say_where(&self) {
+        let current = self.current.as_deref().unwrap_or_default();
+        let label = match &self.passwd {
+            Some(passwd) => passwd.label().to_owned(),
+            None => activity::shortened(current, prompt::NAME, self.chats.names()),
+        };
+        self.keyboard.say(label, self.chats.activity());
+    }
+}
