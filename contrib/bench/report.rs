@@ -12,6 +12,8 @@ pub enum Subject {
     Other,
     /// papod on the large database.
     Large,
+    /// papod without limits on accounts and addresses, where they hold otherwise.
+    Unlimited,
     /// papod through TLS.
     Tls,
     /// The relay that appends and syncs before it confirms.
@@ -22,7 +24,7 @@ pub enum Subject {
     Sqlite,
 }
 
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 8;
 
 impl Subject {
     /// The columns, in their order.
@@ -30,6 +32,7 @@ impl Subject {
         Subject::Papod,
         Subject::Other,
         Subject::Large,
+        Subject::Unlimited,
         Subject::Tls,
         Subject::LimitFsync,
         Subject::Limit,
@@ -41,6 +44,7 @@ impl Subject {
             Subject::Papod => "papod",
             Subject::Other => "other",
             Subject::Large => "large",
+            Subject::Unlimited => "unlimited",
             Subject::Tls => "tls",
             Subject::LimitFsync => "limit-fsync",
             Subject::Limit => "limit",

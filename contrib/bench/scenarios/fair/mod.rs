@@ -1,0 +1,126 @@
+//! `fair`: how long someone ordinary waits while another does the most expensive thing that its
+//! limits allow; see `attacks` for what that is, and `probes` for what is measured. 1,000,000
+//! accounts, some with 100,000 conversations.
+//!
+//! With limits, which then hold on loopback, too, for one account and for one address; and again
+//! without limits, for as many. Passwords are hashed at papod's default cost.
+//!
+//! Whoever attacks is another thread than who is measured, and a nicer one, since they share a core.
+
+mod attacks;
+mod crew;
+mod probes;
+mod table;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+pub use table::table;
+
+use super::Scenario;
+use crate::child::Server;
+use crate::report::Subject;
+use crate::stats::Latencies;
+use crate::{Bench, Outcome};
+use attacks::{Attack, By};
+use crew::{Crew, Done};
+use probes::{ASKED, Probes};
+
+pub const SCENARIO: Scenario =
+    Scenario { name: "fair", about: "one waits while another attacks", large: false, run };
+
+/// Those who are measured come from here, the others from 127.0.0.1.
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// How much nicer the attacking thread is.
+const NICE: i32 = 10;
+
+fn run(bench: &mut Bench) -> Outcome<()> {
+    let subjects = match bench.subject {
+        Subject::Papod => vec![Subject::Papod, Subject::Unlimited],
+        other => vec![other],
+    };
+    for subject in subjects {
+        let folder = bench.crowd()?;
+        for attack in attacks::ALL {
+            for by in attack.by {
+                // Without limits one account can do what many can; in a hurry it is left out.
+                let is_widest = Some(by) == attack.by.last();
+                if is_widest || !(bench.quick || subject == Subject::Unlimited) {
+                    measure(bench, subject, &folder, attack, *by)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn measure(
+    bench: &mut Bench,
+    subject: Subject,
+    folder: &Path,
+    attack: &Attack,
+    by: By,
+) -> Outcome<()> {
+    let admin = folder.join("admin");
+    let path = admin.to_string_lossy();
+    let mut flags = vec!["--admin", &*path];
+    flags.extend((subject != Subject::Unlimited).then_some("--limit-local"));
+    let server = bench.papod_in(folder, &flags)?;
+    let time = Duration::from_millis(if bench.quick { 1_000 } else { 3_000 });
+    let patience = Duration::from_secs(if bench.quick { 3 } else { 10 });
+    let name = named(attack, by);
+    let found = under_attack(&server, &admin, attack, by, time, patience);
+    let (times, done) = found.map_err(|e| format!("{name}: {e}\n{}", server.said()))?;
+    server.kill();
+    for (what, times) in ASKED.iter().zip(&times) {
+        for (which, part) in [("p50", 0.5), ("p99", 0.99), ("max", 1.0)] {
+            let value = times.micros(part) / 1e3;
+            bench.note(subject, &format!("{name}: {what}, {which}"), "ms", value);
+        }
+    }
+    let worst = times.each_ref().map(|times| (times.micros(1.0) / 1e3).round());
+    let Done { answered, refused, closed, refusal } = done;
+    let refusal = refusal.unwrap_or_default();
+    eprintln!(
+        "  {name}: {worst:?} ms at most; {answered} OK, {refused} ERR, {closed} closed {refusal}"
+    );
+    Ok(())
+}
+
+/// What an attack is called in the table.
+fn named(attack: &Attack, by: By) -> String {
+    match by {
+        By::Account if attack.by.len() == 1 => attack.name.into(),
+        By::Account => format!("{}, by an account", attack.name),
+        By::Address => format!("{}, by an address", attack.name),
+    }
+}
+
+fn under_attack(
+    server: &Server,
+    admin: &Path,
+    attack: &Attack,
+    by: By,
+    time: Duration,
+    patience: Duration,
+) -> Outcome<([Latencies; 3], Done)> {
+    let mut probes = Probes::start(server.address, ADDRESS)?;
+    let (ready, begun) = mpsc::channel();
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let crew = Crew { server: server.address, admin, by, ready, over: &over };
+        let attacking = scope.spawn(|| {
+            let _ = rustix::process::nice(NICE);
+            crew.attack(attack).map_err(|e| e.to_string())
+        });
+        // Where the preparation fails nobody says that it is done, and the reason is told below.
+        let times = begun.recv().is_ok().then(|| probes.measure(time, patience));
+        over.store(true, Ordering::Relaxed);
+        let done = attacking.join().map_err(|_| "the attacking thread has panicked")??;
+        Ok((times.ok_or("the attack did not begin")??, done))
+    })
+}
