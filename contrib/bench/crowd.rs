@@ -118,14 +118,15 @@ pub fn make(path: &Path) -> Outcome<()> {
     let actors = crowd.actors((0..ACTORS).map(actor))?;
     let others = crowd.actors([JOINER, WRITER, FRIEND, GUEST].map(String::from))?;
     let &[joiner, writer, friend, guest] = &*others else { return Err("four were made".into()) };
-    crowd.account("ana", "Maria Clara")?;
-    crowd.account("rare", RARE)?;
-    crowd.account("eight", EIGHT)?;
     let mut people = Vec::with_capacity(PEOPLE);
     for n in 0..PEOPLE {
         let name = format!("{} {}", FIRST[dice.below(FIRST.len())], LAST[dice.below(LAST.len())]);
         people.push(crowd.account(&person(n), &name)?);
     }
+    // The last of a million.
+    crowd.account("ana", "Maria Clara")?;
+    crowd.account("rare", RARE)?;
+    crowd.account("eight", EIGHT)?;
     // The ids of the entries are counted on: see `entry`, `foreign_entry` and `crowd_entry`.
     for (me, (_, waiting)) in busy.iter().zip(BUSY) {
         for (n, other) in people[..CHATS].iter().enumerate() {

@@ -29,7 +29,7 @@ const FINDS: [(&str, &str); 9] = [
     ("exact handle, a common name, too", "ana"),
     ("rare word", RARE),
     ("common prefix", "u"),
-    ("two words, one of them rarer", "u0999 souza"),
+    ("two words, one of them rarer", "u999 souza"),
     ("two common words", "ana souza"),
     ("8 words", EIGHT),
     ("nothing, one word", "zzzz"),
@@ -80,7 +80,7 @@ fn play(bench: &mut Bench, server: SocketAddr) -> Outcome<()> {
     note("CHATS to first row", "CHATS\n", b"OK CHATS ")?;
     for (what, words) in FINDS {
         let heard = note(&format!("FIND: {what}"), &format!("FIND {words}\n"), b"OK FIND ")?;
-        eprintln!("  FIND {words}: {} rows, first {}", heard.rows, heard.row);
+        eprintln!("  FIND {words}: {} rows, the first is {}", heard.rows, heard.row);
     }
     note("SYNC 0 to first row", "SYNC 0\n", b"OK SYNC ")?;
     let (start, mut rows, mut from) = (Instant::now(), 0, "0".to_owned());

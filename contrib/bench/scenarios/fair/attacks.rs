@@ -49,6 +49,8 @@ pub enum Who {
     Late,
     /// The one in 10,000 groups.
     Joiner,
+    /// An actor who has typed the password, and so may make tokens.
+    Owner,
     Nobody,
 }
 
@@ -77,7 +79,7 @@ impl Who {
 
     pub fn handle(self, number: usize) -> String {
         match self {
-            Who::Actor | Who::Nobody => actor(number),
+            Who::Actor | Who::Owner | Who::Nobody => actor(number),
             Who::Busy | Who::Late => BUSY[number].0.into(),
             Who::Joiner => JOINER.into(),
         }
@@ -201,8 +203,8 @@ pub const ALL: &[Attack] = &[
     looping("NAME", BOTH, Who::Actor, |turn| format!("NAME Name {}\n", turn.nth), 64),
     looping(
         "TOKEN NEW, DEL",
-        BOTH,
-        Who::Actor,
+        ACCOUNT,
+        Who::Owner,
         |turn| {
             let word = if turn.nth % 2 == 0 { "NEW" } else { "DEL" };
             format!("TOKEN {word} t{}\n", turn.session)

@@ -9,10 +9,10 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use super::attacks::{Attack, By, Turn, What, Who};
-use crate::Outcome;
 use crate::crowd::{BUSY, CROWD, JOINER, actor, token};
 use crate::net::{Net, Outputs, Peer};
 use crate::people::{ask, connect};
+use crate::{Outcome, PASSWORD};
 
 /// Sessions of one account, and connections of one address: the default limits.
 const SESSIONS: usize = 50;
@@ -97,7 +97,8 @@ impl Crew<'_> {
         if who != Who::Nobody {
             let login = |session| {
                 let handle = who.handle(who.number(self.by, session));
-                format!("LOGIN {handle} {}{mode}\n", token(&handle))
+                let secret = if who == Who::Owner { PASSWORD.into() } else { token(&handle) };
+                format!("LOGIN {handle} {secret}{mode}\n")
             };
             let until = if mode.is_empty() { "LIVE" } else { "OK LOGIN" };
             ask(net, &slots, login, until)?;

@@ -26,7 +26,7 @@ use crate::child::Server;
 use crate::report::Subject;
 use crate::stats::Latencies;
 use crate::{Bench, Outcome};
-use attacks::{Attack, By};
+use attacks::{Attack, By, What};
 use crew::{Crew, Done};
 use probes::{ASKED, Probes};
 
@@ -35,19 +35,25 @@ pub const SCENARIO: Scenario =
 
 /// Those who are measured come from here, the others from 127.0.0.1.
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+/// Before the attack begins.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// For how long it goes on while what was asked is not answered.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The same for what happens once.
+const LONG_PATIENCE: Duration = Duration::from_secs(15);
 /// How much nicer the attacking thread is.
 const NICE: i32 = 10;
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    let subjects = match bench.subject {
-        Subject::Papod => vec![Subject::Papod, Subject::Unlimited],
-        other => vec![other],
-    };
+    let mut subjects = vec![bench.subject];
+    if bench.subject == Subject::Papod && !bench.quick {
+        subjects.push(Subject::Unlimited);
+    }
     for subject in subjects {
         let folder = bench.crowd()?;
         for attack in attacks::ALL {
             for by in attack.by {
-                // Without limits one account can do what many can; in a hurry it is left out.
+                // Without limits one account can do what many can.
                 let is_widest = Some(by) == attack.by.last();
                 if is_widest || !(bench.quick || subject == Subject::Unlimited) {
                     measure(bench, subject, &folder, attack, *by)?;
@@ -70,8 +76,8 @@ fn measure(
     let mut flags = vec!["--admin", &*path];
     flags.extend((subject != Subject::Unlimited).then_some("--limit-local"));
     let server = bench.papod_in(folder, &flags)?;
-    let time = Duration::from_millis(if bench.quick { 1_000 } else { 3_000 });
-    let patience = Duration::from_secs(if bench.quick { 3 } else { 10 });
+    let time = bench.time() / 2;
+    let patience = if matches!(attack.what, What::Delete) { LONG_PATIENCE } else { PATIENCE };
     let name = named(attack, by);
     let found = under_attack(&server, &admin, attack, by, time, patience);
     let (times, done) = found.map_err(|e| format!("{name}: {e}\n{}", server.said()))?;
@@ -109,6 +115,7 @@ fn under_attack(
     patience: Duration,
 ) -> Outcome<([Latencies; 3], Done)> {
     let mut probes = Probes::start(server.address, ADDRESS)?;
+    probes.measure(WARM_UP, PATIENCE)?;
     let (ready, begun) = mpsc::channel();
     let over = AtomicBool::new(false);
     thread::scope(|scope| {

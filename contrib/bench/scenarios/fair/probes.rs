@@ -18,7 +18,7 @@ use crate::stats::Latencies;
 pub const ASKED: [&str; 3] = ["MSG", "LOGIN", "HIST"];
 /// The time from one to the next: no account writes more than 50 messages a second for long.
 const EVERY: [Duration; 3] =
-    [Duration::from_millis(20), Duration::from_millis(60), Duration::from_millis(30)];
+    [Duration::from_millis(20), Duration::from_millis(40), Duration::from_millis(30)];
 /// The beginning of the line that answers it.
 const ANSWER: [&[u8]; 3] = [b"OK MSG ", b"LIVE ", b"OK HIST "];
 const LOGIN: usize = 1;
