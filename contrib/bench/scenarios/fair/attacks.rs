@@ -2,8 +2,8 @@
 
 use crate::PASSWORD;
 use crate::crowd::{
-    BUSY, CHATS, CROWD, FOREIGN, GROUP, JOINER, PEOPLE, actor, crowd_entry, entry, foreign_entry,
-    person, token,
+    ACTORS, BUSY, CHATS, CROWD, FOREIGN, GROUP, JOINER, PEOPLE, actor, crowd_entry, entry,
+    foreign_entry, person, token,
 };
 
 /// An attack, and the ways in which it makes sense.
@@ -29,7 +29,7 @@ pub enum What {
     /// Each session says one line after the other, and has some in flight.
     Loop { who: Who, first: fn(Turn) -> String, line: fn(Turn) -> String, in_flight: usize },
     /// One connection after the other says this, and is closed at the line that begins so.
-    Sessions { text: fn(Turn) -> String, until: &'static str },
+    Sessions { who: Who, text: fn(Turn) -> String, until: &'static str },
     /// Some write to a group and `WAIT` until all have read it; others `READ` it.
     Wait,
     /// They ask for much and read nothing.
@@ -73,6 +73,8 @@ impl Who {
             (Who::Busy, By::Address) => session % BUSY.len(),
             (Who::Busy, By::Account) => 2,
             (Who::Late, _) => 3,
+            // None of the many, so that what the two ways make has different names.
+            (Who::Actor | Who::Owner, By::Account) => ACTORS - 1,
             _ => 0,
         }
     }
@@ -101,8 +103,9 @@ pub const ALL: &[Attack] = &[
         name: "LOGIN, all waits",
         by: BOTH,
         what: What::Sessions {
+            who: Who::Busy,
             text: |turn| {
-                let (handle, _) = BUSY[if turn.who == 0 { 2 } else { turn.who % BUSY.len() }];
+                let (handle, _) = BUSY[turn.who];
                 format!("LOGIN {handle} {}\n", token(handle))
             },
             until: "OK LOGIN",
@@ -112,6 +115,7 @@ pub const ALL: &[Attack] = &[
         name: "LOGIN, right password",
         by: BOTH,
         what: What::Sessions {
+            who: Who::Actor,
             text: |turn| format!("LOGIN {} {PASSWORD} quiet\nQUIT\n", actor(turn.who)),
             until: "BYE",
         },
@@ -134,6 +138,7 @@ pub const ALL: &[Attack] = &[
         name: "REG",
         by: ADDRESS,
         what: What::Sessions {
+            who: Who::Nobody,
             text: |turn| format!("REG new{}.{} {PASSWORD}\nQUIT\n", turn.session, turn.nth),
             until: "BYE",
         },
@@ -225,17 +230,27 @@ pub const ALL: &[Attack] = &[
         "GROUP NEW of 4,900",
         BOTH,
         Who::Actor,
-        |turn| format!("GROUP NEW n{}.{}{}\n", turn.session, turn.nth, handles(turn, 4_900)),
+        |turn| {
+            format!(
+                "GROUP NEW n{}.{}.{}{}\n",
+                turn.who,
+                turn.session,
+                turn.nth,
+                handles(turn, 4_900)
+            )
+        },
         1,
     ),
     Attack {
-        name: "GROUP ADD of 4,999",
+        name: "GROUP ADD of 5,000",
         by: BOTH,
         what: What::Loop {
             who: Who::Actor,
-            first: |turn| format!("GROUP NEW a{}\n", turn.session),
+            first: |turn| format!("GROUP NEW a{}.{}\n", turn.who, turn.session),
             // One too many, but that is known last.
-            line: |turn| format!("GROUP ADD a{}{}\n", turn.session, handles(turn, GROUP)),
+            line: |turn| {
+                format!("GROUP ADD a{}.{}{}\n", turn.who, turn.session, handles(turn, GROUP))
+            },
             in_flight: 1,
         },
     },

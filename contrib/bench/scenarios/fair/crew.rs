@@ -81,7 +81,9 @@ impl Crew<'_> {
                 }
                 self.repeat(net, *who, slots, *line, *in_flight)
             }
-            What::Sessions { text, until } => self.come_and_go(*text, until, sessions - COMING),
+            What::Sessions { who, text, until } => {
+                self.come_and_go(*who, *text, until, sessions - COMING)
+            }
             What::Wait => self.wait(sessions / 2),
             What::Deaf => self.deaf(sessions),
             What::Delete => self.delete(),
@@ -135,11 +137,17 @@ impl Crew<'_> {
     }
 
     /// See [`What::Sessions`].
-    fn come_and_go(self, text: fn(Turn) -> String, until: &str, sessions: usize) -> Outcome<Done> {
+    fn come_and_go(
+        self,
+        who: Who,
+        text: fn(Turn) -> String,
+        until: &str,
+        sessions: usize,
+    ) -> Outcome<Done> {
         let mut net = Net::new()?;
         let mut coming = Coming {
             until: until.as_bytes(),
-            turns: (0..sessions).map(|session| self.turn(Who::Actor, session)).collect(),
+            turns: (0..sessions).map(|session| self.turn(who, session)).collect(),
             whose: Vec::new(),
             ended: (0..sessions).collect(),
             done: Done::default(),
