@@ -17,6 +17,8 @@ use crate::{Outcome, PASSWORD};
 /// Sessions of one account, and connections of one address: the default limits.
 const SESSIONS: usize = 50;
 const CONNECTIONS: usize = 200;
+/// Sessions that wait, without limits.
+const WAITING: usize = 1_000;
 /// Of those that come and go fewer at a time: one that goes is counted for a moment longer.
 const COMING: usize = 3;
 /// Time after which it is seen that it is over.
@@ -53,6 +55,8 @@ pub struct Crew<'a> {
     pub server: SocketAddr,
     pub admin: &'a Path,
     pub by: By,
+    /// The limits hold.
+    pub limited: bool,
     /// Told when everything is prepared: from then on it is an attack.
     pub ready: Sender<()>,
     pub over: &'a AtomicBool,
@@ -84,7 +88,8 @@ impl Crew<'_> {
             What::Sessions { who, text, until } => {
                 self.come_and_go(*who, *text, until, sessions - COMING)
             }
-            What::Wait => self.wait(sessions / 2),
+            What::Wait if self.limited => self.wait(CONNECTIONS / 2, CONNECTIONS / 2),
+            What::Wait => self.wait(WAITING, CONNECTIONS / 2),
             What::Deaf => self.deaf(sessions),
             What::Delete => self.delete(),
         }
@@ -169,14 +174,14 @@ impl Crew<'_> {
     }
 
     /// See [`What::Wait`]. Each message is waited for by its author, and read by all who read.
-    fn wait(self, sessions: usize) -> Outcome<Done> {
+    fn wait(self, waiting: usize, reading: usize) -> Outcome<Done> {
         let mut net = Net::new()?;
-        let waiting = self.enter(&mut net, Who::Actor, sessions, " quiet")?;
-        let reading = connect(&mut net, self.server, sessions)?;
-        let login =
-            |n| format!("LOGIN {0} {1}\n", actor(sessions + n), token(&actor(sessions + n)));
-        ask(&mut net, &reading, login, "LIVE")?;
-        let mut peer = Waiting { waiting, done: Done::default() };
+        let login = |n, mode: &str| format!("LOGIN {0} {1}{mode}\n", actor(n), token(&actor(n)));
+        let authors = connect(&mut net, self.server, waiting)?;
+        ask(&mut net, &authors, |n| login(n, " quiet"), "OK LOGIN")?;
+        let readers = connect(&mut net, self.server, reading)?;
+        ask(&mut net, &readers, |n| login(waiting + n, ""), "LIVE")?;
+        let mut peer = Waiting { waiting: authors, done: Done::default() };
         self.ready.send(())?;
         for at in &peer.waiting {
             net.out.to(*at).extend_from_slice(WRITE_AND_WAIT.as_bytes());

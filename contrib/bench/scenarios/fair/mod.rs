@@ -15,14 +15,13 @@ mod table;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
 pub use table::table;
 
 use super::Scenario;
-use crate::child::Server;
 use crate::report::Subject;
 use crate::stats::Latencies;
 use crate::{Bench, Outcome};
@@ -74,12 +73,16 @@ fn measure(
     let admin = folder.join("admin");
     let path = admin.to_string_lossy();
     let mut flags = vec!["--admin", &*path];
-    flags.extend((subject != Subject::Unlimited).then_some("--limit-local"));
+    let limited = subject != Subject::Unlimited;
+    flags.extend(limited.then_some("--limit-local"));
     let server = bench.papod_in(folder, &flags)?;
     let time = bench.time() / 2;
     let patience = if matches!(attack.what, What::Delete) { LONG_PATIENCE } else { PATIENCE };
     let name = named(attack, by);
-    let found = under_attack(&server, &admin, attack, by, time, patience);
+    let (ready, begun) = mpsc::channel();
+    let over = AtomicBool::new(false);
+    let crew = Crew { server: server.address, admin: &admin, by, limited, ready, over: &over };
+    let found = under_attack(crew, attack, &begun, time, patience);
     let (times, done) = found.map_err(|e| format!("{name}: {e}\n{}", server.said()))?;
     server.kill();
     for (what, times) in ASKED.iter().zip(&times) {
@@ -107,19 +110,16 @@ fn named(attack: &Attack, by: By) -> String {
 }
 
 fn under_attack(
-    server: &Server,
-    admin: &Path,
+    crew: Crew,
     attack: &Attack,
-    by: By,
+    begun: &Receiver<()>,
     time: Duration,
     patience: Duration,
 ) -> Outcome<([Latencies; 3], Done)> {
-    let mut probes = Probes::start(server.address, ADDRESS)?;
+    let mut probes = Probes::start(crew.server, ADDRESS)?;
     probes.measure(WARM_UP, PATIENCE)?;
-    let (ready, begun) = mpsc::channel();
-    let over = AtomicBool::new(false);
+    let over = crew.over;
     thread::scope(|scope| {
-        let crew = Crew { server: server.address, admin, by, ready, over: &over };
         let attacking = scope.spawn(|| {
             let _ = rustix::process::nice(NICE);
             crew.attack(attack).map_err(|e| e.to_string())
