@@ -177,6 +177,11 @@ impl Net {
         Ok(())
     }
 
+    /// From now on something is waited for: see [`SILENCE`].
+    pub fn wait_anew(&mut self) {
+        self.heard = Instant::now();
+    }
+
     /// Takes turns for so long.
     pub fn drive(&mut self, peer: &mut impl Peer, time: Duration) -> Outcome<()> {
         let end = Instant::now() + time;

@@ -76,6 +76,8 @@ impl Probes {
     /// Asks for so long, then waits until all is answered, but no longer than `patience`. What is
     /// not answered then has taken as long as it has up to now.
     pub fn measure(&mut self, time: Duration, patience: Duration) -> Outcome<[Latencies; 3]> {
+        // An attack may take long to prepare.
+        self.net.wait_anew();
         let start = Instant::now();
         for (probe, every) in self.asking.probes.iter_mut().zip(EVERY) {
             probe.due = start + every;
