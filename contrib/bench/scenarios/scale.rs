@@ -78,9 +78,11 @@ fn play(bench: &mut Bench, server: SocketAddr) -> Outcome<()> {
         Ok(last)
     };
     note("CHATS to first row", "CHATS\n", b"OK CHATS ")?;
+    let mut finds = Vec::new();
     for (what, words) in FINDS {
         let heard = note(&format!("FIND: {what}"), &format!("FIND {words}\n"), b"OK FIND ")?;
         eprintln!("  FIND {words}: {} rows, the first is {}", heard.rows, heard.row);
+        finds.push((what, heard.rows));
     }
     note("SYNC 0 to first row", "SYNC 0\n", b"OK SYNC ")?;
     let (start, mut rows, mut from) = (Instant::now(), 0, "0".to_owned());
@@ -98,6 +100,9 @@ fn play(bench: &mut Bench, server: SocketAddr) -> Outcome<()> {
     }
     let rate = rows as f64 / start.elapsed().as_secs_f64();
     bench.note(Subject::Papod, "SYNC, rows of 100,000 conversations", "/s", rate);
+    for (what, rows) in finds {
+        bench.note(Subject::Papod, &format!("FIND: {what}, found"), "rows", rows as f64);
+    }
     Ok(())
 }
 
