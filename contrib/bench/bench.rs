@@ -1,11 +1,13 @@
 //! What a scenario is given: servers on the servers' core, names for its people, and a table to
 //! note values in.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::Outcome;
 use crate::child::{self, Server};
+use crate::crowd;
 use crate::large::{self, Shape};
 use crate::machine::Spent;
 use crate::report::{Results, Subject};
@@ -13,6 +15,9 @@ use crate::stats::Latencies;
 
 /// The limits, and whether they sync.
 const LIMITS: [(Subject, bool); 2] = [(Subject::LimitFsync, true), (Subject::Limit, false)];
+
+/// What a hash costs is a choice, and would drown everything else.
+pub const CHEAP_HASH: [&str; 2] = ["--password-cost", "8:1"];
 
 pub struct Bench<'a> {
     /// Less time for each measurement.
@@ -27,6 +32,8 @@ pub struct Bench<'a> {
     pub folder: &'a Path,
     /// The folder of the large database, where papod is measured on that.
     pub large: Option<&'a Path>,
+    /// Where the crowded database is kept once it was made.
+    pub crowd: &'a Path,
     /// Times that papod was started by any scenario so far.
     pub starts: &'a mut usize,
     pub scenario: &'static str,
@@ -56,7 +63,27 @@ impl Bench<'_> {
     pub fn papod_again(&self) -> Outcome<Server> {
         let new = self.folder.join(self.starts.to_string());
         let tls = self.subject == Subject::Tls;
-        Server::papod(self.program, self.large.unwrap_or(&new), self.server_core, tls)
+        let folder = self.large.unwrap_or(&new);
+        Server::papod(self.program, folder, self.server_core, tls, &CHEAP_HASH)
+    }
+
+    /// papod with these flags on the database in a folder that [`Bench::crowd`] has filled.
+    pub fn papod_in(&self, folder: &Path, flags: &[&str]) -> Outcome<Server> {
+        Server::papod(self.program, folder, self.server_core, false, flags)
+    }
+
+    /// A folder with a copy of the crowded database, which is made when it is first asked for.
+    pub fn crowd(&mut self) -> Outcome<PathBuf> {
+        if !self.crowd.exists() {
+            crowd::make(self.crowd)?;
+        }
+        *self.starts += 1;
+        let folder = self.folder.join(self.starts.to_string());
+        fs::create_dir(&folder)?;
+        let copy = folder.join("papo.db");
+        fs::copy(self.crowd, &copy)?;
+        File::open(&copy)?.sync_all()?;
+        Ok(folder)
     }
 
     /// papod on a new database of this shape, or on the large one, which has the same people.

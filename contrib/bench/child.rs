@@ -34,7 +34,13 @@ pub struct Server {
 
 impl Server {
     /// Starts papod on a database in this folder, a new one unless one is there.
-    pub fn papod(program: &Path, folder: &Path, core: usize, tls: bool) -> Outcome<Server> {
+    pub fn papod(
+        program: &Path,
+        folder: &Path,
+        core: usize,
+        tls: bool,
+        flags: &[&str],
+    ) -> Outcome<Server> {
         fs::create_dir_all(folder)?;
         let log = folder.join("papod.log");
         // A file, not a pipe: nobody would read a pipe while the load runs.
@@ -48,8 +54,9 @@ impl Server {
             command.arg("--tls-key").arg(key);
         }
         let child = command
-            .args(["--listen", "127.0.0.1:0", "--password-cost", "8:1", "--db"])
+            .args(["--listen", "127.0.0.1:0", "--db"])
             .arg(folder.join("papo.db"))
+            .args(flags)
             .stdout(Stdio::null())
             .stderr(output)
             .spawn()?;
@@ -85,6 +92,11 @@ impl Server {
         let address = line.trim().parse()?;
         tls::is_not_spoken_at(address);
         Ok(Server { child, address, start: Duration::ZERO, log: None })
+    }
+
+    /// Ends it at once, whatever it is doing.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
     }
 
     pub fn pid(&self) -> Pid {

@@ -131,10 +131,7 @@ impl Log {
 
     /// All have the same password, and its hash is made once.
     fn accounts(&mut self, shape: &Shape) -> Outcome<()> {
-        let cost = PasswordCost { kib: 8, passes: 1 };
-        let (hasher, _) = Hasher::start(cost, 1, Arc::default())?;
-        let secret = smol::block_on(hasher.hash(Origin::User(0), PASSWORD.into()));
-        let secret = secret.map_err(|e| format!("{e:?}"))?;
+        let secret = hash(PasswordCost { kib: 8, passes: 1 })?;
         let authors = (0..shape.authors).map(|n| format!("a{n}"));
         for handle in authors.chain((0..shape.friends).map(|n| format!("b{n}"))) {
             self.newest.account += 1;
@@ -247,6 +244,13 @@ impl Log {
         self.changes.push(Change::Newest(self.newest));
         std::mem::take(&mut self.changes)
     }
+}
+
+/// The hash of everyone's password.
+pub fn hash(cost: PasswordCost) -> Outcome<String> {
+    let (hasher, _) = Hasher::start(cost, 1, Arc::default())?;
+    let hash = smol::block_on(hasher.hash(Origin::User(0), PASSWORD.into()));
+    hash.map_err(|e| format!("{e:?}").into())
 }
 
 /// The same throws each time: a linear congruential generator (Knuth's MMIX), of which the upper

@@ -8,6 +8,7 @@
 
 mod bench;
 mod child;
+mod crowd;
 mod curves;
 mod large;
 mod limit;
@@ -76,6 +77,7 @@ fn measure(options: &Options) -> Outcome<()> {
     let mut subjects = vec![(Subject::Papod, papod)];
     subjects.extend(options.against.as_deref().map(|other| (Subject::Other, other)));
     let (large, made) = (folder.path().join("large"), folder.path().join("large.db"));
+    let crowd = folder.path().join("crowd.db");
     if options.large {
         fs::create_dir(&large)?;
         large::make(&made, &large::LARGE)?;
@@ -112,6 +114,7 @@ fn measure(options: &Options) -> Outcome<()> {
                     open_files,
                     folder: folder.path(),
                     large: is_large.then_some(&*large),
+                    crowd: &crowd,
                     starts: &mut starts,
                     scenario: scenario.name,
                     results: &mut results,
@@ -121,6 +124,11 @@ fn measure(options: &Options) -> Outcome<()> {
         }
     }
     print!("{}", results.table());
+    for subject in Subject::ALL {
+        if let Some(table) = scenarios::fair::table(&results, subject) {
+            print!("\nfair: {}\n\n{table}", subject.name());
+        }
+    }
     if let Some(name) = options.keeps() {
         let to = Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib/bench");
         fs::write(to.join(format!("{name}.tsv")), results.tsv())?;

@@ -5,7 +5,7 @@
 //! that has gathered for a peer. It knows lines, not what they say.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -117,11 +117,19 @@ impl Net {
         Ok(address)
     }
 
-    /// Begins to connect, and gives back the slot. What is said meanwhile is written later.
+    /// Begins to connect, and returns the slot. What is said meanwhile is written later.
     pub fn connect(&mut self, server: SocketAddr) -> io::Result<usize> {
+        self.connect_from(None, server)
+    }
+
+    /// The same from one of this machine's addresses, for a server that counts by address.
+    pub fn connect_from(&mut self, from: Option<IpAddr>, server: SocketAddr) -> io::Result<usize> {
         let family = if server.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        if let Some(from) = from {
+            net::bind(&socket, &SocketAddr::new(from, 0))?;
+        }
         match net::connect(&socket, &server) {
             Ok(()) | Err(Errno::INPROGRESS) => self.admit(socket.into(), tls::client(server)?),
             Err(e) => Err(e.into()),
@@ -167,6 +175,11 @@ impl Net {
             return Err("the server hangs: nothing comes".into());
         }
         Ok(())
+    }
+
+    /// From now on something is waited for: see [`SILENCE`].
+    pub fn wait_anew(&mut self) {
+        self.heard = Instant::now();
     }
 
     /// Takes turns for so long.

@@ -1,7 +1,7 @@
 //! Connections that say something and wait for its answer: how every scenario gets its people in.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::net::{Net, Outputs, Peer};
@@ -11,13 +11,23 @@ use crate::{Outcome, PASSWORD};
 /// server lets wait to be accepted, or to have their secrets hashed.
 pub const TOGETHER: usize = 100;
 
-/// Connects so many times, and gives back the slots once each was greeted.
+/// Connects so many times, and returns the slots once each was greeted.
 pub fn connect(net: &mut Net, server: SocketAddr, count: usize) -> Outcome<Vec<usize>> {
+    connect_from(net, None, server, count)
+}
+
+/// The same from one of this machine's addresses.
+pub fn connect_from(
+    net: &mut Net,
+    from: Option<IpAddr>,
+    server: SocketAddr,
+    count: usize,
+) -> Outcome<Vec<usize>> {
     let mut all = Vec::with_capacity(count);
     while all.len() < count {
         let mut slots = Vec::new();
         for _ in 0..TOGETHER.min(count - all.len()) {
-            slots.push(net.connect(server)?);
+            slots.push(net.connect_from(from, server)?);
         }
         ask(net, &slots, |_| String::new(), "HELLO")?;
         all.extend(slots);

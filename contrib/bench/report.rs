@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::scenarios::fair;
 use crate::stats::median;
 
 /// What a value is of.
@@ -12,6 +13,8 @@ pub enum Subject {
     Other,
     /// papod on the large database.
     Large,
+    /// papod without limits on accounts and addresses, where they hold otherwise.
+    Unlimited,
     /// papod through TLS.
     Tls,
     /// The relay that appends and syncs before it confirms.
@@ -22,7 +25,7 @@ pub enum Subject {
     Sqlite,
 }
 
-const COLUMNS: usize = 7;
+const COLUMNS: usize = 8;
 
 impl Subject {
     /// The columns, in their order.
@@ -30,6 +33,7 @@ impl Subject {
         Subject::Papod,
         Subject::Other,
         Subject::Large,
+        Subject::Unlimited,
         Subject::Tls,
         Subject::LimitFsync,
         Subject::Limit,
@@ -41,6 +45,7 @@ impl Subject {
             Subject::Papod => "papod",
             Subject::Other => "other",
             Subject::Large => "large",
+            Subject::Unlimited => "unlimited",
             Subject::Tls => "tls",
             Subject::LimitFsync => "limit-fsync",
             Subject::Limit => "limit",
@@ -110,7 +115,7 @@ impl Results {
     }
 
     /// The table: medians, and for papod how far its runs lie apart. What was not measured has no
-    /// column.
+    /// column, and `fair` has tables of its own.
     pub fn table(&self) -> String {
         let measured = |s: &Subject| self.lines.iter().any(|line| !line.of(*s).is_empty());
         let others = Subject::ALL.into_iter().skip(1).filter(measured);
@@ -122,7 +127,7 @@ impl Results {
         }
         let mut rows = vec![heads.into_iter().map(String::from).collect::<Vec<_>>()];
         let mut scenario = "";
-        for line in &self.lines {
+        for line in self.lines.iter().filter(|line| line.scenario != fair::SCENARIO.name) {
             let show = |value: Option<f64>| value.map_or_else(String::new, number);
             let is_same = std::mem::replace(&mut scenario, line.scenario) == line.scenario;
             let mut row = vec![

@@ -3,12 +3,14 @@
 mod burst;
 mod cost;
 mod drain;
+pub mod fair;
 mod group;
 mod half_load;
 mod hist;
 mod hostile;
 mod idle;
 mod ping_pong;
+mod scale;
 mod send;
 mod sessions;
 mod start;
@@ -43,4 +45,6 @@ pub const ALL: &[Scenario] = &[
     hostile::SCENARIO,
     idle::SCENARIO,
     start::SCENARIO,
+    scale::SCENARIO,
+    fair::SCENARIO,
 ];
