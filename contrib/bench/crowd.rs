@@ -149,7 +149,7 @@ pub fn make(path: &Path) -> Outcome<()> {
     // Nobody of those who act is owed a receipt of what was read long ago.
     for account in busy.iter().chain(&actors).chain(&others).copied() {
         let (upto, seen) = (crowd.newest.moved, crowd.now);
-        crowd.changes.push(Change::Shown { account, upto, seen });
+        crowd.changes.push(Change::Shown { account, upto, seen: Some(seen) });
     }
     crowd.record()?;
     let (accounts, seconds) = (crowd.newest.account as f64, began.elapsed().as_secs_f64());
@@ -291,6 +291,14 @@ impl<P: Record> Crowd<P> {
             }
         }
         let moved = if read { self.newest.moved } else { MoveNumber(0) };
+        // A chat of two has its ranks, see `papo::store::Rank`; a group has none.
+        if log.members[0].stays.is_empty() {
+            let first = log.ids.first().copied().unwrap_or_default();
+            for (nth, member) in log.members.iter_mut().enumerate() {
+                (member.recent, member.moved) = (first, moved);
+                member.waits = if nth > 0 && !read { first } else { EntryId(0) };
+            }
+        }
         let conversation = log.id;
         let added = Added { after: EntryId(0), ids: log.ids };
         self.changes.push(Change::Head { conversation, head, seq, moved, added });
