@@ -41,6 +41,7 @@ impl Record for Noting {
         let shared = &self.shared;
         shared.is_at_gate.store(true, Ordering::SeqCst);
         drop(shared.gate.lock().unwrap());
+        shared.is_at_gate.store(false, Ordering::SeqCst);
         if !changes.is_empty() {
             let left = shared.fails_in.load(Ordering::SeqCst);
             shared.fails_in.store(left.saturating_sub(1), Ordering::SeqCst);
@@ -91,7 +92,7 @@ impl House {
     /// Asks for all of this while the hub is held up, so that it finds all of it at once.
     fn at_once(&self, ask: impl FnOnce(&Hub)) {
         let held = self.shared.gate.lock().unwrap();
-        self.shared.is_at_gate.store(false, Ordering::SeqCst);
+        // It may stand there already, with what was asked for before.
         self.hub.ask(Work::Unwatch { session: SessionId(0) });
         while !self.shared.is_at_gate.load(Ordering::SeqCst) {
             thread::yield_now();
