@@ -139,12 +139,12 @@ pub const GUESS_MEMORY: Duration = Duration::from_secs(60 * 60);
 /// than the longest pause ends.
 pub const GUESSERS: usize = 16_384;
 
-/// Connections for metrics at once: two of Prometheus', a person's, and some that hang.
+/// Connections for metrics at once: two of Prometheus', a person's, and some that hang. A new one
+/// takes the place of one that says nothing.
 pub const METRICS_CONNECTIONS: usize = 16;
 /// Bytes of a request for metrics: what common HTTP servers take. Prometheus sends some 300.
 pub const METRICS_REQUEST: usize = 8_192;
-/// Time for which a connection for metrics may last: a scrape takes milliseconds, and who connects
-/// and says nothing keeps others waiting.
+/// Time for which a connection for metrics may last: a scrape takes milliseconds.
 pub const METRICS_TIME: Duration = Duration::from_secs(2);
 
 /// Connections that wait to be accepted. Where the queue is full the system may drop the end of a

@@ -7,7 +7,7 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -215,25 +215,16 @@ fn a_request_is_answered_as_http_asks() {
 }
 
 #[test]
-fn so_many_are_served_at_once_and_no_more() {
+fn silent_connections_keep_nobody_waiting() {
     let home = Home::new();
     let (papod, address) = start(&home);
-    let mut silent: Vec<TcpStream> =
-        (0..limits::METRICS_CONNECTIONS).map(|_| connect(address)).collect();
-    let mut late = connect(address);
-    late.write_all(GET).unwrap();
-    // Everybody else is served as ever meanwhile.
-    papod.register("ana");
-    late.set_nonblocking(true).unwrap();
-    let nothing = late.read(&mut [0]).expect_err("nobody is left to answer");
-    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
-    late.set_nonblocking(false).unwrap();
-    silent.pop();
-    parse(&read_answer(&mut late, true).1);
-    // And those who said nothing may still.
-    let first = &mut silent[0];
-    first.write_all(GET).unwrap();
-    parse(&read_answer(first, true).1);
+    // One batch after the other, so many would hold a scrape up for longer than it is waited for here.
+    let batches = PATIENCE.div_duration_f64(limits::METRICS_TIME).ceil() as usize;
+    let count = limits::METRICS_CONNECTIONS * (batches + 1);
+    let silent: Vec<TcpStream> = (0..count).map(|_| connect(address)).collect();
+    scrape(address);
+    // The oldest had to go.
+    assert!(matches!((&silent[0]).read(&mut [0]), Ok(0) | Err(_)));
     papod.stop();
 }
 

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -22,7 +24,8 @@ fn main() -> ExitCode {
     match run(flags, &limits) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            eprintln!("papod: {reason}");
+            // Where standard error is full or closed, the status still says it.
+            let _ = writeln!(io::stderr(), "papod: {reason}");
             ExitCode::FAILURE
         }
     }
@@ -40,7 +43,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
     raise_open_files();
     // Before the server starts, so that no signal is missed.
-    let signals = [Signal::Term, Signal::Int, Signal::Hup];
+    let hangup = Hangup::at_start(flags.tls_cert.is_some());
+    let mut signals = vec![Signal::Term, Signal::Int];
+    signals.extend((hangup != Hangup::Ignored).then_some(Signal::Hup));
     let signals = Signals::new(signals).map_err(|e| e.to_string())?;
     let inherited = Inherited::take()?;
     let mut listen = flags.listen;
@@ -116,7 +121,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         server.failed().await;
         Err("the hub has failed".to_owned())
     };
-    let ended = smol::block_on(failed.or(asked_to_end(signals, &server)));
+    let ended = smol::block_on(failed.or(asked_to_end(signals, hangup, &server)));
     if ended.is_ok() {
         log::info!("ending");
         server.stop();
@@ -128,9 +133,53 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP loads the certificates again.
-async fn asked_to_end(mut signals: Signals, server: &Server) -> Result<(), String> {
+/// What SIGHUP means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hangup {
+    /// Nothing: papod was started by nohup(1), and has no certificate to load again.
+    Ignored,
+    /// The terminal was closed: papod ends, as any program does.
+    Ends,
+    /// The certificate is loaded again, unless the terminal that papod was started at has been closed.
+    ReloadsAtTerminal,
+    /// The certificate is loaded again: there is a service manager, or at least no terminal.
+    Reloads,
+}
+
+impl Hangup {
+    fn at_start(has_certificate: bool) -> Hangup {
+        match (is_hangup_ignored(), has_terminal(), has_certificate) {
+            (true, _, false) => Hangup::Ignored,
+            (true, _, true) | (_, false, _) => Hangup::Reloads,
+            (_, _, true) => Hangup::ReloadsAtTerminal,
+            (_, _, false) => Hangup::Ends,
+        }
+    }
+
+    fn ends(self) -> bool {
+        self == Hangup::Ends || (self == Hangup::ReloadsAtTerminal && !has_terminal())
+    }
+}
+
+/// Whether papod was started with SIGHUP ignored (proc_pid_status(5): signal 1 is the lowest bit).
+fn is_hangup_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Whether papod belongs to a terminal, which a closed one takes away (tty(4)).
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// Waits for SIGTERM or SIGINT, or for a SIGHUP that ends papod; any other loads the certificate again.
+async fn asked_to_end(mut signals: Signals, hangup: Hangup, server: &Server) -> Result<(), String> {
     while let Some(Ok(Signal::Hup)) = signals.next().await {
+        if hangup.ends() {
+            break;
+        }
         match server.reload() {
             Some(Ok(())) => log::info!("the certificate is loaded again"),
             Some(Err(e)) => log::error!("the certificate stays as it is: {e}"),

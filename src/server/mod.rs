@@ -145,11 +145,8 @@ impl Server {
             metrics_addresses.collect::<Result<_, _>>().map_err(|e| plain(&e))?;
         for listener in metrics {
             let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
-            for _ in 0..limits::METRICS_CONNECTIONS {
-                let (counters, db) = (counters.clone(), config.db.clone());
-                let task = metrics::serve(listener.clone(), counters, db);
-                door.executor.spawn(task).detach();
-            }
+            let task = metrics::serve(listener, counters.clone(), config.db.clone());
+            door.executor.spawn(task).detach();
         }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
