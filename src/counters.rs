@@ -100,8 +100,13 @@ pub struct Counters {
     pub received: Count,
     /// Bytes written to sockets.
     pub sent: Count,
+    /// When the certificate ends, in seconds since 1970; 0 where there is none.
+    pub certificate_ends: Count,
     start: Start,
 }
+
+/// A number that is there only where TLS is spoken.
+const CERTIFICATE: &str = "certificate_expires_seconds";
 
 /// When counting began.
 struct Start(Instant);
@@ -152,10 +157,15 @@ impl Counters {
         ]
     }
 
+    fn certificate(&self) -> Option<u64> {
+        Some(self.certificate_ends.get()).filter(|ends| *ends > 0)
+    }
+
     /// Every number with its name, for a person to read.
     pub fn rows(&self) -> Vec<(&'static str, u64)> {
         let mut rows: Vec<_> =
             self.table().iter().map(|(name, _, _, value)| (*name, *value)).collect();
+        rows.extend(self.certificate().map(|ends| (CERTIFICATE, ends)));
         rows.push(("commits", self.commits.count()));
         rows.push(("commit_microseconds", self.commits.nanoseconds.get() / 1_000));
         rows
@@ -173,6 +183,9 @@ impl Counters {
                     line(out, &name, value);
                 }
             }
+        }
+        if let Some(ends) = self.certificate() {
+            gauge(out, CERTIFICATE, "When the certificate ends, in seconds since 1970.", ends);
         }
         let name = "papod_commit_duration_seconds";
         begin(out, name, "histogram", "Time that a transaction took to be on disk.");

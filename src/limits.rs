@@ -220,3 +220,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time within which one such failure is logged: a line for each would fill the disk that the
 /// messages go to, as long as someone holds all descriptors.
 pub const ACCEPT_WARNING: Duration = Duration::from_secs(60);
+/// Seconds before the end of a certificate at which it is warned of. Those of public CAs are renewed a
+/// month before, so whoever reads this has missed that for two weeks and has as much left.
+pub const CERTIFICATE_WARNING: i64 = 14 * 24 * 60 * 60;
+/// Pause between two looks at the certificate's end.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(24 * 60 * 60);

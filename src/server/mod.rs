@@ -129,6 +129,7 @@ impl Server {
             introduced: 0.into(),
             warned: None.into(),
         });
+        door.watch_certificates();
         let mut addresses = Vec::new();
         for listener in &listeners {
             if let Socket::Tcp(socket) = &listener.socket {
@@ -198,7 +199,9 @@ impl Server {
     /// # Errors
     /// One line for the operator; those that were loaded before stay in use.
     pub fn reload(&self) -> Option<Result<(), String>> {
-        self.door.certificates.as_ref().map(Certificates::reload)
+        let done = self.door.certificates.as_ref().map(Certificates::reload);
+        self.door.look_at_certificates();
+        done
     }
 
     /// Waits until the hub has ended, which it does only by a failure or by [`Server::stop`].

@@ -10,6 +10,7 @@
 mod admin;
 mod answer;
 mod catchup;
+mod certificates;
 mod commands;
 mod farewell;
 mod intake;
@@ -24,6 +25,7 @@ mod socket;
 mod stream;
 mod tls;
 mod tokens;
+mod x509;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -36,10 +38,10 @@ use std::time::Duration;
 use smol::Timer;
 use smol::future::FutureExt;
 
+pub use certificates::Certificates;
 pub use roster::Roster;
 pub use socket::{Peer, Socket};
 pub use stream::Stream;
-pub use tls::Certificates;
 
 use crate::chat::Act;
 use crate::config::Limits;
