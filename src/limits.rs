@@ -225,3 +225,8 @@ pub const ACCEPT_WARNING: Duration = Duration::from_secs(60);
 pub const CERTIFICATE_WARNING: i64 = 14 * 24 * 60 * 60;
 /// Pause between two looks at the certificate's end.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
+/// Time within which one address has one line in the log for each limit it runs into.
+pub const WARNING_PAUSE: Duration = Duration::from_secs(60);
+/// Addresses and limits, together, that have lines of their own: some 64 bytes each. All others share
+/// one, so the log gets 4,097 lines a minute for each limit at most.
+pub const WARNINGS: usize = 4_096;

@@ -12,6 +12,8 @@ mod answered;
 mod bots;
 #[path = "contrib/container.rs"]
 mod container;
+#[path = "contrib/fail2ban.rs"]
+mod fail2ban;
 #[path = "contrib/jobs.rs"]
 mod jobs;
 #[path = "contrib/mirror.rs"]

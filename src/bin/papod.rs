@@ -4,15 +4,19 @@
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
+use log::{Level, LevelFilter};
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
 use papo::flags::{Flags, Registration};
 use papo::server::{Inherited, Server};
+use papo::session::Certificates;
+use rustix::process::Pid;
 use sd_notify::NotifyState;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
@@ -20,8 +24,12 @@ use smol::stream::StreamExt;
 fn main() -> ExitCode {
     // Ends with status 2 where the command line or a variable is wrong.
     let (flags, limits) = Flags::read(env::args_os()).unwrap_or_else(|e| e.exit());
-    env_logger::Builder::new().filter_level(flags.log).format_target(false).init();
-    match run(flags, &limits) {
+    start_log(flags.log);
+    let done = match flags.reload {
+        Some(process) => reload(&flags, process),
+        None => run(flags, &limits),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             // Where standard error is full or closed, the status still says it.
@@ -29,6 +37,42 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Log lines go to standard error. Where that is systemd's journal, each begins with its priority
+/// (sd-daemon(3)) and has no time, which the journal has.
+fn start_log(level: LevelFilter) {
+    let mut log = env_logger::Builder::new();
+    log.filter_level(level).format_target(false);
+    if is_journal(io::stderr()) {
+        log.format(|out, record| {
+            let priority = match record.level() {
+                Level::Error => 3,
+                Level::Warn => 4,
+                Level::Info => 6,
+                Level::Debug | Level::Trace => 7,
+            };
+            writeln!(out, "<{priority}>{}", record.args())
+        });
+    }
+    log.init();
+}
+
+/// Whether this is what systemd has named in `JOURNAL_STREAM` (systemd.exec(5)): a program that papod
+/// was started by may have sent standard error elsewhere.
+fn is_journal(stream: impl AsFd) -> bool {
+    let named = env::var("JOURNAL_STREAM").unwrap_or_default();
+    let found = rustix::fs::fstat(stream);
+    found.is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
+}
+
+/// `--reload`: has another papod load its certificate again, if it is good.
+fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
+    if let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) {
+        Certificates::load(certificate, key)?;
+    }
+    rustix::process::kill_process(process, rustix::process::Signal::HUP)
+        .map_err(|e| format!("process {}: {}", process.as_raw_nonzero(), io::Error::from(e)))
 }
 
 /// `limits`: those that are not the usual ones.
@@ -113,10 +157,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if let Some(address) = server.names().iter().find_map(|name| name.parse().ok()) {
         log::info!("try: nc {} {}, then type HELP", host(&address), address.port());
     }
-    // Without a service manager that asks for it this does nothing.
-    if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
-        log::warn!("the service manager cannot be told that papod is ready: {e}");
-    }
+    notify(&[NotifyState::Ready]);
     let failed = async {
         server.failed().await;
         Err("the hub has failed".to_owned())
@@ -127,6 +168,13 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         server.stop();
     }
     ended
+}
+
+/// Tells the service manager. Without one that asks for it this does nothing.
+fn notify(state: &[NotifyState]) {
+    if let Err(e) = sd_notify::notify(state) {
+        log::warn!("the service manager cannot be told: {e}");
+    }
 }
 
 fn size(number: u64) -> usize {
@@ -180,11 +228,23 @@ async fn asked_to_end(mut signals: Signals, hangup: Hangup, server: &Server) -> 
         if hangup.ends() {
             break;
         }
-        match server.reload() {
-            Some(Ok(())) => log::info!("the certificate is loaded again"),
-            Some(Err(e)) => log::error!("the certificate stays as it is: {e}"),
-            None => log::info!("SIGHUP: without TLS there is nothing to load again"),
-        }
+        let since_boot = NotifyState::monotonic_usec_now();
+        notify(&[vec![NotifyState::Reloading], since_boot.into_iter().collect()].concat());
+        let status = match server.reload() {
+            Some(Ok(())) => {
+                log::info!("the certificate is loaded again");
+                String::new()
+            }
+            Some(Err(e)) => {
+                log::error!("the certificate stays as it is: {e}");
+                format!("the certificate could not be loaded again: {e}")
+            }
+            None => {
+                log::info!("SIGHUP: without TLS there is nothing to load again");
+                String::new()
+            }
+        };
+        notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
     Ok(())
 }

@@ -67,7 +67,7 @@ impl Inherited {
             }
             sockets.push((name, socket));
         }
-        if is_client(&io::stdin()) {
+        if is_client(io::stdin()) {
             return Err(format!("standard input {A_CLIENT}"));
         }
         Ok(Inherited(sockets))

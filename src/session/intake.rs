@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
+use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;
 use crate::limits;
@@ -127,10 +128,15 @@ impl Session {
             _ => return Ok(()),
         };
         // What is refused by the first costs nothing, by a later one a message of the second.
-        let mut wait = rates.messages.spend(me.account, 1, now)?;
-        wait = wait.max(rates.bytes.spend(me.account, bytes as u64, now)?);
+        let this = &*self;
+        let over = |flag| move |_: &TooFast| this.note(Obstacle::Limit(flag));
+        let messages = rates.messages.spend(me.account, 1, now);
+        let mut wait = messages.inspect_err(over("--limit-messages"))?;
+        let bytes = rates.bytes.spend(me.account, bytes as u64, now);
+        wait = wait.max(bytes.inspect_err(over("--limit-bytes"))?);
         if makes_group {
-            wait = wait.max(rates.groups.spend(me.account, 1, now)?);
+            let groups = rates.groups.spend(me.account, 1, now);
+            wait = wait.max(groups.inspect_err(over("--limit-groups"))?);
         }
         if !wait.is_zero() {
             self.brake = Some(Box::new(Timer::after(wait)));

@@ -7,6 +7,7 @@ use smol::channel;
 
 use super::answer::{Answer, Stop};
 use super::catchup::Start;
+use super::warnings::Obstacle;
 use super::{End, Me, Session, tokens};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, Key};
@@ -24,6 +25,8 @@ struct Opened {
     key: Key,
     /// The hash of the password, as it was then.
     hash: Option<String>,
+    /// How the owner calls the token.
+    label: Option<Box<str>>,
 }
 
 impl Session {
@@ -50,7 +53,10 @@ impl Session {
             let from = self.origin().counted();
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
                 Ok(wait) => self.pause(wait).await?,
-                Err(TooFast(seconds)) => return Err(Refusal::TooFast { seconds }.into()),
+                Err(TooFast(seconds)) => {
+                    self.note(Obstacle::Limit("--limit-registrations"));
+                    return Err(Refusal::TooFast { seconds }.into());
+                }
             }
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
@@ -65,7 +71,7 @@ impl Session {
             answer,
         });
         let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
-        log::info!("session {}: registered {handle}", self.id.0);
+        self.event("register", format_args!("handle={handle}"));
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
         self.say(|out| reply::ok(out, &Reply::Registered(handle)));
@@ -101,7 +107,7 @@ impl Session {
             Some(secret) => self.by_secret(handle, secret).await?,
             None => self.by_user(handle).await?,
         };
-        let Some(Opened { account, key, hash }) = opened else {
+        let Some(Opened { account, key, hash, label }) = opened else {
             return Err(Refusal::WrongSecret.into());
         };
         let most = if self.is_limited { self.services.limits.sessions } else { 0 };
@@ -115,8 +121,11 @@ impl Session {
             outbox: self.outbox.clone(),
             answer,
         });
-        let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
-        log::info!("session {}: logged in as {handle}", self.id.0);
+        let entered = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        if let Err(Refusal::TooManyOf(_)) = entered {
+            self.note(Obstacle::Limit("--limit-sessions"));
+        }
+        let entered: Entered = entered?;
         self.begin(&entered, handle.clone(), key, quiet);
         let upto = entered.upto;
         let counted = self
@@ -152,6 +161,18 @@ impl Session {
             }
         };
         self.services.counters.logins.add(1);
+        match (key, label) {
+            (Key::Password, _) => {
+                self.event("login", format_args!("handle={handle} by=password"));
+            }
+            (Key::Token(_), label) => {
+                let label = label.unwrap_or_default();
+                self.event("login", format_args!("handle={handle} by=token:{label}"));
+            }
+            (Key::User(user), _) => {
+                self.event("login", format_args!("handle={handle} by=uid:{user}"));
+            }
+        }
         let handle = handle.clone();
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
         if let Some(start) = start {
@@ -183,7 +204,8 @@ impl Session {
             if token.used.is_none_or(|used| now.0 - used.0 >= limits::TOKEN_USED_MILLIS) {
                 self.services.hub.ask(Work::Used(token.id));
             }
-            return Ok(Some(Opened { account, key: Key::Token(token.id), hash }));
+            let (key, label) = (Key::Token(token.id), Some(token.label));
+            return Ok(Some(Opened { account, key, hash, label }));
         }
         let right = self.verify(handle, secret.clone(), hash.clone()).await?;
         // Only a name that exists: who types both the wrong way round must not find the password
@@ -191,14 +213,14 @@ impl Session {
         match account {
             Some(account) if right => {
                 let hash = self.hashed_anew(account, secret, hash).await?;
-                Ok(Some(Opened { account, key: Key::Password, hash }))
+                Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
             }
             Some(_) => {
-                log::info!("session {}: wrong secret for {handle}", self.id.0);
+                self.event("wrong-secret", format_args!("handle={handle}"));
                 Ok(None)
             }
             None => {
-                log::info!("session {}: wrong secret, no such account", self.id.0);
+                self.event("wrong-secret", format_args!("handle=-"));
                 Ok(None)
             }
         }
@@ -236,9 +258,10 @@ impl Session {
         });
         let account = known.await?;
         if account.is_none() {
+            // No guess at a secret, and no work that would slow a flood of them down.
             log::debug!("session {}: uid {user} is not linked to the account named", self.id.0);
         }
-        Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None }))
+        Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None, label: None }))
     }
 
     fn begin(&mut self, entered: &Entered, handle: Handle, key: Key, quiet: bool) {
@@ -265,6 +288,7 @@ impl Session {
         let (id, handle) = (me.account, me.handle.clone());
         let known = self.ask(move |recall| recall.secret(id)).await?;
         if !self.verify(&handle, old, known.clone()).await? {
+            self.event("wrong-secret", format_args!("handle={handle}"));
             return Err(Refusal::WrongOld.into());
         }
         let secret = self.hash(new).await?;

@@ -25,6 +25,7 @@ mod socket;
 mod stream;
 mod tls;
 mod tokens;
+mod warnings;
 mod x509;
 
 use std::cell::RefCell;
@@ -64,6 +65,7 @@ use crate::wire::telnet::Negotiation;
 use intake::{Held, Stop};
 use output::Output;
 use seen::Seen;
+use warnings::Obstacle;
 
 thread_local! {
     /// What is read or written in one go. It belongs to the thread, since nothing stays in it.
@@ -249,6 +251,9 @@ impl Session {
         let Err(end) = self.serve().await;
         match end {
             End::Lost(e) => {
+                if e.get_ref().is_some_and(|e| e.is::<tls::Plain>()) {
+                    self.note(Obstacle::NeedTls);
+                }
                 log::debug!("session {}: connection lost: {e}", self.id.0);
             }
             End::Finished => {
@@ -445,6 +450,17 @@ impl Session {
     /// Where it comes from.
     fn origin(&self) -> Origin {
         self.services.roster.origin(self.id)
+    }
+
+    /// Warns of what this connection ran into.
+    fn note(&self, obstacle: Obstacle) {
+        self.services.roster.note(obstacle, self.origin());
+    }
+
+    /// Logs what operators look for, in the form that README promises (*Logs*): the event, the
+    /// session, where it comes from, and fields of the event, of which none is a secret.
+    fn event(&self, event: &str, fields: std::fmt::Arguments<'_>) {
+        log::info!("{event} session={} from={} {fields}", self.id.0, self.origin());
     }
 
     /// Puts lines of one's own behind what is waiting to be written.
