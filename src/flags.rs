@@ -79,6 +79,12 @@ pub struct Flags {
     )]
     pub registration: Registration,
 
+    /// Program that knows the passwords in place of papod: it gets the handle and the password as two
+    /// lines of standard input and exits with 0 where they are right. A path and arguments, split at
+    /// blanks; no shell
+    #[arg(long, env = "PAPOD_AUTH_COMMAND", value_name = "CMD")]
+    pub auth_command: Option<String>,
+
     /// Connections in all
     #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = clap::value_parser!(u64).range(1..))]
     pub limit_connections: u64,

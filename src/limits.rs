@@ -230,3 +230,8 @@ pub const WARNING_PAUSE: Duration = Duration::from_secs(60);
 /// Addresses and limits, together, that have lines of their own: some 64 bytes each. All others share
 /// one, so the log gets 4,097 lines a minute for each limit at most.
 pub const WARNINGS: usize = 4_096;
+/// Time for the program of `--auth-command`: as long as a person waits at a log-in, and longer than a
+/// directory of another machine takes.
+pub const AUTH_COMMAND_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a secret that it is asked about. With the handle it fits into the smallest pipe, a page.
+pub const AUTH_COMMAND_SECRET: usize = 1_024;

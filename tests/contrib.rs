@@ -8,6 +8,8 @@ mod process;
 
 #[path = "contrib/answered.rs"]
 mod answered;
+#[path = "contrib/auth.rs"]
+mod auth;
 #[path = "contrib/bots.rs"]
 mod bots;
 #[path = "contrib/container.rs"]

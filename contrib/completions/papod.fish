@@ -9,6 +9,7 @@ complete -c papod -l admin -d 'Unix socket for those who administer, mode 0600' 
 complete -c papod -l proxy-from -d 'Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again' -r
 complete -c papod -l registration -d 'open or closed: whether REG makes accounts, or only ADMIN USER NEW does' -r -f -a "open\t'Everyone, by `REG`'
 closed\t'Operators alone'"
+complete -c papod -l auth-command -d 'Program that knows the passwords in place of papod: it gets the handle and the password as two lines of standard input and exits with 0 where they are right. A path and arguments, split at blanks; no shell' -r
 complete -c papod -l limit-connections -d 'Connections in all' -r
 complete -c papod -l limit-login -d 'Seconds in which a connection has to log in' -r
 complete -c papod -l limit-unconfirmed -d 'Commands of one session that may be unconfirmed; it is not read from meanwhile' -r

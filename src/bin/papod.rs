@@ -109,6 +109,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         admin: flags.admin,
         proxy_from: flags.proxy_from,
         registration: flags.registration == Registration::Open,
+        auth_command: flags.auth_command,
         limits: Limits {
             connections: size(flags.limit_connections),
             login: flags.limit_login,
@@ -136,7 +137,11 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     log::info!(
         "papod {}, registration {}, limits: {}",
         env!("CARGO_PKG_VERSION"),
-        if config.registration { "open" } else { "closed" },
+        match (&config.auth_command, config.registration) {
+            (Some(_), _) => "by --auth-command",
+            (None, true) => "open",
+            (None, false) => "closed",
+        },
         if limits.is_empty() { "the usual ones".to_owned() } else { limits.join(" ") }
     );
     let (cost, usual) = (config.password_cost, PasswordCost::DEFAULT);

@@ -17,7 +17,7 @@ use crate::counters::Counters;
 use crate::hub::{Hub, Keeper, Work};
 use crate::limits;
 use crate::metrics;
-use crate::password::Hasher;
+use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{Certificates, Roster, Services};
@@ -67,6 +67,7 @@ impl Server {
         let tls = config.tls.as_ref();
         let certificates = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key));
         let certificates = certificates.transpose()?;
+        let auth = config.auth_command.as_deref().map(AuthCommand::new).transpose()?;
         let mut listeners = listen::open(config, inherited)?;
         // Numbers only, so any address will do.
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
@@ -81,7 +82,7 @@ impl Server {
             Readers::start(readers.map_err(|e| plain(&e))?).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let (hasher, threads) =
-            Hasher::start(config.password_cost, config.limits.secrets, counters.clone())
+            Hasher::start_with(config.password_cost, config.limits.secrets, counters.clone(), auth)
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
         let (hub, hub_thread) =

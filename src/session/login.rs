@@ -44,6 +44,9 @@ impl Session {
         name: Option<DisplayName>,
     ) -> Answer {
         self.must_be_nobody()?;
+        if self.services.hasher.has_command() {
+            return Err(Refusal::KeptElsewhere { makes: true }.into());
+        }
         if !self.services.registration {
             return Err(Refusal::Closed.into());
         }
@@ -210,9 +213,12 @@ impl Session {
         let right = self.verify(handle, secret.clone(), hash.clone()).await?;
         // Only a name that exists: who types both the wrong way round must not find the password
         // in the log.
+        let command = self.services.hasher.has_command();
         match account {
+            None if right => self.first_login(handle).await,
             Some(account) if right => {
-                let hash = self.hashed_anew(account, secret, hash).await?;
+                let hash =
+                    if command { hash } else { self.hashed_anew(account, secret, hash).await? };
                 Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
             }
             Some(_) => {
@@ -224,6 +230,36 @@ impl Session {
                 Ok(None)
             }
         }
+    }
+
+    /// Makes the account of a handle whose password a program beside papod knows. Its own password is
+    /// random: should the program go, nothing opens the account but what an operator sets.
+    async fn first_login(&mut self, handle: &Handle) -> Result<Option<Opened>, Stop> {
+        let password = tokens::new().ok_or(Refusal::Bug)?;
+        let secret = self.hash(Secret(password)).await?;
+        let (handle, name) = (handle.clone(), DisplayName::from(handle));
+        let order = Order::NewUser { handle: handle.clone(), name, secret };
+        match self.order(order).await {
+            Ok(_) => {
+                self.event("register", format_args!("handle={handle}"));
+                self.services.counters.registrations.add(1);
+            }
+            // By another session in this moment; or the account has been ended, and the handle with it.
+            Err(Stop::Refused(Refusal::Taken(_))) => {}
+            Err(stop) => return Err(stop),
+        }
+        let asked = handle.clone();
+        let known = self.ask(move |recall| {
+            let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
+                return Ok(None);
+            };
+            Ok(Some((account.id, recall.secret(account.id)?)))
+        });
+        let Some((account, hash)) = known.await? else {
+            self.event("wrong-secret", format_args!("handle=-"));
+            return Ok(None);
+        };
+        Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
     }
 
     /// Has the password of an account hashed anew where its hash is of another cost than new ones
@@ -284,6 +320,9 @@ impl Session {
 
     pub(super) async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {
         self.must_have_password()?;
+        if self.services.hasher.has_command() {
+            return Err(Refusal::KeptElsewhere { makes: false }.into());
+        }
         let me = self.me()?;
         let (id, handle) = (me.account, me.handle.clone());
         let known = self.ask(move |recall| recall.secret(id)).await?;

@@ -61,6 +61,10 @@ pub enum Refusal {
     NoBackup(Box<str>),
     /// Registration is closed.
     Closed,
+    /// Passwords are kept by a program beside papod, which makes accounts, too.
+    KeptElsewhere { makes: bool },
+    /// That program cannot tell whether a password is right.
+    NotToldNow,
     /// What a session opened with a token may not do.
     NotAllowed,
     /// This account does not take what the asker sends.
@@ -104,7 +108,9 @@ impl Refusal {
             Refusal::NoSuchToken(_) => "no-such-token",
             Refusal::NotLinked(_) => "no-such-uid",
             Refusal::FileTaken(_) => "taken",
-            Refusal::Closed => "closed",
+            Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
+            Refusal::KeptElsewhere { makes: false } => "not-allowed",
+            Refusal::NotToldNow => "storage",
             Refusal::NotAllowed | Refusal::UserUnknown => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
@@ -188,6 +194,15 @@ impl fmt::Display for Refusal {
             Refusal::NoBackup(why) => write!(f, "backup failed: {why}"),
             Refusal::Closed => {
                 f.write_str("registration is closed; ask whoever runs this server for an account")
+            }
+            Refusal::KeptElsewhere { makes: true } => f.write_str(
+                "accounts are not made here; LOGIN with the handle and password that you have elsewhere",
+            ),
+            Refusal::KeptElsewhere { makes: false } => {
+                f.write_str("this server does not keep passwords; change it where it is kept")
+            }
+            Refusal::NotToldNow => {
+                f.write_str("passwords cannot be checked at the moment; try again later, or use a token")
             }
             Refusal::NotAllowed => {
                 f.write_str("not allowed when logged in with a token; log in with the password")
