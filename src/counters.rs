@@ -5,8 +5,10 @@
 //! ahead. The hub bumps them once for a batch, a session once for a read or a write. There is no
 //! name in here.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One number.
@@ -102,6 +104,8 @@ pub struct Counters {
     pub sent: Count,
     /// When the certificate ends, in seconds since 1970; 0 where there is none.
     pub certificate_ends: Count,
+    /// Commands that were refused, by the code of their `ERR`.
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
     start: Start,
 }
 
@@ -157,6 +161,13 @@ impl Counters {
         ]
     }
 
+    /// A command was refused with this code.
+    pub fn refuse(&self, code: &'static str) {
+        // A number cannot be half-way changed.
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusals.entry(code).or_default() += 1;
+    }
+
     fn certificate(&self) -> Option<u64> {
         Some(self.certificate_ends.get()).filter(|ends| *ends > 0)
     }
@@ -184,6 +195,11 @@ impl Counters {
                 }
             }
         }
+        let name = "papod_refusals_total";
+        begin(out, name, "counter", "Commands refused, by the code of their ERR.");
+        for (code, count) in &*self.refusals.lock().unwrap_or_else(PoisonError::into_inner) {
+            line(out, &format!("{name}{{code=\"{code}\"}}"), count);
+        }
         if let Some(ends) = self.certificate() {
             gauge(out, CERTIFICATE, "When the certificate ends, in seconds since 1970.", ends);
         }
@@ -207,6 +223,16 @@ pub fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     let name = format!("papod_{name}");
     begin(out, &name, "gauge", help);
     line(out, &name, value);
+}
+
+/// Writes what is told of every process and every build, under the names that it has everywhere.
+pub fn process(out: &mut String, memory: u64) {
+    let name = "process_resident_memory_bytes";
+    begin(out, name, "gauge", "Memory that papod holds.");
+    line(out, name, memory);
+    let name = "papod_build_info";
+    begin(out, name, "gauge", "Always 1; the label is the version.");
+    line(out, &format!("{name}{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
 }
 
 fn begin(out: &mut String, name: &str, kind: &str, help: &str) {

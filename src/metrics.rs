@@ -89,7 +89,15 @@ fn text(counters: &Counters, db: &std::path::Path) -> String {
     counters::gauge(&mut text, "database_bytes", about, database);
     let about = "Size of the database's write-ahead log.";
     counters::gauge(&mut text, "database_log_bytes", about, log);
+    counters::process(&mut text, memory());
     text
+}
+
+/// Bytes of memory that the process holds (proc_pid_statm(5): the second number, in pages).
+fn memory() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or_default() * rustix::param::page_size() as u64
 }
 
 /// Reads a request, answers it, and lets the answer arrive.

@@ -48,8 +48,9 @@ impl Desk {
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };
-                    if let Ok(reply) = &answer {
-                        log_key_change(who, reply);
+                    match &answer {
+                        Ok(reply) => log_key_change(who, reply),
+                        Err(refusal) => self.tally.refused(refusal.code()),
                     }
                     let sent = match &answer {
                         Ok(Reply::Sent { id, .. }) => Some(*id),

@@ -95,6 +95,10 @@ impl Session {
     pub(super) async fn order(&self, order: Order) -> Result<usize, Stop> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Order { order, answer });
-        Ok(answered.recv().await.map_err(|_| Refusal::Bug)??)
+        let done = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        Ok(done.map_err(|refusal| match refusal {
+            Refusal::NoSuchUser(handle) => Refusal::NoSuchAccount(handle),
+            other => other,
+        })?)
     }
 }

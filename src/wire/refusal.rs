@@ -31,6 +31,8 @@ pub enum Refusal {
     Taken(Handle),
     /// No account of that name.
     NoSuchUser(Handle),
+    /// The same, to an operator, who has no `FIND`.
+    NoSuchAccount(Handle),
     /// No group of that name, or not the asker's.
     NoSuchGroup(Handle),
     /// No entry of that id that the asker may see.
@@ -97,7 +99,7 @@ impl Refusal {
             Refusal::AlreadyIn(_) => "already-in",
             Refusal::WrongSecret | Refusal::WrongOld => "wrong-secret",
             Refusal::Taken(_) => "taken",
-            Refusal::NoSuchUser(_) => "no-such-user",
+            Refusal::NoSuchUser(_) | Refusal::NoSuchAccount(_) => "no-such-user",
             Refusal::NoSuchGroup(_) => "no-such-group",
             Refusal::NoSuchMessage(_) | Refusal::NothingSent(_) | Refusal::NothingSentYet => {
                 "no-such-message"
@@ -160,6 +162,7 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchUser(handle) => {
                 write!(f, "{handle}: no such account; FIND {handle} looks for one")
             }
+            Refusal::NoSuchAccount(handle) => write!(f, "{handle}: no such account"),
             Refusal::NoSuchGroup(name) => {
                 write!(f, "#{name}: no such group, or you are not in it")
             }
