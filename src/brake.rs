@@ -24,6 +24,11 @@ impl Guess {
         Guess { handle, origin: origin.counted() }
     }
 
+    /// Whose secret it is, or would be.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         self.origin
@@ -92,6 +97,13 @@ impl Brake {
         self.failures.remove(guess);
     }
 
+    /// A try came to nothing: neither right nor wrong. It counts no more; those before it do.
+    pub fn withdraw(&mut self, guess: &Guess) {
+        if let Some(failures) = self.failures.get_mut(guess) {
+            failures.count = failures.count.saturating_sub(1);
+        }
+    }
+
     /// Looks at all of them: a megabyte of memory, after a failure for which 19 were hashed through.
     fn forget_oldest(&mut self) {
         let oldest = self.failures.iter().min_by_key(|(_, failures)| failures.last);
@@ -135,6 +147,22 @@ mod tests {
         assert_eq!(brake.wait(&ana, now), Duration::ZERO);
         brake.failed(ana.clone(), now);
         assert_eq!(brake.wait(&ana, now), Duration::ZERO, "it counts from the beginning");
+    }
+
+    #[test]
+    fn a_try_that_came_to_nothing_does_not_count() {
+        let (mut brake, now) = (Brake::default(), Instant::now());
+        let ana = guess("ana", "192.0.2.1");
+        for _ in 0..5 {
+            brake.failed(ana.clone(), now);
+        }
+        for _ in 0..10 {
+            assert_eq!(brake.begin(&ana, now), Ok(()));
+            brake.withdraw(&ana);
+        }
+        // Nor does it take back those before it.
+        brake.failed(ana.clone(), now);
+        assert!(brake.wait(&ana, now) > Duration::ZERO);
     }
 
     #[test]

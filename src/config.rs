@@ -113,6 +113,8 @@ pub struct Config {
     pub proxy_from: Vec<IpNet>,
     /// Whether `REG` makes accounts.
     pub registration: bool,
+    /// A program that knows the passwords, as a command line; `None`: papod keeps them.
+    pub auth_command: Option<String>,
     /// How much one address or account may have or do.
     pub limits: Limits,
     /// Where to serve metrics over HTTP, `HOST:PORT`; `None`: nowhere.
@@ -145,6 +147,7 @@ impl Config {
             admin: None,
             proxy_from: Vec::new(),
             registration: true,
+            auth_command: None,
             limits: Limits::DEFAULT,
             metrics: None,
             db,

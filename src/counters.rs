@@ -5,9 +5,11 @@
 //! ahead. The hub bumps them once for a batch, a session once for a read or a write. There is no
 //! name in here.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// One number.
@@ -105,8 +107,15 @@ pub struct Counters {
     pub sent: Count,
     /// Panics that were caught: bugs, each of which ended one piece of work.
     pub panics: Count,
+    /// When the certificate ends, in seconds since 1970; 0 where there is none.
+    pub certificate_ends: Count,
+    /// Commands that were refused, by the code of their `ERR`.
+    refusals: Mutex<BTreeMap<&'static str, u64>>,
     start: Start,
 }
+
+/// A number that is there only where TLS is spoken.
+const CERTIFICATE: &str = "certificate_expires_seconds";
 
 /// When counting began.
 struct Start(Instant);
@@ -175,10 +184,22 @@ impl Counters {
         ]
     }
 
+    /// A command was refused with this code.
+    pub fn refuse(&self, code: &'static str) {
+        // A number cannot be half-way changed.
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        *refusals.entry(code).or_default() += 1;
+    }
+
+    fn certificate(&self) -> Option<u64> {
+        Some(self.certificate_ends.get()).filter(|ends| *ends > 0)
+    }
+
     /// Every number with its name, for a person to read.
     pub fn rows(&self) -> Vec<(&'static str, u64)> {
         let mut rows: Vec<_> =
             self.table().iter().map(|(name, _, _, value)| (*name, *value)).collect();
+        rows.extend(self.certificate().map(|ends| (CERTIFICATE, ends)));
         rows.push(("commits", self.commits.count()));
         rows.push(("commit_microseconds", self.commits.nanoseconds.get() / 1_000));
         rows
@@ -196,6 +217,14 @@ impl Counters {
                     line(out, &name, value);
                 }
             }
+        }
+        let name = "papod_refusals_total";
+        begin(out, name, "counter", "Commands refused, by the code of their ERR.");
+        for (code, count) in &*self.refusals.lock().unwrap_or_else(PoisonError::into_inner) {
+            line(out, &format!("{name}{{code=\"{code}\"}}"), count);
+        }
+        if let Some(ends) = self.certificate() {
+            gauge(out, CERTIFICATE, "When the certificate ends, in seconds since 1970.", ends);
         }
         let name = "papod_commit_duration_seconds";
         begin(out, name, "histogram", "Time that a transaction took to be on disk.");
@@ -217,6 +246,16 @@ pub fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     let name = format!("papod_{name}");
     begin(out, &name, "gauge", help);
     line(out, &name, value);
+}
+
+/// Writes what is told of every process and every build, under the names that it has everywhere.
+pub fn process(out: &mut String, memory: u64) {
+    let name = "process_resident_memory_bytes";
+    begin(out, name, "gauge", "Memory that papod holds.");
+    line(out, name, memory);
+    let name = "papod_build_info";
+    begin(out, name, "gauge", "Always 1; the label is the version.");
+    line(out, &format!("{name}{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1);
 }
 
 fn begin(out: &mut String, name: &str, kind: &str, help: &str) {

@@ -14,6 +14,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ipnet::IpNet;
 use log::LevelFilter;
+use rustix::process::Pid;
 
 use crate::config::{Limits, PasswordCost};
 use crate::limits;
@@ -46,6 +47,11 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
+    /// Have the papod with this process id load its certificate again, if the one named here is good, and
+    /// end; status 1 and a reason otherwise
+    #[arg(long, value_name = "PID", value_parser = process)]
+    pub reload: Option<Pid>,
+
     /// Unix socket to listen on; may be given again
     #[arg(long, env = "PAPOD_UNIX", value_name = "PATH", value_delimiter = ',')]
     pub unix: Vec<PathBuf>,
@@ -72,6 +78,12 @@ pub struct Flags {
         value_name = "STATE"
     )]
     pub registration: Registration,
+
+    /// Program that knows the passwords in place of papod: it gets the handle and the password as two
+    /// lines of standard input and exits with 0 where they are right. A path and arguments, split at
+    /// blanks; no shell
+    #[arg(long, env = "PAPOD_AUTH_COMMAND", value_name = "CMD")]
+    pub auth_command: Option<String>,
 
     /// Connections in all
     #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = clap::value_parser!(u64).range(1..))]
@@ -251,6 +263,11 @@ pub enum Registration {
 
 fn level(text: &str) -> Result<LevelFilter, String> {
     text.parse().map_err(|_| "expected error, warn, info or debug".to_owned())
+}
+
+fn process(text: &str) -> Result<Pid, String> {
+    let id = text.parse().ok().filter(|id| *id > 0).and_then(Pid::from_raw);
+    id.ok_or_else(|| "expected a process id".to_owned())
 }
 
 fn mode(text: &str) -> Result<u32, String> {

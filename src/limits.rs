@@ -191,12 +191,12 @@ pub const GUESS_MEMORY: Duration = Duration::from_secs(60 * 60);
 /// than the longest pause ends.
 pub const GUESSERS: usize = 16_384;
 
-/// Connections for metrics at once: two of Prometheus', a person's, and some that hang.
+/// Connections for metrics at once: two of Prometheus', a person's, and some that hang. A new one
+/// takes the place of one that says nothing.
 pub const METRICS_CONNECTIONS: usize = 16;
 /// Bytes of a request for metrics: what common HTTP servers take. Prometheus sends some 300.
 pub const METRICS_REQUEST: usize = 8_192;
-/// Time for which a connection for metrics may last: a scrape takes milliseconds, and who connects
-/// and says nothing keeps others waiting.
+/// Time for which a connection for metrics may last: a scrape takes milliseconds.
 pub const METRICS_TIME: Duration = Duration::from_secs(2);
 
 /// Connections that wait to be accepted. Where the queue is full the system may drop the end of a
@@ -284,3 +284,18 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time within which one such failure is logged: a line for each would fill the disk that the
 /// messages go to, as long as someone holds all descriptors.
 pub const ACCEPT_WARNING: Duration = Duration::from_secs(60);
+/// Seconds before the end of a certificate at which it is warned of. Those of public CAs are renewed a
+/// month before, so whoever reads this has missed that for two weeks and has as much left.
+pub const CERTIFICATE_WARNING: i64 = 14 * 24 * 60 * 60;
+/// Pause between two looks at the certificate's end.
+pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(24 * 60 * 60);
+/// Time within which one address has one line in the log for each limit it runs into.
+pub const WARNING_PAUSE: Duration = Duration::from_secs(60);
+/// Addresses and limits, together, that have lines of their own: some 64 bytes each. All others share
+/// one, so the log gets 4,097 lines a minute for each limit at most.
+pub const WARNINGS: usize = 4_096;
+/// Time for the program of `--auth-command`: as long as a person waits at a log-in, and longer than a
+/// directory of another machine takes.
+pub const AUTH_COMMAND_TIME: Duration = Duration::from_secs(10);
+/// Bytes of a secret that it is asked about. With the handle it fits into the smallest pipe, a page.
+pub const AUTH_COMMAND_SECRET: usize = 1_024;

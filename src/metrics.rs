@@ -3,11 +3,14 @@
 //! It has a listener of its own, and each connection is for one request. It tells numbers only, no
 //! names, to whoever can connect, and nothing that is sent here reaches the rest of papod.
 
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::Shutdown;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_net::{TcpListener, TcpStream};
 use smol::Timer;
@@ -18,29 +21,69 @@ use crate::counters::{self, Counters};
 use crate::limits;
 use crate::store::sqlite;
 
-/// Answers one connection after the other, for ever. As many of these run at once as there may be
-/// connections; who comes when all are taken waits to be accepted.
+/// Answers all connections, for as long as papod runs. Where there are [`limits::METRICS_CONNECTIONS`]
+/// already, a new one takes the place of the oldest that has not sent a request, so silent ones do
+/// not delay a scrape.
 pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) {
+    let mut open: Vec<Connection> = Vec::new();
+    loop {
+        let mut next = pin!(accept(&listener));
+        let stream = poll_fn(|cx| {
+            open.retain_mut(|one| one.answered.as_mut().poll(cx).is_pending());
+            next.as_mut().poll(cx)
+        });
+        let stream = stream.await;
+        if open.len() >= limits::METRICS_CONNECTIONS {
+            let silent = open.iter().position(|one| !one.asked.load(Ordering::Relaxed));
+            open.remove(silent.unwrap_or(0));
+        }
+        let asked = Arc::new(AtomicBool::new(false));
+        let answered = connection(stream, asked.clone(), counters.clone(), db.clone());
+        let caught = counters.clone();
+        let answered = async move {
+            if AssertUnwindSafe(answered).catch_unwind().await.is_err() {
+                caught.panicked("a request for metrics");
+            }
+        };
+        open.push(Connection { asked, answered: Box::pin(answered) });
+    }
+}
+
+/// A connection; the order of a list of them is that in which they came.
+struct Connection {
+    /// Its request is there.
+    asked: Arc<AtomicBool>,
+    answered: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                let late = async {
-                    Timer::after(limits::METRICS_TIME).await;
-                    Err(io::ErrorKind::TimedOut.into())
-                };
-                let text = || text(&counters, &db);
-                let answer = AssertUnwindSafe(answer(stream, text).or(late));
-                match answer.catch_unwind().await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(e)) => log::debug!("metrics: a connection was lost: {e}"),
-                    Err(_) => counters.panicked("a request for metrics"),
-                }
-            }
+            Ok((stream, _)) => return stream,
             Err(e) => {
                 log::debug!("metrics: cannot accept a connection: {e}");
                 Timer::after(limits::ACCEPT_PAUSE).await;
             }
         }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    asked: Arc<AtomicBool>,
+    counters: Arc<Counters>,
+    db: PathBuf,
+) {
+    let late = async {
+        Timer::after(limits::METRICS_TIME).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    let text = || {
+        asked.store(true, Ordering::Relaxed);
+        text(&counters, &db)
+    };
+    if let Err(e) = answer(stream, text).or(late).await {
+        log::debug!("metrics: a connection was lost: {e}");
     }
 }
 
@@ -53,7 +96,15 @@ fn text(counters: &Counters, db: &std::path::Path) -> String {
     counters::gauge(&mut text, "database_bytes", about, database);
     let about = "Size of the database's write-ahead log.";
     counters::gauge(&mut text, "database_log_bytes", about, log);
+    counters::process(&mut text, memory());
     text
+}
+
+/// Bytes of memory that the process holds (proc_pid_statm(5): the second number, in pages).
+fn memory() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or_default() * rustix::param::page_size() as u64
 }
 
 /// Reads a request, answers it, and lets the answer arrive.

@@ -40,11 +40,12 @@ impl Origin {
     }
 }
 
+/// One field of a log line: `192.0.2.7`, `uid:1000`.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Origin::Address(address) => write!(f, "{address}"),
-            Origin::User(user) => write!(f, "uid {user}"),
+            Origin::User(user) => write!(f, "uid:{user}"),
         }
     }
 }

@@ -8,10 +8,14 @@ mod process;
 
 #[path = "contrib/answered.rs"]
 mod answered;
+#[path = "contrib/auth.rs"]
+mod auth;
 #[path = "contrib/bots.rs"]
 mod bots;
 #[path = "contrib/container.rs"]
 mod container;
+#[path = "contrib/fail2ban.rs"]
+mod fail2ban;
 #[path = "contrib/jobs.rs"]
 mod jobs;
 #[path = "contrib/mirror.rs"]

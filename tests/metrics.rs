@@ -7,7 +7,7 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
 
@@ -64,7 +64,8 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
     assert!(text.ends_with('\n') && !text.contains("\n\n") && !text.contains('\r'));
     let is_name = |name: &str| {
         let is_letter = |b: u8| b.is_ascii_lowercase() || b == b'_';
-        name.starts_with("papod_") && name.bytes().all(|b| is_letter(b) || b.is_ascii_digit())
+        let is_known = name.starts_with("papod_") || name == "process_resident_memory_bytes";
+        is_known && name.bytes().all(|b| is_letter(b) || b.is_ascii_digit())
     };
     let mut found = BTreeMap::new();
     let mut families: Vec<String> = Vec::new();
@@ -85,6 +86,14 @@ fn parse(text: &str) -> BTreeMap<String, f64> {
             assert_eq!(found.insert(sample.to_owned(), value), None, "{sample}");
         }
         match kind {
+            // Those with a label have a sample for each value, and none before the first.
+            "counter" | "gauge" if ["papod_refusals_total", "papod_build_info"].contains(&name) => {
+                let has_label = |(sample, _): &(String, f64)| {
+                    let label = sample.strip_prefix(name).and_then(|rest| rest.strip_prefix('{'));
+                    label.is_some_and(|label| label.ends_with("\"}"))
+                };
+                assert!(samples.iter().all(has_label), "{samples:?}");
+            }
             "counter" | "gauge" => {
                 assert_eq!(samples.len(), 1, "{name}");
                 assert_eq!(samples[0].0, name);
@@ -127,6 +136,11 @@ fn numbers_are_what_has_happened() {
     let mut stranger = papod.connect();
     stranger.say("LOGIN ana a-guess");
     assert!(stranger.line().starts_with("ERR LOGIN wrong-secret "));
+    // One is refused by the session, the other by the hub.
+    for line in ["TALK nobody", "MSG nobody hi"] {
+        ana.say(line);
+        assert!(ana.line().contains(" no-such-user "));
+    }
     for n in 0..10 {
         let id = ana.send("bia", &format!("message {n}"));
         bia.until(&format!("MSG {id} "));
@@ -148,8 +162,8 @@ fn numbers_are_what_has_happened() {
         ("logins_refused_total", 1.0),
         ("secrets_waiting", 0.0),
         ("questions_waiting", 0.0),
-        // Two accounts, ten messages, one READ.
-        ("commands_total", 13.0),
+        // Two accounts, ten messages, one that was refused, one READ.
+        ("commands_total", 14.0),
         ("messages_total", 10.0),
         ("deliveries_total", 20.0),
         ("receipts_total", 1.0),
@@ -158,6 +172,13 @@ fn numbers_are_what_has_happened() {
     ] {
         assert_eq!(after[&format!("papod_{name}")], expected, "{name}");
     }
+    assert_eq!(after["papod_refusals_total{code=\"wrong-secret\"}"], 1.0);
+    assert_eq!(after["papod_refusals_total{code=\"no-such-user\"}"], 2.0);
+    let version = concat!("papod_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}");
+    assert_eq!(after[version], 1.0);
+    let held = papod.memory("VmRSS") as f64 * 1024.0;
+    let told = after["process_resident_memory_bytes"];
+    assert!(told > held / 2.0 && told < held * 2.0, "{told} of {held}");
     let commits = after["papod_commit_duration_seconds_count"];
     assert!(commits >= 13.0, "{commits}");
     assert!(after["papod_commit_duration_seconds_sum"] > 0.0);
@@ -217,25 +238,16 @@ fn a_request_is_answered_as_http_asks() {
 }
 
 #[test]
-fn so_many_are_served_at_once_and_no_more() {
+fn silent_connections_keep_nobody_waiting() {
     let home = Home::new();
     let (papod, address) = start(&home);
-    let mut silent: Vec<TcpStream> =
-        (0..limits::METRICS_CONNECTIONS).map(|_| connect(address)).collect();
-    let mut late = connect(address);
-    late.write_all(GET).unwrap();
-    // Everybody else is served as ever meanwhile.
-    papod.register("ana");
-    late.set_nonblocking(true).unwrap();
-    let nothing = late.read(&mut [0]).expect_err("nobody is left to answer");
-    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
-    late.set_nonblocking(false).unwrap();
-    silent.pop();
-    parse(&read_answer(&mut late, true).1);
-    // And those who said nothing may still.
-    let first = &mut silent[0];
-    first.write_all(GET).unwrap();
-    parse(&read_answer(first, true).1);
+    // One batch after the other, so many would hold a scrape up for longer than it is waited for here.
+    let batches = PATIENCE.div_duration_f64(limits::METRICS_TIME).ceil() as usize;
+    let count = limits::METRICS_CONNECTIONS * (batches + 1);
+    let silent: Vec<TcpStream> = (0..count).map(|_| connect(address)).collect();
+    scrape(address);
+    // The oldest had to go.
+    assert!(matches!((&silent[0]).read(&mut [0]), Ok(0) | Err(_)));
     papod.stop();
 }
 

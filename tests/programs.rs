@@ -367,7 +367,7 @@ fn no_secret_is_left_anywhere() {
     let processes = String::from_utf8_lossy(&processes.stdout).into_owned();
     assert!(processes.contains("--password-cost"), "{processes}");
     let log = papod.log();
-    assert!(log.contains("registered alice"), "{log}");
+    assert!(log.contains("register session=1 from=127.0.0.1 handle=alice"), "{log}");
 
     let mut files: Vec<PathBuf> =
         fs::read_dir(home.path()).unwrap().map(|file| file.unwrap().path()).collect();

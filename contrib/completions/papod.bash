@@ -45,6 +45,10 @@ _papod() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --reload)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unix)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -63,6 +67,10 @@ _papod() {
                     ;;
                 --registration)
                     COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    return 0
+                    ;;
+                --auth-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --limit-connections)

@@ -2,12 +2,14 @@ complete -c papod -l listen -d 'Address to listen on, HOST:PORT; may be given ag
 complete -c papod -l tls-listen -d 'Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again' -r
 complete -c papod -l tls-cert -d 'Chain of certificates for TLS, the server\'s own first, PEM; loaded again on SIGHUP' -r -F
 complete -c papod -l tls-key -d 'Its private key, PEM' -r -F
+complete -c papod -l reload -d 'Have the papod with this process id load its certificate again, if the one named here is good, and end; status 1 and a reason otherwise' -r
 complete -c papod -l unix -d 'Unix socket to listen on; may be given again' -r -F
 complete -c papod -l unix-mode -d 'Mode of the Unix sockets: who may connect' -r
 complete -c papod -l admin -d 'Unix socket for those who administer, mode 0600' -r -F
 complete -c papod -l proxy-from -d 'Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again' -r
 complete -c papod -l registration -d 'open or closed: whether REG makes accounts, or only ADMIN USER NEW does' -r -f -a "open\t'Everyone, by `REG`'
 closed\t'Operators alone'"
+complete -c papod -l auth-command -d 'Program that knows the passwords in place of papod: it gets the handle and the password as two lines of standard input and exits with 0 where they are right. A path and arguments, split at blanks; no shell' -r
 complete -c papod -l limit-connections -d 'Connections in all' -r
 complete -c papod -l limit-login -d 'Seconds in which a connection has to log in' -r
 complete -c papod -l limit-unconfirmed -d 'Commands of one session that may be unconfirmed; it is not read from meanwhile' -r

@@ -2,16 +2,22 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use async_signal::{Signal, Signals};
+use log::{Level, LevelFilter};
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
 use papo::flags::{Flags, Registration};
 use papo::server::{self, Inherited, Server};
+use papo::session::Certificates;
 use papo::store::sqlite;
+use rustix::process::Pid;
 use sd_notify::NotifyState;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
@@ -19,14 +25,57 @@ use smol::stream::StreamExt;
 fn main() -> ExitCode {
     // Ends with status 2 where the command line or a variable is wrong.
     let (flags, limits) = Flags::read(env::args_os()).unwrap_or_else(|e| e.exit());
-    env_logger::Builder::new().filter_level(flags.log).format_target(false).init();
-    match run(flags, &limits) {
+    start_log(flags.log);
+    let done = match flags.reload {
+        Some(process) => reload(&flags, process),
+        None => run(flags, &limits),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
-            reason.lines().for_each(|line| eprintln!("papod: {line}"));
+            // Where standard error is full or closed, the status still says it.
+            for line in reason.lines() {
+                let _ = writeln!(io::stderr(), "papod: {line}");
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// Log lines go to standard error. Where that is systemd's journal, each begins with its priority
+/// (sd-daemon(3)) and has no time, which the journal has.
+fn start_log(level: LevelFilter) {
+    let mut log = env_logger::Builder::new();
+    log.filter_level(level).format_target(false);
+    if is_journal(io::stderr()) {
+        log.format(|out, record| {
+            let priority = match record.level() {
+                Level::Error => 3,
+                Level::Warn => 4,
+                Level::Info => 6,
+                Level::Debug | Level::Trace => 7,
+            };
+            writeln!(out, "<{priority}>{}", record.args())
+        });
+    }
+    log.init();
+}
+
+/// Whether this is what systemd has named in `JOURNAL_STREAM` (systemd.exec(5)): a program that papod
+/// was started by may have sent standard error elsewhere.
+fn is_journal(stream: impl AsFd) -> bool {
+    let named = env::var("JOURNAL_STREAM").unwrap_or_default();
+    let found = rustix::fs::fstat(stream);
+    found.is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
+}
+
+/// `--reload`: has another papod load its certificate again, if it is good.
+fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
+    if let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) {
+        Certificates::load(certificate, key)?;
+    }
+    rustix::process::kill_process(process, rustix::process::Signal::HUP)
+        .map_err(|e| format!("process {}: {}", process.as_raw_nonzero(), io::Error::from(e)))
 }
 
 /// `limits`: those that are not the usual ones.
@@ -44,7 +93,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     }
     raise_open_files();
     // Before the server starts, so that no signal is missed.
-    let signals = [Signal::Term, Signal::Int, Signal::Hup];
+    let hangup = Hangup::at_start(flags.tls_cert.is_some());
+    let mut signals = vec![Signal::Term, Signal::Int];
+    signals.extend((hangup != Hangup::Ignored).then_some(Signal::Hup));
     let signals = Signals::new(signals).map_err(|e| e.to_string())?;
     let inherited = Inherited::take()?;
     let mut listen = flags.listen;
@@ -64,6 +115,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         admin: flags.admin,
         proxy_from: flags.proxy_from,
         registration: flags.registration == Registration::Open,
+        auth_command: flags.auth_command,
         limits: Limits {
             connections: size(flags.limit_connections),
             login: flags.limit_login,
@@ -95,7 +147,11 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     log::info!(
         "papod {}, registration {}, limits: {}",
         env!("CARGO_PKG_VERSION"),
-        if config.registration { "open" } else { "closed" },
+        match (&config.auth_command, config.registration) {
+            (Some(_), _) => "by --auth-command",
+            (None, true) => "open",
+            (None, false) => "closed",
+        },
         if limits.is_empty() { "the usual ones".to_owned() } else { limits.join(" ") }
     );
     let (cost, usual) = (config.password_cost, PasswordCost::DEFAULT);
@@ -116,15 +172,12 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if let Some(address) = server.names().iter().find_map(|name| name.parse().ok()) {
         log::info!("try: nc {} {}, then type HELP", host(&address), address.port());
     }
-    // Without a service manager that asks for it this does nothing.
-    if let Err(e) = sd_notify::notify(&[NotifyState::Ready]) {
-        log::warn!("the service manager cannot be told that papod is ready: {e}");
-    }
+    notify(&[NotifyState::Ready]);
     let failed = async {
         server.failed().await;
         Err("the hub has failed".to_owned())
     };
-    let ended = smol::block_on(failed.or(asked_to_end(signals, &server)));
+    let ended = smol::block_on(failed.or(asked_to_end(signals, hangup, &server)));
     if ended.is_ok() {
         log::info!("ending");
         server.stop();
@@ -148,18 +201,81 @@ fn check(config: &Config) -> Result<(), String> {
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }
 
+/// Tells the service manager. Without one that asks for it this does nothing.
+fn notify(state: &[NotifyState]) {
+    if let Err(e) = sd_notify::notify(state) {
+        log::warn!("the service manager cannot be told: {e}");
+    }
+}
+
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Waits for SIGTERM or SIGINT. SIGHUP loads the certificates again.
-async fn asked_to_end(mut signals: Signals, server: &Server) -> Result<(), String> {
-    while let Some(Ok(Signal::Hup)) = signals.next().await {
-        match server.reload() {
-            Some(Ok(())) => log::info!("the certificate is loaded again"),
-            Some(Err(e)) => log::error!("the certificate stays as it is: {e}"),
-            None => log::info!("SIGHUP: without TLS there is nothing to load again"),
+/// What SIGHUP means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hangup {
+    /// Nothing: papod was started by nohup(1), and has no certificate to load again.
+    Ignored,
+    /// The terminal was closed: papod ends, as any program does.
+    Ends,
+    /// The certificate is loaded again, unless the terminal that papod was started at has been closed.
+    ReloadsAtTerminal,
+    /// The certificate is loaded again: there is a service manager, or at least no terminal.
+    Reloads,
+}
+
+impl Hangup {
+    fn at_start(has_certificate: bool) -> Hangup {
+        match (is_hangup_ignored(), has_terminal(), has_certificate) {
+            (true, _, false) => Hangup::Ignored,
+            (true, _, true) | (_, false, _) => Hangup::Reloads,
+            (_, _, true) => Hangup::ReloadsAtTerminal,
+            (_, _, false) => Hangup::Ends,
         }
+    }
+
+    fn ends(self) -> bool {
+        self == Hangup::Ends || (self == Hangup::ReloadsAtTerminal && !has_terminal())
+    }
+}
+
+/// Whether papod was started with SIGHUP ignored (proc_pid_status(5): signal 1 is the lowest bit).
+fn is_hangup_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
+}
+
+/// Whether papod belongs to a terminal, which a closed one takes away (tty(4)).
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// Waits for SIGTERM or SIGINT, or for a SIGHUP that ends papod; any other loads the certificate again.
+async fn asked_to_end(mut signals: Signals, hangup: Hangup, server: &Server) -> Result<(), String> {
+    while let Some(Ok(Signal::Hup)) = signals.next().await {
+        if hangup.ends() {
+            break;
+        }
+        let since_boot = NotifyState::monotonic_usec_now();
+        notify(&[vec![NotifyState::Reloading], since_boot.into_iter().collect()].concat());
+        let status = match server.reload() {
+            Some(Ok(())) => {
+                log::info!("the certificate is loaded again");
+                String::new()
+            }
+            Some(Err(e)) => {
+                log::error!("the certificate stays as it is: {e}");
+                format!("the certificate could not be loaded again: {e}")
+            }
+            None => {
+                log::info!("SIGHUP: without TLS there is nothing to load again");
+                String::new()
+            }
+        };
+        notify(&[NotifyState::Ready, NotifyState::Status(&status)]);
     }
     Ok(())
 }

@@ -30,6 +30,11 @@ impl Tally {
         self.counters.commits_failed.add(1);
     }
 
+    /// A command was refused with this code.
+    pub(super) fn refused(&self, code: &'static str) {
+        self.counters.refuse(code);
+    }
+
     /// The batch is through: so many commands, and so many sessions now.
     pub(super) fn end(&mut self, commands: usize, sessions: usize) {
         let counters = &self.counters;

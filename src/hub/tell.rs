@@ -49,6 +49,10 @@ impl Desk {
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };
+                    match &answer {
+                        Ok(reply) => log_key_change(who, reply),
+                        Err(refusal) => self.tally.refused(refusal.code()),
+                    }
                     let sent = match &answer {
                         Ok(Reply::Sent { id, .. }) => Some(*id),
                         _ => None,
@@ -218,6 +222,20 @@ impl Desk {
                 self.voided.push(session);
             }
         }
+    }
+}
+
+/// Logs a change of what opens an account, in the form that README promises (*Logs*). Where the
+/// session comes from and whose it is stands in the line with which it began.
+fn log_key_change(who: Who, reply: &Reply) {
+    let session = who.session.0;
+    match reply {
+        Reply::PasswordChanged => log::info!("passwd session={session}"),
+        Reply::TokenMade { label, .. } => log::info!("token-new session={session} label={label}"),
+        Reply::TokenDropped(label) => log::info!("token-del session={session} label={label}"),
+        Reply::Linked { user, on: true } => log::info!("uid-link session={session} uid={user}"),
+        Reply::Linked { user, on: false } => log::info!("uid-unlink session={session} uid={user}"),
+        _ => {}
     }
 }
 

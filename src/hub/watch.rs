@@ -198,6 +198,9 @@ impl Desk {
     fn answer_watch(&mut self, session: SessionId, answer: Result<Reply, Refusal>) {
         let Some(seat) = self.seats.get_mut(&session) else { return };
         seat.awaits = None;
+        if let Err(refusal) = &answer {
+            self.tally.refused(refusal.code());
+        }
         let wake = seat.outbox.answer(None, |out| match &answer {
             Ok(reply) => reply::ok(out, reply),
             Err(refusal) => reply::err(out, "WAIT", refusal),

@@ -8,6 +8,7 @@
 //! held up as those one after the other are.
 
 mod argon;
+mod command;
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,7 @@ use crate::limits;
 use crate::origin::Origin;
 use crate::turns::Turns;
 use argon::{Argon, Work};
+pub use command::AuthCommand;
 
 /// The queue in front of the hashing threads, which end when the last clone of it is gone.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct Hasher {
     cost: PasswordCost,
     /// Rung once for each job that is let in.
     bell: Sender<()>,
+    /// A program is asked in place of the hashes.
+    has_command: bool,
     counters: Arc<Counters>,
 }
 
@@ -55,6 +59,8 @@ pub enum Failed {
     Braked(Duration),
     /// The hashing itself failed: a bug, or no memory.
     Broken,
+    /// The program that knows the passwords cannot tell.
+    Unknown,
 }
 
 struct Job {
@@ -97,13 +103,29 @@ impl Hasher {
         room: usize,
         counters: Arc<Counters>,
     ) -> std::io::Result<(Hasher, Vec<JoinHandle<()>>)> {
+        Hasher::start_with(cost, room, counters, None)
+    }
+
+    /// The same, with a program that knows the passwords in place of their hashes.
+    ///
+    /// # Errors
+    /// As for [`Hasher::start`].
+    pub fn start_with(
+        cost: PasswordCost,
+        room: usize,
+        counters: Arc<Counters>,
+        command: Option<AuthCommand>,
+    ) -> std::io::Result<(Hasher, Vec<JoinHandle<()>>)> {
         let shared = Shared::new(room, argon::work(cost));
         let (bell, rung) = channel::unbounded();
+        let has_command = command.is_some();
+        // A program mostly waits, for another machine.
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = (0..cores.min(limits::HASHERS)).map(|_| {
+        let count = if has_command { limits::HASHERS } else { cores.min(limits::HASHERS) };
+        let threads = (0..count).map(|_| {
             let (rung, counted) = (rung.clone(), counters.clone());
-            let (shared, counters) = (shared.clone(), counters.clone());
-            let mut worker = Worker { shared, argon: Argon::new(cost), counters };
+            let (shared, argon, command) = (shared.clone(), Argon::new(cost), command.clone());
+            let mut worker = Worker { shared, argon, command, counters: counters.clone() };
             thread::Builder::new().name("hasher".into()).spawn(move || {
                 // Of this thread alone, on Linux. Where it may not be, it goes on as it is.
                 let _ = rustix::process::setpriority_process(None, limits::HASHER_NICE);
@@ -117,7 +139,12 @@ impl Hasher {
             })
         });
         let threads = threads.collect::<std::io::Result<_>>()?;
-        Ok((Hasher { shared, cost, bell, counters }, threads))
+        Ok((Hasher { shared, cost, bell, has_command, counters }, threads))
+    }
+
+    /// Whether a program is asked in place of the hashes.
+    pub fn has_command(&self) -> bool {
+        self.has_command
     }
 
     /// Whether a PHC string was made at the cost that new ones are.
@@ -135,7 +162,8 @@ impl Hasher {
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
-    /// Whether a password is the one of this PHC string; with `None` it is not. One that is not takes
+    /// Whether a password is the one of this PHC string; with `None` it is not. Where there is a
+    /// program that knows the passwords, it is asked, and the string does not matter. One that is not takes
     /// as long whatever is known, and counts as a failure of `guess`; one that is ends their row.
     ///
     /// # Errors
@@ -186,6 +214,7 @@ struct Worker {
     shared: Arc<Shared>,
     argon: Argon,
     counters: Arc<Counters>,
+    command: Option<AuthCommand>,
 }
 
 impl Worker {
@@ -221,11 +250,17 @@ impl Worker {
     ) -> Result<bool, Failed> {
         // Counted as a failure until it is known to be none: else each thread could try one more.
         self.shared.brake().begin(guess, Instant::now()).map_err(Failed::Braked)?;
-        let right = self.verify(password, known)?;
-        if right {
-            self.shared.brake().succeeded(guess);
+        let right = match &self.command {
+            Some(command) => command.lets_in(guess.handle(), password),
+            None => self.verify(password, known),
+        };
+        match right {
+            Ok(true) => self.shared.brake().succeeded(guess),
+            Ok(false) => {}
+            // What nobody could tell was no guess.
+            Err(_) => self.shared.brake().withdraw(guess),
         }
-        Ok(right)
+        right
     }
 
     fn verify(&mut self, password: &str, known: Option<&str>) -> Result<bool, Failed> {
@@ -263,8 +298,8 @@ mod tests {
         let hash = |cost| Argon::new(cost).hash("secret-a").unwrap();
         let [cheap, now, dear] = [CHEAP, cost(64, 2), cost(100, 3)].map(hash);
         let shared = Shared::new(limits::SECRETS, argon::work(cost(64, 2)));
-        let mut worker =
-            Worker { shared, argon: Argon::new(cost(64, 2)), counters: Arc::default() };
+        let (argon, command, counters) = (Argon::new(cost(64, 2)), None, Arc::default());
+        let mut worker = Worker { shared, argon, command, counters };
         let mut work = |password: &str, known: Option<&str>| {
             let before = worker.argon.done();
             let right = worker.verify(password, known).unwrap();
@@ -295,7 +330,7 @@ mod tests {
         // Nobody hashes, so what is let in waits.
         let (bell, _rung) = channel::unbounded();
         let (shared, counters) = (Shared::new(limits::SECRETS, 0), Arc::default());
-        let hasher = Hasher { shared, cost: CHEAP, bell, counters };
+        let hasher = Hasher { shared, cost: CHEAP, bell, has_command: false, counters };
         let ask = |user| Box::pin(hasher.hash(Origin::User(user), "secret-a".into()));
         smol::block_on(async {
             let mut crowd: Vec<_> = (0..limits::SECRETS).map(|_| ask(1)).collect();
@@ -315,8 +350,8 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over() {
-        let (shared, counters) = (Shared::new(1, 0), Arc::default());
-        let mut worker = Worker { shared, argon: Argon::new(CHEAP), counters };
+        let (shared, argon, counters) = (Shared::new(1, 0), Argon::new(CHEAP), Arc::default());
+        let mut worker = Worker { shared, argon, command: None, counters };
         let (answer, answered) = channel::bounded(1);
         drop(answered);
         worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });

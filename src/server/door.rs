@@ -97,6 +97,33 @@ impl Door {
         Ok(())
     }
 
+    /// Looks at the certificates now and each day.
+    pub fn watch_certificates(self: &Arc<Door>) {
+        self.look_at_certificates();
+        if self.certificates.is_none() {
+            return;
+        }
+        let door = Arc::downgrade(self);
+        let look = async move {
+            loop {
+                Timer::after(limits::CERTIFICATE_LOOK).await;
+                let Some(door) = door.upgrade() else { return };
+                door.look_at_certificates();
+            }
+        };
+        self.executor.spawn(look).detach();
+    }
+
+    /// Warns of what is or will soon be wrong with the certificates.
+    pub fn look_at_certificates(&self) {
+        let Some(certificates) = &self.certificates else { return };
+        for warning in certificates.warnings(self.services.clock.now()) {
+            log::warn!("{warning}");
+        }
+        let ends = certificates.end().and_then(|ends| u64::try_from(ends).ok());
+        self.services.counters.certificate_ends.set(ends.unwrap_or_default());
+    }
+
     /// Ends accepting, and closes the listening sockets. Whoever connects from now on is refused by
     /// the system; a socket that was passed on stays open with whoever passed it on, and there they
     /// wait for the next papod. Every connection that was accepted before is in the roster, but for

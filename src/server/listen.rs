@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use listenfd::ListenFd;
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
 use crate::config::Config;
 use crate::limits;
@@ -45,7 +45,8 @@ impl Inherited {
     /// Takes what `LISTEN_FDS` speaks of (sd_listen_fds(3)).
     ///
     /// # Errors
-    /// One line for the operator: one of them is not a listening stream socket.
+    /// One line for the operator: one of them is not a listening stream socket, or standard input is
+    /// a client, as inetd starts a server.
     pub fn take() -> Result<Inherited, String> {
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
@@ -60,7 +61,14 @@ impl Inherited {
                     Err(e) => return Err(format!("the socket {name} that was passed on: {e}")),
                 },
             };
-            sockets.extend(socket.map(|socket| (name, socket)));
+            let Some(socket) = socket else { continue };
+            if !socket.listens().map_err(|e| format!("the socket {name}: {e}"))? {
+                return Err(format!("the socket {name} that was passed on {A_CLIENT}"));
+            }
+            sockets.push((name, socket));
+        }
+        if is_client(io::stdin()) {
+            return Err(format!("standard input {A_CLIENT}"));
         }
         Ok(Inherited(sockets))
     }
@@ -68,6 +76,31 @@ impl Inherited {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Why a connected socket is refused. One papod serves all clients, and a second one could not even
+/// open the database.
+const A_CLIENT: &str = "is a connection of one client, and papod accepts its clients itself: a socket \
+                        unit for it has Accept=no, and inetd cannot start it";
+
+/// Whether this is a connection that another program has accepted: it is bound to an address, which a
+/// pair of sockets is not, and does not listen.
+fn is_client(input: impl AsFd) -> bool {
+    let is_bound = match rustix::net::getsockname(&input).map(SocketAddrAny::try_into) {
+        Ok(Ok(unix)) => SocketAddrUnix::path(&unix).is_some(),
+        Ok(Err(_)) => true,
+        Err(_) => return false,
+    };
+    is_bound && rustix::net::getpeername(&input).is_ok()
+}
+
+impl Socket {
+    fn listens(&self) -> io::Result<bool> {
+        Ok(match self {
+            Socket::Tcp(socket) => sockopt::socket_acceptconn(socket),
+            Socket::Unix(socket) => sockopt::socket_acceptconn(socket),
+        }?)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::counters::Counters;
 use crate::hub::{Hub, Keeper, Work};
 use crate::limits;
 use crate::metrics;
-use crate::password::Hasher;
+use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{Certificates, Roster, Services};
@@ -33,6 +33,8 @@ pub fn check(config: &Config) -> Vec<String> {
     let tls = config.tls.as_ref();
     let loaded = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key).map(drop));
     let mut found: Vec<String> = loaded.into_iter().filter_map(Result::err).collect();
+    let auth = config.auth_command.as_deref().map(AuthCommand::new);
+    found.extend(auth.and_then(Result::err));
     found.extend(listen::check(config));
     found.extend(sqlite::survey(&config.db));
     found
@@ -78,6 +80,7 @@ impl Server {
         let tls = config.tls.as_ref();
         let certificates = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key));
         let certificates = certificates.transpose()?;
+        let auth = config.auth_command.as_deref().map(AuthCommand::new).transpose()?;
         let mut listeners = listen::open(config, inherited)?;
         // Numbers only, so any address will do.
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
@@ -93,7 +96,7 @@ impl Server {
         let (readers, mut others) =
             Readers::start(open, counters.clone()).map_err(|e| plain(&e))?;
         let (hasher, threads) =
-            Hasher::start(config.password_cost, config.limits.secrets, counters.clone())
+            Hasher::start_with(config.password_cost, config.limits.secrets, counters.clone(), auth)
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
         let (hub, hub_thread) =
@@ -141,6 +144,7 @@ impl Server {
             introduced: 0.into(),
             warned: None.into(),
         });
+        door.watch_certificates();
         let mut addresses = Vec::new();
         for listener in &listeners {
             if let Socket::Tcp(socket) = &listener.socket {
@@ -157,11 +161,8 @@ impl Server {
             metrics_addresses.collect::<Result<_, _>>().map_err(|e| plain(&e))?;
         for listener in metrics {
             let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
-            for _ in 0..limits::METRICS_CONNECTIONS {
-                let (counters, db) = (counters.clone(), config.db.clone());
-                let task = metrics::serve(listener.clone(), counters, db);
-                door.executor.spawn(task).detach();
-            }
+            let task = metrics::serve(listener, counters.clone(), config.db.clone());
+            door.executor.spawn(task).detach();
         }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -213,7 +214,9 @@ impl Server {
     /// # Errors
     /// One line for the operator; those that were loaded before stay in use.
     pub fn reload(&self) -> Option<Result<(), String>> {
-        self.door.certificates.as_ref().map(Certificates::reload)
+        let done = self.door.certificates.as_ref().map(Certificates::reload);
+        self.door.look_at_certificates();
+        done
     }
 
     /// Waits until the hub has ended, which it does only by a failure or by [`Server::stop`].

@@ -29,31 +29,31 @@ impl Session {
                 Ok(Some(Reply::Counted { verb: "ADMIN SESSIONS", count: rows.len() }))
             }
             Admin::Kick(handle) => {
-                log::info!("session {}: kick {handle}", self.id.0);
-                let count = self.order(Order::Kick(handle)).await?;
+                let count = self.order(Order::Kick(handle.clone())).await?;
+                self.event("admin-kick", format_args!("handle={handle} sessions={count}"));
                 Ok(Some(Reply::Counted { verb: "ADMIN KICK", count }))
             }
             Admin::NewUser { handle, password, name } => {
                 let name = name.unwrap_or_else(|| DisplayName::from(&handle));
                 let secret = self.hash(password).await?;
                 self.order(Order::NewUser { handle: handle.clone(), name, secret }).await?;
-                log::info!("session {}: made {handle}", self.id.0);
+                self.event("admin-user-new", format_args!("handle={handle}"));
                 Ok(Some(Reply::Managed { words: "USER NEW", handle }))
             }
             Admin::SetPassword { handle, password } => {
                 let secret = self.hash(password).await?;
                 self.order(Order::SetSecret { handle: handle.clone(), secret }).await?;
-                log::info!("session {}: another password for {handle}", self.id.0);
+                self.event("admin-user-passwd", format_args!("handle={handle}"));
                 Ok(Some(Reply::Managed { words: "USER PASSWD", handle }))
             }
             Admin::Revoke(handle) => {
                 self.order(Order::Revoke(handle.clone())).await?;
-                log::info!("session {}: revoked tokens and linked users of {handle}", self.id.0);
+                self.event("admin-user-revoke", format_args!("handle={handle}"));
                 Ok(Some(Reply::Managed { words: "USER REVOKE", handle }))
             }
             Admin::DropUser(handle) => {
                 self.order(Order::DropUser(handle.clone())).await?;
-                log::info!("session {}: ended {handle}", self.id.0);
+                self.event("admin-user-del", format_args!("handle={handle}"));
                 Ok(Some(Reply::Managed { words: "USER DEL", handle }))
             }
             Admin::Stats => {
@@ -63,12 +63,12 @@ impl Session {
             }
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
-                log::info!("session {}: check", self.id.0);
                 let upkeep = self.services.upkeep.clone();
                 let found = self.unless_over(smol::unblock(move || upkeep.check())).await??;
                 for problem in &found {
                     log::error!("the database is damaged: {problem}");
                 }
+                self.event("admin-check", format_args!("problems={}", found.len()));
                 self.say(|out| found.iter().for_each(|problem| reply::problem(out, problem)));
                 Ok(Some(Reply::Counted { verb: "ADMIN CHECK", count: found.len() }))
             }
@@ -77,12 +77,11 @@ impl Session {
 
     async fn backup(&mut self, path: Box<Path>) -> Answer {
         let shown = path.display().to_string();
-        log::info!("session {}: backup to {shown}", self.id.0);
         let upkeep = self.services.upkeep.clone();
         let done = self.unless_over(smol::unblock(move || upkeep.backup(&path))).await?;
         match done {
             Ok(bytes) => {
-                log::info!("session {}: backup to {shown}: {bytes} bytes", self.id.0);
+                self.event("admin-backup", format_args!("bytes={bytes} file={shown}"));
                 Ok(Some(Reply::BackedUp { bytes }))
             }
             Err(BackupError::Exists) => Err(Refusal::FileTaken(shown.into()).into()),
@@ -96,6 +95,10 @@ impl Session {
     pub(super) async fn order(&self, order: Order) -> Result<usize, Stop> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Order { order, answer });
-        Ok(answered.recv().await.map_err(|_| Refusal::Bug)??)
+        let done = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        Ok(done.map_err(|refusal| match refusal {
+            Refusal::NoSuchUser(handle) => Refusal::NoSuchAccount(handle),
+            other => other,
+        })?)
     }
 }

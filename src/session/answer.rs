@@ -63,6 +63,7 @@ impl From<Failed> for Stop {
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 Refusal::TooFast { seconds }
             }
+            Failed::Unknown => Refusal::NotToldNow,
             Failed::Broken => {
                 log::error!("a password could not be hashed, or its stored hash is damaged");
                 Refusal::Bug

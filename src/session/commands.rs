@@ -20,6 +20,7 @@ impl Session {
         match held {
             Held::Stranger(bye) => Err(End::Bye(bye)),
             Held::Refused { verb, refusal, sink } => {
+                self.services.counters.refuse(refusal.code());
                 self.say(|out| reply::err(out, &verb, &refusal));
                 if sink {
                     self.mode = Mode::Refused(Box::new(refusal));
@@ -36,7 +37,10 @@ impl Session {
                 match self.answer(request).await {
                     Ok(Some(answer)) => self.say(|out| reply::ok(out, &answer)),
                     Ok(None) => {}
-                    Err(Stop::Refused(refusal)) => self.say(|out| reply::err(out, verb, &refusal)),
+                    Err(Stop::Refused(refusal)) => {
+                        self.services.counters.refuse(refusal.code());
+                        self.say(|out| reply::err(out, verb, &refusal));
+                    }
                     Err(Stop::End(end)) => return Err(end),
                 }
                 Ok(())

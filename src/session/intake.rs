@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
+use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;
 use crate::limits;
@@ -157,13 +158,19 @@ impl Session {
         let (account, rates, now) = (me.account, &self.services.rates, Instant::now());
         let makes_group = matches!(act, Act::Group { change: GroupChange::New(_), .. });
         // What is refused by the first costs nothing, by a later one a message of the second.
-        let mut wait = rates.messages.spend(account, 1, now)?;
-        wait = wait.max(rates.bytes.spend(account, bytes as u64, now)?);
+        let this = &*self;
+        let over = |flag| move |_: &TooFast| this.note(Obstacle::Limit(flag));
+        let messages = rates.messages.spend(account, 1, now);
+        let mut wait = messages.inspect_err(over("--limit-messages"))?;
+        let bytes = rates.bytes.spend(account, bytes as u64, now);
+        wait = wait.max(bytes.inspect_err(over("--limit-bytes"))?);
         if makes_group {
-            wait = wait.max(rates.groups.spend(account, 1, now)?);
+            let groups = rates.groups.spend(account, 1, now);
+            wait = wait.max(groups.inspect_err(over("--limit-groups"))?);
         }
         if cost > 0 {
-            wait = wait.max(rates.commands.spend(account, cost as u64, now)?);
+            let commands = rates.commands.spend(account, cost as u64, now);
+            wait = wait.max(commands.inspect_err(over("--limit-commands"))?);
         }
         if !wait.is_zero() {
             self.brake = Some(Box::new(Timer::after(wait)));
@@ -174,8 +181,9 @@ impl Session {
     /// Counts what else an account has the hub decide, in `ACK`s.
     pub(super) fn charge(&mut self, cost: usize) -> Result<(), TooFast> {
         if let (true, Some(me), 1..) = (self.is_limited, &self.me, cost) {
-            let wait =
-                self.services.rates.commands.spend(me.account, cost as u64, Instant::now())?;
+            let wait = self.services.rates.commands.spend(me.account, cost as u64, Instant::now());
+            let over = |_: &TooFast| self.note(Obstacle::Limit("--limit-commands"));
+            let wait = wait.inspect_err(over)?;
             if !wait.is_zero() {
                 self.brake = Some(Box::new(Timer::after(wait)));
             }

@@ -8,6 +8,7 @@ use smol::channel;
 use super::answer::{Answer, Stop};
 use super::catchup::Start;
 use super::intake::CHANGE;
+use super::warnings::Obstacle;
 use super::{End, Me, Proof, Session, tokens};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, Key, MoveNumber};
@@ -25,6 +26,8 @@ struct Opened {
     key: Key,
     /// The hash of the password, as it was then.
     hash: Option<String>,
+    /// How the owner calls the token.
+    label: Option<Box<str>>,
 }
 
 impl Session {
@@ -42,6 +45,9 @@ impl Session {
         name: Option<DisplayName>,
     ) -> Answer {
         self.must_be_nobody()?;
+        if self.services.hasher.has_command() {
+            return Err(Refusal::KeptElsewhere { makes: true }.into());
+        }
         if !self.services.registration {
             return Err(Refusal::Closed.into());
         }
@@ -51,7 +57,10 @@ impl Session {
         if self.is_limited {
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
                 Ok(wait) => self.pause(wait).await?,
-                Err(TooFast(seconds)) => return Err(Refusal::TooFast { seconds }.into()),
+                Err(TooFast(seconds)) => {
+                    self.note(Obstacle::Limit("--limit-registrations"));
+                    return Err(Refusal::TooFast { seconds }.into());
+                }
             }
         }
         let name = name.unwrap_or_else(|| DisplayName::from(&handle));
@@ -70,7 +79,7 @@ impl Session {
             self.services.rates.registrations.give_back(from, 1);
         }
         let entered = entered?;
-        log::info!("session {}: registered {handle}", self.id.0);
+        self.event("register", format_args!("handle={handle}"));
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
         self.begin_proof(entered.upto.moves, false);
@@ -107,7 +116,7 @@ impl Session {
             Some(secret) => self.by_secret(handle, secret).await?,
             None => self.by_user(handle).await?,
         };
-        let Some(Opened { account, key, hash }) = opened else {
+        let Some(Opened { account, key, hash, label }) = opened else {
             return Err(Refusal::WrongSecret.into());
         };
         let most = if self.is_limited { self.services.limits.sessions } else { 0 };
@@ -121,8 +130,11 @@ impl Session {
             outbox: self.outbox.clone(),
             answer,
         });
-        let entered: Entered = answered.recv().await.map_err(|_| Refusal::Bug)??;
-        log::info!("session {}: logged in as {handle}", self.id.0);
+        let entered = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        if let Err(Refusal::TooManyOf(_)) = entered {
+            self.note(Obstacle::Limit("--limit-sessions"));
+        }
+        let entered: Entered = entered?;
         self.begin(&entered, handle.clone(), key, quiet);
         let upto = entered.upto;
         let counted = self
@@ -157,6 +169,18 @@ impl Session {
         };
         self.begin_proof(shown, quiet);
         self.services.counters.logins.add(1);
+        match (key, label) {
+            (Key::Password, _) => {
+                self.event("login", format_args!("handle={handle} by=password"));
+            }
+            (Key::Token(_), label) => {
+                let label = label.unwrap_or_default();
+                self.event("login", format_args!("handle={handle} by=token:{label}"));
+            }
+            (Key::User(user), _) => {
+                self.event("login", format_args!("handle={handle} by=uid:{user}"));
+            }
+        }
         let handle = handle.clone();
         self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
         if let Some(start) = start {
@@ -188,25 +212,59 @@ impl Session {
             if token.used.is_none_or(|used| now.0 - used.0 >= limits::TOKEN_USED_MILLIS) {
                 self.services.hub.ask(Work::Used(token.id));
             }
-            return Ok(Some(Opened { account, key: Key::Token(token.id), hash }));
+            let (key, label) = (Key::Token(token.id), Some(token.label));
+            return Ok(Some(Opened { account, key, hash, label }));
         }
         let right = self.verify(handle, secret.clone(), hash.clone()).await?;
         // Only a name that exists: who types both the wrong way round must not find the password
         // in the log.
+        let command = self.services.hasher.has_command();
         match account {
+            None if right => self.first_login(handle).await,
             Some(account) if right => {
-                let hash = self.hashed_anew(account, secret, hash).await?;
-                Ok(Some(Opened { account, key: Key::Password, hash }))
+                let hash =
+                    if command { hash } else { self.hashed_anew(account, secret, hash).await? };
+                Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
             }
             Some(_) => {
-                log::info!("session {}: wrong secret for {handle}", self.id.0);
+                self.event("wrong-secret", format_args!("handle={handle}"));
                 Ok(None)
             }
             None => {
-                log::info!("session {}: wrong secret, no such account", self.id.0);
+                self.event("wrong-secret", format_args!("handle=-"));
                 Ok(None)
             }
         }
+    }
+
+    /// Makes the account of a handle whose password a program beside papod knows. Its own password is
+    /// random: should the program go, nothing opens the account but what an operator sets.
+    async fn first_login(&mut self, handle: &Handle) -> Result<Option<Opened>, Stop> {
+        let password = tokens::new().ok_or(Refusal::Bug)?;
+        let secret = self.hash(Secret(password)).await?;
+        let (handle, name) = (handle.clone(), DisplayName::from(handle));
+        let order = Order::NewUser { handle: handle.clone(), name, secret };
+        match self.order(order).await {
+            Ok(_) => {
+                self.event("register", format_args!("handle={handle}"));
+                self.services.counters.registrations.add(1);
+            }
+            // By another session in this moment; or the account has been ended, and the handle with it.
+            Err(Stop::Refused(Refusal::Taken(_))) => {}
+            Err(stop) => return Err(stop),
+        }
+        let asked = handle.clone();
+        let known = self.ask(move |recall| {
+            let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
+                return Ok(None);
+            };
+            Ok(Some((account.id, recall.secret(account.id)?)))
+        });
+        let Some((account, hash)) = known.await? else {
+            self.event("wrong-secret", format_args!("handle=-"));
+            return Ok(None);
+        };
+        Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
     }
 
     /// Has the password of an account hashed anew where its hash is of another cost than new ones
@@ -241,9 +299,10 @@ impl Session {
         });
         let account = known.await?;
         if account.is_none() {
+            // No guess at a secret, and no work that would slow a flood of them down.
             log::debug!("session {}: uid {user} is not linked to the account named", self.id.0);
         }
-        Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None }))
+        Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None, label: None }))
     }
 
     fn begin(&mut self, entered: &Entered, handle: Handle, key: Key, quiet: bool) {
@@ -281,10 +340,14 @@ impl Session {
 
     pub(super) async fn passwd(&mut self, old: Secret, new: Secret) -> Answer {
         self.must_have_password()?;
+        if self.services.hasher.has_command() {
+            return Err(Refusal::KeptElsewhere { makes: false }.into());
+        }
         let me = self.me()?;
         let (id, handle) = (me.account, me.handle.clone());
         let known = self.ask(move |recall| recall.secret(id)).await?;
         if !self.verify(&handle, old, known.clone()).await? {
+            self.event("wrong-secret", format_args!("handle={handle}"));
             return Err(Refusal::WrongOld.into());
         }
         let secret = self.hash(new).await?;

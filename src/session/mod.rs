@@ -10,6 +10,7 @@
 mod admin;
 mod answer;
 mod catchup;
+mod certificates;
 mod commands;
 mod farewell;
 mod intake;
@@ -25,6 +26,8 @@ mod socket;
 mod stream;
 mod tls;
 mod tokens;
+mod warnings;
+mod x509;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -37,10 +40,10 @@ use std::time::Duration;
 use smol::Timer;
 use smol::future::FutureExt;
 
+pub use certificates::Certificates;
 pub use roster::Roster;
 pub use socket::{Peer, Socket};
 pub use stream::Stream;
-pub use tls::Certificates;
 
 use crate::chat::Act;
 use crate::config::Limits;
@@ -64,6 +67,7 @@ use intake::{Held, Stop};
 use output::Output;
 use proof::Proof;
 use seen::Seen;
+use warnings::Obstacle;
 
 thread_local! {
     /// What is read or written in one go. It belongs to the thread, since nothing stays in it.
@@ -257,6 +261,9 @@ impl Session {
         let Err(end) = self.serve().await;
         match end {
             End::Lost(e) => {
+                if e.get_ref().is_some_and(|e| e.is::<tls::Plain>()) {
+                    self.note(Obstacle::NeedTls);
+                }
                 log::debug!("session {}: connection lost: {e}", self.id.0);
             }
             End::Finished => {
@@ -462,6 +469,17 @@ impl Session {
     /// Where it comes from.
     fn origin(&self) -> Origin {
         self.services.roster.origin(self.id)
+    }
+
+    /// Warns of what this connection ran into.
+    fn note(&self, obstacle: Obstacle) {
+        self.services.roster.note(obstacle, self.origin());
+    }
+
+    /// Logs what operators look for, in the form that README promises (*Logs*): the event, the
+    /// session, where it comes from, and fields of the event, of which none is a secret.
+    fn event(&self, event: &str, fields: std::fmt::Arguments<'_>) {
+        log::info!("{event} session={} from={} {fields}", self.id.0, self.origin());
     }
 
     /// Puts lines of one's own behind what is waiting to be written.

@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::socket::Peer;
+use super::warnings::{Obstacle, Warnings};
 use crate::config::Limits;
 use crate::entry::{Millis, SessionId};
 use crate::limits;
@@ -25,6 +26,7 @@ pub struct Roster {
     guests: Mutex<Guests>,
     /// The last one has gone after the door was closed.
     emptied: Condvar,
+    warnings: Warnings,
 }
 
 #[derive(Default)]
@@ -64,7 +66,12 @@ pub struct Row {
 impl Roster {
     /// An empty list.
     pub fn new(allowed: Limits) -> Roster {
-        Roster { allowed, guests: Mutex::default(), emptied: Condvar::new() }
+        Roster {
+            allowed,
+            guests: Mutex::default(),
+            emptied: Condvar::new(),
+            warnings: Warnings::default(),
+        }
     }
 
     fn guests(&self) -> MutexGuard<'_, Guests> {
@@ -101,10 +108,18 @@ impl Roster {
         let of_this = counted.and_then(|origin| guests.of.get(&origin).copied()).unwrap_or(0);
         let inside = guests.list.len() - guests.refused;
         // An operator gets in also where the house is full.
-        let refused = place != Place::Admin
-            && (inside >= self.allowed.connections
-                || (counted.is_some() && of_this >= self.allowed.address));
-        if refused {
+        let limit = if place == Place::Admin {
+            None
+        } else if inside >= self.allowed.connections {
+            Some("--limit-connections")
+        } else if counted.is_some() && of_this >= self.allowed.address {
+            Some("--limit-address")
+        } else {
+            None
+        };
+        let refused = limit.is_some();
+        if let Some(flag) = limit {
+            self.note(Obstacle::Limit(flag), origin);
             if guests.refused >= limits::REFUSED {
                 return None;
             }
@@ -122,6 +137,11 @@ impl Roster {
         let guest = Guest { outbox, peer, since: now, handle, counted, refused };
         guests.list.insert(id, Box::new(guest));
         Some(id)
+    }
+
+    /// Warns of what somebody ran into, a line a minute for each address.
+    pub(super) fn note(&self, obstacle: Obstacle, from: Origin) {
+        self.warnings.note(obstacle, from);
     }
 
     /// Where a connection comes from. Of one that was not let in it is unknown, as of somebody else's.

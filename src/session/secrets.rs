@@ -8,6 +8,7 @@ use std::time::Duration;
 use smol::Timer;
 
 use super::answer::Stop;
+use super::warnings::Obstacle;
 use super::{End, Session};
 use crate::brake::Guess;
 use crate::limits;
@@ -19,7 +20,8 @@ impl Session {
     /// The hash of a new password.
     pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Stop> {
         let (services, origin) = (self.services.clone(), self.origin());
-        Ok(self.unless_over(services.hasher.hash(origin, password.0)).await??)
+        let hashed = self.unless_over(services.hasher.hash(origin, password.0)).await?;
+        Ok(hashed.inspect_err(|e| self.note_failed(*e))?)
     }
 
     /// Whether a secret is the password that this is the hash of. After too many wrong ones that
@@ -39,15 +41,20 @@ impl Session {
                 Err(Failed::Braked(wait)) if wait <= patience => wait,
                 Err(Failed::Braked(wait)) => {
                     // No handle: who types both the wrong way round typed the password there.
-                    let from = self.origin();
-                    log::debug!("session {}: guesses too fast, from {from}", self.id.0);
+                    self.note(Obstacle::Guesses);
                     return Err(Failed::Braked(wait).into());
                 }
-                verified => return Ok(verified?),
+                verified => return Ok(verified.inspect_err(|e| self.note_failed(*e))?),
             };
             // Somebody else's try may come first, and then it waits again.
             patience -= wait;
             self.pause(wait).await?;
+        }
+    }
+
+    fn note_failed(&self, failed: Failed) {
+        if failed == Failed::Busy {
+            self.note(Obstacle::Limit("--limit-secrets"));
         }
     }
 

@@ -4,8 +4,9 @@
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll};
 
+use super::certificates::Certificates;
 use super::socket::{Socket, now};
-use super::tls::{Certificates, Tls};
+use super::tls::Tls;
 use crate::limits;
 
 /// A connected socket and what is spoken over it.
@@ -26,7 +27,7 @@ impl Stream {
     /// # Errors
     /// TLS cannot be begun.
     pub fn new(socket: Socket, certificates: Option<&Certificates>) -> io::Result<Stream> {
-        let tls = certificates.map(Certificates::accept).transpose()?;
+        let tls = certificates.map(Tls::accept).transpose()?;
         let tls = tls.map(Box::new);
         Ok(Stream { socket, tls, unheard: 0, full: false, patient: false })
     }

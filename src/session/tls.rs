@@ -1,101 +1,24 @@
-//! TLS (1.2 and 1.3, by rustls on ring): the certificates, and one connection's state.
+//! One connection's TLS (1.2 and 1.3, by rustls on ring).
 //!
 //! rustls is used without an asynchronous wrapper: it holds bytes and no socket, which is what a
 //! session wants that waits in one place for readiness and then reads and writes without waiting.
 
-use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::io::{self, Read, Write};
 use std::task::{Context, Poll, ready};
 
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::ServerConnection;
 
+use super::certificates::Certificates;
 use super::socket::{Socket, now};
+use crate::wire::reply::{self, Bye};
+
+/// The first byte of every TLS connection: a record of the handshake (RFC 8446, 5.1).
+const HANDSHAKE: u8 = 0x16;
 
 /// Plaintext that one reading of the socket can add: less than this is left free before each, so
 /// that nothing stays behind in rustls that no readiness would tell of. A record has 16 KiB, and
 /// one that was incomplete before may become whole.
 const MARGIN: usize = 2 * 16_384;
-
-/// A certificate and its key, from two files, which can be loaded again while connections go on.
-#[derive(Clone)]
-pub struct Certificates {
-    config: Arc<ServerConfig>,
-    current: Arc<Current>,
-}
-
-#[derive(Debug)]
-struct Current {
-    certificate: PathBuf,
-    key: PathBuf,
-    loaded: RwLock<Arc<CertifiedKey>>,
-}
-
-impl Certificates {
-    /// Loads a chain of certificates, the server's own first, and its key, both PEM.
-    ///
-    /// # Errors
-    /// One line for the operator that names the file.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Certificates, String> {
-        let provider = Arc::new(ring::default_provider());
-        let loaded = load(&provider, certificate, key)?;
-        let current = Arc::new(Current {
-            certificate: certificate.to_owned(),
-            key: key.to_owned(),
-            loaded: RwLock::new(Arc::new(loaded)),
-        });
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| format!("TLS cannot be set up: {e}"))?
-            .with_no_client_auth()
-            .with_cert_resolver(current.clone());
-        Ok(Certificates { config: Arc::new(config), current })
-    }
-
-    /// Loads the files again, for connections that are made from now on.
-    ///
-    /// # Errors
-    /// One line for the operator; what was loaded before stays in use.
-    pub fn reload(&self) -> Result<(), String> {
-        let Current { certificate, key, loaded } = &*self.current;
-        let fresh = load(self.config.crypto_provider(), certificate, key)?;
-        *loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
-        Ok(())
-    }
-
-    /// The beginning of a connection.
-    pub(super) fn accept(&self) -> io::Result<Tls> {
-        let connection = ServerConnection::new(self.config.clone()).map_err(io::Error::other)?;
-        Ok(Tls { connection, taken: 0, has_unread: false })
-    }
-}
-
-impl ResolvesServerCert for Current {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone())
-    }
-}
-
-fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<CertifiedKey, String> {
-    let say = |path: &Path, what: &dyn std::fmt::Display| format!("{}: {what}", path.display());
-    let open = |path: &Path| File::open(path).map(BufReader::new).map_err(|e| say(path, &e));
-    let chain = CertificateDer::pem_reader_iter(open(certificate)?)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| say(certificate, &e))?;
-    if chain.is_empty() {
-        return Err(say(certificate, &"has no certificate in PEM form"));
-    }
-    let private = PrivateKeyDer::from_pem_reader(open(key)?)
-        .map_err(|_| say(key, &"has no private key in PEM form"))?;
-    CertifiedKey::from_der(chain, private, provider)
-        .map_err(|e| format!("{} and {}: {e}", certificate.display(), key.display()))
-}
 
 /// One connection's TLS.
 pub(super) struct Tls {
@@ -104,9 +27,17 @@ pub(super) struct Tls {
     taken: usize,
     /// Something was read from the socket that has not been read from here.
     has_unread: bool,
+    /// Nothing has come yet.
+    untouched: bool,
 }
 
 impl Tls {
+    /// The beginning of a connection.
+    pub(super) fn accept(certificates: &Certificates) -> io::Result<Tls> {
+        let connection = ServerConnection::new(certificates.config()).map_err(io::Error::other)?;
+        Ok(Tls { connection, taken: 0, has_unread: false, untouched: true })
+    }
+
     pub(super) fn has_unread(&self) -> bool {
         self.has_unread
     }
@@ -125,8 +56,13 @@ impl Tls {
     }
 
     /// Takes in what the socket has; 0 where it is at its end, `None` where nothing is there.
-    fn take_in(&mut self, mut socket: &Socket) -> io::Result<Option<usize>> {
-        let read = now(self.connection.read_tls(&mut socket))?;
+    fn take_in(&mut self, socket: &Socket) -> io::Result<Option<usize>> {
+        let mut first = FirstByte { socket, byte: None };
+        let read = now(self.connection.read_tls(&mut first))?;
+        if self.untouched && first.byte.is_some_and(|byte| byte != HANDSHAKE) {
+            return Err(say_need_tls(socket));
+        }
+        self.untouched &= first.byte.is_none();
         match self.connection.process_new_packets() {
             Ok(state) => {
                 self.has_unread |= state.plaintext_bytes_to_read() > 0 || state.peer_has_closed();
@@ -221,4 +157,48 @@ impl Tls {
         self.connection.send_close_notify();
         self.flush(socket).map(drop)
     }
+}
+
+/// A socket that remembers the first byte that was read from it.
+struct FirstByte<'a> {
+    socket: &'a Socket,
+    byte: Option<u8>,
+}
+
+impl Read for FirstByte<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.socket.read(buffer)?;
+        if self.byte.is_none() {
+            self.byte = buffer[..read].first().copied();
+        }
+        Ok(read)
+    }
+}
+
+/// The error of a peer that does not speak TLS where TLS is spoken.
+#[derive(Debug)]
+pub(super) struct Plain;
+
+impl std::error::Error for Plain {}
+
+impl std::fmt::Display for Plain {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("the peer does not speak TLS")
+    }
+}
+
+/// Tells a peer in plain text that it has to speak TLS here. It is somebody's `nc`, or a client that
+/// was given the wrong port: an alert of TLS would look like silence to both.
+fn say_need_tls(mut socket: &Socket) -> io::Error {
+    let mut line = Vec::new();
+    reply::bye(&mut line, Bye::NeedTls);
+    // Where that fails it is gone already. What it sent is read, or a reset could overtake the line.
+    let _ = socket.write_all(&line).and_then(|()| socket.shutdown());
+    let mut rest = [0; 4_096];
+    for _ in 0..16 {
+        if !socket.read(&mut rest).is_ok_and(|n| n > 0) {
+            break;
+        }
+    }
+    io::Error::new(io::ErrorKind::InvalidData, Plain)
 }

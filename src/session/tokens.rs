@@ -17,8 +17,8 @@ const PREFIX: &str = "papo_";
 /// Random bytes of a token: 160 bits, 40 hexadecimal digits.
 const RANDOM: usize = 20;
 
-/// A new token.
-fn new() -> Option<Box<str>> {
+/// A new token, or another secret that nobody can guess.
+pub(super) fn new() -> Option<Box<str>> {
     let mut random = [0; RANDOM];
     getrandom::fill(&mut random).ok()?;
     let digits = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();

@@ -43,6 +43,8 @@ pub enum Refusal {
     Taken(Handle),
     /// No account of that name.
     NoSuchUser(Handle),
+    /// The same, to an operator, who has no `FIND`.
+    NoSuchAccount(Handle),
     /// No group of that name, or not the asker's.
     NoSuchGroup(Handle),
     /// No entry of that id that the asker may see.
@@ -73,6 +75,10 @@ pub enum Refusal {
     NoBackup(Box<str>),
     /// Registration is closed.
     Closed,
+    /// Passwords are kept by a program beside papod, which makes accounts, too.
+    KeptElsewhere { makes: bool },
+    /// That program cannot tell whether a password is right.
+    NotToldNow,
     /// What a session opened with a token may not do.
     NotAllowed,
     /// This account does not take what the asker sends.
@@ -114,7 +120,7 @@ impl Refusal {
             Refusal::AlreadyIn(_) => "already-in",
             Refusal::WrongSecret | Refusal::WrongOld => "wrong-secret",
             Refusal::Taken(_) => "taken",
-            Refusal::NoSuchUser(_) => "no-such-user",
+            Refusal::NoSuchUser(_) | Refusal::NoSuchAccount(_) => "no-such-user",
             Refusal::NoSuchGroup(_) => "no-such-group",
             Refusal::NoSuchMessage(_) | Refusal::NothingSent(_) | Refusal::NothingSentYet => {
                 "no-such-message"
@@ -125,7 +131,9 @@ impl Refusal {
             Refusal::NoSuchToken(_) => "no-such-token",
             Refusal::NotLinked(_) => "no-such-uid",
             Refusal::FileTaken(_) => "taken",
-            Refusal::Closed => "closed",
+            Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
+            Refusal::KeptElsewhere { makes: false } => "not-allowed",
+            Refusal::NotToldNow => "storage",
             Refusal::NotAllowed | Refusal::UserUnknown => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
@@ -175,6 +183,7 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchUser(handle) => {
                 write!(f, "{handle}: no such account; FIND {handle} looks for one")
             }
+            Refusal::NoSuchAccount(handle) => write!(f, "{handle}: no such account"),
             Refusal::NoSuchGroup(name) => {
                 write!(f, "#{name}: no such group, or you are not in it")
             }
@@ -209,6 +218,15 @@ impl fmt::Display for Refusal {
             Refusal::NoBackup(why) => write!(f, "backup failed: {why}"),
             Refusal::Closed => {
                 f.write_str("registration is closed; ask whoever runs this server for an account")
+            }
+            Refusal::KeptElsewhere { makes: true } => f.write_str(
+                "accounts are not made here; LOGIN with the handle and password that you have elsewhere",
+            ),
+            Refusal::KeptElsewhere { makes: false } => {
+                f.write_str("this server does not keep passwords; change it where it is kept")
+            }
+            Refusal::NotToldNow => {
+                f.write_str("passwords cannot be checked at the moment; try again later, or use a token")
             }
             Refusal::NotAllowed => {
                 f.write_str("not allowed when logged in with a token; log in with the password")

@@ -78,6 +78,8 @@ pub enum Bye {
     NotHttp,
     /// The client speaks TLS.
     NotTls,
+    /// The client does not speak TLS, where TLS is spoken.
+    NeedTls,
     /// Nothing came for as long as `--idle` allows.
     Idle,
     /// The peer took no byte for too long.
@@ -95,6 +97,7 @@ impl Bye {
             Bye::TooMany => "too-many",
             Bye::NotHttp => "not-http",
             Bye::NotTls => "not-tls",
+            Bye::NeedTls => "need-tls",
             Bye::Idle => "idle",
             Bye::Stalled => "stalled",
         }

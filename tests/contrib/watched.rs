@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{contrib, ended};
-use crate::process::{Home, PATIENCE, Papod};
+use crate::process::{Home, PATIENCE, Papod, tls};
 
 /// The names of papod's metrics in a text.
 fn names(text: &str) -> BTreeSet<&str> {
@@ -17,10 +17,13 @@ fn names(text: &str) -> BTreeSet<&str> {
     text.split(|c| !is_name(c)).filter(|word| word.starts_with("papod_")).collect()
 }
 
-/// What a papod serves that has just started.
+/// What a papod serves that has just started, and has a certificate.
 fn metrics() -> String {
     let home = Home::new();
-    let papod = Papod::start_with(&home.db(), ["--metrics", "127.0.0.1:0"]);
+    let [certificate, key] =
+        ["one.pem", "one.key"].map(|name| tls::file(name).display().to_string());
+    let flags = ["--metrics", "127.0.0.1:0", "--tls-cert", &certificate, "--tls-key", &key];
+    let papod = Papod::start_with(&home.db(), flags);
     let log = papod.log();
     let address = log.split_once("metrics at http://").unwrap().1.split('/').next().unwrap();
     let mut socket = TcpStream::connect(address).unwrap();

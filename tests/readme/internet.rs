@@ -96,8 +96,14 @@ fn the_lines_that_put_papod_on_the_internet() {
     let sent = papo.output().unwrap();
     assert!(sent.stdout == b"1\n", "{}", String::from_utf8_lossy(&sent.stderr));
     let mut client = Command::new("sh");
-    let client = client.args(["-c", script]).arg(certificate).arg(port.to_string()).output();
+    let client = client.args(["-c", script]).arg(&certificate).arg(port.to_string()).output();
     let said = String::from_utf8(client.unwrap().stdout).unwrap();
+    // And papo, which refuses a CA's certificate.
+    let mut papo = Command::new(env!("CARGO_BIN_EXE_papo"));
+    papo.args(["--server", &format!("tls:localhost:{port}"), "--as", "ana", "send", "ana", "hi"]);
+    papo.env("SSL_CERT_FILE", &certificate).env("PAPO_SECRET", "secret-a").env("HOME", system);
+    let sent = papo.stdin(Stdio::null()).output().unwrap();
+    assert!(sent.status.success(), "{}", String::from_utf8_lossy(&sent.stderr));
     let papod_id = rustix::process::Pid::from_child(&papod.0);
     rustix::process::kill_process(papod_id, rustix::process::Signal::TERM).unwrap();
     assert!(papod.0.wait().unwrap().success());

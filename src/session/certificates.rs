@@ -1,0 +1,253 @@
+//! The certificate and its key: read from two files, read again while connections go on, and looked
+//! at for what an operator has to know before clients tell.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys, ServerConfig};
+
+use super::x509;
+use crate::entry::Millis;
+use crate::limits;
+
+const DAY: i64 = 24 * 60 * 60;
+
+/// A certificate and its key, from two files, which can be loaded again while connections go on.
+#[derive(Clone)]
+pub struct Certificates {
+    config: Arc<ServerConfig>,
+    current: Arc<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    certificate: PathBuf,
+    key: PathBuf,
+    loaded: RwLock<Arc<CertifiedKey>>,
+}
+
+impl Certificates {
+    /// Loads a chain of certificates, the server's own first, and its key, both PEM.
+    ///
+    /// # Errors
+    /// One line for the operator that names the file and says what to do.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Certificates, String> {
+        let provider = Arc::new(ring::default_provider());
+        let loaded = load(&provider, certificate, key)?;
+        let current = Arc::new(Current {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            loaded: RwLock::new(Arc::new(loaded)),
+        });
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| format!("TLS cannot be set up: {e}"))?
+            .with_no_client_auth()
+            .with_cert_resolver(current.clone());
+        Ok(Certificates { config: Arc::new(config), current })
+    }
+
+    /// Loads the files again, for connections that are made from now on.
+    ///
+    /// # Errors
+    /// One line for the operator; what was loaded before stays in use.
+    pub fn reload(&self) -> Result<(), String> {
+        let Current { certificate, key, loaded } = &*self.current;
+        let fresh = load(self.config.crypto_provider(), certificate, key)?;
+        *loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        Ok(())
+    }
+
+    /// What a new connection is made by.
+    pub(super) fn config(&self) -> Arc<ServerConfig> {
+        self.config.clone()
+    }
+
+    /// What an operator has to know of the certificates in use, one line each. They serve all the
+    /// same: some clients do not mind.
+    pub fn warnings(&self, now: Millis) -> Vec<String> {
+        let chain = &self.current.loaded().cert;
+        let found = warnings(chain, now.0.div_euclid(1_000));
+        found.into_iter().map(|text| say(&self.current.certificate, &text)).collect()
+    }
+
+    /// When the first certificate of the chain ends, in seconds since 1970, if one could be read.
+    pub fn end(&self) -> Option<i64> {
+        self.current
+            .loaded()
+            .cert
+            .iter()
+            .filter_map(|der| x509::read(der))
+            .map(|one| one.ends)
+            .min()
+    }
+}
+
+impl Current {
+    fn loaded(&self) -> Arc<CertifiedKey> {
+        self.loaded.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.loaded())
+    }
+}
+
+fn say(path: &Path, what: &dyn std::fmt::Display) -> String {
+    format!("{}: {what}", path.display())
+}
+
+fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<CertifiedKey, String> {
+    let read = |path: &Path| fs::read(path).map_err(|e| say(path, &e));
+    let chain = read_chain(&read(certificate)?).map_err(|e| say(certificate, &e))?;
+    let private = read_key(&read(key)?).map_err(|e| say(key, &e))?;
+    let private = provider.key_provider.load_private_key(private).map_err(|_| {
+        say(key, &"is a kind of key that is not served: RSA, ECDSA on P-256 or P-384, Ed25519 are")
+    })?;
+    let certified = CertifiedKey::new(chain, private);
+    match certified.keys_match() {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(certified),
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            let fits = |one: &CertificateDer<'static>| {
+                let alone = CertifiedKey::new(vec![one.clone()], certified.key.clone());
+                alone.keys_match().is_ok()
+            };
+            let at = certified.cert.iter().position(fits);
+            let (key, certificate) = (key.display(), certificate.display());
+            Err(match at {
+                Some(at) => format!(
+                    "{certificate}: {key} is the key of certificate {} in it; the server's own has to \
+                     stand first, and after each certificate the one that has signed it",
+                    at + 1
+                ),
+                None => format!("{key} is not the key of the certificate in {certificate}"),
+            })
+        }
+        Err(e) => Err(say(certificate, &e)),
+    }
+}
+
+/// A file of PEM has lines of dashes; DER begins with the tag of a sequence.
+fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30) && !contains(bytes, "-----BEGIN ")
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    memchr::memmem::find(bytes, text.as_bytes()).is_some()
+}
+
+fn read_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let chain = CertificateDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
+    let chain = chain.map_err(|e| format!("is damaged: {e}"))?;
+    if !chain.is_empty() {
+        return Ok(chain);
+    }
+    Err(if is_der(bytes) {
+        "is DER, and has to be PEM: openssl x509 -inform der -in OLD -out NEW"
+    } else if contains(bytes, "PRIVATE KEY-----") {
+        "has a key and no certificate in it; --tls-cert names the certificate, --tls-key the key"
+    } else {
+        "has no certificate in PEM form"
+    }
+    .to_owned())
+}
+
+fn read_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    // PKCS #8, and what openssl wrote before it.
+    if contains(bytes, "BEGIN ENCRYPTED PRIVATE KEY") || contains(bytes, "Proc-Type: 4,ENCRYPTED") {
+        return Err("is encrypted, and papod cannot ask for a passphrase: \
+                    openssl pkey -in OLD -out NEW decrypts it"
+            .to_owned());
+    }
+    PrivateKeyDer::from_pem_slice(bytes).map_err(|_| {
+        if is_der(bytes) {
+            "is DER, and has to be PEM: openssl pkey -inform der -in OLD -out NEW"
+        } else if contains(bytes, "BEGIN CERTIFICATE") {
+            "has a certificate and no private key in it; --tls-key names the key"
+        } else {
+            "has no private key in PEM form"
+        }
+        .to_owned()
+    })
+}
+
+/// See [`Certificates::warnings`]; `now` in seconds since 1970.
+fn warnings(chain: &[CertificateDer<'_>], now: i64) -> Vec<String> {
+    let mut found = Vec::new();
+    let facts: Vec<_> = chain.iter().filter_map(|der| x509::read(der)).collect();
+    for (number, one) in (1..).zip(&facts) {
+        let which = match number {
+            1 => "the certificate".to_owned(),
+            _ => format!("certificate {number} of the chain"),
+        };
+        let left = one.ends - now;
+        if left <= 0 {
+            found.push(format!("{which} has ended {} days ago, clients refuse it", -left / DAY));
+        } else if left <= limits::CERTIFICATE_WARNING {
+            found.push(format!("{which} ends in {} days; SIGHUP loads a new one", left / DAY));
+        }
+        if one.begins > now {
+            let days = (one.begins - now).div_euclid(DAY) + 1;
+            found.push(format!("{which} is not valid for {days} more days; is the clock right?"));
+        }
+    }
+    if facts.first().is_some_and(|own| own.is_ca) {
+        found.push(
+            "the server's certificate is a CA's, which papo and other clients refuse; \
+             openssl req -x509 makes none with -addext basicConstraints=critical,CA:FALSE"
+                .to_owned(),
+        );
+    }
+    for (number, pair) in (1..).zip(facts.windows(2)) {
+        if pair[0].issuer != pair[1].subject {
+            let next = number + 1;
+            found.push(format!(
+                "certificate {next} of the chain has not signed certificate {number}; after each \
+                 stands the one that has signed it"
+            ));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(names: &[&str]) -> Vec<CertificateDer<'static>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls");
+        let file = |name: &&str| CertificateDer::from_pem_file(folder.join(name)).unwrap();
+        names.iter().map(file).collect()
+    }
+
+    #[test]
+    fn an_end_is_told_two_weeks_before() {
+        let one = chain(&["one.pem"]);
+        let end = x509::read(&one[0]).unwrap().ends;
+        assert!(warnings(&one, end - 14 * DAY - 1).is_empty());
+        let said = |now| warnings(&one, now).join(" ");
+        assert!(said(end - 14 * DAY).starts_with("the certificate ends in 14 days"));
+        assert!(said(end - 1).starts_with("the certificate ends in 0 days"));
+        assert!(said(end + 2 * DAY).starts_with("the certificate has ended 2 days ago"));
+        let begin = x509::read(&one[0]).unwrap().begins;
+        assert!(said(begin - 1).contains("is not valid for 1 more days"));
+    }
+
+    #[test]
+    fn a_chain_is_told_that_is_out_of_order() {
+        let now = x509::read(&chain(&["leaf.pem"])[0]).unwrap().begins;
+        assert!(warnings(&chain(&["leaf.pem", "ca.pem"]), now).is_empty());
+        let [said] = &warnings(&chain(&["leaf.pem", "one.pem"]), now)[..] else { panic!() };
+        assert!(said.starts_with("certificate 2 of the chain has not signed certificate 1"));
+        let [said] = &warnings(&chain(&["ca.pem"]), now)[..] else { panic!() };
+        assert!(said.contains("is a CA's"), "{said}");
+    }
+}
