@@ -86,7 +86,12 @@ async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
             }
             Err(failure) => {
                 say(&failure.to_string())?;
-                say("Is it running? `papod` starts one on this machine.")?;
+                say(match &server.address {
+                    Address::Tcp(host) | Address::Tls(host) if !is_near(&host.name) => {
+                        "Is it running there, and are the name and the port right?"
+                    }
+                    _ => "Is it running? `papod` starts one on this machine.",
+                })?;
             }
         }
     }
