@@ -8,6 +8,8 @@ mod process;
 
 #[path = "contrib/answered.rs"]
 mod answered;
+#[path = "contrib/backups.rs"]
+mod backups;
 #[path = "contrib/bots.rs"]
 mod bots;
 #[path = "contrib/container.rs"]
