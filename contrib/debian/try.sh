@@ -153,7 +153,8 @@ start_system() {
 # Ends it, and waits until nothing of it holds a file there.
 end_system() {
     [ -n "$system" ] || return 0
-    kill "$system" || true
+    # unshare itself does not listen to SIGTERM; systemd dies with it.
+    kill -KILL "$system" || true
     wait "$system" || true
     while [ -n "$init" ] && kill -0 "$init" 2>/dev/null; do sleep 0.1; done
 }
@@ -253,7 +254,7 @@ try_upgrading_from_one() {
     sed -i -e 's/^Package: .*/Package: papo/' -e 's/^Version: .*/Version: 0.1.0-1/' \
         -e '/^Breaks:/d' -e '/^Replaces:/d' -e '/^Recommends:/d' "$old/DEBIAN/control"
     rm "$old/DEBIAN/md5sums"
-    dpkg-deb --root-owner-group -b "$old" "$root/root/old.deb" >"$work/dpkg"
+    dpkg-deb --root-owner-group -Zgzip -b "$old" "$root/root/old.deb" >"$work/dpkg"
     in_system dpkg -i /root/old.deb >"$work/dpkg" 2>&1 || { cat "$work/dpkg" >&2 && fail "no old package"; }
     runs papod.service
     operator 'ADMIN USER NEW dora secret-d' >/dev/null
@@ -265,7 +266,7 @@ try_upgrading_from_one() {
     runs papod.service
     [ "$before" != "$(in_system systemctl show -p MainPID papod)" ] || fail "the old papod still runs"
     is "the settings" PAPOD_KEEP=9 "$(in_system tail -n 1 /etc/papo/papod.env)"
-    in_system env PAPO_SECRET=secret-d papo send dora hello --as dora
+    in_system env PAPO_SECRET=secret-d papo send --as dora dora hello
     is "who has them" papod "$(in_system dpkg -S /etc/papo/papod.env | cut -d : -f 1)"
 }
 
@@ -312,7 +313,7 @@ try_operating() {
     has "restoring" "$said" "is a copy of $backup now"
     [ "$before" != "$(in_system systemctl show -p MainPID papod)" ] || fail "papod was not restarted"
     said=$(in_system bash -euc 'read -r _ PAPO_SECRET < <(sed -n 2p /root/papo-accounts)
-        PAPO_SECRET=$PAPO_SECRET papo hist ana --as bob')
+        PAPO_SECRET=$PAPO_SECRET papo hist --as bob ana')
     has "what was said" "$said" "lunch at one?"
     for said in plain unix admin tls; do runs "papod-$said.socket"; done
 
