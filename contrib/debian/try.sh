@@ -155,7 +155,7 @@ end_system() {
     [ -n "$system" ] || return 0
     # unshare itself does not listen to SIGTERM; systemd dies with it.
     kill -KILL "$system" || true
-    wait "$system" || true
+    wait "$system" 2>/dev/null || true
     while [ -n "$init" ] && kill -0 "$init" 2>/dev/null; do sleep 0.1; done
 }
 
