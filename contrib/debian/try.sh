@@ -253,7 +253,7 @@ try_upgrading_from_one() {
     cp -a "$work/papod/." "$old"
     sed -i -e 's/^Package: .*/Package: papo/' -e 's/^Version: .*/Version: 0.1.0-1/' \
         -e '/^Breaks:/d' -e '/^Replaces:/d' -e '/^Recommends:/d' "$old/DEBIAN/control"
-    rm "$old/DEBIAN/md5sums"
+    rm -f "$old/DEBIAN/md5sums"
     dpkg-deb --root-owner-group -Zgzip -b "$old" "$root/root/old.deb" >"$work/dpkg"
     in_system dpkg -i /root/old.deb >"$work/dpkg" 2>&1 || { cat "$work/dpkg" >&2 && fail "no old package"; }
     runs papod.service
