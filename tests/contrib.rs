@@ -10,6 +10,8 @@ mod process;
 mod answered;
 #[path = "contrib/auth.rs"]
 mod auth;
+#[path = "contrib/backups.rs"]
+mod backups;
 #[path = "contrib/bots.rs"]
 mod bots;
 #[path = "contrib/container.rs"]

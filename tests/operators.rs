@@ -159,7 +159,12 @@ fn operators_see_numbers_copy_and_check() {
     assert_eq!(lines[2], "OK ADMIN CHECK 0");
     let nowhere = home.path().join("missing/copy.db");
     let lines = over(&path, &format!("ADMIN BACKUP {}", nowhere.display()));
-    assert!(lines[0].starts_with("ERR ADMIN storage backup failed: "), "{lines:?}");
+    // The operator sees folders that papod may not: it says which ones it can use.
+    let why = format!("backup failed: cannot write to {}: ", home.path().join("missing").display());
+    assert!(lines[0].starts_with(&format!("ERR ADMIN storage {why}")), "{lines:?}");
+    let place = fs::canonicalize(home.path()).unwrap();
+    let hint = format!("; papod may write below {}", place.display());
+    assert!(lines[0].ends_with(&hint), "{lines:?}");
     assert_eq!(mode(&copy), 0o600);
     ana.has_heard_all();
     papod.stop();

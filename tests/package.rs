@@ -1,6 +1,7 @@
-//! What the Debian package is made of is there, and says what the rest says. contrib/debian/try.sh
-//! makes the package and tries it; what can be seen without that is looked at here.
+//! What the Debian packages are made of is there, and says what the rest says. contrib/debian/try.sh
+//! makes the packages and tries them; what can be seen without that is looked at here.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -19,11 +20,14 @@ fn names(folder: &str, end: &str) -> Vec<String> {
 #[test]
 fn its_changelog_has_this_version() {
     let changelog = include_str!("../contrib/debian/changelog");
-    let version = concat!("papo (", env!("CARGO_PKG_VERSION"), "-1) ");
-    assert!(changelog.starts_with(version), "{changelog}");
-    // Whom the package names is who signs it.
-    let maintainer = MANIFEST.lines().find_map(|line| line.strip_prefix("maintainer = "));
-    let signed = format!("\n -- {}  ", maintainer.unwrap().trim_matches('"'));
+    let key = |key: &str| {
+        let value = MANIFEST.lines().find_map(|line| line.strip_prefix(&format!("{key} = ")));
+        value.unwrap().trim_matches('"')
+    };
+    let version = format!("papo ({}-{}) ", env!("CARGO_PKG_VERSION"), key("revision"));
+    assert!(changelog.starts_with(&version), "{changelog}");
+    // The maintainer of the packages signs it.
+    let signed = format!("\n -- {}  ", key("maintainer"));
     assert!(changelog.contains(&signed), "{changelog}");
 }
 
@@ -40,25 +44,43 @@ fn its_examples_are_all_scripts() {
     }
 }
 
-/// A socket that a script of the package does not know would go on after the package has gone.
+/// The client's package has no server in it, and no file is in both.
+#[test]
+fn client_and_server_are_two_packages() {
+    let (client, server) = MANIFEST.split_once("[package.metadata.deb.variants.papod]").unwrap();
+    let client = client.split_once("[package.metadata.deb]").unwrap().1;
+    let server = server.split_once("\n[").unwrap().0;
+    let targets = |section: &str| -> BTreeSet<String> {
+        let assets = section.split_once("assets = [\n").unwrap().1;
+        let lines = assets.lines().map_while(|line| line.trim().strip_prefix('['));
+        lines.map(|line| line.split('"').skip(1).step_by(2).take(2).collect::<String>()).collect()
+    };
+    let (client, server) = (targets(client), targets(server));
+    assert!(client.len() > 10 && server.len() > 10);
+    assert!(client.iter().all(|asset| !asset.contains("papod") && !asset.contains("systemd")));
+    assert!(client.is_disjoint(&server), "{:?}", client.intersection(&server));
+}
+
+/// A unit that a script of the package does not know would go on after the package has gone.
 #[test]
 fn its_scripts_know_every_unit() {
     let sockets = names("systemd", ".socket");
     assert_eq!(sockets.len(), 4);
     let service = include_str!("../contrib/systemd/papod.service");
-    for unit in sockets {
+    let postinst = include_str!("../contrib/debian/postinst");
+    let enabled = postinst.lines().find(|line| line.starts_with("for unit in ")).unwrap();
+    for unit in &sockets {
+        // All but TLS, for which a certificate is needed, are there from the beginning.
+        let also = service.lines().find(|line| line.starts_with("Also=")).unwrap();
+        assert_eq!(also.contains(unit), unit != "papod-tls.socket", "{unit}");
+    }
+    for unit in sockets.into_iter().chain(names("systemd", ".timer")) {
         for (script, text) in [
             ("prerm", include_str!("../contrib/debian/prerm")),
             ("postrm", include_str!("../contrib/debian/postrm")),
         ] {
             assert!(text.contains(&unit), "{script} does not know {unit}");
         }
-        // All but TLS, for which a certificate is needed, are there from the beginning.
-        let enabled = unit != "papod-tls.socket";
-        let also = service.lines().find(|line| line.starts_with("Also=")).unwrap();
-        assert_eq!(also.contains(&unit), enabled, "{unit}");
-        let postinst = include_str!("../contrib/debian/postinst");
-        let list = postinst.lines().find(|line| line.starts_with("for unit in ")).unwrap();
-        assert_eq!(list.contains(&unit), enabled, "{unit}");
+        assert_eq!(enabled.contains(&unit), unit != "papod-tls.socket", "{unit}");
     }
 }

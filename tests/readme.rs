@@ -11,6 +11,8 @@ mod blocks;
 mod client;
 #[path = "readme/internet.rs"]
 mod internet;
+#[path = "readme/operating.rs"]
+mod operating;
 #[path = "readme/papod.rs"]
 mod papod;
 #[path = "readme/program.rs"]
@@ -81,7 +83,7 @@ fn every_recipe_is_tried() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap();
             // These have tests, and a place in README.md, of their own.
-            let own = ["bench", "completions", "debian", "fuzz", "man", "systemd"];
+            let own = ["backup", "bench", "completions", "debian", "fuzz", "man", "systemd"];
             if own.iter().any(|own| name == format!("contrib/{own}")) {
             } else if path.is_dir() {
                 open.push(path);

@@ -99,6 +99,22 @@ fn a_newcomer_is_led_to_a_first_message() {
     window.shows(&format!("|{rule}\n{talk}"));
 }
 
+/// papod is suggested only where it could help: a server elsewhere is not started here.
+#[test]
+#[ignore = "needs tmux"]
+fn only_a_server_on_this_machine_can_be_started_here() {
+    let place = Place::with(&[]);
+    let window = Window::open(&place.home_of("newcomer"), place.address.port(), &[]);
+    window.start("papo");
+    window.says("[localhost:7276]:");
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // By the name that stands for all addresses, it is not known to be this machine.
+    window.line(&format!("0.0.0.0:{}", free.port()));
+    window.says("Is it running there, and are the name and the port right?");
+    window.line(&free.to_string());
+    window.says("Is it running? `papod` starts one on this machine.");
+}
+
 #[test]
 #[ignore = "needs tmux"]
 fn who_has_an_account_opens_it_with_its_password() {

@@ -87,9 +87,11 @@ async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
             }
             Err(failure) => {
                 say(&failure.to_string())?;
-                if server.address.is_near() {
-                    say("Is it running? `papod` starts one on this machine.")?;
-                }
+                say(if server.address.is_near() {
+                    "Is it running? `papod` starts one on this machine."
+                } else {
+                    "Is it running there, and are the name and the port right?"
+                })?;
             }
         }
     }

@@ -6,13 +6,13 @@
 //! It is written as a draft in the same folder and gets its name at the end. Its generation is one
 //! that no other file has: put in the place of the database, it is known for a copy.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::draft::Draft;
-use super::{Upkeep, beside, ended};
+use super::{Upkeep, beside, ended, folder};
 use crate::store::{BackupError, Error};
 
 impl Upkeep {
@@ -33,7 +33,7 @@ impl Upkeep {
         }
         self.lock.verify(None).map_err(BackupError::Failed)?;
         self.until_ended(|connection| {
-            let draft = Draft::beside(&path)?;
+            let draft = Draft::beside(&path).map_err(|e| self.no_room_for(&path, &e))?;
             copy_into(connection, &draft).map_err(BackupError::Failed)?;
             draft.file().sync_all()?;
             if self.has_ended() {
@@ -44,6 +44,18 @@ impl Upkeep {
                 _ => e.into(),
             })
         })
+    }
+
+    /// The folder of `path` takes no file. A service manager may let papod see and write much less
+    /// than the operator who asks, so this names a place that always works.
+    fn no_room_for(&self, path: &Path, e: &io::Error) -> BackupError {
+        let why = format!("cannot write to {}: {e}", folder(path).display());
+        let is_place_wrong = matches!(
+            e.kind(),
+            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        );
+        let hint = format!("; papod may write below {}", folder(self.lock.path()).display());
+        Error::new(why + if is_place_wrong { &hint } else { "" }).into()
     }
 }
 
