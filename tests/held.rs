@@ -125,7 +125,8 @@ fn a_log_that_is_removed_while_in_use_is_written_back_at_the_end() {
     fs::remove_file(home.path().join("papo.db-wal")).unwrap();
     alice.say("MSG alice x");
     alice.expect(&format!("ERR MSG {GONE}"));
-    assert!(papod.log().contains("SIGTERM"), "it says what to do: {}", papod.log());
+    // It says what to do.
+    papod.until_logged("SIGTERM");
     papod.stop();
     assert_eq!(notes(&home).len(), 20);
 }

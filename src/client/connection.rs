@@ -292,6 +292,7 @@ impl Connection {
 /// What a `BYE` means to whoever wanted to go on.
 pub(super) fn said_bye(reason: &str) -> Failure {
     let meaning = match reason {
+        "need-tls" => return Failure::Lost(SPEAKS_TLS.to_owned()),
         "too-many" => "it has too many connections: in all, from this address, or of this account",
         "kicked" => {
             "an operator ended the session, or its password or token was changed or deleted"
