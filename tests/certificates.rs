@@ -100,7 +100,7 @@ fn a_certificate_that_has_ended_is_served_and_warned_of() {
         row.map(|ends| ends.parse::<i64>().unwrap())
     };
     let papod = process::Papod::start_with(&home.db(), flags("ended.pem", "leaf.key"));
-    assert!(papod.log().contains("ended.pem: the certificate has ended "), "{}", papod.log());
+    papod.until_logged("ended.pem: the certificate has ended ");
     assert_eq!(ends(), Some(ENDED));
     papod.stop();
     let papod = process::Papod::start_with(&home.db(), flags("leaf.pem", "leaf.key"));

@@ -165,7 +165,7 @@ fn a_full_disk_is_told_to_everyone_and_is_over_when_there_is_room() {
     again.has_heard_all();
     // Who was refused an account is not in, and may try again.
     assert!(answer(&mut stranger, "WHOAMI").starts_with("ERR WHOAMI need-login"));
-    assert!(papod.log().contains("cannot write to the database, nothing is accepted"));
+    papod.until_logged("cannot write to the database; refusing writes");
 
     // There is room, and nobody has to do anything.
     fs::remove_file(&filler).unwrap();
@@ -180,7 +180,7 @@ fn a_full_disk_is_told_to_everyone_and_is_over_when_there_is_room() {
         let said = answer(&mut ana, line);
         assert!(said.starts_with("OK "), "{line}: {said}");
     }
-    assert!(papod.log().contains("the database can be written to again"));
+    papod.until_logged("the database can be written to again");
 
     // The same once more, and then the server dies of it. It starts on the full disk, too.
     let _ = fs::write(&filler, vec![7; 12 << 20]);
@@ -254,7 +254,7 @@ fn a_database_that_has_reached_its_limit_is_as_a_full_disk() {
     assert!(size() > 1 << 20);
     // A lower one takes nothing away.
     let papod = Papod::start_with(&home.db(), ["--limit-db", "1"]);
-    assert!(papod.log().contains("above its limit of 1 MiB"), "{}", papod.log());
+    papod.until_logged("above its limit of 1 MiB");
     assert_eq!(talk(&papod, "bia", "ana"), kept);
     papod.stop();
     assert_eq!(Database::open(&home.db()).unwrap().upkeep().check().unwrap(), [""; 0]);

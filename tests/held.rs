@@ -88,7 +88,7 @@ fn a_database_that_is_removed_while_in_use_takes_nothing_more() {
         alice.say("MSG alice 2");
         alice.expect(&format!("ERR MSG {GONE}"));
         assert_eq!(alice.history("alice", 0).len(), 1, "what is there is still read");
-        assert!(papod.log().contains("removed or replaced"), "{}", papod.log());
+        papod.until_logged("removed or replaced");
         let said = over(&admin, "ADMIN CHECK");
         assert!(said[0].starts_with("PROBLEM ") && said[0].contains("removed"), "{said:?}");
         let said = over(&admin, &format!("ADMIN BACKUP {}", home.path().join("b").display()));

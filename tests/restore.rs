@@ -68,7 +68,7 @@ fn a_backup_copied_over_a_killed_database_is_refused_and_then_restored() {
         let ids: Vec<u64> = kept.iter().map(|entry| entry.id).collect();
         let due: Vec<u64> = given.iter().copied().take(50).collect();
         assert_eq!(ids, due, "all of the backup, and no more");
-        assert!(papod.log().contains("restored or copied"), "{}", papod.log());
+        papod.until_logged("restored or copied");
         let (mut alice, _) = papod.login("alice");
         note(&mut alice, 0..3, &mut given);
         assert!(given.last().unwrap() > &1_000_000_000_000, "far above");
