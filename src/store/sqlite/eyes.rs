@@ -25,7 +25,7 @@ impl Recall for Eyes {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.connection.prepare_cached("BEGIN")?.execute([])?;
-        self.steps.store(limits::READ_STEPS, Ordering::Relaxed);
+        self.steps.store(self.budget, Ordering::Relaxed);
         Ok(())
     }
 

@@ -41,6 +41,7 @@ pub use pen::Pen;
 pub use restore::{restore, survey};
 
 use super::{BackupError, Cause, Error, Maintain};
+use crate::limits;
 
 /// For a tool that holds the database for a moment. Everyone waits as long.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -314,7 +315,7 @@ impl Upkeep {
     /// # Errors
     /// SQLite's reason.
     pub fn eyes(&self) -> Result<Eyes, Error> {
-        Eyes::bounded(reader(self.lock.path())?)
+        Eyes::bounded(reader(self.lock.path())?, limits::READ_STEPS)
     }
 
     /// What is under way is to break off.

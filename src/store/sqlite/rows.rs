@@ -43,18 +43,20 @@ pub struct Eyes {
     handles: FxHashMap<AccountId, Handle>,
     /// How many times 10,000 steps of SQLite's machine the question that is asked may still take.
     pub(super) steps: Arc<AtomicI64>,
+    /// How many each question may take.
+    pub(super) budget: i64,
 }
 
 impl Eyes {
     pub(super) fn new(connection: Connection) -> Eyes {
         let steps = Arc::new(AtomicI64::new(i64::MAX));
-        Eyes { connection, handles: FxHashMap::default(), steps }
+        Eyes { connection, handles: FxHashMap::default(), steps, budget: i64::MAX }
     }
 
     /// Eyes whose questions, from [`Recall::begin`](crate::store::Recall::begin) to `end`, fail
-    /// where they take more than [`limits::READ_STEPS`].
-    pub(super) fn bounded(connection: Connection) -> Result<Eyes, Error> {
-        let mut eyes = Eyes::new(connection);
+    /// where they take more than `budget` times 10,000 steps of SQLite's machine.
+    pub(super) fn bounded(connection: Connection, budget: i64) -> Result<Eyes, Error> {
+        let mut eyes = Eyes { budget, ..Eyes::new(connection) };
         let steps = eyes.steps.clone();
         let is_spent = move || steps.fetch_sub(1, Ordering::Relaxed) <= 0;
         eyes.connection.progress_handler(10_000, Some(is_spent))?;
@@ -278,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_question_without_end_is_ended() {
-        let mut eyes = Eyes::bounded(Connection::open_in_memory().unwrap()).unwrap();
+        let mut eyes = Eyes::bounded(Connection::open_in_memory().unwrap(), 100).unwrap();
         let endless = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n)
                        SELECT count(*) FROM n";
         for _ in 0..2 {
