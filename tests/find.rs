@@ -1,7 +1,5 @@
 //! `FIND` in a crowd: what it shows is what a look at everybody would show.
 
-use std::time::Instant;
-
 use papo::entry::{AccountId, EntryId, Millis, MoveNumber};
 use papo::fold;
 use papo::limits;
@@ -162,48 +160,4 @@ fn who_is_named_well_enough_is_found_among_fifty_thousand() {
     assert!(found.iter().all(|handle| has_both(&crowd, handle)), "{found:?}");
     // As many words as may be, all common.
     assert_eq!(crowd.find("a an ana s so sou u u0").len(), limits::FIND_MAX);
-}
-
-/// How long it takes among a million: `cargo test --release --test find -- --ignored --nocapture`.
-#[test]
-#[ignore = "takes minutes and measures"]
-fn a_million() {
-    let mut crowd = Crowd::new(1_000_000);
-    for text in [
-        "ana",
-        "an",
-        "a",
-        "u",
-        "u0999 souza",
-        "u09 souza",
-        "ana souza",
-        "souza ana",
-        "a s",
-        "strasse",
-        "zulmira",
-        "u0999",
-        "u09 u08",
-        "ana anabel",
-        "a an ana s so sou u u0",
-        "u00 u01 u02 u03",
-        "a b c d e f g h",
-        "u0 s",
-        "e no",
-        "xica prado",
-        "u012 xica",
-        "u0123 u01234 ana x",
-    ] {
-        let mut times = Vec::new();
-        let mut found = Vec::new();
-        for _ in 0..5 {
-            let begin = Instant::now();
-            crowd.eyes.begin().unwrap();
-            found = crowd.find(text);
-            crowd.eyes.end();
-            times.push(begin.elapsed().as_micros());
-        }
-        let all = crowd.all(text);
-        let right = all.iter().take(limits::FIND_MAX).eq(&found);
-        println!("{text:24} {times:?} us, {} of {}, {right}", found.len(), all.len());
-    }
 }

@@ -3,14 +3,12 @@
 #[path = "store/bench.rs"]
 mod bench;
 
-use std::time::Instant;
-
 use bench::{ANA, BIA, Bench, CAIO, every_store, handle};
 use papo::chat::Act;
 use papo::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
-use papo::store::{Error, ListPage, Recall, SpanQuery};
+use papo::store::{Error, ListPage, Recall};
 use papo::wire::request::GroupChange;
 
 /// Accounts beside ana, bia and caio: three parts of a list, the last one short.
@@ -152,66 +150,6 @@ fn the_groups_one_is_in_are_read_in_parts() {
         assert_eq!((rows.len() as i64, count), (groups, 3));
         for (row, n) in rows.iter().zip((0..groups).filter(|n| *n != 1)) {
             assert_eq!((row.name.as_str(), row.members), (&*format!("group-{n:03}"), CROWD + 1));
-        }
-    });
-}
-
-/// What a large group costs a past member: `cargo test --release --test lists -- --ignored
-/// --nocapture`.
-#[test]
-#[ignore = "measures"]
-fn twenty_thousand_past_members() {
-    every_store(|store| {
-        for n in 0..20_000 {
-            let (handle, name) = (handle(&format!("u{n}")), DisplayName::new("Many").unwrap());
-            store.known(|chat| chat.register(&handle, &name, "hash", Millis(0))).unwrap();
-        }
-        store.act(ANA, Act::Group { name: handle("team"), change: GroupChange::New(vec![]) });
-        store.commit();
-        let team =
-            || Act::Send { to: Target::Group(handle("team")), body: "hi".into(), once: None };
-        for n in (0..20_000).step_by(4_000) {
-            let all = || (n..n + 4_000).map(|n| handle(&format!("u{n}")));
-            store.act(
-                ANA,
-                Act::Group { name: handle("team"), change: GroupChange::Add(all().collect()) },
-            );
-            store.act(ANA, team());
-            store.commit();
-            for one in all() {
-                store.act(
-                    ANA,
-                    Act::Group { name: handle("team"), change: GroupChange::Remove(one) },
-                );
-            }
-            store.commit();
-        }
-        let (past, stranger) = (AccountId(10), BIA);
-        let newest = store.chat.newest().entry;
-        for _ in 0..3 {
-            let timed = |what: &str, begin: Instant| println!("{what}: {:?}", begin.elapsed());
-            let recall = &mut *store.recall;
-            let begin = Instant::now();
-            let (id, _) = recall.membership(past, &handle("team")).unwrap().unwrap();
-            let query = SpanQuery { count: 1, before: None, after: None };
-            let span = recall.span(past, id, &query).unwrap();
-            recall.entries(past, id, &span.ids).unwrap();
-            timed("HIST 1", begin);
-            let begin = Instant::now();
-            assert!(recall.membership(stranger, &handle("team")).unwrap().is_none());
-            timed("a stranger", begin);
-            let begin = Instant::now();
-            assert!(recall.membership(stranger, &handle("nobodys")).unwrap().is_none());
-            timed("no such group", begin);
-            let begin = Instant::now();
-            recall.info(ANA, newest, AccountId(0)).unwrap().unwrap();
-            timed("a part of INFO", begin);
-            let begin = Instant::now();
-            recall.who(id, AccountId(0)).unwrap();
-            timed("a part of GROUP WHO", begin);
-            let begin = Instant::now();
-            recall.room(&handle("team")).unwrap().unwrap();
-            timed("the whole group", begin);
         }
     });
 }
