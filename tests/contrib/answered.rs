@@ -115,11 +115,11 @@ fn is_right(start: impl Fn(&Place, SocketAddr) -> Running, text: impl Fn(usize) 
             relay.victim(bot);
         }
     };
-    for n in 0..60 {
+    for n in 0..30 {
         let to = if n % 3 == 0 { "#team" } else { "echo" };
         alice.send(to, &text(n));
         again(&place, &mut bot);
-        if n % 20 == 10 {
+        if n % 10 == 5 {
             place.papod.kill();
             place.papod = Papod::start(&place.home.db());
             *relay.server.lock().unwrap() = place.papod.address;
@@ -134,7 +134,7 @@ fn is_right(start: impl Fn(&Place, SocketAddr) -> Running, text: impl Fn(usize) 
     };
     until("all is answered", || {
         again(&place, &mut bot);
-        answers(&place).len() == 60
+        answers(&place).len() == 30
     });
     // All that was answered is marked as read in the end, and nothing comes a second time.
     until("all is read", || {
