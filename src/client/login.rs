@@ -1,7 +1,7 @@
 //! `papo register`, `papo login`, `papo logout`, `papo passwd`: an account is made; a token for it is
 //! made and kept; it is revoked and forgotten; the password is changed.
 //!
-//! The password is used here and by [`token`](super::token), and never kept.
+//! The password is used here and by [`token`], and never kept.
 
 use std::collections::HashSet;
 use std::env;

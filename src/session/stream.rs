@@ -97,7 +97,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether the peer is gone: see [`Socket::is_gone`].
+    /// Whether the peer is gone: see `Socket::is_gone`.
     pub fn is_gone(&self) -> io::Result<bool> {
         self.socket.is_gone()
     }
