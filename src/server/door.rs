@@ -59,8 +59,8 @@ impl Door {
     pub fn open(self: &Arc<Door>, listener: Listener) -> io::Result<()> {
         let Listener { socket, place, tls, name, .. } = listener;
         let accepting = match socket {
-            listen::Socket::Tcp(socket) => Accepting::Tcp(socket.try_into()?),
-            listen::Socket::Unix(socket) => Accepting::Unix(socket.try_into()?),
+            listen::ListeningSocket::Tcp(socket) => Accepting::Tcp(socket.try_into()?),
+            listen::ListeningSocket::Unix(socket) => Accepting::Unix(socket.try_into()?),
         };
         // Holds the door weakly: the door owns the executor that owns this task.
         let (door, keepalive) = (Arc::downgrade(self), self.keepalive);

@@ -21,14 +21,14 @@ use crate::limits;
 use crate::wire::help::Place;
 
 /// A socket that listens.
-pub enum Socket {
+pub enum ListeningSocket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
 /// A socket that listens, and what is served there.
 pub struct Listener {
-    pub socket: Socket,
+    pub socket: ListeningSocket,
     pub place: Place,
     pub tls: bool,
     /// How it is called: an address, or a way and an address (`tls:127.0.0.1:7277`).
@@ -39,7 +39,7 @@ pub struct Listener {
 
 /// Sockets that were passed on by whoever started papod, with their names.
 #[derive(Default)]
-pub struct Inherited(Vec<(String, Socket)>);
+pub struct Inherited(Vec<(String, ListeningSocket)>);
 
 impl Inherited {
     /// Takes what `LISTEN_FDS` speaks of (sd_listen_fds(3)).
@@ -55,9 +55,9 @@ impl Inherited {
         for at in 0..passed.len() {
             let name = names.next().unwrap_or_default().to_owned();
             let socket = match passed.take_tcp_listener(at) {
-                Ok(socket) => socket.map(Socket::Tcp),
+                Ok(socket) => socket.map(ListeningSocket::Tcp),
                 Err(_) => match passed.take_unix_listener(at) {
-                    Ok(socket) => socket.map(Socket::Unix),
+                    Ok(socket) => socket.map(ListeningSocket::Unix),
                     Err(e) => return Err(format!("the socket {name} that was passed on: {e}")),
                 },
             };
@@ -95,11 +95,11 @@ fn is_client(input: impl AsFd) -> bool {
     is_bound && rustix::net::getpeername(&input).is_ok()
 }
 
-impl Socket {
+impl ListeningSocket {
     fn listens(&self) -> io::Result<bool> {
         Ok(match self {
-            Socket::Tcp(socket) => sockopt::socket_acceptconn(socket),
-            Socket::Unix(socket) => sockopt::socket_acceptconn(socket),
+            ListeningSocket::Tcp(socket) => sockopt::socket_acceptconn(socket),
+            ListeningSocket::Unix(socket) => sockopt::socket_acceptconn(socket),
         }?)
     }
 }
@@ -136,7 +136,13 @@ fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Vec<Listener>, String
     let listener = |socket: TcpListener| {
         let local = socket.local_addr().map_err(|e| format!("cannot listen on {address}: {e}"))?;
         let name = if tls { format!("tls:{local}") } else { local.to_string() };
-        Ok(Listener { socket: Socket::Tcp(socket), place: Place::Network, tls, name, file: None })
+        Ok(Listener {
+            socket: ListeningSocket::Tcp(socket),
+            place: Place::Network,
+            tls,
+            name,
+            file: None,
+        })
     };
     bind(address, anywhere)?.into_iter().map(listener).collect()
 }
@@ -255,20 +261,22 @@ fn longer_queue(socket: impl AsFd) -> io::Result<()> {
 }
 
 /// Takes a socket as it was passed on.
-fn adopt(name: String, socket: Socket, config: &Config) -> Result<Listener, String> {
+fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Listener, String> {
     let say = |what: &dyn Display| format!("the socket {name} that was passed on: {what}");
     let (tls, admin) = (name == "tls", name == "admin");
     if tls && config.tls.is_none() {
         return Err(say(&"TLS needs --tls-cert and --tls-key"));
     }
     let (place, shown) = match &socket {
-        Socket::Tcp(_) if admin => return Err(say(&"is no Unix socket, and anyone could connect")),
-        Socket::Tcp(socket) => {
+        ListeningSocket::Tcp(_) if admin => {
+            return Err(say(&"is no Unix socket, and anyone could connect"));
+        }
+        ListeningSocket::Tcp(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
             may_be_plain(&address, tls || config.plain_anywhere).map_err(|e| say(&e))?;
             (Place::Network, address.to_string())
         }
-        Socket::Unix(socket) => {
+        ListeningSocket::Unix(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
             let path = address.as_pathname().map_or("-".into(), |path| path.display().to_string());
             let way = if admin { "admin" } else { "unix" };
@@ -309,7 +317,13 @@ fn unix(path: &Path, mode: u32, place: Place) -> Result<Listener, String> {
     longer_queue(&socket).map_err(|e| say(&e))?;
     let way = if place == Place::Admin { "admin" } else { "unix" };
     let name = format!("{way}:{}", path.display());
-    Ok(Listener { socket: Socket::Unix(socket), place, tls: false, name, file: Some(file) })
+    Ok(Listener {
+        socket: ListeningSocket::Unix(socket),
+        place,
+        tls: false,
+        name,
+        file: Some(file),
+    })
 }
 
 /// Whether someone listens on a socket. Where nobody does, its file was left over.

@@ -25,7 +25,7 @@ use crate::store::Recall;
 use crate::store::sqlite::{self, Database};
 use door::Door;
 pub use listen::Inherited;
-use listen::{Socket, SocketFile};
+use listen::{ListeningSocket, SocketFile};
 
 /// Looks at all that a server with this configuration reads, and at what it wants to listen on,
 /// and changes nothing. Returns what is wrong, one line for each.
@@ -147,7 +147,7 @@ impl Server {
         door.watch_certificates();
         let mut addresses = Vec::new();
         for listener in &listeners {
-            if let Socket::Tcp(socket) = &listener.socket {
+            if let ListeningSocket::Tcp(socket) = &listener.socket {
                 addresses.push(socket.local_addr().map_err(|e| plain(&e))?);
             }
         }

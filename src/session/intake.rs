@@ -38,7 +38,7 @@ pub enum Held {
 }
 
 /// Why no more lines were taken up.
-pub enum Stop {
+pub enum Pause {
     /// There is none.
     Input,
     /// A command waits until those before it are answered.
@@ -59,7 +59,7 @@ enum Taken {
 
 impl Session {
     /// Carries out the lines that are there, until one has to wait.
-    pub(super) async fn work(&mut self) -> Result<Stop, End> {
+    pub(super) async fn work(&mut self) -> Result<Pause, End> {
         loop {
             // What is still to be carried out was asked for by someone who may not any more.
             if let Some(bye) = self.outbox.bye() {
@@ -68,10 +68,10 @@ impl Session {
             let acts = self.take_acts();
             self.act(acts);
             if self.held.is_none() {
-                return Ok(if self.has_window() { Stop::Input } else { Stop::Window });
+                return Ok(if self.has_window() { Pause::Input } else { Pause::Window });
             }
             if self.unanswered > 0 {
-                return Ok(Stop::Turn);
+                return Ok(Pause::Turn);
             }
             // What was answered before goes out first, and counts as sent.
             self.write()?;

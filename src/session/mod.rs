@@ -63,7 +63,7 @@ use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Bye};
 use crate::wire::telnet::Negotiation;
-use intake::{Held, Stop};
+use intake::{Held, Pause};
 use output::Output;
 use proof::Proof;
 use seen::Seen;
@@ -294,9 +294,9 @@ impl Session {
             self.write()?;
             // What was just written may have been what the next command waited for.
             if match stop {
-                Stop::Turn => self.unanswered == 0,
-                Stop::Window => self.has_window(),
-                Stop::Input => false,
+                Pause::Turn => self.unanswered == 0,
+                Pause::Window => self.has_window(),
+                Pause::Input => false,
             } {
                 continue;
             }

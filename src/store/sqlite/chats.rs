@@ -13,7 +13,7 @@ use crate::store::walk::Bookmark;
 use crate::store::{ChatRow, Error, Kind, Listing, Recall, SpanQuery};
 
 /// A conversation, and the last entry of it that is listed.
-type Chat = (EntryId, ConversationId);
+type ChatKey = (EntryId, ConversationId);
 
 pub(super) fn page(
     eyes: &mut Eyes,
@@ -31,7 +31,7 @@ fn next(
     me: AccountId,
     newest: EntryId,
     list: &mut Listing,
-) -> Result<Vec<Chat>, Error> {
+) -> Result<Vec<ChatKey>, Error> {
     let floor = forget::floor(read)?;
     let top = EntryId(i64::MAX);
     let mut at = Bookmark { down_to: top, rank: top, newest };
@@ -50,7 +50,7 @@ fn next(
          WHERE m.account = ?1 AND m.recent > 0 AND m.recent < ?2 ORDER BY m.recent DESC",
     )?;
     let mut chats = chats.query([me.0, at.rank.0])?;
-    let mut next: Option<(Chat, EntryId)> = None;
+    let mut next: Option<(ChatKey, EntryId)> = None;
     loop {
         if next.is_none() {
             next = match chats.next()? {
@@ -79,7 +79,7 @@ fn next(
 }
 
 /// The groups of an account, with the last entry that it may see.
-fn groups(read: &Connection, me: AccountId) -> Result<Vec<Chat>, Error> {
+fn groups(read: &Connection, me: AccountId) -> Result<Vec<ChatKey>, Error> {
     let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
                                 AND s.conversation = m.conversation AND s.account = m.account),
                                c.head), c.id
@@ -93,7 +93,7 @@ fn groups(read: &Connection, me: AccountId) -> Result<Vec<Chat>, Error> {
 
 /// Chats that have come before all others since the last page and were not listed by then, where
 /// they were. One that was the first already keeps its rank, but it was listed with the first page.
-fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<Chat>, Error> {
+fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<ChatKey>, Error> {
     let sql = "SELECT conversation FROM member WHERE account = ?1 AND recent > ?2";
     let mut query = read.prepare_cached(sql)?;
     let mut rows = query.query([me.0, before.newest.0])?;
@@ -108,7 +108,7 @@ fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<C
     Ok(found)
 }
 
-fn rows(eyes: &mut Eyes, me: AccountId, which: &[Chat]) -> Result<Vec<ChatRow>, Error> {
+fn rows(eyes: &mut Eyes, me: AccountId, which: &[ChatKey]) -> Result<Vec<ChatRow>, Error> {
     let mut found = Vec::with_capacity(which.len());
     for (last, id) in which {
         let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
