@@ -65,8 +65,13 @@ impl Session {
             if let Some(bye) = self.outbox.bye() {
                 return Err(End::Bye(bye));
             }
+            self.give_way().await;
             let acts = self.take_acts();
+            let is_all = acts.len() < limits::TAKEN;
             self.act(acts);
+            if !is_all {
+                continue;
+            }
             if self.held.is_none() {
                 return Ok(if self.has_window() { Pause::Input } else { Pause::Window });
             }
@@ -83,10 +88,11 @@ impl Session {
         }
     }
 
-    /// Takes up lines until one has to wait, the window is full, or there is none.
+    /// Takes up lines until one has to wait, the window is full, or there is none; at most
+    /// [`limits::TAKEN`] acts.
     fn take_acts(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
-        while self.held.is_none() && self.has_window() {
+        while self.held.is_none() && acts.len() < limits::TAKEN && self.has_window() {
             let (known, place) = (self.me.is_some(), self.place);
             let (taken, bytes) = match self.lines.next_line() {
                 Next::Line(line) => (take(line, &self.mode, known, place), line.len()),
