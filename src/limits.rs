@@ -96,6 +96,8 @@ pub const SHARE: usize = BATCH / 4;
 /// The part of it that one session has before another: less would tear apart what goes to a
 /// conversation in one block.
 pub const TURN: usize = 32;
+/// The same for one that comes after a rest.
+pub const FIRST_TURN: usize = 4;
 /// What a look-up in the store weighs, in messages of a busy conversation: some 10 µs to read, and as
 /// much to write what was read and is changed.
 pub const LOOK_UP: usize = 4;
@@ -169,6 +171,9 @@ pub const KEEP_MAX: u64 = 36_500;
 /// bounded by the rows they look at and take a thousandth of this, but for one: the receipts that an
 /// account has missed are looked up at once, 100,000 of them in some 2 s.
 pub const READ_STEPS: i64 = 20_000;
+/// How much nicer readers are than the threads that serve sessions and decide, so that where a core
+/// is short, old messages come later and new ones do not: a third of the weight.
+pub const READER_NICE: i32 = 5;
 /// Threads that read the log, besides the one for log-ins. Two: a slow question does not stop all
 /// others, and they share two cores with everything else.
 pub const READERS: usize = 2;

@@ -29,6 +29,8 @@ struct Shared {
     is_at_gate: AtomicBool,
     /// Batches that write something, up to and with the one that fails; 0 for none.
     fails_in: AtomicUsize,
+    /// Done while the next batch is written that writes something.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
 }
 
 struct Noting {
@@ -43,6 +45,9 @@ impl Record for Noting {
         drop(shared.gate.lock().unwrap());
         shared.is_at_gate.store(false, Ordering::SeqCst);
         if !changes.is_empty() {
+            if let Some(ask) = shared.meanwhile.lock().unwrap().take() {
+                ask();
+            }
             let left = shared.fails_in.load(Ordering::SeqCst);
             shared.fails_in.store(left.saturating_sub(1), Ordering::SeqCst);
             if left == 1 {
@@ -193,6 +198,33 @@ fn a_flood_of_one_account_puts_no_batch_before_a_strangers_message() {
         let lines = house.lines(session, each);
         assert_eq!(lines.iter().filter(|line| *line == "OK NAME").count(), each);
     }
+    house.stop();
+}
+
+#[test]
+fn whoever_comes_after_a_rest_is_in_the_next_batch_however_many_wait() {
+    let house = House::new();
+    let people: Vec<Person> =
+        (1..=40).map(|n| register(&house.hub, n, &format!("p{n}")).unwrap()).collect();
+    let ana = register(&house.hub, 41, "ana").unwrap();
+    house.written();
+    let each = 100;
+    let hub = house.hub.clone();
+    let late = Work::Acts { session: ana.session, acts: vec![send("p1", "late")] };
+    house.at_once(|hub_now| {
+        for person in &people {
+            person.acts(hub_now, (0..each).map(|_| send("p1", "flood")).collect());
+        }
+        *house.shared.meanwhile.lock().unwrap() = Some(Box::new(move || hub.ask(late)));
+    });
+    assert!(house.lines(&ana, 1)[0].starts_with("OK MSG "));
+    for person in &people[1..] {
+        house.lines(person, each);
+    }
+    let is_late = |change: &Change| matches!(change, Change::Entry(new) if &*new.body == "late");
+    let written = house.written();
+    assert!(written.len() > 4, "{}", written.len());
+    assert_eq!(written.iter().position(|batch| count(batch, is_late) > 0), Some(1));
     house.stop();
 }
 

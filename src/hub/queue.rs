@@ -86,7 +86,7 @@ impl Queue {
             sessions: FxHashMap::default(),
             accounts: FxHashMap::default(),
             turns: BTreeMap::new(),
-            front: 0,
+            front: limits::TURN as u64,
             ahead: FxHashMap::default(),
             joined: 0,
             done: FxHashMap::default(),
@@ -204,10 +204,12 @@ impl Queue {
         }
         self.end_turn();
         let (place, account) = self.turns.pop_first()?;
+        // Many may come after a rest at once, most of them with little.
+        let turn = if place.0 < self.front { limits::FIRST_TURN } else { limits::TURN };
         self.front = self.front.max(place.0);
         let session = self.accounts.get(&account)?.front().copied()?;
         let done = self.done.get(&account).copied().unwrap_or_default();
-        let (work, weight) = self.take(session, limits::SHARE.saturating_sub(done))?;
+        let (work, weight) = self.take(session, turn.min(limits::SHARE.saturating_sub(done)))?;
         self.turn = Some(Turn { account, place, weight });
         self.rotate(account, session);
         Some(work)
@@ -244,9 +246,9 @@ impl Queue {
     }
 
     /// A piece of what a session waits for, of some weight at most or one act, and its weight.
-    fn take(&mut self, session: SessionId, most: usize) -> Option<(Work, usize)> {
+    fn take(&mut self, session: SessionId, mut room: usize) -> Option<(Work, usize)> {
         let steps = self.sessions.get_mut(&session)?;
-        let (mut acts, mut room, mut taken) = (Vec::new(), most.min(limits::TURN), 0);
+        let (mut acts, mut taken) = (Vec::new(), 0);
         while let Some(step) = steps.pop_front() {
             let weight = match step {
                 Step::Other(work) if acts.is_empty() => return Some((work, 0)),

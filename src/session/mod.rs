@@ -14,6 +14,7 @@ mod certificates;
 mod commands;
 mod farewell;
 mod intake;
+mod line;
 mod links;
 mod login;
 mod output;
@@ -39,6 +40,7 @@ use smol::Timer;
 use smol::future::FutureExt;
 
 pub use certificates::Certificates;
+pub use line::Line;
 pub use roster::Roster;
 pub use socket::{Peer, Socket};
 pub use stream::Stream;
@@ -96,6 +98,8 @@ pub struct Services {
     pub rates: Rates,
     /// Who is in.
     pub roster: Roster,
+    /// Where sessions wait that have had their turn.
+    pub line: Line,
 }
 
 /// One connection.

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use smol::Timer;
-use smol::future::yield_now;
 
 use super::{End, Session};
 use crate::hub::Work;
@@ -22,13 +21,19 @@ pub(super) struct Ready {
 }
 
 impl Session {
-    /// Lets the other sessions of this thread have their turn, if this one has had its own. One that
-    /// always finds something to do would never wait, and they for ever.
+    /// Lets the other sessions have their turn, if this one has had its own. One that always finds
+    /// something to do would never wait, and they for ever.
     pub(super) async fn give_way(&mut self) {
         if self.turn.elapsed() >= limits::SESSION_TURN {
-            yield_now().await;
-            self.turn = Instant::now();
+            self.queue_up().await;
         }
+    }
+
+    /// Waits for the next turn.
+    pub(super) async fn queue_up(&mut self) {
+        let account = self.me.as_ref().map(|me| me.account);
+        self.services.line.wait(self.origin(), account).await;
+        self.turn = Instant::now();
     }
 
     /// The one place where a session waits for the world.
@@ -85,7 +90,6 @@ impl Session {
         }
         ready
     }
-
 
     /// Waits until the output is written, or the session is to end.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
