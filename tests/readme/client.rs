@@ -35,10 +35,10 @@ impl Recipe {
         Recipe(command.spawn().unwrap())
     }
 
-    /// Waits for its end: whether it succeeded.
-    fn finish(mut self) -> bool {
-        Pipe::new(self.0.stdout.take()).rest();
-        self.0.wait().unwrap().success()
+    /// Waits for its end: its status, and what it printed.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let out = Pipe::new(self.0.stdout.take()).rest();
+        (self.0.wait().unwrap().code(), out)
     }
 }
 
@@ -49,13 +49,15 @@ fn nightly_says_what_went_wrong_and_nothing_else() {
     papod.account("cron");
     let colours = r#"printf '\033[31mred\r\n'; echo QUIT >&2; exit "$0""#;
     let bytes = r"printf 'caf\351\007\n'; yes | head -n 100000; echo end; exit 3";
-    for job in [
-        &["sh", "-c", colours, "0"][..],
-        &["sh", "-c", colours, "7"],
-        &["sh", "-c", bytes],
-        &["false"],
+    for (job, status) in [
+        (&["sh", "-c", colours, "0"][..], 0),
+        (&["sh", "-c", colours, "7"], 7),
+        (&["sh", "-c", bytes], 3),
+        (&["false"], 1),
     ] {
-        assert!(Recipe::start("nightly", job, &papod, "cron").finish());
+        // The status is the job's, and cron has nothing to mail.
+        let ended = Recipe::start("nightly", job, &papod, "cron").finish();
+        assert_eq!(ended, (Some(status), String::new()));
     }
     let (_, waited) = papod.login("ana");
     let messages: Vec<_> = waited.lines().skip(1).map(entry).collect();
@@ -82,7 +84,7 @@ fn approve_goes_on_after_a_yes() {
             }
         }
         bob.say(&format!("MSG ana {answer}"));
-        assert_eq!(recipe.finish(), answer == "yes");
+        assert_eq!(recipe.finish().0 == Some(0), answer == "yes");
     }
 }
 
