@@ -105,6 +105,30 @@ fn clock_tells_the_date_to_whoever_asks() {
     assert!(from == "clock" && date.contains("20"), "{line}");
 }
 
+/// The columns that README.md and the help of `papo tail` name are those that it prints.
+#[test]
+fn the_columns_of_tail_are_named() {
+    const COLUMNS: &str = "MSG ID TIME FROM TO TAGS TEXT";
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    papod.login("ana").0.say("MSG bob two words");
+    let tail = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_papo"));
+        command.arg("tail").args(arguments).env("PAPO_SERVER", papod.address.to_string());
+        let output =
+            command.env("PAPO_AS", "bob").env("PAPO_SECRET", "secret-bob").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let line = tail(&["--count", "1"]);
+    let columns: Vec<&str> = line.trim_end().splitn(COLUMNS.split(' ').count(), ' ').collect();
+    let [verb, "1", _, "ana", "bob", "-", text] = columns[..] else { panic!("{line}") };
+    assert_eq!((verb, text), ("MSG", "two words"));
+    assert!(tail(&["--help"]).contains(COLUMNS));
+    let row = table("command").into_iter().find(|row| row[0].contains("papo tail"));
+    assert!(row.unwrap()[1].contains(COLUMNS));
+}
+
 #[test]
 fn the_table_of_commands_is_that_of_help() {
     let output = Command::new(env!("CARGO_BIN_EXE_papo")).arg("--help").output().unwrap();
