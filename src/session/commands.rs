@@ -60,9 +60,9 @@ impl Session {
                 self.say(|out| reply::help(out, &help::overview(place, me.as_ref())));
                 Ok(None)
             }
-            Request::Help { verb: Some(word) } => match help::verb_at(&word, self.place) {
-                Some(verb) => {
-                    self.say(|out| reply::help(out, &help::of(verb)));
+            Request::Help { verb: Some(word) } => match help::of(&word, self.place) {
+                Some(lines) => {
+                    self.say(|out| reply::help(out, &lines));
                     Ok(None)
                 }
                 None => {

@@ -16,7 +16,7 @@ use crate::name::Target;
 use crate::rates::TooFast;
 use crate::wire::help::{Place, Served};
 use crate::wire::line::{self, Next};
-use crate::wire::refusal::Refusal;
+use crate::wire::refusal::{Hint, Refusal};
 use crate::wire::reply::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
 use crate::wire::{help, hints, telnet, text};
@@ -233,8 +233,16 @@ fn take(line: &[u8], mode: &Mode, known: bool, place: Place) -> Taken {
         Mode::Commands => return command(line, known, place),
         Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
-            let ends = line.iter().all(|b| matches!(b, b' ' | b'\t'));
-            return if ends { Taken::Held(Held::EndOfTalk) } else { command(line, known, place) };
+            if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
+                return Taken::Held(Held::EndOfTalk);
+            }
+            let mut taken = command(line, known, place);
+            if let Taken::Held(Held::Refused { refusal: Refusal::BadCommand { hint }, .. }) =
+                &mut taken
+            {
+                *hint = Hint::Slash(Box::new(hint.clone()));
+            }
+            return taken;
         }
         Mode::Talk(to) => to,
         Mode::Raw(to) => to,
