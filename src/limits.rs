@@ -142,6 +142,11 @@ pub const LOOKED_UP: usize = 512 * 1024;
 /// Steps of eviction between two batches: twice what a batch can bring in, since what was used is
 /// passed over once. Some 0.1 µs each.
 pub const EVICT: usize = 2 * BATCH;
+/// Pages of the write-ahead log that are written back at once beside what is written, at least: 4 MB,
+/// so that rows that change often are written back once.
+pub const WRITE_BACK: i64 = 1_000;
+/// Pages after which the log is begun anew as soon as little of it is left to write back: 40 MB.
+pub const LOG_PAGES: i64 = 10_000;
 /// Newest entries whose place the hub knows without asking the store, 40 bytes each.
 pub const RECENT: usize = 16_384;
 
