@@ -147,6 +147,9 @@ pub const EVICT: usize = 2 * BATCH;
 pub const WRITE_BACK: i64 = 1_000;
 /// Pages after which the log is begun anew as soon as little of it is left to write back: 40 MB.
 pub const LOG_PAGES: i64 = 10_000;
+/// Chats of which the store may say that something waits where nothing does any more: a log-in looks
+/// at each in vain, some 3 µs.
+pub const UNSETTLED: usize = 1_024;
 /// Newest entries whose place the hub knows without asking the store, 40 bytes each.
 pub const RECENT: usize = 16_384;
 
