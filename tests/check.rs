@@ -241,10 +241,6 @@ const DAMAGE: [(&str, &str); 62] = [
         "UPDATE member SET waits = 199 WHERE waits > 0 AND account = 2",
         "conversation 1: what waits for account 2 begins with 62, it is said with 199",
     ),
-    (
-        "UPDATE member SET waits = 212 WHERE conversation = 3",
-        "conversation 3: what waits for account 1 begins with 0, it is said with 212",
-    ),
     ("UPDATE member SET recent = 0 WHERE account = 2", "account 2 has a group as a chat"),
     (
         "UPDATE member SET recent = 211 WHERE conversation = 1 AND account = 1",
