@@ -124,7 +124,7 @@ pub async fn keep(
         let _ = connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await;
         return Err(e);
     }
-    revoke_old(before, &after, connection).await;
+    revoke_old(before, &after, server).await;
     Ok(format!("logged in as {handle}, by the token {label} in {}", path.display()))
 }
 
@@ -140,16 +140,10 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
         return Err(settings.missing(|| Failure::Unfit("not logged in".to_owned())));
     };
     let account = Account::new(named.at(address), handle.clone(), token.secret);
-    match shown(SERVER, persist(async || account.connect(true).await)).await {
-        Ok(mut connection) => {
-            connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await?;
-        }
-        // It was revoked elsewhere.
-        Err(Failure::Secret(_)) => {}
-        Err(e) => return Err(e),
-    }
+    let was_valid = shown(SERVER, persist(async || revoke(&account, &token.label).await)).await?;
     settings.save(&path)?;
-    print(&format!("logged out; the token for {handle} was revoked"))
+    let what = if was_valid { "was revoked" } else { "was no longer valid" };
+    print(&format!("logged out; the token for {handle} {what}"))
 }
 
 /// A token that is called after this machine; where that name is taken, by another home on it
@@ -182,14 +176,28 @@ fn host_name() -> String {
     if name.is_empty() { "papo".to_owned() } else { name }
 }
 
-/// The token of the log-in before this one opens nothing any more, if it was the same account's.
-async fn revoke_old(before: Settings, after: &Settings, connection: &mut Connection) {
-    let Some(token) = before.token else { return };
-    if before.server != after.server || before.handle != after.handle {
-        let handle = before.handle.as_ref().map_or("another account", Handle::as_str);
+/// Revokes the token of the login before this one, if it was the same account's. It is revoked with
+/// the token itself: if it was revoked elsewhere, its label may by now belong to another token, even to
+/// the one just made.
+async fn revoke_old(before: Settings, after: &Settings, server: &Server) {
+    let Settings { server: Some(address), handle: Some(handle), token: Some(token), .. } = before
+    else {
+        return;
+    };
+    if Some(&address) != after.server.as_ref() || Some(&handle) != after.handle.as_ref() {
         report(format_args!("papo: the token {} of {handle} still stands there", token.label));
         return;
     }
-    // Revoked elsewhere, or never to be seen again: there is nothing to be done about it.
-    let _ = connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await;
+    let _ = revoke(&Account::new(server.clone(), handle, token.secret), &token.label).await;
+}
+
+/// Revokes a token over a connection that logs in with it. Returns whether it was still valid.
+async fn revoke(account: &Account, label: &str) -> Result<bool, Failure> {
+    match account.connect(true).await {
+        Ok(mut connection) => {
+            connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await.map(|_| true)
+        }
+        Err(Failure::Secret(_)) => Ok(false),
+        Err(e) => Err(e),
+    }
 }
