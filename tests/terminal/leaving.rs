@@ -122,13 +122,13 @@ fn whoever_is_locked_out_is_told_so() {
     let label = tokens[0].split(' ').nth(1).unwrap();
     other.say(&format!("TOKEN DEL {label}"));
     other.until("OK TOKEN DEL ");
-    window.says("ERR LOGIN wrong-secret wrong handle or password\n");
+    window.says_joined("papo: the token kept in ~/.config/papo/config is no longer valid\n");
     has_left(&place, &window, 4);
     // The password is another one, and so on.
     let window = talking(&place);
     other.say(&format!("PASSWD {PASSWORD} {PASSWORD}-2"));
     other.until("OK PASSWD");
-    window.says("ERR LOGIN wrong-secret wrong handle or password\n");
+    window.says("papo: wrong handle or password\n");
     has_left(&place, &window, 4);
 }
 
@@ -217,7 +217,7 @@ fn what_is_said_at_the_end_stands_on_a_line_of_its_own() {
     let mut other = place.papod().login_quietly("ana");
     other.say(&format!("PASSWD {PASSWORD} {PASSWORD}-2"));
     other.until("OK PASSWD");
-    window.says("\nERR LOGIN wrong-secret wrong handle or password\nstatus 4\n$");
+    window.says("\npapo: wrong handle or password\nstatus 4\n$");
 }
 
 #[test]

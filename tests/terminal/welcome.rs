@@ -157,6 +157,52 @@ fn who_has_an_account_opens_it_with_its_password() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn a_token_that_was_revoked_is_replaced_by_another() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.shell("ana");
+    window.line("papo login; unset PAPO_SECRET");
+    window.says("logged in as ana");
+    let revoke = || {
+        let mut other = place.papod().login_quietly("ana");
+        other.say("TOKEN LIST");
+        let tokens = other.until("OK TOKEN LIST ");
+        other.say(&format!("TOKEN DEL {}", tokens[0].split(' ').nth(1).unwrap()));
+        other.until("OK TOKEN DEL ");
+    };
+    revoke();
+    window.start("papo");
+    window.says_joined(
+        "papo: the token kept in ~/.config/papo/config is no longer valid.\nPassword of",
+    );
+    window.tells("#{cursor_x}", "17");
+    window.line("wrong-horse");
+    window.says("Once more; Enter alone leaves.\nPassword of ana:");
+    window.tells("#{cursor_x}", "17");
+    window.line(PASSWORD);
+    window.says("/help has the rest");
+    window.key("C-d");
+    window.says("status 0");
+    // Nothing is asked any more.
+    window.start("papo");
+    window.says("/help has the rest");
+    window.key("C-d");
+    window.says("status 0");
+    // After papo logout it is the same.
+    window.start("papo logout");
+    window.says("the token for ana was revoked\nstatus 0");
+    window.start("papo");
+    window.says("Password of ana:");
+    window.tells("#{cursor_x}", "17");
+    window.line(PASSWORD);
+    window.says("/help has the rest");
+    window.key("C-d");
+    window.says("status 0");
+    let config = place.home_of("ana").join(".config/papo/config");
+    assert!(fs::read_to_string(config).unwrap().contains("\ntoken papo_"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ctrl_c_at_a_question_for_a_password_leaves_a_terminal_that_shows_what_is_typed() {
     let place = Place::with(&[]);
     let home = place.home_of("newcomer");

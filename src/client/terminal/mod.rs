@@ -80,9 +80,24 @@ pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
         let why = "the cursor of this terminal cannot be moved; papo tail and papo send need none";
         return Err(Failure::Usage(format!("TERM={kind}: {why}")));
     }
+    conversation(named, options).await.map_err(|failure| match failure {
+        Failure::Secret(line) if lines::first_word(&line) == "ERR" => {
+            Failure::Secret(format!("papo: {}", lines::why(&line)))
+        }
+        other => other,
+    })
+}
+
+async fn conversation(named: &Named, options: Options) -> Result<(), Failure> {
     let (account, first) = welcome::account(named).await?;
-    let (tell, news) = unbounded();
-    let (over, unsent) = converse(&account, options, first, tell, news).await?;
+    let (over, unsent) = match converse(&account, options, first).await {
+        Err(Failure::Secret(_)) if account.may_ask() => {
+            welcome::say(&format!("papo: {}.", account.locked_out()))?;
+            let account = welcome::with_password(named).await?;
+            converse(&account, options, None).await?
+        }
+        conversed => conversed?,
+    };
     for Unsent { to, said, .. } in &unsent {
         report(format_args!("papo: not confirmed, to {to}: {}", said.body));
     }
@@ -97,9 +112,8 @@ async fn converse(
     account: &Account,
     options: Options,
     first: Option<String>,
-    tell: Sender<News>,
-    news: Receiver<News>,
 ) -> Result<(Result<(), Failure>, Vec<Unsent>), Failure> {
+    let (tell, news) = unbounded();
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
     let connecting = format!("connecting to {}", account.server.address);
@@ -149,7 +163,10 @@ async fn converse(
         listen.await;
         over
     });
-    let over = over.await;
+    let over = match over.await {
+        Err(Failure::Secret(_)) => Err(Failure::Secret(format!("papo: {}", account.locked_out()))),
+        over => over,
+    };
     drop((work, signals));
     Ok((over, talk.unsent))
 }
