@@ -48,10 +48,11 @@ pub async fn hist(
         if as_json {
             return Some(json::entry(&entry, None));
         }
-        // A further line is set in, so that no text looks like another message.
-        let body = entry.body.replace('\n', "\n    ");
         let sign = if entry.is_message() { ":" } else { " *" };
-        Some(format!("{:>6}  {}  {}{sign} {body}", entry.id, local(&entry.time), entry.from))
+        let head = format!("{:>6}  {}  ", entry.id, local(&entry.time));
+        // A further line begins below the name, so that none looks like another message.
+        let body = entry.body.replace('\n', &format!("\n{}", " ".repeat(head.len())));
+        Some(format!("{head}{}{sign} {body}", entry.from))
     })
     .await?;
     // Older ones than those asked for are no surprise; ones left out from among them are.
