@@ -159,6 +159,25 @@ fn a_paste_with_control_characters_is_refused_and_not_lost() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn of_colours_links_and_keys_that_nobody_knows_nothing_is_sent() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.paste(
+        "\x1b[0;1mbold\x1b[0m \x1b]0;title\x07\x1b]8;;http://a.example\x1b\\link\x1b]8;;\x1b\\!",
+    );
+    window.says("bob> bold link!");
+    // Shift-Enter and Ctrl-a of some terminals, and a mouse.
+    for key in ["\x1b[27;2;13~", "\x1b[97;5u", "\x1b[<0;12;7M"] {
+        window.text(key);
+    }
+    window.key("Enter");
+    let line = bob.until("MSG ").pop().unwrap();
+    assert!(line.ends_with(" ana bob - bold link!"), "{line}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn a_text_over_the_limit_is_refused() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");

@@ -63,6 +63,8 @@ impl Keyboard {
             .tab_stop(TAB as u8)
             .grapheme_cluster_mode(GraphemeClusterMode::WcWidth)
             .bell_style(BellStyle::None)
+            // For where the device is not in between.
+            .keyseq_timeout(Some(50))
             .build();
         let recalled = Recalled(known.clone());
         let mut editor =

@@ -1,12 +1,12 @@
 //! `papo` and nothing else: a conversation on a terminal.
 //!
 //! Three things go on at once. A thread reads what is typed, and prints above it (`editor`, with its
-//! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes). One
-//! connection brings what happens, and another takes commands, one after another, over and over
-//! until they are answered (`jobs`). All of it becomes one queue of news, which `talk` takes from;
-//! `events`, `answers` and `elsewhere` are parts of that. What it looks like is up to `screen`,
-//! `item`, `columns`, and `activity` for the line at the bottom; what a `/` begins, to `order`; and
-//! `welcome` leads whoever is new.
+//! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes, without
+//! the `sequences` that are no keys). One connection brings what happens, and another takes commands,
+//! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
+//! news, which `talk` takes from; `events`, `answers` and `elsewhere` are parts of that. What it looks
+//! like is up to `screen`, `item`, `columns`, and `activity` for the line at the bottom; what a `/`
+//! begins, to `order`; and `welcome` leads whoever is new.
 
 mod activity;
 mod answers;
@@ -27,6 +27,7 @@ mod recalled;
 mod screen;
 #[cfg(test)]
 mod screen_tests;
+mod sequences;
 mod talk;
 mod welcome;
 
