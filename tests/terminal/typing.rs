@@ -185,15 +185,56 @@ fn a_text_over_the_limit_is_refused() {
     window.paste(&"many words ".repeat(70_000 / 11));
     window.says("many words");
     window.key("Enter");
-    // What stood there has been scrolled away by the paste.
-    window.shows(
-        "|the text is too long, nothing was sent: its line has 70039 bytes, at most 65536
+    window.shows(&format!(
+        "|{}
+         |the text is too long, nothing was sent: its line has 70039 bytes, at most 65536
          |go
          |      bob>",
-    );
+        rule("bob")
+    ));
     window.line("a short one");
     let line = bob.until("MSG ").pop().unwrap();
     assert!(line.ends_with(" ana bob - a short one"), "{line}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_draft_that_was_taller_than_the_window_leaves_the_conversation_there() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    bob.send("ana", "are you there?");
+    window.line("yes");
+    window.says("✓    you: yes");
+    let shows = |tick: &str, rest: &str| {
+        window.shows(&format!(
+            "|{}
+             |── today ──
+             |HH:MM      bob: are you there?
+             |HH:MM {tick:<4} you: yes
+             {rest}|      bob>",
+            rule("bob")
+        ));
+    };
+    let tall: Vec<String> = (1..=60).map(|n| format!("line {n}")).collect();
+    window.paste(&tall.join("\n"));
+    window.says("line 60");
+    window.key("C-c");
+    shows("✓", "");
+    // Where it stands is known again.
+    bob.say("READ 2");
+    shows("read", "");
+    window.text(&"x".repeat(24 * 80));
+    window.key("C-u");
+    shows("read", "");
+    // A part of it is as good as nothing.
+    window.paste(&tall.join("\n"));
+    window.says("line 60");
+    window.key("C-w");
+    window.key("C-u");
+    window.key("C-c");
+    window.line("short");
+    shows("read", "|HH:MM ✓    you: short\n");
 }
 
 #[test]

@@ -54,8 +54,8 @@ impl Keyboard {
         let foreign = typed.clone();
         let device = Device::open(move || foreign(Typed::Bytes)).map_err(|e| unfit(&e))?;
         let device = Arc::new(device);
-        let known =
-            Arc::new(Mutex::new(Known { rows: 2, most: 2, may_leave: true, ..Known::default() }));
+        let known = Known { rows: 2, most: 2, has_room: true, may_leave: true, ..Known::default() };
+        let known = Arc::new(Mutex::new(known));
         // What there is of colour is up to the style: without, there would be no prompt either.
         // Widths are added up character by character, which is how the line is shown.
         let config = Config::builder()
@@ -73,7 +73,7 @@ impl Keyboard {
             .create_external_printer()
             .map_err(|_| unfit(&"the cursor cannot be moved on it"))?;
         let (ready, is_ready) = mpsc::channel();
-        let typing = Typing { known: known.clone(), ready, style };
+        let typing = Typing { known: known.clone(), ready, typed: typed.clone(), style };
         let (go_on, goes_on) = mpsc::channel();
         keys::bind(&mut editor, &known, &device, &typed, goes_on);
         editor.set_helper(Some(typing));

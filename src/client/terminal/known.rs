@@ -67,6 +67,8 @@ pub struct Known {
     /// taken.
     pub rows: usize,
     pub most: usize,
+    /// They are not more than the terminal has.
+    pub has_room: bool,
     /// Nothing is lost by leaving, but for the lines that were typed and not looked at yet.
     pub may_leave: bool,
     pub untaken: usize,
