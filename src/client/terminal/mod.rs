@@ -5,8 +5,8 @@
 //! the `sequences` that are no keys). One connection brings what happens, and another takes commands,
 //! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
 //! news, which `talk` takes from; `events`, `answers` and `elsewhere` are parts of that. What it looks
-//! like is up to `screen`, `item`, `columns`, and `activity` for the line at the bottom; what a `/`
-//! begins, to `order`; and `welcome` leads whoever is new.
+//! like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the bottom; what a
+//! `/` begins, to `order`; and `welcome` leads whoever is new.
 
 mod activity;
 mod answers;
@@ -21,6 +21,7 @@ mod jobs;
 mod keys;
 mod known;
 mod order;
+mod pages;
 mod passwd;
 mod prompt;
 mod recalled;

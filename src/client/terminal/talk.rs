@@ -195,6 +195,7 @@ impl Talk {
             Typed::Redraw => {
                 let room = self.keyboard.room();
                 self.keyboard.print(self.screen.again(room));
+                self.is_seen();
             }
             Typed::Names(begin, answer) => {
                 self.ask(format!("FIND {}", lines::escaped(&begin)), Purpose::Names(answer));
@@ -276,7 +277,7 @@ impl Talk {
     fn go_to_end(&mut self) {
         if !self.screen.is_at_end() {
             let room = self.keyboard.room();
-            self.keyboard.print(self.screen.end(room));
+            self.keyboard.print(self.screen.newest(room));
             self.is_seen();
         }
     }
