@@ -24,6 +24,7 @@ fn pages_lead_to_the_first_message_and_back() {
     window.start("papo");
     let head = format!("|{}\n|── today ──\n", rule("bob"));
     window.shows(&format!("{head}{}|      bob>", numbered(282..=300)));
+    window.key("C-l");
     bob.until("READ 300 ");
     let shows = |first: usize, new: &str, typed: &str| {
         window.shows(&format!(

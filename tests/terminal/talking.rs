@@ -250,6 +250,51 @@ fn what_waits_elsewhere_is_announced_at_the_beginning() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn what_opens_by_itself_is_read_when_a_key_is_pressed() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    bob.send("ana", "one");
+    let window = place.shell("ana");
+    window.start("papo");
+    window.shows(&format!("|{}\n|── today ──\n|HH:MM      bob: one\n|      bob>", rule("bob")));
+    bob.send("ana", "two");
+    let heard = bob.until("ACK 2 ");
+    assert!(!heard.iter().any(|line| line.starts_with("READ ")), "{heard:?}");
+    window.says("bob: two\n      bob>");
+    window.text("x");
+    bob.until("READ 2 ");
+    bob.send("ana", "three");
+    bob.until("READ 3 ");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_line_stands_above_what_is_new() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut cid = place.client("cid");
+    let window = place.talking("ana", "cid");
+    cid.send("ana", "before");
+    cid.until("READ 1 ");
+    window.line("/to bob");
+    window.says("      bob>");
+    cid.send("ana", "one");
+    let last = cid.send("ana", "two");
+    window.says("1:cid(2)");
+    window.key("M-n");
+    let before = "|── today ──\n|HH:MM      cid: before\n";
+    let (one, two) = ("|HH:MM      cid: one\n", "|HH:MM      cid: two\n");
+    let head = rule("cid");
+    window.shows(&format!("|{head}\n{before}|── new ──\n{one}{two}|      cid>"));
+    cid.until(&format!("READ {last} "));
+    // It is not new the next time.
+    window.line("/to bob");
+    window.says("      bob>");
+    window.line("/to cid");
+    window.shows(&format!("|{head}\n{before}{one}{two}|      cid>"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ticks_find_their_place_after_a_long_line_was_typed_and_cleared() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");

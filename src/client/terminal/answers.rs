@@ -119,6 +119,10 @@ impl Talk {
         // What came since, by whichever way.
         let last = items.iter().rev().find_map(Item::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
+        let unread = self.chat(name).unread;
+        if let Some(first) = first_unread(&items, unread).filter(|n| *n > 0) {
+            items.insert(first, Item::Remark("── new ──".to_owned()));
+        }
         let title = self.title(name);
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.turn_to(&title, items, has_more(reply), room));
@@ -209,6 +213,14 @@ impl Talk {
         };
         self.remark(&text);
     }
+}
+
+/// Where the first of the last so many entries of others stands.
+fn first_unread(items: &[Item], unread: u64) -> Option<usize> {
+    let of_others = |item: &Item| matches!(item, Item::Said(said) if said.from.is_some());
+    let others = items.iter().enumerate().filter(|(_, item)| of_others(item));
+    let nth = usize::try_from(unread).ok()?.checked_sub(1)?;
+    others.rev().nth(nth).map(|(n, _)| n)
 }
 
 /// What was done, or what there is none of.

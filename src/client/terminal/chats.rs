@@ -176,9 +176,10 @@ impl Chats {
         lines.join("\n")
     }
 
-    /// Where something is unread.
-    pub fn activity(&self) -> Activity {
-        let unread = self.all.iter().enumerate().filter(|(_, chat)| chat.unread > 0);
+    /// Where something is unread, but for the one that is shown.
+    pub fn activity(&self, shown: Option<&str>) -> Activity {
+        let is_told = |chat: &Chat| chat.unread > 0 && Some(&*chat.name) != shown;
+        let unread = self.all.iter().enumerate().filter(|(_, chat)| is_told(chat));
         let mut unread: Vec<(usize, &Chat)> = unread.collect();
         // What was said to nobody else comes first; then what began to be unread last, so that each
         // stays in its place for as long as it is unread.

@@ -146,6 +146,11 @@ impl Keyboard {
         lock(&self.known).secret = is_asked.then(String::new);
     }
 
+    /// Tells of the next key, whatever it is.
+    pub fn await_key(&self) {
+        lock(&self.known).is_awaited = true;
+    }
+
     /// More names that are completed.
     pub fn names(&self, names: impl IntoIterator<Item = String>) {
         lock(&self.known).names.extend(names);

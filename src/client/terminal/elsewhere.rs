@@ -85,10 +85,15 @@ impl Talk {
         self.remark(if list.is_empty() { none } else { &list });
     }
 
-    /// Where one goes first: to what is unread, else to where something was said last.
+    /// Where one goes first: to what is unread, else to where something was said last. Nobody has chosen
+    /// it, so it is not read before a key is pressed.
     fn begin(&mut self) {
         match self.chats.first() {
-            Some(name) => self.turn_to(&name),
+            Some(name) => {
+                self.is_there = false;
+                self.keyboard.await_key();
+                self.turn_to(&name);
+            }
             None => self.remark("nobody has written yet: /to bob talks to bob, /help has the rest"),
         }
     }
@@ -100,6 +105,8 @@ impl Talk {
             Some(passwd) => passwd.label().to_owned(),
             None => activity::shortened(current, prompt::NAME, self.chats.names()),
         };
-        self.keyboard.say(label, self.chats.activity());
+        // What is on the screen is not announced.
+        let shown = self.current.as_deref().filter(|_| self.screen.is_at_end());
+        self.keyboard.say(label, self.chats.activity(shown));
     }
 }

@@ -84,7 +84,7 @@ impl Talk {
         if is_mine {
             return;
         }
-        if is_current && self.screen.is_at_end() {
+        if is_current && self.is_there && self.screen.is_at_end() {
             self.is_seen();
         } else {
             self.mark(&name, entry.id, false);

@@ -54,6 +54,9 @@ enum Does {
 impl ConditionalEventHandler for Key {
     fn handle(&self, event: &Event, _: RepeatCount, _: bool, ctx: &EventContext) -> Option<Cmd> {
         let line = ctx.line();
+        if std::mem::take(&mut lock(&self.known).is_awaited) {
+            (self.typed)(Typed::Here);
+        }
         let is_secret = lock(&self.known).secret.is_some();
         match self.does {
             Does::Hide => return self.hide(event),

@@ -17,6 +17,8 @@ pub enum Typed {
     Secret(String),
     /// Types bytes that are no UTF-8.
     Bytes,
+    /// Presses the key that was waited for.
+    Here,
     /// Scrolls back.
     Older,
     /// Scrolls forth.
@@ -69,6 +71,8 @@ pub struct Known {
     pub most: usize,
     /// They are not more than the terminal has.
     pub has_room: bool,
+    /// The next key is told, whatever it is.
+    pub is_awaited: bool,
     /// Nothing is lost by leaving, but for the lines that were typed and not looked at yet.
     pub may_leave: bool,
     pub untaken: usize,

@@ -1,7 +1,7 @@
 //! A conversation at a terminal: what is typed, what arrives and what is answered, put together.
 //!
-//! What is shown of the conversation that is turned to counts as read; all else that arrives is
-//! acknowledged as received, and counted in the line at the bottom.
+//! What is shown of the conversation that somebody has turned to counts as read; all else that arrives
+//! is acknowledged as received, and counted in the line at the bottom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,6 +75,9 @@ pub struct Talk {
     pub(super) put_back: Option<String>,
     /// All that waited has come.
     pub(super) is_live: bool,
+    /// Whoever sits there has done something since papo turned to a conversation by itself: what is on
+    /// the screen is read.
+    pub(super) is_there: bool,
     /// The password is being changed.
     pub(super) passwd: Option<Passwd>,
     /// Older entries are on their way.
@@ -112,6 +115,7 @@ impl Talk {
             sent: BTreeSet::new(),
             put_back: None,
             is_live: false,
+            is_there: true,
             passwd: None,
             is_loading: false,
             marks: BTreeMap::new(),
@@ -173,6 +177,10 @@ impl Talk {
             Typed::Bytes => self.complain(
                 "what you typed is not UTF-8, so \u{fffd} stands for it: set your terminal to UTF-8",
             ),
+            Typed::Here => {
+                self.is_there = true;
+                self.is_seen();
+            }
             Typed::Older => self.older(),
             Typed::Newer if self.screen.is_at_end() => {}
             Typed::Newer => {
@@ -366,7 +374,8 @@ impl Talk {
 
     /// What stands at the end of the conversation is on the screen.
     pub(super) fn is_seen(&mut self) {
-        let (Some(name), true) = (self.current.clone(), self.screen.is_at_end()) else { return };
+        let is_seen = self.is_there && self.screen.is_at_end();
+        let (Some(name), true) = (self.current.clone(), is_seen) else { return };
         let newest = self.screen.newest_of_others().unwrap_or(0);
         let chat = self.chat(&name);
         if newest > chat.read {
