@@ -295,6 +295,24 @@ fn a_line_stands_above_what_is_new() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn what_was_read_stays_read_while_one_blocks_the_other() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("one");
+    bob.until("MSG 1 ");
+    bob.say("READ 1");
+    window.says("read you: one");
+    bob.say("BLOCK ana");
+    bob.until("OK BLOCK ");
+    window.line("/to cid");
+    window.says("      cid>");
+    window.line("/to bob");
+    window.shows(&format!("|{}\n|── today ──\n|HH:MM read you: one\n|      bob>", rule("bob")));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ticks_find_their_place_after_a_long_line_was_typed_and_cleared() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");

@@ -19,7 +19,7 @@ impl Talk {
             Purpose::Open(name) if is_current(self, &name) => self.opened(&name, reply),
             Purpose::Older(name) if is_current(self, &name) => {
                 self.is_loading = false;
-                let items = self.items(reply);
+                let items = self.items(&name, reply);
                 self.screen.load(items, has_more(reply));
                 let room = self.keyboard.room();
                 let page = self.screen.older(room).unwrap_or_default();
@@ -109,13 +109,24 @@ impl Talk {
         self.is_sent(key);
     }
 
-    fn items(&self, reply: &Reply) -> Vec<Item> {
+    /// The entries of a conversation, with what is known of how far they have come.
+    fn items(&mut self, name: &str, reply: &Reply) -> Vec<Item> {
         let entries = reply.rows.iter().filter_map(|row| Entry::parse(row));
-        entries.map(|entry| Item::entry(&entry, &self.me, &self.zone)).collect()
+        let items = entries.map(|entry| Item::entry(&entry, &self.me, &self.zone));
+        let mut items: Vec<Item> = items.collect();
+        let chat = self.chat(name);
+        for item in &mut items {
+            if let Item::Said(said) = item
+                && let (None, Some(id)) = (&said.from, said.id)
+            {
+                said.tick = chat.tick(id);
+            }
+        }
+        items
     }
 
     fn opened(&mut self, name: &str, reply: &Reply) {
-        let mut items = self.items(reply);
+        let mut items = self.items(name, reply);
         // What came since, by whichever way.
         let last = items.iter().rev().find_map(Item::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
@@ -146,7 +157,7 @@ impl Talk {
             return self.turn_to(name);
         }
         if !reply.rows.is_empty() {
-            let (items, room) = (self.items(reply), self.keyboard.room());
+            let (items, room) = (self.items(name, reply), self.keyboard.room());
             self.keyboard.print(self.screen.merge(items, room));
             self.is_seen();
         }
@@ -167,6 +178,7 @@ impl Talk {
         });
         let tick = states.min();
         if let Some(tick) = tick {
+            self.chat(&ticks.name).reached(ticks.ids[middle], tick);
             let room = self.keyboard.room();
             let reached = self.screen.reached(ticks.ids[middle], tick, ticks.is_news, room);
             self.keyboard.print(reached);

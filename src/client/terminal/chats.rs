@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
-use super::item;
+use super::item::{self, Tick};
 use super::screen::Size;
 use crate::client::lines::Entry;
 use crate::name::Handle;
@@ -30,12 +30,16 @@ pub struct Chat {
     since: u64,
     /// An entry, by its id, in one line with its author.
     last: (u64, String),
+    /// Up to where one's own messages were seen to be received, and read. The server tells nothing of
+    /// that while either side blocks the other.
+    reached: (u64, u64),
 }
 
 impl Chat {
     fn new(name: &str) -> Chat {
         let last = (0, String::new());
-        Chat { name: name.to_owned(), unread: 0, newest: 0, read: 0, since: 0, last }
+        let name = name.to_owned();
+        Chat { name, unread: 0, newest: 0, read: 0, since: 0, last, reached: (0, 0) }
     }
 
     /// This entry is the newest that is known of.
@@ -51,6 +55,26 @@ impl Chat {
         if id > self.last.0 {
             let body: String = body.chars().take(KEPT).collect();
             self.last = (id, format!("you: {body}"));
+        }
+    }
+
+    /// One's own messages up to this id have come so far.
+    pub fn reached(&mut self, upto: u64, tick: Tick) {
+        let (delivered, read) = &mut self.reached;
+        if tick >= Tick::Delivered {
+            *delivered = upto.max(*delivered);
+        }
+        if tick >= Tick::Read {
+            *read = upto.max(*read);
+        }
+    }
+
+    /// How far one's own message of this id has come, as far as it was seen.
+    pub fn tick(&self, id: u64) -> Tick {
+        match self.reached {
+            (_, read) if id <= read => Tick::Read,
+            (delivered, _) if id <= delivered => Tick::Delivered,
+            _ => Tick::Sent,
         }
     }
 

@@ -128,10 +128,16 @@ impl Talk {
                     chat.set_unread(0);
                 }
             }
-        } else if is_current && name.starts_with('#') {
+        } else if name.starts_with('#') {
             // What one has received, not all have.
-            self.ask_ticks(true);
-        } else if is_current {
+            if is_current {
+                self.ask_ticks(true);
+            }
+        } else {
+            self.chat(name).reached(id, tick);
+            if !is_current {
+                return;
+            }
             let room = self.keyboard.room();
             self.keyboard.print(self.screen.reached(id, tick, true, room));
         }
