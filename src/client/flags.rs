@@ -166,7 +166,7 @@ pub enum Verb {
     },
     /// Print the messages of others as they come, one line each
     ///
-    /// Each is acknowledged when the reader has taken it. It goes on until the reader has gone.
+    /// Each is acknowledged when the reader has taken it. It runs until its output is closed.
     Tail {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]

@@ -172,17 +172,34 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
 pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
     // A line break alone is a text to the server, and an accident everywhere else.
     if plain.trim().is_empty() {
-        return Err(Failure::Unfit("the text is empty, nothing was sent".to_owned()));
+        return Err(Failure::Unfit("not sent: the text is empty".to_owned()));
     }
     let command = command(key, to, plain);
     // With its line end.
     let (length, most) = (command.len() + 1, limits::LINE);
     if length > most {
-        return Err(Failure::Unfit(format!(
-            "the text is too long, nothing was sent: its line has {length} bytes, at most {most} go"
-        )));
+        return Err(too_long(&grouped(length)));
     }
     Ok(command)
+}
+
+/// What is said of a text that is so many bytes, as a command.
+pub fn too_long(length: &str) -> Failure {
+    let most = grouped(limits::LINE);
+    Failure::Unfit(format!("not sent: too long ({length} bytes; the limit is {most})"))
+}
+
+/// A number with commas between its thousands.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 #[cfg(test)]

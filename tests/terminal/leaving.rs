@@ -72,7 +72,7 @@ fn who_leaves_with_something_unsent_is_warned_and_gets_it_back() {
          |── today ──
          |HH:MM …    you: one
          |HH:MM …    you: two words
-         |messages wait for the server; once more to leave without sending
+         |2 messages not sent yet; press Ctrl-D again to leave without sending them
          |      bob>",
         rule("bob")
     ));
@@ -83,7 +83,7 @@ fn who_leaves_with_something_unsent_is_warned_and_gets_it_back() {
          |── today ──
          |HH:MM …    you: one
          |HH:MM …    you: two words
-         |messages wait for the server; once more to leave without sending
+         |2 messages not sent yet; press Ctrl-D again to leave without sending them
          |      bob>
          |papo: not confirmed, to bob: one
          |papo: not confirmed, to bob: two words
@@ -135,7 +135,7 @@ fn whoever_is_locked_out_is_told_so() {
 fn is_refused(ended: &Output) {
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "");
-    let said = "papo: this is no terminal to talk on; papo --help has what scripts use\n";
+    let said = "papo: papo needs a terminal; for scripts see papo --help\n";
     assert_eq!(String::from_utf8_lossy(&ended.stderr), said);
 }
 
@@ -152,9 +152,9 @@ fn where_nobody_reads_the_screen_nothing_begins() {
     let window = place.shell("ana");
     window.start("papo </dev/null; echo $?; { papo; echo $? >&2; } | cat");
     window.shows(
-        "|papo: this is no terminal to talk on; papo --help has what scripts use
+        "|papo: papo needs a terminal; for scripts see papo --help
          |2
-         |papo: this is no terminal to talk on; papo --help has what scripts use
+         |papo: papo needs a terminal; for scripts see papo --help
          |2
          |status 0
          |$",
@@ -180,7 +180,7 @@ fn quit_now_leaves_whatever_is_unsent() {
     window.line("one");
     window.says("…    you: one");
     window.line("/quit");
-    window.says("a message waits for the server; once more to leave without sending");
+    window.says("1 message not sent yet; press Ctrl-D again to leave without sending it");
     window.text("half");
     window.key("C-c");
     window.line("/quit now");

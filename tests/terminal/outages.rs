@@ -116,7 +116,7 @@ fn who_leaves_with_something_unsent_is_warned_on_an_older_page_too() {
     window.key("PageUp");
     window.says("PageDown goes on");
     window.key("C-d");
-    window.says("once more to leave without sending");
+    window.says("press Ctrl-D again to leave without sending it");
 }
 
 #[test]

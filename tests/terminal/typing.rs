@@ -143,8 +143,7 @@ fn a_paste_with_control_characters_is_refused_and_not_lost() {
     window.key("Enter");
     let refused = format!(
         "|{}
-         |not sent: there are control characters in it, colours perhaps, and no terminal
-         |is to be attacked by a message
+         |not sent: it contains control characters (colour codes?), which are never sent
          |      bob>",
         rule("bob")
     );
@@ -187,8 +186,7 @@ fn a_text_over_the_limit_is_refused() {
     window.key("Enter");
     window.shows(&format!(
         "|{}
-         |the text is too long, nothing was sent: its line has 70039 bytes, at most 65536
-         |go
+         |not sent: too long (70,039 bytes; the limit is 65,536)
          |      bob>",
         rule("bob")
     ));
@@ -255,7 +253,7 @@ fn help_fits_the_screen() {
     let place = Place::with(&["ana", "bob"]);
     let window = place.talking("ana", "bob");
     window.line("/help");
-    window.says("is typed with two of them.\n");
+    window.says("begins with /, type //.\n");
     let screen = window.screen();
     let alone = screen.lines().find(|line| line.len() > 1 && !line.trim().contains(' '));
     assert_eq!(alone, Some("      bob>"), "{screen}");

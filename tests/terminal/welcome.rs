@@ -46,7 +46,7 @@ fn a_newcomer_is_led_to_a_first_message() {
     window.says("Is ana new");
     window.key("Enter");
     password(PASSWORD, "correct-hoarse");
-    window.says("These are two passwords.\nA password, 6 characters or more:");
+    window.says("The passwords do not match.\nA password, 6 characters or more:");
     window.tells("#{cursor_x}", "34");
     window.line("short");
     window.says("That is too short.\nA password, 6 characters or more:");
@@ -68,16 +68,16 @@ fn a_newcomer_is_led_to_a_first_message() {
          |Is ana new at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
          |The same again:
-         |These are two passwords.
+         |The passwords do not match.
          |A password, 6 characters or more:
          |That is too short.
          |A password, 6 characters or more:
          |The same again:
          |logged in as ana, by the token HOST in ~/.config/papo/config
-         |To whom do you write first? A handle, +group, or Enter for nobody yet:"
+         |Who do you want to write to first? A handle, +group, or Enter for nobody yet:"
     ));
     window.line("Bob!");
-    window.says("expected a handle, #group or +group\nTo whom");
+    window.says("expected a handle, #group or +group\nWho do");
     window.line("Bob");
     let rule = rule("bob");
     let hint = "|      what you type is sent by Enter; /help explains, Ctrl-D leaves";
@@ -143,10 +143,10 @@ fn who_has_an_account_opens_it_with_its_password() {
          |That is not the password, or there is no such account.
          |Once more; Enter alone asks for the handle again.
          |Your password:
-         |A password has no blanks in it.
+         |A password cannot contain spaces.
          |Your password:
          |logged in as ana, by the token HOST in ~/.config/papo/config
-         |To whom do you write first? A handle, +group, or Enter for nobody yet:",
+         |Who do you want to write to first? A handle, +group, or Enter for nobody yet:",
     );
     window.key("Enter");
     window.shows(

@@ -239,14 +239,14 @@ fn first_unread(items: &[Item], unread: u64) -> Option<usize> {
 fn in_words(done: &str) -> String {
     let words: Vec<&str> = done.splitn(3, ' ').collect();
     match words[..] {
-        ["BLOCK", "0"] => "you take messages from everybody".to_owned(),
-        ["BLOCK", who] => format!("you take nothing more from {who}"),
-        ["UNBLOCK", who] => format!("you take messages from {who} again"),
+        ["BLOCK", "0"] => "nobody is blocked".to_owned(),
+        ["BLOCK", who] => format!("{who} is blocked"),
+        ["UNBLOCK", who] => format!("{who} is no longer blocked"),
         ["NAME"] => "you are shown by your new name".to_owned(),
         ["WHOAMI", handle, name] => format!("{handle}, {name}"),
         ["GROUP", "LEAVE", name] => format!("you have left {name}"),
         ["GROUP", _, name] if name.starts_with('#') => format!("done, in {name}"),
-        ["FIND" | "INFO" | "GROUP", ..] => "nobody".to_owned(),
+        ["FIND" | "INFO" | "GROUP", ..] => "nobody found".to_owned(),
         _ => done.to_owned(),
     }
 }

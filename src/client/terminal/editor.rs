@@ -47,7 +47,7 @@ impl Keyboard {
         let unfit = |e: &dyn Display| {
             let kind = env::var("TERM").unwrap_or_default();
             Failure::Usage(format!(
-                "TERM={kind} is no terminal to talk on ({e}); papo tail and papo send need none"
+                "TERM={kind}: papo cannot use this terminal ({e}); use papo tail and papo send"
             ))
         };
         let typed: Out = Arc::new(typed);
@@ -69,9 +69,8 @@ impl Keyboard {
         let recalled = Recalled(known.clone());
         let mut editor =
             Editor::<Typing, Recalled>::with_history(config, recalled).map_err(|e| unfit(&e))?;
-        let mut above = editor
-            .create_external_printer()
-            .map_err(|_| unfit(&"the cursor cannot be moved on it"))?;
+        let mut above =
+            editor.create_external_printer().map_err(|_| unfit(&"it cannot move its cursor"))?;
         let (ready, is_ready) = mpsc::channel();
         let typing = Typing { known: known.clone(), ready, typed: typed.clone(), style };
         let (go_on, goes_on) = mpsc::channel();

@@ -73,14 +73,14 @@ pub struct Options {
 /// `Usage` where there is no terminal; any of the log-in's; `Lost` where something was left unsent.
 pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        let why = "this is no terminal to talk on; papo --help has what scripts use";
+        let why = "papo needs a terminal; for scripts see papo --help";
         return Err(Failure::Usage(why.to_owned()));
     }
     // The editor knows these, and can do nothing on them.
     let kind = env::var("TERM").unwrap_or_default();
     if ["", "dumb", "cons25", "emacs"].contains(&kind.as_str()) {
-        let why = "the cursor of this terminal cannot be moved; papo tail and papo send need none";
-        return Err(Failure::Usage(format!("TERM={kind}: {why}")));
+        let why = format!("this terminal cannot move its cursor (TERM={kind})");
+        return Err(Failure::Usage(format!("{why}; use papo tail and papo send")));
     }
     conversation(named, options).await.map_err(|failure| match failure {
         Failure::Secret(line) if lines::first_word(&line) == "ERR" => {

@@ -18,13 +18,13 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /who         who is there
   /info        who has received and read your last message here
   /group new team bob   make a group; add, remove, admin, topic, leave, list
-  /block bob   take nothing more from somebody; /unblock bob
+  /block bob   refuse messages from somebody; /unblock bob
   /name Ana    what people see beside your handle; /passwd: a new password
-  /quit        leave, as Ctrl-D does; /quit now does not ask first
+  /quit        leave, as Ctrl-D does; /quit now leaves without asking
 PageUp (/back) and PageDown scroll, Tab completes, Up recalls what you typed.
 The line at the bottom says where something is unread: 4:#team(3) is 3 in /4.
-✓ is on the server's disk, ✓✓ everyone has received, read is read by everyone.
-A text that begins with / is typed with two of them.";
+✓ stored on the server, ✓✓ received by everyone, read: read by everyone.
+To send a text that begins with /, type //.";
 
 /// A line, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub fn read(line: &str) -> Order {
             |_| unclear("/info: expected the number of a message"),
             |id| Order::Info(Some(id)),
         ),
-        ("find", "") => unclear("/find whom? The beginning of a name"),
+        ("find", "") => unclear("usage: /find NAME (or its beginning)"),
         ("find" | "name", _) => Order::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),

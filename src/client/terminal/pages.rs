@@ -29,7 +29,7 @@ impl Place {
 pub struct Pages<'a> {
     /// All items.
     pub items: &'a [Item],
-    /// Rows of a page; 1 or more.
+    /// Rows of a page, 1 or more, that has a remark below it; the last one has none.
     pub room: usize,
     /// Columns of a line at most.
     pub width: usize,
@@ -42,7 +42,8 @@ pub struct Pages<'a> {
 impl Pages<'_> {
     /// Where the page begins that ends here. It has at least one line, if there is one.
     pub fn begin(&self, end: Place) -> Place {
-        let (mut begin, mut room) = (end, self.room);
+        let is_last = end.item >= self.items.len();
+        let (mut begin, mut room) = (end, self.room + usize::from(is_last));
         let mut day: Option<Date> = None;
         loop {
             let (n, upto) = match begin {

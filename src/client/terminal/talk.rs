@@ -192,9 +192,9 @@ impl Talk {
             Typed::Busy => self.complain("Enter sends what you have typed, Ctrl-C clears it"),
             Typed::Leave => {
                 let n = self.unsent.len();
-                let what = if n == 1 { "a message waits" } else { "messages wait" };
+                let (s, them) = if n == 1 { ("", "it") } else { ("s", "them") };
                 self.complain(&format!(
-                    "{what} for the server; once more to leave without sending"
+                    "{n} message{s} not sent yet; press Ctrl-D again to leave without sending {them}"
                 ));
                 self.keyboard.may_leave(true);
             }
@@ -259,7 +259,7 @@ impl Talk {
             },
             Order::Info(id) => match id.or(self.screen.newest_own()) {
                 Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
-                None => self.complain("you have said nothing here yet"),
+                None => self.complain("you have not written here yet"),
             },
         }
         Ok(())
@@ -327,8 +327,7 @@ impl Talk {
     fn send(&mut self, to: String, text: String) -> Result<(), Failure> {
         if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
             self.complain(
-                "not sent: there are control characters in it, colours perhaps, and no terminal \
-                 is to be attacked by a message",
+                "not sent: it contains control characters (colour codes?), which are never sent",
             );
             return Ok(());
         }

@@ -39,7 +39,10 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
         return Ok((account, None));
     }
     loop {
-        let who = ask("To whom do you write first? A handle, +group, or Enter for nobody yet", "")?;
+        let who = ask(
+            "Who do you want to write to first? A handle, +group, or Enter for nobody yet",
+            "",
+        )?;
         match lines::target(&who) {
             _ if who.is_empty() => return Ok((account, None)),
             Ok(target) => return Ok((account, Some(target.to_string()))),
@@ -183,7 +186,7 @@ async fn register(server: &Server, handle: &Handle) -> Result<Entered, Failure> 
         } else if secret::typed("The same again")? == password {
             break password;
         } else {
-            say("These are two passwords.")?;
+            say("The passwords do not match.")?;
         }
     };
     let mut connection = shown(SERVER, server.open()).await?;
@@ -223,7 +226,7 @@ fn password(question: &str) -> Result<Option<String>, Failure> {
         if lines::word(&typed).is_ok() {
             return Ok(Some(typed));
         }
-        say("A password has no blanks in it.")?;
+        say("A password cannot contain spaces.")?;
     }
 }
 
