@@ -82,13 +82,24 @@ fn a_number_and_a_text_say_something_elsewhere() {
     cid.send("ana", "are you coming?");
     let window = place.shell("ana");
     window.start("papo");
-    window.says("      cid>");
+    window.says("cid: are you coming?\n      cid>");
     window.line("/to bob");
     window.shows(&format!("|{}\n|      bob>", rule("bob")));
+    cid.until("READ 1 ");
+    // Its number was not shown yet, and is another one each time.
+    window.line("/1 on my way");
+    let repeat = "|not sent: /1 is cid now; if you meant that, repeat it\n";
+    window.shows(&format!("|{}\n{repeat}|      bob>", rule("bob")));
+    cid.has_heard_all();
     window.line("/1 on my way");
     let line = cid.until("MSG ").pop().unwrap();
     assert!(line.ends_with(" ana cid - on my way"), "{line}");
-    window.shows(&format!("|{}\n|      ✓ to cid: on my way\n|      bob>", rule("bob")));
+    window.shows(&format!("|{}\n{repeat}|      ✓ to cid: on my way\n|      bob>", rule("bob")));
+    // One that stands below is known.
+    cid.send("ana", "good");
+    window.says("1:cid  cid: good");
+    window.line("/1 see you");
+    cid.until("MSG ");
     window.line("/9 hello");
     window.says("there is no conversation 9: see /chats");
     place.client("bob").has_heard_all();

@@ -30,6 +30,13 @@ pub struct Unread {
     pub count: u64,
 }
 
+impl Unread {
+    fn text(&self) -> String {
+        let count = if self.count > 1 { format!("({})", self.count) } else { String::new() };
+        format!("{}:{}{count}", self.number, self.name)
+    }
+}
+
 /// What is unread elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
@@ -44,36 +51,49 @@ pub struct Activity {
 impl Activity {
     /// In one line of at most `columns`; empty where nothing is unread.
     pub fn line(&self, columns: usize, style: Style) -> String {
-        // However many there are, the newest of it has its place, unless the terminal is small.
-        let text = !self.newest.is_empty() && columns >= 3 * TEXT;
-        let text = if text { TEXT + 2 } else { 0 };
-        let mut room = columns.saturating_sub(INDENT + text);
-        let mut parts = Vec::new();
-        for (n, one) in self.unread.iter().enumerate() {
-            let count = if one.count > 1 { format!("({})", one.count) } else { String::new() };
-            let part = format!("{}:{}{count}", one.number, one.name);
-            let blank = usize::from(n > 0);
-            let is_last = n + 1 == self.total;
-            if blank + width(&part) + if is_last { 0 } else { MORE } > room {
-                let more = format!("+{}", self.total - n);
-                room = room.saturating_sub(blank + more.len());
-                parts.push(style.faint(&more));
-                break;
-            }
-            room -= blank + width(&part);
-            // Somebody who writes to nobody else expects an answer.
-            parts.push(if one.name.starts_with('#') { part } else { style.bold(&part) });
+        let (fitting, mut room) = self.fitting(columns);
+        // Somebody who writes to nobody else expects an answer.
+        let part = |one: &Unread| match one.name.starts_with('#') {
+            true => one.text(),
+            false => style.bold(&one.text()),
+        };
+        let mut parts: Vec<String> = self.unread.iter().take(fitting).map(part).collect();
+        if fitting < self.total {
+            let more = format!("+{}", self.total - fitting);
+            room = room.saturating_sub(usize::from(fitting > 0) + more.len());
+            parts.push(style.faint(&more));
         }
         if parts.is_empty() {
             return String::new();
         }
         let mut line = format!("{}{}", " ".repeat(INDENT), parts.join(" "));
-        room += text;
         if !self.newest.is_empty() && room >= TEXT + 2 {
             line.push_str("  ");
             line.push_str(&style.faint(&cut(&self.newest, room - 2)));
         }
         line
+    }
+
+    /// The numbers of the conversations that have room in so many columns.
+    pub fn numbers(&self, columns: usize) -> impl Iterator<Item = usize> {
+        self.unread.iter().take(self.fitting(columns).0).map(|one| one.number)
+    }
+
+    /// How many conversations have room, and the columns that are left then.
+    fn fitting(&self, columns: usize) -> (usize, usize) {
+        // However many there are, the newest of it has its place, unless the terminal is small.
+        let text = !self.newest.is_empty() && columns >= 3 * TEXT;
+        let text = if text { TEXT + 2 } else { 0 };
+        let mut room = columns.saturating_sub(INDENT + text);
+        for (n, one) in self.unread.iter().enumerate() {
+            let own = usize::from(n > 0) + width(&one.text());
+            let more = if n + 1 == self.total { 0 } else { MORE };
+            if own + more > room {
+                return (n, room + text);
+            }
+            room -= own;
+        }
+        (self.unread.len(), room + text)
     }
 }
 

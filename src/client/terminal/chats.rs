@@ -30,6 +30,8 @@ pub struct Chat {
     since: u64,
     /// An entry, by its id, in one line with its author.
     last: (u64, String),
+    /// Its number was on the screen: it is another one each time that papo runs.
+    is_numbered: bool,
     /// Up to where one's own messages were seen to be received, and read. The server tells nothing of
     /// that while either side blocks the other.
     reached: (u64, u64),
@@ -39,7 +41,8 @@ impl Chat {
     fn new(name: &str) -> Chat {
         let last = (0, String::new());
         let name = name.to_owned();
-        Chat { name, unread: 0, newest: 0, read: 0, since: 0, last, reached: (0, 0) }
+        let reached = (0, 0);
+        Chat { name, unread: 0, newest: 0, read: 0, since: 0, last, is_numbered: false, reached }
     }
 
     /// This entry is the newest that is known of.
@@ -98,7 +101,8 @@ impl Chat {
 
     /// Another log begins, with other ids.
     pub fn put_back(&mut self) {
-        *self = Chat { unread: self.unread, ..Chat::new(&self.name) };
+        let Chat { unread, is_numbered, .. } = *self;
+        *self = Chat { unread, is_numbered, ..Chat::new(&self.name) };
     }
 }
 
@@ -150,6 +154,20 @@ impl Chats {
         chat.map(|chat| chat.name.clone())
     }
 
+    /// These numbers are on the screen.
+    pub fn show_numbers(&mut self, numbers: impl Iterator<Item = usize>) {
+        for number in numbers {
+            if let Some(chat) = number.checked_sub(1).and_then(|n| self.all.get_mut(n)) {
+                chat.is_numbered = true;
+            }
+        }
+    }
+
+    /// Whether this number was on the screen.
+    pub fn is_numbered(&self, number: usize) -> bool {
+        number.checked_sub(1).and_then(|n| self.all.get(n)).is_some_and(|chat| chat.is_numbered)
+    }
+
     /// The next one after this with something unread, around the end.
     pub fn next_unread(&self, current: Option<&str>) -> Option<String> {
         let current = current.and_then(|name| self.places.get(name));
@@ -180,7 +198,7 @@ impl Chats {
     }
 
     /// The list of them, in that order, for a screen; or all of it.
-    pub fn list(&self, size: Size, is_all: bool) -> String {
+    pub fn list(&mut self, size: Size, is_all: bool) -> String {
         let order = self.in_order();
         // Beside the prompt, the line below it, and how many more there are.
         let most = if is_all { order.len() } else { size.rows.saturating_sub(4).max(1) };
@@ -194,6 +212,7 @@ impl Chats {
             cut(&line, size.columns.saturating_sub(1)).trim_end().to_owned()
         });
         let mut lines: Vec<String> = lines.collect();
+        self.show_numbers(order.iter().take(most).map(|n| n + 1));
         if order.len() > most {
             lines.push(format!("        and {} more: /chats all", order.len() - most));
         }

@@ -4,7 +4,7 @@
 use super::activity;
 use super::chats::Chat;
 use super::jobs::Purpose;
-use super::known::size;
+use super::known::{self, size};
 use super::prompt;
 use super::talk::Talk;
 use crate::client::connection::Reply;
@@ -30,6 +30,19 @@ impl Talk {
             self.complain(&format!("there is no conversation {number}: see /chats"));
         }
         name
+    }
+
+    /// The same, to send something there: nobody knows a number by heart that was not shown.
+    pub(super) fn shown_number(&mut self, number: usize) -> Option<String> {
+        let name = self.numbered(number)?;
+        if !self.chats.is_numbered(number) {
+            self.complain(&format!(
+                "not sent: /{number} is {name} now; if you meant that, repeat it"
+            ));
+            self.chats.show_numbers([number].into_iter());
+            return None;
+        }
+        Some(name)
     }
 
     /// Turns to the next conversation with something unread.
@@ -99,7 +112,7 @@ impl Talk {
     }
 
     /// Says at the bottom with whom one talks, and where something is unread.
-    pub(super) fn say_where(&self) {
+    pub(super) fn say_where(&mut self) {
         let current = self.current.as_deref().unwrap_or_default();
         let label = match &self.passwd {
             Some(passwd) => passwd.label().to_owned(),
@@ -107,6 +120,8 @@ impl Talk {
         };
         // What is on the screen is not announced.
         let shown = self.current.as_deref().filter(|_| self.screen.is_at_end());
-        self.keyboard.say(label, self.chats.activity(shown));
+        let activity = self.chats.activity(shown);
+        self.chats.show_numbers(activity.numbers(known::line_below()));
+        self.keyboard.say(label, activity);
     }
 }

@@ -97,6 +97,11 @@ pub fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Columns of the line below what is typed.
+pub fn line_below() -> usize {
+    size().columns.saturating_sub(1)
+}
+
 /// The size of the terminal; 80 by 24 where it does not say.
 pub fn size() -> Size {
     let found = tcgetwinsize(std::io::stdout()).ok();

@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::columns::{is_doubtful, width};
 use super::item::Style;
-use super::known::{Known, Out, Typed, lock, size};
+use super::known::{Known, Out, Typed, line_below, lock, size};
 
 /// Columns of the prompt: what is typed stands below what was said.
 pub const PROMPT: usize = 11;
@@ -95,8 +95,7 @@ impl Highlighter for Typing {
     }
 
     fn highlight_hint<'h>(&self, _hint: &'h str) -> Cow<'h, str> {
-        let columns = size().columns.saturating_sub(1);
-        let line = lock(&self.known).activity.line(columns, self.style);
+        let line = lock(&self.known).activity.line(line_below(), self.style);
         Cow::Owned(format!("\n\x1b[?7l{line}\x1b[?7h"))
     }
 }

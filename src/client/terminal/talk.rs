@@ -236,7 +236,7 @@ impl Talk {
                 }
             }
             Order::Say(n, text) => {
-                if let Some(to) = self.numbered(n) {
+                if let Some(to) = self.shown_number(n) {
                     self.send(to, text)?;
                 }
             }
