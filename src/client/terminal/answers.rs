@@ -40,6 +40,11 @@ impl Talk {
                 let _ = answer.send(names);
             }
             Purpose::Show => self.shown(reply),
+            Purpose::Made => {
+                self.shown(reply);
+                let group = reply.ok.split(' ').next_back().unwrap_or_default();
+                self.remark(&format!("      {group} has only you; /group add HANDLE adds people"));
+            }
             Purpose::Open(_) | Purpose::Missed(_) => {}
         }
     }
@@ -47,8 +52,7 @@ impl Talk {
     /// A command was refused, or nobody knows whether it was carried out.
     pub(super) fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let why = match failure {
-            // A command is named as it is typed here.
-            Failure::Refused(line) => lines::why(line).replace("; FIND ", "; /find "),
+            Failure::Refused(line) => as_typed_here(lines::why(line)),
             other => other.to_string(),
         };
         match purpose {
@@ -68,7 +72,9 @@ impl Talk {
                 self.chats.forget(&name);
                 self.complain(&why);
             }
-            Purpose::Open(_) | Purpose::Show | Purpose::Chats(Some(_)) => self.complain(&why),
+            Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
+                self.complain(&why);
+            }
             Purpose::Last(name, wanted) => self.last_came(&name, wanted, None),
             Purpose::Passwd { .. } => {
                 let is_wrong = matches!(failure, Failure::Secret(_));
@@ -233,6 +239,12 @@ fn first_unread(items: &[Item], unread: u64) -> Option<usize> {
     let others = items.iter().enumerate().filter(|(_, item)| of_others(item));
     let nth = usize::try_from(unread).ok()?.checked_sub(1)?;
     others.rev().nth(nth).map(|(n, _)| n)
+}
+
+/// A refusal that names commands as they are typed here.
+fn as_typed_here(why: &str) -> String {
+    let why = why.replace("; FIND ", "; /find ").replace("; HIST ", "; /to ");
+    why.replace("; GROUP WHO ", "; /group who ")
 }
 
 /// What was done, or what there is none of.

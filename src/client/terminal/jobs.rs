@@ -47,6 +47,8 @@ pub enum Purpose {
     Mark(u64),
     /// Names are completed.
     Names(mpsc::Sender<Vec<String>>),
+    /// A group is made in which nobody else is.
+    Made,
     /// Somebody wants to see the rows.
     Show,
 }
@@ -86,10 +88,10 @@ impl Purpose {
 
     /// Whether somebody looks at the screen for the answer.
     pub fn is_waited_for(&self) -> bool {
-        use Purpose::{Chats, Last, Older, Open, Passwd, Show};
+        use Purpose::{Chats, Last, Made, Older, Open, Passwd, Show};
         matches!(
             self,
-            Open(_) | Older(_) | Chats(Some(_)) | Last(_, Some(_)) | Passwd { .. } | Show
+            Open(_) | Older(_) | Chats(Some(_)) | Last(_, Some(_)) | Passwd { .. } | Made | Show
         )
     }
 }

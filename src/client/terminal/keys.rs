@@ -11,6 +11,7 @@ use rustyline::{
 };
 
 use super::device::Device;
+use super::groups;
 use super::known::{Known, Out, Typed, lock};
 use super::order;
 use super::prompt::Typing;
@@ -175,6 +176,10 @@ impl Key {
             Some('/') if start == 0 => {
                 let orders = order::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
+            }
+            _ if before[..start].trim_end() == "/group" => {
+                let verbs = groups::VERBS.iter().filter(|verb| verb.starts_with(&word));
+                ("", verbs.map(|verb| (*verb).to_owned()).collect())
             }
             // A group is typed as in a shell, too.
             Some('+') => {

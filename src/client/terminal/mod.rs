@@ -6,7 +6,7 @@
 //! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
 //! news, which `talk` takes from; `events`, `answers` and `elsewhere` are parts of that. What it looks
 //! like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the bottom; what a
-//! `/` begins, to `order`; and `welcome` leads whoever is new.
+//! `/` begins, to `order` and `groups`; and `welcome` leads whoever is new.
 
 mod activity;
 mod answers;
@@ -16,6 +16,7 @@ mod device;
 mod editor;
 mod elsewhere;
 mod events;
+mod groups;
 mod item;
 mod jobs;
 mod keys;

@@ -12,6 +12,7 @@ use smol::channel::Sender;
 use super::Options;
 use super::chats::Chats;
 use super::editor::Keyboard;
+use super::groups;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
 use super::known::Typed;
@@ -248,6 +249,17 @@ impl Talk {
             }
             Order::Back => self.older(),
             Order::Help => self.remark(order::HELP),
+            Order::Group(typed) => {
+                let is_mine = |name: &str| self.chats.names().any(|known| known == name);
+                match groups::command(&typed, self.current.as_deref(), is_mine) {
+                    // Nobody else is in it.
+                    Ok(made) if made.starts_with("GROUP NEW ") && made.split(' ').count() == 3 => {
+                        self.ask(made, Purpose::Made);
+                    }
+                    Ok(command) => self.ask(command, Purpose::Show),
+                    Err(usage) => self.complain(&usage),
+                }
+            }
             Order::Command(command) => self.ask(command, Purpose::Show),
             Order::Unclear(why) => self.complain(&why),
             Order::Who => match self.current.clone() {
