@@ -154,6 +154,7 @@ impl Talk {
         }
         self.is_seen();
         self.ask_ticks(false);
+        self.warn();
     }
 
     /// What came while there was no connection, in the conversation that is turned to.

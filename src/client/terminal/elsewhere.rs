@@ -107,7 +107,10 @@ impl Talk {
                 self.keyboard.await_key();
                 self.turn_to(&name);
             }
-            None => self.remark("nobody has written yet: /to bob talks to bob, /help has the rest"),
+            None => {
+                self.remark("nobody has written yet: /to bob talks to bob, /help has the rest");
+                self.warn();
+            }
         }
     }
 

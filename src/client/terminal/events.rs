@@ -1,10 +1,9 @@
 //! What arrives: messages, changes of groups, receipts, and the end and the beginning of a
 //! connection.
 
-use smol::process::{Command, Stdio};
-
 use super::item::{Item, Tick};
 use super::jobs::{Purpose, Ticks};
+use super::notices;
 use super::talk::{LOADED, Talk};
 use crate::client::feed::PUT_BACK;
 use crate::client::lines::{self, Entry};
@@ -90,25 +89,18 @@ impl Talk {
             self.mark(&name, entry.id, false);
         }
         if entry.is_message() {
-            self.call(&entry.from);
+            self.call(&entry.from, Some(&*name).filter(|name| name.starts_with('#')));
         }
     }
 
     /// Calls whoever sits there, in the ways that were asked for.
-    fn call(&mut self, from: &str) {
+    fn call(&mut self, from: &str, group: Option<&str>) {
         if self.options.bell {
             // A line end is printed behind it, so it goes up by one first.
             self.keyboard.print("\x07\x1b[A\n".to_owned());
         }
         if self.options.notify {
-            // Arguments can be read by all users of the machine, so the text is not among them.
-            let mut notice = Command::new("notify-send");
-            notice.args(["--app-name=papo", "papo"]).arg(format!("a message from {from}"));
-            notice.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            if let Err(e) = notice.spawn() {
-                self.options.notify = false;
-                self.complain(&format!("--notify: notify-send cannot be run: {e}"));
-            }
+            notices::show(from, group, self.tell.clone());
         }
     }
 

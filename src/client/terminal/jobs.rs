@@ -116,6 +116,8 @@ pub enum News {
     Answer(Purpose, Result<Reply, Failure>),
     /// A command has not been answered for more than a second.
     Slow,
+    /// A notice could not be shown on the desktop, and why.
+    Unnoticed(String),
     /// The process was stopped, and goes on.
     GoesOn,
     /// It cannot go on.

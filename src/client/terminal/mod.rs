@@ -6,7 +6,7 @@
 //! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
 //! news, which `talk` takes from; `events`, `answers` and `elsewhere` are parts of that. What it looks
 //! like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the bottom; what a
-//! `/` begins, to `order` and `groups`; and `welcome` leads whoever is new.
+//! `/` begins, to `order` and `groups`; `notices` go to the desktop; and `welcome` leads whoever is new.
 
 mod activity;
 mod answers;
@@ -21,6 +21,7 @@ mod item;
 mod jobs;
 mod keys;
 mod known;
+mod notices;
 mod order;
 mod pages;
 mod passwd;
@@ -134,7 +135,7 @@ async fn converse(
     let (jobs, to_do) = unbounded();
     // What stood there is not drawn over.
     let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
-    let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs);
+    let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs, tell.clone());
     if let Some(first) = first {
         talk.turn_to(&first);
         talk.remark("      what you type is sent by Enter; /help explains, Ctrl-D leaves");

@@ -16,6 +16,7 @@ use super::groups;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
 use super::known::Typed;
+use super::notices;
 use super::order::{self, Order};
 use super::passwd::{Passwd, Step};
 use super::screen::Screen;
@@ -65,6 +66,10 @@ pub struct Talk {
     pub(super) asks_again: Option<bool>,
     pub(super) chats: Chats,
     pub(super) jobs: Sender<Job>,
+    /// Where it is told what else happens.
+    pub(super) tell: Sender<News>,
+    /// What is said when there is a screen that stays.
+    pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
     /// Entries of one's own that came as events while something was unsent: they may be that.
@@ -99,6 +104,7 @@ impl Talk {
         keyboard: Keyboard,
         style: Style,
         jobs: Sender<Job>,
+        tell: Sender<News>,
     ) -> Talk {
         Talk {
             me,
@@ -111,6 +117,8 @@ impl Talk {
             asks_again: None,
             chats: Chats::default(),
             jobs,
+            tell,
+            warning: if options.notify { notices::missing() } else { None },
             unsent: Vec::new(),
             held: Vec::new(),
             sent: BTreeSet::new(),
@@ -138,6 +146,12 @@ impl Talk {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
             News::Over(failure) => return Err(failure),
+            News::Unnoticed(why) => {
+                // It would fail each time.
+                if std::mem::take(&mut self.options.notify) {
+                    self.complain(&why);
+                }
+            }
             News::GoesOn => self.keyboard.go_on(),
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
@@ -455,6 +469,14 @@ impl Talk {
         }
         // It is without bounds, and closed when all is over.
         let _ = self.jobs.try_send(Job { command, purpose });
+    }
+
+    /// Warns, once.
+    pub(super) fn warn(&mut self) {
+        if let Some(warning) = self.warning.take() {
+            self.options.notify = false;
+            self.complain(&warning);
+        }
     }
 
     pub(super) fn add(&mut self, item: Item) {
