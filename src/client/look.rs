@@ -94,7 +94,7 @@ pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
 /// Any.
 pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), Failure> {
     let command = format!("FIND {}", lines::escaped(words));
-    show(account, &command, "USER", |row| {
+    let reply = show(account, &command, "USER", |row| {
         if !as_json {
             return user(row);
         }
@@ -105,8 +105,11 @@ pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), F
         let object = object.text_or_null("seen", seen);
         Some(object.text("name", &text::unescape(name)).end())
     })
-    .await
-    .map(drop)
+    .await?;
+    if reply.rows.is_empty() {
+        report("papo: nobody found");
+    }
+    Ok(())
 }
 
 /// A row about somebody, for a person.

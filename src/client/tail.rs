@@ -48,6 +48,7 @@ pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
     let began = Instant::now();
     let begin = async {
         let (acks, since) = Acks::open(account).await?;
+        acks.know(&options.conversations).await?;
         Ok((acks, Feed::open(account, since).await?, since))
     };
     let (acks, mut feed, since) = begin.or(time_is_up(options, began)).await?;

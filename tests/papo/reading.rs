@@ -88,7 +88,9 @@ fn conversations_and_people_are_listed() {
     let found = objects(&place.done("bob", &["find", "--json", "ana", "mar"]));
     let all = json!({"handle": "ana", "online": true, "seen": null, "name": "Ana Maria"});
     assert_eq!(found, [all]);
-    assert_eq!(place.done("bob", &["find", "nobody"]), "");
+    let none = run(&mut place.papo("bob", &["find", "nobody"]));
+    assert_eq!((none.status.code(), &*none.stdout), (Some(0), &b""[..]));
+    assert_eq!(none.stderr, b"papo: nobody found\n");
 }
 
 #[test]

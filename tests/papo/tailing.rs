@@ -296,3 +296,13 @@ fn a_token_that_is_revoked_ends_it() {
     assert_eq!((status, &out[..]), (Some(4), &["BYE kicked".to_owned()][..]));
     assert!(err.last().unwrap().starts_with("ERR LOGIN wrong-secret "), "{err:?}");
 }
+
+#[test]
+fn an_account_that_does_not_exist_is_not_waited_for() {
+    let place = Place::with(&["ana"]);
+    let why = "papo: nosuch: no such account; papo find nosuch looks for one\n";
+    fails(&mut place.papo("ana", &["tail", "ana", "nosuch"]), 1, why);
+    fails(&mut place.papo("ana", &["on", "nosuch", "--", "cat"]), 1, why);
+    let mut tail = place.papo("ana", &["tail", "+team", "--timeout", "1"]);
+    fails(&mut tail, 5, "papo: timed out");
+}
