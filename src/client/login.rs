@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::env;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::iter;
 
 use super::account::{Account, Named, Server};
@@ -44,7 +44,12 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
         }
     });
     shown(SERVER, making).await??;
-    print(&format!("registered {handle} at {}", server.address))
+    print(&format!("registered {handle} at {}", server.address))?;
+    if io::stderr().is_terminal() {
+        let there = named.server.as_ref().map(|address| format!("--server {address} "));
+        report(format_args!("papo: now: papo login {}--as {handle}", there.unwrap_or_default()));
+    }
+    Ok(())
 }
 
 /// A new password, typed twice.
@@ -85,7 +90,7 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
 pub async fn login(named: &Named) -> Result<(), Failure> {
     // Where it cannot be kept, nobody is asked for a password.
     settings::path()?;
-    let account = Account::find_with_password(named)?;
+    let account = Account::find_with_password(&with_handle(named)?)?;
     let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
     let before = Settings::of_user();
     print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
@@ -97,6 +102,23 @@ pub async fn login(named: &Named) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// The same, with a handle that is asked for at a terminal where it is not known.
+fn with_handle(named: &Named) -> Result<Named, Failure> {
+    let settings = Settings::of_user();
+    if named.handle(&settings).is_ok() || settings.damage.is_some() {
+        return Ok(named.clone());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let why = "no account: name it with --as HANDLE or PAPO_AS";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    let _ = write!(io::stderr(), "Handle at {}: ", named.server(&settings)?.address);
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed).map_err(|e| Failure::Unfit(e.to_string()))?;
+    let handle = lines::handle(typed.trim()).map_err(Failure::Usage)?;
+    Ok(Named { handle: Some(handle), ..named.clone() })
 }
 
 /// Makes a token over a connection that has logged in with the password, and keeps it with server and

@@ -203,6 +203,24 @@ fn a_token_that_was_revoked_is_replaced_by_another() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn register_says_how_to_log_in_and_login_asks_for_whom() {
+    let place = Place::with(&[]);
+    let server = place.address.to_string();
+    let known = [("PAPO_SERVER", &*server), ("PAPO_SECRET", PASSWORD)];
+    let window = Window::open(&place.home_of("zed"), place.address.port(), &known);
+    window.start("papo register --as zed");
+    window.says("registered zed at ");
+    window.says("papo: now: papo login --server 127.0.0.1:12345 --as zed\nstatus 0");
+    window.start("papo login");
+    window.says("Handle at 127.0.0.1:12345:");
+    window.line("zed");
+    window.says("logged in as zed");
+    window.start("rm -r .config; papo login </dev/null");
+    window.says("papo: no account: name it with --as HANDLE or PAPO_AS\nstatus 2");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ctrl_c_at_a_question_for_a_password_leaves_a_terminal_that_shows_what_is_typed() {
     let place = Place::with(&[]);
     let home = place.home_of("newcomer");
