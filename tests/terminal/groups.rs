@@ -93,7 +93,7 @@ fn a_change_of_ones_own_is_shown_once_and_in_words() {
          |── today ──
          |HH:MM      * you made the group, with bob
          |HH:MM      * you added cid
-         |     1  #team  you added cid
+         |     1  #team  HH:MM  you added cid
          |    #team>",
         rule("#team")
     ));

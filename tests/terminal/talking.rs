@@ -115,8 +115,8 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
         "|{rule}
          |── today ──
          |HH:MM      bob: are you there?
-         |     2  cid  2 unread  cid: more
-         |     1  bob            bob: are you there?
+         |     2  cid  2 unread  HH:MM  cid: more
+         |     1  bob            HH:MM  bob: are you there?
          |      bob>
          |      2:cid(2)  cid: more"
     ));
@@ -133,7 +133,7 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
     );
     window.shows(&format!("{with_cid}|      cid>"));
     window.line("/chats");
-    let chats = "|     2  cid  cid: more\n|     1  bob  bob: are you there?\n";
+    let chats = "|     2  cid  HH:MM  cid: more\n|     1  bob  HH:MM  bob: are you there?\n";
     window.shows(&format!("{with_cid}{chats}|      cid>"));
     // What was typed goes to whom one has turned to.
     window.line("hello");
@@ -169,7 +169,7 @@ fn two_terminals_of_one_account_show_the_same() {
     for window in [&one, &other] {
         window.says("2:cid  cid: hello");
         window.line("/chats");
-        window.says("     2  cid  1 unread  cid: hello");
+        window.says("     2  cid  1 unread  HH:MM  cid: hello");
         window.key("C-l");
     }
     one.line("/to cid");
@@ -187,10 +187,10 @@ fn two_terminals_of_one_account_show_the_same() {
          |── today ──
          |HH:MM read you: from the one
          |HH:MM read you: from the other
-         |     2  cid  1 unread  cid: hello
-         |     1  bob            you: from the other
-         |     2  cid  cid: hello
-         |     1  bob  you: from the other
+         |     2  cid  1 unread  HH:MM  cid: hello
+         |     1  bob            HH:MM  you: from the other
+         |     2  cid  HH:MM  cid: hello
+         |     1  bob  HH:MM  you: from the other
          |      bob>"
     ));
 }

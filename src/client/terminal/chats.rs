@@ -3,6 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
 use super::item::{self, Tick};
@@ -30,6 +33,10 @@ pub struct Chat {
     since: u64,
     /// An entry, by its id, in one line with its author.
     last: (u64, String),
+    /// The same of others.
+    last_of_others: (u64, String),
+    /// When the newest entry was written, where that is known.
+    pub time: Option<Timestamp>,
     /// Its number was on the screen: it is another one each time that papo runs.
     is_numbered: bool,
     /// Up to where one's own messages were seen to be received, and read. The server tells nothing of
@@ -39,10 +46,12 @@ pub struct Chat {
 
 impl Chat {
     fn new(name: &str) -> Chat {
-        let last = (0, String::new());
+        let [last, last_of_others] = [(0, String::new()), (0, String::new())];
+        let (time, is_numbered) = (None, false);
         let name = name.to_owned();
         let reached = (0, 0);
-        Chat { name, unread: 0, newest: 0, read: 0, since: 0, last, is_numbered: false, reached }
+        let (unread, newest, read, since) = (0, 0, 0, 0);
+        Chat { name, unread, newest, read, since, last, last_of_others, time, is_numbered, reached }
     }
 
     /// This entry is the newest that is known of.
@@ -50,6 +59,10 @@ impl Chat {
         self.newest = self.newest.max(entry.id);
         if entry.id >= self.last.0 {
             self.last = (entry.id, in_one_line(entry, me));
+            self.time = entry.time.parse().ok();
+        }
+        if entry.from != me.as_str() && entry.id >= self.last_of_others.0 {
+            self.last_of_others = (entry.id, in_one_line(entry, me));
         }
     }
 
@@ -58,6 +71,7 @@ impl Chat {
         if id > self.last.0 {
             let body: String = body.chars().take(KEPT).collect();
             self.last = (id, format!("you: {body}"));
+            self.time = Some(Timestamp::now());
         }
     }
 
@@ -198,17 +212,20 @@ impl Chats {
     }
 
     /// The list of them, in that order, for a screen; or all of it.
-    pub fn list(&mut self, size: Size, is_all: bool) -> String {
+    pub fn list(&mut self, size: Size, is_all: bool, zone: &TimeZone) -> String {
         let order = self.in_order();
         // Beside the prompt, the line below it, and how many more there are.
         let most = if is_all { order.len() } else { size.rows.saturating_sub(4).max(1) };
         let shown = || order.iter().take(most).map(|n| (n + 1, &self.all[*n]));
         let names = shown().map(|(_, chat)| width(&chat.name)).max().unwrap_or(0).min(NAME);
         let counts = shown().map(|(_, chat)| unread(chat).len()).max().unwrap_or(0);
+        let whens = shown().map(|(_, chat)| when(chat, zone).len()).max().unwrap_or(0);
         let lines = shown().map(|(number, chat)| {
+            let when = when(chat, zone);
             let (name, unread) = (cut(&chat.name, names), unread(chat));
             let count = if counts > 0 { format!("  {unread:<counts$}") } else { String::new() };
-            let line = format!("{number:>6}  {name:<names$}{count}  {}", chat.last.1);
+            let line =
+                format!("{number:>6}  {name:<names$}{count}  {when:<whens$}  {}", chat.last.1);
             cut(&line, size.columns.saturating_sub(1)).trim_end().to_owned()
         });
         let mut lines: Vec<String> = lines.collect();
@@ -227,11 +244,11 @@ impl Chats {
         // What was said to nobody else comes first; then what began to be unread last, so that each
         // stays in its place for as long as it is unread.
         unread.sort_by_key(|(_, chat)| (chat.name.starts_with('#'), Reverse(chat.since)));
-        let newest = unread.iter().filter(|(_, chat)| !chat.is_behind());
-        let newest = newest.max_by_key(|(_, chat)| chat.newest).map(|(_, chat)| {
+        let newest = unread.iter().filter(|(_, chat)| chat.last_of_others.0 > 0);
+        let newest = newest.max_by_key(|(_, chat)| chat.last_of_others.0).map(|(_, chat)| {
             let group = Some(&chat.name).filter(|name| name.starts_with('#'));
             let group = group.map(|name| format!("{name} ")).unwrap_or_default();
-            format!("{group}{}", chat.last.1)
+            format!("{group}{}", chat.last_of_others.1)
         });
         let total = unread.len();
         let unread = unread.iter().take(MOST).map(|(n, chat)| Unread {
@@ -248,6 +265,18 @@ impl Chats {
     }
 }
 
+/// When the newest entry was written: the time if it was today, else the day.
+fn when(chat: &Chat, zone: &TimeZone) -> String {
+    let Some(time) = chat.time else { return String::new() };
+    let (time, now) = (time.to_zoned(zone.clone()), Timestamp::now().to_zoned(zone.clone()));
+    let form = match () {
+        () if time.date() == now.date() => "%H:%M",
+        () if time.year() == now.year() => "%-d %b",
+        () => "%b %Y",
+    };
+    time.strftime(form).to_string()
+}
+
 /// How much is unread, in words.
 fn unread(chat: &Chat) -> String {
     if chat.unread > 0 { format!("{} unread", chat.unread) } else { String::new() }
@@ -262,7 +291,7 @@ mod tests {
         let me = Handle::new("ana").unwrap();
         let mut chats = Chats::default();
         for (id, name) in (1..).zip(names) {
-            let line = format!("MSG {id} 2026-11-22T11:58:03.214Z {name} ana - number {id}");
+            let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {name} ana - number {id}");
             chats.chat(name).0.heard(&Entry::parse(&line).unwrap(), &me);
         }
         chats
@@ -272,27 +301,28 @@ mod tests {
     fn the_list_has_the_unread_and_the_newest_first_and_says_how_many_more_there_are() {
         let mut chats = chats(&["bob", "cid", "dora", "emil"]);
         chats.chat("cid").0.set_unread(2);
+        let utc = &TimeZone::UTC;
         let wide = Size { columns: 80, rows: 24 };
         assert_eq!(
-            chats.list(wide, false).lines().collect::<Vec<_>>(),
+            chats.list(wide, false, utc).lines().collect::<Vec<_>>(),
             [
-                "     2  cid   2 unread  cid: number 2",
-                "     4  emil            emil: number 4",
-                "     3  dora            dora: number 3",
-                "     1  bob             bob: number 1",
+                "     2  cid   2 unread  Nov 2020  cid: number 2",
+                "     4  emil            Nov 2020  emil: number 4",
+                "     3  dora            Nov 2020  dora: number 3",
+                "     1  bob             Nov 2020  bob: number 1",
             ]
         );
-        let small = Size { columns: 30, rows: 6 };
-        let list = chats.list(small, false);
+        let small = Size { columns: 40, rows: 6 };
+        let list = chats.list(small, false, utc);
         assert_eq!(
             list.lines().collect::<Vec<_>>(),
             [
-                "     2  cid   2 unread  cid:…",
-                "     4  emil            emil…",
+                "     2  cid   2 unread  Nov 2020  cid:…",
+                "     4  emil            Nov 2020  emil…",
                 "        and 2 more: /chats all",
             ]
         );
-        assert_eq!(chats.list(small, true).lines().count(), 4);
+        assert_eq!(chats.list(small, true, utc).lines().count(), 4);
         assert_eq!(
             (chats.first(), chats.next_unread(Some("cid"))),
             (Some("cid".into()), Some("cid".into()))

@@ -10,8 +10,8 @@ use super::talk::Talk;
 use crate::client::connection::Reply;
 use crate::client::lines::Entry;
 
-/// Conversations whose last line is asked for, each of them by a command, for the list.
-const ASKED: usize = 20;
+/// Conversations whose last line is asked for, each of them by a command, for the list of all.
+const ASKED: usize = 100;
 
 impl Talk {
     /// A conversation in the list, at its end if it is new.
@@ -57,10 +57,11 @@ impl Talk {
     pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Reply) {
         for row in &reply.rows {
             let words: Vec<&str> = row.split(' ').collect();
-            let [_, name, unread, newest, _] = words[..] else { continue };
+            let [_, name, unread, newest, time] = words[..] else { continue };
             let is_current = self.current.as_deref() == Some(name);
             let chat = self.chat(name);
             chat.newest = newest.parse().unwrap_or(0);
+            chat.time = time.parse().ok();
             // What is being read is not counted.
             if !is_current {
                 chat.set_unread(unread.parse().unwrap_or(0));
@@ -72,7 +73,8 @@ impl Talk {
             }
             return;
         };
-        let behind = self.chats.behind(ASKED);
+        let most = if is_all { ASKED } else { size().rows };
+        let behind = self.chats.behind(most);
         let Some((last, others)) = behind.split_last() else { return self.show_list(is_all) };
         for name in others {
             self.ask(format!("HIST {name} 1"), Purpose::Last(name.clone(), None));
@@ -93,7 +95,7 @@ impl Talk {
     }
 
     fn show_list(&mut self, is_all: bool) {
-        let list = self.chats.list(size(), is_all);
+        let list = self.chats.list(size(), is_all, &self.zone);
         let none = "no conversations yet; /to bob begins one";
         self.remark(if list.is_empty() { none } else { &list });
     }
