@@ -12,6 +12,7 @@ use super::json::{self, Object};
 use super::lines::{self, Entry};
 use super::output;
 use super::progress::{SERVER, shown};
+use super::terminal::width;
 use crate::name::Target;
 use crate::wire::text;
 
@@ -122,7 +123,9 @@ pub fn user(row: &str) -> Option<String> {
         (_, "-") => String::new(),
         _ => format!("last seen {}", local(seen)),
     };
-    Some(format!("{handle:<20}  {name:<24}  {state}").trim_end().to_owned())
+    // Some characters take two columns.
+    let blanks = " ".repeat(24usize.saturating_sub(width(&name)));
+    Some(format!("{handle:<20}  {name}{blanks}  {state}").trim_end().to_owned())
 }
 
 /// Shows who has received and read an entry.

@@ -91,6 +91,11 @@ fn conversations_and_people_are_listed() {
     let none = run(&mut place.papo("bob", &["find", "nobody"]));
     assert_eq!((none.status.code(), &*none.stdout), (Some(0), &b""[..]));
     assert_eq!(none.stderr, b"papo: nobody found\n");
+    // Characters of two columns move nothing.
+    done(place.papo("bob", &["raw"]).stdin(input("NAME 漢字\nQUIT\n".as_bytes())));
+    let shown = place.done("ana", &["find", "bob"]);
+    let state = format!("bob                   漢字{}  last seen ", " ".repeat(20));
+    assert!(shown.starts_with(&state), "{shown}");
 }
 
 #[test]

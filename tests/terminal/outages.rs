@@ -177,3 +177,15 @@ fn a_log_that_was_put_back_is_shown_as_it_is_and_nothing_of_it_swallowed() {
     bob.send("ana", "and on");
     window.says("bob: and on\n");
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn that_a_server_ends_is_said_in_one_line() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    place.stop();
+    window.shows(&format!(
+        "|{}\n|── the server says BYE shutdown; trying again ──\n|      bob>",
+        rule("bob")
+    ));
+}

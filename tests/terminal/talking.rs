@@ -1,6 +1,8 @@
 //! Two who talk: what one writes and how far it has come, what the other writes, and whoever else
 //! does.
 
+use rustix::process::Signal;
+
 use crate::place::{Place, rule};
 
 #[test]
@@ -341,14 +343,44 @@ fn what_is_meant_for_a_name_that_nobody_has_goes_to_nobody_else() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
     let window = place.talking("ana", "bob");
+    // The refusal comes while somebody is typing already.
+    place.papod().signal(Signal::STOP);
     window.line("/to bbo");
+    window.text("for bbo");
+    window.says("bbo> for bbo");
+    place.papod().signal(Signal::CONT);
     window.says("bbo: no such account; /find bbo looks for one");
-    window.says("\n         >");
-    window.line("for bbo");
+    window.says("\n         > for bbo");
+    window.key("Enter");
     window.says("to whom? /to bob, then write\n         >");
     window.line("/to bob");
     window.says("      bob>");
     window.line("for bob");
     let heard = bob.until("MSG ").pop().unwrap();
     assert!(heard.ends_with(" ana bob - for bob"), "{heard}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_name_that_nobody_has_leaves_the_conversation_open() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("before");
+    bob.until("MSG ");
+    window.says("✓    you: before");
+    window.line("/to bbo");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM ✓    you: before
+         |bbo: no such account; /find bbo looks for one
+         |      bob>",
+        rule("bob")
+    ));
+    // It is not completed, either: the server knows no such name.
+    window.text("/to bb");
+    window.key("Tab");
+    window.text("!");
+    window.says("bob> /to bb!");
 }

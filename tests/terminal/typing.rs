@@ -249,6 +249,22 @@ fn a_line_that_is_brought_back_has_the_cursor_at_its_end() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn what_is_asked_for_twice_stands_there_once() {
+    let place = Place::with(&["ana", "bob", "benedict"]);
+    let window = place.talking("ana", "bob");
+    place.client("benedict").send("ana", "hello");
+    window.says("2:benedict  benedict: hello");
+    window.text("b");
+    for _ in 0..3 {
+        window.key("Tab");
+    }
+    window.text("!");
+    window.says("> b!");
+    assert_eq!(window.screen().matches("benedict  bob\n").count(), 1, "{}", window.screen());
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn help_fits_the_screen() {
     let place = Place::with(&["ana", "bob"]);
     let window = place.talking("ana", "bob");

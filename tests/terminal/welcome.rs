@@ -169,6 +169,14 @@ fn a_token_that_was_revoked_is_replaced_by_another() {
         other.say(&format!("TOKEN DEL {}", tokens[0].split(' ').nth(1).unwrap()));
         other.until("OK TOKEN DEL ");
     };
+    let leaves = || {
+        window.shows(
+            "|nobody has written yet: /to bob talks to bob, /help has the rest
+             |         >",
+        );
+        window.key("C-d");
+        window.says("status 0");
+    };
     revoke();
     window.start("papo");
     window.says_joined(
@@ -179,14 +187,10 @@ fn a_token_that_was_revoked_is_replaced_by_another() {
     window.says("Once more; Enter alone leaves.\nPassword of ana:");
     window.tells("#{cursor_x}", "17");
     window.line(PASSWORD);
-    window.says("/help has the rest");
-    window.key("C-d");
-    window.says("status 0");
+    leaves();
     // Nothing is asked any more.
     window.start("papo");
-    window.says("/help has the rest");
-    window.key("C-d");
-    window.says("status 0");
+    leaves();
     // After papo logout it is the same.
     window.start("papo logout");
     window.says("the token for ana was revoked\nstatus 0");
@@ -194,9 +198,7 @@ fn a_token_that_was_revoked_is_replaced_by_another() {
     window.says("Password of ana:");
     window.tells("#{cursor_x}", "17");
     window.line(PASSWORD);
-    window.says("/help has the rest");
-    window.key("C-d");
-    window.says("status 0");
+    leaves();
     let config = place.home_of("ana").join(".config/papo/config");
     assert!(fs::read_to_string(config).unwrap().contains("\ntoken papo_"));
 }

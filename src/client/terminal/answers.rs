@@ -66,10 +66,16 @@ impl Talk {
                 self.is_sent(&key);
             }
             Purpose::Open(name) if self.current.as_ref() == Some(&name) => {
-                // Somebody may be typing: what is meant for one goes to nobody else.
-                self.current = None;
-                self.keyboard.turn_to("");
                 self.chats.forget(&name);
+                self.keyboard.forget_name(&name);
+                // Where somebody is typing, what is meant for one goes to nobody else.
+                match self.opened.clone().filter(|it| *it != name && !self.keyboard.is_typing()) {
+                    Some(before) => self.turn_to(&before),
+                    None => {
+                        self.current = None;
+                        self.keyboard.turn_to("");
+                    }
+                }
                 self.complain(&why);
             }
             Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
@@ -154,6 +160,7 @@ impl Talk {
         }
         self.is_seen();
         self.ask_ticks(false);
+        self.opened = Some(name.to_owned());
         self.warn();
     }
 

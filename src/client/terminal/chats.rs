@@ -126,7 +126,7 @@ fn in_one_line(entry: &Entry, me: &Handle) -> String {
     if entry.is_message() {
         format!("{who}: {}", entry.body.chars().take(KEPT).collect::<String>())
     } else {
-        format!("{who} {}", item::change(&entry.body))
+        format!("{who} {}", item::change(&entry.body, me))
     }
 }
 

@@ -155,6 +155,17 @@ impl Keyboard {
         lock(&self.known).names.extend(names);
     }
 
+    /// There is nobody of this name.
+    pub fn forget_name(&self, name: &str) {
+        lock(&self.known).names.remove(name);
+    }
+
+    /// Whether a line is being typed, or was and is not looked at yet.
+    pub fn is_typing(&self) -> bool {
+        let known = lock(&self.known);
+        known.is_typing || known.untaken > 0
+    }
+
     /// A line that was typed is looked at.
     pub fn takes_line(&self) {
         lock(&self.known).untaken -= 1;

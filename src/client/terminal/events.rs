@@ -21,7 +21,6 @@ impl Talk {
             "ACK" => self.receipt(line, Tick::Delivered),
             "READ" => self.receipt(line, Tick::Read),
             "LIVE" => self.live(),
-            "BYE" => self.remark(&format!("── the server says: {} ──", line[3..].trim())),
             _ => {}
         }
     }

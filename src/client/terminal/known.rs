@@ -71,6 +71,8 @@ pub struct Known {
     pub most: usize,
     /// They are not more than the terminal has.
     pub has_room: bool,
+    /// Something stands in the line that is being typed.
+    pub is_typing: bool,
     /// The next key is told, whatever it is.
     pub is_awaited: bool,
     /// Nothing is lost by leaving, but for the lines that were typed and not looked at yet.

@@ -4,9 +4,10 @@
 //! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes, without
 //! the `sequences` that are no keys). One connection brings what happens, and another takes commands,
 //! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
-//! news, which `talk` takes from; `events`, `answers` and `elsewhere` are parts of that. What it looks
-//! like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the bottom; what a
-//! `/` begins, to `order` and `groups`; `notices` go to the desktop; and `welcome` leads whoever is new.
+//! news, which `talk` takes from; `events`, `answers`, `marks` and `elsewhere` are parts of that. What
+//! it looks like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the
+//! bottom; what a `/` begins, to `order` and `groups`; `notices` go to the desktop; and `welcome` leads
+//! whoever is new.
 
 mod activity;
 mod answers;
@@ -21,6 +22,7 @@ mod item;
 mod jobs;
 mod keys;
 mod known;
+mod marks;
 mod notices;
 mod order;
 mod pages;
@@ -51,6 +53,7 @@ use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::progress::shown;
+pub use columns::width;
 use editor::Keyboard;
 use item::Style;
 use jobs::News;

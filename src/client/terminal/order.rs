@@ -76,6 +76,9 @@ pub fn read(line: &str) -> Order {
     let unclear = |what: &str| Order::Unclear(what.to_owned());
     match (name, rest) {
         ("to", "") => unclear("/to whom? A handle or +group"),
+        ("to", _) if rest.contains(char::is_whitespace) => {
+            unclear("/to takes one name; to write to somebody: /to bob, and then the text")
+        }
         ("to", _) => match lines::target(rest.strip_prefix('@').unwrap_or(rest)) {
             Ok(target) => Order::To(target.to_string()),
             Err(why) => unclear(&format!("/to: {why}")),

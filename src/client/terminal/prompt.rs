@@ -68,6 +68,7 @@ impl Highlighter for Typing {
         let size = size();
         let (shown, rows) = laid_out(line, size.columns);
         let mut known = lock(&self.known);
+        known.is_typing = !line.is_empty();
         // The line below is one.
         known.rows = rows + 1;
         known.most = known.most.max(known.rows);

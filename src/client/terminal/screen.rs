@@ -100,6 +100,11 @@ impl Screen {
         ids
     }
 
+    /// Whether the last item is this remark.
+    pub fn ends_with(&self, remark: &str) -> bool {
+        matches!(self.items.last(), Some(Item::Remark(last)) if last == remark)
+    }
+
     /// The id of the first item that has one.
     pub fn oldest(&self) -> Option<u64> {
         self.items.iter().find_map(Item::id)

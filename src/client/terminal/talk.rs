@@ -16,6 +16,7 @@ use super::groups;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
 use super::known::Typed;
+use super::marks::Mark;
 use super::notices;
 use super::order::{self, Order};
 use super::passwd::{Passwd, Step};
@@ -27,13 +28,6 @@ use crate::name::Handle;
 
 /// Messages that are loaded at a time.
 pub const LOADED: usize = 100;
-
-/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
-#[derive(Clone, Copy, Default)]
-pub struct Mark {
-    ack: u64,
-    read: u64,
-}
 
 /// A message that the server has not confirmed.
 pub struct Unsent {
@@ -60,6 +54,8 @@ pub struct Talk {
     pub(super) zone: TimeZone,
     /// With whom; nobody at first.
     pub(super) current: Option<String>,
+    /// The one whose messages were on the screen last.
+    pub(super) opened: Option<String>,
     /// It is being asked how far messages have come.
     pub(super) is_asking: bool,
     /// And is to be asked again after that; because of news, or not.
@@ -88,8 +84,8 @@ pub struct Talk {
     pub(super) passwd: Option<Passwd>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
-    marks: BTreeMap<String, Mark>,
-    is_marking: bool,
+    pub(super) marks: BTreeMap<String, Mark>,
+    pub(super) is_marking: bool,
     /// Commands whose answers somebody waits for.
     waited_for: usize,
     /// The command before all others has taken more than a second.
@@ -113,6 +109,7 @@ impl Talk {
             keyboard,
             zone: TimeZone::system(),
             current: None,
+            opened: None,
             is_asking: false,
             asks_again: None,
             chats: Chats::default(),
@@ -397,44 +394,6 @@ impl Talk {
         }
     }
 
-    /// What stands at the end of the conversation is on the screen.
-    pub(super) fn is_seen(&mut self) {
-        let is_seen = self.is_there && self.screen.is_at_end();
-        let (Some(name), true) = (self.current.clone(), is_seen) else { return };
-        let newest = self.screen.newest_of_others().unwrap_or(0);
-        let chat = self.chat(&name);
-        if newest > chat.read {
-            chat.set_unread(0);
-            chat.read = newest;
-            self.mark(&name, newest, true);
-        }
-    }
-
-    /// Acknowledges what stands in a conversation up to an id: it was received, or even read.
-    pub(super) fn mark(&mut self, name: &str, id: u64, is_read: bool) {
-        let mark = self.marks.entry(name.to_owned()).or_default();
-        let upto = if is_read { &mut mark.read } else { &mut mark.ack };
-        *upto = id.max(*upto);
-        self.mark_more(false);
-    }
-
-    /// One at a time, so that a crowd of messages is one acknowledgement.
-    pub(super) fn mark_more(&mut self, is_done: bool) {
-        self.is_marking &= !is_done;
-        if self.is_marking {
-            return;
-        }
-        if let Some((name, mark)) = self.marks.pop_first() {
-            self.is_marking = true;
-            let Mark { ack, read } = mark;
-            if read > 0 && ack > read {
-                self.marks.insert(name, Mark { ack, read: 0 });
-            }
-            let (verb, id) = if read > 0 { ("READ", read) } else { ("ACK", ack) };
-            self.ask(format!("{verb} {id}"), Purpose::Mark(id));
-        }
-    }
-
     /// The server's log was put back: its ids mean other entries than before.
     pub(super) fn begin_anew(&mut self, told: &str) {
         (self.is_live, self.put_back) = (false, Some(told.to_owned()));
@@ -485,7 +444,10 @@ impl Talk {
     }
 
     pub(super) fn remark(&mut self, text: &str) {
-        self.add(Item::Remark(text.to_owned()));
+        // What is asked for again and again stands there once.
+        if !self.screen.ends_with(text) {
+            self.add(Item::Remark(text.to_owned()));
+        }
     }
 
     /// Somebody is to see it, so the end of the conversation is turned to.
