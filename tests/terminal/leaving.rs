@@ -73,7 +73,8 @@ fn who_leaves_with_something_unsent_is_warned_and_gets_it_back() {
          |HH:MM …    you: one
          |HH:MM …    you: two words
          |2 messages not sent yet; press Ctrl-D again to leave without sending them
-         |      bob>",
+         |      bob>
+         |      offline; Enter tries again now",
         rule("bob")
     ));
     window.key("C-d");

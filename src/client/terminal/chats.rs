@@ -256,7 +256,8 @@ impl Chats {
             name: activity::brief(&chat.name, self.names()),
             count: chat.unread,
         });
-        Activity { unread: unread.collect(), total, newest: newest.unwrap_or_default() }
+        let newest = newest.unwrap_or_default();
+        Activity { unread: unread.collect(), total, newest, is_offline: false }
     }
 
     /// How all of them are called.

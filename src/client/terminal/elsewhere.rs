@@ -1,7 +1,7 @@
 //! What concerns other conversations than the one that is turned to: their list, their numbers, and the
 //! line at the bottom.
 
-use super::activity;
+use super::activity::{self, Activity};
 use super::chats::Chat;
 use super::jobs::Purpose;
 use super::known::{self, size};
@@ -125,7 +125,7 @@ impl Talk {
         };
         // What is on the screen is not announced.
         let shown = self.current.as_deref().filter(|_| self.screen.is_at_end());
-        let activity = self.chats.activity(shown);
+        let activity = Activity { is_offline: self.is_offline, ..self.chats.activity(shown) };
         self.chats.show_numbers(activity.numbers(known::line_below()));
         self.keyboard.say(label, activity);
     }

@@ -29,9 +29,11 @@ impl Talk {
     pub(super) fn told(&mut self, what: &str) {
         if what == BACK {
             // What was missed comes first, and then a line that says so.
-            self.is_live = false;
+            (self.is_live, self.is_offline) = (false, false);
         } else if what.starts_with(PUT_BACK) {
             self.begin_anew(what);
+        } else {
+            self.is_offline = true;
         }
         self.remark(&format!("── {what} ──"));
     }

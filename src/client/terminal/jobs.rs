@@ -110,8 +110,10 @@ pub enum News {
     Typed(Typed),
     /// The server says something.
     Line(String),
-    /// Of the connection.
+    /// Of the connection over which everything comes.
     Told(String),
+    /// Of the one for commands.
+    Busy(String),
     /// A command is answered.
     Answer(Purpose, Result<Reply, Failure>),
     /// A command has not been answered for more than a second.
@@ -125,10 +127,12 @@ pub enum News {
 }
 
 /// Does the jobs, one after another, over as many connections as that takes.
-pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>) {
+///
+/// `wake` lets it try again at once where there is no connection.
+pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>, wake: Receiver<()>) {
     let tell = news.clone();
-    let tell = Box::new(move |what| drop(tell.try_send(News::Told(what))));
-    let mut desk = Desk::patient_telling(account, tell);
+    let tell = Box::new(move |what| drop(tell.try_send(News::Busy(what))));
+    let mut desk = Desk::patient_telling(account, tell, wake);
     loop {
         let idle = async {
             Timer::after(IDLE).await;

@@ -124,7 +124,9 @@ async fn converse(
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
     let connecting = format!("connecting to {}", account.server.address);
-    let mut feed = shown(&connecting, Feed::open_telling(account, told)).await?;
+    // One for each connection that may be waited for.
+    let [(wake_feed, feed_woken), (wake_desk, desk_woken)] = [unbounded(), unbounded()];
+    let mut feed = shown(&connecting, Feed::open_telling(account, told, feed_woken)).await?;
     // All that waits comes before there is anything to look at: it is counted, not shown.
     let waiting = shown("fetching what waits", until_live(&mut feed)).await?;
 
@@ -139,6 +141,7 @@ async fn converse(
     // What stood there is not drawn over.
     let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
     let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs, tell.clone());
+    talk.wake = vec![wake_feed, wake_desk];
     if let Some(first) = first {
         talk.turn_to(&first);
         talk.remark("      what you type is sent by Enter; /help explains, Ctrl-D leaves");
@@ -148,7 +151,7 @@ async fn converse(
     }
 
     let executor = LocalExecutor::new();
-    let work = executor.spawn(jobs::work(account, to_do, tell.clone()));
+    let work = executor.spawn(jobs::work(account, to_do, tell.clone(), desk_woken));
     let (stay, left) = bounded::<()>(1);
     let listen = executor.spawn(listen(feed, tell.clone(), left));
     let signals = executor.spawn(until_signal(tell));

@@ -62,6 +62,10 @@ pub struct Talk {
     pub(super) asks_again: Option<bool>,
     pub(super) chats: Chats,
     pub(super) jobs: Sender<Job>,
+    /// There is no connection over which anything comes.
+    pub(super) is_offline: bool,
+    /// Where it is said that a connection is wanted now.
+    pub(super) wake: Vec<Sender<()>>,
     /// Where it is told what else happens.
     pub(super) tell: Sender<News>,
     /// What is said when there is a screen that stays.
@@ -114,6 +118,8 @@ impl Talk {
             asks_again: None,
             chats: Chats::default(),
             jobs,
+            is_offline: false,
+            wake: Vec::new(),
             tell,
             warning: if options.notify { notices::missing() } else { None },
             unsent: Vec::new(),
@@ -153,6 +159,7 @@ impl Talk {
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
             News::Told(what) => self.told(&what),
+            News::Busy(what) => self.remark(&format!("── {what} ──")),
             News::Answer(purpose, answer) => {
                 self.is_slow = false;
                 self.waited_for -= usize::from(purpose.is_waited_for());
@@ -183,6 +190,10 @@ impl Talk {
                 self.go_to_end();
                 if !line.is_empty() {
                     self.order(order::read(&line))?;
+                } else if self.is_offline {
+                    for wake in &self.wake {
+                        let _ = wake.try_send(());
+                    }
                 }
             }
             Typed::Secret(secret) => self.secret(secret),
