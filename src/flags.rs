@@ -21,7 +21,7 @@ use crate::limits;
 
 /// The chat server that you can use with netcat.
 ///
-/// Every flag can be given as an environment variable, too; one that is empty is as one that is not
+/// Every flag can be given as an environment variable, too; an empty one counts as not
 /// set. Log lines go to standard error.
 #[derive(Parser)]
 #[command(name = "papod", version)]
