@@ -104,7 +104,8 @@ pub const FIRST_TURN: usize = 4;
 pub const LOOK_UP: usize = 4;
 /// Conversations of an account that are looked at in one step of its deletion.
 pub const LEAVE: usize = 256;
-/// Bytes of commands in one batch, since 2,048 lines of 64 KiB would be 128 MiB.
+/// Bytes of commands in one batch, since as many lines of 64 KiB would be 64 MiB; a quarter of it where
+/// more waits.
 pub const BATCH_BYTES: usize = 1_048_576;
 /// Entries read from the log at once on behalf of one session.
 pub const PAGE_ROWS: usize = 256;

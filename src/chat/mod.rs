@@ -72,11 +72,15 @@ impl Act {
     /// to a conversation in use is not.
     pub const MOVE: usize = 4;
 
+    /// Bytes of text that weigh as much as another message: half a page of the database.
+    const TEXT: usize = 2_048;
+
     /// What it costs to decide and record, about, in messages of a busy conversation, beside what
     /// has to be looked up for it.
     pub fn weight(&self) -> usize {
         match self {
-            Act::Send { .. } | Act::Advance { .. } => 1,
+            Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
+            Act::Advance { .. } => 1,
             Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
             Act::Group {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..

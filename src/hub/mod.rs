@@ -280,8 +280,8 @@ impl Desk {
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
             self.looked_up = 0;
-            let most = self.queue.most();
-            while weight < most && bytes < limits::BATCH_BYTES {
+            let (most, most_bytes) = self.queue.most();
+            while weight < most && bytes < most_bytes {
                 if self.chat.directory().has_enough() {
                     break;
                 }

@@ -130,10 +130,11 @@ impl Queue {
         self.late.is_none() && self.first.is_empty() && self.accounts.is_empty()
     }
 
-    /// How much the batch that was begun may weigh. Where many wait, whoever comes meanwhile is to be
-    /// in the next one soon.
-    pub(super) fn most(&self) -> usize {
-        if self.accounts.is_empty() { limits::BATCH } else { limits::BATCH / 2 }
+    /// How much the batch that was begun may weigh, and its bytes. Where many wait, whoever comes
+    /// meanwhile is to be in the next one soon.
+    pub(super) fn most(&self) -> (usize, usize) {
+        let part = if self.accounts.is_empty() { 1 } else { 2 };
+        (limits::BATCH / part, limits::BATCH_BYTES / (part * part))
     }
 
     /// What came before is still done, and what comes after is not.
