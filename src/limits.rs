@@ -99,6 +99,9 @@ pub const SHARE: usize = BATCH / 4;
 pub const TURN: usize = 32;
 /// The same for one that comes after a rest.
 pub const FIRST_TURN: usize = 4;
+/// For how long at most everything else comes before the next act that is more than a batch: a group of
+/// thousands takes some 70 ms.
+pub const CALM: Duration = Duration::from_secs(1);
 /// What a look-up in the store weighs, in messages of a busy conversation: some 10 µs to read, and as
 /// much to write what was read and is changed.
 pub const LOOK_UP: usize = 4;

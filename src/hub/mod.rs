@@ -19,6 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -274,6 +275,7 @@ impl Desk {
             if self.queue.begin(busy, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
                 return;
             }
+            let began = Instant::now();
             // What is decided together happened at one moment.
             self.now = self.clock.now();
             let mut welcomes: Vec<Welcome> = Vec::new();
@@ -330,6 +332,7 @@ impl Desk {
                 outbox.wake();
             }
             self.answer_keeper(kept);
+            self.queue.took(began.elapsed());
         }
     }
 

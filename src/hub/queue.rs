@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvError};
+use std::time::{Duration, Instant};
 use std::vec::IntoIter;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -47,6 +48,10 @@ pub(super) struct Queue {
     turn: Option<Turn>,
     /// Sessions whose act was begun in this batch and is not done.
     unfinished: FxHashSet<SessionId>,
+    /// Long acts wait until then, and until a long act is done it is not known how long.
+    calm_until: Option<Instant>,
+    /// A long act is in this batch.
+    has_long: bool,
     /// Nothing more is taken over.
     ended: bool,
 }
@@ -93,6 +98,8 @@ impl Queue {
             resting: Vec::new(),
             turn: None,
             unfinished: FxHashSet::default(),
+            calm_until: None,
+            has_long: false,
             ended: false,
         }
     }
@@ -111,8 +118,11 @@ impl Queue {
         self.end_turn();
         self.done.clear();
         self.turns.extend(self.resting.drain(..));
+        self.has_long = false;
         if self.is_empty() && !busy && !self.ended {
             self.late = Some(self.waiting.recv()?);
+        } else if !busy && let Some(calm) = self.calm() {
+            self.late = self.late.take().or_else(|| self.waiting.recv_timeout(calm).ok());
         }
         if self.accounts.is_empty() {
             // Nobody waits, so nobody is behind.
@@ -210,7 +220,7 @@ impl Queue {
             return self.late.take_if(|work| work.size().0 <= limits::SHARE);
         }
         self.end_turn();
-        let (place, account) = self.turns.pop_first()?;
+        let (place, account) = self.next_turn()?;
         // Many may come after a rest at once, most of them with little.
         let turn = if place.0 < self.front { limits::FIRST_TURN } else { limits::TURN };
         self.front = self.front.max(place.0);
@@ -220,6 +230,47 @@ impl Queue {
         self.turn = Some(Turn { account, place, weight });
         self.rotate(account, session);
         Some(work)
+    }
+
+    /// Whose turn it is. Whoever has a long act next waits while there is to be calm.
+    fn next_turn(&mut self) -> Option<(Place, AccountId)> {
+        let is_calm = self.calm_until.is_some_and(|until| Instant::now() < until);
+        while let Some((place, account)) = self.turns.pop_first() {
+            if !self.is_long(account) {
+                return Some((place, account));
+            }
+            if !is_calm {
+                self.has_long = true;
+                return Some((place, account));
+            }
+            self.resting.push((place, account));
+        }
+        None
+    }
+
+    /// Whether what an account waits for first is more than a batch.
+    fn is_long(&self, account: AccountId) -> bool {
+        let session = self.accounts.get(&account).and_then(|ring| ring.front());
+        let steps = session.and_then(|session| self.sessions.get(session));
+        let next = steps.and_then(|steps| steps.front());
+        matches!(next, Some(Step::Act(act)) if act.weight() > limits::BATCH)
+    }
+
+    /// How long nothing is to be done, where all who wait have a long act next.
+    fn calm(&self) -> Option<Duration> {
+        let rest = self.calm_until?.checked_duration_since(Instant::now())?;
+        let only_long = self.first.is_empty()
+            && self.accounts.keys().all(|account| self.is_long(*account))
+            && !self.ended;
+        only_long.then_some(rest)
+    }
+
+    /// The batch took so long. If there was a long act in it, there is calm for as long: those who
+    /// had to wait for it are served before the next one.
+    pub(super) fn took(&mut self, time: Duration) {
+        if self.has_long {
+            self.calm_until = Some(Instant::now() + time.min(limits::CALM));
+        }
     }
 
     /// What was done in the last turn weighs so much more.
