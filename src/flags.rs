@@ -146,7 +146,8 @@ pub struct Flags {
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub restore: Option<PathBuf>,
 
-    /// Look at all settings and through the database, start nothing, say what is wrong, and end
+    /// Look at all settings and through the database, start nothing, say what is there and what is wrong,
+    /// and end
     #[arg(long)]
     pub check: bool,
 

@@ -33,6 +33,6 @@ complete -c papod -l limit-db -d 'The most that the database file may grow to; b
 complete -c papod -l log -d 'How much is logged: error, warn, info or debug' -r
 complete -c papod -l plain-anywhere -d 'Let --listen name addresses other than loopback, where passwords cross the network readable'
 complete -c papod -l limit-local -d 'Let the limits of addresses and accounts apply to loopback and Unix sockets, too'
-complete -c papod -l check -d 'Look at all settings and through the database, start nothing, say what is wrong, and end'
+complete -c papod -l check -d 'Look at all settings and through the database, start nothing, say what is there and what is wrong, and end'
 complete -c papod -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papod -s V -l version -d 'Print version'

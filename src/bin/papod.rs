@@ -5,6 +5,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use papo::flags::{Flags, Registration};
 use papo::server::{self, Inherited, Server};
 use papo::session::Certificates;
 use papo::store::sqlite;
-use rustix::process::Pid;
+use rustix::process::{Pid, geteuid};
 use sd_notify::NotifyState;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
@@ -192,13 +193,20 @@ fn restore(from: &Path, db: &Path) -> Result<(), String> {
     if let Some(aside) = aside {
         println!("what was there is {} now, with all that belongs to it", aside.display());
     }
+    if geteuid().is_root() && fs::metadata(db).is_ok_and(|meta| meta.uid() == 0) {
+        let folder = db.parent().unwrap_or(db).display();
+        println!("it belongs to root; if papod runs as another user: chown -R USER {folder}");
+    }
     Ok(())
 }
 
-/// `--check`: a line for each problem.
+/// `--check`: what there is on standard output, and a line for each problem.
 fn check(config: &Config) -> Result<(), String> {
     let found = server::check(config);
-    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
+    for remark in &found.remarks {
+        writeln!(io::stdout(), "{remark}").map_err(|e| format!("standard output: {e}"))?;
+    }
+    if found.problems.is_empty() { Ok(()) } else { Err(found.problems.join("\n")) }
 }
 
 /// Tells the service manager. Without one that asks for it this does nothing.

@@ -24,6 +24,15 @@ pub trait Maintain: Send + Sync {
     fn end(&self);
 }
 
+/// What was found by looking at something that an operator has set up, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// What keeps papod from using it.
+    pub problems: Vec<String>,
+    /// What is good to know: what it is, and what should be mended some time.
+    pub remarks: Vec<String>,
+}
+
 /// Why there is no backup. Nothing was left behind.
 #[derive(Clone, Debug)]
 pub enum BackupError {

@@ -107,7 +107,8 @@ impl Lock {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::new(e)),
             Ok(meta) if id(&meta) == file => {}
             _ => {
-                let rescue = "end papod and put it back, or a backup with papod --restore FILE";
+                let rescue = "what was confirmed is lost when papod ends, so first save it with \
+                              ADMIN BACKUP, then end papod and put that back with papod --restore";
                 return gone("the file", rescue);
             }
         }
