@@ -57,7 +57,9 @@ impl Session {
                 Ok(Some(Reply::Managed { words: "USER DEL", handle }))
             }
             Admin::Stats => {
-                let rows = self.services.counters.rows();
+                let mut rows = self.services.counters.rows();
+                let (database, log) = self.services.upkeep.sizes();
+                rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
                 self.say(|out| rows.iter().for_each(|(name, n)| reply::stat(out, name, *n)));
                 Ok(Some(Reply::Counted { verb: "ADMIN STATS", count: rows.len() }))
             }

@@ -287,6 +287,12 @@ impl Maintain for Upkeep {
         if self.has_ended() { Err(ended()) } else { found }
     }
 
+    fn sizes(&self) -> (u64, u64) {
+        // The file that is in use, also where another has its name by now.
+        let size = self.lock.file().metadata().map_or(0, |meta| meta.len());
+        (size, length(&beside(self.lock.path(), "-wal")))
+    }
+
     fn end(&self) {
         self.ending.has_begun.store(true, Ordering::SeqCst);
         drop(self.ending.under_way.write().unwrap_or_else(PoisonError::into_inner));
