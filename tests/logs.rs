@@ -188,10 +188,15 @@ fn a_reload_that_fails_is_seen_by_whoever_asks_for_it() {
 
     // As the unit does, with the variables of papod.env.
     let unit = include_str!("../contrib/systemd/papod.service");
-    assert!(unit.contains("\nExecReload=papod --reload $MAINPID\n"));
+    let line = "\nExecReload=papod --env-file /etc/papo/papod.env --reload $MAINPID\n";
+    assert!(unit.contains(line));
+    let env_file = home.path().join("papod.env");
+    let paths = [certificate.display(), key.display()];
+    fs::write(&env_file, format!("PAPOD_TLS_CERT={}\nPAPOD_TLS_KEY={}\n", paths[0], paths[1]))
+        .unwrap();
     let reload = || {
         let mut command = process::papod();
-        command.env("PAPOD_TLS_CERT", &certificate).env("PAPOD_TLS_KEY", &key);
+        command.arg("--env-file").arg(&env_file);
         let output = run(command.args(["--reload", &papod.id().to_string()]));
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };

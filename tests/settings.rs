@@ -1,4 +1,4 @@
-//! What papod is told, looked at before it is used: `--check`.
+//! What papod is told, in a file and elsewhere, and looking at it before it is used: `--env-file`, `--check`.
 
 mod process;
 
@@ -9,7 +9,88 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use files::{ends, files};
-use process::Home;
+use process::{Home, PASSWORD, Papod, papod, run, tls};
+
+/// A command of papod with these lines in a file of variables.
+fn with_file(home: &Home, lines: &str) -> std::process::Command {
+    let file = home.path().join("papod.env");
+    fs::write(&file, lines).unwrap();
+    let mut command = papod();
+    command.arg("--env-file").arg(file).arg("--db").arg(home.db());
+    command
+}
+
+#[test]
+fn variables_of_a_file_are_as_those_of_the_environment() {
+    let home = Home::new();
+    let lines = "# ours\nPAPOD_LISTEN=127.0.0.1:0\nPAPOD_REGISTRATION = \"closed\"\nPAPOD_LOG=\n\
+                 PAPOD_PASSWORD_COST=8:1\n";
+    let mut command = with_file(&home, lines);
+    // As with systemd, the file comes before what else was set; flags come before both.
+    command.env("PAPOD_REGISTRATION", "open").env("PAPOD_IDLE", "1000").args(["--idle", "1"]);
+    let papod = Papod::spawn(command);
+    assert!(papod.log().contains(", registration closed, "), "{}", papod.log());
+    let mut client = papod.connect();
+    client.say(&format!("REG ana {PASSWORD}"));
+    assert!(client.line().starts_with("ERR REG closed "));
+    drop(client);
+    papod.stop();
+}
+
+/// Each of these would have been passed over by systemd, and an open server would have started.
+#[test]
+fn a_slip_in_a_file_of_variables_starts_no_server() {
+    let home = Home::new();
+    for slip in [
+        "export PAPOD_REGISTRATION=closed",
+        "PAPO_REGISTRATION=closed",
+        "REGISTRATION=closed",
+        "PAPOD_REGISTRATION: closed",
+        "PAPOD_REGISTRATION=closed # only us",
+        "PAPOD_REGISTRATION=closd",
+    ] {
+        for check in [false, true] {
+            let mut command = with_file(&home, &format!("PAPOD_LISTEN=127.0.0.1:0\n{slip}\n"));
+            let output = run(command.args(check.then_some("--check")));
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{slip}: {said}");
+            assert!(said.contains("REGISTRATION"), "{said}");
+        }
+    }
+    assert!(!home.db().exists());
+    let mut command = papod();
+    command.arg("--env-file").arg(home.path().join("none")).arg("--check");
+    assert_eq!(run(&mut command).status.code(), Some(2), "a file that is not there is no file");
+    // The unit has papod read it, and nobody else.
+    let unit = include_str!("../contrib/systemd/papod.service");
+    assert!(unit.contains("\nExecStart=papod --env-file /etc/papo/papod.env "));
+    assert!(!unit.contains("\nEnvironmentFile="));
+}
+
+#[test]
+fn a_check_by_root_knows_who_will_read_the_key() {
+    let home = Home::new();
+    home.start().stop();
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let user = Some(4_000_000_000);
+    std::os::unix::fs::chown(home.db(), user, user).unwrap();
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let [certificate, key] = ["one.pem", "one.key"].map(|name| home.path().join(name));
+    fs::copy(tls::file("one.pem"), &certificate).unwrap();
+    fs::copy(tls::file("one.key"), &key).unwrap();
+    for (mode, status, what) in [
+        (0o600, 1, "one.key belongs to root, mode 0600; uid 4000000000, whose the database is"),
+        (0o644, 0, "the files can be read by uid 4000000000, whose the database is"),
+    ] {
+        fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
+        let [certificate, key] = [&certificate, &key].map(|path| path.to_str().unwrap());
+        let flags = ["--check", "--tls-cert", certificate, "--tls-key", key];
+        let said = ends(status, &home.db(), &flags);
+        assert!(said.contains(what), "{said}");
+    }
+}
 
 #[test]
 fn a_check_starts_nothing_and_changes_nothing() {

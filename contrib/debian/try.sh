@@ -214,9 +214,13 @@ runs() { is "the state of $1" "${2-active}" "$(in_system systemctl is-active "$1
 try_a_wrong_setting() {
     say "a wrong setting, mended"
     in_system cp -p /etc/papo/papod.env /root/papod.env
-    in_system sh -c 'echo PAPOD_REGISTRATION=closd >>/etc/papo/papod.env'
-    ! in_system systemctl restart papod 2>/dev/null || fail "papod starts with a wrong setting"
-    has "the journal" "$(in_system journalctl -u papod -o cat --no-pager)" closd
+    local slip
+    for slip in 'export PAPOD_REGISTRATION=closed' REGISTRATION=closed PAPOD_REGISTRATION=closd; do
+        in_system cp -p /root/papod.env /etc/papo/papod.env
+        in_system sh -c 'echo "$1" >>/etc/papo/papod.env' sh "$slip"
+        ! in_system systemctl restart papod 2>/dev/null || fail "papod starts with a wrong setting"
+        has "the journal" "$(in_system journalctl -u papod -o cat --no-pager)" "$slip"
+    done
     in_system sh -c 'printf "PING still here\nQUIT\n" | nc localhost 7276' >"$work/waited" &
     local client=$! restarts
     # More often than systemd's usual limit on starts.
@@ -279,7 +283,8 @@ try_operating() {
     try_a_wrong_setting
     try_places_of_backups
     block check
-    is "what is wrong" '' "$said"
+    has "what is there" "$said" "papo.db: sound; 0 accounts, "
+    has "who reads the settings" "$said" "can be read by papo, whose the database is"
 
     certify 1
     block tls

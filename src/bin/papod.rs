@@ -2,10 +2,12 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -14,7 +16,8 @@ use async_signal::{Signal, Signals};
 use log::{Level, LevelFilter};
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
-use papo::flags::{Flags, Registration};
+use papo::flags::{self, Flags, Registration};
+use papo::owner;
 use papo::server::{self, Inherited, Server};
 use papo::session::Certificates;
 use papo::store::sqlite;
@@ -24,8 +27,15 @@ use smol::future::FutureExt;
 use smol::stream::StreamExt;
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    match flags::with_env_file(&arguments) {
+        Ok(None) => {}
+        // This process becomes that one.
+        Ok(Some(mut command)) => return failed(&command.exec().to_string(), 1),
+        Err(lines) => return failed(&lines.join("\n"), 2),
+    }
     // Ends with status 2 where the command line or a variable is wrong.
-    let (flags, limits) = Flags::read(env::args_os()).unwrap_or_else(|e| e.exit());
+    let (flags, limits) = Flags::read(&arguments).unwrap_or_else(|e| e.exit());
     start_log(flags.log);
     let done = match flags.reload {
         Some(process) => reload(&flags, process),
@@ -33,14 +43,16 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            // Where standard error is full or closed, the status still says it.
-            for line in reason.lines() {
-                let _ = writeln!(io::stderr(), "papod: {line}");
-            }
-            ExitCode::FAILURE
-        }
+        Err(reason) => failed(&reason, 1),
     }
+}
+
+fn failed(reason: &str, status: u8) -> ExitCode {
+    // Where standard error is full or closed, the status still says it.
+    for line in reason.lines() {
+        let _ = writeln!(io::stderr(), "papod: {line}");
+    }
+    status.into()
 }
 
 /// Log lines go to standard error. Where that is systemd's journal, each begins with its priority
@@ -142,7 +154,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         clock: Clock::System,
     };
     if flags.check {
-        return check(&config);
+        return check(&config, &flags.env_file);
     }
     let server = Server::start_with(&config, inherited)?;
     log::info!(
@@ -201,8 +213,24 @@ fn restore(from: &Path, db: &Path) -> Result<(), String> {
 }
 
 /// `--check`: what there is on standard output, and a line for each problem.
-fn check(config: &Config) -> Result<(), String> {
-    let found = server::check(config);
+fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
+    let mut found = server::check(config);
+    // Root may read anything; papod itself will be whose the database is.
+    let user = owner::of(&config.db).filter(|user| geteuid().is_root() && *user != 0);
+    if let Some(user) = user {
+        let name = owner::name(user);
+        let tls = config.tls.as_ref();
+        let tls = tls.into_iter().flat_map(|tls| [&tls.certificate, &tls.key]);
+        let files: Vec<&PathBuf> = tls.chain(env_files).collect();
+        let closed: Vec<_> = files.iter().filter(|file| owner::is_kept_from(user, file)).collect();
+        if closed.is_empty() && !files.is_empty() {
+            found.remarks.push(format!("the files can be read by {name}, whose the database is"));
+        }
+        found.problems.extend(closed.iter().filter_map(|file| {
+            let whose = owner::whose(file, &fs::metadata(file).ok()?);
+            Some(format!("{whose}; {name}, whose the database is, cannot read it"))
+        }));
+    }
     for remark in &found.remarks {
         writeln!(io::stdout(), "{remark}").map_err(|e| format!("standard output: {e}"))?;
     }
