@@ -201,7 +201,7 @@ fn a_reload_that_fails_is_seen_by_whoever_asks_for_it() {
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     assert_eq!(reload(), (Some(0), String::new()));
-    papod.until_logged("the certificate is loaded again");
+    papod.until_logged("certificate reloaded");
     assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
     assert_eq!(told().trim_end(), "READY=1\nSTATUS=");
 
@@ -213,9 +213,26 @@ fn a_reload_that_fails_is_seen_by_whoever_asks_for_it() {
     papod.signal(Signal::HUP);
     papod.until_logged("the certificate stays as it is: ");
     assert!(told().starts_with("RELOADING=1\n"));
-    assert!(told().starts_with("READY=1\nSTATUS=the certificate could not be loaded again: "));
+    assert!(told().starts_with("READY=1\nSTATUS=the certificate could not be reloaded: "));
     papod.stop();
 
     let mut nobody = process::papod();
     assert_eq!(run(nobody.args(["--reload", "0"])).status.code(), Some(2));
+    // Nobody else is sent a signal: this test would end by it.
+    let refused = |id: u32, with_certificate: bool| {
+        let mut command = process::papod();
+        if with_certificate {
+            command.env("PAPOD_TLS_CERT", tls::file("one.pem"));
+            command.env("PAPOD_TLS_KEY", tls::file("one.key"));
+        }
+        let output = run(command.args(["--reload", &id.to_string()]));
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(std::process::id(), true).contains(", not papod\n"));
+    // Without a certificate, a papod at a terminal would end.
+    let papod = home.start();
+    assert!(refused(papod.id(), false).contains("nothing to reload: no certificate is set"));
+    papod.connect().has_heard_all();
+    papod.stop();
 }

@@ -2,7 +2,7 @@ complete -c papod -l listen -d 'Address to listen on, HOST:PORT; may be given ag
 complete -c papod -l tls-listen -d 'Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again' -r
 complete -c papod -l tls-cert -d 'Chain of certificates for TLS, the server\'s own first, PEM; loaded again on SIGHUP' -r -F
 complete -c papod -l tls-key -d 'Its private key, PEM' -r -F
-complete -c papod -l reload -d 'Have the papod with this process id load its certificate again, if the one named here is good, and end; status 1 and a reason otherwise' -r
+complete -c papod -l reload -d 'Have the papod with this process id load its certificate again, if the one named here is good and within its dates, and end; status 1 and a reason otherwise' -r
 complete -c papod -l unix -d 'Unix socket to listen on; may be given again' -r -F
 complete -c papod -l unix-mode -d 'Mode of the Unix sockets: who may connect' -r
 complete -c papod -l admin -d 'Unix socket for operators, mode 0600' -r -F

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -82,13 +82,27 @@ fn is_journal(stream: impl AsFd) -> bool {
     found.is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
 }
 
-/// `--reload`: has another papod load its certificate again, if it is good.
+/// `--reload`: has another papod load its certificate again, if it is good. Any other program, and a papod
+/// without a certificate, might end at the signal.
 fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
-    if let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) {
-        Certificates::load(certificate, key)?;
+    let id = process.as_raw_nonzero();
+    let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) else {
+        let variables = "PAPOD_TLS_CERT and PAPOD_TLS_KEY are not set";
+        return Err(format!("nothing to reload: no certificate is set ({variables})"));
+    };
+    let loaded = Certificates::load(certificate, key)?;
+    if let Some(why) = loaded.outside_dates(Clock::System.now()) {
+        return Err(why);
+    }
+    let program = fs::read_link(format!("/proc/{id}/exe"));
+    let program = program.map_err(|e| format!("process {id}: {e}"))?;
+    // The program of a papod that was upgraded meanwhile has been deleted.
+    let name = program.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+    if name.trim_end_matches(" (deleted)") != "papod" {
+        return Err(format!("process {id} is {}, not papod", program.display()));
     }
     rustix::process::kill_process(process, rustix::process::Signal::HUP)
-        .map_err(|e| format!("process {}: {}", process.as_raw_nonzero(), io::Error::from(e)))
+        .map_err(|e| format!("process {id}: {}", io::Error::from(e)))
 }
 
 /// `limits`: those that are not the usual ones.
@@ -299,15 +313,15 @@ async fn asked_to_end(mut signals: Signals, hangup: Hangup, server: &Server) -> 
         notify(&[vec![NotifyState::Reloading], since_boot.into_iter().collect()].concat());
         let status = match server.reload() {
             Some(Ok(())) => {
-                log::info!("the certificate is loaded again");
+                log::info!("certificate reloaded");
                 String::new()
             }
             Some(Err(e)) => {
                 log::error!("the certificate stays as it is: {e}");
-                format!("the certificate could not be loaded again: {e}")
+                format!("the certificate could not be reloaded: {e}")
             }
             None => {
-                log::info!("SIGHUP: without TLS there is nothing to load again");
+                log::info!("SIGHUP: nothing to reload without TLS");
                 String::new()
             }
         };

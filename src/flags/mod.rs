@@ -51,8 +51,8 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// Have the papod with this process id load its certificate again, if the one named here is good, and
-    /// end; status 1 and a reason otherwise
+    /// Have the papod with this process id load its certificate again, if the one named here is good and
+    /// within its dates, and end; status 1 and a reason otherwise
     #[arg(long, value_name = "PID", value_parser = values::process)]
     pub reload: Option<Pid>,
 

@@ -91,6 +91,12 @@ impl Server {
         let certificates = certificates.transpose()?;
         let auth = config.auth_command.as_deref().map(AuthCommand::new).transpose()?;
         let mut listeners = listen::open(config, inherited)?;
+        if tls.is_some() && !listeners.iter().any(|listener| listener.tls) {
+            log::warn!(
+                "a certificate is set, and nothing listens with TLS: set --tls-listen, or enable \
+                 papod-tls.socket"
+            );
+        }
         // Numbers only, so any address will do.
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
@@ -223,7 +229,8 @@ impl Server {
     /// # Errors
     /// One line for the operator; those that were loaded before stay in use.
     pub fn reload(&self) -> Option<Result<(), String>> {
-        let done = self.door.certificates.as_ref().map(Certificates::reload);
+        let now = self.door.services.clock.now();
+        let done = self.door.certificates.as_ref().map(|loaded| loaded.reload(now));
         self.door.look_at_certificates();
         done
     }
