@@ -15,7 +15,9 @@ use rustix::process::Signal;
 fn events(papod: &Papod) -> Vec<String> {
     let log = papod.log();
     let said = log.lines().map(|line| line.split_once("] ").map_or(line, |(_, said)| said));
+    // When a session has ended depends on its client.
     said.filter(|said| said.contains(" session=") || said.contains(" from="))
+        .filter(|said| !said.starts_with("logout "))
         .map(str::to_owned)
         .collect()
 }
@@ -74,16 +76,16 @@ fn each_log_in_each_key_and_each_act_of_an_operator_is_a_line() {
         "wrong-secret session=1 from=127.0.0.1 handle=-
 register session=1 from=127.0.0.1 handle=ana
 wrong-secret session=1 from=127.0.0.1 handle=ana
-passwd session=1
-token-new session=1 label=deploy
+passwd session=1 from=127.0.0.1 handle=ana
+token-new session=1 from=127.0.0.1 handle=ana label=deploy
 login session=2 from=127.0.0.1 handle=ana by=token:deploy
-token-del session=1 label=deploy
+token-del session=1 from=127.0.0.1 handle=ana label=deploy
 wrong-secret session=3 from=127.0.0.1 handle=ana
 login session=3 from=127.0.0.1 handle=ana by=password
 login session=4 from=uid:{user} handle=ana by=password
-uid-link session=4 uid={user}
+uid-link session=4 from=uid:{user} handle=ana uid={user}
 login session=5 from=uid:{user} handle=ana by=uid:{user}
-uid-unlink session=5 uid={user}
+uid-unlink session=5 from=uid:{user} handle=ana uid={user}
 admin-user-new session=6 from=uid:{user} handle=bia
 admin-user-passwd session=6 from=uid:{user} handle=bia
 admin-user-revoke session=6 from=uid:{user} handle=bia
@@ -94,12 +96,19 @@ admin-backup session=7 from=uid:{user} bytes={bytes} file={}",
         copy.display()
     );
     assert_eq!(events(&papod), expected.lines().collect::<Vec<_>>());
+    // Each session of an account says when it ends, and no other one does.
+    for session in 1..=5 {
+        let from = if session < 4 { "127.0.0.1".to_owned() } else { format!("uid:{user}") };
+        papod.until_logged(&format!("logout session={session} from={from} handle=ana\n"));
+    }
+    assert_eq!(papod.log().matches("logout session=").count(), 5, "{}", papod.log());
     for secret in ["hunter-two", PASSWORD, "not-the-one", "another-one", "secret-b", "papo_"] {
         assert!(!papod.log().contains(secret), "{secret} is in:\n{}", papod.log());
     }
     // All that is promised is there.
     let readme = include_str!("../README.md");
-    for event in expected.lines().map(|line| line.split(' ').next().unwrap()) {
+    let events = expected.lines().map(|line| line.split(' ').next().unwrap());
+    for event in events.chain(["logout"]) {
         assert!(readme.contains(&format!("`{event}`")), "README does not name {event}");
     }
     papod.stop();

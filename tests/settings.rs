@@ -181,3 +181,21 @@ fn a_check_starts_nothing_and_changes_nothing() {
     ends(2, &db, &["--check", "--keep", "soon"]);
     ends(2, &db, &["--check", "--restore", "x"]);
 }
+
+#[test]
+fn fewer_open_files_than_connections_are_warned_of() {
+    let home = Home::new();
+    let script = r#"ulimit -n 512; exec "$0" --db "$1" "$2" "$3""#;
+    let started = |most: &str| {
+        let mut command = process::with_clean_environment(std::process::Command::new("sh"));
+        command.args(["-c", script, env!("CARGO_BIN_EXE_papod")]).arg(home.db());
+        command.args(["--limit-connections", most]);
+        command.env("PAPOD_LISTEN", "127.0.0.1:0").env("PAPOD_PASSWORD_COST", "8:1");
+        let papod = Papod::spawn(command);
+        let log = papod.log();
+        papod.stop();
+        log.contains(" allows 512 open files, and --limit-connections is ")
+    };
+    assert!(started("513"));
+    assert!(!started("512"));
+}

@@ -118,7 +118,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if let Some(file) = &flags.restore {
         return restore(file, &db);
     }
-    raise_open_files();
+    raise_open_files(flags.limit_connections);
     // Before the server starts, so that no signal is missed.
     let hangup = Hangup::at_start(flags.tls_cert.is_some());
     let mut signals = vec![Signal::Term, Signal::Int];
@@ -208,6 +208,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if ended.is_ok() {
         log::info!("ending");
         server.stop();
+        log::info!("ended");
     }
     ended
 }
@@ -360,12 +361,18 @@ fn host(address: &std::net::SocketAddr) -> String {
     address.ip().to_string()
 }
 
-/// A connection is an open file: takes as many as the system allows.
-fn raise_open_files() {
+/// A connection is an open file: takes as many as the system allows, and warns where they are fewer.
+fn raise_open_files(connections: u64) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(e) = setrlimit(Resource::Nofile, limit) {
         log::warn!("cannot raise the limit of open files: {e}");
+    }
+    if let Some(most) = limit.maximum.filter(|most| *most < connections) {
+        log::warn!(
+            "the system allows {most} open files, and --limit-connections is {connections}; \
+             LimitNOFILE= in the unit or ulimit -Hn raises that"
+        );
     }
 }
