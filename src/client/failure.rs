@@ -17,6 +17,9 @@ pub enum Failure {
     Usage(String),
     /// The server could not be reached, or was lost. Status 3.
     Lost(String),
+    /// The server is there, and is not what was asked for: its certificate is not trusted, or it does
+    /// not speak TLS. Another try changes nothing unless somebody mends it. Status 3.
+    Wrong(String),
     /// The server is there and has no room for now. Status 3.
     Busy(String),
     /// A signal ended it: its number. Status 128 and that, as a shell says it.
@@ -37,7 +40,7 @@ impl Failure {
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
             Failure::Refused(_) | Failure::Unfit(_) | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Lost(_) | Failure::Busy(_) => 3,
+            Failure::Lost(_) | Failure::Wrong(_) | Failure::Busy(_) => 3,
             Failure::Signal(number) => 128 + number,
             Failure::Secret(_) => 4,
             Failure::TimedOut(_) => 5,
@@ -53,6 +56,7 @@ impl fmt::Display for Failure {
             Failure::Unfit(why)
             | Failure::Usage(why)
             | Failure::Lost(why)
+            | Failure::Wrong(why)
             | Failure::Busy(why)
             | Failure::TimedOut(why) => write!(f, "papo: {why}"),
             Failure::Signal(number) => write!(f, "papo: ended by signal {number}"),
