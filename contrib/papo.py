@@ -32,7 +32,8 @@ __all__ = ["Bot", "Message", "Refused", "escape", "unescape"]
 LINE = 1 << 18  # A line from the server is at most about 128 KiB.
 SILENCE = 60  # Seconds without a line, after which the server is asked whether it is there.
 ANSWER = 30  # Seconds to wait for the answer to that, or to any other command.
-LONGEST = 30  # Seconds of the longest pause between two tries to connect.
+SHORTEST = 0.2  # Seconds of the first pause between two tries to connect, at most.
+LONGEST = 30  # Seconds of the longest.
 PAGE = 1000  # Rows that HIST gives at most.
 
 
@@ -62,6 +63,14 @@ def unescape(body):
     """The text of a body."""
     parts = body.split("\\\\")
     return "\\".join(part.replace("\\n", "\n") for part in parts)
+
+
+def given(name, what):
+    """An environment variable that must be set."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise ValueError("%s is not set; it is %s" % (name, what))
+    return value
 
 
 class Message(namedtuple("Message", "id time sender to tags text bot")):
@@ -142,8 +151,10 @@ class Bot:
 
     def __init__(self, server=None, handle=None, secret=None):
         self.server = server or os.environ.get("PAPO_SERVER") or "127.0.0.1:7276"
-        self.handle = handle or os.environ["PAPO_AS"]
-        self.secret = secret or os.environ["PAPO_SECRET"].strip()
+        if not re.fullmatch(r"unix:.+|.+:\d+", self.server):
+            raise ValueError("the server is %s; expected HOST:PORT, tls:HOST:PORT or unix:PATH" % self.server)
+        self.handle = handle or given("PAPO_AS", "the account")
+        self.secret = secret or given("PAPO_SECRET", "its password or a token")
         self._desk, self._lock = None, asyncio.Lock()
         self._feed = self._last = self._task = None
         self._newest = 0  # The highest id that was passed on.
@@ -223,9 +234,15 @@ class Bot:
             except Refused as refusal:
                 if not refusal.passing():
                     raise
-                await pause.after(refusal)
+                await self._again(pause, refusal, refusal)
             except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
-                await pause.after(e)
+                await self._again(pause, e, e.strerror if getattr(e, "strerror", None) else e)
+
+    async def _again(self, pause, why, text):
+        if pause.is_first():
+            text = str(text) or "no answer"
+            print("papo: %s: %s; trying again" % (self.server, text), file=sys.stderr, flush=True)
+        await pause.after(why)
 
     async def _follow(self, pause):
         """Passes on all that is unread, then what comes. A LIVE below what was seen tells of a log that
@@ -304,7 +321,10 @@ class Pause:
         self.over()
 
     def over(self):
-        self.longest = 0.2
+        self.longest = SHORTEST
+
+    def is_first(self):
+        return self.longest == SHORTEST
 
     async def after(self, why):
         least = 0
@@ -316,14 +336,19 @@ class Pause:
 
 
 async def echo():
-    async with Bot() as bot:
+    try:
+        bot = Bot()
+    except ValueError as wrong:
+        print("papo: %s" % wrong, file=sys.stderr)
+        return 2
+    async with bot:
         async for message in bot:
             await message.reply(message.text)
 
 
 if __name__ == "__main__":
     try:
-        asyncio.run(echo())
+        sys.exit(asyncio.run(echo()))
     except KeyboardInterrupt:
         pass
     except Refused as refusal:

@@ -150,11 +150,12 @@ papo_receiving() {
     papo_watch "$here" "$nc" >/dev/null 4<&- &
     watch=$!
     printf '%s\n' "$login" >&3 2>/dev/null
-    me=''
+    me='' met=''
     while IFS=' ' read -r verb id time from to tags body <&4; do
         # Appended: a file that is opened to be written anew is empty for a moment.
         echo line >>"$here/came"
         case $verb in
+        HELLO) met=yes ;;
         OK) [ "$id" != LOGIN ] || me=$time ;;
         LIVE) skip='' ;;
         MSG | GROUP)
@@ -175,7 +176,11 @@ papo_receiving() {
         BYE) printf 'papo_receive: %s\n' "BYE $id" >&2 && exit 3 ;;
         esac
     done
-    echo 'papo_receive: the server is gone' >&2
+    if [ -n "$met" ]; then
+        echo 'papo_receive: the server is gone' >&2
+    else
+        printf 'papo_receive: no answer from %s\n' "${PAPO_SERVER:-127.0.0.1:7276}" >&2
+    fi
     exit 3
 }
 
@@ -212,15 +217,26 @@ papo_utf8() {
 # papo_name NAME: NAME as the wire has it, if it can be one.
 papo_name() {
     case ${1-} in
-    '' | *[!A-Za-z0-9._#+-]*) printf 'papo: %s is not a handle or #group\n' "${1:-nothing}" >&2 && return 2 ;;
+    '') echo 'papo: no recipient given' >&2 && return 2 ;;
+    *[!A-Za-z0-9._#+-]*) printf 'papo: %s is not a handle or #group\n' "$1" >&2 && return 2 ;;
     +*) printf '#%s\n' "${1#+}" ;;
     *) printf '%s\n' "$1" ;;
     esac
 }
 
-# papo_login [quiet]: the line that logs in.
+# papo_login [quiet]: the line that logs in, once it is known where and as whom.
 papo_login() (
-    : "${PAPO_AS:?is not set: the account}"
+    [ -n "${PAPO_AS-}" ] || { echo 'papo: PAPO_AS is not set; it names the account' >&2 && exit 2; }
+    server=${PAPO_SERVER:-127.0.0.1:7276}
+    port=${server##*:}
+    case $server in
+    unix:?*) port=0 ;;
+    ?*:*) ;;
+    *) port='' ;;
+    esac
+    case $port in
+    '' | *[!0-9]*) printf 'papo: PAPO_SERVER is %s; expected host:port or unix:/path\n' "$server" >&2 && exit 2 ;;
+    esac
     secret=${PAPO_SECRET-}
     if [ -z "$secret" ] && [ -n "${PAPO_SECRET_FILE-}" ]; then
         IFS= read -r secret <"$PAPO_SECRET_FILE" || [ -n "$secret" ] || exit 2
@@ -278,6 +294,6 @@ papo_answer() (
             ;;
         esac
     done
-    [ "$status" != 3 ] || echo 'papo: no answer from the server' >&2
+    [ "$status" != 3 ] || printf 'papo: no answer from %s\n' "${PAPO_SERVER:-127.0.0.1:7276}" >&2
     exit "$status"
 )

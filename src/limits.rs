@@ -67,6 +67,13 @@ pub const TOKEN_USED_MILLIS: i64 = 60_000;
 /// Bytes read from or written to a socket at once. The buffer belongs to the thread, not to the
 /// connection, so an idle connection holds none.
 pub const SCRATCH: usize = 65_536;
+/// Bytes read at once, so that what is understood in one turn stays short.
+pub const READ: usize = 16_384;
+/// For how long a session works before the others of its thread have their turn: as long as one read
+/// or write of a whole buffer takes, and 200 of them take 20 ms.
+pub const SESSION_TURN: Duration = Duration::from_micros(50);
+/// Acts that a session takes up before it looks whether its turn is over: some 0.5 µs each.
+pub const TAKEN: usize = 32;
 /// Commands of one session that wait for their commit. One batch of the hub is at most a few of
 /// these, so a session that floods waits for itself.
 pub const UNCONFIRMED: usize = 512;
@@ -82,13 +89,18 @@ pub const STRANGER: usize = 16_384;
 pub const BLOCK: usize = 65_536;
 /// Commands that the hub decides in one batch: one transaction, one sync. Measured: the commit's
 /// cost per message is flat from about a thousand on, while memory and delay go on growing.
-pub const BATCH: usize = 2_048;
+pub const BATCH: usize = 512;
 /// The part of a batch that one account has while more waits than fits in one: at 10 µs a message,
 /// those of others come 5 ms later.
 pub const SHARE: usize = BATCH / 4;
-/// The part of it that one session has before the account's next one, and one account where many
-/// wait: less would tear apart what goes to a conversation in one block.
+/// The part of it that one session has before another: less would tear apart what goes to a
+/// conversation in one block.
 pub const TURN: usize = 32;
+/// The same for one that comes after a rest.
+pub const FIRST_TURN: usize = 4;
+/// What a look-up in the store weighs, in messages of a busy conversation: some 10 µs to read, and as
+/// much to write what was read and is changed.
+pub const LOOK_UP: usize = 4;
 /// Conversations of an account that are looked at in one step of its deletion.
 pub const LEAVE: usize = 256;
 /// Bytes of commands in one batch, since 2,048 lines of 64 KiB would be 128 MiB.
@@ -159,6 +171,9 @@ pub const KEEP_MAX: u64 = 36_500;
 /// bounded by the rows they look at and take a thousandth of this, but for one: the receipts that an
 /// account has missed are looked up at once, 100,000 of them in some 2 s.
 pub const READ_STEPS: i64 = 20_000;
+/// How much nicer readers are than the threads that serve sessions and decide, so that where a core
+/// is short, old messages come later and new ones do not: a third of the weight.
+pub const READER_NICE: i32 = 5;
 /// Threads that read the log, besides the one for log-ins. Two: a slow question does not stop all
 /// others, and they share two cores with everything else.
 pub const READERS: usize = 2;

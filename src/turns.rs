@@ -1,7 +1,7 @@
 //! Fair queues: jobs wait in a queue for each party, and the parties take turns, one job each.
 //!
-//! It does not know what a job or a party is. `password` has a queue for each address, `readers`
-//! one for each address and in it one for each account.
+//! It does not know what a job or a party is. `password` has a queue for each address; `readers` and
+//! the sessions' line have one for each address and in it one for each account.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -63,6 +63,53 @@ impl<P: Copy + Eq + Hash, J> Turns<P, J> {
     /// Whether no job waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
+    }
+}
+
+/// Jobs of parties in groups: the groups take turns, and in each its parties. There is room for any
+/// number.
+pub struct NestedTurns<G, P, J> {
+    /// A group as often as it has jobs.
+    groups: Turns<G, ()>,
+    parties: HashMap<G, Turns<P, J>>,
+}
+
+impl<G, P, J> Default for NestedTurns<G, P, J>
+where
+    G: Copy + Eq + Hash,
+    P: Copy + Eq + Hash,
+{
+    fn default() -> NestedTurns<G, P, J> {
+        NestedTurns { groups: Turns::new(usize::MAX), parties: HashMap::new() }
+    }
+}
+
+impl<G, P, J> NestedTurns<G, P, J>
+where
+    G: Copy + Eq + Hash,
+    P: Copy + Eq + Hash,
+{
+    /// Puts a job in.
+    pub fn push(&mut self, group: G, party: P, job: J) {
+        let of = self.parties.entry(group).or_insert_with(|| Turns::new(usize::MAX));
+        of.push(party, job);
+        self.groups.push(group, ());
+    }
+
+    /// The next job.
+    pub fn pop(&mut self) -> Option<J> {
+        let (group, ()) = self.groups.pop()?;
+        let of = self.parties.get_mut(&group)?;
+        let next = of.pop();
+        if of.is_empty() {
+            self.parties.remove(&group);
+        }
+        next.map(|(_, job)| job)
+    }
+
+    /// Whether no job waits.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
     }
 }
 

@@ -12,7 +12,7 @@ mod transcript;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use papo::wire::help::VERBS;
+use papo::wire::help::{self, Place, SENT, VERBS};
 use transcript::client::{Client, Heard};
 use transcript::cut::Stream;
 use transcript::play::{Stage, Typing, play};
@@ -111,6 +111,35 @@ fn the_protocol_has_a_heading_and_a_transcript_for_every_verb() {
         let named = |h: &str| h.contains(&format!("`{verb} ")) || h.contains(&format!("`{verb}`"));
         assert!(headings.iter().any(|h| named(h)), "no heading in PROTOCOL.md names {verb}");
         assert!(typed.contains(verb), "no transcript in PROTOCOL.md shows {verb}");
+    }
+}
+
+/// The table of chapter 3 and the one that `HELP` is made from say the same.
+#[test]
+fn help_explains_every_first_word_that_the_server_sends() {
+    let text = std::fs::read_to_string(protocol()).expect("PROTOCOL.md");
+    let rows = text.lines().skip_while(|line| !line.starts_with("| first word |")).skip(2);
+    let mut forms: Vec<(String, String)> = Vec::new();
+    for row in rows.take_while(|line| line.starts_with("| `")) {
+        let row = row.replace("\\|", "|").replace('…', "...");
+        let words: Vec<&str> = row.split('`').collect();
+        forms.push((words[1].to_owned(), words[words.len() - 2].to_owned()));
+    }
+    assert!(forms.len() > 20, "{forms:?}");
+    let table = SENT.iter().map(|sent| (sent.word.to_owned(), sent.form.to_owned()));
+    assert_eq!(table.collect::<Vec<_>>(), forms);
+    for (word, form) in forms {
+        let places = [Place::Network, Place::Unix, Place::Admin];
+        let help = places.iter().find_map(|place| help::of(&word, *place));
+        let help = help.unwrap_or_else(|| panic!("HELP {word} explains nothing"));
+        let help = help.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&form), "{help}");
+    }
+    let ended = help::of("bye", Place::Network).unwrap_or_default().concat();
+    let reasons = text.lines().skip_while(|line| !line.starts_with("| reason |")).skip(2);
+    for row in reasons.take_while(|line| line.starts_with("| `")) {
+        let reason = row.split('`').nth(1).unwrap_or_default();
+        assert!(ended.contains(reason), "HELP BYE does not explain {reason}");
     }
 }
 

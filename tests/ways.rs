@@ -169,7 +169,10 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
     papod.register("bia");
     let me = rustix::process::getuid().as_raw();
     let wrong = "ERR LOGIN wrong-secret wrong handle or password";
-    assert_eq!(over(&path, "LOGIN ana\nLOGIN ana - quiet\nUID LINK\n")[..2], [wrong, wrong]);
+    let none = "ERR LOGIN wrong-secret no password was given, and your system user is not linked to \
+                this account: LOGIN <handle> <password or token>";
+    let tries = "LOGIN ana\nLOGIN nobody\nLOGIN ana - quiet\nUID LINK\n";
+    assert_eq!(over(&path, tries)[..3], [none; 3]);
     let lines =
         over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID LINK\nUID LIST\nUID UNLINK 4"));
     let linked = format!("OK UID LINK {me}");
@@ -177,11 +180,11 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
     assert!(lines[4].starts_with("ERR UID no-such-uid 4: "), "{lines:?}");
     assert_eq!(over(&path, "LOGIN ana - quiet\nWHOAMI")[0], "OK LOGIN ana 0");
     // For this account, from there, and without any secret: nothing else is opened by it.
-    assert_eq!(over(&path, "LOGIN bia"), [wrong]);
+    assert_eq!(over(&path, "LOGIN bia"), [none]);
     assert_eq!(over(&path, "LOGIN ana -"), [wrong], "a lone second word is a secret");
     let mut tcp = papod.connect();
     tcp.say("LOGIN ana");
-    tcp.expect(wrong);
+    tcp.expect("ERR LOGIN wrong-secret no password was given: LOGIN <handle> <password or token>");
     // A token may not change who is linked; unlinking ends what the link opened.
     let token = over(&path, "LOGIN ana\nTOKEN NEW t")[2].clone();
     let token = token.strip_prefix("OK TOKEN NEW t ").unwrap();
@@ -197,7 +200,7 @@ fn over_a_unix_socket_a_linked_user_needs_no_secret() {
     lines.find(|line| line.starts_with("LIVE ")).unwrap();
     over(&path, &format!("LOGIN ana {PASSWORD} quiet\nUID UNLINK {me}"));
     assert_eq!(lines.collect::<Vec<_>>(), ["BYE kicked"]);
-    assert_eq!(over(&path, "LOGIN ana"), [wrong]);
+    assert_eq!(over(&path, "LOGIN ana"), [none]);
     let mut tcp = papod.login_quietly("ana");
     tcp.say("UID LIST");
     tcp.expect("ERR UID bad-command not available here; UID works on the socket of --unix");

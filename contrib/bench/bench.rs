@@ -22,6 +22,8 @@ pub const CHEAP_HASH: [&str; 2] = ["--password-cost", "8:1"];
 pub struct Bench<'a> {
     /// Less time for each measurement.
     pub quick: bool,
+    /// Attacks that are measured have this in their names.
+    pub attack: &'a str,
     /// The papod that is measured, and the column in which it stands.
     pub program: &'a Path,
     pub subject: Subject,

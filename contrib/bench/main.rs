@@ -108,6 +108,7 @@ fn measure(options: &Options) -> Outcome<()> {
                 let folder = tempfile::tempdir_in(folder.path())?;
                 let mut bench = Bench {
                     quick: options.quick,
+                    attack: &options.attack,
                     program,
                     subject: *subject,
                     server_core,

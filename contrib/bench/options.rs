@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use crate::{Outcome, scenarios};
 
 pub const USAGE: &str = "usage: cargo bench -- [--quick] [--large | --fresh] [--tls] [--runs N] \
-                         [--dir FOLDER] [--against PAPOD] [SCENARIO ...]";
+                         [--dir FOLDER] [--against PAPOD] [--attack TEXT] \
+                         [SCENARIO ...]";
 
 pub struct Options {
     pub quick: bool,
@@ -19,6 +20,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Another build, to be measured in turn with the one of this build.
     pub against: Option<PathBuf>,
+    /// Of `fair`, only attacks whose name contains this.
+    pub attack: String,
     /// The scenarios; all of them if none is named.
     names: Vec<String>,
 }
@@ -34,6 +37,7 @@ impl Options {
             // is not, and in memory a sync costs nothing.
             folder: env!("CARGO_TARGET_TMPDIR").into(),
             against: None,
+            attack: String::new(),
             names: Vec::new(),
         };
         let (mut large, mut runs) = (None, None);
@@ -48,6 +52,7 @@ impl Options {
                 "--tls" => options.tls = true,
                 "--runs" => runs = Some(value()?.parse().map_err(|_| USAGE)?),
                 "--dir" => options.folder = value()?.into(),
+                "--attack" => options.attack = value()?.clone(),
                 // Cargo starts this in the package's folder, not in the caller's.
                 "--against" => options.against = Some(fs::canonicalize(value()?)?),
                 name if scenarios::ALL.iter().any(|s| s.name == name) => {

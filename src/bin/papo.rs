@@ -70,6 +70,7 @@ async fn run(named: &Named, verb: Verb) -> Result<(), Failure> {
             });
             let wait = until.map(|until| (until, timeout.unwrap_or(limits::WAIT_MAX)));
             let account = account()?;
+            send::warn_of_flag(&text);
             let key = key.map_or_else(send::random_key, Ok)?;
             let text = match lossy {
                 true => send::lossy_text(&text, &key, &to)?,
@@ -78,6 +79,7 @@ async fn run(named: &Named, verb: Verb) -> Result<(), Failure> {
             send::send(&account, &to, &text, &key, wait).await
         }
         Verb::Ask { to, text, timeout } => {
+            send::warn_of_flag(&text);
             send::ask(&account()?, &to, &send::text(&text)?, timeout).await
         }
         Verb::Tail { to: conversations, all, json, live, count, waiting, timeout } => {

@@ -65,11 +65,12 @@ pub enum Act {
 }
 
 impl Act {
-    /// What moving a cursor in one of many conversations weighs: it is looked up first, as a message
+    /// What moving a cursor in one of many conversations weighs: each is a row to write, as a message
     /// to a conversation in use is not.
-    pub const MOVE: usize = 8;
+    pub const MOVE: usize = 4;
 
-    /// What it costs to decide and record, about, in messages of a busy conversation.
+    /// What it costs to decide and record, about, in messages of a busy conversation, beside what
+    /// has to be looked up for it.
     pub fn weight(&self) -> usize {
         match self {
             Act::Send { .. } | Act::Advance { .. } => 1,

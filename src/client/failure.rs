@@ -22,6 +22,8 @@ pub enum Failure {
     Wrong(String),
     /// The server is there and has no room for now. Status 3.
     Busy(String),
+    /// Somebody left before there was a conversation: no failure, status 0.
+    Left,
     /// A signal ended it: its number. Status 128 and that, as a shell says it.
     Signal(u8),
     /// The secret was refused; the `ERR` line. Status 4.
@@ -34,10 +36,17 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// What did not come within so many seconds.
+    pub fn not_within(seconds: u64, what: &str) -> Failure {
+        let s = if seconds == 1 { "" } else { "s" };
+        Failure::TimedOut(format!("{what} within {seconds} second{s}"))
+    }
+
     /// The exit status: 0 to 5, or 128 and the number of a signal.
     pub fn status(&self) -> u8 {
         match self {
             Failure::Output(e) if e.kind() == io::ErrorKind::BrokenPipe => 0,
+            Failure::Left => 0,
             Failure::Refused(_) | Failure::Unfit(_) | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
             Failure::Lost(_) | Failure::Wrong(_) | Failure::Busy(_) => 3,
@@ -59,6 +68,7 @@ impl fmt::Display for Failure {
             | Failure::Wrong(why)
             | Failure::Busy(why)
             | Failure::TimedOut(why) => write!(f, "papo: {why}"),
+            Failure::Left => f.write_str("papo: left"),
             Failure::Signal(number) => write!(f, "papo: ended by signal {number}"),
             Failure::Output(e) => write!(f, "papo: standard output: {e}"),
         }

@@ -18,7 +18,7 @@ use crate::name::{Handle, Target};
 
 /// The client of papod, the chat server that you can use with netcat.
 ///
-/// Without a command it is a conversation at the terminal, and leads whoever is new to an account.
+/// Without a command it is a conversation at the terminal, and helps a newcomer make an account.
 ///
 /// A group is written +team, since a shell takes # for a comment. The secret comes from
 /// --secret-file, PAPO_SECRET, what `papo login` has kept, or a prompt.
@@ -69,15 +69,21 @@ impl Flags {
     /// The command line, with what follows a `<to>` as the text that it is: `papo send bob --help`
     /// sends a text. Where it is wrong, or asks for help, the program ends here.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Flags {
-        // A variable that is set and empty is as one that is not set.
+        // A variable that is set and empty counts as not set.
         let mut command = Flags::command().mut_args(|arg| {
             let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
             if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
         });
         let arguments = with_text_apart(&command, arguments);
-        let matches = command.try_get_matches_from_mut(arguments);
+        let matches = command.try_get_matches_from_mut(&arguments);
         let flags = matches.and_then(|matches| Flags::from_arg_matches(&matches));
         flags.unwrap_or_else(|e| {
+            // Its usage would show what variables say as if it had to be given.
+            let mut bare = Flags::command().mut_args(|arg| arg.env(Resettable::Reset));
+            let e = match bare.try_get_matches_from_mut(arguments) {
+                Err(other) if other.use_stderr() && other.kind() == e.kind() => other,
+                _ => e,
+            };
             // Help that nobody could read was not given.
             let status = if e.print().is_err() { 1 } else { e.exit_code() };
             std::process::exit(status)
@@ -165,6 +171,9 @@ pub enum Verb {
         timeout: Option<u64>,
     },
     /// Print the messages of others as they come, one line each
+    ///
+    /// A line is MSG ID TIME FROM TO TAGS TEXT; in the text \n is a line break and \\ a backslash. TO
+    /// is #NAME in a group, TAGS is - where there are none.
     ///
     /// Each is acknowledged when the reader has taken it. It goes on until the reader has gone.
     Tail {

@@ -147,9 +147,14 @@ pub fn command(key: &str, to: impl fmt::Display, plain: &str) -> String {
     format!("ONCE {key} MSG {to} {}", escaped(plain))
 }
 
-/// An `ERR` line that names a byte of a command which ends with a text, with the byte of that text
-/// in its place: the command was never typed by anybody.
+/// The `ERR` line of a command that sends a text once, as that of a message: the command was never
+/// typed by anybody. A byte that it names is that of the text.
 pub fn in_text(line: &str, command: &str, plain: &str) -> String {
+    let line = match line.strip_prefix("ERR ONCE ") {
+        // This is about the key.
+        Some(rest) if !rest.starts_with("key-reused ") => format!("ERR MSG {rest}"),
+        _ => line.to_owned(),
+    };
     let place = line.split_once(" bad-text byte ").and_then(|(head, rest)| {
         let (number, why) = rest.split_once(": ")?;
         let before = command.len().checked_sub(escaped(plain).len())?;
@@ -162,7 +167,7 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
         });
         Some(format!("{head} bad-text byte {}: {why}", found?.0 + 1))
     });
-    place.unwrap_or_else(|| line.to_owned())
+    place.unwrap_or(line)
 }
 
 /// The command that sends a message at most once.
@@ -215,15 +220,17 @@ mod tests {
         let at = plain.find('\u{7}').unwrap() + 1;
         assert_eq!(
             in_text(&line, &command, plain),
-            format!("ERR ONCE bad-text byte {at}: a control character")
+            format!("ERR MSG bad-text byte {at}: a control character")
         );
         for other in [
             "ERR ONCE bad-text byte 2: x",
             "ERR ONCE bad-text byte 999: x",
             "ERR ONCE no-such-user byte 2: x",
         ] {
-            assert_eq!(in_text(other, &command, plain), other);
+            assert_eq!(in_text(other, &command, plain), other.replace("ONCE", "MSG"));
         }
+        let reused = "ERR ONCE key-reused some-key: something else";
+        assert_eq!(in_text(reused, &command, plain), reused);
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub async fn keep(
         return Err(e);
     }
     revoke_old(before, &after, connection).await;
-    Ok(format!("logged in as {handle}, by the token {label} in {}", path.display()))
+    Ok(format!("logged in as {handle}; the token \"{label}\" is kept in {}", path.display()))
 }
 
 /// Revokes the token that is kept, and forgets it. Server and account stay known.

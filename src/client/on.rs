@@ -266,7 +266,9 @@ impl Bot<'_> {
     async fn answer(&self, entry: &Entry, output: Vec<u8>) -> Result<(), Failure> {
         let id = entry.id;
         let Ok(mut text) = String::from_utf8(output) else {
-            report(format_args!("papo: the reply to message {id} is not sent: it is no UTF-8"));
+            report(format_args!(
+                "papo: the reply to message {id} is not sent: it is not valid UTF-8"
+            ));
             return Ok(());
         };
         text.truncate(text.trim_end_matches('\n').len());

@@ -47,8 +47,9 @@ pub fn text(words: &[String]) -> Result<String, Failure> {
     if bytes.len() > most {
         return Err(unfit("the text is too long, nothing was sent".to_owned()));
     }
-    let mut text = String::from_utf8(bytes)
-        .map_err(|e| unfit(format!("no UTF-8 at byte {}", e.utf8_error().valid_up_to() + 1)))?;
+    let mut text = String::from_utf8(bytes).map_err(|e| {
+        unfit(format!("not valid UTF-8 at byte {}", e.utf8_error().valid_up_to() + 1))
+    })?;
     text.truncate(text.trim_end_matches('\n').len());
     Ok(text)
 }
@@ -75,6 +76,17 @@ pub fn lossy_text(words: &[String], key: &str, to: &Target) -> Result<String, Fa
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(Failure::Unfit(format!("standard input: {e}"))),
         }
+    }
+}
+
+/// Says so where a text begins with a flag, which was perhaps meant to be one.
+pub fn warn_of_flag(words: &[String]) {
+    let first = words.first().map_or("", String::as_str);
+    let name = first.split('=').next().unwrap_or_default();
+    let flags =
+        ["--wait", "--timeout", "--key", "--lossy", "--as", "--server", "--secret-file", "--help"];
+    if flags.contains(&name) {
+        report(format_args!("papo: {name} is sent as text; flags stand before the handle"));
     }
 }
 
@@ -141,12 +153,12 @@ pub async fn send(
     // With time for the answer to the last of these.
     let limit = async {
         Timer::at(end + Duration::from_secs(1)).await;
-        Err(Failure::TimedOut(format!("not {until} after {seconds} seconds")))
+        Err(Failure::not_within(seconds, &format!("not {until}")))
     };
     shown(what, waiting.or(limit)).await
 }
 
-/// A refusal, with its place in the text instead of in the command, which nobody has typed.
+/// A refusal, as one of the message and the text: nobody has typed the command.
 fn in_text(failure: Failure, command: &str, text: &str) -> Failure {
     match failure {
         Failure::Refused(line) => Failure::Refused(lines::in_text(&line, command, text)),
@@ -201,7 +213,7 @@ pub async fn ask(
     let limit = async {
         let Some(seconds) = seconds else { return smol::future::pending().await };
         Timer::after(Duration::from_secs(seconds)).await;
-        Err(Failure::TimedOut(format!("no answer after {seconds} seconds")))
+        Err(Failure::not_within(seconds, "no answer"))
     };
     answered.or(limit).await
 }

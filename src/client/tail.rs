@@ -178,7 +178,7 @@ impl Tail<'_> {
 async fn time_is_up<T>(options: &Options, began: Instant) -> Result<T, Failure> {
     let Some(seconds) = options.timeout else { return future::pending().await };
     Timer::at(began + Duration::from_secs(seconds)).await;
-    Err(Failure::TimedOut(format!("not over after {seconds} seconds")))
+    Err(Failure::not_within(seconds, "not over"))
 }
 
 /// An event that is no entry.

@@ -31,6 +31,7 @@ impl Desk {
     }
 
     fn look_up(&mut self, need: Need) -> Result<(), Error> {
+        self.looked_up += 1;
         let (recall, directory) = (self.record.recall()?, self.chat.directory());
         let found = match &need {
             Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),

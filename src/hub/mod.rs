@@ -151,6 +151,7 @@ impl Hub {
             told: Behind { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
             stirred: Vec::new(),
+            looked_up: 0,
             failing: false,
             lost: Refusal::Storage,
             tally: Tally::new(counters),
@@ -256,6 +257,8 @@ struct Desk {
     lines: Vec<u8>,
     /// Outboxes whose sessions are to be woken.
     stirred: Vec<Arc<Outbox>>,
+    /// What had to be looked up for the work in hand.
+    looked_up: usize,
     /// The last commit failed, and that was logged.
     failing: bool,
     /// What is told of what could not be kept.
@@ -276,6 +279,7 @@ impl Desk {
             let mut welcomes: Vec<Welcome> = Vec::new();
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
+            self.looked_up = 0;
             while weight < limits::BATCH && bytes < limits::BATCH_BYTES {
                 if self.chat.directory().has_enough() {
                     break;
@@ -289,6 +293,9 @@ impl Desk {
                 weight += more;
                 bytes += size;
                 commands += self.decide(work, &mut welcomes);
+                let cost = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+                weight += cost;
+                self.queue.charge(cost);
             }
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);

@@ -79,7 +79,8 @@ impl Desk {
             if *is_group {
                 // What grows with a group is reading its members.
                 let members = self.known(|chat| chat.leave_group(account, *id, now))?;
-                weight += Act::MOVE + members / 4;
+                let looked_up = std::mem::take(&mut self.looked_up);
+                weight += Act::MOVE + members / 4 + looked_up * limits::LOOK_UP;
             }
             if weight >= limits::SHARE {
                 return Ok(Some(*id));

@@ -1,12 +1,15 @@
 //! The queue in front of the rules, and in which order it is served.
 //!
-//! What fits in one batch is decided as it came. Where more waits, accounts take turns: each has a
-//! share of a batch, and within it its sessions take turns, so that who sends ten thousand commands
-//! waits for itself. What a session asked for stays in its order, and one act over many
-//! conversations is done in pieces, the rest of which keep its place. Everything that is not a
-//! command of a session (log-ins, operators' orders) goes first.
+//! What fits in one batch is decided as it came. Where more waits, accounts take turns by what they
+//! have cost: each turn moves an account back by the weight of what it did, and the one that is
+//! furthest in front is next ("start-time fair queueing", Goyal, Vin and Cheng, 1996). Whoever comes
+//! after a rest starts a turn before those in front, so who writes now and then waits for the batch under
+//! way, and who sends ten thousand commands waits for itself. Within an account its sessions take
+//! turns. What a session asked for stays in its order, and one act over many conversations is done in
+//! pieces, the rest of which keep its place. Everything that is not a command of a session (log-ins,
+//! operators' orders) goes first.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvError};
 use std::vec::IntoIter;
 
@@ -28,19 +31,36 @@ pub(super) struct Queue {
     sessions: FxHashMap<SessionId, VecDeque<Step>>,
     /// The sessions of an account that wait for something, the next one in front.
     accounts: FxHashMap<AccountId, VecDeque<SessionId>>,
-    /// Accounts whose sessions wait for something, the next one in front.
-    turns: VecDeque<AccountId>,
-    /// How many of those have their turn in this batch, and how much of it each may do.
-    round: usize,
-    share: usize,
-    /// What is left of the share of the one whose turn it is.
-    left: usize,
+    /// Accounts whose sessions wait for something, in the order of their turns.
+    turns: BTreeMap<Place, AccountId>,
+    /// Where the foremost stood that had a turn.
+    front: u64,
+    /// Where those go on that wait for nothing now and had more than those who do.
+    ahead: FxHashMap<AccountId, u64>,
+    /// Accounts that joined the turns so far.
+    joined: u64,
+    /// The weight of what an account has had done in this batch.
+    done: FxHashMap<AccountId, usize>,
+    /// Accounts that have had their share of this batch, and where they go on.
+    resting: Vec<(Place, AccountId)>,
+    /// The last turn, until what it cost is known.
+    turn: Option<Turn>,
     /// Sessions whose act was begun in this batch and is not done.
     unfinished: FxHashSet<SessionId>,
-    /// A batch ended early: what is left of it takes turns, too.
-    crowded: bool,
     /// Nothing more is taken over.
     ended: bool,
+}
+
+/// What an account had, in weight, on a scale on which all who wait stand; of those who stand at the
+/// same place, who came first.
+type Place = (u64, u64);
+
+/// What an account had done at once.
+struct Turn {
+    account: AccountId,
+    /// Where it stood.
+    place: Place,
+    weight: usize,
 }
 
 /// One thing that a session waits for.
@@ -65,12 +85,14 @@ impl Queue {
             first: VecDeque::new(),
             sessions: FxHashMap::default(),
             accounts: FxHashMap::default(),
-            turns: VecDeque::new(),
-            round: 0,
-            share: 0,
-            left: 0,
+            turns: BTreeMap::new(),
+            front: limits::TURN as u64,
+            ahead: FxHashMap::default(),
+            joined: 0,
+            done: FxHashMap::default(),
+            resting: Vec::new(),
+            turn: None,
             unfinished: FxHashSet::default(),
-            crowded: false,
             ended: false,
         }
     }
@@ -86,23 +108,26 @@ impl Queue {
         account: impl Fn(SessionId) -> Option<AccountId>,
     ) -> Result<(), RecvError> {
         self.unfinished.clear();
-        if self.left < self.share && !self.turns.is_empty() {
-            // Whose turn the last batch broke off has had it.
-            self.turns.rotate_left(1);
-        }
+        self.end_turn();
+        self.done.clear();
+        self.turns.extend(self.resting.drain(..));
         if self.is_empty() && !busy && !self.ended {
             self.late = Some(self.waiting.recv()?);
         }
+        if self.accounts.is_empty() {
+            // Nobody waits, so nobody is behind.
+            self.ahead.clear();
+        } else {
+            let start = self.start();
+            self.ahead.retain(|_, at| *at > start);
+        }
         self.fill(account);
-        self.round = self.turns.len();
-        self.share = (limits::BATCH / self.round.max(1)).clamp(limits::TURN, limits::SHARE);
-        self.left = self.share;
         Ok(())
     }
 
     /// Nothing has been taken over that is not done.
     pub(super) fn is_empty(&self) -> bool {
-        self.late.is_none() && self.first.is_empty() && self.turns.is_empty()
+        self.late.is_none() && self.first.is_empty() && self.accounts.is_empty()
     }
 
     /// What came before is still done, and what comes after is not.
@@ -112,10 +137,11 @@ impl Queue {
         self.late = None;
     }
 
-    /// Takes over what has come: as it came if it fits in a batch, else by turns.
+    /// Takes over what has come: as it came if it fits in a batch and nothing is left of the one
+    /// before, else by turns.
     fn fill(&mut self, account: impl Fn(SessionId) -> Option<AccountId>) {
-        let before = self.first.len();
         let mut come = std::mem::take(&mut self.first);
+        let is_crowded = !come.is_empty() || !self.accounts.is_empty();
         come.extend(self.late.take());
         if !self.ended {
             come.extend(self.waiting.try_iter());
@@ -125,23 +151,14 @@ impl Queue {
             let (acts, bytes) = work.size();
             size = (size.0 + acts, size.1 + bytes);
         }
-        let crowded = std::mem::take(&mut self.crowded);
-        if !crowded
-            && self.turns.is_empty()
-            && size.0 <= limits::BATCH
-            && size.1 <= limits::BATCH_BYTES
-        {
+        if !is_crowded && size.0 <= limits::BATCH && size.1 <= limits::BATCH_BYTES {
             self.first = come;
             return;
         }
-        for (n, work) in come.into_iter().enumerate() {
-            let session = work.session();
-            match session.and_then(|session| Some((session, account(session)?))) {
-                Some((session, account)) if n >= before || crowded => {
-                    self.take_turns(session, account, work)
-                }
-                // What was to be done in the batch before stays in front.
-                _ => self.first.push_back(work),
+        for work in come {
+            match work.session().and_then(|session| Some((session, account(session)?))) {
+                Some((session, account)) => self.take_turns(session, account, work),
+                None => self.first.push_back(work),
             }
         }
     }
@@ -150,10 +167,13 @@ impl Queue {
         if !matches!(work, Work::Acts { .. }) && !self.sessions.contains_key(&session) {
             return self.first.push_back(work);
         }
+        let start = self.start();
         let steps = self.sessions.entry(session).or_insert_with(|| {
             let ring = self.accounts.entry(account).or_default();
             if ring.is_empty() {
-                self.turns.push_back(account);
+                let at = self.ahead.remove(&account).unwrap_or_default().max(start);
+                self.joined += 1;
+                self.turns.insert((at, self.joined), account);
             }
             ring.push_back(session);
             VecDeque::new()
@@ -164,50 +184,74 @@ impl Queue {
         }
     }
 
+    /// Where an account starts that comes after a rest: a turn before those who wait, all of whom may
+    /// stand at the same place.
+    fn start(&self) -> u64 {
+        self.front.saturating_sub(limits::TURN as u64)
+    }
+
     /// The next thing that is to be done in this batch.
     pub(super) fn next(&mut self) -> Option<Work> {
         if let Some(work) = self.first.pop_front() {
             return Some(work);
         }
-        if self.turns.is_empty() {
+        if self.accounts.is_empty() {
             // Nobody waits for a turn, so what comes meanwhile shares the batch.
             if self.late.is_none() && !self.ended {
                 self.late = self.waiting.try_recv().ok();
             }
             return self.late.take_if(|work| work.size().0 <= limits::SHARE);
         }
-        while self.round > 0 {
-            let account = *self.turns.front()?;
-            let session = self.accounts.get(&account)?.front().copied()?;
-            if self.left == 0 {
-                self.end_turn();
-                continue;
-            }
-            let work = self.take(session);
-            self.rotate(account, session);
-            return work;
+        self.end_turn();
+        let (place, account) = self.turns.pop_first()?;
+        // Many may come after a rest at once, most of them with little.
+        let turn = if place.0 < self.front { limits::FIRST_TURN } else { limits::TURN };
+        self.front = self.front.max(place.0);
+        let session = self.accounts.get(&account)?.front().copied()?;
+        let done = self.done.get(&account).copied().unwrap_or_default();
+        let (work, weight) = self.take(session, turn.min(limits::SHARE.saturating_sub(done)))?;
+        self.turn = Some(Turn { account, place, weight });
+        self.rotate(account, session);
+        Some(work)
+    }
+
+    /// What was done in the last turn weighs so much more.
+    pub(super) fn charge(&mut self, weight: usize) {
+        if let Some(turn) = &mut self.turn {
+            turn.weight += weight;
         }
-        None
+    }
+
+    /// Whoever had the last turn stands further back by what it cost.
+    fn end_turn(&mut self) {
+        let Some(Turn { account, place, weight }) = self.turn.take() else { return };
+        let place = (place.0 + weight as u64, place.1);
+        let done = self.done.entry(account).or_default();
+        *done += weight;
+        if !self.accounts.contains_key(&account) {
+            self.ahead.insert(account, place.0);
+        } else if *done < limits::SHARE {
+            self.turns.insert(place, account);
+        } else {
+            self.resting.push((place, account));
+        }
     }
 
     /// Puts back acts that a batch has no room for any more, before all else of their session.
     pub(super) fn put_back(&mut self, session: SessionId, acts: Vec<Act>) {
         match self.sessions.get_mut(&session) {
             Some(steps) => acts.into_iter().rev().for_each(|act| steps.push_front(Step::of(act))),
-            None => {
-                self.first.push_front(Work::Acts { session, acts });
-                self.crowded = true;
-            }
+            None => self.first.push_front(Work::Acts { session, acts }),
         }
     }
 
-    /// A piece of what a session waits for.
-    fn take(&mut self, session: SessionId) -> Option<Work> {
+    /// A piece of what a session waits for, of some weight at most or one act, and its weight.
+    fn take(&mut self, session: SessionId, mut room: usize) -> Option<(Work, usize)> {
         let steps = self.sessions.get_mut(&session)?;
-        let (mut acts, mut room) = (Vec::new(), self.left.min(limits::TURN));
+        let (mut acts, mut taken) = (Vec::new(), 0);
         while let Some(step) = steps.pop_front() {
             let weight = match step {
-                Step::Other(work) if acts.is_empty() => return Some(work),
+                Step::Other(work) if acts.is_empty() => return Some((work, 0)),
                 Step::Other(work) => {
                     steps.push_front(Step::Other(work));
                     break;
@@ -226,23 +270,23 @@ impl Queue {
                     if more {
                         steps.push_front(Step::Rest { cursor, ids, answer, lost_moves });
                         self.unfinished.insert(session);
-                        self.left = self.left.saturating_sub(weight);
+                        taken += weight;
                         break;
                     }
                     self.unfinished.remove(&session);
                     weight
                 }
             };
-            self.left = self.left.saturating_sub(weight);
+            taken += weight;
             room = room.saturating_sub(weight);
             if room == 0 {
                 break;
             }
         }
-        Some(Work::Acts { session, acts })
+        Some((Work::Acts { session, acts }, taken))
     }
 
-    /// The next session of an account is in front now, or the turn of its account is over.
+    /// The next session of an account is in front now, or the account waits for nothing more.
     fn rotate(&mut self, account: AccountId, session: SessionId) {
         let Some(ring) = self.accounts.get_mut(&account) else { return };
         ring.pop_front();
@@ -253,16 +297,7 @@ impl Queue {
         }
         if ring.is_empty() {
             self.accounts.remove(&account);
-            self.turns.pop_front();
-            self.round -= 1;
-            self.left = self.share;
         }
-    }
-
-    fn end_turn(&mut self) {
-        self.turns.rotate_left(1);
-        self.round -= 1;
-        self.left = self.share;
     }
 
     /// Gives up the act of a session of which a piece was done in this batch; returns its rest.

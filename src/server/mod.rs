@@ -20,7 +20,7 @@ use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::session::{Certificates, Roster, Services};
+use crate::session::{Certificates, Line, Roster, Services};
 use crate::store::sqlite::{self, Database};
 use crate::store::{Recall, Survey};
 use door::Door;
@@ -147,6 +147,7 @@ impl Server {
             limits: config.limits,
             rates: Rates::new(&config.limits),
             roster: Roster::new(config.limits),
+            line: Line::default(),
         });
         let proxies = config.proxy_from.clone();
         let door = Arc::new(Door {
@@ -183,6 +184,8 @@ impl Server {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let executors = (0..threads)
             .map(|_| {
+                let services = door.services.clone();
+                door.executor.spawn(async move { services.line.serve().await }).detach();
                 let (door, stopped) = (door.clone(), stopped.clone());
                 // `async_io::block_on` polls the reactor itself while it waits; another `block_on`
                 // would leave that to a thread of its own, at more than half of the speed.

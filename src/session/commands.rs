@@ -60,9 +60,9 @@ impl Session {
                 self.say(|out| reply::help(out, &help::overview(place, me.as_ref())));
                 Ok(None)
             }
-            Request::Help { verb: Some(word) } => match help::verb_at(&word, self.place) {
-                Some(verb) => {
-                    self.say(|out| reply::help(out, &help::of(verb)));
+            Request::Help { verb: Some(word) } => match help::of(&word, self.place) {
+                Some(lines) => {
+                    self.say(|out| reply::help(out, &lines));
                     Ok(None)
                 }
                 None => {
@@ -136,7 +136,8 @@ impl Session {
         self.me.as_deref_mut().ok_or(Stop::Refused(Refusal::NeedLogin))
     }
 
-    /// Asks a reader thread, and waits for the answer or until the session is to end.
+    /// Asks a reader thread, and waits for the answer or until the session is to end. The answer is
+    /// taken up when it is this session's turn.
     pub(super) async fn ask<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
@@ -160,7 +161,9 @@ impl Session {
         let services = self.services.clone();
         let account = self.me.as_ref().map(|me| me.account);
         let asker = Asker { origin: self.origin(), account, logs_in };
-        Ok(self.unless_over(services.readers.ask(asker, question)).await??)
+        let answer = self.unless_over(services.readers.ask(asker, question)).await??;
+        self.queue_up().await;
+        Ok(answer)
     }
 
     async fn account(&mut self) -> Result<Account, Stop> {

@@ -16,7 +16,7 @@ use crate::name::Target;
 use crate::rates::TooFast;
 use crate::wire::help::{Place, Served};
 use crate::wire::line::{self, Next};
-use crate::wire::refusal::Refusal;
+use crate::wire::refusal::{Hint, Refusal};
 use crate::wire::reply::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
 use crate::wire::{help, hints, telnet, text};
@@ -65,8 +65,13 @@ impl Session {
             if let Some(bye) = self.outbox.bye() {
                 return Err(End::Bye(bye));
             }
+            self.give_way().await;
             let acts = self.take_acts();
+            let is_all = acts.len() < limits::TAKEN;
             self.act(acts);
+            if !is_all {
+                continue;
+            }
             if self.held.is_none() {
                 return Ok(if self.has_window() { Pause::Input } else { Pause::Window });
             }
@@ -83,10 +88,11 @@ impl Session {
         }
     }
 
-    /// Takes up lines until one has to wait, the window is full, or there is none.
+    /// Takes up lines until one has to wait, the window is full, or there is none; at most
+    /// [`limits::TAKEN`] acts.
     fn take_acts(&mut self) -> Vec<Act> {
         let mut acts = Vec::new();
-        while self.held.is_none() && self.has_window() {
+        while self.held.is_none() && acts.len() < limits::TAKEN && self.has_window() {
             let (known, place) = (self.me.is_some(), self.place);
             let (taken, bytes) = match self.lines.next_line() {
                 Next::Line(line) => (take(line, &self.mode, known, place), line.len()),
@@ -227,8 +233,16 @@ fn take(line: &[u8], mode: &Mode, known: bool, place: Place) -> Taken {
         Mode::Commands => return command(line, known, place),
         Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
-            let ends = line.iter().all(|b| matches!(b, b' ' | b'\t'));
-            return if ends { Taken::Held(Held::EndOfTalk) } else { command(line, known, place) };
+            if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
+                return Taken::Held(Held::EndOfTalk);
+            }
+            let mut taken = command(line, known, place);
+            if let Taken::Held(Held::Refused { refusal: Refusal::BadCommand { hint }, .. }) =
+                &mut taken
+            {
+                *hint = Hint::Slash(Box::new(hint.clone()));
+            }
+            return taken;
         }
         Mode::Talk(to) => to,
         Mode::Raw(to) => to,

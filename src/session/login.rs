@@ -95,14 +95,18 @@ impl Session {
         quiet: bool,
     ) -> Answer {
         self.must_be_nobody()?;
+        let refused = match secret {
+            Some(_) => Refusal::WrongSecret,
+            None => Refusal::NoSecret { has_user: self.user().is_some() },
+        };
         // What opened it may be void when it is looked at again. That is no use to whoever has lost
         // it, and a second look lets in who has not: another log-in had the password hashed anew.
         for _ in 0..2 {
-            if self.open(&handle, secret.clone(), quiet).await? {
+            if self.open(&handle, secret.clone(), quiet, &refused).await? {
                 return Ok(None);
             }
         }
-        Err(Refusal::WrongSecret.into())
+        Err(refused.into())
     }
 
     /// Logs in. Returns false if what opened the account became void meanwhile.
@@ -111,13 +115,14 @@ impl Session {
         handle: &Handle,
         secret: Option<Secret>,
         quiet: bool,
+        refused: &Refusal,
     ) -> Result<bool, Stop> {
         let opened = match secret {
             Some(secret) => self.by_secret(handle, secret).await?,
             None => self.by_user(handle).await?,
         };
         let Some(Opened { account, key, hash, label }) = opened else {
-            return Err(Refusal::WrongSecret.into());
+            return Err(refused.clone().into());
         };
         let most = if self.is_limited { self.services.limits.sessions } else { 0 };
         let (answer, answered) = channel::bounded(1);

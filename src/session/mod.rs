@@ -14,6 +14,7 @@ mod certificates;
 mod commands;
 mod farewell;
 mod intake;
+mod line;
 mod links;
 mod login;
 mod output;
@@ -26,21 +27,20 @@ mod socket;
 mod stream;
 mod tls;
 mod tokens;
+mod waiting;
 mod warnings;
 mod x509;
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smol::Timer;
 use smol::future::FutureExt;
 
 pub use certificates::Certificates;
+pub use line::Line;
 pub use roster::Roster;
 pub use socket::{Peer, Socket};
 pub use stream::Stream;
@@ -98,6 +98,8 @@ pub struct Services {
     pub rates: Rates,
     /// Who is in.
     pub roster: Roster,
+    /// Where sessions wait that have had their turn.
+    pub line: Line,
 }
 
 /// One connection.
@@ -128,6 +130,8 @@ pub struct Session {
     /// The client has said that nothing more will come.
     ended: bool,
     deadline: Option<Box<(Timer, Bye)>>,
+    /// When its turn among the sessions of its thread began.
+    turn: Instant,
 }
 
 /// However a session ends, by a bug or with the whole server, its account is given up.
@@ -209,13 +213,6 @@ impl From<io::Error> for End {
     }
 }
 
-/// What a session waited for.
-#[derive(Default)]
-struct Ready {
-    readable: bool,
-    deadline: Option<Bye>,
-}
-
 impl Session {
     /// A session on a connection that was let in under this number.
     pub fn new(
@@ -248,6 +245,7 @@ impl Session {
             brake: None,
             ended: false,
             deadline: None,
+            turn: Instant::now(),
         })
     }
 
@@ -289,6 +287,7 @@ impl Session {
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
+            self.give_way().await;
             self.write()?;
             let stop = self.work().await?;
             self.write()?;
@@ -342,58 +341,9 @@ impl Session {
         if self.me.is_some() { room } else { room.min(limits::STRANGER) }
     }
 
-    /// The one place where a session waits for the world.
-    async fn wait(&mut self, read: bool) -> io::Result<Ready> {
-        poll_fn(|cx| {
-            let mut ready = Ready::default();
-            // What was put in matters once what was taken before is written, a goodbye at once.
-            let stirred = self.outbox.register(cx.waker());
-            let mut woken = (stirred && self.output.is_empty()) || self.outbox.bye().is_some();
-            if read && self.stream.poll_readable(cx)?.is_ready() {
-                ready.readable = true;
-                woken = true;
-            }
-            let owes = !self.output.is_empty() || self.stream.is_owing();
-            if owes && self.stream.poll_writable(cx)?.is_ready() {
-                woken = true;
-            }
-            if let Some(deadline) = &mut self.deadline
-                && Pin::new(&mut deadline.0).poll(cx).is_ready()
-            {
-                ready.deadline = Some(deadline.1);
-                woken = true;
-            }
-            if let Some(brake) = &mut self.brake
-                && Pin::new(&mut **brake).poll(cx).is_ready()
-            {
-                self.brake = None;
-                woken = true;
-            }
-            if let Some(retry) = self.me.as_mut().and_then(|me| me.retry.as_mut())
-                && Pin::new(&mut **retry).poll(cx).is_ready()
-            {
-                self.retry_automatically();
-            }
-            if let Some(patience) = self.patience.as_deref_mut() {
-                if Pin::new(&mut patience.until).poll(cx).is_ready() {
-                    // The answer comes through the outbox, as that of any other act.
-                    self.services.hub.ask(Work::Unwatch { session: self.id });
-                    patience.until = Timer::never();
-                }
-                while Pin::new(&mut patience.look).poll(cx).is_ready() {
-                    if self.stream.is_gone()? {
-                        return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-                    }
-                }
-            }
-            if woken { Poll::Ready(Ok(ready)) } else { Poll::Pending }
-        })
-        .await
-    }
-
     fn read(&mut self) -> Result<(), End> {
         let read = SCRATCH.with_borrow_mut(|scratch| -> io::Result<Option<usize>> {
-            let read = self.stream.read(scratch)?;
+            let read = self.stream.read(&mut scratch[..limits::READ])?;
             if let Some(n) = read {
                 self.prove(&scratch[..n]);
                 self.lines.push(&scratch[..n]);
@@ -440,30 +390,6 @@ impl Session {
 
     fn set_deadline(&mut self, time: Duration, bye: Bye) {
         self.deadline = Some(Box::new((Timer::after(time), bye)));
-    }
-
-    /// Waits until the output is written, or the session is to end.
-    async fn flush(&mut self) -> Result<(), End> {
-        loop {
-            self.write_output()?;
-            if self.output.is_empty() {
-                return Ok(());
-            }
-            let ready = poll_fn(|cx| match self.poll_over(cx) {
-                Some(bye) => Poll::Ready(Err(End::Bye(bye))),
-                None => self.stream.poll_writable(cx).map(|ready| ready.map_err(End::Lost)),
-            });
-            ready.await?;
-        }
-    }
-
-    /// Why the session is to end while it waits for one thing only, if it is. Wakes for that, too.
-    fn poll_over(&mut self, cx: &mut Context) -> Option<Bye> {
-        self.outbox.register(cx.waker());
-        let deadline = self.deadline.as_deref_mut();
-        let late =
-            |(timer, bye): &mut (Timer, Bye)| Pin::new(timer).poll(cx).is_ready().then_some(*bye);
-        self.outbox.bye().or_else(|| deadline.and_then(late))
     }
 
     /// Where it comes from.

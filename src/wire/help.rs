@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use nom::Parser;
 use nom::sequence::terminated;
 
+use super::fields;
 use super::refusal::Refusal;
 use super::request::{Request, blank, first_word};
-use super::rules;
+pub use super::sent::{Class, SENT, Sent};
 pub use super::verbs::{Place, Served, VERBS, Verb};
 use crate::limits;
 use crate::name::{self, Handle};
@@ -33,7 +34,7 @@ pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
     let blanks = line.len() - line.trim_start_matches(blank).len();
     let from = blanks + first_word(line).len();
     let fields = line[from..].trim_start_matches(blank);
-    match terminated(verb.rule, rules::end).parse(fields) {
+    match terminated(verb.rule, fields::end).parse(fields) {
         Ok((_, request)) => Ok(request),
         Err(nom::Err::Error(e) | nom::Err::Failure(e)) => {
             let byte = line.len() - e.rest.len();
@@ -84,17 +85,25 @@ pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
         lines.push(format!("  {:<44} explains one verb", "HELP <verb>"));
         lines.push("The verbs, by subject:".to_owned());
         lines.extend(by_subject(place, |verb| verb.word));
-        lines.push("Start with an account, and a first message to yourself:".to_owned());
+        let seconds = limits::LOGIN_TIME.as_secs();
+        lines.push(
+            "Start with an account, a message to yourself, and a look at it; without a".into(),
+        );
+        lines.push(format!(
+            "login the session ends after {seconds} seconds with BYE login-timeout:"
+        ));
         lines.push("  REG ana secret-a".to_owned());
         lines.push("  MSG ana hello".to_owned());
+        lines.push("  HIST ana".to_owned());
         return lines;
     };
     lines.extend(by_subject(place, |verb| verb.form));
     lines.extend([
         "Pushed to you: MSG and GROUP <id> <time> <from> <to> <tags> <text>; ACK and".to_owned(),
         "READ <id> <time> <from> <to> (all up to <id> was received, read); LIVE, BYE.".to_owned(),
-        "HELP <verb> explains one verb; <to> is a handle or #group.".to_owned(),
-        format!("Try: MSG {me} hello   (a note to yourself), then FIND <name> and TALK <handle>"),
+        "HELP <word> explains a verb, or what is pushed; <to> is a handle or #group.".to_owned(),
+        format!("Try: MSG {me} hello   (a note to yourself) and HIST {me}; then FIND <name> and"),
+        "TALK <handle>, after which each line is a message, until one with / alone.".to_owned(),
     ]);
     lines
 }
@@ -120,10 +129,47 @@ fn by_subject(place: Place, shown: impl Fn(&Verb) -> &'static str) -> Vec<String
     lines
 }
 
-/// The lines of `HELP` for one verb.
-pub fn of(verb: &Verb) -> Vec<String> {
+/// The lines of `HELP` for a word: a verb that is served at a place, or else the first word of a
+/// line that is sent there.
+pub fn of(word: &str, place: Place) -> Option<Vec<String>> {
+    match verb(word) {
+        Some(verb) => verb.served.at(place).then(|| of_verb(verb)),
+        None => of_sent(word, place),
+    }
+}
+
+/// Adds a text, in lines of a terminal's width.
+fn wrap(text: &str, lines: &mut Vec<String>) {
+    let mut line = " ".to_owned();
+    for word in text.split(' ') {
+        if line.len() + 1 + word.len() > COLUMNS {
+            lines.push(std::mem::replace(&mut line, "   ".to_owned()));
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines.push(line);
+}
+
+fn of_sent(word: &str, place: Place) -> Option<Vec<String>> {
+    let sent = SENT.iter().find(|sent| sent.word.eq_ignore_ascii_case(word))?;
+    let verbs = sent.class.verbs();
+    if !verbs.is_empty() && !verbs.iter().any(|word| verb_at(word, place).is_some()) {
+        return None;
+    }
+    let mut lines = vec![sent.form.to_owned()];
+    lines.extend(verbs.iter().map(|verb| format!("  sent in reply to {verb}")));
+    lines.extend(sent.says.iter().map(|line| format!("  {line}")));
+    Some(lines)
+}
+
+fn of_verb(verb: &Verb) -> Vec<String> {
     let mut lines = vec![verb.form.to_owned()];
     lines.extend(verb.does.iter().map(|line| format!("  {line}")));
+    for sent in SENT.iter().filter(|sent| sent.class.verbs().contains(&verb.word)) {
+        let class = if matches!(sent.class, Class::Row(_)) { "rows" } else { "comes as" };
+        wrap(&format!("{class}: {}", sent.form), &mut lines);
+    }
     lines.push(format!("  for example: {}", verb.example));
     if !verb.errors.is_empty() {
         lines.push(format!("  errors: {}", verb.errors));

@@ -72,10 +72,10 @@ pub fn hint(word: &str, place: Place) -> Hint {
         return Hint::Instead(instead);
     }
     if let Some(name) = word
-        .strip_prefix(['@', '#'])
+        .strip_prefix(['@', '#', '+'])
         .and_then(|name| Handle::new(name.trim_end_matches([':', ','])))
     {
-        let sign = if word.starts_with('#') { "#" } else { "" };
+        let sign = if word.starts_with('@') { "" } else { "#" };
         return Hint::Talk(format!("{sign}{name}").into());
     }
     nearest(bare, place).map_or(Hint::Text, Hint::Verb)
@@ -112,6 +112,7 @@ mod tests {
             ("LIST", "CHATS"),
             ("@bob", "MSG bob"),
             ("#team:", "TALK #team"),
+            ("+team", "MSG #team"),
             ("/start", "REG"),
         ] {
             let hint = hint(word, Place::Network);

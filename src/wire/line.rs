@@ -183,9 +183,7 @@ pub fn text(line: &[u8]) -> Result<&str, Refusal> {
         if let Some((at, c)) = text.char_indices().find(|(_, c)| control(*c)) {
             let what = match c {
                 // What an arrow key sends to a terminal that edits no lines.
-                '\u{1b}' => {
-                    "an escape sequence; for arrow keys use rlwrap nc, colours have to be stripped"
-                }
+                '\u{1b}' => "an escape sequence; use rlwrap nc for arrow keys, and strip colours",
                 '\r' => "a carriage return",
                 _ => "a control character",
             };

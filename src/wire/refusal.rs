@@ -18,6 +18,8 @@ pub enum Hint {
     Talk(Box<str>),
     /// Nothing is near: it may be a text.
     Text,
+    /// In `TALK`, where the line may be a text that begins with a slash.
+    Slash(Box<Hint>),
 }
 
 /// Why a command was not carried out.
@@ -39,6 +41,9 @@ pub enum Refusal {
     AlreadyIn(Handle),
     /// Unknown handle or wrong secret: deliberately the same.
     WrongSecret,
+    /// No secret was given, and the system user at the other end, if there is one, opens nothing:
+    /// whether there is such an account makes no difference.
+    NoSecret { has_user: bool },
     /// The handle has been given away.
     Taken(Handle),
     /// No account of that name.
@@ -118,7 +123,7 @@ impl Refusal {
             Refusal::TooLong => "too-long",
             Refusal::NeedLogin => "need-login",
             Refusal::AlreadyIn(_) => "already-in",
-            Refusal::WrongSecret | Refusal::WrongOld => "wrong-secret",
+            Refusal::WrongSecret | Refusal::NoSecret { .. } | Refusal::WrongOld => "wrong-secret",
             Refusal::Taken(_) => "taken",
             Refusal::NoSuchUser(_) | Refusal::NoSuchAccount(_) => "no-such-user",
             Refusal::NoSuchGroup(_) => "no-such-group",
@@ -146,22 +151,31 @@ impl Refusal {
     }
 }
 
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Hint::Verb(verb) => write!(f, "did you mean {verb}? HELP lists them"),
+            Hint::Instead(what) => f.write_str(what),
+            Hint::Talk(to) => write!(f, "MSG {to} <text> sends a message, TALK {to} starts a chat"),
+            Hint::Text => {
+                f.write_str("MSG <to> <text> sends a message, and HELP lists the commands")
+            }
+            Hint::Slash(inner) => {
+                f.write_str("// begins a text with a slash, / alone ends TALK")?;
+                match &**inner {
+                    Hint::Text => Ok(()),
+                    other => write!(f, "; {other}"),
+                }
+            }
+        }
+    }
+}
+
 /// The sentence for a person.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Refusal::BadCommand { hint: Hint::Verb(verb) } => {
-                write!(f, "no such command; did you mean {verb}? HELP lists them")
-            }
-            Refusal::BadCommand { hint: Hint::Instead(what) } => {
-                write!(f, "no such command; {what}")
-            }
-            Refusal::BadCommand { hint: Hint::Talk(to) } => {
-                write!(f, "no such command; MSG {to} <text> sends a message, TALK {to} starts a chat")
-            }
-            Refusal::BadCommand { hint: Hint::Text } => f.write_str(
-                "no such command; MSG <to> <text> sends a message, and HELP lists the commands",
-            ),
+            Refusal::BadCommand { hint } => write!(f, "no such command; {hint}"),
             Refusal::NotHere { there } => write!(f, "not available here; {there}"),
             Refusal::BadSyntax { expected, column } => {
                 write!(f, "column {column}: expected {expected}")
@@ -179,6 +193,10 @@ impl fmt::Display for Refusal {
                 write!(f, "already logged in as {handle}; open another connection for another account")
             }
             Refusal::WrongSecret => f.write_str("wrong handle or password"),
+            Refusal::NoSecret { has_user } => {
+                let user = if *has_user { ", and your system user is not linked to this account" } else { "" };
+                write!(f, "no password was given{user}: LOGIN <handle> <password or token>")
+            }
             Refusal::Taken(handle) => write!(f, "{handle}: this handle is taken, choose another"),
             Refusal::NoSuchUser(handle) => {
                 write!(f, "{handle}: no such account; FIND {handle} looks for one")
@@ -231,7 +249,7 @@ impl fmt::Display for Refusal {
             Refusal::NotAllowed => {
                 f.write_str("not allowed when logged in with a token; log in with the password")
             }
-            Refusal::Blocked(handle) => write!(f, "{handle}: does not accept messages from you"),
+            Refusal::Blocked(handle) => write!(f, "{handle} does not accept messages from you"),
             Refusal::KeyReused(key) => {
                 write!(f, "{key}: something else was sent under this key; use a new one")
             }

@@ -83,6 +83,7 @@ fn every_verb_reads_its_forms() {
         ("PING a b", Request::Ping { text: "a b".into() }),
         ("HELP", Request::Help { verb: None }),
         ("help msg", Request::Help { verb: Some("msg".into()) }),
+        ("HELP group add", Request::Help { verb: Some("group".into()) }),
         ("WHOAMI", Request::Whoami),
         ("NAME Ana", Request::Name(DisplayName::new("Ana").unwrap())),
         ("PASSWD old secret-b", Request::Passwd { old: secret("old"), new: secret("secret-b") }),
@@ -119,7 +120,9 @@ fn a_broken_form_says_what_was_expected_and_where() {
     assert_eq!(refused("MSG  bia  "), (9, "the text of the message"));
     assert_eq!(refused("QUIT now"), (6, "the end of the line"));
     assert_eq!(refused("WHOAMI x"), (8, "the end of the line"));
-    assert_eq!(refused("LOGIN ana a b"), (13, "quiet"));
+    let password = "quiet or the end of the line; a password has no blanks";
+    assert_eq!(refused("LOGIN ana a b"), (13, password));
+    assert_eq!(refused("PASSWD a secret-b c").1, "the end of the line; a password has no blanks");
     assert_eq!(refused("LOGIN ana a quiet x"), (19, "the end of the line"));
     assert_eq!(refused("REG ana short").0, 9);
     assert_eq!(refused(&format!("REG ana {}", "x".repeat(129))).0, 9);
@@ -139,7 +142,26 @@ fn a_broken_form_says_what_was_expected_and_where() {
     assert_eq!(refused("HIST bia 5 5").0, 12);
     assert_eq!(refused("HIST bia before").0, 16);
     assert_eq!(refused("HIST bia before 5 before 6").0, 19);
-    assert_eq!(refused("HELP me now").0, 9);
+    assert_eq!(refused("HELP me now"), (9, "the end of the line"));
+    assert_eq!(refused("HELP MSG to"), (10, "the end of the line"));
+    assert_eq!(refused("TOKEN NEW").1, "a label of 1 to 64 characters without blanks");
+    assert!(refused("REG bj\u{f8}rn secret-b").1.contains("a letter a-z"));
+}
+
+#[test]
+fn a_name_with_a_sign_of_elsewhere_is_corrected() {
+    for (line, said) in [
+        ("MSG @ana hi", "a handle without the @"),
+        ("BLOCK @ana", "a handle without the @"),
+        ("GROUP ADD team @ana", "a handle without the @"),
+        ("MSG ana, hi", "a name without the comma after it"),
+        ("TALK #team:", "a name without the colon after it"),
+        ("HIST +team", "a handle or #group; write # in place of +"),
+        ("MSG +1 hi", "a handle or #group"),
+        ("MSG @ hi", "a handle or #group"),
+    ] {
+        assert_eq!(refused(line).1, said, "{line}");
+    }
 }
 
 #[test]

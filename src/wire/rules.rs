@@ -4,133 +4,16 @@ use std::path::PathBuf;
 
 use nom::Parser;
 use nom::branch::alt;
-use nom::bytes::complete::{take_till1, take_while};
 use nom::combinator::{cut, eof, map, map_opt, rest, value};
-use nom::error::{ContextError, ErrorKind, ParseError, context};
+use nom::error::context;
 use nom::multi::{many0, many1};
 use nom::sequence::{preceded, terminated};
 
-use super::request::{Admin, GroupChange, Hist, Request, Secret, Setting, Upto, Which, blank};
-use super::text;
-use crate::entry::{Cursor, EntryId};
+use super::fields::*;
+use super::request::{Admin, GroupChange, Hist, Request, Secret, Setting, Upto, Which};
+use crate::entry::Cursor;
 use crate::limits;
-use crate::name::{DisplayName, Handle, NotAName, Target};
-
-/// What a rule could not read: the innermost label at the furthest place.
-#[derive(Debug, PartialEq)]
-pub struct Expected<'a> {
-    /// What stands there.
-    pub(super) rest: &'a str,
-    /// What was expected instead.
-    pub(super) label: &'static str,
-    /// The offset in `rest` of a character that names may not have.
-    pub(super) hidden: Option<usize>,
-}
-
-impl<'a> ParseError<&'a str> for Expected<'a> {
-    fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
-        Expected { rest, label: "", hidden: None }
-    }
-    fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
-        other
-    }
-    fn or(self, other: Self) -> Self {
-        if self.label.is_empty() || other.rest.len() < self.rest.len() { other } else { self }
-    }
-}
-
-impl<'a> ContextError<&'a str> for Expected<'a> {
-    fn add_context(_: &'a str, label: &'static str, mut other: Self) -> Self {
-        if other.label.is_empty() {
-            other.label = label;
-        }
-        other
-    }
-}
-
-/// What a rule gives back.
-pub type Parsed<'a, T> = nom::IResult<&'a str, T, Expected<'a>>;
-
-/// `field = 1*(any but blank) *blank`, of a kind that `check` knows.
-fn field<'a, T>(
-    label: &'static str,
-    check: impl Fn(&'a str) -> Option<T>,
-) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
-    terminated(context(label, map_opt(take_till1(blank), check)), take_while(blank))
-}
-
-/// A word said in any letter case.
-fn keyword<'a>(word: &'static str) -> impl Parser<&'a str, Output = (), Error = Expected<'a>> {
-    field(word, move |said| said.eq_ignore_ascii_case(word).then_some(()))
-}
-
-pub(super) fn end(input: &str) -> Parsed<'_, &str> {
-    context("the end of the line", eof).parse(input)
-}
-
-/// `handle = ALPHA 1*31(ALPHA / DIGIT / "." / "_" / "-")`
-fn handle(input: &str) -> Parsed<'_, Handle> {
-    const LABEL: &str = "a handle: a letter, then letters, digits, . _ -, 2 to 32 in all";
-    field(LABEL, Handle::new).parse(input)
-}
-
-/// `target = handle / "#" handle`
-fn target(input: &str) -> Parsed<'_, Target> {
-    field("a handle or #group", |word| match word.strip_prefix('#') {
-        Some(name) => Handle::new(name).map(Target::Group),
-        None => Handle::new(word).map(Target::Person),
-    })
-    .parse(input)
-}
-
-/// `password = 6*128(any but blank)`
-fn password(input: &str) -> Parsed<'_, Secret> {
-    field("a password of 6 to 128 characters without blanks", |word| {
-        let long = (limits::PASSWORD_MIN..=limits::PASSWORD_MAX).contains(&word.chars().count());
-        long.then(|| Secret(word.into()))
-    })
-    .parse(input)
-}
-
-/// `secret = 1*(any but blank)`: what an account is opened with; its rules may have been others.
-fn secret(input: &str) -> Parsed<'_, Secret> {
-    field("a password", |word| Some(Secret(word.into()))).parse(input)
-}
-
-/// `name = free text of 1*64 characters`
-fn display_name(input: &str) -> Parsed<'_, DisplayName> {
-    const LABEL: &str = "a display name of 1 to 64 characters";
-    let plain = text::unescape(input);
-    let hidden = match DisplayName::new(input) {
-        Err(NotAName::Character(at)) => Some(at),
-        _ => match DisplayName::new(&plain) {
-            Ok(name) => return Ok(("", name)),
-            Err(NotAName::Length) => None,
-            // Not hidden as it was typed, so it is a line break that was typed as `\n`.
-            Err(NotAName::Character(at)) => input.find("\\n").or(Some(at)),
-        },
-    };
-    Err(nom::Err::Failure(Expected { rest: input, label: LABEL, hidden }))
-}
-
-/// `text = 1*(any)`: the rest of the line.
-fn body(input: &str) -> Parsed<'_, String> {
-    let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
-    context("the text of the message", said).parse(input)
-}
-
-fn unescaped(said: &str) -> String {
-    text::unescape(said).into_owned()
-}
-
-/// `id = 1*DIGIT`; one that is too large for an id is one that nobody has.
-fn id(input: &str) -> Parsed<'_, EntryId> {
-    field("the id of a message", |word| {
-        let digits = word.bytes().all(|b| b.is_ascii_digit());
-        digits.then(|| EntryId(word.parse().unwrap_or(i64::MAX)))
-    })
-    .parse(input)
-}
+use crate::name::{DisplayName, Handle};
 
 /// `REG = newcomer`
 pub(super) fn register(input: &str) -> Parsed<'_, Request> {
@@ -145,7 +28,9 @@ fn newcomer(input: &str) -> Parsed<'_, (Handle, Secret, Option<DisplayName>)> {
 
 /// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
 pub(super) fn login(input: &str) -> Parsed<'_, Request> {
-    map((handle, opt_field((secret, opt_field(keyword("quiet"))))), |(handle, rest)| {
+    let quiet =
+        labelled("quiet or the end of the line; a password has no blanks", keyword("quiet"));
+    map((handle, opt_field((secret, opt_field(quiet)))), |(handle, rest)| {
         let (secret, quiet) = match rest {
             None => (None, false),
             Some((secret, None)) => (Some(secret), false),
@@ -166,10 +51,31 @@ pub(super) fn ping(input: &str) -> Parsed<'_, Request> {
     map(rest, |said| Request::Ping { text: unescaped(said) }).parse(input)
 }
 
-/// `HELP = [verb]`
+/// The second words of the verbs that have them.
+const GROUP: &str = "NEW, ADD, REMOVE, ADMIN, TOPIC, LEAVE, LIST or WHO";
+const TOKEN: &str = "NEW, LIST or DEL";
+const UID: &str = "LINK, LIST or UNLINK";
+const ADMIN: &str = "STATS, SESSIONS, KICK, USER, BACKUP or CHECK";
+
+/// The one of these words that is said, in any letter case.
+fn second(words: &'static str, said: &str) -> Option<&'static str> {
+    let mut known = words.split([',', ' ']).filter(|known| !matches!(*known, "" | "or"));
+    known.find(|known| known.eq_ignore_ascii_case(said))
+}
+
+/// `HELP = [verb [word]]`, where the word is one of the verb's own, as in `HELP GROUP ADD`.
 pub(super) fn help(input: &str) -> Parsed<'_, Request> {
     let verb = field("a verb", |word| Some(Box::from(word)));
-    map(opt_field(verb), |verb| Request::Help { verb }).parse(input)
+    let (rest, verb): (_, Option<Box<str>>) = opt_field(verb).parse(input)?;
+    let words = match verb.as_deref().unwrap_or_default().to_ascii_uppercase().as_str() {
+        "GROUP" => GROUP,
+        "TOKEN" => TOKEN,
+        "UID" => UID,
+        "ADMIN" => ADMIN,
+        _ => "",
+    };
+    let word = field("the end of the line", |word| second(words, word));
+    map(opt_field(word), move |_| Request::Help { verb: verb.clone() }).parse(rest)
 }
 
 /// `WHOAMI =`
@@ -184,7 +90,8 @@ pub(super) fn name(input: &str) -> Parsed<'_, Request> {
 
 /// `PASSWD = secret password`
 pub(super) fn passwd(input: &str) -> Parsed<'_, Request> {
-    map((secret, password), |(old, new)| Request::Passwd { old, new }).parse(input)
+    map((secret, terminated(password, password_end)), |(old, new)| Request::Passwd { old, new })
+        .parse(input)
 }
 
 /// `MSG = target text`
@@ -277,29 +184,10 @@ pub(super) fn once(input: &str) -> Parsed<'_, Request> {
         .parse(input)
 }
 
-/// `key = 1*64(any but blank)`, also for labels
-fn key(input: &str) -> Parsed<'_, Box<str>> {
-    field("a key or label of 1 to 64 characters without blanks", |word| {
-        let long = word.chars().count();
-        (1..=limits::KEY_MAX).contains(&long).then(|| word.into())
-    })
-    .parse(input)
-}
-
 /// `which = id / "last"`
 fn which(input: &str) -> Parsed<'_, Which> {
     let last = value(Which::Last, keyword("last"));
     labelled("the id of a message, or last", alt((map(id, Which::Id), last))).parse(input)
-}
-
-/// Says something else than what the parts of a rule expected.
-fn labelled<'a, T>(
-    label: &'static str,
-    mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
-) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
-    move |input| {
-        inner.parse(input).map_err(|e: nom::Err<Expected<'a>>| e.map(|e| Expected { label, ..e }))
-    }
 }
 
 /// `WAIT = which ("delivered" / "read") seconds`
@@ -352,23 +240,10 @@ pub(super) fn find(input: &str) -> Parsed<'_, Request> {
     Err(nom::Err::Failure(Expected { rest, label: "8 words at most", hidden: None }))
 }
 
-/// `group = ["#"] handle`
-fn group_name(input: &str) -> Parsed<'_, Handle> {
-    field("the name of a group: a letter, then letters, digits, . _ -, 2 to 32 in all", |word| {
-        Handle::new(word.strip_prefix('#').unwrap_or(word))
-    })
-    .parse(input)
-}
-
 /// `GROUP = "LIST" / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
 /// "REMOVE" group handle / "ADMIN" group handle / "TOPIC" group text / "LEAVE" group`
 pub(super) fn group(input: &str) -> Parsed<'_, Request> {
-    const WORDS: &str = "NEW, ADD, REMOVE, ADMIN, TOPIC, LEAVE, LIST or WHO";
-    let (input, word) = field(WORDS, |word| {
-        let word = word.to_ascii_uppercase();
-        WORDS.split([',', ' ']).find(|known| *known == word && *known != "or")
-    })
-    .parse(input)?;
+    let (input, word) = field(GROUP, |word| second(GROUP, word)).parse(input)?;
     if word == "LIST" {
         return Ok((input, Request::Groups));
     }
@@ -388,14 +263,6 @@ pub(super) fn group(input: &str) -> Parsed<'_, Request> {
     Ok((input, Request::Group { name, change }))
 }
 
-/// A handle where something stands; nothing else may.
-fn some_handle(input: &str) -> Parsed<'_, Handle> {
-    match handle(input) {
-        Err(nom::Err::Error(e)) if !input.is_empty() => Err(nom::Err::Failure(e)),
-        other => other,
-    }
-}
-
 /// `BLOCK = [handle]`
 pub(super) fn block(input: &str) -> Parsed<'_, Request> {
     let which = |whom| Request::Block { whom, on: true };
@@ -409,10 +276,10 @@ pub(super) fn unblock(input: &str) -> Parsed<'_, Request> {
 
 /// `TOKEN = "NEW" label / "LIST" / "DEL" label`
 pub(super) fn token(input: &str) -> Parsed<'_, Request> {
-    let new = preceded(keyword("NEW"), cut(map(key, |label| Request::NewToken { label })));
-    let del = preceded(keyword("DEL"), cut(map(key, |label| Request::DropToken { label })));
+    let new = preceded(keyword("NEW"), cut(map(label, |label| Request::NewToken { label })));
+    let del = preceded(keyword("DEL"), cut(map(label, |label| Request::DropToken { label })));
     let list = value(Request::Tokens, keyword("LIST"));
-    labelled_at_start("NEW, LIST or DEL", alt((new, del, list))).parse(input)
+    labelled_at_start(TOKEN, alt((new, del, list))).parse(input)
 }
 
 /// `UID = "LINK" / "LIST" / "UNLINK" uid`
@@ -421,7 +288,7 @@ pub(super) fn uid(input: &str) -> Parsed<'_, Request> {
     let unlink = map(number, |user| Request::Link { user: Some(user), on: false });
     let link = Request::Link { user: None, on: true };
     labelled_at_start(
-        "LINK, LIST or UNLINK",
+        UID,
         alt((
             value(link, keyword("LINK")),
             value(Request::Links, keyword("LIST")),
@@ -440,8 +307,9 @@ pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
     );
     let path = map(path, |path| Admin::Backup(PathBuf::from(path).into()));
     let new = map(newcomer, |(handle, password, name)| Admin::NewUser { handle, password, name });
-    let passwd =
-        map((handle, password), |(handle, password)| Admin::SetPassword { handle, password });
+    let passwd = map((handle, terminated(password, password_end)), |(handle, password)| {
+        Admin::SetPassword { handle, password }
+    });
     let user = labelled_at_start(
         "NEW, PASSWD, REVOKE or DEL",
         alt((
@@ -452,7 +320,7 @@ pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
         )),
     );
     labelled_at_start(
-        "STATS, SESSIONS, KICK, USER, BACKUP or CHECK",
+        ADMIN,
         map(
             alt((
                 value(Admin::Stats, keyword("STATS")),
@@ -466,22 +334,4 @@ pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
         ),
     )
     .parse(input)
-}
-
-/// Says what words a rule begins with, where none of them stands there.
-fn labelled_at_start<'a, T>(
-    label: &'static str,
-    mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
-) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
-    move |input| match inner.parse(input) {
-        Err(nom::Err::Error(e)) => Err(nom::Err::Error(Expected { label, ..e })),
-        other => other,
-    }
-}
-
-/// A field that may be missing; one that is there must be right.
-fn opt_field<'a, T>(
-    inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
-) -> impl Parser<&'a str, Output = Option<T>, Error = Expected<'a>> {
-    alt((map(eof, |_| None), map(inner, Some)))
 }

@@ -1,7 +1,8 @@
 //! The table of verbs: how each is said, what it does, where it is served, and the rule that reads it.
 
+use super::fields::Parsed;
 use super::request::Request;
-use super::rules::{self, Parsed};
+use super::rules;
 
 /// To whom a verb is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +93,9 @@ pub static VERBS: [Verb; 26] = [
         word: "REG",
         form: "REG <handle> <password> [display name]",
         does: &[
-            "makes an account and logs in; a handle is a letter, then letters, digits,",
-            ". _ -, 2 to 32 in all; a password has 6 to 128 characters without blanks",
+            "makes an account and logs in; a handle is a letter a-z, then letters a-z,",
+            "digits, . _ -, 2 to 32 in all; a password has 6 to 128 characters without",
+            "blanks, and quotes around it would be a part of it",
         ],
         example: "REG ana secret-a Ana Maria",
         errors: "taken closed too-fast already-in too-many",
@@ -106,7 +108,7 @@ pub static VERBS: [Verb; 26] = [
         form: "LOGIN <handle> <password or token> [quiet]",
         does: &[
             "logs in; waiting messages follow, then LIVE; with quiet you get replies only,",
-            "for scripts",
+            "for scripts; who has not logged in after 120 seconds gets BYE login-timeout",
         ],
         example: "LOGIN ana secret-a",
         errors: "wrong-secret too-fast already-in too-many",
@@ -137,7 +139,10 @@ pub static VERBS: [Verb; 26] = [
         subject: "account",
         word: "PASSWD",
         form: "PASSWD <old> <new>",
-        does: &["changes your password and closes the other sessions opened with the old one"],
+        does: &[
+            "changes your password; other sessions opened with the old one end with BYE",
+            "kicked; tokens stay; a password has 6 to 128 characters without blanks",
+        ],
         example: "PASSWD secret-a better-secret-a",
         errors: "wrong-secret too-fast too-many storage",
         served: Served::Accounts,
@@ -174,8 +179,9 @@ pub static VERBS: [Verb; 26] = [
         word: "MSG",
         form: "MSG <to> <text>",
         does: &[
-            "sends a message; OK gives its id once it is on disk; in the text a backslash",
-            "and an n are a line break, two backslashes one; <to> may be yourself",
+            "sends a message; OK gives its id once it is on disk; blanks at both ends of the",
+            "text are taken off; in it a backslash and an n are a line break, two backslashes",
+            "one; <to> may be yourself",
         ],
         example: "MSG bia hello, how are you?",
         errors: "no-such-user no-such-group blocked storage",
@@ -187,9 +193,10 @@ pub static VERBS: [Verb; 26] = [
         word: "TALK",
         form: "TALK <to> [raw]",
         does: &[
-            "sends each following line to <to> as a message; /VERB is a command, // starts",
-            "a text with a slash, / alone ends it; with raw every line until end of input",
-            "is text: safe for pipes",
+            "sends each following line to <to> as a message, HELP and QUIT too, until a line",
+            "with / alone; /HELP and the like are commands; // begins a text with a slash;",
+            "backslashes stand for themselves, and blanks at both ends are taken off; with",
+            "raw every line until end of input is text: safe for pipes",
         ],
         example: "TALK bia",
         errors: "no-such-user no-such-group",
@@ -214,8 +221,8 @@ pub static VERBS: [Verb; 26] = [
         word: "ACK",
         form: "ACK [<id> | <to>]",
         does: &[
-            "confirms receipt: up to <id>, up to the last from <to>, or of everything; the",
-            "authors are told",
+            "confirms that messages were received: up to <id>, up to the last from <to>, or",
+            "everything that came; the authors are told",
         ],
         example: "ACK",
         errors: "no-such-message no-such-user no-such-group storage",
@@ -226,7 +233,10 @@ pub static VERBS: [Verb; 26] = [
         subject: "receiving",
         word: "READ",
         form: "READ [<id> | <to>]",
-        does: &["the same for read"],
+        does: &[
+            "confirms that messages were read, and so received: up to <id>, up to the last",
+            "from <to>, or everything that came; the authors are told",
+        ],
         example: "READ bia",
         errors: "no-such-message no-such-user no-such-group storage",
         served: Served::Accounts,
@@ -248,7 +258,7 @@ pub static VERBS: [Verb; 26] = [
         form: "WAIT <id>|last delivered|read <seconds>",
         does: &[
             "waits until everyone has received or read your message; last is the one this",
-            "session sent last; later commands wait for it",
+            "session sent last; commands after it are held until it is answered",
         ],
         example: "WAIT last read 600",
         errors: "timeout no-such-message",
@@ -318,8 +328,8 @@ pub static VERBS: [Verb; 26] = [
         word: "FIND",
         form: "FIND <text>",
         does: &[
-            "finds people: each word begins a word of the name or the handle; letter case",
-            "and accents do not matter; at most 20",
+            "finds people: each word must be the beginning of a word in the name or handle;",
+            "case and accents are ignored; at most 20",
         ],
         example: "FIND ana m",
         errors: "",
@@ -371,8 +381,9 @@ pub static VERBS: [Verb; 26] = [
         word: "SET",
         form: "SET ack auto|manual, SET receipts on|off",
         does: &[
-            "for this session: count what is sent to it as received, or only what you",
-            "acknowledge (manual at first); get ACK and READ events or not (on at first)",
+            "for this session: whether what is sent counts as received at once, or only when",
+            "you acknowledge it (manual at first); whether ACK and READ events come (on at",
+            "first)",
         ],
         example: "SET ack auto",
         errors: "",
@@ -383,7 +394,7 @@ pub static VERBS: [Verb; 26] = [
         subject: "session",
         word: "PING",
         form: "PING [text]",
-        does: &["is answered in turn"],
+        does: &["is answered with OK PING and the same text, in turn"],
         example: "PING 1",
         errors: "",
         served: Served::Everyone,
@@ -393,7 +404,10 @@ pub static VERBS: [Verb; 26] = [
         subject: "session",
         word: "HELP",
         form: "HELP [verb]",
-        does: &["lists the verbs, or explains one, with an example and its errors"],
+        does: &[
+            "lists the verbs, or explains one, with an example and its errors; also any first",
+            "word that the server sends",
+        ],
         example: "HELP MSG",
         errors: "",
         served: Served::Everyone,

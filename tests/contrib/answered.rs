@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Place, Running, contrib, until};
+use super::{Place, Running, contrib, ended, until};
 use crate::process::{Client, Papod};
 
 /// A sequence that looks random and is the same in each run (Knuth's MMIX constants).
@@ -172,6 +173,38 @@ fn papo_py_answers_each_message_once() {
         Running::start(&mut command)
     };
     is_right(start, |n| format!("n{n}"));
+}
+
+#[test]
+#[ignore = "needs python3"]
+fn papo_py_says_what_it_misses_and_that_it_waits() {
+    let place = Place::new();
+    let bot = |changes: &[(&str, &str)]| {
+        let mut command = place.command("python3", "alice");
+        command.arg("-B").arg(contrib("papo.py")).envs(changes.iter().copied());
+        command
+    };
+    for (name, value, said) in [
+        ("PAPO_AS", "", "papo: PAPO_AS is not set; it is the account\n"),
+        ("PAPO_SECRET", "", "papo: PAPO_SECRET is not set; it is its password or a token\n"),
+        (
+            "PAPO_SERVER",
+            "localhost",
+            "papo: the server is localhost; expected HOST:PORT, tls:HOST:PORT or unix:PATH\n",
+        ),
+    ] {
+        assert_eq!(ended(&mut bot(&[(name, value)]), 2).1, said);
+    }
+    assert!(ended(&mut bot(&[("PAPO_SECRET", "wrong")]), 1).1.starts_with("papo: ERR LOGIN "));
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut waits = bot(&[("PAPO_SERVER", &nobody)]);
+    let mut waits = waits.stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(waits.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    waits.kill().unwrap();
+    waits.wait().unwrap();
+    assert!(line.starts_with(&format!("papo: {nobody}: ")), "{line}");
+    assert!(line.ends_with("; trying again\n"), "{line}");
 }
 
 #[test]

@@ -54,8 +54,16 @@ fn sends(shell: &str, nc: &str) {
             .starts_with("ERR LOGIN wrong-secret ")
     );
     run("papo_send 'bob x\nMSG bob' hi", 2);
-    run("papo_send; exit $?", 2);
-    run("unset PAPO_AS; papo_send bob hi", 2);
+    assert_eq!(run("papo_send; exit $?", 2).1, "papo: no recipient given\n");
+    let unset = "papo: PAPO_AS is not set; it names the account\n";
+    assert_eq!(run("unset PAPO_AS; papo_send bob hi", 2).1, unset);
+    for server in ["localhost", "localhost:", "localhost:papo", "unix:"] {
+        let (_, err) = run(&format!("PAPO_SERVER={server}; papo_send bob hi"), 2);
+        let said = format!("papo: PAPO_SERVER is {server}; expected host:port or unix:/path\n");
+        assert_eq!(err, said);
+    }
+    let none = "unset PAPO_SECRET; papo_send bob hi";
+    assert!(run(none, 4).1.starts_with("ERR LOGIN wrong-secret no password was given"));
     run("PAPO_SECRET= PAPO_SECRET_FILE=missing; papo_send bob hi", 2);
 
     // Once for a key.
@@ -88,7 +96,10 @@ fn sends(shell: &str, nc: &str) {
 
     // Where nobody listens.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    run(&format!("PAPO_SERVER={nobody}; papo_send bob hi"), 3);
+    for call in ["papo_send bob hi", "papo_receive"] {
+        let (_, err) = run(&format!("PAPO_SERVER={nobody}; {call}"), 3);
+        assert!(err.ends_with(&format!(": no answer from {nobody}\n")), "{err}");
+    }
     place.is_tidy();
 }
 

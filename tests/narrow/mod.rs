@@ -17,11 +17,12 @@ use papo::outbox::Outbox;
 use papo::password::Hasher;
 use papo::rates::Rates;
 use papo::readers::Readers;
-use papo::session::{Roster, Services, Session, Socket, Stream};
+use papo::session::{Line, Roster, Services, Session, Socket, Stream};
 use papo::store::sqlite::Database;
 use papo::store::{Error, Recall};
 use papo::wire::help::Place;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use smol::future::FutureExt;
 
 /// Opens a pair of eyes.
 pub type Opens = Box<dyn Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync>;
@@ -66,6 +67,7 @@ impl Narrow {
             limits: Limits::DEFAULT,
             rates: Rates::new(&Limits::DEFAULT),
             roster: Roster::new(Limits::DEFAULT),
+            line: Line::default(),
         });
         Narrow { hub, counters, database, services, _folder: folder }
     }
@@ -86,8 +88,8 @@ impl Narrow {
             let (stream, outbox) =
                 (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
             let number = services.roster.enter(peer, Place::Network, &outbox, Millis(0)).unwrap();
-            let session = Session::new(number, services, stream, Place::Network, outbox);
-            smol::block_on(session.run());
+            let session = Session::new(number, services.clone(), stream, Place::Network, outbox);
+            smol::block_on(session.run().or(services.line.serve()));
         });
         let mut typing = client.try_clone().unwrap();
         let typed = typed.to_owned();

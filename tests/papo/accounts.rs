@@ -34,7 +34,7 @@ fn an_account_is_made() {
 fn a_token_is_kept_and_the_password_is_not() {
     let place = Place::with(&["ana"]);
     let said = place.done("ana", &["login"]);
-    assert!(said.starts_with("logged in as ana, by the token "), "{said}");
+    assert!(said.starts_with("logged in as ana; the token \""), "{said}");
     let mode = fs::metadata(place.config()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert!(!fs::read_to_string(place.config()).unwrap().contains(PASSWORD));

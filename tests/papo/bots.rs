@@ -194,7 +194,7 @@ fn a_reply_that_is_refused_is_reported() {
     let on = on(&place, &["--", "printf", r"\033[31mred"]);
     ana.send("bob", "colour?");
     let said = on.complaint();
-    let start = "papo: the reply to message 1 is refused: ERR ONCE bad-text ";
+    let start = "papo: the reply to message 1 is refused: ERR MSG bad-text ";
     assert!(said.starts_with(start), "{said}");
     assert!(ana.line().starts_with("ACK 1 "));
 }

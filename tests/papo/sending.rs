@@ -40,6 +40,30 @@ fn a_plus_is_a_group() {
 }
 
 #[test]
+fn a_flag_in_the_text_is_sent_and_warned_of() {
+    let place = Place::with(&["ana", "bob"]);
+    for text in [&["--wait", "read", "hi"][..], &["--key=k", "hi"], &["--help"]] {
+        let output = run(place.papo("ana", &["send", "bob"]).args(text));
+        let flag = text[0].split('=').next().unwrap();
+        let warning = format!("papo: {flag} is sent as text; flags stand before the handle\n");
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), warning);
+        assert!(output.status.success());
+    }
+    assert_eq!(place.bodies("bob", "ana"), ["--wait read hi", "--key=k hi", "--help"]);
+    // One word that is no flag as a whole is a text like any other.
+    let output = run(&mut place.papo("ana", &["send", "bob", "--wait for me", "-5 degrees"]));
+    assert!(output.stderr.is_empty() && output.status.success());
+}
+
+#[test]
+fn what_variables_say_is_not_shown_as_missing() {
+    let place = Place::with(&["ana"]);
+    let output = run(&mut place.papo("ana", &["send"]));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("\nUsage: papo send <TO> [TEXT]...\n"), "{said}");
+}
+
+#[test]
 fn a_key_is_for_one_message() {
     let place = Place::with(&["ana", "bob"]);
     for _ in 0..3 {
@@ -51,18 +75,19 @@ fn a_key_is_for_one_message() {
 }
 
 #[test]
-fn a_refusal_is_status_1_and_the_line_of_the_server() {
+fn a_refusal_is_status_1_and_the_line_of_the_server_as_of_a_message() {
     let place = Place::with(&["ana"]);
-    fails(&mut place.papo("ana", &["send", "bob", "hi"]), 1, "ERR ONCE no-such-user bob: ");
+    fails(&mut place.papo("ana", &["send", "bob", "hi"]), 1, "ERR MSG no-such-user bob: ");
     fails(&mut place.papo("ana", &["hist", "+team"]), 1, "ERR HIST no-such-group #team: ");
     let mut red = place.papo("ana", &["send", "ana", "two\nlines \x1b[31mred"]);
-    fails(&mut red, 1, "ERR ONCE bad-text byte 11: ");
+    fails(&mut red, 1, "ERR MSG bad-text byte 11: ");
     fails(
         place.papo("ana", &["send", "ana"]).stdin(input(b"\n")),
         1,
         "papo: the text is empty, nothing was sent",
     );
-    fails(place.papo("ana", &["send", "ana"]).stdin(input(b"a\xff")), 1, "papo: standard input: ");
+    let bad = "papo: standard input: not valid UTF-8 at byte 2";
+    fails(place.papo("ana", &["send", "ana"]).stdin(input(b"a\xff")), 1, bad);
     assert_eq!(place.bodies("ana", "ana"), [""; 0]);
 }
 
@@ -206,7 +231,7 @@ fn a_group_is_asked_like_a_person() {
 fn no_answer_in_time_is_status_5() {
     let place = Place::with(&["ana", "bob"]);
     let mut ask = place.papo("ana", &["ask", "--timeout", "1", "bob", "hello?"]);
-    fails(&mut ask, 5, "papo: no answer after 1 seconds");
+    fails(&mut ask, 5, "papo: no answer within 1 second");
     assert_eq!(place.bodies("bob", "ana"), ["hello?"]);
 }
 

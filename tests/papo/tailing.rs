@@ -241,7 +241,7 @@ fn it_ends_when_it_is_enough() {
     assert_eq!(bodies(&["--waiting"]), ["2", "3", "4"]);
     assert_eq!(bodies(&["--waiting"]), [""; 0]);
     let mut timed = place.papo("ana", &["tail", "--count", "1", "--timeout", "1"]);
-    fails(&mut timed, 5, "papo: not over after 1 seconds");
+    fails(&mut timed, 5, "papo: not over within 1 second");
     let file = place.home.path().join("out");
     place.done("bob", &["send", "ana", "to a file"]);
     let mut command = place.papo("ana", &["tail", "--waiting"]);

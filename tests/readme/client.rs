@@ -35,10 +35,10 @@ impl Recipe {
         Recipe(command.spawn().unwrap())
     }
 
-    /// Waits for its end: whether it succeeded.
-    fn finish(mut self) -> bool {
-        Pipe::new(self.0.stdout.take()).rest();
-        self.0.wait().unwrap().success()
+    /// Waits for its end: its status, and what it printed.
+    fn finish(mut self) -> (Option<i32>, String) {
+        let out = Pipe::new(self.0.stdout.take()).rest();
+        (self.0.wait().unwrap().code(), out)
     }
 }
 
@@ -49,13 +49,15 @@ fn nightly_says_what_went_wrong_and_nothing_else() {
     papod.account("cron");
     let colours = r#"printf '\033[31mred\r\n'; echo QUIT >&2; exit "$0""#;
     let bytes = r"printf 'caf\351\007\n'; yes | head -n 100000; echo end; exit 3";
-    for job in [
-        &["sh", "-c", colours, "0"][..],
-        &["sh", "-c", colours, "7"],
-        &["sh", "-c", bytes],
-        &["false"],
+    for (job, status) in [
+        (&["sh", "-c", colours, "0"][..], 0),
+        (&["sh", "-c", colours, "7"], 7),
+        (&["sh", "-c", bytes], 3),
+        (&["false"], 1),
     ] {
-        assert!(Recipe::start("nightly", job, &papod, "cron").finish());
+        // The status is the job's, and cron has nothing to mail.
+        let ended = Recipe::start("nightly", job, &papod, "cron").finish();
+        assert_eq!(ended, (Some(status), String::new()));
     }
     let (_, waited) = papod.login("ana");
     let messages: Vec<_> = waited.lines().skip(1).map(entry).collect();
@@ -82,7 +84,7 @@ fn approve_goes_on_after_a_yes() {
             }
         }
         bob.say(&format!("MSG ana {answer}"));
-        assert_eq!(recipe.finish(), answer == "yes");
+        assert_eq!(recipe.finish().0 == Some(0), answer == "yes");
     }
 }
 
@@ -101,6 +103,30 @@ fn clock_tells_the_date_to_whoever_asks() {
     let line = ana.line();
     let (from, date) = entry(&line);
     assert!(from == "clock" && date.contains("20"), "{line}");
+}
+
+/// The columns that README.md and the help of `papo tail` name are those that it prints.
+#[test]
+fn the_columns_of_tail_are_named() {
+    const COLUMNS: &str = "MSG ID TIME FROM TO TAGS TEXT";
+    let papod = Papod::start();
+    papod.account("ana");
+    papod.account("bob");
+    papod.login("ana").0.say("MSG bob two words");
+    let tail = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_papo"));
+        command.arg("tail").args(arguments).env("PAPO_SERVER", papod.address.to_string());
+        let output =
+            command.env("PAPO_AS", "bob").env("PAPO_SECRET", "secret-bob").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let line = tail(&["--count", "1"]);
+    let columns: Vec<&str> = line.trim_end().splitn(COLUMNS.split(' ').count(), ' ').collect();
+    let [verb, "1", _, "ana", "bob", "-", text] = columns[..] else { panic!("{line}") };
+    assert_eq!((verb, text), ("MSG", "two words"));
+    assert!(tail(&["--help"]).contains(COLUMNS));
+    let row = table("command").into_iter().find(|row| row[0].contains("papo tail"));
+    assert!(row.unwrap()[1].contains(COLUMNS));
 }
 
 #[test]

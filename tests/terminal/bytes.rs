@@ -124,9 +124,9 @@ fn a_byte_that_is_not_utf_8_ends_no_question() {
     window.start(&format!("papo --server {}", place.address));
     window.says("Your handle");
     window.tmux(&["send-keys", "-H", "61", "e9", "0d"]);
-    window.says("expected a handle: a letter, then letters, digits");
+    window.says("expected a handle: a letter a-z, then letters a-z, digits");
     window.line("ana");
-    window.says("Is ana new");
+    window.says("Is ana a new account");
     window.line("no");
     window.says("Your password:");
     window.tells("#{cursor_x}", "15");

@@ -122,7 +122,7 @@ fn whoever_has_messages_waiting_is_not_asked_whom_to_write_to() {
     window.start(&format!("papo --server {}", place.address));
     window.says("Your handle");
     window.line("ana");
-    window.says("Is ana new");
+    window.says("Is ana a new account");
     window.line("no");
     window.says("Your password:");
     window.tells("#{cursor_x}", "15");

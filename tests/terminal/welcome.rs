@@ -28,9 +28,9 @@ fn a_newcomer_is_led_to_a_first_message() {
     window.line(&place.address.to_string());
     window.says("Your handle");
     window.line("4ana");
-    window.says("expected a handle: a letter, then letters, digits, . _ -, 2 to 32 in all");
+    window.says("expected a handle: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all");
     window.line("Taken");
-    window.says("Is taken new");
+    window.says("Is taken a new account");
     window.key("Enter");
     let password = |first: &str, second: &str| {
         window.says("A password, 6 characters or more:");
@@ -43,7 +43,7 @@ fn a_newcomer_is_led_to_a_first_message() {
     password(PASSWORD, PASSWORD);
     window.says("taken: this handle is taken, choose another");
     window.line("Ana");
-    window.says("Is ana new");
+    window.says("Is ana a new account");
     window.key("Enter");
     password(PASSWORD, "correct-hoarse");
     window.says("These are two passwords.\nA password, 6 characters or more:");
@@ -57,15 +57,15 @@ fn a_newcomer_is_led_to_a_first_message() {
          |papo: {free}: Connection refused (os error 111)
          |Is it running? `papod` starts one on this machine.
          |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]: 127.0.0.1:12345
-         |Your handle, by which others write to you: 4ana
-         |expected a handle: a letter, then letters, digits, . _ -, 2 to 32 in all
-         |Your handle, by which others write to you: Taken
-         |Is taken new at 127.0.0.1:12345? yes or no [yes]:
+         |Your handle (the name others use to write to you): 4ana
+         |expected a handle: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all
+         |Your handle (the name others use to write to you): Taken
+         |Is taken a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
          |The same again:
          |taken: this handle is taken, choose another
-         |Your handle, by which others write to you: Ana
-         |Is ana new at 127.0.0.1:12345? yes or no [yes]:
+         |Your handle (the name others use to write to you): Ana
+         |Is ana a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
          |The same again:
          |These are two passwords.
@@ -73,7 +73,7 @@ fn a_newcomer_is_led_to_a_first_message() {
          |That is too short.
          |A password, 6 characters or more:
          |The same again:
-         |logged in as ana, by the token HOST in ~/.config/papo/config
+         |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
          |To whom do you write first? A handle, +group, or Enter for nobody yet:"
     ));
     window.line("Bob!");
@@ -124,7 +124,7 @@ fn who_has_an_account_opens_it_with_its_password() {
     window.start(&format!("papo --server {}", place.address));
     window.says("Your handle");
     window.line("ana");
-    window.says("Is ana new");
+    window.says("Is ana a new account");
     window.line("no");
     window.says("Your password:");
     window.tells("#{cursor_x}", "15");
@@ -137,15 +137,15 @@ fn who_has_an_account_opens_it_with_its_password() {
     window.line(PASSWORD);
     window.shows_joined(
         "|papo talks through a chat server. A few questions, and you are there.
-         |Your handle, by which others write to you: ana
-         |Is ana new at 127.0.0.1:12345? yes or no [yes]: no
+         |Your handle (the name others use to write to you): ana
+         |Is ana a new account at 127.0.0.1:12345? yes or no [yes]: no
          |Your password:
          |That is not the password, or there is no such account.
          |Once more; Enter alone asks for the handle again.
          |Your password:
          |A password has no blanks in it.
          |Your password:
-         |logged in as ana, by the token HOST in ~/.config/papo/config
+         |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
          |To whom do you write first? A handle, +group, or Enter for nobody yet:",
     );
     window.key("Enter");
@@ -153,6 +153,29 @@ fn who_has_an_account_opens_it_with_its_password() {
         "|nobody has written yet: /to bob talks to bob, /help has the rest
          |         >",
     );
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn quit_leaves_at_each_question() {
+    let place = Place::with(&[]);
+    let home = place.home_of("newcomer");
+    let at_server = format!("papo --server {}", place.address);
+    for (command, before, question) in [
+        ("papo", None, "[localhost:7276]:"),
+        (&at_server, None, "Your handle"),
+        (&at_server, Some("Your handle"), "yes or no"),
+    ] {
+        let window = Window::open(&home, place.address.port(), &[]);
+        window.start(command);
+        if let Some(before) = before {
+            window.says(before);
+            window.line("ana");
+        }
+        window.says(question);
+        window.line("/quit");
+        window.says("status 0");
+    }
 }
 
 #[test]
@@ -165,7 +188,7 @@ fn ctrl_c_at_a_question_for_a_password_leaves_a_terminal_that_shows_what_is_type
     window.start(&format!("papo --server {}", place.address));
     window.says("Your handle");
     window.line("ana");
-    window.says("Is ana new");
+    window.says("Is ana a new account");
     window.key("Enter");
     window.says("A password");
     window.key("C-c");

@@ -108,7 +108,7 @@ impl Window {
         let screen = screen.replace(&format!(":{}", self.port), ":12345");
         let screen = screen.replace(&self.home.display().to_string(), "~");
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let screen = screen.replace(&format!("token {host} "), "token HOST ");
+        let screen = screen.replace(&format!("token \"{host}\" "), "token \"HOST\" ");
         let lines: Vec<String> = screen.lines().map(|line| timeless(line.trim_end())).collect();
         lines.join("\n").trim_matches('\n').to_owned()
     }

@@ -105,16 +105,18 @@ fn connecting(server: &Server) -> String {
 /// not wait for somebody who thinks.
 async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure> {
     loop {
-        let question = "Your handle, by which others write to you";
+        let question = "Your handle (the name others use to write to you)";
         let handle = match lines::handle(&ask(question, "")?) {
             Ok(handle) => handle,
             Err(why) => {
-                say(&format!("{why}: a letter, then letters, digits, . _ -, 2 to 32 in all"))?;
+                say(&format!(
+                    "{why}: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all"
+                ))?;
                 continue;
             }
         };
         let is_new = loop {
-            let question = format!("Is {handle} new at {}? yes or no", server.address);
+            let question = format!("Is {handle} a new account at {}? yes or no", server.address);
             match &*ask(&question, "yes")?.to_lowercase() {
                 "y" | "yes" => break true,
                 "n" | "no" => break false,
@@ -189,7 +191,7 @@ fn say(what: &str) -> Result<(), Failure> {
     writeln!(io::stdout(), "{what}").map_err(Failure::Output)
 }
 
-/// Asks for a line; what is left empty is what is usual.
+/// Asks for a line; what is left empty is what is usual. `/quit` leaves, as it does later.
 fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     let bracket = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
     let mut out = io::stdout();
@@ -203,5 +205,8 @@ fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     // What is no text is no answer to any question, and is shown in what is said to it.
     let typed = String::from_utf8_lossy(&typed);
     let typed = typed.trim();
+    if matches!(typed, "/quit" | "/quit now") {
+        return Err(Failure::Left);
+    }
     Ok(if typed.is_empty() { usual } else { typed }.to_owned())
 }

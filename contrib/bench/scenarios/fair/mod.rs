@@ -50,7 +50,8 @@ fn run(bench: &mut Bench) -> Outcome<()> {
     }
     for subject in subjects {
         let folder = bench.crowd()?;
-        for attack in attacks::ALL {
+        let wanted = bench.attack;
+        for attack in attacks::ALL.iter().filter(|attack| attack.name.contains(wanted)) {
             for by in attack.by {
                 // Without limits one account can do what many can.
                 let is_widest = Some(by) == attack.by.last();

@@ -1,0 +1,106 @@
+//! The line of the busy: sessions that have had their turn and find more to do.
+//!
+//! The executor serves tasks first come first, and would have whoever says one line wait for
+//! everyone who says thousands. So who is busy waits here. Addresses take turns, and of one address
+//! its accounts, and as many are woken at a time as there are threads: whoever comes after a rest
+//! finds no more than those before it.
+
+use std::future::poll_fn;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+use smol::channel::{self, Receiver, Sender};
+use smol::future::yield_now;
+
+use crate::entry::AccountId;
+use crate::origin::Origin;
+use crate::turns::NestedTurns;
+
+/// The line, shared by all sessions.
+pub struct Line {
+    waiting: Mutex<NestedTurns<Origin, Option<AccountId>, Waker>>,
+    /// Rung for each that joins.
+    ring: Sender<()>,
+    rung: Receiver<()>,
+}
+
+impl Default for Line {
+    fn default() -> Line {
+        let (ring, rung) = channel::unbounded();
+        Line { waiting: Mutex::default(), ring, rung }
+    }
+}
+
+impl Line {
+    /// Waits for a session's next turn. It comes early where the session is woken for something
+    /// else.
+    pub async fn wait(&self, origin: Origin, account: Option<AccountId>) {
+        let mut has_joined = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut has_joined, true) {
+                return Poll::Ready(());
+            }
+            self.waiting().push(origin.counted(), account, cx.waker().clone());
+            // It is never closed, nor full.
+            let _ = self.ring.try_send(());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Gives turns for ever. A task for each thread of the executor does this.
+    pub async fn serve(&self) {
+        while self.rung.recv().await.is_ok() {
+            let next = self.waiting().pop();
+            if let Some(next) = next {
+                next.wake();
+                // Behind it.
+                yield_now().await;
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, NestedTurns<Origin, Option<AccountId>, Waker>> {
+        // No code that holds the lock can panic half-way through a change.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smol::LocalExecutor;
+
+    use super::*;
+
+    #[test]
+    fn whoever_comes_from_elsewhere_waits_for_one_turn() {
+        let (line, said) = (Line::default(), Mutex::new(Vec::new()));
+        let tasks = LocalExecutor::new();
+        let join = |address: &str, account, name: &'static str, turns: usize| {
+            let origin = Origin::of(address.parse().unwrap());
+            let (line, said) = (&line, &said);
+            async move {
+                for _ in 0..turns {
+                    line.wait(origin, Some(AccountId(account))).await;
+                    said.lock().unwrap().push(name);
+                }
+            }
+        };
+        for account in 1..=3 {
+            tasks.spawn(join("192.0.2.1", account, "busy", 100)).detach();
+        }
+        let other = tasks.spawn(join("192.0.2.2", 4, "other", 2));
+        let all = async {
+            other.await;
+            said.lock().unwrap().clone()
+        };
+        let served = smol::future::or(all, async {
+            line.serve().await;
+            Vec::new()
+        });
+        let said = smol::block_on(tasks.run(served));
+        let first = said.iter().position(|name| *name == "other").unwrap();
+        let second = said.iter().rposition(|name| *name == "other").unwrap();
+        assert!(first <= 3 && second - first <= 3, "{said:?}");
+    }
+}

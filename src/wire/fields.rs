@@ -1,0 +1,210 @@
+//! The fields that the rules of the grammar are made of, and what is said where one is missing.
+
+use nom::Parser;
+use nom::branch::alt;
+use nom::bytes::complete::{take_till1, take_while};
+use nom::combinator::{eof, map, map_opt, rest};
+use nom::error::{ContextError, ErrorKind, ParseError, context};
+use nom::sequence::terminated;
+
+use super::request::{Secret, blank, first_word};
+use super::text;
+use crate::entry::EntryId;
+use crate::limits;
+use crate::name::{DisplayName, Handle, NotAName, Target};
+
+/// What a rule could not read: the innermost label at the furthest place.
+#[derive(Debug, PartialEq)]
+pub struct Expected<'a> {
+    /// What stands there.
+    pub(super) rest: &'a str,
+    /// What was expected instead.
+    pub(super) label: &'static str,
+    /// The offset in `rest` of a character that names may not have.
+    pub(super) hidden: Option<usize>,
+}
+
+impl<'a> ParseError<&'a str> for Expected<'a> {
+    fn from_error_kind(rest: &'a str, _: ErrorKind) -> Self {
+        Expected { rest, label: "", hidden: None }
+    }
+    fn append(_: &'a str, _: ErrorKind, other: Self) -> Self {
+        other
+    }
+    fn or(self, other: Self) -> Self {
+        if self.label.is_empty() || other.rest.len() < self.rest.len() { other } else { self }
+    }
+}
+
+impl<'a> ContextError<&'a str> for Expected<'a> {
+    fn add_context(_: &'a str, label: &'static str, mut other: Self) -> Self {
+        if other.label.is_empty() {
+            other.label = label;
+        }
+        other
+    }
+}
+
+/// What a rule gives back.
+pub type Parsed<'a, T> = nom::IResult<&'a str, T, Expected<'a>>;
+
+/// `field = 1*(any but blank) *blank`, of a kind that `check` knows.
+pub(super) fn field<'a, T>(
+    label: &'static str,
+    check: impl Fn(&'a str) -> Option<T>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+    terminated(context(label, map_opt(take_till1(blank), check)), take_while(blank))
+}
+
+/// A word said in any letter case.
+pub(super) fn keyword<'a>(
+    word: &'static str,
+) -> impl Parser<&'a str, Output = (), Error = Expected<'a>> {
+    field(word, move |said| said.eq_ignore_ascii_case(word).then_some(()))
+}
+
+pub(super) fn end(input: &str) -> Parsed<'_, &str> {
+    context("the end of the line", eof).parse(input)
+}
+
+/// `handle = ALPHA 1*31(ALPHA / DIGIT / "." / "_" / "-")`
+pub(super) fn handle(input: &str) -> Parsed<'_, Handle> {
+    const LABEL: &str = "a handle: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all";
+    field(aside(input).unwrap_or(LABEL), Handle::new).parse(input)
+}
+
+/// What is expected in place of a name that is written as elsewhere, with a sign before or after it.
+fn aside(input: &str) -> Option<&'static str> {
+    let word = first_word(input);
+    let is_name = |name: Option<&str>| name.and_then(Handle::new).is_some();
+    let bare = word.trim_start_matches(['@', '#']);
+    match () {
+        () if is_name(word.strip_prefix('@')) => Some("a handle without the @"),
+        () if is_name(word.strip_prefix('+')) => Some("a handle or #group; write # in place of +"),
+        () if is_name(bare.strip_suffix(',')) => Some("a name without the comma after it"),
+        () if is_name(bare.strip_suffix(':')) => Some("a name without the colon after it"),
+        () => None,
+    }
+}
+
+/// `target = handle / "#" handle`
+pub(super) fn target(input: &str) -> Parsed<'_, Target> {
+    let label = aside(input).unwrap_or("a handle or #group");
+    field(label, |word| match word.strip_prefix('#') {
+        Some(name) => Handle::new(name).map(Target::Group),
+        None => Handle::new(word).map(Target::Person),
+    })
+    .parse(input)
+}
+
+/// `password = 6*128(any but blank)`
+pub(super) fn password(input: &str) -> Parsed<'_, Secret> {
+    field("a password of 6 to 128 characters without blanks", |word| {
+        let long = (limits::PASSWORD_MIN..=limits::PASSWORD_MAX).contains(&word.chars().count());
+        long.then(|| Secret(word.into()))
+    })
+    .parse(input)
+}
+
+/// The end of a line whose last field is a password: what follows was perhaps meant to be a part of it.
+pub(super) fn password_end(input: &str) -> Parsed<'_, &str> {
+    context("the end of the line; a password has no blanks", eof).parse(input)
+}
+
+/// `secret = 1*(any but blank)`: what an account is opened with; its rules may have been others.
+pub(super) fn secret(input: &str) -> Parsed<'_, Secret> {
+    field("a password", |word| Some(Secret(word.into()))).parse(input)
+}
+
+/// `name = free text of 1*64 characters`
+pub(super) fn display_name(input: &str) -> Parsed<'_, DisplayName> {
+    const LABEL: &str = "a display name of 1 to 64 characters";
+    let plain = text::unescape(input);
+    let hidden = match DisplayName::new(input) {
+        Err(NotAName::Character(at)) => Some(at),
+        _ => match DisplayName::new(&plain) {
+            Ok(name) => return Ok(("", name)),
+            Err(NotAName::Length) => None,
+            // Not hidden as it was typed, so it is a line break that was typed as `\n`.
+            Err(NotAName::Character(at)) => input.find("\\n").or(Some(at)),
+        },
+    };
+    Err(nom::Err::Failure(Expected { rest: input, label: LABEL, hidden }))
+}
+
+/// `text = 1*(any)`: the rest of the line.
+pub(super) fn body(input: &str) -> Parsed<'_, String> {
+    let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
+    context("the text of the message", said).parse(input)
+}
+
+pub(super) fn unescaped(said: &str) -> String {
+    text::unescape(said).into_owned()
+}
+
+/// `id = 1*DIGIT`; one that is too large for an id is one that nobody has.
+pub(super) fn id(input: &str) -> Parsed<'_, EntryId> {
+    field("the id of a message", |word| {
+        let digits = word.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| EntryId(word.parse().unwrap_or(i64::MAX)))
+    })
+    .parse(input)
+}
+
+/// `group = ["#"] handle`
+pub(super) fn group_name(input: &str) -> Parsed<'_, Handle> {
+    const LABEL: &str =
+        "the name of a group: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all";
+    field(LABEL, |word| Handle::new(word.strip_prefix('#').unwrap_or(word))).parse(input)
+}
+
+/// A handle where something stands; nothing else may.
+pub(super) fn some_handle(input: &str) -> Parsed<'_, Handle> {
+    match handle(input) {
+        Err(nom::Err::Error(e)) if !input.is_empty() => Err(nom::Err::Failure(e)),
+        other => other,
+    }
+}
+
+/// `key = 1*64(any but blank)`
+pub(super) fn key(input: &str) -> Parsed<'_, Box<str>> {
+    field("a key of 1 to 64 characters without blanks", short_word).parse(input)
+}
+
+/// `label = 1*64(any but blank)`
+pub(super) fn label(input: &str) -> Parsed<'_, Box<str>> {
+    field("a label of 1 to 64 characters without blanks", short_word).parse(input)
+}
+
+fn short_word(word: &str) -> Option<Box<str>> {
+    let long = word.chars().count();
+    (1..=limits::KEY_MAX).contains(&long).then(|| word.into())
+}
+
+/// Says something else than what the parts of a rule expected.
+pub(super) fn labelled<'a, T>(
+    label: &'static str,
+    mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+    move |input| {
+        inner.parse(input).map_err(|e: nom::Err<Expected<'a>>| e.map(|e| Expected { label, ..e }))
+    }
+}
+
+/// Says what words a rule begins with, where none of them stands there.
+pub(super) fn labelled_at_start<'a, T>(
+    label: &'static str,
+    mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = T, Error = Expected<'a>> {
+    move |input| match inner.parse(input) {
+        Err(nom::Err::Error(e)) => Err(nom::Err::Error(Expected { label, ..e })),
+        other => other,
+    }
+}
+
+/// A field that may be missing; one that is there must be right.
+pub(super) fn opt_field<'a, T>(
+    inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
+) -> impl Parser<&'a str, Output = Option<T>, Error = Expected<'a>> {
+    alt((map(eof, |_| None), map(inner, Some)))
+}

@@ -1,0 +1,109 @@
+//! The table of lines that the server sends: `HELP` explains their first words, too.
+
+/// One form of line.
+pub struct Sent {
+    /// Its first word, in capitals.
+    pub word: &'static str,
+    /// Its form, as in PROTOCOL.md.
+    pub form: &'static str,
+    /// What it is.
+    pub class: Class,
+    /// What it says, in lines of a terminal's width.
+    pub says: &'static [&'static str],
+}
+
+/// What a line is, and which verbs have to do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It stands for itself.
+    Own,
+    /// An event, explained with this verb.
+    Event(&'static str),
+    /// A row of the replies to these verbs.
+    Row(&'static [&'static str]),
+}
+
+impl Class {
+    /// The verbs whose help shows it.
+    pub fn verbs(&self) -> &[&'static str] {
+        match self {
+            Class::Own => &[],
+            Class::Event(verb) => std::slice::from_ref(verb),
+            Class::Row(verbs) => verbs,
+        }
+    }
+}
+
+const fn own(word: &'static str, form: &'static str, says: &'static [&'static str]) -> Sent {
+    Sent { word, form, class: Class::Own, says }
+}
+
+/// An event that is called like the verb that brings it about.
+const fn event(word: &'static str, form: &'static str) -> Sent {
+    Sent { word, form, class: Class::Event(word), says: &[] }
+}
+
+const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static str]) -> Sent {
+    Sent { word, form, class: Class::Row(verbs), says: &[] }
+}
+
+/// Every form of line that the server sends.
+pub static SENT: [Sent; 22] = [
+    own(
+        "HELLO",
+        "HELLO papo/1 <server> type HELP",
+        &["the greeting; who has not logged in after 120 seconds gets BYE login-timeout"],
+    ),
+    own(
+        "OK",
+        "OK <VERB> ...",
+        &["the last line of a reply: it is done, and what it has changed is on disk"],
+    ),
+    own(
+        "ERR",
+        "ERR <VERB> <code> <text for a person>",
+        &["the last line of a reply: nothing was done; the text says what to type instead"],
+    ),
+    event("MSG", "MSG <id> <time> <from> <to> <tags> <body>"),
+    event("GROUP", "GROUP <id> <time> <from> <#group> <tags> <change>"),
+    event("ACK", "ACK <id> <time> <from> <to>"),
+    event("READ", "READ <id> <time> <from> <to>"),
+    own(
+        "LIVE",
+        "LIVE <id>",
+        &["once after a login: all that waited was sent; what has a higher id is new"],
+    ),
+    own(
+        "BYE",
+        "BYE <reason>",
+        &[
+            "the last line before the server closes",
+            "quit: you asked for it",
+            "shutdown: the server is stopped; come back later",
+            "kicked: an operator did it, or the password, token or linked user that opened",
+            "  this session was changed or revoked, perhaps by yourself in another session",
+            "login-timeout: nobody had logged in after 120 seconds",
+            "idle: nothing came for too long",
+            "stalled: nothing was taken for 15 minutes",
+            "too-many: there are too many connections, in all or from your address",
+            "not-http, not-tls, need-tls: this is no web server; no TLS here; TLS only",
+        ],
+    ),
+    row("HIST", "HIST <id> <time> <from> <to> <tags> <body>", &["HIST", "SYNC"]),
+    row("CHAT", "CHAT <to> <unread> <last id> <last time>", &["CHATS"]),
+    row(
+        "INFO",
+        "INFO <id> <handle> <sent|delivered|read|left> <delivered time or -> <read time or ->",
+        &["INFO"],
+    ),
+    row("USER", "USER <handle> <online|offline> <last seen or -> <display name>", &["FIND"]),
+    row("GROUPS", "GROUPS <#group> <member|admin> <members> <topic or ->", &["GROUP"]),
+    row("MEMBER", "MEMBER <#group> <handle> <member|admin>", &["GROUP"]),
+    row("BLOCKED", "BLOCKED <handle>", &["BLOCK"]),
+    row("TOKEN", "TOKEN <label> <created> <last used or ->", &["TOKEN"]),
+    row("UID", "UID <uid>", &["UID"]),
+    row("STAT", "STAT <name> <value>", &["ADMIN"]),
+    row("SESSION", "SESSION <n> <handle or -> <address> <since>", &["ADMIN"]),
+    row("PROBLEM", "PROBLEM <text>", &["ADMIN"]),
+    row("HELP", "HELP <text>", &["HELP"]),
+];
