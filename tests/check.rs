@@ -150,7 +150,7 @@ fn sample(path: &Path) {
 }
 
 /// What is done to the database, and what is said of it.
-const DAMAGE: [(&str, &str); 62] = [
+const DAMAGE: [(&str, &str); 61] = [
     ("DELETE FROM entry WHERE id = 17", "conversation 1: entry 17 is missing"),
     ("DELETE FROM entry WHERE id = 205", "conversation 2: entry 205 is missing"),
     ("UPDATE entry SET seq = 500 WHERE id = 17", "conversation 1: entry 17 is number 17, not 500"),
@@ -240,10 +240,6 @@ const DAMAGE: [(&str, &str); 62] = [
     (
         "UPDATE member SET waits = 199 WHERE waits > 0 AND account = 2",
         "conversation 1: what waits for account 2 begins with 62, it is said with 199",
-    ),
-    (
-        "UPDATE member SET waits = 212 WHERE conversation = 3",
-        "conversation 3: what waits for account 1 begins with 0, it is said with 212",
     ),
     ("UPDATE member SET recent = 0 WHERE account = 2", "account 2 has a group as a chat"),
     (

@@ -6,6 +6,8 @@ mod process;
 
 #[path = "restore/files.rs"]
 mod files;
+#[path = "restore/overwritten.rs"]
+mod overwritten;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -301,6 +301,26 @@ fn what_fails_in_the_middle_is_not_gone_on_with_and_can_be_asked_for_again() {
     house.stop();
 }
 
+/// That nothing waits any more is written down later, and not for ever later.
+#[test]
+fn where_nothing_waits_any_more_the_store_says_so_for_all_but_some() {
+    let house = House::new();
+    let (ana, ids) = house.with_writers(limits::UNSETTLED as u64 + 100);
+    ana.acts(&house.hub, vec![read_all(&ana, &ids)]);
+    house.lines(&ana, 1);
+    let rows = |sql: &str| -> i64 {
+        let db = rusqlite::Connection::open(house.folder.path().join("papo.db")).unwrap();
+        db.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let waits = "SELECT count(*) FROM member WHERE waits IS NOT NULL";
+    // What the last batch made so is written down with the next.
+    assert!(rows(waits) < limits::UNSETTLED as i64 + 100, "{}", rows(waits));
+    let mut eyes = house.database.eyes().unwrap();
+    let newest = eyes.newest().unwrap().entry;
+    assert_eq!(eyes.waiting(AccountId(1), newest).unwrap(), 0);
+    house.stop();
+}
+
 /// Ana is in groups of her own, and of Bia's.
 fn with_groups(house: &House, count: usize) -> (Person, Person) {
     let ana = register(&house.hub, 1, "ana").unwrap();

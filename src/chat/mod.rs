@@ -13,8 +13,11 @@ mod people;
 mod rank;
 mod talk;
 
+use std::collections::VecDeque;
+
 use directory::{Directory, Need};
 pub use orders::Order;
+use rustc_hash::FxHashSet;
 
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
@@ -184,6 +187,10 @@ pub struct Chat {
     skipped: Vec<(ConversationId, AccountId, i64, i64)>,
     /// Where chats of two stand since the batch.
     ranked: Vec<(ConversationId, AccountId, Rank)>,
+    /// For whom nothing waits any more in a chat of which the store still says so, oldest first, and
+    /// the same in no order.
+    unsettled: VecDeque<(ConversationId, AccountId)>,
+    is_unsettled: FxHashSet<(ConversationId, AccountId)>,
 }
 
 impl Chat {
@@ -198,6 +205,8 @@ impl Chat {
             appended: Vec::new(),
             skipped: Vec::new(),
             ranked: Vec::new(),
+            unsettled: VecDeque::new(),
+            is_unsettled: FxHashSet::default(),
         }
     }
 

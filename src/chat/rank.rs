@@ -2,14 +2,17 @@
 //! newest move. So a question about all of them looks at the first of them and never at the rest.
 //!
 //! Under load next to nothing is written here. A chat that goes on is the first of both accounts
-//! already, and what waits is looked at when a batch ends: only if it begins or ceases to wait does
-//! a row change. Groups have no rank: an entry would have to be written to each of their members, and
+//! already. What waits is looked at when a batch ends: a row changes only if something begins to wait
+//! where nothing did, and that nothing does any more is written down later, when it is so in many
+//! chats. Until then the row says too much: whoever reads it looks at the chat and finds nothing. Groups have no rank: an entry would have to be written to each of their members, and
 //! nobody is in so many that they cannot be looked at one by one.
 
 use std::mem::discriminant;
 
 use super::Chat;
+use super::directory::Need;
 use crate::entry::{AccountId, ConversationId, EntryId, MoveNumber};
+use crate::limits;
 use crate::store::{Change, Fronts, Kind, Pair, Rank};
 
 impl Chat {
@@ -70,7 +73,12 @@ impl Chat {
                 let at = &member.delivered;
                 let waits = seq - at.seq > member.own - at.own;
                 let first = match added {
-                    _ if !waits => EntryId(0),
+                    _ if !waits => {
+                        if member.waits.0 != 0 && self.is_unsettled.insert((id, member.account)) {
+                            self.unsettled.push_back((id, member.account));
+                        }
+                        continue;
+                    }
                     // What the batch added is all that waits: nothing did, or it is forgotten.
                     Some((_, first, before)) if member.waits.0 == 0 || *before <= floor => *first,
                     _ => member.waits,
@@ -81,6 +89,30 @@ impl Chat {
                 }
             }
         }
+    }
+
+    /// Writes down that nothing waits any more in the chat where that has been so for longest, if
+    /// there are many. Returns whether there was one.
+    ///
+    /// # Errors
+    /// What has to be looked up first; nothing has been decided then.
+    pub fn settle_waiting(&mut self) -> Result<bool, Need> {
+        if self.unsettled.len() <= limits::UNSETTLED {
+            return Ok(false);
+        }
+        let Some((id, account)) = self.unsettled.front().copied() else { return Ok(false) };
+        let log = self.directory.conversation(id)?;
+        self.unsettled.pop_front();
+        self.is_unsettled.remove(&(id, account));
+        let seq = log.seq;
+        if let Some(member) = log.member_mut(account)
+            && seq - member.delivered.seq <= member.own - member.delivered.own
+            && member.waits.0 != 0
+        {
+            member.waits = EntryId(0);
+            self.ranked.push((id, account, Rank::Waits(EntryId(0))));
+        }
+        Ok(true)
     }
 
     /// What has to be written of all that: the last of each, and nothing of a chat that the batch

@@ -13,7 +13,7 @@ use super::dial::Family;
 pub use super::dial::Server;
 use super::failure::Failure;
 use super::secret;
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use crate::name::Handle;
 
 /// What the command line and the environment say of server and account.
@@ -52,12 +52,23 @@ pub struct Account {
     pub handle: Handle,
     /// Nobody logs in while it is being changed.
     secret: Mutex<String>,
+    origin: Origin,
+}
+
+/// Where the secret of an account comes from.
+enum Origin {
+    /// Somebody gave it, in a file or a variable or at a prompt.
+    Given,
+    /// This file, in which it is kept as a token.
+    Kept(PathBuf),
+    /// Nowhere: the server may know the system user, who needs none then.
+    None,
 }
 
 impl Account {
     /// An account whose secret is known.
     pub fn new(server: Server, handle: Handle, secret: String) -> Account {
-        Account { server, handle, secret: Mutex::new(secret) }
+        Account { server, handle, secret: Mutex::new(secret), origin: Origin::Given }
     }
 
     /// The account that is meant, with its secret, for which a person may be asked.
@@ -66,22 +77,44 @@ impl Account {
     /// `Usage` where something is missing.
     pub fn find(named: &Named) -> Result<Account, Failure> {
         let settings = Settings::of_user();
+        if let Some(account) = Account::find_without_asking(named, &settings)? {
+            return Ok(account);
+        }
         let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
-        let kept = settings.token.clone().filter(|_| {
-            settings.handle.as_ref() == Some(&handle)
-                && settings.server.as_ref() == Some(&server.address)
-        });
-        let secret = match (secret::given(named.secret_file.as_deref())?, kept) {
-            (Some(secret), _) => secret,
-            (None, Some(token)) => token.secret,
-            // The server may know the system user, who needs none then.
-            (None, None) if matches!(server.address, Address::Unix(_)) => NONE.to_owned(),
-            (None, None) => {
-                let typed = secret::prompt(&format!("Password of {handle}"));
-                typed.map_err(|e| settings.missing(|| e))?
-            }
-        };
+        let typed = secret::prompt(&format!("Password of {handle}"));
+        let secret = typed.map_err(|e| settings.missing(|| e))?;
         Ok(Account::new(server, handle, secret))
+    }
+
+    /// The same; nothing where only a person can know the secret.
+    ///
+    /// # Errors
+    /// As [`Account::find`].
+    pub fn find_without_asking(
+        named: &Named,
+        settings: &Settings,
+    ) -> Result<Option<Account>, Failure> {
+        let (server, handle) = (named.server(settings)?, named.handle(settings)?);
+        if let Some(secret) = secret::given(named.secret_file.as_deref())? {
+            return Ok(Some(Account::new(server, handle, secret)));
+        }
+        let is_local = matches!(server.address, Address::Unix(_));
+        Ok(match Account::kept_in(settings, &server, &handle) {
+            None if is_local => Some(Account {
+                origin: Origin::None,
+                ..Account::new(server, handle, NONE.to_owned())
+            }),
+            kept => kept,
+        })
+    }
+
+    /// The account with the token that is kept for it on this server, if there is one.
+    pub fn kept_in(settings: &Settings, server: &Server, handle: &Handle) -> Option<Account> {
+        let is_its = settings.handle.as_ref() == Some(handle)
+            && settings.server.as_ref() == Some(&server.address);
+        let token = settings.token.clone().filter(|_| is_its)?;
+        let origin = Origin::Kept(settings::path().ok()?);
+        Some(Account { origin, ..Account::new(server.clone(), handle.clone(), token.secret) })
     }
 
     /// The account that is meant, with its password, whatever token is kept.
@@ -109,8 +142,36 @@ impl Account {
     /// `Lost`, `Secret`, `Refused`.
     pub async fn connect(&self, quiet: bool) -> Result<Connection, Failure> {
         let mut connection = self.server.open().await?;
-        connection.login(&self.handle, &self.secret.lock().await, quiet).await?;
+        let entered = connection.login(&self.handle, &self.secret.lock().await, quiet).await;
+        entered.map_err(|failure| self.explained(failure))?;
         Ok(connection)
+    }
+
+    /// Whether a person who knows the password could still log in where this secret was refused.
+    pub fn may_ask(&self) -> bool {
+        !matches!(self.origin, Origin::Given)
+    }
+
+    /// What is wrong where the secret was refused, for a person.
+    pub fn locked_out(&self) -> String {
+        match &self.origin {
+            Origin::Kept(path) => {
+                format!("the token kept in {} is no longer valid", path.display())
+            }
+            Origin::None => format!("{} needs a password here", self.handle),
+            Origin::Given => "wrong handle or password".to_owned(),
+        }
+    }
+
+    /// A script gets the server's line, and with it which secret it was.
+    fn explained(&self, failure: Failure) -> Failure {
+        match (failure, &self.origin) {
+            (Failure::Secret(line), Origin::Kept(_)) => {
+                let why = self.locked_out();
+                Failure::Secret(format!("{line}\npapo: {why}; papo login makes a new one"))
+            }
+            (failure, _) => failure,
+        }
     }
 
     /// Changes the password, over a connection that logs in with the old one: a token may not do

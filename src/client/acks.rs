@@ -16,6 +16,8 @@ use smol::lock::Mutex;
 use super::account::Account;
 use super::desk::Desk;
 use super::failure::Failure;
+use super::lines;
+use crate::name::Target;
 
 /// Conversations whose acknowledgements are sent at once.
 const AT_ONCE: usize = 256;
@@ -45,6 +47,23 @@ impl<'a> Acks<'a> {
         let (wake, woken) = bounded(1);
         let due = RefCell::new(BTreeMap::new());
         Ok((Acks { desk: Mutex::new(desk), due, wake, woken }, newest))
+    }
+
+    /// Refuses conversations with accounts that do not exist. A group may be one to which this account
+    /// has yet to be added.
+    ///
+    /// # Errors
+    /// `Unfit` for the first of them; as [`Acks::open`].
+    pub async fn know(&self, conversations: &[Target]) -> Result<(), Failure> {
+        for person in conversations.iter().filter(|it| matches!(it, Target::Person(_))) {
+            match self.desk.lock().await.ask(&format!("HIST {person} 1")).await {
+                Err(Failure::Refused(line)) if lines::code(&line) == "no-such-user" => {
+                    return Err(Failure::Unfit(lines::why(&lines::in_shell(&line)).to_owned()));
+                }
+                known => drop(known?),
+            }
+        }
+        Ok(())
     }
 
     /// An entry was dealt with, and all before it in its conversation.

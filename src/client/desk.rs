@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use smol::channel::Receiver;
+
 use super::account::Account;
 use super::connection::{ANSWER, Connection, REACH, Reply};
 use super::failure::Failure;
@@ -34,9 +36,9 @@ impl<'a> Desk<'a> {
     }
 
     /// For a person, who is told elsewhere than on standard error that the server has no room, and
-    /// of each refusal at once.
-    pub fn patient_telling(account: &'a Account, tell: Tell) -> Desk<'a> {
-        let outage = Outage::new(None).told(tell);
+    /// of each refusal at once. `wake` lets it try again at once.
+    pub fn patient_telling(account: &'a Account, tell: Tell, wake: Receiver<()>) -> Desk<'a> {
+        let outage = Outage::new(None).told(tell).woken(wake);
         Desk { account, connection: None, outage, waits: false }
     }
 

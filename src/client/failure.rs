@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use super::harmless::harmless;
+use super::lines;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -60,8 +61,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            // A line of the server stands as it came, so that a script can read it.
-            Failure::Refused(line) | Failure::Secret(line) => f.write_str(line),
+            // A line of the server stands as it came, so that a script can read it, but for its advice.
+            Failure::Refused(line) => f.write_str(&lines::in_shell(line)),
+            Failure::Secret(line) => f.write_str(line),
             Failure::Unfit(why)
             | Failure::Usage(why)
             | Failure::Lost(why)

@@ -7,6 +7,7 @@
 use std::time::{Duration, Instant};
 
 use smol::Timer;
+use smol::channel::Receiver;
 use smol::future::FutureExt;
 
 use super::account::Account;
@@ -57,12 +58,18 @@ impl<'a> Feed<'a> {
     }
 
     /// The same, where it is told elsewhere than on standard error that the server is gone, and back.
-    /// What comes before the first `LIVE` is no more than what waits at that moment.
+    /// What comes before the first `LIVE` is no more than what waits at that moment. `wake` lets it try
+    /// again at once.
     ///
     /// # Errors
     /// As [`Feed::open`].
-    pub async fn open_telling(account: &'a Account, tell: Tell) -> Result<Feed<'a>, Failure> {
-        let mut feed = Feed::with(account, None, Outage::new(Some(REACH)).told(tell)).await?;
+    pub async fn open_telling(
+        account: &'a Account,
+        tell: Tell,
+        wake: Receiver<()>,
+    ) -> Result<Feed<'a>, Failure> {
+        let outage = Outage::new(Some(REACH)).told(tell).woken(wake);
+        let mut feed = Feed::with(account, None, outage).await?;
         feed.show_receipts();
         Ok(feed)
     }

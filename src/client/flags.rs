@@ -175,7 +175,7 @@ pub enum Verb {
     /// A line is MSG ID TIME FROM TO TAGS TEXT; in the text \n is a line break and \\ a backslash. TO
     /// is #NAME in a group, TAGS is - where there are none.
     ///
-    /// Each is acknowledged when the reader has taken it. It goes on until the reader has gone.
+    /// Each is acknowledged when the reader has taken it. It runs until its output is closed.
     Tail {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]

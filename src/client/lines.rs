@@ -24,6 +24,21 @@ pub fn why(line: &str) -> &str {
     bare.map_or(text, |(_, text)| text)
 }
 
+/// An `ERR` line whose advice is to be typed in a shell.
+pub fn in_shell(line: &str) -> String {
+    let is_text = ["ERR MSG bad-text ", "ERR ONCE bad-text "].iter().any(|it| line.starts_with(it));
+    if is_text {
+        let what = line.split("; ").next().unwrap_or(line);
+        return format!("{what}; papo send --lossy replaces what cannot be sent");
+    }
+    ["FIND", "HIST", "TOKEN DEL", "TOKEN LIST", "GROUP WHO"].iter().fold(
+        line.to_owned(),
+        |line, verb| {
+            line.replace(&format!("; {verb} "), &format!("; papo {} ", verb.to_lowercase()))
+        },
+    )
+}
+
 /// Whether an `ERR` line speaks of something that passes by itself: the same may be said again later.
 pub fn is_passing(line: &str) -> bool {
     matches!(code(line), "storage" | "too-fast" | "too-many")
@@ -177,17 +192,34 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
 pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
     // A line break alone is a text to the server, and an accident everywhere else.
     if plain.trim().is_empty() {
-        return Err(Failure::Unfit("the text is empty, nothing was sent".to_owned()));
+        return Err(Failure::Unfit("not sent: the text is empty".to_owned()));
     }
     let command = command(key, to, plain);
     // With its line end.
     let (length, most) = (command.len() + 1, limits::LINE);
     if length > most {
-        return Err(Failure::Unfit(format!(
-            "the text is too long, nothing was sent: its line has {length} bytes, at most {most} go"
-        )));
+        return Err(too_long(&grouped(length)));
     }
     Ok(command)
+}
+
+/// What is said of a text that is so many bytes, as a command.
+pub fn too_long(length: &str) -> Failure {
+    let most = grouped(limits::LINE);
+    Failure::Unfit(format!("not sent: too long ({length} bytes; the limit is {most})"))
+}
+
+/// A number with commas between its thousands.
+pub fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -209,6 +241,26 @@ mod tests {
         assert_eq!(why(line), "expected the name of a group");
         assert_eq!(why("ERR MSG too-fast try again in 2: seconds"), "try again in 2: seconds");
         assert_eq!(code(line), "bad-syntax");
+    }
+
+    #[test]
+    fn advice_is_for_whoever_reads_it() {
+        for (line, expected) in [
+            (
+                "ERR ONCE no-such-user bbo: none; FIND bbo looks for one",
+                "ERR ONCE no-such-user bbo: none; papo find bbo looks for one",
+            ),
+            (
+                "ERR TOKEN taken ci: taken; TOKEN DEL ci revokes it",
+                "ERR TOKEN taken ci: taken; papo token del ci revokes it",
+            ),
+            (
+                "ERR ONCE bad-text byte 3: colours; use rlwrap nc",
+                "ERR ONCE bad-text byte 3: colours; papo send --lossy replaces what cannot be sent",
+            ),
+        ] {
+            assert_eq!(in_shell(line), expected);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::env;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::iter;
 
 use super::account::{Account, Named, Server};
@@ -44,7 +44,12 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
         }
     });
     shown(SERVER, making).await??;
-    print(&format!("registered {handle} at {}", server.address))
+    print(&format!("registered {handle} at {}", server.address))?;
+    if io::stderr().is_terminal() {
+        let there = named.server.as_ref().map(|address| format!("--server {address} "));
+        report(format_args!("papo: now: papo login {}--as {handle}", there.unwrap_or_default()));
+    }
+    Ok(())
 }
 
 /// A new password, typed twice.
@@ -85,7 +90,7 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
 pub async fn login(named: &Named) -> Result<(), Failure> {
     // Where it cannot be kept, nobody is asked for a password.
     settings::path()?;
-    let account = Account::find_with_password(named)?;
+    let account = Account::find_with_password(&with_handle(named)?)?;
     let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
     let before = Settings::of_user();
     print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
@@ -97,6 +102,23 @@ pub async fn login(named: &Named) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// The same, with a handle that is asked for at a terminal where it is not known.
+fn with_handle(named: &Named) -> Result<Named, Failure> {
+    let settings = Settings::of_user();
+    if named.handle(&settings).is_ok() || settings.damage.is_some() {
+        return Ok(named.clone());
+    }
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        let why = "no account: name it with --as HANDLE or PAPO_AS";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    let _ = write!(io::stderr(), "Handle at {}: ", named.server(&settings)?.address);
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed).map_err(|e| Failure::Unfit(e.to_string()))?;
+    let handle = lines::handle(typed.trim()).map_err(Failure::Usage)?;
+    Ok(Named { handle: Some(handle), ..named.clone() })
 }
 
 /// Makes a token over a connection that has logged in with the password, and keeps it with server and
@@ -124,7 +146,7 @@ pub async fn keep(
         let _ = connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await;
         return Err(e);
     }
-    revoke_old(before, &after, connection).await;
+    revoke_old(before, &after, server).await;
     Ok(format!("logged in as {handle}; the token \"{label}\" is kept in {}", path.display()))
 }
 
@@ -140,16 +162,10 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
         return Err(settings.missing(|| Failure::Unfit("not logged in".to_owned())));
     };
     let account = Account::new(named.at(address), handle.clone(), token.secret);
-    match shown(SERVER, persist(async || account.connect(true).await)).await {
-        Ok(mut connection) => {
-            connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await?;
-        }
-        // It was revoked elsewhere.
-        Err(Failure::Secret(_)) => {}
-        Err(e) => return Err(e),
-    }
+    let was_valid = shown(SERVER, persist(async || revoke(&account, &token.label).await)).await?;
     settings.save(&path)?;
-    print(&format!("logged out; the token for {handle} was revoked"))
+    let what = if was_valid { "was revoked" } else { "was no longer valid" };
+    print(&format!("logged out; the token for {handle} {what}"))
 }
 
 /// A token that is called after this machine; where that name is taken, by another home on it
@@ -182,14 +198,28 @@ fn host_name() -> String {
     if name.is_empty() { "papo".to_owned() } else { name }
 }
 
-/// The token of the log-in before this one opens nothing any more, if it was the same account's.
-async fn revoke_old(before: Settings, after: &Settings, connection: &mut Connection) {
-    let Some(token) = before.token else { return };
-    if before.server != after.server || before.handle != after.handle {
-        let handle = before.handle.as_ref().map_or("another account", Handle::as_str);
+/// Revokes the token of the login before this one, if it was the same account's. It is revoked with
+/// the token itself: if it was revoked elsewhere, its label may by now belong to another token, even to
+/// the one just made.
+async fn revoke_old(before: Settings, after: &Settings, server: &Server) {
+    let Settings { server: Some(address), handle: Some(handle), token: Some(token), .. } = before
+    else {
+        return;
+    };
+    if Some(&address) != after.server.as_ref() || Some(&handle) != after.handle.as_ref() {
         report(format_args!("papo: the token {} of {handle} still stands there", token.label));
         return;
     }
-    // Revoked elsewhere, or never to be seen again: there is nothing to be done about it.
-    let _ = connection.ask(&format!("TOKEN DEL {}", token.label), ANSWER).await;
+    let _ = revoke(&Account::new(server.clone(), handle, token.secret), &token.label).await;
+}
+
+/// Revokes a token over a connection that logs in with it. Returns whether it was still valid.
+async fn revoke(account: &Account, label: &str) -> Result<bool, Failure> {
+    match account.connect(true).await {
+        Ok(mut connection) => {
+            connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await.map(|_| true)
+        }
+        Err(Failure::Secret(_)) => Ok(false),
+        Err(e) => Err(e),
+    }
 }

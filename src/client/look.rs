@@ -12,6 +12,7 @@ use super::json::{self, Object};
 use super::lines::{self, Entry};
 use super::output;
 use super::progress::{SERVER, shown};
+use super::terminal::width;
 use crate::name::Target;
 use crate::wire::text;
 
@@ -48,10 +49,11 @@ pub async fn hist(
         if as_json {
             return Some(json::entry(&entry, None));
         }
-        // A further line is set in, so that no text looks like another message.
-        let body = entry.body.replace('\n', "\n    ");
         let sign = if entry.is_message() { ":" } else { " *" };
-        Some(format!("{:>6}  {}  {}{sign} {body}", entry.id, local(&entry.time), entry.from))
+        let head = format!("{:>6}  {}  ", entry.id, local(&entry.time));
+        // A further line begins below the name, so that none looks like another message.
+        let body = entry.body.replace('\n', &format!("\n{}", " ".repeat(head.len())));
+        Some(format!("{head}{}{sign} {body}", entry.from))
     })
     .await?;
     // Older ones than those asked for are no surprise; ones left out from among them are.
@@ -93,7 +95,7 @@ pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
 /// Any.
 pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), Failure> {
     let command = format!("FIND {}", lines::escaped(words));
-    show(account, &command, "USER", |row| {
+    let reply = show(account, &command, "USER", |row| {
         if !as_json {
             return user(row);
         }
@@ -104,8 +106,11 @@ pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), F
         let object = object.text_or_null("seen", seen);
         Some(object.text("name", &text::unescape(name)).end())
     })
-    .await
-    .map(drop)
+    .await?;
+    if reply.rows.is_empty() {
+        report("papo: nobody found");
+    }
+    Ok(())
 }
 
 /// A row about somebody, for a person.
@@ -118,7 +123,9 @@ pub fn user(row: &str) -> Option<String> {
         (_, "-") => String::new(),
         _ => format!("last seen {}", local(seen)),
     };
-    Some(format!("{handle:<20}  {name:<24}  {state}").trim_end().to_owned())
+    // Some characters take two columns.
+    let blanks = " ".repeat(24usize.saturating_sub(width(&name)));
+    Some(format!("{handle:<20}  {name}{blanks}  {state}").trim_end().to_owned())
 }
 
 /// Shows who has received and read an entry.

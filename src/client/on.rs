@@ -76,6 +76,7 @@ pub struct Options {
 /// `Secret`, `Refused`: the account cannot be logged in to any more; `Signal`.
 pub async fn on(account: &Account, options: &Options) -> Result<(), Failure> {
     let (acks, since) = Acks::open(account).await?;
+    acks.know(&options.conversations).await?;
     let mut feed = Feed::open(account, since).await?;
     let bot = Bot {
         options,

@@ -7,6 +7,8 @@
 use std::time::{Duration, Instant};
 
 use smol::Timer;
+use smol::channel::Receiver;
+use smol::future::{self, FutureExt};
 
 use super::connection::REACH;
 use super::failure::{Failure, report};
@@ -42,6 +44,8 @@ pub struct Outage {
     since: Option<Instant>,
     /// The bound of the next pause.
     bound: Duration,
+    /// What ends a pause early.
+    wake: Option<Receiver<()>>,
 }
 
 impl Outage {
@@ -49,12 +53,17 @@ impl Outage {
     /// error.
     pub fn new(patience: Option<Duration>) -> Outage {
         let tell = Box::new(|what| report(format_args!("papo: {what}")));
-        Outage { patience, speaks: false, tell, since: None, bound: FIRST }
+        Outage { patience, speaks: false, tell, since: None, bound: FIRST, wake: None }
     }
 
     /// The same, told elsewhere.
     pub fn told(self, tell: Tell) -> Outage {
         Outage { tell, ..self }
+    }
+
+    /// The same, where a pause ends as soon as something comes here.
+    pub fn woken(self, wake: Receiver<()>) -> Outage {
+        Outage { wake: Some(wake), ..self }
     }
 
     /// It is never given up any more, and told.
@@ -105,7 +114,18 @@ impl Outage {
             // Where patience ends there is one more try.
             None => random_part(bound).min(left.unwrap_or(Duration::MAX)),
         };
-        Timer::after(pause).await;
+        let woken = async {
+            let Some(wake) = &self.wake else { return future::pending().await };
+            // What came before the pause was not about it.
+            while wake.try_recv().is_ok() {}
+            if wake.recv().await.is_err() {
+                future::pending().await
+            }
+        };
+        let over = async {
+            Timer::after(pause).await;
+        };
+        over.or(woken).await;
         Ok(())
     }
 
@@ -170,6 +190,17 @@ mod tests {
         };
         assert!(matches!(after(Some(REACH)), Err(Failure::Wrong(_))));
         assert!(after(None).is_ok());
+    }
+
+    #[test]
+    fn a_pause_ends_when_somebody_wants_it_to() {
+        let (wake, woken) = smol::channel::unbounded();
+        let line = "ERR LOGIN too-fast 1000000 seconds until the next try".to_owned();
+        let mut outage = Outage::new(None).told(Box::new(|_| ())).woken(woken);
+        let after = outage.after(Failure::Refused(line), Instant::now());
+        let waking = async { wake.send(()).await.unwrap() };
+        let (paused, ()) = smol::block_on(future::zip(after, waking));
+        assert!(paused.is_ok());
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub fn text(words: &[String]) -> Result<String, Failure> {
     let input = io::stdin().lock();
     input.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|e| unfit(e.to_string()))?;
     if bytes.len() > most {
-        return Err(unfit("the text is too long, nothing was sent".to_owned()));
+        return Err(lines::too_long(&format!("more than {}", lines::grouped(most))));
     }
     let mut text = String::from_utf8(bytes).map_err(|e| {
         unfit(format!("not valid UTF-8 at byte {}", e.utf8_error().valid_up_to() + 1))

@@ -48,6 +48,7 @@ pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
     let began = Instant::now();
     let begin = async {
         let (acks, since) = Acks::open(account).await?;
+        acks.know(&options.conversations).await?;
         Ok((acks, Feed::open(account, since).await?, since))
     };
     let (acks, mut feed, since) = begin.or(time_is_up(options, began)).await?;
@@ -178,7 +179,8 @@ impl Tail<'_> {
 async fn time_is_up<T>(options: &Options, began: Instant) -> Result<T, Failure> {
     let Some(seconds) = options.timeout else { return future::pending().await };
     Timer::at(began + Duration::from_secs(seconds)).await;
-    Err(Failure::not_within(seconds, "not over"))
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    Err(Failure::TimedOut(format!("timed out after {seconds} {unit}")))
 }
 
 /// An event that is no entry.

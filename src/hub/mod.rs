@@ -280,7 +280,8 @@ impl Desk {
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
             self.looked_up = 0;
-            while weight < limits::BATCH && bytes < limits::BATCH_BYTES {
+            let most = self.queue.most();
+            while weight < most && bytes < limits::BATCH_BYTES {
                 if self.chat.directory().has_enough() {
                     break;
                 }
@@ -297,6 +298,7 @@ impl Desk {
                 weight += cost;
                 self.queue.charge(cost);
             }
+            self.settle_waiting();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
             let kept = self.keep(&batch);
@@ -397,6 +399,11 @@ impl Desk {
             Work::End => {}
         }
         0
+    }
+
+    /// Writes down where nothing waits any more, as often as that begins to be so.
+    fn settle_waiting(&mut self) {
+        while let Ok(true) = self.known(Chat::settle_waiting) {}
     }
 
     /// Gives up what is left of an act that was begun; what is said of it, if it was asked for.

@@ -130,6 +130,12 @@ impl Queue {
         self.late.is_none() && self.first.is_empty() && self.accounts.is_empty()
     }
 
+    /// How much the batch that was begun may weigh. Where many wait, whoever comes meanwhile is to be
+    /// in the next one soon.
+    pub(super) fn most(&self) -> usize {
+        if self.accounts.is_empty() { limits::BATCH } else { limits::BATCH / 2 }
+    }
+
     /// What came before is still done, and what comes after is not.
     pub(super) fn end(&mut self) {
         self.ended = true;

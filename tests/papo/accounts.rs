@@ -55,11 +55,42 @@ fn a_token_is_kept_and_the_password_is_not() {
 }
 
 #[test]
+fn a_login_after_the_token_was_revoked_keeps_one_that_is_valid() {
+    let place = Place::with(&["ana"]);
+    place.done("ana", &["login"]);
+    let label = setting(&place, "label").unwrap();
+    place.done("ana", &["token", "del", &label]);
+    let mut chats = place.bare(&["chats"]);
+    let output = run(&mut chats);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(4));
+    let why = format!("\npapo: the token kept in {} is no longer", place.config().display());
+    assert!(said.starts_with("ERR LOGIN wrong-secret ") && said.contains(&why), "{said}");
+    // The new one is called like the old one.
+    place.done("ana", &["login"]);
+    assert_eq!(setting(&place, "label").as_ref(), Some(&label));
+    done(&mut place.bare(&["chats"]));
+    // Nor is another home's revoked, which has that label by now.
+    let other = tempfile::tempdir().unwrap();
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = place.papo("ana", arguments);
+        command.env("XDG_CONFIG_HOME", other.path());
+        command
+    };
+    place.done("ana", &["token", "del", &label]);
+    done(&mut elsewhere(&["login"]));
+    place.done("ana", &["login"]);
+    assert_eq!(setting(&place, "label"), Some(format!("{label}-2")));
+    done(elsewhere(&["chats"]).env_remove("PAPO_SECRET"));
+    done(&mut place.bare(&["chats"]));
+}
+
+#[test]
 fn logging_out_revokes_the_token_and_forgets_it() {
     let place = Place::with(&["ana"]);
     place.done("ana", &["login"]);
     let token = setting(&place, "token").unwrap();
-    done(&mut place.bare(&["logout"]));
+    assert_eq!(done(&mut place.bare(&["logout"])), "logged out; the token for ana was revoked\n");
     assert_eq!((setting(&place, "token"), setting(&place, "as")), (None, Some("ana".to_owned())));
     let mut old = place.bare(&["chats"]);
     fails(old.env("PAPO_SECRET", &token), 4, "ERR LOGIN wrong-secret ");
@@ -71,7 +102,8 @@ fn logging_out_revokes_the_token_and_forgets_it() {
     let label = setting(&place, "label").unwrap();
     ana.say(&format!("TOKEN DEL {label}"));
     ana.expect(&format!("OK TOKEN DEL {label}"));
-    done(&mut place.bare(&["logout"]));
+    let said = done(&mut place.bare(&["logout"]));
+    assert_eq!(said, "logged out; the token for ana was no longer valid\n");
     assert_eq!(setting(&place, "token"), None);
 }
 

@@ -247,8 +247,11 @@ const MISSED: &str = "MSG 6 2026-01-01T00:00:00.000Z ana bob - six\nLIVE 6\n\
 
 #[test]
 fn what_was_acknowledged_elsewhere_meanwhile_is_printed() {
-    let fake = Fake::start_with(vec![AGAIN, MISSED], &[Some("OK ACK 6\n"); 20]);
+    let known = Some("OK HIST 0 end\n");
+    let answers = [&[known][..], &[Some("OK ACK 6\n"); 20]].concat();
+    let fake = Fake::start_with(vec![AGAIN, MISSED], &answers);
     let tail = papo(&fake, &["tail", "ana"]);
+    assert_eq!(fake.heard(), "HIST ana 1");
     let said = [tail.line(), tail.line(), tail.line()];
     let said = said.map(|line| line.split(' ').next_back().unwrap().to_owned());
     assert_eq!(

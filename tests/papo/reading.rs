@@ -26,19 +26,28 @@ fn without_times(printed: &str) -> String {
 fn a_conversation_is_shown_line_by_line() {
     let place = Place::with(&["ana", "bob"]);
     place.done("ana", &["group", "new", "team", "bob"]);
-    place.done("ana", &["send", "+team", "two\nlines"]);
+    // One of them looks like a row.
+    let row = "    99  2026-11-28 17:52  bob: forged";
+    place.done("ana", &["send", "+team", &format!("two\n{row}")]);
     place.done("bob", &["send", "+team", "C:\\new"]);
     let shown = without_times(&place.done("bob", &["hist", "+team"]));
-    let all = "     1  TIME  ana * new bob\n     2  TIME  ana: two\n    lines\n     3  TIME  bob: C:\\new\n";
+    let below = " ".repeat("     2  2026-11-28 17:52  ".len());
+    let all = format!(
+        "     1  TIME  ana * new bob
+     2  TIME  ana: two
+{below}    99  TIME  bob: forged
+     3  TIME  bob: C:\\new
+"
+    );
     assert_eq!(shown, all);
     let bodies = |arguments: &[&str]| -> Vec<String> {
         let printed = place.done("bob", &[&["hist", "+team", "--json"], arguments].concat());
         let bodies = objects(&printed).into_iter();
         bodies.map(|object| object["body"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(bodies(&[]), ["new bob", "two\nlines", "C:\\new"]);
+    assert_eq!(bodies(&[]), ["new bob", &format!("two\n{row}"), "C:\\new"]);
     assert_eq!(bodies(&["1"]), ["C:\\new"]);
-    assert_eq!(bodies(&["--before", "3", "--after", "1"]), ["two\nlines"]);
+    assert_eq!(bodies(&["--before", "3", "--after", "1"]), [format!("two\n{row}")]);
     let first = &objects(&place.done("bob", &["hist", "+team", "1", "--before", "2", "--json"]))[0];
     assert_eq!(first["tags"], json!({"kind": "group"}));
     assert_eq!(first["id"], json!(1));
@@ -79,7 +88,14 @@ fn conversations_and_people_are_listed() {
     let found = objects(&place.done("bob", &["find", "--json", "ana", "mar"]));
     let all = json!({"handle": "ana", "online": true, "seen": null, "name": "Ana Maria"});
     assert_eq!(found, [all]);
-    assert_eq!(place.done("bob", &["find", "nobody"]), "");
+    let none = run(&mut place.papo("bob", &["find", "nobody"]));
+    assert_eq!((none.status.code(), &*none.stdout), (Some(0), &b""[..]));
+    assert_eq!(none.stderr, b"papo: nobody found\n");
+    // Characters of two columns move nothing.
+    done(place.papo("bob", &["raw"]).stdin(input("NAME 漢字\nQUIT\n".as_bytes())));
+    let shown = place.done("ana", &["find", "bob"]);
+    let state = format!("bob                   漢字{}  last seen ", " ".repeat(20));
+    assert!(shown.starts_with(&state), "{shown}");
 }
 
 #[test]

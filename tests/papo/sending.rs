@@ -84,7 +84,7 @@ fn a_refusal_is_status_1_and_the_line_of_the_server_as_of_a_message() {
     fails(
         place.papo("ana", &["send", "ana"]).stdin(input(b"\n")),
         1,
-        "papo: the text is empty, nothing was sent",
+        "papo: not sent: the text is empty",
     );
     let bad = "papo: standard input: not valid UTF-8 at byte 2";
     fails(place.papo("ana", &["send", "ana"]).stdin(input(b"a\xff")), 1, bad);
@@ -100,12 +100,8 @@ fn what_is_too_long_is_not_sent() {
         command.stdin(input("x".repeat(length).as_bytes()));
         command
     };
-    fails(
-        &mut send(limits::LINE - overhead + 1),
-        1,
-        "papo: the text is too long, nothing was sent",
-    );
-    fails(&mut send(limits::LINE * 5), 1, "papo: standard input: the text is too long");
+    fails(&mut send(limits::LINE - overhead + 1), 1, "papo: not sent: too long (");
+    fails(&mut send(limits::LINE * 5), 1, "papo: not sent: too long (more than 262,144 bytes; ");
     assert_eq!(done(&mut send(limits::LINE - overhead)), "1\n");
     assert_eq!(place.bodies("ana", "ana").len(), 1);
 }
@@ -113,8 +109,8 @@ fn what_is_too_long_is_not_sent() {
 #[test]
 fn a_wrong_command_line_is_status_2() {
     let place = Place::with(&[]);
-    fails(&mut place.bare(&[]), 2, "papo: this is no terminal to talk on");
-    fails(&mut place.bare(&["--as", "ana"]), 2, "papo: this is no terminal to talk on");
+    fails(&mut place.bare(&[]), 2, "papo: papo needs a terminal");
+    fails(&mut place.bare(&["--as", "ana"]), 2, "papo: papo needs a terminal");
     for wrong in [
         &["sned", "bob", "hi"][..],
         &["--bell", "send", "bob", "hi"],

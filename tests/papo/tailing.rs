@@ -241,7 +241,7 @@ fn it_ends_when_it_is_enough() {
     assert_eq!(bodies(&["--waiting"]), ["2", "3", "4"]);
     assert_eq!(bodies(&["--waiting"]), [""; 0]);
     let mut timed = place.papo("ana", &["tail", "--count", "1", "--timeout", "1"]);
-    fails(&mut timed, 5, "papo: not over within 1 second");
+    fails(&mut timed, 5, "papo: timed out after 1 second");
     let file = place.home.path().join("out");
     place.done("bob", &["send", "ana", "to a file"]);
     let mut command = place.papo("ana", &["tail", "--waiting"]);
@@ -295,4 +295,14 @@ fn a_token_that_is_revoked_ends_it() {
     let (status, out, err) = tail.finish();
     assert_eq!((status, &out[..]), (Some(4), &["BYE kicked".to_owned()][..]));
     assert!(err.last().unwrap().starts_with("ERR LOGIN wrong-secret "), "{err:?}");
+}
+
+#[test]
+fn an_account_that_does_not_exist_is_not_waited_for() {
+    let place = Place::with(&["ana"]);
+    let why = "papo: nosuch: no such account; papo find nosuch looks for one\n";
+    fails(&mut place.papo("ana", &["tail", "ana", "nosuch"]), 1, why);
+    fails(&mut place.papo("ana", &["on", "nosuch", "--", "cat"]), 1, why);
+    let mut tail = place.papo("ana", &["tail", "+team", "--timeout", "1"]);
+    fails(&mut tail, 5, "papo: timed out");
 }

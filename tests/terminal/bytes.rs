@@ -99,6 +99,7 @@ fn a_link_is_one_line_for_the_terminal() {
     let window = place.talking("ana", "bob");
     let link = format!("https://ci.example.org/{}?token=0123", "artifacts/".repeat(12));
     bob.send("ana", &format!("see {link} now"));
+    window.says("           now\n");
     window.line("I do");
     bob.until("MSG ");
     bob.say("READ");

@@ -36,14 +36,14 @@ fn a_flurry_elsewhere_leaves_the_conversation_where_it_is() {
     window.line("/chats");
     let rows = (1..=15).rev().fold(String::new(), |mut rows, n| {
         let name = format!("friend-{n}");
-        writeln!(rows, "|{:>6}  {name:<9}  3 unread  {name}: number 3", n + 1).unwrap();
+        writeln!(rows, "|{:>6}  {name:<9}  3 unread  HH:MM  {name}: number 3", n + 1).unwrap();
         rows
     });
     window.shows(&format!(
         "|{}
          |── today ──
          |HH:MM ✓    you: one moment
-         {rows}|     1  bob                  you: one moment
+         {rows}|     1  bob                  HH:MM  you: one moment
          |      bob>
          |      16:friend-15(3) 15:friend-14(3) +13  friend-15: number 3",
         rule("bob")
@@ -67,8 +67,8 @@ fn the_list_knows_what_was_said_last_before_it_began() {
         "|{}
          |── today ──
          |HH:MM ✓    you: not so long
-         |     1  bob  you: not so long
-         |     2  cid  cid: long ago
+         |     1  bob  HH:MM  you: not so long
+         |     2  cid  HH:MM  cid: long ago
          |      bob>",
         rule("bob")
     ));
@@ -82,16 +82,41 @@ fn a_number_and_a_text_say_something_elsewhere() {
     cid.send("ana", "are you coming?");
     let window = place.shell("ana");
     window.start("papo");
-    window.says("      cid>");
+    window.says("cid: are you coming?\n      cid>");
     window.line("/to bob");
     window.shows(&format!("|{}\n|      bob>", rule("bob")));
+    cid.until("READ 1 ");
+    // Its number was not shown yet, and is another one each time.
+    window.line("/1 on my way");
+    let repeat = "|not sent: /1 is cid now; if you meant that, repeat it\n";
+    window.shows(&format!("|{}\n{repeat}|      bob>", rule("bob")));
+    cid.has_heard_all();
     window.line("/1 on my way");
     let line = cid.until("MSG ").pop().unwrap();
     assert!(line.ends_with(" ana cid - on my way"), "{line}");
-    window.shows(&format!("|{}\n|      ✓ to cid: on my way\n|      bob>", rule("bob")));
+    window.shows(&format!("|{}\n{repeat}|      ✓ to cid: on my way\n|      bob>", rule("bob")));
+    // One that stands below is known.
+    cid.send("ana", "good");
+    window.says("1:cid  cid: good");
+    window.line("/1 see you");
+    cid.until("MSG ");
     window.line("/9 hello");
     window.says("there is no conversation 9: see /chats");
     place.client("bob").has_heard_all();
+}
+
+/// The line at the bottom is about others, whatever one has written from elsewhere.
+#[test]
+#[ignore = "needs tmux"]
+fn what_one_has_written_elsewhere_is_no_news() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.talking("ana", "bob");
+    place.client("cid").send("ana", "are you there?");
+    window.says("2:cid  cid: are you there?");
+    place.papod().login_quietly("ana").send("cid", "soon");
+    window.line("/chats");
+    window.says("2  cid  1 unread  HH:MM  you: soon");
+    window.says("2:cid  cid: are you there?");
 }
 
 #[test]

@@ -93,10 +93,37 @@ fn a_change_of_ones_own_is_shown_once_and_in_words() {
          |── today ──
          |HH:MM      * you made the group, with bob
          |HH:MM      * you added cid
-         |     1  #team  you added cid
+         |     1  #team  HH:MM  you added cid
          |    #team>",
         rule("#team")
     ));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_is_done_in_a_group_need_not_name_it() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut bob = place.client("bob");
+    let window = place.shell("ana");
+    window.start("papo");
+    window.says("/help has the rest");
+    window.line("/group new team");
+    window.says("* you made the group\n");
+    window.says("#team has only you; /group add HANDLE adds people\n");
+    window.line("/group add bob");
+    bob.until("GROUP 2 ");
+    window.line("/group topic Friday: soup");
+    assert!(bob.until("GROUP 3 ")[0].ends_with(" topic Friday: soup"));
+    window.text("/group re");
+    window.key("Tab");
+    window.says("#team> /group remove");
+    window.line("cid");
+    window.says("cid: not in #team; /group who team shows who is");
+    window.line("/group");
+    window.says("/group topic [GROUP] TEXT");
+    window.says("Without GROUP it is the one that you are in.\n");
+    window.line("/group leave");
+    bob.until("GROUP 4 ");
 }
 
 #[test]

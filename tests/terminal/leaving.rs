@@ -72,8 +72,9 @@ fn who_leaves_with_something_unsent_is_warned_and_gets_it_back() {
          |── today ──
          |HH:MM …    you: one
          |HH:MM …    you: two words
-         |messages wait for the server; once more to leave without sending
-         |      bob>",
+         |2 messages not sent yet; press Ctrl-D again to leave without sending them
+         |      bob>
+         |      offline; Enter tries again now",
         rule("bob")
     ));
     window.key("C-d");
@@ -83,7 +84,7 @@ fn who_leaves_with_something_unsent_is_warned_and_gets_it_back() {
          |── today ──
          |HH:MM …    you: one
          |HH:MM …    you: two words
-         |messages wait for the server; once more to leave without sending
+         |2 messages not sent yet; press Ctrl-D again to leave without sending them
          |      bob>
          |papo: not confirmed, to bob: one
          |papo: not confirmed, to bob: two words
@@ -122,20 +123,20 @@ fn whoever_is_locked_out_is_told_so() {
     let label = tokens[0].split(' ').nth(1).unwrap();
     other.say(&format!("TOKEN DEL {label}"));
     other.until("OK TOKEN DEL ");
-    window.says("ERR LOGIN wrong-secret wrong handle or password\n");
+    window.says_joined("papo: the token kept in ~/.config/papo/config is no longer valid\n");
     has_left(&place, &window, 4);
     // The password is another one, and so on.
     let window = talking(&place);
     other.say(&format!("PASSWD {PASSWORD} {PASSWORD}-2"));
     other.until("OK PASSWD");
-    window.says("ERR LOGIN wrong-secret wrong handle or password\n");
+    window.says("papo: wrong handle or password\n");
     has_left(&place, &window, 4);
 }
 
 fn is_refused(ended: &Output) {
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "");
-    let said = "papo: this is no terminal to talk on; papo --help has what scripts use\n";
+    let said = "papo: papo needs a terminal; for scripts see papo --help\n";
     assert_eq!(String::from_utf8_lossy(&ended.stderr), said);
 }
 
@@ -152,9 +153,9 @@ fn where_nobody_reads_the_screen_nothing_begins() {
     let window = place.shell("ana");
     window.start("papo </dev/null; echo $?; { papo; echo $? >&2; } | cat");
     window.shows(
-        "|papo: this is no terminal to talk on; papo --help has what scripts use
+        "|papo: papo needs a terminal; for scripts see papo --help
          |2
-         |papo: this is no terminal to talk on; papo --help has what scripts use
+         |papo: papo needs a terminal; for scripts see papo --help
          |2
          |status 0
          |$",
@@ -180,7 +181,7 @@ fn quit_now_leaves_whatever_is_unsent() {
     window.line("one");
     window.says("…    you: one");
     window.line("/quit");
-    window.says("a message waits for the server; once more to leave without sending");
+    window.says("1 message not sent yet; press Ctrl-D again to leave without sending it");
     window.text("half");
     window.key("C-c");
     window.line("/quit now");
@@ -217,7 +218,7 @@ fn what_is_said_at_the_end_stands_on_a_line_of_its_own() {
     let mut other = place.papod().login_quietly("ana");
     other.say(&format!("PASSWD {PASSWORD} {PASSWORD}-2"));
     other.until("OK PASSWD");
-    window.says("\nERR LOGIN wrong-secret wrong handle or password\nstatus 4\n$");
+    window.says("\npapo: wrong handle or password\nstatus 4\n$");
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use crate::place::{Place, rule};
 use crate::process::Entry;
 
+/// The line at the bottom without a server.
+const OFFLINE: &str = "      offline; Enter tries again now";
+
 fn bodies(place: &Place, of: &str, with: &str) -> Vec<String> {
     let entries: Vec<Entry> = place.papod().login_quietly(of).history(with, 0);
     entries.into_iter().map(|entry| entry.body).collect()
@@ -28,7 +31,8 @@ fn what_is_typed_while_the_server_is_dead_is_sent_once_when_it_is_back() {
          |── the server has closed the connection; trying again ──
          |HH:MM …    you: one
          |HH:MM …    you: two
-         |      bob> thr"
+         |      bob> thr
+         |      offline; Enter tries again now"
     ));
     // It was up for a while, elsewhere.
     let elsewhere = place.home.start();
@@ -116,7 +120,7 @@ fn who_leaves_with_something_unsent_is_warned_on_an_older_page_too() {
     window.key("PageUp");
     window.says("PageDown goes on");
     window.key("C-d");
-    window.says("once more to leave without sending");
+    window.says("press Ctrl-D again to leave without sending it");
 }
 
 #[test]
@@ -176,4 +180,22 @@ fn a_log_that_was_put_back_is_shown_as_it_is_and_nothing_of_it_swallowed() {
     bob.expect("OK WAIT 1 read");
     bob.send("ana", "and on");
     window.says("bob: and on\n");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn that_a_server_ends_is_said_in_one_line_and_stands_below_until_it_is_back() {
+    let mut place = Place::with(&["ana", "bob", "cid"]);
+    let window = place.talking("ana", "bob");
+    place.stop();
+    window.shows(&format!(
+        "|{}\n|── the server says BYE shutdown; trying again ──\n|      bob>\n|{OFFLINE}",
+        rule("bob")
+    ));
+    // It is also said where one has turned elsewhere.
+    window.line("/to cid");
+    window.shows(&format!("|{}\n|      cid>\n|{OFFLINE}", rule("cid")));
+    place.restart();
+    window.key("Enter");
+    window.shows(&format!("|{}\n|── connected again ──\n|      cid>", rule("cid")));
 }

@@ -23,24 +23,28 @@ fn pages_lead_to_the_first_message_and_back() {
     let window = place.shell("ana");
     window.start("papo");
     let head = format!("|{}\n|── today ──\n", rule("bob"));
-    let foot = "|── PageDown goes on, Enter goes to the end ──\n|      bob>";
-    window.shows(&format!("{head}{}|      bob>", numbered(282..=300)));
+    window.shows(&format!("{head}{}|      bob>", numbered(281..=300)));
+    window.key("C-l");
     bob.until("READ 300 ");
-    let shows = |first: usize, typed: &str| {
-        window.shows(&format!("{head}{}{foot}{typed}", numbered(first..=first + 18)));
+    let shows = |first: usize, new: &str, typed: &str| {
+        window.shows(&format!(
+            "{head}{}|── {new}PageDown goes on, Enter goes to the end ──\n|      bob>{typed}",
+            numbered(first..=first + 18)
+        ));
     };
     // One message of each page stands on the next one, too.
-    for first in [264, 246, 228, 210] {
+    for first in [263, 245, 227, 209] {
         window.key("PageUp");
-        shows(first, "");
+        shows(first, "", "");
     }
     // What comes meanwhile does not disturb.
     window.text("half");
     let arrived = bob.send("ana", "while you read");
     bob.until(&format!("ACK {arrived} "));
     let half = " half\n|      1:bob  bob: while you read";
-    shows(210, half);
-    let mut first = 210;
+    let new = "1 new below; ";
+    shows(209, new, half);
+    let mut first = 209;
     while first > 1 {
         let before = first;
         window.key("PageUp");
@@ -49,22 +53,22 @@ fn pages_lead_to_the_first_message_and_back() {
             first < before
         });
         assert!(first + 18 >= before, "nothing is left out");
-        shows(first, half);
+        shows(first, new, half);
     }
     window.key("PageUp");
-    shows(1, half);
+    shows(1, new, half);
     // And back, until the end is there and all of it is read.
     while first + 18 < 300 {
         window.key("PageDown");
         first += 18;
         if first + 18 < 300 {
-            shows(first, half);
+            shows(first, new, half);
             bob.has_heard_all();
         }
     }
     window.shows(&format!(
         "{head}{}|HH:MM      bob: while you read\n|      bob> half",
-        numbered(283..=300)
+        numbered(282..=300)
     ));
     bob.until(&format!("READ {arrived} "));
 }
@@ -73,6 +77,44 @@ fn pages_lead_to_the_first_message_and_back() {
 fn first_of(screen: &str) -> Option<usize> {
     let number = screen.lines().find_map(|line| line.split_once(": number "));
     number?.1.parse().ok()
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_message_that_is_taller_than_the_window_can_be_read() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let lines: Vec<String> = (1..=60).map(|n| format!("line {n}")).collect();
+    bob.send("ana", "first");
+    bob.send("ana", &lines.join("\\n"));
+    let window = place.shell("ana");
+    window.start("papo");
+    let head = format!("|{}\n|── today ──\n", rule("bob"));
+    let below = |numbers: std::ops::RangeInclusive<usize>| {
+        numbers.fold(String::new(), |rows, n| format!("{rows}|           line {n}\n"))
+    };
+    window.shows(&format!("{head}{}|      bob>", below(41..=60)));
+    let foot = "|── PageDown goes on, Enter goes to the end ──\n|      bob>";
+    for first in [23, 5] {
+        window.key("PageUp");
+        window.shows(&format!("{head}{}{foot}", below(first..=first + 18)));
+    }
+    window.key("PageUp");
+    window.shows(&format!(
+        "{head}|HH:MM      bob: first\n|HH:MM      bob: line 1\n{}{foot}",
+        below(2..=18)
+    ));
+    window.key("PageDown");
+    window.shows(&format!("{head}{}{foot}", below(18..=36)));
+    window.key("C-l");
+    window.shows(&format!("{head}{}{foot}", below(18..=36)));
+    // So can help, in a small window.
+    window.key("Enter");
+    window.resize(40, 10);
+    window.line("/help");
+    window.says("//.\n");
+    window.key("PageUp");
+    window.says("PageDown goes on");
 }
 
 #[test]
@@ -93,7 +135,7 @@ fn enter_goes_to_the_end() {
     window.key("Enter");
     bob.until(&format!("READ {arrived} "));
     let head = format!("|{}\n|── today ──\n", rule("bob"));
-    window.shows(&format!("{head}{}|      bob>", numbered(33..=51)));
+    window.shows(&format!("{head}{}|      bob>", numbered(32..=51)));
 }
 
 #[test]

@@ -63,6 +63,6 @@ fn a_password_that_is_not_given_stays() {
     window.line(NEW);
     window.says("    again>");
     window.line("Another-horse-2");
-    window.says("these are two passwords; the old one stays\n      bob>");
+    window.says("the passwords do not match; the old one stays\n      bob>");
     place.papod().login_quietly("ana");
 }

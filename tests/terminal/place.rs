@@ -34,6 +34,11 @@ impl Place {
         self.papod.take().expect("it runs").kill();
     }
 
+    /// It is told to end; nobody listens then.
+    pub fn stop(&mut self) {
+        self.papod.take().expect("it runs").stop();
+    }
+
     /// What it leaves behind: the folder with its database.
     pub fn into_home(mut self) -> Home {
         self.papod.take().expect("it runs").stop();

@@ -1,6 +1,8 @@
 //! Two who talk: what one writes and how far it has come, what the other writes, and whoever else
 //! does.
 
+use rustix::process::Signal;
+
 use crate::place::{Place, rule};
 
 #[test]
@@ -115,8 +117,8 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
         "|{rule}
          |── today ──
          |HH:MM      bob: are you there?
-         |     2  cid  2 unread  cid: more
-         |     1  bob            bob: are you there?
+         |     2  cid  2 unread  HH:MM  cid: more
+         |     1  bob            HH:MM  bob: are you there?
          |      bob>
          |      2:cid(2)  cid: more"
     ));
@@ -133,7 +135,7 @@ fn what_arrives_while_one_types_stands_above_and_is_read_only_where_it_is_shown(
     );
     window.shows(&format!("{with_cid}|      cid>"));
     window.line("/chats");
-    let chats = "|     2  cid  cid: more\n|     1  bob  bob: are you there?\n";
+    let chats = "|     2  cid  HH:MM  cid: more\n|     1  bob  HH:MM  bob: are you there?\n";
     window.shows(&format!("{with_cid}{chats}|      cid>"));
     // What was typed goes to whom one has turned to.
     window.line("hello");
@@ -169,7 +171,7 @@ fn two_terminals_of_one_account_show_the_same() {
     for window in [&one, &other] {
         window.says("2:cid  cid: hello");
         window.line("/chats");
-        window.says("     2  cid  1 unread  cid: hello");
+        window.says("     2  cid  1 unread  HH:MM  cid: hello");
         window.key("C-l");
     }
     one.line("/to cid");
@@ -187,10 +189,10 @@ fn two_terminals_of_one_account_show_the_same() {
          |── today ──
          |HH:MM read you: from the one
          |HH:MM read you: from the other
-         |     2  cid  1 unread  cid: hello
-         |     1  bob            you: from the other
-         |     2  cid  cid: hello
-         |     1  bob  you: from the other
+         |     2  cid  1 unread  HH:MM  cid: hello
+         |     1  bob            HH:MM  you: from the other
+         |     2  cid  HH:MM  cid: hello
+         |     1  bob  HH:MM  you: from the other
          |      bob>"
     ));
 }
@@ -250,6 +252,69 @@ fn what_waits_elsewhere_is_announced_at_the_beginning() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn what_opens_by_itself_is_read_when_a_key_is_pressed() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    bob.send("ana", "one");
+    let window = place.shell("ana");
+    window.start("papo");
+    window.shows(&format!("|{}\n|── today ──\n|HH:MM      bob: one\n|      bob>", rule("bob")));
+    bob.send("ana", "two");
+    let heard = bob.until("ACK 2 ");
+    assert!(!heard.iter().any(|line| line.starts_with("READ ")), "{heard:?}");
+    window.says("bob: two\n      bob>");
+    window.text("x");
+    bob.until("READ 2 ");
+    bob.send("ana", "three");
+    bob.until("READ 3 ");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_line_stands_above_what_is_new() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut cid = place.client("cid");
+    let window = place.talking("ana", "cid");
+    cid.send("ana", "before");
+    cid.until("READ 1 ");
+    window.line("/to bob");
+    window.says("      bob>");
+    cid.send("ana", "one");
+    let last = cid.send("ana", "two");
+    window.says("1:cid(2)");
+    window.key("M-n");
+    let before = "|── today ──\n|HH:MM      cid: before\n";
+    let (one, two) = ("|HH:MM      cid: one\n", "|HH:MM      cid: two\n");
+    let head = rule("cid");
+    window.shows(&format!("|{head}\n{before}|── new ──\n{one}{two}|      cid>"));
+    cid.until(&format!("READ {last} "));
+    // It is not new the next time.
+    window.line("/to bob");
+    window.says("      bob>");
+    window.line("/to cid");
+    window.shows(&format!("|{head}\n{before}{one}{two}|      cid>"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_was_read_stays_read_while_one_blocks_the_other() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("one");
+    bob.until("MSG 1 ");
+    bob.say("READ 1");
+    window.says("read you: one");
+    bob.say("BLOCK ana");
+    bob.until("OK BLOCK ");
+    window.line("/to cid");
+    window.says("      cid>");
+    window.line("/to bob");
+    window.shows(&format!("|{}\n|── today ──\n|HH:MM read you: one\n|      bob>", rule("bob")));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn ticks_find_their_place_after_a_long_line_was_typed_and_cleared() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
@@ -278,14 +343,44 @@ fn what_is_meant_for_a_name_that_nobody_has_goes_to_nobody_else() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
     let window = place.talking("ana", "bob");
+    // The refusal comes while somebody is typing already.
+    place.papod().signal(Signal::STOP);
     window.line("/to bbo");
+    window.text("for bbo");
+    window.says("bbo> for bbo");
+    place.papod().signal(Signal::CONT);
     window.says("bbo: no such account; /find bbo looks for one");
-    window.says("\n         >");
-    window.line("for bbo");
+    window.says("\n         > for bbo");
+    window.key("Enter");
     window.says("to whom? /to bob, then write\n         >");
     window.line("/to bob");
     window.says("      bob>");
     window.line("for bob");
     let heard = bob.until("MSG ").pop().unwrap();
     assert!(heard.ends_with(" ana bob - for bob"), "{heard}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_name_that_nobody_has_leaves_the_conversation_open() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("before");
+    bob.until("MSG ");
+    window.says("✓    you: before");
+    window.line("/to bbo");
+    window.shows(&format!(
+        "|{}
+         |── today ──
+         |HH:MM ✓    you: before
+         |bbo: no such account; /find bbo looks for one
+         |      bob>",
+        rule("bob")
+    ));
+    // It is not completed, either: the server knows no such name.
+    window.text("/to bb");
+    window.key("Tab");
+    window.text("!");
+    window.says("bob> /to bb!");
 }

@@ -143,8 +143,7 @@ fn a_paste_with_control_characters_is_refused_and_not_lost() {
     window.key("Enter");
     let refused = format!(
         "|{}
-         |not sent: there are control characters in it, colours perhaps, and no terminal
-         |is to be attacked by a message
+         |not sent: it contains control characters (colour codes?), which are never sent
          |      bob>",
         rule("bob")
     );
@@ -159,6 +158,25 @@ fn a_paste_with_control_characters_is_refused_and_not_lost() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn of_colours_links_and_keys_that_nobody_knows_nothing_is_sent() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.paste(
+        "\x1b[0;1mbold\x1b[0m \x1b]0;title\x07\x1b]8;;http://a.example\x1b\\link\x1b]8;;\x1b\\!",
+    );
+    window.says("bob> bold link!");
+    // Shift-Enter and Ctrl-a of some terminals, and a mouse.
+    for key in ["\x1b[27;2;13~", "\x1b[97;5u", "\x1b[<0;12;7M"] {
+        window.text(key);
+    }
+    window.key("Enter");
+    let line = bob.until("MSG ").pop().unwrap();
+    assert!(line.ends_with(" ana bob - bold link!"), "{line}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn a_text_over_the_limit_is_refused() {
     let place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
@@ -166,15 +184,55 @@ fn a_text_over_the_limit_is_refused() {
     window.paste(&"many words ".repeat(70_000 / 11));
     window.says("many words");
     window.key("Enter");
-    // What stood there has been scrolled away by the paste.
-    window.shows(
-        "|the text is too long, nothing was sent: its line has 70039 bytes, at most 65536
-         |go
+    window.shows(&format!(
+        "|{}
+         |not sent: too long (70,039 bytes; the limit is 65,536)
          |      bob>",
-    );
+        rule("bob")
+    ));
     window.line("a short one");
     let line = bob.until("MSG ").pop().unwrap();
     assert!(line.ends_with(" ana bob - a short one"), "{line}");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_draft_that_was_taller_than_the_window_leaves_the_conversation_there() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    bob.send("ana", "are you there?");
+    window.line("yes");
+    window.says("✓    you: yes");
+    let shows = |tick: &str, rest: &str| {
+        window.shows(&format!(
+            "|{}
+             |── today ──
+             |HH:MM      bob: are you there?
+             |HH:MM {tick:<4} you: yes
+             {rest}|      bob>",
+            rule("bob")
+        ));
+    };
+    let tall: Vec<String> = (1..=60).map(|n| format!("line {n}")).collect();
+    window.paste(&tall.join("\n"));
+    window.says("line 60");
+    window.key("C-c");
+    shows("✓", "");
+    // Where it stands is known again.
+    bob.say("READ 2");
+    shows("read", "");
+    window.text(&"x".repeat(24 * 80));
+    window.key("C-u");
+    shows("read", "");
+    // A part of it is as good as nothing.
+    window.paste(&tall.join("\n"));
+    window.says("line 60");
+    window.key("C-w");
+    window.key("C-u");
+    window.key("C-c");
+    window.line("short");
+    shows("read", "|HH:MM ✓    you: short\n");
 }
 
 #[test]
@@ -191,11 +249,27 @@ fn a_line_that_is_brought_back_has_the_cursor_at_its_end() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn what_is_asked_for_twice_stands_there_once() {
+    let place = Place::with(&["ana", "bob", "benedict"]);
+    let window = place.talking("ana", "bob");
+    place.client("benedict").send("ana", "hello");
+    window.says("2:benedict  benedict: hello");
+    window.text("b");
+    for _ in 0..3 {
+        window.key("Tab");
+    }
+    window.text("!");
+    window.says("> b!");
+    assert_eq!(window.screen().matches("benedict  bob\n").count(), 1, "{}", window.screen());
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn help_fits_the_screen() {
     let place = Place::with(&["ana", "bob"]);
     let window = place.talking("ana", "bob");
     window.line("/help");
-    window.says("is typed with two of them.\n");
+    window.says("begins with /, type //.\n");
     let screen = window.screen();
     let alone = screen.lines().find(|line| line.len() > 1 && !line.trim().contains(' '));
     assert_eq!(alone, Some("      bob>"), "{screen}");

@@ -46,7 +46,7 @@ fn a_newcomer_is_led_to_a_first_message() {
     window.says("Is ana a new account");
     window.key("Enter");
     password(PASSWORD, "correct-hoarse");
-    window.says("These are two passwords.\nA password, 6 characters or more:");
+    window.says("The passwords do not match.\nA password, 6 characters or more:");
     window.tells("#{cursor_x}", "34");
     window.line("short");
     window.says("That is too short.\nA password, 6 characters or more:");
@@ -68,16 +68,16 @@ fn a_newcomer_is_led_to_a_first_message() {
          |Is ana a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
          |The same again:
-         |These are two passwords.
+         |The passwords do not match.
          |A password, 6 characters or more:
          |That is too short.
          |A password, 6 characters or more:
          |The same again:
          |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
-         |To whom do you write first? A handle, +group, or Enter for nobody yet:"
+         |Who do you want to write to first? A handle, +group, or Enter for nobody yet:"
     ));
     window.line("Bob!");
-    window.says("expected a handle, #group or +group\nTo whom");
+    window.says("expected a handle, #group or +group\nWho do");
     window.line("Bob");
     let rule = rule("bob");
     let hint = "|      what you type is sent by Enter; /help explains, Ctrl-D leaves";
@@ -143,16 +143,82 @@ fn who_has_an_account_opens_it_with_its_password() {
          |That is not the password, or there is no such account.
          |Once more; Enter alone asks for the handle again.
          |Your password:
-         |A password has no blanks in it.
+         |A password cannot contain spaces.
          |Your password:
          |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
-         |To whom do you write first? A handle, +group, or Enter for nobody yet:",
+         |Who do you want to write to first? A handle, +group, or Enter for nobody yet:",
     );
     window.key("Enter");
     window.shows(
         "|nobody has written yet: /to bob talks to bob, /help has the rest
          |         >",
     );
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_token_that_was_revoked_is_replaced_by_another() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.shell("ana");
+    window.line("papo login; unset PAPO_SECRET");
+    window.says("logged in as ana");
+    let revoke = || {
+        let mut other = place.papod().login_quietly("ana");
+        other.say("TOKEN LIST");
+        let tokens = other.until("OK TOKEN LIST ");
+        other.say(&format!("TOKEN DEL {}", tokens[0].split(' ').nth(1).unwrap()));
+        other.until("OK TOKEN DEL ");
+    };
+    let leaves = || {
+        window.shows(
+            "|nobody has written yet: /to bob talks to bob, /help has the rest
+             |         >",
+        );
+        window.key("C-d");
+        window.says("status 0");
+    };
+    revoke();
+    window.start("papo");
+    window.says_joined(
+        "papo: the token kept in ~/.config/papo/config is no longer valid.\nPassword of",
+    );
+    window.tells("#{cursor_x}", "17");
+    window.line("wrong-horse");
+    window.says("Once more; Enter alone leaves.\nPassword of ana:");
+    window.tells("#{cursor_x}", "17");
+    window.line(PASSWORD);
+    leaves();
+    // Nothing is asked any more.
+    window.start("papo");
+    leaves();
+    // After papo logout it is the same.
+    window.start("papo logout");
+    window.says("the token for ana was revoked\nstatus 0");
+    window.start("papo");
+    window.says("Password of ana:");
+    window.tells("#{cursor_x}", "17");
+    window.line(PASSWORD);
+    leaves();
+    let config = place.home_of("ana").join(".config/papo/config");
+    assert!(fs::read_to_string(config).unwrap().contains("\ntoken papo_"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn register_says_how_to_log_in_and_login_asks_for_whom() {
+    let place = Place::with(&[]);
+    let server = place.address.to_string();
+    let known = [("PAPO_SERVER", &*server), ("PAPO_SECRET", PASSWORD)];
+    let window = Window::open(&place.home_of("zed"), place.address.port(), &known);
+    window.start("papo register --as zed");
+    window.says("registered zed at ");
+    window.says("papo: now: papo login --server 127.0.0.1:12345 --as zed\nstatus 0");
+    window.start("papo login");
+    window.says("Handle at 127.0.0.1:12345:");
+    window.line("zed");
+    window.says("logged in as zed");
+    window.start("rm -r .config; papo login </dev/null");
+    window.says("papo: no account: name it with --as HANDLE or PAPO_AS\nstatus 2");
 }
 
 #[test]

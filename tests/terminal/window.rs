@@ -131,6 +131,11 @@ impl Window {
         self.until(text, || self.screen(), |screen| screen.contains(text));
     }
 
+    /// The same, where lines that the terminal has broken are whole.
+    pub fn says_joined(&self, text: &str) {
+        self.until(text, || self.joined(), |screen| screen.contains(text));
+    }
+
     /// Waits until tmux says this of the window.
     pub fn tells(&self, format: &str, expected: &str) {
         let told = || self.tmux(&["display-message", "-p", format]).trim().to_owned();

@@ -19,6 +19,9 @@ const MORE: usize = 7;
 /// Columns in which a text is worth to be begun.
 const TEXT: usize = 20;
 
+/// What is said where nothing comes.
+const OFFLINE: &str = "offline; Enter tries again now";
+
 /// A conversation in which something is unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
@@ -30,6 +33,13 @@ pub struct Unread {
     pub count: u64,
 }
 
+impl Unread {
+    fn text(&self) -> String {
+        let count = if self.count > 1 { format!("({})", self.count) } else { String::new() };
+        format!("{}:{}{count}", self.number, self.name)
+    }
+}
+
 /// What is unread elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
@@ -39,41 +49,71 @@ pub struct Activity {
     pub total: usize,
     /// The newest of it, with its author.
     pub newest: String,
+    /// Nothing comes for now.
+    pub is_offline: bool,
 }
 
 impl Activity {
     /// In one line of at most `columns`; empty where nothing is unread.
     pub fn line(&self, columns: usize, style: Style) -> String {
-        // However many there are, the newest of it has its place, unless the terminal is small.
-        let text = !self.newest.is_empty() && columns >= 3 * TEXT;
-        let text = if text { TEXT + 2 } else { 0 };
-        let mut room = columns.saturating_sub(INDENT + text);
-        let mut parts = Vec::new();
-        for (n, one) in self.unread.iter().enumerate() {
-            let count = if one.count > 1 { format!("({})", one.count) } else { String::new() };
-            let part = format!("{}:{}{count}", one.number, one.name);
-            let blank = usize::from(n > 0);
-            let is_last = n + 1 == self.total;
-            if blank + width(&part) + if is_last { 0 } else { MORE } > room {
-                let more = format!("+{}", self.total - n);
-                room = room.saturating_sub(blank + more.len());
-                parts.push(style.faint(&more));
-                break;
-            }
-            room -= blank + width(&part);
-            // Somebody who writes to nobody else expects an answer.
-            parts.push(if one.name.starts_with('#') { part } else { style.bold(&part) });
+        let room = self.room(columns);
+        if !self.is_offline {
+            return self.unread(room, style);
+        }
+        let unread = if room < INDENT + MORE { String::new() } else { self.unread(room, style) };
+        let note = style.red(&cut(OFFLINE, columns.saturating_sub(INDENT)));
+        format!("{}{note}  {}", " ".repeat(INDENT), unread.trim_start()).trim_end().to_owned()
+    }
+
+    /// Columns for what is unread.
+    fn room(&self, columns: usize) -> usize {
+        if self.is_offline { columns.saturating_sub(width(OFFLINE) + 2) } else { columns }
+    }
+
+    fn unread(&self, columns: usize, style: Style) -> String {
+        let (fitting, mut room) = self.fitting(columns);
+        // Somebody who writes to nobody else expects an answer.
+        let part = |one: &Unread| match one.name.starts_with('#') {
+            true => one.text(),
+            false => style.bold(&one.text()),
+        };
+        let mut parts: Vec<String> = self.unread.iter().take(fitting).map(part).collect();
+        if fitting < self.total {
+            let more = format!("+{}", self.total - fitting);
+            room = room.saturating_sub(usize::from(fitting > 0) + more.len());
+            parts.push(style.faint(&more));
         }
         if parts.is_empty() {
             return String::new();
         }
         let mut line = format!("{}{}", " ".repeat(INDENT), parts.join(" "));
-        room += text;
         if !self.newest.is_empty() && room >= TEXT + 2 {
             line.push_str("  ");
             line.push_str(&style.faint(&cut(&self.newest, room - 2)));
         }
         line
+    }
+
+    /// The numbers of the conversations that have room in so many columns.
+    pub fn numbers(&self, columns: usize) -> impl Iterator<Item = usize> {
+        self.unread.iter().take(self.fitting(self.room(columns)).0).map(|one| one.number)
+    }
+
+    /// How many conversations have room, and the columns that are left then.
+    fn fitting(&self, columns: usize) -> (usize, usize) {
+        // However many there are, the newest of it has its place, unless the terminal is small.
+        let text = !self.newest.is_empty() && columns >= 3 * TEXT;
+        let text = if text { TEXT + 2 } else { 0 };
+        let mut room = columns.saturating_sub(INDENT + text);
+        for (n, one) in self.unread.iter().enumerate() {
+            let own = usize::from(n > 0) + width(&one.text());
+            let more = if n + 1 == self.total { 0 } else { MORE };
+            if own + more > room {
+                return (n, room + text);
+            }
+            room -= own;
+        }
+        (self.unread.len(), room + text)
     }
 }
 
@@ -119,7 +159,8 @@ mod tests {
             count: *count,
         });
         let newest = "bob: lunch at one, at the corner?".to_owned();
-        Activity { unread: unread.take(MOST).collect(), total: names.len(), newest }
+        let unread = unread.take(MOST).collect();
+        Activity { unread, total: names.len(), newest, is_offline: false }
     }
 
     #[test]
@@ -137,6 +178,16 @@ mod tests {
         let line = three.line(60, plain);
         assert_eq!(line, "      5:bob 4:#team(4) +1  bob: lunch at one, at the corner?");
         assert_eq!(Activity::default().line(79, plain), "");
+        let offline = Activity { is_offline: true, ..two.clone() };
+        assert_eq!(
+            offline.line(79, plain),
+            "      offline; Enter tries again now  5:bob 4:#team(4)  bob: lunch at one, at …"
+        );
+        for columns in 10..90 {
+            assert!(width(&offline.line(columns, plain)) <= columns);
+        }
+        let alone = Activity { is_offline: true, ..Activity::default() };
+        assert_eq!(alone.line(79, plain), "      offline; Enter tries again now");
         let many: Vec<_> = (1..=99_999).map(|n| (n, "somebody", n as u64)).collect();
         let many = activity(&many);
         for columns in 30..90 {

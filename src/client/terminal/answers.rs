@@ -19,7 +19,7 @@ impl Talk {
             Purpose::Open(name) if is_current(self, &name) => self.opened(&name, reply),
             Purpose::Older(name) if is_current(self, &name) => {
                 self.is_loading = false;
-                let items = self.items(reply);
+                let items = self.items(&name, reply);
                 self.screen.load(items, has_more(reply));
                 let room = self.keyboard.room();
                 let page = self.screen.older(room).unwrap_or_default();
@@ -40,6 +40,11 @@ impl Talk {
                 let _ = answer.send(names);
             }
             Purpose::Show => self.shown(reply),
+            Purpose::Made => {
+                self.shown(reply);
+                let group = reply.ok.split(' ').next_back().unwrap_or_default();
+                self.remark(&format!("      {group} has only you; /group add HANDLE adds people"));
+            }
             Purpose::Open(_) | Purpose::Missed(_) => {}
         }
     }
@@ -47,8 +52,7 @@ impl Talk {
     /// A command was refused, or nobody knows whether it was carried out.
     pub(super) fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let why = match failure {
-            // A command is named as it is typed here.
-            Failure::Refused(line) => lines::why(line).replace("; FIND ", "; /find "),
+            Failure::Refused(line) => as_typed_here(lines::why(line)),
             other => other.to_string(),
         };
         match purpose {
@@ -62,13 +66,21 @@ impl Talk {
                 self.is_sent(&key);
             }
             Purpose::Open(name) if self.current.as_ref() == Some(&name) => {
-                // Somebody may be typing: what is meant for one goes to nobody else.
-                self.current = None;
-                self.keyboard.turn_to("");
                 self.chats.forget(&name);
+                self.keyboard.forget_name(&name);
+                // Where somebody is typing, what is meant for one goes to nobody else.
+                match self.opened.clone().filter(|it| *it != name && !self.keyboard.is_typing()) {
+                    Some(before) => self.turn_to(&before),
+                    None => {
+                        self.current = None;
+                        self.keyboard.turn_to("");
+                    }
+                }
                 self.complain(&why);
             }
-            Purpose::Open(_) | Purpose::Show | Purpose::Chats(Some(_)) => self.complain(&why),
+            Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
+                self.complain(&why);
+            }
             Purpose::Last(name, wanted) => self.last_came(&name, wanted, None),
             Purpose::Passwd { .. } => {
                 let is_wrong = matches!(failure, Failure::Secret(_));
@@ -109,16 +121,31 @@ impl Talk {
         self.is_sent(key);
     }
 
-    fn items(&self, reply: &Reply) -> Vec<Item> {
+    /// The entries of a conversation, with what is known of how far they have come.
+    fn items(&mut self, name: &str, reply: &Reply) -> Vec<Item> {
         let entries = reply.rows.iter().filter_map(|row| Entry::parse(row));
-        entries.map(|entry| Item::entry(&entry, &self.me, &self.zone)).collect()
+        let items = entries.map(|entry| Item::entry(&entry, &self.me, &self.zone));
+        let mut items: Vec<Item> = items.collect();
+        let chat = self.chat(name);
+        for item in &mut items {
+            if let Item::Said(said) = item
+                && let (None, Some(id)) = (&said.from, said.id)
+            {
+                said.tick = chat.tick(id);
+            }
+        }
+        items
     }
 
     fn opened(&mut self, name: &str, reply: &Reply) {
-        let mut items = self.items(reply);
+        let mut items = self.items(name, reply);
         // What came since, by whichever way.
         let last = items.iter().rev().find_map(Item::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
+        let unread = self.chat(name).unread;
+        if let Some(first) = first_unread(&items, unread).filter(|n| *n > 0) {
+            items.insert(first, Item::Remark("── new ──".to_owned()));
+        }
         let title = self.title(name);
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.turn_to(&title, items, has_more(reply), room));
@@ -133,6 +160,8 @@ impl Talk {
         }
         self.is_seen();
         self.ask_ticks(false);
+        self.opened = Some(name.to_owned());
+        self.warn();
     }
 
     /// What came while there was no connection, in the conversation that is turned to.
@@ -142,7 +171,7 @@ impl Talk {
             return self.turn_to(name);
         }
         if !reply.rows.is_empty() {
-            let (items, room) = (self.items(reply), self.keyboard.room());
+            let (items, room) = (self.items(name, reply), self.keyboard.room());
             self.keyboard.print(self.screen.merge(items, room));
             self.is_seen();
         }
@@ -163,6 +192,7 @@ impl Talk {
         });
         let tick = states.min();
         if let Some(tick) = tick {
+            self.chat(&ticks.name).reached(ticks.ids[middle], tick);
             let room = self.keyboard.room();
             let reached = self.screen.reached(ticks.ids[middle], tick, ticks.is_news, room);
             self.keyboard.print(reached);
@@ -211,18 +241,32 @@ impl Talk {
     }
 }
 
+/// Where the first of the last so many entries of others stands.
+fn first_unread(items: &[Item], unread: u64) -> Option<usize> {
+    let of_others = |item: &Item| matches!(item, Item::Said(said) if said.from.is_some());
+    let others = items.iter().enumerate().filter(|(_, item)| of_others(item));
+    let nth = usize::try_from(unread).ok()?.checked_sub(1)?;
+    others.rev().nth(nth).map(|(n, _)| n)
+}
+
+/// A refusal that names commands as they are typed here.
+fn as_typed_here(why: &str) -> String {
+    let why = why.replace("; FIND ", "; /find ").replace("; HIST ", "; /to ");
+    why.replace("; GROUP WHO ", "; /group who ")
+}
+
 /// What was done, or what there is none of.
 fn in_words(done: &str) -> String {
     let words: Vec<&str> = done.splitn(3, ' ').collect();
     match words[..] {
-        ["BLOCK", "0"] => "you take messages from everybody".to_owned(),
-        ["BLOCK", who] => format!("you take nothing more from {who}"),
-        ["UNBLOCK", who] => format!("you take messages from {who} again"),
+        ["BLOCK", "0"] => "nobody is blocked".to_owned(),
+        ["BLOCK", who] => format!("{who} is blocked"),
+        ["UNBLOCK", who] => format!("{who} is no longer blocked"),
         ["NAME"] => "you are shown by your new name".to_owned(),
         ["WHOAMI", handle, name] => format!("{handle}, {name}"),
         ["GROUP", "LEAVE", name] => format!("you have left {name}"),
         ["GROUP", _, name] if name.starts_with('#') => format!("done, in {name}"),
-        ["FIND" | "INFO" | "GROUP", ..] => "nobody".to_owned(),
+        ["FIND" | "INFO" | "GROUP", ..] => "nobody found".to_owned(),
         _ => done.to_owned(),
     }
 }

@@ -3,9 +3,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
-use super::item;
+use super::item::{self, Tick};
 use super::screen::Size;
 use crate::client::lines::Entry;
 use crate::name::Handle;
@@ -30,12 +33,25 @@ pub struct Chat {
     since: u64,
     /// An entry, by its id, in one line with its author.
     last: (u64, String),
+    /// The same of others.
+    last_of_others: (u64, String),
+    /// When the newest entry was written, where that is known.
+    pub time: Option<Timestamp>,
+    /// Its number was on the screen: it is another one each time that papo runs.
+    is_numbered: bool,
+    /// Up to where one's own messages were seen to be received, and read. The server tells nothing of
+    /// that while either side blocks the other.
+    reached: (u64, u64),
 }
 
 impl Chat {
     fn new(name: &str) -> Chat {
-        let last = (0, String::new());
-        Chat { name: name.to_owned(), unread: 0, newest: 0, read: 0, since: 0, last }
+        let [last, last_of_others] = [(0, String::new()), (0, String::new())];
+        let (time, is_numbered) = (None, false);
+        let name = name.to_owned();
+        let reached = (0, 0);
+        let (unread, newest, read, since) = (0, 0, 0, 0);
+        Chat { name, unread, newest, read, since, last, last_of_others, time, is_numbered, reached }
     }
 
     /// This entry is the newest that is known of.
@@ -43,6 +59,10 @@ impl Chat {
         self.newest = self.newest.max(entry.id);
         if entry.id >= self.last.0 {
             self.last = (entry.id, in_one_line(entry, me));
+            self.time = entry.time.parse().ok();
+        }
+        if entry.from != me.as_str() && entry.id >= self.last_of_others.0 {
+            self.last_of_others = (entry.id, in_one_line(entry, me));
         }
     }
 
@@ -51,6 +71,27 @@ impl Chat {
         if id > self.last.0 {
             let body: String = body.chars().take(KEPT).collect();
             self.last = (id, format!("you: {body}"));
+            self.time = Some(Timestamp::now());
+        }
+    }
+
+    /// One's own messages up to this id have come so far.
+    pub fn reached(&mut self, upto: u64, tick: Tick) {
+        let (delivered, read) = &mut self.reached;
+        if tick >= Tick::Delivered {
+            *delivered = upto.max(*delivered);
+        }
+        if tick >= Tick::Read {
+            *read = upto.max(*read);
+        }
+    }
+
+    /// How far one's own message of this id has come, as far as it was seen.
+    pub fn tick(&self, id: u64) -> Tick {
+        match self.reached {
+            (_, read) if id <= read => Tick::Read,
+            (delivered, _) if id <= delivered => Tick::Delivered,
+            _ => Tick::Sent,
         }
     }
 
@@ -74,7 +115,8 @@ impl Chat {
 
     /// Another log begins, with other ids.
     pub fn put_back(&mut self) {
-        *self = Chat { unread: self.unread, ..Chat::new(&self.name) };
+        let Chat { unread, is_numbered, .. } = *self;
+        *self = Chat { unread, is_numbered, ..Chat::new(&self.name) };
     }
 }
 
@@ -84,7 +126,7 @@ fn in_one_line(entry: &Entry, me: &Handle) -> String {
     if entry.is_message() {
         format!("{who}: {}", entry.body.chars().take(KEPT).collect::<String>())
     } else {
-        format!("{who} {}", item::change(&entry.body))
+        format!("{who} {}", item::change(&entry.body, me))
     }
 }
 
@@ -126,6 +168,20 @@ impl Chats {
         chat.map(|chat| chat.name.clone())
     }
 
+    /// These numbers are on the screen.
+    pub fn show_numbers(&mut self, numbers: impl Iterator<Item = usize>) {
+        for number in numbers {
+            if let Some(chat) = number.checked_sub(1).and_then(|n| self.all.get_mut(n)) {
+                chat.is_numbered = true;
+            }
+        }
+    }
+
+    /// Whether this number was on the screen.
+    pub fn is_numbered(&self, number: usize) -> bool {
+        number.checked_sub(1).and_then(|n| self.all.get(n)).is_some_and(|chat| chat.is_numbered)
+    }
+
     /// The next one after this with something unread, around the end.
     pub fn next_unread(&self, current: Option<&str>) -> Option<String> {
         let current = current.and_then(|name| self.places.get(name));
@@ -156,38 +212,43 @@ impl Chats {
     }
 
     /// The list of them, in that order, for a screen; or all of it.
-    pub fn list(&self, size: Size, is_all: bool) -> String {
+    pub fn list(&mut self, size: Size, is_all: bool, zone: &TimeZone) -> String {
         let order = self.in_order();
         // Beside the prompt, the line below it, and how many more there are.
         let most = if is_all { order.len() } else { size.rows.saturating_sub(4).max(1) };
         let shown = || order.iter().take(most).map(|n| (n + 1, &self.all[*n]));
         let names = shown().map(|(_, chat)| width(&chat.name)).max().unwrap_or(0).min(NAME);
         let counts = shown().map(|(_, chat)| unread(chat).len()).max().unwrap_or(0);
+        let whens = shown().map(|(_, chat)| when(chat, zone).len()).max().unwrap_or(0);
         let lines = shown().map(|(number, chat)| {
+            let when = when(chat, zone);
             let (name, unread) = (cut(&chat.name, names), unread(chat));
             let count = if counts > 0 { format!("  {unread:<counts$}") } else { String::new() };
-            let line = format!("{number:>6}  {name:<names$}{count}  {}", chat.last.1);
+            let line =
+                format!("{number:>6}  {name:<names$}{count}  {when:<whens$}  {}", chat.last.1);
             cut(&line, size.columns.saturating_sub(1)).trim_end().to_owned()
         });
         let mut lines: Vec<String> = lines.collect();
+        self.show_numbers(order.iter().take(most).map(|n| n + 1));
         if order.len() > most {
             lines.push(format!("        and {} more: /chats all", order.len() - most));
         }
         lines.join("\n")
     }
 
-    /// Where something is unread.
-    pub fn activity(&self) -> Activity {
-        let unread = self.all.iter().enumerate().filter(|(_, chat)| chat.unread > 0);
+    /// Where something is unread, but for the one that is shown.
+    pub fn activity(&self, shown: Option<&str>) -> Activity {
+        let is_told = |chat: &Chat| chat.unread > 0 && Some(&*chat.name) != shown;
+        let unread = self.all.iter().enumerate().filter(|(_, chat)| is_told(chat));
         let mut unread: Vec<(usize, &Chat)> = unread.collect();
         // What was said to nobody else comes first; then what began to be unread last, so that each
         // stays in its place for as long as it is unread.
         unread.sort_by_key(|(_, chat)| (chat.name.starts_with('#'), Reverse(chat.since)));
-        let newest = unread.iter().filter(|(_, chat)| !chat.is_behind());
-        let newest = newest.max_by_key(|(_, chat)| chat.newest).map(|(_, chat)| {
+        let newest = unread.iter().filter(|(_, chat)| chat.last_of_others.0 > 0);
+        let newest = newest.max_by_key(|(_, chat)| chat.last_of_others.0).map(|(_, chat)| {
             let group = Some(&chat.name).filter(|name| name.starts_with('#'));
             let group = group.map(|name| format!("{name} ")).unwrap_or_default();
-            format!("{group}{}", chat.last.1)
+            format!("{group}{}", chat.last_of_others.1)
         });
         let total = unread.len();
         let unread = unread.iter().take(MOST).map(|(n, chat)| Unread {
@@ -195,13 +256,26 @@ impl Chats {
             name: activity::brief(&chat.name, self.names()),
             count: chat.unread,
         });
-        Activity { unread: unread.collect(), total, newest: newest.unwrap_or_default() }
+        let newest = newest.unwrap_or_default();
+        Activity { unread: unread.collect(), total, newest, is_offline: false }
     }
 
     /// How all of them are called.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|chat| &*chat.name)
     }
+}
+
+/// When the newest entry was written: the time if it was today, else the day.
+fn when(chat: &Chat, zone: &TimeZone) -> String {
+    let Some(time) = chat.time else { return String::new() };
+    let (time, now) = (time.to_zoned(zone.clone()), Timestamp::now().to_zoned(zone.clone()));
+    let form = match () {
+        () if time.date() == now.date() => "%H:%M",
+        () if time.year() == now.year() => "%-d %b",
+        () => "%b %Y",
+    };
+    time.strftime(form).to_string()
 }
 
 /// How much is unread, in words.
@@ -218,7 +292,7 @@ mod tests {
         let me = Handle::new("ana").unwrap();
         let mut chats = Chats::default();
         for (id, name) in (1..).zip(names) {
-            let line = format!("MSG {id} 2026-11-22T11:58:03.214Z {name} ana - number {id}");
+            let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {name} ana - number {id}");
             chats.chat(name).0.heard(&Entry::parse(&line).unwrap(), &me);
         }
         chats
@@ -228,27 +302,28 @@ mod tests {
     fn the_list_has_the_unread_and_the_newest_first_and_says_how_many_more_there_are() {
         let mut chats = chats(&["bob", "cid", "dora", "emil"]);
         chats.chat("cid").0.set_unread(2);
+        let utc = &TimeZone::UTC;
         let wide = Size { columns: 80, rows: 24 };
         assert_eq!(
-            chats.list(wide, false).lines().collect::<Vec<_>>(),
+            chats.list(wide, false, utc).lines().collect::<Vec<_>>(),
             [
-                "     2  cid   2 unread  cid: number 2",
-                "     4  emil            emil: number 4",
-                "     3  dora            dora: number 3",
-                "     1  bob             bob: number 1",
+                "     2  cid   2 unread  Nov 2020  cid: number 2",
+                "     4  emil            Nov 2020  emil: number 4",
+                "     3  dora            Nov 2020  dora: number 3",
+                "     1  bob             Nov 2020  bob: number 1",
             ]
         );
-        let small = Size { columns: 30, rows: 6 };
-        let list = chats.list(small, false);
+        let small = Size { columns: 40, rows: 6 };
+        let list = chats.list(small, false, utc);
         assert_eq!(
             list.lines().collect::<Vec<_>>(),
             [
-                "     2  cid   2 unread  cid:…",
-                "     4  emil            emil…",
+                "     2  cid   2 unread  Nov 2020  cid:…",
+                "     4  emil            Nov 2020  emil…",
                 "        and 2 more: /chats all",
             ]
         );
-        assert_eq!(chats.list(small, true).lines().count(), 4);
+        assert_eq!(chats.list(small, true, utc).lines().count(), 4);
         assert_eq!(
             (chats.first(), chats.next_unread(Some("cid"))),
             (Some("cid".into()), Some("cid".into()))

@@ -4,6 +4,8 @@
 //! pseudo-terminal, and what is typed passes through here: bytes that are no text become U+FFFD, which
 //! whoever types can see and mend. Where the system has no pseudo-terminal left, the editor reads
 //! from the terminal itself.
+//!
+//! Sequences that are no keys are left out on the way (`sequences`).
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::{Errno, dup, read, write};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -19,6 +22,12 @@ use rustix::termios::{
     ControlModes, InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr,
     tcsetattr,
 };
+
+use super::sequences::Sequences;
+
+/// For how long the rest of a key is waited for: Esc alone is a key, too. Terminals send a key at
+/// once, and networks mostly in one packet.
+const KEY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// A terminal, which is left as it was found, whatever happens.
 pub struct Device {
@@ -43,7 +52,7 @@ impl Device {
             dup2_stdin(&slave)?;
             let (terminal, has_hung_up) = (device.terminal.clone(), device.has_hung_up.clone());
             thread::spawn(move || {
-                pass(&terminal, &master, foreign);
+                pass(&terminal, &master, foreign, has_more);
                 has_hung_up.store(true, Ordering::SeqCst);
             });
         }
@@ -104,13 +113,23 @@ fn raw(found: &Termios) -> Termios {
 }
 
 /// Passes on what is typed, as text, until nobody can type or read any more.
-fn pass(terminal: &OwnedFd, master: &OwnedFd, foreign: impl FnOnce()) {
+/// `has_more` waits for the rest of a key.
+fn pass(
+    terminal: &OwnedFd,
+    master: &OwnedFd,
+    foreign: impl FnOnce(),
+    has_more: impl Fn(&OwnedFd) -> bool,
+) {
     let (mut bytes, mut held, mut foreign) = ([0; 4096], Vec::new(), Some(foreign));
+    let mut sequences = Sequences::default();
     loop {
+        if sequences.is_begun() && !has_more(terminal) {
+            sequences.expire();
+        }
         match read(terminal, &mut bytes) {
             Err(Errno::INTR) => continue,
             Ok(0) | Err(_) => return,
-            Ok(n) => held.extend_from_slice(&bytes[..n]),
+            Ok(n) => held.extend(sequences.take(&bytes[..n])),
         }
         let (text, is_whole) = text(&mut held);
         if !is_whole && let Some(foreign) = foreign.take() {
@@ -125,6 +144,13 @@ fn pass(terminal: &OwnedFd, master: &OwnedFd, foreign: impl FnOnce()) {
             }
         }
     }
+}
+
+/// Whether something is typed within the time that the rest of a key has.
+fn has_more(terminal: &OwnedFd) -> bool {
+    let mut wanted = [PollFd::new(terminal, PollFlags::IN)];
+    // A signal counts as more: the next look waits anew.
+    poll(&mut wanted, Some(&KEY_TIME)) != Ok(0)
 }
 
 /// The text in these bytes, and whether they are nothing else. The beginning of a character stays
@@ -150,7 +176,29 @@ fn text(bytes: &mut Vec<u8>) -> (String, bool) {
 
 #[cfg(test)]
 mod tests {
+    use rustix::pipe::pipe;
+
     use super::*;
+
+    #[test]
+    fn a_letter_long_after_esc_is_a_letter() {
+        let (terminal, keys) = pipe().unwrap();
+        let (out, master) = pipe().unwrap();
+        write(&keys, b"a\x1b").unwrap();
+        let keys = std::cell::Cell::new(Some(keys));
+        pass(
+            &terminal,
+            &master,
+            || (),
+            |_| {
+                write(keys.take().unwrap(), b"n").unwrap();
+                false
+            },
+        );
+        let mut typed = [0; 8];
+        let n = read(&out, &mut typed).unwrap();
+        assert_eq!(&typed[..n], b"an");
+    }
 
     #[test]
     fn bytes_become_text_wherever_they_are_cut() {

@@ -47,15 +47,15 @@ impl Keyboard {
         let unfit = |e: &dyn Display| {
             let kind = env::var("TERM").unwrap_or_default();
             Failure::Usage(format!(
-                "TERM={kind} is no terminal to talk on ({e}); papo tail and papo send need none"
+                "TERM={kind}: papo cannot use this terminal ({e}); use papo tail and papo send"
             ))
         };
         let typed: Out = Arc::new(typed);
         let foreign = typed.clone();
         let device = Device::open(move || foreign(Typed::Bytes)).map_err(|e| unfit(&e))?;
         let device = Arc::new(device);
-        let known =
-            Arc::new(Mutex::new(Known { rows: 2, most: 2, may_leave: true, ..Known::default() }));
+        let known = Known { rows: 2, most: 2, has_room: true, may_leave: true, ..Known::default() };
+        let known = Arc::new(Mutex::new(known));
         // What there is of colour is up to the style: without, there would be no prompt either.
         // Widths are added up character by character, which is how the line is shown.
         let config = Config::builder()
@@ -63,15 +63,16 @@ impl Keyboard {
             .tab_stop(TAB as u8)
             .grapheme_cluster_mode(GraphemeClusterMode::WcWidth)
             .bell_style(BellStyle::None)
+            // For where the device is not in between.
+            .keyseq_timeout(Some(50))
             .build();
         let recalled = Recalled(known.clone());
         let mut editor =
             Editor::<Typing, Recalled>::with_history(config, recalled).map_err(|e| unfit(&e))?;
-        let mut above = editor
-            .create_external_printer()
-            .map_err(|_| unfit(&"the cursor cannot be moved on it"))?;
+        let mut above =
+            editor.create_external_printer().map_err(|_| unfit(&"it cannot move its cursor"))?;
         let (ready, is_ready) = mpsc::channel();
-        let typing = Typing { known: known.clone(), ready, style };
+        let typing = Typing { known: known.clone(), ready, typed: typed.clone(), style };
         let (go_on, goes_on) = mpsc::channel();
         keys::bind(&mut editor, &known, &device, &typed, goes_on);
         editor.set_helper(Some(typing));
@@ -144,9 +145,25 @@ impl Keyboard {
         lock(&self.known).secret = is_asked.then(String::new);
     }
 
+    /// Tells of the next key, whatever it is.
+    pub fn await_key(&self) {
+        lock(&self.known).is_awaited = true;
+    }
+
     /// More names that are completed.
     pub fn names(&self, names: impl IntoIterator<Item = String>) {
         lock(&self.known).names.extend(names);
+    }
+
+    /// There is nobody of this name.
+    pub fn forget_name(&self, name: &str) {
+        lock(&self.known).names.remove(name);
+    }
+
+    /// Whether a line is being typed, or was and is not looked at yet.
+    pub fn is_typing(&self) -> bool {
+        let known = lock(&self.known);
+        known.is_typing || known.untaken > 0
     }
 
     /// A line that was typed is looked at.

@@ -1,17 +1,17 @@
 //! What concerns other conversations than the one that is turned to: their list, their numbers, and the
 //! line at the bottom.
 
-use super::activity;
+use super::activity::{self, Activity};
 use super::chats::Chat;
 use super::jobs::Purpose;
-use super::known::size;
+use super::known::{self, size};
 use super::prompt;
 use super::talk::Talk;
 use crate::client::connection::Reply;
 use crate::client::lines::Entry;
 
-/// Conversations whose last line is asked for, each of them by a command, for the list.
-const ASKED: usize = 20;
+/// Conversations whose last line is asked for, each of them by a command, for the list of all.
+const ASKED: usize = 100;
 
 impl Talk {
     /// A conversation in the list, at its end if it is new.
@@ -32,6 +32,19 @@ impl Talk {
         name
     }
 
+    /// The same, to send something there: nobody knows a number by heart that was not shown.
+    pub(super) fn shown_number(&mut self, number: usize) -> Option<String> {
+        let name = self.numbered(number)?;
+        if !self.chats.is_numbered(number) {
+            self.complain(&format!(
+                "not sent: /{number} is {name} now; if you meant that, repeat it"
+            ));
+            self.chats.show_numbers([number].into_iter());
+            return None;
+        }
+        Some(name)
+    }
+
     /// Turns to the next conversation with something unread.
     pub(super) fn next(&mut self) {
         match self.chats.next_unread(self.current.as_deref()) {
@@ -44,10 +57,11 @@ impl Talk {
     pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Reply) {
         for row in &reply.rows {
             let words: Vec<&str> = row.split(' ').collect();
-            let [_, name, unread, newest, _] = words[..] else { continue };
+            let [_, name, unread, newest, time] = words[..] else { continue };
             let is_current = self.current.as_deref() == Some(name);
             let chat = self.chat(name);
             chat.newest = newest.parse().unwrap_or(0);
+            chat.time = time.parse().ok();
             // What is being read is not counted.
             if !is_current {
                 chat.set_unread(unread.parse().unwrap_or(0));
@@ -59,7 +73,8 @@ impl Talk {
             }
             return;
         };
-        let behind = self.chats.behind(ASKED);
+        let most = if is_all { ASKED } else { size().rows };
+        let behind = self.chats.behind(most);
         let Some((last, others)) = behind.split_last() else { return self.show_list(is_all) };
         for name in others {
             self.ask(format!("HIST {name} 1"), Purpose::Last(name.clone(), None));
@@ -80,26 +95,38 @@ impl Talk {
     }
 
     fn show_list(&mut self, is_all: bool) {
-        let list = self.chats.list(size(), is_all);
+        let list = self.chats.list(size(), is_all, &self.zone);
         let none = "no conversations yet; /to bob begins one";
         self.remark(if list.is_empty() { none } else { &list });
     }
 
-    /// Where one goes first: to what is unread, else to where something was said last.
+    /// Where one goes first: to what is unread, else to where something was said last. Nobody has chosen
+    /// it, so it is not read before a key is pressed.
     fn begin(&mut self) {
         match self.chats.first() {
-            Some(name) => self.turn_to(&name),
-            None => self.remark("nobody has written yet: /to bob talks to bob, /help has the rest"),
+            Some(name) => {
+                self.is_there = false;
+                self.keyboard.await_key();
+                self.turn_to(&name);
+            }
+            None => {
+                self.remark("nobody has written yet: /to bob talks to bob, /help has the rest");
+                self.warn();
+            }
         }
     }
 
     /// Says at the bottom with whom one talks, and where something is unread.
-    pub(super) fn say_where(&self) {
+    pub(super) fn say_where(&mut self) {
         let current = self.current.as_deref().unwrap_or_default();
         let label = match &self.passwd {
             Some(passwd) => passwd.label().to_owned(),
             None => activity::shortened(current, prompt::NAME, self.chats.names()),
         };
-        self.keyboard.say(label, self.chats.activity());
+        // What is on the screen is not announced.
+        let shown = self.current.as_deref().filter(|_| self.screen.is_at_end());
+        let activity = Activity { is_offline: self.is_offline, ..self.chats.activity(shown) };
+        self.chats.show_numbers(activity.numbers(known::line_below()));
+        self.keyboard.say(label, activity);
     }
 }

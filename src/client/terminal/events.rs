@@ -1,10 +1,9 @@
 //! What arrives: messages, changes of groups, receipts, and the end and the beginning of a
 //! connection.
 
-use smol::process::{Command, Stdio};
-
 use super::item::{Item, Tick};
 use super::jobs::{Purpose, Ticks};
+use super::notices;
 use super::talk::{LOADED, Talk};
 use crate::client::feed::PUT_BACK;
 use crate::client::lines::{self, Entry};
@@ -22,7 +21,6 @@ impl Talk {
             "ACK" => self.receipt(line, Tick::Delivered),
             "READ" => self.receipt(line, Tick::Read),
             "LIVE" => self.live(),
-            "BYE" => self.remark(&format!("── the server says: {} ──", line[3..].trim())),
             _ => {}
         }
     }
@@ -31,9 +29,11 @@ impl Talk {
     pub(super) fn told(&mut self, what: &str) {
         if what == BACK {
             // What was missed comes first, and then a line that says so.
-            self.is_live = false;
+            (self.is_live, self.is_offline) = (false, false);
         } else if what.starts_with(PUT_BACK) {
             self.begin_anew(what);
+        } else {
+            self.is_offline = true;
         }
         self.remark(&format!("── {what} ──"));
     }
@@ -84,31 +84,24 @@ impl Talk {
         if is_mine {
             return;
         }
-        if is_current && self.screen.is_at_end() {
+        if is_current && self.is_there && self.screen.is_at_end() {
             self.is_seen();
         } else {
             self.mark(&name, entry.id, false);
         }
         if entry.is_message() {
-            self.call(&entry.from);
+            self.call(&entry.from, Some(&*name).filter(|name| name.starts_with('#')));
         }
     }
 
     /// Calls whoever sits there, in the ways that were asked for.
-    fn call(&mut self, from: &str) {
+    fn call(&mut self, from: &str, group: Option<&str>) {
         if self.options.bell {
             // A line end is printed behind it, so it goes up by one first.
             self.keyboard.print("\x07\x1b[A\n".to_owned());
         }
         if self.options.notify {
-            // Arguments can be read by all users of the machine, so the text is not among them.
-            let mut notice = Command::new("notify-send");
-            notice.args(["--app-name=papo", "papo"]).arg(format!("a message from {from}"));
-            notice.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-            if let Err(e) = notice.spawn() {
-                self.options.notify = false;
-                self.complain(&format!("--notify: notify-send cannot be run: {e}"));
-            }
+            notices::show(from, group, self.tell.clone());
         }
     }
 
@@ -128,10 +121,16 @@ impl Talk {
                     chat.set_unread(0);
                 }
             }
-        } else if is_current && name.starts_with('#') {
+        } else if name.starts_with('#') {
             // What one has received, not all have.
-            self.ask_ticks(true);
-        } else if is_current {
+            if is_current {
+                self.ask_ticks(true);
+            }
+        } else {
+            self.chat(name).reached(id, tick);
+            if !is_current {
+                return;
+            }
             let room = self.keyboard.room();
             self.keyboard.print(self.screen.reached(id, tick, true, room));
         }

@@ -125,7 +125,7 @@ impl Item {
         let time = entry.time.parse::<Timestamp>().unwrap_or_else(|_| Timestamp::now());
         let is_change = !entry.is_message();
         let mine = entry.from == me.as_str();
-        let body = if is_change { change(&entry.body) } else { entry.body.clone() };
+        let body = if is_change { change(&entry.body, me) } else { entry.body.clone() };
         Item::Said(Box::new(Said {
             id: Some(entry.id),
             key: None,
@@ -191,17 +191,18 @@ impl Said {
     }
 }
 
-/// A change of a group, for a person.
-pub fn change(change: &str) -> String {
+/// A change of a group, as `me` sees it.
+pub fn change(change: &str, me: &Handle) -> String {
     let (verb, rest) = change.split_once(' ').unwrap_or((change, ""));
-    let listed = || rest.split(' ').collect::<Vec<_>>().join(", ");
+    let called = |who| if who == me.as_str() { "you" } else { who };
+    let listed = || rest.split(' ').map(called).collect::<Vec<_>>().join(", ");
     match (verb, rest) {
         ("new", "") => "made the group".to_owned(),
         ("new", _) => format!("made the group, with {}", listed()),
         ("add", _) => format!("added {}", listed()),
-        ("remove", _) => format!("removed {rest}"),
+        ("remove", _) => format!("removed {}", called(rest)),
         ("leave", _) => "left".to_owned(),
-        ("admin", _) => format!("made {rest} an admin"),
+        ("admin", _) => format!("made {} an admin", called(rest)),
         ("topic", _) => format!("set the topic: {rest}"),
         _ => change.to_owned(),
     }
@@ -284,6 +285,9 @@ mod tests {
     fn changes_of_a_group_are_sentences() {
         let said = |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #t - {change}"));
         assert_eq!(lines(&said("add cid dora"), 60), ["11:58      * bob added cid, dora"]);
+        assert_eq!(lines(&said("add cid ana"), 60), ["11:58      * bob added cid, you"]);
+        assert_eq!(lines(&said("remove ana"), 60), ["11:58      * bob removed you"]);
+        assert_eq!(lines(&said("admin ana"), 60), ["11:58      * bob made you an admin"]);
         assert_eq!(lines(&said("topic a b"), 60), ["11:58      * bob set the topic: a b"]);
     }
 }

@@ -47,6 +47,8 @@ pub enum Purpose {
     Mark(u64),
     /// Names are completed.
     Names(mpsc::Sender<Vec<String>>),
+    /// A group is made in which nobody else is.
+    Made,
     /// Somebody wants to see the rows.
     Show,
 }
@@ -86,10 +88,10 @@ impl Purpose {
 
     /// Whether somebody looks at the screen for the answer.
     pub fn is_waited_for(&self) -> bool {
-        use Purpose::{Chats, Last, Older, Open, Passwd, Show};
+        use Purpose::{Chats, Last, Made, Older, Open, Passwd, Show};
         matches!(
             self,
-            Open(_) | Older(_) | Chats(Some(_)) | Last(_, Some(_)) | Passwd { .. } | Show
+            Open(_) | Older(_) | Chats(Some(_)) | Last(_, Some(_)) | Passwd { .. } | Made | Show
         )
     }
 }
@@ -108,12 +110,16 @@ pub enum News {
     Typed(Typed),
     /// The server says something.
     Line(String),
-    /// Of the connection.
+    /// Of the connection over which everything comes.
     Told(String),
+    /// Of the one for commands.
+    Busy(String),
     /// A command is answered.
     Answer(Purpose, Result<Reply, Failure>),
     /// A command has not been answered for more than a second.
     Slow,
+    /// A notice could not be shown on the desktop, and why.
+    Unnoticed(String),
     /// The process was stopped, and goes on.
     GoesOn,
     /// It cannot go on.
@@ -121,10 +127,12 @@ pub enum News {
 }
 
 /// Does the jobs, one after another, over as many connections as that takes.
-pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>) {
+///
+/// `wake` lets it try again at once where there is no connection.
+pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>, wake: Receiver<()>) {
     let tell = news.clone();
-    let tell = Box::new(move |what| drop(tell.try_send(News::Told(what))));
-    let mut desk = Desk::patient_telling(account, tell);
+    let tell = Box::new(move |what| drop(tell.try_send(News::Busy(what))));
+    let mut desk = Desk::patient_telling(account, tell, wake);
     loop {
         let idle = async {
             Timer::after(IDLE).await;

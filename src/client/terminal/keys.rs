@@ -11,6 +11,7 @@ use rustyline::{
 };
 
 use super::device::Device;
+use super::groups;
 use super::known::{Known, Out, Typed, lock};
 use super::order;
 use super::prompt::Typing;
@@ -54,6 +55,9 @@ enum Does {
 impl ConditionalEventHandler for Key {
     fn handle(&self, event: &Event, _: RepeatCount, _: bool, ctx: &EventContext) -> Option<Cmd> {
         let line = ctx.line();
+        if std::mem::take(&mut lock(&self.known).is_awaited) {
+            (self.typed)(Typed::Here);
+        }
         let is_secret = lock(&self.known).secret.is_some();
         match self.does {
             Does::Hide => return self.hide(event),
@@ -172,6 +176,10 @@ impl Key {
             Some('/') if start == 0 => {
                 let orders = order::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
+            }
+            _ if before[..start].trim_end() == "/group" => {
+                let verbs = groups::VERBS.iter().filter(|verb| verb.starts_with(&word));
+                ("", verbs.map(|verb| (*verb).to_owned()).collect())
             }
             // A group is typed as in a shell, too.
             Some('+') => {

@@ -17,6 +17,8 @@ pub enum Typed {
     Secret(String),
     /// Types bytes that are no UTF-8.
     Bytes,
+    /// Presses the key that was waited for.
+    Here,
     /// Scrolls back.
     Older,
     /// Scrolls forth.
@@ -67,6 +69,12 @@ pub struct Known {
     /// taken.
     pub rows: usize,
     pub most: usize,
+    /// They are not more than the terminal has.
+    pub has_room: bool,
+    /// Something stands in the line that is being typed.
+    pub is_typing: bool,
+    /// The next key is told, whatever it is.
+    pub is_awaited: bool,
     /// Nothing is lost by leaving, but for the lines that were typed and not looked at yet.
     pub may_leave: bool,
     pub untaken: usize,
@@ -89,6 +97,11 @@ impl Known {
 /// Locks it. Nobody leaves it in a state that could not be gone on with.
 pub fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Columns of the line below what is typed.
+pub fn line_below() -> usize {
+    size().columns.saturating_sub(1)
 }
 
 /// The size of the terminal; 80 by 24 where it does not say.

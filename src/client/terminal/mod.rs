@@ -1,12 +1,13 @@
 //! `papo` and nothing else: a conversation on a terminal.
 //!
 //! Three things go on at once. A thread reads what is typed, and prints above it (`editor`, with its
-//! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes). One
-//! connection brings what happens, and another takes commands, one after another, over and over
-//! until they are answered (`jobs`). All of it becomes one queue of news, which `talk` takes from;
-//! `events`, `answers` and `elsewhere` are parts of that. What it looks like is up to `screen`,
-//! `item`, `columns`, and `activity` for the line at the bottom; what a `/` begins, to `order`; and
-//! `welcome` leads whoever is new.
+//! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes, without
+//! the `sequences` that are no keys). One connection brings what happens, and another takes commands,
+//! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
+//! news, which `talk` takes from; `events`, `answers`, `marks` and `elsewhere` are parts of that. What
+//! it looks like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the
+//! bottom; what a `/` begins, to `order` and `groups`; `notices` go to the desktop; and `welcome` leads
+//! whoever is new.
 
 mod activity;
 mod answers;
@@ -16,17 +17,22 @@ mod device;
 mod editor;
 mod elsewhere;
 mod events;
+mod groups;
 mod item;
 mod jobs;
 mod keys;
 mod known;
+mod marks;
+mod notices;
 mod order;
+mod pages;
 mod passwd;
 mod prompt;
 mod recalled;
 mod screen;
 #[cfg(test)]
 mod screen_tests;
+mod sequences;
 mod talk;
 mod welcome;
 
@@ -47,6 +53,7 @@ use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::progress::shown;
+pub use columns::width;
 use editor::Keyboard;
 use item::Style;
 use jobs::News;
@@ -71,18 +78,33 @@ pub struct Options {
 /// `Usage` where there is no terminal; any of the log-in's; `Lost` where something was left unsent.
 pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        let why = "this is no terminal to talk on; papo --help has what scripts use";
+        let why = "papo needs a terminal; for scripts see papo --help";
         return Err(Failure::Usage(why.to_owned()));
     }
     // The editor knows these, and can do nothing on them.
     let kind = env::var("TERM").unwrap_or_default();
     if ["", "dumb", "cons25", "emacs"].contains(&kind.as_str()) {
-        let why = "the cursor of this terminal cannot be moved; papo tail and papo send need none";
-        return Err(Failure::Usage(format!("TERM={kind}: {why}")));
+        let why = format!("this terminal cannot move its cursor (TERM={kind})");
+        return Err(Failure::Usage(format!("{why}; use papo tail and papo send")));
     }
+    conversation(named, options).await.map_err(|failure| match failure {
+        Failure::Secret(line) if lines::first_word(&line) == "ERR" => {
+            Failure::Secret(format!("papo: {}", lines::why(&line)))
+        }
+        other => other,
+    })
+}
+
+async fn conversation(named: &Named, options: Options) -> Result<(), Failure> {
     let (account, first) = welcome::account(named).await?;
-    let (tell, news) = unbounded();
-    let (over, unsent) = converse(&account, options, first, tell, news).await?;
+    let (over, unsent) = match converse(&account, options, first).await {
+        Err(Failure::Secret(_)) if account.may_ask() => {
+            welcome::say(&format!("papo: {}.", account.locked_out()))?;
+            let account = welcome::with_password(named).await?;
+            converse(&account, options, None).await?
+        }
+        conversed => conversed?,
+    };
     for Unsent { to, said, .. } in &unsent {
         report(format_args!("papo: not confirmed, to {to}: {}", said.body));
     }
@@ -97,13 +119,14 @@ async fn converse(
     account: &Account,
     options: Options,
     first: Option<String>,
-    tell: Sender<News>,
-    news: Receiver<News>,
 ) -> Result<(Result<(), Failure>, Vec<Unsent>), Failure> {
+    let (tell, news) = unbounded();
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
     let connecting = format!("connecting to {}", account.server.address);
-    let mut feed = shown(&connecting, Feed::open_telling(account, told)).await?;
+    // One for each connection that may be waited for.
+    let [(wake_feed, feed_woken), (wake_desk, desk_woken)] = [unbounded(), unbounded()];
+    let mut feed = shown(&connecting, Feed::open_telling(account, told, feed_woken)).await?;
     // All that waits comes before there is anything to look at: it is counted, not shown.
     let waiting = shown("fetching what waits", until_live(&mut feed)).await?;
 
@@ -117,7 +140,8 @@ async fn converse(
     let (jobs, to_do) = unbounded();
     // What stood there is not drawn over.
     let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
-    let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs);
+    let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs, tell.clone());
+    talk.wake = vec![wake_feed, wake_desk];
     if let Some(first) = first {
         talk.turn_to(&first);
         talk.remark("      what you type is sent by Enter; /help explains, Ctrl-D leaves");
@@ -127,7 +151,7 @@ async fn converse(
     }
 
     let executor = LocalExecutor::new();
-    let work = executor.spawn(jobs::work(account, to_do, tell.clone()));
+    let work = executor.spawn(jobs::work(account, to_do, tell.clone(), desk_woken));
     let (stay, left) = bounded::<()>(1);
     let listen = executor.spawn(listen(feed, tell.clone(), left));
     let signals = executor.spawn(until_signal(tell));
@@ -149,7 +173,10 @@ async fn converse(
         listen.await;
         over
     });
-    let over = over.await;
+    let over = match over.await {
+        Err(Failure::Secret(_)) => Err(Failure::Secret(format!("papo: {}", account.locked_out()))),
+        over => over,
+    };
     drop((work, signals));
     Ok((over, talk.unsent))
 }

@@ -38,7 +38,7 @@ impl Passwd {
         }
         // With blanks in it, it would be two words to the server.
         if lines::word(&typed).is_err() {
-            return Step::Ask(self, Some("a password has no blanks in it".to_owned()));
+            return Step::Ask(self, Some("a password cannot contain spaces".to_owned()));
         }
         let (least, most) = (limits::PASSWORD_MIN, limits::PASSWORD_MAX);
         match (self.old, self.new) {
@@ -49,7 +49,7 @@ impl Passwd {
             }
             (old, None) => Step::Ask(Passwd { old, new: Some(typed) }, None),
             (Some(old), Some(new)) if new == typed => Step::Change(old, new),
-            (Some(_), Some(_)) => Step::Stays("these are two passwords; the old one stays"),
+            (Some(_), Some(_)) => Step::Stays("the passwords do not match; the old one stays"),
         }
     }
 }

@@ -16,7 +16,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::columns::{is_doubtful, width};
 use super::item::Style;
-use super::known::{Known, lock, size};
+use super::known::{Known, Out, Typed, line_below, lock, size};
 
 /// Columns of the prompt: what is typed stands below what was said.
 pub const PROMPT: usize = 11;
@@ -32,6 +32,8 @@ pub struct Typing {
     pub known: Arc<Mutex<Known>>,
     /// Told when the line is drawn.
     pub ready: mpsc::Sender<()>,
+    /// Told when all has to be drawn anew.
+    pub typed: Out,
     pub style: Style,
 }
 
@@ -63,11 +65,19 @@ impl Hinter for Typing {
 
 impl Highlighter for Typing {
     fn highlight<'l>(&self, line: &'l str, _pos: usize) -> Cow<'l, str> {
-        let (shown, rows) = laid_out(line, size().columns);
+        let size = size();
+        let (shown, rows) = laid_out(line, size.columns);
         let mut known = lock(&self.known);
+        known.is_typing = !line.is_empty();
         // The line below is one.
         known.rows = rows + 1;
         known.most = known.most.max(known.rows);
+        // A line that is taller than the terminal pushes away all that stood above it.
+        let has_room = known.rows <= size.rows;
+        if has_room && !known.has_room {
+            (self.typed)(Typed::Redraw);
+        }
+        known.has_room = has_room;
         Cow::Owned(shown)
     }
 
@@ -86,8 +96,7 @@ impl Highlighter for Typing {
     }
 
     fn highlight_hint<'h>(&self, _hint: &'h str) -> Cow<'h, str> {
-        let columns = size().columns.saturating_sub(1);
-        let line = lock(&self.known).activity.line(columns, self.style);
+        let line = lock(&self.known).activity.line(line_below(), self.style);
         Cow::Owned(format!("\n\x1b[?7l{line}\x1b[?7h"))
     }
 }

@@ -12,6 +12,7 @@ use jiff::civil::Date;
 
 use super::columns::{Line, cut};
 use super::item::{self, Item, Said, Style, TICKS, Tick};
+use super::pages::{Pages, Place};
 
 /// Items that are kept. Older ones are loaded again when somebody scrolls back to them.
 const KEPT: usize = 3_000;
@@ -31,10 +32,15 @@ pub struct Screen {
     items: Vec<Item>,
     /// The server has older ones.
     has_older: bool,
-    /// Those that are printed, from the top of the screen on.
-    shown: Range<usize>,
-    /// The row in which each of those begins, counted from the last time that the screen was cleared.
-    begins: Vec<usize>,
+    /// What is printed, from the top of the screen on: from here.
+    begin: Place,
+    /// Up to here.
+    end: Place,
+    /// Messages that came since, and are below that.
+    below: usize,
+    /// The row in which each of those items begins, counted from the last time that the screen was
+    /// cleared; nothing for one whose beginning is not printed.
+    begins: Vec<Option<usize>>,
     /// Rows printed since then.
     height: usize,
     /// The day of the last item that was printed.
@@ -55,7 +61,9 @@ impl Screen {
             title: String::new(),
             items: Vec::new(),
             has_older: false,
-            shown: 0..0,
+            begin: Place::default(),
+            end: Place::default(),
+            below: 0,
             begins: Vec::new(),
             height: 0,
             day: None,
@@ -76,12 +84,12 @@ impl Screen {
     ) -> String {
         self.meet(room);
         (self.title, self.items, self.has_older) = (title.to_owned(), items, has_older);
-        self.draw(self.items.len())
+        self.draw(self.all())
     }
 
     /// The newest item is on the screen, so what is added is printed.
     pub fn is_at_end(&self) -> bool {
-        self.shown.end == self.items.len()
+        self.end >= self.all()
     }
 
     /// Ids of messages of one's own that not everyone has read, as far as is known, in their order.
@@ -90,6 +98,11 @@ impl Screen {
         let mut ids: Vec<u64> = said.filter_map(|said| said.id).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Whether the last item is this remark.
+    pub fn ends_with(&self, remark: &str) -> bool {
+        matches!(self.items.last(), Some(Item::Remark(last)) if last == remark)
     }
 
     /// The id of the first item that has one.
@@ -136,29 +149,39 @@ impl Screen {
                 self.items.insert(at, item);
             }
         }
-        self.end(room)
+        self.newest(room)
     }
 
     /// Adds an item at the end.
     pub fn add(&mut self, item: Item, room: Room) -> String {
         let (at_end, is_as_before) = (self.is_at_end(), self.meet(room));
+        let is_said = matches!(item, Item::Said(_));
         self.items.push(item);
         // Whoever scrolls back has some time to do so.
         if self.items.len() > if at_end { KEPT } else { 2 * KEPT } {
             let gone = self.items.len() - KEPT * 2 / 3;
             self.items.drain(..gone);
             self.has_older = true;
-            return self.draw(self.items.len());
+            return self.draw(self.all());
         }
         if !at_end {
-            return String::new();
+            self.below += usize::from(is_said);
+            return if is_said && is_as_before { self.note_again() } else { String::new() };
         }
-        if is_as_before { self.print(self.items.len() - 1) } else { self.draw(self.items.len()) }
+        if is_as_before {
+            self.print(self.items.len() - 1, 0..usize::MAX)
+        } else {
+            self.draw(self.all())
+        }
     }
 
     /// What is known of the terminal now. Gives back whether it has the size that it had.
     fn meet(&mut self, room: Room) -> bool {
         let is_as_before = self.size == room.size;
+        if self.size.columns != room.size.columns && self.end.line > 0 {
+            // Its lines are others now.
+            self.end = Place::before(self.end.item + 1);
+        }
         (self.size, self.typed) = (room.size, room.typed);
         self.bottom = self.bottom.max(room.most);
         is_as_before
@@ -177,7 +200,7 @@ impl Screen {
             said.tick = if id.is_some() { Tick::Sent } else { Tick::Refused };
         }
         if !is_as_before {
-            return self.draw(self.shown.end);
+            return self.draw(self.end);
         }
         self.tick(n).unwrap_or_default()
     }
@@ -186,7 +209,7 @@ impl Screen {
     /// any more is said below.
     pub fn reached(&mut self, upto: u64, tick: Tick, is_news: bool, room: Room) -> String {
         if !self.meet(room) {
-            let drawn = self.draw(self.shown.end);
+            let drawn = self.draw(self.end);
             return drawn + &self.reached(upto, tick, is_news, room);
         }
         let (mut out, mut unseen) = (String::new(), None);
@@ -216,76 +239,61 @@ impl Screen {
     /// Scrolls towards older items by a page. `None` where they have to be loaded first.
     pub fn older(&mut self, room: Room) -> Option<String> {
         self.meet(room);
-        // What was printed since the screen was drawn has pushed the first ones off it.
-        let mut start = self.shown.end;
-        while start > self.shown.start
-            && (start == self.shown.end || self.fits(start - 1..self.shown.end))
-        {
-            start -= 1;
-        }
-        // One item stays, so that nobody loses the thread.
-        let end = if self.shown.end > start + 1 { start + 1 } else { start };
-        if self.has_older && self.fits(0..end) {
+        let pages = self.pages();
+        // What was printed since the screen was drawn has pushed the first lines off it.
+        let begin = pages.begin(self.end);
+        // One line stays, so that nobody loses the thread.
+        let kept = pages.next(begin);
+        let end = if self.end > kept { kept } else { begin };
+        if self.has_older && pages.begin(end) == Place::default() {
             return None;
         }
-        Some(self.draw(end.max(self.first_page())))
+        let first = pages.end(Place::default());
+        Some(self.draw(end.max(first)))
     }
 
     /// Older items are there; the server has more of them, or not.
     pub fn load(&mut self, older: Vec<Item>, has_older: bool) {
         let n = older.len();
         self.items.splice(0..0, older);
-        self.shown = self.shown.start + n..self.shown.end + n;
+        (self.begin.item, self.end.item) = (self.begin.item + n, self.end.item + n);
         self.has_older = has_older;
     }
 
     /// Scrolls towards newer items by a page.
     pub fn newer(&mut self, room: Room) -> String {
         self.meet(room);
-        let start = self.shown.end.saturating_sub(1);
-        let mut end = start;
-        while end < self.items.len() && (end == start || self.fits(start..end + 1)) {
-            end += 1;
-        }
-        self.draw(end.max(self.shown.end + 1).min(self.items.len()))
+        let pages = self.pages();
+        let end = pages.end(pages.last(self.end)).max(pages.next(self.end));
+        self.draw(end)
     }
 
     /// Draws the newest items anew.
-    pub fn end(&mut self, room: Room) -> String {
+    pub fn newest(&mut self, room: Room) -> String {
         self.meet(room);
-        self.draw(self.items.len())
+        self.draw(self.all())
     }
 
     /// Draws what is shown anew.
     pub fn again(&mut self, room: Room) -> String {
         self.meet(room);
-        self.draw(self.shown.end)
+        self.draw(self.end)
     }
 
-    /// Where the page ends that begins with the first item.
-    fn first_page(&self) -> usize {
-        let mut end = 0;
-        while end < self.items.len() && (end == 0 || self.fits(0..end + 1)) {
-            end += 1;
+    /// Below the last item.
+    fn all(&self) -> Place {
+        Place::before(self.items.len())
+    }
+
+    /// Pages have no rows for the title, a remark below, and what is typed with the line below it.
+    fn pages(&self) -> Pages<'_> {
+        Pages {
+            items: &self.items,
+            room: self.size.rows.saturating_sub(2 + self.typed).max(1),
+            width: self.width(),
+            columns: self.size.columns,
+            style: self.style,
         }
-        end
-    }
-
-    /// Whether these items have room on one page.
-    fn fits(&self, range: Range<usize>) -> bool {
-        let mut day = None;
-        range.map(|n| self.rows(&self.rendered(n, &mut day))).sum::<usize>() <= self.page()
-    }
-
-    /// Rows for items on a page: without those for the title, a remark below, what is typed, and
-    /// what is unread elsewhere.
-    fn page(&self) -> usize {
-        self.size.rows.saturating_sub(4).max(1)
-    }
-
-    /// Rows that lines take.
-    fn rows(&self, lines: &[Line]) -> usize {
-        lines.iter().map(|line| line.rows(self.size.columns)).sum()
     }
 
     /// Columns of a line at most: some terminals break it when the last one is written.
@@ -293,44 +301,30 @@ impl Screen {
         self.size.columns.saturating_sub(1).max(20)
     }
 
-    /// The lines of an item, under a line for its day where that is another than before.
-    fn rendered(&self, n: usize, day: &mut Option<Date>) -> Vec<Line> {
-        let width = self.width();
-        let item = &self.items[n];
-        let mut lines = Vec::new();
-        if let Some(its) = item.day()
-            && *day != Some(its)
-        {
-            *day = Some(its);
-            let today = jiff::Zoned::now().date();
-            let rule = format!("── {} ──", item::day(its, today));
-            lines.push(Line::new(self.style.faint(&rule)));
+    /// Prints lines of an item below the last ones, under a line for its day where that is another.
+    fn print(&mut self, n: usize, lines: Range<usize>) -> String {
+        let all = self.pages().lines(n);
+        let end = lines.end.min(all.len());
+        let mut printed = Vec::new();
+        if let Some(day) = self.items[n].day().filter(|day| self.day != Some(*day)) {
+            self.day = Some(day);
+            let rule = format!("── {} ──", item::day(day, jiff::Zoned::now().date()));
+            printed.push(Line::new(self.style.faint(&rule)));
         }
-        lines.extend(item.lines(width, self.style));
-        lines
-    }
-
-    /// Prints an item below the last one.
-    fn print(&mut self, n: usize) -> String {
-        let mut day = self.day;
-        let lines = self.rendered(n, &mut day);
-        // Where the day is another, its line comes first.
-        self.begins.push(self.height + usize::from(day != self.day));
-        let rows = self.rows(&lines);
+        self.begins.push((lines.start == 0).then_some(self.height + printed.len()));
+        self.end =
+            if end < all.len() { Place { item: n, line: end } } else { Place::before(n + 1) };
+        printed.extend(all.into_iter().take(end).skip(lines.start));
+        let rows: usize = printed.iter().map(|line| line.rows(self.size.columns)).sum();
         self.height += rows;
         self.bottom = self.bottom.saturating_sub(rows).max(self.typed);
-        self.day = day;
-        self.shown.end = n + 1;
-        lines.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
+        printed.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
 
-    /// Clears the screen and draws as many items as have room, the last of them before `end`.
-    fn draw(&mut self, end: usize) -> String {
-        let mut start = end;
-        while start > 0 && (start == end || self.fits(start - 1..end)) {
-            start -= 1;
-        }
-        (self.shown, self.day, self.height) = (start..start, None, 0);
+    /// Clears the screen and draws as many lines as have room, the last of them before `end`.
+    fn draw(&mut self, end: Place) -> String {
+        let begin = self.pages().begin(end);
+        (self.begin, self.end, self.day, self.height) = (begin, begin, None, 0);
         self.bottom = self.typed;
         self.begins.clear();
         let mut out = String::from("\x1b[H\x1b[2J");
@@ -340,23 +334,42 @@ impl Screen {
             out.push('\n');
             self.height += 1;
         }
-        for n in start..end {
-            out.push_str(&self.print(n));
+        while self.end < end {
+            let Place { item, line } = self.end;
+            let upto = if item == end.item { end.line } else { usize::MAX };
+            out.push_str(&self.print(item, line..upto));
         }
-        if !self.is_at_end() {
-            let note = "── PageDown goes on, Enter goes to the end ──";
-            let width = self.width();
-            out.push_str(&self.style.faint(&cut(note, width)));
-            out.push('\n');
+        if self.is_at_end() {
+            self.below = 0;
+        } else {
+            out.push_str(&self.note());
             self.height += 1;
         }
         out
     }
 
+    /// The line below a page that is not the last one.
+    fn note(&self) -> String {
+        let new = match self.below {
+            0 => String::new(),
+            n => format!("{n} new below; "),
+        };
+        let note = format!("── {new}PageDown goes on, Enter goes to the end ──");
+        self.style.faint(&cut(&note, self.width())) + "\n"
+    }
+
+    /// Writes that line over the one that is there.
+    fn note_again(&self) -> String {
+        if self.bottom >= self.size.rows {
+            return String::new();
+        }
+        format!("\x1b[A\r\x1b[2K{}", self.note())
+    }
+
     /// Writes the ticks of an item over the old ones; `None` where it is not on the screen.
     fn tick(&self, n: usize) -> Option<String> {
         let Item::Said(said) = &self.items[n] else { return None };
-        let begins = *self.begins.get(n.checked_sub(self.shown.start)?)?;
+        let begins = (*self.begins.get(n.checked_sub(self.begin.item)?)?)?;
         let up = self.height - begins;
         if up + self.bottom > self.size.rows {
             return None;

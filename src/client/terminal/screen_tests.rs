@@ -139,8 +139,9 @@ fn pages_lead_to_the_first_item_and_back_and_miss_none() {
     for id in 1..60 {
         assert!(seen.iter().any(|row| row.ends_with(&format!(": number {id}"))), "{id}: {seen:#?}");
     }
-    // What is added meanwhile is not printed.
-    assert_eq!(paper.screen.add(entry(60, "bob", "fresh"), ROOM), "");
+    // What is added meanwhile is not printed, but counted.
+    let text = paper.screen.add(entry(60, "bob", "fresh"), ROOM);
+    assert!(!text.contains("fresh"), "{text:?}");
     let mut seen = paper.rows();
     while !paper.screen.is_at_end() {
         let page = paper.screen.newer(ROOM);
@@ -154,22 +155,78 @@ fn pages_lead_to_the_first_item_and_back_and_miss_none() {
 }
 
 #[test]
-fn a_message_that_is_taller_than_the_screen_does_not_stop_the_way_back() {
+fn a_message_that_is_taller_than_the_screen_is_scrolled_through_line_by_line() {
     let mut paper = Paper::new();
-    let tall = r"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm";
-    let items = vec![entry(1, "bob", "first"), entry(2, "bob", tall), entry(3, "bob", "last")];
+    let tall: Vec<String> = (1..=20).map(|n| format!("line {n}")).collect();
+    let items =
+        vec![entry(1, "bob", "first"), entry(2, "bob", &tall.join("\\n")), entry(3, "ana", "last")];
     let page = paper.screen.turn_to("bob", items, false, ROOM);
     paper.print(&page);
-    for _ in 0..4 {
+    // The page is full, though not all of the message has room on it.
+    let rows = paper.rows();
+    assert_eq!(rows[1].trim(), "line 16");
+    assert_eq!(rows[6], "11:58 ✓    you: last");
+    let text = paper.screen.reached(3, Tick::Read, true, ROOM);
+    paper.print(&text);
+    assert_eq!(paper.rows()[6], "11:58 read you: last");
+    // One line of each page stands on the next one.
+    for (first, last) in [(12, "line 16"), (8, "line 12"), (4, "line 8")] {
         let page = paper.screen.older(ROOM).unwrap();
         paper.print(&page);
+        let rows = paper.rows();
+        assert!(rows[1].ends_with(&format!("line {first}")), "{rows:#?}");
+        assert_eq!(rows[5].trim(), last);
+        assert_eq!(rows[6], "── PageDown goes on, Enter goes to the…");
     }
-    assert!(paper.rows().iter().any(|row| row.ends_with("first")), "{:#?}", paper.rows());
+    let page = paper.screen.older(ROOM).unwrap();
+    paper.print(&page);
+    assert_eq!(paper.rows()[1..3], ["11:58      bob: first", "11:58      bob: line 1"]);
+    let mut seen = paper.rows();
     while !paper.screen.is_at_end() {
         let page = paper.screen.newer(ROOM);
         paper.print(&page);
+        seen.extend(paper.rows());
     }
-    assert!(paper.rows().iter().any(|row| row.ends_with("last")));
+    for line in tall.iter().map(String::as_str).chain(["last"]) {
+        assert!(seen.iter().any(|row| row.ends_with(line)), "{line}: {seen:#?}");
+    }
+}
+
+#[test]
+fn pages_have_room_for_what_is_typed() {
+    let mut paper = Paper::new();
+    let room = Room { typed: 5, most: 5, ..ROOM };
+    let page = paper.screen.turn_to("bob", entries(1..30), false, room);
+    // The title, the day, and three messages.
+    assert_eq!(page.lines().count(), 5, "{page}");
+    let mut ids = Vec::new();
+    while ids.first() != Some(&1) {
+        let page = paper.screen.older(room).unwrap();
+        let on_it = page.lines().filter_map(|row| row.split(": number ").nth(1)?.parse().ok());
+        ids.splice(0..0, on_it.collect::<Vec<u64>>());
+    }
+    ids.dedup();
+    assert!(ids.windows(2).all(|two| two[0] + 1 == two[1]), "{ids:?}");
+}
+
+#[test]
+fn what_comes_while_one_has_scrolled_back_is_counted_below() {
+    let mut paper = Paper::new();
+    let page = paper.screen.turn_to("bob", entries(1..30), false, ROOM);
+    paper.print(&page);
+    let page = paper.screen.older(ROOM).unwrap();
+    paper.print(&page);
+    let before = paper.rows();
+    paper.add(30, "bob", "fresh");
+    paper.add(31, "bob", "fresh");
+    let rows = paper.rows();
+    assert_eq!(rows[..6], before[..6]);
+    assert_eq!(rows[6..], ["── 2 new below; PageDown goes on, Ente…", "> half a line"]);
+    let page = paper.screen.newest(ROOM);
+    paper.print(&page);
+    let page = paper.screen.older(ROOM).unwrap();
+    paper.print(&page);
+    assert_eq!(paper.rows()[6], "── PageDown goes on, Enter goes to the…");
 }
 
 #[test]
@@ -216,10 +273,10 @@ fn a_page_back_begins_where_the_screen_does_after_much_was_printed() {
     }
     let page = paper.screen.older(ROOM).unwrap();
     paper.print(&page);
-    // A page has five beside the day; the one before ended with 39, and its first stays.
+    // The last page has six beside the day, and its first stays on the one before, which has five.
     let rows = paper.rows();
-    assert!(rows.iter().any(|row| row.ends_with(": number 35")), "{rows:#?}");
-    assert!(rows.iter().any(|row| row.ends_with(": number 31")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.ends_with(": number 34")), "{rows:#?}");
+    assert!(rows.iter().any(|row| row.ends_with(": number 30")), "{rows:#?}");
 }
 
 #[test]

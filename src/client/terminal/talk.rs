@@ -1,7 +1,7 @@
 //! A conversation at a terminal: what is typed, what arrives and what is answered, put together.
 //!
-//! What is shown of the conversation that is turned to counts as read; all else that arrives is
-//! acknowledged as received, and counted in the line at the bottom.
+//! What is shown of the conversation that somebody has turned to counts as read; all else that arrives
+//! is acknowledged as received, and counted in the line at the bottom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,9 +12,12 @@ use smol::channel::Sender;
 use super::Options;
 use super::chats::Chats;
 use super::editor::Keyboard;
+use super::groups;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
 use super::known::Typed;
+use super::marks::Mark;
+use super::notices;
 use super::order::{self, Order};
 use super::passwd::{Passwd, Step};
 use super::screen::Screen;
@@ -25,13 +28,6 @@ use crate::name::Handle;
 
 /// Messages that are loaded at a time.
 pub const LOADED: usize = 100;
-
-/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
-#[derive(Clone, Copy, Default)]
-pub struct Mark {
-    ack: u64,
-    read: u64,
-}
 
 /// A message that the server has not confirmed.
 pub struct Unsent {
@@ -58,12 +54,22 @@ pub struct Talk {
     pub(super) zone: TimeZone,
     /// With whom; nobody at first.
     pub(super) current: Option<String>,
+    /// The one whose messages were on the screen last.
+    pub(super) opened: Option<String>,
     /// It is being asked how far messages have come.
     pub(super) is_asking: bool,
     /// And is to be asked again after that; because of news, or not.
     pub(super) asks_again: Option<bool>,
     pub(super) chats: Chats,
     pub(super) jobs: Sender<Job>,
+    /// There is no connection over which anything comes.
+    pub(super) is_offline: bool,
+    /// Where it is said that a connection is wanted now.
+    pub(super) wake: Vec<Sender<()>>,
+    /// Where it is told what else happens.
+    pub(super) tell: Sender<News>,
+    /// What is said when there is a screen that stays.
+    pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
     /// Entries of one's own that came as events while something was unsent: they may be that.
@@ -75,12 +81,15 @@ pub struct Talk {
     pub(super) put_back: Option<String>,
     /// All that waited has come.
     pub(super) is_live: bool,
+    /// Whoever sits there has done something since papo turned to a conversation by itself: what is on
+    /// the screen is read.
+    pub(super) is_there: bool,
     /// The password is being changed.
     pub(super) passwd: Option<Passwd>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
-    marks: BTreeMap<String, Mark>,
-    is_marking: bool,
+    pub(super) marks: BTreeMap<String, Mark>,
+    pub(super) is_marking: bool,
     /// Commands whose answers somebody waits for.
     waited_for: usize,
     /// The command before all others has taken more than a second.
@@ -95,6 +104,7 @@ impl Talk {
         keyboard: Keyboard,
         style: Style,
         jobs: Sender<Job>,
+        tell: Sender<News>,
     ) -> Talk {
         Talk {
             me,
@@ -103,15 +113,21 @@ impl Talk {
             keyboard,
             zone: TimeZone::system(),
             current: None,
+            opened: None,
             is_asking: false,
             asks_again: None,
             chats: Chats::default(),
             jobs,
+            is_offline: false,
+            wake: Vec::new(),
+            tell,
+            warning: if options.notify { notices::missing() } else { None },
             unsent: Vec::new(),
             held: Vec::new(),
             sent: BTreeSet::new(),
             put_back: None,
             is_live: false,
+            is_there: true,
             passwd: None,
             is_loading: false,
             marks: BTreeMap::new(),
@@ -133,10 +149,17 @@ impl Talk {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
             News::Over(failure) => return Err(failure),
+            News::Unnoticed(why) => {
+                // It would fail each time.
+                if std::mem::take(&mut self.options.notify) {
+                    self.complain(&why);
+                }
+            }
             News::GoesOn => self.keyboard.go_on(),
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
             News::Told(what) => self.told(&what),
+            News::Busy(what) => self.remark(&format!("── {what} ──")),
             News::Answer(purpose, answer) => {
                 self.is_slow = false;
                 self.waited_for -= usize::from(purpose.is_waited_for());
@@ -167,12 +190,20 @@ impl Talk {
                 self.go_to_end();
                 if !line.is_empty() {
                     self.order(order::read(&line))?;
+                } else if self.is_offline {
+                    for wake in &self.wake {
+                        let _ = wake.try_send(());
+                    }
                 }
             }
             Typed::Secret(secret) => self.secret(secret),
             Typed::Bytes => self.complain(
                 "what you typed is not UTF-8, so \u{fffd} stands for it: set your terminal to UTF-8",
             ),
+            Typed::Here => {
+                self.is_there = true;
+                self.is_seen();
+            }
             Typed::Older => self.older(),
             Typed::Newer if self.screen.is_at_end() => {}
             Typed::Newer => {
@@ -184,9 +215,9 @@ impl Talk {
             Typed::Busy => self.complain("Enter sends what you have typed, Ctrl-C clears it"),
             Typed::Leave => {
                 let n = self.unsent.len();
-                let what = if n == 1 { "a message waits" } else { "messages wait" };
+                let (s, them) = if n == 1 { ("", "it") } else { ("s", "them") };
                 self.complain(&format!(
-                    "{what} for the server; once more to leave without sending"
+                    "{n} message{s} not sent yet; press Ctrl-D again to leave without sending {them}"
                 ));
                 self.keyboard.may_leave(true);
             }
@@ -195,6 +226,7 @@ impl Talk {
             Typed::Redraw => {
                 let room = self.keyboard.room();
                 self.keyboard.print(self.screen.again(room));
+                self.is_seen();
             }
             Typed::Names(begin, answer) => {
                 self.ask(format!("FIND {}", lines::escaped(&begin)), Purpose::Names(answer));
@@ -227,7 +259,7 @@ impl Talk {
                 }
             }
             Order::Say(n, text) => {
-                if let Some(to) = self.numbered(n) {
+                if let Some(to) = self.shown_number(n) {
                     self.send(to, text)?;
                 }
             }
@@ -239,6 +271,17 @@ impl Talk {
             }
             Order::Back => self.older(),
             Order::Help => self.remark(order::HELP),
+            Order::Group(typed) => {
+                let is_mine = |name: &str| self.chats.names().any(|known| known == name);
+                match groups::command(&typed, self.current.as_deref(), is_mine) {
+                    // Nobody else is in it.
+                    Ok(made) if made.starts_with("GROUP NEW ") && made.split(' ').count() == 3 => {
+                        self.ask(made, Purpose::Made);
+                    }
+                    Ok(command) => self.ask(command, Purpose::Show),
+                    Err(usage) => self.complain(&usage),
+                }
+            }
             Order::Command(command) => self.ask(command, Purpose::Show),
             Order::Unclear(why) => self.complain(&why),
             Order::Who => match self.current.clone() {
@@ -250,7 +293,7 @@ impl Talk {
             },
             Order::Info(id) => match id.or(self.screen.newest_own()) {
                 Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
-                None => self.complain("you have said nothing here yet"),
+                None => self.complain("you have not written here yet"),
             },
         }
         Ok(())
@@ -276,7 +319,7 @@ impl Talk {
     fn go_to_end(&mut self) {
         if !self.screen.is_at_end() {
             let room = self.keyboard.room();
-            self.keyboard.print(self.screen.end(room));
+            self.keyboard.print(self.screen.newest(room));
             self.is_seen();
         }
     }
@@ -318,8 +361,7 @@ impl Talk {
     fn send(&mut self, to: String, text: String) -> Result<(), Failure> {
         if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
             self.complain(
-                "not sent: there are control characters in it, colours perhaps, and no terminal \
-                 is to be attacked by a message",
+                "not sent: it contains control characters (colour codes?), which are never sent",
             );
             return Ok(());
         }
@@ -363,43 +405,6 @@ impl Talk {
         }
     }
 
-    /// What stands at the end of the conversation is on the screen.
-    pub(super) fn is_seen(&mut self) {
-        let (Some(name), true) = (self.current.clone(), self.screen.is_at_end()) else { return };
-        let newest = self.screen.newest_of_others().unwrap_or(0);
-        let chat = self.chat(&name);
-        if newest > chat.read {
-            chat.set_unread(0);
-            chat.read = newest;
-            self.mark(&name, newest, true);
-        }
-    }
-
-    /// Acknowledges what stands in a conversation up to an id: it was received, or even read.
-    pub(super) fn mark(&mut self, name: &str, id: u64, is_read: bool) {
-        let mark = self.marks.entry(name.to_owned()).or_default();
-        let upto = if is_read { &mut mark.read } else { &mut mark.ack };
-        *upto = id.max(*upto);
-        self.mark_more(false);
-    }
-
-    /// One at a time, so that a crowd of messages is one acknowledgement.
-    pub(super) fn mark_more(&mut self, is_done: bool) {
-        self.is_marking &= !is_done;
-        if self.is_marking {
-            return;
-        }
-        if let Some((name, mark)) = self.marks.pop_first() {
-            self.is_marking = true;
-            let Mark { ack, read } = mark;
-            if read > 0 && ack > read {
-                self.marks.insert(name, Mark { ack, read: 0 });
-            }
-            let (verb, id) = if read > 0 { ("READ", read) } else { ("ACK", ack) };
-            self.ask(format!("{verb} {id}"), Purpose::Mark(id));
-        }
-    }
-
     /// The server's log was put back: its ids mean other entries than before.
     pub(super) fn begin_anew(&mut self, told: &str) {
         (self.is_live, self.put_back) = (false, Some(told.to_owned()));
@@ -436,13 +441,24 @@ impl Talk {
         let _ = self.jobs.try_send(Job { command, purpose });
     }
 
+    /// Warns, once.
+    pub(super) fn warn(&mut self) {
+        if let Some(warning) = self.warning.take() {
+            self.options.notify = false;
+            self.complain(&warning);
+        }
+    }
+
     pub(super) fn add(&mut self, item: Item) {
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.add(item, room));
     }
 
     pub(super) fn remark(&mut self, text: &str) {
-        self.add(Item::Remark(text.to_owned()));
+        // What is asked for again and again stands there once.
+        if !self.screen.ends_with(text) {
+            self.add(Item::Remark(text.to_owned()));
+        }
     }
 
     /// Somebody is to see it, so the end of the conversation is turned to.

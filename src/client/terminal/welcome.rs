@@ -24,28 +24,25 @@ const TRIES: usize = 3;
 pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure> {
     let settings = Settings::of_user();
     if named.handle(&settings).is_ok() || settings.damage.is_some() {
-        return Ok((Account::find(named)?, None));
+        let account = match Account::find_without_asking(named, &settings)? {
+            Some(account) => account,
+            None => with_password(named).await?,
+        };
+        return Ok((account, None));
     }
     say("papo talks through a chat server. A few questions, and you are there.")?;
     let server = server(named, &settings).await?;
     let (handle, password, mut connection) = enter(&server).await?;
-    let account = match login::keep(settings, &server, &handle, &mut connection).await {
-        Ok(kept) => {
-            say(&kept)?;
-            Account::new(server, handle, kept_secret(password))
-        }
-        // It goes without: next time the same is asked again.
-        Err(e) => {
-            say(&format!("{e}; next time you will be asked again"))?;
-            Account::new(server, handle, password)
-        }
-    };
+    let account = kept(settings, server, handle, password, &mut connection).await?;
     let chats = shown(SERVER, connection.ask("CHATS", ANSWER)).await?;
     if !chats.rows.is_empty() {
         return Ok((account, None));
     }
     loop {
-        let who = ask("To whom do you write first? A handle, +group, or Enter for nobody yet", "")?;
+        let who = ask(
+            "Who do you want to write to first? A handle, +group, or Enter for nobody yet",
+            "",
+        )?;
         match lines::target(&who) {
             _ if who.is_empty() => return Ok((account, None)),
             Ok(target) => return Ok((account, Some(target.to_string()))),
@@ -54,9 +51,48 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
     }
 }
 
-/// The token that was kept just now.
-fn kept_secret(password: String) -> String {
-    Settings::of_user().token.map_or(password, |token| token.secret)
+/// The account whose handle is known, with its password, for which a token is kept in place of one that
+/// is no longer valid, or of none.
+///
+/// # Errors
+/// Any; `Secret` after a few wrong passwords.
+pub async fn with_password(named: &Named) -> Result<Account, Failure> {
+    let settings = Settings::of_user();
+    let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
+    let question = format!("Password of {handle}");
+    let entered = log_in(&server, &handle, &question, "Once more; Enter alone leaves.").await?;
+    let Some((password, mut connection)) = entered else {
+        return Err(Failure::Unfit("no password was typed".to_owned()));
+    };
+    // What is kept for another account stays.
+    let is_others = settings.handle.as_ref().is_some_and(|kept| *kept != handle)
+        || settings.server.as_ref().is_some_and(|kept| *kept != server.address);
+    if is_others || settings.damage.is_some() {
+        return Ok(Account::new(server, handle, password));
+    }
+    kept(settings, server, handle, password, &mut connection).await
+}
+
+/// The account with a token, which is kept; with its password where that cannot be.
+async fn kept(
+    settings: Settings,
+    server: Server,
+    handle: Handle,
+    password: String,
+    connection: &mut Connection,
+) -> Result<Account, Failure> {
+    let kept = match login::keep(settings, &server, &handle, connection).await {
+        Ok(kept) => {
+            say(&kept)?;
+            Account::kept_in(&Settings::of_user(), &server, &handle)
+        }
+        // It goes without: next time the same is asked again.
+        Err(e) => {
+            say(&format!("{e}; next time you will be asked again"))?;
+            None
+        }
+    };
+    Ok(kept.unwrap_or_else(|| Account::new(server, handle, password)))
 }
 
 async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
@@ -123,8 +159,12 @@ async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure>
                 _ => say("Type yes or no; a password is asked for next.")?,
             }
         };
-        let entered =
-            if is_new { register(server, &handle).await } else { log_in(server, &handle).await };
+        let entered = if is_new {
+            register(server, &handle).await
+        } else {
+            let hint = "Once more; Enter alone asks for the handle again.";
+            log_in(server, &handle, "Your password", hint).await
+        };
         match entered {
             Ok(Some((password, connection))) => return Ok((handle, password, connection)),
             Ok(None) => {}
@@ -148,7 +188,7 @@ async fn register(server: &Server, handle: &Handle) -> Result<Entered, Failure> 
         } else if secret::typed("The same again")? == password {
             break password;
         } else {
-            say("These are two passwords.")?;
+            say("The passwords do not match.")?;
         }
     };
     let mut connection = shown(SERVER, server.open()).await?;
@@ -157,15 +197,20 @@ async fn register(server: &Server, handle: &Handle) -> Result<Entered, Failure> 
     Ok(Some((password, connection)))
 }
 
-async fn log_in(server: &Server, handle: &Handle) -> Result<Entered, Failure> {
+async fn log_in(
+    server: &Server,
+    handle: &Handle,
+    question: &str,
+    hint: &str,
+) -> Result<Entered, Failure> {
     for n in 1.. {
-        let Some(password) = password("Your password")? else { return Ok(None) };
+        let Some(password) = password(question)? else { return Ok(None) };
         let mut connection = shown(SERVER, server.open()).await?;
         match shown(SERVER, connection.login(handle, &password, true)).await {
             Ok(()) => return Ok(Some((password, connection))),
             Err(Failure::Secret(_)) if n < TRIES => {
                 say("That is not the password, or there is no such account.")?;
-                say("Once more; Enter alone asks for the handle again.")?;
+                say(hint)?;
             }
             Err(failure) => return Err(failure),
         }
@@ -183,11 +228,15 @@ fn password(question: &str) -> Result<Option<String>, Failure> {
         if lines::word(&typed).is_ok() {
             return Ok(Some(typed));
         }
-        say("A password has no blanks in it.")?;
+        say("A password cannot contain spaces.")?;
     }
 }
 
-fn say(what: &str) -> Result<(), Failure> {
+/// Says something to whoever is led.
+///
+/// # Errors
+/// `Output`.
+pub fn say(what: &str) -> Result<(), Failure> {
     writeln!(io::stdout(), "{what}").map_err(Failure::Output)
 }
 

@@ -34,7 +34,10 @@ impl Upkeep {
                 return Err(BackupError::Exists);
             }
         }
-        match self.lock.verify(None) {
+        let found = self.lock.verify(None);
+        // What was written over the file is none of this database, and what the log adds to it is neither.
+        self.lock.look_at_main()?;
+        match found {
             Err(e) if e.cause() == Cause::Gone => {
                 let copied = self.with_spare(e.into(), |on| self.write_copy(on, &path));
                 if copied.is_ok() {

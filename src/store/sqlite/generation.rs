@@ -17,23 +17,20 @@
 //! does; that is what a crash leaves, too. `papod --restore` is for that.
 
 use std::fs::{self, File};
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use memchr::memmem;
 use rusqlite::{Connection, OpenFlags};
 
 use super::lock::Lock;
+use super::main_file::{Generation, LogMatch, MainFile};
 use super::{beside, folder, give, length, private, run};
 use crate::entry::{Clock, Millis};
 use crate::limits;
 use crate::store::{Cause, Error};
-
-/// A number that is not given twice: 128 random bits.
-pub(super) type Generation = [u8; 16];
 
 /// What the files say, before SQLite has looked at them.
 pub(super) struct Inspection {
@@ -104,125 +101,6 @@ pub(super) fn alone(path: &Path) -> Result<Connection, Error> {
 /// The number that a connection sees.
 pub(super) fn current(on: &Connection) -> Result<Generation, Error> {
     Ok(on.query_row("SELECT current FROM generation", [], |row| row.get(0))?)
-}
-
-/// What a log is to a main file.
-enum LogMatch {
-    /// No whole transaction is in it.
-    Empty,
-    /// It goes on from it.
-    Its,
-    Foreign,
-}
-
-/// What the main file says by itself. It may be half written back, so SQLite cannot be asked; but
-/// each of its pages is as it was before or after (sqlite.org, "Database File Format").
-struct MainFile {
-    /// The first page of the table `generation`, its only one.
-    root: u32,
-    generation: Option<Generation>,
-    schema_cookie: u32,
-}
-
-impl MainFile {
-    fn read(file: &File) -> std::io::Result<MainFile> {
-        let mut header = [0; 100];
-        file.read_exact_at(&mut header, 0)?;
-        let size = match u16::from_be_bytes([header[16], header[17]]) {
-            1 => 65_536,
-            size => usize::from(size),
-        };
-        // The first table is on the page behind the schema's, but for the map of pages that there
-        // is where a database can become smaller.
-        let root = if word(&header, 52) == 0 { 2 } else { 3 };
-        let mut page = vec![0; size];
-        let read = unless_ended(file.read_exact_at(&mut page, u64::from(root - 1) * size as u64))?;
-        Ok(MainFile {
-            root,
-            generation: read.and_then(|()| row(&page)),
-            schema_cookie: word(&header, 40),
-        })
-    }
-
-    /// What a log is to it.
-    ///
-    /// Read as SQLite does ("WAL-mode File Format", 2): a header of 32 bytes, frames of 24 bytes and
-    /// a page each, which count up to the first whose salt or checksum is wrong.
-    fn log(&self, log: &Path) -> std::io::Result<LogMatch> {
-        let mut file = BufReader::with_capacity(1 << 20, File::open(log)?);
-        let mut header = [0; 32];
-        let Some(()) = unless_ended(file.read_exact(&mut header))? else {
-            return Ok(LogMatch::Empty);
-        };
-        let magic = word(&header, 0);
-        let is_big = magic & 1 == 1;
-        let size = usize::try_from(word(&header, 8)).unwrap_or(0);
-        let mut sum = checksum((0, 0), &header[..24], is_big);
-        let is_one = magic & !1 == 0x377f_0682 && (512..=65_536).contains(&size);
-        if !is_one || sum != (word(&header, 24), word(&header, 28)) {
-            return Ok(LogMatch::Empty);
-        }
-        let mut frame = vec![0; 24 + size];
-        let (mut is_its, mut is_empty) = (false, true);
-        // The schema cookie in the newest first page: of all frames, and of whole transactions.
-        let (mut seen, mut newest) = (None, None);
-        while let Some(()) = unless_ended(file.read_exact(&mut frame))? {
-            let (about, page) = frame.split_at(24);
-            sum = checksum(checksum(sum, &about[..8], is_big), page, is_big);
-            if about[8..16] != header[16..24] || sum != (word(about, 16), word(about, 20)) {
-                break;
-            }
-            let number = word(about, 0);
-            if number == 1 {
-                seen = Some(word(page, 40));
-            } else if number == self.root {
-                let main = self.generation;
-                is_its |= main.is_some_and(|main| memmem::find(page, &main).is_some());
-            }
-            // The last frame of a transaction says how many pages the database has after it.
-            if word(about, 4) != 0 {
-                (is_empty, newest) = (false, seen);
-            }
-        }
-        let is_newer = newest.is_none_or(|newest: u32| newest >= self.schema_cookie);
-        Ok(match (is_empty, is_its && is_newer) {
-            (true, _) => LogMatch::Empty,
-            (false, true) => LogMatch::Its,
-            (false, false) => LogMatch::Foreign,
-        })
-    }
-}
-
-/// The number in the only row of a page: a record whose header is of 4 bytes, with a NULL for the
-/// row's own number and two blobs of 16 bytes ("Database File Format", 2.1).
-fn row(page: &[u8]) -> Option<Generation> {
-    let start = memmem::rfind(page, &[4, 0, 44, 44])? + 4;
-    page.get(start..start + 16)?.try_into().ok()
-}
-
-fn word(of: &[u8], at: usize) -> u32 {
-    of.get(at..at + 4).map_or(0, |word| u32::from_be_bytes(word.try_into().unwrap_or_default()))
-}
-
-/// `None`: the file has ended.
-fn unless_ended(read: std::io::Result<()>) -> std::io::Result<Option<()>> {
-    match read {
-        Err(e) if e.kind() == ErrorKind::UnexpectedEof => Ok(None),
-        read => read.map(Some),
-    }
-}
-
-/// The checksum of the format, continued over `bytes`, whose words are big endian or little.
-fn checksum((mut a, mut b): (u32, u32), bytes: &[u8], is_big: bool) -> (u32, u32) {
-    let word = |bytes: &[u8]| {
-        let bytes = bytes.try_into().unwrap_or_default();
-        if is_big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-    };
-    for pair in bytes.chunks_exact(8) {
-        a = a.wrapping_add(word(&pair[..4])).wrapping_add(b);
-        b = b.wrapping_add(word(&pair[4..])).wrapping_add(a);
-    }
-    (a, b)
 }
 
 /// What the sidecar says.
@@ -316,12 +194,6 @@ impl Sidecar {
         self.in_log.store(word == OPEN, Ordering::Relaxed);
         Ok(())
     }
-}
-
-/// Whether the next transaction may be the first of a log: all that is in the log is written back.
-pub(super) fn is_due(on: &Connection) -> Result<bool, Error> {
-    let mut log = on.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
-    Ok(log.query_row([], |row| Ok(row.get::<_, i64>(1)? == row.get::<_, i64>(2)?))?)
 }
 
 /// Renews the number, within a transaction. When that is committed [`Sidecar::is_now`] is to be

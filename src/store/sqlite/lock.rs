@@ -6,11 +6,14 @@
 //! File", 2.2). So the descriptor that holds the lock is opened before SQLite's first and closed
 //! after its last, and nothing else here opens the file meanwhile.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, Metadata, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::main_file::{Generation, MainFile};
 use super::{beside, private};
 use crate::store::{Cause, Error};
 
@@ -25,7 +28,21 @@ pub(super) struct Lock {
     /// Its name, without symbolic links.
     path: PathBuf,
     file: File,
+    known: Mutex<Known>,
 }
+
+/// By what the main file is known while it is in use.
+#[derive(Default)]
+struct Known {
+    /// Numbers that it may have, the newest last; none: nothing is known yet.
+    generations: VecDeque<Generation>,
+    schema_cookie: u32,
+    /// It was not as it is known once.
+    is_foreign: bool,
+}
+
+/// Numbers that are remembered: the file has one of the last two or three.
+const GENERATIONS: usize = 8;
 
 impl Lock {
     /// Takes the lock of the file at `path`; `None`: there is no such file.
@@ -76,7 +93,8 @@ impl Lock {
         // Whoever had the lock may have replaced the file meanwhile.
         let locked = id(&file.metadata().map_err(Error::new)?);
         let is_it = fs::metadata(path).is_ok_and(|meta| id(&meta) == locked);
-        Ok(Some(Lock { path: path.to_owned(), file }).filter(|_| is_it))
+        let lock = Lock { path: path.to_owned(), file, known: Mutex::default() };
+        Ok(Some(lock).filter(|_| is_it))
     }
 
     /// The name of the file.
@@ -102,6 +120,9 @@ impl Lock {
                 format!("{path}: {what} was removed or replaced while in use; {rescue}"),
             ))
         };
+        if self.known().is_foreign {
+            return Err(self.foreign());
+        }
         let file = id(&self.file.metadata().map_err(Error::new)?);
         match fs::metadata(&self.path) {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::new(e)),
@@ -117,6 +138,68 @@ impl Lock {
             return gone("its log", "end papod with SIGTERM, which writes back what was in it");
         }
         Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of what the main file is now, and of the number that it will have.
+    pub(super) fn know(&self, next: Generation) -> Result<(), Error> {
+        let main = MainFile::read(&self.file).map_err(Error::new)?;
+        let mut known = self.known();
+        known.generations.extend(main.generation);
+        known.generations.push_back(next);
+        known.schema_cookie = main.schema_cookie;
+        Ok(())
+    }
+
+    /// Takes note of another number that it will have.
+    pub(super) fn renewed(&self, next: Generation) {
+        let mut known = self.known();
+        known.generations.push_back(next);
+        if known.generations.len() > GENERATIONS {
+            known.generations.pop_front();
+        }
+    }
+
+    /// Whether the main file is still the one into which the log is to be written back, and not a
+    /// copy that was written over it.
+    ///
+    /// # Errors
+    /// [`Cause::Gone`]: it is not, or was not before.
+    pub(super) fn verify_main(&self) -> Result<(), Error> {
+        let is_as_known = self.is_as_known()?;
+        let mut known = self.known();
+        known.is_foreign |= !is_as_known;
+        if known.is_foreign { Err(self.foreign()) } else { Ok(()) }
+    }
+
+    /// The same for whoever only reads, at any time: what is seen while the log is being written back
+    /// may be half of each, so nothing is concluded from it for later.
+    ///
+    /// # Errors
+    /// [`Cause::Gone`]: it is not, or was not before.
+    pub(super) fn look_at_main(&self) -> Result<(), Error> {
+        let is_known = !self.known().is_foreign && self.is_as_known()?;
+        if is_known { Ok(()) } else { Err(self.foreign()) }
+    }
+
+    fn is_as_known(&self) -> Result<bool, Error> {
+        let main = MainFile::read(&self.file).map_err(Error::new)?;
+        let known = self.known();
+        let is_known = main.generation.is_some_and(|g| known.generations.contains(&g))
+            && main.schema_cookie == known.schema_cookie;
+        Ok(is_known || known.generations.is_empty())
+    }
+
+    fn foreign(&self) -> Error {
+        let text = format!(
+            "{}: the file was overwritten while in use; end papod and put a backup back with papod \
+             --restore FILE; what came since is in the log beside it",
+            self.path.display()
+        );
+        Error::of(Cause::Gone, text)
     }
 }
 

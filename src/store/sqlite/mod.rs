@@ -15,6 +15,7 @@ mod forget;
 mod generation;
 mod lists;
 mod lock;
+mod main_file;
 mod orphan;
 mod pen;
 mod receipts;
@@ -25,6 +26,7 @@ mod spare;
 mod stretch;
 mod survey;
 mod walk;
+mod write_back;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
@@ -38,8 +40,9 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
 pub use eyes::Eyes;
-use generation::{Generation, Inspection, Sidecar};
+use generation::{Inspection, Sidecar};
 use lock::Lock;
+use main_file::Generation;
 pub use pen::Pen;
 pub use restore::restore;
 use spare::Spare;
@@ -143,6 +146,7 @@ impl Database {
             let newest = generation::jump(&connection, &lock, &sidecar)?;
             log::warn!("the database was restored or copied: ids go on above {newest}");
         }
+        lock.know(generation::current(&connection)?)?;
         if sidecar.is_in_log() {
             // When this connection is closed the log is written back.
             let current = generation::current(&connection)?;
@@ -175,6 +179,8 @@ impl Database {
                 log::warn!("the database is above its limit of {mib} MiB and cannot grow");
             }
         }
+        // The pen has the log written back by another thread.
+        writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.spare.open(self.lock.path())?;
         Ok(Pen::new(writer, self.lock.clone(), self.sidecar.clone()))
     }
@@ -203,12 +209,10 @@ fn writer(path: &Path) -> Result<Connection, Error> {
     if mode != "wal" {
         return Err(Error::new("this file system cannot hold a write-ahead log"));
     }
-    // FULL syncs the log at each commit, which is what `OK` promises. A checkpoint each 10,000
-    // pages (40 MB) instead of 1,000: rows that change often are written back once, and the
-    // slow commits become rare. The file is cut to 64 MB after a burst.
+    // FULL syncs the log at each commit, which is what `OK` promises. The log is cut to 64 MB after a
+    // burst.
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
-         PRAGMA wal_autocheckpoint = 10000;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     Ok(connection)
@@ -373,7 +377,8 @@ impl Drop for Database {
     fn drop(&mut self) {
         self.spare.close();
         // Another file of this name is none of ours.
-        let written_back = self.lock.verify(None).and_then(|()| {
+        let is_ours = self.lock.verify(None).and_then(|()| self.lock.verify_main());
+        let written_back = is_ours.and_then(|()| {
             let connection = writer(self.lock.path())?;
             if !self.sidecar.is_in_log() {
                 // Nothing was ever written.

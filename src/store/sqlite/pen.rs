@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ToSql, params};
 
-use super::generation::{self, Generation, Sidecar};
+use super::generation::{self, Sidecar};
 use super::lock::{self, FileId, Lock};
+use super::main_file::Generation;
 use super::rows::{Eyes, LEAVING};
+use super::write_back::{Backlog, WriteBack, keep_log};
 use super::{PATIENCE, beside, forget, run, stretch};
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
@@ -35,6 +37,9 @@ pub struct Pen {
     renewed: Option<Salt>,
     /// What this batch writes may be the first of ours in a log.
     is_first: bool,
+    write_back: WriteBack,
+    /// What was in the log before this batch.
+    backlog: Backlog,
 }
 
 /// Two random words in a log's header, others each time it is begun anew.
@@ -64,7 +69,19 @@ impl Pen {
     pub(super) fn new(connection: Connection, lock: Arc<Lock>, sidecar: Arc<Sidecar>) -> Pen {
         let log = LogFile::open(&lock).ok();
         let eyes = Eyes::new(connection);
-        Pen { eyes, unable: None, lock, sidecar, log, renewed: None, is_first: false }
+        let write_back = WriteBack::start(lock.clone());
+        let backlog = Backlog::default();
+        Pen {
+            eyes,
+            unable: None,
+            lock,
+            sidecar,
+            log,
+            renewed: None,
+            is_first: false,
+            write_back,
+            backlog,
+        }
     }
 
     /// Begins a transaction, unless there is one.
@@ -76,7 +93,10 @@ impl Pen {
         self.lock.verify(self.log.as_ref().map(|log| log.id))?;
         // Another program may have begun a log, too.
         let salt = self.log.as_ref().and_then(LogFile::salt);
-        self.is_first = salt.is_none() || salt != self.renewed || generation::is_due(on)?;
+        let _gate = self.write_back.gate();
+        self.backlog = Backlog::of(on)?;
+        let is_written_back = self.backlog.log == self.backlog.written;
+        self.is_first = salt.is_none() || salt != self.renewed || is_written_back;
         run(on, "BEGIN IMMEDIATE")
     }
 
@@ -110,7 +130,11 @@ impl Record for Pen {
             if let Err(e) = self.sidecar.is_now(next) {
                 log::warn!("the database's sidecar cannot be written: {e}");
             }
+            self.lock.renewed(next);
             self.renewed = self.log.as_ref().and_then(LogFile::salt);
+        }
+        if let Err(e) = self.write_back.go_on(&self.eyes.connection, self.backlog) {
+            log::warn!("the write-ahead log cannot be written back: {e}");
         }
         Ok(())
     }
@@ -118,12 +142,14 @@ impl Record for Pen {
     /// The write-ahead log: written back and cut to nothing, and begun again.
     fn wipe(&mut self) -> Result<bool, Error> {
         let on = &self.eyes.connection;
+        let Some(_pause) = self.write_back.pause() else { return Ok(false) };
+        self.lock.verify_main()?;
         on.busy_timeout(Duration::ZERO)?;
         let busy = on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
         on.busy_timeout(PATIENCE)?;
         let is_done = !busy?;
         if is_done {
-            generation::renew_alone(on, &self.sidecar)?;
+            self.lock.renewed(generation::renew_alone(on, &self.sidecar)?);
         }
         Ok(is_done)
     }
@@ -144,7 +170,9 @@ impl Record for Pen {
 /// back.
 impl Drop for Pen {
     fn drop(&mut self) {
+        self.write_back.stop();
         let on = &self.eyes.connection;
+        keep_log(&self.lock, on);
         let log = self.log.as_ref().map(|log| log.id);
         if self.lock.verify(None).is_ok() && self.lock.verify(log).is_err() {
             match on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {

@@ -414,12 +414,7 @@ impl<'a> Log<'a> {
         let mut faults = Vec::new();
         for person in &mut self.people {
             let waits = person.member.waits;
-            let all_seen = seq - person.member.delivered.seq
-                <= person.member.own - person.member.delivered.own;
-            let is_wrong = match person.waits {
-                Some(first) => waits == EntryId(0) || waits > first,
-                None => waits != EntryId(0) && all_seen,
-            };
+            let is_wrong = person.waits.is_some_and(|first| waits == EntryId(0) || waits > first);
             if is_wrong && !self.is_room {
                 let (account, first) = (person.member.account.0, person.waits.map_or(0, |id| id.0));
                 faults.push(format!(

@@ -1,0 +1,51 @@
+//! What is acknowledged: as received, or as read.
+
+use super::jobs::Purpose;
+use super::talk::Talk;
+
+/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
+#[derive(Clone, Copy, Default)]
+pub struct Mark {
+    ack: u64,
+    read: u64,
+}
+
+impl Talk {
+    /// What stands at the end of the conversation is on the screen.
+    pub(super) fn is_seen(&mut self) {
+        let is_seen = self.is_there && self.screen.is_at_end();
+        let (Some(name), true) = (self.current.clone(), is_seen) else { return };
+        let newest = self.screen.newest_of_others().unwrap_or(0);
+        let chat = self.chat(&name);
+        if newest > chat.read {
+            chat.set_unread(0);
+            chat.read = newest;
+            self.mark(&name, newest, true);
+        }
+    }
+
+    /// Acknowledges what stands in a conversation up to an id: it was received, or even read.
+    pub(super) fn mark(&mut self, name: &str, id: u64, is_read: bool) {
+        let mark = self.marks.entry(name.to_owned()).or_default();
+        let upto = if is_read { &mut mark.read } else { &mut mark.ack };
+        *upto = id.max(*upto);
+        self.mark_more(false);
+    }
+
+    /// One at a time, so that a crowd of messages is one acknowledgement.
+    pub(super) fn mark_more(&mut self, is_done: bool) {
+        self.is_marking &= !is_done;
+        if self.is_marking {
+            return;
+        }
+        if let Some((name, mark)) = self.marks.pop_first() {
+            self.is_marking = true;
+            let Mark { ack, read } = mark;
+            if read > 0 && ack > read {
+                self.marks.insert(name, Mark { ack, read: 0 });
+            }
+            let (verb, id) = if read > 0 { ("READ", read) } else { ("ACK", ack) };
+            self.ask(format!("{verb} {id}"), Purpose::Mark(id));
+        }
+    }
+}

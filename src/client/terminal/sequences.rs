@@ -1,0 +1,266 @@
+//! Escape sequences among what is typed and pasted: those of keys are passed on whole, all others are
+//! left out whole, so that no tail of one becomes text.
+//!
+//! A sequence begins with Esc. `Esc [` goes on up to a byte from `@` to `~` (ECMA-48, CSI); `Esc ]`
+//! and a few others, as for titles and links, up to BEL or `Esc \`; any other is Esc and a character,
+//! which as a key is Alt and that character. What is pasted has no keys in it.
+
+/// What a sequence has at most that is a key, in bytes.
+const KEY: usize = 16;
+
+/// Where in a sequence the last byte stood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// In none.
+    #[default]
+    Outside,
+    /// At its Esc.
+    Begun,
+    /// At an Esc in such a text, which ends it if `\` follows.
+    Ending,
+    /// After `Esc [` or `Esc O`.
+    Coded,
+    /// In a text that belongs to a sequence.
+    Text,
+    /// After `Esc` and a byte that makes it a longer one.
+    Longer,
+    /// This many bytes follow, whatever they are.
+    Last(u8),
+}
+
+/// What is left of sequences after what was read so far.
+#[derive(Debug, Default)]
+pub struct Sequences {
+    place: Place,
+    /// The sequence, up to where it can be no key any more.
+    held: Vec<u8>,
+    /// Between the marks of a paste.
+    is_pasted: bool,
+}
+
+impl Sequences {
+    /// Passes on what was read, but for sequences that are no keys; one that has begun waits for its
+    /// rest.
+    pub fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len());
+        for byte in bytes {
+            self.byte(*byte, &mut out);
+        }
+        out
+    }
+
+    /// Whether the rest of a sequence is waited for that somebody types: if it does not come soon, there
+    /// is none. In a paste it comes, however long that takes.
+    pub fn is_begun(&self) -> bool {
+        self.place != Place::Outside && !self.is_pasted
+    }
+
+    /// There is no rest. Esc alone does nothing.
+    pub fn expire(&mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.place = Place::Outside;
+        self.held.clear();
+    }
+
+    fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if byte == 0x1b {
+            // Whatever went before is over, or broken off.
+            let place = if self.place == Place::Text { Place::Ending } else { Place::Begun };
+            self.end();
+            (self.place, self.held) = (place, vec![byte]);
+            return;
+        }
+        if self.place == Place::Outside {
+            return out.push(byte);
+        }
+        if self.held.len() <= KEY {
+            self.held.push(byte);
+        }
+        if (self.place, byte) == (Place::Ending, b'\\') {
+            return self.end();
+        }
+        if self.place == Place::Ending {
+            self.place = Place::Begun;
+        }
+        match (self.place, byte) {
+            (Place::Begun, b'[' | b'O') => self.place = Place::Coded,
+            (Place::Begun, b']' | b'P' | b'X' | b'^' | b'_') => self.place = Place::Text,
+            (Place::Begun, b' '..=b'/') if self.is_pasted => self.place = Place::Longer,
+            (Place::Begun, _) => self.alone(byte, out),
+            (Place::Coded, _) if self.held[1] == b'O' => self.key(out),
+            (Place::Coded, b'[') if self.held.len() == 3 => self.place = Place::Last(1),
+            // A mouse: its button, column and row. A paste has none.
+            (Place::Coded, b'M') if self.held.len() == 3 && !self.is_pasted => {
+                self.place = Place::Last(3);
+            }
+            // A key of rxvt's, with Shift.
+            (Place::Coded, b'$') if self.is_number() => self.key(out),
+            (Place::Coded, b' '..=b'?') | (Place::Longer, b' '..=b'/') => {}
+            (Place::Coded, b'@'..=b'~') => self.key(out),
+            (Place::Longer, b'0'..=b'~') | (Place::Text, 0x07) => self.end(),
+            // Titles and links have one line.
+            (Place::Text, b'\r' | b'\n') | (Place::Coded | Place::Longer, _) => {
+                self.end();
+                out.push(byte);
+            }
+            (Place::Text, _) => {}
+            (Place::Last(1), _) => self.key(out),
+            (Place::Last(n), _) => self.place = Place::Last(n - 1),
+            (Place::Outside | Place::Ending, _) => {}
+        }
+    }
+
+    /// Esc and a byte that begins no longer sequence: Alt and a character, which may have more bytes.
+    fn alone(&mut self, byte: u8, out: &mut Vec<u8>) {
+        let is_text = byte.is_ascii_control() || !byte.is_ascii();
+        match self.is_pasted {
+            false => out.extend([0x1b, byte]),
+            true if is_text => out.push(byte),
+            true => {}
+        }
+        self.end();
+    }
+
+    /// A sequence is whole; it is passed on if it is one of those that the editor reads to their end.
+    fn key(&mut self, out: &mut Vec<u8>) {
+        let is_key = match &*self.held {
+            b"\x1b[201~" => {
+                self.is_pasted = false;
+                true
+            }
+            _ if self.is_pasted => false,
+            b"\x1b[200~" => {
+                self.is_pasted = true;
+                true
+            }
+            [_, b'O', _] | [_, b'[', b'[', _] => true,
+            [_, b'[', rest @ ..] => is_key(rest),
+            _ => false,
+        };
+        if is_key {
+            out.append(&mut self.held);
+        }
+        self.end();
+    }
+
+    /// Whether what follows `Esc [` is one digit so far, and what comes now.
+    fn is_number(&self) -> bool {
+        matches!(&*self.held, [_, _, b'1'..=b'8', _])
+    }
+}
+
+/// Whether this stands behind `Esc [` of a key: the arrows and their like, numbered ones, and both with
+/// Shift, Alt or Ctrl. The editor reads other ones, too, but not to their end.
+fn is_key(rest: &[u8]) -> bool {
+    matches!(
+        rest,
+        [b'A'..=b'F' | b'H' | b'Z' | b'a'..=b'd']
+            | [b'1'..=b'8', b'~' | b'$' | b'^' | b'@']
+            | [b'5', b'A'..=b'D']
+            | [b'1'..=b'8', b'0'..=b'9', b'~']
+            | [b'1', b';', b'1'..=b'9', b'A'..=b'Z' | b'a'..=b'z']
+            | [b'1'..=b'8', b';', b'1'..=b'9', b'~']
+            | [b'1'..=b'8', b'0'..=b'9', b';', b'1'..=b'9', b'~']
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is passed on, wherever the bytes are cut.
+    fn passed(typed: &str) -> String {
+        let whole = Sequences::default().take(typed.as_bytes());
+        for cut in 0..=typed.len() {
+            let (one, other) = typed.as_bytes().split_at(cut);
+            let mut sequences = Sequences::default();
+            let mut parts = sequences.take(one);
+            parts.extend(sequences.take(other));
+            assert_eq!(parts, whole, "{typed:?} at {cut}");
+        }
+        String::from_utf8(whole).unwrap()
+    }
+
+    #[test]
+    fn keys_are_passed_on_whole() {
+        for key in [
+            "\x1b[A",
+            "\x1bOA",
+            "\x1bOM",
+            "\x1b[1;5C",
+            "\x1b[3~",
+            "\x1b[3;5~",
+            "\x1b[15~",
+            "\x1b[24;2~",
+            "\x1b[[A",
+            "\x1b[5$",
+            "\x1b[5^",
+            "\x1b[Z",
+            "\x1bn",
+            "\x1b\r",
+            "\x1b\x7f",
+            "\x1bé",
+            "\x1b.",
+        ] {
+            assert_eq!(passed(&format!("a{key}b")), format!("a{key}b"));
+        }
+    }
+
+    #[test]
+    fn of_what_is_no_key_nothing_is_left() {
+        for other in [
+            "\x1b[0m",
+            "\x1b[0;1m",
+            "\x1b[38;5;196m",
+            "\x1b[27;2;13~",
+            "\x1b[97;5u",
+            "\x1b[<0;12;7M",
+            "\x1b[<0;12;7m",
+            "\x1b[M !!",
+            "\x1b[?2026;2$y",
+            "\x1b[12;40R",
+            "\x1b[?1;2c",
+            "\x1b]0;a title\x07",
+            "\x1b]8;;https://a.example\x1b\\",
+            "\x1bPq#0\x1b\\",
+            "\x1b[1;2;3;4;5;6;7;8;9;10;11;12m",
+        ] {
+            assert_eq!(passed(&format!("a{other}b")), "ab", "{other:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_pasted_has_no_sequences_in_it() {
+        let pasted = |text: &str| {
+            let all = passed(&format!("\x1b[200~{text}\x1b[201~\x1b[A"));
+            let inner =
+                all.strip_prefix("\x1b[200~").and_then(|it| it.strip_suffix("\x1b[201~\x1b[A"));
+            inner.unwrap_or_else(|| panic!("{all:?}")).to_owned()
+        };
+        assert_eq!(pasted("a\x1b[0mb\x1b[0;1mc\x1b[Ad\x1b[Me"), "abcde");
+        assert_eq!(pasted("\x1b]8;;https://a.example\x1b\\link\x1b]8;;\x1b\\s"), "links");
+        assert_eq!(pasted("\x1b(Ba\x1bcb\x1b\nc\x1bé\x1b[200~d"), "ab\ncéd");
+        // What has no end does not take the rest with it.
+        assert_eq!(pasted("\x1b]0;title\ntext\x1b]0;end"), "\ntext");
+        assert_eq!(pasted("\x1b[1;2\ntext\x1b["), "\ntext");
+    }
+
+    #[test]
+    fn esc_alone_does_nothing_and_the_next_key_is_one_of_its_own() {
+        let mut sequences = Sequences::default();
+        for begun in ["\x1b", "\x1b[", "\x1b[1;", "\x1b]", "\x1bO"] {
+            assert_eq!(sequences.take(begun.as_bytes()), b"", "{begun:?}");
+            assert!(sequences.is_begun());
+            sequences.expire();
+            assert!(!sequences.is_begun());
+            assert_eq!(sequences.take(b"new"), b"new");
+        }
+        // A paste may take its time.
+        sequences.take(b"\x1b[200~a\x1b[");
+        assert!(!sequences.is_begun());
+        assert_eq!(sequences.take(b"0mb"), b"b");
+    }
+}

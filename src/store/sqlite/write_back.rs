@@ -1,0 +1,160 @@
+//! Writing back: what is in the write-ahead log goes into the main file on a thread of its own, so
+//! that no batch waits until thousands of pages are on disk.
+//!
+//! SQLite begins the log anew when all of it is written back and nobody reads from it, and the first
+//! transaction of each log has to renew the database's generation. So the thread reads from the log
+//! for as long as it writes back, and stops reading only where the pen is not between looking
+//! whether its transaction is a first one and beginning it: that is what the gate is for.
+//!
+//! While the pen writes on, the thread never comes to the end of the log. What is left then, some
+//! pages, the pen writes back itself.
+
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+
+use super::lock::Lock;
+use super::{reader, run, writer};
+use crate::limits;
+use crate::store::{Cause, Error};
+
+/// How much there is in the log, in pages.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Backlog {
+    pub(super) log: i64,
+    /// Of these, what is written back.
+    pub(super) written: i64,
+}
+
+impl Backlog {
+    /// Looks, and writes nothing.
+    pub(super) fn of(on: &Connection) -> Result<Backlog, Error> {
+        let mut look = on.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
+        Ok(look.query_row([], |row| Ok(Backlog { log: row.get(1)?, written: row.get(2)? }))?)
+    }
+
+    fn rest(self) -> i64 {
+        self.log - self.written
+    }
+}
+
+/// The thread, and what it shares with the pen.
+pub(super) struct WriteBack {
+    shared: Arc<Shared>,
+    /// `None` at the end.
+    wake: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    lock: Arc<Lock>,
+    gate: Mutex<()>,
+    /// Held by whoever writes back.
+    copying: Mutex<()>,
+}
+
+fn held(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl WriteBack {
+    /// Starts the thread. Where the system gives none, the pen does all of it.
+    pub(super) fn start(lock: Arc<Lock>) -> WriteBack {
+        let shared = Arc::new(Shared { lock, gate: Mutex::default(), copying: Mutex::default() });
+        let (wake, woken) = mpsc::sync_channel(1);
+        let run = {
+            let shared = shared.clone();
+            move || shared.serve(&woken)
+        };
+        let thread = thread::Builder::new().name("write-back".into()).spawn(run).ok();
+        WriteBack { shared, wake: Some(wake), thread }
+    }
+
+    /// Held while a transaction begins, from the look whether it is the first of a log.
+    pub(super) fn gate(&self) -> MutexGuard<'_, ()> {
+        held(&self.shared.gate)
+    }
+
+    /// Has written back what has gathered, if it is much. The pen calls this outside of a
+    /// transaction.
+    pub(super) fn go_on(&self, on: &Connection, backlog: Backlog) -> Result<(), Error> {
+        if backlog.rest() < limits::WRITE_BACK {
+            return Ok(());
+        }
+        let is_end = backlog.log >= limits::LOG_PAGES && backlog.rest() < 2 * limits::WRITE_BACK;
+        if (is_end || backlog.log >= 4 * limits::LOG_PAGES)
+            && let Ok(_copying) = self.shared.copying.try_lock()
+        {
+            self.shared.lock.verify_main()?;
+            on.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+        } else if let Some(wake) = &self.wake {
+            // It is awake already, or has never been.
+            let _ = wake.try_send(());
+        }
+        Ok(())
+    }
+
+    /// Keeps the thread from writing back; `None` where it does.
+    pub(super) fn pause(&self) -> Option<MutexGuard<'_, ()>> {
+        self.shared.copying.try_lock().ok()
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(&mut self) {
+        self.wake = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self, woken: &Receiver<()>) {
+        let mut connections = None;
+        let mut is_failing = false;
+        while woken.recv().is_ok() {
+            let done = self.copy(&mut connections);
+            if let Err(e) = &done
+                && !is_failing
+            {
+                log::warn!("the write-ahead log cannot be written back: {e}");
+            }
+            is_failing = done.is_err();
+        }
+        if let Some((_, copier)) = &connections {
+            keep_log(&self.lock, copier);
+        }
+    }
+
+    /// Writes back what is in the log now.
+    fn copy(&self, connections: &mut Option<(Connection, Connection)>) -> Result<(), Error> {
+        let _copying = held(&self.copying);
+        self.lock.verify_main()?;
+        let (holder, copier) = match connections {
+            Some(connections) => connections,
+            none => none.insert((reader(self.lock.path())?, writer(self.lock.path())?)),
+        };
+        run(holder, "BEGIN")?;
+        // From here on it reads.
+        let copied = super::generation::current(holder).and_then(|_| {
+            let sql = "PRAGMA wal_checkpoint(PASSIVE)";
+            Ok(copier.prepare_cached(sql)?.query_row([], |_| Ok(()))?)
+        });
+        let _gate = held(&self.gate);
+        run(holder, "ROLLBACK")?;
+        copied
+    }
+}
+
+/// A connection that is about to be closed is not to write the log back into a file that is not its
+/// own.
+pub(super) fn keep_log(lock: &Lock, on: &Connection) {
+    let is_foreign = lock.verify_main().is_err_and(|e| e.cause() == Cause::Gone);
+    if is_foreign && let Err(e) = on.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+    {
+        log::error!("the write-ahead log may be lost: {e}");
+    }
+}

@@ -1,0 +1,66 @@
+//! A papod whose log is written back again and again is killed at any moment: it starts again, and
+//! has all that it confirmed.
+
+mod process;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::thread;
+
+use process::{Dice, Home, id};
+
+/// Bytes of a message: 15 pages.
+const BODY: usize = 60_000;
+
+#[test]
+fn what_is_confirmed_survives_kill_9_while_the_log_is_written_back() {
+    let (mut dice, seed) = Dice::from_environment();
+    println!("seed {seed}");
+    let home = Home::new();
+    let mut confirmed: BTreeMap<u64, u64> = BTreeMap::new();
+    home.start().register("alice");
+    let mut next = 0;
+    for _ in 0..3 {
+        let mut papod = home.start();
+        let mut alice = papod.login_quietly("alice");
+        let count = 100 + dice.below(300);
+        let mut typing = alice.socket().try_clone().unwrap();
+        let typed = thread::spawn(move || {
+            for n in next..next + count {
+                // It may be killed while this is written.
+                if typing.write_all(line(n).as_bytes()).is_err() {
+                    break;
+                }
+            }
+        });
+        let killed_after = dice.below(count);
+        for n in next..next + killed_after {
+            confirmed.insert(id(&alice.line()), n);
+        }
+        papod.kill();
+        typed.join().unwrap();
+        next += count;
+    }
+    let papod = home.start();
+    let mut alice = papod.login_quietly("alice");
+    let (first, last) = (confirmed.keys().next().unwrap(), confirmed.keys().last().unwrap());
+    let mut found = BTreeMap::new();
+    let mut after = first - 1;
+    while after < *last {
+        let rows = alice.history("alice", after);
+        assert!(!rows.is_empty(), "nothing after {after}");
+        for row in rows {
+            after = row.id;
+            found.insert(row.id, row.body);
+        }
+    }
+    for (id, n) in &confirmed {
+        let body = found.get(id).unwrap_or_else(|| panic!("{id} is lost"));
+        assert!(body.len() == BODY && body.starts_with(&format!("{n}.")), "{id} is another one");
+    }
+    papod.stop();
+}
+
+fn line(n: u64) -> String {
+    format!("MSG alice {:x<BODY$}\n", format!("{n}."))
+}
