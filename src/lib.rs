@@ -21,7 +21,7 @@
 //! 3 hub  outbox  readers          threads and their queues
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
-//! 0 name  entry  origin  fold  limits  config  rates  password     the words everyone uses
+//! 0 name  entry  origin  owner  fold  limits  config  rates  password    the words everyone uses
 //!   brake  counters  turns                               who guesses; what is counted; fair queues
 //! ```
 #![forbid(unsafe_code)]
@@ -40,6 +40,7 @@ pub mod metrics;
 pub mod name;
 pub mod origin;
 pub mod outbox;
+pub mod owner;
 pub mod password;
 pub mod rates;
 pub mod readers;

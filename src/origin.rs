@@ -19,6 +19,16 @@ impl Origin {
         Origin::Address(address.to_canonical())
     }
 
+    /// What [`Origin::counted`] is counted by, as one field of a log line: `192.0.2.7`, `2001:db8:1:2::/64`.
+    pub fn counted_by(self) -> String {
+        match self.counted() {
+            Origin::Address(IpAddr::V6(network)) if !network.is_loopback() => {
+                format!("{network}/64")
+            }
+            other => other.to_string(),
+        }
+    }
+
     /// Whether it is on this machine.
     pub fn is_local(self) -> bool {
         match self {
@@ -61,6 +71,10 @@ mod tests {
         assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(counted("::1"), "::1");
+        let counted_by = |text: &str| Origin::of(text.parse().unwrap()).counted_by();
+        assert_eq!(counted_by("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(counted_by("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(counted_by("::1"), "::1");
         assert!(Origin::of("::ffff:127.0.0.1".parse().unwrap()).is_local());
         assert!(!Origin::of("192.0.2.7".parse().unwrap()).is_local());
     }

@@ -48,6 +48,8 @@ struct State {
     own: Option<Box<Own>>,
     unspent: Option<Box<Unspent>>,
     bye: Option<Bye>,
+    /// See [`Outbox::owner`].
+    owner: Box<str>,
     /// The session has ended.
     closed: bool,
     /// Something was put in since the session last looked.
@@ -131,6 +133,16 @@ impl Outbox {
     pub fn new(room: usize) -> Outbox {
         let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
         Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room, proved, lost_moves }
+    }
+
+    /// Whose the session is and where it comes from, for the log: fields as in `from=192.0.2.7 handle=ana`.
+    pub fn owner(&self) -> Box<str> {
+        self.state().owner.clone()
+    }
+
+    /// Says whose it is from now on.
+    pub fn set_owner(&self, fields: String) {
+        self.state().owner = fields.into();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

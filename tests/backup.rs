@@ -100,9 +100,21 @@ fn nothing_that_is_there_is_written_over() {
     }
     assert!(!there("nowhere").exists());
     // What cannot be made is another thing, and says why.
-    for name in ["no/folder", "file/x"] {
-        let refused = database.upkeep().backup(&there(name)).err();
-        assert!(matches!(refused, Some(BackupError::Failed(_))), "{name}: {refused:?}");
+    let failed = |name: &str| match database.upkeep().backup(&there(name)) {
+        Err(BackupError::Failed(e)) => e.to_string(),
+        other => panic!("{name}: {other:?}"),
+    };
+    assert!(failed("no/folder").ends_with("; make that folder first"));
+    failed("file/x");
+    // Root may write anywhere.
+    if !rustix::process::geteuid().is_root() {
+        fs::create_dir(there("theirs")).unwrap();
+        for (mode, hint) in [(0o500, "mode 0500; papod runs as "), (0, "; papod may write below ")]
+        {
+            fs::set_permissions(there("theirs"), fs::Permissions::from_mode(mode)).unwrap();
+            let said = failed("theirs/x");
+            assert!(said.contains(hint), "{said}");
+        }
     }
 }
 

@@ -52,10 +52,10 @@ fn without_a_certificate_and_its_key_it_does_not_start() {
     for (certificate, key, reason) in [
         (&missing, &key, "missing.pem: No such file"),
         (&key, &one, "one.key: has a key and no certificate in it"),
-        (&empty, &key, "empty.pem: has no certificate in PEM form"),
+        (&empty, &key, "empty.pem: contains no PEM certificate"),
         (&der, &key, "one.der: is DER, and has to be PEM: openssl x509 -inform der"),
         (&one, &one, "one.pem: has a certificate and no private key in it"),
-        (&one, &empty, "empty.pem: has no private key in PEM form"),
+        (&one, &empty, "empty.pem: contains no PEM private key"),
         (&one, &key_der, "key.der: is DER, and has to be PEM: openssl pkey -inform der"),
         (&one, &tls::file("encrypted.key"), "encrypted.key: is encrypted, and papod cannot ask"),
         (&one, &old, "old.key: is encrypted, and papod cannot ask"),
@@ -100,7 +100,7 @@ fn a_certificate_that_has_ended_is_served_and_warned_of() {
         row.map(|ends| ends.parse::<i64>().unwrap())
     };
     let papod = process::Papod::start_with(&home.db(), flags("ended.pem", "leaf.key"));
-    papod.until_logged("ended.pem: the certificate has ended ");
+    papod.until_logged("ended.pem: the certificate expired ");
     assert_eq!(ends(), Some(ENDED));
     papod.stop();
     let papod = process::Papod::start_with(&home.db(), flags("leaf.pem", "leaf.key"));
@@ -109,5 +109,48 @@ fn a_certificate_that_has_ended_is_served_and_warned_of() {
     papod.stop();
     let papod = process::Papod::start_with(&home.db(), ["--admin", admin.to_str().unwrap()]);
     assert_eq!(ends(), None, "there is none");
+    papod.stop();
+}
+
+/// A renewal that went wrong does not take the place of a certificate that is good.
+#[test]
+fn a_certificate_that_has_ended_is_not_loaded_in_place_of_a_good_one() {
+    let files = Files(Home::new());
+    let certificate = files.made("cert.pem", &fs::read(tls::file("leaf.pem")).unwrap());
+    let key = tls::file("leaf.key");
+    let (papod, _) = tls::start(&files.0, &certificate, &key);
+    let signals = || {
+        let mut command = process::papod();
+        command.env("PAPOD_TLS_CERT", &certificate).env("PAPOD_TLS_KEY", &key);
+        let output = run(command.args(["--reload", &papod.id().to_string()]));
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(signals(), (Some(0), String::new()));
+    papod.until_logged("certificate reloaded");
+    fs::copy(tls::file("ended.pem"), &certificate).unwrap();
+    let (status, said) = signals();
+    assert_eq!(status, Some(1));
+    assert!(said.contains("cert.pem: the certificate expired "), "{said}");
+    papod.signal(rustix::process::Signal::HUP);
+    papod.until_logged("the certificate stays as it is: ");
+    papod.stop();
+    // A check says so, too, and that papod would start.
+    let mut command = process::papod();
+    command.args(["--check", "--db"]).arg(files.0.db()).arg("--tls-cert").arg(&certificate);
+    let output = run(command.arg("--tls-key").arg(&key));
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said.contains("warning: ") && said.contains("the certificate expired "), "{said}");
+}
+
+#[test]
+fn a_certificate_that_nobody_is_shown_is_warned_of() {
+    let home = Home::new();
+    let [one, key] = ["one.pem", "one.key"].map(|name| tls::file(name).display().to_string());
+    let papod = process::Papod::start_with(&home.db(), ["--tls-cert", &one, "--tls-key", &key]);
+    papod.until_logged("a certificate is set, and nothing listens with TLS");
+    papod.stop();
+    let (papod, _) = tls::start(&home, &tls::file("one.pem"), &tls::file("one.key"));
+    assert!(!papod.log().contains("nothing listens with TLS"), "{}", papod.log());
     papod.stop();
 }

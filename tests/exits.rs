@@ -113,6 +113,7 @@ fn ends_well_on(signal: Signal) {
     script.expect("BYE shutdown");
     assert!(nobody.rest().is_empty() && script.rest().is_empty(), "BYE is the last line");
     assert_eq!(papod.wait().code(), Some(0), "{}", papod.log());
+    assert!(papod.log().ends_with(" ended\n"), "{}", papod.log());
     drop(papod);
 
     let papod = home.start();
@@ -319,7 +320,7 @@ fn every_flag_is_a_variable_too() {
     assert!(flags.len() >= 5, "{flags:?}");
     for flag in flags {
         // What is done once is no setting: a variable would do it at each start.
-        if ["--restore", "--check"].contains(&&*flag) {
+        if ["--restore", "--check", "--env-file"].contains(&&*flag) {
             assert!(!help.contains(&format!("PAPOD_{}", flag[2..].to_uppercase())), "{help}");
             continue;
         }
@@ -348,13 +349,18 @@ fn every_flag_is_a_variable_too() {
     for (name, value, said) in [
         ("PAPOD_PASSWORD_COST", "cheap", "expected KIB:PASSES"),
         ("PAPOD_LOG", "verbose", "expected error, warn, info or debug"),
-        ("PAPOD_PLAIN_ANYWHERE", "flase", "invalid value 'flase'"),
+        ("PAPOD_PLAIN_ANYWHERE", "flase", "PAPOD_PLAIN_ANYWHERE=flase: expected true or false"),
+        ("PAPOD_REGISTRATION", "closd", "PAPOD_REGISTRATION=closd: expected open or closed"),
+        ("PAPOD_LIMIT_DB", "20G", "PAPOD_LIMIT_DB=20G: expected a whole number of MiB, 0 or more"),
+        ("PAPOD_LIMIT_LOGIN", "0", "PAPOD_LIMIT_LOGIN=0: expected a whole number, at least 1"),
+        ("PAPOD_KEEP", "-1", "PAPOD_KEEP=-1: expected a whole number of days, 0 to "),
         (
             "PAPOD_REGISTRATIONS",
             "closed",
-            "PAPOD_REGISTRATIONS is none of papod's; PAPOD_REGISTRATION ",
+            "unknown variable PAPOD_REGISTRATIONS; did you mean PAPOD_REGISTRATION?",
         ),
-        ("PAPOD_REGISTRATIONS", "", "PAPOD_REGISTRATION "),
+        ("PAPOD_REGISTRATIONS", "", "did you mean PAPOD_REGISTRATION?"),
+        ("PAPOD_RESTORE", "x", "unknown variable PAPOD_RESTORE; --restore is only a flag"),
     ] {
         let output = run(process::papod().env(name, value));
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));

@@ -9,9 +9,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
-use files::{ends, notes, refuses, start};
+use files::{backup, ends, notes, refuses, start};
 use process::unix::over;
-use process::{Home, PASSWORD, Papod, papod};
+use process::{Home, Papod, papod};
 
 #[test]
 fn whoever_opens_it_by_another_name_finds_it_taken() {
@@ -91,11 +91,59 @@ fn a_database_that_is_removed_while_in_use_takes_nothing_more() {
         papod.until_logged("removed or replaced");
         let said = over(&admin, "ADMIN CHECK");
         assert!(said[0].starts_with("PROBLEM ") && said[0].contains("removed"), "{said:?}");
-        let said = over(&admin, &format!("ADMIN BACKUP {}", home.path().join("b").display()));
-        assert!(said[0].starts_with("ERR ADMIN storage "), "{said:?}");
+        // While it runs, all of it can still be saved, and it says so.
+        assert!(papod.log().contains("first save it with ADMIN BACKUP"), "{}", papod.log());
+        let saved = backup(&home, "saved.db");
         papod.stop();
         assert_eq!(fs::read(home.db()).ok(), replaced.then(|| b"something else".to_vec()));
+        ends(0, &home.db(), &["--restore", saved.to_str().unwrap()]);
+        assert_eq!(notes(&home), [(1, "1".to_owned())]);
     }
+}
+
+#[test]
+fn a_database_that_is_moved_away_after_an_end_is_missed() {
+    let home = Home::new();
+    let papod = start(&home);
+    papod.register("alice").send("alice", "1");
+    let saved = backup(&home, "saved.db");
+    papod.stop();
+    let away = home.path().join("away.db");
+    fs::rename(home.db(), &away).unwrap();
+    for empty in [false, true] {
+        if empty {
+            fs::write(home.db(), "").unwrap();
+        }
+        for arguments in [&[][..], &["--check"]] {
+            let said = refuses(&home.db(), arguments);
+            for what in ["papo.db.generation is, so there was one", "put the file back", "remove"] {
+                assert!(said.contains(what), "{said}");
+            }
+        }
+    }
+    // Each of the three ways out.
+    fs::rename(&away, home.db()).unwrap();
+    assert_eq!(notes(&home).len(), 1);
+    fs::remove_file(home.db()).unwrap();
+    ends(0, &home.db(), &["--restore", saved.to_str().unwrap()]);
+    assert_eq!(notes(&home).len(), 1);
+    fs::remove_file(home.db()).unwrap();
+    fs::remove_file(home.path().join("papo.db.generation")).unwrap();
+    let papod = home.start();
+    assert_eq!(papod.register("bob").send("bob", "a new beginning"), 1);
+    papod.stop();
+}
+
+/// A first start that was cut off, by a power cut between two of its steps, has nothing in it.
+#[test]
+fn a_database_that_was_never_finished_is_begun_anew() {
+    let home = Home::new();
+    home.start().stop();
+    fs::rename(home.db(), home.path().join("papo.db.new")).unwrap();
+    let papod = home.start();
+    assert_eq!(papod.register("alice").send("alice", "1"), 1);
+    papod.stop();
+    assert_eq!(notes(&home).len(), 1);
 }
 
 /// Moved away and back: it is the same file.
@@ -129,23 +177,4 @@ fn a_log_that_is_removed_while_in_use_is_written_back_at_the_end() {
     papod.until_logged("SIGTERM");
     papod.stop();
     assert_eq!(notes(&home).len(), 20);
-}
-
-/// What an ended papod wrote beside a database that is gone is not taken for the new one's.
-#[test]
-fn a_new_database_does_not_begin_with_an_old_ones_leftovers() {
-    let home = Home::new();
-    let papod = home.start();
-    papod.register("alice").send("alice", "from before");
-    papod.stop();
-    fs::remove_file(home.db()).unwrap();
-    let papod = home.start();
-    let mut alice = papod.connect();
-    alice.say(&format!("LOGIN alice {PASSWORD}"));
-    assert!(alice.line().starts_with("ERR LOGIN wrong-secret "), "{}", papod.log());
-    assert_eq!(papod.register("alice").send("alice", "a new beginning"), 1);
-    papod.stop();
-    let papod = home.start();
-    assert_eq!(papod.login_quietly("alice").send("alice", "and on"), 2);
-    papod.stop();
 }

@@ -15,7 +15,9 @@ use rustix::process::Signal;
 fn events(papod: &Papod) -> Vec<String> {
     let log = papod.log();
     let said = log.lines().map(|line| line.split_once("] ").map_or(line, |(_, said)| said));
+    // When a session has ended depends on its client.
     said.filter(|said| said.contains(" session=") || said.contains(" from="))
+        .filter(|said| !said.starts_with("logout "))
         .map(str::to_owned)
         .collect()
 }
@@ -74,16 +76,16 @@ fn each_log_in_each_key_and_each_act_of_an_operator_is_a_line() {
         "wrong-secret session=1 from=127.0.0.1 handle=-
 register session=1 from=127.0.0.1 handle=ana
 wrong-secret session=1 from=127.0.0.1 handle=ana
-passwd session=1
-token-new session=1 label=deploy
+passwd session=1 from=127.0.0.1 handle=ana
+token-new session=1 from=127.0.0.1 handle=ana label=deploy
 login session=2 from=127.0.0.1 handle=ana by=token:deploy
-token-del session=1 label=deploy
+token-del session=1 from=127.0.0.1 handle=ana label=deploy
 wrong-secret session=3 from=127.0.0.1 handle=ana
 login session=3 from=127.0.0.1 handle=ana by=password
 login session=4 from=uid:{user} handle=ana by=password
-uid-link session=4 uid={user}
+uid-link session=4 from=uid:{user} handle=ana uid={user}
 login session=5 from=uid:{user} handle=ana by=uid:{user}
-uid-unlink session=5 uid={user}
+uid-unlink session=5 from=uid:{user} handle=ana uid={user}
 admin-user-new session=6 from=uid:{user} handle=bia
 admin-user-passwd session=6 from=uid:{user} handle=bia
 admin-user-revoke session=6 from=uid:{user} handle=bia
@@ -94,12 +96,19 @@ admin-backup session=7 from=uid:{user} bytes={bytes} file={}",
         copy.display()
     );
     assert_eq!(events(&papod), expected.lines().collect::<Vec<_>>());
+    // Each session of an account says when it ends, and no other one does.
+    for session in 1..=5 {
+        let from = if session < 4 { "127.0.0.1".to_owned() } else { format!("uid:{user}") };
+        papod.until_logged(&format!("logout session={session} from={from} handle=ana\n"));
+    }
+    assert_eq!(papod.log().matches("logout session=").count(), 5, "{}", papod.log());
     for secret in ["hunter-two", PASSWORD, "not-the-one", "another-one", "secret-b", "papo_"] {
         assert!(!papod.log().contains(secret), "{secret} is in:\n{}", papod.log());
     }
     // All that is promised is there.
     let readme = include_str!("../README.md");
-    for event in expected.lines().map(|line| line.split(' ').next().unwrap()) {
+    let events = expected.lines().map(|line| line.split(' ').next().unwrap());
+    for event in events.chain(["logout"]) {
         assert!(readme.contains(&format!("`{event}`")), "README does not name {event}");
     }
     papod.stop();
@@ -188,15 +197,20 @@ fn a_reload_that_fails_is_seen_by_whoever_asks_for_it() {
 
     // As the unit does, with the variables of papod.env.
     let unit = include_str!("../contrib/systemd/papod.service");
-    assert!(unit.contains("\nExecReload=papod --reload $MAINPID\n"));
+    let line = "\nExecReload=papod --env-file /etc/papo/papod.env --reload $MAINPID\n";
+    assert!(unit.contains(line));
+    let env_file = home.path().join("papod.env");
+    let paths = [certificate.display(), key.display()];
+    fs::write(&env_file, format!("PAPOD_TLS_CERT={}\nPAPOD_TLS_KEY={}\n", paths[0], paths[1]))
+        .unwrap();
     let reload = || {
         let mut command = process::papod();
-        command.env("PAPOD_TLS_CERT", &certificate).env("PAPOD_TLS_KEY", &key);
+        command.arg("--env-file").arg(&env_file);
         let output = run(command.args(["--reload", &papod.id().to_string()]));
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     assert_eq!(reload(), (Some(0), String::new()));
-    papod.until_logged("the certificate is loaded again");
+    papod.until_logged("certificate reloaded");
     assert!(told().starts_with("RELOADING=1\nMONOTONIC_USEC="));
     assert_eq!(told().trim_end(), "READY=1\nSTATUS=");
 
@@ -208,9 +222,26 @@ fn a_reload_that_fails_is_seen_by_whoever_asks_for_it() {
     papod.signal(Signal::HUP);
     papod.until_logged("the certificate stays as it is: ");
     assert!(told().starts_with("RELOADING=1\n"));
-    assert!(told().starts_with("READY=1\nSTATUS=the certificate could not be loaded again: "));
+    assert!(told().starts_with("READY=1\nSTATUS=the certificate could not be reloaded: "));
     papod.stop();
 
     let mut nobody = process::papod();
     assert_eq!(run(nobody.args(["--reload", "0"])).status.code(), Some(2));
+    // Nobody else is sent a signal: this test would end by it.
+    let refused = |id: u32, with_certificate: bool| {
+        let mut command = process::papod();
+        if with_certificate {
+            command.env("PAPOD_TLS_CERT", tls::file("one.pem"));
+            command.env("PAPOD_TLS_KEY", tls::file("one.key"));
+        }
+        let output = run(command.args(["--reload", &id.to_string()]));
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(std::process::id(), true).contains(", not papod\n"));
+    // Without a certificate, a papod at a terminal would end.
+    let papod = home.start();
+    assert!(refused(papod.id(), false).contains("nothing to reload: no certificate is set"));
+    papod.connect().has_heard_all();
+    papod.stop();
 }

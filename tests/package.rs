@@ -61,6 +61,26 @@ fn client_and_server_are_two_packages() {
     assert!(client.is_disjoint(&server), "{:?}", client.intersection(&server));
 }
 
+/// What the operator's page links to comes with it.
+#[test]
+fn the_operators_page_has_what_it_links_to() {
+    let server = MANIFEST.split_once("[package.metadata.deb.variants.papod]").unwrap().1;
+    let page = include_str!("../contrib/OPERATING.md");
+    for link in page.split("](").skip(1).map(|text| text.split([')', '#']).next().unwrap()) {
+        let (file, place) = match link.strip_prefix("../") {
+            Some(file) => (format!("\"{file}\", "), "\"usr/share/doc/papod/".to_owned()),
+            None => {
+                let folder = link.split('/').next().unwrap();
+                let place = format!("\"usr/share/doc/papod/examples/{folder}/\"");
+                (format!("\"contrib/{folder}/*\", "), place)
+            }
+        };
+        assert!(server.contains(&(file + &place)), "{link} is not in the package");
+    }
+    let manual = include_str!("manual/papod.roff");
+    assert!(!manual.contains("/usr/share/doc/papo\n"), "that is the client's package");
+}
+
 /// A unit that a script of the package does not know would go on after the package has gone.
 #[test]
 fn its_scripts_know_every_unit() {

@@ -104,7 +104,7 @@ fn with_a_certificate_a_hangup_loads_it_again_while_there_is_a_terminal() {
     command.arg("--tls-key").arg(tls::file("one.key"));
     let (mut papod, terminal) = at_a_terminal(command);
     papod.signal(Signal::HUP);
-    papod.until_logged("the certificate is loaded again");
+    papod.until_logged("certificate reloaded");
     papod.connect().has_heard_all();
     drop(terminal);
     assert_eq!(papod.wait().code(), Some(0), "{}", papod.log());

@@ -142,7 +142,7 @@ fn sighup_loads_the_certificate_again_and_a_bad_one_changes_nothing() {
     early.read_exact(&mut [0; 20]).unwrap();
     install("other");
     papod.signal(Signal::HUP);
-    papod.until_logged("the certificate is loaded again");
+    papod.until_logged("certificate reloaded");
     let greeted = |certificate| {
         let mut client = tls::connect(address, certificate);
         client.write_all(b"QUIT\n").is_ok_and(|()| heard(client).contains("BYE quit"))

@@ -9,56 +9,103 @@
 # It asks papod over its operators' socket (ADMIN BACKUP), so papod goes on meanwhile, and holds the
 # copy against all rules of a database (papod --check) before anything older goes. The newest backup
 # of each of the last seven days stays, and that of each of the last four weeks. If something goes
-# wrong nothing is removed, and the status is 1. papo-backup(8) has the variables.
+# wrong, or the copy is of another database than the backups that are there, nothing is removed, and
+# the status is 1. Settings are in /etc/papo/backup.env, however this is started; papo-backup(8) has
+# them.
 set -eu
 umask 077
-
-folder=${PAPO_BACKUP_FOLDER:-/var/lib/papo/backups}
-socket=${PAPO_BACKUP_SOCKET:-/run/papo-admin.sock}
-days=${PAPO_BACKUP_DAYS:-7}
-weeks=${PAPO_BACKUP_WEEKS:-4}
 
 say() { printf 'papo-backup: %s\n' "$*" >&2; }
 fail() {
     say "$*"
     exit 1
 }
-usage() {
-    echo 'usage: papo-backup [--stdout]' >&2
+wrong() {
+    say "$*"
     exit 2
+}
+usage() {
+    echo 'usage: papo-backup [--stdout]'
+    echo 'Settings are in /etc/papo/backup.env; papo-backup(8) has them.'
+}
+
+folder=/var/lib/papo/backups socket=/run/papo-admin.sock days=7 weeks=4 limit=14400
+settings=${PAPO_BACKUP_ENV:-/etc/papo/backup.env}
+
+# The lines of the settings, NAME=VALUE, without comments, blanks around them and quotes.
+lines() {
+    sed -e 's/^[[:space:]]*//' -e 's/[[:space:]]*$//' -e '/^$/d' -e '/^[#;]/d' \
+        -e 's/[[:blank:]]*=[[:blank:]]*/=/' -e 's/="\(.*\)"$/=\1/' -e "s/='\(.*\)'\$/=\1/" "$settings"
+}
+
+read_settings() {
+    [ -e "$settings" ] || return 0
+    [ -r "$settings" ] || fail "$settings cannot be read; run this as root"
+    while IFS= read -r line; do
+        value=${line#*=}
+        case $line in
+        '') ;;
+        PAPO_BACKUP_FOLDER=*) folder=$value ;;
+        PAPO_BACKUP_SOCKET=*) socket=$value ;;
+        PAPO_BACKUP_DAYS=*) days=$value ;;
+        PAPO_BACKUP_WEEKS=*) weeks=$value ;;
+        PAPO_BACKUP_LIMIT=*) limit=$value ;;
+        *) wrong "$settings: $line: not a setting; papo-backup(8) has them" ;;
+        esac
+    done <<EOF
+$(lines)
+EOF
 }
 
 # number NAME VALUE: a number that keeps at least one.
 number() {
     case $2 in
-    *[!0-9]* | '' | 0*) say "$1=$2: expected a number from 1 on" && exit 2 ;;
+    *[!0-9]* | '' | 0*) wrong "$1=$2: expected a number from 1 on" ;;
     esac
 }
 
-# ask COMMAND: prints what papod answers to it. Not every nc knows Unix sockets.
+# ask SECONDS COMMAND: prints what papod answers to it in that time. Where papod cannot start, systemd
+# holds its socket all the same, and nobody answers. Not every nc knows Unix sockets.
 ask() {
     for nc in nc.openbsd ncat nc; do
         ! command -v "$nc" >/dev/null || break
     done
-    printf '%s\nQUIT\n' "$1" | "$nc" -U "$socket"
+    printf '%s\nQUIT\n' "$2" | timeout "$1" "$nc" -U "$socket"
 }
 
-# make FILE: a backup with this name, looked through. One that is damaged stays, under another name.
+# What papod --check says of a sound database: "3 accounts since …, 340 messages, newest id 345".
+contents() {
+    said=$(papod --check --db "$1") || return 1
+    said=$(printf '%s\n' "$said" | grep ': sound; ') || return 1
+    printf '%s' "${said##*: sound; }"
+}
+
+# make FILE: a backup with this name, looked through; $made is what is in it. One that is damaged stays,
+# under another name.
 make() {
-    answer=$(ask "ADMIN BACKUP $1" | grep -E '^(OK|ERR) ADMIN ') ||
-        fail "no answer from papod at $socket"
+    answer=$(ask "$limit" "ADMIN BACKUP $1" | grep -E '^(OK|ERR) ADMIN ') ||
+        fail "papod did not finish a backup within $limit seconds, or has ended"
     case $answer in
     OK*) ;;
     *) fail "$answer" ;;
     esac
-    if ! papod --check --db "$1" >&2; then
+    made=$(contents "$1") || {
         mv "$1" "$1.damaged"
         fail "$1.damaged: not a sound database; older backups stay. ADMIN CHECK looks at papod's own"
-    fi
+    }
 }
 
-# The names that need not stay, of those on standard input, newest first:
-# papo-<year>-W<week>-<date>T<time>Z.db.
+# A name that sorts by time, papo-<year>-W<week>-<date>T<time>Z.db, one a second.
+name() {
+    while
+        name=papo-$(date -u +%G-W%V-%Y%m%dT%H%M%SZ).db
+        ls "$name"* >/dev/null 2>&1
+    do
+        sleep 1
+    done
+}
+
+# The names that need not stay, of those on standard input, newest first.
 too_old() {
     awk -v days="$days" -v weeks="$weeks" '{
         week = substr($0, 6, 8)
@@ -70,39 +117,89 @@ too_old() {
     }'
 }
 
-# papod goes first: a backup that would leave it less room than it took is not begun.
+# papod goes first: a backup that could leave it without room is not begun.
 is_there_room() {
-    newest=$(backups | head -n 1)
-    [ -n "$newest" ] || return 0
-    needed=$(du -k "$newest" | cut -f 1)
+    stats=$(ask "$patience" 'ADMIN STATS' | grep -E '^(STAT|OK) ') ||
+        fail "no answer from papod at $socket within $patience seconds; systemctl status papod says more"
+    needed=$(printf '%s\n' "$stats" |
+        awk '$2 ~ /^database_(log_)?bytes$/ { sum += $3 } END { printf "%.0f", sum / 1024 }')
     free=$(df -Pk . | awk 'NR == 2 { print $4 }')
     [ "$free" -ge $((2 * needed)) ] ||
-        fail "no backup: $free KiB are free in $folder, and $newest has $needed"
+        fail "no backup: $free KiB are free in $folder, and the database has $needed"
 }
 
 backups() { find . -maxdepth 1 -name 'papo-*-W*-*T*Z.db' | sed 's|^\./||' | sort -r; }
 
-[ $# -le 1 ] || usage
+# What is in the newest sound backup. It is looked through only where that was not kept in .newest.
+previous() {
+    if [ -r .newest ] && read -r name about <.newest && [ "$name" = "$(backups | head -n 1)" ]; then
+        printf '%s' "$about"
+        return
+    fi
+    backups | while IFS= read -r name; do
+        ! contents "$folder/$name" 2>/dev/null || break
+    done
+}
+
+# When the first account of a database was made, by which it is known; nothing where there is none yet.
+first() {
+    case $1 in
+    *' since '*)
+        first=${1#* since }
+        printf '%s' "${first%%,*}"
+        ;;
+    esac
+}
+
+# is_of_same OLD NEW: whether NEW can be a later state of the database that OLD is of.
+is_of_same() {
+    [ -n "$1" ] || return 0
+    [ -z "$(first "$1")" ] || [ "$(first "$1")" = "$(first "$2")" ] || return 1
+    [ "${1##* }" -le "${2##* }" ]
+}
+
+case $#,${1-} in
+0, | 1,--stdout) ;;
+1,--help | 1,-h)
+    usage
+    exit
+    ;;
+*)
+    usage >&2
+    exit 2
+    ;;
+esac
+read_settings
+folder=${PAPO_BACKUP_FOLDER:-$folder}
+socket=${PAPO_BACKUP_SOCKET:-$socket}
+days=${PAPO_BACKUP_DAYS:-$days}
+weeks=${PAPO_BACKUP_WEEKS:-$weeks}
+limit=${PAPO_BACKUP_LIMIT:-$limit}
 number PAPO_BACKUP_DAYS "$days"
 number PAPO_BACKUP_WEEKS "$weeks"
-case ${1-} in
-'')
-    cd "$folder" || fail "$folder is where papod has to be able to write"
-    is_there_room
-    name=papo-$(date -u +%G-W%V-%Y%m%dT%H%M%SZ).db
-    make "$folder/$name"
-    backups | too_old | while IFS= read -r old; do rm "$old"; done
-    say "$folder/$name: $(wc -c <"$name") bytes, checked; $(backups | wc -l) kept"
-    ;;
---stdout)
+number PAPO_BACKUP_LIMIT "$limit"
+patience=$((limit < 60 ? limit : 60))
+cd "$folder" || fail "papod has to be able to write to $folder"
+if [ $# = 1 ]; then
     [ ! -t 1 ] || fail "standard output is a terminal; redirect it to a file or a pipe"
-    cd "$folder" || fail "$folder is where papod has to be able to write"
     is_there_room
     name=stream-$$.db
     trap 'rm -f "$name"' EXIT
     trap 'exit 1' HUP INT TERM
     make "$folder/$name"
     cat "$name"
-    ;;
-*) usage ;;
-esac
+    exit
+fi
+is_there_room
+old=$(previous)
+name
+make "$folder/$name"
+if ! is_of_same "$old" "$made"; then
+    mv "$name" "$name.other"
+    say "$folder/$name.other: $made"
+    say "the newest backup there: $old"
+    fail "this is another database, so no backup is removed; move the others away to begin anew"
+fi
+printf '%s %s\n' "$name" "$made" >.newest
+backups | too_old | while IFS= read -r old; do rm "$old"; done
+say "$folder/$name: $(wc -c <"$name") bytes, checked; $(backups | wc -l) kept"

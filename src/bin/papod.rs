@@ -2,9 +2,12 @@
 #![forbid(unsafe_code)]
 
 use std::env;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -13,18 +16,26 @@ use async_signal::{Signal, Signals};
 use log::{Level, LevelFilter};
 use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
-use papo::flags::{Flags, Registration};
+use papo::flags::{self, Flags, Registration};
+use papo::owner;
 use papo::server::{self, Inherited, Server};
 use papo::session::Certificates;
 use papo::store::sqlite;
-use rustix::process::Pid;
+use rustix::process::{Pid, geteuid};
 use sd_notify::NotifyState;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    match flags::with_env_file(&arguments) {
+        Ok(None) => {}
+        // This process becomes that one.
+        Ok(Some(mut command)) => return failed(&command.exec().to_string(), 1),
+        Err(lines) => return failed(&lines.join("\n"), 2),
+    }
     // Ends with status 2 where the command line or a variable is wrong.
-    let (flags, limits) = Flags::read(env::args_os()).unwrap_or_else(|e| e.exit());
+    let (flags, limits) = Flags::read(&arguments).unwrap_or_else(|e| e.exit());
     start_log(flags.log);
     let done = match flags.reload {
         Some(process) => reload(&flags, process),
@@ -32,14 +43,16 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(reason) => {
-            // Where standard error is full or closed, the status still says it.
-            for line in reason.lines() {
-                let _ = writeln!(io::stderr(), "papod: {line}");
-            }
-            ExitCode::FAILURE
-        }
+        Err(reason) => failed(&reason, 1),
     }
+}
+
+fn failed(reason: &str, status: u8) -> ExitCode {
+    // Where standard error is full or closed, the status still says it.
+    for line in reason.lines() {
+        let _ = writeln!(io::stderr(), "papod: {line}");
+    }
+    status.into()
 }
 
 /// Log lines go to standard error. Where that is systemd's journal, each begins with its priority
@@ -69,13 +82,27 @@ fn is_journal(stream: impl AsFd) -> bool {
     found.is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
 }
 
-/// `--reload`: has another papod load its certificate again, if it is good.
+/// `--reload`: has another papod load its certificate again, if it is good. Any other program, and a papod
+/// without a certificate, might end at the signal.
 fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
-    if let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) {
-        Certificates::load(certificate, key)?;
+    let id = process.as_raw_nonzero();
+    let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) else {
+        let variables = "PAPOD_TLS_CERT and PAPOD_TLS_KEY are not set";
+        return Err(format!("nothing to reload: no certificate is set ({variables})"));
+    };
+    let loaded = Certificates::load(certificate, key)?;
+    if let Some(why) = loaded.outside_dates(Clock::System.now()) {
+        return Err(why);
+    }
+    let program = fs::read_link(format!("/proc/{id}/exe"));
+    let program = program.map_err(|e| format!("process {id}: {e}"))?;
+    // The program of a papod that was upgraded meanwhile has been deleted.
+    let name = program.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+    if name.trim_end_matches(" (deleted)") != "papod" {
+        return Err(format!("process {id} is {}, not papod", program.display()));
     }
     rustix::process::kill_process(process, rustix::process::Signal::HUP)
-        .map_err(|e| format!("process {}: {}", process.as_raw_nonzero(), io::Error::from(e)))
+        .map_err(|e| format!("process {id}: {}", io::Error::from(e)))
 }
 
 /// `limits`: those that are not the usual ones.
@@ -91,7 +118,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if let Some(file) = &flags.restore {
         return restore(file, &db);
     }
-    raise_open_files();
+    raise_open_files(flags.limit_connections);
     // Before the server starts, so that no signal is missed.
     let hangup = Hangup::at_start(flags.tls_cert.is_some());
     let mut signals = vec![Signal::Term, Signal::Int];
@@ -141,7 +168,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         clock: Clock::System,
     };
     if flags.check {
-        return check(&config);
+        return check(&config, &flags.env_file);
     }
     let server = Server::start_with(&config, inherited)?;
     log::info!(
@@ -181,6 +208,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if ended.is_ok() {
         log::info!("ending");
         server.stop();
+        log::info!("ended");
     }
     ended
 }
@@ -192,13 +220,36 @@ fn restore(from: &Path, db: &Path) -> Result<(), String> {
     if let Some(aside) = aside {
         println!("what was there is {} now, with all that belongs to it", aside.display());
     }
+    if geteuid().is_root() && fs::metadata(db).is_ok_and(|meta| meta.uid() == 0) {
+        let folder = db.parent().unwrap_or(db).display();
+        println!("it belongs to root; if papod runs as another user: chown -R USER {folder}");
+    }
     Ok(())
 }
 
-/// `--check`: a line for each problem.
-fn check(config: &Config) -> Result<(), String> {
-    let found = server::check(config);
-    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
+/// `--check`: what there is on standard output, and a line for each problem.
+fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
+    let mut found = server::check(config);
+    // Root may read anything; papod itself will be whose the database is.
+    let user = owner::of(&config.db).filter(|user| geteuid().is_root() && *user != 0);
+    if let Some(user) = user {
+        let name = owner::name(user);
+        let tls = config.tls.as_ref();
+        let tls = tls.into_iter().flat_map(|tls| [&tls.certificate, &tls.key]);
+        let files: Vec<&PathBuf> = tls.chain(env_files).collect();
+        let closed: Vec<_> = files.iter().filter(|file| owner::is_kept_from(user, file)).collect();
+        if closed.is_empty() && !files.is_empty() {
+            found.remarks.push(format!("the files can be read by {name}, whose the database is"));
+        }
+        found.problems.extend(closed.iter().filter_map(|file| {
+            let whose = owner::whose(file, &fs::metadata(file).ok()?);
+            Some(format!("{whose}; {name}, whose the database is, cannot read it"))
+        }));
+    }
+    for remark in &found.remarks {
+        writeln!(io::stdout(), "{remark}").map_err(|e| format!("standard output: {e}"))?;
+    }
+    if found.problems.is_empty() { Ok(()) } else { Err(found.problems.join("\n")) }
 }
 
 /// Tells the service manager. Without one that asks for it this does nothing.
@@ -263,15 +314,15 @@ async fn asked_to_end(mut signals: Signals, hangup: Hangup, server: &Server) -> 
         notify(&[vec![NotifyState::Reloading], since_boot.into_iter().collect()].concat());
         let status = match server.reload() {
             Some(Ok(())) => {
-                log::info!("the certificate is loaded again");
+                log::info!("certificate reloaded");
                 String::new()
             }
             Some(Err(e)) => {
                 log::error!("the certificate stays as it is: {e}");
-                format!("the certificate could not be loaded again: {e}")
+                format!("the certificate could not be reloaded: {e}")
             }
             None => {
-                log::info!("SIGHUP: without TLS there is nothing to load again");
+                log::info!("SIGHUP: nothing to reload without TLS");
                 String::new()
             }
         };
@@ -310,12 +361,18 @@ fn host(address: &std::net::SocketAddr) -> String {
     address.ip().to_string()
 }
 
-/// A connection is an open file: takes as many as the system allows.
-fn raise_open_files() {
+/// A connection is an open file: takes as many as the system allows, and warns where they are fewer.
+fn raise_open_files(connections: u64) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(e) = setrlimit(Resource::Nofile, limit) {
         log::warn!("cannot raise the limit of open files: {e}");
+    }
+    if let Some(most) = limit.maximum.filter(|most| *most < connections) {
+        log::warn!(
+            "the system allows {most} open files, and --limit-connections is {connections}; \
+             LimitNOFILE= in the unit or ulimit -Hn raises that"
+        );
     }
 }

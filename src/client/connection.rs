@@ -2,6 +2,7 @@
 //!
 //! A connection that is lost is not mended here: that is the business of a desk and of a feed.
 
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use smol::Timer;
@@ -73,11 +74,11 @@ impl Connection {
     /// Dials and reads the greeting, within [`REACH`].
     ///
     /// # Errors
-    /// `Lost`; `Busy`.
+    /// `Lost`; `Wrong`; `Busy`.
     pub async fn open(server: &Server) -> Result<Connection, Failure> {
         let address = &server.address;
         let greeted = async {
-            let stream = dial::dial(server).await.map_err(lost)?;
+            let stream = dial::dial(server).await.map_err(unreached)?;
             let mut connection = Connection {
                 stream: BufReader::with_capacity(65_536, stream),
                 part: Vec::new(),
@@ -97,10 +98,11 @@ impl Connection {
             Ok(connection)
         };
         match within(REACH, greeted).await {
-            Err(Failure::Lost(why)) => {
+            Err(Failure::Lost(why)) => Err(Failure::Lost(format!("{address}: {why}"))),
+            Err(Failure::Wrong(why)) => {
                 let hint =
                     if why == SPEAKS_TLS { format!(": tls:{address}") } else { String::new() };
-                Err(Failure::Lost(format!("{address}: {why}{hint}")))
+                Err(Failure::Wrong(format!("{address}: {why}{hint}")))
             }
             Err(Failure::Busy(why)) => Err(Failure::Busy(format!("{address}: {why}"))),
             other => other,
@@ -122,7 +124,7 @@ impl Connection {
             first = self.stream.fill_buf().await.map_err(lost)?.first().copied();
         }
         if first == Some(TLS_ALERT) {
-            return Err(Failure::Lost(SPEAKS_TLS.to_owned()));
+            return Err(Failure::Wrong(SPEAKS_TLS.to_owned()));
         }
         Ok(())
     }
@@ -292,7 +294,7 @@ impl Connection {
 /// What a `BYE` means to whoever wanted to go on.
 pub(super) fn said_bye(reason: &str) -> Failure {
     let meaning = match reason {
-        "need-tls" => return Failure::Lost(SPEAKS_TLS.to_owned()),
+        "need-tls" => return Failure::Wrong(SPEAKS_TLS.to_owned()),
         "too-many" => "it has too many connections: in all, from this address, or of this account",
         "kicked" => {
             "an operator ended the session, or its password or token was changed or deleted"
@@ -307,8 +309,20 @@ pub(super) fn said_bye(reason: &str) -> Failure {
     if reason == "too-many" { Failure::Busy(why) } else { Failure::Lost(why) }
 }
 
-fn lost(e: std::io::Error) -> Failure {
-    Failure::Lost(e.to_string())
+fn lost(e: io::Error) -> Failure {
+    match e.kind() {
+        // By TLS: without a word that this was all.
+        ErrorKind::UnexpectedEof => Failure::Lost("the connection was cut".to_owned()),
+        _ => Failure::Lost(e.to_string()),
+    }
+}
+
+/// Why a server was not reached. Of these kinds is what TLS says of a server, and what is wrong here.
+fn unreached(e: io::Error) -> Failure {
+    match e.kind() {
+        ErrorKind::InvalidData | ErrorKind::Other => Failure::Wrong(e.to_string()),
+        _ => lost(e),
+    }
 }
 
 /// What takes longer is lost.

@@ -18,6 +18,9 @@ pub enum Failure {
     Usage(String),
     /// The server could not be reached, or was lost. Status 3.
     Lost(String),
+    /// The server is there, and is not what was asked for: its certificate is not trusted, or it does
+    /// not speak TLS. Another try changes nothing unless somebody mends it. Status 3.
+    Wrong(String),
     /// The server is there and has no room for now. Status 3.
     Busy(String),
     /// Somebody left before there was a conversation: no failure, status 0.
@@ -47,7 +50,7 @@ impl Failure {
             Failure::Left => 0,
             Failure::Refused(_) | Failure::Unfit(_) | Failure::Output(_) => 1,
             Failure::Usage(_) => 2,
-            Failure::Lost(_) | Failure::Busy(_) => 3,
+            Failure::Lost(_) | Failure::Wrong(_) | Failure::Busy(_) => 3,
             Failure::Signal(number) => 128 + number,
             Failure::Secret(_) => 4,
             Failure::TimedOut(_) => 5,
@@ -64,6 +67,7 @@ impl fmt::Display for Failure {
             Failure::Unfit(why)
             | Failure::Usage(why)
             | Failure::Lost(why)
+            | Failure::Wrong(why)
             | Failure::Busy(why)
             | Failure::TimedOut(why) => write!(f, "papo: {why}"),
             Failure::Left => f.write_str("papo: left"),

@@ -83,6 +83,8 @@ impl Outage {
     pub async fn after(&mut self, failure: Failure, began: Instant) -> Result<(), Failure> {
         let is_busy = match &failure {
             Failure::Lost(_) => false,
+            // Whoever waits for ever waits until it is mended, too.
+            Failure::Wrong(_) if self.patience.is_none() => false,
             Failure::Busy(_) => true,
             Failure::Refused(line) if lines::is_passing(line) => true,
             _ => return Err(failure),
@@ -177,6 +179,17 @@ mod tests {
         let mut outage = Outage::new(Some(Duration::from_secs(5)));
         let after = outage.after(Failure::Refused(line), Instant::now());
         assert!(matches!(smol::block_on(after), Err(Failure::Refused(_))));
+    }
+
+    #[test]
+    fn a_server_that_is_not_what_was_asked_for_is_left_to_the_patient() {
+        let wrong = || Failure::Wrong("its certificate has expired".to_owned());
+        let after = |patience| {
+            let mut outage = Outage::new(patience);
+            smol::block_on(outage.after(wrong(), Instant::now()))
+        };
+        assert!(matches!(after(Some(REACH)), Err(Failure::Wrong(_))));
+        assert!(after(None).is_ok());
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Desk {
                         continue;
                     };
                     match &answer {
-                        Ok(reply) => log_key_change(who, reply),
+                        Ok(reply) => log_key_change(who, &seat.outbox, reply),
                         Err(refusal) => self.tally.refused(refusal.code()),
                     }
                     let sent = match &answer {
@@ -225,18 +225,17 @@ impl Desk {
     }
 }
 
-/// Logs a change of what opens an account, in the form that README promises (*Logs*). Where the
-/// session comes from and whose it is stands in the line with which it began.
-fn log_key_change(who: Who, reply: &Reply) {
-    let session = who.session.0;
-    match reply {
-        Reply::PasswordChanged => log::info!("passwd session={session}"),
-        Reply::TokenMade { label, .. } => log::info!("token-new session={session} label={label}"),
-        Reply::TokenDropped(label) => log::info!("token-del session={session} label={label}"),
-        Reply::Linked { user, on: true } => log::info!("uid-link session={session} uid={user}"),
-        Reply::Linked { user, on: false } => log::info!("uid-unlink session={session} uid={user}"),
-        _ => {}
-    }
+/// Logs a change of what opens an account, in the form that README promises (*Logs*).
+fn log_key_change(who: Who, outbox: &Outbox, reply: &Reply) {
+    let (event, field) = match reply {
+        Reply::PasswordChanged => ("passwd", String::new()),
+        Reply::TokenMade { label, .. } => ("token-new", format!(" label={label}")),
+        Reply::TokenDropped(label) => ("token-del", format!(" label={label}")),
+        Reply::Linked { user, on: true } => ("uid-link", format!(" uid={user}")),
+        Reply::Linked { user, on: false } => ("uid-unlink", format!(" uid={user}")),
+        _ => return,
+    };
+    log::info!("{event} session={} {}{field}", who.session.0, outbox.owner());
 }
 
 impl Run {

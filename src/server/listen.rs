@@ -265,7 +265,9 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
     let say = |what: &dyn Display| format!("the socket {name} that was passed on: {what}");
     let (tls, admin) = (name == "tls", name == "admin");
     if tls && config.tls.is_none() {
-        return Err(say(&"TLS needs --tls-cert and --tls-key"));
+        let unset =
+            "systemd passed the TLS socket, but PAPOD_TLS_CERT and PAPOD_TLS_KEY are not set";
+        return Err(unset.to_owned());
     }
     let (place, shown) = match &socket {
         ListeningSocket::Tcp(_) if admin => {

@@ -21,22 +21,31 @@ use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{Certificates, Line, Roster, Services};
-use crate::store::Recall;
 use crate::store::sqlite::{self, Database};
+use crate::store::{Recall, Survey};
 use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
 
 /// Looks at all that a server with this configuration reads, and at what it wants to listen on,
-/// and changes nothing. Returns what is wrong, one line for each.
-pub fn check(config: &Config) -> Vec<String> {
+/// and changes nothing.
+pub fn check(config: &Config) -> Survey {
+    let mut found = Survey::default();
     let tls = config.tls.as_ref();
-    let loaded = tls.map(|tls| Certificates::load(&tls.certificate, &tls.key).map(drop));
-    let mut found: Vec<String> = loaded.into_iter().filter_map(Result::err).collect();
+    match tls.map(|tls| Certificates::load(&tls.certificate, &tls.key)) {
+        Some(Ok(certificates)) => {
+            let warnings = certificates.warnings(config.clock.now());
+            found.remarks.extend(warnings.into_iter().map(|what| format!("warning: {what}")));
+        }
+        Some(Err(e)) => found.problems.push(e),
+        None => {}
+    }
     let auth = config.auth_command.as_deref().map(AuthCommand::new);
-    found.extend(auth.and_then(Result::err));
-    found.extend(listen::check(config));
-    found.extend(sqlite::survey(&config.db));
+    found.problems.extend(auth.and_then(Result::err));
+    found.problems.extend(listen::check(config));
+    let Survey { problems, remarks } = sqlite::survey(&config.db);
+    found.problems.extend(problems);
+    found.remarks.extend(remarks);
     found
 }
 
@@ -82,6 +91,12 @@ impl Server {
         let certificates = certificates.transpose()?;
         let auth = config.auth_command.as_deref().map(AuthCommand::new).transpose()?;
         let mut listeners = listen::open(config, inherited)?;
+        if tls.is_some() && !listeners.iter().any(|listener| listener.tls) {
+            log::warn!(
+                "a certificate is set, and nothing listens with TLS: set --tls-listen, or enable \
+                 papod-tls.socket"
+            );
+        }
         // Numbers only, so any address will do.
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
@@ -217,7 +232,8 @@ impl Server {
     /// # Errors
     /// One line for the operator; those that were loaded before stay in use.
     pub fn reload(&self) -> Option<Result<(), String>> {
-        let done = self.door.certificates.as_ref().map(Certificates::reload);
+        let now = self.door.services.clock.now();
+        let done = self.door.certificates.as_ref().map(|loaded| loaded.reload(now));
         self.door.look_at_certificates();
         done
     }

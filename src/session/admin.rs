@@ -1,5 +1,6 @@
 //! What an operator asks for, over the socket that only operators may open.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use smol::channel;
@@ -57,7 +58,9 @@ impl Session {
                 Ok(Some(Reply::Managed { words: "USER DEL", handle }))
             }
             Admin::Stats => {
-                let rows = self.services.counters.rows();
+                let mut rows = self.services.counters.rows();
+                let (database, log) = self.services.upkeep.sizes();
+                rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
                 self.say(|out| rows.iter().for_each(|(name, n)| reply::stat(out, name, *n)));
                 Ok(Some(Reply::Counted { verb: "ADMIN STATS", count: rows.len() }))
             }
@@ -81,7 +84,7 @@ impl Session {
         let done = self.unless_over(smol::unblock(move || upkeep.backup(&path))).await?;
         match done {
             Ok(bytes) => {
-                self.event("admin-backup", format_args!("bytes={bytes} file={shown}"));
+                self.event("admin-backup", format_args!("bytes={bytes} file={}", field(&shown)));
                 Ok(Some(Reply::BackedUp { bytes }))
             }
             Err(BackupError::Exists) => Err(Refusal::FileTaken(shown.into()).into()),
@@ -100,5 +103,26 @@ impl Session {
             Refusal::NoSuchUser(handle) => Refusal::NoSuchAccount(handle),
             other => other,
         })?)
+    }
+}
+
+/// A value of a log line, in quotes where it would not be one word; in those a backslash stands before
+/// another and before a quote.
+fn field(value: &str) -> Cow<'_, str> {
+    if value.contains([' ', '"']) {
+        return format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")).into();
+    }
+    value.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_one_word_or_in_quotes() {
+        assert_eq!(field("/tmp/b.db"), "/tmp/b.db");
+        assert_eq!(field("/tmp/a b.db"), r#""/tmp/a b.db""#);
+        assert_eq!(field(r#"/a\b "c""#), r#""/a\\b \"c\"""#);
     }
 }

@@ -2,6 +2,7 @@
 //! at for what an operator has to know before clients tell.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,6 +16,7 @@ use rustls::{Error, InconsistentKeys, ServerConfig};
 use super::x509;
 use crate::entry::Millis;
 use crate::limits;
+use crate::owner;
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -56,10 +58,17 @@ impl Certificates {
     /// Loads the files again, for connections that are made from now on.
     ///
     /// # Errors
-    /// One line for the operator; what was loaded before stays in use.
-    pub fn reload(&self) -> Result<(), String> {
+    /// One line for the operator; what was loaded before stays in use. A certificate that is outside its
+    /// dates is refused while the one before is within them.
+    pub fn reload(&self, now: Millis) -> Result<(), String> {
         let Current { certificate, key, loaded } = &*self.current;
         let fresh = load(self.config.crypto_provider(), certificate, key)?;
+        let seconds = now.0.div_euclid(1_000);
+        if let Some(why) = outside_dates(&fresh.cert, seconds)
+            && outside_dates(&self.current.loaded().cert, seconds).is_none()
+        {
+            return Err(say(certificate, &why));
+        }
         *loaded.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
         Ok(())
     }
@@ -75,6 +84,12 @@ impl Certificates {
         let chain = &self.current.loaded().cert;
         let found = warnings(chain, now.0.div_euclid(1_000));
         found.into_iter().map(|text| say(&self.current.certificate, &text)).collect()
+    }
+
+    /// Why clients will refuse the server's own certificate by its dates, if they will.
+    pub fn outside_dates(&self, now: Millis) -> Option<String> {
+        let why = outside_dates(&self.current.loaded().cert, now.0.div_euclid(1_000))?;
+        Some(say(&self.current.certificate, &why))
     }
 
     /// When the first certificate of the chain ends, in seconds since 1970, if one could be read.
@@ -106,7 +121,12 @@ fn say(path: &Path, what: &dyn std::fmt::Display) -> String {
 }
 
 fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<CertifiedKey, String> {
-    let read = |path: &Path| fs::read(path).map_err(|e| say(path, &e));
+    let read = |path: &Path| {
+        fs::read(path).map_err(|e| match e.kind() {
+            ErrorKind::PermissionDenied => say(path, &format!("{e}; {}", owner::denied(path))),
+            _ => say(path, &e),
+        })
+    };
     let chain = read_chain(&read(certificate)?).map_err(|e| say(certificate, &e))?;
     let private = read_key(&read(key)?).map_err(|e| say(key, &e))?;
     let private = provider.key_provider.load_private_key(private).map_err(|_| {
@@ -155,7 +175,7 @@ fn read_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     } else if contains(bytes, "PRIVATE KEY-----") {
         "has a key and no certificate in it; --tls-cert names the certificate, --tls-key the key"
     } else {
-        "has no certificate in PEM form"
+        "contains no PEM certificate"
     }
     .to_owned())
 }
@@ -173,10 +193,32 @@ fn read_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
         } else if contains(bytes, "BEGIN CERTIFICATE") {
             "has a certificate and no private key in it; --tls-key names the key"
         } else {
-            "has no private key in PEM form"
+            "contains no PEM private key"
         }
         .to_owned()
     })
+}
+
+/// See [`Certificates::outside_dates`]; `now` in seconds since 1970.
+fn outside_dates(chain: &[CertificateDer<'_>], now: i64) -> Option<String> {
+    let own = x509::read(chain.first()?)?;
+    if own.ends <= now {
+        return Some(expired("the certificate", now - own.ends));
+    }
+    (own.begins > now).then(|| not_yet("the certificate", own.begins - now))
+}
+
+fn expired(which: &str, seconds: i64) -> String {
+    format!("{which} expired {} ago; clients refuse it", in_days(seconds / DAY))
+}
+
+fn not_yet(which: &str, seconds: i64) -> String {
+    let days = in_days(seconds.div_euclid(DAY) + 1);
+    format!("{which} becomes valid only in {days}; is the clock right?")
+}
+
+fn in_days(days: i64) -> String {
+    format!("{days} day{}", if days == 1 { "" } else { "s" })
 }
 
 /// See [`Certificates::warnings`]; `now` in seconds since 1970.
@@ -190,13 +232,13 @@ fn warnings(chain: &[CertificateDer<'_>], now: i64) -> Vec<String> {
         };
         let left = one.ends - now;
         if left <= 0 {
-            found.push(format!("{which} has ended {} days ago, clients refuse it", -left / DAY));
+            found.push(expired(&which, -left));
         } else if left <= limits::CERTIFICATE_WARNING {
-            found.push(format!("{which} ends in {} days; SIGHUP loads a new one", left / DAY));
+            let days = in_days(left / DAY);
+            found.push(format!("{which} expires in {days}; after renewing it, send SIGHUP"));
         }
         if one.begins > now {
-            let days = (one.begins - now).div_euclid(DAY) + 1;
-            found.push(format!("{which} is not valid for {days} more days; is the clock right?"));
+            found.push(not_yet(&which, one.begins - now));
         }
     }
     if facts.first().is_some_and(|own| own.is_ca) {
@@ -229,16 +271,20 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_told_two_weeks_before() {
+    fn an_end_is_announced_two_weeks_before() {
         let one = chain(&["one.pem"]);
         let end = x509::read(&one[0]).unwrap().ends;
         assert!(warnings(&one, end - 14 * DAY - 1).is_empty());
         let said = |now| warnings(&one, now).join(" ");
-        assert!(said(end - 14 * DAY).starts_with("the certificate ends in 14 days"));
-        assert!(said(end - 1).starts_with("the certificate ends in 0 days"));
-        assert!(said(end + 2 * DAY).starts_with("the certificate has ended 2 days ago"));
+        assert!(
+            said(end - 14 * DAY).starts_with("the certificate expires in 14 days; after renewing")
+        );
+        assert!(said(end - 1).starts_with("the certificate expires in 0 days"));
+        assert!(said(end + 2 * DAY).starts_with("the certificate expired 2 days ago; clients"));
         let begin = x509::read(&one[0]).unwrap().begins;
-        assert!(said(begin - 1).contains("is not valid for 1 more days"));
+        assert!(said(begin - 1).contains("becomes valid only in 1 day; is the clock right?"));
+        assert_eq!(outside_dates(&one, end - 1), None);
+        assert!(outside_dates(&one, end).is_some() && outside_dates(&one, begin - 1).is_some());
     }
 
     #[test]

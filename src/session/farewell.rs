@@ -102,10 +102,17 @@ impl Session {
         .await
     }
 
-    /// Gives the account up. What could not be sent is pending again, and so are receipts that were
-    /// written and not proved, unless the client has ended in order. Returns whose session it was
-    /// and up to where receipts were written to it.
+    /// Logs out. What could not be sent is pending again, and so are receipts that were written and not
+    /// proved, unless the client has ended in order. Returns whose session it was and up to where receipts
+    /// were written to it.
     pub(super) fn leave(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
+        if let Some(me) = &self.me {
+            self.event("logout", format_args!("handle={}", me.handle));
+        }
+        self.give_up(in_order)
+    }
+
+    fn give_up(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
         let me = self.me.take()?;
         self.services.roster.name(self.id, None);
         let left = self.outbox.close();
@@ -122,9 +129,9 @@ impl Session {
         Some((me.account, me.proof.upto()))
     }
 
-    /// Gives the account up and goes on as nobody's session.
+    /// Gives the account up, of which no log-in was logged, and goes on as nobody's session.
     pub(super) fn retreat(&mut self) {
-        self.leave(false);
+        self.give_up(false);
         self.outbox.reopen();
         self.set_login_deadline();
     }

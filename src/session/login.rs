@@ -312,6 +312,7 @@ impl Session {
 
     fn begin(&mut self, entered: &Entered, handle: Handle, key: Key, quiet: bool) {
         self.services.roster.name(self.id, Some(handle.clone()));
+        self.outbox.set_owner(format!("from={} handle={handle}", self.origin()));
         self.deadline = None;
         if let Some(time) = self.services.idle {
             self.set_deadline(time, Bye::Idle);

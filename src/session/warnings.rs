@@ -89,7 +89,7 @@ impl fmt::Display for Line {
         };
         write!(f, "{event} from=")?;
         match self.from {
-            Some(from) => write!(f, "{from}")?,
+            Some(from) => f.write_str(&from.counted_by())?,
             None => f.write_str("others")?,
         }
         write!(f, " times={}", self.times)?;
@@ -126,6 +126,9 @@ mod tests {
         assert_eq!((said(ADDRESS, 7, 1), said(ADDRESS, 7, 59)), (None, None));
         assert_eq!(said(ADDRESS, 7, 60), line("limit from=192.0.2.7 times=3 flag=--limit-address"));
         assert_eq!(said(ADDRESS, 7, 61), None);
+        let network = Origin::of("2001:db8:7::1".parse().unwrap());
+        let line = warnings.due(Obstacle::Guesses, network, start).unwrap().to_string();
+        assert_eq!(line, "guesses from=2001:db8:7::/64 times=1");
     }
 
     #[test]

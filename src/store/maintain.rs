@@ -14,14 +14,25 @@ pub trait Maintain: Send + Sync {
     /// # Errors
     /// See [`BackupError`]. Nothing is left of a copy that was begun.
     fn backup(&self, path: &Path) -> Result<u64, BackupError>;
-    /// Holds the store against its own rules. Gives back what is wrong, a line for an operator each.
+    /// Holds the store against its own rules. Returns what is wrong, a line for an operator each.
     ///
     /// # Errors
     /// It cannot be read.
     fn check(&self) -> Result<Vec<String>, Error>;
+    /// The bytes of the store, and of what is written down and not yet part of it.
+    fn sizes(&self) -> (u64, u64);
     /// Ends what is under way, and waits until nothing is left of it. From then on the others
     /// fail.
     fn end(&self);
+}
+
+/// What was found by looking at something that an operator has set up, a line each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// What keeps papod from using it.
+    pub problems: Vec<String>,
+    /// What is good to know: what it is, and what should be mended some time.
+    pub remarks: Vec<String>,
 }
 
 /// Why there is no backup. Nothing was left behind.

@@ -17,7 +17,7 @@ mod walk;
 use std::fmt;
 
 pub use change::{Added, Change, Forget, NewEntry, Newest, Rank};
-pub use maintain::{BackupError, Maintain};
+pub use maintain::{BackupError, Maintain, Survey};
 pub use moves::{Move, Moves};
 pub use rows::{
     Account, ChatRow, Conversation, Found, Fronts, GroupRow, InfoRow, Kind, ListPage, Member, Once,

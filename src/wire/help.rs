@@ -74,7 +74,7 @@ pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
     let mut lines = Vec::new();
     if place == Place::Admin {
         lines.extend(by_subject(place, |verb| verb.form));
-        lines.push("HELP ADMIN explains the commands for operators.".to_owned());
+        lines.push("type HELP ADMIN for the operators' commands".to_owned());
         return lines;
     }
     lines.push("One line is one command; each is answered by one final line, OK or ERR.".into());

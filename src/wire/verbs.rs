@@ -363,7 +363,7 @@ pub static VERBS: [Verb; 26] = [
         does: &[
             "ADMIN STATS                                   what is going on, in numbers",
             "ADMIN SESSIONS                                who is connected, from where, since when",
-            "ADMIN KICK <handle>                           closes the sessions of an account",
+            "ADMIN KICK <handle>                           closes its sessions; it may come back at once",
             "ADMIN USER NEW <handle> <password> [name]     makes an account",
             "ADMIN USER PASSWD <handle> <new>              sets its password, and does as REVOKE",
             "ADMIN USER REVOKE <handle>                    revokes tokens and linked users, kicks",

@@ -220,6 +220,6 @@ fn the_image_runs_with_nothing_around_it() {
     let port = there.rsplit_once(':').unwrap().1;
     assert_eq!(send(&format!("tls:localhost:{port}"), "through TLS"), "3\n");
     papod.signal(Signal::HUP);
-    papod.until_logged("the certificate is loaded again");
+    papod.until_logged("certificate reloaded");
     papod.stop();
 }

@@ -37,10 +37,17 @@ fn who_guesses_is_found_and_nobody_else() {
     let shown = wrote.lines().filter_map(|line| line.split_once("] "));
     let shown: String =
         shown.map(|(_, said)| format!("Nov 28 16:00:00 host papod[7]: {said}\n")).collect();
-    let brake = "[2026-11-28T16:00:00Z WARN ] guesses from=2001:db8:: times=9\n";
+    let guesses =
+        |from: &str| format!("[2026-11-28T16:00:00Z WARN ] guesses from={from} times=9\n");
+    let brake = guesses("2001:db8:7::/64") + &guesses("192.0.2.7") + &guesses("others");
     fs::write(&log, format!("{wrote}{shown}{brake}")).unwrap();
     let mut command = Command::new("fail2ban-regex");
     let said = ended(command.arg(&log).arg(contrib("fail2ban/filter.conf")), 0).0;
-    assert!(said.contains("Failregex: 5 total"), "{said}");
+    assert!(said.contains("Failregex: 6 total"), "{said}");
+    // A network is banned as one.
+    let mut command = Command::new("fail2ban-regex");
+    command.args(["-o", "ip"]).arg(&log).arg(contrib("fail2ban/filter.conf"));
+    let banned = ended(&mut command, 0).0;
+    assert!(banned.contains("2001:db8:7::/64\n") && banned.contains("192.0.2.7\n"), "{banned}");
     papod.stop();
 }

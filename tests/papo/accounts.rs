@@ -199,6 +199,28 @@ fn every_way_in_is_a_way_for_papo() {
     assert_eq!(place.bodies("ana", "ana").len(), 3);
 }
 
+/// Another try would end like the first one.
+#[test]
+fn a_server_that_does_not_speak_tls_is_asked_once() {
+    let place = Place::with(&["ana"]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let times = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let count = times.clone();
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let _ = client.unwrap().write_all(b"HELLO papo/1 other type HELP\n");
+        }
+    });
+    let mut send = place.papo("ana", &["send", "ana", "hi"]);
+    let (status, _, err) =
+        Running::start(send.env("PAPO_SERVER", format!("tls:{address}"))).finish();
+    assert_eq!(status, Some(3), "{err:?}");
+    assert!(err[0].contains("it does not speak TLS there"), "{err:?}");
+    assert_eq!(times.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
 #[test]
 fn a_certificate_as_openssl_makes_it_serves_whoever_has_it() {
     let home = Home::new();

@@ -76,10 +76,9 @@ fn the_lines_that_put_papod_on_the_internet() {
         path if path.starts_with('/') => under(path).display().to_string(),
         word => word.to_owned(),
     });
-    let script = r#"set -a; . "$0"; set +a; LISTEN_PID=$$ exec "$@" --password-cost 8:1 3<&0 4<&1 </dev/null >&2"#;
+    let script = r#"LISTEN_PID=$$ exec "$0" "$@" --password-cost 8:1 3<&0 4<&1 </dev/null >&2"#;
     let mut command = Command::new("sh");
-    command.args(["-c", script]).arg(under("/etc/papo/papod.env"));
-    command.arg(program).args(words);
+    command.args(["-c", script]).arg(program).args(words);
     command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", names);
     let (tls, admin): (std::os::fd::OwnedFd, std::os::fd::OwnedFd) = (tls.into(), admin.into());
     command.stdin(tls).stdout(admin).stderr(Stdio::null());

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use super::files::{backup, ends, notes, refuses, start};
+use super::process::unix::over;
 use super::process::{Client, Home};
 
 fn note(alice: &mut Client, numbers: std::ops::Range<u32>) -> BTreeSet<u64> {
@@ -63,6 +64,10 @@ fn a_backup_copied_over_a_database_in_use_ends_what_is_written() {
     });
     assert!(refused.is_some_and(|line| line.starts_with("ERR MSG storage ")));
     papod.until_logged("overwritten while in use");
+    // Half of the one and half of the other would be no backup.
+    let copy = home.path().join("copy.db");
+    let said = over(&home.path().join("admin.sock"), &format!("ADMIN BACKUP {}", copy.display()));
+    assert!(said[0].starts_with("ERR ADMIN storage ") && !copy.exists(), "{said:?}");
     drop(alice);
     papod.stop();
     is_refused_and_restored(&home, &given);

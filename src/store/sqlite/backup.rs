@@ -6,14 +6,17 @@
 //! It is written as a draft in the same folder and gets its name at the end. Its generation is one
 //! that no other file has: put in the place of the database, it is known for a copy.
 
+use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::draft::Draft;
 use super::{Upkeep, beside, ended, folder};
-use crate::store::{BackupError, Error};
+use crate::owner;
+use crate::store::{BackupError, Cause, Error};
 
 impl Upkeep {
     /// Copies the database to `path`, a new file that only its owner may read. It holds everything
@@ -31,31 +34,56 @@ impl Upkeep {
                 return Err(BackupError::Exists);
             }
         }
-        self.lock.verify(None).map_err(BackupError::Failed)?;
-        self.until_ended(|connection| {
-            let draft = Draft::beside(&path).map_err(|e| self.no_room_for(&path, &e))?;
-            copy_into(connection, &draft).map_err(BackupError::Failed)?;
-            draft.file().sync_all()?;
-            if self.has_ended() {
-                return Err(ended().into());
+        let found = self.lock.verify(None);
+        // What was written over the file is none of this database, and what the log adds to it is neither.
+        self.lock.look_at_main()?;
+        match found {
+            Err(e) if e.cause() == Cause::Gone => {
+                let copied = self.with_spare(e.into(), |on| self.write_copy(on, &path));
+                if copied.is_ok() {
+                    log::warn!("{} is of a database whose file is gone", path.display());
+                }
+                copied
             }
-            draft.name(&path).map_err(|e| match e.kind() {
-                ErrorKind::AlreadyExists => BackupError::Exists,
-                _ => e.into(),
-            })
+            verified => {
+                verified?;
+                self.until_ended(|on| self.write_copy(on, &path))
+            }
+        }
+    }
+
+    fn write_copy(&self, connection: &Connection, path: &Path) -> Result<u64, BackupError> {
+        let draft = Draft::beside(path).map_err(|e| self.no_room_for(path, &e))?;
+        copy_into(connection, &draft).map_err(BackupError::Failed)?;
+        draft.file().sync_all()?;
+        if self.has_ended() {
+            return Err(ended().into());
+        }
+        draft.name(path).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => BackupError::Exists,
+            _ => e.into(),
         })
     }
 
     /// The folder of `path` takes no file. A service manager may let papod see and write much less
-    /// than the operator who asks, so this names a place that always works.
+    /// than the operator who asks: the folder is on a disk that is read-only for papod alone, or nobody
+    /// at all may look into what it sees in its place.
     fn no_room_for(&self, path: &Path, e: &io::Error) -> BackupError {
-        let why = format!("cannot write to {}: {e}", folder(path).display());
-        let is_place_wrong = matches!(
-            e.kind(),
-            ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
-        );
-        let hint = format!("; papod may write below {}", folder(self.lock.path()).display());
-        Error::new(why + if is_place_wrong { &hint } else { "" }).into()
+        let folder = folder(path);
+        let is_hidden = fs::metadata(folder).is_ok_and(|meta| meta.mode() & 0o777 == 0);
+        let hint = match e.kind() {
+            ErrorKind::ReadOnlyFilesystem => self.writable(),
+            ErrorKind::PermissionDenied if is_hidden => self.writable(),
+            ErrorKind::PermissionDenied => format!("; {}", owner::denied(folder)),
+            ErrorKind::NotFound => "; make that folder first".to_owned(),
+            _ => String::new(),
+        };
+        Error::new(format_args!("cannot write to {}: {e}{hint}", folder.display())).into()
+    }
+
+    /// A place that always works.
+    fn writable(&self) -> String {
+        format!("; papod may write below {}", folder(self.lock.path()).display())
     }
 }
 

@@ -33,7 +33,7 @@ impl Recall for Eyes {
         self.steps.store(i64::MAX, Ordering::Relaxed);
         let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
         if let Err(e) = ended.and(Ok(())) {
-            log::warn!("a look at the database cannot be ended: {e}");
+            log::warn!("reading the database failed: {e}");
         }
     }
 

@@ -128,7 +128,8 @@ impl Lock {
             Err(e) if e.kind() != ErrorKind::NotFound => return Err(Error::new(e)),
             Ok(meta) if id(&meta) == file => {}
             _ => {
-                let rescue = "end papod and put it back, or a backup with papod --restore FILE";
+                let rescue = "what was confirmed is lost when papod ends, so first save it with \
+                              ADMIN BACKUP, then end papod and put that back with papod --restore";
                 return gone("the file", rescue);
             }
         }
@@ -168,12 +169,28 @@ impl Lock {
     /// # Errors
     /// [`Cause::Gone`]: it is not, or was not before.
     pub(super) fn verify_main(&self) -> Result<(), Error> {
-        let main = MainFile::read(&self.file).map_err(Error::new)?;
+        let is_as_known = self.is_as_known()?;
         let mut known = self.known();
+        known.is_foreign |= !is_as_known;
+        if known.is_foreign { Err(self.foreign()) } else { Ok(()) }
+    }
+
+    /// The same for whoever only reads, at any time: what is seen while the log is being written back
+    /// may be half of each, so nothing is concluded from it for later.
+    ///
+    /// # Errors
+    /// [`Cause::Gone`]: it is not, or was not before.
+    pub(super) fn look_at_main(&self) -> Result<(), Error> {
+        let is_known = !self.known().is_foreign && self.is_as_known()?;
+        if is_known { Ok(()) } else { Err(self.foreign()) }
+    }
+
+    fn is_as_known(&self) -> Result<bool, Error> {
+        let main = MainFile::read(&self.file).map_err(Error::new)?;
+        let known = self.known();
         let is_known = main.generation.is_some_and(|g| known.generations.contains(&g))
             && main.schema_cookie == known.schema_cookie;
-        known.is_foreign |= !(is_known || known.generations.is_empty());
-        if known.is_foreign { Err(self.foreign()) } else { Ok(()) }
+        Ok(is_known || known.generations.is_empty())
     }
 
     fn foreign(&self) -> Error {

@@ -16,12 +16,15 @@ mod generation;
 mod lists;
 mod lock;
 mod main_file;
+mod orphan;
 mod pen;
 mod receipts;
 mod restore;
 mod rows;
 mod schema;
+mod spare;
 mod stretch;
+mod survey;
 mod walk;
 mod write_back;
 
@@ -41,7 +44,9 @@ use generation::{Inspection, Sidecar};
 use lock::Lock;
 use main_file::Generation;
 pub use pen::Pen;
-pub use restore::{restore, survey};
+pub use restore::restore;
+use spare::Spare;
+pub use survey::survey;
 
 use super::{BackupError, Cause, Error, Maintain};
 use crate::limits;
@@ -93,6 +98,7 @@ pub struct Database {
     /// The most that the file may grow to, in MiB.
     limit: Option<u64>,
     ending: Arc<Ending>,
+    spare: Arc<Spare>,
 }
 
 impl Database {
@@ -103,7 +109,13 @@ impl Database {
     /// database, with the log of another one beside it, from a newer version. A file that is
     /// refused is left as it was, and so is what lies beside it.
     pub fn open(path: &Path) -> Result<Database, Error> {
-        Database::open_at(path).map_err(|e| e.about(path.display()))
+        Database::open_at(path).map_err(|e| {
+            let e = e.about(path.display());
+            match survey::refused(path) {
+                Some(why) if e.cause() == Cause::Disk => Error::new(format_args!("{e}; {why}")),
+                _ => e,
+            }
+        })
     }
 
     fn open_at(path: &Path) -> Result<Database, Error> {
@@ -122,6 +134,9 @@ impl Database {
         if lock.file().metadata().map_err(Error::new)?.nlink() > 1 {
             log::warn!("the database has a second name; under that one its log would be missed");
         }
+        if let Some(warning) = survey::warning(&path) {
+            log::warn!("{}: {}", path.display(), warning.trim_start_matches("warning: "));
+        }
         let sidecar = Arc::new(Sidecar::open(&path).map_err(Error::new)?);
         // A failure from here on may have written the log back, and nothing else.
         let connection = writer(&path)?;
@@ -137,7 +152,8 @@ impl Database {
             let current = generation::current(&connection)?;
             sidecar.may_become(current, Generation::default()).map_err(Error::new)?;
         }
-        Ok(Database { lock, sidecar, limit: None, ending: Arc::default() })
+        let (ending, spare) = Default::default();
+        Ok(Database { lock, sidecar, limit: None, ending, spare })
     }
 
     /// The same with a limit, in MiB, to which its pen lets the file grow: what does not fit is not
@@ -165,6 +181,7 @@ impl Database {
         }
         // The pen has the log written back by another thread.
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
+        self.spare.open(self.lock.path())?;
         Ok(Pen::new(writer, self.lock.clone(), self.sidecar.clone()))
     }
 
@@ -178,7 +195,8 @@ impl Database {
 
     /// What an operator can have done with the database while it is in use.
     pub fn upkeep(&self) -> Upkeep {
-        Upkeep { lock: self.lock.clone(), ending: self.ending.clone() }
+        let (lock, ending, spare) = (&self.lock, &self.ending, &self.spare);
+        Upkeep { lock: lock.clone(), ending: ending.clone(), spare: spare.clone() }
     }
 }
 
@@ -204,7 +222,7 @@ fn writer(path: &Path) -> Result<Connection, Error> {
 /// is always a whole database.
 fn create(path: &Path) -> Result<Lock, Error> {
     let io = |e: std::io::Error| Error::new(e);
-    left_log(path)?;
+    orphan::look(path)?;
     let draft = beside(path, ".new");
     let lock = Lock::draft(&draft, path)?;
     if length(path) > 0 {
@@ -228,25 +246,6 @@ fn create(path: &Path) -> Result<Lock, Error> {
     Ok(lock)
 }
 
-/// Looks for the log of a database that is not there.
-///
-/// # Errors
-/// There is one: what it holds would be lost with a new database.
-fn left_log(path: &Path) -> Result<(), Error> {
-    for ending in ["-wal", "-journal"] {
-        let left = beside(path, ending);
-        if length(&left) > 0 {
-            let text = format!(
-                "is not there, but its log {} is; put the file back, or a backup with papod \
-                 --restore FILE; nothing was changed",
-                left.display()
-            );
-            return Err(Error::of(Cause::Gone, text));
-        }
-    }
-    Ok(())
-}
-
 /// The name of a file without symbolic links, also where there is no file yet.
 fn resolved(path: &Path) -> Result<PathBuf, Error> {
     match fs::metadata(path) {
@@ -268,6 +267,7 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
 pub struct Upkeep {
     lock: Arc<Lock>,
     ending: Arc<Ending>,
+    spare: Arc<Spare>,
 }
 
 /// How upkeep is ended.
@@ -291,6 +291,12 @@ impl Maintain for Upkeep {
         if self.has_ended() { Err(ended()) } else { found }
     }
 
+    fn sizes(&self) -> (u64, u64) {
+        // The file that is in use, also where another has its name by now.
+        let size = self.lock.file().metadata().map_or(0, |meta| meta.len());
+        (size, length(&beside(self.lock.path(), "-wal")))
+    }
+
     fn end(&self) {
         self.ending.has_begun.store(true, Ordering::SeqCst);
         drop(self.ending.under_way.write().unwrap_or_else(PoisonError::into_inner));
@@ -307,11 +313,29 @@ impl Upkeep {
         let ending = &self.ending.under_way;
         let _under_way = ending.read().unwrap_or_else(PoisonError::into_inner);
         let mut connection = reader(self.lock.path())?;
+        self.breaks_off(&mut connection)?;
+        work(&connection)
+    }
+
+    /// The same on the connection that was opened while the file was there.
+    fn with_spare<T, E: From<Error>>(
+        &self,
+        otherwise: E,
+        work: impl FnOnce(&Connection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let ending = &self.ending.under_way;
+        let _under_way = ending.read().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = self.spare.get();
+        let Some(connection) = spare.as_mut() else { return Err(otherwise) };
+        self.breaks_off(connection)?;
+        work(connection)
+    }
+
+    fn breaks_off(&self, connection: &mut Connection) -> Result<(), Error> {
         let ending = self.ending.clone();
         let has_ended = move || ending.has_begun.load(Ordering::SeqCst);
         // Some milliseconds' work.
-        connection.progress_handler(10_000, Some(has_ended)).map_err(Error::from)?;
-        work(&connection)
+        Ok(connection.progress_handler(10_000, Some(has_ended))?)
     }
 
     /// A pair of eyes, with a read-only connection of its own.
@@ -351,6 +375,7 @@ pub fn sizes(path: &Path) -> (u64, u64) {
 /// the write-ahead log stays beside it.
 impl Drop for Database {
     fn drop(&mut self) {
+        self.spare.close();
         // Another file of this name is none of ours.
         let is_ours = self.lock.verify(None).and_then(|()| self.lock.verify_main());
         let written_back = is_ours.and_then(|()| {

@@ -1,4 +1,4 @@
-//! Putting a copy back, and looking at a database without opening it: for a papod that serves nobody.
+//! Putting a copy back, for a papod that serves nobody.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::check::findings;
 use super::draft::Draft;
-use super::generation::{Inspection, alone};
+use super::generation::alone;
 use super::lock::Lock;
-use super::{beside, check_header, folder, give, left_log, length, lock, reader, resolved};
+use super::{beside, check_header, folder, give, length, resolved};
 use crate::store::{Cause, Error};
 
 /// The files of a database, by what follows its name: the database comes first.
@@ -23,6 +23,24 @@ const FILES: [&str; 5] = ["", "-wal", "-journal", "-shm", ".generation"];
 /// use by a papod. Nothing was changed then, unless the disk failed in between; nothing is ever
 /// deleted.
 pub fn restore(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
+    let new = new_folders(path);
+    let done = put(from, path);
+    if done.is_err() {
+        // What was made for it and is empty. One that somebody uses by now stays.
+        for folder in new {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+    done
+}
+
+/// The folders on the way to a file that are not there, the innermost first.
+fn new_folders(path: &Path) -> Vec<&Path> {
+    let above = path.ancestors().skip(1);
+    above.take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect()
+}
+
+fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
     let io = |e: io::Error| Error::new(e).about(path.display());
     DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(io)?;
     let here = |e: Error| e.about(path.display());
@@ -71,7 +89,7 @@ fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
         let log = beside(from, ending);
         if length(&log) > 0 {
             return Err(Error::new(format!(
-                "{} is a part of it; papod --db FILE, started and ended once, makes it one file",
+                "{} belongs to it; start and stop papod once on that file to merge them",
                 log.display()
             )));
         }
@@ -101,46 +119,4 @@ fn free_name(path: &Path) -> PathBuf {
     };
     let mut names = (1_u64..).map(|n| beside(path, &format!(".aside-{n}")));
     names.find(is_free).unwrap_or_else(|| beside(path, ".aside"))
-}
-
-/// Looks at the database at `path` as far as a papod that may be using it allows, and changes
-/// nothing. Returns what is wrong, a line each; a database that is not there yet is in order.
-pub fn survey(path: &Path) -> Vec<String> {
-    let looked = look_at(path);
-    let problems = looked.unwrap_or_else(|e| vec![e.to_string()]);
-    problems.into_iter().map(|problem| format!("{}: {problem}", path.display())).collect()
-}
-
-fn look_at(path: &Path) -> Result<Vec<String>, Error> {
-    if fs::metadata(folder(path)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
-        return Ok(Vec::new());
-    }
-    let path = &*resolved(path)?;
-    let lock = match Lock::take(path) {
-        Ok(Some(lock)) => lock,
-        Ok(None) => return left_log(path).map(|()| Vec::new()),
-        // A papod uses it, and readers are welcome.
-        Err(e) if e.cause() == Cause::Busy => {
-            if !beside(path, "-wal").exists() {
-                return Err(e.about("under another name, by which it has to be looked at"));
-            }
-            return findings(&reader(path)?);
-        }
-        Err(e) => return Err(e),
-    };
-    if lock.file().metadata().map_err(Error::new)?.len() == 0 {
-        return left_log(path).map(|()| Vec::new());
-    }
-    check_header(lock.file(), path)?;
-    if !Inspection::look(lock.file(), path)?.has_log {
-        return findings(&alone(path)?);
-    }
-    // The log is read with an index of it, which is made for that and not kept.
-    let index = beside(path, "-shm");
-    let is_new = !index.exists();
-    let found = reader(path).and_then(|connection| findings(&connection));
-    if is_new {
-        lock::remove(&index)?;
-    }
-    found
 }

@@ -1,0 +1,284 @@
+//! The command line of `papod`: its flags and what they take.
+//!
+//! The program makes a [`crate::config::Config`] of it, and tests/manual.rs the manual page and the
+//! completions of contrib/.
+
+mod env_file;
+mod values;
+mod variables;
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+use std::process;
+
+use clap::builder::Resettable;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use ipnet::IpNet;
+use log::LevelFilter;
+use rustix::process::Pid;
+
+use crate::config::{Limits, PasswordCost};
+use crate::limits;
+
+/// The chat server that you can use with netcat.
+///
+/// Every flag can also be given as an environment variable; an empty one counts as not set. Log lines go
+/// to standard error.
+#[derive(Parser)]
+#[command(name = "papod", version)]
+pub struct Flags {
+    /// Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one [default:
+    /// 127.0.0.1:7276, unless systemd passes sockets on]
+    #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port)]
+    pub listen: Vec<String>,
+
+    /// Let --listen name addresses other than loopback, where passwords cross the network readable
+    #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = values::boolean)]
+    pub plain_anywhere: bool,
+
+    /// Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again
+    #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port, requires_all = ["tls_cert", "tls_key"])]
+    pub tls_listen: Vec<String>,
+
+    /// Chain of certificates for TLS, the server's own first, PEM; loaded again on SIGHUP
+    #[arg(long, env = "PAPOD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Its private key, PEM
+    #[arg(long, env = "PAPOD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Have the papod with this process id load its certificate again, if the one named here is good and
+    /// within its dates, and end; status 1 and a reason otherwise
+    #[arg(long, value_name = "PID", value_parser = values::process)]
+    pub reload: Option<Pid>,
+
+    /// Unix socket to listen on; may be given again
+    #[arg(long, env = "PAPOD_UNIX", value_name = "PATH", value_delimiter = ',')]
+    pub unix: Vec<PathBuf>,
+
+    /// Mode of the Unix sockets: who may connect
+    #[arg(long, env = "PAPOD_UNIX_MODE", value_name = "MODE", default_value = "0660", value_parser = values::mode)]
+    pub unix_mode: u32,
+
+    /// Unix socket for operators, mode 0600
+    #[arg(long, env = "PAPOD_ADMIN", value_name = "PATH")]
+    pub admin: Option<PathBuf>,
+
+    /// Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again
+    #[arg(long, env = "PAPOD_PROXY_FROM", value_name = "NET", value_delimiter = ',', value_parser = values::network)]
+    pub proxy_from: Vec<IpNet>,
+
+    /// open or closed: whether REG makes accounts, or only ADMIN USER NEW does
+    #[arg(
+        long,
+        env = "PAPOD_REGISTRATION",
+        value_enum,
+        default_value = "open",
+        hide_possible_values = true,
+        value_name = "STATE"
+    )]
+    pub registration: Registration,
+
+    /// Program that checks passwords in place of papod: it reads the handle and the password, one per
+    /// line, on standard input, and exits with 0 if they are right. A path and arguments, split at
+    /// blanks; no shell
+    #[arg(long, env = "PAPOD_AUTH_COMMAND", value_name = "CMD")]
+    pub auth_command: Option<String>,
+
+    /// Total connections
+    #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = values::from_one)]
+    pub limit_connections: u64,
+
+    /// Seconds in which a connection has to log in
+    #[arg(long, env = "PAPOD_LIMIT_LOGIN", value_name = "SECONDS", default_value_t = Limits::DEFAULT.login, value_parser = values::from_one)]
+    pub limit_login: u64,
+
+    /// Commands of one session that may be unconfirmed; it is not read from meanwhile
+    #[arg(long, env = "PAPOD_LIMIT_UNCONFIRMED", value_name = "N", default_value_t = Limits::DEFAULT.unconfirmed as u64, value_parser = values::from_one)]
+    pub limit_unconfirmed: u64,
+
+    /// Bytes that may wait for one session; beyond them it is served from the disk
+    #[arg(long, env = "PAPOD_LIMIT_WAITING", value_name = "BYTES", default_value_t = Limits::DEFAULT.waiting as u64, value_parser = values::from_one)]
+    pub limit_waiting: u64,
+
+    /// Passwords that may wait to be hashed
+    #[arg(long, env = "PAPOD_LIMIT_SECRETS", value_name = "N", default_value_t = Limits::DEFAULT.secrets as u64, value_parser = values::from_one)]
+    pub limit_secrets: u64,
+
+    /// Connections per address; 0 is unlimited, here and below
+    #[arg(long, env = "PAPOD_LIMIT_ADDRESS", value_name = "N", default_value_t = Limits::DEFAULT.address, value_parser = values::number::<usize>)]
+    pub limit_address: usize,
+
+    /// Sessions of one account
+    #[arg(long, env = "PAPOD_LIMIT_SESSIONS", value_name = "N", default_value_t = Limits::DEFAULT.sessions, value_parser = values::number::<usize>)]
+    pub limit_sessions: usize,
+
+    /// New accounts from one address in an hour
+    #[arg(long, env = "PAPOD_LIMIT_REGISTRATIONS", value_name = "N", default_value_t = Limits::DEFAULT.registrations, value_parser = values::number::<u64>)]
+    pub limit_registrations: u64,
+
+    /// Messages of one account in a second, on average
+    #[arg(long, env = "PAPOD_LIMIT_MESSAGES", value_name = "N", default_value_t = Limits::DEFAULT.messages, value_parser = values::number::<u64>)]
+    pub limit_messages: u64,
+
+    /// Other changes by one account in a second, on average; costly ones count as several
+    #[arg(long, env = "PAPOD_LIMIT_COMMANDS", value_name = "N", default_value_t = Limits::DEFAULT.commands, value_parser = values::number::<u64>)]
+    pub limit_commands: u64,
+
+    /// New groups of one account in a day
+    #[arg(long, env = "PAPOD_LIMIT_GROUPS", value_name = "N", default_value_t = Limits::DEFAULT.groups, value_parser = values::number::<u64>)]
+    pub limit_groups: u64,
+
+    /// Bytes of messages of one account in a day
+    #[arg(long, env = "PAPOD_LIMIT_BYTES", value_name = "N", default_value_t = Limits::DEFAULT.bytes, value_parser = values::number::<u64>)]
+    pub limit_bytes: u64,
+
+    /// Let the limits of addresses and accounts also apply to loopback and Unix sockets
+    #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = values::boolean)]
+    pub limit_local: bool,
+
+    /// Database file [default: papo/papo.db in the user's data folder]
+    #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
+    pub db: Option<PathBuf>,
+
+    /// Put the backup FILE in the place of the database, keep what was there under another name, and
+    /// end; no papod may be using it
+    #[arg(long, value_name = "FILE", conflicts_with = "check")]
+    pub restore: Option<PathBuf>,
+
+    /// Look at all settings and through the database, start nothing, say what is there and what is wrong,
+    /// and end
+    #[arg(long)]
+    pub check: bool,
+
+    /// Read variables from FILE first, a NAME=VALUE each line, as systemd does; a line that systemd would
+    /// ignore, and a variable that there is not, are errors
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+
+    /// Memory and passes of Argon2id for new passwords
+    #[arg(long, env = "PAPOD_PASSWORD_COST", value_name = "KIB:PASSES", default_value = "19456:2", value_parser = values::password_cost)]
+    pub password_cost: PasswordCost,
+
+    /// Serve Prometheus metrics at http://HOST:PORT/metrics, without authentication
+    #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT", value_parser = values::host_port)]
+    pub metrics: Option<String>,
+
+    /// Probe a TCP client that has been silent for this long, and end its session after twice as long;
+    /// 0 never does
+    #[arg(long, env = "PAPOD_KEEPALIVE", value_name = "SECONDS", default_value_t = limits::KEEPALIVE.as_secs(), value_parser = values::keepalive)]
+    pub keepalive: u64,
+
+    /// Disconnect a logged-in client after SECONDS without input
+    #[arg(long, env = "PAPOD_IDLE", value_name = "SECONDS", value_parser = values::from_one)]
+    pub idle: Option<u64>,
+
+    /// Delete entries older than DAYS; 0 keeps everything
+    #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = values::days)]
+    pub keep: u64,
+
+    /// Maximum size of the database file in MiB; writes fail beyond it. 0 is unlimited
+    #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0, value_parser = values::mib)]
+    pub limit_db: u64,
+
+    /// How much is logged: error, warn, info or debug
+    #[arg(long, env = "PAPOD_LOG", value_name = "LEVEL", default_value = "info", value_parser = values::level)]
+    pub log: LevelFilter,
+}
+
+impl Flags {
+    /// Reads a command line and the environment. Returns with them the limits that are not the usual
+    /// ones, as flags, for the log.
+    ///
+    /// # Errors
+    /// One of the two is wrong, or asks for help or the version.
+    pub fn read(arguments: &[OsString]) -> Result<(Flags, Vec<String>), clap::Error> {
+        let mut command = Flags::command().mut_args(|arg| {
+            let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
+            if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
+        });
+        // Of all that there are, since those that are empty are known, too.
+        let all = Flags::command();
+        let known = names(&all);
+        let flags: Vec<_> = all.get_arguments().filter_map(Arg::get_long).collect();
+        for (name, value) in env::vars_os() {
+            let (name, value) = (name.to_string_lossy(), value.to_string_lossy());
+            if let Some(why) = variables::unknown(&name, &value, &known, &flags) {
+                return Err(command.error(ErrorKind::UnknownArgument, why));
+            }
+        }
+        let mut matches = command
+            .try_get_matches_from_mut(arguments)
+            .map_err(|e| variables::named(e, &mut command, arguments))?;
+        let limits = unusual_limits(&command, &matches);
+        Ok((Flags::from_arg_matches_mut(&mut matches)?, limits))
+    }
+}
+
+/// What is to be run in place of a command line with `--env-file`: the same with the variables of that
+/// file in its environment. `None`: there is none, or this is what was run.
+///
+/// # Errors
+/// What is wrong with the file, a line each.
+pub fn with_env_file(arguments: &[OsString]) -> Result<Option<process::Command>, Vec<String>> {
+    env_file::replacement(arguments, &names(&Flags::command()))
+}
+
+/// The variables that are flags.
+fn names(command: &Command) -> Vec<&str> {
+    command.get_arguments().filter_map(|arg| arg.get_env()?.to_str()).collect()
+}
+
+/// The limits that were set to something else than usual.
+fn unusual_limits(command: &Command, matches: &ArgMatches) -> Vec<String> {
+    let mut unusual = Vec::new();
+    for arg in command.get_arguments() {
+        let (id, Some(flag)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
+        let is_set = matches.value_source(id).is_some_and(|from| from != ValueSource::DefaultValue);
+        if !is_set || !flag.starts_with("limit-") {
+            continue;
+        }
+        if !arg.get_action().takes_values() {
+            unusual.extend(matches.get_flag(id).then(|| format!("--{flag}")));
+            continue;
+        }
+        let values: Vec<_> = matches.get_raw(id).into_iter().flatten().collect();
+        let usual = arg.get_default_values().iter().map(AsRef::<OsStr>::as_ref);
+        if !values.iter().copied().eq(usual) {
+            let values: Vec<_> = values.iter().map(|value| value.to_string_lossy()).collect();
+            unusual.push(format!("--{flag} {}", values.join(",")));
+        }
+    }
+    unusual
+}
+
+/// Who makes accounts.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Registration {
+    /// Everyone, by `REG`.
+    Open,
+    /// Operators alone.
+    Closed,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_that_differ_are_told() {
+        let limits = |typed: &str| {
+            let mut command = Flags::command();
+            let matches = command.try_get_matches_from_mut(typed.split(' ')).unwrap();
+            unusual_limits(&command, &matches).join(" ")
+        };
+        assert_eq!(limits("papod --keep 7 --registration closed"), "");
+        assert_eq!(limits("papod --limit-sessions 50 --limit-db 0"), "", "they are the usual ones");
+        let typed = "papod --limit-address 20 --limit-local --limit-bytes 0";
+        assert_eq!(limits(typed), "--limit-address 20 --limit-bytes 0 --limit-local");
+    }
+}

@@ -1,0 +1,135 @@
+//! Looking at a database without opening it, for a papod that serves nobody: is it sound, what is in
+//! it, and is there anything that an operator should know?
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::check::findings;
+use super::generation::{Inspection, alone};
+use super::lock::Lock;
+use super::{beside, check_header, folder, lock, orphan, reader, resolved};
+use crate::owner;
+use crate::store::{Cause, Error, Survey};
+
+/// Looks at the database at `path` as far as a papod that may be using it allows, and changes
+/// nothing. One that is not there yet is no problem; a file with nothing in it is one.
+pub fn survey(path: &Path) -> Survey {
+    let mut found = look_at(path).unwrap_or_else(|e| {
+        let denied = refused(path).filter(|_| e.cause() == Cause::Disk);
+        let denied = denied.map(|why| format!("; {why}")).unwrap_or_default();
+        Survey { problems: vec![format!("{e}{denied}")], ..Survey::default() }
+    });
+    for line in found.problems.iter_mut().chain(&mut found.remarks) {
+        *line = format!("{}: {line}", path.display());
+    }
+    found
+}
+
+fn look_at(path: &Path) -> Result<Survey, Error> {
+    if fs::metadata(folder(path)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
+        return Ok(none());
+    }
+    let path = &*resolved(path)?;
+    let lock = match Lock::take(path) {
+        Ok(Some(lock)) => lock,
+        Ok(None) => return orphan::look(path).map(|()| none()),
+        // A papod uses it, and readers are welcome.
+        Err(e) if e.cause() == Cause::Busy => {
+            if !beside(path, "-wal").exists() {
+                return Err(e.about("under another name, by which it has to be looked at"));
+            }
+            return of(&reader(path)?, path);
+        }
+        Err(e) => return Err(e),
+    };
+    if lock.file().metadata().map_err(Error::new)?.len() == 0 {
+        orphan::look(path)?;
+        return Err(Error::of(Cause::Damaged, "an empty file, and no database"));
+    }
+    check_header(lock.file(), path)?;
+    if !Inspection::look(lock.file(), path)?.has_log {
+        return of(&alone(path)?, path);
+    }
+    // The log is read with an index of it, which is made for that and not kept.
+    let index = beside(path, "-shm");
+    let is_new = !index.exists();
+    let found = reader(path).and_then(|connection| of(&connection, path));
+    if is_new {
+        lock::remove(&index)?;
+    }
+    found
+}
+
+/// There is no database.
+fn none() -> Survey {
+    let line = "no database there; a new one would be made".to_owned();
+    Survey { problems: Vec::new(), remarks: vec![line] }
+}
+
+/// What is to be said of a database that can be read.
+fn of(connection: &Connection, path: &Path) -> Result<Survey, Error> {
+    let problems = findings(connection)?;
+    let mut remarks: Vec<String> = warning(path).into_iter().collect();
+    if problems.is_empty() {
+        // The tables of an older schema may be others.
+        remarks.extend(contents(connection).ok().map(|what| format!("sound; {what}")));
+    }
+    Ok(Survey { problems, remarks })
+}
+
+/// What is in a database: `3 accounts since 2026-11-28T16:00:00.000Z, 340 messages, newest id 345`. Two
+/// states of one database have the first moment in common, and the later one has no smaller id.
+fn contents(read: &Connection) -> Result<String, Error> {
+    let number = |sql: &str| read.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let accounts = number("SELECT count(*) FROM account WHERE gone = 0")?;
+    let messages = number("SELECT count(*) FROM entry WHERE kind = 0")?;
+    let newest = number("SELECT entry FROM newest")?;
+    let first: Option<i64> =
+        read.query_row("SELECT min(created) FROM account", [], |row| row.get(0))?;
+    let since = first.and_then(|first| Timestamp::from_millisecond(first).ok());
+    let since = since.map(|at| at.strftime(" since %Y-%m-%dT%H:%M:%S.%3fZ").to_string());
+    let counted = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    Ok(format!(
+        "{}{}, {}, newest id {newest}",
+        counted(accounts, "account"),
+        since.unwrap_or_default(),
+        counted(messages, "message"),
+    ))
+}
+
+/// Why an operator should look at a file that can be used: others on this machine may read it, and with
+/// it its log, which gets the same mode.
+pub(super) fn warning(path: &Path) -> Option<String> {
+    let mode = fs::metadata(path).ok()?.mode() & 0o777;
+    let who = match (mode & 0o007, mode & 0o070) {
+        (0, 0) => return None,
+        (0, _) => "its group",
+        _ => "everybody on this machine",
+    };
+    Some(format!("warning: mode {mode:04o} opens it to {who}; chmod 600 {}*", path.display()))
+}
+
+/// Whose the file is that this process may not read and write, of those of a database; `None`: it may
+/// use them all.
+pub(super) fn refused(path: &Path) -> Option<String> {
+    let folder = folder(path);
+    let files = ["", "-wal", "-shm", ".generation"].map(|ending| beside(path, ending));
+    let there = files.into_iter().filter(|file| file.symlink_metadata().is_ok());
+    let closed = there.into_iter().find(|file| !owner::may_write(file));
+    match closed {
+        Some(file) => Some(owner::denied(&file)),
+        None if folder.exists() && !owner::may_write(folder) => Some(owner::denied(folder)),
+        // A folder above does not let it through.
+        None if path.symlink_metadata().is_err_and(is_denied) => Some(owner::denied(path)),
+        None => None,
+    }
+}
+
+fn is_denied(e: io::Error) -> bool {
+    e.kind() == io::ErrorKind::PermissionDenied
+}
