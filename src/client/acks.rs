@@ -15,7 +15,7 @@ use smol::lock::Mutex;
 
 use super::account::Account;
 use super::desk::Desk;
-use super::failure::Failure;
+use super::failure::{self, Failure};
 use super::lines;
 use crate::name::Target;
 
@@ -58,7 +58,7 @@ impl<'a> Acks<'a> {
         for person in conversations.iter().filter(|it| matches!(it, Target::Person(_))) {
             match self.desk.lock().await.ask(&format!("HIST {person} 1")).await {
                 Err(Failure::Refused(line)) if lines::code(&line) == "no-such-user" => {
-                    return Err(Failure::Unfit(lines::why(&lines::in_shell(&line)).to_owned()));
+                    return Err(Failure::Unfit(lines::why(&failure::in_shell(&line)).to_owned()));
                 }
                 known => drop(known?),
             }

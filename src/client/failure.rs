@@ -5,7 +5,6 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use super::harmless::harmless;
-use super::lines;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -62,7 +61,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             // A line of the server stands as it came, so that a script can read it, but for its advice.
-            Failure::Refused(line) => f.write_str(&lines::in_shell(line)),
+            Failure::Refused(line) => f.write_str(&in_shell(line)),
             Failure::Secret(line) => f.write_str(line),
             Failure::Unfit(why)
             | Failure::Usage(why)
@@ -84,4 +83,44 @@ pub fn report(what: impl fmt::Display) {
     let is_terminal = io::stderr().is_terminal();
     let what = if is_terminal { harmless(&what) } else { what.into() };
     let _ = writeln!(io::stderr(), "{what}");
+}
+
+/// An `ERR` line whose advice is to be typed in a shell.
+pub fn in_shell(line: &str) -> String {
+    let is_text = ["ERR MSG bad-text ", "ERR ONCE bad-text "].iter().any(|it| line.starts_with(it));
+    if is_text {
+        let what = line.split("; ").next().unwrap_or(line);
+        return format!("{what}; papo send --lossy replaces what cannot be sent");
+    }
+    ["FIND", "HIST", "TOKEN DEL", "TOKEN LIST", "GROUP WHO"].iter().fold(
+        line.to_owned(),
+        |line, verb| {
+            line.replace(&format!("; {verb} "), &format!("; papo {} ", verb.to_lowercase()))
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_is_for_whoever_reads_it() {
+        for (line, expected) in [
+            (
+                "ERR ONCE no-such-user bbo: none; FIND bbo looks for one",
+                "ERR ONCE no-such-user bbo: none; papo find bbo looks for one",
+            ),
+            (
+                "ERR TOKEN taken ci: taken; TOKEN DEL ci revokes it",
+                "ERR TOKEN taken ci: taken; papo token del ci revokes it",
+            ),
+            (
+                "ERR ONCE bad-text byte 3: colours; use rlwrap nc",
+                "ERR ONCE bad-text byte 3: colours; papo send --lossy replaces what cannot be sent",
+            ),
+        ] {
+            assert_eq!(in_shell(line), expected);
+        }
+    }
 }

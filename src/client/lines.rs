@@ -24,21 +24,6 @@ pub fn why(line: &str) -> &str {
     bare.map_or(text, |(_, text)| text)
 }
 
-/// An `ERR` line whose advice is to be typed in a shell.
-pub fn in_shell(line: &str) -> String {
-    let is_text = ["ERR MSG bad-text ", "ERR ONCE bad-text "].iter().any(|it| line.starts_with(it));
-    if is_text {
-        let what = line.split("; ").next().unwrap_or(line);
-        return format!("{what}; papo send --lossy replaces what cannot be sent");
-    }
-    ["FIND", "HIST", "TOKEN DEL", "TOKEN LIST", "GROUP WHO"].iter().fold(
-        line.to_owned(),
-        |line, verb| {
-            line.replace(&format!("; {verb} "), &format!("; papo {} ", verb.to_lowercase()))
-        },
-    )
-}
-
 /// Whether an `ERR` line speaks of something that passes by itself: the same may be said again later.
 pub fn is_passing(line: &str) -> bool {
     matches!(code(line), "storage" | "too-fast" | "too-many")
@@ -241,26 +226,6 @@ mod tests {
         assert_eq!(why(line), "expected the name of a group");
         assert_eq!(why("ERR MSG too-fast try again in 2: seconds"), "try again in 2: seconds");
         assert_eq!(code(line), "bad-syntax");
-    }
-
-    #[test]
-    fn advice_is_for_whoever_reads_it() {
-        for (line, expected) in [
-            (
-                "ERR ONCE no-such-user bbo: none; FIND bbo looks for one",
-                "ERR ONCE no-such-user bbo: none; papo find bbo looks for one",
-            ),
-            (
-                "ERR TOKEN taken ci: taken; TOKEN DEL ci revokes it",
-                "ERR TOKEN taken ci: taken; papo token del ci revokes it",
-            ),
-            (
-                "ERR ONCE bad-text byte 3: colours; use rlwrap nc",
-                "ERR ONCE bad-text byte 3: colours; papo send --lossy replaces what cannot be sent",
-            ),
-        ] {
-            assert_eq!(in_shell(line), expected);
-        }
     }
 
     #[test]

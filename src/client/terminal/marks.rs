@@ -1,14 +1,7 @@
 //! What is acknowledged: as received, or as read.
 
 use super::jobs::Purpose;
-use super::talk::Talk;
-
-/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
-#[derive(Clone, Copy, Default)]
-pub struct Mark {
-    ack: u64,
-    read: u64,
-}
+use super::talk::{Mark, Talk};
 
 impl Talk {
     /// What stands at the end of the conversation is on the screen.

@@ -16,7 +16,6 @@ use super::groups;
 use super::item::{Item, Said, Style, Tick};
 use super::jobs::{Job, News, Purpose};
 use super::known::Typed;
-use super::marks::Mark;
 use super::notices;
 use super::order::{self, Order};
 use super::passwd::{Passwd, Step};
@@ -25,6 +24,13 @@ use crate::client::failure::Failure;
 use crate::client::lines::{self, Entry};
 use crate::client::send::random_key;
 use crate::name::Handle;
+
+/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
+#[derive(Clone, Copy, Default)]
+pub struct Mark {
+    pub(super) ack: u64,
+    pub(super) read: u64,
+}
 
 /// Messages that are loaded at a time.
 pub const LOADED: usize = 100;
