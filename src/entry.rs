@@ -68,11 +68,6 @@ impl Millis {
     pub fn whole_second(self) -> Millis {
         Millis(self.0.div_euclid(1000).saturating_mul(1000))
     }
-
-    /// The first whole second that is not before it.
-    pub fn next_whole_second(self) -> Millis {
-        Millis(self.0.saturating_add(999)).whole_second()
-    }
 }
 
 /// Where the time comes from: a server under test has a clock that stands still.

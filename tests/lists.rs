@@ -107,26 +107,6 @@ fn what_became_of_an_entry_is_read_in_parts_and_says_who_has_left() {
 }
 
 #[test]
-fn nothing_was_received_before_it_was_said() {
-    every_store(|store| {
-        for (said, acked, shown) in
-            [(44_878, 44_900, 45_000), (50_000, 50_999, 50_000), (60_001, 62_999, 62_000)]
-        {
-            store.now = said;
-            let id = store.send(ANA, "bia", "hi");
-            store.now = acked;
-            store.advance(BIA, Cursor::Delivered, id);
-            store.advance(BIA, Cursor::Read, id);
-            let rows = store.recall.info(ANA, id, AccountId(0)).unwrap().unwrap().rows;
-            assert_eq!(
-                (rows[0].delivered, rows[0].read),
-                (Some(Millis(shown)), Some(Millis(shown)))
-            );
-        }
-    });
-}
-
-#[test]
 fn whom_one_has_blocked_is_read_in_parts() {
     every_store(|store| {
         team(store);

@@ -5,7 +5,8 @@
 //! a bound, and holds no buffer while nothing happens. Commands that change something go to the hub
 //! and are answered in the outbox; every other command waits until those are answered and is
 //! carried out here (`commands`), so replies keep the order of the commands. What waited for an
-//! account, and what a slow reader missed, is paged from the log (`catchup`).
+//! account, and what a slow reader missed, is paged from the log (`catchup`). One that has had its turn
+//! and finds more to do waits in a `line`.
 
 mod admin;
 mod answer;

@@ -6,7 +6,7 @@ use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 use super::receipts::crossing;
 use super::rows::{Eyes, member_at};
 use super::walk::windows;
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{Error, GroupRow, InfoRow, Kind, ListPage, Pair, Recall};
@@ -163,12 +163,6 @@ pub(super) fn info(
             Ok((member.account, Some((member, row.get::<_, bool>(23)?))))
         })?
     };
-    let said: i64 = {
-        let sql = "SELECT time FROM entry WHERE id = ?1";
-        eyes.connection.prepare_cached(sql)?.query_row([id.0], |row| row.get(0))?
-    };
-    // Cursors are timed in whole seconds, and nothing was received before it was said.
-    let earliest = Millis(said).next_whole_second();
     let mut found = Vec::new();
     for (them, left) in page.rows.iter().filter(|(m, _)| m.account != place.author) {
         if is_room && !sees(eyes, them.account)? {
@@ -180,8 +174,7 @@ pub(super) fn info(
             // A cursor that a member's own entries took along never passes one that waits.
             if now.id >= id && !(hidden && them.account != me) {
                 let passed = crossing(&eyes.connection, conversation, them, cursor, id)?;
-                let moved = passed.map_or(now.time, |passed| passed.time).whole_second();
-                *time = Some(moved.max(earliest));
+                *time = Some(passed.map_or(now.time, |passed| passed.time).whole_second());
             }
         }
         let [delivered, read] = times;
