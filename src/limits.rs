@@ -69,8 +69,8 @@ pub const TOKEN_USED_MILLIS: i64 = 60_000;
 pub const SCRATCH: usize = 65_536;
 /// Bytes read at once, so that what is understood in one turn stays short.
 pub const READ: usize = 16_384;
-/// For how long a session works before the others of its thread have their turn: as long as one read
-/// or write of a whole buffer takes, and 200 of them take 20 ms.
+/// For how long a session works before the others have their turn: as long as one write of a whole
+/// buffer takes, and 200 of them take 10 ms.
 pub const SESSION_TURN: Duration = Duration::from_micros(50);
 /// Acts that a session takes up before it looks whether its turn is over: some 0.5 µs each.
 pub const TAKEN: usize = 32;

@@ -3,11 +3,12 @@
 //! What fits in one batch is decided as it came. Where more waits, accounts take turns by what they
 //! have cost: each turn moves an account back by the weight of what it did, and the one that is
 //! furthest in front is next ("start-time fair queueing", Goyal, Vin and Cheng, 1996). Whoever comes
-//! after a rest starts a turn before those in front, so who writes now and then waits for the batch under
-//! way, and who sends ten thousand commands waits for itself. Within an account its sessions take
-//! turns. What a session asked for stays in its order, and one act over many conversations is done in
-//! pieces, the rest of which keep its place. Everything that is not a command of a session (log-ins,
-//! operators' orders) goes first.
+//! after a rest starts a turn before those in front, so who writes now and then waits for the batch
+//! under way, and who sends ten thousand commands waits for itself. Within an account its sessions
+//! take turns. What a session asked for stays in its order, and one act over many conversations is
+//! done in pieces, the rest of which keep its place. An act that is more than a batch and cannot be
+//! divided, a group of thousands, is followed by as long a time in which everything else comes first.
+//! Everything that is not a command of a session (log-ins, operators' orders) goes first.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvError};
@@ -48,7 +49,7 @@ pub(super) struct Queue {
     turn: Option<Turn>,
     /// Sessions whose act was begun in this batch and is not done.
     unfinished: FxHashSet<SessionId>,
-    /// Long acts wait until then, and until a long act is done it is not known how long.
+    /// Long acts wait until then.
     calm_until: Option<Instant>,
     /// A long act is in this batch.
     has_long: bool,
@@ -234,7 +235,7 @@ impl Queue {
 
     /// Whose turn it is. Whoever has a long act next waits while there is to be calm.
     fn next_turn(&mut self) -> Option<(Place, AccountId)> {
-        let is_calm = self.calm_until.is_some_and(|until| Instant::now() < until);
+        let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);
         while let Some((place, account)) = self.turns.pop_first() {
             if !self.is_long(account) {
                 return Some((place, account));
@@ -418,5 +419,59 @@ impl Work {
             | Work::Leave { session, .. } => Some(*session),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::name::{Handle, Target};
+    use crate::wire::request::GroupChange;
+
+    fn handle(name: &str) -> Handle {
+        Handle::new(name).unwrap()
+    }
+
+    fn long(session: u64) -> Work {
+        let name = handle(&format!("g{session}"));
+        let handles = (0..limits::BATCH).map(|n| handle(&format!("p{n}"))).collect();
+        let act = Act::Group { name, change: GroupChange::New(handles) };
+        Work::Acts { session: SessionId(session), acts: vec![act] }
+    }
+
+    /// Whose acts come in the next batch.
+    fn batch(queue: &mut Queue) -> Vec<u64> {
+        queue.begin(false, |session| Some(AccountId(session.0 as i64))).unwrap();
+        let mut served = Vec::new();
+        let mut weight = 0;
+        while weight < queue.most().0
+            && let Some(work) = queue.next()
+        {
+            weight += work.size().0;
+            if let Work::Acts { session, .. } = work {
+                served.push(session.0);
+            }
+        }
+        served
+    }
+
+    #[test]
+    fn after_a_long_act_everything_else_comes_before_the_next() {
+        let (ask, waiting) = mpsc::channel();
+        let mut queue = Queue::new(waiting);
+        for session in [1, 2] {
+            ask.send(long(session)).unwrap();
+        }
+        assert_eq!(batch(&mut queue), [1]);
+        queue.took(limits::CALM);
+        let to = Target::Person(handle("p1"));
+        let act = Act::Send { to, body: "hello".into(), once: None };
+        ask.send(Work::Acts { session: SessionId(3), acts: vec![act] }).unwrap();
+        assert_eq!(batch(&mut queue), [3], "without the other long one");
+        queue.end();
+        assert_eq!(batch(&mut queue), [2], "at the end nothing is waited for");
+        assert!(queue.is_empty());
     }
 }
