@@ -110,6 +110,7 @@ pub struct Session {
     stream: Stream,
     /// Which listener it came through, and so what is served.
     place: Place,
+    origin: Origin,
     /// Limits on what one account or address does apply to it.
     is_limited: bool,
     outbox: Arc<Outbox>,
@@ -224,6 +225,7 @@ impl Session {
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
         let is_limited = services.roster.is_limited(id);
+        let origin = services.roster.origin(id);
         // One that is only there to be told that there are too many was not let in.
         services.counters.connections.add(u64::from(outbox.bye().is_none()));
         services.counters.sessions.add(1);
@@ -232,6 +234,7 @@ impl Session {
             services,
             stream,
             place,
+            origin,
             is_limited,
             outbox,
             lines: Lines::default(),
@@ -315,6 +318,7 @@ impl Session {
                 return Err(End::Bye(bye));
             }
             if ready.readable {
+                self.queue_up().await;
                 self.read()?;
             }
         }
@@ -395,7 +399,7 @@ impl Session {
 
     /// Where it comes from.
     fn origin(&self) -> Origin {
-        self.services.roster.origin(self.id)
+        self.origin
     }
 
     /// Warns of what this connection ran into.
