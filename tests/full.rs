@@ -123,9 +123,10 @@ const READS: [(&str, &str); 10] = [
 #[test]
 #[ignore = "needs root"]
 fn a_full_disk_is_told_to_everyone_and_is_over_when_there_is_room() {
-    let small = Small::new(12);
+    // With the filler gone there is room for a copy beside the database and its log.
+    let small = Small::new(28);
     let (db, filler) = (small.path().join("papo.db"), small.path().join("filler"));
-    fs::write(&filler, vec![7; 4 << 20]).unwrap();
+    fs::write(&filler, vec![7; 20 << 20]).unwrap();
     let mut papod = Papod::start(&db);
     let [mut ana, mut bia, mut caio, _dora] =
         ["ana", "bia", "caio", "dora"].map(|who| papod.register(who));
@@ -183,7 +184,7 @@ fn a_full_disk_is_told_to_everyone_and_is_over_when_there_is_room() {
     papod.until_logged("the database can be written to again");
 
     // The same once more, and then the server dies of it. It starts on the full disk, too.
-    let _ = fs::write(&filler, vec![7; 12 << 20]);
+    let _ = fs::write(&filler, vec![7; 28 << 20]);
     kept.extend(fill(&mut ana, &format!("MSG bia # {}", "y".repeat(20_000))));
     papod.kill();
     let mut papod = Papod::start(&db);
