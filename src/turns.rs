@@ -109,7 +109,7 @@ where
 
     /// Whether no job waits.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty()
+        self.groups.is_empty() && self.parties.is_empty()
     }
 }
 

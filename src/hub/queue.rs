@@ -34,7 +34,7 @@ pub(super) struct Queue {
     /// The sessions of an account that wait for something, the next one in front.
     accounts: FxHashMap<AccountId, VecDeque<SessionId>>,
     /// Accounts whose sessions wait for something, in the order of their turns.
-    turns: BTreeMap<Place, AccountId>,
+    turns: BTreeMap<Standing, AccountId>,
     /// Where the foremost stood that had a turn.
     front: u64,
     /// Where those go on that wait for nothing now and had more than those who do.
@@ -44,7 +44,7 @@ pub(super) struct Queue {
     /// The weight of what an account has had done in this batch.
     done: FxHashMap<AccountId, usize>,
     /// Accounts that have had their share of this batch, and where they go on.
-    resting: Vec<(Place, AccountId)>,
+    resting: Vec<(Standing, AccountId)>,
     /// The last turn, until what it cost is known.
     turn: Option<Turn>,
     /// Sessions whose act was begun in this batch and is not done.
@@ -59,13 +59,13 @@ pub(super) struct Queue {
 
 /// What an account had, in weight, on a scale on which all who wait stand; of those who stand at the
 /// same place, who came first.
-type Place = (u64, u64);
+type Standing = (u64, u64);
 
 /// What an account had done at once.
 struct Turn {
     account: AccountId,
     /// Where it stood.
-    place: Place,
+    place: Standing,
     weight: usize,
 }
 
@@ -234,7 +234,7 @@ impl Queue {
     }
 
     /// Whose turn it is. Whoever has a long act next waits while there is to be calm.
-    fn next_turn(&mut self) -> Option<(Place, AccountId)> {
+    fn next_turn(&mut self) -> Option<(Standing, AccountId)> {
         let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);
         while let Some((place, account)) = self.turns.pop_first() {
             if !self.is_long(account) {

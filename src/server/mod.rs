@@ -20,7 +20,7 @@ use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::session::{Certificates, Line, Roster, Services};
+use crate::session::{BusyLine, Certificates, Roster, Services};
 use crate::store::sqlite::{self, Database};
 use crate::store::{Recall, Survey};
 use door::Door;
@@ -147,7 +147,7 @@ impl Server {
             limits: config.limits,
             rates: Rates::new(&config.limits),
             roster: Roster::new(config.limits),
-            line: Line::default(),
+            line: BusyLine::default(),
         });
         let proxies = config.proxy_from.clone();
         let door = Arc::new(Door {

@@ -17,21 +17,21 @@ use crate::origin::Origin;
 use crate::turns::NestedTurns;
 
 /// The line, shared by all sessions.
-pub struct Line {
+pub struct BusyLine {
     waiting: Mutex<NestedTurns<Origin, Option<AccountId>, Waker>>,
     /// Rung for each that joins.
     ring: Sender<()>,
     rung: Receiver<()>,
 }
 
-impl Default for Line {
-    fn default() -> Line {
+impl Default for BusyLine {
+    fn default() -> BusyLine {
         let (ring, rung) = channel::unbounded();
-        Line { waiting: Mutex::default(), ring, rung }
+        BusyLine { waiting: Mutex::default(), ring, rung }
     }
 }
 
-impl Line {
+impl BusyLine {
     /// Waits for a session's next turn. It comes early where the session is woken for something
     /// else.
     pub async fn wait(&self, origin: Origin, account: Option<AccountId>) {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn whoever_comes_from_elsewhere_waits_for_one_turn() {
-        let (line, said) = (Line::default(), Mutex::new(Vec::new()));
+        let (line, said) = (BusyLine::default(), Mutex::new(Vec::new()));
         let tasks = LocalExecutor::new();
         let join = |address: &str, account, name: &'static str, turns: usize| {
             let origin = Origin::of(address.parse().unwrap());

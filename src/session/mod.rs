@@ -41,7 +41,7 @@ use smol::Timer;
 use smol::future::FutureExt;
 
 pub use certificates::Certificates;
-pub use line::Line;
+pub use line::BusyLine;
 pub use roster::Roster;
 pub use socket::{Peer, Socket};
 pub use stream::Stream;
@@ -100,7 +100,7 @@ pub struct Services {
     /// Who is in.
     pub roster: Roster,
     /// Where sessions wait that have had their turn.
-    pub line: Line,
+    pub line: BusyLine,
 }
 
 /// One connection.

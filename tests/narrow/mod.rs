@@ -17,7 +17,7 @@ use papo::outbox::Outbox;
 use papo::password::Hasher;
 use papo::rates::Rates;
 use papo::readers::Readers;
-use papo::session::{Line, Roster, Services, Session, Socket, Stream};
+use papo::session::{BusyLine, Roster, Services, Session, Socket, Stream};
 use papo::store::sqlite::Database;
 use papo::store::{Error, Recall};
 use papo::wire::help::Place;
@@ -67,7 +67,7 @@ impl Narrow {
             limits: Limits::DEFAULT,
             rates: Rates::new(&Limits::DEFAULT),
             roster: Roster::new(Limits::DEFAULT),
-            line: Line::default(),
+            line: BusyLine::default(),
         });
         Narrow { hub, counters, database, services, _folder: folder }
     }

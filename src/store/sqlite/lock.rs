@@ -28,12 +28,12 @@ pub(super) struct Lock {
     /// Its name, without symbolic links.
     path: PathBuf,
     file: File,
-    known: Mutex<Known>,
+    known: Mutex<Identity>,
 }
 
 /// By what the main file is known while it is in use.
 #[derive(Default)]
-struct Known {
+struct Identity {
     /// Numbers that it may have, the newest last; none: nothing is known yet.
     generations: VecDeque<Generation>,
     schema_cookie: u32,
@@ -140,7 +140,7 @@ impl Lock {
         Ok(())
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, Identity> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

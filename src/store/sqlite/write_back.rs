@@ -43,13 +43,13 @@ impl Backlog {
 
 /// The thread, and what it shares with the pen.
 pub(super) struct WriteBack {
-    shared: Arc<Shared>,
+    shared: Arc<Copier>,
     /// `None` at the end.
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-struct Shared {
+struct Copier {
     lock: Arc<Lock>,
     gate: Mutex<()>,
     /// Held by whoever writes back.
@@ -63,7 +63,7 @@ fn held(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
 impl WriteBack {
     /// Starts the thread. Where the system gives none, the pen does all of it.
     pub(super) fn start(lock: Arc<Lock>) -> WriteBack {
-        let shared = Arc::new(Shared { lock, gate: Mutex::default(), copying: Mutex::default() });
+        let shared = Arc::new(Copier { lock, gate: Mutex::default(), copying: Mutex::default() });
         let (wake, woken) = mpsc::sync_channel(1);
         let run = {
             let shared = shared.clone();
@@ -111,7 +111,7 @@ impl WriteBack {
     }
 }
 
-impl Shared {
+impl Copier {
     fn serve(&self, woken: &Receiver<()>) {
         let mut connections = None;
         let mut is_failing = false;
