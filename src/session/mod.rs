@@ -291,7 +291,6 @@ impl Session {
 
     async fn serve(&mut self) -> Result<std::convert::Infallible, End> {
         loop {
-            self.give_way().await;
             self.write()?;
             let stop = self.work().await?;
             self.write()?;
