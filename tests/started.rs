@@ -47,13 +47,14 @@ fn it_goes_on_where_nobody_reads_its_log() {
 
 /// A papod at a terminal of its own, and the terminal.
 fn at_a_terminal(mut command: Command) -> (Papod, OwnedFd) {
-    let terminal = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    // The last one that holds it must be this test, and no papod that any test starts.
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = rustix::pty::openpt(flags).unwrap();
     rustix::pty::grantpt(&terminal).unwrap();
     rustix::pty::unlockpt(&terminal).unwrap();
     let name = rustix::pty::ptsname(&terminal, Vec::new()).unwrap();
-    let inside = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
-    // The last one that holds it must be this test, and not papod.
-    rustix::io::fcntl_setfd(&terminal, rustix::io::FdFlags::CLOEXEC).unwrap();
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let inside = rustix::fs::open(name, flags, Mode::empty()).unwrap();
     command.stdin(inside);
     let take = || {
         rustix::process::setsid()?;
