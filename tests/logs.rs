@@ -1,4 +1,5 @@
-//! The log, as operators, auditors and fail2ban read it: README's chapter *Logs* says its form.
+//! The log, as operators, auditors and fail2ban read it: the chapter *Logs* of contrib/OPERATING.md
+//! says its form.
 
 mod process;
 
@@ -106,10 +107,10 @@ admin-backup session=7 from=uid:{user} bytes={bytes} file={}",
         assert!(!papod.log().contains(secret), "{secret} is in:\n{}", papod.log());
     }
     // All that is promised is there.
-    let readme = include_str!("../README.md");
+    let page = include_str!("../contrib/OPERATING.md");
     let events = expected.lines().map(|line| line.split(' ').next().unwrap());
     for event in events.chain(["logout"]) {
-        assert!(readme.contains(&format!("`{event}`")), "README does not name {event}");
+        assert!(page.contains(&format!("`{event}`")), "OPERATING.md does not name {event}");
     }
     papod.stop();
 }

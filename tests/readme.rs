@@ -1,7 +1,7 @@
-//! README.md cannot lie: what can be run in it is run here, and its tables are held against the
-//! program.
+//! README.md and contrib/OPERATING.md cannot lie: what can be run in them is run here, and their
+//! tables are held against the programs; and no link from page to page leads nowhere.
 //!
-//! Its `tour` blocks are typed into real sockets of a real papod and compared line for line; its
+//! The `tour` blocks are typed into real sockets of a real papod and compared line for line; the
 //! scripts run as they stand, but for the address. Nothing here sleeps: what has to be waited for
 //! is a line or an end, for as long as patience lasts, so that a failure does not hang.
 
@@ -11,6 +11,8 @@ mod blocks;
 mod client;
 #[path = "readme/internet.rs"]
 mod internet;
+#[path = "readme/links.rs"]
+mod links;
 #[path = "readme/operating.rs"]
 mod operating;
 #[path = "readme/papod.rs"]
@@ -24,26 +26,27 @@ mod tour;
 
 use std::path::Path;
 
-use blocks::{README, blocks, of_kind, quoted, table};
+use blocks::README;
 
 const CHANGELOG: &str = include_str!("../CHANGELOG.md");
 const LICENSE: &str = include_str!("../LICENSE");
 
 #[test]
 fn every_block_is_of_a_kind_that_is_tried() {
-    for block in blocks() {
-        let tried = ["tour", "sh", "bash", "shell", "console", "text"].contains(&block.kind);
+    for block in README.blocks() {
+        let tried = ["tour", "sh", "bash", "console", "text"].contains(&block.kind);
         assert!(tried, "nothing tries a block of the kind {:?}", block.kind);
     }
     // What `cargo run` starts cannot be tried from inside `cargo test`; that it is papod can.
-    let commands: Vec<&str> = of_kind("console")
+    let commands: Vec<&str> = README
+        .of_kind("console")
         .iter()
         .flat_map(|text| text.lines())
         .map(|line| line.split('#').next().unwrap().trim())
         .collect();
     assert_eq!(commands, ["$ cargo run --release", "$ cargo test"]);
     assert!(include_str!("../Cargo.toml").contains("default-run = \"papod\""));
-    assert!(README.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer")));
+    assert!(README.text.contains(concat!("Rust ", env!("CARGO_PKG_RUST_VERSION"), " or newer")));
 }
 
 #[test]
@@ -53,8 +56,7 @@ fn what_readme_points_to_is_there() {
         ["src/", "tests/", ".ci/"].iter().any(|folder| word.starts_with(folder))
             || (word.ends_with(".md") && !word.contains(' '))
     };
-    let linked = README.split("](").skip(1).map(|text| text.split(')').next().unwrap());
-    for path in quoted().into_iter().filter(is_path).chain(linked) {
+    for path in README.quoted().into_iter().filter(is_path) {
         assert!(root.join(path).exists(), "README.md points to {path}");
     }
 }
@@ -67,7 +69,7 @@ fn every_recipe_is_tried() {
     let read = |path: &Path| std::fs::read_to_string(path).unwrap();
     let tests = std::fs::read_dir(root.join("tests/contrib")).unwrap();
     let tests: String = tests.map(|entry| read(&entry.unwrap().path())).collect();
-    let rows = table("what");
+    let rows = README.table("what");
     let links = rows.iter().flat_map(|row| row[1].split("](").skip(1));
     let recipes: Vec<&str> = links.map(|link| link.split(')').next().unwrap()).collect();
     assert!(recipes.len() > 10, "{recipes:?}");
@@ -82,13 +84,13 @@ fn every_recipe_is_tried() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-            // These have tests, and a place in README.md, of their own.
+            // These have tests of their own, and a place in README.md or OPERATING.md.
             let own = ["backup", "bench", "completions", "debian", "fuzz", "man", "systemd"];
             if own.iter().any(|own| name == format!("contrib/{own}")) {
             } else if path.is_dir() {
                 open.push(path);
             } else if !name.ends_with(".dockerignore") && !name.ends_with(".awk") {
-                assert!(README.contains(&format!("({name})")), "{name} is not in README.md");
+                assert!(README.text.contains(&format!("({name})")), "{name} is not in README.md");
             }
         }
     }
@@ -97,7 +99,7 @@ fn every_recipe_is_tried() {
 #[test]
 fn license_has_the_choice_and_both_texts() {
     let choice = env!("CARGO_PKG_LICENSE");
-    assert!(LICENSE.contains(choice) && README.contains(choice));
+    assert!(LICENSE.contains(choice) && README.text.contains(choice));
     for needed in [
         "the papo authors",
         "Permission is hereby granted, free of charge",

@@ -324,6 +324,8 @@ try_operating() {
         PAPO_SECRET=$PAPO_SECRET papo hist --as bob ana')
     has "what was said" "$said" "lunch at one?"
     for said in plain unix admin tls; do runs "papod-$said.socket"; done
+    block drill backup="$backup"
+    has "the drill" "$said" "papo.db: sound; 3 accounts since "
 
     block upgrade
     block retention

@@ -225,7 +225,7 @@ impl Desk {
     }
 }
 
-/// Logs a change of what opens an account, in the form that README promises (*Logs*).
+/// Logs a change of what opens an account, in the form that contrib/OPERATING.md promises (*Logs*).
 fn log_key_change(who: Who, outbox: &Outbox, reply: &Reply) {
     let (event, field) = match reply {
         Reply::PasswordChanged => ("passwd", String::new()),

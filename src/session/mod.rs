@@ -406,8 +406,8 @@ impl Session {
         self.services.roster.note(obstacle, self.origin());
     }
 
-    /// Logs what operators look for, in the form that README promises (*Logs*): the event, the
-    /// session, where it comes from, and fields of the event, of which none is a secret.
+    /// Logs what operators look for, in the form that contrib/OPERATING.md promises (*Logs*): the
+    /// event, the session, where it comes from, and fields of the event, of which none is a secret.
     fn event(&self, event: &str, fields: std::fmt::Arguments<'_>) {
         log::info!("{event} session={} from={} {fields}", self.id.0, self.origin());
     }

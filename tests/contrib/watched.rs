@@ -54,11 +54,11 @@ fn alerts_speak_of_metrics_that_are_served() {
     assert_eq!(count("- alert: "), count("expr: "));
     assert_eq!(count("- alert: "), count("summary: "));
 
-    // The job that alerts name, and the address that README has.
+    // The job that alerts name, and the address that the operators' guide has.
     let scrape = fs::read_to_string(contrib("prometheus/scrape.yml")).unwrap();
     assert!(scrape.contains("job_name: papod") && alerts.contains("job=\"papod\""));
     assert!(scrape.contains("\"127.0.0.1:7280\"") && scrape.contains("- alerts.yml"));
-    assert!(include_str!("../../README.md").contains("--metrics 127.0.0.1:7280"));
+    assert!(include_str!("../../contrib/OPERATING.md").contains("PAPOD_METRICS=127.0.0.1:7280"));
 }
 
 /// A string of a value, which has to be there and to say something.

@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::blocks::{of_kind, table};
+use crate::blocks::README;
 use crate::papod::{Papod, Pipe, entry};
 
 /// A recipe that runs, ended with the test.
@@ -22,7 +22,7 @@ impl Recipe {
     /// Runs the one of this name with these arguments, as an account.
     fn start(name: &str, arguments: &[&str], papod: &Papod, me: &str) -> Recipe {
         let start = format!("\n# {name}: ");
-        let text = of_kind("sh").into_iter().find(|text| text.contains(&start));
+        let text = README.of_kind("sh").into_iter().find(|text| text.contains(&start));
         // papo is found where this build has put it.
         let folder = Path::new(env!("CARGO_BIN_EXE_papo")).parent().unwrap();
         let path = env::var("PATH").unwrap_or_default();
@@ -125,7 +125,7 @@ fn the_columns_of_tail_are_named() {
     let [verb, "1", _, "ana", "bob", "-", text] = columns[..] else { panic!("{line}") };
     assert_eq!((verb, text), ("MSG", "two words"));
     assert!(tail(&["--help"]).contains(COLUMNS));
-    let row = table("command").into_iter().find(|row| row[0].contains("papo tail"));
+    let row = README.table("command").into_iter().find(|row| row[0].contains("papo tail"));
     assert!(row.unwrap()[1].contains(COLUMNS));
 }
 
@@ -137,7 +137,7 @@ fn the_table_of_commands_is_that_of_help() {
     let commands = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
     let there: BTreeSet<&str> =
         commands.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
-    let rows = table("command");
+    let rows = README.table("command");
     let cells = rows.iter().flat_map(|row| row[0].split('`').skip(1).step_by(2));
     let shown: BTreeSet<&str> = cells
         .filter_map(|cell| cell.strip_prefix("papo "))

@@ -1,4 +1,4 @@
-//! The lines that put papod on the internet, run as they stand. Two things are done for them: the
+//! The lines of contrib/OPERATING.md that put papod on the internet, run as they stand. Two things are done for them: the
 //! folders of the system are folders of the test, and what systemd would do is done here, by what
 //! the unit and its sockets say.
 
@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::blocks::of_kind;
+use crate::blocks::OPERATING;
 
 /// Runs lines of the block in a system that is a folder.
 fn run(lines: &str, system: &Path) {
@@ -44,7 +44,7 @@ impl Drop for Ended {
 #[test]
 #[ignore = "needs openssl and nc"]
 fn the_lines_that_put_papod_on_the_internet() {
-    let [block] = of_kind("shell")[..] else { panic!("one block of its kind") };
+    let [block] = OPERATING.of_kind("sh internet")[..] else { panic!("one block of its kind") };
     let folder = tempfile::tempdir().unwrap();
     let system = folder.path();
     for part in ["etc/systemd/system", "etc/sysusers.d", "usr/local/bin", "run", "var/lib/papo"] {

@@ -1,9 +1,9 @@
-//! What README.md says of the program: its flags, its variables, its exit statuses.
+//! What contrib/OPERATING.md says of the program: its flags, its variables, its exit statuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use crate::blocks::table;
+use crate::blocks::OPERATING;
 use crate::papod::{Client, Papod, papod};
 
 /// What stands behind `start` up to `end`, wherever it does.
@@ -45,7 +45,7 @@ fn flags_of_help() -> BTreeMap<String, [Option<String>; 3]> {
 fn the_table_of_flags_is_that_of_help() {
     let help = flags_of_help();
     let mut shown = BTreeSet::new();
-    for row in [table("flag"), table("limit")].concat() {
+    for row in [OPERATING.table("flag"), OPERATING.table("limit")].concat() {
         let [names, variable, default, _] = row[..] else { panic!("{row:?}") };
         for name in names.split(", ") {
             let name = name.trim_matches('`');
@@ -55,7 +55,7 @@ fn the_table_of_flags_is_that_of_help() {
             assert_eq!(value, form.unwrap_or_default(), "{name}");
             let variable = variable.trim_matches('`').split('=').next().unwrap();
             assert_eq!(variable, env.unwrap_or_default(), "{name}");
-            // One that says where a thing is found is a sentence, and README.md has one of its own.
+            // One that says where a thing is found is a sentence, and the table has one of its own.
             if let Some(usual) = usual.filter(|usual| !usual.contains(' ')) {
                 assert_eq!(default, format!("`{usual}`"), "{name}");
             } else {
@@ -72,7 +72,7 @@ fn the_table_of_flags_is_that_of_help() {
 fn variables_work_as_they_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = papod();
-    for row in table("flag") {
+    for row in OPERATING.table("flag") {
         // One with a value shows it, since it is not plain what it is.
         if let Some((name, value)) = row[1].trim_matches('`').split_once('=') {
             command.env(name, value);
@@ -92,7 +92,7 @@ fn variables_work_as_they_are_written() {
 }
 
 #[test]
-fn exit_statuses_are_those_of_readme() {
+fn exit_statuses_are_those_of_the_page() {
     // 0, and `BYE shutdown` to who is there.
     let mut papod_runs = Papod::start();
     let mut client = Client::new(papod_runs.address);

@@ -5,13 +5,14 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
-use crate::blocks::of_kind;
+use crate::blocks::README;
 use crate::papod::{Client, Papod, Pipe, entry};
 
 /// A script of README.md for this server, found by what its comment says it is used like.
 fn script(kind: &str, name: &str, address: SocketAddr) -> String {
     let name = format!("\n# {name}: ");
-    let text = of_kind(kind).into_iter().find(|text| text.contains(&name)).expect("the script");
+    let text =
+        README.of_kind(kind).into_iter().find(|text| text.contains(&name)).expect("the script");
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     let there = text
         .replace("nc localhost 7276", &format!("nc {host} {port}"))
@@ -66,10 +67,10 @@ fn every_script_is_tried() {
             let line = text.lines().nth(1).unwrap().strip_prefix("# ").unwrap();
             line.split_once(':').unwrap().0.to_owned()
         };
-        of_kind(kind).into_iter().map(comment).collect()
+        README.of_kind(kind).into_iter().map(comment).collect()
     };
     assert_eq!(names("sh"), ["send", "lines", "deploy", "nightly", "approve", "clock"]);
-    assert_eq!(names("bash"), ["receive", "date"]);
+    assert_eq!(names("bash"), ["receive"]);
 }
 
 #[test]
@@ -258,52 +259,4 @@ fn deploy_does_not_go_on_where_nobody_was_told() {
     };
     refused("bob", "secret-ana", "ERR MSG no-such-user ");
     refused("ana", "no-secret", "ERR LOGIN wrong-secret ");
-}
-
-#[test]
-#[ignore = "needs bash"]
-fn date_answers_where_it_was_asked_and_not_itself() {
-    let papod = Papod::start();
-    papod.account("clock");
-    papod.account("ana");
-    let mut ana = login(&papod, "ana");
-    // What waited is read and not answered.
-    ana.say("MSG clock !date");
-    assert!(ana.line().starts_with("OK MSG 1 "));
-    let token = token(&papod, "clock");
-    let date = script("bash", "date", papod.address);
-    let running = Running::start("bash", &date, "", "clock", &token);
-    assert!(ana.line().starts_with("READ 1 "));
-    // Directly, and in a group.
-    ana.say("MSG clock !date");
-    assert!(ana.line().starts_with("OK MSG 2 "));
-    let (from, year) = answer(&mut ana, "clock ana");
-    assert!(from == "clock" && year.contains("20"), "{year}");
-    assert!(ana.line().starts_with("READ 2 "));
-    ana.say("GROUP NEW team clock");
-    assert_eq!(ana.line(), "OK GROUP NEW #team");
-    ana.say("MSG #team what a day");
-    assert!(ana.line().starts_with("OK MSG 5 "));
-    assert!(ana.line().starts_with("READ 5 "));
-    ana.say("MSG #team !date");
-    assert!(ana.line().starts_with("OK MSG 6 "));
-    answer(&mut ana, "clock #team");
-    assert!(ana.line().starts_with("READ 6 "));
-    // What the account itself says elsewhere is no question.
-    let (mut phone, _) = papod.login("clock");
-    phone.say("MSG #team !date");
-    assert!(phone.line().starts_with("OK MSG 8 "));
-    assert_eq!(entry(&ana.line()), ("clock", "!date"));
-    ana.say("MSG clock that was all");
-    assert!(ana.line().starts_with("OK MSG 9 "));
-    assert!(ana.line().starts_with("READ 9 "));
-    drop(running);
-}
-
-/// The next line, a message from and to those named: its author and its text.
-fn answer(client: &mut Client, between: &str) -> (String, String) {
-    let line = client.line();
-    assert!(line.contains(&format!(" {between} - ")), "{line}");
-    let (from, text) = entry(&line);
-    (from.to_owned(), text.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::blocks::of_kind;
+use crate::blocks::README;
 use crate::papod::{Client, Papod};
 
 const TOUR_PEOPLE: [&str; 2] = ["ANA", "BOB"];
@@ -55,13 +55,42 @@ fn entry_time(line: &str) -> Option<(&str, &str)> {
     says.then(|| words.next().zip(words.next())).flatten().filter(|(_, time)| is_time(time))
 }
 
+/// Each command of the table behind the tour is carried out, by an account and in a conversation
+/// of which it can speak.
+#[test]
+fn the_commands_of_the_table_are_carried_out() {
+    let papod = Papod::start();
+    papod.account("bob");
+    let mut ana = Client::connect(papod.address);
+    for typed in ["REG ana secret-a", "MSG bob one", "MSG bob two", "MSG bob three", "MSG bob four"]
+    {
+        ana.say(typed);
+    }
+    let rows = README.table("what for");
+    let typed = rows.iter().flat_map(|row| row[1].split('`').skip(1).step_by(2));
+    let typed: Vec<&str> = typed.collect();
+    assert!(typed.len() > 8, "{typed:?}");
+    for typed in typed {
+        ana.say(typed);
+        let verb = typed.split(' ').next().unwrap();
+        let done = format!("OK {verb}");
+        loop {
+            let line = ana.line();
+            assert!(!line.starts_with("ERR "), "{typed}: {line}");
+            if line.starts_with(&done) {
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn the_tour_is_what_happens() {
     let papod = Papod::start();
     let mut people: [Option<Client>; 2] = [None, None];
     let mut times = BTreeMap::new();
     let mut written = BTreeMap::new();
-    let tour = of_kind("tour");
+    let tour = README.of_kind("tour");
     assert!(!tour.is_empty());
     for block in tour {
         let (head, lines) = block.split_once('\n').unwrap();
