@@ -237,7 +237,7 @@ impl Log {
             }
             if is_last {
                 let members = talk.members.clone().into_iter();
-                let change = |member| Change::Member { conversation, member };
+                let change = |member| Change::Member { conversation, member: Box::new(member) };
                 self.changes.extend(members.map(change));
             }
         }

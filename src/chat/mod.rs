@@ -354,7 +354,8 @@ impl Chat {
                 });
             }
             if let Some(member) = conversation.member(account) {
-                let change = Change::Member { conversation: id, member: member.clone() };
+                let member = Box::new(member.clone());
+                let change = Change::Member { conversation: id, member };
                 self.batch.changes.push(change);
             }
         }
@@ -363,7 +364,12 @@ impl Chat {
         if self.newest != self.recorded {
             self.batch.changes.push(Change::Newest(self.newest));
         }
-        std::mem::take(&mut self.batch)
+        // The next batch will be as large, about.
+        let next = Batch {
+            changes: Vec::with_capacity(self.batch.changes.len()),
+            tells: Vec::with_capacity(self.batch.tells.len()),
+        };
+        std::mem::replace(&mut self.batch, next)
     }
 
     /// The batch is on disk, and its audience has been told.

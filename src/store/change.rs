@@ -54,7 +54,8 @@ pub enum Change {
         moves: Moves,
     },
     /// A member as it is now, but for its ranks if it was one before.
-    Member { conversation: ConversationId, member: Member },
+    /// Boxed, since it is by far the largest of them.
+    Member { conversation: ConversationId, member: Box<Member> },
     /// Where a member's chat of two stands among all of the account.
     Rank { conversation: ConversationId, account: AccountId, rank: Rank },
     /// A conversation's newest entry and move, and the entries that the batch adds to it.
