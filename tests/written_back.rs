@@ -8,6 +8,7 @@ use std::io::Write;
 use std::thread;
 
 use process::{Dice, Home, id};
+use rusqlite::Connection;
 
 /// Bytes of a message: 15 pages.
 const BODY: usize = 60_000;
@@ -63,4 +64,26 @@ fn what_is_confirmed_survives_kill_9_while_the_log_is_written_back() {
 
 fn line(n: u64) -> String {
     format!("MSG alice {:x<BODY$}\n", format!("{n}."))
+}
+
+#[test]
+fn a_log_that_another_program_began_survives_kill_9() {
+    let home = Home::new();
+    let mut papod = home.start();
+    let first = papod.register("alice").send("alice", "hello");
+    let other = Connection::open(home.db()).unwrap();
+    let written: (i64, i64, i64) = other
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    assert!(written.0 == 0 && written.1 == written.2, "{written:?}");
+    // All is written back, so this begins the log anew.
+    other.execute_batch("CREATE VIEW mine AS SELECT 1").unwrap();
+    papod.kill();
+    let papod = home.start();
+    // Before that it would have been the last one, and have written the log back.
+    drop(other);
+    let second = papod.login_quietly("alice").send("alice", "still here");
+    assert_eq!(second, first + 1, "nothing was restored, so ids do not jump");
 }

@@ -6,7 +6,9 @@
 //! only when the log is written back into it. So a log goes with a main file if, and only if, the
 //! main file's number is in one of the log's committed frames. (`VACUUM INTO` makes a copy with the
 //! same number and other pages, whose schema cookie is one higher than any in the log.) A log that
-//! does not is never shown to SQLite, which would apply it.
+//! does not is never shown to SQLite, which would apply it. (Another program that writes begins a log
+//! without a number, where all of the one before was written back. Then the main file's is the newest
+//! that there was.)
 //!
 //! The newest number is also written into a file beside the database, the sidecar, and whether it is
 //! in a log or, renewed once more at the end, in the main file. A database whose number is not
@@ -46,18 +48,24 @@ impl Inspection {
     /// It is damaged, or what lies beside it belongs to another one.
     pub(super) fn look(file: &File, path: &Path) -> Result<Inspection, Error> {
         let main = MainFile::read(file).map_err(Error::new)?;
+        let sidecar = SidecarState::read(path)?;
+        // Of two that are known, the second was never in this log, nor in one that is written back.
+        let is_newest = main.generation.is_some_and(|newest| {
+            sidecar.as_ref().is_some_and(|said| said.known.contains(&newest))
+        });
         let log = beside(path, "-wal");
         let has_log = length(&log) > 0
             && match main.log(&log).map_err(Error::new)? {
                 LogMatch::Empty => false,
                 LogMatch::Its => true,
-                LogMatch::Foreign => return Err(foreign(&log)),
+                LogMatch::Unmarked if is_newest => true,
+                LogMatch::Unmarked | LogMatch::Foreign => return Err(foreign(&log)),
             };
         if !has_log {
             // Then it has to be whole.
             current(&alone(path)?)?;
         }
-        Ok(Inspection { has_log, sidecar: SidecarState::read(path)? })
+        Ok(Inspection { has_log, sidecar })
     }
 
     /// Whether a database with this number is the one that was here last.

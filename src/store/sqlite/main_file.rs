@@ -17,6 +17,9 @@ pub(super) enum LogMatch {
     Empty,
     /// It goes on from it.
     Its,
+    /// It says nothing of generations: another program began it, after all of the one before was
+    /// written back. Whether it goes on from the main file is for the sidecar to say.
+    Unmarked,
     Foreign,
 }
 
@@ -68,7 +71,7 @@ impl MainFile {
             return Ok(LogMatch::Empty);
         }
         let mut frame = vec![0; 24 + size];
-        let (mut is_its, mut is_empty) = (false, true);
+        let (mut is_its, mut is_marked, mut is_empty) = (false, false, true);
         // The schema cookie in the newest first page: of all frames, and of whole transactions.
         let (mut seen, mut newest) = (None, None);
         while let Some(()) = unless_ended(file.read_exact(&mut frame))? {
@@ -82,6 +85,7 @@ impl MainFile {
                 seen = Some(word(page, 40));
             } else if number == self.root {
                 let main = self.generation;
+                is_marked = true;
                 is_its |= main.is_some_and(|main| memmem::find(page, &main).is_some());
             }
             // The last frame of a transaction says how many pages the database has after it.
@@ -90,10 +94,11 @@ impl MainFile {
             }
         }
         let is_newer = newest.is_none_or(|newest: u32| newest >= self.schema_cookie);
-        Ok(match (is_empty, is_its && is_newer) {
-            (true, _) => LogMatch::Empty,
-            (false, true) => LogMatch::Its,
-            (false, false) => LogMatch::Foreign,
+        Ok(match (is_its, is_marked) {
+            _ if is_empty => LogMatch::Empty,
+            (true, _) if is_newer => LogMatch::Its,
+            (_, false) if is_newer => LogMatch::Unmarked,
+            _ => LogMatch::Foreign,
         })
     }
 }
