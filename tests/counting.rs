@@ -233,3 +233,19 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn what_comes_after_all_was_forgotten_waits() {
+    every_store(|store| {
+        store.send(BIA, "ana", "one");
+        store.send(BIA, "ana", "two");
+        let newest = store.chat.newest().entry;
+        store.act(ANA, Act::Advance { cursor: Cursor::Delivered, id: newest });
+        store.commit();
+        store.forget(newest);
+        store.send(ANA, "bia", "three");
+        store.send(BIA, "ana", "four");
+        assert_eq!(store.waiting(ANA), 1);
+        assert_eq!(store.pages(ANA, true, EntryId(i64::MAX)).0.len(), 1);
+    });
+}

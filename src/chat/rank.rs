@@ -81,6 +81,9 @@ impl Chat {
                     }
                     // What the batch added is all that waits: nothing did, or it is forgotten.
                     Some((_, first, before)) if member.waits.0 == 0 || *before <= floor => *first,
+                    // The store may have let go of it with what was forgotten, and knows of
+                    // nothing that waits; what does comes after that.
+                    _ if member.waits.0 != 0 && member.waits <= floor => EntryId(floor.0 + 1),
                     _ => member.waits,
                 };
                 if first != member.waits {
