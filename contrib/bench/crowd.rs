@@ -303,7 +303,9 @@ impl<P: Record> Crowd<P> {
         let added = Added { after: EntryId(0), ids: log.ids };
         self.changes.push(Change::Head { conversation, head, seq, moved, added });
         let members = log.members.into_iter();
-        self.changes.extend(members.map(|member| Change::Member { conversation, member: Box::new(member) }));
+        self.changes.extend(
+            members.map(|member| Change::Member { conversation, member: Box::new(member) }),
+        );
         self.record_many()
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Queue {
     calm_until: Option<Instant>,
     /// A long act is in this batch.
     has_long: bool,
+    /// All that waited when the batch began fits in it.
+    fits: bool,
     /// Nothing more is taken over.
     ended: bool,
 }
@@ -101,6 +103,7 @@ impl Queue {
             unfinished: FxHashSet::default(),
             calm_until: None,
             has_long: false,
+            fits: false,
             ended: false,
         }
     }
@@ -133,6 +136,7 @@ impl Queue {
             self.ahead.retain(|_, at| *at > start);
         }
         self.fill(account);
+        self.fits = self.all_fits();
         Ok(())
     }
 
@@ -141,10 +145,21 @@ impl Queue {
         self.late.is_none() && self.first.is_empty() && self.accounts.is_empty()
     }
 
+    /// Whether all that waits for a turn is no more than a batch. Then nobody has to wait for
+    /// another's turn, and the next batch need not be in turns at all.
+    fn all_fits(&self) -> bool {
+        let (mut weight, mut bytes) = (0, 0);
+        self.sessions.values().flatten().all(|step| {
+            let (more, size) = step.size();
+            (weight, bytes) = (weight + more, bytes + size);
+            weight <= limits::BATCH && bytes <= limits::BATCH_BYTES
+        })
+    }
+
     /// How much the batch that was begun may weigh, and its bytes. Where many wait, whoever comes
     /// meanwhile is to be in the next one soon.
     pub(super) fn most(&self) -> (usize, usize) {
-        let part = if self.accounts.is_empty() { 1 } else { 2 };
+        let part = if self.accounts.is_empty() || self.fits { 1 } else { 2 };
         (limits::BATCH / part, limits::BATCH_BYTES / (part * part))
     }
 
@@ -227,7 +242,9 @@ impl Queue {
         self.front = self.front.max(place.0);
         let session = self.accounts.get(&account)?.front().copied()?;
         let done = self.done.get(&account).copied().unwrap_or_default();
-        let (work, weight) = self.take(session, turn.min(limits::SHARE.saturating_sub(done)))?;
+        let room = turn.min(limits::SHARE.saturating_sub(done));
+        let room = if self.fits { limits::BATCH } else { room };
+        let (work, weight) = self.take(session, room)?;
         self.turn = Some(Turn { account, place, weight });
         self.rotate(account, session);
         Some(work)
@@ -289,7 +306,7 @@ impl Queue {
         *done += weight;
         if !self.accounts.contains_key(&account) {
             self.ahead.insert(account, place.0);
-        } else if *done < limits::SHARE {
+        } else if self.fits || *done < limits::SHARE {
             self.turns.insert(place, account);
         } else {
             self.resting.push((place, account));
@@ -384,6 +401,15 @@ impl Queue {
 }
 
 impl Step {
+    /// Its weight, and its bytes.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Step::Act(act) => (act.weight(), act.bytes()),
+            Step::Rest { ids, .. } => (ids.len() * Act::MOVE, 0),
+            Step::Other(_) => (0, 0),
+        }
+    }
+
     fn of(act: Act) -> Step {
         match act {
             Act::AdvanceAll { cursor, ids, answer, lost_moves } => {

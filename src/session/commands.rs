@@ -162,7 +162,7 @@ impl Session {
         let account = self.me.as_ref().map(|me| me.account);
         let asker = Asker { origin: self.origin(), account, logs_in };
         let answer = self.unless_over(services.readers.ask(asker, question)).await??;
-        self.queue_up().await;
+        self.join_line().await;
         Ok(answer)
     }
 

@@ -60,6 +60,11 @@ impl BusyLine {
         }
     }
 
+    /// Nobody waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting().is_empty()
+    }
+
     fn waiting(&self) -> MutexGuard<'_, NestedTurns<Origin, Option<AccountId>, Waker>> {
         // No code that holds the lock can panic half-way through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)

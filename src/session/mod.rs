@@ -317,7 +317,7 @@ impl Session {
                 return Err(End::Bye(bye));
             }
             if ready.readable {
-                self.queue_up().await;
+                self.join_line().await;
                 self.read()?;
             }
         }

@@ -29,8 +29,17 @@ impl Session {
         }
     }
 
+    /// Waits for a turn where others wait for theirs: whoever has something new is not before them.
+    pub(super) async fn join_line(&mut self) {
+        if self.services.line.is_empty() {
+            self.turn = Instant::now();
+        } else {
+            self.queue_up().await;
+        }
+    }
+
     /// Waits for the next turn.
-    pub(super) async fn queue_up(&mut self) {
+    async fn queue_up(&mut self) {
         let account = self.me.as_ref().map(|me| me.account);
         self.services.line.wait(self.origin(), account).await;
         self.turn = Instant::now();
