@@ -13,7 +13,7 @@ use papo::name::Target;
 use papo::store::Maintain;
 use papo::store::sqlite::Database;
 use papo::wire::refusal::Refusal;
-use papo::wire::reply::Bye;
+use papo::wire::rows::Bye;
 use papo::wire::request::GroupChange;
 use smol::channel;
 

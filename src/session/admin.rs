@@ -12,8 +12,9 @@ use crate::hub::Work;
 use crate::name::DisplayName;
 use crate::store::BackupError;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
+use crate::wire::reply::Reply;
 use crate::wire::request::Admin;
+use crate::wire::rows::{ProblemLine, SessionLine, StatLine};
 
 impl Session {
     /// `ADMIN`
@@ -23,8 +24,8 @@ impl Session {
                 let rows = self.services.roster.list();
                 self.say(|out| {
                     for row in &rows {
-                        let handle = row.handle.as_ref();
-                        reply::session(out, row.id, handle, row.peer, row.since);
+                        let (handle, address) = (row.handle.clone(), &*row.peer.to_string());
+                        SessionLine { id: row.id, handle, address, since: row.since }.write(out);
                     }
                 });
                 Ok(Some(Reply::Counted { verb: "ADMIN SESSIONS", count: rows.len() }))
@@ -61,7 +62,11 @@ impl Session {
                 let mut rows = self.services.counters.rows();
                 let (database, log) = self.services.upkeep.sizes();
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
-                self.say(|out| rows.iter().for_each(|(name, n)| reply::stat(out, name, *n)));
+                self.say(|out| {
+                    for (name, value) in &rows {
+                        StatLine { name, value: *value }.write(out);
+                    }
+                });
                 Ok(Some(Reply::Counted { verb: "ADMIN STATS", count: rows.len() }))
             }
             Admin::Backup(path) => self.backup(path).await,
@@ -72,7 +77,11 @@ impl Session {
                     log::error!("the database is damaged: {problem}");
                 }
                 self.event("admin-check", format_args!("problems={}", found.len()));
-                self.say(|out| found.iter().for_each(|problem| reply::problem(out, problem)));
+                self.say(|out| {
+                    for problem in &found {
+                        ProblemLine { text: problem.into() }.write(out);
+                    }
+                });
                 Ok(Some(Reply::Counted { verb: "ADMIN CHECK", count: found.len() }))
             }
         }

@@ -10,7 +10,8 @@ use crate::name::Target;
 use crate::readers::Asker;
 use crate::store::{self, Account, Pair, Recall};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye, Reply};
+use crate::wire::reply::{self, Reply};
+use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::request::{Request, Setting, Upto};
 use crate::wire::{help, hints};
 
@@ -21,7 +22,7 @@ impl Session {
             Held::Stranger(bye) => Err(End::Bye(bye)),
             Held::Refused { verb, refusal, sink } => {
                 self.services.counters.refuse(refusal.code());
-                self.say(|out| reply::err(out, &verb, &refusal));
+                self.say(|out| ErrLine::write_refusal(out, &verb, &refusal));
                 if sink {
                     self.mode = Mode::Refused(Box::new(refusal));
                 }
@@ -29,17 +30,17 @@ impl Session {
             }
             Held::EndOfTalk => {
                 self.mode = Mode::Commands;
-                self.say(|out| reply::ok(out, &Reply::Talking(None)));
+                self.say(|out| Reply::Talking(None).write(out));
                 Ok(())
             }
             Held::Asked(request) => {
                 let verb = verb(&request);
                 match self.answer(request).await {
-                    Ok(Some(answer)) => self.say(|out| reply::ok(out, &answer)),
+                    Ok(Some(answer)) => self.say(|out| answer.write(out)),
                     Ok(None) => {}
                     Err(Stop::Refused(refusal)) => {
                         self.services.counters.refuse(refusal.code());
-                        self.say(|out| reply::err(out, verb, &refusal));
+                        self.say(|out| ErrLine::write_refusal(out, verb, &refusal));
                     }
                     Err(Stop::End(end)) => return Err(end),
                 }
@@ -51,20 +52,16 @@ impl Session {
     async fn answer(&mut self, request: Request) -> Answer {
         match request {
             Request::Quit => {
-                self.say(|out| reply::ok(out, &Reply::Quit));
+                self.say(|out| Reply::Quit.write(out));
                 Err(Stop::End(End::Bye(Bye::Quit)))
             }
             Request::Ping { text } => Ok(Some(Reply::Pong(text))),
             Request::Help { verb: None } => {
                 let (place, me) = (self.place, self.me.as_ref().map(|me| me.handle.clone()));
-                self.say(|out| reply::help(out, &help::overview(place, me.as_ref())));
-                Ok(None)
+                Ok(Some(self.helped(&help::overview(place, me.as_ref()))))
             }
             Request::Help { verb: Some(word) } => match help::of(&word, self.place) {
-                Some(lines) => {
-                    self.say(|out| reply::help(out, &lines));
-                    Ok(None)
-                }
+                Some(lines) => Ok(Some(self.helped(&lines))),
                 None => {
                     let hint = hints::hint(&word, self.place);
                     Err(Refusal::BadCommand { hint }.into())
@@ -130,6 +127,15 @@ impl Session {
             | Request::DropToken { .. }
             | Request::Link { .. } => Err(Refusal::Bug.into()),
         }
+    }
+
+    fn helped(&mut self, lines: &[String]) -> Reply {
+        self.say(|out| {
+            for text in lines {
+                HelpLine { text: text.into() }.write(out);
+            }
+        });
+        Reply::Helped
     }
 
     pub(super) fn me(&mut self) -> Result<&mut Me, Stop> {

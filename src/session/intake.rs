@@ -17,7 +17,7 @@ use crate::rates::TooFast;
 use crate::wire::help::{Place, Served};
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::{Hint, Refusal};
-use crate::wire::reply::Bye;
+use crate::wire::rows::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
 use crate::wire::{help, hints, telnet, text};
 

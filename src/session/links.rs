@@ -9,7 +9,8 @@ use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::origin::Origin;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
+use crate::wire::reply::Reply;
+use crate::wire::rows::UidLine;
 
 impl Session {
     /// The system user at the other end, where that is known: not where the number stands for all
@@ -34,7 +35,7 @@ impl Session {
     pub(super) async fn links(&mut self) -> Answer {
         let me = self.me()?.account;
         let users = self.ask(move |recall| recall.links(me)).await?;
-        self.say(|out| users.iter().for_each(|user| reply::uid(out, *user)));
+        self.say(|out| users.iter().for_each(|user| UidLine { user: *user }.write(out)));
         Ok(Some(Reply::Counted { verb: "UID LIST", count: users.len() }))
     }
 }

@@ -17,7 +17,8 @@ use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::rates::TooFast;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye, Reply};
+use crate::wire::reply::Reply;
+use crate::wire::rows::{Bye, LiveLine};
 use crate::wire::request::Secret;
 
 /// What a log-in leads to.
@@ -83,8 +84,8 @@ impl Session {
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
         self.begin_proof(entered.upto.moves, false);
-        self.say(|out| reply::ok(out, &Reply::Registered(handle)));
-        self.say(|out| reply::live(out, entered.upto.entries));
+        self.say(|out| Reply::Registered(handle).write(out));
+        self.say(|out| LiveLine { newest: entered.upto.entries }.write(out));
         Ok(None)
     }
 
@@ -187,7 +188,7 @@ impl Session {
             }
         }
         let handle = handle.clone();
-        self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
+        self.say(|out| Reply::LoggedIn { handle, pending }.write(out));
         if let Some(start) = start {
             self.catch_up(upto, start).await?;
         }

@@ -62,7 +62,7 @@ use crate::store::{Maintain, Walk};
 use crate::wire::help::Place;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye};
+use crate::wire::rows::{Bye, HelloLine};
 use crate::wire::telnet::Negotiation;
 use intake::{Held, Pause};
 use output::Output;
@@ -259,7 +259,7 @@ impl Session {
         if self.place != Place::Admin {
             self.set_login_deadline();
         }
-        self.say(reply::hello);
+        self.say(|out| HelloLine::OURS.write(out));
         let Err(end) = self.serve().await;
         match end {
             End::Lost(e) => {
@@ -278,7 +278,7 @@ impl Session {
                 }
             }
             End::Bye(bye) => {
-                log::debug!("session {}: bye {}", self.id.0, bye.reason());
+                log::debug!("session {}: bye {}", self.id.0, bye.as_str());
                 let farewell = Box::pin(self.farewell(bye));
                 let time = limits::FAREWELL_TIME + limits::LINGER_TIME;
                 let late = async {
@@ -357,7 +357,7 @@ impl Session {
                     self.output.push(Item::Replies(asked.refusals));
                 }
                 if asked.are_you_there {
-                    self.say(reply::hello);
+                    self.say(|out| HelloLine::OURS.write(out));
                 }
             }
             Ok(read)

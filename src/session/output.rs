@@ -12,7 +12,7 @@ use crate::entry::Cursor;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Item;
-use crate::wire::reply::Bye;
+use crate::wire::rows::Bye;
 use crate::wire::request::Request;
 
 /// Items that are to be written, in order.

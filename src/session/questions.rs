@@ -14,11 +14,14 @@ use crate::entry::{AccountId, ConversationId, Cursor, Entry, EntryId};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
-use crate::name::Handle;
+use crate::name::{Handle, Target};
 use crate::outbox::Item;
 use crate::store::{Error, InfoRow, ListPage, Listing, Recall, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, ChatLine, InfoLine, Reply};
+use crate::wire::reply::Reply;
+use crate::wire::rows::{
+    Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
+};
 use crate::wire::request::{Hist, Which};
 
 /// What a `WAIT` costs, in `ACK`s.
@@ -110,7 +113,7 @@ impl Session {
         }
         let mut lines = Vec::new();
         for row in rows {
-            reply::hist(&mut lines, row);
+            EntryLine::row(row).write(&mut lines);
         }
         self.output.push(Item::Replies(lines));
     }
@@ -126,8 +129,8 @@ impl Session {
             count += rows.len();
             self.say(|out| {
                 for row in &rows {
-                    let (to, unread) = (&row.to, row.unread);
-                    reply::chat(out, &ChatLine { to, unread, last: row.last, time: row.time });
+                    let to = row.to.clone();
+                    ChatLine { to, unread: row.unread, last: row.last, time: row.time }.write(out);
                 }
             });
         }
@@ -151,8 +154,7 @@ impl Session {
         rows.sort_by(|a, b| a.handle.cmp(&b.handle));
         self.say(|out| {
             for InfoRow { handle, delivered, read, left } in &rows {
-                let (delivered, read, left) = (*delivered, *read, *left);
-                reply::info(out, id, &InfoLine { handle, delivered, read, left });
+                InfoLine::new(id, handle.clone(), [*delivered, *read], *left).write(out);
             }
         });
         Ok(Some(Reply::Counted { verb: "INFO", count: rows.len() }))
@@ -192,7 +194,12 @@ impl Session {
         let seen = seen.await?;
         self.say(|out| {
             for ((found, online), seen) in found.iter().zip(online).zip(seen) {
-                reply::user(out, &found.handle, online, seen, &found.name);
+                let (state, seen) = match online {
+                    true => (Availability::Online, None),
+                    false => (Availability::Offline, seen),
+                };
+                let (handle, name) = (found.handle.clone(), found.name.as_str().into());
+                UserLine { handle, state, seen, name }.write(out);
             }
         });
         Ok(Some(Reply::Counted { verb: "FIND", count: found.len() }))
@@ -215,7 +222,10 @@ impl Session {
             count += rows.len();
             self.say(|out| {
                 for row in &rows {
-                    reply::group(out, &row.name, row.admin, row.members, &row.topic);
+                    let (group, role) = (Target::Group(row.name.clone()), row.admin.into());
+                    let topic = Some(row.topic.as_ref()).filter(|topic| !topic.is_empty());
+                    let topic = topic.map(Into::into);
+                    GroupLine { group, role, members: row.members, topic }.write(out);
                 }
             });
             self.flush().await?;
@@ -236,7 +246,8 @@ impl Session {
         rows.sort_unstable();
         self.say(|out| {
             for (handle, admin) in &rows {
-                reply::member(out, &name, handle, *admin);
+                let (group, handle) = (Target::Group(name.clone()), handle.clone());
+                MemberLine { group, handle, role: (*admin).into() }.write(out);
             }
         });
         Ok(Some(Reply::Counted { verb: "GROUP WHO", count: rows.len() }))
@@ -248,8 +259,9 @@ impl Session {
         let ask = move |recall: &mut dyn Recall, after| recall.blocks(me, after).map(Some);
         let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
         rows.sort_unstable();
-        self.say(|out| rows.iter().for_each(|handle| reply::blocked(out, handle)));
-        Ok(Some(Reply::Counted { verb: "BLOCK", count: rows.len() }))
+        let count = rows.len();
+        self.say(|out| rows.into_iter().for_each(|handle| BlockedLine { handle }.write(out)));
+        Ok(Some(Reply::Counted { verb: "BLOCK", count }))
     }
 
     /// All rows of a list whose numbers are above `least`, asked for page by page; nothing where a

@@ -124,6 +124,9 @@ pub enum GroupChange {
 }
 
 impl GroupChange {
+    /// The second words of the commands.
+    pub const WORDS: [&str; 6] = ["NEW", "ADD", "REMOVE", "ADMIN", "TOPIC", "LEAVE"];
+
     /// The second word of the command.
     pub fn word(&self) -> &'static str {
         match self {
@@ -155,6 +158,26 @@ pub enum Setting {
     AckAuto(bool),
     /// Whether this session gets receipts.
     Receipts(bool),
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Setting; 4] = [
+        Setting::AckAuto(true),
+        Setting::AckAuto(false),
+        Setting::Receipts(true),
+        Setting::Receipts(false),
+    ];
+
+    /// The words after the verb.
+    pub fn words(self) -> &'static str {
+        match self {
+            Setting::AckAuto(true) => "ack auto",
+            Setting::AckAuto(false) => "ack manual",
+            Setting::Receipts(true) => "receipts on",
+            Setting::Receipts(false) => "receipts off",
+        }
+    }
 }
 
 /// `HIST`: which part of which conversation.
