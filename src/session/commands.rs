@@ -11,8 +11,8 @@ use crate::readers::Asker;
 use crate::store::{self, Account, Pair, Recall};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
-use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::request::{Request, Setting, Upto};
+use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, hints};
 
 impl Session {

@@ -17,8 +17,8 @@ use crate::rates::TooFast;
 use crate::wire::help::{Place, Served};
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::{Hint, Refusal};
-use crate::wire::rows::Bye;
 use crate::wire::request::{self, GroupChange, Request, Upto};
+use crate::wire::rows::Bye;
 use crate::wire::{help, hints, telnet, text};
 
 /// What a change of an account, its tokens or its linked users costs, in `ACK`s.

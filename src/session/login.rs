@@ -18,8 +18,8 @@ use crate::name::{DisplayName, Handle};
 use crate::rates::TooFast;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
-use crate::wire::rows::{Bye, LiveLine};
 use crate::wire::request::Secret;
+use crate::wire::rows::{Bye, LiveLine};
 
 /// What a log-in leads to.
 struct Opened {

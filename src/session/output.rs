@@ -12,8 +12,8 @@ use crate::entry::Cursor;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Item;
-use crate::wire::rows::Bye;
 use crate::wire::request::Request;
+use crate::wire::rows::Bye;
 
 /// Items that are to be written, in order.
 #[derive(Default)]

@@ -19,10 +19,10 @@ use crate::outbox::Item;
 use crate::store::{Error, InfoRow, ListPage, Listing, Recall, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
+use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
     Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
 };
-use crate::wire::request::{Hist, Which};
 
 /// What a `WAIT` costs, in `ACK`s.
 const WAIT: usize = 2;

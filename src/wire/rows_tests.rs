@@ -137,8 +137,7 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
             ServerLine::Token(TokenLine { label, created, used })
         }),
         any::<u32>().prop_map(|user| ServerLine::Uid(UidLine { user })),
-        (word(), any::<u64>())
-            .prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),
+        (word(), any::<u64>()).prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),
         (any::<u64>(), maybe(handle()), word(), time()).prop_map(|(id, handle, address, since)| {
             ServerLine::Session(SessionLine { id: SessionId(id), handle, address, since })
         }),
@@ -156,13 +155,15 @@ fn line() -> impl Strategy<Value = ServerLine<'static>> {
             ServerLine::Receipt(ReceiptLine(Cow::Owned(receipt)))
         }),
         id().prop_map(|newest| ServerLine::Live(LiveLine { newest })),
-        select(Bye::ALL.to_vec())
-            .prop_map(|bye| ServerLine::Bye(ByeLine { reason: bye.as_str() })),
+        select(Bye::ALL.to_vec()).prop_map(|bye| ServerLine::Bye(ByeLine { reason: bye.as_str() })),
         text().prop_map(|text| {
             ServerLine::Hello(HelloLine { protocol: HelloLine::PROTOCOL, text })
         }),
-        (word(), word(), text())
-            .prop_map(|(verb, code, text)| ServerLine::Err(ErrLine { verb, code, text })),
+        (word(), word(), text()).prop_map(|(verb, code, text)| ServerLine::Err(ErrLine {
+            verb,
+            code,
+            text
+        })),
     ];
     prop_oneof![entry(), reply().prop_map(ServerLine::Ok), row(), events]
 }
@@ -195,10 +196,7 @@ fn what_a_later_server_adds_is_passed_over() {
         ("OK LOGIN ana 3 more", "OK LOGIN ana 3"),
         ("OK SET ack auto more", "OK SET ack auto"),
         ("OK CHATS 3 more", "OK CHATS 3"),
-        (
-            "READ 5 1970-01-01T00:00:00.000Z ana bia more",
-            "READ 5 1970-01-01T00:00:00.000Z ana bia",
-        ),
+        ("READ 5 1970-01-01T00:00:00.000Z ana bia more", "READ 5 1970-01-01T00:00:00.000Z ana bia"),
         ("MEMBER #team ana admin more", "MEMBER #team ana admin"),
         ("HELLO papo/1 other/2 hi", "HELLO papo/1 other/2 hi"),
     ] {
