@@ -72,7 +72,7 @@ impl Session {
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
                 let upkeep = self.services.upkeep.clone();
-                let found = self.unless_over(smol::unblock(move || upkeep.check())).await??;
+                let found = self.or_end(smol::unblock(move || upkeep.check())).await??;
                 for problem in &found {
                     log::error!("the database is damaged: {problem}");
                 }
@@ -90,7 +90,7 @@ impl Session {
     async fn backup(&mut self, path: Box<Path>) -> Answer {
         let shown = path.display().to_string();
         let upkeep = self.services.upkeep.clone();
-        let done = self.unless_over(smol::unblock(move || upkeep.backup(&path))).await?;
+        let done = self.or_end(smol::unblock(move || upkeep.backup(&path))).await?;
         match done {
             Ok(bytes) => {
                 self.event("admin-backup", format_args!("bytes={bytes} file={}", field(&shown)));

@@ -129,8 +129,8 @@ impl Session {
         Some((me.account, me.proof.upto()))
     }
 
-    /// Gives the account up, of which no log-in was logged, and goes on as nobody's session.
-    pub(super) fn retreat(&mut self) {
+    /// Leaves the account, whose login was not logged, and goes on as nobody's session.
+    pub(super) fn log_out(&mut self) {
         self.give_up(false);
         self.outbox.reopen();
         self.set_login_deadline();

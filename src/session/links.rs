@@ -26,8 +26,7 @@ impl Session {
     pub(super) fn link(&mut self) -> Answer {
         let user = self.user().ok_or(Refusal::UserUnknown)?;
         self.charge(CHANGE)?;
-        self.unanswered += 1;
-        self.act(vec![Act::Link { user, on: true }]);
+        self.hand_over(vec![Act::Link { user, on: true }], 0);
         Ok(None)
     }
 

@@ -32,7 +32,7 @@ struct Opened {
 }
 
 impl Session {
-    fn must_be_nobody(&self) -> Result<(), Stop> {
+    fn require_logged_out(&self) -> Result<(), Stop> {
         match &self.me {
             Some(me) => Err(Refusal::AlreadyIn(me.handle.clone()).into()),
             None => Ok(()),
@@ -45,7 +45,7 @@ impl Session {
         password: Secret,
         name: Option<DisplayName>,
     ) -> Answer {
-        self.must_be_nobody()?;
+        self.require_logged_out()?;
         if self.services.hasher.has_command() {
             return Err(Refusal::KeptElsewhere { makes: true }.into());
         }
@@ -95,7 +95,7 @@ impl Session {
         secret: Option<Secret>,
         quiet: bool,
     ) -> Answer {
-        self.must_be_nobody()?;
+        self.require_logged_out()?;
         let refused = match secret {
             Some(_) => Refusal::WrongSecret,
             None => Refusal::NoSecret { has_user: self.user().is_some() },
@@ -165,11 +165,11 @@ impl Session {
             Ok(Some(known)) => known,
             // Refused: so the session must be nobody's again.
             Ok(None) => {
-                self.retreat();
+                self.log_out();
                 return Ok(false);
             }
             Err(stop) => {
-                self.retreat();
+                self.log_out();
                 return Err(stop);
             }
         };
@@ -359,9 +359,8 @@ impl Session {
         }
         let secret = self.hash(new).await?;
         self.charge(CHANGE)?;
-        self.unanswered += 1;
         let was = known.unwrap_or_default();
-        self.act(vec![Act::SetSecret { was, secret }]);
+        self.hand_over(vec![Act::SetSecret { was, secret }], 0);
         Ok(None)
     }
 

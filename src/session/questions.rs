@@ -137,7 +137,7 @@ impl Session {
         Ok(Some(Reply::Counted { verb: "CHATS", count }))
     }
 
-    /// The message that is spoken of.
+    /// The message that is meant.
     fn which(&mut self, which: Which) -> Result<EntryId, Stop> {
         match which {
             Which::Id(id) => Ok(id),
@@ -164,8 +164,7 @@ impl Session {
     pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
         let id = self.which(which)?;
         self.charge(WAIT)?;
-        self.services.hub.ask(Work::Watch { session: self.id, id, cursor });
-        self.unanswered += 1;
+        self.hand_over_work(Work::Watch { session: self.id, id, cursor }, 1, 0);
         let until = Timer::after(Duration::from_secs(seconds));
         let look = Timer::interval(limits::PEER_LOOK);
         self.patience = Some(Box::new(Patience { until, look }));

@@ -38,8 +38,7 @@ impl Session {
         self.charge(CHANGE)?;
         let token = new().ok_or(Refusal::Bug)?;
         let hash = hash(&token).ok_or(Refusal::Bug)?;
-        self.unanswered += 1;
-        self.act(vec![Act::NewToken { label, token, hash }]);
+        self.hand_over(vec![Act::NewToken { label, token, hash }], 0);
         Ok(None)
     }
 

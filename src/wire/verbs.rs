@@ -1,7 +1,7 @@
 //! The table of verbs: how each is said, what it does, where it is served, and the rule that reads it.
 
 use super::fields::Parsed;
-use super::request::Request;
+use super::request::Command;
 use super::rules;
 
 /// To whom a verb is served.
@@ -63,7 +63,7 @@ pub struct Verb {
     pub errors: &'static str,
     /// To whom it is served.
     pub served: Served,
-    pub(super) rule: fn(&str) -> Parsed<'_, Request>,
+    pub(super) rule: fn(&str) -> Parsed<'_, Command>,
 }
 
 impl Verb {

@@ -10,7 +10,7 @@ use memchr::memchr;
 use papo::config::{Config, PasswordCost};
 use papo::limits;
 use papo::server::Server;
-use papo::wire::request::{self, Request, Which};
+use papo::wire::request::{self, Command, SessionCommand, Which};
 use papo::wire::rows::{EntryLine, ServerLine};
 use papo::wire::{help, line, telnet};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -348,9 +348,11 @@ fn without_waiting(stream: &mut [u8]) {
         let said = typed.strip_prefix(b"/").unwrap_or(&typed);
         let Ok(said) = line::text(said.strip_suffix(b"\r").unwrap_or(said)) else { continue };
         let Some(verb) = help::verb(request::first_word(said)) else { continue };
-        let waits = match help::read(verb, said) {
-            Ok(Request::Wait { which: Which::Id(id), .. }) => id.0 < 1_000_000_000,
-            Ok(Request::Wait { .. }) => true,
+        let waits = match help::read(verb, said).map(|request| request.command) {
+            Ok(Command::Session(SessionCommand::Wait { which: Which::Id(id), .. })) => {
+                id.0 < 1_000_000_000
+            }
+            Ok(Command::Session(SessionCommand::Wait { .. })) => true,
             _ => false,
         };
         if waits {

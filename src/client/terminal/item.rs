@@ -285,7 +285,8 @@ mod tests {
 
     #[test]
     fn changes_of_a_group_are_sentences() {
-        let said = |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #t - {change}"));
+        let said =
+            |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #team - {change}"));
         assert_eq!(lines(&said("add cid dora"), 60), ["11:58      * bob added cid, dora"]);
         assert_eq!(lines(&said("add cid ana"), 60), ["11:58      * bob added cid, you"]);
         assert_eq!(lines(&said("remove ana"), 60), ["11:58      * bob removed you"]);
