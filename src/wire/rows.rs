@@ -1,119 +1,16 @@
-//! The lines that the server sends, but for `OK` (see `reply`): each writes itself and reads itself
+//! The lines that the server sends, except `OK` (see `reply`): each writes itself and reads itself
 //! back. The server writes with these, and clients and tests read with them.
+//!
+//! A new row is one more entry in the list at `lines!`, with its columns in their order.
 
 use std::borrow::Cow;
 
-use super::columns::{Column, Columns, cursor, put, verb};
+use super::columns::{Column, Columns, put};
+pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
 use super::reply::Reply;
-use super::tags::Tags;
-use crate::entry::{Entry, EntryId, EntryKind, Millis, Receipt, SessionId};
+use crate::entry::{EntryId, Millis, SessionId};
 use crate::name::{Handle, Target};
-
-/// An entry: `MSG <id> <time> <from> <to> <tags> <body>`, `GROUP` with a change in place of the body,
-/// or a row of the log, `HIST`, for both.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryLine<'a> {
-    /// It is a row of the log, and not an event.
-    pub is_row: bool,
-    /// The entry.
-    pub entry: Cow<'a, Entry>,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-impl<'a> EntryLine<'a> {
-    /// The event that tells of an entry.
-    pub fn event(entry: &'a Entry) -> EntryLine<'a> {
-        EntryLine { is_row: false, entry: Cow::Borrowed(entry), tags: Tags::NONE }
-    }
-
-    /// The row of the log that shows an entry.
-    pub fn row(entry: &'a Entry) -> EntryLine<'a> {
-        let tags = Tags { kind: entry.kind, ..Tags::NONE };
-        EntryLine { is_row: true, entry: Cow::Borrowed(entry), tags }
-    }
-
-    /// The event that told of the entry, if this is a row.
-    pub fn into_event(self) -> EntryLine<'a> {
-        let tags = Tags { kind: EntryKind::Message, ..self.tags };
-        EntryLine { is_row: false, tags, ..self }
-    }
-
-    /// Writes it, with its line end.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let Entry { id, time, from, to, kind, body } = &*self.entry;
-        put(
-            out,
-            &[match (self.is_row, kind) {
-                (true, _) => "HIST ",
-                (false, EntryKind::Message) => "MSG ",
-                (false, EntryKind::Group) => "GROUP ",
-            }],
-        );
-        id.put(out);
-        out.push(b' ');
-        time.put(out);
-        put(out, &[" ", from.as_str(), " "]);
-        to.put(out);
-        out.push(b' ');
-        self.tags.put(out);
-        out.push(b' ');
-        super::text::escape(body, out);
-        out.push(b'\n');
-    }
-
-    /// Reads it; `None` if it is another line.
-    pub fn parse(line: &str) -> Option<EntryLine<'static>> {
-        let mut columns = Columns::of(line);
-        let word = columns.word()?;
-        let is_row = word == "HIST";
-        if !is_row && !matches!(word, "MSG" | "GROUP") {
-            return None;
-        }
-        let (id, time) = (columns.read()?, columns.read()?);
-        let (from, to) = (columns.read()?, columns.read()?);
-        let (tags, body): (Tags, Cow<str>) = (columns.read()?, columns.read()?);
-        let kind = match word {
-            "GROUP" => EntryKind::Group,
-            _ => tags.kind,
-        };
-        let entry = Entry { id, time, from, to, kind, body: body.into() };
-        Some(EntryLine { is_row, entry: Cow::Owned(entry), tags })
-    }
-}
-
-/// A receipt: `ACK <id> <time> <from> <to>`, likewise `READ`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiptLine<'a>(pub Cow<'a, Receipt>);
-
-impl<'a> ReceiptLine<'a> {
-    /// The event that tells of a receipt.
-    pub fn event(receipt: &'a Receipt) -> ReceiptLine<'a> {
-        ReceiptLine(Cow::Borrowed(receipt))
-    }
-
-    /// Writes it, with its line end.
-    pub fn write(&self, out: &mut Vec<u8>) {
-        let Receipt { cursor, id, time, from, to } = &*self.0;
-        put(out, &[verb(*cursor), " "]);
-        id.put(out);
-        out.push(b' ');
-        time.put(out);
-        put(out, &[" ", from.as_str(), " "]);
-        to.put(out);
-        out.push(b'\n');
-    }
-
-    /// Reads it; `None` if it is another line.
-    pub fn parse(line: &str) -> Option<ReceiptLine<'static>> {
-        let mut columns = Columns::of(line);
-        let cursor = cursor(columns.word()?)?;
-        let (id, time) = (columns.read()?, columns.read()?);
-        let (from, to) = (columns.read()?, columns.read()?);
-        Some(ReceiptLine(Cow::Owned(Receipt { cursor, id, time, from, to })))
-    }
-}
 
 /// Columns that are one of a few words.
 macro_rules! words {

@@ -2,9 +2,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::entry::Cursor;
+use crate::entry::{Cursor, Entry, EntryKind, Receipt};
 use crate::name::DisplayName;
 use crate::wire::request::{GroupChange, Setting};
+use crate::wire::tags::Tags;
 use crate::wire::text;
 
 fn written(line: &ServerLine) -> String {

@@ -19,7 +19,7 @@ use crate::limits;
 use crate::name::{DisplayName, Handle};
 
 /// `REG = newcomer`
-pub(super) fn register(input: &str) -> Parsed<'_, Command> {
+pub(super) fn register(input: &str) -> ParseResult<'_, Command> {
     map(newcomer, |(handle, password, name)| {
         Command::Session(SessionCommand::Register { handle, password, name })
     })
@@ -27,12 +27,12 @@ pub(super) fn register(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `newcomer = handle password [name]`
-fn newcomer(input: &str) -> Parsed<'_, (Handle, Secret, Option<DisplayName>)> {
+fn newcomer(input: &str) -> ParseResult<'_, (Handle, Secret, Option<DisplayName>)> {
     (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
 /// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
-pub(super) fn login(input: &str) -> Parsed<'_, Command> {
+pub(super) fn login(input: &str) -> ParseResult<'_, Command> {
     let quiet =
         labelled("quiet or the end of the line; a password has no blanks", keyword("quiet"));
     map((handle, opt_field((secret, opt_field(quiet)))), |(handle, rest)| {
@@ -47,12 +47,12 @@ pub(super) fn login(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `QUIT =`
-pub(super) fn quit(input: &str) -> Parsed<'_, Command> {
+pub(super) fn quit(input: &str) -> ParseResult<'_, Command> {
     Ok((input, Command::Session(SessionCommand::Quit)))
 }
 
 /// `PING = [text]`
-pub(super) fn ping(input: &str) -> Parsed<'_, Command> {
+pub(super) fn ping(input: &str) -> ParseResult<'_, Command> {
     map(rest, |said| Command::Session(SessionCommand::Ping { text: unescaped(said) })).parse(input)
 }
 
@@ -69,7 +69,7 @@ fn second(words: &'static str, said: &str) -> Option<&'static str> {
 }
 
 /// `HELP = [verb [word]]`, where the word is one of the verb's own, as in `HELP GROUP ADD`.
-pub(super) fn help(input: &str) -> Parsed<'_, Command> {
+pub(super) fn help(input: &str) -> ParseResult<'_, Command> {
     let verb = field("a verb", |word| Some(Box::from(word)));
     let (rest, verb): (_, Option<Box<str>>) = opt_field(verb).parse(input)?;
     let words = match verb.as_deref().unwrap_or_default().to_ascii_uppercase().as_str() {
@@ -85,17 +85,17 @@ pub(super) fn help(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `WHOAMI =`
-pub(super) fn whoami(input: &str) -> Parsed<'_, Command> {
+pub(super) fn whoami(input: &str) -> ParseResult<'_, Command> {
     Ok((input, Command::Query(Query::Whoami)))
 }
 
 /// `NAME = name`
-pub(super) fn name(input: &str) -> Parsed<'_, Command> {
+pub(super) fn name(input: &str) -> ParseResult<'_, Command> {
     map(display_name, |name| Command::Act(ActCommand::Rename(name))).parse(input)
 }
 
 /// `PASSWD = secret password`
-pub(super) fn passwd(input: &str) -> Parsed<'_, Command> {
+pub(super) fn passwd(input: &str) -> ParseResult<'_, Command> {
     map((secret, terminated(password, password_end)), |(old, new)| {
         Command::Session(SessionCommand::Passwd { old, new })
     })
@@ -103,13 +103,13 @@ pub(super) fn passwd(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `MSG = target text`
-pub(super) fn message(input: &str) -> Parsed<'_, Command> {
+pub(super) fn message(input: &str) -> ParseResult<'_, Command> {
     map((target, body), |(to, body)| Command::Act(ActCommand::Send { to, body, once: None }))
         .parse(input)
 }
 
 /// `TALK = target ["raw"]`
-pub(super) fn talk(input: &str) -> Parsed<'_, Command> {
+pub(super) fn talk(input: &str) -> ParseResult<'_, Command> {
     map((target, opt_field(keyword("raw"))), |(to, raw)| {
         Command::Session(SessionCommand::Talk { to, raw: raw.is_some() })
     })
@@ -117,16 +117,16 @@ pub(super) fn talk(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `ACK = [id / target]`
-pub(super) fn ack(input: &str) -> Parsed<'_, Command> {
+pub(super) fn ack(input: &str) -> ParseResult<'_, Command> {
     moved(Cursor::Delivered, input)
 }
 
 /// `READ = [id / target]`
-pub(super) fn read_upto(input: &str) -> Parsed<'_, Command> {
+pub(super) fn read_upto(input: &str) -> ParseResult<'_, Command> {
     moved(Cursor::Read, input)
 }
 
-fn moved(cursor: Cursor, input: &str) -> Parsed<'_, Command> {
+fn moved(cursor: Cursor, input: &str) -> ParseResult<'_, Command> {
     let which = context(
         "the id of a message, a handle or #group, or nothing",
         alt((map(id, Upto::Id), map(target, Upto::Last))),
@@ -138,7 +138,7 @@ fn moved(cursor: Cursor, input: &str) -> Parsed<'_, Command> {
 }
 
 /// `SET = "ack" ("auto" / "manual") / "receipts" ("on" / "off")`
-pub(super) fn set(input: &str) -> Parsed<'_, Command> {
+pub(super) fn set(input: &str) -> ParseResult<'_, Command> {
     let choice = |yes: &'static str, no: &'static str| {
         move |said: &str| match said {
             _ if said.eq_ignore_ascii_case(yes) => Some(true),
@@ -160,7 +160,7 @@ pub(super) fn set(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `HIST = target [n] ["before" id] ["after" id]`, the bounds in any order.
-pub(super) fn hist(input: &str) -> Parsed<'_, Command> {
+pub(super) fn hist(input: &str) -> ParseResult<'_, Command> {
     let (mut input, to) = target(input)?;
     let mut hist = Hist { to, count: limits::HIST_DEFAULT, before: None, after: None };
     if input.starts_with(|c: char| c.is_ascii_digit()) {
@@ -186,7 +186,7 @@ pub(super) fn hist(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `n = 1*DIGIT`, from 1 to 1,000
-fn count(input: &str) -> Parsed<'_, usize> {
+fn count(input: &str) -> ParseResult<'_, usize> {
     field("a number of rows from 1 to 1000", |word| {
         word.parse().ok().filter(|n| (1..=limits::HIST_MAX).contains(n))
     })
@@ -194,7 +194,7 @@ fn count(input: &str) -> Parsed<'_, usize> {
 }
 
 /// `ONCE = key "MSG" target text`
-pub(super) fn once(input: &str) -> Parsed<'_, Command> {
+pub(super) fn once(input: &str) -> ParseResult<'_, Command> {
     map((key, keyword("MSG"), target, body), |(key, (), to, body)| {
         Command::Act(ActCommand::Send { to, body, once: Some(key) })
     })
@@ -202,13 +202,13 @@ pub(super) fn once(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `which = id / "last"`
-fn which(input: &str) -> Parsed<'_, Which> {
+fn which(input: &str) -> ParseResult<'_, Which> {
     let last = value(Which::Last, keyword("last"));
     labelled("the id of a message, or last", alt((map(id, Which::Id), last))).parse(input)
 }
 
 /// `WAIT = which ("delivered" / "read") seconds`
-pub(super) fn wait(input: &str) -> Parsed<'_, Command> {
+pub(super) fn wait(input: &str) -> ParseResult<'_, Command> {
     let cursor = field("delivered or read", |word| {
         let is = |other: &str| word.eq_ignore_ascii_case(other);
         match () {
@@ -227,23 +227,23 @@ pub(super) fn wait(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `SYNC = id`
-pub(super) fn sync(input: &str) -> Parsed<'_, Command> {
+pub(super) fn sync(input: &str) -> ParseResult<'_, Command> {
     let after = map(id, |id| Command::Query(Query::Sync(id)));
     labelled("the id to go on after, 0 for all", after).parse(input)
 }
 
 /// `CHATS =`
-pub(super) fn chats(input: &str) -> Parsed<'_, Command> {
+pub(super) fn chats(input: &str) -> ParseResult<'_, Command> {
     Ok((input, Command::Query(Query::Chats)))
 }
 
 /// `INFO = which`
-pub(super) fn info(input: &str) -> Parsed<'_, Command> {
+pub(super) fn info(input: &str) -> ParseResult<'_, Command> {
     map(which, |which| Command::Query(Query::Info(which))).parse(input)
 }
 
 /// `FIND = text`, of 8 words at most
-pub(super) fn find(input: &str) -> Parsed<'_, Command> {
+pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
     let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
     let (end, text) = context("what a name begins with", said).parse(input)?;
     if text.split_whitespace().count() <= limits::FIND_WORDS {
@@ -258,7 +258,7 @@ pub(super) fn find(input: &str) -> Parsed<'_, Command> {
 
 /// `GROUP = "LIST" / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
 /// "REMOVE" group handle / "ADMIN" group handle / "TOPIC" group text / "LEAVE" group`
-pub(super) fn group(input: &str) -> Parsed<'_, Command> {
+pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
     let (input, word) = field(GROUP, |word| second(GROUP, word)).parse(input)?;
     if word == "LIST" {
         return Ok((input, Command::Query(Query::Groups)));
@@ -280,7 +280,7 @@ pub(super) fn group(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `BLOCK = [handle]`
-pub(super) fn block(input: &str) -> Parsed<'_, Command> {
+pub(super) fn block(input: &str) -> ParseResult<'_, Command> {
     map(opt_field(handle), |whom| match whom {
         Some(whom) => Command::Act(ActCommand::Block { whom, on: true }),
         None => Command::Query(Query::Blocks),
@@ -289,12 +289,12 @@ pub(super) fn block(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `UNBLOCK = handle`
-pub(super) fn unblock(input: &str) -> Parsed<'_, Command> {
+pub(super) fn unblock(input: &str) -> ParseResult<'_, Command> {
     map(handle, |whom| Command::Act(ActCommand::Block { whom, on: false })).parse(input)
 }
 
 /// `TOKEN = "NEW" label / "LIST" / "DEL" label`
-pub(super) fn token(input: &str) -> Parsed<'_, Command> {
+pub(super) fn token(input: &str) -> ParseResult<'_, Command> {
     let made = map(label, |label| Command::Session(SessionCommand::NewToken { label }));
     let dropped = map(label, |label| Command::Act(ActCommand::DropToken { label }));
     let (new, del) = (preceded(keyword("NEW"), cut(made)), preceded(keyword("DEL"), cut(dropped)));
@@ -303,7 +303,7 @@ pub(super) fn token(input: &str) -> Parsed<'_, Command> {
 }
 
 /// `UID = "LINK" / "LIST" / "UNLINK" uid`
-pub(super) fn uid(input: &str) -> Parsed<'_, Command> {
+pub(super) fn uid(input: &str) -> ParseResult<'_, Command> {
     let number = field("the number of a system user", |word: &str| word.parse().ok());
     let unlink = map(number, |user| Command::Act(ActCommand::Unlink { user }));
     labelled_at_start(
@@ -319,7 +319,7 @@ pub(super) fn uid(input: &str) -> Parsed<'_, Command> {
 
 /// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "BACKUP" path /
 /// "USER" ("NEW" newcomer / "PASSWD" handle password / "REVOKE" handle / "DEL" handle)`
-pub(super) fn admin(input: &str) -> Parsed<'_, Command> {
+pub(super) fn admin(input: &str) -> ParseResult<'_, Command> {
     let path = context(
         "an absolute path",
         map_opt(rest, |said| Some(unescaped(said)).filter(|path| path.starts_with('/'))),

@@ -18,6 +18,11 @@ impl Tags {
     /// No tags: an event, or the row of a message.
     pub const NONE: Tags = Tags { kind: EntryKind::Message, others: Vec::new() };
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.kind == EntryKind::Message && self.others.is_empty()
+    }
+
     /// The pairs as they are written.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let kind = match self.kind {
@@ -30,13 +35,13 @@ impl Tags {
 
 impl<'a> Column<'a> for Tags {
     fn put(&self, out: &mut Vec<u8>) {
+        if self.is_empty() {
+            return out.push(b'-');
+        }
         let mut separator = "";
         for (key, value) in self.pairs() {
             put(out, &[separator, key, "=", value]);
             separator = ",";
-        }
-        if separator.is_empty() {
-            out.push(b'-');
         }
     }
 
