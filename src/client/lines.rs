@@ -60,7 +60,8 @@ pub fn conversation(entry: &Entry) -> Target {
     }
 }
 
-/// Whether what is from and to these is in one of these conversations of `me`; none means all.
+/// Whether an entry or a receipt from and to these belongs to one of these conversations of `me`;
+/// no conversations means all.
 pub fn concerns(from: &Handle, to: &Target, conversations: &[Target], me: &Handle) -> bool {
     // In a direct chat `me` is one of the two, and the other one gives it its name.
     let is_it = |one: &Target| match (to, one) {

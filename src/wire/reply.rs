@@ -54,8 +54,8 @@ pub enum Reply {
     BackedUp { bytes: u64 },
     /// `OK WAIT`
     Waited { id: EntryId, cursor: Cursor },
-    /// The end of a list, one of [`LISTS`], with the number of its rows; or `OK ADMIN KICK`, with
-    /// that of sessions
+    /// The end of a list: its verb and the number of its rows; or `OK ADMIN KICK`, with the number of
+    /// sessions
     Counted { verb: &'static str, count: usize },
 }
 

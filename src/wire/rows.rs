@@ -47,7 +47,7 @@ macro_rules! words {
 }
 
 words! {
-    /// What somebody is in a group.
+    /// The role of an account in a group.
     Role {
         /// A member.
         Member = "member",
@@ -55,9 +55,9 @@ words! {
         Admin = "admin",
     }
 
-    /// Whether an account has a session.
+    /// Whether an account is online.
     Availability {
-        /// It has.
+        /// It has a session that gets events.
         Online = "online",
         /// It has none.
         Offline = "offline",
@@ -239,7 +239,7 @@ lines! {
     "GROUPS" Groups GroupLine<'a> {
         /// The group.
         group: Target,
-        /// What the reader is in it.
+        /// The reader's role in it.
         role: Role,
         /// How many are in it.
         members: i64,
@@ -253,7 +253,7 @@ lines! {
         group: Target,
         /// The account.
         handle: Handle,
-        /// What it is in the group.
+        /// Its role in the group.
         role: Role,
     }
 
@@ -265,7 +265,7 @@ lines! {
 
     /// `TOKEN <label> <created> <last used or ->`
     "TOKEN" Token TokenLine<'a> {
-        /// What its owner calls it.
+        /// The name that its owner gave it.
         label: &'a str,
         /// When it was made.
         created: Millis,
@@ -281,9 +281,9 @@ lines! {
 
     /// `STAT <name> <value>`
     "STAT" Stat StatLine<'a> {
-        /// What is counted.
+        /// The name of the number.
         name: &'a str,
-        /// How many.
+        /// The number.
         value: u64,
     }
 

@@ -1,4 +1,4 @@
-//! Tags: what a line says of an entry beside its columns, as `key=value` pairs joined by commas.
+//! Tags: what a line says about an entry besides its columns, as `key=value` pairs joined by commas.
 
 use super::columns::{Column, Columns, put};
 use crate::entry::EntryKind;
@@ -45,7 +45,7 @@ impl<'a> Column<'a> for Tags {
         }
     }
 
-    /// What is no pair is ignored.
+    /// A tag that is no pair is ignored.
     fn take(columns: &mut Columns<'a>) -> Option<Tags> {
         let mut tags = Tags::NONE;
         for (key, value) in columns.word()?.split(',').filter_map(|tag| tag.split_once('=')) {
