@@ -12,7 +12,7 @@ use crate::hub::Work;
 use crate::name::DisplayName;
 use crate::store::BackupError;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{List, Reply};
 use crate::wire::request::Admin;
 use crate::wire::rows::{ProblemLine, SessionLine, StatLine};
 
@@ -28,12 +28,12 @@ impl Session {
                         SessionLine { id: row.id, handle, address, since: row.since }.write(out);
                     }
                 });
-                Ok(Some(Reply::Counted { verb: "ADMIN SESSIONS", count: rows.len() }))
+                Ok(Some(Reply::Counted { list: List::Sessions, count: rows.len() }))
             }
             Admin::Kick(handle) => {
                 let count = self.order(Order::Kick(handle.clone())).await?;
                 self.event("admin-kick", format_args!("handle={handle} sessions={count}"));
-                Ok(Some(Reply::Counted { verb: "ADMIN KICK", count }))
+                Ok(Some(Reply::Kicked { sessions: count }))
             }
             Admin::NewUser { handle, password, name } => {
                 let name = name.unwrap_or_else(|| DisplayName::from(&handle));
@@ -67,7 +67,7 @@ impl Session {
                         StatLine { name, value: *value }.write(out);
                     }
                 });
-                Ok(Some(Reply::Counted { verb: "ADMIN STATS", count: rows.len() }))
+                Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
             }
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
@@ -82,7 +82,7 @@ impl Session {
                         ProblemLine { text: problem.into() }.write(out);
                     }
                 });
-                Ok(Some(Reply::Counted { verb: "ADMIN CHECK", count: found.len() }))
+                Ok(Some(Reply::Counted { list: List::Problems, count: found.len() }))
             }
         }
     }

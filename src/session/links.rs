@@ -9,7 +9,7 @@ use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::origin::Origin;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{List, Reply};
 use crate::wire::rows::UidLine;
 
 impl Session {
@@ -35,7 +35,7 @@ impl Session {
         let me = self.me()?.account;
         let users = self.ask(move |recall| recall.links(me)).await?;
         self.say(|out| users.iter().for_each(|user| UidLine { user: *user }.write(out)));
-        Ok(Some(Reply::Counted { verb: "UID LIST", count: users.len() }))
+        Ok(Some(Reply::Counted { list: List::Links, count: users.len() }))
     }
 }
 

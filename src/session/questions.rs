@@ -18,7 +18,7 @@ use crate::name::{Handle, Target};
 use crate::outbox::Item;
 use crate::store::{Error, InfoRow, ListPage, Listing, Recall, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
     Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
@@ -134,7 +134,7 @@ impl Session {
                 }
             });
         }
-        Ok(Some(Reply::Counted { verb: "CHATS", count }))
+        Ok(Some(Reply::Counted { list: List::Chats, count }))
     }
 
     /// The message that is meant.
@@ -157,7 +157,7 @@ impl Session {
                 InfoLine::new(id, handle.clone(), [*delivered, *read], *left).write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "INFO", count: rows.len() }))
+        Ok(Some(Reply::Counted { list: List::Info, count: rows.len() }))
     }
 
     /// `WAIT`: the hub answers it, or this session's patience ends.
@@ -201,7 +201,7 @@ impl Session {
                 UserLine { handle, state, seen, name }.write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "FIND", count: found.len() }))
+        Ok(Some(Reply::Counted { list: List::Find, count: found.len() }))
     }
 
     /// `GROUP LIST`
@@ -229,7 +229,7 @@ impl Session {
             });
             self.flush().await?;
         }
-        Ok(Some(Reply::Counted { verb: "GROUP LIST", count }))
+        Ok(Some(Reply::Counted { list: List::Groups, count }))
     }
 
     /// `GROUP WHO`
@@ -249,7 +249,7 @@ impl Session {
                 MemberLine { group, handle, role: (*admin).into() }.write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "GROUP WHO", count: rows.len() }))
+        Ok(Some(Reply::Counted { list: List::Members, count: rows.len() }))
     }
 
     /// `BLOCK` of nobody
@@ -260,7 +260,7 @@ impl Session {
         rows.sort_unstable();
         let count = rows.len();
         self.say(|out| rows.into_iter().for_each(|handle| BlockedLine { handle }.write(out)));
-        Ok(Some(Reply::Counted { verb: "BLOCK", count }))
+        Ok(Some(Reply::Counted { list: List::Blocks, count }))
     }
 
     /// All rows of a list whose numbers are above `least`, asked for page by page; nothing where a

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::Reply;
+use crate::wire::reply::{List, Reply};
 use crate::wire::rows::TokenLine;
 
 /// What every token begins with, so that it is known for one, by papod and in a leaked file.
@@ -52,7 +52,7 @@ impl Session {
                 TokenLine { label, created, used }.write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "TOKEN LIST", count: tokens.len() }))
+        Ok(Some(Reply::Counted { list: List::Tokens, count: tokens.len() }))
     }
 }
 

@@ -54,26 +54,72 @@ pub enum Reply {
     BackedUp { bytes: u64 },
     /// `OK WAIT`
     Waited { id: EntryId, cursor: Cursor },
-    /// The end of a list: its verb and the number of its rows; or `OK ADMIN KICK`, with the number of
-    /// sessions
-    Counted { verb: &'static str, count: usize },
+    /// `OK ADMIN KICK`
+    Kicked { sessions: usize },
+    /// The end of a list, with the number of its rows
+    Counted { list: List, count: usize },
 }
 
-/// The verbs whose final line is a number.
-const LISTS: [&str; 12] = [
-    "CHATS",
-    "INFO",
-    "FIND",
-    "GROUP LIST",
-    "GROUP WHO",
-    "BLOCK",
-    "TOKEN LIST",
-    "UID LIST",
-    "ADMIN STATS",
-    "ADMIN SESSIONS",
-    "ADMIN CHECK",
-    "ADMIN KICK",
-];
+/// A reply of rows, whose final line has their number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// `CHATS`
+    Chats,
+    /// `INFO`
+    Info,
+    /// `FIND`
+    Find,
+    /// `GROUP LIST`
+    Groups,
+    /// `GROUP WHO`
+    Members,
+    /// `BLOCK` without a handle
+    Blocks,
+    /// `TOKEN LIST`
+    Tokens,
+    /// `UID LIST`
+    Links,
+    /// `ADMIN STATS`
+    Stats,
+    /// `ADMIN SESSIONS`
+    Sessions,
+    /// `ADMIN CHECK`
+    Problems,
+}
+
+impl List {
+    /// All of them.
+    pub const ALL: [List; 11] = [
+        List::Chats,
+        List::Info,
+        List::Find,
+        List::Groups,
+        List::Members,
+        List::Blocks,
+        List::Tokens,
+        List::Links,
+        List::Stats,
+        List::Sessions,
+        List::Problems,
+    ];
+
+    /// The words after `OK`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            List::Chats => "CHATS",
+            List::Info => "INFO",
+            List::Find => "FIND",
+            List::Groups => "GROUP LIST",
+            List::Members => "GROUP WHO",
+            List::Blocks => "BLOCK",
+            List::Tokens => "TOKEN LIST",
+            List::Links => "UID LIST",
+            List::Stats => "ADMIN STATS",
+            List::Sessions => "ADMIN SESSIONS",
+            List::Problems => "ADMIN CHECK",
+        }
+    }
+}
 
 /// What `ADMIN` does to an account.
 const MANAGED: [&str; 4] = ["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"];
@@ -125,7 +171,8 @@ impl Reply {
             Reply::Managed { words, handle } => ok!(out, "ADMIN", *words, handle),
             Reply::BackedUp { bytes } => ok!(out, "ADMIN BACKUP", bytes),
             Reply::Waited { id, cursor } => ok!(out, "WAIT", id, cursor),
-            Reply::Counted { verb, count } => ok!(out, verb, count),
+            Reply::Kicked { sessions } => ok!(out, "ADMIN KICK", sessions),
+            Reply::Counted { list, count } => ok!(out, list.verb(), count),
         }
         out.push(b'\n');
     }
@@ -133,11 +180,11 @@ impl Reply {
     /// Reads it; `None` if it is another line, or the reply to a verb that is not known here.
     pub fn parse(line: &str) -> Option<Reply> {
         let rest = Columns::after(line, "OK")?.rest()?;
-        let counted = |verb: &&'static str| {
-            let count = Columns::after(rest, verb)?.read()?;
-            Some(Reply::Counted { verb, count })
+        let counted = |list: &List| {
+            let count = Columns::after(rest, list.verb())?.read()?;
+            Some(Reply::Counted { list: *list, count })
         };
-        if let Some(counted) = LISTS.iter().find_map(counted) {
+        if let Some(counted) = List::ALL.iter().find_map(counted) {
             return Some(counted);
         }
         let mut columns = Columns::of(rest);
@@ -195,6 +242,7 @@ impl Reply {
             "WAIT" => Reply::Waited { id: columns.read()?, cursor: columns.read()? },
             "ADMIN" => match columns.word()? {
                 "BACKUP" => Reply::BackedUp { bytes: columns.read()? },
+                "KICK" => Reply::Kicked { sessions: columns.read()? },
                 "USER" => {
                     let word = columns.word()?;
                     let words = MANAGED.iter().find(|words| words["USER ".len()..] == *word)?;

@@ -4,6 +4,7 @@ use proptest::sample::select;
 use super::*;
 use crate::entry::{Cursor, Entry, EntryKind, Receipt};
 use crate::name::DisplayName;
+use crate::wire::reply::List;
 use crate::wire::request::{GroupChange, Setting};
 use crate::wire::tags::Tags;
 use crate::wire::text;
@@ -79,7 +80,7 @@ fn entry() -> impl Strategy<Value = ServerLine<'static>> {
 fn reply() -> impl Strategy<Value = Reply> {
     let name = "[a-z][a-z ]{0,20}[a-z]".prop_map(|name| DisplayName::new(&name).unwrap());
     let group = (select(GroupChange::WORDS.to_vec()), handle());
-    let list = select(vec!["CHATS", "BLOCK", "GROUP LIST", "TOKEN LIST", "ADMIN KICK"]);
+    let list = select(List::ALL.to_vec());
     let managed = select(vec!["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"]);
     let account = prop_oneof![
         handle().prop_map(Reply::Registered),
@@ -106,7 +107,8 @@ fn reply() -> impl Strategy<Value = Reply> {
         (id(), any::<bool>()).prop_map(|(last, more)| Reply::Synced { last, more }),
         group.prop_map(|(word, name)| Reply::Grouped { word, name }),
         (id(), cursor()).prop_map(|(id, cursor)| Reply::Waited { id, cursor }),
-        (list, any::<usize>()).prop_map(|(verb, count)| Reply::Counted { verb, count }),
+        (list, any::<usize>()).prop_map(|(list, count)| Reply::Counted { list, count }),
+        any::<usize>().prop_map(|sessions| Reply::Kicked { sessions }),
     ];
     prop_oneof![account, talk]
 }
@@ -210,7 +212,7 @@ fn what_a_later_server_adds_is_passed_over() {
 
 #[test]
 fn a_block_is_told_from_a_list_of_blocks() {
-    let blocked = Reply::Counted { verb: "BLOCK", count: 2 };
+    let blocked = Reply::Counted { list: List::Blocks, count: 2 };
     assert_eq!(Reply::parse("OK BLOCK 2"), Some(blocked));
     let bia = Reply::Blocked { whom: Handle::new("bia").unwrap(), on: true };
     assert_eq!(Reply::parse("OK BLOCK bia"), Some(bia));

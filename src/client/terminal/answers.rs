@@ -8,7 +8,7 @@ use super::talk::Talk;
 use crate::client::connection::Reply;
 use crate::client::failure::Failure;
 use crate::client::{group, lines, look};
-use crate::wire::reply::Reply as Done;
+use crate::wire::reply::{List, Reply as Done};
 use crate::wire::rows::{EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
 impl Talk {
@@ -263,17 +263,16 @@ fn as_typed_here(why: &str) -> String {
 
 /// What was done, or what there is none of.
 fn in_words(reply: &Reply) -> String {
+    use List::{Find, Groups, Info, Members};
     match reply.done() {
-        Ok(Done::Counted { verb: "BLOCK", .. }) => "nobody is blocked".to_owned(),
+        Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),
         Ok(Done::Blocked { whom, on: true }) => format!("{whom} is blocked"),
         Ok(Done::Blocked { whom, on: false }) => format!("{whom} is no longer blocked"),
         Ok(Done::Named) => "you are shown by your new name".to_owned(),
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
         Ok(Done::Grouped { name, .. }) => format!("done, in #{name}"),
-        Ok(Done::Counted { verb: "FIND" | "INFO" | "GROUP LIST" | "GROUP WHO", .. }) => {
-            "nobody found".to_owned()
-        }
+        Ok(Done::Counted { list: Find | Info | Groups | Members, .. }) => "nobody found".to_owned(),
         _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),
     }
 }
