@@ -21,11 +21,13 @@ pub struct EntryLine<'a> {
 
 impl<'a> EntryLine<'a> {
     /// The event that tells of an entry.
+    #[inline]
     pub fn event(entry: &'a Entry) -> EntryLine<'a> {
         EntryLine { is_row: false, entry: Cow::Borrowed(entry), tags: Tags::NONE }
     }
 
     /// The row of the log that shows an entry.
+    #[inline]
     pub fn row(entry: &'a Entry) -> EntryLine<'a> {
         let tags = Tags { kind: entry.kind, ..Tags::NONE };
         EntryLine { is_row: true, entry: Cow::Borrowed(entry), tags }
@@ -38,31 +40,9 @@ impl<'a> EntryLine<'a> {
     }
 
     /// Writes it, with its line end.
+    #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
-        let Entry { id, time, from, to, kind, body } = &*self.entry;
-        put(
-            out,
-            &[match (self.is_row, kind) {
-                (true, _) => "HIST ",
-                (false, EntryKind::Message) => "MSG ",
-                (false, EntryKind::Group) => "GROUP ",
-            }],
-        );
-        id.put(out);
-        out.push(b' ');
-        time.put(out);
-        put(out, &[" ", from.as_str(), " "]);
-        to.put(out);
-        // Nearly every line has none.
-        if self.tags.is_empty() {
-            put(out, &[" - "]);
-        } else {
-            out.push(b' ');
-            self.tags.put(out);
-            out.push(b' ');
-        }
-        text::escape(body, out);
-        out.push(b'\n');
+        write_entry(out, self.is_row, &self.entry, &self.tags);
     }
 
     /// Reads it; `None` if it is another line.
@@ -83,6 +63,35 @@ impl<'a> EntryLine<'a> {
         let entry = Entry { id, time, from, to, kind, body: body.into() };
         Some(EntryLine { is_row, entry: Cow::Owned(entry), tags })
     }
+}
+
+/// Takes the parts by reference, so that a line that borrows its entry need not be built and dropped:
+/// the server writes one for each message.
+fn write_entry(out: &mut Vec<u8>, is_row: bool, entry: &Entry, tags: &Tags) {
+    let Entry { id, time, from, to, kind, body } = entry;
+    put(
+        out,
+        &[match (is_row, kind) {
+            (true, _) => "HIST ",
+            (false, EntryKind::Message) => "MSG ",
+            (false, EntryKind::Group) => "GROUP ",
+        }],
+    );
+    id.put(out);
+    out.push(b' ');
+    time.put(out);
+    put(out, &[" ", from.as_str(), " "]);
+    to.put(out);
+    // Nearly every line has none.
+    if tags.is_empty() {
+        put(out, &[" - "]);
+    } else {
+        out.push(b' ');
+        tags.put(out);
+        out.push(b' ');
+    }
+    text::escape(body, out);
+    out.push(b'\n');
 }
 
 /// A receipt: `ACK <id> <time> <from> <to>`, likewise `READ`.
