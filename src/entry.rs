@@ -13,6 +13,13 @@ use crate::name::{Handle, Target};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(pub i64);
 
+impl EntryId {
+    /// The number; none is negative.
+    pub fn number(self) -> u64 {
+        self.0.unsigned_abs()
+    }
+}
+
 /// The store's number of an account. Never shown to anyone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(pub i64);

@@ -13,7 +13,7 @@ use atomic_waker::AtomicWaker;
 use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::wire::reply::Bye;
+use crate::wire::rows::Bye;
 
 /// One session's outbox.
 pub struct Outbox {

@@ -117,10 +117,9 @@ fn verify(folder: &Path, said: &[&Said]) -> Result<(), String> {
         let account = account.ok_or_else(|| lost("the account"));
         match answers {
             None if line.starts_with("MSG ") || line.starts_with("GROUP ") => {
-                let columns: Vec<&str> = line.splitn(7, ' ').collect();
-                let (from, _, body) =
-                    log.get(&process::id(line)).ok_or_else(|| lost("what was shown"))?;
-                if (&**from, &**body) != (columns[3], columns[6]) {
+                let shown = process::Entry::parse(line);
+                let (from, _, body) = log.get(&shown.id).ok_or_else(|| lost("what was shown"))?;
+                if (&**from, &**body) != (&*shown.from, &*shown.body) {
                     return Err(lost("what was shown, as it was,"));
                 }
             }

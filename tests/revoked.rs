@@ -13,8 +13,8 @@ use papo::name::Target;
 use papo::store::Maintain;
 use papo::store::sqlite::Database;
 use papo::wire::refusal::Refusal;
-use papo::wire::reply::Bye;
 use papo::wire::request::GroupChange;
+use papo::wire::rows::Bye;
 use smol::channel;
 
 const ANA: AccountId = AccountId(1);

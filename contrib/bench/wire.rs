@@ -9,7 +9,8 @@ use papo::entry::{Cursor, Entry, EntryId, EntryKind, Millis, Receipt};
 use papo::limits::SCRATCH;
 use papo::name::{Handle, Target};
 use papo::wire::line::{self, Lines, Next};
-use papo::wire::reply::{self, Reply};
+use papo::wire::reply::Reply;
+use papo::wire::rows::{EntryLine, ReceiptLine};
 use papo::wire::{help, request, telnet};
 
 use crate::{Outcome, people};
@@ -80,12 +81,12 @@ fn render(kind: &str, count: usize) -> Outcome<()> {
         let (id, time) = (EntryId(entry.id.0 + 1), Millis(MOMENT + n as i64 / 100));
         (entry.id, entry.time, receipt.id, receipt.time) = (id, time, id, time);
         match kind {
-            "OK-MSG" => reply::ok(&mut out, &Reply::Sent { id, time }),
-            "OK-ACK" => reply::ok(&mut out, &Reply::Moved { cursor, id: Some(id) }),
-            "OK-PING" => reply::ok(&mut out, &Reply::Pong(String::new())),
-            "MSG-event" => reply::entry(&mut out, &entry),
-            "ACK-event" | "READ-event" => reply::receipt(&mut out, &receipt),
-            "HIST-row" => reply::hist(&mut out, &entry),
+            "OK-MSG" => Reply::Sent { id, time }.write(&mut out),
+            "OK-ACK" => Reply::Moved { cursor, id: Some(id) }.write(&mut out),
+            "OK-PING" => Reply::Pong(String::new()).write(&mut out),
+            "MSG-event" => EntryLine::event(&entry).write(&mut out),
+            "ACK-event" | "READ-event" => ReceiptLine::event(&receipt).write(&mut out),
+            "HIST-row" => EntryLine::row(&entry).write(&mut out),
             _ => return Err(format!("no line is called {kind}").into()),
         }
         if out.len() > SCRATCH {

@@ -58,7 +58,7 @@ impl<'a> Acks<'a> {
         for person in conversations.iter().filter(|it| matches!(it, Target::Person(_))) {
             match self.desk.lock().await.ask(&format!("HIST {person} 1")).await {
                 Err(Failure::Refused(line)) if lines::code(&line) == "no-such-user" => {
-                    return Err(Failure::Unfit(lines::why(&failure::in_shell(&line)).to_owned()));
+                    return Err(Failure::Unfit(lines::why(&failure::in_shell(&line)).into_owned()));
                 }
                 known => drop(known?),
             }

@@ -14,6 +14,9 @@ use super::dial::{self, Server, Stream};
 use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
+use crate::wire::reply::Reply as Done;
+use crate::wire::request::first_word;
+use crate::wire::rows::{Bye, ByeLine, HelloLine};
 
 /// For how long the greeting is waited for, dialling included, and for how long those who do not
 /// wait for ever try to reach a server.
@@ -60,13 +63,43 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// A word of the `OK` line; 0 is `OK` itself.
+    /// What the `OK` line says.
     ///
     /// # Errors
-    /// The server does not speak this protocol.
-    pub fn word(&self, n: usize) -> Result<&str, Failure> {
-        let word = self.ok.split(' ').nth(n);
-        word.ok_or_else(|| Failure::Lost(format!("the server answers {:?}", self.ok)))
+    /// `Lost`: the server does not speak this protocol.
+    pub fn done(&self) -> Result<Done, Failure> {
+        Done::parse(&self.ok).ok_or_else(|| self.unexpected())
+    }
+
+    /// The id that the server gave to a message.
+    ///
+    /// # Errors
+    /// `Lost`: it is the answer to something else.
+    pub fn sent(&self) -> Result<u64, Failure> {
+        match self.done()? {
+            Done::Sent { id, .. } => Ok(id.number()),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// The token that was made.
+    ///
+    /// # Errors
+    /// `Lost`: it is the answer to something else.
+    pub fn token(&self) -> Result<String, Failure> {
+        match self.done()? {
+            Done::TokenMade { token, .. } => Ok(token.into()),
+            _ => Err(self.unexpected()),
+        }
+    }
+
+    /// Whether the bounds of a `HIST` hold more entries than were shown.
+    pub fn has_more(&self) -> bool {
+        matches!(self.done(), Ok(Done::Listed { more: true, .. }))
+    }
+
+    fn unexpected(&self) -> Failure {
+        Failure::Lost(format!("the server answers {:?}", self.ok))
     }
 }
 
@@ -89,13 +122,13 @@ impl Connection {
                 connection.must_be_plain().await?;
             }
             let hello = connection.next_line().await?;
-            if let Some(reason) = hello.strip_prefix("BYE ") {
-                return Err(said_bye(reason));
+            if let Some(bye) = ByeLine::parse(&hello) {
+                return Err(said_bye(bye.reason));
             }
-            if !hello.starts_with("HELLO papo/1 ") {
-                return Err(Failure::Lost(format!("it greets with {hello:?}")));
+            match HelloLine::parse(&hello) {
+                Some(HelloLine { protocol: HelloLine::PROTOCOL, .. }) => Ok(connection),
+                _ => Err(Failure::Lost(format!("it greets with {hello:?}"))),
             }
-            Ok(connection)
         };
         match within(REACH, greeted).await {
             Err(Failure::Lost(why)) => Err(Failure::Lost(format!("{address}: {why}"))),
@@ -217,8 +250,10 @@ impl Connection {
     /// `Refused`, `Lost`.
     pub async fn newest(&mut self) -> Result<u64, Failure> {
         let reply = self.ask(&format!("SYNC {ABOVE_ALL}"), ANSWER).await?;
-        let newest = reply.word(2)?.parse();
-        newest.map_err(|_| Failure::Lost(format!("the server answers {:?}", reply.ok)))
+        match reply.done()? {
+            Done::Synced { last, .. } => Ok(last.number()),
+            _ => Err(reply.unexpected()),
+        }
     }
 
     /// The answer to the next command that was said.
@@ -227,7 +262,7 @@ impl Connection {
         loop {
             // A long answer over a slow line is no silence.
             let line = within(patience, self.next_line()).await?;
-            match lines::first_word(&line) {
+            match first_word(&line) {
                 "OK" => return Ok(Reply { rows, ok: line }),
                 "ERR" => return Err(Failure::Refused(line)),
                 "BYE" => return Err(said_bye(line[3..].trim())),
@@ -270,7 +305,7 @@ impl Connection {
                         unfit("control characters")
                     }
                     Ok(line) => {
-                        self.bye = line.strip_prefix("BYE ").map(str::to_owned);
+                        self.bye = ByeLine::parse(&line).map(|bye| bye.reason.to_owned());
                         Ok(line)
                     }
                     Err(_) => unfit("what is no text"),
@@ -293,20 +328,23 @@ impl Connection {
 
 /// What a `BYE` means to whoever wanted to go on.
 pub(super) fn said_bye(reason: &str) -> Failure {
-    let meaning = match reason {
-        "need-tls" => return Failure::Wrong(SPEAKS_TLS.to_owned()),
-        "too-many" => "it has too many connections: in all, from this address, or of this account",
-        "kicked" => {
+    let known = Bye::new(reason);
+    let meaning = match known {
+        Some(Bye::NeedTls) => return Failure::Wrong(SPEAKS_TLS.to_owned()),
+        Some(Bye::TooMany) => {
+            "it has too many connections: in all, from this address, or of this account"
+        }
+        Some(Bye::Kicked) => {
             "an operator ended the session, or its password or token was changed or deleted"
         }
-        "login-timeout" => "nobody logged in over this connection in time",
-        "idle" => "nothing was sent to it for too long",
-        "stalled" => "what it sent was not read for too long",
+        Some(Bye::LoginTimeout) => "nobody logged in over this connection in time",
+        Some(Bye::Idle) => "nothing was sent to it for too long",
+        Some(Bye::Stalled) => "what it sent was not read for too long",
         _ => "",
     };
     let colon = if meaning.is_empty() { "" } else { ": " };
     let why = format!("the server says BYE {reason}{colon}{meaning}");
-    if reason == "too-many" { Failure::Busy(why) } else { Failure::Lost(why) }
+    if known == Some(Bye::TooMany) { Failure::Busy(why) } else { Failure::Lost(why) }
 }
 
 fn lost(e: io::Error) -> Failure {

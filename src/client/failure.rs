@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
 use super::harmless::harmless;
+use crate::wire::rows::ErrLine;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -87,8 +88,9 @@ pub fn report(what: impl fmt::Display) {
 
 /// An `ERR` line whose advice is to be typed in a shell.
 pub fn in_shell(line: &str) -> String {
-    let is_text = ["ERR MSG bad-text ", "ERR ONCE bad-text "].iter().any(|it| line.starts_with(it));
-    if is_text {
+    let refused = ErrLine::parse(line);
+    let is_of_text = |it: ErrLine| it.code == "bad-text" && matches!(it.verb, "MSG" | "ONCE");
+    if refused.is_some_and(is_of_text) {
         let what = line.split("; ").next().unwrap_or(line);
         return format!("{what}; papo send --lossy replaces what cannot be sent");
     }

@@ -14,8 +14,8 @@ use super::account::Account;
 use super::connection::{ANSWER, Connection, REACH};
 use super::failure::Failure;
 use super::follow::{Followed, Follower};
-use super::lines;
 use super::outage::{Outage, Tell};
+use crate::wire::rows::ReceiptLine;
 
 /// After how long without a line the server is asked whether it is still there; it has as long as for
 /// any answer then. A machine that lost its power, or a router that forgot the connection, says
@@ -147,7 +147,8 @@ impl<'a> Feed<'a> {
                 }
                 Ok(Some(line)) => {
                     self.is_asked = false;
-                    if let ("ACK" | "READ", Some(shown)) = (lines::first_word(&line), self.shown) {
+                    let is_receipt = ReceiptLine::parse(&line).is_some();
+                    if let (true, Some(shown)) = (is_receipt, self.shown) {
                         self.due.get_or_insert_with(|| Instant::now() + shown);
                     }
                     self.follower.take(line)

@@ -10,8 +10,11 @@
 use std::collections::BTreeMap;
 
 use super::failure::Failure;
-use super::lines::{self, Entry};
+use super::lines::{conversation_of, written};
+use crate::entry::Entry;
 use crate::name::Handle;
+use crate::wire::reply::Reply as Done;
+use crate::wire::rows::{ByeLine, EntryLine, ErrLine, LiveLine, ReceiptLine};
 
 /// Where the reader of a log stands in it.
 pub struct Follower {
@@ -71,61 +74,64 @@ impl Follower {
     /// # Errors
     /// `Refused` where the log cannot be read; `Lost` where the server does not go on in it.
     pub fn take(&mut self, line: String) -> Result<Followed, Failure> {
-        match lines::first_word(&line) {
-            "MSG" | "GROUP" => Ok(self.event(line)),
-            "HIST" => Ok(self.row(&line)),
-            "LIVE" => Ok(self.live(line)),
-            "ACK" | "READ" | "BYE" => Ok(Followed::News(line)),
-            "OK" => self.answered(&line),
-            "ERR" if line.starts_with("ERR SYNC ") => Err(Failure::Refused(line)),
-            _ => Ok(Followed::Nothing),
+        if let Some(known) = EntryLine::parse(&line) {
+            return Ok(if known.is_row { self.row(known) } else { self.event(line, &known.entry) });
         }
+        if ReceiptLine::parse(&line).is_some() || ByeLine::parse(&line).is_some() {
+            return Ok(Followed::News(line));
+        }
+        if let Some(LiveLine { newest }) = LiveLine::parse(&line) {
+            return Ok(self.live(newest.number()));
+        }
+        if let Some(Done::Synced { last, more }) = Done::parse(&line) {
+            return self.answered(last.number(), more);
+        }
+        if ErrLine::parse(&line).is_some_and(|refused| refused.verb == "SYNC") {
+            return Err(Failure::Refused(line));
+        }
+        Ok(Followed::Nothing)
     }
 
-    fn event(&mut self, line: String) -> Followed {
-        let Some(entry) = Entry::parse(&line) else { return Followed::Nothing };
+    fn event(&mut self, line: String, entry: &Entry) -> Followed {
+        let id = entry.id.number();
         let is_wanted = match &mut self.stage {
             Stage::First | Stage::Again => {
                 if let Some(waiting) = &mut self.waiting {
-                    let name = entry.conversation_of(&self.me).to_owned();
-                    waiting.entry(name).or_insert(entry.id);
+                    let name = conversation_of(entry, &self.me).to_string();
+                    waiting.entry(name).or_insert(id);
                 }
                 matches!(self.stage, Stage::First)
             }
             Stage::Behind { newest, .. } => {
-                *newest = entry.id.max(*newest);
+                *newest = id.max(*newest);
                 false
             }
             Stage::Live => true,
         };
-        if !is_wanted || entry.id <= self.at {
+        if !is_wanted || id <= self.at {
             return Followed::Nothing;
         }
-        self.at = entry.id;
+        self.at = id;
         Followed::News(line)
     }
 
-    fn row(&mut self, line: &str) -> Followed {
-        let Some(entry) = Entry::parse(line) else { return Followed::Nothing };
-        if !matches!(self.stage, Stage::Behind { .. }) || entry.id <= self.at {
+    fn row(&mut self, row: EntryLine) -> Followed {
+        let id = row.entry.id.number();
+        if !matches!(self.stage, Stage::Behind { .. }) || id <= self.at {
             return Followed::Nothing;
         }
-        self.at = entry.id;
+        self.at = id;
         let is_wanted = self.waiting.as_ref().is_none_or(|waiting| {
-            let from = waiting.get(entry.conversation_of(&self.me));
-            self.since.is_some_and(|since| entry.id > since)
-                || from.is_some_and(|id| *id <= entry.id)
+            let from = waiting.get(&conversation_of(&row.entry, &self.me).to_string());
+            self.since.is_some_and(|since| id > since) || from.is_some_and(|from| *from <= id)
         });
-        match as_event(line) {
-            Some(event) if is_wanted => Followed::News(event),
-            _ => Followed::Nothing,
+        match is_wanted {
+            true => Followed::News(written(|out| row.into_event().write(out))),
+            false => Followed::Nothing,
         }
     }
 
-    fn live(&mut self, line: String) -> Followed {
-        let Some(newest) = line.split(' ').nth(1).and_then(|id| id.parse().ok()) else {
-            return Followed::Nothing;
-        };
+    fn live(&mut self, newest: u64) -> Followed {
         let seen = self.at.max(self.since.unwrap_or(0));
         if newest < seen {
             *self = Follower::new(self.me.clone(), Some(newest));
@@ -148,18 +154,15 @@ impl Follower {
         Followed::Say(format!("SYNC {}", self.at))
     }
 
-    fn answered(&mut self, line: &str) -> Result<Followed, Failure> {
+    fn answered(&mut self, last: u64, more: bool) -> Result<Followed, Failure> {
         let Stage::Behind { asked, newest } = self.stage else { return Ok(Followed::Nothing) };
-        let words: Vec<&str> = line.split(' ').collect();
-        let ["OK", "SYNC", last, more] = words[..] else { return Ok(Followed::Nothing) };
-        let last = last.parse().unwrap_or(0);
         self.at = self.at.max(last);
-        let is_end = more == "end" && newest <= self.at;
+        let is_end = !more && newest <= self.at;
         if is_end {
             return Ok(self.caught_up(self.at));
         }
         if self.at == asked {
-            return Err(Failure::Lost(format!("the server's log does not go on: {line}")));
+            return Err(Failure::Lost(format!("the server's log does not go on after {last}")));
         }
         Ok(self.ask(newest))
     }
@@ -170,17 +173,6 @@ impl Follower {
         (self.stage, self.waiting) = (Stage::Live, None);
         Followed::News(format!("LIVE {}", self.at))
     }
-}
-
-/// A row of the log as the event that it was.
-fn as_event(row: &str) -> Option<String> {
-    let columns: Vec<&str> = row.splitn(7, ' ').collect();
-    let ["HIST", id, time, from, to, tags, body] = columns[..] else { return None };
-    let is_group = |tag: &&str| *tag == "kind=group";
-    let verb = if tags.split(',').any(|tag| is_group(&tag)) { "GROUP" } else { "MSG" };
-    let rest: Vec<&str> = tags.split(',').filter(|tag| !is_group(tag)).collect();
-    let tags = if rest.is_empty() { "-".to_owned() } else { rest.join(",") };
-    Some(format!("{verb} {id} {time} {from} {to} {tags} {body}"))
 }
 
 #[cfg(test)]
@@ -272,11 +264,19 @@ mod tests {
 
     #[test]
     fn a_row_becomes_the_event_that_it_was() {
-        let row = "HIST 5 2026-01-01T00:00:00.000Z ana #team kind=group topic a b";
-        let event = "GROUP 5 2026-01-01T00:00:00.000Z ana #team - topic a b";
-        assert_eq!(as_event(row).unwrap(), event);
-        let row = "HIST 5 2026-01-01T00:00:00.000Z ana #team a=1,kind=group,b=2 x";
-        assert!(as_event(row).unwrap().contains(" #team a=1,b=2 x"));
+        let mut one = follower(Some(0));
+        taken(&mut one, &["LIVE 3".into()]);
+        one.is_cut_off();
+        taken(&mut one, &["LIVE 9".into()]);
+        let mut event = |row: &str| one.take(row.to_owned()).unwrap();
+        assert_eq!(
+            event(r"HIST 5 2026-01-01T00:00:00.000Z ana #team kind=group topic a\nb"),
+            Followed::News(r"GROUP 5 2026-01-01T00:00:00.000Z ana #team - topic a\nb".into())
+        );
+        assert_eq!(
+            event("HIST 6 2026-01-01T00:00:00.000Z ana me a=1,b=2 x"),
+            Followed::News("MSG 6 2026-01-01T00:00:00.000Z ana me a=1,b=2 x".into())
+        );
     }
 
     #[test]
@@ -319,7 +319,7 @@ mod tests {
                 if lines.is_empty() { continue; }
                 match one.take(lines.remove(0)).unwrap() {
                     Followed::News(news) if news.starts_with("MSG") => {
-                        seen.push(Entry::parse(&news).unwrap().id);
+                        seen.push(EntryLine::parse(&news).unwrap().entry.id.number());
                     }
                     Followed::Say(said) => {
                         let from: u64 = said.strip_prefix("SYNC ").unwrap().parse().unwrap();

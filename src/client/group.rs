@@ -3,13 +3,13 @@
 use super::account::Account;
 use super::desk::Desk;
 use super::failure::Failure;
-use super::json::{self, Object};
+use super::json::Object;
 use super::lines;
 use super::look::show;
 use super::progress::{SERVER, shown};
 use crate::name::Handle;
 use crate::wire::request::GroupChange;
-use crate::wire::text;
+use crate::wire::rows::{GroupLine, MemberLine, ServerLine};
 
 /// Changes a group. It is said once: where the connection breaks before the answer, nobody knows.
 ///
@@ -38,26 +38,24 @@ pub async fn change(
 /// # Errors
 /// Any.
 pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
-    show(account, "GROUP LIST", "GROUPS", |row| {
+    show(account, "GROUP LIST", |row| {
+        let ServerLine::Groups(row) = row else { return None };
         if !as_json {
-            return one(row);
+            return Some(one(&row));
         }
-        let columns: Vec<&str> = row.splitn(5, ' ').collect();
-        let [_, group, role, members, topic] = columns[..] else { return None };
-        let object = Object::new().text("group", group).text("role", role);
-        let object = object.bare("members", json::number(members));
-        Some(object.text_or_null("topic", &text::unescape(topic)).end())
+        let GroupLine { group, role, members, topic } = row;
+        let object = Object::new().text("group", &group.to_string()).text("role", role.as_str());
+        Some(object.bare("members", members).text_or_null("topic", topic.as_deref()).end())
     })
     .await
     .map(drop)
 }
 
 /// A row about a group, for a person.
-pub fn one(row: &str) -> Option<String> {
-    let columns: Vec<&str> = row.splitn(5, ' ').collect();
-    let [_, group, role, members, topic] = columns[..] else { return None };
-    let topic = if topic == "-" { String::new() } else { text::unescape(topic).replace('\n', " ") };
-    Some(format!("{group:<20}  {role:<6}  {members:>5}  {topic}").trim_end().to_owned())
+pub fn one(row: &GroupLine) -> String {
+    let (group, role, members) = (row.group.to_string(), row.role.as_str(), row.members);
+    let topic = row.topic.as_deref().unwrap_or_default().replace('\n', " ");
+    format!("{group:<20}  {role:<6}  {members:>5}  {topic}").trim_end().to_owned()
 }
 
 /// Shows who is in a group.
@@ -65,21 +63,19 @@ pub fn one(row: &str) -> Option<String> {
 /// # Errors
 /// Any.
 pub async fn who(account: &Account, group: &Handle, as_json: bool) -> Result<(), Failure> {
-    show(account, &format!("GROUP WHO {group}"), "MEMBER", |row| {
+    show(account, &format!("GROUP WHO {group}"), |row| {
+        let ServerLine::Member(row) = row else { return None };
         if !as_json {
-            return member(row);
+            return Some(member(&row));
         }
-        let words: Vec<&str> = row.split(' ').collect();
-        let [_, group, handle, role] = words[..] else { return None };
-        Some(Object::new().text("group", group).text("handle", handle).text("role", role).end())
+        let object = Object::new().text("group", &row.group.to_string());
+        Some(object.text("handle", row.handle.as_str()).text("role", row.role.as_str()).end())
     })
     .await
     .map(drop)
 }
 
 /// A row about a member, for a person.
-pub fn member(row: &str) -> Option<String> {
-    let words: Vec<&str> = row.split(' ').collect();
-    let [_, _, handle, role] = words[..] else { return None };
-    Some(format!("{handle:<20}  {role}"))
+pub fn member(row: &MemberLine) -> String {
+    format!("{:<20}  {}", row.handle.as_str(), row.role.as_str())
 }

@@ -1,6 +1,10 @@
 //! JSON, as much of it as papo writes: one object to a line. Nothing here reads any.
 
-use super::lines::Entry;
+use std::fmt;
+
+use crate::entry::Millis;
+use crate::wire::columns::written_time;
+use crate::wire::rows::EntryLine;
 
 /// An object that is being written.
 pub struct Object(String);
@@ -19,14 +23,27 @@ impl Object {
     }
 
     /// Adds a text, or `null` where the protocol has a `-`.
-    pub fn text_or_null(self, key: &str, value: &str) -> Object {
-        if value == "-" { self.bare(key, "null") } else { self.text(key, value) }
+    pub fn text_or_null(self, key: &str, value: Option<&str>) -> Object {
+        match value {
+            Some(value) => self.text(key, value),
+            None => self.bare(key, "null"),
+        }
+    }
+
+    /// Adds a time.
+    pub fn time(self, key: &str, value: Millis) -> Object {
+        self.text(key, &written_time(value))
+    }
+
+    /// Adds a time, or `null` where the protocol has a `-`.
+    pub fn time_or_null(self, key: &str, value: Option<Millis>) -> Object {
+        self.text_or_null(key, value.map(written_time).as_deref())
     }
 
     /// Adds what is JSON already: a number, `true`, another object.
-    pub fn bare(mut self, key: &str, value: &str) -> Object {
+    pub fn bare(mut self, key: &str, value: impl fmt::Display) -> Object {
         self.key(key);
-        self.0.push_str(value);
+        self.0.push_str(&value.to_string());
         self
     }
 
@@ -53,28 +70,22 @@ impl Default for Object {
 
 /// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in front
 /// where the line's first word says more than that it is a message.
-pub fn entry(entry: &Entry, event: Option<&str>) -> String {
-    let pairs = entry.tags.split(',').filter_map(|tag| tag.split_once('='));
-    let tags = pairs.fold(Object::new(), |tags, (key, value)| tags.text(key, value)).end();
+pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
+    let EntryLine { entry, tags, .. } = line;
+    let tags = tags.pairs().fold(Object::new(), |tags, (key, value)| tags.text(key, value)).end();
     let object = Object::new();
     let object = match event {
         Some(event) => object.text("event", event),
         None => object,
     };
     object
-        .bare("id", &entry.id.to_string())
-        .text("time", &entry.time)
-        .text("from", &entry.from)
-        .text("to", &entry.to)
-        .bare("tags", &tags)
+        .bare("id", entry.id.number())
+        .time("time", entry.time)
+        .text("from", entry.from.as_str())
+        .text("to", &entry.to.to_string())
+        .bare("tags", tags)
         .text("body", &entry.body)
         .end()
-}
-
-/// A number of a line of the server's, which may be no number if the server is none of ours.
-pub fn number(word: &str) -> &str {
-    let is_one = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-    if is_one { word } else { "null" }
 }
 
 fn string(text: &str, out: &mut String) {
@@ -100,7 +111,7 @@ mod tests {
     #[test]
     fn an_entry_is_the_object_that_is_promised() {
         let line = r"MSG 17 2026-01-01T00:00:00.000Z ana bob a=1,b=2 say \\no\nto drugs";
-        let parsed = Entry::parse(line).unwrap();
+        let parsed = EntryLine::parse(line).unwrap();
         let written = entry(&parsed, None);
         let start = r#"{"id":17,"time":"2026-01-01T00:00:00.000Z","from":"ana","to":"bob","#;
         assert_eq!(

@@ -1,95 +1,74 @@
 //! Lines: what a server's say, and what a client's commands are made of. Nothing here is sent.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::failure::Failure;
+use crate::entry::{Entry, EntryKind};
 use crate::limits;
 use crate::name::{Handle, Target};
+use crate::wire::rows::ErrLine;
 use crate::wire::text;
 
-/// The first word of a line.
-pub fn first_word(line: &str) -> &str {
-    line.split(' ').next().unwrap_or_default()
-}
-
-/// The code of an `ERR` line: `ERR <VERB> <code> <text>`.
+/// The code of an `ERR` line; nothing if it is another line.
 pub fn code(line: &str) -> &str {
-    line.split(' ').nth(2).unwrap_or_default()
+    ErrLine::parse(line).map_or("", |refused| refused.code)
 }
 
-/// What an `ERR` line says to a person. The column is that of a line that nobody here has typed.
-pub fn why(line: &str) -> &str {
-    let text = line.splitn(4, ' ').nth(3).unwrap_or(line);
+/// The sentence of an `ERR` line. A column is left out, since nobody here has typed that line.
+pub fn why(line: &str) -> Cow<'_, str> {
+    let Some(ErrLine { text, .. }) = ErrLine::parse(line) else { return line.into() };
     let bare = text.strip_prefix("column ").and_then(|rest| rest.split_once(": "));
-    bare.map_or(text, |(_, text)| text)
+    let bare = bare.map(|(_, text)| text.to_owned());
+    bare.map_or(text, Cow::Owned)
 }
 
-/// Whether an `ERR` line speaks of something that passes by itself: the same may be said again later.
+/// Whether the cause of an `ERR` line passes by itself: the command may be repeated later.
 pub fn is_passing(line: &str) -> bool {
     matches!(code(line), "storage" | "too-fast" | "too-many")
 }
 
-/// In how many seconds to try again, where an `ERR` line says so: `too-fast` begins its text with them.
+/// In how many seconds to try again, if an `ERR` line says so.
 pub fn seconds(line: &str) -> Option<u64> {
-    let number = line.split(' ').nth(3).filter(|_| code(line) == "too-fast")?;
-    number.parse().ok()
+    ErrLine::parse(line)?.seconds()
 }
 
-/// An entry, as `MSG` and `GROUP` events and `HIST` rows show it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The first word of the line.
-    pub verb: String,
-    /// Its number; ids grow over the whole service.
-    pub id: u64,
-    /// When it was written: UTC, RFC 3339, to the millisecond.
-    pub time: String,
-    /// The author's handle.
-    pub from: String,
-    /// The other party, or `#name`.
-    pub to: String,
-    /// `key=value` pairs joined by commas, or `-`.
-    pub tags: String,
-    /// The text, with real line breaks; or the change of a group.
-    pub body: String,
+/// A line as it is written, without its end.
+pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
+    let mut line = Vec::new();
+    write(&mut line);
+    line.pop();
+    // Only whole characters were written.
+    String::from_utf8_lossy(&line).into_owned()
 }
 
-impl Entry {
-    /// Reads the columns of a line; `None` where it has no such columns.
-    pub fn parse(line: &str) -> Option<Entry> {
-        let columns: Vec<&str> = line.splitn(7, ' ').collect();
-        let [verb, id, time, from, to, tags, body] = columns[..] else { return None };
-        let id = id.parse().ok()?;
-        let [verb, time, from, to, tags] = [verb, time, from, to, tags].map(str::to_owned);
-        Some(Entry { verb, id, time, from, to, tags, body: text::unescape(body).into_owned() })
-    }
+/// Whether an entry is a message, and not a change of a group.
+pub fn is_message(entry: &Entry) -> bool {
+    entry.kind == EntryKind::Message
+}
 
-    /// Whether it is a message, and not a change of a group.
-    pub fn is_message(&self) -> bool {
-        self.verb == "MSG" || (self.verb == "HIST" && !self.tags.contains("kind=group"))
-    }
+/// The conversation of an entry as `me` names it.
+pub fn conversation_of(entry: &Entry, me: &Handle) -> Target {
+    if entry.from == *me { entry.to.clone() } else { conversation(entry) }
+}
 
-    /// The conversation as `me` names it.
-    pub fn conversation_of(&self, me: &Handle) -> &str {
-        if self.from == me.as_str() { &self.to } else { self.conversation() }
-    }
-
-    /// The conversation as somebody else than its author names it: where an answer goes.
-    pub fn conversation(&self) -> &str {
-        if self.to.starts_with('#') { &self.to } else { &self.from }
-    }
-
-    /// Whether it stands in one of these conversations of `me`; none named means all.
-    pub fn is_in(&self, conversations: &[Target], me: &Handle) -> bool {
-        concerns(&self.from, &self.to, conversations, me)
+/// The conversation of an entry as anyone but its author names it: where an answer goes.
+pub fn conversation(entry: &Entry) -> Target {
+    match &entry.to {
+        Target::Group(_) => entry.to.clone(),
+        Target::Person(_) => Target::Person(entry.from.clone()),
     }
 }
 
-/// Whether what is from and to these is in one of these conversations of `me`; none means all.
-pub fn concerns(from: &str, to: &str, conversations: &[Target], me: &Handle) -> bool {
+/// Whether an entry or a receipt from and to these belongs to one of these conversations of `me`;
+/// no conversations means all.
+pub fn concerns(from: &Handle, to: &Target, conversations: &[Target], me: &Handle) -> bool {
     // In a direct chat `me` is one of the two, and the other one gives it its name.
-    let name = if to.starts_with('#') || from == me.as_str() { to } else { from };
-    conversations.is_empty() || conversations.iter().any(|one| one.to_string() == name)
+    let is_it = |one: &Target| match (to, one) {
+        (Target::Person(_), Target::Person(other)) if from != me => other == from,
+        _ => one == to,
+    };
+    conversations.is_empty() || conversations.iter().any(is_it)
 }
 
 /// A conversation as it is typed: a handle, `#group`, or `+group` for a shell, to which `#` begins a
@@ -150,12 +129,13 @@ pub fn command(key: &str, to: impl fmt::Display, plain: &str) -> String {
 /// The `ERR` line of a command that sends a text once, as that of a message: the command was never
 /// typed by anybody. A byte that it names is that of the text.
 pub fn in_text(line: &str, command: &str, plain: &str) -> String {
-    let line = match line.strip_prefix("ERR ONCE ") {
-        // This is about the key.
-        Some(rest) if !rest.starts_with("key-reused ") => format!("ERR MSG {rest}"),
-        _ => line.to_owned(),
-    };
-    let place = line.split_once(" bad-text byte ").and_then(|(head, rest)| {
+    let Some(mut refused) = ErrLine::parse(line) else { return line.to_owned() };
+    // Only this one is about the key.
+    if refused.verb == "ONCE" && refused.code != "key-reused" {
+        refused.verb = "MSG";
+    }
+    let is_bad_text = refused.code == "bad-text";
+    let place = refused.text.strip_prefix("byte ").filter(|_| is_bad_text).and_then(|rest| {
         let (number, why) = rest.split_once(": ")?;
         let before = command.len().checked_sub(escaped(plain).len())?;
         let at = number.parse::<usize>().ok()?.checked_sub(before + 1)?;
@@ -165,9 +145,12 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
             let next = escaped_length + escaped(c.encode_utf8(&mut [0; 4])).len();
             std::mem::replace(&mut escaped_length, next) <= at && at < next
         });
-        Some(format!("{head} bad-text byte {}: {why}", found?.0 + 1))
+        Some(format!("byte {}: {why}", found?.0 + 1))
     });
-    place.unwrap_or(line)
+    if let Some(place) = place {
+        refused.text = place.into();
+    }
+    written(|out| refused.write(out))
 }
 
 /// The command that sends a message at most once.
@@ -212,15 +195,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_is_read_with_its_line_breaks() {
-        let line = r"MSG 17 2026-01-01T00:00:00.000Z ana #team - two\nlines \\ and  blanks";
-        let entry = Entry::parse(line).unwrap();
-        assert_eq!((entry.id, entry.conversation()), (17, "#team"));
-        assert_eq!(entry.body, "two\nlines \\ and  blanks");
-        assert!(Entry::parse("LIVE 17").is_none() && Entry::parse("MSG x y z a b c").is_none());
-    }
-
-    #[test]
     fn a_refusal_is_told_without_what_is_for_programs() {
         let line = "ERR GROUP bad-syntax column 10: expected the name of a group";
         assert_eq!(why(line), "expected the name of a group");
@@ -251,22 +225,18 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_read_where_they_stand() {
-        assert_eq!(seconds("ERR LOGIN too-fast 12 seconds until the next try"), Some(12));
-        assert_eq!(seconds("ERR LOGIN too-fast try again in 12 seconds"), None);
-        assert_eq!(seconds("ERR LOGIN taken 12 seconds"), None);
-    }
-
-    #[test]
     fn conversations_are_told_from_both_sides() {
-        let ana = Handle::new("ana").unwrap();
-        let with_bob = [target("bob").unwrap()];
-        let team = [target("+Team").unwrap()];
-        assert!(concerns("bob", "ana", &with_bob, &ana) && concerns("ana", "bob", &with_bob, &ana));
+        let [ana, bob, cid] = ["ana", "bob", "cid"].map(|name| handle(name).unwrap());
+        let person = |handle: &Handle| Target::Person(handle.clone());
+        let (with_bob, team) = ([person(&bob)], [target("+Team").unwrap()]);
+        assert!(concerns(&bob, &person(&ana), &with_bob, &ana));
+        assert!(concerns(&ana, &person(&bob), &with_bob, &ana));
         assert!(
-            !concerns("bob", "#team", &with_bob, &ana) && concerns("bob", "#team", &team, &ana)
+            !concerns(&bob, &team[0], &with_bob, &ana) && concerns(&bob, &team[0], &team, &ana)
         );
-        assert!(!concerns("cid", "ana", &with_bob, &ana) && concerns("cid", "ana", &[], &ana));
+        assert!(!concerns(&cid, &person(&ana), &with_bob, &ana));
+        assert!(concerns(&cid, &person(&ana), &[], &ana));
+        assert!(concerns(&ana, &person(&ana), &[person(&ana)], &ana));
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::settings::{self, Settings, Token};
 use super::token;
 use crate::limits;
 use crate::name::Handle;
+use crate::wire::rows::TokenLine;
 
 /// Makes an account. Without a display name it is called by its handle.
 ///
@@ -173,14 +174,15 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
 async fn new_token(connection: &mut Connection) -> Result<Token, Failure> {
     let host = host_name();
     let listed = connection.ask("TOKEN LIST", ANSWER).await?;
-    let taken: HashSet<&str> = listed.rows.iter().filter_map(|row| row.split(' ').nth(1)).collect();
+    let tokens = listed.rows.iter().filter_map(|row| TokenLine::parse(row));
+    let taken: HashSet<&str> = tokens.map(|token| token.label).collect();
     let numbered = (2..=limits::TOKENS + 1).map(|n| format!("{host}-{n}"));
     for label in iter::once(host.clone()).chain(numbered) {
         if taken.contains(&*label) {
             continue;
         }
         match connection.ask(&format!("TOKEN NEW {label}"), ANSWER).await {
-            Ok(reply) => return Ok(Token { secret: reply.word(4)?.to_owned(), label }),
+            Ok(reply) => return Ok(Token { secret: reply.token()?, label }),
             // Another log-in of this moment was quicker.
             Err(Failure::Refused(line)) if lines::code(&line) == "taken" => {}
             Err(e) => return Err(token::with_advice(e)),

@@ -9,12 +9,14 @@ use super::connection::Reply;
 use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::json::{self, Object};
-use super::lines::{self, Entry};
+use super::lines;
 use super::output;
 use super::progress::{SERVER, shown};
 use super::terminal::width;
+use crate::entry::Millis;
 use crate::name::Target;
-use crate::wire::text;
+use crate::wire::columns::written_time;
+use crate::wire::rows::{Availability, EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
 /// Which part of a conversation is meant. What is left out is as in the protocol.
 #[derive(Clone, Debug, Default)]
@@ -44,21 +46,23 @@ pub async fn hist(
             command.push_str(&format!("{name} {number}"));
         }
     }
-    let reply = show(account, &command, "HIST", |row| {
-        let entry = Entry::parse(row)?;
+    let reply = show(account, &command, |row| {
+        let ServerLine::Entry(row) = row else { return None };
         if as_json {
-            return Some(json::entry(&entry, None));
+            return Some(json::entry(&row, None));
         }
-        let sign = if entry.is_message() { ":" } else { " *" };
-        let head = format!("{:>6}  {}  ", entry.id, local(&entry.time));
+        let entry = &row.entry;
+        let sign = if lines::is_message(entry) { ":" } else { " *" };
+        let head = format!("{:>6}  {}  ", entry.id.number(), local(entry.time));
         // A further line begins below the name, so that none looks like another message.
         let body = entry.body.replace('\n', &format!("\n{}", " ".repeat(head.len())));
         Some(format!("{head}{}{sign} {body}", entry.from))
     })
     .await?;
     // Older ones than those asked for are no surprise; ones left out from among them are.
-    if part.after.is_some() && reply.ok.ends_with(" more") {
-        let mut ids = reply.rows.iter().filter_map(|row| Some(Entry::parse(row)?.id));
+    if part.after.is_some() && reply.has_more() {
+        let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
+        let mut ids = rows.map(|row| row.entry.id.number());
         let (bound, id) = match part.before {
             None => ("after", ids.next_back()),
             Some(_) => ("before", ids.next()),
@@ -75,15 +79,15 @@ pub async fn hist(
 /// # Errors
 /// Any.
 pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
-    show(account, "CHATS", "CHAT", |row| {
-        let words: Vec<&str> = row.split(' ').collect();
-        let [_, to, unread, id, time] = words[..] else { return None };
+    show(account, "CHATS", |row| {
+        let ServerLine::Chat(chat) = row else { return None };
+        let (to, unread) = (chat.to.to_string(), chat.unread);
         if !as_json {
-            let unread = if unread == "0" { String::new() } else { format!("{unread} unread") };
-            return Some(format!("{}  {to:<20}  {unread}", local(time)).trim_end().to_owned());
+            let unread = if unread == 0 { String::new() } else { format!("{unread} unread") };
+            return Some(format!("{}  {to:<20}  {unread}", local(chat.time)).trim_end().to_owned());
         }
-        let object = Object::new().text("to", to).bare("unread", json::number(unread));
-        Some(object.bare("id", json::number(id)).text("time", time).end())
+        let object = Object::new().text("to", &to).bare("unread", unread);
+        Some(object.bare("id", chat.last.number()).time("time", chat.time).end())
     })
     .await
     .map(drop)
@@ -95,16 +99,14 @@ pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
 /// Any.
 pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), Failure> {
     let command = format!("FIND {}", lines::escaped(words));
-    let reply = show(account, &command, "USER", |row| {
+    let reply = show(account, &command, |row| {
+        let ServerLine::User(row) = row else { return None };
         if !as_json {
-            return user(row);
+            return Some(user(&row));
         }
-        let columns: Vec<&str> = row.splitn(5, ' ').collect();
-        let [_, handle, state, seen, name] = columns[..] else { return None };
-        let is_online = if state == "online" { "true" } else { "false" };
-        let object = Object::new().text("handle", handle).bare("online", is_online);
-        let object = object.text_or_null("seen", seen);
-        Some(object.text("name", &text::unescape(name)).end())
+        let is_online = row.state == Availability::Online;
+        let object = Object::new().text("handle", row.handle.as_str()).bare("online", is_online);
+        Some(object.time_or_null("seen", row.seen).text("name", &row.name).end())
     })
     .await?;
     if reply.rows.is_empty() {
@@ -114,18 +116,16 @@ pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), F
 }
 
 /// A row about somebody, for a person.
-pub fn user(row: &str) -> Option<String> {
-    let columns: Vec<&str> = row.splitn(5, ' ').collect();
-    let [_, handle, state, seen, name] = columns[..] else { return None };
-    let name = text::unescape(name);
-    let state = match (state, seen) {
-        ("online", _) => "online".to_owned(),
-        (_, "-") => String::new(),
-        _ => format!("last seen {}", local(seen)),
+pub fn user(row: &UserLine) -> String {
+    let state = match (row.state, row.seen) {
+        (Availability::Online, _) => "online".to_owned(),
+        (_, None) => String::new(),
+        (_, Some(seen)) => format!("last seen {}", local(seen)),
     };
+    let (handle, name) = (row.handle.as_str(), &row.name);
     // Some characters take two columns.
-    let blanks = " ".repeat(24usize.saturating_sub(width(&name)));
-    Some(format!("{handle:<20}  {name}{blanks}  {state}").trim_end().to_owned())
+    let blanks = " ".repeat(24usize.saturating_sub(width(name)));
+    format!("{handle:<20}  {name}{blanks}  {state}").trim_end().to_owned()
 }
 
 /// Shows who has received and read an entry.
@@ -133,52 +133,49 @@ pub fn user(row: &str) -> Option<String> {
 /// # Errors
 /// Any.
 pub async fn info(account: &Account, id: u64, as_json: bool) -> Result<(), Failure> {
-    show(account, &format!("INFO {id}"), "INFO", |row| {
+    show(account, &format!("INFO {id}"), |row| {
+        let ServerLine::Info(row) = row else { return None };
         if !as_json {
-            return reader(row);
+            return Some(reader(&row));
         }
-        let words: Vec<&str> = row.split(' ').collect();
-        let [_, id, handle, state, delivered, read] = words[..] else { return None };
-        let object = Object::new().bare("id", json::number(id)).text("handle", handle);
-        let object = object.text("state", state).text_or_null("delivered", delivered);
-        Some(object.text_or_null("read", read).end())
+        let object = Object::new().bare("id", row.id.number()).text("handle", row.handle.as_str());
+        let object = object.text("state", row.state.as_str());
+        Some(object.time_or_null("delivered", row.delivered).time_or_null("read", row.read).end())
     })
     .await
     .map(drop)
 }
 
 /// A row about somebody who could see an entry, for a person.
-pub fn reader(row: &str) -> Option<String> {
-    let words: Vec<&str> = row.split(' ').collect();
-    let [_, _, handle, state, delivered, read] = words[..] else { return None };
-    let when = match state {
-        "read" => local(read),
-        "delivered" => local(delivered),
-        _ => String::new(),
+pub fn reader(row: &InfoLine) -> String {
+    let when = match row.state {
+        Progress::Read => row.read,
+        Progress::Delivered => row.delivered,
+        Progress::Sent | Progress::Left => None,
     };
-    Some(format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned())
+    let (handle, state) = (row.handle.as_str(), row.state.as_str());
+    let when = when.map(local).unwrap_or_default();
+    format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned()
 }
 
-/// Asks, and writes those rows of the answer that begin with `verb`, each as `form` has it. Returns
-/// the answer.
+/// Asks, and writes those rows of the answer for which `form` has a text. Returns the answer.
 ///
 /// # Errors
 /// Any.
 pub async fn show(
     account: &Account,
     command: &str,
-    verb: &str,
-    form: impl Fn(&str) -> Option<String>,
+    form: impl Fn(ServerLine) -> Option<String>,
 ) -> Result<Reply, Failure> {
     let reply = shown(SERVER, Desk::hasty(account).ask(command)).await?;
-    let rows = reply.rows.iter().filter(|row| lines::first_word(row) == verb);
-    let text: String = rows.filter_map(|row| form(row)).map(|row| row + "\n").collect();
+    let rows = reply.rows.iter().filter_map(|row| ServerLine::parse(row));
+    let text: String = rows.filter_map(form).map(|row| row + "\n").collect();
     output::write_text(&text)?;
     Ok(reply)
 }
 
-/// A time of the protocol in the local zone, to the minute; what is no time stands as it came.
-pub fn local(time: &str) -> String {
-    let Ok(stamp) = time.parse::<Timestamp>() else { return time.to_owned() };
+/// A time in the local zone, to the minute.
+pub fn local(time: Millis) -> String {
+    let Ok(stamp) = Timestamp::from_millisecond(time.0) else { return written_time(time) };
     stamp.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
 }

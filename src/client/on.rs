@@ -29,10 +29,13 @@ use super::acks::Acks;
 use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::feed::Feed;
-use super::lines::{self, Entry};
+use super::lines;
 use super::signals;
+use crate::entry::Entry;
 use crate::limits;
 use crate::name::Target;
+use crate::wire::columns::written_time;
+use crate::wire::rows::EntryLine;
 
 /// How often a command is tried for one message.
 const TRIES: u32 = 10;
@@ -96,18 +99,19 @@ pub async fn on(account: &Account, options: &Options) -> Result<(), Failure> {
             if bot.put_back.replace(feed.put_back()) != feed.put_back() {
                 acks.forget();
             }
-            let Some(entry) = Entry::parse(&line) else { continue };
-            let is_mine = entry.from == account.handle.as_str();
-            let is_in = entry.is_in(&options.conversations, &account.handle);
-            if is_mine || !is_in || !entry.is_message() {
+            let Some(known) = EntryLine::parse(&line) else { continue };
+            let (entry, me) = (known.entry.into_owned(), &account.handle);
+            let is_in = lines::concerns(&entry.from, &entry.to, &options.conversations, me);
+            if entry.from == *me || !is_in || !lines::is_message(&entry) {
                 continue;
             }
             let place = room.acquire_arc().await;
-            let queue = queues.entry(entry.conversation().to_owned()).or_insert_with(|| {
-                let (queue, waiting) = channel::unbounded();
-                executor.spawn(bot.serve(waiting, fail.clone())).detach();
-                queue
-            });
+            let queue =
+                queues.entry(lines::conversation(&entry).to_string()).or_insert_with(|| {
+                    let (queue, waiting) = channel::unbounded();
+                    executor.spawn(bot.serve(waiting, fail.clone())).detach();
+                    queue
+                });
             // Its other end is there for as long as this runs.
             let _ = queue.try_send((entry, feed.put_back(), place));
         }
@@ -150,7 +154,8 @@ impl Bot<'_> {
             }
             // In a log that was put back its id may be that of another message.
             if put_back == self.put_back.get() {
-                self.acks.add(entry.conversation(), entry.id);
+                let name = lines::conversation(&entry).to_string();
+                self.acks.add(&name, entry.id.number());
             }
             drop(place);
         }
@@ -165,7 +170,7 @@ impl Bot<'_> {
                     break;
                 }
                 Err(why) if attempt == TRIES => {
-                    let (id, from) = (entry.id, &entry.from);
+                    let (id, from) = (entry.id.number(), &entry.from);
                     report(format_args!(
                         "papo: message {id} from {from} is passed over after {TRIES} tries: {why}"
                     ));
@@ -188,8 +193,9 @@ impl Bot<'_> {
         };
         let mut command = std::process::Command::new(program);
         command.args(arguments);
-        command.env("PAPO_ID", entry.id.to_string()).env("PAPO_FROM", &entry.from);
-        command.env("PAPO_TO", &entry.to).env("PAPO_TIME", &entry.time);
+        command.env("PAPO_ID", entry.id.number().to_string());
+        command.env("PAPO_FROM", entry.from.as_str()).env("PAPO_TO", entry.to.to_string());
+        command.env("PAPO_TIME", written_time(entry.time));
         // A group of its own, so that whatever it has begun can be ended with it.
         command.process_group(0);
         let mut command = Command::from(command);
@@ -265,7 +271,7 @@ impl Bot<'_> {
 
     /// Sends the output of the command, if there is any, to where the message came from.
     async fn answer(&self, entry: &Entry, output: Vec<u8>) -> Result<(), Failure> {
-        let id = entry.id;
+        let (id, there) = (entry.id.number(), lines::conversation(entry));
         let Ok(mut text) = String::from_utf8(output) else {
             report(format_args!(
                 "papo: the reply to message {id} is not sent: it is not valid UTF-8"
@@ -276,7 +282,7 @@ impl Bot<'_> {
         if text.trim().is_empty() {
             return Ok(());
         }
-        let command = match lines::once(&format!("papo-on-{id}"), entry.conversation(), &text) {
+        let command = match lines::once(&format!("papo-on-{id}"), &there, &text) {
             Ok(command) => command,
             Err(e) => {
                 report(format_args!("papo: the reply to message {id} is not sent: {e}"));

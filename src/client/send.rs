@@ -11,12 +11,14 @@ use super::connection::ANSWER;
 use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::feed::Feed;
-use super::lines::{self, Entry};
+use super::lines;
 use super::lossy::{Lossy, MORE};
 use super::output::print;
 use super::progress::{SERVER, shown};
+use crate::entry::Entry;
 use crate::limits;
 use crate::name::Target;
+use crate::wire::rows::EntryLine;
 
 /// What may be waited for after a message was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +133,8 @@ pub async fn send(
     let mut desk = Desk::hasty(account);
     let reply = shown(SERVER, desk.ask(&command)).await;
     let reply = reply.map_err(|e| in_text(e, &command, text))?;
-    let id = reply.word(2)?;
-    print(id)?;
+    let id = reply.sent()?;
+    print(&id.to_string())?;
     let Some((until, seconds)) = wait else { return Ok(()) };
     let (until, what) = match until {
         Until::Delivered => ("delivered", "waiting until everyone has received it"),
@@ -184,7 +186,7 @@ pub async fn ask(
         let mut feed = shown(SERVER, Feed::open(account, since)).await?;
         let reply = shown(SERVER, desk.ask(&command)).await;
         let reply = reply.map_err(|e| in_text(e, &command, text))?;
-        let asked: u64 = reply.word(2)?.parse().unwrap_or_default();
+        let asked = reply.sent()?;
         let answer = async {
             loop {
                 let line = feed.next().await?;
@@ -192,19 +194,22 @@ pub async fn ask(
                     let why = "nobody may have the question in the server's log as it is now";
                     return Err(Failure::Lost(why.to_owned()));
                 }
+                let me = &account.handle;
                 let is_answer = |entry: &Entry| {
-                    let is_from_there = entry.is_in(std::slice::from_ref(to), &account.handle);
-                    let is_mine = entry.from == account.handle.as_str();
-                    entry.is_message() && entry.id > asked && is_from_there && !is_mine
+                    let there = std::slice::from_ref(to);
+                    let is_from_there = lines::concerns(&entry.from, &entry.to, there, me);
+                    let is_later = entry.id.number() > asked;
+                    lines::is_message(entry) && is_later && is_from_there && entry.from != *me
                 };
-                if let Some(answer) = Entry::parse(&line).filter(is_answer) {
+                let entry = EntryLine::parse(&line).map(|line| line.entry.into_owned());
+                if let Some(answer) = entry.filter(is_answer) {
                     return Ok(answer);
                 }
             }
         };
         let answer: Entry = shown(&format!("waiting for what {to} says"), answer).await?;
         print(&answer.body)?;
-        match desk.ask(&format!("READ {}", answer.id)).await {
+        match desk.ask(&format!("READ {}", answer.id.number())).await {
             // Forgotten meanwhile: it was read all the same.
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
             Err(e) => Err(e),

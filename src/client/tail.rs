@@ -16,10 +16,13 @@ use super::acks::Acks;
 use super::failure::Failure;
 use super::feed::Feed;
 use super::json::{self, Object};
-use super::lines::{self, Entry};
+use super::lines;
 use super::outlet::{Mark, Outlet};
 use super::{output, signals};
 use crate::name::Target;
+use crate::wire::reply::verb;
+use crate::wire::request::first_word;
+use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine, ServerLine};
 
 /// What is shown, and how.
 #[derive(Clone, Debug, Default)]
@@ -96,7 +99,7 @@ impl Tail<'_> {
                 put_back = feed.put_back();
                 self.out.forget();
             }
-            let is_live = lines::first_word(&line) == "LIVE";
+            let is_live = LiveLine::parse(&line).is_some();
             self.is_live |= is_live;
             self.take(line).await?;
             let is_enough = self.options.count.is_some_and(|count| self.shown >= count);
@@ -129,22 +132,16 @@ impl Tail<'_> {
 
     /// Shows an event, if it is one that is wanted.
     async fn take(&mut self, line: String) -> Result<(), Failure> {
-        let verb = lines::first_word(&line);
-        if matches!(verb, "MSG" | "GROUP") {
-            return match Entry::parse(&line) {
-                Some(entry) => self.take_entry(line, &entry).await,
-                None => Ok(()),
-            };
+        if let Some(entry) = EntryLine::parse(&line) {
+            return self.take_entry(line, &entry).await;
         }
         if !self.options.all || !self.is_live {
             return Ok(());
         }
-        if matches!(verb, "ACK" | "READ") {
-            let words: Vec<&str> = line.split(' ').collect();
-            let [_, _, _, from, to] = words[..] else { return Ok(()) };
+        if let Some(ReceiptLine(receipt)) = ReceiptLine::parse(&line) {
             let wanted = &self.options.conversations;
             // In a direct chat a receipt of one's own names the other party in its `to`.
-            if !lines::concerns(from, to, wanted, &self.account.handle) {
+            if !lines::concerns(&receipt.from, &receipt.to, wanted, &self.account.handle) {
                 return Ok(());
             }
         }
@@ -152,21 +149,23 @@ impl Tail<'_> {
         self.write(&line, None).await
     }
 
-    async fn take_entry(&mut self, line: String, entry: &Entry) -> Result<(), Failure> {
-        let me = &self.account.handle;
-        let is_mine = entry.from == me.as_str();
-        let is_wanted = self.options.all || (entry.is_message() && !is_mine);
+    async fn take_entry(&mut self, line: String, known: &EntryLine<'_>) -> Result<(), Failure> {
+        let (entry, me) = (&*known.entry, &self.account.handle);
+        let (id, is_mine, is_message) =
+            (entry.id.number(), entry.from == *me, lines::is_message(entry));
+        let is_wanted = self.options.all || (is_message && !is_mine);
         // Where the log was put back, all that comes is news.
-        let is_old = self.options.live && !self.is_live && entry.id <= self.since;
-        if !is_wanted || is_old || !entry.is_in(&self.options.conversations, me) {
+        let is_old = self.options.live && !self.is_live && id <= self.since;
+        let is_in = lines::concerns(&entry.from, &entry.to, &self.options.conversations, me);
+        if !is_wanted || is_old || !is_in {
             return Ok(());
         }
         let line = if self.options.json {
-            json::entry(entry, Some(entry.verb.as_str()).filter(|_| !entry.is_message()))
+            json::entry(known, Some("GROUP").filter(|_| !is_message))
         } else {
             line
         };
-        let mark = (!is_mine).then(|| (entry.conversation().to_owned(), entry.id));
+        let mark = (!is_mine).then(|| (lines::conversation(entry).to_string(), id));
         self.write(&line, mark).await
     }
 
@@ -185,16 +184,16 @@ async fn time_is_up<T>(options: &Options, began: Instant) -> Result<T, Failure> 
 
 /// An event that is no entry.
 fn as_json(line: &str) -> String {
-    let words: Vec<&str> = line.split(' ').collect();
-    let object = Object::new().text("event", words[0]);
-    match words[..] {
-        [_, id, time, from, to] => {
-            let object = object.bare("id", json::number(id)).text("time", time);
-            object.text("from", from).text("to", to)
+    let event = |word| Object::new().text("event", word);
+    match ServerLine::parse(line) {
+        Some(ServerLine::Receipt(ReceiptLine(receipt))) => {
+            let object = event(verb(receipt.cursor)).bare("id", receipt.id.number());
+            let object = object.time("time", receipt.time).text("from", receipt.from.as_str());
+            object.text("to", &receipt.to.to_string())
         }
-        ["LIVE", id] => object.bare("id", json::number(id)),
-        [_, reason] => object.text("reason", reason),
-        _ => object.text("line", line),
+        Some(ServerLine::Live(live)) => event("LIVE").bare("id", live.newest.number()),
+        Some(ServerLine::Bye(bye)) => event("BYE").text("reason", bye.reason),
+        _ => event(first_word(line)).text("line", line),
     }
     .end()
 }

@@ -4,6 +4,7 @@
 //! is there to be asked for the password, that is what follows when the server says so.
 
 use super::account::{Account, Named};
+use super::connection::Reply;
 use super::desk::Desk;
 use super::failure::Failure;
 use super::json::Object;
@@ -12,21 +13,21 @@ use super::look::{local, show};
 use super::output::print;
 use super::progress::{SERVER, shown};
 use super::secret;
+use crate::wire::rows::{ServerLine, TokenLine};
 
 /// Shows the tokens: label, when it was made, when it was last used.
 ///
 /// # Errors
 /// Any.
 pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
-    show(account, "TOKEN LIST", "TOKEN", |row| {
-        let words: Vec<&str> = row.split(' ').collect();
-        let [_, label, made, used] = words[..] else { return None };
+    show(account, "TOKEN LIST", |row| {
+        let ServerLine::Token(TokenLine { label, created, used }) = row else { return None };
         if as_json {
-            let object = Object::new().text("label", label).text("created", made);
-            return Some(object.text_or_null("used", used).end());
+            let object = Object::new().text("label", label).time("created", created);
+            return Some(object.time_or_null("used", used).end());
         }
-        let used = if used == "-" { "never used".into() } else { format!("used {}", local(used)) };
-        Some(format!("{label:<20}  made {}  {used}", local(made)))
+        let used = used.map_or("never used".to_owned(), |used| format!("used {}", local(used)));
+        Some(format!("{label:<20}  made {}  {used}", local(created)))
     })
     .await
     .map(drop)
@@ -38,7 +39,7 @@ pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
 /// Any.
 pub async fn new(named: &Named, label: &str) -> Result<(), Failure> {
     let made = ask(named, &format!("TOKEN NEW {label}")).await.map_err(with_advice)?;
-    print(made.split(' ').nth(4).unwrap_or_default())
+    print(&made.token()?)
 }
 
 /// Revokes a token; the sessions that it opened end.
@@ -49,8 +50,8 @@ pub async fn del(named: &Named, label: &str) -> Result<(), Failure> {
     ask(named, &format!("TOKEN DEL {label}")).await.map(drop)
 }
 
-/// Says a command once, with the password if it takes that. Returns its `OK` line.
-async fn ask(named: &Named, command: &str) -> Result<String, Failure> {
+/// Says a command once, with the password if it takes that.
+async fn ask(named: &Named, command: &str) -> Result<Reply, Failure> {
     let account = Account::find(named)?;
     let answered = said(&account, command).await;
     match answered {
@@ -67,9 +68,9 @@ async fn ask(named: &Named, command: &str) -> Result<String, Failure> {
     }
 }
 
-async fn said(account: &Account, command: &str) -> Result<String, Failure> {
+async fn said(account: &Account, command: &str) -> Result<Reply, Failure> {
     let mut desk = Desk::hasty(account);
-    shown(SERVER, desk.ask_once(command)).await.map(|reply| reply.ok)
+    shown(SERVER, desk.ask_once(command)).await
 }
 
 /// A refusal of `TOKEN NEW`, and what to type then.

@@ -18,7 +18,8 @@ use crate::entry::{
 use crate::limits;
 use crate::outbox::{Behind, Block, Outbox, Pushed};
 use crate::store::{Change, Newest};
-use crate::wire::reply::{self, Bye, Reply};
+use crate::wire::reply::Reply;
+use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
 
 /// Entries of one session in one conversation that are about to be told.
 struct Run {
@@ -58,8 +59,8 @@ impl Desk {
                         _ => None,
                     };
                     let wake = seat.outbox.answer(sent, |out| match &answer {
-                        Ok(reply) => reply::ok(out, reply),
-                        Err(refusal) => reply::err(out, verb, refusal),
+                        Ok(reply) => reply.write(out),
+                        Err(refusal) => ErrLine::write_refusal(out, verb, refusal),
                     });
                     if wake {
                         self.stirred.push(seat.outbox.clone());
@@ -92,13 +93,13 @@ impl Desk {
                     open.block.last = id;
                     open.count += 1;
                     self.tally.messages += u64::from(kind == EntryKind::Message);
-                    reply::entry(&mut self.lines, &entry);
+                    EntryLine::event(&entry).write(&mut self.lines);
                 }
                 Tell::Receipt { receipt, conversation, number, readers, was, hidden_from } => {
                     self.close(run.take());
                     self.tally.receipts += 1;
                     line.clear();
-                    reply::receipt(&mut line, &receipt);
+                    ReceiptLine::event(&receipt).write(&mut line);
                     self.tell_receipt(who, &line, number, &readers);
                     let account = who.account;
                     if let Some([delivered, read]) = was {

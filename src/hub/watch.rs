@@ -13,7 +13,8 @@ use super::{Desk, unkept};
 use crate::chat::{Awaited, Who};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
+use crate::wire::reply::Reply;
+use crate::wire::rows::ErrLine;
 
 /// Those of one conversation that wait for the same cursor.
 type ByEntry = BTreeMap<(EntryId, SessionId), Watch>;
@@ -202,8 +203,8 @@ impl Desk {
             self.tally.refused(refusal.code());
         }
         let wake = seat.outbox.answer(None, |out| match &answer {
-            Ok(reply) => reply::ok(out, reply),
-            Err(refusal) => reply::err(out, "WAIT", refusal),
+            Ok(reply) => reply.write(out),
+            Err(refusal) => ErrLine::write_refusal(out, "WAIT", refusal),
         });
         if wake {
             self.stirred.push(seat.outbox.clone());

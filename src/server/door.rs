@@ -17,7 +17,7 @@ use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::help::Place;
-use crate::wire::reply::Bye;
+use crate::wire::rows::Bye;
 
 /// What accepting needs.
 pub struct Door {

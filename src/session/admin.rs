@@ -12,8 +12,9 @@ use crate::hub::Work;
 use crate::name::DisplayName;
 use crate::store::BackupError;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
+use crate::wire::reply::{List, Reply};
 use crate::wire::request::Admin;
+use crate::wire::rows::{ProblemLine, SessionLine, StatLine};
 
 impl Session {
     /// `ADMIN`
@@ -23,16 +24,16 @@ impl Session {
                 let rows = self.services.roster.list();
                 self.say(|out| {
                     for row in &rows {
-                        let handle = row.handle.as_ref();
-                        reply::session(out, row.id, handle, row.peer, row.since);
+                        let (handle, address) = (row.handle.clone(), &*row.peer.to_string());
+                        SessionLine { id: row.id, handle, address, since: row.since }.write(out);
                     }
                 });
-                Ok(Some(Reply::Counted { verb: "ADMIN SESSIONS", count: rows.len() }))
+                Ok(Some(Reply::Counted { list: List::Sessions, count: rows.len() }))
             }
             Admin::Kick(handle) => {
                 let count = self.order(Order::Kick(handle.clone())).await?;
                 self.event("admin-kick", format_args!("handle={handle} sessions={count}"));
-                Ok(Some(Reply::Counted { verb: "ADMIN KICK", count }))
+                Ok(Some(Reply::Kicked { sessions: count }))
             }
             Admin::NewUser { handle, password, name } => {
                 let name = name.unwrap_or_else(|| DisplayName::from(&handle));
@@ -61,19 +62,27 @@ impl Session {
                 let mut rows = self.services.counters.rows();
                 let (database, log) = self.services.upkeep.sizes();
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
-                self.say(|out| rows.iter().for_each(|(name, n)| reply::stat(out, name, *n)));
-                Ok(Some(Reply::Counted { verb: "ADMIN STATS", count: rows.len() }))
+                self.say(|out| {
+                    for (name, value) in &rows {
+                        StatLine { name, value: *value }.write(out);
+                    }
+                });
+                Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
             }
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
                 let upkeep = self.services.upkeep.clone();
-                let found = self.unless_over(smol::unblock(move || upkeep.check())).await??;
+                let found = self.or_end(smol::unblock(move || upkeep.check())).await??;
                 for problem in &found {
                     log::error!("the database is damaged: {problem}");
                 }
                 self.event("admin-check", format_args!("problems={}", found.len()));
-                self.say(|out| found.iter().for_each(|problem| reply::problem(out, problem)));
-                Ok(Some(Reply::Counted { verb: "ADMIN CHECK", count: found.len() }))
+                self.say(|out| {
+                    for problem in &found {
+                        ProblemLine { text: problem.into() }.write(out);
+                    }
+                });
+                Ok(Some(Reply::Counted { list: List::Problems, count: found.len() }))
             }
         }
     }
@@ -81,7 +90,7 @@ impl Session {
     async fn backup(&mut self, path: Box<Path>) -> Answer {
         let shown = path.display().to_string();
         let upkeep = self.services.upkeep.clone();
-        let done = self.unless_over(smol::unblock(move || upkeep.backup(&path))).await?;
+        let done = self.or_end(smol::unblock(move || upkeep.backup(&path))).await?;
         match done {
             Ok(bytes) => {
                 self.event("admin-backup", format_args!("bytes={bytes} file={}", field(&shown)));

@@ -15,7 +15,7 @@ use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Behind, Block, Item};
 use crate::store::{Error, Recall, Receipts, Walk};
-use crate::wire::reply;
+use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine};
 
 impl Session {
     /// After `OK LOGIN`: what waited, the receipts that were missed, `LIVE`.
@@ -37,7 +37,7 @@ impl Session {
             None => self.missed(shown, upto.moves).await?,
         };
         let moves = self.push_receipts(shown, missed);
-        self.say(|out| reply::live(out, upto.entries));
+        self.say(|out| LiveLine { newest: upto.entries }.write(out));
         self.flush().await?;
         self.go_live(Behind { entries: upto.entries, moves }).await
     }
@@ -106,7 +106,7 @@ impl Session {
             }
             let block = open.get_or_insert_with(|| new_block(&entry.from, &entry.to));
             block.last = entry.id;
-            reply::entry(&mut block.lines, &entry);
+            EntryLine::event(&entry).write(&mut block.lines);
         }
         self.push_block(open);
     }
@@ -137,7 +137,7 @@ impl Session {
         let own = self.outbox.take_moved();
         for (number, receipt) in missed.list.iter().filter(|_| wanted) {
             if !own.contains(number) {
-                reply::receipt(&mut lines, receipt);
+                ReceiptLine::event(receipt).write(&mut lines);
             }
         }
         self.output.push(Item::Receipts { lines, upto: missed.through });

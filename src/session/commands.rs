@@ -10,8 +10,9 @@ use crate::name::Target;
 use crate::readers::Asker;
 use crate::store::{self, Account, Pair, Recall};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye, Reply};
-use crate::wire::request::{Request, Setting, Upto};
+use crate::wire::reply::{self, Reply};
+use crate::wire::request::{Query, SessionCommand, Setting};
+use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, hints};
 
 impl Session {
@@ -21,7 +22,7 @@ impl Session {
             Held::Stranger(bye) => Err(End::Bye(bye)),
             Held::Refused { verb, refusal, sink } => {
                 self.services.counters.refuse(refusal.code());
-                self.say(|out| reply::err(out, &verb, &refusal));
+                self.say(|out| ErrLine::write_refusal(out, &verb, &refusal));
                 if sink {
                     self.mode = Mode::Refused(Box::new(refusal));
                 }
@@ -29,64 +30,91 @@ impl Session {
             }
             Held::EndOfTalk => {
                 self.mode = Mode::Commands;
-                self.say(|out| reply::ok(out, &Reply::Talking(None)));
+                self.say(|out| Reply::Talking(None).write(out));
                 Ok(())
             }
-            Held::Asked(request) => {
-                let verb = verb(&request);
-                match self.answer(request).await {
-                    Ok(Some(answer)) => self.say(|out| reply::ok(out, &answer)),
-                    Ok(None) => {}
-                    Err(Stop::Refused(refusal)) => {
-                        self.services.counters.refuse(refusal.code());
-                        self.say(|out| reply::err(out, verb, &refusal));
-                    }
-                    Err(Stop::End(end)) => return Err(end),
-                }
-                Ok(())
+            Held::Query { verb, query } => {
+                let answer = self.answer_query(query).await;
+                self.reply(verb, answer)
+            }
+            Held::Command { verb, command } => {
+                let answer = self.carry_out_command(command).await;
+                self.reply(verb, answer)
+            }
+            Held::NothingSent { cursor, to } => {
+                let answer = match to {
+                    Some(to) => self.nothing_sent(to).await,
+                    None => Ok(Some(Reply::Moved { cursor, id: None })),
+                };
+                self.reply(reply::verb(cursor), answer)
             }
         }
     }
 
-    async fn answer(&mut self, request: Request) -> Answer {
-        match request {
-            Request::Quit => {
-                self.say(|out| reply::ok(out, &Reply::Quit));
+    /// Writes the final line of a command, unless it is written already.
+    fn reply(&mut self, verb: &str, answer: Answer) -> Result<(), End> {
+        match answer {
+            Ok(Some(reply)) => self.say(|out| reply.write(out)),
+            Ok(None) => {}
+            Err(Stop::Refused(refusal)) => {
+                self.services.counters.refuse(refusal.code());
+                self.say(|out| ErrLine::write_refusal(out, verb, &refusal));
+            }
+            Err(Stop::End(end)) => return Err(end),
+        }
+        Ok(())
+    }
+
+    async fn answer_query(&mut self, query: Query) -> Answer {
+        match query {
+            Query::Whoami => {
+                let account = self.account().await?;
+                Ok(Some(Reply::You { handle: account.handle, name: account.name }))
+            }
+            Query::Hist(hist) => self.hist(hist).await,
+            Query::Sync(after) => self.sync(after).await,
+            Query::Chats => self.chats().await,
+            Query::Info(which) => self.info(which).await,
+            Query::Find { text } => self.find_people(&text).await,
+            Query::Groups => self.groups().await,
+            Query::Who(name) => self.members(name).await,
+            Query::Blocks => self.blocks().await,
+            Query::Tokens => self.tokens().await,
+            Query::Links => self.links().await,
+        }
+    }
+
+    async fn carry_out_command(&mut self, command: SessionCommand) -> Answer {
+        match command {
+            SessionCommand::Quit => {
+                self.say(|out| Reply::Quit.write(out));
                 Err(Stop::End(End::Bye(Bye::Quit)))
             }
-            Request::Ping { text } => Ok(Some(Reply::Pong(text))),
-            Request::Help { verb: None } => {
+            SessionCommand::Ping { text } => Ok(Some(Reply::Pong(text))),
+            SessionCommand::Help { verb: None } => {
                 let (place, me) = (self.place, self.me.as_ref().map(|me| me.handle.clone()));
-                self.say(|out| reply::help(out, &help::overview(place, me.as_ref())));
-                Ok(None)
+                Ok(Some(self.helped(&help::overview(place, me.as_ref()))))
             }
-            Request::Help { verb: Some(word) } => match help::of(&word, self.place) {
-                Some(lines) => {
-                    self.say(|out| reply::help(out, &lines));
-                    Ok(None)
-                }
+            SessionCommand::Help { verb: Some(word) } => match help::of(&word, self.place) {
+                Some(lines) => Ok(Some(self.helped(&lines))),
                 None => {
                     let hint = hints::hint(&word, self.place);
                     Err(Refusal::BadCommand { hint }.into())
                 }
             },
-            Request::Register { handle, password, name } => {
+            SessionCommand::Register { handle, password, name } => {
                 self.register(handle, password, name).await
             }
-            Request::Login { handle, secret, quiet } => {
+            SessionCommand::Login { handle, secret, quiet } => {
                 let answer = self.login(handle, secret, quiet).await;
                 if matches!(answer, Err(Stop::Refused(_))) {
                     self.services.counters.logins_refused.add(1);
                 }
                 answer
             }
-            Request::Whoami => {
-                let account = self.account().await?;
-                Ok(Some(Reply::You { handle: account.handle, name: account.name }))
-            }
-            Request::Passwd { old, new } => self.passwd(old, new).await,
-            Request::Talk { to, raw } => self.talk(to, raw).await,
-            Request::Set(setting) => {
+            SessionCommand::Passwd { old, new } => self.passwd(old, new).await,
+            SessionCommand::Talk { to, raw } => self.talk(to, raw).await,
+            SessionCommand::Set(setting) => {
                 let me = self.me()?;
                 match setting {
                     Setting::AckAuto(auto) => me.auto = auto,
@@ -97,39 +125,32 @@ impl Session {
                         }
                     }
                 }
-                // What was written before counts, too.
+                // Entries that were written before count as well.
                 self.acknowledge_automatically();
                 Ok(Some(Reply::Set(setting)))
             }
-            Request::Hist(hist) => self.hist(hist).await,
-            Request::Sync(after) => self.sync(after).await,
-            Request::Chats => self.chats().await,
-            Request::Info(which) => self.info(which).await,
-            Request::Wait { which, cursor, seconds } => self.wait_for(which, cursor, seconds),
-            Request::Find { text } => self.find_people(&text).await,
-            Request::Groups => self.groups().await,
-            Request::Who(name) => self.members(name).await,
-            Request::Blocks => self.blocks().await,
-            Request::Tokens => self.tokens().await,
-            Request::NewToken { label } => self.new_token(label),
-            Request::Link { user: None, .. } => self.link(),
-            Request::Links => self.links().await,
-            Request::Admin(asked) => self.administer(asked).await,
-            // What the session was sent nothing of.
-            Request::Move { upto: Upto::Last(to), .. } => {
-                self.find(&to).await?;
-                Err(Refusal::NothingSent(to).into())
+            SessionCommand::Wait { which, cursor, seconds } => {
+                self.wait_for(which, cursor, seconds)
             }
-            Request::Move { cursor, .. } => Ok(Some(Reply::Moved { cursor, id: None })),
-            // These are acts.
-            Request::Message { .. }
-            | Request::Once { .. }
-            | Request::Name(_)
-            | Request::Group { .. }
-            | Request::Block { .. }
-            | Request::DropToken { .. }
-            | Request::Link { .. } => Err(Refusal::Bug.into()),
+            SessionCommand::NewToken { label } => self.new_token(label),
+            SessionCommand::Link => self.link(),
+            SessionCommand::Admin(asked) => self.administer(asked).await,
         }
+    }
+
+    /// `ACK` or `READ` of a conversation of which this session was sent nothing.
+    async fn nothing_sent(&mut self, to: Target) -> Answer {
+        self.find(&to).await?;
+        Err(Refusal::NothingSent(to).into())
+    }
+
+    fn helped(&mut self, lines: &[String]) -> Reply {
+        self.say(|out| {
+            for text in lines {
+                HelpLine { text: text.into() }.write(out);
+            }
+        });
+        Reply::Helped
     }
 
     pub(super) fn me(&mut self) -> Result<&mut Me, Stop> {
@@ -161,7 +182,7 @@ impl Session {
         let services = self.services.clone();
         let account = self.me.as_ref().map(|me| me.account);
         let asker = Asker { origin: self.origin(), account, logs_in };
-        let answer = self.unless_over(services.readers.ask(asker, question)).await??;
+        let answer = self.or_end(services.readers.ask(asker, question)).await??;
         self.join_line().await;
         Ok(answer)
     }
@@ -232,35 +253,4 @@ pub(super) fn find(
             None => Err(Refusal::NoSuchUser(handle.clone())),
         },
     })
-}
-
-/// The verb under which a command that is answered here is refused.
-fn verb(request: &Request) -> &'static str {
-    match request {
-        Request::Register { .. } => "REG",
-        Request::Login { .. } => "LOGIN",
-        Request::Quit => "QUIT",
-        Request::Ping { .. } => "PING",
-        Request::Help { .. } => "HELP",
-        Request::Whoami => "WHOAMI",
-        Request::Name(_) => "NAME",
-        Request::Passwd { .. } => "PASSWD",
-        Request::Message { .. } => "MSG",
-        Request::Talk { .. } => "TALK",
-        Request::Move { cursor, .. } => reply::verb(*cursor),
-        Request::Set(_) => "SET",
-        Request::Hist(_) => "HIST",
-        Request::Once { .. } => "ONCE",
-        Request::Wait { .. } => "WAIT",
-        Request::Sync(_) => "SYNC",
-        Request::Chats => "CHATS",
-        Request::Info(_) => "INFO",
-        Request::Find { .. } => "FIND",
-        Request::Group { .. } | Request::Groups | Request::Who(_) => "GROUP",
-        Request::Block { on: false, .. } => "UNBLOCK",
-        Request::Block { .. } | Request::Blocks => "BLOCK",
-        Request::NewToken { .. } | Request::Tokens | Request::DropToken { .. } => "TOKEN",
-        Request::Link { .. } | Request::Links => "UID",
-        Request::Admin(_) => "ADMIN",
-    }
 }

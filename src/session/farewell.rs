@@ -13,7 +13,7 @@ use crate::entry::{AccountId, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
 use crate::outbox::Item;
-use crate::wire::reply::{self, Bye};
+use crate::wire::rows::Bye;
 
 impl Session {
     /// Sends what is still due, says goodbye, and lets the last lines arrive.
@@ -41,7 +41,7 @@ impl Session {
         // From here on the account counts as away: who reads `BYE` can rely on it.
         let left = self.leave(false);
         self.unanswered = 0;
-        self.say(|out| reply::bye(out, bye));
+        self.say(|out| bye.write(out));
         let is_written = match bye {
             Bye::Stalled => {
                 let _ = self.write_output();
@@ -129,8 +129,8 @@ impl Session {
         Some((me.account, me.proof.upto()))
     }
 
-    /// Gives the account up, of which no log-in was logged, and goes on as nobody's session.
-    pub(super) fn retreat(&mut self) {
+    /// Leaves the account, whose login was not logged, and goes on as nobody's session.
+    pub(super) fn log_out(&mut self) {
         self.give_up(false);
         self.outbox.reopen();
         self.set_login_deadline();

@@ -11,26 +11,34 @@ use smol::Timer;
 use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;
+use crate::entry::Cursor;
 use crate::limits;
 use crate::name::Target;
 use crate::rates::TooFast;
 use crate::wire::help::{Place, Served};
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::{Hint, Refusal};
-use crate::wire::reply::Bye;
-use crate::wire::request::{self, GroupChange, Request, Upto};
+use crate::wire::request::{
+    self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto,
+};
+use crate::wire::rows::Bye;
 use crate::wire::{help, hints, telnet, text};
 
 /// What a change of an account, its tokens or its linked users costs, in `ACK`s.
 pub(super) const CHANGE: usize = 10;
 
-/// What a line says.
+/// A line that is answered by the session, once everything before it has been.
 pub enum Held {
-    /// A command that is answered here.
-    Asked(Request),
+    /// A command that asks about what is stored.
+    Query { verb: &'static str, query: Query },
+    /// A command of the session.
+    Command { verb: &'static str, command: SessionCommand },
+    /// `ACK` or `READ` of what this session was sent, of which there is nothing: in this
+    /// conversation, or in all.
+    NothingSent { cursor: Cursor, to: Option<Target> },
     /// The end of `TALK`.
     EndOfTalk,
-    /// Nothing that can be carried out. What follows a refused `TALK … raw` was never meant as
+    /// It cannot be carried out. The lines after a refused `TALK … raw` were never meant as
     /// commands: `sink` says that it was one.
     Refused { verb: Cow<'static, str>, refusal: Refusal, sink: bool },
     /// The client is not one of ours.
@@ -47,13 +55,13 @@ pub enum Pause {
     Window,
 }
 
-/// What becomes of a line.
-enum Taken {
-    /// The hub decides it.
-    Act(Act),
+/// What a line says.
+enum Parsed {
+    /// A command that changes what is stored.
+    Act { verb: &'static str, act: ActCommand },
     /// It waits for its turn.
     Held(Held),
-    /// It was blank.
+    /// Nothing: it is blank.
     Nothing,
 }
 
@@ -66,9 +74,9 @@ impl Session {
                 return Err(End::Bye(bye));
             }
             self.give_way().await;
-            let acts = self.take_acts();
+            let (acts, bytes) = self.take_acts();
             let is_all = acts.len() < limits::TAKEN;
-            self.act(acts);
+            self.hand_over(acts, bytes);
             if !is_all {
                 continue;
             }
@@ -89,39 +97,45 @@ impl Session {
     }
 
     /// Takes up lines until one has to wait, the window is full, or there is none; at most
-    /// [`limits::TAKEN`] acts.
-    fn take_acts(&mut self) -> Vec<Act> {
-        let mut acts = Vec::new();
-        while self.held.is_none() && acts.len() < limits::TAKEN && self.has_window() {
+    /// [`limits::TAKEN`] acts. Returns the size of their lines as well.
+    fn take_acts(&mut self) -> (Vec<Act>, usize) {
+        let (mut acts, mut all_bytes) = (Vec::new(), 0);
+        while self.held.is_none()
+            && acts.len() < limits::TAKEN
+            && self.has_window_beside(acts.len(), all_bytes)
+        {
             let (known, place) = (self.me.is_some(), self.place);
-            let (taken, bytes) = match self.lines.next_line() {
-                Next::Line(line) => (take(line, &self.mode, known, place), line.len()),
+            let (parsed, bytes) = match self.lines.next_line() {
+                Next::Line(line) => (parse(line, &self.mode, known, place), line.len()),
                 Next::TooLong(line) => (too_long(line, &self.mode), 0),
-                Next::Tls => (Taken::Held(Held::Stranger(Bye::NotTls)), 0),
+                Next::Tls => (Parsed::Held(Held::Stranger(Bye::NotTls)), 0),
                 Next::Partial if self.ended => match self.lines.rest() {
-                    Some(line) => (take(&line, &self.mode, known, place), line.len()),
+                    Some(line) => (parse(&line, &self.mode, known, place), line.len()),
                     None => break,
                 },
                 Next::Partial => break,
             };
-            match self.resolve(taken) {
-                Taken::Nothing => {}
-                Taken::Held(held) => self.held = Some(Box::new(held)),
-                Taken::Act(act) => match self.spend(&act, bytes) {
-                    Ok(()) => {
-                        self.unanswered += 1;
-                        self.unanswered_bytes += bytes;
-                        acts.push(act);
-                    }
-                    Err(TooFast(seconds)) => {
-                        let (verb, sink) = (act.verb().into(), false);
-                        let refusal = Refusal::TooFast { seconds };
-                        self.held = Some(Box::new(Held::Refused { verb, refusal, sink }));
-                    }
+            let held = match parsed {
+                Parsed::Nothing => continue,
+                Parsed::Held(held) => held,
+                Parsed::Act { verb, act } => match self.resolve(act) {
+                    Ok(act) => match self.spend(&act, bytes) {
+                        Ok(()) => {
+                            all_bytes += bytes;
+                            acts.push(act);
+                            continue;
+                        }
+                        Err(TooFast(seconds)) => {
+                            let refusal = Refusal::TooFast { seconds };
+                            Held::Refused { verb: verb.into(), refusal, sink: false }
+                        }
+                    },
+                    Err(held) => held,
                 },
-            }
+            };
+            self.held = Some(Box::new(held));
         }
-        acts
+        (acts, all_bytes)
     }
 
     /// Counts what an account does against its limits. Where it is near one, this session takes no
@@ -197,52 +211,58 @@ impl Session {
         Ok(())
     }
 
-    /// `ACK` and `READ` speak of what this session was sent.
-    fn resolve(&mut self, taken: Taken) -> Taken {
-        let Taken::Held(Held::Asked(Request::Move { cursor, upto })) = &taken else {
-            return taken;
-        };
-        let (cursor, Some(me)) = (*cursor, &mut self.me) else {
-            return taken;
-        };
-        let act = match upto {
-            Upto::Id(id) => Act::Advance { cursor, id: *id },
-            Upto::Last(to) => match me.seen.as_ref().and_then(|seen| seen.last(to)) {
-                Some(id) => Act::Advance { cursor, id },
-                None => return taken,
-            },
-            Upto::Everything => match me.seen.as_mut().map(|seen| (seen.newest(), seen)) {
-                Some((Some(newest), seen)) => {
-                    let (ids, lost_moves) = (seen.cover(cursor), me.lost_moves);
-                    Act::AdvanceAll { cursor, ids, answer: Some(newest), lost_moves }
+    /// The act that a command asks for. `ACK` and `READ` may refer to what this session was sent; if
+    /// it was sent nothing, they are answered here.
+    fn resolve(&mut self, command: ActCommand) -> Result<Act, Held> {
+        Ok(match command {
+            ActCommand::Send { to, body, once } => Act::Send { to, body, once },
+            ActCommand::Rename(name) => Act::Rename(name),
+            ActCommand::Group { name, change } => Act::Group { name, change },
+            ActCommand::Block { whom, on } => Act::Block { whom, on },
+            ActCommand::DropToken { label } => Act::DropToken { label },
+            ActCommand::Unlink { user } => Act::Link { user, on: false },
+            ActCommand::Move { cursor, upto: Upto::Id(id) } => Act::Advance { cursor, id },
+            ActCommand::Move { cursor, upto: Upto::Last(to) } => {
+                let seen = self.me.as_ref().and_then(|me| me.seen.as_ref());
+                match seen.and_then(|seen| seen.last(&to)) {
+                    Some(id) => Act::Advance { cursor, id },
+                    None => return Err(Held::NothingSent { cursor, to: Some(to) }),
                 }
-                _ => return taken,
-            },
-        };
-        Taken::Act(act)
+            }
+            ActCommand::Move { cursor, upto: Upto::Everything } => {
+                let lost_moves = self.me.as_ref().map_or(0, |me| me.lost_moves);
+                let seen = self.me.as_mut().and_then(|me| me.seen.as_mut());
+                match seen.map(|seen| (seen.newest(), seen)) {
+                    Some((answer @ Some(_), seen)) => {
+                        Act::AdvanceAll { cursor, ids: seen.cover(cursor), answer, lost_moves }
+                    }
+                    _ => return Err(Held::NothingSent { cursor, to: None }),
+                }
+            }
+        })
     }
 }
 
-/// Understands a line.
-fn take(line: &[u8], mode: &Mode, known: bool, place: Place) -> Taken {
+/// Parses a line.
+fn parse(line: &[u8], mode: &Mode, known: bool, place: Place) -> Parsed {
     let line = &*telnet::typed(line);
     if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
-        return Taken::Nothing;
+        return Parsed::Nothing;
     }
     let to = match mode {
         Mode::Commands => return command(line, known, place),
         Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
             if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
-                return Taken::Held(Held::EndOfTalk);
+                return Parsed::Held(Held::EndOfTalk);
             }
-            let mut taken = command(line, known, place);
-            if let Taken::Held(Held::Refused { refusal: Refusal::BadCommand { hint }, .. }) =
-                &mut taken
+            let mut parsed = command(line, known, place);
+            if let Parsed::Held(Held::Refused { refusal: Refusal::BadCommand { hint }, .. }) =
+                &mut parsed
             {
                 *hint = Hint::Slash(Box::new(hint.clone()));
             }
-            return taken;
+            return parsed;
         }
         Mode::Talk(to) => to,
         Mode::Raw(to) => to,
@@ -257,7 +277,8 @@ fn take(line: &[u8], mode: &Mode, known: bool, place: Place) -> Taken {
                 _ => said,
             };
             let body = text::with_plain_breaks(text::trim(said)).into_owned();
-            Taken::Act(Act::Send { to: Target::clone(to), body, once: None })
+            let act = ActCommand::Send { to: Target::clone(to), body, once: None };
+            Parsed::Act { verb: "MSG", act }
         }
     }
 }
@@ -267,22 +288,22 @@ fn is_slash(line: &[u8]) -> bool {
     line.starts_with(b"/") && !line.starts_with(b"//")
 }
 
-/// Understands a line as a command. It is not blank.
-fn command(line: &[u8], known: bool, place: Place) -> Taken {
+/// Parses a line as a command. It is not blank.
+fn command(line: &[u8], known: bool, place: Place) -> Parsed {
     let said = match line::text(line) {
         Ok(said) => said,
         Err(refusal) => {
-            let (verb, sink) = (spoken(line), is_unreadable_raw(line));
-            return Taken::Held(Held::Refused { verb, refusal, sink });
+            let (verb, sink) = (verb_of(line), is_unreadable_raw(line));
+            return Parsed::Held(Held::Refused { verb, refusal, sink });
         }
     };
     let word = request::first_word(said);
     let Some(verb) = help::verb(word) else {
         if request::is_http(said) {
-            return Taken::Held(Held::Stranger(Bye::NotHttp));
+            return Parsed::Held(Held::Stranger(Bye::NotHttp));
         }
         let hint = hints::hint(word, place);
-        return refused(help::spoken(word), Refusal::BadCommand { hint });
+        return refused(help::display_verb(word), Refusal::BadCommand { hint });
     };
     if !verb.served.at(place) {
         let there = match (place, verb.served) {
@@ -294,31 +315,30 @@ fn command(line: &[u8], known: bool, place: Place) -> Taken {
     }
     let refused = |refusal| {
         let sink = verb.word == "TALK" && request::is_raw(said);
-        Taken::Held(Held::Refused { verb: verb.word.into(), refusal, sink })
+        Parsed::Held(Held::Refused { verb: verb.word.into(), refusal, sink })
     };
     if !known && verb.served.needs_login() {
         return refused(Refusal::NeedLogin);
     }
     match help::read(verb, said) {
-        Ok(Request::Message { to, body }) => Taken::Act(Act::Send { to, body, once: None }),
-        Ok(Request::Once { key, to, body }) => Taken::Act(Act::Send { to, body, once: Some(key) }),
-        Ok(Request::Name(name)) => Taken::Act(Act::Rename(name)),
-        Ok(Request::Group { name, change }) => Taken::Act(Act::Group { name, change }),
-        Ok(Request::Block { whom, on }) => Taken::Act(Act::Block { whom, on }),
-        Ok(Request::DropToken { label }) => Taken::Act(Act::DropToken { label }),
-        Ok(Request::Link { user: Some(user), on }) => Taken::Act(Act::Link { user, on }),
-        Ok(request) => Taken::Held(Held::Asked(request)),
+        Ok(Request { verb, command: Command::Act(act) }) => Parsed::Act { verb, act },
+        Ok(Request { verb, command: Command::Query(query) }) => {
+            Parsed::Held(Held::Query { verb, query })
+        }
+        Ok(Request { verb, command: Command::Session(command) }) => {
+            Parsed::Held(Held::Command { verb, command })
+        }
         Err(refusal) => refused(refusal),
     }
 }
 
-fn too_long(line: &[u8], mode: &Mode) -> Taken {
+fn too_long(line: &[u8], mode: &Mode) -> Parsed {
     let line = &*telnet::typed(line);
     // Its end is not known, and a pipe's text may follow.
     let command = |line: &[u8]| {
-        let verb = spoken(line);
+        let verb = verb_of(line);
         let sink = verb == "TALK";
-        Taken::Held(Held::Refused { verb, refusal: Refusal::TooLong, sink })
+        Parsed::Held(Held::Refused { verb, refusal: Refusal::TooLong, sink })
     };
     match mode {
         Mode::Commands => command(line),
@@ -337,15 +357,15 @@ fn is_unreadable_raw(line: &[u8]) -> bool {
 }
 
 /// The verb of a line that cannot be read as a whole.
-fn spoken(line: &[u8]) -> Cow<'static, str> {
+fn verb_of(line: &[u8]) -> Cow<'static, str> {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let start = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
-    // No verb is longer than what is said back, whatever its letters are.
+    // No verb is longer than what is shown back, whatever its letters are.
     let line = &line[start..line.len().min(start + 4 * (limits::VERB_ECHO + 1))];
     let word = line.split(blank).next().unwrap_or_default();
-    line::text(word).map_or(Cow::Borrowed("-"), help::spoken)
+    line::text(word).map_or(Cow::Borrowed("-"), help::display_verb)
 }
 
-fn refused(verb: impl Into<Cow<'static, str>>, refusal: Refusal) -> Taken {
-    Taken::Held(Held::Refused { verb: verb.into(), refusal, sink: false })
+fn refused(verb: impl Into<Cow<'static, str>>, refusal: Refusal) -> Parsed {
+    Parsed::Held(Held::Refused { verb: verb.into(), refusal, sink: false })
 }

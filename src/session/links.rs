@@ -9,7 +9,8 @@ use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::origin::Origin;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
+use crate::wire::reply::{List, Reply};
+use crate::wire::rows::UidLine;
 
 impl Session {
     /// The system user at the other end, where that is known: not where the number stands for all
@@ -25,8 +26,7 @@ impl Session {
     pub(super) fn link(&mut self) -> Answer {
         let user = self.user().ok_or(Refusal::UserUnknown)?;
         self.charge(CHANGE)?;
-        self.unanswered += 1;
-        self.act(vec![Act::Link { user, on: true }]);
+        self.hand_over(vec![Act::Link { user, on: true }], 0);
         Ok(None)
     }
 
@@ -34,8 +34,8 @@ impl Session {
     pub(super) async fn links(&mut self) -> Answer {
         let me = self.me()?.account;
         let users = self.ask(move |recall| recall.links(me)).await?;
-        self.say(|out| users.iter().for_each(|user| reply::uid(out, *user)));
-        Ok(Some(Reply::Counted { verb: "UID LIST", count: users.len() }))
+        self.say(|out| users.iter().for_each(|user| UidLine { user: *user }.write(out)));
+        Ok(Some(Reply::Counted { list: List::Links, count: users.len() }))
     }
 }
 

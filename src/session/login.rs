@@ -17,8 +17,9 @@ use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::rates::TooFast;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye, Reply};
+use crate::wire::reply::Reply;
 use crate::wire::request::Secret;
+use crate::wire::rows::{Bye, LiveLine};
 
 /// What a log-in leads to.
 struct Opened {
@@ -31,7 +32,7 @@ struct Opened {
 }
 
 impl Session {
-    fn must_be_nobody(&self) -> Result<(), Stop> {
+    fn require_logged_out(&self) -> Result<(), Stop> {
         match &self.me {
             Some(me) => Err(Refusal::AlreadyIn(me.handle.clone()).into()),
             None => Ok(()),
@@ -44,7 +45,7 @@ impl Session {
         password: Secret,
         name: Option<DisplayName>,
     ) -> Answer {
-        self.must_be_nobody()?;
+        self.require_logged_out()?;
         if self.services.hasher.has_command() {
             return Err(Refusal::KeptElsewhere { makes: true }.into());
         }
@@ -83,8 +84,8 @@ impl Session {
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, false);
         self.begin_proof(entered.upto.moves, false);
-        self.say(|out| reply::ok(out, &Reply::Registered(handle)));
-        self.say(|out| reply::live(out, entered.upto.entries));
+        self.say(|out| Reply::Registered(handle).write(out));
+        self.say(|out| LiveLine { newest: entered.upto.entries }.write(out));
         Ok(None)
     }
 
@@ -94,7 +95,7 @@ impl Session {
         secret: Option<Secret>,
         quiet: bool,
     ) -> Answer {
-        self.must_be_nobody()?;
+        self.require_logged_out()?;
         let refused = match secret {
             Some(_) => Refusal::WrongSecret,
             None => Refusal::NoSecret { has_user: self.user().is_some() },
@@ -164,11 +165,11 @@ impl Session {
             Ok(Some(known)) => known,
             // Refused: so the session must be nobody's again.
             Ok(None) => {
-                self.retreat();
+                self.log_out();
                 return Ok(false);
             }
             Err(stop) => {
-                self.retreat();
+                self.log_out();
                 return Err(stop);
             }
         };
@@ -187,7 +188,7 @@ impl Session {
             }
         }
         let handle = handle.clone();
-        self.say(|out| reply::ok(out, &Reply::LoggedIn { handle, pending }));
+        self.say(|out| Reply::LoggedIn { handle, pending }.write(out));
         if let Some(start) = start {
             self.catch_up(upto, start).await?;
         }
@@ -358,9 +359,8 @@ impl Session {
         }
         let secret = self.hash(new).await?;
         self.charge(CHANGE)?;
-        self.unanswered += 1;
         let was = known.unwrap_or_default();
-        self.act(vec![Act::SetSecret { was, secret }]);
+        self.hand_over(vec![Act::SetSecret { was, secret }], 0);
         Ok(None)
     }
 

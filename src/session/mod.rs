@@ -62,7 +62,7 @@ use crate::store::{Maintain, Walk};
 use crate::wire::help::Place;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Bye};
+use crate::wire::rows::{Bye, HelloLine};
 use crate::wire::telnet::Negotiation;
 use intake::{Held, Pause};
 use output::Output;
@@ -259,7 +259,7 @@ impl Session {
         if self.place != Place::Admin {
             self.set_login_deadline();
         }
-        self.say(reply::hello);
+        self.say(|out| HelloLine::OURS.write(out));
         let Err(end) = self.serve().await;
         match end {
             End::Lost(e) => {
@@ -278,7 +278,7 @@ impl Session {
                 }
             }
             End::Bye(bye) => {
-                log::debug!("session {}: bye {}", self.id.0, bye.reason());
+                log::debug!("session {}: bye {}", self.id.0, bye.as_str());
                 let farewell = Box::pin(self.farewell(bye));
                 let time = limits::FAREWELL_TIME + limits::LINGER_TIME;
                 let late = async {
@@ -325,10 +325,15 @@ impl Session {
 
     /// Whether another command may be taken on.
     fn has_window(&self) -> bool {
+        self.has_window_beside(0, 0)
+    }
+
+    /// The same, beside acts that are about to be handed to the hub, and the size of their lines.
+    fn has_window_beside(&self, acts: usize, bytes: usize) -> bool {
         self.patience.is_none()
             && self.brake.is_none()
-            && self.unanswered < self.services.limits.unconfirmed
-            && self.unanswered_bytes < limits::UNCONFIRMED_BYTES
+            && self.unanswered + acts < self.services.limits.unconfirmed
+            && self.unanswered_bytes + bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < self.room()
     }
 
@@ -357,7 +362,7 @@ impl Session {
                     self.output.push(Item::Replies(asked.refusals));
                 }
                 if asked.are_you_there {
-                    self.say(reply::hello);
+                    self.say(|out| HelloLine::OURS.write(out));
                 }
             }
             Ok(read)
@@ -419,10 +424,19 @@ impl Session {
         self.output.push(Item::Replies(lines));
     }
 
-    /// Hands acts to the hub; they are answered in the outbox.
-    fn act(&mut self, acts: Vec<Act>) {
+    /// Hands acts to the hub, which answers them in the outbox. `bytes` is the size of their lines.
+    fn hand_over(&mut self, acts: Vec<Act>, bytes: usize) {
         if !acts.is_empty() {
-            self.services.hub.ask(Work::Acts { session: self.id, acts });
+            let asked = acts.iter().filter(|act| act.is_asked()).count();
+            self.hand_over_work(Work::Acts { session: self.id, acts }, asked, bytes);
         }
+    }
+
+    /// Hands work to the hub, which answers it in the outbox with this many final lines. Until then
+    /// they count as unanswered.
+    fn hand_over_work(&mut self, work: Work, answers: usize, bytes: usize) {
+        self.unanswered += answers;
+        self.unanswered_bytes += bytes;
+        self.services.hub.ask(work);
     }
 }

@@ -12,8 +12,8 @@ use crate::entry::Cursor;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Item;
-use crate::wire::reply::Bye;
-use crate::wire::request::Request;
+use crate::wire::request::SessionCommand;
+use crate::wire::rows::Bye;
 
 /// Items that are to be written, in order.
 #[derive(Default)]
@@ -104,7 +104,8 @@ impl Session {
 
     /// Whether the next thing to be done is to say goodbye.
     fn is_quitting(&self) -> bool {
-        let quits = |held: &Held| matches!(held, Held::Asked(Request::Quit));
+        let quits =
+            |held: &Held| matches!(held, Held::Command { command: SessionCommand::Quit, .. });
         self.unanswered == 0 && self.held.as_deref().is_some_and(quits)
     }
 
@@ -209,7 +210,7 @@ impl Session {
         let ids = me.seen.as_mut().map_or(Vec::new(), |seen| seen.cover(Cursor::Delivered));
         if !ids.is_empty() {
             let (cursor, answer, lost_moves) = (Cursor::Delivered, None, me.lost_moves);
-            self.act(vec![Act::AdvanceAll { cursor, ids, answer, lost_moves }]);
+            self.hand_over(vec![Act::AdvanceAll { cursor, ids, answer, lost_moves }], 0);
         }
     }
 

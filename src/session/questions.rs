@@ -14,12 +14,15 @@ use crate::entry::{AccountId, ConversationId, Cursor, Entry, EntryId};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
-use crate::name::Handle;
+use crate::name::{Handle, Target};
 use crate::outbox::Item;
 use crate::store::{Error, InfoRow, ListPage, Listing, Recall, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, ChatLine, InfoLine, Reply};
+use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
+use crate::wire::rows::{
+    Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
+};
 
 /// What a `WAIT` costs, in `ACK`s.
 const WAIT: usize = 2;
@@ -110,7 +113,7 @@ impl Session {
         }
         let mut lines = Vec::new();
         for row in rows {
-            reply::hist(&mut lines, row);
+            EntryLine::row(row).write(&mut lines);
         }
         self.output.push(Item::Replies(lines));
     }
@@ -126,15 +129,15 @@ impl Session {
             count += rows.len();
             self.say(|out| {
                 for row in &rows {
-                    let (to, unread) = (&row.to, row.unread);
-                    reply::chat(out, &ChatLine { to, unread, last: row.last, time: row.time });
+                    let to = row.to.clone();
+                    ChatLine { to, unread: row.unread, last: row.last, time: row.time }.write(out);
                 }
             });
         }
-        Ok(Some(Reply::Counted { verb: "CHATS", count }))
+        Ok(Some(Reply::Counted { list: List::Chats, count }))
     }
 
-    /// The message that is spoken of.
+    /// The message that is meant.
     fn which(&mut self, which: Which) -> Result<EntryId, Stop> {
         match which {
             Which::Id(id) => Ok(id),
@@ -151,19 +154,17 @@ impl Session {
         rows.sort_by(|a, b| a.handle.cmp(&b.handle));
         self.say(|out| {
             for InfoRow { handle, delivered, read, left } in &rows {
-                let (delivered, read, left) = (*delivered, *read, *left);
-                reply::info(out, id, &InfoLine { handle, delivered, read, left });
+                InfoLine::new(id, handle.clone(), [*delivered, *read], *left).write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "INFO", count: rows.len() }))
+        Ok(Some(Reply::Counted { list: List::Info, count: rows.len() }))
     }
 
     /// `WAIT`: the hub answers it, or this session's patience ends.
     pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
         let id = self.which(which)?;
         self.charge(WAIT)?;
-        self.services.hub.ask(Work::Watch { session: self.id, id, cursor });
-        self.unanswered += 1;
+        self.hand_over_work(Work::Watch { session: self.id, id, cursor }, 1, 0);
         let until = Timer::after(Duration::from_secs(seconds));
         let look = Timer::interval(limits::PEER_LOOK);
         self.patience = Some(Box::new(Patience { until, look }));
@@ -192,10 +193,15 @@ impl Session {
         let seen = seen.await?;
         self.say(|out| {
             for ((found, online), seen) in found.iter().zip(online).zip(seen) {
-                reply::user(out, &found.handle, online, seen, &found.name);
+                let (state, seen) = match online {
+                    true => (Availability::Online, None),
+                    false => (Availability::Offline, seen),
+                };
+                let (handle, name) = (found.handle.clone(), found.name.as_str().into());
+                UserLine { handle, state, seen, name }.write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "FIND", count: found.len() }))
+        Ok(Some(Reply::Counted { list: List::Find, count: found.len() }))
     }
 
     /// `GROUP LIST`
@@ -215,12 +221,15 @@ impl Session {
             count += rows.len();
             self.say(|out| {
                 for row in &rows {
-                    reply::group(out, &row.name, row.admin, row.members, &row.topic);
+                    let (group, role) = (Target::Group(row.name.clone()), row.admin.into());
+                    let topic = Some(row.topic.as_ref()).filter(|topic| !topic.is_empty());
+                    let topic = topic.map(Into::into);
+                    GroupLine { group, role, members: row.members, topic }.write(out);
                 }
             });
             self.flush().await?;
         }
-        Ok(Some(Reply::Counted { verb: "GROUP LIST", count }))
+        Ok(Some(Reply::Counted { list: List::Groups, count }))
     }
 
     /// `GROUP WHO`
@@ -236,10 +245,11 @@ impl Session {
         rows.sort_unstable();
         self.say(|out| {
             for (handle, admin) in &rows {
-                reply::member(out, &name, handle, *admin);
+                let (group, handle) = (Target::Group(name.clone()), handle.clone());
+                MemberLine { group, handle, role: (*admin).into() }.write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "GROUP WHO", count: rows.len() }))
+        Ok(Some(Reply::Counted { list: List::Members, count: rows.len() }))
     }
 
     /// `BLOCK` of nobody
@@ -248,8 +258,9 @@ impl Session {
         let ask = move |recall: &mut dyn Recall, after| recall.blocks(me, after).map(Some);
         let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
         rows.sort_unstable();
-        self.say(|out| rows.iter().for_each(|handle| reply::blocked(out, handle)));
-        Ok(Some(Reply::Counted { verb: "BLOCK", count: rows.len() }))
+        let count = rows.len();
+        self.say(|out| rows.into_iter().for_each(|handle| BlockedLine { handle }.write(out)));
+        Ok(Some(Reply::Counted { list: List::Blocks, count }))
     }
 
     /// All rows of a list whose numbers are above `least`, asked for page by page; nothing where a

@@ -15,7 +15,7 @@ use crate::name::Handle;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::wire::help::Place;
-use crate::wire::reply::Bye;
+use crate::wire::rows::Bye;
 
 /// An address that nobody has.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

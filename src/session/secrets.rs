@@ -20,7 +20,7 @@ impl Session {
     /// The hash of a new password.
     pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Stop> {
         let (services, origin) = (self.services.clone(), self.origin());
-        let hashed = self.unless_over(services.hasher.hash(origin, password.0)).await?;
+        let hashed = self.or_end(services.hasher.hash(origin, password.0)).await?;
         Ok(hashed.inspect_err(|e| self.note_failed(*e))?)
     }
 
@@ -37,7 +37,7 @@ impl Session {
         let mut patience = limits::GUESS_WAIT;
         loop {
             let asked = services.hasher.verify(guess.clone(), secret.0.clone(), known.clone());
-            let wait = match self.unless_over(asked).await? {
+            let wait = match self.or_end(asked).await? {
                 Err(Failed::Braked(wait)) if wait <= patience => wait,
                 Err(Failed::Braked(wait)) => {
                     // No handle: who types both the wrong way round typed the password there.
@@ -60,16 +60,13 @@ impl Session {
 
     /// Waits for so long, or until the session is to end.
     pub(super) async fn pause(&mut self, time: Duration) -> Result<(), End> {
-        self.unless_over(Timer::after(time)).await?;
+        self.or_end(Timer::after(time)).await?;
         Ok(())
     }
 
     /// Waits for something that is not the connection, or until the session is to end. What was
     /// asked for then has nobody who waits for it, and is not done.
-    pub(super) async fn unless_over<T>(
-        &mut self,
-        awaited: impl Future<Output = T>,
-    ) -> Result<T, End> {
+    pub(super) async fn or_end<T>(&mut self, awaited: impl Future<Output = T>) -> Result<T, End> {
         let mut awaited = pin!(awaited);
         poll_fn(|cx| match self.poll_over(cx) {
             Some(bye) => Poll::Ready(Err(End::Bye(bye))),

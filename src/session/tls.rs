@@ -10,7 +10,7 @@ use rustls::ServerConnection;
 
 use super::certificates::Certificates;
 use super::socket::{Socket, now};
-use crate::wire::reply::{self, Bye};
+use crate::wire::rows::Bye;
 
 /// The first byte of every TLS connection: a record of the handshake (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 0x16;
@@ -191,7 +191,7 @@ impl std::fmt::Display for Plain {
 /// was given the wrong port: an alert of TLS would look like silence to both.
 fn say_need_tls(mut socket: &Socket) -> io::Error {
     let mut line = Vec::new();
-    reply::bye(&mut line, Bye::NeedTls);
+    Bye::NeedTls.write(&mut line);
     // Where that fails it is gone already. What it sent is read, or a reset could overtake the line.
     let _ = socket.write_all(&line).and_then(|()| socket.shutdown());
     let mut rest = [0; 4_096];

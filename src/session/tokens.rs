@@ -10,7 +10,8 @@ use super::answer::Answer;
 use super::intake::CHANGE;
 use crate::chat::Act;
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
+use crate::wire::reply::{List, Reply};
+use crate::wire::rows::TokenLine;
 
 /// What every token begins with, so that it is known for one, by papod and in a leaked file.
 const PREFIX: &str = "papo_";
@@ -37,8 +38,7 @@ impl Session {
         self.charge(CHANGE)?;
         let token = new().ok_or(Refusal::Bug)?;
         let hash = hash(&token).ok_or(Refusal::Bug)?;
-        self.unanswered += 1;
-        self.act(vec![Act::NewToken { label, token, hash }]);
+        self.hand_over(vec![Act::NewToken { label, token, hash }], 0);
         Ok(None)
     }
 
@@ -48,10 +48,11 @@ impl Session {
         let tokens = self.ask(move |recall| recall.tokens(me)).await?;
         self.say(|out| {
             for token in &tokens {
-                reply::token(out, &token.label, token.created, token.used);
+                let (label, created, used) = (&*token.label, token.created, token.used);
+                TokenLine { label, created, used }.write(out);
             }
         });
-        Ok(Some(Reply::Counted { verb: "TOKEN LIST", count: tokens.len() }))
+        Ok(Some(Reply::Counted { list: List::Tokens, count: tokens.len() }))
     }
 }
 

@@ -11,7 +11,7 @@ use smol::Timer;
 use super::{End, Session};
 use crate::hub::Work;
 use crate::limits;
-use crate::wire::reply::Bye;
+use crate::wire::rows::Bye;
 
 /// What a session waited for.
 #[derive(Default)]

@@ -45,8 +45,8 @@ impl<'a> ContextError<&'a str> for Expected<'a> {
     }
 }
 
-/// What a rule gives back.
-pub type Parsed<'a, T> = nom::IResult<&'a str, T, Expected<'a>>;
+/// What a rule returns.
+pub type ParseResult<'a, T> = nom::IResult<&'a str, T, Expected<'a>>;
 
 /// `field = 1*(any but blank) *blank`, of a kind that `check` knows.
 pub(super) fn field<'a, T>(
@@ -63,12 +63,12 @@ pub(super) fn keyword<'a>(
     field(word, move |said| said.eq_ignore_ascii_case(word).then_some(()))
 }
 
-pub(super) fn end(input: &str) -> Parsed<'_, &str> {
+pub(super) fn end(input: &str) -> ParseResult<'_, &str> {
     context("the end of the line", eof).parse(input)
 }
 
 /// `handle = ALPHA 1*31(ALPHA / DIGIT / "." / "_" / "-")`
-pub(super) fn handle(input: &str) -> Parsed<'_, Handle> {
+pub(super) fn handle(input: &str) -> ParseResult<'_, Handle> {
     const LABEL: &str = "a handle: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all";
     field(aside(input).unwrap_or(LABEL), Handle::new).parse(input)
 }
@@ -88,7 +88,7 @@ fn aside(input: &str) -> Option<&'static str> {
 }
 
 /// `target = handle / "#" handle`
-pub(super) fn target(input: &str) -> Parsed<'_, Target> {
+pub(super) fn target(input: &str) -> ParseResult<'_, Target> {
     let label = aside(input).unwrap_or("a handle or #group");
     field(label, |word| match word.strip_prefix('#') {
         Some(name) => Handle::new(name).map(Target::Group),
@@ -98,7 +98,7 @@ pub(super) fn target(input: &str) -> Parsed<'_, Target> {
 }
 
 /// `password = 6*128(any but blank)`
-pub(super) fn password(input: &str) -> Parsed<'_, Secret> {
+pub(super) fn password(input: &str) -> ParseResult<'_, Secret> {
     field("a password of 6 to 128 characters without blanks", |word| {
         let long = (limits::PASSWORD_MIN..=limits::PASSWORD_MAX).contains(&word.chars().count());
         long.then(|| Secret(word.into()))
@@ -107,17 +107,17 @@ pub(super) fn password(input: &str) -> Parsed<'_, Secret> {
 }
 
 /// The end of a line whose last field is a password: what follows was perhaps meant to be a part of it.
-pub(super) fn password_end(input: &str) -> Parsed<'_, &str> {
+pub(super) fn password_end(input: &str) -> ParseResult<'_, &str> {
     context("the end of the line; a password has no blanks", eof).parse(input)
 }
 
 /// `secret = 1*(any but blank)`: what an account is opened with; its rules may have been others.
-pub(super) fn secret(input: &str) -> Parsed<'_, Secret> {
+pub(super) fn secret(input: &str) -> ParseResult<'_, Secret> {
     field("a password", |word| Some(Secret(word.into()))).parse(input)
 }
 
 /// `name = free text of 1*64 characters`
-pub(super) fn display_name(input: &str) -> Parsed<'_, DisplayName> {
+pub(super) fn display_name(input: &str) -> ParseResult<'_, DisplayName> {
     const LABEL: &str = "a display name of 1 to 64 characters";
     let plain = text::unescape(input);
     let hidden = match DisplayName::new(input) {
@@ -133,7 +133,7 @@ pub(super) fn display_name(input: &str) -> Parsed<'_, DisplayName> {
 }
 
 /// `text = 1*(any)`: the rest of the line.
-pub(super) fn body(input: &str) -> Parsed<'_, String> {
+pub(super) fn body(input: &str) -> ParseResult<'_, String> {
     let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
     context("the text of the message", said).parse(input)
 }
@@ -143,7 +143,7 @@ pub(super) fn unescaped(said: &str) -> String {
 }
 
 /// `id = 1*DIGIT`; one that is too large for an id is one that nobody has.
-pub(super) fn id(input: &str) -> Parsed<'_, EntryId> {
+pub(super) fn id(input: &str) -> ParseResult<'_, EntryId> {
     field("the id of a message", |word| {
         let digits = word.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| EntryId(word.parse().unwrap_or(i64::MAX)))
@@ -152,14 +152,14 @@ pub(super) fn id(input: &str) -> Parsed<'_, EntryId> {
 }
 
 /// `group = ["#"] handle`
-pub(super) fn group_name(input: &str) -> Parsed<'_, Handle> {
+pub(super) fn group_name(input: &str) -> ParseResult<'_, Handle> {
     const LABEL: &str =
         "the name of a group: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all";
     field(LABEL, |word| Handle::new(word.strip_prefix('#').unwrap_or(word))).parse(input)
 }
 
 /// A handle where something stands; nothing else may.
-pub(super) fn some_handle(input: &str) -> Parsed<'_, Handle> {
+pub(super) fn some_handle(input: &str) -> ParseResult<'_, Handle> {
     match handle(input) {
         Err(nom::Err::Error(e)) if !input.is_empty() => Err(nom::Err::Failure(e)),
         other => other,
@@ -167,12 +167,12 @@ pub(super) fn some_handle(input: &str) -> Parsed<'_, Handle> {
 }
 
 /// `key = 1*64(any but blank)`
-pub(super) fn key(input: &str) -> Parsed<'_, Box<str>> {
+pub(super) fn key(input: &str) -> ParseResult<'_, Box<str>> {
     field("a key of 1 to 64 characters without blanks", short_word).parse(input)
 }
 
 /// `label = 1*64(any but blank)`
-pub(super) fn label(input: &str) -> Parsed<'_, Box<str>> {
+pub(super) fn label(input: &str) -> ParseResult<'_, Box<str>> {
     field("a label of 1 to 64 characters without blanks", short_word).parse(input)
 }
 

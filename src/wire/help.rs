@@ -35,7 +35,7 @@ pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
     let from = blanks + first_word(line).len();
     let fields = line[from..].trim_start_matches(blank);
     match terminated(verb.rule, fields::end).parse(fields) {
-        Ok((_, request)) => Ok(request),
+        Ok((_, command)) => Ok(Request { verb: verb.word, command }),
         Err(nom::Err::Error(e) | nom::Err::Failure(e)) => {
             let byte = line.len() - e.rest.len();
             Err(match e.hidden {
@@ -54,8 +54,8 @@ pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
     }
 }
 
-/// The verb as an `ERR` line says it: in capitals, `-` where there is none that could be said.
-pub fn spoken(word: &str) -> Cow<'static, str> {
+/// The verb as an `ERR` line shows it: in capitals, or `-` if there is none that can be shown.
+pub fn display_verb(word: &str) -> Cow<'static, str> {
     if let Some(verb) = verb(word) {
         return Cow::Borrowed(verb.word);
     }

@@ -9,39 +9,52 @@ use super::text;
 use crate::entry::{Cursor, EntryId};
 use crate::name::{DisplayName, Handle, Target};
 
-/// What a client asks for.
+/// What a client asks for, and the verb that it is answered under.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
-    /// `REG`
-    Register { handle: Handle, password: Secret, name: Option<DisplayName> },
-    /// `LOGIN`; no secret where it was left out or said as `- quiet`.
-    Login { handle: Handle, secret: Option<Secret>, quiet: bool },
-    /// `QUIT`
-    Quit,
-    /// `PING`
-    Ping { text: String },
-    /// `HELP`, of one verb or of all.
-    Help { verb: Option<Box<str>> },
-    /// `WHOAMI`
-    Whoami,
-    /// `NAME`
-    Name(DisplayName),
-    /// `PASSWD`
-    Passwd { old: Secret, new: Secret },
-    /// `MSG`
-    Message { to: Target, body: String },
-    /// `TALK`
-    Talk { to: Target, raw: bool },
+pub struct Request {
+    /// The verb, in capitals.
+    pub verb: &'static str,
+    /// What is asked for.
+    pub command: Command,
+}
+
+/// What a client asks for, by who answers it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// It changes what is stored. It is handed on at once, and several of them may be under way.
+    Act(ActCommand),
+    /// It asks about what is stored and changes nothing.
+    Query(Query),
+    /// It concerns the session, or needs something from the session before it can change anything.
+    Session(SessionCommand),
+}
+
+/// A command that changes what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActCommand {
+    /// `MSG`, or `ONCE` with a key.
+    Send { to: Target, body: String, once: Option<Box<str>> },
     /// `ACK` and `READ`
     Move { cursor: Cursor, upto: Upto },
-    /// `SET`
-    Set(Setting),
+    /// `NAME`
+    Rename(DisplayName),
+    /// `GROUP`, except for its two lists
+    Group { name: Handle, change: GroupChange },
+    /// `BLOCK` and `UNBLOCK`
+    Block { whom: Handle, on: bool },
+    /// `TOKEN DEL`
+    DropToken { label: Box<str> },
+    /// `UID UNLINK`
+    Unlink { user: u32 },
+}
+
+/// A command that asks about what is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// `WHOAMI`
+    Whoami,
     /// `HIST`
     Hist(Hist),
-    /// `ONCE`
-    Once { key: Box<str>, to: Target, body: String },
-    /// `WAIT`
-    Wait { which: Which, cursor: Cursor, seconds: u64 },
     /// `SYNC`
     Sync(EntryId),
     /// `CHATS`
@@ -50,26 +63,43 @@ pub enum Request {
     Info(Which),
     /// `FIND`
     Find { text: String },
-    /// `GROUP`, but for its two lists
-    Group { name: Handle, change: GroupChange },
     /// `GROUP LIST`
     Groups,
     /// `GROUP WHO`
     Who(Handle),
-    /// `BLOCK` and `UNBLOCK`
-    Block { whom: Handle, on: bool },
-    /// `BLOCK` of nobody
+    /// `BLOCK` without a handle
     Blocks,
-    /// `TOKEN NEW`
-    NewToken { label: Box<str> },
     /// `TOKEN LIST`
     Tokens,
-    /// `TOKEN DEL`
-    DropToken { label: Box<str> },
-    /// `UID LINK` and `UID UNLINK`; the first is about whoever says it.
-    Link { user: Option<u32>, on: bool },
     /// `UID LIST`
     Links,
+}
+
+/// A command that the session itself carries out or prepares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionCommand {
+    /// `REG`
+    Register { handle: Handle, password: Secret, name: Option<DisplayName> },
+    /// `LOGIN`; no secret if it was left out or given as `- quiet`.
+    Login { handle: Handle, secret: Option<Secret>, quiet: bool },
+    /// `QUIT`
+    Quit,
+    /// `PING`
+    Ping { text: String },
+    /// `HELP`, of one verb or of all.
+    Help { verb: Option<Box<str>> },
+    /// `PASSWD`
+    Passwd { old: Secret, new: Secret },
+    /// `TALK`
+    Talk { to: Target, raw: bool },
+    /// `SET`
+    Set(Setting),
+    /// `WAIT`
+    Wait { which: Which, cursor: Cursor, seconds: u64 },
+    /// `TOKEN NEW`
+    NewToken { label: Box<str> },
+    /// `UID LINK`, of the system user at the other end.
+    Link,
     /// `ADMIN`
     Admin(Admin),
 }
@@ -124,6 +154,9 @@ pub enum GroupChange {
 }
 
 impl GroupChange {
+    /// The second words of the commands.
+    pub const WORDS: [&str; 6] = ["NEW", "ADD", "REMOVE", "ADMIN", "TOPIC", "LEAVE"];
+
     /// The second word of the command.
     pub fn word(&self) -> &'static str {
         match self {
@@ -155,6 +188,26 @@ pub enum Setting {
     AckAuto(bool),
     /// Whether this session gets receipts.
     Receipts(bool),
+}
+
+impl Setting {
+    /// All of them.
+    pub const ALL: [Setting; 4] = [
+        Setting::AckAuto(true),
+        Setting::AckAuto(false),
+        Setting::Receipts(true),
+        Setting::Receipts(false),
+    ];
+
+    /// The words after the verb.
+    pub fn words(self) -> &'static str {
+        match self {
+            Setting::AckAuto(true) => "ack auto",
+            Setting::AckAuto(false) => "ack manual",
+            Setting::Receipts(true) => "receipts on",
+            Setting::Receipts(false) => "receipts off",
+        }
+    }
 }
 
 /// `HIST`: which part of which conversation.

@@ -5,20 +5,26 @@ use crate::entry::{Cursor, EntryId};
 use crate::name::{DisplayName, Target};
 use crate::wire::hints::hint;
 use crate::wire::refusal::Hint;
-use crate::wire::request::{Hist, Secret, Setting, Upto, is_http};
+use crate::wire::request::{
+    ActCommand, Command, Hist, Query, Secret, SessionCommand, Setting, Upto, is_http,
+};
 use crate::wire::text;
 
 /// As a session reads a line.
-fn read(line: &str) -> Result<Request, Refusal> {
+fn read(line: &str) -> Result<Command, Refusal> {
     let word = first_word(line);
     match verb(word) {
-        Some(verb) => super::read(verb, line),
+        Some(verb) => super::read(verb, line).map(|request| request.command),
         None => Err(Refusal::BadCommand { hint: hint(word, Place::Network) }),
     }
 }
 
 fn ana() -> Handle {
     Handle::new("ana").unwrap()
+}
+
+fn message(to: Target, body: &str) -> Command {
+    Command::Act(ActCommand::Send { to, body: body.into(), once: None })
 }
 
 fn person(name: &str) -> Target {
@@ -35,7 +41,7 @@ fn refused(line: &str) -> (usize, &'static str) {
 
 #[test]
 fn blanks_and_letter_case_do_not_matter_before_free_text() {
-    let said = Request::Message { to: person("bia"), body: "Oi,  tudo\tbem?".into() };
+    let said = message(person("bia"), "Oi,  tudo\tbem?");
     assert_eq!(read("MSG bia Oi,  tudo\tbem?"), Ok(said.clone()));
     assert_eq!(read(" \tmsg\t \tBIA   Oi,  tudo\tbem? \t"), Ok(said));
 }
@@ -43,7 +49,7 @@ fn blanks_and_letter_case_do_not_matter_before_free_text() {
 #[test]
 fn free_text_has_two_escapes() {
     let body = |line| match read(line) {
-        Ok(Request::Message { body, .. }) => body,
+        Ok(Command::Act(ActCommand::Send { body, .. })) => body,
         other => panic!("{other:?}"),
     };
     assert_eq!(body(r"MSG bia a\nb\\c\d"), "a\nb\\c\\d");
@@ -55,22 +61,29 @@ fn every_verb_reads_its_forms() {
     let secret = |text: &str| Secret(text.into());
     let hist = |count, before, after| {
         let id = |n: Option<i64>| n.map(EntryId);
-        Request::Hist(Hist { to: person("bia"), count, before: id(before), after: id(after) })
+        let to = person("bia");
+        Command::Query(Query::Hist(Hist { to, count, before: id(before), after: id(after) }))
     };
-    let ack = |upto| Request::Move { cursor: Cursor::Delivered, upto };
-    let login = |secret, quiet| Request::Login { handle: ana(), secret, quiet };
+    let moved = |cursor, upto| Command::Act(ActCommand::Move { cursor, upto });
+    let ack = |upto| moved(Cursor::Delivered, upto);
+    let session = Command::Session;
+    let login = |secret, quiet| session(SessionCommand::Login { handle: ana(), secret, quiet });
     let cases = [
         (
             "REG ana secret-a",
-            Request::Register { handle: ana(), password: secret("secret-a"), name: None },
+            session(SessionCommand::Register {
+                handle: ana(),
+                password: secret("secret-a"),
+                name: None,
+            }),
         ),
         (
             "REG ana secret-a Ana  M",
-            Request::Register {
+            session(SessionCommand::Register {
                 handle: ana(),
                 password: secret("secret-a"),
                 name: Some(DisplayName::new("Ana  M").unwrap()),
-            },
+            }),
         ),
         ("LOGIN ana", login(None, false)),
         ("LOGIN ana x", login(Some(secret("x")), false)),
@@ -78,29 +91,29 @@ fn every_verb_reads_its_forms() {
         ("LOGIN ana x QUIET", login(Some(secret("x")), true)),
         ("LOGIN ana - quiet", login(None, true)),
         ("LOGIN ana -", login(Some(secret("-")), false)),
-        ("quit", Request::Quit),
-        ("PING", Request::Ping { text: String::new() }),
-        ("PING a b", Request::Ping { text: "a b".into() }),
-        ("HELP", Request::Help { verb: None }),
-        ("help msg", Request::Help { verb: Some("msg".into()) }),
-        ("HELP group add", Request::Help { verb: Some("group".into()) }),
-        ("WHOAMI", Request::Whoami),
-        ("NAME Ana", Request::Name(DisplayName::new("Ana").unwrap())),
-        ("PASSWD old secret-b", Request::Passwd { old: secret("old"), new: secret("secret-b") }),
-        ("TALK bia", Request::Talk { to: person("bia"), raw: false }),
-        ("TALK bia RAW", Request::Talk { to: person("bia"), raw: true }),
+        ("quit", session(SessionCommand::Quit)),
+        ("PING", session(SessionCommand::Ping { text: String::new() })),
+        ("PING a b", session(SessionCommand::Ping { text: "a b".into() })),
+        ("HELP", session(SessionCommand::Help { verb: None })),
+        ("help msg", session(SessionCommand::Help { verb: Some("msg".into()) })),
+        ("HELP group add", session(SessionCommand::Help { verb: Some("group".into()) })),
+        ("WHOAMI", Command::Query(Query::Whoami)),
+        ("NAME Ana", Command::Act(ActCommand::Rename(DisplayName::new("Ana").unwrap()))),
         (
-            "MSG #Team x",
-            Request::Message { to: Target::Group(Handle::new("team").unwrap()), body: "x".into() },
+            "PASSWD old secret-b",
+            session(SessionCommand::Passwd { old: secret("old"), new: secret("secret-b") }),
         ),
+        ("TALK bia", session(SessionCommand::Talk { to: person("bia"), raw: false })),
+        ("TALK bia RAW", session(SessionCommand::Talk { to: person("bia"), raw: true })),
+        ("MSG #Team x", message(Target::Group(Handle::new("team").unwrap()), "x")),
         ("ACK", ack(Upto::Everything)),
         ("ACK 17", ack(Upto::Id(EntryId(17)))),
         ("ACK 99999999999999999999", ack(Upto::Id(EntryId(i64::MAX)))),
         ("ACK bia", ack(Upto::Last(person("bia")))),
-        ("READ", Request::Move { cursor: Cursor::Read, upto: Upto::Everything }),
-        ("SET ack auto", Request::Set(Setting::AckAuto(true))),
-        ("SET ACK Manual", Request::Set(Setting::AckAuto(false))),
-        ("SET receipts off", Request::Set(Setting::Receipts(false))),
+        ("READ", moved(Cursor::Read, Upto::Everything)),
+        ("SET ack auto", session(SessionCommand::Set(Setting::AckAuto(true)))),
+        ("SET ACK Manual", session(SessionCommand::Set(Setting::AckAuto(false)))),
+        ("SET receipts off", session(SessionCommand::Set(Setting::Receipts(false)))),
         ("HIST bia", hist(50, None, None)),
         ("HIST bia 7", hist(7, None, None)),
         ("HIST bia 1000 before 9", hist(1000, Some(9), None)),
@@ -180,10 +193,10 @@ fn an_unknown_verb_is_said_back_with_the_nearest() {
     assert_eq!(read("MGS bia x"), Err(Refusal::BadCommand { hint: Hint::Verb("MSG") }));
     assert_eq!(read("LOGON ana x"), Err(Refusal::BadCommand { hint: Hint::Verb("LOGIN") }));
     assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { hint: Hint::Text }));
-    assert_eq!(spoken("olá"), "OLÁ");
-    assert_eq!(spoken("msg"), "MSG");
-    assert_eq!(spoken(""), "-");
-    assert_eq!(spoken(&"x".repeat(65)), "-");
+    assert_eq!(display_verb("olá"), "OLÁ");
+    assert_eq!(display_verb("msg"), "MSG");
+    assert_eq!(display_verb(""), "-");
+    assert_eq!(display_verb(&"x".repeat(65)), "-");
 }
 
 #[test]
@@ -227,6 +240,6 @@ proptest! {
         let mut line = b"MSG bia ".to_vec();
         text::escape(&body, &mut line);
         let line = String::from_utf8(line).unwrap();
-        prop_assert_eq!(read(&line), Ok(Request::Message { to: person("bia"), body }));
+        prop_assert_eq!(read(&line), Ok(message(person("bia"), &body)));
     }
 }

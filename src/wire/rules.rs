@@ -10,24 +10,29 @@ use nom::multi::{many0, many1};
 use nom::sequence::{preceded, terminated};
 
 use super::fields::*;
-use super::request::{Admin, GroupChange, Hist, Request, Secret, Setting, Upto, Which};
+use super::request::{
+    ActCommand, Admin, Command, GroupChange, Hist, Query, Secret, SessionCommand, Setting, Upto,
+    Which,
+};
 use crate::entry::Cursor;
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 
 /// `REG = newcomer`
-pub(super) fn register(input: &str) -> Parsed<'_, Request> {
-    map(newcomer, |(handle, password, name)| Request::Register { handle, password, name })
-        .parse(input)
+pub(super) fn register(input: &str) -> ParseResult<'_, Command> {
+    map(newcomer, |(handle, password, name)| {
+        Command::Session(SessionCommand::Register { handle, password, name })
+    })
+    .parse(input)
 }
 
 /// `newcomer = handle password [name]`
-fn newcomer(input: &str) -> Parsed<'_, (Handle, Secret, Option<DisplayName>)> {
+fn newcomer(input: &str) -> ParseResult<'_, (Handle, Secret, Option<DisplayName>)> {
     (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
 /// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
-pub(super) fn login(input: &str) -> Parsed<'_, Request> {
+pub(super) fn login(input: &str) -> ParseResult<'_, Command> {
     let quiet =
         labelled("quiet or the end of the line; a password has no blanks", keyword("quiet"));
     map((handle, opt_field((secret, opt_field(quiet)))), |(handle, rest)| {
@@ -36,19 +41,19 @@ pub(super) fn login(input: &str) -> Parsed<'_, Request> {
             Some((secret, None)) => (Some(secret), false),
             Some((secret, Some(()))) => (Some(secret).filter(|s| &*s.0 != "-"), true),
         };
-        Request::Login { handle, secret, quiet }
+        Command::Session(SessionCommand::Login { handle, secret, quiet })
     })
     .parse(input)
 }
 
 /// `QUIT =`
-pub(super) fn quit(input: &str) -> Parsed<'_, Request> {
-    Ok((input, Request::Quit))
+pub(super) fn quit(input: &str) -> ParseResult<'_, Command> {
+    Ok((input, Command::Session(SessionCommand::Quit)))
 }
 
 /// `PING = [text]`
-pub(super) fn ping(input: &str) -> Parsed<'_, Request> {
-    map(rest, |said| Request::Ping { text: unescaped(said) }).parse(input)
+pub(super) fn ping(input: &str) -> ParseResult<'_, Command> {
+    map(rest, |said| Command::Session(SessionCommand::Ping { text: unescaped(said) })).parse(input)
 }
 
 /// The second words of the verbs that have them.
@@ -64,7 +69,7 @@ fn second(words: &'static str, said: &str) -> Option<&'static str> {
 }
 
 /// `HELP = [verb [word]]`, where the word is one of the verb's own, as in `HELP GROUP ADD`.
-pub(super) fn help(input: &str) -> Parsed<'_, Request> {
+pub(super) fn help(input: &str) -> ParseResult<'_, Command> {
     let verb = field("a verb", |word| Some(Box::from(word)));
     let (rest, verb): (_, Option<Box<str>>) = opt_field(verb).parse(input)?;
     let words = match verb.as_deref().unwrap_or_default().to_ascii_uppercase().as_str() {
@@ -75,57 +80,65 @@ pub(super) fn help(input: &str) -> Parsed<'_, Request> {
         _ => "",
     };
     let word = field("the end of the line", |word| second(words, word));
-    map(opt_field(word), move |_| Request::Help { verb: verb.clone() }).parse(rest)
+    map(opt_field(word), move |_| Command::Session(SessionCommand::Help { verb: verb.clone() }))
+        .parse(rest)
 }
 
 /// `WHOAMI =`
-pub(super) fn whoami(input: &str) -> Parsed<'_, Request> {
-    Ok((input, Request::Whoami))
+pub(super) fn whoami(input: &str) -> ParseResult<'_, Command> {
+    Ok((input, Command::Query(Query::Whoami)))
 }
 
 /// `NAME = name`
-pub(super) fn name(input: &str) -> Parsed<'_, Request> {
-    map(display_name, Request::Name).parse(input)
+pub(super) fn name(input: &str) -> ParseResult<'_, Command> {
+    map(display_name, |name| Command::Act(ActCommand::Rename(name))).parse(input)
 }
 
 /// `PASSWD = secret password`
-pub(super) fn passwd(input: &str) -> Parsed<'_, Request> {
-    map((secret, terminated(password, password_end)), |(old, new)| Request::Passwd { old, new })
-        .parse(input)
+pub(super) fn passwd(input: &str) -> ParseResult<'_, Command> {
+    map((secret, terminated(password, password_end)), |(old, new)| {
+        Command::Session(SessionCommand::Passwd { old, new })
+    })
+    .parse(input)
 }
 
 /// `MSG = target text`
-pub(super) fn message(input: &str) -> Parsed<'_, Request> {
-    map((target, body), |(to, body)| Request::Message { to, body }).parse(input)
-}
-
-/// `TALK = target ["raw"]`
-pub(super) fn talk(input: &str) -> Parsed<'_, Request> {
-    map((target, opt_field(keyword("raw"))), |(to, raw)| Request::Talk { to, raw: raw.is_some() })
+pub(super) fn message(input: &str) -> ParseResult<'_, Command> {
+    map((target, body), |(to, body)| Command::Act(ActCommand::Send { to, body, once: None }))
         .parse(input)
 }
 
+/// `TALK = target ["raw"]`
+pub(super) fn talk(input: &str) -> ParseResult<'_, Command> {
+    map((target, opt_field(keyword("raw"))), |(to, raw)| {
+        Command::Session(SessionCommand::Talk { to, raw: raw.is_some() })
+    })
+    .parse(input)
+}
+
 /// `ACK = [id / target]`
-pub(super) fn ack(input: &str) -> Parsed<'_, Request> {
+pub(super) fn ack(input: &str) -> ParseResult<'_, Command> {
     moved(Cursor::Delivered, input)
 }
 
 /// `READ = [id / target]`
-pub(super) fn read_upto(input: &str) -> Parsed<'_, Request> {
+pub(super) fn read_upto(input: &str) -> ParseResult<'_, Command> {
     moved(Cursor::Read, input)
 }
 
-fn moved(cursor: Cursor, input: &str) -> Parsed<'_, Request> {
+fn moved(cursor: Cursor, input: &str) -> ParseResult<'_, Command> {
     let which = context(
         "the id of a message, a handle or #group, or nothing",
         alt((map(id, Upto::Id), map(target, Upto::Last))),
     );
-    map(opt_field(which), |upto| Request::Move { cursor, upto: upto.unwrap_or(Upto::Everything) })
-        .parse(input)
+    map(opt_field(which), |upto| {
+        Command::Act(ActCommand::Move { cursor, upto: upto.unwrap_or(Upto::Everything) })
+    })
+    .parse(input)
 }
 
 /// `SET = "ack" ("auto" / "manual") / "receipts" ("on" / "off")`
-pub(super) fn set(input: &str) -> Parsed<'_, Request> {
+pub(super) fn set(input: &str) -> ParseResult<'_, Command> {
     let choice = |yes: &'static str, no: &'static str| {
         move |said: &str| match said {
             _ if said.eq_ignore_ascii_case(yes) => Some(true),
@@ -140,12 +153,14 @@ pub(super) fn set(input: &str) -> Parsed<'_, Request> {
             e.label = "ack auto, ack manual, receipts on or receipts off";
             Err(nom::Err::Error(e))
         }
-        other => other.map(|(rest, setting)| (rest, Request::Set(setting))),
+        other => {
+            other.map(|(rest, setting)| (rest, Command::Session(SessionCommand::Set(setting))))
+        }
     }
 }
 
 /// `HIST = target [n] ["before" id] ["after" id]`, the bounds in any order.
-pub(super) fn hist(input: &str) -> Parsed<'_, Request> {
+pub(super) fn hist(input: &str) -> ParseResult<'_, Command> {
     let (mut input, to) = target(input)?;
     let mut hist = Hist { to, count: limits::HIST_DEFAULT, before: None, after: None };
     if input.starts_with(|c: char| c.is_ascii_digit()) {
@@ -167,11 +182,11 @@ pub(super) fn hist(input: &str) -> Parsed<'_, Request> {
         *bound = Some(id);
         input = then;
     }
-    Ok((input, Request::Hist(hist)))
+    Ok((input, Command::Query(Query::Hist(hist))))
 }
 
 /// `n = 1*DIGIT`, from 1 to 1,000
-fn count(input: &str) -> Parsed<'_, usize> {
+fn count(input: &str) -> ParseResult<'_, usize> {
     field("a number of rows from 1 to 1000", |word| {
         word.parse().ok().filter(|n| (1..=limits::HIST_MAX).contains(n))
     })
@@ -179,19 +194,21 @@ fn count(input: &str) -> Parsed<'_, usize> {
 }
 
 /// `ONCE = key "MSG" target text`
-pub(super) fn once(input: &str) -> Parsed<'_, Request> {
-    map((key, keyword("MSG"), target, body), |(key, (), to, body)| Request::Once { key, to, body })
-        .parse(input)
+pub(super) fn once(input: &str) -> ParseResult<'_, Command> {
+    map((key, keyword("MSG"), target, body), |(key, (), to, body)| {
+        Command::Act(ActCommand::Send { to, body, once: Some(key) })
+    })
+    .parse(input)
 }
 
 /// `which = id / "last"`
-fn which(input: &str) -> Parsed<'_, Which> {
+fn which(input: &str) -> ParseResult<'_, Which> {
     let last = value(Which::Last, keyword("last"));
     labelled("the id of a message, or last", alt((map(id, Which::Id), last))).parse(input)
 }
 
 /// `WAIT = which ("delivered" / "read") seconds`
-pub(super) fn wait(input: &str) -> Parsed<'_, Request> {
+pub(super) fn wait(input: &str) -> ParseResult<'_, Command> {
     let cursor = field("delivered or read", |word| {
         let is = |other: &str| word.eq_ignore_ascii_case(other);
         match () {
@@ -203,35 +220,34 @@ pub(super) fn wait(input: &str) -> Parsed<'_, Request> {
     let seconds = field("a number of seconds from 1 to 86400", |word: &str| {
         word.parse().ok().filter(|n| (1..=limits::WAIT_MAX).contains(n))
     });
-    map((which, cursor, seconds), |(which, cursor, seconds)| Request::Wait {
-        which,
-        cursor,
-        seconds,
+    map((which, cursor, seconds), |(which, cursor, seconds)| {
+        Command::Session(SessionCommand::Wait { which, cursor, seconds })
     })
     .parse(input)
 }
 
 /// `SYNC = id`
-pub(super) fn sync(input: &str) -> Parsed<'_, Request> {
-    labelled("the id to go on after, 0 for all", map(id, Request::Sync)).parse(input)
+pub(super) fn sync(input: &str) -> ParseResult<'_, Command> {
+    let after = map(id, |id| Command::Query(Query::Sync(id)));
+    labelled("the id to go on after, 0 for all", after).parse(input)
 }
 
 /// `CHATS =`
-pub(super) fn chats(input: &str) -> Parsed<'_, Request> {
-    Ok((input, Request::Chats))
+pub(super) fn chats(input: &str) -> ParseResult<'_, Command> {
+    Ok((input, Command::Query(Query::Chats)))
 }
 
 /// `INFO = which`
-pub(super) fn info(input: &str) -> Parsed<'_, Request> {
-    map(which, Request::Info).parse(input)
+pub(super) fn info(input: &str) -> ParseResult<'_, Command> {
+    map(which, |which| Command::Query(Query::Info(which))).parse(input)
 }
 
 /// `FIND = text`, of 8 words at most
-pub(super) fn find(input: &str) -> Parsed<'_, Request> {
+pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
     let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
     let (end, text) = context("what a name begins with", said).parse(input)?;
     if text.split_whitespace().count() <= limits::FIND_WORDS {
-        return Ok((end, Request::Find { text }));
+        return Ok((end, Command::Query(Query::Find { text })));
     }
     // Where there are line breaks, the words that were typed may be fewer.
     let beyond = input.split_whitespace().nth(limits::FIND_WORDS);
@@ -242,15 +258,15 @@ pub(super) fn find(input: &str) -> Parsed<'_, Request> {
 
 /// `GROUP = "LIST" / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
 /// "REMOVE" group handle / "ADMIN" group handle / "TOPIC" group text / "LEAVE" group`
-pub(super) fn group(input: &str) -> Parsed<'_, Request> {
+pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
     let (input, word) = field(GROUP, |word| second(GROUP, word)).parse(input)?;
     if word == "LIST" {
-        return Ok((input, Request::Groups));
+        return Ok((input, Command::Query(Query::Groups)));
     }
     let (input, name) = group_name(input)?;
     let one = |make: fn(Handle) -> GroupChange| map(handle, make);
     let (input, change) = match word {
-        "WHO" => return Ok((input, Request::Who(name))),
+        "WHO" => return Ok((input, Command::Query(Query::Who(name)))),
         "NEW" => map(many0(some_handle), GroupChange::New).parse(input)?,
         "ADD" => map(many1(some_handle), GroupChange::Add).parse(input)?,
         "REMOVE" => one(GroupChange::Remove).parse(input)?,
@@ -260,38 +276,41 @@ pub(super) fn group(input: &str) -> Parsed<'_, Request> {
         }
         _ => (input, GroupChange::Leave),
     };
-    Ok((input, Request::Group { name, change }))
+    Ok((input, Command::Act(ActCommand::Group { name, change })))
 }
 
 /// `BLOCK = [handle]`
-pub(super) fn block(input: &str) -> Parsed<'_, Request> {
-    let which = |whom| Request::Block { whom, on: true };
-    map(opt_field(handle), move |whom| whom.map_or(Request::Blocks, which)).parse(input)
+pub(super) fn block(input: &str) -> ParseResult<'_, Command> {
+    map(opt_field(handle), |whom| match whom {
+        Some(whom) => Command::Act(ActCommand::Block { whom, on: true }),
+        None => Command::Query(Query::Blocks),
+    })
+    .parse(input)
 }
 
 /// `UNBLOCK = handle`
-pub(super) fn unblock(input: &str) -> Parsed<'_, Request> {
-    map(handle, |whom| Request::Block { whom, on: false }).parse(input)
+pub(super) fn unblock(input: &str) -> ParseResult<'_, Command> {
+    map(handle, |whom| Command::Act(ActCommand::Block { whom, on: false })).parse(input)
 }
 
 /// `TOKEN = "NEW" label / "LIST" / "DEL" label`
-pub(super) fn token(input: &str) -> Parsed<'_, Request> {
-    let new = preceded(keyword("NEW"), cut(map(label, |label| Request::NewToken { label })));
-    let del = preceded(keyword("DEL"), cut(map(label, |label| Request::DropToken { label })));
-    let list = value(Request::Tokens, keyword("LIST"));
+pub(super) fn token(input: &str) -> ParseResult<'_, Command> {
+    let made = map(label, |label| Command::Session(SessionCommand::NewToken { label }));
+    let dropped = map(label, |label| Command::Act(ActCommand::DropToken { label }));
+    let (new, del) = (preceded(keyword("NEW"), cut(made)), preceded(keyword("DEL"), cut(dropped)));
+    let list = value(Command::Query(Query::Tokens), keyword("LIST"));
     labelled_at_start(TOKEN, alt((new, del, list))).parse(input)
 }
 
 /// `UID = "LINK" / "LIST" / "UNLINK" uid`
-pub(super) fn uid(input: &str) -> Parsed<'_, Request> {
+pub(super) fn uid(input: &str) -> ParseResult<'_, Command> {
     let number = field("the number of a system user", |word: &str| word.parse().ok());
-    let unlink = map(number, |user| Request::Link { user: Some(user), on: false });
-    let link = Request::Link { user: None, on: true };
+    let unlink = map(number, |user| Command::Act(ActCommand::Unlink { user }));
     labelled_at_start(
         UID,
         alt((
-            value(link, keyword("LINK")),
-            value(Request::Links, keyword("LIST")),
+            value(Command::Session(SessionCommand::Link), keyword("LINK")),
+            value(Command::Query(Query::Links), keyword("LIST")),
             preceded(keyword("UNLINK"), cut(unlink)),
         )),
     )
@@ -300,7 +319,7 @@ pub(super) fn uid(input: &str) -> Parsed<'_, Request> {
 
 /// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "BACKUP" path /
 /// "USER" ("NEW" newcomer / "PASSWD" handle password / "REVOKE" handle / "DEL" handle)`
-pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
+pub(super) fn admin(input: &str) -> ParseResult<'_, Command> {
     let path = context(
         "an absolute path",
         map_opt(rest, |said| Some(unescaped(said)).filter(|path| path.starts_with('/'))),
@@ -330,7 +349,7 @@ pub(super) fn admin(input: &str) -> Parsed<'_, Request> {
                 preceded(keyword("BACKUP"), cut(path)),
                 preceded(keyword("USER"), cut(user)),
             )),
-            Request::Admin,
+            |admin| Command::Session(SessionCommand::Admin(admin)),
         ),
     )
     .parse(input)

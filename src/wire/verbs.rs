@@ -1,7 +1,12 @@
-//! The table of verbs: how each is said, what it does, where it is served, and the rule that reads it.
+//! The table of verbs: how each is typed, what it does, where it is served, and the rule that reads it.
+//!
+//! A new verb is a row here, a variant in `request` and the rule in `rules` that makes it. One that
+//! asks has its arm in `session/commands.rs`; one that changes something has it in
+//! `Session::resolve`, which makes an act of it, and in `chat`. If its answer is of a new form, that
+//! is a variant in `reply`, and its rows are a form in `rows` and in `sent`.
 
-use super::fields::Parsed;
-use super::request::Request;
+use super::fields::ParseResult;
+use super::request::Command;
 use super::rules;
 
 /// To whom a verb is served.
@@ -63,7 +68,7 @@ pub struct Verb {
     pub errors: &'static str,
     /// To whom it is served.
     pub served: Served,
-    pub(super) rule: fn(&str) -> Parsed<'_, Request>,
+    pub(super) rule: fn(&str) -> ParseResult<'_, Command>,
 }
 
 impl Verb {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::place::{Place, Running, fails};
-use crate::process::Client;
+use crate::process::{Client, Entry};
 
 /// A `papo on` of bob's whose pauses are short.
 fn on(place: &Place, arguments: &[&str]) -> Running {
@@ -13,9 +13,8 @@ fn on(place: &Place, arguments: &[&str]) -> Running {
 
 /// The next message that somebody is sent: from, to and text.
 fn next(client: &mut Client) -> String {
-    let line = client.until("MSG ").pop().unwrap();
-    let columns: Vec<&str> = line.splitn(7, ' ').collect();
-    [columns[3], columns[4], columns[6]].join(" ")
+    let Entry { from, to, body, .. } = Entry::parse(&client.until("MSG ").pop().unwrap());
+    [from, to, body].join(" ")
 }
 
 #[test]

@@ -21,6 +21,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use papo::wire::rows::EntryLine;
+use papo::wire::text;
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
@@ -425,21 +427,23 @@ pub struct Entry {
     pub id: u64,
     pub from: String,
     pub to: String,
+    /// As it was typed.
     pub body: String,
 }
 
 impl Entry {
     /// Reads the columns of a line.
     pub fn parse(line: &str) -> Entry {
-        let columns: Vec<&str> = line.splitn(7, ' ').collect();
-        let [_, id, _, from, to, _, body] = columns[..] else {
+        let Some(EntryLine { entry, .. }) = EntryLine::parse(line) else {
             panic!("not an entry: {line}");
         };
+        let mut body = Vec::new();
+        text::escape(&entry.body, &mut body);
         Entry {
-            id: id.parse().expect("ids are numbers"),
-            from: from.into(),
-            to: to.into(),
-            body: body.into(),
+            id: entry.id.0.unsigned_abs(),
+            from: entry.from.to_string(),
+            to: entry.to.to_string(),
+            body: String::from_utf8(body).expect("it was text"),
         }
     }
 }

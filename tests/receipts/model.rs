@@ -9,6 +9,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use papo::entry::Cursor;
+use papo::name::Target;
+use papo::wire::rows::ReceiptLine;
 use rusqlite::Connection;
 
 use super::process::{Client, Dice, Home, Papod, id};
@@ -48,11 +51,11 @@ struct Line {
 
 impl Line {
     fn parse(line: &str) -> Option<Line> {
-        let columns: Vec<&str> = line.split(' ').collect();
-        let [verb @ ("ACK" | "READ"), number, _, from, to] = columns[..] else { return None };
-        let reader = READERS.iter().position(|name| *name == from)?;
-        let talk = if to == "#team" { 2 } else { reader };
-        Some(Line { reads: verb == "READ", id: number.parse().unwrap(), reader, talk })
+        let ReceiptLine(receipt) = ReceiptLine::parse(line)?;
+        let reader = READERS.iter().position(|name| *name == receipt.from.as_str())?;
+        let talk = if matches!(receipt.to, Target::Group(_)) { 2 } else { reader };
+        let (reads, id) = (receipt.cursor == Cursor::Read, receipt.id.0.unsigned_abs());
+        Some(Line { reads, id, reader, talk })
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use papo::wire::rows::ServerLine;
 use rustix::net::Shutdown;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
@@ -87,7 +88,9 @@ impl Client {
             if let Some(at) = self.kept[searched..].iter().position(|b| *b == b'\n') {
                 let mut line: Vec<u8> = self.kept.drain(..=searched + at).collect();
                 line.pop();
-                return Heard::Line(without_refusals(line));
+                let line = without_refusals(line);
+                reads_back(&line);
+                return Heard::Line(line);
             }
             searched = self.kept.len();
             let mut bytes = [0; 16_384];
@@ -106,6 +109,17 @@ impl Client {
             }
         }
     }
+}
+
+/// Every line that a server sends is of a form that clients can read, and is the same when written
+/// again.
+fn reads_back(line: &[u8]) {
+    let text = String::from_utf8_lossy(line);
+    let mut again = Vec::new();
+    if let Some(known) = ServerLine::parse(&text) {
+        known.write(&mut again);
+    }
+    assert_eq!(String::from_utf8_lossy(&again).strip_suffix('\n'), Some(&*text));
 }
 
 /// Takes out what Telnet answers to Telnet, as a Telnet client does: when it comes depends on how the

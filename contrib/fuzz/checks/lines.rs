@@ -6,7 +6,7 @@ use papo::name;
 use papo::wire::help::Place;
 use papo::wire::line::{self, Lines, Next};
 use papo::wire::refusal::Refusal;
-use papo::wire::request::{self, GroupChange, Request};
+use papo::wire::request::{self, ActCommand, Command, GroupChange, Query, Request, SessionCommand};
 use papo::wire::{help, hints, telnet, text};
 
 use super::{Step, steps};
@@ -109,8 +109,8 @@ fn understand(line: &[u8]) {
     comes_back(&text::with_plain_breaks(text::trim(said)));
     comes_back(&text::unescape(said));
     let word = request::first_word(said);
-    let spoken = help::spoken(word);
-    assert!(!spoken.is_empty() && !spoken.contains(name::hidden), "{spoken:?}");
+    let shown = help::display_verb(word);
+    assert!(!shown.is_empty() && !shown.contains(name::hidden), "{shown:?}");
     let _ = (request::is_http(said), request::is_raw(said), hints::hint(word, Place::Network));
     let Some(verb) = help::verb(word) else { return };
     match help::read(verb, said) {
@@ -139,15 +139,19 @@ fn escaped(said: &str) -> String {
 
 /// A request that holds a text, written as its author might, is the same request.
 fn says_the_same_again(request: &Request) {
-    let line = match request {
-        Request::Message { to, body } => format!("MSG {to} {}", escaped(body)),
-        Request::Once { key, to, body } => format!("once {key}\tmsg {to} {}", escaped(body)),
-        Request::Name(name) => format!("NAME {}", escaped(name.as_str())),
-        Request::Find { text } => format!("FIND {}", escaped(text)),
-        Request::Ping { text } => format!(" ping  {}", escaped(text)),
-        Request::Group { name, change: GroupChange::Topic(topic) } => {
+    let line = match &request.command {
+        Command::Act(ActCommand::Send { to, body, once: None }) => {
+            format!("MSG {to} {}", escaped(body))
+        }
+        Command::Act(ActCommand::Send { to, body, once: Some(key) }) => {
+            format!("once {key}\tmsg {to} {}", escaped(body))
+        }
+        Command::Act(ActCommand::Rename(name)) => format!("NAME {}", escaped(name.as_str())),
+        Command::Act(ActCommand::Group { name, change: GroupChange::Topic(topic) }) => {
             format!("GROUP topic #{name} {}", escaped(topic))
         }
+        Command::Query(Query::Find { text }) => format!("FIND {}", escaped(text)),
+        Command::Session(SessionCommand::Ping { text }) => format!(" ping  {}", escaped(text)),
         _ => return,
     };
     let verb = help::verb(request::first_word(&line)).expect("these are verbs");

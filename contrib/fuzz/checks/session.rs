@@ -10,7 +10,8 @@ use memchr::memchr;
 use papo::config::{Config, PasswordCost};
 use papo::limits;
 use papo::server::Server;
-use papo::wire::request::{self, Request, Which};
+use papo::wire::request::{self, Command, SessionCommand, Which};
+use papo::wire::rows::{EntryLine, ServerLine};
 use papo::wire::{help, line, telnet};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -200,28 +201,25 @@ impl Person {
             let said = std::str::from_utf8(line).expect("it says UTF-8 only");
             let at = || format!("{said:?}\nto {:?}", self.typed.escape_ascii().to_string());
             assert!(!said.contains(|c: char| c.is_control() && c != '\t'), "{}", at());
-            let mut words = said.split(' ');
-            match words.next().unwrap_or_default() {
-                "OK" | "ERR" => {
+            let known = ServerLine::parse(said).unwrap_or_else(|| panic!("{}", at()));
+            let mut again = Vec::new();
+            known.write(&mut again);
+            assert_eq!(again.strip_suffix(b"\n"), Some(line), "it reads back: {}", at());
+            match known {
+                ServerLine::Ok(_) => rows = false,
+                ServerLine::Err(refused) => {
                     rows = false;
-                    let code = words.nth(1).unwrap_or_default();
-                    let ours = ["bug", "storage"].contains(&code) && said.starts_with("ERR");
-                    assert!(!ours, "{}", at());
+                    assert!(!["bug", "storage"].contains(&refused.code), "{}", at());
                 }
-                "HIST" | "CHAT" | "INFO" | "USER" | "GROUPS" | "MEMBER" | "BLOCKED" | "TOKEN"
-                | "HELP" => rows = true,
-                "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" | "HELLO" => {
-                    assert!(!rows, "an event splits a reply: {}", at());
+                ServerLine::Entry(EntryLine { is_row: false, .. })
+                | ServerLine::Receipt(_)
+                | ServerLine::Live(_)
+                | ServerLine::Hello(_) => assert!(!rows, "an event splits a reply: {}", at()),
+                ServerLine::Bye(bye) => {
+                    let expected = ["quit", "kicked", "not-http", "not-tls"];
+                    assert!(expected.contains(&bye.reason), "{}", at());
                 }
-                "BYE" => {
-                    let reason = words.next().unwrap_or_default();
-                    assert!(
-                        ["quit", "kicked", "not-http", "not-tls"].contains(&reason),
-                        "{}",
-                        at()
-                    );
-                }
-                _ => panic!("{}", at()),
+                _ => rows = true,
             }
         }
         if self.is_gone {
@@ -350,9 +348,11 @@ fn without_waiting(stream: &mut [u8]) {
         let said = typed.strip_prefix(b"/").unwrap_or(&typed);
         let Ok(said) = line::text(said.strip_suffix(b"\r").unwrap_or(said)) else { continue };
         let Some(verb) = help::verb(request::first_word(said)) else { continue };
-        let waits = match help::read(verb, said) {
-            Ok(Request::Wait { which: Which::Id(id), .. }) => id.0 < 1_000_000_000,
-            Ok(Request::Wait { .. }) => true,
+        let waits = match help::read(verb, said).map(|request| request.command) {
+            Ok(Command::Session(SessionCommand::Wait { which: Which::Id(id), .. })) => {
+                id.0 < 1_000_000_000
+            }
+            Ok(Command::Session(SessionCommand::Wait { .. })) => true,
             _ => false,
         };
         if waits {

@@ -7,8 +7,9 @@ use super::known::size;
 use super::talk::Talk;
 use crate::client::connection::Reply;
 use crate::client::failure::Failure;
-use crate::client::lines::{self, Entry};
-use crate::client::{group, look};
+use crate::client::{group, lines, look};
+use crate::wire::reply::{List, Reply as Done};
+use crate::wire::rows::{EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
 impl Talk {
     /// A command was carried out.
@@ -20,7 +21,7 @@ impl Talk {
             Purpose::Older(name) if is_current(self, &name) => {
                 self.is_loading = false;
                 let items = self.items(&name, reply);
-                self.screen.load(items, has_more(reply));
+                self.screen.load(items, reply.has_more());
                 let room = self.keyboard.room();
                 let page = self.screen.older(room).unwrap_or_default();
                 self.keyboard.print(page);
@@ -34,16 +35,19 @@ impl Talk {
             Purpose::Ticks(ticks) => self.counted(ticks, reply),
             Purpose::Mark(_) => self.mark_more(true),
             Purpose::Names(answer) => {
-                let rows = reply.rows.iter().filter_map(|row| row.split(' ').nth(1));
-                let names: Vec<String> = rows.map(str::to_owned).collect();
+                let users = reply.rows.iter().filter_map(|row| UserLine::parse(row));
+                let names: Vec<String> = users.map(|user| user.handle.to_string()).collect();
                 self.keyboard.names(names.clone());
                 let _ = answer.send(names);
             }
             Purpose::Show => self.shown(reply),
             Purpose::Made => {
                 self.shown(reply);
-                let group = reply.ok.split(' ').next_back().unwrap_or_default();
-                self.remark(&format!("      {group} has only you; /group add HANDLE adds people"));
+                if let Ok(Done::Grouped { name, .. }) = reply.done() {
+                    self.remark(&format!(
+                        "      #{name} has only you; /group add HANDLE adds people"
+                    ));
+                }
             }
             Purpose::Open(_) | Purpose::Missed(_) => {}
         }
@@ -52,7 +56,7 @@ impl Talk {
     /// A command was refused, or nobody knows whether it was carried out.
     pub(super) fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let why = match failure {
-            Failure::Refused(line) => as_typed_here(lines::why(line)),
+            Failure::Refused(line) => as_typed_here(&lines::why(line)),
             other => other.to_string(),
         };
         match purpose {
@@ -101,7 +105,7 @@ impl Talk {
     }
 
     fn confirmed(&mut self, key: &str, reply: &Reply) {
-        let id = reply.word(2).ok().and_then(|id| id.parse().ok());
+        let id = reply.sent().ok();
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.answered(key, id, room));
         if let Some(id) = id {
@@ -123,8 +127,8 @@ impl Talk {
 
     /// The entries of a conversation, with what is known of how far they have come.
     fn items(&mut self, name: &str, reply: &Reply) -> Vec<Item> {
-        let entries = reply.rows.iter().filter_map(|row| Entry::parse(row));
-        let items = entries.map(|entry| Item::entry(&entry, &self.me, &self.zone));
+        let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
+        let items = rows.map(|row| Item::entry(&row.entry, &self.me, &self.zone));
         let mut items: Vec<Item> = items.collect();
         let chat = self.chat(name);
         for item in &mut items {
@@ -148,15 +152,15 @@ impl Talk {
         }
         let title = self.title(name);
         let room = self.keyboard.room();
-        self.keyboard.print(self.screen.turn_to(&title, items, has_more(reply), room));
-        let authors = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
-        self.keyboard.names(authors.map(str::to_owned));
+        self.keyboard.print(self.screen.turn_to(&title, items, reply.has_more(), room));
+        let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
+        self.keyboard.names(rows.map(|row| row.entry.from.to_string()));
         let (newest, me) = (self.screen.newest_heard().unwrap_or(0), self.me.clone());
-        let last = reply.rows.last().and_then(|row| Entry::parse(row));
+        let last = reply.rows.last().and_then(|row| EntryLine::parse(row));
         let chat = self.chat(name);
         chat.newest = chat.newest.max(newest);
         if let Some(last) = last {
-            chat.heard(&last, &me);
+            chat.heard(&last.entry, &me);
         }
         self.is_seen();
         self.ask_ticks(false);
@@ -166,7 +170,7 @@ impl Talk {
 
     /// What came while there was no connection, in the conversation that is turned to.
     fn missed(&mut self, name: &str, reply: &Reply) {
-        if has_more(reply) {
+        if reply.has_more() {
             // There is no end to it: what is newest comes first.
             return self.turn_to(name);
         }
@@ -183,14 +187,15 @@ impl Talk {
         else {
             return self.go_on_asking(Ticks { range: (0, 0), ..ticks });
         };
-        let states = reply.rows.iter().filter_map(|row| row.split(' ').nth(3));
-        // Nobody waits for those who are in the group no more.
-        let states = states.filter(|state| *state != "left").map(|state| match state {
-            "read" => Tick::Read,
-            "delivered" => Tick::Delivered,
-            _ => Tick::Sent,
+        let rows = reply.rows.iter().filter_map(|row| InfoLine::parse(row));
+        let ticks_of_all = rows.filter_map(|row| match row.state {
+            Progress::Read => Some(Tick::Read),
+            Progress::Delivered => Some(Tick::Delivered),
+            Progress::Sent => Some(Tick::Sent),
+            // Nobody waits for those who have left the group.
+            Progress::Left => None,
         });
-        let tick = states.min();
+        let tick = ticks_of_all.min();
         if let Some(tick) = tick {
             self.chat(&ticks.name).reached(ticks.ids[middle], tick);
             let room = self.keyboard.room();
@@ -214,27 +219,28 @@ impl Talk {
     /// Rows that somebody wants to see.
     fn shown(&mut self, reply: &Reply) {
         let rows = reply.rows.iter().map(|row| {
-            let line = match lines::first_word(row) {
-                "USER" => look::user(row),
-                "INFO" => look::reader(row),
-                "GROUPS" => group::one(row),
-                "MEMBER" => group::member(row),
-                _ => row.split_once(' ').map(|(_, rest)| rest.to_owned()),
+            let line = match ServerLine::parse(row) {
+                Some(ServerLine::User(row)) => look::user(&row),
+                Some(ServerLine::Info(row)) => look::reader(&row),
+                Some(ServerLine::Groups(row)) => group::one(&row),
+                Some(ServerLine::Member(row)) => group::member(&row),
+                _ => row.split_once(' ').map_or(&**row, |(_, rest)| rest).to_owned(),
             };
-            format!("      {}", line.unwrap_or_else(|| row.clone()))
+            format!("      {line}")
         });
         let rows: Vec<String> = rows.collect();
-        let done = reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok);
-        if let Some(name) = done.strip_prefix("GROUP NEW ") {
-            return self.turn_to(name);
-        }
-        // It is an entry of the group, which is on the screen.
-        let is_change = done.starts_with("GROUP ") && rows.is_empty();
-        if is_change && done.split(' ').next_back() == self.current.as_deref() {
-            return;
+        if let Ok(Done::Grouped { word, name }) = reply.done() {
+            let name = format!("#{name}");
+            if word == "NEW" {
+                return self.turn_to(&name);
+            }
+            // It is an entry of the group, which is on the screen.
+            if self.current.as_ref() == Some(&name) {
+                return;
+            }
         }
         let text = match rows.is_empty() {
-            true => format!("      {}", in_words(done)),
+            true => format!("      {}", in_words(reply)),
             false => rows.join("\n"),
         };
         self.remark(&text);
@@ -256,22 +262,17 @@ fn as_typed_here(why: &str) -> String {
 }
 
 /// What was done, or what there is none of.
-fn in_words(done: &str) -> String {
-    let words: Vec<&str> = done.splitn(3, ' ').collect();
-    match words[..] {
-        ["BLOCK", "0"] => "nobody is blocked".to_owned(),
-        ["BLOCK", who] => format!("{who} is blocked"),
-        ["UNBLOCK", who] => format!("{who} is no longer blocked"),
-        ["NAME"] => "you are shown by your new name".to_owned(),
-        ["WHOAMI", handle, name] => format!("{handle}, {name}"),
-        ["GROUP", "LEAVE", name] => format!("you have left {name}"),
-        ["GROUP", _, name] if name.starts_with('#') => format!("done, in {name}"),
-        ["FIND" | "INFO" | "GROUP", ..] => "nobody found".to_owned(),
-        _ => done.to_owned(),
+fn in_words(reply: &Reply) -> String {
+    use List::{Find, Groups, Info, Members};
+    match reply.done() {
+        Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),
+        Ok(Done::Blocked { whom, on: true }) => format!("{whom} is blocked"),
+        Ok(Done::Blocked { whom, on: false }) => format!("{whom} is no longer blocked"),
+        Ok(Done::Named) => "you are shown by your new name".to_owned(),
+        Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
+        Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
+        Ok(Done::Grouped { name, .. }) => format!("done, in #{name}"),
+        Ok(Done::Counted { list: Find | Info | Groups | Members, .. }) => "nobody found".to_owned(),
+        _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),
     }
-}
-
-/// Whether there is more than was asked for.
-fn has_more(reply: &Reply) -> bool {
-    reply.ok.ends_with(" more")
 }

@@ -10,7 +10,8 @@ use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
 use super::item::{self, Tick};
 use super::screen::Size;
-use crate::client::lines::Entry;
+use crate::client::lines::is_message;
+use crate::entry::Entry;
 use crate::name::Handle;
 
 /// Columns of a name in the list at most.
@@ -56,13 +57,14 @@ impl Chat {
 
     /// This entry is the newest that is known of.
     pub fn heard(&mut self, entry: &Entry, me: &Handle) {
-        self.newest = self.newest.max(entry.id);
-        if entry.id >= self.last.0 {
-            self.last = (entry.id, in_one_line(entry, me));
-            self.time = entry.time.parse().ok();
+        let id = entry.id.number();
+        self.newest = self.newest.max(id);
+        if id >= self.last.0 {
+            self.last = (id, in_one_line(entry, me));
+            self.time = Timestamp::from_millisecond(entry.time.0).ok();
         }
-        if entry.from != me.as_str() && entry.id >= self.last_of_others.0 {
-            self.last_of_others = (entry.id, in_one_line(entry, me));
+        if entry.from != *me && id >= self.last_of_others.0 {
+            self.last_of_others = (id, in_one_line(entry, me));
         }
     }
 
@@ -122,8 +124,8 @@ impl Chat {
 
 /// An entry with its author, which is cut when it is shown.
 fn in_one_line(entry: &Entry, me: &Handle) -> String {
-    let who = if entry.from == me.as_str() { "you" } else { &entry.from };
-    if entry.is_message() {
+    let who = if entry.from == *me { "you" } else { entry.from.as_str() };
+    if is_message(entry) {
         format!("{who}: {}", entry.body.chars().take(KEPT).collect::<String>())
     } else {
         format!("{who} {}", item::change(&entry.body, me))
@@ -286,6 +288,7 @@ fn unread(chat: &Chat) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::rows::EntryLine;
 
     /// Conversations with these names, in each of which the entry of its number is the last.
     fn chats(names: &[&str]) -> Chats {
@@ -293,7 +296,7 @@ mod tests {
         let mut chats = Chats::default();
         for (id, name) in (1..).zip(names) {
             let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {name} ana - number {id}");
-            chats.chat(name).0.heard(&Entry::parse(&line).unwrap(), &me);
+            chats.chat(name).0.heard(&EntryLine::parse(&line).unwrap().entry, &me);
         }
         chats
     }

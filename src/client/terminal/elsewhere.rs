@@ -1,6 +1,8 @@
 //! What concerns other conversations than the one that is turned to: their list, their numbers, and the
 //! line at the bottom.
 
+use jiff::Timestamp;
+
 use super::activity::{self, Activity};
 use super::chats::Chat;
 use super::jobs::Purpose;
@@ -8,7 +10,7 @@ use super::known::{self, size};
 use super::prompt;
 use super::talk::Talk;
 use crate::client::connection::Reply;
-use crate::client::lines::Entry;
+use crate::wire::rows::{ChatLine, EntryLine};
 
 /// Conversations whose last line is asked for, each of them by a command, for the list of all.
 const ASKED: usize = 100;
@@ -56,15 +58,15 @@ impl Talk {
     /// The server's list has come: somebody wants to see it, all of it or not, or nobody does.
     pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Reply) {
         for row in &reply.rows {
-            let words: Vec<&str> = row.split(' ').collect();
-            let [_, name, unread, newest, time] = words[..] else { continue };
-            let is_current = self.current.as_deref() == Some(name);
-            let chat = self.chat(name);
-            chat.newest = newest.parse().unwrap_or(0);
-            chat.time = time.parse().ok();
+            let Some(ChatLine { to, unread, last, time }) = ChatLine::parse(row) else { continue };
+            let name = to.to_string();
+            let is_current = self.current.as_ref() == Some(&name);
+            let chat = self.chat(&name);
+            chat.newest = last.number();
+            chat.time = Timestamp::from_millisecond(time.0).ok();
             // What is being read is not counted.
             if !is_current {
-                chat.set_unread(unread.parse().unwrap_or(0));
+                chat.set_unread(unread.unsigned_abs());
             }
         }
         let Some(is_all) = wanted else {
@@ -84,10 +86,10 @@ impl Talk {
 
     /// The last entry of a conversation has come; the list is shown when that was the last one.
     pub(super) fn last_came(&mut self, name: &str, wanted: Option<bool>, reply: Option<&Reply>) {
-        let entry = reply.and_then(|reply| Entry::parse(reply.rows.last()?));
-        if let Some(entry) = entry {
+        let last = reply.and_then(|reply| EntryLine::parse(reply.rows.last()?));
+        if let Some(last) = last {
             let me = self.me.clone();
-            self.chat(name).heard(&entry, &me);
+            self.chat(name).heard(&last.entry, &me);
         }
         if let Some(is_all) = wanted {
             self.show_list(is_all);

@@ -6,21 +6,19 @@ use super::jobs::{Purpose, Ticks};
 use super::notices;
 use super::talk::{LOADED, Talk};
 use crate::client::feed::PUT_BACK;
-use crate::client::lines::{self, Entry};
+use crate::client::lines::{conversation_of, is_message};
 use crate::client::outage::BACK;
+use crate::entry::{Cursor, Entry, Receipt};
+use crate::name::Target;
+use crate::wire::rows::{ReceiptLine, ServerLine};
 
 impl Talk {
     /// A line of the server's.
     pub(super) fn line(&mut self, line: &str) {
-        match lines::first_word(line) {
-            "MSG" | "GROUP" => {
-                if let Some(entry) = Entry::parse(line) {
-                    self.entry(entry);
-                }
-            }
-            "ACK" => self.receipt(line, Tick::Delivered),
-            "READ" => self.receipt(line, Tick::Read),
-            "LIVE" => self.live(),
+        match ServerLine::parse(line) {
+            Some(ServerLine::Entry(known)) => self.entry(known.entry.into_owned()),
+            Some(ServerLine::Receipt(ReceiptLine(receipt))) => self.receipt(&receipt),
+            Some(ServerLine::Live(_)) => self.live(),
             _ => {}
         }
     }
@@ -40,22 +38,21 @@ impl Talk {
 
     /// The conversation of an entry, as this account calls it.
     pub(super) fn conversation(&self, entry: &Entry) -> String {
-        let is_mine = entry.from == self.me.as_str();
-        if is_mine { entry.to.clone() } else { entry.conversation().to_owned() }
+        conversation_of(entry, &self.me).to_string()
     }
 
     fn entry(&mut self, entry: Entry) {
-        let is_mine = entry.from == self.me.as_str();
+        let (id, is_mine) = (entry.id.number(), entry.from == self.me);
         if !self.is_live {
             // What waited is shown when all of it has come.
             let (name, me) = (self.conversation(&entry), self.me.clone());
             self.chat(&name).heard(&entry, &me);
             if !is_mine {
-                self.mark(&name, entry.id, false);
+                self.mark(&name, id, false);
             }
         } else if is_mine && !self.unsent.is_empty() {
             self.held.push(entry);
-        } else if !self.sent.contains(&entry.id) {
+        } else if !self.sent.contains(&id) {
             self.show(&entry);
         }
     }
@@ -63,20 +60,20 @@ impl Talk {
     /// Shows an entry that is new.
     pub(super) fn show(&mut self, entry: &Entry) {
         let name = self.conversation(entry);
-        let is_mine = entry.from == self.me.as_str();
+        let (id, is_mine) = (entry.id.number(), entry.from == self.me);
         let is_current = self.current.as_ref() == Some(&name);
         let me = self.me.clone();
         let chat = self.chat(&name);
         chat.heard(entry, &me);
         if !is_mine {
             chat.set_unread(chat.unread + 1);
-            self.keyboard.names([entry.from.clone()]);
+            self.keyboard.names([entry.from.to_string()]);
         }
-        if is_current && !self.screen.has(entry.id) {
+        if is_current && !self.screen.has(id) {
             self.add(Item::entry(entry, &self.me, &self.zone));
         }
         let goes =
-            !entry.is_message() && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
+            !is_message(entry) && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
         if is_current && goes {
             // Perhaps it was only they who had not read.
             self.ask_ticks(true);
@@ -87,10 +84,10 @@ impl Talk {
         if is_current && self.is_there && self.screen.is_at_end() {
             self.is_seen();
         } else {
-            self.mark(&name, entry.id, false);
+            self.mark(&name, id, false);
         }
-        if entry.is_message() {
-            self.call(&entry.from, Some(&*name).filter(|name| name.starts_with('#')));
+        if is_message(entry) {
+            self.call(entry.from.as_str(), Some(&*name).filter(|name| name.starts_with('#')));
         }
     }
 
@@ -105,12 +102,15 @@ impl Talk {
         }
     }
 
-    fn receipt(&mut self, line: &str, tick: Tick) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let [_, id, _, from, to] = words[..] else { return };
-        let Ok(id) = id.parse::<u64>() else { return };
-        let is_mine = from == self.me.as_str();
-        let name = if to.starts_with('#') || is_mine { to } else { from };
+    fn receipt(&mut self, receipt: &Receipt) {
+        let Receipt { cursor, id, from, to, .. } = receipt;
+        let tick = match cursor {
+            Cursor::Delivered => Tick::Delivered,
+            Cursor::Read => Tick::Read,
+        };
+        let (id, is_mine) = (id.number(), *from == self.me);
+        let is_group = matches!(to, Target::Group(_));
+        let name = &*if is_group || is_mine { to.to_string() } else { from.to_string() };
         let is_current = self.current.as_deref() == Some(name);
         if is_mine {
             // Read on another device.
@@ -121,7 +121,7 @@ impl Talk {
                     chat.set_unread(0);
                 }
             }
-        } else if name.starts_with('#') {
+        } else if is_group {
             // What one has received, not all have.
             if is_current {
                 self.ask_ticks(true);

@@ -9,7 +9,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::columns::{Line, cut, width, wrap};
-use crate::client::lines::Entry;
+use crate::client::lines::is_message;
+use crate::entry::Entry;
 use crate::name::Handle;
 
 /// The column in which the ticks stand, and how wide they are.
@@ -122,15 +123,15 @@ pub enum Item {
 impl Item {
     /// An entry of the server's, as `me` sees it.
     pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> Item {
-        let time = entry.time.parse::<Timestamp>().unwrap_or_else(|_| Timestamp::now());
-        let is_change = !entry.is_message();
-        let mine = entry.from == me.as_str();
-        let body = if is_change { change(&entry.body, me) } else { entry.body.clone() };
+        let time = Timestamp::from_millisecond(entry.time.0).unwrap_or_else(|_| Timestamp::now());
+        let is_change = !is_message(entry);
+        let mine = entry.from == *me;
+        let body = if is_change { change(&entry.body, me) } else { entry.body.to_string() };
         Item::Said(Box::new(Said {
-            id: Some(entry.id),
+            id: Some(entry.id.number()),
             key: None,
             time: time.to_zoned(zone.clone()),
-            from: Some(entry.from.clone()).filter(|_| !mine),
+            from: Some(entry.from.to_string()).filter(|_| !mine),
             body,
             is_change,
             tick: Tick::Sent,
@@ -237,11 +238,12 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
+    use crate::wire::rows::EntryLine;
 
     const PLAIN: Style = Style { colour: false };
 
     fn entry(line: &str) -> Item {
-        let entry = Entry::parse(line).unwrap();
+        let EntryLine { entry, .. } = EntryLine::parse(line).unwrap();
         Item::entry(&entry, &Handle::new("ana").unwrap(), &TimeZone::UTC)
     }
 
@@ -283,7 +285,8 @@ mod tests {
 
     #[test]
     fn changes_of_a_group_are_sentences() {
-        let said = |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #t - {change}"));
+        let said =
+            |change| entry(&format!("GROUP 1 2026-11-22T11:58:03.214Z bob #team - {change}"));
         assert_eq!(lines(&said("add cid dora"), 60), ["11:58      * bob added cid, dora"]);
         assert_eq!(lines(&said("add cid ana"), 60), ["11:58      * bob added cid, you"]);
         assert_eq!(lines(&said("remove ana"), 60), ["11:58      * bob removed you"]);

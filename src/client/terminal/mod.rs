@@ -53,6 +53,8 @@ use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::progress::shown;
+use crate::entry::EntryId;
+use crate::wire::rows::{EntryLine, LiveLine};
 pub use columns::width;
 use editor::Keyboard;
 use item::Style;
@@ -88,7 +90,7 @@ pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("{why}; use papo tail and papo send")));
     }
     conversation(named, options).await.map_err(|failure| match failure {
-        Failure::Secret(line) if lines::first_word(&line) == "ERR" => {
+        Failure::Secret(line) if !lines::code(&line).is_empty() => {
             Failure::Secret(format!("papo: {}", lines::why(&line)))
         }
         other => other,
@@ -198,17 +200,13 @@ async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
     let mut last = BTreeMap::new();
     loop {
         let line = feed.next().await?;
-        match lines::first_word(&line) {
-            "LIVE" => {
-                let mut last: Vec<(u64, String)> = last.into_values().collect();
-                last.sort_unstable_by_key(|(id, _)| Reverse(*id));
-                return Ok(last.into_iter().map(|(_, line)| line).chain([line]).collect());
-            }
-            _ => {
-                if let Some(entry) = lines::Entry::parse(&line) {
-                    last.insert(entry.conversation().to_owned(), (entry.id, line));
-                }
-            }
+        if LiveLine::parse(&line).is_some() {
+            let mut last: Vec<(EntryId, String)> = last.into_values().collect();
+            last.sort_unstable_by_key(|(id, _)| Reverse(*id));
+            return Ok(last.into_iter().map(|(_, line)| line).chain([line]).collect());
+        }
+        if let Some(EntryLine { entry, .. }) = EntryLine::parse(&line) {
+            last.insert(lines::conversation(&entry).to_string(), (entry.id, line));
         }
     }
 }

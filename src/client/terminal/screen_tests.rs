@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 
 use super::item::{Item, Style, Tick};
 use super::screen::{Room, Screen, Size};
-use crate::client::lines::Entry;
 use crate::name::Handle;
+use crate::wire::rows::EntryLine;
 
 const SIZE: Size = Size { columns: 40, rows: 10 };
 const ROOM: Room = Room { size: SIZE, typed: 2, most: 2 };
@@ -52,7 +52,11 @@ impl Paper {
 
 fn entry(id: u64, from: &str, body: &str) -> Item {
     let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {from} bob - {body}");
-    Item::entry(&Entry::parse(&line).unwrap(), &Handle::new("ana").unwrap(), &TimeZone::UTC)
+    Item::entry(
+        &EntryLine::parse(&line).unwrap().entry,
+        &Handle::new("ana").unwrap(),
+        &TimeZone::UTC,
+    )
 }
 
 fn entries(ids: std::ops::Range<u64>) -> Vec<Item> {

@@ -21,8 +21,9 @@ use super::order::{self, Order};
 use super::passwd::{Passwd, Step};
 use super::screen::Screen;
 use crate::client::failure::Failure;
-use crate::client::lines::{self, Entry};
+use crate::client::lines;
 use crate::client::send::random_key;
+use crate::entry::Entry;
 use crate::name::Handle;
 
 /// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
@@ -404,7 +405,7 @@ impl Talk {
         if self.unsent.is_empty() {
             self.keyboard.may_leave(true);
             for entry in std::mem::take(&mut self.held) {
-                if !self.sent.contains(&entry.id) {
+                if !self.sent.contains(&entry.id.number()) {
                     self.show(&entry);
                 }
             }

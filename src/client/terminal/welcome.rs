@@ -168,7 +168,7 @@ async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure>
         match entered {
             Ok(Some((password, connection))) => return Ok((handle, password, connection)),
             Ok(None) => {}
-            Err(Failure::Refused(line)) => say(lines::why(&line))?,
+            Err(Failure::Refused(line)) => say(&lines::why(&line))?,
             Err(failure) => return Err(failure),
         }
     }

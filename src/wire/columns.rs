@@ -1,0 +1,310 @@
+//! The columns of the lines that the server sends: how each kind is written and how it is read back.
+//!
+//! Columns are separated by one space and none is empty: `-` stands for nothing. Free text comes
+//! last. A reader ignores columns after those it knows, so that a later server may add some.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use super::text;
+use crate::entry::{Cursor, EntryId, Millis};
+use crate::name::{Handle, Target};
+
+/// A kind of column.
+pub(super) trait Column<'a>: Sized {
+    /// It takes the rest of the line.
+    const IS_TEXT: bool = false;
+
+    /// Writes it.
+    fn put(&self, out: &mut Vec<u8>);
+
+    /// Reads it; `None` if it is missing or of another kind.
+    fn take(columns: &mut Columns<'a>) -> Option<Self>;
+}
+
+/// The columns of a line that have not been read yet.
+#[derive(Clone, Copy)]
+pub(super) struct Columns<'a> {
+    /// `None` once all have been read.
+    rest: Option<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    /// The columns of a line, its first word included.
+    pub fn of(line: &'a str) -> Columns<'a> {
+        Columns { rest: Some(line) }
+    }
+
+    /// The columns after the first words of a line, if it begins with these.
+    pub fn after(line: &'a str, words: &str) -> Option<Columns<'a>> {
+        match line.strip_prefix(words)? {
+            "" => Some(Columns { rest: None }),
+            rest => rest.strip_prefix(' ').map(|rest| Columns { rest: Some(rest) }),
+        }
+    }
+
+    /// The next column.
+    pub fn word(&mut self) -> Option<&'a str> {
+        let rest = self.rest?;
+        let (word, rest) = match rest.split_once(' ') {
+            Some((word, rest)) => (word, Some(rest)),
+            None => (rest, None),
+        };
+        self.rest = rest;
+        Some(word).filter(|word| !word.is_empty())
+    }
+
+    /// The rest of the line, as it stands there.
+    pub fn rest(&mut self) -> Option<&'a str> {
+        self.rest.take()
+    }
+
+    /// The next column, of this kind.
+    pub fn read<T: Column<'a>>(&mut self) -> Option<T> {
+        T::take(self)
+    }
+
+    /// The next column, in digits only.
+    fn digits<T: FromStr>(&mut self) -> Option<T> {
+        let word = self.word()?;
+        word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten()
+    }
+}
+
+/// A word without blanks.
+impl<'a> Column<'a> for &'a str {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[self]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<&'a str> {
+        columns.word()
+    }
+}
+
+/// Free text.
+impl<'a> Column<'a> for Cow<'a, str> {
+    const IS_TEXT: bool = true;
+
+    fn put(&self, out: &mut Vec<u8>) {
+        text::escape(self, out);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Cow<'a, str>> {
+        columns.rest().map(text::unescape)
+    }
+}
+
+/// `-` stands for nothing.
+impl<'a, T: Column<'a>> Column<'a> for Option<T> {
+    const IS_TEXT: bool = T::IS_TEXT;
+
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Some(column) => column.put(out),
+            None => out.push(b'-'),
+        }
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Option<T>> {
+        let mut after = *columns;
+        let next = if T::IS_TEXT { after.rest() } else { after.word() };
+        if next == Some("-") {
+            *columns = after;
+            return Some(None);
+        }
+        T::take(columns).map(Some)
+    }
+}
+
+impl<'a> Column<'a> for Handle {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[self.as_str()]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Handle> {
+        Handle::new(columns.word()?)
+    }
+}
+
+impl<'a> Column<'a> for Target {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Target::Person(handle) => put(out, &[handle.as_str()]),
+            Target::Group(name) => put(out, &["#", name.as_str()]),
+        }
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Target> {
+        let word = columns.word()?;
+        match word.strip_prefix('#') {
+            Some(name) => Handle::new(name).map(Target::Group),
+            None => Handle::new(word).map(Target::Person),
+        }
+    }
+}
+
+impl<'a> Column<'a> for EntryId {
+    fn put(&self, out: &mut Vec<u8>) {
+        number(out, self.0);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<EntryId> {
+        columns.digits().map(EntryId)
+    }
+}
+
+/// Numbers, in decimal digits.
+macro_rules! numbers {
+    ($($number:ty)*) => {$(
+        impl<'a> Column<'a> for $number {
+            fn put(&self, out: &mut Vec<u8>) {
+                number(out, *self);
+            }
+
+            fn take(columns: &mut Columns<'a>) -> Option<$number> {
+                columns.digits()
+            }
+        }
+    )*};
+}
+numbers!(i64 u32 u64 usize);
+
+/// UTC, RFC 3339, always with milliseconds: 24 characters.
+impl<'a> Column<'a> for Millis {
+    fn put(&self, out: &mut Vec<u8>) {
+        stamp(out, *self);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Millis> {
+        let time: jiff::Timestamp = columns.word()?.parse().ok()?;
+        Some(Millis(time.as_millisecond()))
+    }
+}
+
+/// A cursor, by what an entry is that it has reached.
+impl<'a> Column<'a> for Cursor {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[state(*self)]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Cursor> {
+        let word = columns.word()?;
+        [Cursor::Delivered, Cursor::Read].into_iter().find(|cursor| state(*cursor) == word)
+    }
+}
+
+/// Whether there is more than was shown.
+pub(super) struct More(pub bool);
+
+impl<'a> Column<'a> for More {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[if self.0 { "more" } else { "end" }]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<More> {
+        match columns.word()? {
+            "more" => Some(More(true)),
+            "end" => Some(More(false)),
+            _ => None,
+        }
+    }
+}
+
+/// The verb that moves a cursor and that tells of it.
+pub fn verb(cursor: Cursor) -> &'static str {
+    match cursor {
+        Cursor::Delivered => "ACK",
+        Cursor::Read => "READ",
+    }
+}
+
+/// The cursor that a verb moves.
+pub(super) fn cursor(verb: &str) -> Option<Cursor> {
+    [Cursor::Delivered, Cursor::Read].into_iter().find(|cursor| self::verb(*cursor) == verb)
+}
+
+/// What an entry is that a cursor has reached.
+fn state(cursor: Cursor) -> &'static str {
+    match cursor {
+        Cursor::Delivered => "delivered",
+        Cursor::Read => "read",
+    }
+}
+
+/// A time as the protocol writes it.
+pub fn written_time(time: Millis) -> String {
+    let mut out = Vec::new();
+    stamp(&mut out, time);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Writes words as they are.
+pub(super) fn put(out: &mut Vec<u8>, words: &[&str]) {
+    for word in words {
+        out.extend_from_slice(word.as_bytes());
+    }
+}
+
+pub(super) fn number(out: &mut Vec<u8>, n: impl itoa::Integer + Display) {
+    put(out, &[itoa::Buffer::new().format(n)]);
+}
+
+fn stamp(out: &mut Vec<u8>, time: Millis) {
+    // All entries of a batch have one time, so the last one written is nearly always the next.
+    thread_local! {
+        static LAST: Cell<(i64, [u8; 24])> = const { Cell::new((0, *b"1970-01-01T00:00:00.000Z")) };
+    }
+    let (mut at, mut written) = LAST.get();
+    if at != time.0 {
+        let stamp = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
+        let printed = format!("{stamp:.3}");
+        at = time.0;
+        // A year before 0 or after 9999 is longer; no clock that gives one is believed.
+        written = printed.as_bytes().try_into().unwrap_or(*b"1970-01-01T00:00:00.000Z");
+        LAST.set((at, written));
+    }
+    out.extend_from_slice(&written);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_is_utc_with_milliseconds() {
+        let written = |ms| written_time(Millis(ms));
+        assert_eq!(written(0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(written(1_795_327_451_123), "2026-11-22T06:04:11.123Z");
+        assert_eq!(written(1_795_327_451_120), "2026-11-22T06:04:11.120Z");
+        assert_eq!(written(951_782_400_000), "2000-02-29T00:00:00.000Z");
+        assert_eq!(written(i64::MAX), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn no_column_is_empty() {
+        let mut columns = Columns::after("CHAT  x", "CHAT").unwrap();
+        assert_eq!(columns.word(), None);
+        assert_eq!(columns.word(), Some("x"));
+        assert_eq!(columns.word(), None);
+        assert!(Columns::after("CHATS x", "CHAT").is_none());
+    }
+
+    #[test]
+    fn a_dash_is_nothing_but_may_begin_a_text() {
+        let read = |line| Columns::of(line).read::<Option<Cow<str>>>();
+        assert_eq!(read("-"), Some(None));
+        assert_eq!(read("- x"), Some(Some("- x".into())));
+        assert_eq!(Columns::of("- x").read::<Option<&str>>(), Some(None));
+    }
+
+    #[test]
+    fn numbers_are_digits() {
+        for bad in ["+5", "-5", "", "5x", "9223372036854775808"] {
+            assert_eq!(Columns::of(bad).read::<EntryId>(), None, "{bad:?}");
+        }
+        assert_eq!(Columns::of("17 x").read(), Some(EntryId(17)));
+    }
+}

@@ -1,0 +1,251 @@
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::entry::{Cursor, Entry, EntryKind, Receipt};
+use crate::name::DisplayName;
+use crate::wire::reply::List;
+use crate::wire::request::{GroupChange, Setting};
+use crate::wire::tags::Tags;
+use crate::wire::text;
+
+fn written(line: &ServerLine) -> String {
+    let mut out = Vec::new();
+    line.write(&mut out);
+    let line = String::from_utf8(out).unwrap();
+    line.strip_suffix('\n').unwrap().to_owned()
+}
+
+fn handle() -> impl Strategy<Value = Handle> {
+    "[a-z][a-z0-9._-]{1,31}".prop_map(|name| Handle::new(&name).unwrap())
+}
+
+fn group() -> impl Strategy<Value = Target> {
+    handle().prop_map(Target::Group)
+}
+
+fn target() -> impl Strategy<Value = Target> {
+    prop_oneof![handle().prop_map(Target::Person), group()]
+}
+
+fn id() -> impl Strategy<Value = EntryId> {
+    (0..i64::MAX).prop_map(EntryId)
+}
+
+/// From the year 1970 to 9999: what fits into 24 characters.
+fn time() -> impl Strategy<Value = Millis> {
+    (0_i64..253_402_207_200_000).prop_map(Millis)
+}
+
+fn maybe<T: std::fmt::Debug + Clone>(
+    some: impl Strategy<Value = T>,
+) -> impl Strategy<Value = Option<T>> {
+    proptest::option::of(some)
+}
+
+fn cursor() -> impl Strategy<Value = Cursor> {
+    select(vec![Cursor::Delivered, Cursor::Read])
+}
+
+/// A word without blanks. What stands for nothing is none.
+fn word() -> impl Strategy<Value = &'static str> {
+    "[^ \t\n]{1,20}".prop_map(|word| if word == "-" { "x" } else { &*word.leak() })
+}
+
+/// Free text, as a server has it: with the line breaks that it keeps.
+fn plain() -> impl Strategy<Value = String> {
+    "(?s).{0,40}".prop_map(|text| text::with_plain_breaks(&text).into_owned())
+}
+
+fn text() -> impl Strategy<Value = Cow<'static, str>> {
+    plain().prop_map(Cow::Owned)
+}
+
+fn entry() -> impl Strategy<Value = ServerLine<'static>> {
+    let kind = select(vec![EntryKind::Message, EntryKind::Group]);
+    let others = proptest::collection::vec(("[a-z]{1,3}[1-9]", "[^, \n]{0,9}"), 0..3);
+    (any::<bool>(), id(), time(), handle(), target(), kind, plain(), others).prop_map(
+        |(is_row, id, time, from, to, kind, body, others)| {
+            let entry = Entry { id, time, from, to, kind, body: body.into() };
+            let others = others.into_iter().map(|(key, value)| (key.into(), value.into()));
+            let tags = Tags {
+                kind: if is_row { kind } else { EntryKind::Message },
+                others: others.collect(),
+            };
+            ServerLine::Entry(EntryLine { is_row, entry: Cow::Owned(entry), tags })
+        },
+    )
+}
+
+fn reply() -> impl Strategy<Value = Reply> {
+    let name = "[a-z][a-z ]{0,20}[a-z]".prop_map(|name| DisplayName::new(&name).unwrap());
+    let group = (select(GroupChange::WORDS.to_vec()), handle());
+    let list = select(List::ALL.to_vec());
+    let managed = select(vec!["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"]);
+    let account = prop_oneof![
+        handle().prop_map(Reply::Registered),
+        (handle(), any::<u64>()).prop_map(|(handle, pending)| Reply::LoggedIn { handle, pending }),
+        (handle(), name).prop_map(|(handle, name)| Reply::You { handle, name }),
+        (word(), word()).prop_map(|(label, token)| Reply::TokenMade {
+            label: label.into(),
+            token: token.into()
+        }),
+        word().prop_map(|label| Reply::TokenDropped(label.into())),
+        (any::<u32>(), any::<bool>()).prop_map(|(user, on)| Reply::Linked { user, on }),
+        (handle(), any::<bool>()).prop_map(|(whom, on)| Reply::Blocked { whom, on }),
+        (managed, handle()).prop_map(|(words, handle)| Reply::Managed { words, handle }),
+        any::<u64>().prop_map(|bytes| Reply::BackedUp { bytes }),
+    ];
+    let talk = prop_oneof![
+        select(vec![Reply::Quit, Reply::Helped, Reply::Named, Reply::PasswordChanged]),
+        plain().prop_map(Reply::Pong),
+        (id(), time()).prop_map(|(id, time)| Reply::Sent { id, time }),
+        maybe(target()).prop_map(Reply::Talking),
+        (cursor(), maybe(id())).prop_map(|(cursor, id)| Reply::Moved { cursor, id }),
+        select(Setting::ALL.to_vec()).prop_map(Reply::Set),
+        (any::<usize>(), any::<bool>()).prop_map(|(count, more)| Reply::Listed { count, more }),
+        (id(), any::<bool>()).prop_map(|(last, more)| Reply::Synced { last, more }),
+        group.prop_map(|(word, name)| Reply::Grouped { word, name }),
+        (id(), cursor()).prop_map(|(id, cursor)| Reply::Waited { id, cursor }),
+        (list, any::<usize>()).prop_map(|(list, count)| Reply::Counted { list, count }),
+        any::<usize>().prop_map(|sessions| Reply::Kicked { sessions }),
+    ];
+    prop_oneof![account, talk]
+}
+
+fn row() -> impl Strategy<Value = ServerLine<'static>> {
+    let count = || 0..i64::MAX;
+    let role = || select(Role::ALL.to_vec());
+    let people = prop_oneof![
+        (target(), count(), id(), time()).prop_map(|(to, unread, last, time)| {
+            ServerLine::Chat(ChatLine { to, unread, last, time })
+        }),
+        (id(), handle(), [maybe(time()), maybe(time())], any::<bool>()).prop_map(
+            |(id, handle, times, left)| ServerLine::Info(InfoLine::new(id, handle, times, left))
+        ),
+        (handle(), select(Availability::ALL.to_vec()), maybe(time()), text()).prop_map(
+            |(handle, state, seen, name)| ServerLine::User(UserLine { handle, state, seen, name })
+        ),
+        (group(), role(), count(), maybe(text())).prop_map(|(group, role, members, topic)| {
+            let topic = topic.filter(|topic| topic != "-");
+            ServerLine::Groups(GroupLine { group, role, members, topic })
+        }),
+        (group(), handle(), role()).prop_map(|(group, handle, role)| {
+            ServerLine::Member(MemberLine { group, handle, role })
+        }),
+        handle().prop_map(|handle| ServerLine::Blocked(BlockedLine { handle })),
+    ];
+    let others = prop_oneof![
+        (word(), time(), maybe(time())).prop_map(|(label, created, used)| {
+            ServerLine::Token(TokenLine { label, created, used })
+        }),
+        any::<u32>().prop_map(|user| ServerLine::Uid(UidLine { user })),
+        (word(), any::<u64>()).prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),
+        (any::<u64>(), maybe(handle()), word(), time()).prop_map(|(id, handle, address, since)| {
+            ServerLine::Session(SessionLine { id: SessionId(id), handle, address, since })
+        }),
+        text().prop_map(|text| ServerLine::Problem(ProblemLine { text })),
+        text().prop_map(|text| ServerLine::Help(HelpLine { text })),
+    ];
+    prop_oneof![people, others]
+}
+
+fn line() -> impl Strategy<Value = ServerLine<'static>> {
+    let receipt = (cursor(), id(), time(), handle(), target());
+    let events = prop_oneof![
+        receipt.prop_map(|(cursor, id, time, from, to)| {
+            let receipt = Receipt { cursor, id, time, from, to };
+            ServerLine::Receipt(ReceiptLine(Cow::Owned(receipt)))
+        }),
+        id().prop_map(|newest| ServerLine::Live(LiveLine { newest })),
+        select(Bye::ALL.to_vec()).prop_map(|bye| ServerLine::Bye(ByeLine { reason: bye.as_str() })),
+        text().prop_map(|text| {
+            ServerLine::Hello(HelloLine { protocol: HelloLine::PROTOCOL, text })
+        }),
+        (word(), word(), text()).prop_map(|(verb, code, text)| ServerLine::Err(ErrLine {
+            verb,
+            code,
+            text
+        })),
+    ];
+    prop_oneof![entry(), reply().prop_map(ServerLine::Ok), row(), events]
+}
+
+#[test]
+fn an_entry_is_one_line() {
+    let ana = Handle::new("ana").unwrap();
+    let mut entry = Entry {
+        id: EntryId(17),
+        time: Millis(0),
+        from: ana.clone(),
+        to: Target::Person(ana),
+        kind: EntryKind::Message,
+        body: "a\nb\\".into(),
+    };
+    let event = written(&ServerLine::Entry(EntryLine::event(&entry)));
+    assert_eq!(event, r"MSG 17 1970-01-01T00:00:00.000Z ana ana - a\nb\\");
+    entry.kind = EntryKind::Group;
+    let row = written(&ServerLine::Entry(EntryLine::row(&entry)));
+    assert_eq!(row, r"HIST 17 1970-01-01T00:00:00.000Z ana ana kind=group a\nb\\");
+    let event = EntryLine::parse(&row).unwrap().into_event();
+    assert_eq!(event, EntryLine::event(&entry));
+}
+
+#[test]
+fn what_a_later_server_adds_is_passed_over() {
+    let read = |line| ServerLine::parse(line).as_ref().map(written);
+    for (line, known) in [
+        ("LIVE 17 more", "LIVE 17"),
+        ("OK LOGIN ana 3 more", "OK LOGIN ana 3"),
+        ("OK SET ack auto more", "OK SET ack auto"),
+        ("OK CHATS 3 more", "OK CHATS 3"),
+        ("READ 5 1970-01-01T00:00:00.000Z ana bia more", "READ 5 1970-01-01T00:00:00.000Z ana bia"),
+        ("MEMBER #team ana admin more", "MEMBER #team ana admin"),
+        ("HELLO papo/1 other/2 hi", "HELLO papo/1 other/2 hi"),
+    ] {
+        assert_eq!(read(line).as_deref(), Some(known));
+    }
+    for unknown in ["", "EDIT 5 x", "OK", "OK EDIT 5", "LIVE", "LIVE x", "MSG 1 x ana bia - hi"] {
+        assert_eq!(read(unknown), None, "{unknown}");
+    }
+}
+
+#[test]
+fn a_block_is_told_from_a_list_of_blocks() {
+    let blocked = Reply::Counted { list: List::Blocks, count: 2 };
+    assert_eq!(Reply::parse("OK BLOCK 2"), Some(blocked));
+    let bia = Reply::Blocked { whom: Handle::new("bia").unwrap(), on: true };
+    assert_eq!(Reply::parse("OK BLOCK bia"), Some(bia));
+}
+
+#[test]
+fn seconds_are_read_where_they_stand() {
+    let seconds = |line| ErrLine::parse(line).unwrap().seconds();
+    assert_eq!(seconds("ERR LOGIN too-fast 12 seconds until the next try"), Some(12));
+    assert_eq!(seconds("ERR LOGIN too-fast try again in 12 seconds"), None);
+    assert_eq!(seconds("ERR LOGIN taken 12 seconds"), None);
+}
+
+proptest! {
+    #[test]
+    fn every_line_reads_back(line in line()) {
+        let text = written(&line);
+        prop_assert!(!text.contains('\n'));
+        let read = ServerLine::parse(&text);
+        prop_assert_eq!(read.as_ref(), Some(&line), "{}", text);
+    }
+
+    /// What is read of any line is written so that it is read again.
+    #[test]
+    fn no_line_makes_the_reader_panic(
+        word in select(vec!["MSG", "HIST", "OK", "OK ADMIN", "ERR", "INFO", "GROUPS", "TOKEN"]),
+        rest in "[ -~é]{0,60}",
+    ) {
+        let line = format!("{word} {rest}");
+        if let Some(line) = ServerLine::parse(&line) {
+            let text = written(&line);
+            let again = ServerLine::parse(&text);
+            prop_assert_eq!(again.as_ref(), Some(&line));
+        }
+    }
+}
