@@ -33,7 +33,7 @@ fn bench(folder: &tempfile::TempDir) -> (Database, Bench) {
 fn tidy(store: &mut Bench) {
     while let Some(step) = store.recall.forgettable(Millis(i64::MIN), Millis(i64::MAX)).unwrap() {
         assert!(!matches!(step, Forget::Entries { .. }));
-        store.chat.let_go(step);
+        store.chat.expire(step);
         store.commit();
     }
 }
@@ -320,7 +320,7 @@ fn a_step_is_small_however_much_there_is() {
     let number = |sql: &str| -> i64 { tool.query_row(sql, [], |row| row.get(0)).unwrap() };
     let next = |store: &mut Bench| {
         let step = store.recall.forgettable(Millis(i64::MIN), Millis(i64::MAX)).unwrap()?;
-        store.chat.let_go(step);
+        store.chat.expire(step);
         store.commit();
         Some(step)
     };
@@ -328,7 +328,7 @@ fn a_step_is_small_however_much_there_is() {
     let names: Vec<_> = (0..60).map(|n| handle(&format!("p{n}"))).collect();
     for name in &names {
         let known = DisplayName::from(name);
-        store.known(|chat| chat.register(name, &known, "hash", Millis(0))).unwrap();
+        store.decide(|chat| chat.register(name, &known, "hash", Millis(0)));
     }
     store.act(ANA, Act::Group { name: handle("team"), change: GroupChange::New(names) });
     for length in std::iter::repeat_n(8_000, 300).chain(std::iter::repeat_n(10, 1_200)) {
@@ -345,7 +345,7 @@ fn a_step_is_small_however_much_there_is() {
     let all = number("SELECT count(*) FROM passed");
     assert!(all > 3 * limits::FORGET_ROWS as i64);
     let (after, upto) = (EntryId(0), store.chat.newest().entry);
-    store.chat.let_go(Forget::Entries { after, upto });
+    store.chat.expire(Forget::Entries { after, upto });
     store.commit();
     let mut left = all;
     while left > 0 {

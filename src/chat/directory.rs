@@ -51,8 +51,6 @@ pub enum Need {
     Links(AccountId),
     /// The hash of an account's password.
     Secret(AccountId),
-    /// All of these.
-    All(Vec<Need>),
 }
 
 /// See the module's text.
@@ -109,14 +107,19 @@ impl Directory {
     }
 
     /// An account that exists.
-    pub fn account(&mut self, id: AccountId) -> Result<&mut Account, Need> {
-        self.accounts.get_mut(&id).ok_or(Need::Account(id))
+    pub fn account(&self, id: AccountId) -> Result<&Account, Need> {
+        self.accounts.get(&id).ok_or(Need::Account(id))
+    }
+
+    /// An account that a plan has looked up, to be changed: see [`found`].
+    pub fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
+        found(self.accounts.get_mut(&id))
     }
 
     /// The conversation of two accounts, if they have one.
     pub fn direct(&self, pair: Pair) -> Result<Option<ConversationId>, Need> {
         match self.direct.get(&pair) {
-            Some(id) => Ok(Some(*id)),
+            Some(id) => Ok(Some(self.conversation(*id)?.id)),
             None => self.lacks(Need::Direct(pair)),
         }
     }
@@ -191,13 +194,23 @@ impl Directory {
     }
 
     /// The tokens of an account.
-    pub fn tokens(&mut self, account: AccountId) -> Result<&mut Vec<Token>, Need> {
-        self.tokens.get_mut(&account).ok_or(Need::Tokens(account))
+    pub fn tokens(&self, account: AccountId) -> Result<&[Token], Need> {
+        self.tokens.get(&account).map(Vec::as_slice).ok_or(Need::Tokens(account))
+    }
+
+    /// The tokens of an account, which a plan has looked up, to be changed: see [`found`].
+    pub fn tokens_mut(&mut self, account: AccountId) -> Option<&mut Vec<Token>> {
+        found(self.tokens.get_mut(&account))
     }
 
     /// The system users who need no secret for an account.
-    pub fn links(&mut self, account: AccountId) -> Result<&mut Vec<u32>, Need> {
-        self.links.get_mut(&account).ok_or(Need::Links(account))
+    pub fn links(&self, account: AccountId) -> Result<&[u32], Need> {
+        self.links.get(&account).map(Vec::as_slice).ok_or(Need::Links(account))
+    }
+
+    /// The same, which a plan has looked up, to be changed: see [`found`].
+    pub fn links_mut(&mut self, account: AccountId) -> Option<&mut Vec<u32>> {
+        found(self.links.get_mut(&account))
     }
 
     /// The hash of an account's password; nothing where it has none.
@@ -206,12 +219,17 @@ impl Directory {
     }
 
     /// A conversation that exists.
-    pub fn conversation(&mut self, id: ConversationId) -> Result<&mut Conversation, Need> {
-        self.conversations.get_mut(&id).ok_or(Need::Conversation(id))
+    pub fn conversation(&self, id: ConversationId) -> Result<&Conversation, Need> {
+        self.conversations.get(&id).ok_or(Need::Conversation(id))
+    }
+
+    /// A conversation that a plan has looked up, to be changed: see [`found`].
+    pub fn conversation_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
+        found(self.conversations.get_mut(&id))
     }
 
     /// A conversation, if it is in memory.
-    pub fn known(&self, id: ConversationId) -> Option<&Conversation> {
+    pub fn cached(&self, id: ConversationId) -> Option<&Conversation> {
         self.conversations.get(&id)
     }
 
@@ -385,6 +403,14 @@ impl Directory {
             Kind::Room(name) => drop(self.rooms.remove(name)),
         }
     }
+}
+
+/// What applying a plan finds here. It is always there: the plan has looked it up, and nothing is
+/// evicted within a batch. Should that ever be broken, a test says so, and a server leaves one thing
+/// undone rather than all.
+fn found<T>(known: Option<T>) -> Option<T> {
+    debug_assert!(known.is_some(), "a plan was applied that had not looked up what it changes");
+    known
 }
 
 /// Bytes of a conversation in memory, about: its members and their stays are what grows.

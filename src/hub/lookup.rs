@@ -1,8 +1,8 @@
 //! What the rules need to know and do not: it is looked up in the store, and they are asked again.
 
 use super::Desk;
-use crate::chat::Chat;
 use crate::chat::directory::Need;
+use crate::chat::{Chat, Stop};
 use crate::store::{Cause, Error};
 use crate::wire::refusal::Refusal;
 
@@ -18,16 +18,31 @@ pub fn unkept(error: &Error) -> Refusal {
 
 impl Desk {
     /// Asks the rules, and looks up what they need until they can decide.
-    pub(super) fn known<T>(
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub(super) fn decide<T>(
         &mut self,
-        mut ask: impl FnMut(&mut Chat) -> Result<T, Need>,
-    ) -> Result<T, Error> {
+        mut ask: impl FnMut(&mut Chat) -> Result<T, Stop>,
+    ) -> Result<T, Refusal> {
         loop {
-            match ask(&mut self.chat) {
+            let needs = match ask(&mut self.chat) {
                 Ok(decided) => return Ok(decided),
-                Err(need) => self.look_up(need)?,
-            }
+                Err(Stop::Refused(refusal)) => return Err(refusal),
+                Err(Stop::Needs(needs)) => needs,
+            };
+            let found = needs.into_iter().try_for_each(|need| self.look_up(need));
+            found.map_err(|e| self.unreadable(&e))?;
         }
+    }
+
+    /// What a client is told where the store cannot be read. It is logged once for as long as it
+    /// lasts.
+    pub(super) fn unreadable(&mut self, error: &Error) -> Refusal {
+        if !std::mem::replace(&mut self.failing, true) {
+            log::error!("cannot read the database, nothing is accepted: {error}");
+        }
+        unkept(error)
     }
 
     fn look_up(&mut self, need: Need) -> Result<(), Error> {
@@ -68,12 +83,6 @@ impl Desk {
                 let users = recall.links(*account)?;
                 directory.learn_links(*account, users);
                 Some(())
-            }
-            Need::All(needs) => {
-                for need in needs {
-                    self.look_up(need.clone())?;
-                }
-                return Ok(());
             }
             Need::Secret(account) => {
                 let secret = recall.secret(*account)?.unwrap_or_default();

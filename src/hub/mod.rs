@@ -25,7 +25,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol::channel::Sender;
 
-use crate::chat::{Act, Chat, Order, Tell, Who};
+use crate::chat::{Act, Chat, Order, Stop, Tell, Who};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
@@ -295,7 +295,7 @@ impl Desk {
                 let (more, size) = work.size();
                 weight += more;
                 bytes += size;
-                commands += self.decide(work, &mut welcomes);
+                commands += self.take_up(work, &mut welcomes);
                 let cost = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
                 weight += cost;
                 self.queue.charge(cost);
@@ -303,8 +303,8 @@ impl Desk {
             self.settle_waiting();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
-            let kept = self.keep(&batch);
-            if kept {
+            let committed = self.commit(&batch);
+            if committed {
                 self.voided.clear();
                 self.covering.clear();
             } else {
@@ -314,13 +314,13 @@ impl Desk {
                     batch.tells.extend(self.abandon(session));
                 }
             }
-            self.tell(batch, kept);
-            self.answer_watches(kept);
+            self.tell(batch, committed);
+            self.answer_watches(committed);
             self.answer_online();
-            self.answer_orders(kept);
+            self.answer_orders(committed);
             self.tally.end(commands, self.seats.len());
             for Welcome { session, answer, mut entered, is_new } in welcomes {
-                if is_new && !kept {
+                if is_new && !committed {
                     // Of an account that is not there, nothing is written down.
                     self.vacate(session);
                     entered = Err(self.lost.clone());
@@ -331,13 +331,13 @@ impl Desk {
             for outbox in self.stirred.drain(..) {
                 outbox.wake();
             }
-            self.answer_keeper(kept);
+            self.answer_keeper(committed);
             self.queue.took(began.elapsed());
         }
     }
 
-    /// Decides one piece of work. Returns how many commands that was.
-    fn decide(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> usize {
+    /// Does one piece of work. Returns how many commands that was.
+    fn take_up(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> usize {
         match work {
             Work::Acts { session, acts } => {
                 let Some(seat) = self.seats.get(&session) else {
@@ -358,20 +358,16 @@ impl Desk {
             }
             Work::Register { session, handle, name, secret, outbox, answer } => {
                 let now = self.now;
-                let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
-                let entered = match made {
-                    Err(e) => Err(unkept(&e)),
-                    Ok(Err(refusal)) => Err(refusal),
-                    Ok(Ok(account)) => {
-                        let entered = self.enter(session, account, Key::Password, false, outbox);
-                        // A new account has nothing to catch up with.
-                        if let Some(seat) = self.seats.get_mut(&session) {
-                            (seat.live, seat.here) = (true, true);
-                            self.tally.behind -= 1;
-                        }
-                        Ok(entered)
+                let made = self.decide(|chat| chat.register(&handle, &name, &secret, now));
+                let entered = made.map(|account| {
+                    let entered = self.enter(session, account, Key::Password, false, outbox);
+                    // A new account has nothing to catch up with.
+                    if let Some(seat) = self.seats.get_mut(&session) {
+                        (seat.live, seat.here) = (true, true);
+                        self.tally.behind -= 1;
                     }
-                };
+                    entered
+                });
                 welcomes.push(Welcome { session, answer, entered, is_new: true });
                 return 1;
             }
@@ -395,7 +391,7 @@ impl Desk {
             Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
             Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
             Work::Forget { step, answer } => {
-                self.chat.let_go(step);
+                self.chat.expire(step);
                 self.forgetting.push(answer);
             }
             Work::Wipe { answer } => self.wiping = Some(answer),
@@ -406,7 +402,7 @@ impl Desk {
 
     /// Writes down where nothing waits any more, as often as that begins to be so.
     fn settle_waiting(&mut self) {
-        while let Ok(true) = self.known(Chat::settle_waiting) {}
+        while let Ok(true) = self.decide(Chat::settle_waiting) {}
     }
 
     /// Gives up what is left of an act that was begun; what is said of it, if it was asked for.
@@ -431,15 +427,12 @@ impl Desk {
             }
         }
         let now = self.now;
-        if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
-            if !std::mem::replace(&mut self.failing, true) {
-                log::error!("cannot read the database, nothing is accepted: {e}");
-            }
+        let decided = self.decide(|chat| chat.decide(who, act, now).map_err(Stop::Needs));
+        if let Err(refusal) = decided {
             if let Act::AdvanceAll { .. } = act {
                 self.lose_moves(who.session);
             }
             self.give_back(who.session, seats::charged(act));
-            let refusal = unkept(&e);
             if act.is_asked() {
                 self.refuse(who, act, refusal);
             } else if let Some((_, Tell::Answer { verb, .. })) = self.abandon(who.session) {

@@ -7,11 +7,11 @@
 
 use smol::channel::Sender;
 
-use super::{Desk, Done, unkept};
+use super::{Desk, Done};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, ConversationId};
 use crate::limits;
-use crate::store::Error;
+use crate::wire::refusal::Refusal;
 
 /// An account that is deleted and leaves its groups.
 pub(super) struct Leaving {
@@ -26,8 +26,7 @@ pub(super) struct Leaving {
 impl Desk {
     pub(super) fn order(&mut self, order: &Order, answer: Sender<Done>) {
         let now = self.now;
-        let done = self.known(|chat| chat.ordered(order, now));
-        let done = done.unwrap_or_else(|e| Err(unkept(&e)));
+        let done = self.decide(|chat| chat.order(order, now));
         match (done, order) {
             (Ok(account), Order::DropUser(_)) => {
                 let sessions = self.sessions_of(account);
@@ -57,11 +56,10 @@ impl Desk {
                 let Some(Leaving { sessions, answer, .. }) = self.leaving.pop_front() else {
                     return;
                 };
-                let done = ended.map(|_| sessions).map_err(|e| {
-                    log::error!("an account cannot leave its groups: {e}");
-                    unkept(&e)
-                });
-                self.ordered.push((answer, done));
+                if ended.is_err() {
+                    log::error!("an account that is deleted could not leave all its groups");
+                }
+                self.ordered.push((answer, ended.map(|_| sessions)));
             }
         }
     }
@@ -71,14 +69,15 @@ impl Desk {
         &mut self,
         account: AccountId,
         after: ConversationId,
-    ) -> Result<Option<ConversationId>, Error> {
+    ) -> Result<Option<ConversationId>, Refusal> {
         let now = self.now;
-        let next = self.record.recall()?.memberships(account, after, limits::LEAVE)?;
+        let next = self.record.recall().and_then(|r| r.memberships(account, after, limits::LEAVE));
+        let next = next.map_err(|e| self.unreadable(&e))?;
         let mut weight = 0;
         for (id, is_group) in &next {
             if *is_group {
                 // What grows with a group is reading its members.
-                let members = self.known(|chat| chat.leave_group(account, *id, now))?;
+                let members = self.decide(|chat| chat.leave_group(account, *id, now))?;
                 let looked_up = std::mem::take(&mut self.looked_up);
                 weight += Act::MOVE + members / 4 + looked_up * limits::LOOK_UP;
             }
@@ -89,7 +88,7 @@ impl Desk {
         match next.last() {
             Some((last, _)) if next.len() == limits::LEAVE => Ok(Some(*last)),
             _ => {
-                self.known(|chat| chat.left_groups(account))?;
+                self.decide(|chat| chat.left_groups(account))?;
                 Ok(None)
             }
         }

@@ -121,9 +121,9 @@ impl Desk {
                     let (between, hidden_from) = (was.map(|was| (was, EntryId(i64::MAX))), None);
                     self.passed(&Passed { at, conversation, account, between, again, hidden_from });
                 }
-                Tell::HangUp { key } => self.hang_up(who, Some(key)),
-                Tell::Expel { gone } => {
-                    self.hang_up(who, None);
+                Tell::Disconnect { key } => self.disconnect(who, Some(key)),
+                Tell::DisconnectAll { gone } => {
+                    self.disconnect(who, None);
                     if gone {
                         self.gone(who.account);
                     }
@@ -133,7 +133,7 @@ impl Desk {
         self.close(run);
         let Newest { entry, moved, .. } = self.chat.newest();
         self.told = Behind { entries: entry, moves: moved };
-        self.chat.settle();
+        self.chat.committed();
     }
 
     /// Gives a run of entries to everyone who reads it.
@@ -187,7 +187,7 @@ impl Desk {
     }
 
     /// Ends sessions of an account: those that were opened with a key that is void now, or all.
-    fn hang_up(&self, who: Who, key: Option<Key>) {
+    fn disconnect(&self, who: Who, key: Option<Key>) {
         for session in self.ended(who, key) {
             if let Some(seat) = self.seats.get(&session) {
                 seat.outbox.hang_up(Bye::Kicked);
@@ -211,8 +211,8 @@ impl Desk {
     /// when that is on disk: who lost a key must not use the moment to make another.
     pub(super) fn void(&mut self) {
         let (who, key) = match self.chat.latest() {
-            Some((who, Tell::HangUp { key })) => (*who, Some(*key)),
-            Some((who, Tell::Expel { .. })) => (*who, None),
+            Some((who, Tell::Disconnect { key })) => (*who, Some(*key)),
+            Some((who, Tell::DisconnectAll { .. })) => (*who, None),
             _ => return,
         };
         for session in self.ended(who, key) {

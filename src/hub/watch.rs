@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Desk, unkept};
+use super::Desk;
 use crate::chat::{Awaited, Who};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
@@ -71,8 +71,8 @@ impl Desk {
     pub(super) fn watch(&mut self, session: SessionId, id: EntryId, cursor: Cursor) {
         let Some(seat) = self.seats.get(&session) else { return };
         let who = Who { session, account: seat.account, key: seat.key };
-        match self.known(|chat| chat.awaited(who, cursor, id)) {
-            Ok(Some(Awaited { conversation, seq, other, count })) => {
+        match self.decide(|chat| chat.awaited(who, cursor, id)) {
+            Ok(Awaited { conversation, seq, other, count }) => {
                 let awaits = Awaits { conversation, cursor, id };
                 if count == 0 {
                     self.fulfilled.push((session, awaits));
@@ -86,11 +86,7 @@ impl Desk {
                 let watches = self.watches.entry(conversation).or_default();
                 watches.lane(cursor).insert((id, session), watch);
             }
-            Ok(None) => self.answer_watch(session, Err(Refusal::NoSuchMessage(id.0))),
-            Err(e) => {
-                log::error!("cannot read the database: {e}");
-                self.answer_watch(session, Err(unkept(&e)));
-            }
+            Err(refusal) => self.answer_watch(session, Err(refusal)),
         }
     }
 

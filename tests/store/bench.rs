@@ -2,7 +2,7 @@
 #![allow(dead_code)] // Each test that includes it uses its own part.
 
 use papo::chat::directory::Need;
-use papo::chat::{Act, Chat, Who};
+use papo::chat::{Act, Chat, Stop, Who};
 use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
@@ -35,29 +35,24 @@ impl Bench {
         let mut bench = Bench { record, recall, chat, now: 1_000_000 };
         for name in ["ana", "bia", "caio"] {
             let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
-            let made = bench.known(|chat| chat.register(&handle, &name, "hash", Millis(0)));
-            made.unwrap();
+            bench.decide(|chat| chat.register(&handle, &name, "hash", Millis(0)));
         }
         bench.commit();
         bench
     }
 
-    pub fn known<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Need>) -> T {
+    pub fn decide<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Stop>) -> T {
         loop {
-            let need = match ask(&mut self.chat) {
+            match ask(&mut self.chat) {
                 Ok(done) => return done,
-                Err(need) => need,
-            };
-            self.look_up(need);
+                Err(Stop::Needs(needs)) => needs.into_iter().for_each(|need| self.look_up(need)),
+                Err(Stop::Refused(refusal)) => panic!("{refusal:?}"),
+            }
         }
     }
 
     /// As the hub does: in the transaction that then writes.
     fn look_up(&mut self, need: Need) {
-        if let Need::All(needs) = need {
-            needs.into_iter().for_each(|need| self.look_up(need));
-            return;
-        }
         let (recall, directory) = (self.record.recall().unwrap(), self.chat.directory());
         let found = match &need {
             Need::Handle(h) => recall.account(h).unwrap().map(|a| directory.learn_account(a)),
@@ -108,7 +103,6 @@ impl Bench {
                 directory.learn_secret(*account, secret);
                 Some(())
             }
-            Need::All(_) => None,
             Need::Tokens(account) => {
                 let tokens = recall.tokens(*account).unwrap();
                 directory.learn_tokens(*account, tokens);
@@ -123,13 +117,13 @@ impl Bench {
     pub fn commit(&mut self) {
         let batch = self.chat.finish();
         self.record.record(&batch.changes).unwrap();
-        self.chat.settle();
+        self.chat.committed();
     }
 
     pub fn act(&mut self, account: AccountId, mut act: Act) {
         let who = Who { session: SessionId(1), account, key: Key::Password };
         let now = Millis(self.now);
-        self.known(|chat| chat.asked(who, &mut act, now));
+        self.decide(|chat| chat.decide(who, &mut act, now).map_err(Stop::Needs));
     }
 
     /// Forgets everything up to an entry, and deletes the rows about it.
@@ -137,12 +131,12 @@ impl Bench {
         self.commit();
         let after = self.chat.newest().floor;
         for step in [Forget::Entries { after, upto }, Forget::Rows] {
-            self.chat.let_go(step);
+            self.chat.expire(step);
             self.commit();
         }
     }
 
-    /// Writes and commits; gives back the id.
+    /// Writes and commits; returns the id.
     pub fn send(&mut self, from: AccountId, to: &str, body: &str) -> EntryId {
         self.act(from, Act::Send { to: person(to), body: body.into(), once: None });
         self.commit();
