@@ -9,6 +9,7 @@ mod commit;
 mod keep;
 mod lookup;
 mod orders;
+mod pending;
 mod queue;
 mod seats;
 mod tally;
@@ -137,18 +138,11 @@ impl Hub {
             seats: FxHashMap::default(),
             online: FxHashMap::default(),
             watches: FxHashMap::default(),
-            new_watches: Vec::new(),
-            fulfilled: Vec::new(),
-            asked_online: Vec::new(),
-            ordered: Vec::new(),
-            deleted: Vec::new(),
+            pending: Vec::new(),
             leaving: VecDeque::new(),
-            has_left: false,
             voided: Vec::new(),
             covering: Vec::new(),
             unkept: Unkept::default(),
-            forgetting: Vec::new(),
-            wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
             stirred: Vec::new(),
@@ -205,14 +199,32 @@ struct Presence {
     due: MoveNumber,
 }
 
-/// What a session that comes in is told after the commit: what it reads from the store then is no
-/// older than the answer.
-struct Welcome {
-    session: SessionId,
-    answer: Sender<Result<Entered, Refusal>>,
-    entered: Result<Entered, Refusal>,
-    /// Its account is part of the batch.
-    is_new: bool,
+/// An answer that waits for the end of its batch.
+enum Pending {
+    /// A session belongs to an account from now on, or does not. `is_new`: the account itself is
+    /// part of the batch.
+    Entered {
+        session: SessionId,
+        answer: Sender<Result<Entered, Refusal>>,
+        entered: Result<Entered, Refusal>,
+        is_new: bool,
+    },
+    /// Which of these accounts are online.
+    Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
+    /// What became of an order.
+    Order { answer: Sender<Done>, done: Done },
+    /// An account is deleted, and leaves its groups in later batches.
+    Deleted(Leaving),
+    /// The deletion that is under way left some groups, and goes on.
+    LeftSome,
+    /// A session has begun to wait for others' cursors.
+    Waits(SessionId),
+    /// Nobody is awaited there any more, unless somebody was added again since.
+    Waited(SessionId, Awaits),
+    /// A step of forgetting is recorded.
+    Forgotten(Sender<bool>),
+    /// What was forgotten leaves what the store keeps beside the log.
+    Wipe(Sender<bool>),
 }
 
 /// All that the thread owns.
@@ -227,25 +239,10 @@ struct Desk {
     online: FxHashMap<AccountId, Presence>,
     /// Who waits for whom, by conversation.
     watches: FxHashMap<ConversationId, Watches>,
-    /// Those who began to in this batch.
-    new_watches: Vec<SessionId>,
-    /// Those who wait for nobody any more.
-    fulfilled: Vec<(SessionId, Awaits)>,
-    /// Who asked in this batch who is online. Answered after it, so that what the store says of
-    /// those who are not is no older.
-    asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
-    /// Orders of this batch, answered after it.
-    ordered: Vec<(Sender<Done>, Done)>,
-    /// Accounts that this batch deletes.
-    deleted: Vec<Leaving>,
+    /// What is answered when this batch is over.
+    pending: Vec<Pending>,
     /// Accounts that are deleted and leave their groups, one after the other.
     leaving: VecDeque<Leaving>,
-    /// The first of those has left some in this batch.
-    has_left: bool,
-    /// Who asked in this batch for a step of forgetting.
-    forgetting: Vec<Sender<bool>>,
-    /// Who asked for a wipe, which is done when the batch is told.
-    wiping: Option<Sender<bool>>,
     /// Sessions whose key became void in this batch.
     voided: Vec<SessionId>,
     /// Sessions of which this batch has a bare `ACK` or `READ`.
@@ -278,7 +275,6 @@ impl Desk {
             let began = Instant::now();
             // What is decided together happened at one moment.
             self.now = self.clock.now();
-            let mut welcomes: Vec<Welcome> = Vec::new();
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
             self.looked_up = 0;
@@ -295,7 +291,7 @@ impl Desk {
                 let (more, size) = work.size();
                 weight += more;
                 bytes += size;
-                commands += self.take_up(work, &mut welcomes);
+                commands += self.take_up(work);
                 let cost = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
                 weight += cost;
                 self.queue.charge(cost);
@@ -314,30 +310,18 @@ impl Desk {
                     batch.tells.extend(self.abandon(session));
                 }
             }
+            let decided = std::mem::take(&mut self.pending);
             self.tell(batch, committed);
-            self.answer_watches(committed);
-            self.answer_online();
-            self.answer_orders(committed);
+            // Sessions that waited for what has just been told are answered before all others.
+            self.pending.extend(decided);
             self.tally.end(commands, self.seats.len());
-            for Welcome { session, answer, mut entered, is_new } in welcomes {
-                if is_new && !committed {
-                    // Of an account that is not there, nothing is written down.
-                    self.vacate(session);
-                    entered = Err(self.lost.clone());
-                }
-                // A session that has gone needs no answer.
-                let _ = answer.try_send(entered);
-            }
-            for outbox in self.stirred.drain(..) {
-                outbox.wake();
-            }
-            self.answer_keeper(committed);
+            self.answer_pending(committed);
             self.queue.took(began.elapsed());
         }
     }
 
     /// Does one piece of work. Returns how many commands that was.
-    fn take_up(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> usize {
+    fn take_up(&mut self, work: Work) -> usize {
         match work {
             Work::Acts { session, acts } => {
                 let Some(seat) = self.seats.get(&session) else {
@@ -368,7 +352,7 @@ impl Desk {
                     }
                     entered
                 });
-                welcomes.push(Welcome { session, answer, entered, is_new: true });
+                self.pending.push(Pending::Entered { session, answer, entered, is_new: true });
                 return 1;
             }
             Work::Enter { session, account, key, quiet, most, outbox, answer } => {
@@ -378,7 +362,7 @@ impl Desk {
                 } else {
                     Ok(self.enter(session, account, key, quiet, outbox))
                 };
-                welcomes.push(Welcome { session, answer, entered, is_new: false });
+                self.pending.push(Pending::Entered { session, answer, entered, is_new: false });
             }
             Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
@@ -389,12 +373,14 @@ impl Desk {
             Work::Order { order, answer } => self.order(&order, answer),
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
-            Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
+            Work::Online { accounts, answer } => {
+                self.pending.push(Pending::Online { accounts, answer });
+            }
             Work::Forget { step, answer } => {
                 self.chat.expire(step);
-                self.forgetting.push(answer);
+                self.pending.push(Pending::Forgotten(answer));
             }
-            Work::Wipe { answer } => self.wiping = Some(answer),
+            Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),
             Work::End => {}
         }
         0
@@ -447,15 +433,5 @@ impl Desk {
         if act.is_asked() {
             self.chat.answer(who, act.verb(), Err(refusal));
         }
-    }
-
-    fn answer_online(&mut self) {
-        let is_here = |s: &SessionId| self.seats.get(s).is_some_and(|seat| seat.here);
-        let online =
-            |a: &AccountId| self.online.get(a).is_some_and(|p| p.sessions.iter().any(is_here));
-        for (accounts, answer) in &self.asked_online {
-            let _ = answer.try_send(accounts.iter().map(online).collect());
-        }
-        self.asked_online.clear();
     }
 }

@@ -7,7 +7,7 @@
 
 use smol::channel::Sender;
 
-use super::{Desk, Done};
+use super::{Desk, Done, Pending};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, ConversationId};
 use crate::limits;
@@ -31,11 +31,12 @@ impl Desk {
             (Ok(account), Order::DropUser(_)) => {
                 let sessions = self.sessions_of(account);
                 let after = ConversationId(0);
-                self.deleted.push(Leaving { account, after, sessions, answer });
+                let leaving = Leaving { account, after, sessions, answer };
+                self.pending.push(Pending::Deleted(leaving));
             }
             (done, _) => {
                 let done = done.map(|account| self.sessions_of(account));
-                self.ordered.push((answer, done));
+                self.pending.push(Pending::Order { answer, done });
             }
         }
         self.void();
@@ -49,9 +50,11 @@ impl Desk {
     pub(super) fn leave_groups(&mut self) {
         let Some(Leaving { account, after, .. }) = self.leaving.front() else { return };
         let next = self.leave_some(*account, *after);
-        self.has_left = true;
         match (next, self.leaving.front_mut()) {
-            (Ok(Some(after)), Some(leaving)) => leaving.after = after,
+            (Ok(Some(after)), Some(leaving)) => {
+                leaving.after = after;
+                self.pending.push(Pending::LeftSome);
+            }
             (ended, _) => {
                 let Some(Leaving { sessions, answer, .. }) = self.leaving.pop_front() else {
                     return;
@@ -59,7 +62,8 @@ impl Desk {
                 if ended.is_err() {
                     log::error!("an account that is deleted could not leave all its groups");
                 }
-                self.ordered.push((answer, ended.map(|_| sessions)));
+                let done = ended.map(|_| sessions);
+                self.pending.push(Pending::Order { answer, done });
             }
         }
     }
@@ -93,20 +97,11 @@ impl Desk {
             }
         }
     }
+}
 
-    /// Answers the orders of a batch that are done.
-    pub(super) fn answer_orders(&mut self, kept: bool) {
-        let has_left = std::mem::take(&mut self.has_left);
-        if kept {
-            self.leaving.extend(self.deleted.drain(..));
-        } else {
-            let begun = self.leaving.pop_front().filter(|_| has_left);
-            for Leaving { answer, .. } in self.deleted.drain(..).chain(begun) {
-                let _ = answer.try_send(Err(self.lost.clone()));
-            }
-        }
-        for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { Err(self.lost.clone()) });
-        }
+impl Leaving {
+    /// Answers that it is not gone on with; the same order does so.
+    pub(super) fn give_up(self, why: &Refusal) {
+        let _ = self.answer.try_send(Err(why.clone()));
     }
 }

@@ -34,8 +34,8 @@ struct Run {
 }
 
 impl Desk {
-    /// Tells what was decided; where it could not be kept, only that.
-    pub(super) fn tell(&mut self, mut batch: Batch, kept: bool) {
+    /// Tells what was decided; where it could not be recorded, only that.
+    pub(super) fn tell(&mut self, mut batch: Batch, committed: bool) {
         let mut run: Option<Run> = None;
         let mut line = Vec::new();
         for (at, (who, tell)) in batch.tells.into_iter().enumerate() {
@@ -44,8 +44,8 @@ impl Desk {
             }
             match tell {
                 Tell::Answer { verb, answer } => {
-                    // A refusal may rest on what was not kept either.
-                    let answer = if kept { answer } else { Err(self.lost.clone()) };
+                    // A refusal may rest on what was not recorded either.
+                    let answer = if committed { answer } else { Err(self.lost.clone()) };
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };
@@ -65,7 +65,7 @@ impl Desk {
                         self.stirred.push(seat.outbox.clone());
                     }
                 }
-                _ if !kept => {}
+                _ if !committed => {}
                 Tell::Entry { at, from, to } => {
                     let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
                         continue;
