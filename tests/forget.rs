@@ -16,7 +16,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Forget, Newest, Pair, Recall, SpanQuery, Walk};
+use papo::store::{Fact, Forget, Need, Newest, Pair, Recall, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 use process::Dice;
 use rusqlite::Connection;
@@ -205,7 +205,8 @@ fn what_is_forgotten_is_no_message_any_more() {
     assert_eq!(store.recall.waiting(BIA, EntryId(4)).unwrap(), 1);
     for id in 1..=5 {
         let is_left = id > 3;
-        assert_eq!(store.recall.place(EntryId(id)).unwrap().is_some(), is_left);
+        let place = store.recall.gather(&[Need::Place(EntryId(id))], 1).unwrap();
+        assert_eq!(matches!(place[..], [Fact::Place(_)]), is_left);
         assert_eq!(store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().is_some(), is_left);
     }
     // What the rules still had in mind is none, either, and moves nothing.

@@ -18,40 +18,7 @@ use super::cache::Cache;
 use crate::entry::{AccountId, ConversationId, EntryId, Place};
 use crate::limits;
 use crate::name::Handle;
-use crate::store::{Account, Conversation, Kind, Member, Once, Pair, Stay, Token};
-
-/// Something that has to be looked up in the store.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Need {
-    /// The account of this handle.
-    Handle(Handle),
-    /// The account of this number.
-    Account(AccountId),
-    /// The conversation of these two.
-    Direct(Pair),
-    /// The conversation of this number.
-    Conversation(ConversationId),
-    /// Where this entry stands.
-    Place(EntryId),
-    /// Whether there is a group of this name.
-    Room(Handle),
-    /// Whether this account is in the group of this name.
-    Membership(AccountId, Handle),
-    /// Whether this account is or was a member of a conversation.
-    Member(AccountId, ConversationId),
-    /// Whether the first has blocked the second.
-    Blocked(AccountId, AccountId),
-    /// What an account did under a key.
-    Once(AccountId, Box<str>),
-    /// How many entries of this member up to this one do not wait.
-    Skipped(ConversationId, AccountId, i64),
-    /// The tokens of an account.
-    Tokens(AccountId),
-    /// The system users who need no secret for an account.
-    Links(AccountId),
-    /// The hash of an account's password.
-    Secret(AccountId),
-}
+use crate::store::{Account, Conversation, Fact, Kind, Member, Need, Once, Pair, Token};
 
 /// See the module's text.
 #[derive(Default)]
@@ -61,7 +28,7 @@ pub struct Directory {
     conversations: Cache<ConversationId, Conversation>,
     direct: FxHashMap<Pair, ConversationId>,
     rooms: HashMap<Handle, ConversationId>,
-    /// Bytes of all conversations: see [`size`].
+    /// Bytes of all conversations: see [`Conversation::bytes`].
     bytes: usize,
     /// Bytes of those that this batch has looked up.
     looked_up: usize,
@@ -247,18 +214,34 @@ impl Directory {
         if self.absent.contains(&need) { Ok(None) } else { Err(need) }
     }
 
-    /// Takes note that the store does not have something.
-    pub fn learn_absence(&mut self, need: Need) {
-        self.absent.insert(need);
+    /// Caches what the store has answered.
+    pub fn learn(&mut self, fact: Fact) {
+        match fact {
+            Fact::Account(account) => self.learn_account(account),
+            Fact::Conversation(conversation) => self.learn_conversation(conversation),
+            Fact::Place(place) => drop(self.older.insert(place.id, place)),
+            Fact::Room(name) => drop(self.taken.insert(name)),
+            Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
+            Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),
+            Fact::Blocked(by, whom, on) => self.learn_blocked(by, whom, on),
+            Fact::Once(account, key, once) => self.learn_once(account, key, once),
+            Fact::Skipped(id, account, seq, count) => {
+                self.skipped.insert((id, account, seq), count);
+            }
+            Fact::Tokens(account, tokens) => self.learn_tokens(account, tokens),
+            Fact::Links(account, users) => self.learn_links(account, users),
+            Fact::Secret(account, secret) => self.learn_secret(account, secret),
+            Fact::Absent(need) => drop(self.absent.insert(need)),
+        }
     }
 
-    /// Takes note of an account.
+    /// Caches an account.
     pub fn learn_account(&mut self, account: Account) {
         self.handles.insert(account.handle.clone(), account.id);
         self.accounts.insert(account.id, account);
     }
 
-    /// Takes note of a conversation. One that is in memory stays: it may be ahead of the store.
+    /// Caches a conversation. One that is in memory stays: it may be ahead of the store.
     pub fn learn_conversation(&mut self, conversation: Conversation) {
         match &conversation.kind {
             Kind::Direct(pair) => {
@@ -270,7 +253,7 @@ impl Directory {
         }
         let id = conversation.id;
         if self.conversations.get(&id).is_none() {
-            let size = size(&conversation);
+            let size = conversation.bytes();
             self.bytes += size;
             self.looked_up += size;
             self.conversations.insert(id, conversation);
@@ -288,62 +271,37 @@ impl Directory {
         self.bytes
     }
 
-    /// Takes note of how many bytes a conversation has grown by.
+    /// Counts the bytes that a conversation has grown by.
     pub fn grew(&mut self, bytes: usize) {
         self.bytes += bytes;
     }
 
-    /// Takes note of whether the first has blocked the second.
+    /// Caches whether the first has blocked the second.
     pub fn learn_blocked(&mut self, by: AccountId, whom: AccountId, on: bool) {
         self.blocked.insert((by, whom), on);
     }
 
-    /// Takes note of what an account did under a key.
+    /// Caches what an account did under a key.
     pub fn learn_once(&mut self, account: AccountId, key: Box<str>, once: Once) {
         self.once.insert((account, key), once);
     }
 
-    /// Takes note of how many entries of a member up to one do not wait.
-    pub fn learn_skipped(&mut self, at: (ConversationId, AccountId, i64), count: i64) {
-        self.skipped.insert(at, count);
-    }
-
-    /// Takes note of the tokens of an account.
+    /// Caches the tokens of an account.
     pub fn learn_tokens(&mut self, account: AccountId, tokens: Vec<Token>) {
         self.tokens.insert(account, tokens);
     }
 
-    /// Takes note of the system users who need no secret for an account.
+    /// Caches the system users who need no secret for an account.
     pub fn learn_links(&mut self, account: AccountId, users: Vec<u32>) {
         self.links.insert(account, users);
     }
 
-    /// Takes note of the hash of an account's password.
+    /// Caches the hash of an account's password.
     pub fn learn_secret(&mut self, account: AccountId, secret: String) {
         self.secrets.insert(account, secret);
     }
 
-    /// Takes note that there is a group of this name.
-    pub fn learn_room(&mut self, name: Handle) {
-        self.taken.insert(name);
-    }
-
-    /// Takes note of whether an account is in the group of a name, and which conversation that is.
-    pub fn learn_membership(&mut self, me: AccountId, name: Handle, id: Option<ConversationId>) {
-        self.memberships.insert((me, name), id);
-    }
-
-    /// Takes note of whether an account is or was in a conversation.
-    pub fn learn_member(&mut self, me: AccountId, id: ConversationId, on: bool) {
-        self.members.insert((me, id), on);
-    }
-
-    /// Takes note of where an older entry stands.
-    pub fn learn_place(&mut self, place: Place) {
-        self.older.insert(place.id, place);
-    }
-
-    /// Takes note of the newest entry.
+    /// Caches the newest entry.
     pub fn learn_newest(&mut self, place: Place) {
         if self.recent.len() == limits::RECENT {
             self.recent.pop_front();
@@ -397,7 +355,7 @@ impl Directory {
 
     fn evict_conversation(&mut self) {
         let Some(log) = self.conversations.step() else { return };
-        self.bytes -= size(&log).min(self.bytes);
+        self.bytes -= log.bytes().min(self.bytes);
         match &log.kind {
             Kind::Direct(pair) => drop(self.direct.remove(pair)),
             Kind::Room(name) => drop(self.rooms.remove(name)),
@@ -411,15 +369,4 @@ impl Directory {
 fn found<T>(known: Option<T>) -> Option<T> {
     debug_assert!(known.is_some(), "a plan was applied that had not looked up what it changes");
     known
-}
-
-/// Bytes of a conversation in memory, about: its members and their stays are what grows.
-pub fn size(log: &Conversation) -> usize {
-    let further = log.members.iter().map(|m| stays_size(m.stays.capacity())).sum::<usize>();
-    size_of::<Conversation>() + log.members.capacity() * size_of::<Member>() + further
-}
-
-/// Bytes of so many stays of a member; the first stands in the member.
-pub fn stays_size(capacity: usize) -> usize {
-    if capacity > 1 { capacity * size_of::<Stay>() } else { 0 }
 }

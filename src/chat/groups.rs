@@ -8,7 +8,6 @@
 
 use rustc_hash::FxHashSet;
 
-use super::directory::stays_size;
 use super::stop::{Stop, all, both};
 use super::{Chat, Plan, Tell, Who};
 use crate::entry::{
@@ -273,9 +272,9 @@ impl Chat {
                         let change = Change::Skipped { conversation, account, seq, count };
                         self.batch.changes.push(change);
                     }
-                    let room = stays_size(member.stays.capacity());
+                    let room = member.stays_bytes();
                     member.stays.push(stay);
-                    grown += stays_size(member.stays.capacity()) - room;
+                    grown += member.stays_bytes() - room;
                     let was = member.cursors();
                     let tell = Tell::Present { conversation, account, was, on: true };
                     self.batch.tells.push((who, tell));

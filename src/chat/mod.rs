@@ -20,7 +20,7 @@ mod talk;
 
 use std::collections::VecDeque;
 
-use directory::{Directory, Need};
+use directory::Directory;
 pub use orders::Order;
 use rustc_hash::FxHashSet;
 pub use stop::Stop;
@@ -30,7 +30,7 @@ use crate::entry::{
     TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, Forget, Kind, Member, Newest, Rank};
+use crate::store::{Added, Change, Forget, Kind, Member, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -253,6 +253,15 @@ impl Chat {
             Err(Stop::Needs(needs)) => return Err(needs),
         }
         Ok(())
+    }
+
+    /// What has to be looked up before an act can be decided; empty if all is known, as far as that
+    /// can be told.
+    pub fn missing(&self, who: Who, act: &Act) -> Vec<Need> {
+        match self.plan(who, act) {
+            Err(Stop::Needs(needs)) => needs,
+            Ok(_) | Err(Stop::Refused(_)) => Vec::new(),
+        }
     }
 
     /// Everything about an act but its text, ready to be carried out.

@@ -1,6 +1,6 @@
 //! What stops a plan, and how the parts of one are put together. Nothing is read or changed here.
 
-use super::directory::Need;
+use crate::store::Need;
 use crate::wire::refusal::Refusal;
 
 /// Why something cannot be carried out. Nothing has been changed then.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::entry::Place;
 use crate::limits;
-use crate::store::{Account, Conversation, Fronts, Pair, Stay};
+use crate::store::{Account, Conversation, Fact, Fronts, Pair, Stay};
 
 const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
@@ -26,7 +26,7 @@ fn two() -> Chat {
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
-    chat.directory().learn_absence(Need::Direct(pair));
+    chat.directory().learn(Fact::Absent(Need::Direct(pair)));
     chat.directory().learn_blocked(ANA.account, BIA.account, false);
     chat.directory().learn_blocked(BIA.account, ANA.account, false);
     chat
@@ -67,7 +67,7 @@ fn what_is_not_known_is_asked_for_before_anything_is_decided() {
     let mut chat = two();
     let need = Need::Handle(Handle::new("caio").unwrap());
     assert_eq!(send(&mut chat, ANA, "caio"), Err(vec![need.clone()]));
-    chat.directory().learn_absence(need);
+    chat.directory().learn(Fact::Absent(need));
     assert_eq!(send(&mut chat, ANA, "caio"), Ok(()));
     let batch = chat.finish();
     assert_eq!(told(&batch), ["1 ERR MSG no-such-user"]);
@@ -190,7 +190,7 @@ fn a_batch_that_is_forgotten_never_was() {
 fn all_that_is_missing_is_asked_for_at_once() {
     let mut chat = two();
     let names: Vec<Handle> = (0..100).map(|n| Handle::new(&format!("u{n}")).unwrap()).collect();
-    chat.directory().learn_absence(Need::Room(names[0].clone()));
+    chat.directory().learn(Fact::Absent(Need::Room(names[0].clone())));
     let change = GroupChange::New(names.clone());
     let mut act = Act::Group { name: names[0].clone(), change };
     let missing = names.into_iter().map(Need::Handle).collect();
@@ -206,7 +206,7 @@ fn all_that_is_missing_is_asked_for_at_once() {
     assert_eq!(chat.decide(ANA, &mut act, NOW), Err(missing));
     let names = vec![Handle::new("bia").unwrap(); limits::GROUP_MEMBERS + 1];
     let name = Handle::new("team").unwrap();
-    chat.directory().learn_absence(Need::Room(name.clone()));
+    chat.directory().learn(Fact::Absent(Need::Room(name.clone())));
     let mut act = Act::Group { name, change: GroupChange::New(names) };
     chat.decide(ANA, &mut act, NOW).unwrap();
     assert_eq!(told(&chat.finish()), ["1 ERR GROUP too-many"]);
@@ -272,7 +272,7 @@ fn who_is_not_in_a_group_costs_one_row_whatever_there_is() {
     let mut known = two();
     group(&mut known, 5_000);
     let learn = |directory: &mut Directory, need: &Need| match need {
-        Need::Membership(me, name) => directory.learn_membership(*me, name.clone(), None),
+        Need::Membership(me, name) => directory.learn(Fact::Membership(*me, name.clone(), None)),
         need => panic!("{need:?}"),
     };
     for chat in [&mut unknown, &mut known] {
@@ -301,8 +301,8 @@ fn a_strangers_ack_does_not_look_the_conversation_up() {
     let (_, place) = group(&mut two(), 10);
     chat.newest.entry = place.id;
     let learn = |directory: &mut Directory, need: &Need| match need {
-        Need::Place(_) => directory.learn_place(place),
-        Need::Member(me, id) => directory.learn_member(*me, *id, false),
+        Need::Place(_) => directory.learn(Fact::Place(place)),
+        Need::Member(me, id) => directory.learn(Fact::Member(*me, *id, false)),
         need => panic!("{need:?}"),
     };
     let needs = needs(&mut chat, |chat| advance(chat, BIA, Cursor::Read, 1), learn);
@@ -356,7 +356,7 @@ fn who_joins_is_counted_against_the_bound() {
     let log = chat.directory.cached(ConversationId(7)).unwrap();
     assert_eq!(log.members.len(), 1_001);
     assert!(log.members.is_sorted_by_key(|m| m.account));
-    let grown = directory::size(log);
+    let grown = log.bytes();
     assert!(chat.directory.bytes() - before >= 990 * size_of::<Member>());
     assert_eq!(chat.directory.bytes(), grown);
 }

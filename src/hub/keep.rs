@@ -63,7 +63,7 @@ impl Keeper {
         Ok((stop, thread::Builder::new().name("keeper".into()).spawn(run)?))
     }
 
-    /// Forgets all that is old enough now. Gives back whether that is done: not where the hub
+    /// Forgets all that is old enough now. Returns whether that is done: not where the hub
     /// could not write, has ended, or somebody reads what is to be wiped.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol::channel::Sender;
 
-use crate::chat::{Act, Chat, Order, Stop, Tell, Who};
+use crate::chat::{Act, Chat, Order, Tell, Who};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
@@ -147,6 +147,9 @@ impl Hub {
             lines: Vec::new(),
             stirred: Vec::new(),
             looked_up: 0,
+            owed: FxHashMap::default(),
+            gathered: 0,
+            room: 0,
             failing: false,
             lost: Refusal::Storage,
             tally: Tally::new(counters),
@@ -181,6 +184,10 @@ struct Seat {
 }
 
 impl Seat {
+    fn who(&self, session: SessionId) -> Who {
+        Who { session, account: self.account, key: self.key }
+    }
+
     /// It has to be sent what it can only read from the log.
     fn is_behind(&self) -> bool {
         !self.live && !self.quiet
@@ -257,6 +264,12 @@ struct Desk {
     stirred: Vec<Arc<Outbox>>,
     /// What had to be looked up for the work in hand.
     looked_up: usize,
+    /// What was looked up ahead for accounts whose acts are still to come.
+    owed: FxHashMap<AccountId, usize>,
+    /// For how many acts, from the next one on, what they lack was looked up together.
+    gathered: usize,
+    /// How much more this batch may weigh.
+    room: usize,
     /// The last commit failed, and that was logged.
     failing: bool,
     /// What is told of what could not be kept.
@@ -277,7 +290,7 @@ impl Desk {
             self.now = self.clock.now();
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
-            self.looked_up = 0;
+            (self.looked_up, self.gathered) = (0, 0);
             let (most, most_bytes) = self.queue.most();
             while weight < most && bytes < most_bytes {
                 if self.chat.directory().has_enough() {
@@ -289,6 +302,7 @@ impl Desk {
                     ended = true;
                 }
                 let (more, size) = work.size();
+                self.room = most - weight;
                 weight += more;
                 bytes += size;
                 commands += self.take_up(work);
@@ -327,12 +341,13 @@ impl Desk {
                 let Some(seat) = self.seats.get(&session) else {
                     return 0;
                 };
-                let who = Who { session, account: seat.account, key: seat.key };
+                let who = seat.who(session);
+                self.looked_up += self.owed.remove(&who.account).unwrap_or_default();
                 let mut count = 0;
                 let mut acts = acts.into_iter();
                 while let Some(mut act) = acts.next() {
                     count += usize::from(act.is_asked());
-                    self.decide_act(who, &mut act);
+                    self.act(who, &mut act, acts.as_slice());
                     if acts.len() > 0 && self.chat.directory().has_enough() {
                         self.queue.put_back(session, acts.collect());
                         break;
@@ -395,11 +410,11 @@ impl Desk {
     fn abandon(&mut self, session: SessionId) -> Option<(Who, Tell)> {
         let act = self.queue.abandon(session).filter(Act::is_asked)?;
         let seat = self.seats.get(&session)?;
-        let who = Who { session, account: seat.account, key: seat.key };
+        let who = seat.who(session);
         Some((who, Tell::Answer { verb: act.verb(), answer: Err(self.lost.clone()) }))
     }
 
-    fn decide_act(&mut self, who: Who, act: &mut Act) {
+    fn act(&mut self, who: Who, act: &mut Act, rest: &[Act]) {
         let Some(seat) = self.seats.get(&who.session) else { return };
         if seat.void {
             return self.refuse(who, act, Refusal::NeedLogin);
@@ -412,9 +427,7 @@ impl Desk {
                 self.covering.push(who.session);
             }
         }
-        let now = self.now;
-        let decided = self.decide(|chat| chat.decide(who, act, now).map_err(Stop::Needs));
-        if let Err(refusal) = decided {
+        if let Err(refusal) = self.decide_ahead(who, act, rest) {
             if let Act::AdvanceAll { .. } = act {
                 self.lose_moves(who.session);
             }

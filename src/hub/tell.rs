@@ -247,7 +247,7 @@ impl Run {
     }
 }
 
-/// Pushes to a session that is live; one that has no room is not live any more. Gives back whether
+/// Pushes to a session that is live; one that has no room is not live any more. Returns whether
 /// it is in.
 fn push(
     seats: &mut FxHashMap<SessionId, Seat>,

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use super::{Desk, Pending};
-use crate::chat::{Awaited, Who};
+use crate::chat::Awaited;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
@@ -70,7 +70,7 @@ impl Desk {
     /// Begins a watch. It is answered after the batch, when nobody is awaited any more.
     pub(super) fn watch(&mut self, session: SessionId, id: EntryId, cursor: Cursor) {
         let Some(seat) = self.seats.get(&session) else { return };
-        let who = Who { session, account: seat.account, key: seat.key };
+        let who = seat.who(session);
         match self.decide(|chat| chat.awaited(who, cursor, id)) {
             Ok(Awaited { conversation, seq, other, count }) => {
                 let awaits = Awaits { conversation, cursor, id };
