@@ -17,7 +17,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Forget, Newest, Pair, Recall, SpanQuery, Walk};
+use papo::store::{Fact, Forget, Need, Newest, Pair, Recall, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 use process::{Dice, PATIENCE};
 use rusqlite::Connection;
@@ -34,7 +34,7 @@ fn bench(folder: &tempfile::TempDir) -> (Database, Bench) {
 fn tidy(store: &mut Bench) {
     while let Some(step) = store.recall.forgettable(Millis(i64::MIN), Millis(i64::MAX)).unwrap() {
         assert!(!matches!(step, Forget::Entries { .. }));
-        store.chat.let_go(step);
+        store.chat.expire(step);
         store.commit();
     }
 }
@@ -215,7 +215,8 @@ fn what_is_forgotten_is_no_message_any_more() {
     assert_eq!(store.recall.waiting(BIA, EntryId(4)).unwrap(), 1);
     for id in 1..=5 {
         let is_left = id > 3;
-        assert_eq!(store.recall.place(EntryId(id)).unwrap().is_some(), is_left);
+        let place = store.recall.gather(&[Need::Place(EntryId(id))], 1).unwrap();
+        assert_eq!(matches!(place[..], [Fact::Place(_)]), is_left);
         assert_eq!(store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().is_some(), is_left);
     }
     // What the rules still had in mind is none, either, and moves nothing.
@@ -330,7 +331,7 @@ fn a_step_is_small_however_much_there_is() {
     let number = |sql: &str| -> i64 { tool.query_row(sql, [], |row| row.get(0)).unwrap() };
     let next = |store: &mut Bench| {
         let step = store.recall.forgettable(Millis(i64::MIN), Millis(i64::MAX)).unwrap()?;
-        store.chat.let_go(step);
+        store.chat.expire(step);
         store.commit();
         Some(step)
     };
@@ -338,7 +339,7 @@ fn a_step_is_small_however_much_there_is() {
     let names: Vec<_> = (0..60).map(|n| handle(&format!("p{n}"))).collect();
     for name in &names {
         let known = DisplayName::from(name);
-        store.known(|chat| chat.register(name, &known, "hash", Millis(0))).unwrap();
+        store.decide(|chat| chat.register(name, &known, "hash", Millis(0)));
     }
     store.act(ANA, Act::Group { name: handle("team"), change: GroupChange::New(names) });
     for length in std::iter::repeat_n(8_000, 300).chain(std::iter::repeat_n(10, 1_200)) {
@@ -355,7 +356,7 @@ fn a_step_is_small_however_much_there_is() {
     let all = number("SELECT count(*) FROM passed");
     assert!(all > 3 * limits::FORGET_ROWS as i64);
     let (after, upto) = (EntryId(0), store.chat.newest().entry);
-    store.chat.let_go(Forget::Entries { after, upto });
+    store.chat.expire(Forget::Entries { after, upto });
     store.commit();
     let mut left = all;
     while left > 0 {

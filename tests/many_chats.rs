@@ -267,7 +267,7 @@ impl Both<'_> {
             Step::Commit => self.commit(),
             Step::Lose => {
                 self.store.chat.finish();
-                self.store.chat.forget();
+                self.store.chat.rollback();
                 self.store.record.record(&[]).unwrap();
                 self.model = self.kept.clone();
             }
@@ -372,7 +372,7 @@ proptest! {
             for n in 0..CHATS {
                 let name = handle(&format!("f{n}"));
                 let known = DisplayName::from(&name);
-                store.known(|chat| chat.register(&name, &known, "hash", Millis(0))).unwrap();
+                store.decide(|chat| chat.register(&name, &known, "hash", Millis(0)));
             }
             store.commit();
             let model = Model { log: Vec::new(), lines: BTreeMap::new(), moved: 0, floor: 0 };
@@ -418,7 +418,7 @@ fn a_chat_that_is_met_twice_is_shown_once() {
         for n in 0..count {
             let name = handle(&format!("f{n}"));
             let known = DisplayName::from(&name);
-            store.known(|chat| chat.register(&name, &known, "hash", Millis(0))).unwrap();
+            store.decide(|chat| chat.register(&name, &known, "hash", Millis(0)));
         }
         store.commit();
         let say = |store: &mut Bench, n: usize| {

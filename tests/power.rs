@@ -28,7 +28,7 @@ use papo::entry::{EntryId, EntryKind};
 use papo::limits;
 use papo::name::Handle;
 use papo::store::sqlite::{Database, Eyes};
-use papo::store::{Maintain, Recall, Walk};
+use papo::store::{Fact, Maintain, Need, Recall, Walk};
 use process::{Dice, Home, Papod, USUAL, with_clean_environment};
 use rustix::process::Signal;
 use trace::Call;
@@ -132,18 +132,24 @@ fn verify(folder: &Path, said: &[&Said]) -> Result<(), String> {
                     return Err(lost("the message"));
                 }
                 if let Some(key) = key {
-                    let once = eyes.once(account?.id, key).map_err(plain)?;
-                    if once.is_none_or(|once| once.id.0 as u64 != id) {
+                    let need = Need::Once(account?.id, key.as_str().into());
+                    let once = eyes.gather(&[need], 1).map_err(plain)?;
+                    let is_kept = |once: &Fact| matches!(once, Fact::Once(.., once) if once.id.0 as u64 == id);
+                    if !once.iter().all(is_kept) {
                         return Err(lost("the key"));
                     }
                 }
             }
             Some(Typed::Move { cursor, id }) => {
-                let place = eyes.place(EntryId(*id as i64)).map_err(plain)?;
-                let place = place.ok_or_else(|| lost("the entry"))?;
-                let conversation = eyes.conversation(place.conversation).map_err(plain)?;
+                let place = eyes.gather(&[Need::Place(EntryId(*id as i64))], 1).map_err(plain)?;
+                let [Fact::Place(place)] = place[..] else { return Err(lost("the entry")) };
+                let need = Need::Conversation(place.conversation);
+                let conversation = eyes.gather(&[need], 1).map_err(plain)?;
                 let account = account?.id;
-                let member = conversation.as_ref().and_then(|c| c.member(account));
+                let member = match &conversation[..] {
+                    [Fact::Conversation(conversation)] => conversation.member(account),
+                    _ => None,
+                };
                 if member.is_none_or(|member| member.cursor(*cursor).id < place.id) {
                     return Err(lost("the cursor"));
                 }

@@ -42,7 +42,7 @@ fn a_batch_is_kept_whole_or_not_at_all() {
         changes.push(Change::Account { id, handle: handle("ana"), name, secret, time });
         let broken = store.record.record(&changes).unwrap_err();
         assert_eq!(broken.cause(), Cause::Bug, "{broken}");
-        store.chat.forget();
+        store.chat.rollback();
         assert_eq!(store.recall.newest().unwrap().entry, EntryId(0));
         assert!(store.recall.direct(Pair::of(ANA, BIA)).unwrap().is_none());
         // And the next one is kept, with the id that nobody saw.
@@ -85,7 +85,7 @@ fn who_is_in_more_conversations_than_a_walk_holds_still_sees_them_in_order() {
         let others = limits::LANES * 5 / 2;
         for n in 0..others {
             let (handle, name) = (handle(&format!("p{n}")), DisplayName::new("p").unwrap());
-            store.known(|chat| chat.register(&handle, &name, "hash", Millis(0))).unwrap();
+            store.decide(|chat| chat.register(&handle, &name, "hash", Millis(0)));
         }
         store.commit();
         // Two rounds, the second backwards, so that what comes next is spread over all of them.

@@ -27,6 +27,8 @@ struct Shared {
     /// Whoever has it holds up the hub, which waits for it before it writes.
     gate: Mutex<()>,
     is_at_gate: AtomicBool,
+    /// How often the store was asked something.
+    asked: AtomicUsize,
     /// Batches that write something, up to and with the one that fails; 0 for none.
     fails_in: AtomicUsize,
     /// Done while the next batch is written that writes something.
@@ -60,6 +62,7 @@ impl Record for Noting {
     }
 
     fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
+        self.shared.asked.fetch_add(1, Ordering::SeqCst);
         self.pen.recall()
     }
 }
@@ -377,6 +380,34 @@ fn a_deletion_that_failed_half_way_is_sound_and_is_finished_by_the_same_order() 
     assert_eq!(house.database.upkeep().check().unwrap(), [""; 0]);
     assert!(delete().is_ok());
     assert_eq!(stays_ended(&house.written()).iter().sum::<usize>() + half, 150);
+    house.stop();
+}
+
+/// With a store over a network each question takes as long as a whole batch does here.
+#[test]
+fn what_many_lack_is_looked_up_together_in_a_few_rounds() {
+    let mut house = House::new();
+    let count = 40;
+    for n in 1..=count {
+        let person = register(&house.hub, n, &format!("p{n}")).unwrap();
+        person.acts(&house.hub, vec![send("p1", "hello"), send(&format!("p{n}"), "note")]);
+        house.lines(&person, 2);
+    }
+    house = house.again();
+    let people: Vec<Person> = (1..=count)
+        .map(|n| Person::enter(&house.hub, n, AccountId(n as i64), Key::Password))
+        .collect();
+    house.shared.asked.store(0, Ordering::SeqCst);
+    house.at_once(|hub| {
+        for person in &people {
+            person.acts(hub, vec![send("p1", "hello again")]);
+        }
+    });
+    for person in &people {
+        house.lines(person, 1);
+    }
+    let asked = house.shared.asked.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&asked), "{asked} questions for {count} messages");
     house.stop();
 }
 

@@ -1,10 +1,15 @@
 //! Groups: who is in, who may change them. Each command is one entry of the group's log, all or
 //! nothing.
+//!
+//! Members see what is said during their stays, and only that: see [`Stay`]. What is said while a
+//! member is out does not wait for it, as if it were its own: `own` and `seq` (explained in
+//! [`super::talk`]) grow alike. A member who joins with the entry whose `seq` is 8 for the first time
+//! begins with `own` 7 and both cursors at 7, so the entry itself is all that waits.
 
 use rustc_hash::FxHashSet;
 
-use super::directory::{Need, stays_size};
-use super::{Chat, Tell, Who};
+use super::stop::{Stop, all, both};
+use super::{Chat, Plan, Tell, Who};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, Key, Millis, MoveNumber, Place,
     SessionId,
@@ -16,44 +21,152 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange as Group;
 
+/// A group that can be founded or changed.
+pub(super) struct GroupPlan {
+    name: Handle,
+    /// Who does it.
+    from: Handle,
+    /// The group; nothing where this founds it.
+    id: Option<ConversationId>,
+    /// The second word of the command.
+    word: &'static str,
+    /// How the change reads.
+    said: Box<str>,
+    effect: Effect,
+}
+
+/// What a change of a group does beside being said.
+enum Effect {
+    Join(Vec<AccountId>),
+    Leave(AccountId),
+    MakeAdmin(AccountId),
+    Topic(Box<str>),
+}
+
+/// Those who can be added to a group, each once: their accounts, and their handles.
+type Invited = Vec<(AccountId, Handle)>;
+
 impl Chat {
-    pub(super) fn group(
-        &mut self,
-        who: Who,
-        name: &Handle,
-        change: &Group,
-        now: Millis,
-    ) -> Result<(), Need> {
+    pub(super) fn plan_group(&self, who: Who, name: &Handle, change: &Group) -> Result<Plan, Stop> {
+        if let Group::New(handles) = change {
+            return self.plan_new_group(who.account, name, handles);
+        }
+        let group = self.directory.group_of(who.account, name)?;
+        let id = group.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?;
+        let plan = self.plan_change(who.account, name, id, change)?;
         let word = change.word();
-        let done = match change {
-            Group::New(handles) => self.new_group(who, name, handles, now)?,
-            _ => match self.directory.group_of(who.account, name)? {
-                None => Err(Refusal::NoSuchGroup(name.clone())),
-                Some(room) => self.change_group(who, name, room, change, now)?,
-            },
+        Ok(plan.map_or_else(
+            || Plan::Reply { verb: "GROUP", reply: Reply::Grouped { word, name: name.clone() } },
+            Plan::Group,
+        ))
+    }
+
+    fn plan_new_group(
+        &self,
+        me: AccountId,
+        name: &Handle,
+        handles: &[Handle],
+    ) -> Result<Plan, Stop> {
+        if self.directory.is_group(name)? {
+            return Err(Refusal::GroupTaken(name.clone()).into());
+        }
+        let (account, invited) = both(self.directory.account(me), self.invited(me, None, handles))?;
+        Ok(Plan::Group(GroupPlan {
+            name: name.clone(),
+            from: account.handle.clone(),
+            id: None,
+            word: "NEW",
+            said: said("new", invited.iter().map(|(_, handle)| handle)),
+            effect: Effect::Join(accounts(&invited)),
+        }))
+    }
+
+    /// A change of a group by one who is in it; nothing where it is so already.
+    fn plan_change(
+        &self,
+        me: AccountId,
+        name: &Handle,
+        id: ConversationId,
+        change: &Group,
+    ) -> Result<Option<GroupPlan>, Stop> {
+        let (account, log) = both(self.directory.account(me), self.directory.conversation(id))?;
+        if *change != Group::Leave && !log.member(me).is_some_and(|member| member.admin) {
+            return Err(Refusal::NotAdmin(name.clone()).into());
+        }
+        // Who has to be in for the change to make sense.
+        let present = |handle: &Handle| {
+            let account = self.directory.handle(handle)?;
+            let member = account.and_then(|account| log.member(account)).filter(|m| m.is_in());
+            let refusal = || Refusal::NotInGroup(handle.clone(), name.clone());
+            member.ok_or_else(|| Stop::from(refusal()))
         };
-        let entry = match done {
-            Ok(entry) => entry,
-            Err(refusal) => {
-                self.answer(who, "GROUP", Err(refusal));
-                return Ok(());
+        let (said, effect) = match change {
+            Group::New(handles) | Group::Add(handles) => {
+                let invited = self.invited(me, Some(log), handles)?;
+                if invited.is_empty() {
+                    return Ok(None);
+                }
+                let said = said("add", invited.iter().map(|(_, handle)| handle));
+                (said, Effect::Join(accounts(&invited)))
+            }
+            Group::Admin(handle) => {
+                let member = present(handle)?;
+                if member.admin {
+                    return Ok(None);
+                }
+                (said("admin", [handle]), Effect::MakeAdmin(member.account))
+            }
+            Group::Remove(handle) => {
+                (said("remove", [handle]), Effect::Leave(present(handle)?.account))
+            }
+            Group::Leave => ("leave".into(), Effect::Leave(me)),
+            Group::Topic(topic) => {
+                (format!("topic {topic}").into(), Effect::Topic(topic.as_str().into()))
             }
         };
-        self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
-        match entry {
-            Some(entry) => self.announce(who, name, entry),
-            None => Ok(()),
+        let (name, from, word) = (name.clone(), account.handle.clone(), change.word());
+        Ok(Some(GroupPlan { name, from, id: Some(id), word, said, effect }))
+    }
+
+    /// Those of these handles who are not in the group yet; nobody but `me` is where there is none.
+    fn invited(
+        &self,
+        me: AccountId,
+        log: Option<&Conversation>,
+        handles: &[Handle],
+    ) -> Result<Invited, Stop> {
+        if handles.len() > limits::GROUP_MEMBERS {
+            return Err(Refusal::TooManyOf("members for one group").into());
         }
+        let mut named = FxHashSet::default();
+        let invited = handles.iter().filter_map(|handle| {
+            let mut one = || {
+                let account = self.directory.living(handle)?;
+                let account = account.ok_or_else(|| Refusal::NoSuchUser(handle.clone()))?;
+                let is_in = match log {
+                    Some(log) => log.member(account).is_some_and(Member::is_in),
+                    None => account == me,
+                };
+                if is_in || !named.insert(account) {
+                    return Ok(None);
+                }
+                if self.has_blocked(account, me)? {
+                    return Err(Refusal::Blocked(handle.clone()).into());
+                }
+                Ok(Some((account, handle.clone())))
+            };
+            one().transpose()
+        });
+        let invited = all(handles.len(), invited)?;
+        let present = log.map_or(1, |log| log.present().count());
+        if present + invited.len() > limits::GROUP_MEMBERS {
+            return Err(Refusal::TooManyOf("members for one group").into());
+        }
+        Ok(invited)
     }
 
-    /// Tells a group of its change.
-    fn announce(&mut self, who: Who, name: &Handle, (_, at): (Place, usize)) -> Result<(), Need> {
-        let from = self.directory.account(who.account)?.handle.clone();
-        self.tell(who, Tell::Entry { at, from, to: Target::Group(name.clone()) });
-        Ok(())
-    }
-
-    /// Takes an account out of a group as if it left it. Returns how many members the group has.
+    /// Takes an account out of a group as if it left it, if it is in. Returns how many members the
+    /// group has, past ones included.
     ///
     /// # Errors
     /// What has to be looked up first; nothing has been decided then.
@@ -62,173 +175,63 @@ impl Chat {
         account: AccountId,
         id: ConversationId,
         now: Millis,
-    ) -> Result<usize, Need> {
-        let who = Who { session: SessionId(0), account, key: Key::Password };
-        self.directory.account(account)?;
+    ) -> Result<usize, Stop> {
         let log = self.directory.conversation(id)?;
         let members = log.members.len();
-        let Kind::Room(name) = log.kind.clone() else { return Ok(members) };
-        if log.member(account).is_some_and(Member::is_in)
-            && let Ok(Some(entry)) = self.change_group(who, &name, id, &Group::Leave, now)?
-        {
-            self.announce(who, &name, entry)?;
+        let is_in = log.member(account).is_some_and(Member::is_in);
+        let plan = match &log.kind {
+            Kind::Room(name) if is_in => self.plan_change(account, name, id, &Group::Leave)?,
+            _ => None,
+        };
+        if let Some(plan) = plan {
+            // No session has this number: nobody gets the answer, and all are told.
+            let who = Who { session: SessionId(0), account, key: Key::Password };
+            self.change_group(who, plan, now);
         }
         Ok(members)
     }
 
-    fn new_group(
-        &mut self,
-        who: Who,
-        name: &Handle,
-        handles: &[Handle],
-        now: Millis,
-    ) -> Result<Result<Option<(Place, usize)>, Refusal>, Need> {
-        if self.directory.is_group(name)? {
-            return Ok(Err(Refusal::GroupTaken(name.clone())));
+    /// Founds or changes a group, and tells it.
+    pub(super) fn change_group(&mut self, who: Who, plan: GroupPlan, now: Millis) {
+        let GroupPlan { name, from, id, word, said, effect } = plan;
+        let id = id.unwrap_or_else(|| self.found(who.account, &name));
+        let (place, at) = self.append(id, who.account, EntryKind::Group, said, now);
+        match effect {
+            Effect::Topic(topic) => self.batch.changes.push(Change::Topic { id, topic }),
+            Effect::MakeAdmin(account) => self.make_admin(id, account),
+            Effect::Leave(account) => self.leave(who, &place, account),
+            Effect::Join(accounts) => self.join(who, &place, &accounts),
         }
-        self.directory.account(who.account)?;
-        let invited = match self.invited(who, None, handles)? {
-            Ok(invited) => invited,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
+        self.tell(who, Tell::Entry { at, from, to: Target::Group(name) });
+    }
+
+    /// Makes a group, in which its founder is from the next entry on.
+    fn found(&mut self, founder: AccountId, name: &Handle) -> ConversationId {
         self.newest.conversation += 1;
         let id = ConversationId(self.newest.conversation);
-        let mut founder = Member::new(who.account);
-        founder.admin = true;
+        let mut member = Member::new(founder);
+        member.admin = true;
         let stay = Stay { since: (EntryId(self.newest.entry.0 + 1), 1), until: None };
-        founder.stays.push(stay);
+        member.stays.push(stay);
         let (kind, head, moved) = (Kind::Room(name.clone()), EntryId(0), MoveNumber(0));
-        let members = vec![founder];
+        let members = vec![member];
         self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
         self.batch.changes.push(Change::Room { id, name: name.clone() });
-        let account = who.account;
-        self.batch.changes.push(Change::Stay { conversation: id, account, stay });
-        let said = said("new", invited.iter().map(|(_, handle)| handle));
-        let entry = self.append(id, who.account, EntryKind::Group, said, now);
-        self.join(who, &entry.0, &invited);
-        Ok(Ok(Some(entry)))
-    }
-
-    fn change_group(
-        &mut self,
-        who: Who,
-        name: &Handle,
-        room: ConversationId,
-        change: &Group,
-        now: Millis,
-    ) -> Result<Result<Option<(Place, usize)>, Refusal>, Need> {
-        let me = who.account;
-        self.directory.account(me)?;
-        let log = self.directory.conversation(room)?;
-        let may = log.member(me).is_some_and(|m| m.admin);
-        if !may && *change != Group::Leave {
-            return Ok(Err(Refusal::NotAdmin(name.clone())));
-        }
-        // Who has to be in for the change to make sense.
-        let subject = match change {
-            Group::Remove(handle) | Group::Admin(handle) => {
-                let account = self.directory.handle(handle)?;
-                let log = self.directory.conversation(room)?;
-                let member = account.and_then(|account| log.member(account));
-                match member.filter(|m| m.is_in()) {
-                    Some(member) => (member.account, member.admin),
-                    None => return Ok(Err(Refusal::NotInGroup(handle.clone(), name.clone()))),
-                }
-            }
-            _ => (me, may),
-        };
-        let mut invited = Vec::new();
-        let said = match change {
-            Group::New(_) => return Ok(Err(Refusal::Bug)),
-            Group::Add(handles) => {
-                invited = match self.invited(who, Some(room), handles)? {
-                    Ok(invited) => invited,
-                    Err(refusal) => return Ok(Err(refusal)),
-                };
-                if invited.is_empty() {
-                    return Ok(Ok(None));
-                }
-                said("add", invited.iter().map(|(_, handle)| handle))
-            }
-            Group::Admin(_) if subject.1 => return Ok(Ok(None)),
-            Group::Admin(handle) => said("admin", [handle]),
-            Group::Remove(handle) => said("remove", [handle]),
-            Group::Leave => "leave".into(),
-            Group::Topic(topic) => format!("topic {topic}").into(),
-        };
-        let entry = self.append(room, me, EntryKind::Group, said, now);
-        match change {
-            Group::Topic(topic) => {
-                let change = Change::Topic { id: room, topic: topic.as_str().into() };
-                self.batch.changes.push(change);
-            }
-            Group::Admin(_) => self.make_admin(room, subject.0),
-            Group::Remove(_) | Group::Leave => self.part(who, &entry.0, subject.0),
-            _ => self.join(who, &entry.0, &invited),
-        }
-        Ok(Ok(Some(entry)))
-    }
-
-    /// The accounts of handles that are not in yet, each once.
-    fn invited(
-        &mut self,
-        who: Who,
-        room: Option<ConversationId>,
-        handles: &[Handle],
-    ) -> Result<Result<Vec<(AccountId, Handle)>, Refusal>, Need> {
-        if handles.len() > limits::GROUP_MEMBERS {
-            return Ok(Err(Refusal::TooManyOf("members for one group")));
-        }
-        // All that is missing is looked up at once, since each look begins this anew.
-        let missing = handles.iter().filter_map(|handle| match self.directory.living(handle) {
-            Ok(Some(account)) => self.directory.blocked(account, who.account).err(),
-            known => known.err(),
-        });
-        let missing: Vec<Need> = missing.collect();
-        if !missing.is_empty() {
-            return Err(Need::All(missing));
-        }
-        let mut invited: Vec<(AccountId, Handle)> = Vec::new();
-        let mut named = FxHashSet::default();
-        for handle in handles {
-            let Some(account) = self.directory.living(handle)? else {
-                return Ok(Err(Refusal::NoSuchUser(handle.clone())));
-            };
-            let is_in = match room {
-                Some(room) => {
-                    let log = self.directory.conversation(room)?;
-                    log.member(account).is_some_and(Member::is_in)
-                }
-                None => account == who.account,
-            };
-            if is_in || !named.insert(account) {
-                continue;
-            }
-            if self.directory.blocked(account, who.account)? {
-                return Ok(Err(Refusal::Blocked(handle.clone())));
-            }
-            invited.push((account, handle.clone()));
-        }
-        let present = match room {
-            Some(room) => self.directory.conversation(room)?.present().count(),
-            None => 1,
-        };
-        if present + invited.len() > limits::GROUP_MEMBERS {
-            return Ok(Err(Refusal::TooManyOf("members for one group")));
-        }
-        Ok(Ok(invited))
+        self.batch.changes.push(Change::Stay { conversation: id, account: founder, stay });
+        id
     }
 
     /// From this entry on they are in.
-    fn join(&mut self, who: Who, place: &Place, invited: &[(AccountId, Handle)]) {
+    fn join(&mut self, who: Who, place: &Place, accounts: &[AccountId]) {
         let conversation = place.conversation;
         let stay = Stay { since: (place.id, place.seq), until: None };
-        let Ok(log) = self.directory.conversation(conversation) else { return };
+        let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let before = log.members.capacity();
-        // What was said before does not wait for them.
+        // What was said before does not wait for them: the first `hidden` entries.
         let hidden = place.seq - 1;
         let (mut new, mut grown) = (Vec::new(), 0);
-        for (account, _) in invited {
+        for account in accounts {
             let account = *account;
             match log.member_mut(account) {
                 None => {
@@ -243,6 +246,8 @@ impl Chat {
                     new.push(member);
                 }
                 Some(member) => {
+                    // It saw entries up to the one with which it left, `left`. Those after that and
+                    // before this one were said while it was out, and are added to `own`.
                     let left = member.stays.last().and_then(|stay| stay.until);
                     let left = left.map_or(0, |(_, seq)| seq);
                     let before = member.own;
@@ -251,6 +256,7 @@ impl Chat {
                     for cursor in [Cursor::Delivered, Cursor::Read] {
                         let own = member.own;
                         let at = member.cursor_mut(cursor);
+                        // Nothing waited when it left: the cursor skips what it cannot see.
                         if left - at.seq == before - at.own {
                             let id = EntryId(place.id.0 - 1);
                             *at = Position { id, seq: hidden, own, ..*at };
@@ -258,15 +264,17 @@ impl Chat {
                             stays = true;
                         }
                     }
+                    // Something of its earlier stay still waits, so a cursor may yet come to an
+                    // entry between the stays or after them: `own` as it is here is written down.
                     if stays && hidden > left {
                         let (seq, count) = (hidden, member.own);
                         self.skipped.push((conversation, account, seq, count));
                         let change = Change::Skipped { conversation, account, seq, count };
                         self.batch.changes.push(change);
                     }
-                    let room = stays_size(member.stays.capacity());
+                    let room = member.stays_bytes();
                     member.stays.push(stay);
-                    grown += stays_size(member.stays.capacity()) - room;
+                    grown += member.stays_bytes() - room;
                     let was = member.cursors();
                     let tell = Tell::Present { conversation, account, was, on: true };
                     self.batch.tells.push((who, tell));
@@ -280,10 +288,11 @@ impl Chat {
         self.directory.grew(grown);
     }
 
-    /// This entry is the last that someone sees.
-    fn part(&mut self, who: Who, place: &Place, account: AccountId) {
+    /// This entry is the last that a member sees. If no admin is left, the member who has been in for
+    /// longest is one.
+    fn leave(&mut self, who: Who, place: &Place, account: AccountId) {
         let conversation = place.conversation;
-        let Ok(log) = self.directory.conversation(conversation) else { return };
+        let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(account) else { return };
         member.admin = false;
         if let Some(stay) = member.stays.last_mut() {
@@ -304,12 +313,16 @@ impl Chat {
     }
 
     fn make_admin(&mut self, conversation: ConversationId, account: AccountId) {
-        let Ok(log) = self.directory.conversation(conversation) else { return };
+        let Some(log) = self.directory.conversation_mut(conversation) else { return };
         if let Some(member) = log.member_mut(account) {
             member.admin = true;
             self.touched.push((conversation, account));
         }
     }
+}
+
+fn accounts(invited: &Invited) -> Vec<AccountId> {
+    invited.iter().map(|(account, _)| *account).collect()
 }
 
 /// How a change reads.

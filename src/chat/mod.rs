@@ -1,30 +1,36 @@
 //! The rules: what an act of an account changes, and who is told. Pure: no I/O, no clock, no
 //! waiting.
 //!
-//! [`Chat::asked`] decides one act from what the directory knows. Where something is not known it
-//! says what it needs, before it has changed anything; the hub looks it up and asks again. What is
-//! decided gathers in a [`Batch`], which is recorded whole before anyone is told.
+//! [`Chat::decide`] decides one act from what the directory knows, in two steps that the types keep
+//! apart. A *plan* only reads: it returns either everything that carrying out the act takes, or why
+//! it cannot be carried out (yet): see [`Stop`]. *Applying* a plan changes things and cannot fail,
+//! so nothing is ever half done and nobody is answered twice. Where something has to be looked up,
+//! the hub does so and asks again. What is decided gathers in a [`Batch`], which is recorded whole
+//! before anyone is told.
 
 mod cache;
 pub mod directory;
 mod groups;
+mod moves;
 mod orders;
 mod people;
 mod rank;
+mod stop;
 mod talk;
 
 use std::collections::VecDeque;
 
-use directory::{Directory, Need};
+use directory::Directory;
 pub use orders::Order;
 use rustc_hash::FxHashSet;
+pub use stop::Stop;
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
+    AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Place, Receipt, SessionId,
     TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, Forget, Kind, Member, Newest, Rank};
+use crate::store::{Added, Change, Forget, Kind, Member, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -95,6 +101,14 @@ impl Act {
         }
     }
 
+    /// Takes out its text, if it has one.
+    fn take_text(&mut self) -> Box<str> {
+        match self {
+            Act::Send { body, .. } => std::mem::take(body).into_boxed_str(),
+            _ => Box::default(),
+        }
+    }
+
     /// Bytes of text that it holds on to.
     pub fn bytes(&self) -> usize {
         match self {
@@ -149,9 +163,9 @@ pub enum Tell {
     Present { conversation: ConversationId, account: AccountId, was: [EntryId; 2], on: bool },
     /// The account's sessions that were opened with this key end, but with the password the acting
     /// one stays.
-    HangUp { key: Key },
+    Disconnect { key: Key },
     /// All sessions of the account end; nobody waits for it any more if it is `gone`.
-    Expel { gone: bool },
+    DisconnectAll { gone: bool },
 }
 
 /// Of whom the author of an entry waits that they receive or read it.
@@ -165,6 +179,20 @@ pub struct Awaited {
     pub other: Option<AccountId>,
     /// How many have not yet.
     pub count: usize,
+}
+
+/// What an act comes to. Its text is not in it, so that a plan copies nothing long.
+enum Plan {
+    /// Nothing changes, and this is the answer.
+    Reply { verb: &'static str, reply: Reply },
+    /// A message is written.
+    Send(talk::Message),
+    /// Cursors move.
+    Advance(moves::Moves),
+    /// A group is founded or changed.
+    Group(groups::GroupPlan),
+    /// The account itself changes.
+    Account(people::AccountPlan),
 }
 
 /// What was decided and is neither recorded nor told yet.
@@ -214,24 +242,57 @@ impl Chat {
         }
     }
 
-    /// Decides an act.
+    /// Decides an act and answers it.
     ///
     /// # Errors
     /// What has to be looked up first; nothing has been decided then.
-    pub fn asked(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Need> {
+    pub fn decide(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Vec<Need>> {
+        match self.plan(who, act) {
+            Ok(plan) => self.apply(who, plan, act.take_text(), now),
+            Err(Stop::Refused(refusal)) => self.answer(who, act.verb(), Err(refusal)),
+            Err(Stop::Needs(needs)) => return Err(needs),
+        }
+        Ok(())
+    }
+
+    /// What has to be looked up before an act can be decided; empty if all is known, as far as that
+    /// can be told.
+    pub fn missing(&self, who: Who, act: &Act) -> Vec<Need> {
+        match self.plan(who, act) {
+            Err(Stop::Needs(needs)) => needs,
+            Ok(_) | Err(Stop::Refused(_)) => Vec::new(),
+        }
+    }
+
+    /// Everything about an act but its text, ready to be carried out.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    fn plan(&self, who: Who, act: &Act) -> Result<Plan, Stop> {
         match act {
-            Act::Send { to, body, once } => self.send(who, to, body, once.as_deref(), now),
-            Act::Advance { cursor, id } => self.advance(who, *cursor, *id, now),
+            Act::Send { to, body, once } => self.plan_send(who, to, body, once.as_deref()),
+            Act::Advance { cursor, id } => self.plan_advance(who, *cursor, *id),
             Act::AdvanceAll { cursor, ids, answer, .. } => {
-                self.advance_all(who, *cursor, ids, *answer, now)
+                self.plan_advance_all(who, *cursor, ids, *answer)
             }
-            Act::Rename(name) => self.rename(who, name),
-            Act::SetSecret { was, secret } => self.set_secret(who, was, secret),
-            Act::Group { name, change } => self.group(who, name, change, now),
-            Act::Block { whom, on } => self.block(who, whom, *on),
-            Act::NewToken { label, token, hash } => self.new_token(who, label, token, *hash, now),
-            Act::DropToken { label } => self.drop_token(who, label),
-            Act::Link { user, on } => self.link(who, *user, *on),
+            Act::Rename(name) => self.plan_rename(who, name),
+            Act::SetSecret { was, secret } => self.plan_secret(who, was, secret),
+            Act::Group { name, change } => self.plan_group(who, name, change),
+            Act::Block { whom, on } => self.plan_block(who, whom, *on),
+            Act::NewToken { label, token, hash } => self.plan_new_token(who, label, token, *hash),
+            Act::DropToken { label } => self.plan_drop_token(who, label),
+            Act::Link { user, on } => self.plan_link(who, *user, *on),
+        }
+    }
+
+    /// Carries out a plan, which was made a moment ago: nothing has been decided since.
+    fn apply(&mut self, who: Who, plan: Plan, text: Box<str>, now: Millis) {
+        match plan {
+            Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
+            Plan::Send(message) => self.send(who, message, text, now),
+            Plan::Advance(moves) => self.advance(who, moves, now),
+            Plan::Group(plan) => self.change_group(who, plan, now),
+            Plan::Account(plan) => self.change_account(who, plan, now),
         }
     }
 
@@ -252,48 +313,45 @@ impl Chat {
 
     /// Who may see an entry that the batch speaks of.
     pub fn readers(&self, id: ConversationId, seq: i64) -> impl Iterator<Item = AccountId> {
-        let members = self.directory.known(id).map_or(&[][..], |c| &c.members);
+        let members = self.directory.cached(id).map_or(&[][..], |c| &c.members);
         members.iter().filter(move |m| m.sees(seq)).map(|m| m.account)
     }
 
     /// How many cursors have not come to an entry, of those who may see it and are still in, but for
-    /// its author's; nothing where the asker is not its author.
+    /// its author's.
     ///
     /// # Errors
-    /// What has to be looked up first.
-    pub fn awaited(
-        &mut self,
-        who: Who,
-        cursor: Cursor,
-        id: EntryId,
-    ) -> Result<Option<Awaited>, Need> {
-        let Some(place) = self.mine(who, id)?.filter(|place| place.author == who.account) else {
-            return Ok(None);
-        };
-        // Between two of whom one blocks the other, nobody learns how far the other is.
+    /// The asker is not its author, or something has to be looked up first.
+    pub fn awaited(&self, who: Who, cursor: Cursor, id: EntryId) -> Result<Awaited, Stop> {
         let me = who.account;
-        // And nobody waits for someone who is gone.
+        let own = |place: &Place| place.author == me;
+        let Some((place, log, _)) = self.visible_place(me, id)?.filter(|(place, ..)| own(place))
+        else {
+            return Err(Refusal::NoSuchMessage(id.0).into());
+        };
+        // Between two of whom one blocks the other, nobody learns how far the other is. And nobody
+        // waits for someone who is gone.
         let (mut hidden, mut gone) = (false, false);
-        let other = match self.directory.conversation(place.conversation)?.kind {
+        let other = match log.kind {
             Kind::Direct(pair) => Some(pair.other(me)),
             Kind::Room(_) => None,
         };
         if let Some(other) = other.filter(|other| *other != me) {
-            gone = self.directory.account(other)?.gone;
-            hidden = self.directory.blocked(me, other)? || self.directory.blocked(other, me)?;
+            let (account, is_hidden) =
+                stop::both(self.directory.account(other), self.is_hidden(me, other))?;
+            (gone, hidden) = (account.gone, is_hidden);
         }
-        let log = self.directory.conversation(place.conversation)?;
         let late = |m: &&Member| {
             let has_come = m.cursor(cursor).id >= id && !hidden;
             m.account != me && m.sees(place.seq) && !has_come && !gone
         };
         let count = log.present().filter(late).count();
-        Ok(Some(Awaited { conversation: place.conversation, seq: place.seq, other, count }))
+        Ok(Awaited { conversation: place.conversation, seq: place.seq, other, count })
     }
 
     /// Whether a member of a conversation, which the batch speaks of, may see its `seq`-th entry.
     pub fn sees(&self, id: ConversationId, account: AccountId, seq: i64) -> bool {
-        let member = self.directory.known(id).and_then(|log| log.member(account));
+        let member = self.directory.cached(id).and_then(|log| log.member(account));
         member.is_some_and(|member| member.sees(seq))
     }
 
@@ -313,8 +371,8 @@ impl Chat {
         self.batch.changes.push(Change::TokenUsed { id, time: now });
     }
 
-    /// Notes a step of forgetting, unless it was decided on another state of the log.
-    pub fn let_go(&mut self, step: Forget) {
+    /// Records a step of forgetting, unless it was decided on another state of the log.
+    pub fn expire(&mut self, step: Forget) {
         if let Forget::Entries { after, upto } = step {
             if after != self.newest.floor || upto <= after || upto > self.newest.entry {
                 return;
@@ -333,7 +391,7 @@ impl Chat {
         let mut appended = self.appended.drain(..).peekable();
         let mut last = None;
         for (id, account) in self.touched.drain(..) {
-            let Some(conversation) = self.directory.known(id) else {
+            let Some(conversation) = self.directory.cached(id) else {
                 continue;
             };
             if last != Some(id) {
@@ -373,14 +431,14 @@ impl Chat {
     }
 
     /// The batch is on disk, and its audience has been told.
-    pub fn settle(&mut self) {
+    pub fn committed(&mut self) {
         self.recorded = self.newest;
         self.skipped.clear();
         self.directory.tidy();
     }
 
     /// The batch could not be recorded: what was decided in it never was.
-    pub fn forget(&mut self) {
+    pub fn rollback(&mut self) {
         self.newest = self.recorded;
         self.batch = Batch::default();
         self.touched.clear();

@@ -3,9 +3,9 @@
 //!
 //! An order comes from no session of an account, so it is answered to whoever gave it, not told.
 
-use super::directory::Need;
+use super::stop::{Stop, both};
 use super::{Chat, Tell, Who};
-use crate::entry::{AccountId, Key, Millis, SessionId};
+use crate::entry::{AccountId, Key, Millis, SessionId, TokenId};
 use crate::name::{DisplayName, Handle};
 use crate::store::Change;
 use crate::wire::refusal::Refusal;
@@ -30,92 +30,153 @@ pub enum Order {
     Kick(Handle),
 }
 
+/// An order that can be carried out.
+enum OrderPlan {
+    NewUser {
+        handle: Handle,
+        name: DisplayName,
+        secret: String,
+    },
+    Secret {
+        account: AccountId,
+        secret: String,
+    },
+    SecretAndRevoke {
+        secret: String,
+        revoked: Revoked,
+    },
+    Revoke(Revoked),
+    Delete(AccountId),
+    /// A deletion that was cut short.
+    GoOn(AccountId),
+    Kick(AccountId),
+}
+
+/// All that opens an account but its password.
+struct Revoked {
+    account: AccountId,
+    tokens: Vec<TokenId>,
+    users: Vec<u32>,
+}
+
 impl Chat {
-    /// Carries out an order. Gives back the account that it is about.
+    /// Carries out an order. Returns the account that it is about.
     ///
     /// # Errors
-    /// What has to be looked up first; nothing has been decided then.
-    pub fn ordered(
-        &mut self,
-        order: &Order,
-        now: Millis,
-    ) -> Result<Result<AccountId, Refusal>, Need> {
-        let handle = match order {
-            Order::NewUser { handle, name, secret } => {
-                return self.register(handle, name, secret, now);
-            }
-            Order::Rehash { account, was, secret } => return self.rehash(*account, was, secret),
-            Order::SetSecret { handle, .. }
-            | Order::Revoke(handle)
-            | Order::DropUser(handle)
-            | Order::Kick(handle) => handle,
-        };
-        let Some(account) = self.directory.living(handle)? else {
-            // One that was cut short is gone on with.
-            if let (Order::DropUser(_), Some(id)) = (order, self.directory.handle(handle)?)
-                && self.directory.account(id)?.leaving
-            {
-                return Ok(Ok(id));
-            }
-            return Ok(Err(Refusal::NoSuchUser(handle.clone())));
-        };
-        // No session has this number, so none is passed over when all are told.
-        let who = Who { session: SessionId(0), account, key: Key::Password };
-        match order {
-            Order::SetSecret { secret, .. } => {
-                let secret = secret.clone();
-                self.revoke(who)?;
-                self.directory.learn_secret(account, secret.clone());
-                self.batch.changes.push(Change::Secret { account, secret });
-            }
-            Order::Revoke(_) => self.revoke(who)?,
-            Order::DropUser(_) => {
-                let known = self.directory.account(account)?;
-                (known.gone, known.leaving) = (true, true);
-                self.batch.changes.push(Change::Gone { account, leaving: true });
-                self.tell(who, Tell::Expel { gone: true });
-            }
-            _ => self.tell(who, Tell::Expel { gone: false }),
-        }
-        Ok(Ok(account))
+    /// It makes no sense, or something has to be looked up first.
+    pub fn order(&mut self, order: &Order, now: Millis) -> Result<AccountId, Stop> {
+        let plan = self.plan_order(order)?;
+        Ok(self.carry_out_order(plan, now))
     }
 
-    fn rehash(
-        &mut self,
-        account: AccountId,
-        was: &str,
-        secret: &str,
-    ) -> Result<Result<AccountId, Refusal>, Need> {
-        if self.directory.secret(account)? != was {
-            return Ok(Err(Refusal::WrongOld));
+    fn plan_order(&self, order: &Order) -> Result<OrderPlan, Stop> {
+        Ok(match order {
+            Order::NewUser { handle, name, secret } => {
+                self.plan_register(handle)?;
+                let (handle, name, secret) = (handle.clone(), name.clone(), secret.clone());
+                OrderPlan::NewUser { handle, name, secret }
+            }
+            Order::Rehash { account, was, secret } => {
+                if self.directory.secret(*account)? != was {
+                    return Err(Refusal::WrongOld.into());
+                }
+                OrderPlan::Secret { account: *account, secret: secret.clone() }
+            }
+            Order::SetSecret { handle, secret } => {
+                let revoked = self.plan_revoke(self.living(handle)?)?;
+                OrderPlan::SecretAndRevoke { secret: secret.clone(), revoked }
+            }
+            Order::Revoke(handle) => OrderPlan::Revoke(self.plan_revoke(self.living(handle)?)?),
+            Order::Kick(handle) => OrderPlan::Kick(self.living(handle)?),
+            Order::DropUser(handle) => {
+                let known = self.directory.handle(handle)?;
+                let known = known.ok_or_else(|| Refusal::NoSuchUser(handle.clone()))?;
+                let account = self.directory.account(known)?;
+                match (account.gone, account.leaving) {
+                    (false, _) => OrderPlan::Delete(known),
+                    (true, true) => OrderPlan::GoOn(known),
+                    (true, false) => return Err(Refusal::NoSuchUser(handle.clone()).into()),
+                }
+            }
+        })
+    }
+
+    /// The account of a handle, if it was not deleted.
+    fn living(&self, handle: &Handle) -> Result<AccountId, Stop> {
+        let living = self.directory.living(handle)?;
+        living.ok_or_else(|| Refusal::NoSuchUser(handle.clone()).into())
+    }
+
+    fn plan_revoke(&self, account: AccountId) -> Result<Revoked, Stop> {
+        let (tokens, users) = both(self.directory.tokens(account), self.directory.links(account))?;
+        let tokens = tokens.iter().map(|token| token.id).collect();
+        Ok(Revoked { account, tokens, users: users.to_vec() })
+    }
+
+    fn carry_out_order(&mut self, plan: OrderPlan, now: Millis) -> AccountId {
+        match plan {
+            OrderPlan::NewUser { handle, name, secret } => {
+                self.make_account(handle, name, secret, now)
+            }
+            OrderPlan::Secret { account, secret } => {
+                self.change_secret(account, secret);
+                account
+            }
+            OrderPlan::SecretAndRevoke { secret, revoked } => {
+                let account = self.revoke(revoked);
+                self.change_secret(account, secret);
+                account
+            }
+            OrderPlan::Revoke(revoked) => self.revoke(revoked),
+            OrderPlan::Delete(account) => {
+                if let Some(known) = self.directory.account_mut(account) {
+                    (known.gone, known.leaving) = (true, true);
+                }
+                self.batch.changes.push(Change::Gone { account, leaving: true });
+                self.disconnect_all(account, true);
+                account
+            }
+            OrderPlan::GoOn(account) => account,
+            OrderPlan::Kick(account) => {
+                self.disconnect_all(account, false);
+                account
+            }
         }
-        self.directory.learn_secret(account, secret.to_owned());
-        self.batch.changes.push(Change::Secret { account, secret: secret.into() });
-        Ok(Ok(account))
     }
 
     /// Revokes all that opens an account but its password, and ends its sessions.
-    fn revoke(&mut self, who: Who) -> Result<(), Need> {
-        let account = who.account;
-        // Both are looked up before either is changed.
-        self.directory.links(account)?;
-        let tokens = std::mem::take(self.directory.tokens(account)?);
-        let users = std::mem::take(self.directory.links(account)?);
-        let ids = tokens.into_iter().map(|token| token.id);
-        self.batch.changes.extend(ids.map(|id| Change::NoToken { id }));
+    fn revoke(&mut self, revoked: Revoked) -> AccountId {
+        let Revoked { account, tokens, users } = revoked;
+        self.directory.learn_tokens(account, Vec::new());
+        self.directory.learn_links(account, Vec::new());
+        self.batch.changes.extend(tokens.into_iter().map(|id| Change::NoToken { id }));
         let unlinked = users.into_iter().map(|user| Change::Link { account, user, on: false });
         self.batch.changes.extend(unlinked);
-        self.tell(who, Tell::Expel { gone: false });
-        Ok(())
+        self.disconnect_all(account, false);
+        account
+    }
+
+    fn disconnect_all(&mut self, account: AccountId, gone: bool) {
+        // No session has this number, so none is passed over when all are told.
+        let who = Who { session: SessionId(0), account, key: Key::Password };
+        self.tell(who, Tell::DisconnectAll { gone });
     }
 
     /// A deleted account has left all its groups.
     ///
     /// # Errors
     /// What has to be looked up first.
-    pub fn left_groups(&mut self, account: AccountId) -> Result<(), Need> {
-        self.directory.account(account)?.leaving = false;
-        self.batch.changes.push(Change::Gone { account, leaving: false });
+    pub fn left_groups(&mut self, account: AccountId) -> Result<(), Stop> {
+        if self.directory.account(account)?.leaving {
+            self.end_leaving(account);
+        }
         Ok(())
+    }
+
+    fn end_leaving(&mut self, account: AccountId) {
+        if let Some(known) = self.directory.account_mut(account) {
+            known.leaving = false;
+        }
+        self.batch.changes.push(Change::Gone { account, leaving: false });
     }
 }

@@ -1,7 +1,7 @@
-//! Accounts: making one, its display name, its password.
+//! Accounts: making one, its display name, its password, whom it blocks, what else opens it.
 
-use super::directory::Need;
-use super::{Chat, Tell, Who};
+use super::stop::Stop;
+use super::{Chat, Plan, Tell, Who};
 use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
@@ -9,21 +9,47 @@ use crate::store::{Account, Change, Fronts, Token};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
+/// A change of an account that can be made.
+pub(super) enum AccountPlan {
+    Rename { handle: Handle, name: DisplayName },
+    Secret(String),
+    Block { whom: Handle, other: AccountId, on: bool },
+    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
+    DropToken { label: Box<str>, id: TokenId },
+    Link { user: u32, on: bool },
+}
+
 impl Chat {
     /// Makes an account.
     ///
     /// # Errors
-    /// What has to be looked up first.
+    /// Its handle is taken, or something has to be looked up first.
     pub fn register(
         &mut self,
         handle: &Handle,
         name: &DisplayName,
         secret: &str,
         now: Millis,
-    ) -> Result<Result<AccountId, Refusal>, Need> {
-        if self.directory.handle(handle)?.is_some() {
-            return Ok(Err(Refusal::Taken(handle.clone())));
+    ) -> Result<AccountId, Stop> {
+        self.plan_register(handle)?;
+        Ok(self.make_account(handle.clone(), name.clone(), secret.into(), now))
+    }
+
+    /// Whether an account of this handle can be made.
+    pub(super) fn plan_register(&self, handle: &Handle) -> Result<(), Stop> {
+        match self.directory.handle(handle)? {
+            Some(_) => Err(Refusal::Taken(handle.clone()).into()),
+            None => Ok(()),
         }
+    }
+
+    pub(super) fn make_account(
+        &mut self,
+        handle: Handle,
+        name: DisplayName,
+        secret: String,
+        time: Millis,
+    ) -> AccountId {
         self.newest.account += 1;
         let id = AccountId(self.newest.account);
         self.directory.learn_account(Account {
@@ -36,136 +62,139 @@ impl Chat {
             leaving: false,
             fronts: Fronts::default(),
         });
-        self.batch.changes.push(Change::Account {
-            id,
-            handle: handle.clone(),
-            name: name.clone(),
-            secret: secret.into(),
-            time: now,
-        });
-        Ok(Ok(id))
+        self.batch.changes.push(Change::Account { id, handle, name, secret, time });
+        id
     }
 
-    pub(super) fn rename(&mut self, who: Who, name: &DisplayName) -> Result<(), Need> {
-        let account = self.directory.account(who.account)?;
-        account.name = name.clone();
-        let handle = account.handle.clone();
-        let change = Change::Name { account: who.account, handle, name: name.clone() };
-        self.batch.changes.push(change);
-        self.answer(who, "NAME", Ok(Reply::Named));
-        Ok(())
+    pub(super) fn plan_rename(&self, who: Who, name: &DisplayName) -> Result<Plan, Stop> {
+        let handle = self.directory.account(who.account)?.handle.clone();
+        Ok(Plan::Account(AccountPlan::Rename { handle, name: name.clone() }))
     }
 
-    pub(super) fn set_secret(&mut self, who: Who, was: &str, secret: &str) -> Result<(), Need> {
+    pub(super) fn plan_secret(&self, who: Who, was: &str, secret: &str) -> Result<Plan, Stop> {
         // It was looked at before the new one was hashed, and may be another one by now.
         if self.directory.secret(who.account)? != was {
-            self.answer(who, "PASSWD", Err(Refusal::WrongOld));
-            return Ok(());
+            return Err(Refusal::WrongOld.into());
         }
-        self.directory.learn_secret(who.account, secret.to_owned());
-        let change = Change::Secret { account: who.account, secret: secret.into() };
-        self.batch.changes.push(change);
-        self.answer(who, "PASSWD", Ok(Reply::PasswordChanged));
-        self.tell(who, Tell::HangUp { key: Key::Password });
-        Ok(())
+        Ok(Plan::Account(AccountPlan::Secret(secret.to_owned())))
     }
 
-    pub(super) fn block(&mut self, who: Who, whom: &Handle, on: bool) -> Result<(), Need> {
-        let verb = if on { "BLOCK" } else { "UNBLOCK" };
-        let answer = match self.directory.handle(whom)? {
-            None => Err(Refusal::NoSuchUser(whom.clone())),
-            Some(other) if other == who.account => {
-                let expected = "the handle of someone else";
-                Err(Refusal::BadSyntax { expected, column: verb.len() + 2 })
-            }
-            Some(other) => {
-                self.directory.learn_blocked(who.account, other, on);
-                self.batch.changes.push(Change::Block { by: who.account, whom: other, on });
-                Ok(Reply::Blocked { whom: whom.clone(), on })
-            }
-        };
-        self.answer(who, verb, answer);
-        Ok(())
+    pub(super) fn plan_block(&self, who: Who, whom: &Handle, on: bool) -> Result<Plan, Stop> {
+        let other = self.directory.handle(whom)?;
+        let other = other.ok_or_else(|| Refusal::NoSuchUser(whom.clone()))?;
+        if other == who.account {
+            let verb = if on { "BLOCK" } else { "UNBLOCK" };
+            let expected = "the handle of someone else";
+            return Err(Refusal::BadSyntax { expected, column: verb.len() + 2 }.into());
+        }
+        Ok(Plan::Account(AccountPlan::Block { whom: whom.clone(), other, on }))
     }
 
-    pub(super) fn new_token(
-        &mut self,
+    pub(super) fn plan_new_token(
+        &self,
         who: Who,
         label: &str,
         token: &str,
         hash: [u8; 32],
-        now: Millis,
-    ) -> Result<(), Need> {
+    ) -> Result<Plan, Stop> {
         let tokens = self.directory.tokens(who.account)?;
-        let answer = if matches!(who.key, Key::Token(_)) {
-            Err(Refusal::NotAllowed)
-        } else if tokens.iter().any(|known| &*known.label == label) {
-            Err(Refusal::LabelTaken(label.into()))
-        } else if tokens.len() >= limits::TOKENS {
-            Err(Refusal::TooManyOf("tokens; TOKEN DEL takes one away"))
-        } else {
-            self.newest.token += 1;
-            let made = Token {
-                id: TokenId(self.newest.token),
-                account: who.account,
-                label: label.into(),
-                hash,
-                created: now,
-                used: None,
-            };
-            tokens.push(made.clone());
-            self.batch.changes.push(Change::Token { account: who.account, token: made });
-            Ok(Reply::TokenMade { label: label.into(), token: token.into() })
-        };
-        self.answer(who, "TOKEN", answer);
-        Ok(())
+        if matches!(who.key, Key::Token(_)) {
+            return Err(Refusal::NotAllowed.into());
+        }
+        if tokens.iter().any(|known| &*known.label == label) {
+            return Err(Refusal::LabelTaken(label.into()).into());
+        }
+        if tokens.len() >= limits::TOKENS {
+            return Err(Refusal::TooManyOf("tokens; TOKEN DEL takes one away").into());
+        }
+        Ok(Plan::Account(AccountPlan::NewToken { label: label.into(), token: token.into(), hash }))
     }
 
-    pub(super) fn drop_token(&mut self, who: Who, label: &str) -> Result<(), Need> {
+    pub(super) fn plan_drop_token(&self, who: Who, label: &str) -> Result<Plan, Stop> {
         let tokens = self.directory.tokens(who.account)?;
-        let at = tokens.iter().position(|known| &*known.label == label);
+        let id = tokens.iter().find(|known| &*known.label == label).map(|known| known.id);
         let has_token = matches!(who.key, Key::Token(_));
-        match at.map(|at| (at, tokens[at].id)) {
+        match id {
             // A token learns nothing of the others, not even their labels.
-            Some((_, id)) if has_token && who.key != Key::Token(id) => {
-                self.answer(who, "TOKEN", Err(Refusal::NotAllowed));
-            }
-            None if has_token => self.answer(who, "TOKEN", Err(Refusal::NotAllowed)),
-            None => self.answer(who, "TOKEN", Err(Refusal::NoSuchToken(label.into()))),
-            Some((at, id)) => {
-                tokens.remove(at);
-                self.batch.changes.push(Change::NoToken { id });
-                self.answer(who, "TOKEN", Ok(Reply::TokenDropped(label.into())));
-                self.tell(who, Tell::HangUp { key: Key::Token(id) });
-            }
+            Some(id) if has_token && who.key != Key::Token(id) => Err(Refusal::NotAllowed.into()),
+            None if has_token => Err(Refusal::NotAllowed.into()),
+            None => Err(Refusal::NoSuchToken(label.into()).into()),
+            Some(id) => Ok(Plan::Account(AccountPlan::DropToken { label: label.into(), id })),
         }
-        Ok(())
     }
 
-    pub(super) fn link(&mut self, who: Who, user: u32, on: bool) -> Result<(), Need> {
+    pub(super) fn plan_link(&self, who: Who, user: u32, on: bool) -> Result<Plan, Stop> {
         let users = self.directory.links(who.account)?;
-        let at = users.iter().position(|known| *known == user);
-        let answer = match (on, at) {
-            _ if matches!(who.key, Key::Token(_)) => Err(Refusal::NotAllowed),
-            (true, Some(_)) => Ok(Reply::Linked { user, on }),
-            (true, None) if users.len() >= limits::LINKS => {
-                Err(Refusal::TooManyOf("system users; UID UNLINK takes one away"))
-            }
-            (false, None) => Err(Refusal::NotLinked(user)),
-            _ => {
-                match at {
-                    Some(at) => drop(users.remove(at)),
-                    None => users.push(user),
-                }
-                self.batch.changes.push(Change::Link { account: who.account, user, on });
-                Ok(Reply::Linked { user, on })
-            }
-        };
-        let ends = !on && answer.is_ok();
-        self.answer(who, "UID", answer);
-        if ends {
-            self.tell(who, Tell::HangUp { key: Key::User(user) });
+        if matches!(who.key, Key::Token(_)) {
+            return Err(Refusal::NotAllowed.into());
         }
-        Ok(())
+        match (on, users.contains(&user)) {
+            (true, true) => Ok(Plan::Reply { verb: "UID", reply: Reply::Linked { user, on } }),
+            (true, false) if users.len() >= limits::LINKS => {
+                Err(Refusal::TooManyOf("system users; UID UNLINK takes one away").into())
+            }
+            (false, false) => Err(Refusal::NotLinked(user).into()),
+            _ => Ok(Plan::Account(AccountPlan::Link { user, on })),
+        }
+    }
+
+    pub(super) fn change_account(&mut self, who: Who, plan: AccountPlan, now: Millis) {
+        let account = who.account;
+        match plan {
+            AccountPlan::Rename { handle, name } => {
+                if let Some(known) = self.directory.account_mut(account) {
+                    known.name = name.clone();
+                }
+                self.batch.changes.push(Change::Name { account, handle, name });
+                self.answer(who, "NAME", Ok(Reply::Named));
+            }
+            AccountPlan::Secret(secret) => {
+                self.change_secret(account, secret);
+                self.answer(who, "PASSWD", Ok(Reply::PasswordChanged));
+                self.tell(who, Tell::Disconnect { key: Key::Password });
+            }
+            AccountPlan::Block { whom, other, on } => {
+                self.directory.learn_blocked(account, other, on);
+                self.batch.changes.push(Change::Block { by: account, whom: other, on });
+                let verb = if on { "BLOCK" } else { "UNBLOCK" };
+                self.answer(who, verb, Ok(Reply::Blocked { whom, on }));
+            }
+            AccountPlan::NewToken { label, token, hash } => {
+                self.newest.token += 1;
+                let id = TokenId(self.newest.token);
+                let (created, used) = (now, None);
+                let made = Token { id, account, label: label.clone(), hash, created, used };
+                if let Some(tokens) = self.directory.tokens_mut(account) {
+                    tokens.push(made.clone());
+                }
+                self.batch.changes.push(Change::Token { account, token: made });
+                self.answer(who, "TOKEN", Ok(Reply::TokenMade { label, token }));
+            }
+            AccountPlan::DropToken { label, id } => {
+                if let Some(tokens) = self.directory.tokens_mut(account) {
+                    tokens.retain(|token| token.id != id);
+                }
+                self.batch.changes.push(Change::NoToken { id });
+                self.answer(who, "TOKEN", Ok(Reply::TokenDropped(label)));
+                self.tell(who, Tell::Disconnect { key: Key::Token(id) });
+            }
+            AccountPlan::Link { user, on } => {
+                if let Some(users) = self.directory.links_mut(account) {
+                    users.retain(|known| *known != user);
+                    users.extend(on.then_some(user));
+                }
+                self.batch.changes.push(Change::Link { account, user, on });
+                self.answer(who, "UID", Ok(Reply::Linked { user, on }));
+                if !on {
+                    self.tell(who, Tell::Disconnect { key: Key::User(user) });
+                }
+            }
+        }
+    }
+
+    /// Gives an account another password, of which this is the hash.
+    pub(super) fn change_secret(&mut self, account: AccountId, secret: String) {
+        self.directory.learn_secret(account, secret.clone());
+        self.batch.changes.push(Change::Secret { account, secret });
     }
 }

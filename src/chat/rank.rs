@@ -10,10 +10,10 @@
 use std::mem::discriminant;
 
 use super::Chat;
-use super::directory::Need;
+use super::stop::Stop;
 use crate::entry::{AccountId, ConversationId, EntryId, MoveNumber};
 use crate::limits;
-use crate::store::{Change, Fronts, Kind, Pair, Rank};
+use crate::store::{Change, Fronts, Kind, Member, Pair, Rank};
 
 impl Chat {
     /// An entry was added to the chat of these two.
@@ -37,12 +37,12 @@ impl Chat {
         rank: Rank,
     ) {
         // Who acts in a chat of two has looked up both.
-        if let Ok(known) = self.directory.account(account)
+        if let Some(known) = self.directory.account_mut(account)
             && front(&mut known.fronts).replace(id) == Some(id)
         {
             return;
         }
-        let Ok(log) = self.directory.conversation(id) else { return };
+        let Some(log) = self.directory.conversation_mut(id) else { return };
         let Some(member) = log.member_mut(account) else { return };
         match rank {
             Rank::Waits(first) => member.waits = first,
@@ -62,7 +62,7 @@ impl Chat {
             if last.replace(id) == Some(id) {
                 continue;
             }
-            let Ok(log) = self.directory.conversation(id) else { continue };
+            let Some(log) = self.directory.conversation_mut(id) else { continue };
             if !matches!(log.kind, Kind::Direct(_)) {
                 continue;
             }
@@ -70,10 +70,8 @@ impl Chat {
             let added = self.appended.get(at).filter(|(of, ..)| *of == id);
             let seq = log.seq;
             for member in &mut log.members {
-                let at = &member.delivered;
-                let waits = seq - at.seq > member.own - at.own;
                 let first = match added {
-                    _ if !waits => {
+                    _ if !waits(seq, member) => {
                         if member.waits.0 != 0 && self.is_unsettled.insert((id, member.account)) {
                             self.unsettled.push_back((id, member.account));
                         }
@@ -99,23 +97,34 @@ impl Chat {
     ///
     /// # Errors
     /// What has to be looked up first; nothing has been decided then.
-    pub fn settle_waiting(&mut self) -> Result<bool, Need> {
+    pub fn settle_waiting(&mut self) -> Result<bool, Stop> {
+        let Some(waits) = self.plan_settling()? else { return Ok(false) };
+        self.settle_next(waits);
+        Ok(true)
+    }
+
+    /// Whether something waits there.
+    fn plan_settling(&self) -> Result<Option<bool>, Stop> {
         if self.unsettled.len() <= limits::UNSETTLED {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some((id, account)) = self.unsettled.front().copied() else { return Ok(false) };
-        let log = self.directory.conversation(id)?;
-        self.unsettled.pop_front();
+        let Some((id, account)) = self.unsettled.front() else { return Ok(None) };
+        let log = self.directory.conversation(*id)?;
+        let waits = log.member(*account).is_none_or(|member| waits(log.seq, member));
+        Ok(Some(waits))
+    }
+
+    fn settle_next(&mut self, waits: bool) {
+        let Some((id, account)) = self.unsettled.pop_front() else { return };
         self.is_unsettled.remove(&(id, account));
-        let seq = log.seq;
-        if let Some(member) = log.member_mut(account)
-            && seq - member.delivered.seq <= member.own - member.delivered.own
+        let log = self.directory.conversation_mut(id);
+        if let Some(member) = log.and_then(|log| log.member_mut(account))
+            && !waits
             && member.waits.0 != 0
         {
             member.waits = EntryId(0);
             self.ranked.push((id, account, Rank::Waits(EntryId(0))));
         }
-        Ok(true)
     }
 
     /// What has to be written of all that: the last of each, and nothing of a chat that the batch
@@ -135,4 +144,10 @@ impl Chat {
             }
         }
     }
+}
+
+/// Whether something waits for a member of a conversation that has had `seq` entries: more lie above
+/// its delivered cursor than do not wait for it (see [`super::talk`]).
+fn waits(seq: i64, member: &Member) -> bool {
+    seq - member.delivered.seq > member.own - member.delivered.own
 }

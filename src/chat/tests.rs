@@ -3,7 +3,7 @@
 use super::*;
 use crate::entry::Place;
 use crate::limits;
-use crate::store::{Account, Conversation, Fronts, Pair, Stay};
+use crate::store::{Account, Conversation, Fact, Fronts, Pair, Stay};
 
 const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
@@ -26,19 +26,19 @@ fn two() -> Chat {
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
-    chat.directory().learn_absence(Need::Direct(pair));
+    chat.directory().learn(Fact::Absent(Need::Direct(pair)));
     chat.directory().learn_blocked(ANA.account, BIA.account, false);
     chat.directory().learn_blocked(BIA.account, ANA.account, false);
     chat
 }
 
-fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Need> {
+fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Vec<Need>> {
     let to = Target::Person(Handle::new(to).unwrap());
-    chat.asked(who, &mut Act::Send { to, body: "x".into(), once: None }, NOW)
+    chat.decide(who, &mut Act::Send { to, body: "x".into(), once: None }, NOW)
 }
 
-fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Need> {
-    chat.asked(who, &mut Act::Advance { cursor, id: EntryId(id) }, NOW)
+fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec<Need>> {
+    chat.decide(who, &mut Act::Advance { cursor, id: EntryId(id) }, NOW)
 }
 
 /// What a batch tells, in words.
@@ -57,7 +57,7 @@ fn told(batch: &Batch) -> Vec<String> {
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
             Tell::Present { on, .. } => format!("present {on}"),
-            Tell::HangUp { .. } | Tell::Expel { .. } => "hang up".into(),
+            Tell::Disconnect { .. } | Tell::DisconnectAll { .. } => "disconnect".into(),
         })
         .collect()
 }
@@ -66,8 +66,8 @@ fn told(batch: &Batch) -> Vec<String> {
 fn what_is_not_known_is_asked_for_before_anything_is_decided() {
     let mut chat = two();
     let need = Need::Handle(Handle::new("caio").unwrap());
-    assert_eq!(send(&mut chat, ANA, "caio"), Err(need.clone()));
-    chat.directory().learn_absence(need);
+    assert_eq!(send(&mut chat, ANA, "caio"), Err(vec![need.clone()]));
+    chat.directory().learn(Fact::Absent(need));
     assert_eq!(send(&mut chat, ANA, "caio"), Ok(()));
     let batch = chat.finish();
     assert_eq!(told(&batch), ["1 ERR MSG no-such-user"]);
@@ -105,7 +105,7 @@ fn cursors_never_move_back_and_pass_only_what_one_may_see() {
     send(&mut chat, ANA, "bia").unwrap();
     advance(&mut chat, BIA, Cursor::Read, 1).unwrap();
     chat.finish();
-    chat.settle();
+    chat.committed();
     advance(&mut chat, BIA, Cursor::Read, 1).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 0).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
@@ -126,13 +126,13 @@ fn an_own_entry_takes_the_cursors_along_only_where_nothing_waits() {
     send(&mut chat, ANA, "bia").unwrap();
     send(&mut chat, BIA, "ana").unwrap();
     send(&mut chat, ANA, "bia").unwrap();
-    let members = chat.directory.known(ConversationId(1)).unwrap().members.clone();
+    let members = chat.directory.cached(ConversationId(1)).unwrap().members.clone();
     let at = |member: usize| (members[member].delivered.id.0, members[member].delivered.own);
     assert_eq!(at(0), (1, 1), "bia's waits for ana, so her second entry stays above");
     assert_eq!(at(1), (0, 0));
     advance(&mut chat, ANA, Cursor::Delivered, 2).unwrap();
     send(&mut chat, ANA, "bia").unwrap();
-    let ana = &chat.directory.known(ConversationId(1)).unwrap().members[0];
+    let ana = &chat.directory.cached(ConversationId(1)).unwrap().members[0];
     assert_eq!((ana.delivered.id.0, ana.delivered.own, ana.delivered.seq), (4, 3, 4));
 }
 
@@ -143,12 +143,12 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
         send(&mut chat, ANA, "bia").unwrap();
     }
     chat.finish();
-    chat.settle();
+    chat.committed();
     let step = |after, upto| Forget::Entries { after: EntryId(after), upto: EntryId(upto) };
-    chat.let_go(step(0, 2));
+    chat.expire(step(0, 2));
     // These were meant for another log: they forget nothing.
     for other in [step(0, 3), step(2, 2), step(2, 4)] {
-        chat.let_go(other);
+        chat.expire(other);
     }
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 3).unwrap();
@@ -159,7 +159,7 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
     assert_eq!(written.iter().filter(|change| change.starts_with("Forget")).count(), 1);
     assert!(written.contains(&format!("{:?}", Change::Newest(newest))), "{written:?}");
     // It could not be written, so nothing is forgotten.
-    chat.forget();
+    chat.rollback();
     assert_eq!(chat.newest().floor, EntryId(0));
 }
 
@@ -168,9 +168,9 @@ fn whose_entries_are_forgotten_is_sent_no_receipt_for_them() {
     let mut chat = two();
     send(&mut chat, ANA, "bia").unwrap();
     send(&mut chat, BIA, "ana").unwrap();
-    chat.let_go(Forget::Entries { after: EntryId(0), upto: EntryId(1) });
+    chat.expire(Forget::Entries { after: EntryId(0), upto: EntryId(1) });
     chat.finish();
-    chat.settle();
+    chat.committed();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
     assert_eq!(told(&chat.finish()), ["2 OK READ", "Read 2 for [2]"]);
 }
@@ -180,7 +180,7 @@ fn a_batch_that_is_forgotten_never_was() {
     let mut chat = two();
     send(&mut chat, ANA, "bia").unwrap();
     chat.finish();
-    chat.forget();
+    chat.rollback();
     assert_eq!(chat.newest(), Newest { account: 2, ..Newest::default() });
     assert!(send(&mut chat, ANA, "bia").is_err(), "the directory is read anew");
 }
@@ -190,25 +190,25 @@ fn a_batch_that_is_forgotten_never_was() {
 fn all_that_is_missing_is_asked_for_at_once() {
     let mut chat = two();
     let names: Vec<Handle> = (0..100).map(|n| Handle::new(&format!("u{n}")).unwrap()).collect();
-    chat.directory().learn_absence(Need::Room(names[0].clone()));
+    chat.directory().learn(Fact::Absent(Need::Room(names[0].clone())));
     let change = GroupChange::New(names.clone());
     let mut act = Act::Group { name: names[0].clone(), change };
     let missing = names.into_iter().map(Need::Handle).collect();
-    assert_eq!(chat.asked(ANA, &mut act, NOW), Err(Need::All(missing)));
+    assert_eq!(chat.decide(ANA, &mut act, NOW), Err(missing));
 
     send(&mut chat, ANA, "bia").unwrap();
     chat.finish();
-    chat.settle();
+    chat.committed();
     chat.newest.entry = EntryId(100);
     let ids: Vec<EntryId> = (2..=100).map(EntryId).collect();
     let missing = ids.iter().copied().map(Need::Place).collect();
     let mut act = Act::AdvanceAll { cursor: Cursor::Read, ids, answer: None, lost_moves: 0 };
-    assert_eq!(chat.asked(ANA, &mut act, NOW), Err(Need::All(missing)));
+    assert_eq!(chat.decide(ANA, &mut act, NOW), Err(missing));
     let names = vec![Handle::new("bia").unwrap(); limits::GROUP_MEMBERS + 1];
     let name = Handle::new("team").unwrap();
-    chat.directory().learn_absence(Need::Room(name.clone()));
+    chat.directory().learn(Fact::Absent(Need::Room(name.clone())));
     let mut act = Act::Group { name, change: GroupChange::New(names) };
-    chat.asked(ANA, &mut act, NOW).unwrap();
+    chat.decide(ANA, &mut act, NOW).unwrap();
     assert_eq!(told(&chat.finish()), ["1 ERR GROUP too-many"]);
 }
 
@@ -237,14 +237,14 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
 /// What is asked for before a decision, each looked up as the store would answer.
 fn needs(
     chat: &mut Chat,
-    mut ask: impl FnMut(&mut Chat) -> Result<(), Need>,
+    mut ask: impl FnMut(&mut Chat) -> Result<(), Vec<Need>>,
     learn: impl Fn(&mut Directory, &Need),
 ) -> Vec<Need> {
     let mut needs = Vec::new();
-    while let Err(need) = ask(chat) {
+    while let Err(missing) = ask(chat) {
         assert!(needs.len() < 10, "{needs:?}");
-        learn(chat.directory(), &need);
-        needs.push(need);
+        missing.iter().for_each(|need| learn(chat.directory(), need));
+        needs.extend(missing);
     }
     needs
 }
@@ -272,26 +272,26 @@ fn who_is_not_in_a_group_costs_one_row_whatever_there_is() {
     let mut known = two();
     group(&mut known, 5_000);
     let learn = |directory: &mut Directory, need: &Need| match need {
-        Need::Membership(me, name) => directory.learn_membership(*me, name.clone(), None),
+        Need::Membership(me, name) => directory.learn(Fact::Membership(*me, name.clone(), None)),
         need => panic!("{need:?}"),
     };
     for chat in [&mut unknown, &mut known] {
         let to = Target::Group(name.clone());
         let mut send = Act::Send { to, body: "x".into(), once: None };
         assert_eq!(
-            needs(chat, |chat| chat.asked(BIA, &mut send, NOW), learn),
+            needs(chat, |chat| chat.decide(BIA, &mut send, NOW), learn),
             std::slice::from_ref(&membership)
         );
         chat.finish();
-        chat.settle();
+        chat.committed();
         let change = GroupChange::Topic("x".into());
         let mut change = Act::Group { name: name.clone(), change };
         assert_eq!(
-            needs(chat, |chat| chat.asked(BIA, &mut change, NOW), learn),
+            needs(chat, |chat| chat.decide(BIA, &mut change, NOW), learn),
             std::slice::from_ref(&membership)
         );
         assert_eq!(told(&chat.finish()), ["2 ERR GROUP no-such-group"]);
-        chat.settle();
+        chat.committed();
     }
 }
 
@@ -301,8 +301,8 @@ fn a_strangers_ack_does_not_look_the_conversation_up() {
     let (_, place) = group(&mut two(), 10);
     chat.newest.entry = place.id;
     let learn = |directory: &mut Directory, need: &Need| match need {
-        Need::Place(_) => directory.learn_place(place),
-        Need::Member(me, id) => directory.learn_member(*me, *id, false),
+        Need::Place(_) => directory.learn(Fact::Place(place)),
+        Need::Member(me, id) => directory.learn(Fact::Member(*me, *id, false)),
         need => panic!("{need:?}"),
     };
     let needs = needs(&mut chat, |chat| advance(chat, BIA, Cursor::Read, 1), learn);
@@ -324,12 +324,12 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
         chat.directory.learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
         assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");
         chat.finish();
-        chat.settle();
+        chat.committed();
         let bytes = chat.directory.bytes();
         assert!(bytes <= limits::DIRECTORY_BYTES, "{bytes}");
     }
-    assert!(chat.directory.known(ConversationId(7)).is_some());
-    assert!(chat.directory.known(ConversationId(100)).is_none());
+    assert!(chat.directory.cached(ConversationId(7)).is_some());
+    assert!(chat.directory.cached(ConversationId(100)).is_none());
 }
 
 /// Members who join count as those who were read.
@@ -337,7 +337,7 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
 fn who_joins_is_counted_against_the_bound() {
     let mut chat = two();
     let (name, _) = group(&mut chat, 1);
-    chat.directory.conversation(ConversationId(7)).unwrap().members[0].admin = true;
+    chat.directory.conversation_mut(ConversationId(7)).unwrap().members[0].admin = true;
     let before = chat.directory.bytes();
     let handles: Vec<Handle> =
         (10..1_010).map(|n| Handle::new(&format!("u{n}")).unwrap()).collect();
@@ -352,11 +352,11 @@ fn who_joins_is_counted_against_the_bound() {
         chat.directory.learn_blocked(id, ANA.account, false);
     }
     let mut change = Act::Group { name, change: GroupChange::Add(handles) };
-    chat.asked(ANA, &mut change, NOW).unwrap();
-    let log = chat.directory.known(ConversationId(7)).unwrap();
+    chat.decide(ANA, &mut change, NOW).unwrap();
+    let log = chat.directory.cached(ConversationId(7)).unwrap();
     assert_eq!(log.members.len(), 1_001);
     assert!(log.members.is_sorted_by_key(|m| m.account));
-    let grown = directory::size(log);
+    let grown = log.bytes();
     assert!(chat.directory.bytes() - before >= 990 * size_of::<Member>());
     assert_eq!(chat.directory.bytes(), grown);
 }

@@ -8,7 +8,7 @@ use crate::store::Cause;
 
 impl Desk {
     /// Records a batch. Returns whether it is on disk.
-    pub(super) fn keep(&mut self, batch: &Batch) -> bool {
+    pub(super) fn commit(&mut self, batch: &Batch) -> bool {
         let start = Instant::now();
         let done = self.record.record(&batch.changes);
         if batch.changes.is_empty() {
@@ -34,7 +34,7 @@ impl Desk {
                 } else if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database; refusing writes: {e}");
                 }
-                self.chat.forget();
+                self.chat.rollback();
                 false
             }
         }

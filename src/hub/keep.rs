@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 
 use smol::channel::{self, Sender};
 
-use super::{Desk, Hub, Work};
+use super::{Hub, Work};
 use crate::counters::Counters;
 use crate::entry::{Clock, Millis};
 use crate::limits;
@@ -63,7 +63,7 @@ impl Keeper {
         Ok((stop, thread::Builder::new().name("keeper".into()).spawn(run)?))
     }
 
-    /// Forgets all that is old enough now. Gives back whether that is done: not where the hub
+    /// Forgets all that is old enough now. Returns whether that is done: not where the hub
     /// could not write, has ended, or somebody reads what is to be wiped.
     ///
     /// # Errors
@@ -93,21 +93,5 @@ impl Keeper {
         self.hub.ask(work(answer));
         // No answer: the hub has ended.
         answered.recv_blocking().unwrap_or(false)
-    }
-}
-
-impl Desk {
-    /// Answers those who asked for something to be forgotten, once all others have their answers.
-    pub(super) fn answer_keeper(&mut self, kept: bool) {
-        for answer in self.forgetting.drain(..) {
-            let _ = answer.try_send(kept);
-        }
-        if let Some(answer) = self.wiping.take() {
-            let wiped = self.record.wipe().unwrap_or_else(|e| {
-                log::error!("what was forgotten still stands beside the database: {e}");
-                false
-            });
-            let _ = answer.try_send(wiped);
-        }
     }
 }

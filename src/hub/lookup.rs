@@ -1,9 +1,21 @@
 //! What the rules need to know and do not: it is looked up in the store, and they are asked again.
+//!
+//! Where one act lacks something, those behind it in the batch do as well. So they are planned
+//! ahead, as many as the batch still has room for, and what they lack is looked up together, in a few
+//! rounds where needs depend on each other (a handle, then whether its account has blocked the
+//! sender). Each round is one question to the store. Where nothing is missing, nothing is planned
+//! twice.
+//!
+//! Planning ahead changes nothing. What an act still lacks when it is its turn, because those before
+//! it have changed something, is looked up for it alone.
+
+use std::collections::HashSet;
 
 use super::Desk;
-use crate::chat::Chat;
-use crate::chat::directory::Need;
-use crate::store::{Cause, Error};
+use crate::chat::{Act, Chat, Stop, Who};
+use crate::entry::AccountId;
+use crate::limits;
+use crate::store::{Cause, Error, Need};
 use crate::wire::refusal::Refusal;
 
 /// What a client is told of a failure of the store.
@@ -16,84 +28,139 @@ pub fn unkept(error: &Error) -> Refusal {
     }
 }
 
-impl Desk {
-    /// Asks the rules, and looks up what they need until they can decide.
-    pub(super) fn known<T>(
-        &mut self,
-        mut ask: impl FnMut(&mut Chat) -> Result<T, Need>,
-    ) -> Result<T, Error> {
-        loop {
-            match ask(&mut self.chat) {
-                Ok(decided) => return Ok(decided),
-                Err(need) => self.look_up(need)?,
+/// One question to the store.
+#[derive(Default)]
+struct Round {
+    needs: Vec<Need>,
+    /// For whom each of them is asked.
+    payers: Vec<AccountId>,
+    known: HashSet<Need>,
+    /// How many of them, from the first on, are needs of the act in hand.
+    own: usize,
+}
+
+impl Round {
+    /// Adds what is not in it yet.
+    fn add(&mut self, payer: AccountId, needs: Vec<Need>) {
+        for need in needs {
+            if self.known.insert(need.clone()) {
+                self.needs.push(need);
+                self.payers.push(payer);
             }
         }
     }
+}
 
-    fn look_up(&mut self, need: Need) -> Result<(), Error> {
-        self.looked_up += 1;
-        let (recall, directory) = (self.record.recall()?, self.chat.directory());
-        let found = match &need {
-            Need::Handle(handle) => recall.account(handle)?.map(|a| directory.learn_account(a)),
-            Need::Account(id) => recall.account_by_id(*id)?.map(|a| directory.learn_account(a)),
-            Need::Direct(pair) => recall.direct(*pair)?.map(|c| directory.learn_conversation(c)),
-            Need::Room(name) => recall.room(name)?.map(|_| directory.learn_room(name.clone())),
-            Need::Membership(me, name) => {
-                let found = recall.membership(*me, name)?;
-                let group = found.and_then(|(id, is_in)| is_in.then_some(id));
-                directory.learn_membership(*me, name.clone(), group);
-                Some(())
+impl Desk {
+    /// Asks the rules, and looks up what they need until they can decide.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub(super) fn decide<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Chat) -> Result<T, Stop>,
+    ) -> Result<T, Refusal> {
+        loop {
+            let needs = match ask(&mut self.chat) {
+                Ok(decided) => return Ok(decided),
+                Err(Stop::Refused(refusal)) => return Err(refusal),
+                Err(Stop::Needs(needs)) => needs,
+            };
+            let facts = self.record.recall().and_then(|recall| recall.gather(&needs, needs.len()));
+            let facts = facts.map_err(|e| self.unreadable(&e))?;
+            self.looked_up += facts.len();
+            facts.into_iter().for_each(|fact| self.chat.directory().learn(fact));
+        }
+    }
+
+    /// Decides an act; `rest` is what its session asked for after it.
+    ///
+    /// # Errors
+    /// What its account is told where the store cannot be read.
+    pub(super) fn decide_ahead(
+        &mut self,
+        who: Who,
+        act: &mut Act,
+        rest: &[Act],
+    ) -> Result<(), Refusal> {
+        let now = self.now;
+        let mut done = Ok(());
+        if let Err(needs) = self.chat.decide(who, act, now) {
+            if self.gathered == 0
+                && let Err(e) = self.gather(who, act, needs, rest)
+            {
+                // It may be what others lack that cannot be read: each learns so when it is its turn.
+                log::debug!("could not look up what several commands need: {e}");
             }
-            Need::Member(me, id) => {
-                let on = recall.is_member(*me, *id)?;
-                directory.learn_member(*me, *id, on);
-                Some(())
+            done = self.decide(|chat| chat.decide(who, act, now).map_err(Stop::Needs));
+        }
+        self.gathered = self.gathered.saturating_sub(1);
+        done
+    }
+
+    /// Looks up what an act lacks, and what those lack that come after it in this batch.
+    fn gather(&mut self, who: Who, act: &Act, needs: Vec<Need>, rest: &[Act]) -> Result<(), Error> {
+        let seats = &self.seats;
+        let rest = rest.iter().map(|act| (who, act));
+        let others = self.queue.ahead().filter_map(|(session, act)| {
+            let seat = seats.get(&session).filter(|seat| !seat.void)?;
+            Some((seat.who(session), act))
+        });
+        let mut room = self.room.saturating_sub(act.weight());
+        let mut round = Round::default();
+        round.add(who.account, needs);
+        round.own = round.needs.len();
+        let mut lacking = vec![(who, act)];
+        self.gathered = 1;
+        for (who, act) in rest.chain(others) {
+            if room == 0 {
+                break;
             }
-            Need::Conversation(id) => {
-                recall.conversation(*id)?.map(|c| directory.learn_conversation(c))
+            self.gathered += 1;
+            let missing = self.chat.missing(who, act);
+            // What it lacks leads to about as much again.
+            room = room.saturating_sub(act.weight() + 2 * missing.len() * limits::LOOK_UP);
+            if !missing.is_empty() {
+                round.add(who.account, missing);
+                lacking.push((who, act));
             }
-            Need::Place(id) => recall.place(*id)?.map(|p| directory.learn_place(p)),
-            Need::Blocked(by, whom) => {
-                let on = recall.blocked(*by, *whom)?;
-                directory.learn_blocked(*by, *whom, on);
-                Some(())
-            }
-            Need::Once(account, key) => recall
-                .once(*account, key)?
-                .map(|once| directory.learn_once(*account, key.clone(), once)),
-            Need::Skipped(id, account, seq) => recall
-                .skipped(*id, *account, *seq)?
-                .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
-            Need::Links(account) => {
-                let users = recall.links(*account)?;
-                directory.learn_links(*account, users);
-                Some(())
-            }
-            Need::All(needs) => {
-                for need in needs {
-                    self.look_up(need.clone())?;
+        }
+        while !round.needs.is_empty() {
+            let facts = self.record.recall()?.gather(&round.needs, round.own)?;
+            let is_whole = facts.len() == round.needs.len();
+            for (fact, payer) in facts.into_iter().zip(round.payers) {
+                if payer == who.account {
+                    self.looked_up += 1;
+                } else {
+                    *self.owed.entry(payer).or_default() += 1;
                 }
-                return Ok(());
+                self.chat.directory().learn(fact);
             }
-            Need::Secret(account) => {
-                let secret = recall.secret(*account)?.unwrap_or_default();
-                directory.learn_secret(*account, secret);
-                Some(())
+            // Nobody waits while a group of thousands is read for somebody else. What did not fit is
+            // looked up when the act that lacks it is in hand.
+            if !is_whole || self.chat.directory().has_enough() {
+                break;
             }
-            Need::Tokens(account) => {
-                let tokens = recall.tokens(*account)?;
-                directory.learn_tokens(*account, tokens);
-                Some(())
-            }
-        };
-        match (found, need) {
-            (Some(()), _) => {}
-            // These two are only asked for by number, and numbers come from the store.
-            (None, Need::Account(_) | Need::Conversation(_)) => {
-                return Err(Error::of(Cause::Damaged, "a row that others point to is missing"));
-            }
-            (None, need) => directory.learn_absence(need),
+            round = Round::default();
+            lacking.retain(|(who, one)| {
+                let missing = self.chat.missing(*who, one);
+                let lacks = !missing.is_empty();
+                round.add(who.account, missing);
+                if std::ptr::eq(*one, act) {
+                    round.own = round.needs.len();
+                }
+                lacks
+            });
         }
         Ok(())
+    }
+
+    /// What a client is told where the store cannot be read. It is logged once for as long as it
+    /// lasts.
+    pub(super) fn unreadable(&mut self, error: &Error) -> Refusal {
+        if !std::mem::replace(&mut self.failing, true) {
+            log::error!("cannot read the database, nothing is accepted: {error}");
+        }
+        unkept(error)
     }
 }

@@ -9,6 +9,7 @@ mod commit;
 mod keep;
 mod lookup;
 mod orders;
+mod pending;
 mod queue;
 mod seats;
 mod tally;
@@ -137,22 +138,18 @@ impl Hub {
             seats: FxHashMap::default(),
             online: FxHashMap::default(),
             watches: FxHashMap::default(),
-            new_watches: Vec::new(),
-            fulfilled: Vec::new(),
-            asked_online: Vec::new(),
-            ordered: Vec::new(),
-            deleted: Vec::new(),
+            pending: Vec::new(),
             leaving: VecDeque::new(),
-            has_left: false,
             voided: Vec::new(),
             covering: Vec::new(),
             unkept: Unkept::default(),
-            forgetting: Vec::new(),
-            wiping: None,
             told: Behind { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
             stirred: Vec::new(),
             looked_up: 0,
+            owed: FxHashMap::default(),
+            gathered: 0,
+            room: 0,
             failing: false,
             lost: Refusal::Storage,
             tally: Tally::new(counters),
@@ -187,6 +184,10 @@ struct Seat {
 }
 
 impl Seat {
+    fn who(&self, session: SessionId) -> Who {
+        Who { session, account: self.account, key: self.key }
+    }
+
     /// It has to be sent what it can only read from the log.
     fn is_behind(&self) -> bool {
         !self.live && !self.quiet
@@ -205,14 +206,32 @@ struct Presence {
     due: MoveNumber,
 }
 
-/// What a session that comes in is told after the commit: what it reads from the store then is no
-/// older than the answer.
-struct Welcome {
-    session: SessionId,
-    answer: Sender<Result<Entered, Refusal>>,
-    entered: Result<Entered, Refusal>,
-    /// Its account is part of the batch.
-    is_new: bool,
+/// An answer that waits for the end of its batch.
+enum Pending {
+    /// A session belongs to an account from now on, or does not. `is_new`: the account itself is
+    /// part of the batch.
+    Entered {
+        session: SessionId,
+        answer: Sender<Result<Entered, Refusal>>,
+        entered: Result<Entered, Refusal>,
+        is_new: bool,
+    },
+    /// Which of these accounts are online.
+    Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
+    /// What became of an order.
+    Order { answer: Sender<Done>, done: Done },
+    /// An account is deleted, and leaves its groups in later batches.
+    Deleted(Leaving),
+    /// The deletion that is under way left some groups, and goes on.
+    LeftSome,
+    /// A session has begun to wait for others' cursors.
+    Waits(SessionId),
+    /// Nobody is awaited there any more, unless somebody was added again since.
+    Waited(SessionId, Awaits),
+    /// A step of forgetting is recorded.
+    Forgotten(Sender<bool>),
+    /// What was forgotten leaves what the store keeps beside the log.
+    Wipe(Sender<bool>),
 }
 
 /// All that the thread owns.
@@ -227,25 +246,10 @@ struct Desk {
     online: FxHashMap<AccountId, Presence>,
     /// Who waits for whom, by conversation.
     watches: FxHashMap<ConversationId, Watches>,
-    /// Those who began to in this batch.
-    new_watches: Vec<SessionId>,
-    /// Those who wait for nobody any more.
-    fulfilled: Vec<(SessionId, Awaits)>,
-    /// Who asked in this batch who is online. Answered after it, so that what the store says of
-    /// those who are not is no older.
-    asked_online: Vec<(Vec<AccountId>, Sender<Vec<bool>>)>,
-    /// Orders of this batch, answered after it.
-    ordered: Vec<(Sender<Done>, Done)>,
-    /// Accounts that this batch deletes.
-    deleted: Vec<Leaving>,
+    /// What is answered when this batch is over.
+    pending: Vec<Pending>,
     /// Accounts that are deleted and leave their groups, one after the other.
     leaving: VecDeque<Leaving>,
-    /// The first of those has left some in this batch.
-    has_left: bool,
-    /// Who asked in this batch for a step of forgetting.
-    forgetting: Vec<Sender<bool>>,
-    /// Who asked for a wipe, which is done when the batch is told.
-    wiping: Option<Sender<bool>>,
     /// Sessions whose key became void in this batch.
     voided: Vec<SessionId>,
     /// Sessions of which this batch has a bare `ACK` or `READ`.
@@ -260,6 +264,12 @@ struct Desk {
     stirred: Vec<Arc<Outbox>>,
     /// What had to be looked up for the work in hand.
     looked_up: usize,
+    /// What was looked up ahead for accounts whose acts are still to come.
+    owed: FxHashMap<AccountId, usize>,
+    /// For how many acts, from the next one on, what they lack was looked up together.
+    gathered: usize,
+    /// How much more this batch may weigh.
+    room: usize,
     /// The last commit failed, and that was logged.
     failing: bool,
     /// What is told of what could not be kept.
@@ -278,10 +288,9 @@ impl Desk {
             let began = Instant::now();
             // What is decided together happened at one moment.
             self.now = self.clock.now();
-            let mut welcomes: Vec<Welcome> = Vec::new();
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
-            self.looked_up = 0;
+            (self.looked_up, self.gathered) = (0, 0);
             let (most, most_bytes) = self.queue.most();
             while weight < most && bytes < most_bytes {
                 if self.chat.directory().has_enough() {
@@ -293,9 +302,10 @@ impl Desk {
                     ended = true;
                 }
                 let (more, size) = work.size();
+                self.room = most - weight;
                 weight += more;
                 bytes += size;
-                commands += self.decide(work, &mut welcomes);
+                commands += self.take_up(work);
                 let cost = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
                 weight += cost;
                 self.queue.charge(cost);
@@ -303,8 +313,8 @@ impl Desk {
             self.settle_waiting();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
-            let kept = self.keep(&batch);
-            if kept {
+            let committed = self.commit(&batch);
+            if committed {
                 self.voided.clear();
                 self.covering.clear();
             } else {
@@ -314,41 +324,30 @@ impl Desk {
                     batch.tells.extend(self.abandon(session));
                 }
             }
-            self.tell(batch, kept);
-            self.answer_watches(kept);
-            self.answer_online();
-            self.answer_orders(kept);
+            let decided = std::mem::take(&mut self.pending);
+            self.tell(batch, committed);
+            // Sessions that waited for what has just been told are answered before all others.
+            self.pending.extend(decided);
             self.tally.end(commands, self.seats.len());
-            for Welcome { session, answer, mut entered, is_new } in welcomes {
-                if is_new && !kept {
-                    // Of an account that is not there, nothing is written down.
-                    self.vacate(session);
-                    entered = Err(self.lost.clone());
-                }
-                // A session that has gone needs no answer.
-                let _ = answer.try_send(entered);
-            }
-            for outbox in self.stirred.drain(..) {
-                outbox.wake();
-            }
-            self.answer_keeper(kept);
+            self.answer_pending(committed);
             self.queue.took(began.elapsed());
         }
     }
 
-    /// Decides one piece of work. Returns how many commands that was.
-    fn decide(&mut self, work: Work, welcomes: &mut Vec<Welcome>) -> usize {
+    /// Does one piece of work. Returns how many commands that was.
+    fn take_up(&mut self, work: Work) -> usize {
         match work {
             Work::Acts { session, acts } => {
                 let Some(seat) = self.seats.get(&session) else {
                     return 0;
                 };
-                let who = Who { session, account: seat.account, key: seat.key };
+                let who = seat.who(session);
+                self.looked_up += self.owed.remove(&who.account).unwrap_or_default();
                 let mut count = 0;
                 let mut acts = acts.into_iter();
                 while let Some(mut act) = acts.next() {
                     count += usize::from(act.is_asked());
-                    self.decide_act(who, &mut act);
+                    self.act(who, &mut act, acts.as_slice());
                     if acts.len() > 0 && self.chat.directory().has_enough() {
                         self.queue.put_back(session, acts.collect());
                         break;
@@ -358,21 +357,17 @@ impl Desk {
             }
             Work::Register { session, handle, name, secret, outbox, answer } => {
                 let now = self.now;
-                let made = self.known(|chat| chat.register(&handle, &name, &secret, now));
-                let entered = match made {
-                    Err(e) => Err(unkept(&e)),
-                    Ok(Err(refusal)) => Err(refusal),
-                    Ok(Ok(account)) => {
-                        let entered = self.enter(session, account, Key::Password, false, outbox);
-                        // A new account has nothing to catch up with.
-                        if let Some(seat) = self.seats.get_mut(&session) {
-                            (seat.live, seat.here) = (true, true);
-                            self.tally.behind -= 1;
-                        }
-                        Ok(entered)
+                let made = self.decide(|chat| chat.register(&handle, &name, &secret, now));
+                let entered = made.map(|account| {
+                    let entered = self.enter(session, account, Key::Password, false, outbox);
+                    // A new account has nothing to catch up with.
+                    if let Some(seat) = self.seats.get_mut(&session) {
+                        (seat.live, seat.here) = (true, true);
+                        self.tally.behind -= 1;
                     }
-                };
-                welcomes.push(Welcome { session, answer, entered, is_new: true });
+                    entered
+                });
+                self.pending.push(Pending::Entered { session, answer, entered, is_new: true });
                 return 1;
             }
             Work::Enter { session, account, key, quiet, most, outbox, answer } => {
@@ -382,7 +377,7 @@ impl Desk {
                 } else {
                     Ok(self.enter(session, account, key, quiet, outbox))
                 };
-                welcomes.push(Welcome { session, answer, entered, is_new: false });
+                self.pending.push(Pending::Entered { session, answer, entered, is_new: false });
             }
             Work::CaughtUp { session, upto, answer } => {
                 let _ = answer.try_send(self.caught_up(session, upto));
@@ -393,12 +388,14 @@ impl Desk {
             Work::Order { order, answer } => self.order(&order, answer),
             Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
             Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
-            Work::Online { accounts, answer } => self.asked_online.push((accounts, answer)),
-            Work::Forget { step, answer } => {
-                self.chat.let_go(step);
-                self.forgetting.push(answer);
+            Work::Online { accounts, answer } => {
+                self.pending.push(Pending::Online { accounts, answer });
             }
-            Work::Wipe { answer } => self.wiping = Some(answer),
+            Work::Forget { step, answer } => {
+                self.chat.expire(step);
+                self.pending.push(Pending::Forgotten(answer));
+            }
+            Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),
             Work::End => {}
         }
         0
@@ -406,18 +403,18 @@ impl Desk {
 
     /// Writes down where nothing waits any more, as often as that begins to be so.
     fn settle_waiting(&mut self) {
-        while let Ok(true) = self.known(Chat::settle_waiting) {}
+        while let Ok(true) = self.decide(Chat::settle_waiting) {}
     }
 
     /// Gives up what is left of an act that was begun; what is said of it, if it was asked for.
     fn abandon(&mut self, session: SessionId) -> Option<(Who, Tell)> {
         let act = self.queue.abandon(session).filter(Act::is_asked)?;
         let seat = self.seats.get(&session)?;
-        let who = Who { session, account: seat.account, key: seat.key };
+        let who = seat.who(session);
         Some((who, Tell::Answer { verb: act.verb(), answer: Err(self.lost.clone()) }))
     }
 
-    fn decide_act(&mut self, who: Who, act: &mut Act) {
+    fn act(&mut self, who: Who, act: &mut Act, rest: &[Act]) {
         let Some(seat) = self.seats.get(&who.session) else { return };
         if seat.void {
             return self.refuse(who, act, Refusal::NeedLogin);
@@ -430,16 +427,11 @@ impl Desk {
                 self.covering.push(who.session);
             }
         }
-        let now = self.now;
-        if let Err(e) = self.known(|chat| chat.asked(who, act, now)) {
-            if !std::mem::replace(&mut self.failing, true) {
-                log::error!("cannot read the database, nothing is accepted: {e}");
-            }
+        if let Err(refusal) = self.decide_ahead(who, act, rest) {
             if let Act::AdvanceAll { .. } = act {
                 self.lose_moves(who.session);
             }
             self.give_back(who.session, seats::charged(act));
-            let refusal = unkept(&e);
             if act.is_asked() {
                 self.refuse(who, act, refusal);
             } else if let Some((_, Tell::Answer { verb, .. })) = self.abandon(who.session) {
@@ -454,15 +446,5 @@ impl Desk {
         if act.is_asked() {
             self.chat.answer(who, act.verb(), Err(refusal));
         }
-    }
-
-    fn answer_online(&mut self) {
-        let is_here = |s: &SessionId| self.seats.get(s).is_some_and(|seat| seat.here);
-        let online =
-            |a: &AccountId| self.online.get(a).is_some_and(|p| p.sessions.iter().any(is_here));
-        for (accounts, answer) in &self.asked_online {
-            let _ = answer.try_send(accounts.iter().map(online).collect());
-        }
-        self.asked_online.clear();
     }
 }

@@ -7,11 +7,11 @@
 
 use smol::channel::Sender;
 
-use super::{Desk, Done, unkept};
+use super::{Desk, Done, Pending};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, ConversationId};
 use crate::limits;
-use crate::store::Error;
+use crate::wire::refusal::Refusal;
 
 /// An account that is deleted and leaves its groups.
 pub(super) struct Leaving {
@@ -26,17 +26,17 @@ pub(super) struct Leaving {
 impl Desk {
     pub(super) fn order(&mut self, order: &Order, answer: Sender<Done>) {
         let now = self.now;
-        let done = self.known(|chat| chat.ordered(order, now));
-        let done = done.unwrap_or_else(|e| Err(unkept(&e)));
+        let done = self.decide(|chat| chat.order(order, now));
         match (done, order) {
             (Ok(account), Order::DropUser(_)) => {
                 let sessions = self.sessions_of(account);
                 let after = ConversationId(0);
-                self.deleted.push(Leaving { account, after, sessions, answer });
+                let leaving = Leaving { account, after, sessions, answer };
+                self.pending.push(Pending::Deleted(leaving));
             }
             (done, _) => {
                 let done = done.map(|account| self.sessions_of(account));
-                self.ordered.push((answer, done));
+                self.pending.push(Pending::Order { answer, done });
             }
         }
         self.void();
@@ -50,18 +50,20 @@ impl Desk {
     pub(super) fn leave_groups(&mut self) {
         let Some(Leaving { account, after, .. }) = self.leaving.front() else { return };
         let next = self.leave_some(*account, *after);
-        self.has_left = true;
         match (next, self.leaving.front_mut()) {
-            (Ok(Some(after)), Some(leaving)) => leaving.after = after,
+            (Ok(Some(after)), Some(leaving)) => {
+                leaving.after = after;
+                self.pending.push(Pending::LeftSome);
+            }
             (ended, _) => {
                 let Some(Leaving { sessions, answer, .. }) = self.leaving.pop_front() else {
                     return;
                 };
-                let done = ended.map(|_| sessions).map_err(|e| {
-                    log::error!("an account cannot leave its groups: {e}");
-                    unkept(&e)
-                });
-                self.ordered.push((answer, done));
+                if ended.is_err() {
+                    log::error!("an account that is deleted could not leave all its groups");
+                }
+                let done = ended.map(|_| sessions);
+                self.pending.push(Pending::Order { answer, done });
             }
         }
     }
@@ -71,14 +73,15 @@ impl Desk {
         &mut self,
         account: AccountId,
         after: ConversationId,
-    ) -> Result<Option<ConversationId>, Error> {
+    ) -> Result<Option<ConversationId>, Refusal> {
         let now = self.now;
-        let next = self.record.recall()?.memberships(account, after, limits::LEAVE)?;
+        let next = self.record.recall().and_then(|r| r.memberships(account, after, limits::LEAVE));
+        let next = next.map_err(|e| self.unreadable(&e))?;
         let mut weight = 0;
         for (id, is_group) in &next {
             if *is_group {
                 // What grows with a group is reading its members.
-                let members = self.known(|chat| chat.leave_group(account, *id, now))?;
+                let members = self.decide(|chat| chat.leave_group(account, *id, now))?;
                 let looked_up = std::mem::take(&mut self.looked_up);
                 weight += Act::MOVE + members / 4 + looked_up * limits::LOOK_UP;
             }
@@ -89,25 +92,16 @@ impl Desk {
         match next.last() {
             Some((last, _)) if next.len() == limits::LEAVE => Ok(Some(*last)),
             _ => {
-                self.known(|chat| chat.left_groups(account))?;
+                self.decide(|chat| chat.left_groups(account))?;
                 Ok(None)
             }
         }
     }
+}
 
-    /// Answers the orders of a batch that are done.
-    pub(super) fn answer_orders(&mut self, kept: bool) {
-        let has_left = std::mem::take(&mut self.has_left);
-        if kept {
-            self.leaving.extend(self.deleted.drain(..));
-        } else {
-            let begun = self.leaving.pop_front().filter(|_| has_left);
-            for Leaving { answer, .. } in self.deleted.drain(..).chain(begun) {
-                let _ = answer.try_send(Err(self.lost.clone()));
-            }
-        }
-        for (answer, done) in self.ordered.drain(..) {
-            let _ = answer.try_send(if kept { done } else { Err(self.lost.clone()) });
-        }
+impl Leaving {
+    /// Answers that it is not gone on with; the same order does so.
+    pub(super) fn give_up(self, why: &Refusal) {
+        let _ = self.answer.try_send(Err(why.clone()));
     }
 }

@@ -250,6 +250,28 @@ impl Queue {
         Some(work)
     }
 
+    /// Acts that are about to be next, and about in that order. What is done in pieces is left out,
+    /// since each piece is many at once already.
+    pub(super) fn ahead(&self) -> impl Iterator<Item = (SessionId, &Act)> {
+        let first = self.first.iter().filter_map(|work| match work {
+            Work::Acts { session, acts } => Some((*session, acts)),
+            _ => None,
+        });
+        let first = first.flat_map(|(session, acts)| acts.iter().map(move |act| (session, act)));
+        let turns = self.turns.values().filter_map(|account| {
+            let session = *self.accounts.get(account)?.front()?;
+            Some((session, self.sessions.get(&session)?))
+        });
+        let turns = turns.flat_map(|(session, steps)| {
+            let acts = steps.iter().map_while(|step| match step {
+                Step::Act(act) => Some(act),
+                _ => None,
+            });
+            acts.take(limits::TURN).map(move |act| (session, act))
+        });
+        first.chain(turns)
+    }
+
     /// Whose turn it is. Whoever has a long act next waits while there is to be calm.
     fn next_turn(&mut self) -> Option<(Standing, AccountId)> {
         let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);

@@ -119,6 +119,7 @@ impl Desk {
             presence.sessions.retain(|s| *s != session);
             if presence.sessions.is_empty() {
                 self.online.remove(&seat.account);
+                self.owed.remove(&seat.account);
             }
         }
         if let Some(awaits) = seat.awaits {

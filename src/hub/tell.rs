@@ -35,8 +35,8 @@ struct Run {
 }
 
 impl Desk {
-    /// Tells what was decided; where it could not be kept, only that.
-    pub(super) fn tell(&mut self, mut batch: Batch, kept: bool) {
+    /// Tells what was decided; where it could not be recorded, only that.
+    pub(super) fn tell(&mut self, mut batch: Batch, committed: bool) {
         let mut run: Option<Run> = None;
         let mut line = Vec::new();
         for (at, (who, tell)) in batch.tells.into_iter().enumerate() {
@@ -45,8 +45,8 @@ impl Desk {
             }
             match tell {
                 Tell::Answer { verb, answer } => {
-                    // A refusal may rest on what was not kept either.
-                    let answer = if kept { answer } else { Err(self.lost.clone()) };
+                    // A refusal may rest on what was not recorded either.
+                    let answer = if committed { answer } else { Err(self.lost.clone()) };
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
                     };
@@ -66,7 +66,7 @@ impl Desk {
                         self.stirred.push(seat.outbox.clone());
                     }
                 }
-                _ if !kept => {}
+                _ if !committed => {}
                 Tell::Entry { at, from, to } => {
                     let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
                         continue;
@@ -122,9 +122,9 @@ impl Desk {
                     let (between, hidden_from) = (was.map(|was| (was, EntryId(i64::MAX))), None);
                     self.passed(&Passed { at, conversation, account, between, again, hidden_from });
                 }
-                Tell::HangUp { key } => self.hang_up(who, Some(key)),
-                Tell::Expel { gone } => {
-                    self.hang_up(who, None);
+                Tell::Disconnect { key } => self.disconnect(who, Some(key)),
+                Tell::DisconnectAll { gone } => {
+                    self.disconnect(who, None);
                     if gone {
                         self.gone(who.account);
                     }
@@ -134,7 +134,7 @@ impl Desk {
         self.close(run);
         let Newest { entry, moved, .. } = self.chat.newest();
         self.told = Behind { entries: entry, moves: moved };
-        self.chat.settle();
+        self.chat.committed();
     }
 
     /// Gives a run of entries to everyone who reads it.
@@ -188,7 +188,7 @@ impl Desk {
     }
 
     /// Ends sessions of an account: those that were opened with a key that is void now, or all.
-    fn hang_up(&self, who: Who, key: Option<Key>) {
+    fn disconnect(&self, who: Who, key: Option<Key>) {
         for session in self.ended(who, key) {
             if let Some(seat) = self.seats.get(&session) {
                 seat.outbox.hang_up(Bye::Kicked);
@@ -212,8 +212,8 @@ impl Desk {
     /// when that is on disk: who lost a key must not use the moment to make another.
     pub(super) fn void(&mut self) {
         let (who, key) = match self.chat.latest() {
-            Some((who, Tell::HangUp { key })) => (*who, Some(*key)),
-            Some((who, Tell::Expel { .. })) => (*who, None),
+            Some((who, Tell::Disconnect { key })) => (*who, Some(*key)),
+            Some((who, Tell::DisconnectAll { .. })) => (*who, None),
             _ => return,
         };
         for session in self.ended(who, key) {
@@ -248,7 +248,7 @@ impl Run {
     }
 }
 
-/// Pushes to a session that is live; one that has no room is not live any more. Gives back whether
+/// Pushes to a session that is live; one that has no room is not live any more. Returns whether
 /// it is in.
 fn push(
     seats: &mut FxHashMap<SessionId, Seat>,

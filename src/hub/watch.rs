@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Desk, unkept};
-use crate::chat::{Awaited, Who};
+use super::{Desk, Pending};
+use crate::chat::Awaited;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -71,14 +71,14 @@ impl Desk {
     /// Begins a watch. It is answered after the batch, when nobody is awaited any more.
     pub(super) fn watch(&mut self, session: SessionId, id: EntryId, cursor: Cursor) {
         let Some(seat) = self.seats.get(&session) else { return };
-        let who = Who { session, account: seat.account, key: seat.key };
-        match self.known(|chat| chat.awaited(who, cursor, id)) {
-            Ok(Some(Awaited { conversation, seq, other, count })) => {
+        let who = seat.who(session);
+        match self.decide(|chat| chat.awaited(who, cursor, id)) {
+            Ok(Awaited { conversation, seq, other, count }) => {
                 let awaits = Awaits { conversation, cursor, id };
+                self.pending.push(Pending::Waits(session));
                 if count == 0 {
-                    self.fulfilled.push((session, awaits));
+                    self.pending.push(Pending::Waited(session, awaits));
                 }
-                self.new_watches.push(session);
                 if let Some(seat) = self.seats.get_mut(&session) {
                     seat.awaits = Some(awaits);
                 }
@@ -87,11 +87,7 @@ impl Desk {
                 let watches = self.watches.entry(conversation).or_default();
                 watches.lane(cursor).insert((id, session), watch);
             }
-            Ok(None) => self.answer_watch(session, Err(Refusal::NoSuchMessage(id.0))),
-            Err(e) => {
-                log::error!("cannot read the database: {e}");
-                self.answer_watch(session, Err(unkept(&e)));
-            }
+            Err(refusal) => self.answer_watch(session, Err(refusal)),
         }
     }
 
@@ -140,7 +136,8 @@ impl Desk {
                 } else if watch.awaited > 0 {
                     watch.awaited -= 1;
                     if watch.awaited == 0 {
-                        self.fulfilled.push((*session, Awaits { conversation, cursor, id: *id }));
+                        let awaits = Awaits { conversation, cursor, id: *id };
+                        self.pending.push(Pending::Waited(*session, awaits));
                     }
                 }
             }
@@ -156,38 +153,31 @@ impl Desk {
                     if watch.other == Some(account) && watch.author != account {
                         watch.awaited = 0;
                         let awaits = Awaits { conversation: *conversation, cursor, id: *id };
-                        self.fulfilled.push((*session, awaits));
+                        self.pending.push(Pending::Waited(*session, awaits));
                     }
                 }
             }
         }
     }
 
-    /// Answers those who wait for nobody any more.
-    pub(super) fn answer_watches(&mut self, kept: bool) {
-        for session in std::mem::take(&mut self.new_watches) {
-            // Those who began with a batch that was not kept may have counted on what never was.
-            if !kept {
-                self.end_watch(session, self.lost.clone());
-                continue;
-            }
-            let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) else {
-                continue;
-            };
-            let watches = self.watches.get_mut(&awaits.conversation);
-            let lane = watches.map(|watches| watches.lane(awaits.cursor));
-            if let Some(watch) = lane.and_then(|lane| lane.get_mut(&(awaits.id, session))) {
-                watch.begun = 0;
-            }
+    /// The batch in which a session began to wait is on disk: from now on all that is told counts.
+    pub(super) fn watch_stands(&mut self, session: SessionId) {
+        let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) else { return };
+        let watches = self.watches.get_mut(&awaits.conversation);
+        let lane = watches.map(|watches| watches.lane(awaits.cursor));
+        if let Some(watch) = lane.and_then(|lane| lane.get_mut(&(awaits.id, session))) {
+            watch.begun = 0;
         }
-        for (session, awaits) in std::mem::take(&mut self.fulfilled) {
-            let is_on = self.seats.get(&session).is_some_and(|seat| seat.awaits == Some(awaits));
-            // One who was added again meanwhile is awaited again.
-            if is_on && self.awaited(session, awaits) == Some(0) {
-                self.drop_watch(session, awaits);
-                let Awaits { id, cursor, .. } = awaits;
-                self.answer_watch(session, Ok(Reply::Waited { id, cursor }));
-            }
+    }
+
+    /// Answers a session that waits for nobody any more.
+    pub(super) fn answer_waited(&mut self, session: SessionId, awaits: Awaits) {
+        let is_on = self.seats.get(&session).is_some_and(|seat| seat.awaits == Some(awaits));
+        // A member who was added again meanwhile is awaited again.
+        if is_on && self.awaited(session, awaits) == Some(0) {
+            self.drop_watch(session, awaits);
+            let Awaits { id, cursor, .. } = awaits;
+            self.answer_watch(session, Ok(Reply::Waited { id, cursor }));
         }
     }
 

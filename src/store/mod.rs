@@ -10,6 +10,7 @@ mod change;
 mod ids;
 mod maintain;
 mod moves;
+mod need;
 mod rows;
 pub mod sqlite;
 mod walk;
@@ -19,13 +20,14 @@ use std::fmt;
 pub use change::{Added, Change, Forget, NewEntry, Newest, Rank};
 pub use maintain::{BackupError, Maintain, Survey};
 pub use moves::{Move, Moves};
+pub use need::{Fact, Need};
 pub use rows::{
     Account, ChatRow, Conversation, Found, Fronts, GroupRow, InfoRow, Kind, ListPage, Member, Once,
     Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
 };
 pub use walk::{Listing, Walk};
 
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
+use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::name::Handle;
 
 /// The pen. One exists for each store.
@@ -36,7 +38,7 @@ pub trait Record: Send {
     /// # Errors
     /// [`Error`] says why nothing was kept. The next call may succeed.
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
-    /// Empties what a store keeps beside the log and what is forgotten still stands in. Gives back
+    /// Empties what a store keeps beside the log and what is forgotten still stands in. Returns
     /// whether it is done; where someone reads, it is not waited for. Not within a batch.
     ///
     /// # Errors
@@ -63,6 +65,13 @@ pub trait Recall: Send {
     fn end(&mut self);
     /// Where the log stands.
     fn newest(&mut self) -> Result<Newest, Error>;
+    /// Looks up what the rules need, with one question to the store. Returns a fact for each need,
+    /// in their order: for the first `must` in any case, and for as many of the others as fit in
+    /// about [`LOOKED_UP`](crate::limits::LOOKED_UP) bytes.
+    ///
+    /// # Errors
+    /// The store's reason; a row that others point to may be missing.
+    fn gather(&mut self, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error>;
     /// An account by its handle.
     fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error>;
     /// An account by its number.
@@ -71,12 +80,6 @@ pub trait Recall: Send {
     fn secret(&mut self, id: AccountId) -> Result<Option<String>, Error>;
     /// The conversation of two accounts, or of one with itself.
     fn direct(&mut self, pair: Pair) -> Result<Option<Conversation>, Error>;
-    /// A conversation by its number.
-    fn conversation(&mut self, id: ConversationId) -> Result<Option<Conversation>, Error>;
-    /// The conversation of a group by its name.
-    fn room(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error>;
-    /// Whether an account is or was a member of a conversation.
-    fn is_member(&mut self, me: AccountId, id: ConversationId) -> Result<bool, Error>;
     /// The next conversations of an account after one, at most `count`, in the order of their
     /// numbers; and whether each is a group that it is in now.
     fn memberships(
@@ -93,23 +96,12 @@ pub trait Recall: Send {
         by: AccountId,
         after: AccountId,
     ) -> Result<ListPage<Handle, AccountId>, Error>;
-    /// What was done under a `ONCE` key.
-    fn once(&mut self, account: AccountId, key: &str) -> Result<Option<Once>, Error>;
-    /// How many of a member's entries up to `seq` do not wait for it, where that was written down.
-    fn skipped(
-        &mut self,
-        conversation: ConversationId,
-        account: AccountId,
-        seq: i64,
-    ) -> Result<Option<i64>, Error>;
     /// A token by its hash.
     fn token(&mut self, hash: &[u8; 32]) -> Result<Option<Token>, Error>;
     /// The tokens of an account, by their labels.
     fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error>;
     /// The system users who need no secret for an account.
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
-    /// Where an entry stands, unless it is forgotten.
-    fn place(&mut self, id: EntryId) -> Result<Option<Place>, Error>;
     /// How many entries up to `upto` wait for an account: arithmetic over the conversations in which
     /// some do. Where they are more than [`PENDING`](crate::limits::PENDING), at least this many.
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error>;

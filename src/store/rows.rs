@@ -113,6 +113,12 @@ impl Conversation {
         }
     }
 
+    /// Bytes that it takes in memory, about: its members and their stays are what grows.
+    pub fn bytes(&self) -> usize {
+        let stays = self.members.iter().map(Member::stays_bytes).sum::<usize>();
+        size_of::<Conversation>() + self.members.capacity() * size_of::<Member>() + stays
+    }
+
     /// The members that are in it now.
     pub fn present(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| m.is_in())
@@ -176,6 +182,11 @@ impl Member {
             moved: MoveNumber(0),
             passed: Default::default(),
         }
+    }
+
+    /// Bytes that its stays take beside it; the first stands in it.
+    pub fn stays_bytes(&self) -> usize {
+        if self.stays.capacity() > 1 { self.stays.capacity() * size_of::<Stay>() } else { 0 }
     }
 
     /// Whether it is a member now.

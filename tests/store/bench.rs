@@ -1,13 +1,12 @@
 //! A store under test, written to by the rules as the hub would.
 #![allow(dead_code)] // Each test that includes it uses its own part.
 
-use papo::chat::directory::Need;
-use papo::chat::{Act, Chat, Who};
+use papo::chat::{Act, Chat, Stop, Who};
 use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
-use papo::store::{ChatRow, Forget, Listing, Maintain, Recall, Record, Walk};
+use papo::store::{ChatRow, Forget, Listing, Maintain, Need, Recall, Record, Walk};
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {
@@ -35,101 +34,39 @@ impl Bench {
         let mut bench = Bench { record, recall, chat, now: 1_000_000 };
         for name in ["ana", "bia", "caio"] {
             let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
-            let made = bench.known(|chat| chat.register(&handle, &name, "hash", Millis(0)));
-            made.unwrap();
+            bench.decide(|chat| chat.register(&handle, &name, "hash", Millis(0)));
         }
         bench.commit();
         bench
     }
 
-    pub fn known<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Need>) -> T {
+    pub fn decide<T>(&mut self, mut ask: impl FnMut(&mut Chat) -> Result<T, Stop>) -> T {
         loop {
-            let need = match ask(&mut self.chat) {
+            match ask(&mut self.chat) {
                 Ok(done) => return done,
-                Err(need) => need,
-            };
-            self.look_up(need);
+                Err(Stop::Needs(needs)) => self.look_up(&needs),
+                Err(Stop::Refused(refusal)) => panic!("{refusal:?}"),
+            }
         }
     }
 
     /// As the hub does: in the transaction that then writes.
-    fn look_up(&mut self, need: Need) {
-        if let Need::All(needs) = need {
-            needs.into_iter().for_each(|need| self.look_up(need));
-            return;
-        }
-        let (recall, directory) = (self.record.recall().unwrap(), self.chat.directory());
-        let found = match &need {
-            Need::Handle(h) => recall.account(h).unwrap().map(|a| directory.learn_account(a)),
-            Need::Account(id) => {
-                recall.account_by_id(*id).unwrap().map(|a| directory.learn_account(a))
-            }
-            Need::Direct(pair) => {
-                recall.direct(*pair).unwrap().map(|c| directory.learn_conversation(c))
-            }
-            Need::Conversation(id) => {
-                recall.conversation(*id).unwrap().map(|c| directory.learn_conversation(c))
-            }
-            Need::Place(id) => recall.place(*id).unwrap().map(|p| directory.learn_place(p)),
-            Need::Room(name) => {
-                recall.room(name).unwrap().map(|_| directory.learn_room(name.clone()))
-            }
-            Need::Membership(me, name) => {
-                let found = recall.membership(*me, name).unwrap();
-                let group = found.and_then(|(id, is_in)| is_in.then_some(id));
-                directory.learn_membership(*me, name.clone(), group);
-                Some(())
-            }
-            Need::Member(me, id) => {
-                let on = recall.is_member(*me, *id).unwrap();
-                directory.learn_member(*me, *id, on);
-                Some(())
-            }
-            Need::Blocked(by, whom) => {
-                let on = recall.blocked(*by, *whom).unwrap();
-                directory.learn_blocked(*by, *whom, on);
-                Some(())
-            }
-            Need::Once(account, key) => recall
-                .once(*account, key)
-                .unwrap()
-                .map(|once| directory.learn_once(*account, key.clone(), once)),
-            Need::Skipped(id, account, seq) => recall
-                .skipped(*id, *account, *seq)
-                .unwrap()
-                .map(|count| directory.learn_skipped((*id, *account, *seq), count)),
-            Need::Links(account) => {
-                let users = recall.links(*account).unwrap();
-                directory.learn_links(*account, users);
-                Some(())
-            }
-            Need::Secret(account) => {
-                let secret = recall.secret(*account).unwrap().unwrap_or_default();
-                directory.learn_secret(*account, secret);
-                Some(())
-            }
-            Need::All(_) => None,
-            Need::Tokens(account) => {
-                let tokens = recall.tokens(*account).unwrap();
-                directory.learn_tokens(*account, tokens);
-                Some(())
-            }
-        };
-        if found.is_none() {
-            directory.learn_absence(need);
+    fn look_up(&mut self, needs: &[Need]) {
+        for fact in self.record.recall().unwrap().gather(needs, needs.len()).unwrap() {
+            self.chat.directory().learn(fact);
         }
     }
 
     pub fn commit(&mut self) {
         let batch = self.chat.finish();
         self.record.record(&batch.changes).unwrap();
-        self.chat.settle();
+        self.chat.committed();
     }
 
     pub fn act(&mut self, account: AccountId, mut act: Act) {
         let who = Who { session: SessionId(1), account, key: Key::Password };
         let now = Millis(self.now);
-        self.known(|chat| chat.asked(who, &mut act, now));
+        self.decide(|chat| chat.decide(who, &mut act, now).map_err(Stop::Needs));
     }
 
     /// Forgets everything up to an entry, and deletes the rows about it.
@@ -137,12 +74,12 @@ impl Bench {
         self.commit();
         let after = self.chat.newest().floor;
         for step in [Forget::Entries { after, upto }, Forget::Rows] {
-            self.chat.let_go(step);
+            self.chat.expire(step);
             self.commit();
         }
     }
 
-    /// Writes and commits; gives back the id.
+    /// Writes and commits; returns the id.
     pub fn send(&mut self, from: AccountId, to: &str, body: &str) -> EntryId {
         self.act(from, Act::Send { to: person(to), body: body.into(), once: None });
         self.commit();

@@ -6,13 +6,13 @@ use rusqlite::{OptionalExtension, params};
 
 use super::rows::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::walk::{span, windows};
-use super::{chats, count, find, forget, lists, receipts, walk};
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber, Place};
+use super::{chats, count, find, forget, gather, lists, receipts, walk};
+use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Forget, Found, GroupRow, InfoRow, ListPage, Listing,
-    Newest, Once, Pair, Recall, Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, Error, Fact, Forget, Found, GroupRow, InfoRow, ListPage,
+    Listing, Need, Newest, Pair, Recall, Receipts, Span, SpanQuery, Token, Walk,
 };
 
 pub use super::rows::Eyes;
@@ -51,6 +51,10 @@ impl Recall for Eyes {
         })?)
     }
 
+    fn gather(&mut self, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error> {
+        gather::gather(self, needs, must)
+    }
+
     fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error> {
         self.find_account(BY_HANDLE, handle.as_str())
     }
@@ -60,32 +64,11 @@ impl Recall for Eyes {
     }
 
     fn secret(&mut self, id: AccountId) -> Result<Option<String>, Error> {
-        let mut query =
-            self.connection.prepare_cached("SELECT secret FROM account WHERE id = ?1")?;
-        Ok(query.query_row([id.0], |row| row.get(0)).optional()?)
+        self.secret_of(id)
     }
 
     fn direct(&mut self, pair: Pair) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT id, low, high, NULL, head, seq, moved FROM conversation
-                   WHERE low = ?1 AND high = ?2";
-        self.find_conversation(sql, params![pair.low.0, pair.high.0])
-    }
-
-    fn conversation(&mut self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM conversation c
-                   LEFT JOIN room r ON r.conversation = c.id WHERE c.id = ?1";
-        self.find_conversation(sql, [id.0])
-    }
-
-    fn room(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error> {
-        let sql = "SELECT conversation FROM room WHERE name = ?1";
-        let mut query = self.connection.prepare_cached(sql)?;
-        Ok(query.query_row([name.as_str()], |row| Ok(ConversationId(row.get(0)?))).optional()?)
-    }
-
-    fn is_member(&mut self, me: AccountId, id: ConversationId) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM member WHERE conversation = ?1 AND account = ?2";
-        Ok(self.connection.prepare_cached(sql)?.exists([id.0, me.0])?)
+        self.direct_of(pair)
     }
 
     fn memberships(
@@ -107,8 +90,7 @@ impl Recall for Eyes {
     }
 
     fn blocked(&mut self, by: AccountId, whom: AccountId) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM block WHERE account = ?1 AND blocked = ?2";
-        Ok(self.connection.prepare_cached(sql)?.exists([by.0, whom.0])?)
+        self.has_blocked(by, whom)
     }
 
     fn blocks(
@@ -119,57 +101,17 @@ impl Recall for Eyes {
         lists::blocks(self, by, after)
     }
 
-    fn once(&mut self, account: AccountId, key: &str) -> Result<Option<Once>, Error> {
-        let sql = "SELECT digest, entry, time FROM once WHERE account = ?1 AND key = ?2";
-        let mut query = self.connection.prepare_cached(sql)?;
-        let row = query.query_row(params![account.0, key], |row| {
-            Ok(Once { digest: row.get(0)?, id: EntryId(row.get(1)?), time: Millis(row.get(2)?) })
-        });
-        Ok(row.optional()?)
-    }
-
-    fn skipped(
-        &mut self,
-        conversation: ConversationId,
-        account: AccountId,
-        seq: i64,
-    ) -> Result<Option<i64>, Error> {
-        count::skipped(&self.connection, conversation, account, seq)
-    }
-
     fn token(&mut self, hash: &[u8; 32]) -> Result<Option<Token>, Error> {
         let mut query = self.connection.prepare_cached("SELECT * FROM token WHERE hash = ?1")?;
         Ok(query.query_row([hash], token).optional()?)
     }
 
     fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error> {
-        let sql = "SELECT * FROM token WHERE account = ?1 ORDER BY label";
-        let mut query = self.connection.prepare_cached(sql)?;
-        let rows = query.query_map([account.0], token)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.tokens_of(account)
     }
 
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error> {
-        let sql = "SELECT user FROM link WHERE account = ?1 ORDER BY user";
-        let mut query = self.connection.prepare_cached(sql)?;
-        let rows = query.query_map([account.0], |row| row.get(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    fn place(&mut self, id: EntryId) -> Result<Option<Place>, Error> {
-        let sql = "SELECT conversation, seq, author, nth FROM entry
-                   WHERE id = ?1 AND id > (SELECT floor FROM newest)";
-        let mut query = self.connection.prepare_cached(sql)?;
-        let row = query.query_row([id.0], |row| {
-            Ok(Place {
-                conversation: ConversationId(row.get(0)?),
-                id,
-                seq: row.get(1)?,
-                author: AccountId(row.get(2)?),
-                nth: row.get(3)?,
-            })
-        });
-        Ok(row.optional()?)
+        self.links_of(account)
     }
 
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {

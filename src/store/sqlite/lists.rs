@@ -9,7 +9,7 @@ use super::walk::windows;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
 use crate::limits;
 use crate::name::Handle;
-use crate::store::{Error, GroupRow, InfoRow, Kind, ListPage, Pair, Recall};
+use crate::store::{Error, GroupRow, InfoRow, Kind, ListPage, Pair};
 
 /// A part of a list: each of at most [`limits::LIST_ROWS`] rows has a number, in whose order they
 /// are, and may say something.
@@ -147,7 +147,7 @@ pub(super) fn info(
     let (is_mine, hidden) = match of {
         Kind::Room(_) => (sees(eyes, me)?, false),
         Kind::Direct(Pair { low, high }) => {
-            let hidden = eyes.blocked(low, high)? || eyes.blocked(high, low)?;
+            let hidden = eyes.has_blocked(low, high)? || eyes.has_blocked(high, low)?;
             (low == me || high == me, hidden)
         }
     };

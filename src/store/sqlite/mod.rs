@@ -12,6 +12,7 @@ mod draft;
 mod eyes;
 mod find;
 mod forget;
+mod gather;
 mod generation;
 mod lists;
 mod lock;

@@ -199,7 +199,7 @@ fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes the entries at the beginning of `changes` and gives back what follows them.
+/// Writes the entries at the beginning of `changes` and returns what follows them.
 fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
         "INSERT INTO entry(id, conversation, seq, author, nth, time, kind, body)

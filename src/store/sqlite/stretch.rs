@@ -13,7 +13,7 @@ use crate::store::Error;
 use crate::store::change::Added;
 use crate::store::ids::{Ids, encode};
 
-/// Notes entries that were added to a conversation, which has `seq` of them now. Gives back the ids
+/// Notes entries that were added to a conversation, which has `seq` of them now. Returns the ids
 /// that are not in a full stretch, and whether they go behind those that are there or replace them.
 pub(super) fn append(
     on: &Connection,

@@ -1,0 +1,67 @@
+//! What is answered when a batch is over: it is on disk and has been told, or could not be recorded.
+//!
+//! All of it waits in one list: first what telling the batch has brought about, then the rest in the
+//! order in which it was decided. Whoever reads from the store after such an answer sees nothing older
+//! than it. Final lines of commands are not here: they are told with the rest of the batch.
+
+use super::{Desk, Pending};
+use crate::entry::AccountId;
+
+impl Desk {
+    /// Answers all that waits for the end of this batch, and wakes the sessions that it concerned.
+    pub(super) fn answer_pending(&mut self, committed: bool) {
+        let mut wipe = None;
+        for pending in std::mem::take(&mut self.pending) {
+            // Whoever has gone meanwhile needs no answer, so none of these can fail.
+            match pending {
+                Pending::Entered { session, answer, mut entered, is_new } => {
+                    if is_new && !committed {
+                        // Of an account that is not there, nothing is written down.
+                        self.vacate(session);
+                        entered = Err(self.lost.clone());
+                    }
+                    let _ = answer.try_send(entered);
+                }
+                Pending::Online { accounts, answer } => {
+                    let online = accounts.iter().map(|account| self.is_online(*account));
+                    let _ = answer.try_send(online.collect());
+                }
+                Pending::Order { answer, done } => {
+                    let _ = answer.try_send(if committed { done } else { Err(self.lost.clone()) });
+                }
+                Pending::Deleted(leaving) if committed => self.leaving.push_back(leaving),
+                Pending::Deleted(leaving) => leaving.give_up(&self.lost),
+                Pending::LeftSome if committed => {}
+                Pending::LeftSome => {
+                    if let Some(leaving) = self.leaving.pop_front() {
+                        leaving.give_up(&self.lost);
+                    }
+                }
+                Pending::Waits(session) if committed => self.watch_stands(session),
+                // It may have counted on what never was.
+                Pending::Waits(session) => self.end_watch(session, self.lost.clone()),
+                Pending::Waited(session, awaits) => self.answer_waited(session, awaits),
+                Pending::Forgotten(answer) => {
+                    let _ = answer.try_send(committed);
+                }
+                Pending::Wipe(answer) => wipe = Some(answer),
+            }
+        }
+        for outbox in self.stirred.drain(..) {
+            outbox.wake();
+        }
+        // This may take a while, so all others have their answers first.
+        if let Some(answer) = wipe {
+            let wiped = self.record.wipe().unwrap_or_else(|e| {
+                log::error!("what was forgotten still stands beside the database: {e}");
+                false
+            });
+            let _ = answer.try_send(wiped);
+        }
+    }
+
+    fn is_online(&self, account: AccountId) -> bool {
+        let sessions = self.online.get(&account).map_or(&[][..], |presence| &presence.sessions);
+        sessions.iter().any(|s| self.seats.get(s).is_some_and(|seat| seat.here))
+    }
+}

@@ -1,0 +1,158 @@
+//! Single rows for the rules: what a batch has to know before it is decided.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::rows::{BY_HANDLE, BY_ID, Eyes, token};
+use super::{count, lists};
+use crate::entry::{AccountId, ConversationId, EntryId, Millis, Place};
+use crate::limits;
+use crate::name::Handle;
+use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair, Token};
+
+/// Facts for the first `must` of these needs, and for as many of the others as fit.
+pub(super) fn gather(eyes: &Eyes, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error> {
+    let (mut facts, mut bytes) = (Vec::with_capacity(needs.len()), 0);
+    for (at, need) in needs.iter().enumerate() {
+        let room = limits::LOOKED_UP.saturating_sub(bytes);
+        let fits = at < must
+            || match need {
+                Need::Conversation(id) => eyes.fits(*id, room)?,
+                _ => room > 0,
+            };
+        if !fits {
+            break;
+        }
+        let fact = eyes.fact(need)?;
+        if let Fact::Conversation(conversation) = &fact {
+            bytes += conversation.bytes();
+        }
+        facts.push(fact);
+    }
+    Ok(facts)
+}
+
+impl Eyes {
+    fn fact(&self, need: &Need) -> Result<Fact, Error> {
+        let found = match need {
+            Need::Handle(handle) => {
+                self.find_account(BY_HANDLE, handle.as_str())?.map(Fact::Account)
+            }
+            Need::Account(id) => self.find_account(BY_ID, id.0)?.map(Fact::Account),
+            Need::Direct(pair) => self.direct_of(*pair)?.map(Fact::Conversation),
+            Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
+            Need::Place(id) => self.place(*id)?.map(Fact::Place),
+            Need::Room(name) => self.is_room(name)?.then(|| Fact::Room(name.clone())),
+            Need::Membership(me, name) => {
+                let found = lists::membership(self, *me, name)?;
+                let group = found.and_then(|(id, is_in)| is_in.then_some(id));
+                Some(Fact::Membership(*me, name.clone(), group))
+            }
+            Need::Member(me, id) => Some(Fact::Member(*me, *id, self.is_member(*me, *id)?)),
+            Need::Blocked(by, whom) => {
+                Some(Fact::Blocked(*by, *whom, self.has_blocked(*by, *whom)?))
+            }
+            Need::Once(account, key) => {
+                self.done_once(*account, key)?.map(|once| Fact::Once(*account, key.clone(), once))
+            }
+            Need::Skipped(id, account, seq) => {
+                count::skipped(&self.connection, *id, *account, *seq)?
+                    .map(|count| Fact::Skipped(*id, *account, *seq, count))
+            }
+            Need::Tokens(account) => Some(Fact::Tokens(*account, self.tokens_of(*account)?)),
+            Need::Links(account) => Some(Fact::Links(*account, self.links_of(*account)?)),
+            Need::Secret(account) => {
+                Some(Fact::Secret(*account, self.secret_of(*account)?.unwrap_or_default()))
+            }
+        };
+        match (found, need) {
+            (Some(fact), _) => Ok(fact),
+            // These are only asked for by numbers that stand in the store.
+            (None, Need::Account(_) | Need::Conversation(_)) => {
+                Err(Error::of(Cause::Damaged, "a row that others point to is missing"))
+            }
+            (None, need) => Ok(Fact::Absent(need.clone())),
+        }
+    }
+
+    pub(super) fn direct_of(&self, pair: Pair) -> Result<Option<Conversation>, Error> {
+        let sql = "SELECT id, low, high, NULL, head, seq, moved FROM conversation
+                   WHERE low = ?1 AND high = ?2";
+        self.find_conversation(sql, params![pair.low.0, pair.high.0])
+    }
+
+    /// Whether a conversation takes fewer bytes than these.
+    fn fits(&self, id: ConversationId, bytes: usize) -> Result<bool, Error> {
+        let most = bytes / size_of::<Member>();
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM member WHERE conversation = ?1 LIMIT ?2)";
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut query = self.connection.prepare_cached(sql)?;
+        Ok(query.query_row([id.0, limit], |row| row.get::<_, i64>(0))? < limit)
+    }
+
+    fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
+        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM conversation c
+                   LEFT JOIN room r ON r.conversation = c.id WHERE c.id = ?1";
+        self.find_conversation(sql, [id.0])
+    }
+
+    /// Where an entry stands, unless it is forgotten.
+    pub(super) fn place(&self, id: EntryId) -> Result<Option<Place>, Error> {
+        let sql = "SELECT conversation, seq, author, nth FROM entry
+                   WHERE id = ?1 AND id > (SELECT floor FROM newest)";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let row = query.query_row([id.0], |row| {
+            Ok(Place {
+                conversation: ConversationId(row.get(0)?),
+                id,
+                seq: row.get(1)?,
+                author: AccountId(row.get(2)?),
+                nth: row.get(3)?,
+            })
+        });
+        Ok(row.optional()?)
+    }
+
+    fn is_room(&self, name: &Handle) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM room WHERE name = ?1";
+        Ok(self.connection.prepare_cached(sql)?.exists([name.as_str()])?)
+    }
+
+    fn is_member(&self, me: AccountId, id: ConversationId) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM member WHERE conversation = ?1 AND account = ?2";
+        Ok(self.connection.prepare_cached(sql)?.exists([id.0, me.0])?)
+    }
+
+    pub(super) fn has_blocked(&self, by: AccountId, whom: AccountId) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM block WHERE account = ?1 AND blocked = ?2";
+        Ok(self.connection.prepare_cached(sql)?.exists([by.0, whom.0])?)
+    }
+
+    fn done_once(&self, account: AccountId, key: &str) -> Result<Option<Once>, Error> {
+        let sql = "SELECT digest, entry, time FROM once WHERE account = ?1 AND key = ?2";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let row = query.query_row(params![account.0, key], |row| {
+            Ok(Once { digest: row.get(0)?, id: EntryId(row.get(1)?), time: Millis(row.get(2)?) })
+        });
+        Ok(row.optional()?)
+    }
+
+    pub(super) fn tokens_of(&self, account: AccountId) -> Result<Vec<Token>, Error> {
+        let sql = "SELECT * FROM token WHERE account = ?1 ORDER BY label";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([account.0], token)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn links_of(&self, account: AccountId) -> Result<Vec<u32>, Error> {
+        let sql = "SELECT user FROM link WHERE account = ?1 ORDER BY user";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([account.0], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    pub(super) fn secret_of(&self, id: AccountId) -> Result<Option<String>, Error> {
+        let mut query =
+            self.connection.prepare_cached("SELECT secret FROM account WHERE id = ?1")?;
+        Ok(query.query_row([id.0], |row| row.get(0)).optional()?)
+    }
+}
