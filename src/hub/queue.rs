@@ -471,55 +471,5 @@ impl Work {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-    use crate::name::{Handle, Target};
-    use crate::wire::request::GroupChange;
-
-    fn handle(name: &str) -> Handle {
-        Handle::new(name).unwrap()
-    }
-
-    fn long(session: u64) -> Work {
-        let name = handle(&format!("g{session}"));
-        let handles = (0..limits::BATCH).map(|n| handle(&format!("p{n}"))).collect();
-        let act = Act::Group { name, change: GroupChange::New(handles) };
-        Work::Acts { session: SessionId(session), acts: vec![act] }
-    }
-
-    /// Whose acts come in the next batch.
-    fn batch(queue: &mut Queue) -> Vec<u64> {
-        queue.begin(false, |session| Some(AccountId(session.0 as i64))).unwrap();
-        let mut served = Vec::new();
-        let mut weight = 0;
-        while weight < queue.most().0
-            && let Some(work) = queue.next()
-        {
-            weight += work.size().0;
-            if let Work::Acts { session, .. } = work {
-                served.push(session.0);
-            }
-        }
-        served
-    }
-
-    #[test]
-    fn after_a_long_act_everything_else_comes_before_the_next() {
-        let (ask, waiting) = mpsc::channel();
-        let mut queue = Queue::new(waiting);
-        for session in [1, 2] {
-            ask.send(long(session)).unwrap();
-        }
-        assert_eq!(batch(&mut queue), [1]);
-        queue.took(limits::CALM);
-        let to = Target::Person(handle("p1"));
-        let act = Act::Send { to, body: "hello".into(), once: None };
-        ask.send(Work::Acts { session: SessionId(3), acts: vec![act] }).unwrap();
-        assert_eq!(batch(&mut queue), [3], "without the other long one");
-        queue.end();
-        assert_eq!(batch(&mut queue), [2], "at the end nothing is waited for");
-        assert!(queue.is_empty());
-    }
-}
+#[path = "queue_tests.rs"]
+mod tests;
