@@ -310,7 +310,8 @@ fn what_fails_in_the_middle_is_not_gone_on_with_and_can_be_asked_for_again() {
 #[test]
 fn where_nothing_waits_any_more_the_store_says_so_for_all_but_some() {
     let house = House::new();
-    let (ana, ids) = house.with_writers(limits::UNSETTLED as u64 + 100);
+    let (most, more) = (limits::UNSETTLED, 2 * limits::BATCH / Act::MOVE);
+    let (ana, ids) = house.with_writers((most + more) as u64);
     ana.acts(&house.hub, vec![read_all(&ana, &ids)]);
     house.lines(&ana, 1);
     let rows = |sql: &str| -> i64 {
@@ -319,7 +320,7 @@ fn where_nothing_waits_any_more_the_store_says_so_for_all_but_some() {
     };
     let waits = "SELECT count(*) FROM member WHERE waits IS NOT NULL";
     // What the last batch made so is written down with the next.
-    assert!(rows(waits) < limits::UNSETTLED as i64 + 100, "{}", rows(waits));
+    assert!(rows(waits) < (most + more) as i64, "{}", rows(waits));
     let mut eyes = house.database.eyes().unwrap();
     let newest = eyes.newest().unwrap().entry;
     assert_eq!(eyes.waiting(AccountId(1), newest).unwrap(), 0);
