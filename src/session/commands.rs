@@ -183,7 +183,7 @@ impl Session {
         let account = self.me.as_ref().map(|me| me.account);
         let asker = Asker { origin: self.origin(), account, logs_in };
         let answer = self.or_end(services.readers.ask(asker, question)).await??;
-        self.join_line().await;
+        self.queue_up().await;
         Ok(answer)
     }
 

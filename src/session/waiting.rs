@@ -39,7 +39,7 @@ impl Session {
     }
 
     /// Waits for the next turn.
-    async fn queue_up(&mut self) {
+    pub(super) async fn queue_up(&mut self) {
         let account = self.me.as_ref().map(|me| me.account);
         self.services.line.wait(self.origin(), account).await;
         self.turn = Instant::now();
