@@ -11,6 +11,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
+use async_signal::Signals;
 use process::{Client, Home, Papod, USUAL, papod, run, tls, with_clean_environment};
 use rustix::fs::{Mode, OFlags};
 use rustix::process::Signal;
@@ -47,6 +48,9 @@ fn it_goes_on_where_nobody_reads_its_log() {
 
 /// A papod at a terminal of its own, and the terminal.
 fn at_a_terminal(mut command: Command) -> (Papod, OwnedFd) {
+    // These tests may run under nohup. A program inherits that a signal is ignored, but not that it is
+    // handled.
+    let _handled = Signals::new([async_signal::Signal::Hup]).unwrap();
     // The last one that holds it must be this test, and no papod that any test starts.
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let terminal = rustix::pty::openpt(flags).unwrap();
