@@ -78,7 +78,7 @@ impl Directory {
         self.accounts.get(&id).ok_or(Need::Account(id))
     }
 
-    /// An account that a plan has looked up, to be changed: see [`found`].
+    /// An account that a plan has looked up, to be changed: see `found`.
     pub fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
         found(self.accounts.get_mut(&id))
     }
@@ -165,7 +165,7 @@ impl Directory {
         self.tokens.get(&account).map(Vec::as_slice).ok_or(Need::Tokens(account))
     }
 
-    /// The tokens of an account, which a plan has looked up, to be changed: see [`found`].
+    /// The tokens of an account, which a plan has looked up, to be changed: see `found`.
     pub fn tokens_mut(&mut self, account: AccountId) -> Option<&mut Vec<Token>> {
         found(self.tokens.get_mut(&account))
     }
@@ -175,7 +175,7 @@ impl Directory {
         self.links.get(&account).map(Vec::as_slice).ok_or(Need::Links(account))
     }
 
-    /// The same, which a plan has looked up, to be changed: see [`found`].
+    /// The same, which a plan has looked up, to be changed: see `found`.
     pub fn links_mut(&mut self, account: AccountId) -> Option<&mut Vec<u32>> {
         found(self.links.get_mut(&account))
     }
@@ -190,7 +190,7 @@ impl Directory {
         self.conversations.get(&id).ok_or(Need::Conversation(id))
     }
 
-    /// A conversation that a plan has looked up, to be changed: see [`found`].
+    /// A conversation that a plan has looked up, to be changed: see `found`.
     pub fn conversation_mut(&mut self, id: ConversationId) -> Option<&mut Conversation> {
         found(self.conversations.get_mut(&id))
     }
