@@ -188,7 +188,7 @@ enum Plan {
     /// A message is written.
     Send(talk::Message),
     /// Cursors move.
-    Advance(moves::Moves),
+    Advance(moves::CursorMoves),
     /// A group is founded or changed.
     Group(groups::GroupPlan),
     /// The account itself changes.

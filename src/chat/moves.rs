@@ -13,17 +13,17 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
 /// Cursors of one account that can be moved.
-pub(super) struct Moves {
+pub(super) struct CursorMoves {
     cursor: Cursor,
     /// Whose they are.
     from: Handle,
-    steps: SmallVec<[Step; 1]>,
+    steps: SmallVec<[CursorMove; 1]>,
     /// The entry that the reply names; without it none is given.
     answer: Option<EntryId>,
 }
 
 /// One conversation in which a cursor can be moved, and up to which entry.
-struct Step {
+struct CursorMove {
     place: Place,
     /// How many entries up to there do not wait for the mover.
     exempt: i64,
@@ -41,7 +41,7 @@ impl Chat {
         let step = self.plan_step(who.account, id).and_then(|step| Ok(step.ok_or(no_message)?));
         let (step, account) = both(step, self.directory.account(who.account))?;
         let (from, steps) = (account.handle.clone(), SmallVec::from([step]));
-        Ok(Plan::Advance(Moves { cursor, from, steps, answer: Some(id) }))
+        Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer: Some(id) }))
     }
 
     pub(super) fn plan_advance_all(
@@ -54,24 +54,24 @@ impl Chat {
         let steps = ids.iter().filter_map(|id| self.plan_step(who.account, *id).transpose());
         let (account, steps) = both(self.directory.account(who.account), all(ids.len(), steps))?;
         let (from, steps) = (account.handle.clone(), steps.into());
-        Ok(Plan::Advance(Moves { cursor, from, steps, answer }))
+        Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer }))
     }
 
     /// What moving a cursor to an entry takes, if `me` may see it.
-    fn plan_step(&self, me: AccountId, id: EntryId) -> Result<Option<Step>, Stop> {
+    fn plan_step(&self, me: AccountId, id: EntryId) -> Result<Option<CursorMove>, Stop> {
         let Some((place, log, member)) = self.visible_place(me, id)? else { return Ok(None) };
         let exempt = self.exempt_upto(log, member, &place);
         Ok(Some(match &log.kind {
             Kind::Room(name) => {
                 let to = Target::Group(name.clone());
-                Step { place, exempt: exempt?, to, other: None, hidden: false }
+                CursorMove { place, exempt: exempt?, to, other: None, hidden: false }
             }
             Kind::Direct(pair) => {
                 let other = pair.other(me);
                 let (account, hidden) =
                     both(self.directory.account(other), self.is_hidden(me, other))?;
                 let to = Target::Person(account.handle.clone());
-                Step { place, exempt: exempt?, to, other: Some(other), hidden }
+                CursorMove { place, exempt: exempt?, to, other: Some(other), hidden }
             }
         }))
     }
@@ -128,8 +128,8 @@ impl Chat {
         }
     }
 
-    pub(super) fn advance(&mut self, who: Who, moves: Moves, now: Millis) {
-        let Moves { cursor, from, steps, answer } = moves;
+    pub(super) fn advance(&mut self, who: Who, moves: CursorMoves, now: Millis) {
+        let CursorMoves { cursor, from, steps, answer } = moves;
         // The mover learns that it is done before anyone else learns that it happened.
         if answer.is_some() {
             let reply = Reply::Moved { cursor, id: answer };
@@ -141,8 +141,15 @@ impl Chat {
     }
 
     /// Moves a cursor up to an entry, never back, and tells those whose entries it passed over.
-    fn move_cursor(&mut self, who: Who, cursor: Cursor, step: Step, from: &Handle, now: Millis) {
-        let Step { place, exempt, to, other, hidden } = step;
+    fn move_cursor(
+        &mut self,
+        who: Who,
+        cursor: Cursor,
+        step: CursorMove,
+        from: &Handle,
+        now: Millis,
+    ) {
+        let CursorMove { place, exempt, to, other, hidden } = step;
         let (me, conversation, floor) = (who.account, place.conversation, self.newest.floor);
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(me) else { return };

@@ -6,7 +6,7 @@ use std::path::Path;
 use smol::channel;
 
 use super::Session;
-use super::answer::{Answer, Stop};
+use super::answer::{Answer, Halt};
 use crate::chat::Order;
 use crate::hub::Work;
 use crate::name::DisplayName;
@@ -104,7 +104,7 @@ impl Session {
         }
     }
 
-    pub(super) async fn order(&self, order: Order) -> Result<usize, Stop> {
+    pub(super) async fn order(&self, order: Order) -> Result<usize, Halt> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Order { order, answer });
         let done = answered.recv().await.map_err(|_| Refusal::Bug)?;

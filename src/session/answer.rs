@@ -10,53 +10,53 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
 /// The answer to a command: its final line, unless that is written already.
-pub(super) type Answer = Result<Option<Reply>, Stop>;
+pub(super) type Answer = Result<Option<Reply>, Halt>;
 
 /// Why a command has no reply.
-pub(super) enum Stop {
+pub(super) enum Halt {
     /// It was refused.
     Refused(Refusal),
     /// The session is over.
     End(End),
 }
 
-impl From<Refusal> for Stop {
-    fn from(refusal: Refusal) -> Stop {
-        Stop::Refused(refusal)
+impl From<Refusal> for Halt {
+    fn from(refusal: Refusal) -> Halt {
+        Halt::Refused(refusal)
     }
 }
 
-impl From<End> for Stop {
-    fn from(end: End) -> Stop {
-        Stop::End(end)
+impl From<End> for Halt {
+    fn from(end: End) -> Halt {
+        Halt::End(end)
     }
 }
 
-impl From<store::Error> for Stop {
-    fn from(e: store::Error) -> Stop {
+impl From<store::Error> for Halt {
+    fn from(e: store::Error) -> Halt {
         log::error!("cannot read the database: {e}");
-        Stop::Refused(hub::unkept(&e))
+        Halt::Refused(hub::unkept(&e))
     }
 }
 
-impl From<Unanswered> for Stop {
-    fn from(unanswered: Unanswered) -> Stop {
+impl From<Unanswered> for Halt {
+    fn from(unanswered: Unanswered) -> Halt {
         match unanswered {
             Unanswered::Store(e) => e.into(),
-            Unanswered::Bug => Stop::Refused(Refusal::Bug),
+            Unanswered::Bug => Halt::Refused(Refusal::Bug),
         }
     }
 }
 
-impl From<TooFast> for Stop {
-    fn from(TooFast(seconds): TooFast) -> Stop {
-        Stop::Refused(Refusal::TooFast { seconds })
+impl From<TooFast> for Halt {
+    fn from(TooFast(seconds): TooFast) -> Halt {
+        Halt::Refused(Refusal::TooFast { seconds })
     }
 }
 
-impl From<Failed> for Stop {
-    fn from(failed: Failed) -> Stop {
-        Stop::Refused(match failed {
+impl From<Failed> for Halt {
+    fn from(failed: Failed) -> Halt {
+        Halt::Refused(match failed {
             Failed::Busy => Refusal::TooMany,
             Failed::Braked(wait) => {
                 // Rounded up: who comes back on the second is not too early.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use smol::channel;
 
-use super::answer::Stop;
+use super::answer::Halt;
 use super::{End, Lag, Session};
 use crate::entry::{AccountId, Entry, EntryId, MoveNumber};
 use crate::hub::Work;
@@ -182,10 +182,10 @@ fn new_block(from: &Handle, to: &Target) -> Block {
 }
 
 /// The session is to end, or its next page could not be read.
-fn unread(stop: Stop) -> End {
+fn unread(stop: Halt) -> End {
     match stop {
-        Stop::End(end) => end,
-        Stop::Refused(refusal) => lost(refusal.code()),
+        Halt::End(end) => end,
+        Halt::Refused(refusal) => lost(refusal.code()),
     }
 }
 

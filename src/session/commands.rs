@@ -2,7 +2,7 @@
 //!
 //! Each runs when all before it are answered, so it sees their effect.
 
-use super::answer::{Answer, Stop};
+use super::answer::{Answer, Halt};
 use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
@@ -56,11 +56,11 @@ impl Session {
         match answer {
             Ok(Some(reply)) => self.say(|out| reply.write(out)),
             Ok(None) => {}
-            Err(Stop::Refused(refusal)) => {
+            Err(Halt::Refused(refusal)) => {
                 self.services.counters.refuse(refusal.code());
                 self.say(|out| ErrLine::write_refusal(out, verb, &refusal));
             }
-            Err(Stop::End(end)) => return Err(end),
+            Err(Halt::End(end)) => return Err(end),
         }
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Session {
         match command {
             SessionCommand::Quit => {
                 self.say(|out| Reply::Quit.write(out));
-                Err(Stop::End(End::Bye(Bye::Quit)))
+                Err(Halt::End(End::Bye(Bye::Quit)))
             }
             SessionCommand::Ping { text } => Ok(Some(Reply::Pong(text))),
             SessionCommand::Help { verb: None } => {
@@ -107,7 +107,7 @@ impl Session {
             }
             SessionCommand::Login { handle, secret, quiet } => {
                 let answer = self.login(handle, secret, quiet).await;
-                if matches!(answer, Err(Stop::Refused(_))) {
+                if matches!(answer, Err(Halt::Refused(_))) {
                     self.services.counters.logins_refused.add(1);
                 }
                 answer
@@ -153,8 +153,8 @@ impl Session {
         Reply::Helped
     }
 
-    pub(super) fn me(&mut self) -> Result<&mut Me, Stop> {
-        self.me.as_deref_mut().ok_or(Stop::Refused(Refusal::NeedLogin))
+    pub(super) fn me(&mut self) -> Result<&mut Me, Halt> {
+        self.me.as_deref_mut().ok_or(Halt::Refused(Refusal::NeedLogin))
     }
 
     /// Asks a reader thread, and waits for the answer or until the session is to end. The answer is
@@ -162,7 +162,7 @@ impl Session {
     pub(super) async fn ask<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, Halt> {
         self.ask_as(false, question).await
     }
 
@@ -170,7 +170,7 @@ impl Session {
     pub(super) async fn ask_at_login<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, Halt> {
         self.ask_as(true, question).await
     }
 
@@ -178,7 +178,7 @@ impl Session {
         &mut self,
         logs_in: bool,
         question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
-    ) -> Result<T, Stop> {
+    ) -> Result<T, Halt> {
         let services = self.services.clone();
         let account = self.me.as_ref().map(|me| me.account);
         let asker = Asker { origin: self.origin(), account, logs_in };
@@ -187,21 +187,21 @@ impl Session {
         Ok(answer)
     }
 
-    async fn account(&mut self) -> Result<Account, Stop> {
+    async fn account(&mut self) -> Result<Account, Halt> {
         let id = self.me()?.account;
         let found = self.ask(move |recall| recall.account_by_id(id)).await?;
         Ok(found.ok_or(Refusal::Bug)?)
     }
 
     /// The conversation with a target, if there is one yet.
-    pub(super) async fn find(&mut self, to: &Target) -> Result<Option<ConversationId>, Stop> {
+    pub(super) async fn find(&mut self, to: &Target) -> Result<Option<ConversationId>, Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
         Ok(self.ask(move |recall| find(recall, me, &asked)).await??)
     }
 
     /// Whether a message can be sent to a target.
-    async fn may_write(&mut self, to: &Target) -> Result<(), Stop> {
+    async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
         let refused = self.ask(move |recall| match asked {
@@ -225,7 +225,7 @@ impl Session {
                 self.mode = if raw { Mode::Raw(to.clone()) } else { Mode::Talk(to.clone()) };
                 Ok(Some(Reply::Talking(Some(to))))
             }
-            Err(Stop::Refused(refusal)) => {
+            Err(Halt::Refused(refusal)) => {
                 // `TALK $to raw` of a script whose variable is empty names someone called raw.
                 if raw || matches!(&to, Target::Person(handle) if handle.as_str() == "raw") {
                     self.mode = Mode::Refused(Box::new(refusal.clone()));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use smol::channel;
 
-use super::answer::{Answer, Stop};
+use super::answer::{Answer, Halt};
 use super::catchup::Start;
 use super::intake::CHANGE;
 use super::warnings::Obstacle;
@@ -32,7 +32,7 @@ struct Opened {
 }
 
 impl Session {
-    fn require_logged_out(&self) -> Result<(), Stop> {
+    fn require_logged_out(&self) -> Result<(), Halt> {
         match &self.me {
             Some(me) => Err(Refusal::AlreadyIn(me.handle.clone()).into()),
             None => Ok(()),
@@ -117,7 +117,7 @@ impl Session {
         secret: Option<Secret>,
         quiet: bool,
         refused: &Refusal,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, Halt> {
         let opened = match secret {
             Some(secret) => self.by_secret(handle, secret).await?,
             None => self.by_user(handle).await?,
@@ -196,7 +196,7 @@ impl Session {
     }
 
     /// What a password or a token opens.
-    async fn by_secret(&mut self, handle: &Handle, secret: Secret) -> Result<Option<Opened>, Stop> {
+    async fn by_secret(&mut self, handle: &Handle, secret: Secret) -> Result<Option<Opened>, Halt> {
         let asked = handle.clone();
         let hashed = tokens::hash(&secret.0);
         let now = self.services.clock.now();
@@ -245,7 +245,7 @@ impl Session {
 
     /// Makes the account of a handle whose password a program beside papod knows. Its own password is
     /// random: should the program go, nothing opens the account but what an operator sets.
-    async fn first_login(&mut self, handle: &Handle) -> Result<Option<Opened>, Stop> {
+    async fn first_login(&mut self, handle: &Handle) -> Result<Option<Opened>, Halt> {
         let password = tokens::new().ok_or(Refusal::Bug)?;
         let secret = self.hash(Secret(password)).await?;
         let (handle, name) = (handle.clone(), DisplayName::from(handle));
@@ -256,7 +256,7 @@ impl Session {
                 self.services.counters.registrations.add(1);
             }
             // By another session in this moment; or the account has been ended, and the handle with it.
-            Err(Stop::Refused(Refusal::Taken(_))) => {}
+            Err(Halt::Refused(Refusal::Taken(_))) => {}
             Err(stop) => return Err(stop),
         }
         let asked = handle.clone();
@@ -286,15 +286,15 @@ impl Session {
         };
         let secret = match self.hash(secret).await {
             Ok(secret) => secret,
-            Err(Stop::End(end)) => return Err(end),
-            Err(Stop::Refused(_)) => return Ok(hash),
+            Err(Halt::End(end)) => return Err(end),
+            Err(Halt::Refused(_)) => return Ok(hash),
         };
         let rehash = Order::Rehash { account, was, secret: secret.clone() };
         Ok(if self.order(rehash).await.is_ok() { Some(secret) } else { hash })
     }
 
     /// What being the system user at the other end opens.
-    async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Stop> {
+    async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Halt> {
         let Some(user) = self.user() else { return Ok(None) };
         let asked = handle.clone();
         let known = self.ask_at_login(move |recall| {
@@ -365,7 +365,7 @@ impl Session {
     }
 
     /// What only the password opens.
-    pub(super) fn must_have_password(&mut self) -> Result<(), Stop> {
+    pub(super) fn must_have_password(&mut self) -> Result<(), Halt> {
         match self.me()?.key {
             Key::Token(_) => Err(Refusal::NotAllowed.into()),
             Key::Password | Key::User(_) => Ok(()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use smol::{Timer, channel};
 
-use super::answer::{Answer, Stop};
+use super::answer::{Answer, Halt};
 use super::commands::find;
 use super::{Patience, Session};
 use crate::entry::{AccountId, ConversationId, Cursor, Entry, EntryId};
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// The message that is meant.
-    fn which(&mut self, which: Which) -> Result<EntryId, Stop> {
+    fn which(&mut self, which: Which) -> Result<EntryId, Halt> {
         match which {
             Which::Id(id) => Ok(id),
             Which::Last => Ok(self.outbox.last_sent().ok_or(Refusal::NothingSentYet)?),
@@ -265,7 +265,7 @@ impl Session {
 
     /// All rows of a list whose numbers are above `least`, asked for page by page; nothing where a
     /// page is refused. Somebody may come or go between two pages, and is in it or not.
-    async fn all<T, N, Q>(&mut self, least: N, question: Q) -> Result<Option<Vec<T>>, Stop>
+    async fn all<T, N, Q>(&mut self, least: N, question: Q) -> Result<Option<Vec<T>>, Halt>
     where
         T: Send + 'static,
         N: Send + 'static,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use smol::Timer;
 
-use super::answer::Stop;
+use super::answer::Halt;
 use super::warnings::Obstacle;
 use super::{End, Session};
 use crate::brake::Guess;
@@ -18,7 +18,7 @@ use crate::wire::request::Secret;
 
 impl Session {
     /// The hash of a new password.
-    pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Stop> {
+    pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Halt> {
         let (services, origin) = (self.services.clone(), self.origin());
         let hashed = self.or_end(services.hasher.hash(origin, password.0)).await?;
         Ok(hashed.inspect_err(|e| self.note_failed(*e))?)
@@ -31,7 +31,7 @@ impl Session {
         handle: &Handle,
         secret: Secret,
         known: Option<String>,
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, Halt> {
         let services = self.services.clone();
         let guess = Guess::new(handle.clone(), self.origin());
         let mut patience = limits::GUESS_WAIT;
