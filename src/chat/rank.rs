@@ -4,8 +4,10 @@
 //! Under load next to nothing is written here. A chat that goes on is the first of both accounts
 //! already. What waits is looked at when a batch ends: a row changes only if something begins to wait
 //! where nothing did, and that nothing does any more is written down later, when it is so in many
-//! chats. Until then the row says too much: whoever reads it looks at the chat and finds nothing. Groups have no rank: an entry would have to be written to each of their members, and
-//! nobody is in so many that they cannot be looked at one by one.
+//! chats. Until then the row says too much: whoever reads it looks at the chat and finds nothing.
+//!
+//! Groups have no rank: an entry would have to be written to each of their members, and nobody is in
+//! so many that they cannot be looked at one by one.
 
 use std::mem::discriminant;
 

@@ -106,7 +106,7 @@ fn telnet_that_is_typed() {
 
 /// Ctrl-C, Ctrl-\, Ctrl-O and Ctrl-Z: telnet shows nothing until it is answered. GNU's (2.4) has once
 /// ended at such a key without a word, which papod is not to blame for: papod's part is the same
-/// in each of three attempts.
+/// in each of the three attempts that there may be.
 #[test]
 #[ignore = "needs telnet and script (bsdutils)"]
 fn telnet_that_is_interrupted() {
@@ -123,8 +123,8 @@ fn telnet_that_is_interrupted() {
         }
         Ok(())
     };
-    let attempts: [Result<(), ExitStatus>; 3] = std::array::from_fn(|_| interrupted());
-    assert!(attempts.iter().any(Result::is_ok), "{attempts:?}");
+    let ended: Vec<ExitStatus> = (0..3).map_while(|_| interrupted().err()).collect();
+    assert!(ended.len() < 3, "{ended:?}");
 }
 
 #[test]
