@@ -19,9 +19,9 @@ pub struct Guess {
 }
 
 impl Guess {
-    /// A try from this origin, which counts as [`Origin::counted`] says.
+    /// A try from this origin, which counts as [`Origin::rate_key`] says.
     pub fn new(handle: Handle, origin: Origin) -> Guess {
-        Guess { handle, origin: origin.counted() }
+        Guess { handle, origin: origin.rate_key() }
     }
 
     /// Whose secret it is, or would be.

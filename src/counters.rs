@@ -23,7 +23,7 @@ impl Count {
     }
 
     /// One of those that were added is there no more.
-    pub fn take(&self) {
+    pub fn dec(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -53,7 +53,7 @@ pub struct Times {
 
 impl Times {
     /// It took so long.
-    pub fn note(&self, time: Duration) {
+    pub fn observe(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         // A bucket holds what took as long as its bound, too.
         let at = BUCKETS.partition_point(|bound| bound * 1_000 < nanoseconds);
@@ -111,24 +111,24 @@ pub struct Counters {
     pub certificate_ends: Count,
     /// Commands that were refused, by the code of their `ERR`.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
-    start: Start,
+    start: StartTime,
 }
 
 /// A number that is there only where TLS is spoken.
 const CERTIFICATE: &str = "certificate_expires_seconds";
 
 /// When counting began.
-struct Start(Instant);
+struct StartTime(Instant);
 
-impl Default for Start {
-    fn default() -> Start {
-        Start(Instant::now())
+impl Default for StartTime {
+    fn default() -> StartTime {
+        StartTime(Instant::now())
     }
 }
 
 /// What kind of number it is, as Prometheus knows them.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MetricType {
     /// It only grows.
     Counter,
     Gauge,
@@ -152,8 +152,8 @@ impl Counters {
     }
 
     /// Every number but for the times of commits: its name, what it says, and how many.
-    fn table(&self) -> [(&'static str, Kind, &'static str, u64); 19] {
-        use Kind::{Counter, Gauge};
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 19] {
+        use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
         [
@@ -210,8 +210,8 @@ impl Counters {
     pub fn prometheus(&self, out: &mut String) {
         for (name, kind, help, value) in self.table() {
             match kind {
-                Kind::Gauge => gauge(out, name, help, value),
-                Kind::Counter => {
+                MetricType::Gauge => gauge(out, name, help, value),
+                MetricType::Counter => {
                     let name = format!("papod_{name}_total");
                     begin(out, &name, "counter", help);
                     line(out, &name, value);
@@ -280,7 +280,7 @@ mod tests {
     fn times_fall_into_buckets() {
         let counters = Counters::default();
         let micros = [1, 250, 251, 2_000, 1_000_000, 1_000_001, 3_000_000];
-        micros.iter().for_each(|n| counters.commits.note(Duration::from_micros(*n)));
+        micros.iter().for_each(|n| counters.commits.observe(Duration::from_micros(*n)));
         let mut text = String::new();
         counters.prometheus(&mut text);
         let (_, histogram) = text.split_once("# TYPE papod_commit_duration_seconds").unwrap();
@@ -310,7 +310,7 @@ papod_commit_duration_seconds_count 7
         let counters = Counters::default();
         counters.messages.add(3);
         counters.sessions.add(2);
-        counters.sessions.take();
+        counters.sessions.dec();
         let rows = counters.rows();
         let value = |name| rows.iter().find(|row| row.0 == name).map(|row| row.1);
         assert_eq!((value("messages"), value("sessions")), (Some(3), Some(1)));

@@ -113,7 +113,7 @@ pub enum Cursor {
 
 /// Where an entry stands in the log of its conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct EntryPos {
     /// Its conversation.
     pub conversation: ConversationId,
     /// Its id.
@@ -122,8 +122,9 @@ pub struct Place {
     pub seq: i64,
     /// Who wrote it.
     pub author: AccountId,
-    /// It is the `nth` entry of its author in this conversation, from 1.
-    pub nth: i64,
+    /// What `exempt` of its author is up to here, itself included: the ordinal among the author's own
+    /// entries, and in a group those that it may not see count too.
+    pub author_seq: i64,
 }
 
 /// An entry as a reader sees it.

@@ -1,7 +1,7 @@
 //! papo: a chat server that people use with netcat.
 //!
 //! A conversation is an append-only log of entries; a member is two cursors in it, delivered and
-//! read. One thread, the [`hub`], owns the rules and the pen: it decides, records, and only then
+//! read. One thread, the [`hub`], owns the rules and the writer: it decides, records, and only then
 //! tells. A session is live, with entries pushed to it, or behind, and pages them from the log.
 //!
 //! The way of `MSG bob hi`:

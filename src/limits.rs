@@ -122,7 +122,7 @@ pub const LIST_ROWS: i64 = 1_024;
 pub const LIST_COUNTED: i64 = 16_384;
 /// Ids of a conversation in one row of the store. A page of `HIST` is one or two of these; the row
 /// of a conversation, which holds what is not yet one, stays small enough to be written often.
-pub const STRETCH: usize = 64;
+pub const ID_BLOCK: usize = 64;
 /// Moves of a cursor in one row of the store: a row is written for each so many, and until then they
 /// are a part of the member's own, at some 5 bytes each.
 pub const MOVES: usize = 32;
@@ -306,7 +306,7 @@ pub const ACK_PAUSE: Duration = Duration::from_secs(5);
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// Pause between two looks for entries that are old enough to be forgotten. What is kept for days
 /// may be kept a minute longer.
-pub const FORGET_PAUSE: Duration = Duration::from_secs(60);
+pub const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
 /// Pause after `accept` failed for want of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time within which one such failure is logged: a line for each would fill the disk that the

@@ -25,7 +25,7 @@ use crate::store::sqlite;
 /// already, a new one takes the place of the oldest that has not sent a request, so silent ones do
 /// not delay a scrape.
 pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) {
-    let mut open: Vec<Connection> = Vec::new();
+    let mut open: Vec<Scraper> = Vec::new();
     loop {
         let mut next = pin!(accept(&listener));
         let stream = poll_fn(|cx| {
@@ -45,12 +45,12 @@ pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) 
                 caught.panicked("a request for metrics");
             }
         };
-        open.push(Connection { asked, answered: Box::pin(answered) });
+        open.push(Scraper { asked, answered: Box::pin(answered) });
     }
 }
 
 /// A connection; the order of a list of them is that in which they came.
-struct Connection {
+struct Scraper {
     /// Its request is there.
     asked: Arc<AtomicBool>,
     answered: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -116,7 +116,7 @@ async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Res
             break answer;
         }
         if request.len() >= limits::METRICS_REQUEST {
-            break Answer { status: "431 Request Header Fields Too Large", head: false };
+            break HttpResponse { status: "431 Request Header Fields Too Large", head: false };
         }
         match stream.read(&mut buffer).await? {
             0 if request.is_empty() => return Ok(()),
@@ -141,18 +141,18 @@ async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Res
 
 /// What a request is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Answer {
+struct HttpResponse {
     status: &'static str,
     /// Only the head of it is asked for.
     head: bool,
 }
 
 const OK: &str = "200 OK";
-const BAD: Answer = Answer { status: "400 Bad Request", head: false };
+const BAD: HttpResponse = HttpResponse { status: "400 Bad Request", head: false };
 
 /// The answer to what came so far, or `None` while the request goes on. What cannot become a
 /// request is answered without waiting for its end.
-fn decide(came: &[u8]) -> Option<Answer> {
+fn decide(came: &[u8]) -> Option<HttpResponse> {
     let mut lines = came.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n"));
     let Some((answer, needs_host)) = read_request(lines.next()?) else {
         return Some(BAD);
@@ -175,7 +175,7 @@ fn decide(came: &[u8]) -> Option<Answer> {
 }
 
 /// The answer that the first line asks for, and whether the version has to name a host.
-fn read_request(line: &[u8]) -> Option<(Answer, bool)> {
+fn read_request(line: &[u8]) -> Option<(HttpResponse, bool)> {
     let line = str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']);
     let [method, target, version] = line.split(' ').collect::<Vec<_>>()[..] else {
         return None;
@@ -197,10 +197,10 @@ fn read_request(line: &[u8]) -> Option<(Answer, bool)> {
         _ => "404 Not Found",
     };
     (is_token && !target.is_empty())
-        .then_some((Answer { status, head: method == "HEAD" }, needs_host))
+        .then_some((HttpResponse { status, head: method == "HEAD" }, needs_host))
 }
 
-impl Answer {
+impl HttpResponse {
     /// As it is sent.
     fn bytes(self, text: impl FnOnce() -> String) -> Vec<u8> {
         let status = self.status;

@@ -79,7 +79,7 @@ impl DisplayName {
     /// # Errors
     /// [`NotAName`] says which rule was broken and where.
     pub fn new(text: &str) -> Result<DisplayName, NotAName> {
-        if let Some((at, _)) = text.char_indices().find(|(_, c)| hidden(*c)) {
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| is_spoofing(*c)) {
             return Err(NotAName::Character(at));
         }
         match text.chars().count() {
@@ -104,7 +104,7 @@ impl From<&Handle> for DisplayName {
 /// Characters that change how a terminal shows what stands around them: controls, the line and
 /// paragraph separators, and the bidirectional and zero-width ones of Unicode's `Cf`
 /// (UAX #9 and UTS #39 name them as the means to spoof).
-pub fn hidden(c: char) -> bool {
+pub fn is_spoofing(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{061C}' | '\u{00AD}' | '\u{034F}' | '\u{180E}'

@@ -19,9 +19,10 @@ impl Origin {
         Origin::Address(address.to_canonical())
     }
 
-    /// What [`Origin::counted`] is counted by, as one field of a log line: `192.0.2.7`, `2001:db8:1:2::/64`.
-    pub fn counted_by(self) -> String {
-        match self.counted() {
+    /// What [`Origin::rate_key`] is counted by, as one field of a log line: `192.0.2.7`,
+    /// `2001:db8:1:2::/64`.
+    pub fn rate_key_text(self) -> String {
+        match self.rate_key() {
             Origin::Address(IpAddr::V6(network)) if !network.is_loopback() => {
                 format!("{network}/64")
             }
@@ -39,7 +40,7 @@ impl Origin {
 
     /// What is counted as one: of IPv6 the network of 64 bits, since that is the least a customer
     /// gets (RFC 6177), who can come from any address in it.
-    pub fn counted(self) -> Origin {
+    pub fn rate_key(self) -> Origin {
         match self {
             Origin::Address(IpAddr::V6(address)) if !address.is_loopback() => {
                 let network = u128::from(address) >> 64 << 64;
@@ -66,12 +67,12 @@ mod tests {
 
     #[test]
     fn addresses_of_one_customer_count_as_one() {
-        let counted = |text: &str| Origin::of(text.parse().unwrap()).counted().to_string();
+        let counted = |text: &str| Origin::of(text.parse().unwrap()).rate_key().to_string();
         assert_eq!(counted("192.0.2.7"), "192.0.2.7");
         assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
         assert_eq!(counted("::1"), "::1");
-        let counted_by = |text: &str| Origin::of(text.parse().unwrap()).counted_by();
+        let counted_by = |text: &str| Origin::of(text.parse().unwrap()).rate_key_text();
         assert_eq!(counted_by("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
         assert_eq!(counted_by("::ffff:192.0.2.7"), "192.0.2.7");
         assert_eq!(counted_by("::1"), "::1");

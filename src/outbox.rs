@@ -17,7 +17,7 @@ use crate::wire::rows::Bye;
 
 /// One session's outbox.
 pub struct Outbox {
-    state: Mutex<State>,
+    state: Mutex<OutboxState>,
     waker: AtomicWaker,
     /// Bytes that may wait.
     room: usize,
@@ -35,15 +35,15 @@ impl Default for Outbox {
 }
 
 #[derive(Default)]
-struct State {
-    items: Vec<Item>,
+struct OutboxState {
+    items: Vec<Outgoing>,
     /// Of the items that count against the bound.
     bytes: usize,
     /// Commands whose final line was put in since it was last asked.
     answered: usize,
     /// The last message that the session sent, 0 if there is none.
     sent: EntryId,
-    behind: Option<Box<Behind>>,
+    behind: Option<Box<Watermark>>,
     /// What it did itself while it was behind, if it did something.
     own: Option<Box<Own>>,
     unspent: Option<Box<Unspent>>,
@@ -53,7 +53,7 @@ struct State {
     /// The session has ended.
     closed: bool,
     /// Something was put in since the session last looked.
-    stirred: bool,
+    changed: bool,
 }
 
 /// What a session did itself while it was behind: the log will show it, the session is not to be.
@@ -75,7 +75,7 @@ pub struct Unspent {
 }
 
 /// Something to be sent.
-pub enum Item {
+pub enum Outgoing {
     /// Whole lines that answer commands.
     Replies(Vec<u8>),
     /// Receipts, up to this move.
@@ -84,12 +84,12 @@ pub enum Item {
     Block(Arc<Block>),
 }
 
-impl Item {
+impl Outgoing {
     /// The lines to be sent.
     pub fn lines(&self) -> &[u8] {
         match self {
-            Item::Replies(lines) | Item::Receipts { lines, .. } => lines,
-            Item::Block(block) => &block.lines,
+            Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => lines,
+            Outgoing::Block(block) => &block.lines,
         }
     }
 }
@@ -108,7 +108,7 @@ pub struct Block {
 
 /// From where on a session has to be served from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Behind {
+pub struct Watermark {
     /// It was sent all entries up to this one.
     pub entries: EntryId,
     /// It was sent all receipts up to this move.
@@ -117,13 +117,13 @@ pub struct Behind {
 
 /// What a session takes out at once.
 #[derive(Default)]
-pub struct Taken {
+pub struct Drained {
     /// To be sent, in this order.
-    pub items: Vec<Item>,
+    pub items: Vec<Outgoing>,
     /// How many of its commands have been answered.
     pub answered: usize,
     /// It has fallen behind; the log continues where the items end.
-    pub behind: Option<Behind>,
+    pub behind: Option<Watermark>,
     /// What its account is not charged for.
     pub unspent: Option<Unspent>,
 }
@@ -145,7 +145,7 @@ impl Outbox {
         self.state().owner = fields.into();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, OutboxState> {
         // No code that holds the lock can panic half-way through a change.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -156,42 +156,42 @@ impl Outbox {
         let mut state = self.state();
         state.answered += 1;
         state.sent = sent.unwrap_or(state.sent);
-        if !matches!(state.items.last(), Some(Item::Replies(_))) {
+        if !matches!(state.items.last(), Some(Outgoing::Replies(_))) {
             // A few lines fit; it is gone once it is sent.
-            state.items.push(Item::Replies(Vec::with_capacity(256)));
+            state.items.push(Outgoing::Replies(Vec::with_capacity(256)));
         }
-        if let Some(Item::Replies(lines)) = state.items.last_mut() {
+        if let Some(Outgoing::Replies(lines)) = state.items.last_mut() {
             write(lines);
         }
-        state.stir()
+        state.mark_changed()
     }
 
     /// Puts in entries, if they fit; else the session falls behind at `at`.
-    pub fn push(&self, block: &Arc<Block>, at: Behind) -> Pushed {
+    pub fn push(&self, block: &Arc<Block>, at: Watermark) -> Pushed {
         let mut state = self.state();
         if !state.has_room(self.room, at) {
             return Pushed::Behind;
         }
         state.bytes += block.lines.len();
-        state.items.push(Item::Block(block.clone()));
-        Pushed::In { wake: state.stir() }
+        state.items.push(Outgoing::Block(block.clone()));
+        Pushed::In { wake: state.mark_changed() }
     }
 
     /// Puts in a receipt, if it fits; else the session falls behind at `at`.
-    pub fn push_receipt(&self, line: &[u8], number: MoveNumber, at: Behind) -> Pushed {
+    pub fn push_receipt(&self, line: &[u8], number: MoveNumber, at: Watermark) -> Pushed {
         let mut state = self.state();
         if !state.has_room(self.room, at) {
             return Pushed::Behind;
         }
         state.bytes += line.len();
         match state.items.last_mut() {
-            Some(Item::Receipts { lines, upto }) => {
+            Some(Outgoing::Receipts { lines, upto }) => {
                 lines.extend_from_slice(line);
                 *upto = number;
             }
-            _ => state.items.push(Item::Receipts { lines: line.to_vec(), upto: number }),
+            _ => state.items.push(Outgoing::Receipts { lines: line.to_vec(), upto: number }),
         }
-        Pushed::In { wake: state.stir() }
+        Pushed::In { wake: state.mark_changed() }
     }
 
     /// Notes an entry that the session wrote while it was behind: the log will hold it, and the
@@ -214,7 +214,7 @@ impl Outbox {
     /// Has `waker` woken when something is put in. Gives back whether something already was.
     pub fn register(&self, waker: &Waker) -> bool {
         self.waker.register(waker);
-        self.state().stirred
+        self.state().changed
     }
 
     /// The last message that the session sent.
@@ -223,16 +223,16 @@ impl Outbox {
     }
 
     /// Whether something was put in since it was last taken out.
-    pub fn is_stirred(&self) -> bool {
-        self.state().stirred
+    pub fn has_changed(&self) -> bool {
+        self.state().changed
     }
 
     /// Takes out everything.
-    pub fn take(&self) -> Taken {
+    pub fn take(&self) -> Drained {
         let mut state = self.state();
-        state.stirred = false;
+        state.changed = false;
         state.bytes = 0;
-        Taken {
+        Drained {
             items: std::mem::take(&mut state.items),
             answered: std::mem::take(&mut state.answered),
             behind: state.behind.take().map(|at| *at),
@@ -275,7 +275,7 @@ impl Outbox {
     /// Counts one that was not kept. The session has to be woken.
     pub fn lose_moves(&self) {
         self.lost_moves.fetch_add(1, Ordering::AcqRel);
-        self.state().stir();
+        self.state().mark_changed();
     }
 
     /// Gives back what was charged for something that was not kept.
@@ -292,7 +292,7 @@ impl Outbox {
     }
 
     /// Where the session fell behind, if it has not noticed.
-    pub fn fell_behind(&self) -> Option<Behind> {
+    pub fn fell_behind(&self) -> Option<Watermark> {
         self.state().behind.as_deref().copied()
     }
 
@@ -302,23 +302,23 @@ impl Outbox {
     }
 
     /// Takes out everything for the last time: nothing fits in any more.
-    pub fn close(&self) -> Taken {
+    pub fn close(&self) -> Drained {
         self.state().closed = true;
         self.take()
     }
 }
 
-impl State {
-    fn stir(&mut self) -> bool {
-        !std::mem::replace(&mut self.stirred, true)
+impl OutboxState {
+    fn mark_changed(&mut self) -> bool {
+        !std::mem::replace(&mut self.changed, true)
     }
 
-    fn has_room(&mut self, room: usize, at: Behind) -> bool {
+    fn has_room(&mut self, room: usize, at: Watermark) -> bool {
         if self.bytes < room && !self.closed {
             return true;
         }
         self.behind = Some(Box::new(at));
-        self.stir();
+        self.mark_changed();
         false
     }
 }

@@ -1,13 +1,13 @@
-//! A few threads that read the log, each with eyes of its own. A question is a closure that runs on
-//! one of them, so that no read holds up a socket and none holds the pen.
+//! A few threads that read the log, each with a reader of its own. A question is a closure that
+//! runs on one of them, so that no read holds up a socket and none holds the writer.
 //!
 //! Nobody can fill them. Addresses take turns, and of one address its accounts, so whoever asks
 //! without end waits for one question of everybody else after each of their own. A question is
 //! short: a list that can be long is asked for in parts. One thread answers log-ins only. What a
 //! session asked that has ended is dropped unread, and so is everything once papod ends.
 //!
-//! A bug in a question ends that question. The thread goes on with new eyes, since the old ones may
-//! have been left in the middle of something.
+//! A bug in a question ends that question. The thread goes on with a new reader, since the old one
+//! may have been left in the middle of something.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,16 +18,16 @@ use crate::counters::Counters;
 use crate::entry::AccountId;
 use crate::limits;
 use crate::origin::Origin;
-use crate::store::{Error, Recall};
+use crate::store::{Error, Reader};
 use crate::turns::NestedTurns;
 
-/// Runs on a reader thread, with its eyes or the reason why it has none.
-type Question = Box<dyn FnOnce(Result<&mut dyn Recall, Error>) + Send>;
+/// Runs on a reader thread, with its reader or the reason why it has none.
+type Question = Box<dyn FnOnce(Result<&mut dyn Reader, Error>) + Send>;
 
 /// The queues in front of the reader threads. They end when the last clone of it is gone.
 #[derive(Clone)]
 pub struct Readers {
-    shared: Arc<Shared>,
+    shared: Arc<ReaderPool>,
     _open: Arc<Open>,
 }
 
@@ -58,7 +58,7 @@ impl From<Error> for Unanswered {
 }
 
 /// What the threads and the askers share.
-struct Shared {
+struct ReaderPool {
     waiting: Mutex<Waiting>,
     /// Rung for a question of each kind: the reader of log-ins, and the others.
     login_bell: Condvar,
@@ -68,24 +68,24 @@ struct Shared {
 
 #[derive(Default)]
 struct Waiting {
-    logins: Queue,
-    others: Queue,
+    logins: QuestionQueue,
+    others: QuestionQueue,
     /// The last clone of [`Readers`] is gone.
     ended: bool,
 }
 
 /// Questions: addresses take turns, and the accounts of each. A session asks one question at a time,
 /// so the bound is that on connections.
-type Queue = NestedTurns<Origin, Option<AccountId>, Question>;
+type QuestionQueue = NestedTurns<Origin, Option<AccountId>, Question>;
 
-impl Shared {
+impl ReaderPool {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // No code that holds the lock can panic half-way through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, asker: Asker, question: Question) {
-        let origin = asker.origin.counted();
+        let origin = asker.origin.rate_key();
         let mut waiting = self.lock();
         self.counters.questions.add(1);
         if asker.logs_in {
@@ -107,7 +107,7 @@ impl Shared {
             }
             let other = if logins_only { None } else { waiting.others.pop() };
             if let Some(question) = other.or_else(|| waiting.logins.pop()) {
-                self.counters.questions.take();
+                self.counters.questions.dec();
                 return Some(question);
             }
             let bell = if logins_only { &self.login_bell } else { &self.bell };
@@ -117,7 +117,7 @@ impl Shared {
 }
 
 /// Held by every clone of [`Readers`] and by no thread.
-struct Open(Arc<Shared>);
+struct Open(Arc<ReaderPool>);
 
 impl Drop for Open {
     fn drop(&mut self) {
@@ -128,35 +128,36 @@ impl Drop for Open {
 }
 
 /// One of the threads.
-struct Reader<O> {
+struct ReaderThread<O> {
     /// None where a bug has taken them: they are opened when the next question comes.
-    eyes: Option<Box<dyn Recall>>,
+    reader: Option<Box<dyn Reader>>,
     open: Arc<O>,
 }
 
-impl<O: Fn() -> Result<Box<dyn Recall>, Error>> Reader<O> {
+impl<O: Fn() -> Result<Box<dyn Reader>, Error>> ReaderThread<O> {
     fn answer(&mut self, question: Question) {
-        let eyes = match &mut self.eyes {
-            Some(eyes) => eyes,
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
             none => match (self.open)() {
-                Ok(eyes) => none.insert(eyes),
+                Ok(reader) => none.insert(reader),
                 Err(e) => return question(Err(e)),
             },
         };
-        question(Ok(&mut **eyes));
+        question(Ok(&mut **reader));
     }
 }
 
 impl Readers {
-    /// Starts [`limits::READERS`] threads, and one that answers log-ins only. `open` opens eyes.
+    /// Starts [`limits::READERS`] threads, and one that answers log-ins only. `open` opens a
+    /// reader.
     ///
     /// # Errors
     /// The store's, or the system's if it gives no thread.
     pub fn start(
-        open: impl Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync + 'static,
+        open: impl Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync + 'static,
         counters: Arc<Counters>,
     ) -> Result<(Readers, Vec<JoinHandle<()>>), Error> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ReaderPool {
             waiting: Mutex::default(),
             login_bell: Condvar::new(),
             bell: Condvar::new(),
@@ -166,16 +167,16 @@ impl Readers {
         let open = Arc::new(open);
         let run = |n| {
             let (logins_only, shared, counters) = (n == 0, shared.clone(), counters.clone());
-            let mut reader = Reader { eyes: Some(open()?), open: open.clone() };
+            let mut worker = ReaderThread { reader: Some(open()?), open: open.clone() };
             let run = move || {
                 if !logins_only {
                     // Of this thread alone, on Linux. Without it, nothing is wrong but slower.
                     let _ = rustix::process::nice(limits::READER_NICE);
                 }
                 while let Some(question) = shared.next(logins_only) {
-                    let answer = || reader.answer(question);
+                    let answer = || worker.answer(question);
                     if counters.caught("a question to the database", answer).is_none() {
-                        reader.eyes = None;
+                        worker.reader = None;
                     }
                 }
             };
@@ -193,17 +194,17 @@ impl Readers {
     pub async fn ask<T: Send + 'static>(
         &self,
         asker: Asker,
-        question: impl FnOnce(&mut dyn Recall) -> Result<T, Error> + Send + 'static,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Unanswered> {
         let (answer, answered) = channel::bounded(1);
-        let question: Question = Box::new(move |eyes| {
+        let question: Question = Box::new(move |reader| {
             if answer.is_closed() {
                 return;
             }
-            let known = eyes.and_then(|eyes| {
-                eyes.begin()?;
-                let known = question(eyes);
-                eyes.end();
+            let known = reader.and_then(|reader| {
+                reader.begin()?;
+                let known = question(reader);
+                reader.end();
                 known
             });
             // Nobody waits for the answer any more: the session has ended.
@@ -221,15 +222,16 @@ mod tests {
     #[test]
     fn addresses_take_turns_and_their_accounts() {
         let said: Arc<Mutex<Vec<&str>>> = Arc::default();
-        let mut queue = Queue::default();
-        let push = |queue: &mut Queue, address: &str, account: Option<i64>, name: &'static str| {
-            let origin = Origin::of(address.parse().unwrap()).counted();
-            let said = said.clone();
-            let question = Box::new(move |_: Result<&mut dyn Recall, Error>| {
-                said.lock().unwrap().push(name);
-            });
-            queue.push(origin, account.map(AccountId), question);
-        };
+        let mut queue = QuestionQueue::default();
+        let push =
+            |queue: &mut QuestionQueue, address: &str, account: Option<i64>, name: &'static str| {
+                let origin = Origin::of(address.parse().unwrap()).rate_key();
+                let said = said.clone();
+                let question = Box::new(move |_: Result<&mut dyn Reader, Error>| {
+                    said.lock().unwrap().push(name);
+                });
+                queue.push(origin, account.map(AccountId), question);
+            };
         let (one, other) = ("192.0.2.1", "2001:db8::1");
         for name in ["ana 1", "ana 2", "ana 3"] {
             push(&mut queue, one, Some(1), name);

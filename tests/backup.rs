@@ -12,9 +12,9 @@ use std::thread;
 use bench::{ANA, BIA, Bench, person};
 use papo::chat::{Act, Chat};
 use papo::entry::{Cursor, EntryId};
-use papo::store::Recall;
+use papo::store::Reader;
 use papo::store::sqlite::Database;
-use papo::store::{BackupError, Maintain};
+use papo::store::{BackupError, Maintenance};
 use rusqlite::{Connection, OpenFlags};
 
 /// What a `PRAGMA` says of a file.
@@ -23,11 +23,11 @@ fn pragma(path: &Path, name: &str) -> i64 {
     file.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
 }
 
-/// A database in a folder, and a pen and eyes in it.
+/// A database in a folder, and a writer and a reader in it.
 fn bench(folder: &Path) -> (Database, Bench) {
     let database = Database::open(&folder.join("papo.db")).unwrap();
-    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-    let bench = Bench::new(Box::new(pen), Box::new(eyes));
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let bench = Bench::new(Box::new(writer), Box::new(reader));
     (database, bench)
 }
 
@@ -49,7 +49,7 @@ fn a_backup_is_a_whole_database_that_opens_as_one() {
     store.send(ANA, "bia", "two");
     // A name that SQLite would take for more than a name.
     let path = folder.path().join("it's 100%?mode=memory#.db");
-    let bytes = database.upkeep().backup(&path).unwrap();
+    let bytes = database.maintenance().backup(&path).unwrap();
     // What comes later is not in it.
     store.send(ANA, "bia", "three");
 
@@ -63,11 +63,11 @@ fn a_backup_is_a_whole_database_that_opens_as_one() {
     assert_eq!(pragma(&path, "auto_vacuum"), 2, "incremental");
 
     let copy = Database::open(&path).unwrap();
-    assert_eq!(copy.upkeep().check().unwrap(), [""; 0]);
-    let (pen, eyes) = (copy.pen().unwrap(), copy.eyes().unwrap());
-    let (record, mut recall) = (Box::new(pen), Box::new(eyes));
-    let chat = Chat::new(recall.newest().unwrap());
-    let mut store = Bench { record, recall, chat, now: 9_000_000 };
+    assert_eq!(copy.maintenance().check().unwrap(), [""; 0]);
+    let (writer, reader) = (copy.writer().unwrap(), copy.reader().unwrap());
+    let (writer, mut reader) = (Box::new(writer), Box::new(reader));
+    let chat = Chat::new(reader.newest().unwrap());
+    let mut store = Bench { writer, reader, chat, now: 9_000_000 };
     let both = [(1, "one".into()), (2, "two".into())];
     assert_eq!(store.pages(BIA, false, EntryId(9)).0, both);
     assert_eq!(store.waiting(BIA), 1);
@@ -87,20 +87,20 @@ fn nothing_that_is_there_is_written_over() {
     symlink(there("file"), there("link")).unwrap();
     symlink(there("nowhere"), there("dangling")).unwrap();
     for name in ["file", "empty", "folder", "link", "dangling", "papo.db"] {
-        let refused = database.upkeep().backup(&there(name)).err();
+        let refused = database.maintenance().backup(&there(name)).err();
         assert!(matches!(refused, Some(BackupError::Exists)), "{name}: {refused:?}");
     }
     assert_eq!(fs::read(there("file")).unwrap(), b"mine");
     // Nor what SQLite would take for a part of the new file.
     for ending in ["journal", "wal"] {
         fs::write(there(&format!("{ending}.db-{ending}")), "mine, too").unwrap();
-        let refused = database.upkeep().backup(&there(&format!("{ending}.db"))).err();
+        let refused = database.maintenance().backup(&there(&format!("{ending}.db"))).err();
         assert!(matches!(refused, Some(BackupError::Exists)), "{ending}: {refused:?}");
         assert_eq!(fs::read(there(&format!("{ending}.db-{ending}"))).unwrap(), b"mine, too");
     }
     assert!(!there("nowhere").exists());
     // What cannot be made is another thing, and says why.
-    let failed = |name: &str| match database.upkeep().backup(&there(name)) {
+    let failed = |name: &str| match database.maintenance().backup(&there(name)) {
         Err(BackupError::Failed(e)) => e.to_string(),
         other => panic!("{name}: {other:?}"),
     };
@@ -128,12 +128,12 @@ fn half_a_backup_is_taken_away_again() {
         store.act(ANA, Act::Send { to: person("bia"), body: body.clone(), once: None });
     }
     store.commit();
-    let upkeep = database.upkeep();
+    let maintenance = database.maintenance();
     drop((store, database));
     // The database breaks off in the middle, as where a disk cannot read it.
     let whole = fs::metadata(&path).unwrap().len();
     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(whole / 8192 * 4096).unwrap();
-    let failed = upkeep.backup(&folder.path().join("copy"));
+    let failed = maintenance.backup(&folder.path().join("copy"));
     assert!(matches!(failed, Err(BackupError::Failed(_))), "{failed:?}");
     assert_eq!(named(folder.path(), "copy"), [""; 0]);
 }
@@ -151,14 +151,14 @@ fn backups_are_made_while_the_pen_writes() {
             for n in 0..copies {
                 let before = confirmed.load(Ordering::SeqCst);
                 let path = folder.path().join(format!("copy-{n}"));
-                database.upkeep().backup(&path).unwrap();
+                database.maintenance().backup(&path).unwrap();
                 let copy = Database::open(&path).unwrap();
                 // The check, too, sees no part of what is being written.
-                assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
-                let newest = copy.eyes().unwrap().newest().unwrap().entry.0;
+                assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+                let newest = copy.reader().unwrap().newest().unwrap().entry.0;
                 assert!(newest >= before, "{before} were confirmed, {newest} are there");
                 assert_eq!(newest % BATCH, 0, "no part of a batch");
-                assert_eq!(copy.upkeep().check().unwrap(), [""; 0]);
+                assert_eq!(copy.maintenance().check().unwrap(), [""; 0]);
             }
         });
         while !copier.is_finished() {

@@ -12,7 +12,7 @@ use papo::chat::Act;
 use papo::entry::{AccountId, Cursor, EntryId};
 use papo::limits;
 use papo::name::{DisplayName, Target};
-use papo::store::Maintain;
+use papo::store::Maintenance;
 use papo::store::sqlite::Database;
 use papo::wire::request::GroupChange;
 use proptest::prelude::*;
@@ -114,11 +114,11 @@ proptest! {
 /// tokens, a block, receipts of several seconds.
 fn sample(path: &Path) {
     let database = Database::open(path).unwrap();
-    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-    let mut store = Bench::new(Box::new(pen), Box::new(eyes));
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let mut store = Bench::new(Box::new(writer), Box::new(reader));
     let group = |change| Act::Group { name: handle("team"), change };
     let team = || Target::Group(handle("team"));
-    // 1 to 200, conversation 1: stretches up to 64, 128 and 192, and a tail of eight.
+    // 1 to 200, conversation 1: blocks up to 64, 128 and 192, and a tail of eight.
     for n in 0..200 {
         let (from, to) = if n % 3 == 0 { (BIA, "ana") } else { (ANA, "bia") };
         store.act(from, Act::Send { to: person(to), body: format!("needle {n}"), once: None });
@@ -154,8 +154,14 @@ const DAMAGE: [(&str, &str); 61] = [
     ("DELETE FROM entry WHERE id = 17", "conversation 1: entry 17 is missing"),
     ("DELETE FROM entry WHERE id = 205", "conversation 2: entry 205 is missing"),
     ("UPDATE entry SET seq = 500 WHERE id = 17", "conversation 1: entry 17 is number 17, not 500"),
-    ("UPDATE entry SET nth = 9 WHERE id = 17", "conversation 1: entry 17 is its author's number"),
-    ("UPDATE entry SET nth = nth + 1 WHERE id = 211", "entry 211 is its author's number"),
+    (
+        "UPDATE entry SET author_seq = 9 WHERE id = 17",
+        "conversation 1: entry 17 is its author's number",
+    ),
+    (
+        "UPDATE entry SET author_seq = author_seq + 1 WHERE id = 211",
+        "entry 211 is its author's number",
+    ),
     ("UPDATE entry SET author = 3 WHERE id = 17", "entry 17 is by account 3, who was not in"),
     ("UPDATE entry SET author = 3 WHERE id = 208", "entry 208 is by account 3, who was not in"),
     ("UPDATE entry SET conversation = 2 WHERE id = 17", "entry 17 is said to be of conversation 2"),
@@ -164,12 +170,12 @@ const DAMAGE: [(&str, &str); 61] = [
     ("UPDATE entry SET body = CAST(x'ff41' AS TEXT) WHERE id = 17", "entry 17 has no text, or"),
     ("INSERT INTO entry VALUES(150000, 1, 201, 1, 3, 0, 0, 'x')", "entry 150000: conversation 1"),
     ("INSERT INTO entry VALUES(150000, 9, 201, 1, 3, 0, 0, 'x')", "entry 150000: conversation 9"),
-    ("DELETE FROM stretch WHERE upto = 128", "conversation 1: entry 129 is number 65, not 129"),
-    ("UPDATE stretch SET ids = substr(ids, 1, 63) WHERE upto = 128", "its list of ids up to 128"),
-    ("UPDATE stretch SET ids = x'' WHERE upto = 64", "its list of ids up to 64 is damaged"),
-    ("UPDATE stretch SET upto = 129 WHERE upto = 128", "its list of ids up to 129 is damaged"),
+    ("DELETE FROM id_block WHERE upto = 128", "conversation 1: entry 129 is number 65, not 129"),
+    ("UPDATE id_block SET ids = substr(ids, 1, 63) WHERE upto = 128", "its list of ids up to 128"),
+    ("UPDATE id_block SET ids = x'' WHERE upto = 64", "its list of ids up to 64 is damaged"),
+    ("UPDATE id_block SET upto = 129 WHERE upto = 128", "its list of ids up to 129 is damaged"),
     (
-        "UPDATE stretch SET conversation = 9 WHERE upto = 64",
+        "UPDATE id_block SET conversation = 9 WHERE upto = 64",
         "conversation 9 is gone, and still has",
     ),
     ("UPDATE conversation SET tail = x'' WHERE id = 1", "it ends with 192, number 192, not with"),
@@ -179,9 +185,9 @@ const DAMAGE: [(&str, &str); 61] = [
     ("UPDATE conversation SET moved = 0 WHERE id = 1", "account 2 has moved a cursor later"),
     ("UPDATE conversation SET high = 3 WHERE id = 1", "it is neither of a group nor of its two"),
     ("DELETE FROM conversation WHERE id = 3", "conversation 3 is gone, and still has members"),
-    ("DELETE FROM room", "conversation 2: it is neither of a group nor of its two members"),
-    ("UPDATE room SET name = 'Team'", "group 2 has a name that breaks the rules"),
-    ("UPDATE room SET conversation = 9", "group 9, #team, has no conversation"),
+    ("DELETE FROM group_info", "conversation 2: it is neither of a group nor of its two members"),
+    ("UPDATE group_info SET name = 'Team'", "group 2 has a name that breaks the rules"),
+    ("UPDATE group_info SET conversation = 9", "group 9, #team, has no conversation"),
     (
         "UPDATE member SET delivered = 5000, delivered_seq = 5000 WHERE conversation = 1 AND account = 2",
         "conversation 1: account 2 speaks of 5000, above its last",
@@ -190,11 +196,14 @@ const DAMAGE: [(&str, &str); 61] = [
         "UPDATE member SET delivered_seq = 59 WHERE delivered = 60",
         "account 2 has received up to 60",
     ),
-    ("UPDATE member SET read_own = read_own + 1 WHERE read = 50", "account 2 has read up to 50"),
+    (
+        "UPDATE member SET read_exempt = read_exempt + 1 WHERE read = 50",
+        "account 2 has read up to 50",
+    ),
     ("UPDATE member SET read = 61, read_seq = 61 WHERE read = 50", "account 2 has read more than"),
     ("UPDATE member SET delivered_told = 61 WHERE delivered = 60", "not where its last move led"),
     (
-        "UPDATE member SET own = own + 1 WHERE account = 1",
+        "UPDATE member SET exempt = exempt + 1 WHERE account = 1",
         "account 1 has 133 that do not wait for it",
     ),
     (
@@ -223,14 +232,23 @@ const DAMAGE: [(&str, &str); 61] = [
         "entry 204 is its author's",
     ),
     ("UPDATE stay SET until_seq = 4 WHERE account = 3 AND since = 201", "account 3 left at 207"),
-    ("UPDATE skipped SET count = count + 1", "and 3 is written down"),
-    ("DELETE FROM skipped", "and nothing is written down"),
-    ("INSERT INTO skipped VALUES(2, 3, 900, 1)", "skips are written down"),
-    ("UPDATE passed SET upto = upto + 1", "the moves of account 2 in conversation 1 are damaged"),
-    ("UPDATE passed SET moves = substr(moves, 1, 9)", "account 2 in conversation 1 are damaged"),
-    ("UPDATE passed SET account = 9", "the moves of account 9 in conversation 1 have no member"),
+    ("UPDATE exempt_mark SET count = count + 1", "and 3 is written down"),
+    ("DELETE FROM exempt_mark", "and nothing is written down"),
+    ("INSERT INTO exempt_mark VALUES(2, 3, 900, 1)", "skips are written down"),
     (
-        "UPDATE member SET delivered_passed = read_passed WHERE delivered = 60",
+        "UPDATE cursor_history SET upto = upto + 1",
+        "the moves of account 2 in conversation 1 are damaged",
+    ),
+    (
+        "UPDATE cursor_history SET moves = substr(moves, 1, 9)",
+        "account 2 in conversation 1 are damaged",
+    ),
+    (
+        "UPDATE cursor_history SET account = 9",
+        "the moves of account 9 in conversation 1 have no member",
+    ),
+    (
+        "UPDATE member SET delivered_history = read_history WHERE delivered = 60",
         "the moves of account 2 in conversation 1 are damaged",
     ),
     (
@@ -262,7 +280,7 @@ fn whatever_is_damaged_is_named() {
     let path = folder.path().join("papo.db");
     sample(&path);
     let sound = fs::read(&path).unwrap();
-    assert_eq!(Database::open(&path).unwrap().upkeep().check().unwrap(), [""; 0]);
+    assert_eq!(Database::open(&path).unwrap().maintenance().check().unwrap(), [""; 0]);
     let newest = ["entry", "moved", "account", "conversation", "token"].map(|column| {
         (format!("UPDATE newest SET {column} = 0"), "is above the newest, which is said to be 0")
     });
@@ -272,7 +290,7 @@ fn whatever_is_damaged_is_named() {
         let tool = rusqlite::Connection::open(&path).unwrap();
         assert!(tool.execute(&done, []).unwrap() > 0, "nothing is changed by {done}");
         tool.close().unwrap();
-        let found = Database::open(&path).unwrap().upkeep().check().unwrap();
+        let found = Database::open(&path).unwrap().maintenance().check().unwrap();
         assert!(found.iter().any(|line| line.contains(said)), "{done}:\n{}", found.join("\n"));
         // One fault is not a hundred, so that a person finds it.
         assert!(found.len() <= 12, "{done}:\n{}", found.join("\n"));
@@ -298,7 +316,7 @@ fn a_page_that_is_not_what_it_was_is_named() {
         let mut bytes = sound.clone();
         bytes[at] ^= 0x81;
         fs::write(&path, bytes).unwrap();
-        let found = Database::open(&path).unwrap().upkeep().check().unwrap();
+        let found = Database::open(&path).unwrap().maintenance().check().unwrap();
         assert!(found.iter().any(|line| line.contains(said)), "{at}:\n{}", found.join("\n"));
     }
 }
@@ -311,6 +329,6 @@ fn no_more_is_named_than_a_person_reads() {
     let tool = rusqlite::Connection::open(&path).unwrap();
     tool.execute("DELETE FROM entry", []).unwrap();
     tool.close().unwrap();
-    let found = Database::open(&path).unwrap().upkeep().check().unwrap();
+    let found = Database::open(&path).unwrap().maintenance().check().unwrap();
     assert_eq!(found.len(), limits::FINDINGS);
 }

@@ -9,7 +9,7 @@ use papo::entry::{AccountId, Clock, EntryId, Key, Millis, SessionId};
 use papo::hub::{Hub, Work};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
-use papo::outbox::{Behind, Outbox};
+use papo::outbox::{Outbox, Watermark};
 use papo::store::sqlite::Database;
 use smol::channel;
 
@@ -28,7 +28,7 @@ fn register(hub: &Hub, number: u64, name: &str) -> Arc<Outbox> {
 }
 
 /// One more session of ana's. All that was asked before has been counted when this returns.
-fn enter(hub: &Hub, number: u64, quiet: bool) -> Behind {
+fn enter(hub: &Hub, number: u64, quiet: bool) -> Watermark {
     let (answer, answered) = channel::bounded(1);
     let (session, outbox) = (SessionId(number), Arc::default());
     hub.ask(Work::Enter {
@@ -52,8 +52,8 @@ fn the_hub_counts_what_it_does() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let counters = Arc::new(Counters::default());
-    let (pen, clock) = (Box::new(database.pen().unwrap()), Clock::Still(Millis(0)));
-    let (hub, thread) = Hub::start(pen, clock, counters.clone()).unwrap();
+    let (writer, clock) = (Box::new(database.writer().unwrap()), Clock::Still(Millis(0)));
+    let (hub, thread) = Hub::start(writer, clock, counters.clone()).unwrap();
     let here = || (counters.logged_in.get(), counters.behind.get());
     let _ana = register(&hub, 1, "ana");
     let bia = register(&hub, 2, "bia");

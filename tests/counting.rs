@@ -144,7 +144,7 @@ proptest! {
                 let rows: Vec<_> = store.chats(me).into_iter().map(|r| (r.last.0, r.unread)).collect();
                 let want = all.last().map(|last| (*last, unread.len() as i64));
                 assert_eq!(rows, want.into_iter().collect::<Vec<_>>(), "{who} chats");
-                if let Some((room, _)) = store.recall.membership(me, &handle("team")).unwrap() {
+                if let Some((group, _)) = store.reader.membership(me, &handle("team")).unwrap() {
                     for (count, before, after) in
                         [(1000, None, None), (3, Some(9), None), (3, None, Some(4)), (2, Some(20), Some(3))]
                     {
@@ -153,7 +153,7 @@ proptest! {
                             before: before.map(EntryId),
                             after: after.map(EntryId),
                         };
-                        let span = store.recall.span(me, room, &query).unwrap();
+                        let span = store.reader.span(me, group, &query).unwrap();
                         let within = |id: &i64| {
                             before.is_none_or(|b| *id < b) && after.is_none_or(|a| *id > a)
                         };
@@ -171,12 +171,12 @@ proptest! {
             let middle = above(floor, log.len(), 128) as i64;
             let infos = |store: &mut Bench| -> Vec<_> {
                 let ids = (middle + 1..=log.len() as i64).step_by(7);
-                ids.map(|id| store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().unwrap()).collect()
+                ids.map(|id| store.reader.info(ANA, EntryId(id), AccountId(0)).unwrap().unwrap()).collect()
             };
             let before = infos(store);
             store.forget(EntryId(middle));
             assert_eq!(infos(store), before);
-            assert!(store.recall.info(ANA, EntryId(middle), AccountId(0)).unwrap().is_none());
+            assert!(store.reader.info(ANA, EntryId(middle), AccountId(0)).unwrap().is_none());
         });
     }
 }

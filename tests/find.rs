@@ -4,8 +4,8 @@ use papo::entry::{AccountId, EntryId, Millis, MoveNumber};
 use papo::fold;
 use papo::limits;
 use papo::name::{DisplayName, Handle};
-use papo::store::sqlite::{Database, Eyes};
-use papo::store::{Change, Newest, Recall, Record};
+use papo::store::sqlite::{Database, SqliteReader};
+use papo::store::{Change, Newest, Reader, Writer};
 
 const FIRST: [&str; 50] = [
     "Ana", "Bia", "Caio", "Davi", "Eva", "Fábio", "Gil", "Hugo", "Iara", "João", "Kaio", "Lia",
@@ -35,7 +35,7 @@ fn somebody(n: i64) -> (String, String) {
 }
 
 struct Crowd {
-    eyes: Eyes,
+    reader: SqliteReader,
     /// Handles and folded words.
     people: Vec<(String, Vec<String>)>,
     _database: Database,
@@ -46,7 +46,7 @@ impl Crowd {
     fn new(size: i64) -> Crowd {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let database = Database::open(&folder.path().join("papo.db")).unwrap();
-        let mut pen = database.pen().unwrap();
+        let mut writer = database.writer().unwrap();
         let mut people = Vec::new();
         let numbers: Vec<i64> = (0..size).collect();
         for numbers in numbers.chunks(10_000) {
@@ -70,15 +70,15 @@ impl Crowd {
                 token: 0,
                 floor: EntryId(0),
             }));
-            pen.record(&changes).unwrap();
+            writer.record(&changes).unwrap();
         }
-        let eyes = database.eyes().unwrap();
-        Crowd { eyes, people, _database: database, _folder: folder }
+        let reader = database.reader().unwrap();
+        Crowd { reader, people, _database: database, _folder: folder }
     }
 
     fn find(&mut self, text: &str) -> Vec<String> {
         let words: Vec<String> = text.split(' ').map(fold::folded).collect();
-        let found = self.eyes.find(&words, limits::FIND_MAX).unwrap();
+        let found = self.reader.find(&words, limits::FIND_MAX).unwrap();
         found.into_iter().map(|found| found.handle.as_str().to_owned()).collect()
     }
 

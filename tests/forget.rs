@@ -17,7 +17,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Fact, Forget, Need, Newest, Pair, Recall, SpanQuery, Walk};
+use papo::store::{Expire, Fact, Need, Newest, Pair, Reader, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 use process::{Dice, PATIENCE};
 use rusqlite::Connection;
@@ -25,15 +25,15 @@ use rusqlite::Connection;
 /// A database in a folder, and the rules that write to it.
 fn bench(folder: &tempfile::TempDir) -> (Database, Bench) {
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-    let bench = Bench::new(Box::new(pen), Box::new(eyes));
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let bench = Bench::new(Box::new(writer), Box::new(reader));
     (database, bench)
 }
 
 /// Does all that is to be done where nothing is old.
 fn tidy(store: &mut Bench) {
-    while let Some(step) = store.recall.forgettable(Millis(i64::MIN), Millis(i64::MAX)).unwrap() {
-        assert!(!matches!(step, Forget::Entries { .. }));
+    while let Some(step) = store.reader.next_expiry(Millis(i64::MIN), Millis(i64::MAX)).unwrap() {
+        assert!(!matches!(step, Expire::Entries { .. }));
         store.chat.expire(step);
         store.commit();
     }
@@ -93,7 +93,7 @@ fn what_is_forgotten_is_in_no_file() {
 /// Wipes, once what is being written back is.
 fn wipe(store: &mut Bench) {
     let start = Instant::now();
-    while !store.record.wipe().unwrap() {
+    while !store.writer.wipe().unwrap() {
         assert!(start.elapsed() < PATIENCE, "it is not to be had");
         thread::yield_now();
     }
@@ -134,11 +134,11 @@ fn the_log_beside_the_database_is_not_wiped_while_somebody_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let (database, mut store) = bench(&folder);
     store.send(ANA, "bia", "a");
-    let mut reader = database.eyes().unwrap();
+    let mut reader = database.reader().unwrap();
     reader.begin().unwrap();
     reader.newest().unwrap();
     store.send(ANA, "bia", "b");
-    assert!(!store.record.wipe().unwrap());
+    assert!(!store.writer.wipe().unwrap());
     reader.end();
     wipe(&mut store);
     store.send(ANA, "bia", "c");
@@ -154,8 +154,8 @@ fn next(times: impl IntoIterator<Item = i64>, body: &str) -> Option<EntryId> {
         store.act(ANA, Act::Send { to: person("bia"), body: body.into(), once: None });
     }
     store.commit();
-    match store.recall.forgettable(Millis(1_000), Millis(2_000)).unwrap() {
-        Some(Forget::Entries { after, upto }) => {
+    match store.reader.next_expiry(Millis(1_000), Millis(2_000)).unwrap() {
+        Some(Expire::Entries { after, upto }) => {
             assert_eq!(after, EntryId(0));
             Some(upto)
         }
@@ -202,9 +202,9 @@ fn what_is_forgotten_is_no_message_any_more() {
     let note = store.send(CAIO, "caio", "note");
     store.forget(EntryId(3));
     let pair = Pair::of(ANA, BIA);
-    let direct = store.recall.direct(pair).unwrap().unwrap().id;
+    let direct = store.reader.direct(pair).unwrap().unwrap().id;
     let all = SpanQuery { count: 10, before: None, after: None };
-    let span = |store: &mut Bench, query| store.recall.span(BIA, direct, &query).unwrap();
+    let span = |store: &mut Bench, query| store.reader.span(BIA, direct, &query).unwrap();
     assert_eq!(span(&mut store, all).ids, [EntryId(4), EntryId(5)]);
     // There are no more of them, from either end.
     let one = SpanQuery { count: 1, before: Some(EntryId(5)), after: None };
@@ -212,16 +212,16 @@ fn what_is_forgotten_is_no_message_any_more() {
     let two = SpanQuery { count: 2, before: None, after: Some(EntryId(0)) };
     assert_eq!(span(&mut store, two).ids, [EntryId(4), EntryId(5)]);
     assert_eq!(store.waiting(BIA), 2);
-    assert_eq!(store.recall.waiting(BIA, EntryId(4)).unwrap(), 1);
+    assert_eq!(store.reader.waiting(BIA, EntryId(4)).unwrap(), 1);
     for id in 1..=5 {
         let is_left = id > 3;
-        let place = store.recall.gather(&[Need::Place(EntryId(id))], 1).unwrap();
-        assert_eq!(matches!(place[..], [Fact::Place(_)]), is_left);
-        assert_eq!(store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().is_some(), is_left);
+        let place = store.reader.gather(&[Need::EntryPos(EntryId(id))], 1).unwrap();
+        assert_eq!(matches!(place[..], [Fact::EntryPos(_)]), is_left);
+        assert_eq!(store.reader.info(ANA, EntryId(id), AccountId(0)).unwrap().is_some(), is_left);
     }
     // What the rules still had in mind is none, either, and moves nothing.
     store.advance(BIA, Cursor::Read, EntryId(3));
-    assert_eq!(store.recall.direct(pair).unwrap().unwrap().member(BIA).unwrap().read.id.0, 0);
+    assert_eq!(store.reader.direct(pair).unwrap().unwrap().member(BIA).unwrap().read.id.0, 0);
     store.advance(BIA, Cursor::Read, EntryId(4));
     assert_eq!(store.waiting(BIA), 1);
     // A conversation of which nothing is left is not shown, but goes on.
@@ -270,7 +270,7 @@ fn nobody_is_told_of_receipts_for_what_is_forgotten() {
     let first = store.send(ANA, "bia", "1");
     store.advance(BIA, Cursor::Read, first);
     let receipts = |store: &mut Bench| {
-        let missed = store.recall.receipts(ANA, MoveNumber(0), MoveNumber(9)).unwrap();
+        let missed = store.reader.receipts(ANA, MoveNumber(0), MoveNumber(9)).unwrap();
         missed.list.into_iter().map(|(_, r)| r.id).collect::<Vec<_>>()
     };
     assert_eq!(receipts(&mut store), [first]);
@@ -303,16 +303,19 @@ fn old_rows_about_entries_go_with_them() {
     }
     // Of each cursor 99, of which the last three are no full list.
     let lists = 2 * 99 / limits::MOVES as i64;
-    assert_eq!((rows("passed"), rows("stretch")), (lists, 3));
-    let skipped = rows("skipped");
+    assert_eq!((rows("cursor_history"), rows("id_block")), (lists, 3));
+    let skipped = rows("exempt_mark");
     assert!(skipped >= 100);
-    // Half a stretch is not worth it.
+    // Half a block is not worth it.
     store.forget(EntryId(50));
-    assert_eq!((rows("passed"), rows("skipped"), rows("stretch")), (lists, skipped, 3));
+    assert_eq!(
+        (rows("cursor_history"), rows("exempt_mark"), rows("id_block")),
+        (lists, skipped, 3)
+    );
     store.forget(EntryId(150));
     let left = lists - 2 * 75 / limits::MOVES as i64;
-    assert_eq!((rows("passed"), rows("stretch")), (left, 1));
-    assert!(rows("skipped") <= skipped / 2);
+    assert_eq!((rows("cursor_history"), rows("id_block")), (left, 1));
+    assert!(rows("exempt_mark") <= skipped / 2);
     assert_eq!(rows("stale"), 0);
     // So do the entries, some time later.
     assert_eq!(rows("entry"), 201);
@@ -330,7 +333,7 @@ fn a_step_is_small_however_much_there_is() {
     let tool = Connection::open(folder.path().join("papo.db")).unwrap();
     let number = |sql: &str| -> i64 { tool.query_row(sql, [], |row| row.get(0)).unwrap() };
     let next = |store: &mut Bench| {
-        let step = store.recall.forgettable(Millis(i64::MIN), Millis(i64::MAX)).unwrap()?;
+        let step = store.reader.next_expiry(Millis(i64::MIN), Millis(i64::MAX)).unwrap()?;
         store.chat.expire(step);
         store.commit();
         Some(step)
@@ -349,26 +352,26 @@ fn a_step_is_small_however_much_there_is() {
     store.commit();
     tool.execute_batch(
         "WITH n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 64)
-         INSERT INTO passed SELECT conversation, account, c.column1, n, x''
+         INSERT INTO cursor_history SELECT conversation, account, c.column1, n, x''
          FROM member, n, (VALUES(0), (1)) c",
     )
     .unwrap();
-    let all = number("SELECT count(*) FROM passed");
+    let all = number("SELECT count(*) FROM cursor_history");
     assert!(all > 3 * limits::FORGET_ROWS as i64);
     let (after, upto) = (EntryId(0), store.chat.newest().entry);
-    store.chat.expire(Forget::Entries { after, upto });
+    store.chat.expire(Expire::Entries { after, upto });
     store.commit();
     let mut left = all;
     while left > 0 {
-        assert_eq!(next(&mut store), Some(Forget::Rows));
-        let now = number("SELECT count(*) FROM passed");
+        assert_eq!(next(&mut store), Some(Expire::Rows));
+        let now = number("SELECT count(*) FROM cursor_history");
         assert!(now < left && now >= left - limits::FORGET_ROWS as i64 - 128);
         left = now;
     }
     let mut pages = number("PRAGMA page_count");
     let mut steps = 0;
     while let Some(step) = next(&mut store) {
-        assert_eq!(step, Forget::Pages);
+        assert_eq!(step, Expire::Pages);
         let now = number("PRAGMA page_count");
         assert!(now < pages && now >= pages - limits::FORGET_PAGES as i64);
         (pages, steps) = (now, steps + 1);
@@ -391,30 +394,30 @@ fn what_is_forgotten_under_a_reader_is_passed_over() {
         let floor = store.chat.newest().floor.0;
         let newest = store.chat.newest().entry;
         let walk = Walk::new(EntryId(0), newest, waiting);
-        let (first, walk) = store.recall.page(CAIO, walk, 10).unwrap();
+        let (first, walk) = store.reader.page(CAIO, walk, 10).unwrap();
         assert_eq!(first.len(), 10);
         assert!(first[0].id.0 > floor);
         // Up to where the walk has looked ahead already, and further.
         let floor = floor + limits::PAGE_ROWS as i64;
         store.forget(EntryId(floor));
-        let (next, mut walk) = store.recall.page(CAIO, walk, 10).unwrap();
+        let (next, mut walk) = store.reader.page(CAIO, walk, 10).unwrap();
         assert!(next.len() == 10 && next[0].id.0 > floor && next[0].id.0 < floor + 3);
         let mut last = next[9].id;
         while !walk.done {
             let entries;
-            (entries, walk) = store.recall.page(CAIO, walk, 100).unwrap();
+            (entries, walk) = store.reader.page(CAIO, walk, 100).unwrap();
             assert!(entries.iter().all(|entry| entry.id > last));
             last = entries.last().map_or(last, |entry| entry.id);
         }
         assert_eq!(last, newest);
     }
     // The rows of a list that was made before.
-    let direct = store.recall.direct(Pair::of(ANA, CAIO)).unwrap().unwrap().id;
+    let direct = store.reader.direct(Pair::of(ANA, CAIO)).unwrap().unwrap().id;
     let query = SpanQuery { count: 1_000, before: None, after: None };
-    let ids = store.recall.span(CAIO, direct, &query).unwrap().ids;
+    let ids = store.reader.span(CAIO, direct, &query).unwrap().ids;
     store.forget(ids[ids.len() - 2]);
-    let rows = store.recall.entries(CAIO, direct, &ids).unwrap();
+    let rows = store.reader.entries(CAIO, direct, &ids).unwrap();
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), ids[ids.len() - 1..]);
     store.forget(ids[ids.len() - 1]);
-    assert_eq!(store.recall.entries(CAIO, direct, &ids).unwrap(), []);
+    assert_eq!(store.reader.entries(CAIO, direct, &ids).unwrap(), []);
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use papo::store::sqlite::Database;
-use papo::store::{BackupError, Maintain};
+use papo::store::{BackupError, Maintenance};
 use process::{Client, Entry, Home, PASSWORD, Papod, USUAL, id};
 use tempfile::TempDir;
 
@@ -194,15 +194,15 @@ fn a_full_disk_is_told_to_everyone_and_is_over_when_there_is_room() {
     // A backup that finds no room leaves nothing behind, one that finds some is whole.
     let database = Database::open(&db).unwrap();
     let copy = small.path().join("copy");
-    let failed = database.upkeep().backup(&copy);
+    let failed = database.maintenance().backup(&copy);
     assert!(matches!(&failed, Err(BackupError::Failed(_))), "{failed:?}");
     let names = fs::read_dir(small.path()).unwrap().map(|e| e.unwrap().file_name());
     assert!(!names.into_iter().any(|name| name.to_str().unwrap().starts_with("copy")));
     drop(database);
     fs::remove_file(&filler).unwrap();
     let database = Database::open(&db).unwrap();
-    database.upkeep().backup(&copy).unwrap();
-    assert_eq!(Database::open(&copy).unwrap().upkeep().check().unwrap(), [""; 0]);
+    database.maintenance().backup(&copy).unwrap();
+    assert_eq!(Database::open(&copy).unwrap().maintenance().check().unwrap(), [""; 0]);
     drop(database);
     let papod = Papod::start(&db);
     assert_eq!(talk(&papod, "ana", "bia"), kept);
@@ -258,5 +258,5 @@ fn a_database_that_has_reached_its_limit_is_as_a_full_disk() {
     papod.until_logged("above its limit of 1 MiB");
     assert_eq!(talk(&papod, "bia", "ana"), kept);
     papod.stop();
-    assert_eq!(Database::open(&home.db()).unwrap().upkeep().check().unwrap(), [""; 0]);
+    assert_eq!(Database::open(&home.db()).unwrap().maintenance().check().unwrap(), [""; 0]);
 }

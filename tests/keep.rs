@@ -14,8 +14,8 @@ use std::time::Instant;
 use marks::{marked, marks};
 use narrow::Narrow;
 use papo::entry::{Clock, EntryId, Millis};
-use papo::hub::{Keeper, Work};
-use papo::store::{Forget, Recall};
+use papo::hub::{Retention, Work};
+use papo::store::{Expire, Reader};
 use process::{Dice, Home, PATIENCE, Papod, id};
 use rusqlite::Connection;
 use smol::channel;
@@ -58,8 +58,8 @@ fn a_session_passes_over_what_is_forgotten_while_it_reads() {
         assert_eq!(id(&first), floor + 1);
         let after = EntryId(floor as i64);
         floor += 180;
-        let step = Forget::Entries { after, upto: EntryId(floor as i64) };
-        assert!(ask(&narrow, |answer| Work::Forget { step, answer }));
+        let step = Expire::Entries { after, upto: EntryId(floor as i64) };
+        assert!(ask(&narrow, |answer| Work::Expire { step, answer }));
         let mut ids = vec![id(&first)];
         let end = lines.find(|line| {
             assert!(!line.starts_with("ERR ") && !line.starts_with("BYE "), "{line}");
@@ -86,16 +86,16 @@ fn a_pass_forgets_what_is_old_and_nothing_else() {
     let mut narrow = Narrow::new(Clock::Still(Millis(DAY)));
     let notes = "MSG ana note\n".repeat(1_500);
     lines(&mut narrow, &format!("REG ana secret-a\n{notes}QUIT\n")).last();
-    let keeper = |narrow: &Narrow, now| {
-        let eyes = Box::new(narrow.database.eyes().unwrap());
-        Keeper::new(narrow.hub.clone(), eyes, Clock::Still(Millis(now)), 1)
+    let retention = |narrow: &Narrow, now| {
+        let reader = Box::new(narrow.database.reader().unwrap());
+        Retention::new(narrow.hub.clone(), reader, Clock::Still(Millis(now)), 1)
     };
-    let mut eyes = narrow.database.eyes().unwrap();
+    let mut reader = narrow.database.reader().unwrap();
     // A day old is not older than a day.
-    assert!(keeper(&narrow, 2 * DAY).pass().unwrap());
-    assert_eq!(eyes.newest().unwrap().floor, EntryId(0));
-    assert!(keeper(&narrow, 2 * DAY + 1).pass().unwrap());
-    assert_eq!(eyes.newest().unwrap().floor, EntryId(1_500));
+    assert!(retention(&narrow, 2 * DAY).pass().unwrap());
+    assert_eq!(reader.newest().unwrap().floor, EntryId(0));
+    assert!(retention(&narrow, 2 * DAY + 1).pass().unwrap());
+    assert_eq!(reader.newest().unwrap().floor, EntryId(1_500));
     let asked = "LOGIN ana secret-a\nHIST ana\nCHATS\nSYNC 0\nREAD 1500\nMSG ana on\nQUIT\n";
     let said: Vec<String> = lines(&mut narrow, asked).skip(1).collect();
     assert_eq!(
@@ -113,15 +113,15 @@ fn a_pass_forgets_what_is_old_and_nothing_else() {
         ]
     );
     // Whoever reads the log beside the database is not waited for; the next pass sees to it.
-    eyes.begin().unwrap();
-    eyes.newest().unwrap();
+    reader.begin().unwrap();
+    reader.newest().unwrap();
     lines(&mut narrow, "LOGIN ana secret-a\nMSG ana on\nQUIT\n").last();
-    let mut late = keeper(&narrow, 2 * DAY + 1);
+    let mut late = retention(&narrow, 2 * DAY + 1);
     assert!(!late.pass().unwrap());
-    eyes.end();
+    reader.end();
     assert!(late.pass().unwrap());
     narrow.hub.ask(Work::End);
-    assert!(!keeper(&narrow, 3 * DAY).pass().unwrap(), "the hub has ended");
+    assert!(!retention(&narrow, 3 * DAY).pass().unwrap(), "the hub has ended");
 }
 
 /// Makes everything up to an entry two days older, while no papod runs.

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 use std::thread;
 
-use papo::store::Maintain;
+use papo::store::Maintenance;
 use papo::store::sqlite::Database;
 use process::{Client, Dice, Entry, Home, PATIENCE, Papod, id};
 use team::Team;
@@ -373,7 +373,7 @@ fn what_is_confirmed_survives_kill_9() {
     );
     papod.stop();
     let database = Database::open(&home.db()).unwrap();
-    assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
+    assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
 }
 
 /// What was right after each kill is right after all of them, and no id was ever given twice.

@@ -8,7 +8,7 @@ use papo::chat::Act;
 use papo::entry::{AccountId, ConversationId, Cursor, EntryId, Millis};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
-use papo::store::{Error, ListPage, Recall};
+use papo::store::{Error, ListPage, Reader};
 use papo::wire::request::GroupChange;
 
 /// Accounts beside ana, bia and caio: three parts of a list, the last one short.
@@ -37,11 +37,11 @@ fn team(store: &mut Bench) {
 fn parts<T, N>(
     store: &mut Bench,
     least: N,
-    ask: impl Fn(&mut dyn Recall, N) -> Result<ListPage<T, N>, Error>,
+    ask: impl Fn(&mut dyn Reader, N) -> Result<ListPage<T, N>, Error>,
 ) -> (Vec<T>, usize) {
     let (mut all, mut after, mut count) = (Vec::new(), Some(least), 0);
     while let Some(number) = after {
-        let page = ask(&mut *store.recall, number).unwrap();
+        let page = ask(&mut *store.reader, number).unwrap();
         assert!(page.rows.len() as i64 <= limits::LIST_ROWS);
         all.extend(page.rows);
         after = page.next;
@@ -61,9 +61,9 @@ fn who_is_in_a_large_group_is_read_in_parts() {
             store.act(ANA, Act::Group { name: handle("team"), change });
         }
         store.commit();
-        let (id, is_in) = store.recall.membership(BIA, &handle("team")).unwrap().unwrap();
+        let (id, is_in) = store.reader.membership(BIA, &handle("team")).unwrap().unwrap();
         assert!(is_in);
-        let (mut who, count) = parts(store, AccountId(0), |recall, after| recall.who(id, after));
+        let (mut who, count) = parts(store, AccountId(0), |reader, after| reader.who(id, after));
         assert_eq!(count, 3);
         let mut expected: Vec<_> = (1..CROWD).step_by(2).map(|n| (name(n), false)).collect();
         expected.extend([(handle("ana"), true), (handle("bia"), false)]);
@@ -71,7 +71,7 @@ fn who_is_in_a_large_group_is_read_in_parts() {
         expected.sort_unstable();
         assert_eq!(who, expected);
         let known = |store: &mut Bench, who, group: &str| {
-            store.recall.membership(who, &handle(group)).unwrap()
+            store.reader.membership(who, &handle(group)).unwrap()
         };
         assert_eq!(known(store, AccountId(4), "team"), Some((id, false)), "was in it");
         assert_eq!(known(store, CAIO, "team"), None, "never was");
@@ -95,14 +95,14 @@ fn what_became_of_an_entry_is_read_in_parts_and_says_who_has_left() {
         }
         store.commit();
         let (rows, count) =
-            parts(store, AccountId(0), |recall, after| Ok(recall.info(BIA, id, after)?.unwrap()));
+            parts(store, AccountId(0), |reader, after| Ok(reader.info(BIA, id, after)?.unwrap()));
         assert_eq!((rows.len() as i64, count), (CROWD + 1, 3));
         let row = |n: i64| rows.iter().find(|row| row.handle == name(n)).unwrap();
         let said = |n| (row(n).delivered.is_some(), row(n).read.is_some(), row(n).left);
         assert_eq!(said(0), (true, true, true));
         assert_eq!(said(1), (true, false, true));
         assert_eq!(said(2), (false, false, false));
-        assert!(store.recall.info(CAIO, id, AccountId(0)).unwrap().is_none());
+        assert!(store.reader.info(CAIO, id, AccountId(0)).unwrap().is_none());
     });
 }
 
@@ -115,7 +115,7 @@ fn whom_one_has_blocked_is_read_in_parts() {
         }
         store.commit();
         let (mut blocked, count) =
-            parts(store, AccountId(0), |recall, after| recall.blocks(BIA, after));
+            parts(store, AccountId(0), |reader, after| reader.blocks(BIA, after));
         assert_eq!(count, 3);
         let mut expected: Vec<_> = (0..CROWD).map(name).collect();
         blocked.sort_unstable();
@@ -139,12 +139,12 @@ fn the_groups_one_is_in_are_read_in_parts() {
         store.act(BIA, Act::Group { name: handle("group-001"), change: GroupChange::Leave });
         store.send(BIA, "ana", "no group");
         let (mut names, count) =
-            parts(store, ConversationId(0), |recall, after| recall.group_names(BIA, after));
+            parts(store, ConversationId(0), |reader, after| reader.group_names(BIA, after));
         assert_eq!((names.len() as i64, count), (groups, 1), "one was left, one is ana's");
         names.sort_unstable();
         let ids: Vec<_> = names.into_iter().map(|(_, id)| id).collect();
-        let (rows, count) = parts(store, 0, |recall, at| {
-            let page = recall.group_rows(BIA, &ids[at..])?;
+        let (rows, count) = parts(store, 0, |reader, at| {
+            let page = reader.group_rows(BIA, &ids[at..])?;
             Ok(ListPage { next: page.next.map(|next| at + next), ..page })
         });
         assert_eq!((rows.len() as i64, count), (groups, 3));

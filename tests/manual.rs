@@ -26,7 +26,7 @@ fn folder(path: &str) -> PathBuf {
 
 /// The command lines of the programs.
 fn programs() -> [clap::Command; 2] {
-    [papo::client::flags::Flags::command(), papo::flags::Flags::command()]
+    [papo::client::flags::CommandLine::command(), papo::flags::Flags::command()]
 }
 
 /// All that has to stand in contrib/, by its path there.

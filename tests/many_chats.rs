@@ -268,7 +268,7 @@ impl Both<'_> {
             Step::Lose => {
                 self.store.chat.finish();
                 self.store.chat.rollback();
-                self.store.record.record(&[]).unwrap();
+                self.store.writer.record(&[]).unwrap();
                 self.model = self.kept.clone();
             }
             Step::Tick(ms) => self.store.now += i64::from(ms),
@@ -290,7 +290,7 @@ impl Both<'_> {
         let (mut found, mut between) = (Vec::new(), between.iter());
         while !walk.done {
             let entries;
-            (entries, walk) = self.store.recall.page(Both::account(me), walk, 200).unwrap();
+            (entries, walk) = self.store.reader.page(Both::account(me), walk, 200).unwrap();
             found.extend(entries.into_iter().map(|entry| entry.id.0));
             walk.rest();
             between.by_ref().take(9).for_each(|step| self.step(step));
@@ -304,7 +304,7 @@ impl Both<'_> {
         let mut list = Listing::default();
         while !list.done {
             let rows;
-            (rows, list) = self.store.recall.chats(Both::account(me), list).unwrap();
+            (rows, list) = self.store.reader.chats(Both::account(me), list).unwrap();
             found.extend(rows.into_iter().map(|row| row.last.0));
             between.by_ref().take(9).for_each(|step| self.step(step));
             self.commit();
@@ -319,7 +319,7 @@ impl Both<'_> {
             let account = Both::account(me);
             for upto in [newest, share(newest)] {
                 let waiting = self.model.waiting(me, upto);
-                let counted = self.store.recall.waiting(account, EntryId(upto)).unwrap();
+                let counted = self.store.reader.waiting(account, EntryId(upto)).unwrap();
                 assert_eq!(counted, waiting.len() as u64, "{me:?} up to {upto}");
             }
             let waiting = self.model.waiting(me, newest);
@@ -335,7 +335,7 @@ impl Both<'_> {
             for after in [0, share(self.model.moved), self.model.moved] {
                 for own in [0, share(self.model.moved)] {
                     let (from, since) = (MoveNumber(after), MoveNumber(own));
-                    let found = self.store.recall.receipts(account, from, since).unwrap().list;
+                    let found = self.store.reader.receipts(account, from, since).unwrap().list;
                     let found = found.into_iter().map(|(n, r)| (n.0, r.cursor, r.id.0));
                     let mut found: Vec<_> = found.collect();
                     found.sort_unstable_by_key(|(n, c, _)| (*n, *c == Cursor::Delivered));
@@ -345,7 +345,7 @@ impl Both<'_> {
         }
         for (id, talk, _) in self.model.seen(None).filter(|(id, ..)| id % 7 == 0) {
             let rows =
-                self.store.recall.info(ANA, EntryId(id), AccountId(0)).unwrap().unwrap().rows;
+                self.store.reader.info(ANA, EntryId(id), AccountId(0)).unwrap().unwrap().rows;
             let mut found: Vec<_> = rows
                 .into_iter()
                 .map(|row| {
@@ -433,7 +433,7 @@ fn a_chat_that_is_met_twice_is_shown_once() {
         let (mut walk, mut found, mut questions) = (Walk::new(from, upto, false), Vec::new(), 0);
         while !walk.done {
             let entries;
-            (entries, walk) = store.recall.page(ANA, walk, limits::PAGE_ROWS).unwrap();
+            (entries, walk) = store.reader.page(ANA, walk, limits::PAGE_ROWS).unwrap();
             found.extend(entries.iter().map(|entry| entry.id.0));
             questions += usize::from(found.is_empty());
             // Those whose ranks are the lowest, and were looked up first.

@@ -27,8 +27,8 @@ use load::{PEOPLE, Talk, Typed};
 use papo::entry::{EntryId, EntryKind};
 use papo::limits;
 use papo::name::Handle;
-use papo::store::sqlite::{Database, Eyes};
-use papo::store::{Fact, Maintain, Need, Recall, Walk};
+use papo::store::sqlite::{Database, SqliteReader};
+use papo::store::{Fact, Maintenance, Need, Reader, Walk};
 use process::{Dice, Home, Papod, USUAL, with_clean_environment};
 use rustix::process::Signal;
 use trace::Call;
@@ -80,16 +80,16 @@ fn lines(calls: &[Call], talks: &[Talk]) -> Vec<Said> {
 /// What a database holds: each entry with its author, its kind and its text.
 type Log = BTreeMap<u64, (String, EntryKind, String)>;
 
-fn log(eyes: &mut Eyes, newest: EntryId) -> Result<Log, papo::store::Error> {
+fn log(reader: &mut SqliteReader, newest: EntryId) -> Result<Log, papo::store::Error> {
     let mut log = Log::new();
     for who in PEOPLE {
-        let Some(account) = eyes.account(&Handle::new(who).unwrap())? else {
+        let Some(account) = reader.account(&Handle::new(who).unwrap())? else {
             continue;
         };
         let mut walk = Walk::new(EntryId(0), newest, false);
         while !walk.done {
             let entries;
-            (entries, walk) = eyes.page(account.id, walk, limits::PAGE_ROWS)?;
+            (entries, walk) = reader.page(account.id, walk, limits::PAGE_ROWS)?;
             log.extend(entries.into_iter().map(|entry| {
                 let from = entry.from.as_str().to_owned();
                 (entry.id.0 as u64, (from, entry.kind, entry.body.into_string()))
@@ -103,17 +103,17 @@ fn log(eyes: &mut Eyes, newest: EntryId) -> Result<Log, papo::store::Error> {
 fn verify(folder: &Path, said: &[&Said]) -> Result<(), String> {
     let plain = |e: papo::store::Error| e.to_string();
     let database = Database::open(&folder.join("papo.db")).map_err(plain)?;
-    let found = database.upkeep().check().map_err(plain)?;
+    let found = database.maintenance().check().map_err(plain)?;
     if !found.is_empty() {
         return Err(found.join("\n"));
     }
-    let mut eyes = database.eyes().map_err(plain)?;
-    let newest = eyes.newest().map_err(plain)?.entry;
-    let log = log(&mut eyes, newest).map_err(plain)?;
+    let mut reader = database.reader().map_err(plain)?;
+    let newest = reader.newest().map_err(plain)?.entry;
+    let log = log(&mut reader, newest).map_err(plain)?;
     let mut changes = 0;
     for Said { line, who, answers, .. } in said {
         let lost = |what: &str| format!("{what} is lost: {line}");
-        let account = eyes.account(&Handle::new(who).unwrap()).map_err(plain)?;
+        let account = reader.account(&Handle::new(who).unwrap()).map_err(plain)?;
         let account = account.ok_or_else(|| lost("the account"));
         match answers {
             None if line.starts_with("MSG ") || line.starts_with("GROUP ") => {
@@ -133,7 +133,7 @@ fn verify(folder: &Path, said: &[&Said]) -> Result<(), String> {
                 }
                 if let Some(key) = key {
                     let need = Need::Once(account?.id, key.as_str().into());
-                    let once = eyes.gather(&[need], 1).map_err(plain)?;
+                    let once = reader.gather(&[need], 1).map_err(plain)?;
                     let is_kept = |once: &Fact| matches!(once, Fact::Once(.., once) if once.id.0 as u64 == id);
                     if !once.iter().all(is_kept) {
                         return Err(lost("the key"));
@@ -141,10 +141,11 @@ fn verify(folder: &Path, said: &[&Said]) -> Result<(), String> {
                 }
             }
             Some(Typed::Move { cursor, id }) => {
-                let place = eyes.gather(&[Need::Place(EntryId(*id as i64))], 1).map_err(plain)?;
-                let [Fact::Place(place)] = place[..] else { return Err(lost("the entry")) };
+                let place =
+                    reader.gather(&[Need::EntryPos(EntryId(*id as i64))], 1).map_err(plain)?;
+                let [Fact::EntryPos(place)] = place[..] else { return Err(lost("the entry")) };
                 let need = Need::Conversation(place.conversation);
-                let conversation = eyes.gather(&[need], 1).map_err(plain)?;
+                let conversation = reader.gather(&[need], 1).map_err(plain)?;
                 let account = account?.id;
                 let member = match &conversation[..] {
                     [Fact::Conversation(conversation)] => conversation.member(account),

@@ -22,7 +22,7 @@ use papo::limits;
 use papo::name::Handle;
 use papo::origin::Origin;
 use papo::readers::{Asker, Readers, Unanswered};
-use papo::store::Recall;
+use papo::store::Reader;
 use papo::store::sqlite::Database;
 use smol::future::poll_once;
 use smol::{block_on, channel};
@@ -43,7 +43,7 @@ fn gate(readers: &Readers) -> Gate {
     let (begin, begun) = mpsc::channel();
     let readers = readers.clone();
     let asked = async move {
-        let question = move |_: &mut dyn Recall| {
+        let question = move |_: &mut dyn Reader| {
             begin.send(()).unwrap();
             let _ = opened.recv();
             Ok(())
@@ -80,8 +80,8 @@ fn a_bug_ends_one_question_and_no_reader() {
     assert!(said.any(|line| line == "LIVE 0"));
     // One of the two ordinary readers is busy, so all this is the other's.
     let mut gate = gate(&readers);
-    let broken = block_on(readers.ask(OTHER, |recall| -> Result<(), _> {
-        recall.newest()?;
+    let broken = block_on(readers.ask(OTHER, |reader| -> Result<(), _> {
+        reader.newest()?;
         panic!("a bug");
     }));
     assert!(matches!(broken, Err(Unanswered::Bug)), "{broken:?}");
@@ -165,14 +165,14 @@ fn a_session_that_is_ended_before_its_page_is_read_loses_no_receipt() {
 fn at_the_end_no_question_is_waited_for_that_was_not_begun() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let upkeep = database.upkeep();
-    let open = move || Ok(Box::new(upkeep.eyes()?) as Box<dyn Recall>);
+    let maintenance = database.maintenance();
+    let open = move || Ok(Box::new(maintenance.reader()?) as Box<dyn Reader>);
     let (readers, threads) = Readers::start(open, Arc::new(Counters::default())).unwrap();
     let gates: Vec<Gate> = (0..limits::READERS).map(|_| gate(&readers)).collect();
     let asked = Arc::new(AtomicUsize::new(0));
     let ask = || {
         let (readers, asked) = (readers.clone(), asked.clone());
-        let question = move |_: &mut dyn Recall| {
+        let question = move |_: &mut dyn Reader| {
             asked.fetch_add(1, Ordering::SeqCst);
             Ok(())
         };

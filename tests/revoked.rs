@@ -1,4 +1,4 @@
-//! Keys that became void: whoever holds one can do nothing more from that moment on, not even what
+//! Keys that were revoked: whoever holds one can do nothing more from that moment on, not even what
 //! was typed before, was not carried out yet, and would make another key.
 
 mod hub;
@@ -10,7 +10,7 @@ use papo::chat::{Act, Order};
 use papo::entry::{AccountId, Clock, Key, Millis};
 use papo::hub::{Hub, Work};
 use papo::name::Target;
-use papo::store::Maintain;
+use papo::store::Maintenance;
 use papo::store::sqlite::Database;
 use papo::wire::refusal::Refusal;
 use papo::wire::request::GroupChange;
@@ -25,8 +25,8 @@ const LOGIN: &str = "need-login log in first: LOGIN <handle> <password>, or REG 
 fn start() -> (Hub, Database, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let pen = Box::new(database.pen().unwrap());
-    let (hub, _) = Hub::start(pen, Clock::Still(Millis(0)), Arc::default()).unwrap();
+    let writer = Box::new(database.writer().unwrap());
+    let (hub, _) = Hub::start(writer, Clock::Still(Millis(0)), Arc::default()).unwrap();
     (hub, database, folder)
 }
 
@@ -126,6 +126,6 @@ fn an_ended_account_leaves_also_what_it_has_just_come_into() {
     order(&hub, Order::DropUser(handle("ana")));
     ana.acts(&hub, vec![Act::Group { name: handle("late"), change: GroupChange::New(Vec::new()) }]);
     assert!(ana.heard(&hub).ends_with(&format!("ERR GROUP {LOGIN}")));
-    assert_eq!(database.upkeep().check().unwrap(), [""; 0], "nobody who is gone is in");
+    assert_eq!(database.maintenance().check().unwrap(), [""; 0], "nobody who is gone is in");
     hub.ask(Work::End);
 }

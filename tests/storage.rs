@@ -12,29 +12,29 @@ use papo::counters::{Count, Counters};
 use papo::entry::{AccountId, Clock, Cursor, EntryId, Key, Millis, MoveNumber, TokenId};
 use papo::hub::{Hub, Work};
 use papo::name::Target;
-use papo::store::sqlite::{Database, Pen};
-use papo::store::{Cause, Change, Error, Forget, Recall, Record};
+use papo::store::sqlite::{Database, SqliteWriter};
+use papo::store::{Cause, Change, Error, Expire, Reader, Writer};
 use papo::wire::refusal::Refusal;
 use smol::channel;
 
-/// A pen whose ink can be taken away.
+/// A writer whose disk can be taken away.
 struct Faulty {
-    pen: Pen,
+    writer: SqliteWriter,
     broken: Arc<AtomicBool>,
 }
 
-impl Record for Faulty {
+impl Writer for Faulty {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         if self.broken.load(Ordering::SeqCst) {
             // What was looked up for the batch ends with it.
-            self.pen.record(&[])?;
+            self.writer.record(&[])?;
             return Err(Error::new("no space left on device"));
         }
-        self.pen.record(changes)
+        self.writer.record(changes)
     }
 
-    fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
-        self.pen.recall()
+    fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
+        self.writer.reader()
     }
 }
 
@@ -47,10 +47,10 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
-    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
+    let writer = Faulty { writer: database.writer().unwrap(), broken: broken.clone() };
     let clock = Clock::Still(Millis(0));
     let counters = Arc::new(Counters::default());
-    let (hub, thread) = Hub::start(Box::new(pen), clock, counters.clone()).unwrap();
+    let (hub, thread) = Hub::start(Box::new(writer), clock, counters.clone()).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let bia = register(&hub, 2, "bia").unwrap();
     ana.acts(&hub, vec![send("bia", "one")]);
@@ -90,8 +90,9 @@ fn a_bare_ack_that_was_not_kept_takes_those_after_it_along() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
-    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
-    let (hub, thread) = Hub::start(Box::new(pen), Clock::Still(Millis(0)), Arc::default()).unwrap();
+    let writer = Faulty { writer: database.writer().unwrap(), broken: broken.clone() };
+    let (hub, thread) =
+        Hub::start(Box::new(writer), Clock::Still(Millis(0)), Arc::default()).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let bia = register(&hub, 2, "bia").unwrap();
     ana.acts(&hub, vec![send("bia", "one")]);
@@ -137,8 +138,9 @@ fn what_nobody_is_answered_for_is_written_later() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
-    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
-    let (hub, thread) = Hub::start(Box::new(pen), Clock::Still(Millis(7)), Arc::default()).unwrap();
+    let writer = Faulty { writer: database.writer().unwrap(), broken: broken.clone() };
+    let (hub, thread) =
+        Hub::start(Box::new(writer), Clock::Still(Millis(7)), Arc::default()).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let bia = register(&hub, 2, "bia").unwrap();
     ana.acts(&hub, vec![send("bia", "one")]);
@@ -155,10 +157,10 @@ fn what_nobody_is_answered_for_is_written_later() {
     broken.store(false, Ordering::SeqCst);
     bia.acts(&hub, vec![send("ana", "kept")]);
     assert!(bia.heard(&hub).starts_with("OK MSG 2 "));
-    let mut recall = database.eyes().unwrap();
-    let known = recall.account_by_id(AccountId(1)).unwrap().unwrap();
+    let mut reader = database.reader().unwrap();
+    let known = reader.account_by_id(AccountId(1)).unwrap().unwrap();
     assert_eq!((known.shown, known.seen), (MoveNumber(1), Some(Millis(7))));
-    assert_eq!(recall.tokens(AccountId(2)).unwrap()[0].used, Some(Millis(7)));
+    assert_eq!(reader.tokens(AccountId(2)).unwrap()[0].used, Some(Millis(7)));
     hub.ask(Work::End);
     thread.join().unwrap();
 }
@@ -168,16 +170,17 @@ fn what_cannot_be_written_is_not_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
-    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
-    let (hub, thread) = Hub::start(Box::new(pen), Clock::Still(Millis(0)), Arc::default()).unwrap();
+    let writer = Faulty { writer: database.writer().unwrap(), broken: broken.clone() };
+    let (hub, thread) =
+        Hub::start(Box::new(writer), Clock::Still(Millis(0)), Arc::default()).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let notes = || vec![send("ana", "one"), send("ana", "two")];
     ana.acts(&hub, notes());
     ana.heard(&hub);
-    let step = Forget::Entries { after: EntryId(0), upto: EntryId(1) };
+    let step = Expire::Entries { after: EntryId(0), upto: EntryId(1) };
     let forget = || {
         let (answer, answered) = channel::bounded(1);
-        hub.ask(Work::Forget { step, answer });
+        hub.ask(Work::Expire { step, answer });
         answered.recv_blocking().unwrap()
     };
     let read = |id| {
@@ -200,9 +203,9 @@ fn whose_key_would_have_become_void_goes_on_where_that_was_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let broken = Arc::new(AtomicBool::new(false));
-    let pen = Faulty { pen: database.pen().unwrap(), broken: broken.clone() };
+    let writer = Faulty { writer: database.writer().unwrap(), broken: broken.clone() };
     let clock = Clock::Still(Millis(0));
-    let (hub, thread) = Hub::start(Box::new(pen), clock, Arc::default()).unwrap();
+    let (hub, thread) = Hub::start(Box::new(writer), clock, Arc::default()).unwrap();
     let ana = register(&hub, 1, "ana").unwrap();
     let other = Person::enter(&hub, 2, AccountId(1), Key::Password);
     broken.store(true, Ordering::SeqCst);
@@ -222,14 +225,14 @@ fn whose_key_would_have_become_void_goes_on_where_that_was_not_kept() {
 /// Whose fault it is decides what a client is told, and what it can do.
 #[test]
 fn a_client_is_told_what_kind_of_failure_it_was() {
-    struct Failing(Pen, Cause);
-    impl Record for Failing {
+    struct Failing(SqliteWriter, Cause);
+    impl Writer for Failing {
         fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
             self.0.record(&[])?;
             if changes.is_empty() { Ok(()) } else { Err(Error::of(self.1, "for this test")) }
         }
-        fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
-            self.0.recall()
+        fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
+            self.0.reader()
         }
     }
     for (cause, told) in [
@@ -253,15 +256,15 @@ fn a_client_is_told_what_kind_of_failure_it_was() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("papo.db")).unwrap();
-        let mut pen = database.pen().unwrap();
+        let mut writer = database.writer().unwrap();
         let clock = Clock::Still(Millis(0));
-        let (hub, thread) = Hub::start(Box::new(pen), clock, Arc::default()).unwrap();
+        let (hub, thread) = Hub::start(Box::new(writer), clock, Arc::default()).unwrap();
         register(&hub, 1, "ana").unwrap();
         hub.ask(Work::End);
         thread.join().unwrap();
-        pen = database.pen().unwrap();
+        writer = database.writer().unwrap();
         let (hub, thread) =
-            Hub::start(Box::new(Failing(pen, cause)), clock, Arc::default()).unwrap();
+            Hub::start(Box::new(Failing(writer, cause)), clock, Arc::default()).unwrap();
         let ana = Person::enter(&hub, 2, AccountId(1), Key::Password);
         ana.acts(&hub, vec![send("ana", "note")]);
         assert_eq!(ana.heard(&hub), format!("ERR MSG {told}\n"));

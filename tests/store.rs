@@ -10,23 +10,23 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Cause, Change, Maintain, Pair, Recall, Record, SpanQuery, Walk};
+use papo::store::{Cause, Change, Maintenance, Pair, Reader, SpanQuery, Walk, Writer};
 use papo::wire::request::GroupChange;
 
 #[test]
 fn accounts_are_found_by_handle_and_number() {
     every_store(|store| {
-        let ana = store.recall.account(&handle("ana")).unwrap().unwrap();
+        let ana = store.reader.account(&handle("ana")).unwrap().unwrap();
         assert_eq!((ana.id, ana.name.as_str()), (ANA, "ana"));
-        assert_eq!(store.recall.account_by_id(BIA).unwrap().unwrap().handle, handle("bia"));
-        assert_eq!(store.recall.secret(ANA).unwrap().unwrap(), "hash");
-        assert!(store.recall.account(&handle("dora")).unwrap().is_none());
+        assert_eq!(store.reader.account_by_id(BIA).unwrap().unwrap().handle, handle("bia"));
+        assert_eq!(store.reader.secret(ANA).unwrap().unwrap(), "hash");
+        assert!(store.reader.account(&handle("dora")).unwrap().is_none());
         store.act(ANA, Act::Rename(DisplayName::new("Ana Maria").unwrap()));
         store.act(ANA, Act::SetSecret { was: "hash".into(), secret: "other".into() });
         store.commit();
-        let ana = store.recall.account(&handle("ana")).unwrap().unwrap();
+        let ana = store.reader.account(&handle("ana")).unwrap().unwrap();
         assert_eq!(ana.name.as_str(), "Ana Maria");
-        assert_eq!(store.recall.secret(ANA).unwrap().unwrap(), "other");
+        assert_eq!(store.reader.secret(ANA).unwrap().unwrap(), "other");
     });
 }
 
@@ -40,11 +40,11 @@ fn a_batch_is_kept_whole_or_not_at_all() {
         let (secret, time) = (String::new(), Millis(0));
         let id = AccountId(9);
         changes.push(Change::Account { id, handle: handle("ana"), name, secret, time });
-        let broken = store.record.record(&changes).unwrap_err();
+        let broken = store.writer.record(&changes).unwrap_err();
         assert_eq!(broken.cause(), Cause::Bug, "{broken}");
         store.chat.rollback();
-        assert_eq!(store.recall.newest().unwrap().entry, EntryId(0));
-        assert!(store.recall.direct(Pair::of(ANA, BIA)).unwrap().is_none());
+        assert_eq!(store.reader.newest().unwrap().entry, EntryId(0));
+        assert!(store.reader.direct(Pair::of(ANA, BIA)).unwrap().is_none());
         // And the next one is kept, with the id that nobody saw.
         assert_eq!(store.send(ANA, "bia", "kept"), EntryId(1));
         assert_eq!(store.pages(BIA, true, EntryId(9)).0, [(1, "kept".into())]);
@@ -54,7 +54,7 @@ fn a_batch_is_kept_whole_or_not_at_all() {
 #[test]
 fn a_long_conversation_is_paged_whole_and_in_order() {
     every_store(|store| {
-        // Three conversations of one account, woven together, far over a page and many stretches.
+        // Three conversations of one account, woven together, far over a page and many blocks.
         for n in 0..700 {
             let (from, to) = [(BIA, "ana"), (CAIO, "ana"), (ANA, "ana"), (BIA, "caio")][n % 4];
             store.act(from, Act::Send { to: person(to), body: format!("{n}"), once: None });
@@ -70,7 +70,7 @@ fn a_long_conversation_is_paged_whole_and_in_order() {
         assert_eq!(store.pages(ANA, false, EntryId(700)).0, all);
         let until = store.pages(ANA, false, EntryId(90)).0;
         assert_eq!(until, all.iter().filter(|(id, _)| *id <= 90).cloned().collect::<Vec<_>>());
-        assert_eq!(store.recall.waiting(ANA, EntryId(90)).unwrap(), 46);
+        assert_eq!(store.reader.waiting(ANA, EntryId(90)).unwrap(), 46);
         // A cursor in the middle of one conversation leaves the others alone.
         store.advance(ANA, Cursor::Delivered, EntryId(401));
         let bias = others.iter().filter(|(id, _)| id % 4 == 1 && *id > 401).count();
@@ -110,7 +110,7 @@ fn who_is_in_more_conversations_than_a_walk_holds_still_sees_them_in_order() {
 #[test]
 fn a_walk_shows_what_there_was_when_it_began_whatever_is_said_meanwhile() {
     every_store(|store| {
-        // A chat that is not a stretch yet, one that is more, and a group that she leaves and comes
+        // A chat that is not a block yet, one that is more, and a group that she leaves and comes
         // back to.
         let group = |change| Act::Group { name: handle("crew"), change };
         store.act(BIA, group(GroupChange::New(vec![handle("ana")])));
@@ -141,7 +141,7 @@ fn a_walk_shows_what_there_was_when_it_began_whatever_is_said_meanwhile() {
             let mut seen = Vec::new();
             while !walk.done {
                 let entries;
-                (entries, walk) = store.recall.page(ANA, walk, 7).unwrap();
+                (entries, walk) = store.reader.page(ANA, walk, 7).unwrap();
                 seen.extend(entries.into_iter().map(|e| (e.id.0, e.body.into_string())));
                 say(store, 3);
                 if seen.len().is_multiple_of(5) {
@@ -160,19 +160,19 @@ fn a_batch_that_cannot_be_begun_is_not_tried_again_for_each_look() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("papo.db");
     let database = Database::open(&path).unwrap();
-    let mut pen = database.pen().unwrap();
+    let mut writer = database.writer().unwrap();
     let tool = rusqlite::Connection::open(&path).unwrap();
     tool.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let why = pen.recall().err().unwrap();
+    let why = writer.reader().err().unwrap();
     assert_eq!(why.cause(), Cause::Busy);
     let why = why.to_string();
     assert!(why.contains("locked"), "{why}");
     tool.execute_batch("COMMIT").unwrap();
-    assert_eq!(pen.recall().err().unwrap().to_string(), why, "it waits once for the tool");
+    assert_eq!(writer.reader().err().unwrap().to_string(), why, "it waits once for the tool");
     // The batch that could not be looked up for is not kept; the next one is.
-    assert!(pen.record(&[]).is_err());
-    assert!(pen.recall().unwrap().newest().is_ok());
-    pen.record(&[]).unwrap();
+    assert!(writer.record(&[]).is_err());
+    assert!(writer.reader().unwrap().newest().is_ok());
+    writer.record(&[]).unwrap();
 }
 
 #[test]
@@ -184,12 +184,12 @@ fn a_page_is_bounded_in_bytes() {
         }
         store.commit();
         let walk = Walk::new(EntryId(0), EntryId(10), true);
-        let (entries, walk) = store.recall.page(ANA, walk, limits::PAGE_ROWS).unwrap();
+        let (entries, walk) = store.reader.page(ANA, walk, limits::PAGE_ROWS).unwrap();
         assert_eq!((entries.len(), walk.at, walk.done), (2, EntryId(2), false));
         assert_eq!(store.pages(ANA, true, EntryId(10)).0.len(), 10);
         let ids: Vec<_> = (1..=10).map(EntryId).collect();
-        let id = store.recall.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
-        assert_eq!(store.recall.entries(ANA, id, &ids).unwrap().len(), 2);
+        let id = store.reader.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
+        assert_eq!(store.reader.entries(ANA, id, &ids).unwrap().len(), 2);
     });
 }
 
@@ -200,9 +200,9 @@ fn span(
     after: Option<i64>,
     before: Option<i64>,
 ) -> (Vec<i64>, bool) {
-    let id = store.recall.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
+    let id = store.reader.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
     let query = SpanQuery { count, before: before.map(EntryId), after: after.map(EntryId) };
-    let span = store.recall.span(ANA, id, &query).unwrap();
+    let span = store.reader.span(ANA, id, &query).unwrap();
     (span.ids.into_iter().map(|id| id.0).collect(), span.more)
 }
 
@@ -237,7 +237,7 @@ fn spans_keep_their_bounds() {
 fn receipts_are_found_by_whom_they_concern() {
     every_store(|store| {
         let receipts = |store: &mut Bench, me, after| -> Vec<(Cursor, i64)> {
-            let found = store.recall.receipts(me, after, MoveNumber(i64::MAX)).unwrap();
+            let found = store.reader.receipts(me, after, MoveNumber(i64::MAX)).unwrap();
             assert_eq!(found.through, store.chat.newest().moved);
             found.list.into_iter().map(|(_, r)| (r.cursor, r.id.0)).collect()
         };
@@ -280,13 +280,18 @@ fn numbers_are_never_given_twice() {
     let path = folder.path().join("papo.db");
     for round in 0..3 {
         let database = Database::open(&path).unwrap();
-        let (pen, mut eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-        let newest = eyes.newest().unwrap();
+        let (writer, mut reader) = (database.writer().unwrap(), database.reader().unwrap());
+        let newest = reader.newest().unwrap();
         assert_eq!(newest.entry.0, round * 2);
         let mut store = if round == 0 {
-            Bench::new(Box::new(pen), Box::new(eyes))
+            Bench::new(Box::new(writer), Box::new(reader))
         } else {
-            Bench { chat: Chat::new(newest), record: Box::new(pen), recall: Box::new(eyes), now: 0 }
+            Bench {
+                chat: Chat::new(newest),
+                writer: Box::new(writer),
+                reader: Box::new(reader),
+                now: 0,
+            }
         };
         store.send(ANA, "bia", "x");
         store.advance(BIA, Cursor::Read, store.chat.newest().entry);
@@ -309,29 +314,30 @@ fn the_first_schema_still_opens() {
     assert_eq!(schema(&old), schema(&rusqlite::Connection::open(made(folder.path())).unwrap()));
     old.close().unwrap();
     let database = Database::open(&path).unwrap();
-    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-    let (pen, mut eyes): (Box<dyn Record>, Box<dyn Recall>) = (Box::new(pen), Box::new(eyes));
-    let chat = Chat::new(eyes.newest().unwrap());
-    let mut store = Bench { record: pen, recall: eyes, chat, now: 9_000_000 };
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let (writer, mut reader): (Box<dyn Writer>, Box<dyn Reader>) =
+        (Box::new(writer), Box::new(reader));
+    let chat = Chat::new(reader.newest().unwrap());
+    let mut store = Bench { writer, reader, chat, now: 9_000_000 };
     assert_eq!(store.waiting(BIA), 1);
     assert_eq!(store.pages(BIA, true, EntryId(i64::MAX)).0, [(2, "dois\nlinhas".into())]);
     assert_eq!(store.pages(ANA, false, EntryId(i64::MAX)).0.len(), 3);
-    let receipts = store.recall.receipts(ANA, MoveNumber(0), MoveNumber(0)).unwrap().list;
+    let receipts = store.reader.receipts(ANA, MoveNumber(0), MoveNumber(0)).unwrap().list;
     assert_eq!(receipts.len(), 1);
     assert_eq!((receipts[0].1.cursor, receipts[0].1.id), (Cursor::Read, EntryId(1)));
     let next = store.send(BIA, "ana", "4");
     assert!(next > EntryId(3));
     store.advance(ANA, Cursor::Read, next);
     assert_eq!(store.waiting(ANA), 0);
-    assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
+    assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
 }
 
 /// A new database in a folder, with a short log.
 fn made(folder: &std::path::Path) -> std::path::PathBuf {
     let path = folder.join("made.db");
     let database = Database::open(&path).unwrap();
-    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-    let mut store = Bench::new(Box::new(pen), Box::new(eyes));
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let mut store = Bench::new(Box::new(writer), Box::new(reader));
     store.send(ANA, "bia", "1");
     store.send(ANA, "bia", "dois\nlinhas");
     store.send(ANA, "ana", "3");
@@ -418,9 +424,9 @@ fn a_damaged_page_is_said_to_be_one() {
     bytes[start..start + 4096].fill(0xff);
     std::fs::write(&path, bytes).unwrap();
     let database = Database::open(&path).unwrap();
-    let damaged = database.eyes().unwrap().account(&handle("ana")).err().unwrap();
+    let damaged = database.reader().unwrap().account(&handle("ana")).err().unwrap();
     assert_eq!(damaged.cause(), Cause::Damaged, "{damaged}");
-    let damaged = database.pen().unwrap().recall().unwrap().account_by_id(ANA).err().unwrap();
+    let damaged = database.writer().unwrap().reader().unwrap().account_by_id(ANA).err().unwrap();
     assert_eq!(damaged.cause(), Cause::Damaged, "{damaged}");
 }
 

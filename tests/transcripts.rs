@@ -12,7 +12,7 @@ mod transcript;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use papo::wire::help::{self, Place, SENT, VERBS};
+use papo::wire::help::{self, LINE_FORMS, ListenerKind, VERBS};
 use transcript::client::{Client, Heard};
 use transcript::cut::Stream;
 use transcript::play::{Stage, Typing, play};
@@ -126,16 +126,16 @@ fn help_explains_every_first_word_that_the_server_sends() {
         forms.push((words[1].to_owned(), words[words.len() - 2].to_owned()));
     }
     assert!(forms.len() > 20, "{forms:?}");
-    let table = SENT.iter().map(|sent| (sent.word.to_owned(), sent.form.to_owned()));
+    let table = LINE_FORMS.iter().map(|sent| (sent.word.to_owned(), sent.form.to_owned()));
     assert_eq!(table.collect::<Vec<_>>(), forms);
     for (word, form) in forms {
-        let places = [Place::Network, Place::Unix, Place::Admin];
+        let places = [ListenerKind::Network, ListenerKind::Unix, ListenerKind::Admin];
         let help = places.iter().find_map(|place| help::of(&word, *place));
         let help = help.unwrap_or_else(|| panic!("HELP {word} explains nothing"));
         let help = help.join(" ").split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(help.contains(&form), "{help}");
     }
-    let ended = help::of("bye", Place::Network).unwrap_or_default().concat();
+    let ended = help::of("bye", ListenerKind::Network).unwrap_or_default().concat();
     let reasons = text.lines().skip_while(|line| !line.starts_with("| reason |")).skip(2);
     for row in reasons.take_while(|line| line.starts_with("| `")) {
         let reason = row.split('`').nth(1).unwrap_or_default();

@@ -13,13 +13,13 @@ use papo::entry::{AccountId, Clock, Cursor, EntryId, EntryKind, Key, Millis, Ses
 use papo::hub::{Done, Hub, Work};
 use papo::limits;
 use papo::name::{DisplayName, Target};
-use papo::store::sqlite::{Database, Pen};
-use papo::store::{Change, Error, Maintain, Member, Recall, Record};
+use papo::store::sqlite::{Database, SqliteWriter};
+use papo::store::{Change, Error, Maintenance, Member, Reader, Writer};
 use papo::wire::refusal::Refusal;
 use papo::wire::request::GroupChange;
 use smol::channel::{self, Receiver};
 
-/// What the pen and the test share.
+/// What the writer and the test share.
 #[derive(Default)]
 struct Shared {
     /// What each batch wrote.
@@ -36,11 +36,11 @@ struct Shared {
 }
 
 struct Noting {
-    pen: Pen,
+    writer: SqliteWriter,
     shared: Arc<Shared>,
 }
 
-impl Record for Noting {
+impl Writer for Noting {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         let shared = &self.shared;
         shared.is_at_gate.store(true, Ordering::SeqCst);
@@ -53,17 +53,17 @@ impl Record for Noting {
             let left = shared.fails_in.load(Ordering::SeqCst);
             shared.fails_in.store(left.saturating_sub(1), Ordering::SeqCst);
             if left == 1 {
-                self.pen.record(&[])?;
+                self.writer.record(&[])?;
                 return Err(Error::new("no space left on device"));
             }
             shared.batches.lock().unwrap().push(changes.to_vec());
         }
-        self.pen.record(changes)
+        self.writer.record(changes)
     }
 
-    fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
+    fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
         self.shared.asked.fetch_add(1, Ordering::SeqCst);
-        self.pen.recall()
+        self.writer.reader()
     }
 }
 
@@ -91,9 +91,9 @@ impl House {
 
     fn on(database: Database, folder: tempfile::TempDir) -> House {
         let shared = Arc::new(Shared::default());
-        let pen = Noting { pen: database.pen().unwrap(), shared: shared.clone() };
+        let writer = Noting { writer: database.writer().unwrap(), shared: shared.clone() };
         let clock = Clock::Still(Millis(0));
-        let (hub, thread) = Hub::start(Box::new(pen), clock, Arc::default()).unwrap();
+        let (hub, thread) = Hub::start(Box::new(writer), clock, Arc::default()).unwrap();
         House { hub, thread, database, shared, folder }
     }
 
@@ -145,7 +145,7 @@ impl House {
     fn stop(self) {
         self.hub.ask(Work::End);
         self.thread.join().unwrap();
-        assert_eq!(self.database.upkeep().check().unwrap(), [""; 0]);
+        assert_eq!(self.database.maintenance().check().unwrap(), [""; 0]);
     }
 }
 
@@ -252,7 +252,7 @@ fn what_waits_longer_than_a_batch_stays_in_the_order_of_its_session() {
     while next != [480; 6] {
         for change in house.written().into_iter().flatten() {
             if let Change::Entry(entry) = change {
-                let author = entry.place.author.0 as usize - 1;
+                let author = entry.pos.author.0 as usize - 1;
                 assert_eq!(entry.body.parse(), Ok(next[author]));
                 next[author] += 1;
             }
@@ -321,9 +321,9 @@ fn where_nothing_waits_any_more_the_store_says_so_for_all_but_some() {
     let waits = "SELECT count(*) FROM member WHERE waits IS NOT NULL";
     // What the last batch made so is written down with the next.
     assert!(rows(waits) < (most + more) as i64, "{}", rows(waits));
-    let mut eyes = house.database.eyes().unwrap();
-    let newest = eyes.newest().unwrap().entry;
-    assert_eq!(eyes.waiting(AccountId(1), newest).unwrap(), 0);
+    let mut reader = house.database.reader().unwrap();
+    let newest = reader.newest().unwrap().entry;
+    assert_eq!(reader.waiting(AccountId(1), newest).unwrap(), 0);
     house.stop();
 }
 
@@ -380,7 +380,7 @@ fn a_deletion_that_failed_half_way_is_sound_and_is_finished_by_the_same_order() 
     assert_eq!(delete(), Err(Refusal::Storage));
     let half = stays_ended(&house.written()).iter().sum::<usize>();
     assert!(half > 0 && half < 150, "{half}");
-    assert_eq!(house.database.upkeep().check().unwrap(), [""; 0]);
+    assert_eq!(house.database.maintenance().check().unwrap(), [""; 0]);
     assert!(delete().is_ok());
     assert_eq!(stays_ended(&house.written()).iter().sum::<usize>() + half, 150);
     house.stop();

@@ -23,8 +23,8 @@ struct House {
 fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let pen = Box::new(database.pen().unwrap());
-    let (hub, _) = Hub::start(pen, Clock::Still(Millis(0)), Arc::default()).unwrap();
+    let writer = Box::new(database.writer().unwrap());
+    let (hub, _) = Hub::start(writer, Clock::Still(Millis(0)), Arc::default()).unwrap();
     let names = ["ana", "bia", "caio", "dora"];
     let people = (1..).zip(names).map(|(n, name)| register(&hub, n, name).unwrap()).collect();
     House { hub, people, _folder: folder }

@@ -1,4 +1,4 @@
-//! A database with many people, written by papo's own pen: 1,000,000 accounts, four of them with
+//! A database with many people, written by papo's own writer: 1,000,000 accounts, four of them with
 //! 100,000 conversations each, groups of 5,000, and one account in 10,000 groups. It is the same
 //! database each time, and made in less than a minute.
 //!
@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use papo::config::PasswordCost;
 use papo::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place, TokenId,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber, TokenId,
 };
 use papo::name::{DisplayName, Handle};
 use papo::store::sqlite::Database;
-use papo::store::{Added, Change, Member, NewEntry, Newest, Pair, Position, Record, Stay, Token};
+use papo::store::{Added, Change, Member, NewEntry, Newest, Pair, Position, Stay, Token, Writer};
 use sha2::{Digest, Sha256};
 
 use crate::Outcome;
@@ -107,7 +107,7 @@ pub fn make(path: &Path) -> Outcome<()> {
     let began = Instant::now();
     let database = Database::open(path)?;
     let mut crowd = Crowd {
-        pen: database.pen()?,
+        writer: database.writer()?,
         newest: Newest::default(),
         now: START,
         changes: Vec::new(),
@@ -158,7 +158,7 @@ pub fn make(path: &Path) -> Outcome<()> {
 }
 
 struct Crowd<P> {
-    pen: P,
+    writer: P,
     newest: Newest,
     now: Millis,
     changes: Vec<Change>,
@@ -166,10 +166,10 @@ struct Crowd<P> {
     secret: String,
 }
 
-impl<P: Record> Crowd<P> {
+impl<P: Writer> Crowd<P> {
     fn record(&mut self) -> Outcome<()> {
         self.changes.push(Change::Newest(self.newest));
-        self.pen.record(&self.changes)?;
+        self.writer.record(&self.changes)?;
         self.changes.clear();
         Ok(())
     }
@@ -229,7 +229,7 @@ impl<P: Record> Crowd<P> {
     fn group(&mut self, name: &str, members: &[AccountId], count: usize) -> Outcome<()> {
         let (id, entry) = (self.conversation(), self.newest.entry.0 + 1);
         let handle = Handle::new(name).ok_or("not a name")?;
-        self.changes.push(Change::Room { id, name: handle });
+        self.changes.push(Change::Group { id, name: handle });
         let stay = Stay { since: (EntryId(entry), 1), until: None };
         let mut list = Vec::with_capacity(members.len());
         for (nth, account) in members.iter().enumerate() {
@@ -267,16 +267,12 @@ impl<P: Record> Crowd<P> {
         let member = &mut log.members[0];
         for cursor in [Cursor::Delivered, Cursor::Read] {
             let at = member.cursor_mut(cursor);
-            *at = Position { id, seq, own: seq, ..*at };
+            *at = Position { id, seq, exempt: seq, ..*at };
         }
-        (member.own, member.last_own) = (seq, id);
-        let place = Place { conversation: log.id, id, seq, author: member.account, nth: seq };
-        self.changes.push(Change::Entry(NewEntry {
-            place,
-            time: self.now,
-            kind,
-            body: body.into(),
-        }));
+        (member.exempt, member.last_own) = (seq, id);
+        let pos =
+            EntryPos { conversation: log.id, id, seq, author: member.account, author_seq: seq };
+        self.changes.push(Change::Entry(NewEntry { pos, time: self.now, kind, body: body.into() }));
     }
 
     /// All that was written; the others have read it or not.
@@ -286,7 +282,7 @@ impl<P: Record> Crowd<P> {
             for member in &mut log.members[1..] {
                 self.newest.moved.0 += 1;
                 let (time, number) = (self.now, self.newest.moved);
-                let at = Position { id: head, seq, own: 0, told: head, time, number };
+                let at = Position { id: head, seq, exempt: 0, told: head, time, number };
                 (member.delivered, member.read) = (at, at);
             }
         }

@@ -1,4 +1,5 @@
-//! A database with many entries, written by papo's own pen: what years leave behind, in a minute.
+//! A database with many entries, written by papo's own writer: what years leave behind, in a
+//! minute.
 //!
 //! Every author talks to every friend. The entries of a conversation lie scattered among all
 //! others, as in life: each round gives every conversation one entry, in an order of its own.
@@ -12,13 +13,13 @@ use std::time::Instant;
 
 use papo::config::PasswordCost;
 use papo::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber,
 };
 use papo::name::{DisplayName, Handle};
 use papo::origin::Origin;
 use papo::password::Hasher;
 use papo::store::sqlite::Database;
-use papo::store::{Added, Change, Member, Move, NewEntry, Newest, Pair, Position, Record};
+use papo::store::{Added, Change, Member, Move, NewEntry, Newest, Pair, Position, Writer};
 
 use crate::report::number;
 use crate::{Outcome, PASSWORD};
@@ -53,7 +54,7 @@ const STEP: i64 = 3_000;
 /// Makes the database.
 pub fn make(path: &Path, shape: &Shape) -> Outcome<()> {
     let database = Database::open(path)?;
-    let mut pen = database.pen()?;
+    let mut writer = database.writer()?;
     let mut log = Log::begin(shape);
     log.accounts(shape)?;
     let began = Instant::now();
@@ -76,7 +77,7 @@ pub fn make(path: &Path, shape: &Shape) -> Outcome<()> {
         let is_last = nth + 1 == shape.entries;
         if (nth + 1) % BATCH == 0 || is_last {
             log.read(shape, is_last);
-            pen.record(&log.batch(is_last))?;
+            writer.record(&log.batch(is_last))?;
             if shape.entries > BATCH {
                 let rate = number((nth + 1) as f64 / began.elapsed().as_secs_f64());
                 let (done, all) = (number((nth + 1) as f64), number(shape.entries as f64));
@@ -155,26 +156,26 @@ impl Log {
         let talk = &mut self.talks[which];
         let member = &mut talk.members[side];
         for cursor in [Cursor::Delivered, Cursor::Read] {
-            let own = member.own;
+            let exempt = member.exempt;
             let at = member.cursor_mut(cursor);
-            if talk.seq - at.seq == own - at.own {
-                *at = Position { id, seq: talk.seq + 1, own: own + 1, ..*at };
+            if talk.seq - at.seq == exempt - at.exempt {
+                *at = Position { id, seq: talk.seq + 1, exempt: exempt + 1, ..*at };
             }
         }
-        member.own += 1;
+        member.exempt += 1;
         member.last_own = id;
-        let (author, nth) = (member.account, member.own);
+        let (author, author_seq) = (member.account, member.exempt);
         talk.members.iter_mut().for_each(|member| member.recent = id);
         let other = &mut talk.members[1 - side];
         if other.waits == EntryId(0) {
             other.waits = id;
         }
-        let place = Place {
+        let pos = EntryPos {
             conversation: ConversationId(which as i64 + 1),
             id,
             seq: talk.seq + 1,
             author,
-            nth,
+            author_seq,
         };
         let (kind, body) = (EntryKind::Message, "x".repeat(100).into());
         if talk.added.ids.is_empty() {
@@ -183,7 +184,7 @@ impl Log {
         talk.added.ids.push(id);
         talk.head = id;
         talk.seq += 1;
-        self.changes.push(Change::Entry(NewEntry { place, time: self.now, kind, body }));
+        self.changes.push(Change::Entry(NewEntry { pos, time: self.now, kind, body }));
     }
 
     /// Everyone reads what there is, but who is away; at the end also but for one in eight.
@@ -207,17 +208,23 @@ impl Log {
             return;
         }
         self.newest.moved.0 += 1;
-        let (number, own) = (self.newest.moved, member.own);
-        let new = Position { id, seq, own, told: id, time: self.now, number };
+        let (number, exempt) = (self.newest.moved, member.exempt);
+        let new = Position { id, seq, exempt, told: id, time: self.now, number };
         let (conversation, account) = (ConversationId(which as i64 + 1), member.account);
         for cursor in [Cursor::Delivered, Cursor::Read] {
             let was = std::mem::replace(member.cursor_mut(cursor), new);
             let upto = was.told;
             let was = Move { id: upto, time: was.time, number: was.number };
             if was.number != MoveNumber(0)
-                && let Some(moves) = member.passed_mut(cursor).push(was)
+                && let Some(moves) = member.history_mut(cursor).push(was)
             {
-                self.changes.push(Change::Passed { conversation, account, cursor, upto, moves });
+                self.changes.push(Change::CursorHistory {
+                    conversation,
+                    account,
+                    cursor,
+                    upto,
+                    moves,
+                });
             }
         }
         member.waits = EntryId(0);

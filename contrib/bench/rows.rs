@@ -14,7 +14,7 @@ use crate::{Outcome, machine};
 /// Conversations over which the rows are spread, one author and one reader each.
 const PAIRS: i64 = 50;
 /// Ids that share a row.
-const STRETCH: i64 = 64;
+const ID_BLOCK: i64 = 64;
 /// The same settings as papod's writer, which say what an `OK` promises.
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
@@ -23,11 +23,11 @@ const SCHEMA: &str = "
     PRAGMA journal_size_limit = 67108864;
     PRAGMA cache_size = -8192;
     CREATE TABLE entry(id INTEGER PRIMARY KEY, conversation INTEGER, seq INTEGER, author INTEGER,
-        nth INTEGER, time INTEGER, body TEXT) STRICT;
+        author_seq INTEGER, time INTEGER, body TEXT) STRICT;
     CREATE TABLE conversation(id INTEGER PRIMARY KEY, head INTEGER, seq INTEGER, tail BLOB) STRICT;
-    CREATE TABLE stretch(conversation INTEGER, upto INTEGER, ids BLOB,
+    CREATE TABLE id_block(conversation INTEGER, upto INTEGER, ids BLOB,
         PRIMARY KEY(conversation, upto)) STRICT, WITHOUT ROWID;
-    CREATE TABLE member(conversation INTEGER, account INTEGER, own INTEGER, last_own INTEGER,
+    CREATE TABLE member(conversation INTEGER, account INTEGER, exempt INTEGER, last_own INTEGER,
         delivered INTEGER, delivered_seq INTEGER, time INTEGER,
         PRIMARY KEY(conversation, account)) STRICT, WITHOUT ROWID;
     CREATE TABLE newest(id INTEGER PRIMARY KEY, entry INTEGER) STRICT;
@@ -73,11 +73,11 @@ impl Log<'_> {
     fn write(&mut self, on: &Transaction, batch: usize) -> rusqlite::Result<()> {
         let mut insert =
             on.prepare_cached("INSERT INTO entry VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?;
-        let mut stretch = on.prepare_cached("INSERT INTO stretch VALUES(?1, ?2, ?3)")?;
+        let mut id_block = on.prepare_cached("INSERT INTO id_block VALUES(?1, ?2, ?3)")?;
         let mut head =
             on.prepare_cached("UPDATE conversation SET head=?2, seq=?3, tail=?4 WHERE id=?1")?;
         let mut wrote = on.prepare_cached(
-            "UPDATE member SET own=?3, last_own=?4 WHERE conversation=?1 AND account=?2",
+            "UPDATE member SET exempt=?3, last_own=?4 WHERE conversation=?1 AND account=?2",
         )?;
         let mut moved = on.prepare_cached(
             "UPDATE member SET delivered=?3, delivered_seq=?4, time=?5
@@ -93,8 +93,8 @@ impl Log<'_> {
                 insert.execute(params![self.last, pair, *seq, 2 * pair, *seq, 0, self.body])?;
                 // As wide as the step from one id to the next mostly is.
                 tail.extend_from_slice(&(self.last as u16).to_le_bytes());
-                if *seq % STRETCH == 0 {
-                    stretch.execute(params![pair, self.last, &*tail])?;
+                if *seq % ID_BLOCK == 0 {
+                    id_block.execute(params![pair, self.last, &*tail])?;
                     tail.clear();
                 }
                 left -= 1;

@@ -31,7 +31,7 @@ grep -E "server CPU each|messages confirmed  " "$kept/table" | head -n 2
 perf report -i "$kept/perf" --no-children -g none --sort comm,dso 2>/dev/null |
     grep -E '^ +[0-9]' | head -n 8
 perf report -i "$kept/perf" --children -g none --sort comm,sym --percent-limit 0.5 2>/dev/null |
-    grep -E '__send|__libc_recv|Poller|take_acts|write_output|Chat::asked|Desk::run|Desk>::|Pen|sqlite3_step|WalFrames|fdatasync|WalCheckpoint|wake|__schedule'
+    grep -E '__send|__libc_recv|Poller|take_acts|write_output|Chat::decide|HubState|SqliteWriter|sqlite3_step|WalFrames|fdatasync|WalCheckpoint|wake|__schedule'
 
 begin
 calls='sendto recvfrom epoll_pwait epoll_ctl timerfd_settime read futex pwrite64 pread64 fcntl fdatasync'

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
-use papo::client::account::{Account, Named};
+use papo::client::account::{Credentials, Named};
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
-use papo::client::flags::{Flags, GroupVerb, TokenVerb, Verb, Wait};
+use papo::client::flags::{Action, CommandLine, GroupVerb, TokenVerb, Wait};
 use papo::client::group;
-use papo::client::look::{self, Part};
+use papo::client::queries::{self, Part};
 use papo::client::send::{self, Until};
 use papo::client::{login, on, raw, signals, tail, terminal, token};
 use papo::limits;
@@ -19,11 +19,11 @@ use smol::future::FutureExt;
 
 fn main() -> ExitCode {
     // Ends with status 2 where the command line is wrong.
-    let flags = Flags::read(std::env::args_os());
-    let Flags { server, handle, secret_file, ca, ipv4, ipv6, bell, notify, verb } = flags;
-    if verb.is_some() && (bell || notify) {
+    let flags = CommandLine::read(std::env::args_os());
+    let CommandLine { server, handle, secret_file, ca, ipv4, ipv6, bell, notify, action } = flags;
+    if action.is_some() && (bell || notify) {
         let why = "--bell and --notify are for a conversation at the terminal, without a command";
-        Flags::command().error(ErrorKind::ArgumentConflict, why).exit();
+        CommandLine::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
     let family = match (ipv4, ipv6) {
         (true, _) => Some(Family::V4),
@@ -32,11 +32,11 @@ fn main() -> ExitCode {
     };
     let named = Named { server, handle, secret_file, roots: ca, family };
     let ended = smol::block_on(async {
-        match verb {
+        match action {
             // These end by themselves in good order.
-            Some(verb @ (Verb::Tail { .. } | Verb::On { .. })) => run(&named, verb).await,
+            Some(verb @ (Action::Tail { .. } | Action::On { .. })) => run(&named, verb).await,
             Some(verb) => run(&named, verb).or(signals::ended_as_first()).await,
-            None => terminal::talk(&named, terminal::Options { bell, notify }).await,
+            None => terminal::talk(&named, terminal::TerminalOptions { bell, notify }).await,
         }
     });
     match ended {
@@ -52,18 +52,18 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(named: &Named, verb: Verb) -> Result<(), Failure> {
+async fn run(named: &Named, action: Action) -> Result<(), Failure> {
     // Who makes an account, or logs in, has none yet.
-    let account = || Account::find(named);
-    match verb {
-        Verb::Register { name } => login::register(named, name.as_deref()).await,
-        Verb::Login => login::login(named).await,
-        Verb::Logout => login::logout(named).await,
-        Verb::Passwd => login::passwd(named).await,
-        Verb::Token(TokenVerb::List { json }) => token::list(&account()?, json).await,
-        Verb::Token(TokenVerb::New { label }) => token::new(named, &label).await,
-        Verb::Token(TokenVerb::Del { label }) => token::del(named, &label).await,
-        Verb::Send { to, text, wait, timeout, key, lossy } => {
+    let account = || Credentials::find(named);
+    match action {
+        Action::Register { name } => login::register(named, name.as_deref()).await,
+        Action::Login => login::login(named).await,
+        Action::Logout => login::logout(named).await,
+        Action::Passwd => login::passwd(named).await,
+        Action::Token(TokenVerb::List { json }) => token::list(&account()?, json).await,
+        Action::Token(TokenVerb::New { label }) => token::new(named, &label).await,
+        Action::Token(TokenVerb::Del { label }) => token::del(named, &label).await,
+        Action::Send { to, text, wait, timeout, key, lossy } => {
             let until = wait.map(|wait| match wait {
                 Wait::Delivered => Until::Delivered,
                 Wait::Read => Until::Read,
@@ -78,30 +78,31 @@ async fn run(named: &Named, verb: Verb) -> Result<(), Failure> {
             };
             send::send(&account, &to, &text, &key, wait).await
         }
-        Verb::Ask { to, text, timeout } => {
+        Action::Ask { to, text, timeout } => {
             send::warn_of_flag(&text);
             send::ask(&account()?, &to, &send::text(&text)?, timeout).await
         }
-        Verb::Tail { to: conversations, all, json, live, count, waiting, timeout } => {
-            let options = tail::Options { conversations, all, json, live, count, waiting, timeout };
+        Action::Tail { to: conversations, all, json, live, count, waiting, timeout } => {
+            let options =
+                tail::TailOptions { conversations, all, json, live, count, waiting, timeout };
             tail::tail(&account()?, &options).await
         }
-        Verb::On { to: conversations, pause, limit, command } => {
-            let options = on::Options { conversations, command, pause, limit };
+        Action::On { to: conversations, pause, limit, command } => {
+            let options = on::OnOptions { conversations, command, pause, limit };
             on::on(&account()?, &options).await
         }
-        Verb::Hist { to, n, before, after, json } => {
-            look::hist(&account()?, &to, &Part { rows: n, before, after }, json).await
+        Action::Hist { to, n, before, after, json } => {
+            queries::hist(&account()?, &to, &Part { rows: n, before, after }, json).await
         }
-        Verb::Chats { json } => look::chats(&account()?, json).await,
-        Verb::Find { text, json } => look::find(&account()?, &text.join(" "), json).await,
-        Verb::Info { id, json } => look::info(&account()?, id, json).await,
-        Verb::Group(verb) => in_groups(&account()?, verb).await,
-        Verb::Raw { quiet } => raw::raw(&account()?, quiet).await,
+        Action::Chats { json } => queries::chats(&account()?, json).await,
+        Action::Find { text, json } => queries::find(&account()?, &text.join(" "), json).await,
+        Action::Info { id, json } => queries::info(&account()?, id, json).await,
+        Action::Group(verb) => in_groups(&account()?, verb).await,
+        Action::Raw { quiet } => raw::raw(&account()?, quiet).await,
     }
 }
 
-async fn in_groups(account: &Account, verb: GroupVerb) -> Result<(), Failure> {
+async fn in_groups(account: &Credentials, verb: GroupVerb) -> Result<(), Failure> {
     let (group, change) = match verb {
         GroupVerb::List { json } => return group::list(account, json).await,
         GroupVerb::Who { group, json } => return group::who(account, &group, json).await,

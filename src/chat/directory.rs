@@ -15,10 +15,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
-use crate::entry::{AccountId, ConversationId, EntryId, Place};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
-use crate::store::{Account, Conversation, Fact, Kind, Member, Need, Once, Pair, Token};
+use crate::store::{
+    Account, Conversation, ConversationKind, Fact, Member, Need, Once, Pair, Token,
+};
 
 /// See the module's text.
 #[derive(Default)]
@@ -27,20 +29,20 @@ pub struct Directory {
     handles: HashMap<Handle, AccountId>,
     conversations: Cache<ConversationId, Conversation>,
     direct: FxHashMap<Pair, ConversationId>,
-    rooms: HashMap<Handle, ConversationId>,
+    groups: HashMap<Handle, ConversationId>,
     /// Bytes of all conversations: see [`Conversation::bytes`].
     bytes: usize,
     /// Bytes of those that this batch has looked up.
     looked_up: usize,
     blocked: Cache<(AccountId, AccountId), bool>,
     /// The newest entries, by their ids, which may have gaps.
-    recent: VecDeque<Place>,
+    recent: VecDeque<EntryPos>,
     /// Older ones that this batch asked about.
-    older: HashMap<EntryId, Place>,
+    older: HashMap<EntryId, EntryPos>,
     /// What this batch did under keys, or asked about.
     once: HashMap<(AccountId, Box<str>), Once>,
     /// What this batch asked about.
-    skipped: HashMap<(ConversationId, AccountId, i64), i64>,
+    exempt_marks: HashMap<(ConversationId, AccountId, i64), i64>,
     /// The tokens of accounts that this batch makes or drops.
     tokens: HashMap<AccountId, Vec<Token>>,
     /// The system users linked to accounts that this batch links or unlinks.
@@ -93,17 +95,17 @@ impl Directory {
 
     /// Whether there is a group of this name.
     pub fn is_group(&self, name: &Handle) -> Result<bool, Need> {
-        if self.rooms.contains_key(name) || self.taken.contains(name) {
+        if self.groups.contains_key(name) || self.taken.contains(name) {
             return Ok(true);
         }
-        Ok(self.lacks::<()>(Need::Room(name.clone()))?.is_some())
+        Ok(self.lacks::<()>(Need::Group(name.clone()))?.is_some())
     }
 
     /// The conversation of a group, for one who is in it. For all others there is no such group,
     /// and finding that out takes one look of the same cost whether there is, whether it is in
     /// memory, and however large it is.
     pub fn group_of(&self, me: AccountId, name: &Handle) -> Result<Option<ConversationId>, Need> {
-        let known = self.rooms.get(name).copied();
+        let known = self.groups.get(name).copied();
         let log = known.and_then(|id| self.conversations.get(&id));
         if log.is_some_and(|log| log.member(me).is_some_and(Member::is_in)) {
             return Ok(known);
@@ -148,15 +150,15 @@ impl Directory {
     }
 
     /// How many entries of a member up to this one do not wait, where that was written down.
-    pub fn skipped(
+    pub fn exempt_mark(
         &self,
         id: ConversationId,
         account: AccountId,
         seq: i64,
     ) -> Result<Option<i64>, Need> {
-        match self.skipped.get(&(id, account, seq)) {
+        match self.exempt_marks.get(&(id, account, seq)) {
             Some(count) => Ok(Some(*count)),
-            None => self.lacks(Need::Skipped(id, account, seq)),
+            None => self.lacks(Need::ExemptMark(id, account, seq)),
         }
     }
 
@@ -201,13 +203,13 @@ impl Directory {
     }
 
     /// Where an entry stands, if there is one of this id.
-    pub fn place(&self, id: EntryId) -> Result<Option<Place>, Need> {
-        let recent = self.recent.binary_search_by_key(&id, |place| place.id).ok();
+    pub fn entry_pos(&self, id: EntryId) -> Result<Option<EntryPos>, Need> {
+        let recent = self.recent.binary_search_by_key(&id, |pos| pos.id).ok();
         let recent = recent.and_then(|at| self.recent.get(at));
-        if let Some(place) = recent.or(self.older.get(&id)) {
-            return Ok(Some(*place));
+        if let Some(pos) = recent.or(self.older.get(&id)) {
+            return Ok(Some(*pos));
         }
-        self.lacks(Need::Place(id))
+        self.lacks(Need::EntryPos(id))
     }
 
     fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {
@@ -219,14 +221,14 @@ impl Directory {
         match fact {
             Fact::Account(account) => self.learn_account(account),
             Fact::Conversation(conversation) => self.learn_conversation(conversation),
-            Fact::Place(place) => drop(self.older.insert(place.id, place)),
-            Fact::Room(name) => drop(self.taken.insert(name)),
+            Fact::EntryPos(pos) => drop(self.older.insert(pos.id, pos)),
+            Fact::Group(name) => drop(self.taken.insert(name)),
             Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
             Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),
             Fact::Blocked(by, whom, on) => self.learn_blocked(by, whom, on),
             Fact::Once(account, key, once) => self.learn_once(account, key, once),
-            Fact::Skipped(id, account, seq, count) => {
-                self.skipped.insert((id, account, seq), count);
+            Fact::ExemptMark(id, account, seq, count) => {
+                self.exempt_marks.insert((id, account, seq), count);
             }
             Fact::Tokens(account, tokens) => self.learn_tokens(account, tokens),
             Fact::Links(account, users) => self.learn_links(account, users),
@@ -244,11 +246,11 @@ impl Directory {
     /// Caches a conversation. One that is in memory stays: it may be ahead of the store.
     pub fn learn_conversation(&mut self, conversation: Conversation) {
         match &conversation.kind {
-            Kind::Direct(pair) => {
+            ConversationKind::Direct(pair) => {
                 self.direct.insert(*pair, conversation.id);
             }
-            Kind::Room(name) => {
-                self.rooms.insert(name.clone(), conversation.id);
+            ConversationKind::Group(name) => {
+                self.groups.insert(name.clone(), conversation.id);
             }
         }
         let id = conversation.id;
@@ -302,11 +304,11 @@ impl Directory {
     }
 
     /// Caches the newest entry.
-    pub fn learn_newest(&mut self, place: Place) {
+    pub fn learn_newest(&mut self, pos: EntryPos) {
         if self.recent.len() == limits::RECENT {
             self.recent.pop_front();
         }
-        self.recent.push_back(place);
+        self.recent.push_back(pos);
     }
 
     /// Between two batches: forgets what was looked up for one, and evicts, in a bounded number of
@@ -315,7 +317,7 @@ impl Directory {
         self.older.clear();
         self.absent.clear();
         self.once.clear();
-        self.skipped.clear();
+        self.exempt_marks.clear();
         self.tokens.clear();
         self.links.clear();
         self.taken.clear();
@@ -357,8 +359,8 @@ impl Directory {
         let Some(log) = self.conversations.step() else { return };
         self.bytes -= log.bytes().min(self.bytes);
         match &log.kind {
-            Kind::Direct(pair) => drop(self.direct.remove(pair)),
-            Kind::Room(name) => drop(self.rooms.remove(name)),
+            ConversationKind::Direct(pair) => drop(self.direct.remove(pair)),
+            ConversationKind::Group(name) => drop(self.groups.remove(name)),
         }
     }
 }

@@ -2,21 +2,21 @@
 //! nothing.
 //!
 //! Members see what is said during their stays, and only that: see [`Stay`]. What is said while a
-//! member is out does not wait for it, as if it were its own: `own` and `seq` (explained in
+//! member is out does not wait for it, as if it were its own: `exempt` and `seq` (explained in
 //! [`super::talk`]) grow alike. A member who joins with the entry whose `seq` is 8 for the first time
-//! begins with `own` 7 and both cursors at 7, so the entry itself is all that waits.
+//! begins with `exempt` 7 and both cursors at 7, so the entry itself is all that waits.
 
 use rustc_hash::FxHashSet;
 
 use super::stop::{Stop, all, both};
-use super::{Chat, Plan, Tell, Who};
+use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, Key, Millis, MoveNumber, Place,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Key, Millis, MoveNumber,
     SessionId,
 };
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::store::{Change, Conversation, Kind, Member, Position, Stay};
+use crate::store::{Change, Conversation, ConversationKind, Member, Position, Stay};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange as Group;
@@ -32,11 +32,11 @@ pub(super) struct GroupPlan {
     word: &'static str,
     /// How the change reads.
     said: Box<str>,
-    effect: Effect,
+    effect: GroupEffect,
 }
 
 /// What a change of a group does beside being said.
-enum Effect {
+enum GroupEffect {
     Join(Vec<AccountId>),
     Leave(AccountId),
     MakeAdmin(AccountId),
@@ -77,7 +77,7 @@ impl Chat {
             id: None,
             word: "NEW",
             said: said("new", invited.iter().map(|(_, handle)| handle)),
-            effect: Effect::Join(accounts(&invited)),
+            effect: GroupEffect::Join(accounts(&invited)),
         }))
     }
 
@@ -107,21 +107,21 @@ impl Chat {
                     return Ok(None);
                 }
                 let said = said("add", invited.iter().map(|(_, handle)| handle));
-                (said, Effect::Join(accounts(&invited)))
+                (said, GroupEffect::Join(accounts(&invited)))
             }
             Group::Admin(handle) => {
                 let member = present(handle)?;
                 if member.admin {
                     return Ok(None);
                 }
-                (said("admin", [handle]), Effect::MakeAdmin(member.account))
+                (said("admin", [handle]), GroupEffect::MakeAdmin(member.account))
             }
             Group::Remove(handle) => {
-                (said("remove", [handle]), Effect::Leave(present(handle)?.account))
+                (said("remove", [handle]), GroupEffect::Leave(present(handle)?.account))
             }
-            Group::Leave => ("leave".into(), Effect::Leave(me)),
+            Group::Leave => ("leave".into(), GroupEffect::Leave(me)),
             Group::Topic(topic) => {
-                (format!("topic {topic}").into(), Effect::Topic(topic.as_str().into()))
+                (format!("topic {topic}").into(), GroupEffect::Topic(topic.as_str().into()))
             }
         };
         let (name, from, word) = (name.clone(), account.handle.clone(), change.word());
@@ -180,7 +180,9 @@ impl Chat {
         let members = log.members.len();
         let is_in = log.member(account).is_some_and(Member::is_in);
         let plan = match &log.kind {
-            Kind::Room(name) if is_in => self.plan_change(account, name, id, &Group::Leave)?,
+            ConversationKind::Group(name) if is_in => {
+                self.plan_change(account, name, id, &Group::Leave)?
+            }
             _ => None,
         };
         if let Some(plan) = plan {
@@ -195,15 +197,15 @@ impl Chat {
     pub(super) fn change_group(&mut self, who: Who, plan: GroupPlan, now: Millis) {
         let GroupPlan { name, from, id, word, said, effect } = plan;
         let id = id.unwrap_or_else(|| self.found(who.account, &name));
-        let (place, at) = self.append(id, who.account, EntryKind::Group, said, now);
+        let (pos, at) = self.append(id, who.account, EntryKind::Group, said, now);
         match effect {
-            Effect::Topic(topic) => self.batch.changes.push(Change::Topic { id, topic }),
-            Effect::MakeAdmin(account) => self.make_admin(id, account),
-            Effect::Leave(account) => self.leave(who, &place, account),
-            Effect::Join(accounts) => self.join(who, &place, &accounts),
+            GroupEffect::Topic(topic) => self.batch.changes.push(Change::Topic { id, topic }),
+            GroupEffect::MakeAdmin(account) => self.make_admin(id, account),
+            GroupEffect::Leave(account) => self.leave(who, &pos, account),
+            GroupEffect::Join(accounts) => self.join(who, &pos, &accounts),
         }
         self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
-        self.tell(who, Tell::Entry { at, from, to: Target::Group(name) });
+        self.tell(who, Effect::Entry { at, from, to: Target::Group(name) });
     }
 
     /// Makes a group, in which its founder is from the next entry on.
@@ -214,70 +216,71 @@ impl Chat {
         member.admin = true;
         let stay = Stay { since: (EntryId(self.newest.entry.0 + 1), 1), until: None };
         member.stays.push(stay);
-        let (kind, head, moved) = (Kind::Room(name.clone()), EntryId(0), MoveNumber(0));
+        let (kind, head, moved) =
+            (ConversationKind::Group(name.clone()), EntryId(0), MoveNumber(0));
         let members = vec![member];
         self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
-        self.batch.changes.push(Change::Room { id, name: name.clone() });
+        self.batch.changes.push(Change::Group { id, name: name.clone() });
         self.batch.changes.push(Change::Stay { conversation: id, account: founder, stay });
         id
     }
 
     /// From this entry on they are in.
-    fn join(&mut self, who: Who, place: &Place, accounts: &[AccountId]) {
-        let conversation = place.conversation;
-        let stay = Stay { since: (place.id, place.seq), until: None };
+    fn join(&mut self, who: Who, pos: &EntryPos, accounts: &[AccountId]) {
+        let conversation = pos.conversation;
+        let stay = Stay { since: (pos.id, pos.seq), until: None };
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let before = log.members.capacity();
         // What was said before does not wait for them: the first `hidden` entries.
-        let hidden = place.seq - 1;
+        let hidden = pos.seq - 1;
         let (mut new, mut grown) = (Vec::new(), 0);
         for account in accounts {
             let account = *account;
             match log.member_mut(account) {
                 None => {
                     let mut member = Member::new(account);
-                    member.own = hidden;
-                    let id = EntryId(place.id.0 - 1);
+                    member.exempt = hidden;
+                    let id = EntryId(pos.id.0 - 1);
                     for cursor in [Cursor::Delivered, Cursor::Read] {
                         *member.cursor_mut(cursor) =
-                            Position { id, seq: hidden, own: hidden, ..Position::default() };
+                            Position { id, seq: hidden, exempt: hidden, ..Position::default() };
                     }
                     member.stays.push(stay);
                     new.push(member);
                 }
                 Some(member) => {
                     // It saw entries up to the one with which it left, `left`. Those after that and
-                    // before this one were said while it was out, and are added to `own`.
+                    // before this one were said while it was out, and are added to `exempt`.
                     let left = member.stays.last().and_then(|stay| stay.until);
                     let left = left.map_or(0, |(_, seq)| seq);
-                    let before = member.own;
-                    member.own += hidden - left;
+                    let before = member.exempt;
+                    member.exempt += hidden - left;
                     let mut stays = false;
                     for cursor in [Cursor::Delivered, Cursor::Read] {
-                        let own = member.own;
+                        let exempt = member.exempt;
                         let at = member.cursor_mut(cursor);
                         // Nothing waited when it left: the cursor skips what it cannot see.
-                        if left - at.seq == before - at.own {
-                            let id = EntryId(place.id.0 - 1);
-                            *at = Position { id, seq: hidden, own, ..*at };
+                        if left - at.seq == before - at.exempt {
+                            let id = EntryId(pos.id.0 - 1);
+                            *at = Position { id, seq: hidden, exempt, ..*at };
                         } else {
                             stays = true;
                         }
                     }
                     // Something of its earlier stay still waits, so a cursor may yet come to an
-                    // entry between the stays or after them: `own` as it is here is written down.
+                    // entry between the stays or after them: `exempt` as it is here is written down.
                     if stays && hidden > left {
-                        let (seq, count) = (hidden, member.own);
-                        self.skipped.push((conversation, account, seq, count));
-                        let change = Change::Skipped { conversation, account, seq, count };
+                        let (seq, count) = (hidden, member.exempt);
+                        self.exempt_marks.push((conversation, account, seq, count));
+                        let change = Change::ExemptMark { conversation, account, seq, count };
                         self.batch.changes.push(change);
                     }
-                    let room = member.stays_bytes();
+                    let group = member.stays_bytes();
                     member.stays.push(stay);
-                    grown += member.stays_bytes() - room;
+                    grown += member.stays_bytes() - group;
                     let was = member.cursors();
-                    let tell = Tell::Present { conversation, account, was, on: true };
-                    self.batch.tells.push((who, tell));
+                    let effect = Effect::Present { conversation, account, was, on: true };
+                    self.batch.effects.push((who, effect));
                 }
             }
             self.batch.changes.push(Change::Stay { conversation, account, stay });
@@ -290,19 +293,19 @@ impl Chat {
 
     /// This entry is the last that a member sees. If no admin is left, the member who has been in for
     /// longest is one.
-    fn leave(&mut self, who: Who, place: &Place, account: AccountId) {
-        let conversation = place.conversation;
+    fn leave(&mut self, who: Who, pos: &EntryPos, account: AccountId) {
+        let conversation = pos.conversation;
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(account) else { return };
         member.admin = false;
         if let Some(stay) = member.stays.last_mut() {
-            stay.until = Some((place.id, place.seq));
+            stay.until = Some((pos.id, pos.seq));
             let stay = *stay;
             self.batch.changes.push(Change::Stay { conversation, account, stay });
         }
         self.touched.push((conversation, account));
         let was = member.cursors();
-        self.batch.tells.push((who, Tell::Present { conversation, account, was, on: false }));
+        self.batch.effects.push((who, Effect::Present { conversation, account, was, on: false }));
         if !log.present().any(|m| m.admin) {
             let since = |m: &&Member| m.stays.last().map(|stay| stay.since);
             let eldest = log.present().min_by_key(since).map(|m| m.account);

@@ -11,12 +11,12 @@
 mod cache;
 pub mod directory;
 mod groups;
+mod messages;
 mod moves;
 mod orders;
 mod people;
 mod rank;
 mod stop;
-mod talk;
 
 use std::collections::VecDeque;
 
@@ -26,11 +26,11 @@ use rustc_hash::FxHashSet;
 pub use stop::Stop;
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Place, Receipt, SessionId,
-    TokenId,
+    AccountId, ConversationId, Cursor, EntryId, EntryPos, Key, Millis, MoveNumber, Receipt,
+    SessionId, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, Forget, Kind, Member, Need, Newest, Rank};
+use crate::store::{Added, Change, ConversationKind, Expire, Member, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -67,7 +67,7 @@ pub enum Act {
     Block { whom: Handle, on: bool },
     /// Makes a token, of which this is the hash.
     NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
-    /// Makes a token void.
+    /// Revokes a token.
     DropToken { label: Box<str> },
     /// Lets a system user in without a secret, or not any more.
     Link { user: u32, on: bool },
@@ -141,7 +141,7 @@ impl Act {
 
 /// What is to be said once the batch is recorded.
 #[derive(Debug)]
-pub enum Tell {
+pub enum Effect {
     /// To the session that acted: the final line of its command.
     Answer { verb: &'static str, answer: Result<Reply, Refusal> },
     /// To all who may see it but the acting session: the entry that stands at this index of the
@@ -186,7 +186,7 @@ enum Plan {
     /// Nothing changes, and this is the answer.
     Reply { verb: &'static str, reply: Reply },
     /// A message is written.
-    Send(talk::Message),
+    Send(messages::Message),
     /// Cursors move.
     Advance(moves::CursorMoves),
     /// A group is founded or changed.
@@ -201,7 +201,7 @@ pub struct Batch {
     /// To be recorded, in this order.
     pub changes: Vec<Change>,
     /// To be said then, in this order.
-    pub tells: Vec<(Who, Tell)>,
+    pub effects: Vec<(Who, Effect)>,
 }
 
 /// The rules and what they decide from.
@@ -216,7 +216,7 @@ pub struct Chat {
     /// Entries that the batch has added, each with the one before it in its conversation.
     appended: Vec<(ConversationId, EntryId, EntryId)>,
     /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
-    skipped: Vec<(ConversationId, AccountId, i64, i64)>,
+    exempt_marks: Vec<(ConversationId, AccountId, i64, i64)>,
     /// Where chats of two stand since the batch.
     ranked: Vec<(ConversationId, AccountId, Rank)>,
     /// For whom nothing waits any more in a chat of which the store still says so, oldest first, and
@@ -235,7 +235,7 @@ impl Chat {
             batch: Batch::default(),
             touched: Vec::new(),
             appended: Vec::new(),
-            skipped: Vec::new(),
+            exempt_marks: Vec::new(),
             ranked: Vec::new(),
             unsettled: VecDeque::new(),
             is_unsettled: FxHashSet::default(),
@@ -307,8 +307,8 @@ impl Chat {
     }
 
     /// What the last decision says last.
-    pub fn latest(&self) -> Option<&(Who, Tell)> {
-        self.batch.tells.last()
+    pub fn latest(&self) -> Option<&(Who, Effect)> {
+        self.batch.effects.last()
     }
 
     /// Who may see an entry that the batch speaks of.
@@ -324,17 +324,16 @@ impl Chat {
     /// The asker is not its author, or something has to be looked up first.
     pub fn awaited(&self, who: Who, cursor: Cursor, id: EntryId) -> Result<Awaited, Stop> {
         let me = who.account;
-        let own = |place: &Place| place.author == me;
-        let Some((place, log, _)) = self.visible_place(me, id)?.filter(|(place, ..)| own(place))
-        else {
+        let own = |pos: &EntryPos| pos.author == me;
+        let Some((pos, log, _)) = self.visible_place(me, id)?.filter(|(pos, ..)| own(pos)) else {
             return Err(Refusal::NoSuchMessage(id.0).into());
         };
         // Between two of whom one blocks the other, nobody learns how far the other is. And nobody
         // waits for someone who is gone.
         let (mut hidden, mut gone) = (false, false);
         let other = match log.kind {
-            Kind::Direct(pair) => Some(pair.other(me)),
-            Kind::Room(_) => None,
+            ConversationKind::Direct(pair) => Some(pair.other(me)),
+            ConversationKind::Group(_) => None,
         };
         if let Some(other) = other.filter(|other| *other != me) {
             let (account, is_hidden) =
@@ -343,10 +342,10 @@ impl Chat {
         }
         let late = |m: &&Member| {
             let has_come = m.cursor(cursor).id >= id && !hidden;
-            m.account != me && m.sees(place.seq) && !has_come && !gone
+            m.account != me && m.sees(pos.seq) && !has_come && !gone
         };
         let count = log.present().filter(late).count();
-        Ok(Awaited { conversation: place.conversation, seq: place.seq, other, count })
+        Ok(Awaited { conversation: pos.conversation, seq: pos.seq, other, count })
     }
 
     /// Whether a member of a conversation, which the batch speaks of, may see its `seq`-th entry.
@@ -357,7 +356,7 @@ impl Chat {
 
     /// How much the batch says so far.
     pub fn said(&self) -> usize {
-        self.batch.tells.len()
+        self.batch.effects.len()
     }
 
     /// Notes that an account was shown the receipts up to a move and, where a session of it has
@@ -372,14 +371,14 @@ impl Chat {
     }
 
     /// Records a step of forgetting, unless it was decided on another state of the log.
-    pub fn expire(&mut self, step: Forget) {
-        if let Forget::Entries { after, upto } = step {
+    pub fn expire(&mut self, step: Expire) {
+        if let Expire::Entries { after, upto } = step {
             if after != self.newest.floor || upto <= after || upto > self.newest.entry {
                 return;
             }
             self.newest.floor = upto;
         }
-        self.batch.changes.push(Change::Forget(step));
+        self.batch.changes.push(Change::Expire(step));
     }
 
     /// What has been decided, whole: to be recorded and then told.
@@ -425,7 +424,7 @@ impl Chat {
         // The next batch will be as large, about.
         let next = Batch {
             changes: Vec::with_capacity(self.batch.changes.len()),
-            tells: Vec::with_capacity(self.batch.tells.len()),
+            effects: Vec::with_capacity(self.batch.effects.len()),
         };
         std::mem::replace(&mut self.batch, next)
     }
@@ -433,7 +432,7 @@ impl Chat {
     /// The batch is on disk, and its audience has been told.
     pub fn committed(&mut self) {
         self.recorded = self.newest;
-        self.skipped.clear();
+        self.exempt_marks.clear();
         self.directory.tidy();
     }
 
@@ -443,18 +442,18 @@ impl Chat {
         self.batch = Batch::default();
         self.touched.clear();
         self.appended.clear();
-        self.skipped.clear();
+        self.exempt_marks.clear();
         self.ranked.clear();
         self.directory = Directory::default();
     }
 
-    fn tell(&mut self, who: Who, tell: Tell) {
-        self.batch.tells.push((who, tell));
+    fn tell(&mut self, who: Who, effect: Effect) {
+        self.batch.effects.push((who, effect));
     }
 
     /// Says the final line of an act.
     pub fn answer(&mut self, who: Who, verb: &'static str, answer: Result<Reply, Refusal>) {
-        self.tell(who, Tell::Answer { verb, answer });
+        self.tell(who, Effect::Answer { verb, answer });
     }
 }
 

@@ -1,14 +1,14 @@
 //! The two cursors: where they may be moved, and who learns of it.
 //!
-//! The arithmetic of `seq`, `own` and `nth` is explained in [`super::talk`].
+//! The arithmetic of `seq`, `exempt` and `author_seq` is explained in [`super::messages`].
 
 use smallvec::SmallVec;
 
 use super::stop::{Stop, all, both};
-use super::{Chat, Plan, Tell, Who};
-use crate::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber, Place, Receipt};
+use super::{Chat, Effect, Plan, Who};
+use crate::entry::{AccountId, Cursor, EntryId, EntryPos, Millis, MoveNumber, Receipt};
 use crate::name::{Handle, Target};
-use crate::store::{Change, Conversation, Kind, Member, Move, Position};
+use crate::store::{Change, Conversation, ConversationKind, Member, Move, Position};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
@@ -24,7 +24,7 @@ pub(super) struct CursorMoves {
 
 /// One conversation in which a cursor can be moved, and up to which entry.
 struct CursorMove {
-    place: Place,
+    pos: EntryPos,
     /// How many entries up to there do not wait for the mover.
     exempt: i64,
     /// The other party, or the group.
@@ -59,19 +59,19 @@ impl Chat {
 
     /// What moving a cursor to an entry takes, if `me` may see it.
     fn plan_step(&self, me: AccountId, id: EntryId) -> Result<Option<CursorMove>, Stop> {
-        let Some((place, log, member)) = self.visible_place(me, id)? else { return Ok(None) };
-        let exempt = self.exempt_upto(log, member, &place);
+        let Some((pos, log, member)) = self.visible_place(me, id)? else { return Ok(None) };
+        let exempt = self.exempt_upto(log, member, &pos);
         Ok(Some(match &log.kind {
-            Kind::Room(name) => {
+            ConversationKind::Group(name) => {
                 let to = Target::Group(name.clone());
-                CursorMove { place, exempt: exempt?, to, other: None, hidden: false }
+                CursorMove { pos, exempt: exempt?, to, other: None, hidden: false }
             }
-            Kind::Direct(pair) => {
+            ConversationKind::Direct(pair) => {
                 let other = pair.other(me);
                 let (account, hidden) =
                     both(self.directory.account(other), self.is_hidden(me, other))?;
                 let to = Target::Person(account.handle.clone());
-                CursorMove { place, exempt: exempt?, to, other: Some(other), hidden }
+                CursorMove { pos, exempt: exempt?, to, other: Some(other), hidden }
             }
         }))
     }
@@ -81,50 +81,50 @@ impl Chat {
         &self,
         me: AccountId,
         id: EntryId,
-    ) -> Result<Option<(Place, &Conversation, &Member)>, Stop> {
+    ) -> Result<Option<(EntryPos, &Conversation, &Member)>, Stop> {
         // What is forgotten may still be in the directory.
         if id <= self.newest.floor || id > self.newest.entry {
             return Ok(None);
         }
-        let Some(place) = self.directory.place(id)? else { return Ok(None) };
+        let Some(pos) = self.directory.entry_pos(id)? else { return Ok(None) };
         // Asked by someone who is not in it, it is not looked up.
-        let found = self.directory.conversation_of(me, place.conversation)?;
-        let visible = found.filter(|(_, member)| member.sees(place.seq));
-        Ok(visible.map(|(log, member)| (place, log, member)))
+        let found = self.directory.conversation_of(me, pos.conversation)?;
+        let visible = found.filter(|(_, member)| member.sees(pos.seq));
+        Ok(visible.map(|(log, member)| (pos, log, member)))
     }
 
-    /// How many entries up to a place do not wait for a member: what [`Member::own`] was there.
+    /// How many entries up to a place do not wait for a member: what [`Member::exempt`] was there.
     pub(super) fn exempt_upto(
         &self,
         log: &Conversation,
         member: &Member,
-        place: &Place,
+        pos: &EntryPos,
     ) -> Result<i64, Stop> {
         let me = member.account;
-        if let Kind::Direct(_) = log.kind {
-            // Up to here `nth` are its author's, and all others are the other one's.
-            return Ok(if place.author == me { place.nth } else { place.seq - place.nth });
+        if let ConversationKind::Direct(_) = log.kind {
+            // Up to here `author_seq` are its author's, and all others are the other one's.
+            return Ok(if pos.author == me { pos.author_seq } else { pos.seq - pos.author_seq });
         }
         // Nothing that does not wait lies above: no entry of its own, and none from before its
-        // latest stay, which it may not see. So all of `own` lies at or below.
+        // latest stay, which it may not see. So all of `exempt` lies at or below.
         let joined = member.stays.last().map_or(0, |stay| stay.since.1);
-        if place.id >= member.last_own && place.seq >= joined {
-            return Ok(member.own);
+        if pos.id >= member.last_own && pos.seq >= joined {
+            return Ok(member.exempt);
         }
-        // `own` grows only with an entry of the member's own, or when it comes back. Where either
+        // `exempt` grows only with an entry of the member's own, or when it comes back. Where either
         // happened while something waited above the lower cursor, it was written down; the newest
         // note up to the place holds there. Without one, or if it lies below that cursor, nothing
         // that does not wait lies between the cursor and the place.
         //
-        // Say 1, 3 and 5 are mine and 2 and 4 are Bia's, and my cursors stand at 1 (seq 1, own 1).
+        // Say 1, 3 and 5 are mine and 2 and 4 are Bia's, and my cursors stand at 1 (seq 1, exempt 1).
         // Notes were written with 3 (seq 3, count 2) and with 5 (seq 5, count 3). Up to 4 the note
         // of 3 holds: two do not wait. Up to 2 there is no note: one, as at the cursor.
-        let (id, least) = (place.conversation, member.delivered.own.min(member.read.own));
-        let batch = self.skipped.iter().rev();
-        let mut here = batch.filter(|s| s.0 == id && s.1 == me && s.2 <= place.seq);
+        let (id, least) = (pos.conversation, member.delivered.exempt.min(member.read.exempt));
+        let batch = self.exempt_marks.iter().rev();
+        let mut here = batch.filter(|s| s.0 == id && s.1 == me && s.2 <= pos.seq);
         match here.next() {
             Some((.., count)) => Ok(*count),
-            None => Ok(self.directory.skipped(id, me, place.seq)?.unwrap_or(least).max(least)),
+            None => Ok(self.directory.exempt_mark(id, me, pos.seq)?.unwrap_or(least).max(least)),
         }
     }
 
@@ -149,20 +149,20 @@ impl Chat {
         from: &Handle,
         now: Millis,
     ) {
-        let CursorMove { place, exempt, to, other, hidden } = step;
-        let (me, conversation, floor) = (who.account, place.conversation, self.newest.floor);
+        let CursorMove { pos, exempt, to, other, hidden } = step;
+        let (me, conversation, floor) = (who.account, pos.conversation, self.newest.floor);
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(me) else { return };
         let old = *member.cursor(cursor);
         // Nobody waits for one who is out.
         let was = member.is_in().then(|| member.cursors());
-        if place.id <= old.id {
+        if pos.id <= old.id {
             return;
         }
         self.newest.moved.0 += 1;
         let number = self.newest.moved;
-        let (id, seq) = (place.id, place.seq);
-        let new = Position { id, seq, own: exempt, told: id, time: now, number };
+        let (id, seq) = (pos.id, pos.seq);
+        let new = Position { id, seq, exempt, told: id, time: now, number };
         // What is read has been received.
         let moving: &[Cursor] = match cursor {
             Cursor::Delivered => &[Cursor::Delivered],
@@ -180,9 +180,9 @@ impl Chat {
             }
             let (cursor, upto) = (*cursor, was.told);
             let was = Move { id: upto, time: was.time, number: was.number };
-            if let Some(moves) = member.passed_mut(cursor).push(was) {
+            if let Some(moves) = member.history_mut(cursor).push(was) {
                 let account = me;
-                let change = Change::Passed { conversation, account, cursor, upto, moves };
+                let change = Change::CursorHistory { conversation, account, cursor, upto, moves };
                 self.batch.changes.push(change);
             }
         }
@@ -211,6 +211,9 @@ impl Chat {
         }
         self.touched.push((conversation, me));
         let receipt = Receipt { cursor, id, time: now, from: from.clone(), to };
-        self.tell(who, Tell::Receipt { receipt, conversation, number, readers, was, hidden_from });
+        self.tell(
+            who,
+            Effect::Receipt { receipt, conversation, number, readers, was, hidden_from },
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! An order comes from no session of an account, so it is answered to whoever gave it, not told.
 
 use super::stop::{Stop, both};
-use super::{Chat, Tell, Who};
+use super::{Chat, Effect, Who};
 use crate::entry::{AccountId, Key, Millis, SessionId, TokenId};
 use crate::name::{DisplayName, Handle};
 use crate::store::Change;
@@ -159,7 +159,7 @@ impl Chat {
     fn disconnect_all(&mut self, account: AccountId, gone: bool) {
         // No session has this number, so none is passed over when all are told.
         let who = Who { session: SessionId(0), account, key: Key::Password };
-        self.tell(who, Tell::DisconnectAll { gone });
+        self.tell(who, Effect::DisconnectAll { gone });
     }
 
     /// A deleted account has left all its groups.

@@ -1,7 +1,7 @@
 //! Accounts: making one, its display name, its password, whom it blocks, what else opens it.
 
 use super::stop::Stop;
-use super::{Chat, Plan, Tell, Who};
+use super::{Chat, Effect, Plan, Who};
 use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
@@ -151,7 +151,7 @@ impl Chat {
             AccountPlan::Secret(secret) => {
                 self.change_secret(account, secret);
                 self.answer(who, "PASSWD", Ok(Reply::PasswordChanged));
-                self.tell(who, Tell::Disconnect { key: Key::Password });
+                self.tell(who, Effect::Disconnect { key: Key::Password });
             }
             AccountPlan::Block { whom, other, on } => {
                 self.directory.learn_blocked(account, other, on);
@@ -176,7 +176,7 @@ impl Chat {
                 }
                 self.batch.changes.push(Change::NoToken { id });
                 self.answer(who, "TOKEN", Ok(Reply::TokenDropped(label)));
-                self.tell(who, Tell::Disconnect { key: Key::Token(id) });
+                self.tell(who, Effect::Disconnect { key: Key::Token(id) });
             }
             AccountPlan::Link { user, on } => {
                 if let Some(users) = self.directory.links_mut(account) {
@@ -186,7 +186,7 @@ impl Chat {
                 self.batch.changes.push(Change::Link { account, user, on });
                 self.answer(who, "UID", Ok(Reply::Linked { user, on }));
                 if !on {
-                    self.tell(who, Tell::Disconnect { key: Key::User(user) });
+                    self.tell(who, Effect::Disconnect { key: Key::User(user) });
                 }
             }
         }

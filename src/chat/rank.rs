@@ -15,7 +15,7 @@ use super::Chat;
 use super::stop::Stop;
 use crate::entry::{AccountId, ConversationId, EntryId, MoveNumber};
 use crate::limits;
-use crate::store::{Change, Fronts, Kind, Member, Pair, Rank};
+use crate::store::{Change, ConversationKind, Fronts, Member, Pair, Rank};
 
 impl Chat {
     /// An entry was added to the chat of these two.
@@ -65,7 +65,7 @@ impl Chat {
                 continue;
             }
             let Some(log) = self.directory.conversation_mut(id) else { continue };
-            if !matches!(log.kind, Kind::Direct(_)) {
+            if !matches!(log.kind, ConversationKind::Direct(_)) {
                 continue;
             }
             let at = self.appended.partition_point(|(of, ..)| *of < id);
@@ -99,7 +99,7 @@ impl Chat {
     ///
     /// # Errors
     /// What has to be looked up first; nothing has been decided then.
-    pub fn settle_waiting(&mut self) -> Result<bool, Stop> {
+    pub fn clear_wait(&mut self) -> Result<bool, Stop> {
         let Some(waits) = self.plan_settling()? else { return Ok(false) };
         self.settle_next(waits);
         Ok(true)
@@ -151,5 +151,5 @@ impl Chat {
 /// Whether something waits for a member of a conversation that has had `seq` entries: more lie above
 /// its delivered cursor than do not wait for it (see [`super::talk`]).
 fn waits(seq: i64, member: &Member) -> bool {
-    seq - member.delivered.seq > member.own - member.delivered.own
+    seq - member.delivered.seq > member.exempt - member.delivered.exempt
 }

@@ -1,7 +1,7 @@
 //! The rules on their own: no store, no clock, no session.
 
 use super::*;
-use crate::entry::Place;
+use crate::entry::EntryPos;
 use crate::limits;
 use crate::store::{Account, Conversation, Fact, Fronts, Pair, Stay};
 
@@ -44,20 +44,20 @@ fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec
 /// What a batch tells, in words.
 fn told(batch: &Batch) -> Vec<String> {
     batch
-        .tells
+        .effects
         .iter()
-        .map(|(who, tell)| match tell {
-            Tell::Answer { verb, answer: Ok(_) } => format!("{} OK {verb}", who.account.0),
-            Tell::Answer { verb, answer: Err(e) } => {
+        .map(|(who, effect)| match effect {
+            Effect::Answer { verb, answer: Ok(_) } => format!("{} OK {verb}", who.account.0),
+            Effect::Answer { verb, answer: Err(e) } => {
                 format!("{} ERR {verb} {}", who.account.0, e.code())
             }
-            Tell::Entry { from, to, .. } => format!("entry {from} {to}"),
-            Tell::Receipt { receipt, readers, .. } => {
+            Effect::Entry { from, to, .. } => format!("entry {from} {to}"),
+            Effect::Receipt { receipt, readers, .. } => {
                 let readers: Vec<_> = readers.iter().map(|r| r.0).collect();
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
-            Tell::Present { on, .. } => format!("present {on}"),
-            Tell::Disconnect { .. } | Tell::DisconnectAll { .. } => "disconnect".into(),
+            Effect::Present { on, .. } => format!("present {on}"),
+            Effect::Disconnect { .. } | Effect::DisconnectAll { .. } => "disconnect".into(),
         })
         .collect()
 }
@@ -127,13 +127,13 @@ fn an_own_entry_takes_the_cursors_along_only_where_nothing_waits() {
     send(&mut chat, BIA, "ana").unwrap();
     send(&mut chat, ANA, "bia").unwrap();
     let members = chat.directory.cached(ConversationId(1)).unwrap().members.clone();
-    let at = |member: usize| (members[member].delivered.id.0, members[member].delivered.own);
+    let at = |member: usize| (members[member].delivered.id.0, members[member].delivered.exempt);
     assert_eq!(at(0), (1, 1), "bia's waits for ana, so her second entry stays above");
     assert_eq!(at(1), (0, 0));
     advance(&mut chat, ANA, Cursor::Delivered, 2).unwrap();
     send(&mut chat, ANA, "bia").unwrap();
     let ana = &chat.directory.cached(ConversationId(1)).unwrap().members[0];
-    assert_eq!((ana.delivered.id.0, ana.delivered.own, ana.delivered.seq), (4, 3, 4));
+    assert_eq!((ana.delivered.id.0, ana.delivered.exempt, ana.delivered.seq), (4, 3, 4));
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
     }
     chat.finish();
     chat.committed();
-    let step = |after, upto| Forget::Entries { after: EntryId(after), upto: EntryId(upto) };
+    let step = |after, upto| Expire::Entries { after: EntryId(after), upto: EntryId(upto) };
     chat.expire(step(0, 2));
     // These were meant for another log: they forget nothing.
     for other in [step(0, 3), step(2, 2), step(2, 4)] {
@@ -156,7 +156,7 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
     assert_eq!(newest.floor, EntryId(2));
     assert_eq!(told(&batch)[..2], ["2 ERR READ no-such-message", "2 OK READ"]);
     let written: Vec<String> = batch.changes.iter().map(|change| format!("{change:?}")).collect();
-    assert_eq!(written.iter().filter(|change| change.starts_with("Forget")).count(), 1);
+    assert_eq!(written.iter().filter(|change| change.starts_with("Expire")).count(), 1);
     assert!(written.contains(&format!("{:?}", Change::Newest(newest))), "{written:?}");
     // It could not be written, so nothing is forgotten.
     chat.rollback();
@@ -168,7 +168,7 @@ fn whose_entries_are_forgotten_is_sent_no_receipt_for_them() {
     let mut chat = two();
     send(&mut chat, ANA, "bia").unwrap();
     send(&mut chat, BIA, "ana").unwrap();
-    chat.expire(Forget::Entries { after: EntryId(0), upto: EntryId(1) });
+    chat.expire(Expire::Entries { after: EntryId(0), upto: EntryId(1) });
     chat.finish();
     chat.committed();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
@@ -190,7 +190,7 @@ fn a_batch_that_is_forgotten_never_was() {
 fn all_that_is_missing_is_asked_for_at_once() {
     let mut chat = two();
     let names: Vec<Handle> = (0..100).map(|n| Handle::new(&format!("u{n}")).unwrap()).collect();
-    chat.directory().learn(Fact::Absent(Need::Room(names[0].clone())));
+    chat.directory().learn(Fact::Absent(Need::Group(names[0].clone())));
     let change = GroupChange::New(names.clone());
     let mut act = Act::Group { name: names[0].clone(), change };
     let missing = names.into_iter().map(Need::Handle).collect();
@@ -201,12 +201,12 @@ fn all_that_is_missing_is_asked_for_at_once() {
     chat.committed();
     chat.newest.entry = EntryId(100);
     let ids: Vec<EntryId> = (2..=100).map(EntryId).collect();
-    let missing = ids.iter().copied().map(Need::Place).collect();
+    let missing = ids.iter().copied().map(Need::EntryPos).collect();
     let mut act = Act::AdvanceAll { cursor: Cursor::Read, ids, answer: None, lost_moves: 0 };
     assert_eq!(chat.decide(ANA, &mut act, NOW), Err(missing));
     let names = vec![Handle::new("bia").unwrap(); limits::GROUP_MEMBERS + 1];
     let name = Handle::new("team").unwrap();
-    chat.directory().learn(Fact::Absent(Need::Room(name.clone())));
+    chat.directory().learn(Fact::Absent(Need::Group(name.clone())));
     let mut act = Act::Group { name, change: GroupChange::New(names) };
     chat.decide(ANA, &mut act, NOW).unwrap();
     assert_eq!(told(&chat.finish()), ["1 ERR GROUP too-many"]);
@@ -216,21 +216,21 @@ fn all_that_is_missing_is_asked_for_at_once() {
 #[test]
 fn the_newest_entries_are_found_by_ids_with_gaps() {
     let mut chat = two();
-    let place = |id: i64| Place {
+    let pos = |id: i64| EntryPos {
         id: EntryId(id),
         conversation: ConversationId(1),
         seq: id,
         author: ANA.account,
-        nth: id,
+        author_seq: id,
     };
     for id in [3, 4, 1_000_000_000_000] {
-        chat.directory().learn_newest(place(id));
+        chat.directory().learn_newest(pos(id));
     }
     for id in [3, 4, 1_000_000_000_000] {
-        assert_eq!(chat.directory().place(EntryId(id)), Ok(Some(place(id))));
+        assert_eq!(chat.directory().entry_pos(EntryId(id)), Ok(Some(pos(id))));
     }
     for id in [2, 5, 6, 1_000_000_000_001] {
-        assert_eq!(chat.directory().place(EntryId(id)), Err(Need::Place(EntryId(id))));
+        assert_eq!(chat.directory().entry_pos(EntryId(id)), Err(Need::EntryPos(EntryId(id))));
     }
 }
 
@@ -250,17 +250,18 @@ fn needs(
 }
 
 /// A conversation of a group with so many members, none of whom is Bia, and its newest entry.
-fn group(chat: &mut Chat, members: i64) -> (Handle, Place) {
+fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
     let name = Handle::new("team").unwrap();
     let id = ConversationId(7);
-    let place = Place { conversation: id, id: EntryId(1), seq: 1, author: ANA.account, nth: 1 };
+    let pos =
+        EntryPos { conversation: id, id: EntryId(1), seq: 1, author: ANA.account, author_seq: 1 };
     let stay = Stay { since: (EntryId(1), 1), until: None };
     let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
     let members = (1..=members).filter(|n| *n != 2).map(member).collect();
-    let (kind, head, moved) = (Kind::Room(name.clone()), EntryId(1), MoveNumber(0));
+    let (kind, head, moved) = (ConversationKind::Group(name.clone()), EntryId(1), MoveNumber(0));
     chat.directory().learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
     chat.newest.entry = EntryId(1);
-    (name, place)
+    (name, pos)
 }
 
 /// Whether a group exists and how large it is must not show in what its refusal costs.
@@ -298,15 +299,15 @@ fn who_is_not_in_a_group_costs_one_row_whatever_there_is() {
 #[test]
 fn a_strangers_ack_does_not_look_the_conversation_up() {
     let mut chat = two();
-    let (_, place) = group(&mut two(), 10);
-    chat.newest.entry = place.id;
+    let (_, pos) = group(&mut two(), 10);
+    chat.newest.entry = pos.id;
     let learn = |directory: &mut Directory, need: &Need| match need {
-        Need::Place(_) => directory.learn(Fact::Place(place)),
+        Need::EntryPos(_) => directory.learn(Fact::EntryPos(pos)),
         Need::Member(me, id) => directory.learn(Fact::Member(*me, *id, false)),
         need => panic!("{need:?}"),
     };
     let needs = needs(&mut chat, |chat| advance(chat, BIA, Cursor::Read, 1), learn);
-    assert_eq!(needs, [Need::Place(place.id), Need::Member(BIA.account, place.conversation)]);
+    assert_eq!(needs, [Need::EntryPos(pos.id), Need::Member(BIA.account, pos.conversation)]);
     assert_eq!(told(&chat.finish()), ["2 ERR READ no-such-message"]);
 }
 
@@ -315,8 +316,10 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
     let mut chat = two();
     let (name, _) = group(&mut chat, 5_000);
     for n in 0..100 {
-        let (id, kind) =
-            (ConversationId(100 + n), Kind::Room(Handle::new(&format!("g{n}")).unwrap()));
+        let (id, kind) = (
+            ConversationId(100 + n),
+            ConversationKind::Group(Handle::new(&format!("g{n}")).unwrap()),
+        );
         let stay = Stay { since: (EntryId(1), 1), until: None };
         let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
         let members = (0..5_000).map(member).collect();

@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use smol::lock::Mutex;
 
 use super::address::{Address, Host, PLAIN_PORT};
-use super::connection::{ANSWER, Connection, Reply};
+use super::connection::{ANSWER, Connection, Success};
+pub use super::dial::Endpoint;
 use super::dial::Family;
-pub use super::dial::Server;
 use super::failure::Failure;
 use super::secret;
 use super::settings::{self, Settings};
@@ -34,7 +34,7 @@ pub struct Named {
 /// What stands for a secret in a log-in that needs none.
 const NONE: &str = "-";
 
-impl Server {
+impl Endpoint {
     /// A connection that was greeted and has not logged in.
     ///
     /// # Errors
@@ -45,18 +45,18 @@ impl Server {
 }
 
 /// An account that can be logged in to.
-pub struct Account {
+pub struct Credentials {
     /// Its server.
-    pub server: Server,
+    pub server: Endpoint,
     /// Its handle.
     pub handle: Handle,
     /// Nobody logs in while it is being changed.
     secret: Mutex<String>,
-    origin: Origin,
+    source: SecretSource,
 }
 
 /// Where the secret of an account comes from.
-enum Origin {
+enum SecretSource {
     /// Somebody gave it, in a file or a variable or at a prompt.
     Given,
     /// This file, in which it is kept as a token.
@@ -65,70 +65,73 @@ enum Origin {
     None,
 }
 
-impl Account {
+impl Credentials {
     /// An account whose secret is known.
-    pub fn new(server: Server, handle: Handle, secret: String) -> Account {
-        Account { server, handle, secret: Mutex::new(secret), origin: Origin::Given }
+    pub fn new(server: Endpoint, handle: Handle, secret: String) -> Credentials {
+        Credentials { server, handle, secret: Mutex::new(secret), source: SecretSource::Given }
     }
 
     /// The account that is meant, with its secret, for which a person may be asked.
     ///
     /// # Errors
     /// `Usage` where something is missing.
-    pub fn find(named: &Named) -> Result<Account, Failure> {
+    pub fn find(named: &Named) -> Result<Credentials, Failure> {
         let settings = Settings::of_user();
-        if let Some(account) = Account::find_without_asking(named, &settings)? {
+        if let Some(account) = Credentials::find_without_asking(named, &settings)? {
             return Ok(account);
         }
         let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
         let typed = secret::prompt(&format!("Password of {handle}"));
         let secret = typed.map_err(|e| settings.missing(|| e))?;
-        Ok(Account::new(server, handle, secret))
+        Ok(Credentials::new(server, handle, secret))
     }
 
     /// The same; nothing where only a person can know the secret.
     ///
     /// # Errors
-    /// As [`Account::find`].
+    /// As [`Credentials::find`].
     pub fn find_without_asking(
         named: &Named,
         settings: &Settings,
-    ) -> Result<Option<Account>, Failure> {
+    ) -> Result<Option<Credentials>, Failure> {
         let (server, handle) = (named.server(settings)?, named.handle(settings)?);
         if let Some(secret) = secret::given(named.secret_file.as_deref())? {
-            return Ok(Some(Account::new(server, handle, secret)));
+            return Ok(Some(Credentials::new(server, handle, secret)));
         }
         let is_local = matches!(server.address, Address::Unix(_));
-        Ok(match Account::kept_in(settings, &server, &handle) {
-            None if is_local => Some(Account {
-                origin: Origin::None,
-                ..Account::new(server, handle, NONE.to_owned())
+        Ok(match Credentials::kept_in(settings, &server, &handle) {
+            None if is_local => Some(Credentials {
+                source: SecretSource::None,
+                ..Credentials::new(server, handle, NONE.to_owned())
             }),
             kept => kept,
         })
     }
 
     /// The account with the token that is kept for it on this server, if there is one.
-    pub fn kept_in(settings: &Settings, server: &Server, handle: &Handle) -> Option<Account> {
+    pub fn kept_in(settings: &Settings, server: &Endpoint, handle: &Handle) -> Option<Credentials> {
         let is_its = settings.handle.as_ref() == Some(handle)
             && settings.server.as_ref() == Some(&server.address);
         let token = settings.token.clone().filter(|_| is_its)?;
-        let origin = Origin::Kept(settings::path().ok()?);
-        Some(Account { origin, ..Account::new(server.clone(), handle.clone(), token.secret) })
+        let source = SecretSource::Kept(settings::path().ok()?);
+        Some(Credentials {
+            source,
+            ..Credentials::new(server.clone(), handle.clone(), token.secret)
+        })
     }
 
     /// The account that is meant, with its password, whatever token is kept.
     ///
     /// # Errors
-    /// As [`Account::find`].
-    pub fn find_with_password(named: &Named) -> Result<Account, Failure> {
+    /// As [`Credentials::find`].
+    pub fn find_with_password(named: &Named) -> Result<Credentials, Failure> {
         let settings = Settings::of_user();
         let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
         let secret = match secret::given(named.secret_file.as_deref())? {
             Some(secret) => secret,
             None => secret::prompt(&format!("Password of {handle}"))?,
         };
-        Ok(Account::new(server, handle, secret))
+        Ok(Credentials::new(server, handle, secret))
     }
 
     /// What it is logged in to with.
@@ -149,24 +152,24 @@ impl Account {
 
     /// Whether a person who knows the password could still log in where this secret was refused.
     pub fn may_ask(&self) -> bool {
-        !matches!(self.origin, Origin::Given)
+        !matches!(self.source, SecretSource::Given)
     }
 
     /// What is wrong where the secret was refused, for a person.
     pub fn locked_out(&self) -> String {
-        match &self.origin {
-            Origin::Kept(path) => {
+        match &self.source {
+            SecretSource::Kept(path) => {
                 format!("the token kept in {} is no longer valid", path.display())
             }
-            Origin::None => format!("{} needs a password here", self.handle),
-            Origin::Given => "wrong handle or password".to_owned(),
+            SecretSource::None => format!("{} needs a password here", self.handle),
+            SecretSource::Given => "wrong handle or password".to_owned(),
         }
     }
 
     /// A script gets the server's line, and with it which secret it was.
     fn explained(&self, failure: Failure) -> Failure {
-        match (failure, &self.origin) {
-            (Failure::Secret(line), Origin::Kept(_)) => {
+        match (failure, &self.source) {
+            (Failure::Secret(line), SecretSource::Kept(_)) => {
                 let why = self.locked_out();
                 Failure::Secret(format!("{line}\npapo: {why}; papo login makes a new one"))
             }
@@ -179,7 +182,7 @@ impl Account {
     ///
     /// # Errors
     /// `Secret` where it is not the old one; `Lost`, `Refused`.
-    pub async fn change_password(&self, old: &str, new: &str) -> Result<Reply, Failure> {
+    pub async fn change_password(&self, old: &str, new: &str) -> Result<Success, Failure> {
         let mut connection = self.server.open().await?;
         let mut secret = self.secret.lock().await;
         connection.login(&self.handle, old, true).await?;
@@ -197,7 +200,7 @@ impl Named {
     ///
     /// # Errors
     /// `Usage` where the settings may name one that could not be read.
-    pub fn server(&self, settings: &Settings) -> Result<Server, Failure> {
+    pub fn server(&self, settings: &Settings) -> Result<Endpoint, Failure> {
         let address = self.server.as_ref().or(settings.server.as_ref());
         match (address, &settings.damage) {
             (Some(address), _) => Ok(self.at(address.clone())),
@@ -209,8 +212,8 @@ impl Named {
     }
 
     /// The server at this address.
-    pub fn at(&self, address: Address) -> Server {
-        Server { address, roots: self.roots.clone(), family: self.family }
+    pub fn at(&self, address: Address) -> Endpoint {
+        Endpoint { address, roots: self.roots.clone(), family: self.family }
     }
 
     /// The account: the one that is named, else that of the settings.

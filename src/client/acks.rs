@@ -13,8 +13,8 @@ use smol::channel::{Receiver, Sender, bounded};
 use smol::future::FutureExt;
 use smol::lock::Mutex;
 
-use super::account::Account;
-use super::desk::Desk;
+use super::account::Credentials;
+use super::caller::Caller;
 use super::failure::{self, Failure};
 use super::lines;
 use crate::name::Target;
@@ -27,7 +27,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// What is to be acknowledged.
 pub struct Acks<'a> {
-    desk: Mutex<Desk<'a>>,
+    caller: Mutex<Caller<'a>>,
     /// The last id of each conversation. It stays until the server has confirmed it.
     due: RefCell<BTreeMap<String, u64>>,
     wake: Sender<()>,
@@ -40,13 +40,13 @@ impl<'a> Acks<'a> {
     ///
     /// # Errors
     /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
-    pub async fn open(account: &'a Account) -> Result<(Acks<'a>, u64), Failure> {
-        let mut desk = Desk::hasty(account);
-        let newest = desk.newest().await?;
-        desk.be_patient();
+    pub async fn open(account: &'a Credentials) -> Result<(Acks<'a>, u64), Failure> {
+        let mut caller = Caller::hasty(account);
+        let newest = caller.newest().await?;
+        caller.be_patient();
         let (wake, woken) = bounded(1);
         let due = RefCell::new(BTreeMap::new());
-        Ok((Acks { desk: Mutex::new(desk), due, wake, woken }, newest))
+        Ok((Acks { caller: Mutex::new(caller), due, wake, woken }, newest))
     }
 
     /// Refuses conversations with accounts that do not exist. A group may be one to which this account
@@ -56,7 +56,7 @@ impl<'a> Acks<'a> {
     /// `Unfit` for the first of them; as [`Acks::open`].
     pub async fn know(&self, conversations: &[Target]) -> Result<(), Failure> {
         for person in conversations.iter().filter(|it| matches!(it, Target::Person(_))) {
-            match self.desk.lock().await.ask(&format!("HIST {person} 1")).await {
+            match self.caller.lock().await.ask(&format!("HIST {person} 1")).await {
                 Err(Failure::Refused(line)) if lines::code(&line) == "no-such-user" => {
                     return Err(Failure::Unfit(lines::why(&failure::in_shell(&line)).into_owned()));
                 }
@@ -105,13 +105,13 @@ impl<'a> Acks<'a> {
     }
 
     async fn acknowledge(&self) -> Result<(), Failure> {
-        let mut desk = self.desk.lock().await;
+        let mut caller = self.caller.lock().await;
         let due = || {
             let due = self.due.borrow();
             due.values().take(AT_ONCE).map(|id| (*id, format!("ACK {id}"))).collect()
         };
         while !self.due.borrow().is_empty() {
-            match desk.acknowledge(due).await? {
+            match caller.acknowledge(due).await? {
                 Some(said) => {
                     let said: BTreeSet<u64> = said.into_iter().map(|(id, _)| id).collect();
                     self.due.borrow_mut().retain(|_, id| !said.contains(id));

@@ -1,6 +1,6 @@
 //! One connection to a server: lines out, lines in, and commands with their answers.
 //!
-//! A connection that is lost is not mended here: that is the business of a desk and of a feed.
+//! A connection that is lost is not mended here: that is the business of a caller and of a feed.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use smol::future::FutureExt;
 use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::address::Address;
-use super::dial::{self, Server, Stream};
+use super::dial::{self, Endpoint, Transport};
 use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
@@ -44,7 +44,7 @@ const LINE: usize = 160 * 1024;
 
 /// A connection that was greeted.
 pub struct Connection {
-    stream: BufReader<Box<dyn Stream>>,
+    stream: BufReader<Box<dyn Transport>>,
     /// The beginning of a line that has not come to its end.
     part: Vec<u8>,
     /// What is still to be sent.
@@ -55,14 +55,14 @@ pub struct Connection {
 
 /// The answer to a command that was not refused.
 #[derive(Debug)]
-pub struct Reply {
+pub struct Success {
     /// The rows, in the order in which they came.
     pub rows: Vec<String>,
     /// The `OK` line.
     pub ok: String,
 }
 
-impl Reply {
+impl Success {
     /// What the `OK` line says.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl Connection {
     ///
     /// # Errors
     /// `Lost`; `Wrong`; `Busy`.
-    pub async fn open(server: &Server) -> Result<Connection, Failure> {
+    pub async fn open(server: &Endpoint) -> Result<Connection, Failure> {
         let address = &server.address;
         let greeted = async {
             let stream = dial::dial(server).await.map_err(unreached)?;
@@ -216,7 +216,7 @@ impl Connection {
     ///
     /// # Errors
     /// `Refused`; `Lost`, also where nothing came in time.
-    pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Reply, Failure> {
+    pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Success, Failure> {
         if let Err(e) = within(patience, self.say(command)).await {
             return Err(self.last_word().await.unwrap_or(e));
         }
@@ -257,13 +257,13 @@ impl Connection {
     }
 
     /// The answer to the next command that was said.
-    async fn reply(&mut self, patience: Duration) -> Result<Reply, Failure> {
+    async fn reply(&mut self, patience: Duration) -> Result<Success, Failure> {
         let mut rows = Vec::new();
         loop {
             // A long answer over a slow line is no silence.
             let line = within(patience, self.next_line()).await?;
             match first_word(&line) {
-                "OK" => return Ok(Reply { rows, ok: line }),
+                "OK" => return Ok(Success { rows, ok: line }),
                 "ERR" => return Err(Failure::Refused(line)),
                 "BYE" => return Err(said_bye(line[3..].trim())),
                 "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
@@ -320,7 +320,7 @@ impl Connection {
     }
 
     /// What came behind the last line, and the stream itself, for whoever goes on by bytes.
-    pub(super) fn into_parts(self) -> (Vec<u8>, Box<dyn Stream>) {
+    pub(super) fn into_parts(self) -> (Vec<u8>, Box<dyn Transport>) {
         let rest = [&self.part, self.stream.buffer()].concat();
         (rest, self.stream.into_inner())
     }

@@ -25,7 +25,7 @@ use super::trust;
 
 /// A server and how it is reached.
 #[derive(Clone, Debug)]
-pub struct Server {
+pub struct Endpoint {
     /// Where it is.
     pub address: Address,
     /// Certificates, PEM, that are trusted in place of the system's.
@@ -44,12 +44,12 @@ pub enum Family {
 }
 
 /// What a connection is made of.
-pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
 /// Connects.
-pub async fn dial(server: &Server) -> io::Result<Box<dyn Stream>> {
+pub async fn dial(server: &Endpoint) -> io::Result<Box<dyn Transport>> {
     match &server.address {
         Address::Tcp(host) => Ok(Box::new(connect(host, server.family).await?)),
         Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),

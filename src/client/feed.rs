@@ -10,11 +10,11 @@ use smol::Timer;
 use smol::channel::Receiver;
 use smol::future::FutureExt;
 
-use super::account::Account;
+use super::account::Credentials;
 use super::connection::{ANSWER, Connection, REACH};
 use super::failure::Failure;
 use super::follow::{Followed, Follower};
-use super::outage::{Outage, Tell};
+use super::outage::{Notify, Outage};
 use crate::wire::rows::ReceiptLine;
 
 /// After how long without a line the server is asked whether it is still there; it has as long as for
@@ -34,7 +34,7 @@ pub const PUT_BACK: &str = "the server's log was put back";
 
 /// The events of an account.
 pub struct Feed<'a> {
-    account: &'a Account,
+    account: &'a Credentials,
     connection: Option<Connection>,
     follower: Follower,
     /// The server was asked and has not said anything since.
@@ -53,7 +53,7 @@ impl<'a> Feed<'a> {
     ///
     /// # Errors
     /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
-    pub async fn open(account: &'a Account, since: u64) -> Result<Feed<'a>, Failure> {
+    pub async fn open(account: &'a Credentials, since: u64) -> Result<Feed<'a>, Failure> {
         Feed::with(account, Some(since), Outage::new(Some(REACH))).await
     }
 
@@ -64,18 +64,18 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// As [`Feed::open`].
     pub async fn open_telling(
-        account: &'a Account,
-        tell: Tell,
+        account: &'a Credentials,
+        notify: Notify,
         wake: Receiver<()>,
     ) -> Result<Feed<'a>, Failure> {
-        let outage = Outage::new(Some(REACH)).told(tell).woken(wake);
+        let outage = Outage::new(Some(REACH)).told(notify).woken(wake);
         let mut feed = Feed::with(account, None, outage).await?;
         feed.show_receipts();
         Ok(feed)
     }
 
     async fn with(
-        account: &'a Account,
+        account: &'a Credentials,
         since: Option<u64>,
         outage: Outage,
     ) -> Result<Feed<'a>, Failure> {
@@ -253,12 +253,12 @@ mod tests {
     }
 
     /// The account ana, whose password is secret-a.
-    fn account_at(server: Option<super::super::address::Address>) -> Account {
+    fn account_at(server: Option<super::super::address::Address>) -> Credentials {
         let mut secret = tempfile::NamedTempFile::new().unwrap();
         secret.write_all(b"secret-a\n").unwrap();
         let secret_file = Some(secret.path().to_owned());
         let named = Named { server, handle: Handle::new("ana"), secret_file, ..Named::default() };
-        Account::find(&named).unwrap()
+        Credentials::find(&named).unwrap()
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::name::{Handle, Target};
 /// 4 secret refused, 5 timed out.
 #[derive(Parser)]
 #[command(name = "papo", version, disable_help_subcommand = true, verbatim_doc_comment)]
-pub struct Flags {
+pub struct CommandLine {
     /// HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]
     #[arg(long, env = "PAPO_SERVER", value_name = "ADDRESS", global = true)]
     pub server: Option<Address>,
@@ -62,24 +62,24 @@ pub struct Flags {
 
     /// What to do.
     #[command(subcommand)]
-    pub verb: Option<Verb>,
+    pub action: Option<Action>,
 }
 
-impl Flags {
+impl CommandLine {
     /// The command line, with what follows a `<to>` as the text that it is: `papo send bob --help`
     /// sends a text. Where it is wrong, or asks for help, the program ends here.
-    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Flags {
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> CommandLine {
         // A variable that is set and empty counts as not set.
-        let mut command = Flags::command().mut_args(|arg| {
+        let mut command = CommandLine::command().mut_args(|arg| {
             let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
             if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
         });
         let arguments = with_text_apart(&command, arguments);
         let matches = command.try_get_matches_from_mut(&arguments);
-        let flags = matches.and_then(|matches| Flags::from_arg_matches(&matches));
+        let flags = matches.and_then(|matches| CommandLine::from_arg_matches(&matches));
         flags.unwrap_or_else(|e| {
             // Its usage would show what variables say as if it had to be given.
-            let mut bare = Flags::command().mut_args(|arg| arg.env(Resettable::Reset));
+            let mut bare = CommandLine::command().mut_args(|arg| arg.env(Resettable::Reset));
             let e = match bare.try_get_matches_from_mut(arguments) {
                 Err(other) if other.use_stderr() && other.kind() == e.kind() => other,
                 _ => e,
@@ -132,7 +132,7 @@ fn with_text_apart(
 
 /// The commands.
 #[derive(Subcommand)]
-pub enum Verb {
+pub enum Action {
     /// Send a message and print its id
     ///
     /// Flags stand before the handle; all that follows it is the text.
@@ -431,11 +431,13 @@ mod tests {
 
     fn sent(line: &[&str]) -> (String, Vec<String>, Option<String>) {
         let arguments = line.iter().map(OsString::from);
-        let apart = with_text_apart(&Flags::command(), arguments);
-        match Flags::try_parse_from(apart).map_err(|e| e.to_string()).unwrap().verb {
-            Some(Verb::Send { to, text, key, .. }) => (to.to_string(), text, key),
-            Some(Verb::Ask { to, text, .. }) => (to.to_string(), text, None),
-            Some(Verb::Group(GroupVerb::Topic { group, text })) => (group.to_string(), text, None),
+        let apart = with_text_apart(&CommandLine::command(), arguments);
+        match CommandLine::try_parse_from(apart).map_err(|e| e.to_string()).unwrap().action {
+            Some(Action::Send { to, text, key, .. }) => (to.to_string(), text, key),
+            Some(Action::Ask { to, text, .. }) => (to.to_string(), text, None),
+            Some(Action::Group(GroupVerb::Topic { group, text })) => {
+                (group.to_string(), text, None)
+            }
             _ => panic!("another command"),
         }
     }
@@ -477,7 +479,7 @@ mod tests {
             &["papo", "group", "new", "team", "--as", "ana"],
             &["papo", "send", "--", "bob", "-5"],
         ] {
-            let apart = with_text_apart(&Flags::command(), line.iter().map(OsString::from));
+            let apart = with_text_apart(&CommandLine::command(), line.iter().map(OsString::from));
             assert_eq!(apart, line);
         }
     }

@@ -1,12 +1,12 @@
 //! `papo group`: groups and who is in them.
 
-use super::account::Account;
-use super::desk::Desk;
+use super::account::Credentials;
+use super::caller::Caller;
 use super::failure::Failure;
 use super::json::Object;
 use super::lines;
-use super::look::show;
 use super::progress::{SERVER, shown};
+use super::queries::show;
 use crate::name::Handle;
 use crate::wire::request::GroupChange;
 use crate::wire::rows::{GroupLine, MemberLine, ServerLine};
@@ -16,7 +16,7 @@ use crate::wire::rows::{GroupLine, MemberLine, ServerLine};
 /// # Errors
 /// Any.
 pub async fn change(
-    account: &Account,
+    account: &Credentials,
     group: &Handle,
     change: &GroupChange,
 ) -> Result<(), Failure> {
@@ -29,15 +29,15 @@ pub async fn change(
         GroupChange::Topic(topic) => ("TOPIC", format!(" {}", lines::escaped(topic))),
         GroupChange::Leave => ("LEAVE", String::new()),
     };
-    let mut desk = Desk::hasty(account);
-    shown(SERVER, desk.ask_once(&format!("GROUP {verb} {group}{rest}"))).await.map(drop)
+    let mut caller = Caller::hasty(account);
+    shown(SERVER, caller.ask_once(&format!("GROUP {verb} {group}{rest}"))).await.map(drop)
 }
 
 /// Shows the groups of this account.
 ///
 /// # Errors
 /// Any.
-pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
+pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "GROUP LIST", |row| {
         let ServerLine::Groups(row) = row else { return None };
         if !as_json {
@@ -62,7 +62,7 @@ pub fn one(row: &GroupLine) -> String {
 ///
 /// # Errors
 /// Any.
-pub async fn who(account: &Account, group: &Handle, as_json: bool) -> Result<(), Failure> {
+pub async fn who(account: &Credentials, group: &Handle, as_json: bool) -> Result<(), Failure> {
     show(account, &format!("GROUP WHO {group}"), |row| {
         let ServerLine::Member(row) = row else { return None };
         if !as_json {

@@ -7,7 +7,7 @@ use crate::name;
 /// A text without what would change how a terminal shows other text around it: U+FFFD stands there.
 /// The joiners of scripts and emoji stay.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    let harms = |c| name::hidden(c) && !matches!(c, '\n' | '\t' | '\u{200c}' | '\u{200d}');
+    let harms = |c| name::is_spoofing(c) && !matches!(c, '\n' | '\t' | '\u{200c}' | '\u{200d}');
     if text.contains(harms) {
         Cow::Owned(text.replace(harms, "\u{fffd}"))
     } else {

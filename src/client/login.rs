@@ -8,16 +8,16 @@ use std::env;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::iter;
 
-use super::account::{Account, Named, Server};
+use super::account::{Credentials, Endpoint, Named};
+use super::caller::Caller;
 use super::connection::{ANSWER, Connection};
-use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::lines;
 use super::outage::persist;
-use super::output::print;
 use super::progress::{SERVER, shown};
 use super::secret;
-use super::settings::{self, Settings, Token};
+use super::settings::{self, SavedToken, Settings};
+use super::stdout::print;
 use super::token;
 use crate::limits;
 use crate::name::Handle;
@@ -67,7 +67,7 @@ fn chosen(handle: &Handle) -> Result<String, Failure> {
 /// # Errors
 /// Any.
 pub async fn passwd(named: &Named) -> Result<(), Failure> {
-    let account = Account::find_with_password(named)?;
+    let account = Credentials::find_with_password(named)?;
     let new = if io::stdin().is_terminal() {
         chosen(&account.handle)?
     } else {
@@ -78,9 +78,9 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
         io::stdin().lock().read_line(&mut line).map_err(|e| unfit(&e))?;
         lines::word(line.trim_end_matches(['\n', '\r'])).map_err(|e| unfit(&e))?
     };
-    let mut desk = Desk::hasty(&account);
+    let mut caller = Caller::hasty(&account);
     let old = account.secret().await;
-    shown(SERVER, desk.ask_once(&format!("PASSWD {old} {new}"))).await?;
+    shown(SERVER, caller.ask_once(&format!("PASSWD {old} {new}"))).await?;
     print(&format!("the password of {} is changed", account.handle))
 }
 
@@ -91,7 +91,7 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
 pub async fn login(named: &Named) -> Result<(), Failure> {
     // Where it cannot be kept, nobody is asked for a password.
     settings::path()?;
-    let account = Account::find_with_password(&with_handle(named)?)?;
+    let account = Credentials::find_with_password(&with_handle(named)?)?;
     let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
     let before = Settings::of_user();
     print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
@@ -129,7 +129,7 @@ fn with_handle(named: &Named) -> Result<Named, Failure> {
 /// Any; nothing is kept then.
 pub async fn keep(
     before: Settings,
-    server: &Server,
+    server: &Endpoint,
     handle: &Handle,
     connection: &mut Connection,
 ) -> Result<String, Failure> {
@@ -162,7 +162,7 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
     let (Some(token), Some(address), Some(handle)) = kept else {
         return Err(settings.missing(|| Failure::Unfit("not logged in".to_owned())));
     };
-    let account = Account::new(named.at(address), handle.clone(), token.secret);
+    let account = Credentials::new(named.at(address), handle.clone(), token.secret);
     let was_valid = shown(SERVER, persist(async || revoke(&account, &token.label).await)).await?;
     settings.save(&path)?;
     let what = if was_valid { "was revoked" } else { "was no longer valid" };
@@ -171,7 +171,7 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
 
 /// A token that is called after this machine; where that name is taken, by another home on it
 /// perhaps, it gets a number.
-async fn new_token(connection: &mut Connection) -> Result<Token, Failure> {
+async fn new_token(connection: &mut Connection) -> Result<SavedToken, Failure> {
     let host = host_name();
     let listed = connection.ask("TOKEN LIST", ANSWER).await?;
     let tokens = listed.rows.iter().filter_map(|row| TokenLine::parse(row));
@@ -182,7 +182,7 @@ async fn new_token(connection: &mut Connection) -> Result<Token, Failure> {
             continue;
         }
         match connection.ask(&format!("TOKEN NEW {label}"), ANSWER).await {
-            Ok(reply) => return Ok(Token { secret: reply.token()?, label }),
+            Ok(reply) => return Ok(SavedToken { secret: reply.token()?, label }),
             // Another log-in of this moment was quicker.
             Err(Failure::Refused(line)) if lines::code(&line) == "taken" => {}
             Err(e) => return Err(token::with_advice(e)),
@@ -203,7 +203,7 @@ fn host_name() -> String {
 /// Revokes the token of the login before this one, if it was the same account's. It is revoked with
 /// the token itself: if it was revoked elsewhere, its label may by now belong to another token, even to
 /// the one just made.
-async fn revoke_old(before: Settings, after: &Settings, server: &Server) {
+async fn revoke_old(before: Settings, after: &Settings, server: &Endpoint) {
     let Settings { server: Some(address), handle: Some(handle), token: Some(token), .. } = before
     else {
         return;
@@ -212,11 +212,11 @@ async fn revoke_old(before: Settings, after: &Settings, server: &Server) {
         report(format_args!("papo: the token {} of {handle} still stands there", token.label));
         return;
     }
-    let _ = revoke(&Account::new(server.clone(), handle, token.secret), &token.label).await;
+    let _ = revoke(&Credentials::new(server.clone(), handle, token.secret), &token.label).await;
 }
 
 /// Revokes a token over a connection that logs in with it. Returns whether it was still valid.
-async fn revoke(account: &Account, label: &str) -> Result<bool, Failure> {
+async fn revoke(account: &Credentials, label: &str) -> Result<bool, Failure> {
     match account.connect(true).await {
         Ok(mut connection) => {
             connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await.map(|_| true)

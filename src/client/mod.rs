@@ -6,7 +6,7 @@
 //!
 //! From below: an [`address`] is dialled ([`dial`], over TLS by who is in [`trust`]) and becomes a
 //! [`connection`] of lines; who logs in over it is an [`account`], made of flags, [`settings`] and a [`secret`]. On top of these stand two
-//! things that come back by themselves when the server was away: a [`desk`], where a command is
+//! things that come back by themselves when the server was away: a [`caller`], where a command is
 //! said again until it is answered, and a [`feed`] of events, which `follow`s the server's log so that
 //! nothing is missed; [`acks`] says what was dealt with. The commands are one file for each group of
 //! them.
@@ -14,8 +14,8 @@
 pub mod account;
 pub mod acks;
 pub mod address;
+pub mod caller;
 pub mod connection;
-pub mod desk;
 pub mod dial;
 pub mod failure;
 pub mod feed;
@@ -26,18 +26,18 @@ pub mod harmless;
 pub mod json;
 pub mod lines;
 pub mod login;
-pub mod look;
 pub mod lossy;
 pub mod on;
 pub mod outage;
 pub mod outlet;
-pub mod output;
 pub mod progress;
+pub mod queries;
 pub mod raw;
 pub mod secret;
 pub mod send;
 pub mod settings;
 pub mod signals;
+pub mod stdout;
 pub mod tail;
 pub mod terminal;
 pub mod token;

@@ -24,9 +24,9 @@ use smol::lock::{Mutex, Semaphore, SemaphoreGuardArc};
 use smol::process::{ChildStdout, Command};
 use smol::{LocalExecutor, Timer};
 
-use super::account::Account;
+use super::account::Credentials;
 use super::acks::Acks;
-use super::desk::Desk;
+use super::caller::Caller;
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
@@ -57,11 +57,11 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// A message that waits, how often the log had been put back when it came, and its place among those
 /// that may wait.
-type Waiting = (Entry, u64, SemaphoreGuardArc);
+type WaitingMessage = (Entry, u64, SemaphoreGuardArc);
 
 /// What is run, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct OnOptions {
     /// For messages of these conversations; none named means all.
     pub conversations: Vec<Target>,
     /// The command and its arguments.
@@ -77,14 +77,14 @@ pub struct Options {
 /// # Errors
 /// `Usage` where there is no such command; `Lost` where the server cannot be reached at first;
 /// `Secret`, `Refused`: the account cannot be logged in to any more; `Signal`.
-pub async fn on(account: &Account, options: &Options) -> Result<(), Failure> {
+pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failure> {
     let (acks, since) = Acks::open(account).await?;
     acks.know(&options.conversations).await?;
     let mut feed = Feed::open(account, since).await?;
     let bot = Bot {
         options,
         acks: &acks,
-        desk: Mutex::new(Desk::patient(account)),
+        caller: Mutex::new(Caller::patient(account)),
         running: Semaphore::new(RUNNING),
         groups: RefCell::new(BTreeSet::new()),
         put_back: Cell::new(0),
@@ -92,7 +92,7 @@ pub async fn on(account: &Account, options: &Options) -> Result<(), Failure> {
     let (fail, failed) = channel::bounded(1);
     let room = Arc::new(Semaphore::new(WAITING));
     let executor = LocalExecutor::new();
-    let mut queues: HashMap<String, Sender<Waiting>> = HashMap::new();
+    let mut queues: HashMap<String, Sender<WaitingMessage>> = HashMap::new();
     let reading = async {
         loop {
             let line = feed.next().await?;
@@ -134,9 +134,9 @@ pub async fn on(account: &Account, options: &Options) -> Result<(), Failure> {
 }
 
 struct Bot<'a> {
-    options: &'a Options,
+    options: &'a OnOptions,
     acks: &'a Acks<'a>,
-    desk: Mutex<Desk<'a>>,
+    caller: Mutex<Caller<'a>>,
     running: Semaphore,
     /// The process groups of the commands that run, by the ids of their first processes.
     groups: RefCell<BTreeSet<i32>>,
@@ -146,7 +146,7 @@ struct Bot<'a> {
 
 impl Bot<'_> {
     /// Deals with the messages of one conversation, one after another.
-    async fn serve(&self, waiting: Receiver<Waiting>, fail: Sender<Failure>) {
+    async fn serve(&self, waiting: Receiver<WaitingMessage>, fail: Sender<Failure>) {
         while let Ok((entry, put_back, place)) = waiting.recv().await {
             if let Err(e) = self.deal_with(&entry).await {
                 let _ = fail.try_send(e);
@@ -291,7 +291,7 @@ impl Bot<'_> {
         };
         let mut pause = self.options.pause;
         for attempt in 1..=TRIES {
-            match self.desk.lock().await.ask(&command).await {
+            match self.caller.lock().await.ask(&command).await {
                 Ok(_) => break,
                 Err(Failure::Refused(line)) => match lines::code(&line) {
                     // It was answered before, with another text, and died before it could say so.

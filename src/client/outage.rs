@@ -32,7 +32,7 @@ pub const BUSY: Duration = Duration::from_secs(30);
 pub const BACK: &str = "connected again";
 
 /// Where it is told that the server is gone, and back.
-pub type Tell = Box<dyn Fn(String)>;
+pub type Notify = Box<dyn Fn(String)>;
 
 /// What is going on with a server that should be there.
 pub struct Outage {
@@ -40,7 +40,7 @@ pub struct Outage {
     patience: Option<Duration>,
     /// Whether anything is told.
     speaks: bool,
-    tell: Tell,
+    notify: Notify,
     since: Option<Instant>,
     /// The bound of the next pause.
     bound: Duration,
@@ -52,13 +52,13 @@ impl Outage {
     /// None yet. It is given up after `patience`, or never. What there is to tell goes to standard
     /// error.
     pub fn new(patience: Option<Duration>) -> Outage {
-        let tell = Box::new(|what| report(format_args!("papo: {what}")));
-        Outage { patience, speaks: false, tell, since: None, bound: FIRST, wake: None }
+        let notify = Box::new(|what| report(format_args!("papo: {what}")));
+        Outage { patience, speaks: false, notify, since: None, bound: FIRST, wake: None }
     }
 
     /// The same, told elsewhere.
-    pub fn told(self, tell: Tell) -> Outage {
-        Outage { tell, ..self }
+    pub fn told(self, notify: Notify) -> Outage {
+        Outage { notify, ..self }
     }
 
     /// The same, where a pause ends as soon as something comes here.
@@ -73,7 +73,7 @@ impl Outage {
 
     /// Tells something, wherever that is told.
     pub fn tell(&self, what: String) {
-        (self.tell)(what);
+        (self.notify)(what);
     }
 
     /// A try that began at `began` has failed with this. Returns when it is time for the next.
@@ -93,7 +93,7 @@ impl Outage {
         if self.since.is_none() && (self.speaks || (is_busy && self.patience.is_none())) {
             let why = failure.to_string();
             let why = why.strip_prefix("papo: ").unwrap_or(&why);
-            (self.tell)(format!("{why}; trying again"));
+            (self.notify)(format!("{why}; trying again"));
         }
         let gone = self.since.get_or_insert(began).elapsed();
         let patience = self.patience.map(|patience| if is_busy { BUSY } else { patience });
@@ -132,7 +132,7 @@ impl Outage {
     /// The server is there.
     pub fn over(&mut self) {
         if self.since.take().is_some() && self.speaks {
-            (self.tell)(BACK.to_owned());
+            (self.notify)(BACK.to_owned());
         }
         self.bound = FIRST;
     }

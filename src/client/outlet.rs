@@ -12,7 +12,7 @@ use smol::Timer;
 
 use super::acks::Acks;
 use super::failure::Failure;
-use super::output;
+use super::stdout;
 
 /// Of what was taken this part may lie in the pipe.
 const AHEAD: u64 = 64;
@@ -26,7 +26,7 @@ const SHORTEST: Duration = Duration::from_micros(50);
 const LONGEST: Duration = Duration::from_millis(500);
 
 /// An entry of others: its conversation and its id.
-pub type Mark = (String, u64);
+pub type EntryRef = (String, u64);
 
 /// Standard output.
 pub struct Outlet<'a> {
@@ -36,7 +36,7 @@ pub struct Outlet<'a> {
     /// Bytes that were written.
     written: u64,
     /// Lines that were not handed over yet: up to which byte each goes.
-    lines: VecDeque<(u64, Option<Mark>)>,
+    lines: VecDeque<(u64, Option<EntryRef>)>,
     /// Lines that were handed over.
     taken: u64,
 }
@@ -46,7 +46,7 @@ impl<'a> Outlet<'a> {
     pub fn new(acks: &'a Acks<'a>) -> Outlet<'a> {
         Outlet {
             acks,
-            is_pipe: output::is_pipe(),
+            is_pipe: stdout::is_pipe(),
             gathered: String::new(),
             written: 0,
             lines: VecDeque::new(),
@@ -58,7 +58,7 @@ impl<'a> Outlet<'a> {
     ///
     /// # Errors
     /// `Output`.
-    pub async fn write(&mut self, line: &str, mark: Option<Mark>) -> Result<(), Failure> {
+    pub async fn write(&mut self, line: &str, mark: Option<EntryRef>) -> Result<(), Failure> {
         if self.is_pipe {
             self.until_taken(self.taken / AHEAD).await;
         }
@@ -73,7 +73,7 @@ impl<'a> Outlet<'a> {
     /// # Errors
     /// `Output`.
     pub fn flush(&mut self) -> Result<(), Failure> {
-        output::write_text(&self.gathered)?;
+        stdout::write_text(&self.gathered)?;
         self.written += self.gathered.len() as u64;
         self.gathered.clear();
         self.look();
@@ -107,7 +107,7 @@ impl<'a> Outlet<'a> {
 
     /// Has acknowledged what was handed over meanwhile, also after the reader has gone.
     pub fn look(&mut self) {
-        let left = if self.is_pipe && !self.lines.is_empty() { output::unread() } else { 0 };
+        let left = if self.is_pipe && !self.lines.is_empty() { stdout::unread() } else { 0 };
         let taken = self.written.saturating_sub(left);
         while self.lines.front().is_some_and(|(end, _)| *end <= taken) {
             let Some((_, mark)) = self.lines.pop_front() else { return };

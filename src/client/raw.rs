@@ -10,18 +10,18 @@ use smol::Unblock;
 use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::account::Account;
+use super::account::Credentials;
 use super::connection::said_bye;
 use super::failure::Failure;
 use super::outage::persist;
-use super::output;
+use super::stdout;
 
 /// Carries bytes in both directions until the server has closed. The end of standard input is passed
 /// on, and what is due comes before the end.
 ///
 /// # Errors
 /// `Lost` where the connection breaks, or the server ends it and was not asked to.
-pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
+pub async fn raw(account: &Credentials, quiet: bool) -> Result<(), Failure> {
     let connected = persist(async || account.connect(quiet).await).await?;
     let (rest, stream) = connected.into_parts();
     let (mut from_server, mut to_server) = smol::io::split(stream);
@@ -40,7 +40,7 @@ pub async fn raw(account: &Account, quiet: bool) -> Result<(), Failure> {
         // The last line, by which the end is told from an accident.
         let mut last = Vec::new();
         loop {
-            output::write_all(&some)?;
+            stdout::write_all(&some)?;
             follow(&mut last, &some);
             some.resize(65_536, 0);
             let n = from_server.read(&mut some).await.map_err(lost)?;

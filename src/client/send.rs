@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use smol::Timer;
 use smol::future::FutureExt;
 
-use super::account::Account;
+use super::account::Credentials;
+use super::caller::Caller;
 use super::connection::ANSWER;
-use super::desk::Desk;
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::lossy::{Lossy, MORE};
-use super::output::print;
 use super::progress::{SERVER, shown};
+use super::stdout::print;
 use crate::entry::Entry;
 use crate::limits;
 use crate::name::Target;
@@ -123,15 +123,15 @@ const WAIT: u64 = 60;
 /// # Errors
 /// Any; `TimedOut` where the readers took longer.
 pub async fn send(
-    account: &Account,
+    account: &Credentials,
     to: &Target,
     text: &str,
     key: &str,
     wait: Option<(Until, u64)>,
 ) -> Result<(), Failure> {
     let command = lines::once(key, to, text)?;
-    let mut desk = Desk::hasty(account);
-    let reply = shown(SERVER, desk.ask(&command)).await;
+    let mut caller = Caller::hasty(account);
+    let reply = shown(SERVER, caller.ask(&command)).await;
     let reply = reply.map_err(|e| in_text(e, &command, text))?;
     let id = reply.sent()?;
     print(&id.to_string())?;
@@ -146,7 +146,7 @@ pub async fn send(
             let left = end.saturating_duration_since(Instant::now()).as_millis().div_ceil(1_000);
             let part = u64::try_from(left).unwrap_or(WAIT).clamp(1, WAIT);
             let command = format!("WAIT {id} {until} {part}");
-            match desk.ask_for(&command, Duration::from_secs(part) + ANSWER).await {
+            match caller.ask_for(&command, Duration::from_secs(part) + ANSWER).await {
                 Err(Failure::Refused(line)) if lines::code(&line) == "timeout" => {}
                 waited => return waited.map(drop),
             }
@@ -173,7 +173,7 @@ fn in_text(failure: Failure, command: &str, text: &str) -> Failure {
 /// # Errors
 /// Any; `TimedOut` where nothing came within `seconds`.
 pub async fn ask(
-    account: &Account,
+    account: &Credentials,
     to: &Target,
     text: &str,
     seconds: Option<u64>,
@@ -181,10 +181,10 @@ pub async fn ask(
     let command = lines::once(&random_key()?, to, text)?;
     let answered = async {
         // Before the question, so that no answer is too quick.
-        let mut desk = Desk::hasty(account);
-        let since = shown(SERVER, desk.newest()).await?;
+        let mut caller = Caller::hasty(account);
+        let since = shown(SERVER, caller.newest()).await?;
         let mut feed = shown(SERVER, Feed::open(account, since)).await?;
-        let reply = shown(SERVER, desk.ask(&command)).await;
+        let reply = shown(SERVER, caller.ask(&command)).await;
         let reply = reply.map_err(|e| in_text(e, &command, text))?;
         let asked = reply.sent()?;
         let answer = async {
@@ -209,7 +209,7 @@ pub async fn ask(
         };
         let answer: Entry = shown(&format!("waiting for what {to} says"), answer).await?;
         print(&answer.body)?;
-        match desk.ask(&format!("READ {}", answer.id.number())).await {
+        match caller.ask(&format!("READ {}", answer.id.number())).await {
             // Forgotten meanwhile: it was read all the same.
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
             Err(e) => Err(e),

@@ -26,14 +26,14 @@ pub struct Settings {
     /// The account, where none is named elsewhere.
     pub handle: Option<Handle>,
     /// A token of this account on this server.
-    pub token: Option<Token>,
+    pub token: Option<SavedToken>,
     /// Why there may be more in the file than could be read.
     pub damage: Option<String>,
 }
 
 /// A token that `papo login` has made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
+pub struct SavedToken {
     /// What stands for the password.
     pub secret: String,
     /// What the server calls it.
@@ -82,7 +82,7 @@ impl Settings {
                 settings.damage = damaged(&format!("line {}: {why}", n + 1));
             }
         }
-        settings.token = secret.zip(label).map(|(secret, label)| Token { secret, label });
+        settings.token = secret.zip(label).map(|(secret, label)| SavedToken { secret, label });
         settings
     }
 
@@ -125,7 +125,7 @@ impl Settings {
         if let Some(handle) = &self.handle {
             line("as", handle);
         }
-        if let Some(Token { secret, label }) = &self.token {
+        if let Some(SavedToken { secret, label }) = &self.token {
             line("token", secret);
             line("label", label);
         }
@@ -176,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/papo/config");
         assert_eq!(Settings::load(&path), Settings::default());
-        let token = Token { secret: "s".to_owned(), label: "desk".to_owned() };
+        let token = SavedToken { secret: "s".to_owned(), label: "desk".to_owned() };
         let settings = Settings {
             server: Some("tls:[::1]:7277".parse().unwrap()),
             handle: Handle::new("ana"),

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use smol::future::FutureExt;
 use smol::{Async, Timer};
 
-use super::account::Account;
+use super::account::Credentials;
 use super::acks::Acks;
 use super::failure::Failure;
 use super::feed::Feed;
 use super::json::{self, Object};
 use super::lines;
-use super::outlet::{Mark, Outlet};
-use super::{output, signals};
+use super::outlet::{EntryRef, Outlet};
+use super::{signals, stdout};
 use crate::name::Target;
 use crate::wire::reply::verb;
 use crate::wire::request::first_word;
@@ -26,7 +26,7 @@ use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine, ServerLine};
 
 /// What is shown, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Options {
+pub struct TailOptions {
     /// These conversations; none named means all.
     pub conversations: Vec<Target>,
     /// Every event, and not only the messages of others.
@@ -47,7 +47,7 @@ pub struct Options {
 ///
 /// # Errors
 /// Any; where the reader of standard output has gone, an `Output` of status 0.
-pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
+pub async fn tail(account: &Credentials, options: &TailOptions) -> Result<(), Failure> {
     let began = Instant::now();
     let begin = async {
         let (acks, since) = Acks::open(account).await?;
@@ -78,8 +78,8 @@ pub async fn tail(account: &Account, options: &Options) -> Result<(), Failure> {
 }
 
 struct Tail<'a> {
-    account: &'a Account,
-    options: &'a Options,
+    account: &'a Credentials,
+    options: &'a TailOptions,
     out: Outlet<'a>,
     /// All that waited has come, or is shown as well.
     is_live: bool,
@@ -169,13 +169,13 @@ impl Tail<'_> {
         self.write(&line, mark).await
     }
 
-    async fn write(&mut self, line: &str, mark: Option<Mark>) -> Result<(), Failure> {
+    async fn write(&mut self, line: &str, mark: Option<EntryRef>) -> Result<(), Failure> {
         self.shown += 1;
         self.out.write(line, mark).await
     }
 }
 
-async fn time_is_up<T>(options: &Options, began: Instant) -> Result<T, Failure> {
+async fn time_is_up<T>(options: &TailOptions, began: Instant) -> Result<T, Failure> {
     let Some(seconds) = options.timeout else { return future::pending().await };
     Timer::at(began + Duration::from_secs(seconds)).await;
     let unit = if seconds == 1 { "second" } else { "seconds" };
@@ -202,7 +202,7 @@ fn as_json(line: &str) -> String {
 /// over after that line, and not with the next message.
 async fn reader_has_gone<T>() -> Result<T, Failure> {
     // The end that is written to becomes readable only when it is broken.
-    if output::is_pipe()
+    if stdout::is_pipe()
         && let Ok(out) = Async::new_nonblocking(io::stdout())
         && out.readable().await.is_ok()
     {

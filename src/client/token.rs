@@ -3,23 +3,23 @@
 //! A session that was opened with a token may not make any, nor revoke another one. So where a person
 //! is there to be asked for the password, that is what follows when the server says so.
 
-use super::account::{Account, Named};
-use super::connection::Reply;
-use super::desk::Desk;
+use super::account::{Credentials, Named};
+use super::caller::Caller;
+use super::connection::Success;
 use super::failure::Failure;
 use super::json::Object;
 use super::lines;
-use super::look::{local, show};
-use super::output::print;
 use super::progress::{SERVER, shown};
+use super::queries::{local, show};
 use super::secret;
+use super::stdout::print;
 use crate::wire::rows::{ServerLine, TokenLine};
 
 /// Shows the tokens: label, when it was made, when it was last used.
 ///
 /// # Errors
 /// Any.
-pub async fn list(account: &Account, as_json: bool) -> Result<(), Failure> {
+pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "TOKEN LIST", |row| {
         let ServerLine::Token(TokenLine { label, created, used }) = row else { return None };
         if as_json {
@@ -51,15 +51,15 @@ pub async fn del(named: &Named, label: &str) -> Result<(), Failure> {
 }
 
 /// Says a command once, with the password if it takes that.
-async fn ask(named: &Named, command: &str) -> Result<Reply, Failure> {
-    let account = Account::find(named)?;
+async fn ask(named: &Named, command: &str) -> Result<Success, Failure> {
+    let account = Credentials::find(named)?;
     let answered = said(&account, command).await;
     match answered {
         Err(Failure::Refused(line))
             if lines::code(&line) == "not-allowed"
                 && secret::given(named.secret_file.as_deref())?.is_none() =>
         {
-            let account = Account::find_with_password(named);
+            let account = Credentials::find_with_password(named);
             // The refusal says more to a script than that there is no terminal.
             let account = account.map_err(|_| Failure::Refused(line))?;
             said(&account, command).await
@@ -68,9 +68,9 @@ async fn ask(named: &Named, command: &str) -> Result<Reply, Failure> {
     }
 }
 
-async fn said(account: &Account, command: &str) -> Result<Reply, Failure> {
-    let mut desk = Desk::hasty(account);
-    shown(SERVER, desk.ask_once(command)).await
+async fn said(account: &Credentials, command: &str) -> Result<Success, Failure> {
+    let mut caller = Caller::hasty(account);
+    shown(SERVER, caller.ask_once(command)).await
 }
 
 /// A refusal of `TOKEN NEW`, and what to type then.

@@ -39,20 +39,20 @@ pub fn config(roots: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
         trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(Arc::new(builder.with_root_certificates(trusted).with_no_client_auth()));
     };
-    let verifier = Arc::new(Named::load(file, provider)?);
+    let verifier = Arc::new(PinnedFile::load(file, provider)?);
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     Ok(Arc::new(builder.with_no_client_auth()))
 }
 
 /// Trusts what is in one file.
 #[derive(Debug)]
-struct Named {
+struct PinnedFile {
     certificates: Vec<CertificateDer<'static>>,
     by_authority: Arc<WebPkiServerVerifier>,
 }
 
-impl Named {
-    fn load(file: &Path, provider: Arc<CryptoProvider>) -> io::Result<Named> {
+impl PinnedFile {
+    fn load(file: &Path, provider: Arc<CryptoProvider>) -> io::Result<PinnedFile> {
         let unfit =
             |why: &dyn std::fmt::Display| io::Error::other(format!("{}: {why}", file.display()));
         // The library's errors of reading files and of PEM are one type.
@@ -68,11 +68,11 @@ impl Named {
         }
         let by_authority = WebPkiServerVerifier::builder_with_provider(trusted.into(), provider);
         let by_authority = by_authority.build().map_err(io::Error::other)?;
-        Ok(Named { certificates, by_authority })
+        Ok(PinnedFile { certificates, by_authority })
     }
 }
 
-impl ServerCertVerifier for Named {
+impl ServerCertVerifier for PinnedFile {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -207,7 +207,7 @@ mod tests {
     /// What is said of a server that shows the first of these, where the second is trusted, `years`
     /// from now.
     fn verdict(shown: &str, trusted: &str, name: &str, years: i64) -> Result<(), String> {
-        let named = Named::load(&file(trusted), Arc::new(ring::default_provider())).unwrap();
+        let named = PinnedFile::load(&file(trusted), Arc::new(ring::default_provider())).unwrap();
         let shown = CertificateDer::from_pem_file(file(shown)).unwrap();
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
         let year = 365 * 86_400;
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_file_without_certificates_is_refused() {
-        let load = |name| Named::load(&file(name), Arc::new(ring::default_provider()));
+        let load = |name| PinnedFile::load(&file(name), Arc::new(ring::default_provider()));
         let why = load("made.key").unwrap_err().to_string();
         assert!(why.ends_with("made.key: no certificate in PEM form is in it"), "{why}");
         let why = load("nowhere.pem").unwrap_err().to_string();

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use super::{Desk, unkept};
+use super::{HubState, unkept};
 use crate::chat::Batch;
 use crate::store::Cause;
 
-impl Desk {
+impl HubState {
     /// Records a batch. Returns whether it is on disk.
     pub(super) fn commit(&mut self, batch: &Batch) -> bool {
         let start = Instant::now();
-        let done = self.record.record(&batch.changes);
+        let done = self.writer.record(&batch.changes);
         if batch.changes.is_empty() {
             // It only ended what was looked up, and says nothing of what can be written.
             if let Err(e) = done {

@@ -11,7 +11,7 @@
 
 use std::collections::HashSet;
 
-use super::Desk;
+use super::HubState;
 use crate::chat::{Act, Chat, Stop, Who};
 use crate::entry::AccountId;
 use crate::limits;
@@ -51,7 +51,7 @@ impl Round {
     }
 }
 
-impl Desk {
+impl HubState {
     /// Asks the rules, and looks up what they need until they can decide.
     ///
     /// # Errors
@@ -66,7 +66,7 @@ impl Desk {
                 Err(Stop::Refused(refusal)) => return Err(refusal),
                 Err(Stop::Needs(needs)) => needs,
             };
-            let facts = self.record.recall().and_then(|recall| recall.gather(&needs, needs.len()));
+            let facts = self.writer.reader().and_then(|reader| reader.gather(&needs, needs.len()));
             let facts = facts.map_err(|e| self.unreadable(&e))?;
             self.looked_up += facts.len();
             facts.into_iter().for_each(|fact| self.chat.directory().learn(fact));
@@ -103,7 +103,7 @@ impl Desk {
         let seats = &self.seats;
         let rest = rest.iter().map(|act| (who, act));
         let others = self.queue.ahead().filter_map(|(session, act)| {
-            let seat = seats.get(&session).filter(|seat| !seat.void)?;
+            let seat = seats.get(&session).filter(|seat| !seat.revoked)?;
             Some((seat.who(session), act))
         });
         let mut room = self.room.saturating_sub(act.weight());
@@ -126,7 +126,7 @@ impl Desk {
             }
         }
         while !round.needs.is_empty() {
-            let facts = self.record.recall()?.gather(&round.needs, round.own)?;
+            let facts = self.writer.reader()?.gather(&round.needs, round.own)?;
             let is_whole = facts.len() == round.needs.len();
             for (fact, payer) in facts.into_iter().zip(round.payers) {
                 if payer == who.account {

@@ -1,4 +1,4 @@
-//! The hub: one thread that owns the rules and the pen. Decide, record, tell.
+//! The hub: one thread that owns the rules and the writer. Decide, record, tell.
 //!
 //! It takes all that waits in its queue up to a bound, asks the rules about each in order, records
 //! the batch in one transaction, and only then tells: replies in order, entries in blocks, each
@@ -6,11 +6,11 @@
 //! without a timer. One owner, so one order and no locks. No socket is known here.
 
 mod commit;
-mod keep;
 mod lookup;
 mod orders;
 mod pending;
 mod queue;
+mod retention;
 mod seats;
 mod tally;
 mod tell;
@@ -26,20 +26,20 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol::channel::Sender;
 
-use crate::chat::{Act, Chat, Order, Tell, Who};
+use crate::chat::{Act, Chat, Effect, Order, Who};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle};
-use crate::outbox::{Behind, Outbox};
-use crate::store::{Error, Forget, Record};
+use crate::outbox::{Outbox, Watermark};
+use crate::store::{Error, Expire, Writer};
 use crate::wire::refusal::Refusal;
-pub use keep::Keeper;
 pub use lookup::unkept;
 use orders::Leaving;
 use queue::Queue;
+pub use retention::Retention;
 use seats::Unkept;
 use tally::Tally;
 use watch::{Awaits, Watches};
@@ -87,14 +87,14 @@ pub enum Work {
     Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
     /// A session has been sent everything up to here. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
-    CaughtUp { session: SessionId, upto: Behind, answer: Sender<Option<Behind>> },
+    CaughtUp { session: SessionId, upto: Watermark, answer: Sender<Option<Watermark>> },
     /// A session has ended. `shown`: up to where its account has been shown the receipts; `None`:
     /// all that were put in its outbox.
     Leave { session: SessionId, shown: Option<MoveNumber> },
     /// An account has been shown the receipts up to this move.
     Shown { account: AccountId, upto: MoveNumber },
     /// A step of forgetting; the answer says whether it is on disk.
-    Forget { step: Forget, answer: Sender<bool> },
+    Expire { step: Expire, answer: Sender<bool> },
     /// What was forgotten leaves what the store keeps beside the log, too; the answer says whether
     /// it has.
     Wipe { answer: Sender<bool> },
@@ -111,7 +111,7 @@ pub struct Entered {
     /// The account.
     pub account: AccountId,
     /// Where the log stood at that moment: what is newer comes after `LIVE`.
-    pub upto: Behind,
+    pub upto: Watermark,
     /// Sessions that go on prove that the account was shown the receipts up to this move.
     pub shown: MoveNumber,
 }
@@ -122,17 +122,17 @@ impl Hub {
     /// # Errors
     /// The store's, or the system's if it gives no thread.
     pub fn start(
-        mut record: Box<dyn Record>,
+        mut writer: Box<dyn Writer>,
         clock: Clock,
         counters: Arc<Counters>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
-        let newest = record.recall()?.newest()?;
-        record.record(&[])?;
+        let newest = writer.reader()?.newest()?;
+        writer.record(&[])?;
         let (queue, waiting) = mpsc::channel();
-        let desk = Desk {
+        let state = HubState {
             queue: Queue::new(waiting),
             chat: Chat::new(newest),
-            record,
+            writer,
             clock,
             now: clock.now(),
             seats: FxHashMap::default(),
@@ -140,12 +140,12 @@ impl Hub {
             watches: FxHashMap::default(),
             pending: Vec::new(),
             leaving: VecDeque::new(),
-            voided: Vec::new(),
+            revoked: Vec::new(),
             covering: Vec::new(),
             unkept: Unkept::default(),
-            told: Behind { entries: newest.entry, moves: newest.moved },
+            told: Watermark { entries: newest.entry, moves: newest.moved },
             lines: Vec::new(),
-            stirred: Vec::new(),
+            to_wake: Vec::new(),
             looked_up: 0,
             owed: FxHashMap::default(),
             gathered: 0,
@@ -154,7 +154,7 @@ impl Hub {
             lost: Refusal::Storage,
             tally: Tally::new(counters),
         };
-        let run = move || desk.run();
+        let run = move || state.run();
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
         Ok((Hub { queue }, thread))
     }
@@ -174,13 +174,13 @@ struct Seat {
     /// It gets replies only.
     quiet: bool,
     /// Entries and receipts are pushed to it; else it reads them from the log.
-    live: bool,
+    pushes: bool,
     /// It has been sent `LIVE`, so its account is online.
-    here: bool,
+    online: bool,
     /// Where it waits for others' cursors.
     awaits: Option<Awaits>,
-    /// What opened it is void: it is about to be ended, and may do nothing more.
-    void: bool,
+    /// What opened it is revoked: it is about to be ended, and may do nothing more.
+    revoked: bool,
 }
 
 impl Seat {
@@ -190,7 +190,7 @@ impl Seat {
 
     /// It has to be sent what it can only read from the log.
     fn is_behind(&self) -> bool {
-        !self.live && !self.quiet
+        !self.pushes && !self.quiet
     }
 }
 
@@ -235,10 +235,10 @@ enum Pending {
 }
 
 /// All that the thread owns.
-struct Desk {
+struct HubState {
     queue: Queue,
     chat: Chat,
-    record: Box<dyn Record>,
+    writer: Box<dyn Writer>,
     clock: Clock,
     /// When this batch began.
     now: Millis,
@@ -250,18 +250,18 @@ struct Desk {
     pending: Vec<Pending>,
     /// Accounts that are deleted and leave their groups, one after the other.
     leaving: VecDeque<Leaving>,
-    /// Sessions whose key became void in this batch.
-    voided: Vec<SessionId>,
+    /// Sessions whose key was revoked in this batch.
+    revoked: Vec<SessionId>,
     /// Sessions of which this batch has a bare `ACK` or `READ`.
     covering: Vec<SessionId>,
     /// What nobody is answered for and a batch that failed was to write.
     unkept: Unkept,
     /// How far everything has been told.
-    told: Behind,
+    told: Watermark,
     /// The lines of the entries that are about to be told.
     lines: Vec<u8>,
     /// Outboxes whose sessions are to be woken.
-    stirred: Vec<Arc<Outbox>>,
+    to_wake: Vec<Arc<Outbox>>,
     /// What had to be looked up for the work in hand.
     looked_up: usize,
     /// What was looked up ahead for accounts whose acts are still to come.
@@ -277,7 +277,7 @@ struct Desk {
     tally: Tally,
 }
 
-impl Desk {
+impl HubState {
     fn run(mut self) {
         let mut ended = false;
         while !(ended && self.queue.is_empty()) {
@@ -310,18 +310,18 @@ impl Desk {
                 weight += cost;
                 self.queue.charge(cost);
             }
-            self.settle_waiting();
+            self.clear_waits();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
             let committed = self.commit(&batch);
             if committed {
-                self.voided.clear();
+                self.revoked.clear();
                 self.covering.clear();
             } else {
                 self.take_back(&batch);
                 for session in self.queue.unfinished() {
                     // What was done of it in earlier batches stays; the rest is not to be done.
-                    batch.tells.extend(self.abandon(session));
+                    batch.effects.extend(self.abandon(session));
                 }
             }
             let decided = std::mem::take(&mut self.pending);
@@ -362,7 +362,7 @@ impl Desk {
                     let entered = self.enter(session, account, Key::Password, false, outbox);
                     // A new account has nothing to catch up with.
                     if let Some(seat) = self.seats.get_mut(&session) {
-                        (seat.live, seat.here) = (true, true);
+                        (seat.pushes, seat.online) = (true, true);
                         self.tally.behind -= 1;
                     }
                     entered
@@ -391,7 +391,7 @@ impl Desk {
             Work::Online { accounts, answer } => {
                 self.pending.push(Pending::Online { accounts, answer });
             }
-            Work::Forget { step, answer } => {
+            Work::Expire { step, answer } => {
                 self.chat.expire(step);
                 self.pending.push(Pending::Forgotten(answer));
             }
@@ -402,21 +402,21 @@ impl Desk {
     }
 
     /// Writes down where nothing waits any more, as often as that begins to be so.
-    fn settle_waiting(&mut self) {
-        while let Ok(true) = self.decide(Chat::settle_waiting) {}
+    fn clear_waits(&mut self) {
+        while let Ok(true) = self.decide(Chat::clear_wait) {}
     }
 
     /// Gives up what is left of an act that was begun; what is said of it, if it was asked for.
-    fn abandon(&mut self, session: SessionId) -> Option<(Who, Tell)> {
+    fn abandon(&mut self, session: SessionId) -> Option<(Who, Effect)> {
         let act = self.queue.abandon(session).filter(Act::is_asked)?;
         let seat = self.seats.get(&session)?;
         let who = seat.who(session);
-        Some((who, Tell::Answer { verb: act.verb(), answer: Err(self.lost.clone()) }))
+        Some((who, Effect::Answer { verb: act.verb(), answer: Err(self.lost.clone()) }))
     }
 
     fn act(&mut self, who: Who, act: &mut Act, rest: &[Act]) {
         let Some(seat) = self.seats.get(&who.session) else { return };
-        if seat.void {
+        if seat.revoked {
             return self.refuse(who, act, Refusal::NeedLogin);
         }
         if let Act::AdvanceAll { lost_moves, .. } = act {
@@ -434,11 +434,11 @@ impl Desk {
             self.give_back(who.session, seats::charged(act));
             if act.is_asked() {
                 self.refuse(who, act, refusal);
-            } else if let Some((_, Tell::Answer { verb, .. })) = self.abandon(who.session) {
+            } else if let Some((_, Effect::Answer { verb, .. })) = self.abandon(who.session) {
                 self.chat.answer(who, verb, Err(refusal));
             }
         }
-        self.void();
+        self.revoke();
     }
 
     fn refuse(&mut self, who: Who, act: &Act, refusal: Refusal) {

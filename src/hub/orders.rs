@@ -7,7 +7,7 @@
 
 use smol::channel::Sender;
 
-use super::{Desk, Done, Pending};
+use super::{Done, HubState, Pending};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, ConversationId};
 use crate::limits;
@@ -23,7 +23,7 @@ pub(super) struct Leaving {
     answer: Sender<Done>,
 }
 
-impl Desk {
+impl HubState {
     pub(super) fn order(&mut self, order: &Order, answer: Sender<Done>) {
         let now = self.now;
         let done = self.decide(|chat| chat.order(order, now));
@@ -39,7 +39,7 @@ impl Desk {
                 self.pending.push(Pending::Order { answer, done });
             }
         }
-        self.void();
+        self.revoke();
     }
 
     fn sessions_of(&self, account: AccountId) -> usize {
@@ -75,7 +75,7 @@ impl Desk {
         after: ConversationId,
     ) -> Result<Option<ConversationId>, Refusal> {
         let now = self.now;
-        let next = self.record.recall().and_then(|r| r.memberships(account, after, limits::LEAVE));
+        let next = self.writer.reader().and_then(|r| r.memberships(account, after, limits::LEAVE));
         let next = next.map_err(|e| self.unreadable(&e))?;
         let mut weight = 0;
         for (id, is_group) in &next {

@@ -4,10 +4,10 @@
 //! order in which it was decided. Whoever reads from the store after such an answer sees nothing older
 //! than it. Final lines of commands are not here: they are told with the rest of the batch.
 
-use super::{Desk, Pending};
+use super::{HubState, Pending};
 use crate::entry::AccountId;
 
-impl Desk {
+impl HubState {
     /// Answers all that waits for the end of this batch, and wakes the sessions that it concerned.
     pub(super) fn answer_pending(&mut self, committed: bool) {
         let mut wipe = None;
@@ -47,12 +47,12 @@ impl Desk {
                 Pending::Wipe(answer) => wipe = Some(answer),
             }
         }
-        for outbox in self.stirred.drain(..) {
+        for outbox in self.to_wake.drain(..) {
             outbox.wake();
         }
         // This may take a while, so all others have their answers first.
         if let Some(answer) = wipe {
-            let wiped = self.record.wipe().unwrap_or_else(|e| {
+            let wiped = self.writer.wipe().unwrap_or_else(|e| {
                 log::error!("what was forgotten still stands beside the database: {e}");
                 false
             });
@@ -62,6 +62,6 @@ impl Desk {
 
     fn is_online(&self, account: AccountId) -> bool {
         let sessions = self.online.get(&account).map_or(&[][..], |presence| &presence.sessions);
-        sessions.iter().any(|s| self.seats.get(s).is_some_and(|seat| seat.here))
+        sessions.iter().any(|s| self.seats.get(s).is_some_and(|seat| seat.online))
     }
 }

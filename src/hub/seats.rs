@@ -5,10 +5,10 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
-use super::{Desk, Entered, Presence, Seat};
-use crate::chat::{Act, Batch, Tell};
+use super::{Entered, HubState, Presence, Seat};
+use crate::chat::{Act, Batch, Effect};
 use crate::entry::{AccountId, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId};
-use crate::outbox::{Behind, Outbox, Unspent};
+use crate::outbox::{Outbox, Unspent, Watermark};
 use crate::store::{Change, NewEntry};
 use crate::wire::request::GroupChange;
 
@@ -46,7 +46,7 @@ impl Unkept {
     }
 }
 
-impl Desk {
+impl HubState {
     pub(super) fn enter(
         &mut self,
         session: SessionId,
@@ -62,7 +62,7 @@ impl Desk {
             moved: upto.moves,
             due: upto.moves,
         });
-        let here = presence.sessions.iter().filter_map(|s| self.seats.get(s)).filter(|s| s.here);
+        let here = presence.sessions.iter().filter_map(|s| self.seats.get(s)).filter(|s| s.online);
         let shown = here.map(|seat| seat.shown(seat.outbox.proved(), presence.due, upto.moves));
         let shown = shown.max().unwrap_or_default();
         presence.sessions.push(session);
@@ -71,24 +71,24 @@ impl Desk {
             outbox,
             key,
             quiet,
-            live: false,
-            here: false,
+            pushes: false,
+            online: false,
             awaits: None,
-            void: false,
+            revoked: false,
         };
         self.tally.behind += u64::from(seat.is_behind());
         self.seats.insert(session, seat);
         Entered { account, upto, shown }
     }
 
-    pub(super) fn caught_up(&mut self, session: SessionId, upto: Behind) -> Option<Behind> {
+    pub(super) fn caught_up(&mut self, session: SessionId, upto: Watermark) -> Option<Watermark> {
         let seat = self.seats.get_mut(&session)?;
-        seat.here = true;
+        seat.online = true;
         let presence = self.online.get(&seat.account)?;
         // What this batch decides is told after it, so to a session that is live by then.
         if presence.newest <= upto.entries && presence.moved <= upto.moves {
             self.tally.behind -= u64::from(seat.is_behind());
-            seat.live = true;
+            seat.pushes = true;
             // What it did itself while it was behind needs no note any more. Here and not in the
             // session, since it may fall behind again before that looks.
             seat.outbox.take_authored();
@@ -101,9 +101,9 @@ impl Desk {
     pub(super) fn leave(&mut self, session: SessionId, shown: Option<MoveNumber>) {
         let presence = self.seats.get(&session).and_then(|seat| self.online.get(&seat.account));
         let due = presence.map_or(self.told.moves, |presence| presence.due);
-        let Some(seat) = self.vacate(session).filter(|seat| seat.here) else { return };
+        let Some(seat) = self.vacate(session).filter(|seat| seat.online) else { return };
         // One that fell behind was sent less than was told, and may not have noticed.
-        let fell = seat.outbox.fell_behind().filter(|_| !seat.live).map(|at| at.moves);
+        let fell = seat.outbox.fell_behind().filter(|_| !seat.pushes).map(|at| at.moves);
         let upto = match shown {
             Some(upto) => seat.shown(upto, due, self.told.moves),
             None => self.told.moves,
@@ -138,10 +138,10 @@ impl Desk {
 
     /// A batch is not on disk: what was changed here for it is as it was.
     pub(super) fn take_back(&mut self, batch: &Batch) {
-        for session in std::mem::take(&mut self.voided) {
+        for session in std::mem::take(&mut self.revoked) {
             // The batch was not recorded, so the key is still valid.
             if let Some(seat) = self.seats.get_mut(&session) {
-                seat.void = false;
+                seat.revoked = false;
             }
         }
         for session in std::mem::take(&mut self.covering) {
@@ -150,14 +150,14 @@ impl Desk {
         for change in &batch.changes {
             self.unkept.note(change);
         }
-        for (who, tell) in &batch.tells {
-            if let Tell::Entry { at, .. } = tell
-                && let Some(Change::Entry(NewEntry { place, kind, body, .. })) =
+        for (who, effect) in &batch.effects {
+            if let Effect::Entry { at, .. } = effect
+                && let Some(Change::Entry(NewEntry { pos, kind, body, .. })) =
                     batch.changes.get(*at)
             {
                 let unspent = match kind {
                     EntryKind::Message => Unspent { bytes: body.len() as u64, groups: 0 },
-                    EntryKind::Group => Unspent { bytes: 0, groups: u64::from(place.seq == 1) },
+                    EntryKind::Group => Unspent { bytes: 0, groups: u64::from(pos.seq == 1) },
                 };
                 self.give_back(who.session, unspent);
             }
@@ -177,7 +177,7 @@ impl Desk {
     pub(super) fn lose_moves(&mut self, session: SessionId) {
         if let Some(seat) = self.seats.get(&session) {
             seat.outbox.lose_moves();
-            self.stirred.push(seat.outbox.clone());
+            self.to_wake.push(seat.outbox.clone());
         }
     }
 }
@@ -196,6 +196,6 @@ impl Seat {
     /// `proved`, the newest that the account was due is `due`, and the newest of all is `told`:
     /// where it proves all that the account was due, no later move has a receipt for it.
     fn shown(&self, proved: MoveNumber, due: MoveNumber, told: MoveNumber) -> MoveNumber {
-        if self.live && proved >= due { told } else { proved }
+        if self.pushes && proved >= due { told } else { proved }
     }
 }

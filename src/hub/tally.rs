@@ -22,7 +22,7 @@ impl Tally {
 
     /// A commit has taken so long, and is on disk.
     pub(super) fn kept(&self, time: Duration) {
-        self.counters.commits.note(time);
+        self.counters.commits.observe(time);
     }
 
     /// A commit has failed.

@@ -10,13 +10,14 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::watch::Passed;
-use super::{Desk, Seat, Tally};
-use crate::chat::{Batch, Tell, Who};
+use super::{HubState, Seat, Tally};
+use crate::chat::{Batch, Effect, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, Key, MoveNumber, Place, SessionId,
+    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber,
+    SessionId,
 };
 use crate::limits;
-use crate::outbox::{Behind, Block, Outbox, Pushed};
+use crate::outbox::{Block, Outbox, Pushed, Watermark};
 use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
 use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
@@ -34,17 +35,17 @@ struct Run {
     block: Block,
 }
 
-impl Desk {
+impl HubState {
     /// Tells what was decided; where it could not be recorded, only that.
     pub(super) fn tell(&mut self, mut batch: Batch, committed: bool) {
         let mut run: Option<Run> = None;
         let mut line = Vec::new();
-        for (at, (who, tell)) in batch.tells.into_iter().enumerate() {
+        for (at, (who, effect)) in batch.effects.into_iter().enumerate() {
             if run.as_ref().is_some_and(|run| run.who.session != who.session) {
                 self.close(run.take());
             }
-            match tell {
-                Tell::Answer { verb, answer } => {
+            match effect {
+                Effect::Answer { verb, answer } => {
                     // A refusal may rest on what was not recorded either.
                     let answer = if committed { answer } else { Err(self.lost.clone()) };
                     let Some(seat) = self.seats.get(&who.session) else {
@@ -63,25 +64,25 @@ impl Desk {
                         Err(refusal) => ErrLine::write_refusal(out, verb, refusal),
                     });
                     if wake {
-                        self.stirred.push(seat.outbox.clone());
+                        self.to_wake.push(seat.outbox.clone());
                     }
                 }
                 _ if !committed => {}
-                Tell::Entry { at, from, to } => {
+                Effect::Entry { at, from, to } => {
                     let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
                         continue;
                     };
-                    let (place, time, kind) = (new.place, new.time, new.kind);
-                    let (id, body) = (place.id, std::mem::take(&mut new.body));
+                    let (pos, time, kind) = (new.pos, new.time, new.kind);
+                    let (id, body) = (pos.id, std::mem::take(&mut new.body));
                     if let Some(seat) = self.seats.get(&who.session)
-                        && !seat.live
+                        && !seat.pushes
                         && !seat.quiet
                     {
                         seat.outbox.authored(id);
                     }
                     // A change of a group may change who reads, so it stands alone.
                     let fits = |run: &Run| {
-                        run.conversation == place.conversation
+                        run.conversation == pos.conversation
                             && (run.kind, kind) == (EntryKind::Message, EntryKind::Message)
                             && self.lines.len() < limits::BLOCK
                     };
@@ -89,13 +90,13 @@ impl Desk {
                         self.close(run.take());
                     }
                     let entry = Entry { id, time, from, to, kind, body };
-                    let open = run.get_or_insert_with(|| Run::open(who, &place, &entry));
+                    let open = run.get_or_insert_with(|| Run::open(who, &pos, &entry));
                     open.block.last = id;
                     open.count += 1;
                     self.tally.messages += u64::from(kind == EntryKind::Message);
                     EntryLine::event(&entry).write(&mut self.lines);
                 }
-                Tell::Receipt { receipt, conversation, number, readers, was, hidden_from } => {
+                Effect::Receipt { receipt, conversation, number, readers, was, hidden_from } => {
                     self.close(run.take());
                     self.tally.receipts += 1;
                     line.clear();
@@ -118,12 +119,12 @@ impl Desk {
                         });
                     }
                 }
-                Tell::Present { conversation, account, was, on: again } => {
+                Effect::Present { conversation, account, was, on: again } => {
                     let (between, hidden_from) = (was.map(|was| (was, EntryId(i64::MAX))), None);
                     self.passed(&Passed { at, conversation, account, between, again, hidden_from });
                 }
-                Tell::Disconnect { key } => self.disconnect(who, Some(key)),
-                Tell::DisconnectAll { gone } => {
+                Effect::Disconnect { key } => self.disconnect(who, Some(key)),
+                Effect::DisconnectAll { gone } => {
                     self.disconnect(who, None);
                     if gone {
                         self.gone(who.account);
@@ -133,7 +134,7 @@ impl Desk {
         }
         self.close(run);
         let Newest { entry, moved, .. } = self.chat.newest();
-        self.told = Behind { entries: entry, moves: moved };
+        self.told = Watermark { entries: entry, moves: moved };
         self.chat.committed();
     }
 
@@ -145,7 +146,7 @@ impl Desk {
         // As many bytes as there are, since what waits in an outbox is bounded by them.
         block.lines = self.lines.to_vec();
         self.lines.clear();
-        let at = Behind { entries: EntryId(first.0 - 1), ..self.told };
+        let at = Watermark { entries: EntryId(first.0 - 1), ..self.told };
         let block = Arc::new(block);
         for account in self.chat.readers(conversation, seq) {
             let Some(presence) = self.online.get_mut(&account) else {
@@ -153,8 +154,8 @@ impl Desk {
             };
             presence.newest = block.last;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                let (seats, stirred) = (&mut self.seats, &mut self.stirred);
-                let is_in = push(seats, *session, stirred, &mut self.tally, |o| o.push(&block, at));
+                let (seats, to_wake) = (&mut self.seats, &mut self.to_wake);
+                let is_in = push(seats, *session, to_wake, &mut self.tally, |o| o.push(&block, at));
                 self.tally.deliveries += if is_in { count } else { 0 };
             }
         }
@@ -162,10 +163,10 @@ impl Desk {
     }
 
     fn tell_receipt(&mut self, who: Who, line: &[u8], number: MoveNumber, readers: &[AccountId]) {
-        let at = Behind { moves: MoveNumber(number.0 - 1), ..self.told };
+        let at = Watermark { moves: MoveNumber(number.0 - 1), ..self.told };
         if readers.contains(&who.account)
             && let Some(seat) = self.seats.get(&who.session)
-            && !seat.live
+            && !seat.pushes
             && !seat.quiet
         {
             seat.outbox.moved(number);
@@ -179,7 +180,7 @@ impl Desk {
                 presence.due = number;
             }
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                push(&mut self.seats, *session, &mut self.stirred, &mut self.tally, |o| {
+                push(&mut self.seats, *session, &mut self.to_wake, &mut self.tally, |o| {
                     o.push_receipt(line, number, at)
                 });
             }
@@ -187,7 +188,7 @@ impl Desk {
         self.told.moves = number;
     }
 
-    /// Ends sessions of an account: those that were opened with a key that is void now, or all.
+    /// Ends sessions of an account: those that were opened with a key that is revoked now, or all.
     fn disconnect(&self, who: Who, key: Option<Key>) {
         for session in self.ended(who, key) {
             if let Some(seat) = self.seats.get(&session) {
@@ -196,7 +197,7 @@ impl Desk {
         }
     }
 
-    /// Which sessions end with a key, or with all of an account. The one that made the password void
+    /// Which sessions end with a key, or with all of an account. The one that revoked the password
     /// has the new one.
     fn ended(&self, who: Who, key: Option<Key>) -> SmallVec<[SessionId; 2]> {
         let sessions = self.online.get(&who.account).map_or(&[][..], |p| &p.sessions);
@@ -210,17 +211,17 @@ impl Desk {
 
     /// Where the last decision ends sessions, they may do nothing more from now on, and not only from
     /// when that is on disk: who lost a key must not use the moment to make another.
-    pub(super) fn void(&mut self) {
+    pub(super) fn revoke(&mut self) {
         let (who, key) = match self.chat.latest() {
-            Some((who, Tell::Disconnect { key })) => (*who, Some(*key)),
-            Some((who, Tell::DisconnectAll { .. })) => (*who, None),
+            Some((who, Effect::Disconnect { key })) => (*who, Some(*key)),
+            Some((who, Effect::DisconnectAll { .. })) => (*who, None),
             _ => return,
         };
         for session in self.ended(who, key) {
             if let Some(seat) = self.seats.get_mut(&session)
-                && !std::mem::replace(&mut seat.void, true)
+                && !std::mem::replace(&mut seat.revoked, true)
             {
-                self.voided.push(session);
+                self.revoked.push(session);
             }
         }
     }
@@ -240,10 +241,10 @@ fn log_key_change(who: Who, outbox: &Outbox, reply: &Reply) {
 }
 
 impl Run {
-    fn open(who: Who, place: &Place, entry: &Entry) -> Run {
+    fn open(who: Who, pos: &EntryPos, entry: &Entry) -> Run {
         let (from, to) = (entry.from.clone(), entry.to.clone());
         let block = Block { lines: Vec::new(), last: entry.id, from, to };
-        let (conversation, first, seq) = (place.conversation, place.id, place.seq);
+        let (conversation, first, seq) = (pos.conversation, pos.id, pos.seq);
         Run { who, conversation, kind: entry.kind, first, seq, count: 0, block }
     }
 }
@@ -253,23 +254,23 @@ impl Run {
 fn push(
     seats: &mut FxHashMap<SessionId, Seat>,
     session: SessionId,
-    stirred: &mut Vec<Arc<Outbox>>,
+    to_wake: &mut Vec<Arc<Outbox>>,
     tally: &mut Tally,
     push: impl FnOnce(&Outbox) -> Pushed,
 ) -> bool {
-    let Some(seat) = seats.get_mut(&session).filter(|seat| seat.live) else {
+    let Some(seat) = seats.get_mut(&session).filter(|seat| seat.pushes) else {
         return false;
     };
     match push(&seat.outbox) {
         Pushed::In { wake: false } => true,
         Pushed::In { wake: true } => {
-            stirred.push(seat.outbox.clone());
+            to_wake.push(seat.outbox.clone());
             true
         }
         Pushed::Behind => {
-            seat.live = false;
+            seat.pushes = false;
             tally.behind += 1;
-            stirred.push(seat.outbox.clone());
+            to_wake.push(seat.outbox.clone());
             false
         }
     }

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Desk, Pending};
+use super::{HubState, Pending};
 use crate::chat::Awaited;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
@@ -67,7 +67,7 @@ pub(super) struct Passed {
     pub(super) hidden_from: Option<AccountId>,
 }
 
-impl Desk {
+impl HubState {
     /// Begins a watch. It is answered after the batch, when nobody is awaited any more.
     pub(super) fn watch(&mut self, session: SessionId, id: EntryId, cursor: Cursor) {
         let Some(seat) = self.seats.get(&session) else { return };
@@ -197,7 +197,7 @@ impl Desk {
             Err(refusal) => ErrLine::write_refusal(out, "WAIT", refusal),
         });
         if wake {
-            self.stirred.push(seat.outbox.clone());
+            self.to_wake.push(seat.outbox.clone());
         }
     }
 }

@@ -13,11 +13,11 @@ use crate::config::PasswordCost;
 const HASH: usize = 32;
 
 /// KiB of memory that are passed over, each pass counted: what a hash costs, in time.
-pub(super) type Work = u64;
+pub(super) type HashCost = u64;
 
 /// The work of a hash.
-pub(super) fn work(cost: PasswordCost) -> Work {
-    Work::from(cost.kib) * Work::from(cost.passes)
+pub(super) fn work(cost: PasswordCost) -> HashCost {
+    HashCost::from(cost.kib) * HashCost::from(cost.passes)
 }
 
 /// The cost that a PHC string was made at.
@@ -34,7 +34,7 @@ pub(super) struct Argon {
     /// As much as the most expensive hash has needed so far.
     memory: Vec<Block>,
     /// All that was done.
-    done: Work,
+    done: HashCost,
 }
 
 impl Argon {
@@ -70,13 +70,13 @@ impl Argon {
     }
 
     /// Does this much work for nothing.
-    pub(super) fn waste(&mut self, password: &str, work: Work) -> Result<(), Failed> {
-        let kib = Work::from(self.cost.kib);
+    pub(super) fn waste(&mut self, password: &str, work: HashCost) -> Result<(), Failed> {
+        let kib = HashCost::from(self.cost.kib);
         let passes = work.div_ceil(kib);
         if passes == 0 {
             return Ok(());
         }
-        let number = |n: Work| u32::try_from(n).map_err(|_| Failed::Broken);
+        let number = |n: HashCost| u32::try_from(n).map_err(|_| Failed::Broken);
         // No more memory than a new hash takes, and no less than Argon2 asks for.
         let kib = number(work.div_ceil(passes))?.max(Params::MIN_M_COST);
         let cost = PasswordCost { kib, passes: number(passes)? };
@@ -92,7 +92,7 @@ impl Argon {
         if self.memory.len() < params.block_count() {
             self.memory = vec![Block::default(); params.block_count()];
         }
-        self.done += Work::from(params.m_cost()) * Work::from(params.t_cost());
+        self.done += HashCost::from(params.m_cost()) * HashCost::from(params.t_cost());
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone());
         let mut hash = [0; HASH];
         argon2
@@ -107,7 +107,7 @@ impl Argon {
     }
 
     /// All the work that it has done.
-    pub(super) fn done(&self) -> Work {
+    pub(super) fn done(&self) -> HashCost {
         self.done
     }
 }

@@ -24,13 +24,13 @@ use crate::counters::Counters;
 use crate::limits;
 use crate::origin::Origin;
 use crate::turns::Turns;
-use argon::{Argon, Work};
+use argon::{Argon, HashCost};
 pub use command::AuthCommand;
 
 /// The queue in front of the hashing threads, which end when the last clone of it is gone.
 #[derive(Clone)]
 pub struct Hasher {
-    shared: Arc<Shared>,
+    shared: Arc<HasherState>,
     /// Of new hashes.
     cost: PasswordCost,
     /// Rung once for each job that is let in.
@@ -41,8 +41,8 @@ pub struct Hasher {
 }
 
 /// What the threads share.
-struct Shared {
-    turns: Mutex<Turns<Origin, Job>>,
+struct HasherState {
+    turns: Mutex<Turns<Origin, HashJob>>,
     brake: Mutex<Brake>,
     /// The work of the most expensive hash that there is: that of a new one, unless an older one
     /// was met that took more. Every wrong password takes as much.
@@ -63,7 +63,7 @@ pub enum Failed {
     Unknown,
 }
 
-struct Job {
+struct HashJob {
     password: Box<str>,
     task: Task,
 }
@@ -74,16 +74,16 @@ enum Task {
     Verify(Option<String>, Guess, Sender<Result<bool, Failed>>),
 }
 
-impl Shared {
-    fn new(room: usize, dearest: Work) -> Arc<Shared> {
-        Arc::new(Shared {
+impl HasherState {
+    fn new(room: usize, dearest: HashCost) -> Arc<HasherState> {
+        Arc::new(HasherState {
             turns: Mutex::new(Turns::new(room)),
             brake: Mutex::default(),
             dearest: AtomicU64::new(dearest),
         })
     }
 
-    fn turns(&self) -> MutexGuard<'_, Turns<Origin, Job>> {
+    fn turns(&self) -> MutexGuard<'_, Turns<Origin, HashJob>> {
         // No code that holds the lock can panic half-way through a change; nor below.
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -116,7 +116,7 @@ impl Hasher {
         counters: Arc<Counters>,
         command: Option<AuthCommand>,
     ) -> std::io::Result<(Hasher, Vec<JoinHandle<()>>)> {
-        let shared = Shared::new(room, argon::work(cost));
+        let shared = HasherState::new(room, argon::work(cost));
         let (bell, rung) = channel::unbounded();
         let has_command = command.is_some();
         // A program mostly waits, for another machine.
@@ -130,7 +130,7 @@ impl Hasher {
                 // Of this thread alone, on Linux. Where it may not be, it goes on as it is.
                 let _ = rustix::process::setpriority_process(None, limits::HASHER_NICE);
                 while let Ok(()) = rung.recv_blocking() {
-                    counted.secrets.take();
+                    counted.secrets.dec();
                     let next = worker.shared.turns().pop();
                     if let Some((_, job)) = next {
                         worker.work(job);
@@ -158,7 +158,7 @@ impl Hasher {
     /// See [`Failed`].
     pub async fn hash(&self, origin: Origin, password: Box<str>) -> Result<String, Failed> {
         let (answer, answered) = channel::bounded(1);
-        self.queue(origin, Job { password, task: Task::Hash(answer) })?;
+        self.queue(origin, HashJob { password, task: Task::Hash(answer) })?;
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
@@ -175,13 +175,13 @@ impl Hasher {
         known: Option<String>,
     ) -> Result<bool, Failed> {
         let (answer, answered) = channel::bounded(1);
-        self.queue(guess.origin(), Job { password, task: Task::Verify(known, guess, answer) })?;
+        self.queue(guess.origin(), HashJob { password, task: Task::Verify(known, guess, answer) })?;
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
-    fn queue(&self, origin: Origin, job: Job) -> Result<(), Failed> {
+    fn queue(&self, origin: Origin, job: HashJob) -> Result<(), Failed> {
         // Where one has to go, as many wait as before.
-        match self.shared.turns().push(origin.counted(), job) {
+        match self.shared.turns().push(origin.rate_key(), job) {
             Some(gone) => gone.refuse(),
             None => {
                 self.counters.secrets.add(1);
@@ -192,9 +192,9 @@ impl Hasher {
     }
 }
 
-impl Job {
+impl HashJob {
     /// Nobody waits for the answer any more.
-    fn is_forsaken(&self) -> bool {
+    fn is_cancelled(&self) -> bool {
         match &self.task {
             Task::Hash(answer) => answer.is_closed(),
             Task::Verify(_, _, answer) => answer.is_closed(),
@@ -211,18 +211,18 @@ impl Job {
 
 /// One of the threads.
 struct Worker {
-    shared: Arc<Shared>,
+    shared: Arc<HasherState>,
     argon: Argon,
     counters: Arc<Counters>,
     command: Option<AuthCommand>,
 }
 
 impl Worker {
-    fn work(&mut self, job: Job) {
-        if job.is_forsaken() {
+    fn work(&mut self, job: HashJob) {
+        if job.is_cancelled() {
             return;
         }
-        let Job { password, task } = job;
+        let HashJob { password, task } = job;
         match task {
             Task::Hash(answer) => say(&answer, self.safely(|worker| worker.argon.hash(&password))),
             Task::Verify(known, guess, answer) => {
@@ -297,7 +297,7 @@ mod tests {
         let cost = |kib, passes| PasswordCost { kib, passes };
         let hash = |cost| Argon::new(cost).hash("secret-a").unwrap();
         let [cheap, now, dear] = [CHEAP, cost(64, 2), cost(100, 3)].map(hash);
-        let shared = Shared::new(limits::SECRETS, argon::work(cost(64, 2)));
+        let shared = HasherState::new(limits::SECRETS, argon::work(cost(64, 2)));
         let (argon, command, counters) = (Argon::new(cost(64, 2)), None, Arc::default());
         let mut worker = Worker { shared, argon, command, counters };
         let mut work = |password: &str, known: Option<&str>| {
@@ -329,7 +329,7 @@ mod tests {
     fn too_many_from_one_address_keep_nobody_else_out() {
         // Nobody hashes, so what is let in waits.
         let (bell, _rung) = channel::unbounded();
-        let (shared, counters) = (Shared::new(limits::SECRETS, 0), Arc::default());
+        let (shared, counters) = (HasherState::new(limits::SECRETS, 0), Arc::default());
         let hasher = Hasher { shared, cost: CHEAP, bell, has_command: false, counters };
         let ask = |user| Box::pin(hasher.hash(Origin::User(user), "secret-a".into()));
         smol::block_on(async {
@@ -350,14 +350,14 @@ mod tests {
 
     #[test]
     fn who_has_gone_is_passed_over() {
-        let (shared, argon, counters) = (Shared::new(1, 0), Argon::new(CHEAP), Arc::default());
+        let (shared, argon, counters) = (HasherState::new(1, 0), Argon::new(CHEAP), Arc::default());
         let mut worker = Worker { shared, argon, command: None, counters };
         let (answer, answered) = channel::bounded(1);
         drop(answered);
-        worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
+        worker.work(HashJob { password: "secret-a".into(), task: Task::Hash(answer) });
         assert_eq!(worker.argon.done(), 0, "nothing was hashed");
         let (answer, answered) = channel::bounded(1);
-        worker.work(Job { password: "secret-a".into(), task: Task::Hash(answer) });
+        worker.work(HashJob { password: "secret-a".into(), task: Task::Hash(answer) });
         assert!(worker.argon.done() > 0 && answered.recv_blocking().is_ok());
     }
 

@@ -16,7 +16,7 @@ use crate::limits;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
-use crate::wire::help::Place;
+use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
 /// What accepting needs.
@@ -57,7 +57,7 @@ impl Door {
     /// # Errors
     /// The system's.
     pub fn open(self: &Arc<Door>, listener: Listener) -> io::Result<()> {
-        let Listener { socket, place, tls, name, .. } = listener;
+        let Listener { socket, kind, tls, name, .. } = listener;
         let accepting = match socket {
             listen::ListeningSocket::Tcp(socket) => Accepting::Tcp(socket.try_into()?),
             listen::ListeningSocket::Unix(socket) => Accepting::Unix(socket.try_into()?),
@@ -74,7 +74,7 @@ impl Door {
                         // One that has gone again already is nobody's loss.
                         if let Ok(socket) = socket {
                             let counters = &door.services.counters;
-                            let admit = || door.admit(socket, place, tls);
+                            let admit = || door.admit(socket, kind, tls);
                             counters.caught("a new connection", admit);
                         }
                     }
@@ -138,14 +138,14 @@ impl Door {
         });
     }
 
-    fn admit(self: &Arc<Door>, socket: Socket, place: Place, tls: bool) {
+    fn admit(self: &Arc<Door>, socket: Socket, kind: ListenerKind, tls: bool) {
         let Ok(peer) = socket.peer() else { return };
         let is_proxy = match peer.origin {
             Origin::Address(address) => self.proxies.iter().any(|net| net.contains(&address)),
             Origin::User(_) => false,
         };
         if !is_proxy {
-            return self.welcome(socket, peer, place, tls);
+            return self.welcome(socket, peer, kind, tls);
         }
         if self.introduced.fetch_add(1, Ordering::Relaxed) >= limits::INTRODUCED {
             self.introduced.fetch_sub(1, Ordering::Relaxed);
@@ -164,8 +164,8 @@ impl Door {
             let counters = &door.services.counters;
             let what = "a connection of a proxy";
             let decide = |said| match said {
-                Ok(Some(address)) => door.welcome(socket, Peer::told(address), place, tls),
-                Ok(None) => door.welcome(socket, peer.proxy(), place, tls),
+                Ok(Some(address)) => door.welcome(socket, Peer::told(address), kind, tls),
+                Ok(None) => door.welcome(socket, peer.proxy(), kind, tls),
                 Err(e) => door.refuse(peer, &e),
             };
             match said {
@@ -189,18 +189,18 @@ impl Door {
     }
 
     /// Serves a connection whose origin is known.
-    fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, place: Place, tls: bool) {
+    fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, kind: ListenerKind, tls: bool) {
         let certificates = self.certificates.as_ref().filter(|_| tls);
         let Ok(stream) = Stream::new(socket, certificates) else { return };
         let outbox = Arc::new(Outbox::new(self.services.limits.waiting));
         let now = self.services.clock.now();
-        let Some(id) = self.services.roster.enter(peer, place, &outbox, now) else {
+        let Some(id) = self.services.roster.enter(peer, kind, &outbox, now) else {
             self.services.counters.refused.add(1);
             return;
         };
         log::debug!("session {}: from {peer}", id.0);
         self.services.counters.refused.add(u64::from(outbox.bye() == Some(Bye::TooMany)));
-        let session = Session::new(id, self.services.clone(), stream, place, outbox);
+        let session = Session::new(id, self.services.clone(), stream, kind, outbox);
         let services = self.services.clone();
         let task = async move {
             // A bug in one session ends that session.

@@ -18,7 +18,7 @@ use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, Soc
 
 use crate::config::Config;
 use crate::limits;
-use crate::wire::help::Place;
+use crate::wire::help::ListenerKind;
 
 /// A socket that listens.
 pub enum ListeningSocket {
@@ -29,7 +29,7 @@ pub enum ListeningSocket {
 /// A socket that listens, and what is served there.
 pub struct Listener {
     pub socket: ListeningSocket,
-    pub place: Place,
+    pub kind: ListenerKind,
     pub tls: bool,
     /// How it is called: an address, or a way and an address (`tls:127.0.0.1:7277`).
     pub name: String,
@@ -120,10 +120,10 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
         open.extend(tcp(address, true, true)?);
     }
     for wanted in &config.unix {
-        open.push(unix(&wanted.path, wanted.mode, Place::Unix)?);
+        open.push(unix(&wanted.path, wanted.mode, ListenerKind::Unix)?);
     }
     if let Some(path) = &config.admin {
-        open.push(unix(path, 0o600, Place::Admin)?);
+        open.push(unix(path, 0o600, ListenerKind::Admin)?);
     }
     if open.is_empty() {
         return Err("nowhere to listen".to_owned());
@@ -138,7 +138,7 @@ fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Vec<Listener>, String
         let name = if tls { format!("tls:{local}") } else { local.to_string() };
         Ok(Listener {
             socket: ListeningSocket::Tcp(socket),
-            place: Place::Network,
+            kind: ListenerKind::Network,
             tls,
             name,
             file: None,
@@ -269,14 +269,14 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
             "systemd passed the TLS socket, but PAPOD_TLS_CERT and PAPOD_TLS_KEY are not set";
         return Err(unset.to_owned());
     }
-    let (place, shown) = match &socket {
+    let (kind, shown) = match &socket {
         ListeningSocket::Tcp(_) if admin => {
             return Err(say(&"is no Unix socket, and anyone could connect"));
         }
         ListeningSocket::Tcp(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
             may_be_plain(&address, tls || config.plain_anywhere).map_err(|e| say(&e))?;
-            (Place::Network, address.to_string())
+            (ListenerKind::Network, address.to_string())
         }
         ListeningSocket::Unix(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
@@ -285,11 +285,11 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
             if admin && !address.as_pathname().is_some_and(is_private) {
                 return Err(say(&"lets others connect; SocketMode=0600 closes it"));
             }
-            (if admin { Place::Admin } else { Place::Unix }, format!("{way}:{path}"))
+            (if admin { ListenerKind::Admin } else { ListenerKind::Unix }, format!("{way}:{path}"))
         }
     };
     let name = if tls { format!("tls:{shown}") } else { shown };
-    Ok(Listener { socket, place, tls, name, file: None })
+    Ok(Listener { socket, kind, tls, name, file: None })
 }
 
 /// Whether nobody but its owner may connect to a socket: that takes the right to write.
@@ -298,7 +298,7 @@ fn is_private(path: &Path) -> bool {
 }
 
 /// Makes a Unix socket. It has its mode from the first moment on: it is made under a mask.
-fn unix(path: &Path, mode: u32, place: Place) -> Result<Listener, String> {
+fn unix(path: &Path, mode: u32, kind: ListenerKind) -> Result<Listener, String> {
     let say = |what: &dyn Display| format!("cannot listen on {}: {what}", path.display());
     match fs::symlink_metadata(path) {
         Ok(meta) if meta.file_type().is_socket() => {
@@ -317,15 +317,9 @@ fn unix(path: &Path, mode: u32, place: Place) -> Result<Listener, String> {
     let socket = made.map_err(|e| say(&e))?;
     let file = SocketFile::of(path).map_err(|e| say(&e))?;
     longer_queue(&socket).map_err(|e| say(&e))?;
-    let way = if place == Place::Admin { "admin" } else { "unix" };
+    let way = if kind == ListenerKind::Admin { "admin" } else { "unix" };
     let name = format!("{way}:{}", path.display());
-    Ok(Listener {
-        socket: ListeningSocket::Unix(socket),
-        place,
-        tls: false,
-        name,
-        file: Some(file),
-    })
+    Ok(Listener { socket: ListeningSocket::Unix(socket), kind, tls: false, name, file: Some(file) })
 }
 
 /// Whether someone listens on a socket. Where nobody does, its file was left over.

@@ -14,7 +14,7 @@ use smol::channel::{self, Receiver, Sender};
 
 use crate::config::Config;
 use crate::counters::Counters;
-use crate::hub::{Hub, Keeper, Work};
+use crate::hub::{Hub, Retention, Work};
 use crate::limits;
 use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
@@ -22,7 +22,7 @@ use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{BusyLine, Certificates, Roster, Services};
 use crate::store::sqlite::{self, Database};
-use crate::store::{Recall, Survey};
+use crate::store::{Reader, Survey};
 use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
@@ -65,7 +65,7 @@ pub struct Server {
     /// Disconnected when the hub's thread has ended.
     hub_lives: Receiver<()>,
     /// Gone when the keeper is to end, if there is one.
-    keeper: Option<mpsc::Sender<()>>,
+    retention: Option<mpsc::Sender<()>>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Held until the last thread has ended.
@@ -103,11 +103,11 @@ impl Server {
         let plain = |e: &dyn std::fmt::Display| e.to_string();
         let database = Database::open(&config.db).map_err(|e| plain(&e))?;
         let database = database.limited(config.limit_db);
-        let eyes = || database.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
-        let pen = Box::new(database.pen().map_err(|e| plain(&e))?);
+        let reader = || database.reader().map(|reader| Box::new(reader) as Box<dyn Reader>);
+        let writer = Box::new(database.writer().map_err(|e| plain(&e))?);
         let counters = Arc::new(Counters::default());
-        let upkeep = database.upkeep();
-        let open = move || upkeep.eyes().map(|eyes| Box::new(eyes) as Box<dyn Recall>);
+        let maintenance = database.maintenance();
+        let open = move || maintenance.reader().map(|reader| Box::new(reader) as Box<dyn Reader>);
         let (readers, mut others) =
             Readers::start(open, counters.clone()).map_err(|e| plain(&e))?;
         let (hasher, threads) =
@@ -115,7 +115,7 @@ impl Server {
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
         let (hub, hub_thread) =
-            Hub::start(pen, config.clock, counters.clone()).map_err(|e| plain(&e))?;
+            Hub::start(writer, config.clock, counters.clone()).map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -126,19 +126,19 @@ impl Server {
         };
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
-        let mut keeper = None;
+        let mut retention = None;
         if config.keep > 0 {
-            let eyes = eyes().map_err(|e| plain(&e))?;
-            let keep = Keeper::new(hub.clone(), eyes, config.clock, config.keep);
+            let reader = reader().map_err(|e| plain(&e))?;
+            let keep = Retention::new(hub.clone(), reader, config.clock, config.keep);
             let (stop, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
-            keeper = Some(stop);
+            retention = Some(stop);
             others.push(thread);
         }
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
-            upkeep: Arc::new(database.upkeep()),
+            maintenance: Arc::new(database.maintenance()),
             hasher,
             counters: counters.clone(),
             clock: config.clock,
@@ -205,7 +205,7 @@ impl Server {
             door,
             stop,
             hub_lives,
-            keeper,
+            retention,
             executors,
             others,
             _database: database,
@@ -252,17 +252,17 @@ impl Server {
         let roster = &self.door.services.roster;
         roster.close();
         // A backup that is not finished leaves nothing.
-        self.door.services.upkeep.end();
+        self.door.services.maintenance.end();
         roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);
-        let Server { door, executors, others, hub, keeper, .. } = self;
+        let Server { door, executors, others, hub, retention, .. } = self;
         for thread in executors {
             let _ = thread.join();
         }
         // Sessions that took no byte are dropped here, and with them the last handles of the
         // queues, at which the other threads end.
-        drop((door, hub, keeper));
+        drop((door, hub, retention));
         for thread in others {
             let _ = thread.join();
         }

@@ -60,7 +60,7 @@ impl Session {
             }
             Admin::Stats => {
                 let mut rows = self.services.counters.rows();
-                let (database, log) = self.services.upkeep.sizes();
+                let (database, log) = self.services.maintenance.sizes();
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
                 self.say(|out| {
                     for (name, value) in &rows {
@@ -71,8 +71,8 @@ impl Session {
             }
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
-                let upkeep = self.services.upkeep.clone();
-                let found = self.or_end(smol::unblock(move || upkeep.check())).await??;
+                let maintenance = self.services.maintenance.clone();
+                let found = self.or_end(smol::unblock(move || maintenance.check())).await??;
                 for problem in &found {
                     log::error!("the database is damaged: {problem}");
                 }
@@ -89,8 +89,8 @@ impl Session {
 
     async fn backup(&mut self, path: Box<Path>) -> Answer {
         let shown = path.display().to_string();
-        let upkeep = self.services.upkeep.clone();
-        let done = self.or_end(smol::unblock(move || upkeep.backup(&path))).await?;
+        let maintenance = self.services.maintenance.clone();
+        let done = self.or_end(smol::unblock(move || maintenance.backup(&path))).await?;
         match done {
             Ok(bytes) => {
                 self.event("admin-backup", format_args!("bytes={bytes} file={}", field(&shown)));

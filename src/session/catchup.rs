@@ -13,21 +13,21 @@ use crate::entry::{AccountId, Entry, EntryId, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::outbox::{Behind, Block, Item};
-use crate::store::{Error, Recall, Receipts, Walk};
+use crate::outbox::{Block, Outgoing, Watermark};
+use crate::store::{Error, Reader, Receipts, Walk};
 use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine};
 
 impl Session {
     /// After `OK LOGIN`: what waited, the receipts that were missed, `LIVE`.
-    pub(super) async fn catch_up(&mut self, upto: Behind, start: Start) -> Result<(), End> {
+    pub(super) async fn catch_up(&mut self, upto: Watermark, start: FirstPage) -> Result<(), End> {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(());
         };
-        let Start { shown, entries, mut walk, receipts } = start;
+        let FirstPage { shown, entries, mut walk, receipts } = start;
         self.push_entries(entries);
         while !walk.done {
             self.flush().await?;
-            let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
+            let page = self.ask(move |reader| reader.page(account, walk, limits::PAGE_ROWS)).await;
             let entries;
             (entries, walk) = page.map_err(unread)?;
             self.push_entries(entries);
@@ -39,7 +39,7 @@ impl Session {
         let moves = self.push_receipts(shown, missed);
         self.say(|out| LiveLine { newest: upto.entries }.write(out));
         self.flush().await?;
-        self.go_live(Behind { entries: upto.entries, moves }).await
+        self.go_live(Watermark { entries: upto.entries, moves }).await
     }
 
     /// One more page of what a session that is behind has to be sent.
@@ -63,10 +63,10 @@ impl Session {
                 self.push_receipts(at.moves, missed)
             };
             self.flush().await?;
-            return self.go_live(Behind { moves, ..at }).await;
+            return self.go_live(Watermark { moves, ..at }).await;
         }
         let walk = walk.unwrap_or_else(|| Walk::new(at.entries, upto.entries, false));
-        let page = self.ask(move |recall| recall.page(account, walk, limits::PAGE_ROWS)).await;
+        let page = self.ask(move |reader| reader.page(account, walk, limits::PAGE_ROWS)).await;
         let (mut entries, walk) = page.map_err(unread)?;
         // All of the page was told before it was read, so what this session wrote of it is noted.
         let mut authored = self.outbox.take_authored();
@@ -78,14 +78,14 @@ impl Session {
         authored.into_iter().for_each(|id| self.outbox.authored(id));
         self.push_entries(entries);
         if let Some(me) = &mut self.me {
-            let at = Behind { entries: through, ..at };
+            let at = Watermark { entries: through, ..at };
             me.behind = Some(Box::new(Lag { at, upto, walk: Some(walk) }));
         }
         Ok(())
     }
 
     /// Asks the hub to push from now on; if there is more by now, that has to be paged first.
-    async fn go_live(&mut self, at: Behind) -> Result<(), End> {
+    async fn go_live(&mut self, at: Watermark) -> Result<(), End> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::CaughtUp { session: self.id, upto: at, answer });
         let more = answered.recv().await.map_err(|_| lost("the hub has ended"))?;
@@ -113,7 +113,7 @@ impl Session {
 
     fn push_block(&mut self, block: Option<Block>) {
         if let Some(block) = block {
-            self.output.push(Item::Block(Arc::new(block)));
+            self.output.push(Outgoing::Block(Arc::new(block)));
         }
     }
 
@@ -122,7 +122,7 @@ impl Session {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(Receipts { list: Vec::new(), through: after });
         };
-        self.ask(move |recall| recall.receipts(account, after, own)).await.map_err(unread)
+        self.ask(move |reader| reader.receipts(account, after, own)).await.map_err(unread)
     }
 
     /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
@@ -140,14 +140,14 @@ impl Session {
                 ReceiptLine::event(receipt).write(&mut lines);
             }
         }
-        self.output.push(Item::Receipts { lines, upto: missed.through });
+        self.output.push(Outgoing::Receipts { lines, upto: missed.through });
         missed.through
     }
 }
 
 /// What a session that has just logged in is sent first. Most have missed little, so all of it
 /// comes with one look at the log.
-pub(super) struct Start {
+pub(super) struct FirstPage {
     /// The account was shown the receipts up to this move.
     shown: MoveNumber,
     entries: Vec<Entry>,
@@ -156,24 +156,24 @@ pub(super) struct Start {
     receipts: Option<Receipts>,
 }
 
-impl Start {
+impl FirstPage {
     pub(super) fn look(
-        recall: &mut dyn Recall,
+        reader: &mut dyn Reader,
         account: AccountId,
-        upto: Behind,
+        upto: Watermark,
         shown: MoveNumber,
         pending: u64,
-    ) -> Result<Start, Error> {
+    ) -> Result<FirstPage, Error> {
         let mut walk = Walk::new(EntryId(0), upto.entries, true);
         let mut entries = Vec::new();
         if pending == 0 {
             walk.done = true;
         } else {
-            (entries, walk) = recall.page(account, walk, limits::PAGE_ROWS)?;
+            (entries, walk) = reader.page(account, walk, limits::PAGE_ROWS)?;
         }
         let receipts =
-            if walk.done { Some(recall.receipts(account, shown, upto.moves)?) } else { None };
-        Ok(Start { shown, entries, walk, receipts })
+            if walk.done { Some(reader.receipts(account, shown, upto.moves)?) } else { None };
+        Ok(FirstPage { shown, entries, walk, receipts })
     }
 }
 

@@ -8,12 +8,12 @@ use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
 use crate::readers::Asker;
-use crate::store::{self, Account, Pair, Recall};
+use crate::store::{self, Account, Pair, Reader};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::{Query, SessionCommand, Setting};
 use crate::wire::rows::{Bye, ErrLine, HelpLine};
-use crate::wire::{help, hints};
+use crate::wire::{help, suggestions};
 
 impl Session {
     /// Carries out what was held.
@@ -92,14 +92,14 @@ impl Session {
             }
             SessionCommand::Ping { text } => Ok(Some(Reply::Pong(text))),
             SessionCommand::Help { verb: None } => {
-                let (place, me) = (self.place, self.me.as_ref().map(|me| me.handle.clone()));
-                Ok(Some(self.helped(&help::overview(place, me.as_ref()))))
+                let (listener, me) = (self.listener, self.me.as_ref().map(|me| me.handle.clone()));
+                Ok(Some(self.helped(&help::overview(listener, me.as_ref()))))
             }
-            SessionCommand::Help { verb: Some(word) } => match help::of(&word, self.place) {
+            SessionCommand::Help { verb: Some(word) } => match help::of(&word, self.listener) {
                 Some(lines) => Ok(Some(self.helped(&lines))),
                 None => {
-                    let hint = hints::hint(&word, self.place);
-                    Err(Refusal::BadCommand { hint }.into())
+                    let suggestion = suggestions::suggest(&word, self.listener);
+                    Err(Refusal::BadCommand { suggestion }.into())
                 }
             },
             SessionCommand::Register { handle, password, name } => {
@@ -161,7 +161,7 @@ impl Session {
     /// taken up when it is this session's turn.
     pub(super) async fn ask<T: Send + 'static>(
         &mut self,
-        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Halt> {
         self.ask_as(false, question).await
     }
@@ -169,7 +169,7 @@ impl Session {
     /// The same for what a log-in needs: there is a reader that nothing else can fill.
     pub(super) async fn ask_at_login<T: Send + 'static>(
         &mut self,
-        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Halt> {
         self.ask_as(true, question).await
     }
@@ -177,7 +177,7 @@ impl Session {
     async fn ask_as<T: Send + 'static>(
         &mut self,
         logs_in: bool,
-        question: impl FnOnce(&mut dyn Recall) -> Result<T, store::Error> + Send + 'static,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Halt> {
         let services = self.services.clone();
         let account = self.me.as_ref().map(|me| me.account);
@@ -189,7 +189,7 @@ impl Session {
 
     async fn account(&mut self) -> Result<Account, Halt> {
         let id = self.me()?.account;
-        let found = self.ask(move |recall| recall.account_by_id(id)).await?;
+        let found = self.ask(move |reader| reader.account_by_id(id)).await?;
         Ok(found.ok_or(Refusal::Bug)?)
     }
 
@@ -197,22 +197,22 @@ impl Session {
     pub(super) async fn find(&mut self, to: &Target) -> Result<Option<ConversationId>, Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
-        Ok(self.ask(move |recall| find(recall, me, &asked)).await??)
+        Ok(self.ask(move |reader| find(reader, me, &asked)).await??)
     }
 
     /// Whether a message can be sent to a target.
     async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
-        let refused = self.ask(move |recall| match asked {
+        let refused = self.ask(move |reader| match asked {
             Target::Group(name) => {
-                let is_in = recall.membership(me, &name)?.is_some_and(|(_, is_in)| is_in);
+                let is_in = reader.membership(me, &name)?.is_some_and(|(_, is_in)| is_in);
                 Ok((!is_in).then_some(Refusal::NoSuchGroup(name)))
             }
-            Target::Person(handle) => match recall.account(&handle)? {
+            Target::Person(handle) => match reader.account(&handle)? {
                 None => Ok(Some(Refusal::NoSuchUser(handle))),
                 Some(other) if other.gone => Ok(Some(Refusal::NoSuchUser(handle))),
-                Some(other) if recall.blocked(other.id, me)? => Ok(Some(Refusal::Blocked(handle))),
+                Some(other) if reader.blocked(other.id, me)? => Ok(Some(Refusal::Blocked(handle))),
                 Some(_) => Ok(None),
             },
         });
@@ -239,17 +239,17 @@ impl Session {
 
 /// The conversation of `me` with a target, if there is one yet.
 pub(super) fn find(
-    recall: &mut dyn Recall,
+    reader: &mut dyn Reader,
     me: AccountId,
     to: &Target,
 ) -> Result<Result<Option<ConversationId>, Refusal>, store::Error> {
     Ok(match to {
         Target::Group(name) => {
-            let known = recall.membership(me, name)?;
+            let known = reader.membership(me, name)?;
             known.map(|(id, _)| Some(id)).ok_or_else(|| Refusal::NoSuchGroup(name.clone()))
         }
-        Target::Person(handle) => match recall.account(handle)? {
-            Some(other) => Ok(recall.direct(Pair::of(me, other.id))?.map(|direct| direct.id)),
+        Target::Person(handle) => match reader.account(handle)? {
+            Some(other) => Ok(reader.direct(Pair::of(me, other.id))?.map(|direct| direct.id)),
             None => Err(Refusal::NoSuchUser(handle.clone())),
         },
     })

@@ -12,7 +12,7 @@ use super::{SCRATCH, Session};
 use crate::entry::{AccountId, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
-use crate::outbox::Item;
+use crate::outbox::Outgoing;
 use crate::wire::rows::Bye;
 
 impl Session {
@@ -25,10 +25,10 @@ impl Session {
         if self.patience.take().is_some() {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
-        let is_reply = |item: &Item| matches!(item, Item::Replies(_));
+        let is_reply = |item: &Outgoing| matches!(item, Outgoing::Replies(_));
         // Where only replies wait, they go with the last line.
         let due =
-            self.unanswered > 0 || self.outbox.is_stirred() || !self.output.items().all(is_reply);
+            self.unanswered > 0 || self.outbox.has_changed() || !self.output.items().all(is_reply);
         let until = Instant::now() + limits::FAREWELL_TIME;
         let late = async |is_written| {
             Timer::at(until).await;
@@ -92,8 +92,8 @@ impl Session {
     /// Waits for answers, or for room for those that are there.
     async fn wait_for_room(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
-            let stirred = self.outbox.register(cx.waker());
-            match (self.output.is_empty(), stirred) {
+            let changed = self.outbox.register(cx.waker());
+            match (self.output.is_empty(), changed) {
                 (true, true) => Poll::Ready(Ok(())),
                 (true, false) => Poll::Pending,
                 (false, _) => self.stream.poll_writable(cx),
@@ -116,7 +116,7 @@ impl Session {
         let me = self.me.take()?;
         self.services.roster.name(self.id, None);
         let left = self.outbox.close();
-        let is_receipt = |item: &Item| matches!(item, Item::Receipts { .. });
+        let is_receipt = |item: &Outgoing| matches!(item, Outgoing::Receipts { .. });
         let unsent = self.output.items().chain(&left.items).any(is_receipt);
         let behind = me.behind.map(|lag| lag.at.moves).or(left.behind.map(|at| at.moves));
         let shown = match in_order {

@@ -15,14 +15,14 @@ use crate::entry::Cursor;
 use crate::limits;
 use crate::name::Target;
 use crate::rates::TooFast;
-use crate::wire::help::{Place, Served};
+use crate::wire::help::{ListenerKind, Served};
 use crate::wire::line::{self, Next};
-use crate::wire::refusal::{Hint, Refusal};
+use crate::wire::refusal::{Refusal, Suggestion};
 use crate::wire::request::{
     self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto,
 };
 use crate::wire::rows::Bye;
-use crate::wire::{help, hints, telnet, text};
+use crate::wire::{help, suggestions, telnet, text};
 
 /// What a change of an account, its tokens or its linked users costs, in `ACK`s.
 pub(super) const CHANGE: usize = 10;
@@ -104,13 +104,13 @@ impl Session {
             && acts.len() < limits::TAKEN
             && self.has_window_beside(acts.len(), all_bytes)
         {
-            let (known, place) = (self.me.is_some(), self.place);
+            let (known, listener) = (self.me.is_some(), self.listener);
             let (parsed, bytes) = match self.lines.next_line() {
-                Next::Line(line) => (parse(line, &self.mode, known, place), line.len()),
+                Next::Line(line) => (parse(line, &self.mode, known, listener), line.len()),
                 Next::TooLong(line) => (too_long(line, &self.mode), 0),
                 Next::Tls => (Parsed::Held(Held::Stranger(Bye::NotTls)), 0),
                 Next::Partial if self.ended => match self.lines.rest() {
-                    Some(line) => (parse(&line, &self.mode, known, place), line.len()),
+                    Some(line) => (parse(&line, &self.mode, known, listener), line.len()),
                     None => break,
                 },
                 Next::Partial => break,
@@ -244,23 +244,24 @@ impl Session {
 }
 
 /// Parses a line.
-fn parse(line: &[u8], mode: &Mode, known: bool, place: Place) -> Parsed {
+fn parse(line: &[u8], mode: &Mode, known: bool, listener: ListenerKind) -> Parsed {
     let line = &*telnet::typed(line);
     if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
         return Parsed::Nothing;
     }
     let to = match mode {
-        Mode::Commands => return command(line, known, place),
+        Mode::Commands => return command(line, known, listener),
         Mode::Talk(_) if is_slash(line) => {
             let line = &line[1..];
             if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
                 return Parsed::Held(Held::EndOfTalk);
             }
-            let mut parsed = command(line, known, place);
-            if let Parsed::Held(Held::Refused { refusal: Refusal::BadCommand { hint }, .. }) =
-                &mut parsed
+            let mut parsed = command(line, known, listener);
+            if let Parsed::Held(Held::Refused {
+                refusal: Refusal::BadCommand { suggestion }, ..
+            }) = &mut parsed
             {
-                *hint = Hint::Slash(Box::new(hint.clone()));
+                *suggestion = Suggestion::Slash(Box::new(suggestion.clone()));
             }
             return parsed;
         }
@@ -289,7 +290,7 @@ fn is_slash(line: &[u8]) -> bool {
 }
 
 /// Parses a line as a command. It is not blank.
-fn command(line: &[u8], known: bool, place: Place) -> Parsed {
+fn command(line: &[u8], known: bool, listener: ListenerKind) -> Parsed {
     let said = match line::text(line) {
         Ok(said) => said,
         Err(refusal) => {
@@ -302,12 +303,12 @@ fn command(line: &[u8], known: bool, place: Place) -> Parsed {
         if request::is_http(said) {
             return Parsed::Held(Held::Stranger(Bye::NotHttp));
         }
-        let hint = hints::hint(word, place);
-        return refused(help::display_verb(word), Refusal::BadCommand { hint });
+        let suggestion = suggestions::suggest(word, listener);
+        return refused(help::display_verb(word), Refusal::BadCommand { suggestion });
     };
-    if !verb.served.at(place) {
-        let there = match (place, verb.served) {
-            (Place::Admin, _) => "this socket serves only ADMIN, HELP, PING and QUIT",
+    if !verb.served.at(listener) {
+        let there = match (listener, verb.served) {
+            (ListenerKind::Admin, _) => "this socket serves only ADMIN, HELP, PING and QUIT",
             (_, Served::Operators) => "ADMIN works on the socket of --admin",
             _ => "UID works on the socket of --unix",
         };

@@ -33,7 +33,7 @@ impl Session {
     /// `UID LIST`
     pub(super) async fn links(&mut self) -> Answer {
         let me = self.me()?.account;
-        let users = self.ask(move |recall| recall.links(me)).await?;
+        let users = self.ask(move |reader| reader.links(me)).await?;
         self.say(|out| users.iter().for_each(|user| UidLine { user: *user }.write(out)));
         Ok(Some(Reply::Counted { list: List::Links, count: users.len() }))
     }

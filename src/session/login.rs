@@ -6,7 +6,7 @@ use std::time::Instant;
 use smol::channel;
 
 use super::answer::{Answer, Halt};
-use super::catchup::Start;
+use super::catchup::FirstPage;
 use super::intake::CHANGE;
 use super::warnings::Obstacle;
 use super::{End, Me, Proof, Session, tokens};
@@ -54,7 +54,7 @@ impl Session {
         }
         // Whether the handle is taken is said by the hub, after the rate was spent and the password
         // hashed: else handles could be looked for at thousands a second.
-        let from = self.origin().counted();
+        let from = self.origin().rate_key();
         if self.is_limited {
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
                 Ok(wait) => self.pause(wait).await?,
@@ -100,8 +100,9 @@ impl Session {
             Some(_) => Refusal::WrongSecret,
             None => Refusal::NoSecret { has_user: self.user().is_some() },
         };
-        // What opened it may be void when it is looked at again. That is no use to whoever has lost
-        // it, and a second look lets in who has not: another log-in had the password hashed anew.
+        // What opened it may be revoked when it is looked at again. That is no use to whoever has
+        // lost it, and a second look lets in who has not: another log-in had the password hashed
+        // anew.
         for _ in 0..2 {
             if self.open(&handle, secret.clone(), quiet, &refused).await? {
                 return Ok(None);
@@ -110,7 +111,7 @@ impl Session {
         Err(refused.into())
     }
 
-    /// Logs in. Returns false if what opened the account became void meanwhile.
+    /// Logs in. Returns false if what opened the account was revoked meanwhile.
     async fn open(
         &mut self,
         handle: &Handle,
@@ -144,20 +145,21 @@ impl Session {
         self.begin(&entered, handle.clone(), key, quiet);
         let upto = entered.upto;
         let counted = self
-            .ask_at_login(move |recall| {
-                // What opened the session may have become void while it was looked at.
+            .ask_at_login(move |reader| {
+                // What opened the session may have been revoked while it was looked at.
                 let valid = match key {
-                    Key::Token(id) => recall.tokens(account)?.iter().any(|token| token.id == id),
-                    Key::User(user) => recall.links(account)?.contains(&user),
-                    Key::Password => recall.secret(account)? == hash,
+                    Key::Token(id) => reader.tokens(account)?.iter().any(|token| token.id == id),
+                    Key::User(user) => reader.links(account)?.contains(&user),
+                    Key::Password => reader.secret(account)? == hash,
                 };
                 if !valid {
                     return Ok(None);
                 }
-                let pending = recall.waiting(account, upto.entries)?;
-                let known = recall.account_by_id(account)?;
+                let pending = reader.waiting(account, upto.entries)?;
+                let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
-                let start = (!quiet).then(|| Start::look(recall, account, upto, shown, pending));
+                let start =
+                    (!quiet).then(|| FirstPage::look(reader, account, upto, shown, pending));
                 Ok(Some((pending, shown, start.transpose()?)))
             })
             .await;
@@ -201,15 +203,15 @@ impl Session {
         let hashed = tokens::hash(&secret.0);
         let now = self.services.clock.now();
         let known = self
-            .ask_at_login(move |recall| {
-                let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
+            .ask_at_login(move |reader| {
+                let Some(account) = reader.account(&asked)?.filter(|account| !account.gone) else {
                     return Ok(None);
                 };
                 let token = match hashed {
-                    Some(hash) => recall.token(&hash)?.filter(|t| t.account == account.id),
+                    Some(hash) => reader.token(&hash)?.filter(|t| t.account == account.id),
                     None => None,
                 };
-                Ok(recall.secret(account.id)?.map(|secret| (account.id, (secret, token))))
+                Ok(reader.secret(account.id)?.map(|secret| (account.id, (secret, token))))
             })
             .await?;
         let (account, keys) = known.unzip();
@@ -260,11 +262,11 @@ impl Session {
             Err(stop) => return Err(stop),
         }
         let asked = handle.clone();
-        let known = self.ask(move |recall| {
-            let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
+        let known = self.ask(move |reader| {
+            let Some(account) = reader.account(&asked)?.filter(|account| !account.gone) else {
                 return Ok(None);
             };
-            Ok(Some((account.id, recall.secret(account.id)?)))
+            Ok(Some((account.id, reader.secret(account.id)?)))
         });
         let Some((account, hash)) = known.await? else {
             self.event("wrong-secret", format_args!("handle=-"));
@@ -297,11 +299,11 @@ impl Session {
     async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Halt> {
         let Some(user) = self.user() else { return Ok(None) };
         let asked = handle.clone();
-        let known = self.ask_at_login(move |recall| {
-            let Some(account) = recall.account(&asked)?.filter(|account| !account.gone) else {
+        let known = self.ask_at_login(move |reader| {
+            let Some(account) = reader.account(&asked)?.filter(|account| !account.gone) else {
                 return Ok(None);
             };
-            Ok(recall.links(account.id)?.contains(&user).then_some(account.id))
+            Ok(reader.links(account.id)?.contains(&user).then_some(account.id))
         });
         let account = known.await?;
         if account.is_none() {
@@ -352,7 +354,7 @@ impl Session {
         }
         let me = self.me()?;
         let (id, handle) = (me.account, me.handle.clone());
-        let known = self.ask(move |recall| recall.secret(id)).await?;
+        let known = self.ask(move |reader| reader.secret(id)).await?;
         if !self.verify(&handle, old, known.clone()).await? {
             self.event("wrong-secret", format_args!("handle={handle}"));
             return Err(Refusal::WrongOld.into());

@@ -10,12 +10,12 @@
 
 mod admin;
 mod answer;
+mod busy_line;
 mod catchup;
 mod certificates;
 mod commands;
 mod farewell;
 mod intake;
-mod line;
 mod links;
 mod login;
 mod output;
@@ -40,8 +40,8 @@ use std::time::{Duration, Instant};
 use smol::Timer;
 use smol::future::FutureExt;
 
+pub use busy_line::BusyLine;
 pub use certificates::Certificates;
-pub use line::BusyLine;
 pub use roster::Roster;
 pub use socket::{Peer, Socket};
 pub use stream::Stream;
@@ -54,12 +54,12 @@ use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::origin::Origin;
-use crate::outbox::{Behind, Item, Outbox};
+use crate::outbox::{Outbox, Outgoing, Watermark};
 use crate::password::Hasher;
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::store::{Maintain, Walk};
-use crate::wire::help::Place;
+use crate::store::{Maintenance, Walk};
+use crate::wire::help::ListenerKind;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
 use crate::wire::rows::{Bye, HelloLine};
@@ -82,7 +82,7 @@ pub struct Services {
     /// Where the log is read.
     pub readers: Readers,
     /// What operators can have done with the database.
-    pub upkeep: Arc<dyn Maintain>,
+    pub maintenance: Arc<dyn Maintenance>,
     /// Where secrets are hashed.
     pub hasher: Hasher,
     /// What is counted.
@@ -109,7 +109,7 @@ pub struct Session {
     services: Arc<Services>,
     stream: Stream,
     /// Which listener it came through, and so what is served.
-    place: Place,
+    listener: ListenerKind,
     origin: Origin,
     /// Limits on what one account or address does apply to it.
     is_limited: bool,
@@ -140,7 +140,7 @@ pub struct Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave(false);
-        self.services.counters.sessions.take();
+        self.services.counters.sessions.dec();
     }
 }
 
@@ -172,8 +172,8 @@ struct Me {
 
 /// A session that is served from the log.
 struct Lag {
-    at: Behind,
-    upto: Behind,
+    at: Watermark,
+    upto: Watermark,
     /// How it is read on, once that has begun.
     walk: Option<Walk>,
 }
@@ -221,7 +221,7 @@ impl Session {
         id: SessionId,
         services: Arc<Services>,
         stream: Stream,
-        place: Place,
+        listener: ListenerKind,
         outbox: Arc<Outbox>,
     ) -> Box<Session> {
         let is_limited = services.roster.is_limited(id);
@@ -233,7 +233,7 @@ impl Session {
             id,
             services,
             stream,
-            place,
+            listener,
             origin,
             is_limited,
             outbox,
@@ -256,7 +256,7 @@ impl Session {
     /// Serves the connection to its end. Boxed, since a future holds what it is given twice.
     pub async fn run(mut self: Box<Self>) {
         // Who administers is known by the socket and need not say a name.
-        if self.place != Place::Admin {
+        if self.listener != ListenerKind::Admin {
             self.set_login_deadline();
         }
         self.say(|out| HelloLine::OURS.write(out));
@@ -359,7 +359,7 @@ impl Session {
                 let asked = self.telnet.read(&scratch[..n]);
                 // Behind whole lines.
                 if !asked.refusals.is_empty() {
-                    self.output.push(Item::Replies(asked.refusals));
+                    self.output.push(Outgoing::Replies(asked.refusals));
                 }
                 if asked.are_you_there {
                     self.say(|out| HelloLine::OURS.write(out));
@@ -421,7 +421,7 @@ impl Session {
     fn say(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut lines = Vec::new();
         write(&mut lines);
-        self.output.push(Item::Replies(lines));
+        self.output.push(Outgoing::Replies(lines));
     }
 
     /// Hands acts to the hub, which answers them in the outbox. `bytes` is the size of their lines.

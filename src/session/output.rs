@@ -11,14 +11,14 @@ use crate::chat::Act;
 use crate::entry::Cursor;
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::outbox::Item;
+use crate::outbox::Outgoing;
 use crate::wire::request::SessionCommand;
 use crate::wire::rows::Bye;
 
 /// Items that are to be written, in order.
 #[derive(Default)]
 pub struct Output {
-    items: VecDeque<Item>,
+    items: VecDeque<Outgoing>,
     /// Bytes of the first item that are written.
     written: usize,
     /// Bytes of all items that are not.
@@ -34,16 +34,16 @@ impl Output {
         self.left
     }
 
-    pub fn items(&self) -> impl Iterator<Item = &Item> {
+    pub fn items(&self) -> impl Iterator<Item = &Outgoing> {
         self.items.iter()
     }
 
     /// Whether receipts are among them.
     pub fn has_receipts(&self) -> bool {
-        self.items.iter().any(|item| matches!(item, Item::Receipts { .. }))
+        self.items.iter().any(|item| matches!(item, Outgoing::Receipts { .. }))
     }
 
-    pub fn push(&mut self, item: Item) {
+    pub fn push(&mut self, item: Outgoing) {
         if !item.lines().is_empty() {
             self.left += item.lines().len();
             self.items.push_back(item);
@@ -58,13 +58,13 @@ impl Output {
         self.items.retain(|item| {
             let is_begun = at < begun;
             at += item.lines().len();
-            matches!(item, Item::Replies(_)) || is_begun
+            matches!(item, Outgoing::Replies(_)) || is_begun
         });
         self.left = self.items.iter().map(|item| item.lines().len()).sum::<usize>() - self.written;
     }
 
     /// The items that are whole after `n` more bytes were written.
-    fn advance(&mut self, n: usize) -> Vec<Item> {
+    fn advance(&mut self, n: usize) -> Vec<Outgoing> {
         let mut whole = Vec::new();
         self.written += n;
         self.left -= n;
@@ -74,7 +74,7 @@ impl Output {
             }
             self.written -= length;
             match self.items.pop_front() {
-                Some(Item::Replies(_)) | None => {}
+                Some(Outgoing::Replies(_)) | None => {}
                 Some(event) => whole.push(event),
             }
         }
@@ -95,7 +95,7 @@ impl Session {
             if !waits {
                 self.write_output()?;
             }
-            if !(waits || self.output.is_empty()) || !self.outbox.is_stirred() {
+            if !(waits || self.output.is_empty()) || !self.outbox.has_changed() {
                 return Ok(());
             }
             self.take();
@@ -120,7 +120,7 @@ impl Session {
         }
         let receipts = self.me.as_ref().is_some_and(|me| me.receipts);
         for item in taken.items {
-            if receipts || !matches!(item, Item::Receipts { .. }) {
+            if receipts || !matches!(item, Outgoing::Receipts { .. }) {
                 self.output.push(item);
             }
         }
@@ -187,12 +187,12 @@ impl Session {
 
     /// Remembers how far each conversation was sent, and receipts, before which `unread` bytes had
     /// come.
-    fn note_sent(&mut self, item: &Item, unread: usize) {
+    fn note_sent(&mut self, item: &Outgoing, unread: usize) {
         let Some(me) = &mut self.me else { return };
         match item {
-            Item::Replies(_) => {}
-            Item::Receipts { upto, .. } => me.proof.note_written(*upto, unread),
-            Item::Block(block) => {
+            Outgoing::Replies(_) => {}
+            Outgoing::Receipts { upto, .. } => me.proof.note_written(*upto, unread),
+            Outgoing::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);
                 me.seen.get_or_insert_default().note(peer, block.last);
                 let entries = memchr::memchr_iter(b'\n', &block.lines).count();

@@ -15,8 +15,8 @@ use crate::fold;
 use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::outbox::Item;
-use crate::store::{Error, InfoRow, ListPage, Listing, Recall, Span, SpanQuery, Walk};
+use crate::outbox::Outgoing;
+use crate::store::{Error, InfoRow, ListPage, Listing, Reader, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
@@ -33,14 +33,14 @@ impl Session {
         let me = self.me()?.account;
         let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
         let to = hist.to.clone();
-        let found = self.ask(move |recall| {
-            let conversation = match find(recall, me, &to)? {
+        let found = self.ask(move |reader| {
+            let conversation = match find(reader, me, &to)? {
                 Ok(Some(conversation)) => conversation,
                 Ok(None) => return Ok(Ok(None)),
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let span = recall.span(me, conversation, &query)?;
-            let rows = recall.entries(me, conversation, &span.ids)?;
+            let span = reader.span(me, conversation, &query)?;
+            let rows = reader.entries(me, conversation, &span.ids)?;
             Ok(Ok(Some((conversation, span, rows))))
         });
         let found = found.await??;
@@ -63,7 +63,7 @@ impl Session {
             }
             self.flush().await?;
             let wanted = ids.clone();
-            rows = self.ask(move |recall| recall.entries(me, conversation, &wanted)).await?;
+            rows = self.ask(move |reader| reader.entries(me, conversation, &wanted)).await?;
         }
         Ok(Some(Reply::Listed { count, more }))
     }
@@ -71,7 +71,7 @@ impl Session {
     /// `SYNC`
     pub(super) async fn sync(&mut self, after: EntryId) -> Answer {
         let me = self.me()?.account;
-        let newest = self.ask(move |recall| recall.newest()).await?.entry;
+        let newest = self.ask(move |reader| reader.newest()).await?.entry;
         let known = self.me()?;
         known.seen.get_or_insert_default().begin_list();
         // Who goes on where the last one ended has nothing looked up again.
@@ -83,7 +83,7 @@ impl Session {
         loop {
             let entries;
             let page = rows.min(limits::PAGE_ROWS);
-            (entries, walk) = self.ask(move |recall| recall.page(me, walk, page)).await?;
+            (entries, walk) = self.ask(move |reader| reader.page(me, walk, page)).await?;
             rows -= entries.len();
             self.say_rows(&entries);
             for entry in entries {
@@ -115,7 +115,7 @@ impl Session {
         for row in rows {
             EntryLine::row(row).write(&mut lines);
         }
-        self.output.push(Item::Replies(lines));
+        self.output.push(Outgoing::Replies(lines));
     }
 
     /// `CHATS`
@@ -125,7 +125,7 @@ impl Session {
         while !list.done {
             self.flush().await?;
             let rows;
-            (rows, list) = self.ask(move |recall| recall.chats(me, list)).await?;
+            (rows, list) = self.ask(move |reader| reader.chats(me, list)).await?;
             count += rows.len();
             self.say(|out| {
                 for row in &rows {
@@ -149,7 +149,7 @@ impl Session {
     pub(super) async fn info(&mut self, which: Which) -> Answer {
         let me = self.me()?.account;
         let id = self.which(which)?;
-        let ask = move |recall: &mut dyn Recall, after| recall.info(me, id, after);
+        let ask = move |reader: &mut dyn Reader, after| reader.info(me, id, after);
         let mut rows = self.all(AccountId(0), ask).await?.ok_or(Refusal::NoSuchMessage(id.0))?;
         rows.sort_by(|a, b| a.handle.cmp(&b.handle));
         self.say(|out| {
@@ -179,15 +179,15 @@ impl Session {
                 words.push(word);
             }
         }
-        let found = self.ask(move |recall| recall.find(&words, limits::FIND_MAX)).await?;
+        let found = self.ask(move |reader| reader.find(&words, limits::FIND_MAX)).await?;
         let (answer, answered) = channel::bounded(1);
         let accounts = found.iter().map(|found| found.id).collect();
         self.services.hub.ask(Work::Online { accounts, answer });
         let online = answered.recv().await.map_err(|_| Refusal::Bug)?;
         // When they were last seen is read after it is known that they are not here.
         let ids: Vec<AccountId> = found.iter().map(|found| found.id).collect();
-        let seen = self.ask(move |recall| {
-            let seen = |id| Ok(recall.account_by_id(id)?.and_then(|account| account.seen));
+        let seen = self.ask(move |reader| {
+            let seen = |id| Ok(reader.account_by_id(id)?.and_then(|account| account.seen));
             ids.into_iter().map(seen).collect::<Result<Vec<_>, _>>()
         });
         let seen = seen.await?;
@@ -207,7 +207,7 @@ impl Session {
     /// `GROUP LIST`
     pub(super) async fn groups(&mut self) -> Answer {
         let me = self.me()?.account;
-        let ask = move |recall: &mut dyn Recall, after| recall.group_names(me, after).map(Some);
+        let ask = move |reader: &mut dyn Reader, after| reader.group_names(me, after).map(Some);
         let mut names = self.all(ConversationId(0), ask).await?.unwrap_or_default();
         names.sort_unstable();
         let (mut at, mut count) = (0, 0);
@@ -216,7 +216,7 @@ impl Session {
             let wanted: Vec<_> = rest.map(|(_, id)| *id).collect();
             let asked = wanted.len();
             let ListPage { rows, next } =
-                self.ask(move |recall| recall.group_rows(me, &wanted)).await?;
+                self.ask(move |reader| reader.group_rows(me, &wanted)).await?;
             at += next.unwrap_or(asked);
             count += rows.len();
             self.say(|out| {
@@ -236,11 +236,11 @@ impl Session {
     pub(super) async fn members(&mut self, name: Handle) -> Answer {
         let me = self.me()?.account;
         let asked = name.clone();
-        let known = self.ask(move |recall| recall.membership(me, &asked)).await?;
+        let known = self.ask(move |reader| reader.membership(me, &asked)).await?;
         let Some((id, true)) = known else {
             return Err(Refusal::NoSuchGroup(name).into());
         };
-        let ask = move |recall: &mut dyn Recall, after| recall.who(id, after).map(Some);
+        let ask = move |reader: &mut dyn Reader, after| reader.who(id, after).map(Some);
         let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
         rows.sort_unstable();
         self.say(|out| {
@@ -255,7 +255,7 @@ impl Session {
     /// `BLOCK` of nobody
     pub(super) async fn blocks(&mut self) -> Answer {
         let me = self.me()?.account;
-        let ask = move |recall: &mut dyn Recall, after| recall.blocks(me, after).map(Some);
+        let ask = move |reader: &mut dyn Reader, after| reader.blocks(me, after).map(Some);
         let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
         rows.sort_unstable();
         let count = rows.len();
@@ -269,11 +269,11 @@ impl Session {
     where
         T: Send + 'static,
         N: Send + 'static,
-        Q: Fn(&mut dyn Recall, N) -> Result<Option<ListPage<T, N>>, Error> + Copy + Send + 'static,
+        Q: Fn(&mut dyn Reader, N) -> Result<Option<ListPage<T, N>>, Error> + Copy + Send + 'static,
     {
         let (mut all, mut after) = (Vec::new(), Some(least));
         while let Some(number) = after {
-            let Some(page) = self.ask(move |recall| question(recall, number)).await? else {
+            let Some(page) = self.ask(move |reader| question(reader, number)).await? else {
                 return Ok(None);
             };
             all.extend(page.rows);

@@ -14,7 +14,7 @@ use crate::limits;
 use crate::name::Handle;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
-use crate::wire::help::Place;
+use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
 /// An address that nobody has.
@@ -23,14 +23,14 @@ const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// The list, shared by all who let in, serve and ask.
 pub struct Roster {
     allowed: Limits,
-    guests: Mutex<Guests>,
+    connections: Mutex<Connections>,
     /// The last one has gone after the door was closed.
     emptied: Condvar,
     warnings: Warnings,
 }
 
 #[derive(Default)]
-struct Guests {
+struct Connections {
     last: u64,
     /// Boxed, since the map has room for twice as many.
     list: HashMap<SessionId, Box<Guest>>,
@@ -52,7 +52,7 @@ struct Guest {
 }
 
 /// A row of the list, for the operator.
-pub struct Row {
+pub struct SessionRow {
     /// The session's number.
     pub id: SessionId,
     /// Its account, if it has one.
@@ -68,20 +68,20 @@ impl Roster {
     pub fn new(allowed: Limits) -> Roster {
         Roster {
             allowed,
-            guests: Mutex::default(),
+            connections: Mutex::default(),
             emptied: Condvar::new(),
             warnings: Warnings::default(),
         }
     }
 
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether limits on what one address or account does apply to a connection.
     pub fn is_limited(&self, id: SessionId) -> bool {
-        let guests = self.guests();
-        guests.list.get(&id).is_none_or(|guest| self.limits(guest.peer))
+        let connections = self.connections();
+        connections.list.get(&id).is_none_or(|guest| self.limits(guest.peer))
     }
 
     fn limits(&self, peer: Peer) -> bool {
@@ -93,22 +93,22 @@ impl Roster {
     pub fn enter(
         &self,
         peer: Peer,
-        place: Place,
+        listener: ListenerKind,
         outbox: &Arc<Outbox>,
         now: Millis,
     ) -> Option<SessionId> {
         let origin = peer.origin;
         let counted =
-            Some(origin.counted()).filter(|_| self.allowed.address > 0 && self.limits(peer));
-        let mut guests = self.guests();
-        if guests.closed {
+            Some(origin.rate_key()).filter(|_| self.allowed.address > 0 && self.limits(peer));
+        let mut connections = self.connections();
+        if connections.closed {
             // It was accepted before the end, so it is told of it.
             outbox.hang_up(Bye::Shutdown);
         }
-        let of_this = counted.and_then(|origin| guests.of.get(&origin).copied()).unwrap_or(0);
-        let inside = guests.list.len() - guests.refused;
+        let of_this = counted.and_then(|origin| connections.of.get(&origin).copied()).unwrap_or(0);
+        let inside = connections.list.len() - connections.refused;
         // An operator gets in also where the house is full.
-        let limit = if place == Place::Admin {
+        let limit = if listener == ListenerKind::Admin {
             None
         } else if inside >= self.allowed.connections {
             Some("--limit-connections")
@@ -120,22 +120,22 @@ impl Roster {
         let refused = limit.is_some();
         if let Some(flag) = limit {
             self.note(Obstacle::Limit(flag), origin);
-            if guests.refused >= limits::REFUSED {
+            if connections.refused >= limits::REFUSED {
                 return None;
             }
-            guests.refused += 1;
+            connections.refused += 1;
             outbox.hang_up(Bye::TooMany);
         }
         let counted = counted.filter(|_| !refused);
         if let Some(origin) = counted {
-            *guests.of.entry(origin).or_default() += 1;
+            *connections.of.entry(origin).or_default() += 1;
         }
-        guests.last += 1;
-        let id = SessionId(guests.last);
+        connections.last += 1;
+        let id = SessionId(connections.last);
         let outbox = outbox.clone();
         let (handle, counted) = (None, counted.is_some());
         let guest = Guest { outbox, peer, since: now, handle, counted, refused };
-        guests.list.insert(id, Box::new(guest));
+        connections.list.insert(id, Box::new(guest));
         Some(id)
     }
 
@@ -146,43 +146,43 @@ impl Roster {
 
     /// Where a connection comes from. Of one that was not let in it is unknown, as of somebody else's.
     pub fn origin(&self, id: SessionId) -> Origin {
-        let guests = self.guests();
-        guests.list.get(&id).map_or(Origin::Address(NOWHERE), |guest| guest.peer.origin)
+        let connections = self.connections();
+        connections.list.get(&id).map_or(Origin::Address(NOWHERE), |guest| guest.peer.origin)
     }
 
     /// Notes whose a connection is.
     pub fn name(&self, id: SessionId, handle: Option<Handle>) {
-        if let Some(guest) = self.guests().list.get_mut(&id) {
+        if let Some(guest) = self.connections().list.get_mut(&id) {
             guest.handle = handle;
         }
     }
 
     /// A connection is gone.
     pub fn leave(&self, id: SessionId) {
-        let mut guests = self.guests();
-        let Some(guest) = guests.list.remove(&id) else { return };
-        guests.refused -= usize::from(guest.refused);
-        let origin = guest.peer.origin.counted();
+        let mut connections = self.connections();
+        let Some(guest) = connections.list.remove(&id) else { return };
+        connections.refused -= usize::from(guest.refused);
+        let origin = guest.peer.origin.rate_key();
         if guest.counted
-            && let Some(count) = guests.of.get_mut(&origin)
+            && let Some(count) = connections.of.get_mut(&origin)
         {
             *count -= 1;
             if *count == 0 {
-                guests.of.remove(&origin);
+                connections.of.remove(&origin);
             }
         }
-        if guests.closed && guests.list.is_empty() {
+        if connections.closed && connections.list.is_empty() {
             self.emptied.notify_all();
         }
     }
 
     /// Everyone who is in, by number.
-    pub fn list(&self) -> Vec<Row> {
-        let guests = self.guests();
-        let mut rows: Vec<Row> = Vec::with_capacity(guests.list.len());
-        for (id, guest) in &guests.list {
+    pub fn list(&self) -> Vec<SessionRow> {
+        let connections = self.connections();
+        let mut rows: Vec<SessionRow> = Vec::with_capacity(connections.list.len());
+        for (id, guest) in &connections.list {
             let (handle, peer, since) = (guest.handle.clone(), guest.peer, guest.since);
-            rows.push(Row { id: *id, handle, peer, since });
+            rows.push(SessionRow { id: *id, handle, peer, since });
         }
         rows.sort_unstable_by_key(|row| row.id);
         rows
@@ -190,17 +190,17 @@ impl Roster {
 
     /// Lets nobody in any more and ends those who are.
     pub fn close(&self) {
-        let mut guests = self.guests();
-        guests.closed = true;
-        for guest in guests.list.values() {
+        let mut connections = self.connections();
+        connections.closed = true;
+        for guest in connections.list.values() {
             guest.outbox.hang_up(Bye::Shutdown);
         }
     }
 
     /// Waits, after the list was closed, until all have gone, so long at most.
     pub fn wait_until_empty(&self, time: Duration) {
-        let any = |guests: &mut Guests| !guests.list.is_empty();
+        let any = |connections: &mut Connections| !connections.list.is_empty();
         // Whether it is empty or late, what follows is the same.
-        let _ = self.emptied.wait_timeout_while(self.guests(), time, any);
+        let _ = self.emptied.wait_timeout_while(self.connections(), time, any);
     }
 }

@@ -9,7 +9,7 @@ use crate::name::Target;
 #[derive(Default)]
 pub struct Seen {
     /// Of each the last entry that was sent as an event.
-    sent: HashMap<Target, Sent>,
+    sent: HashMap<Target, LastSent>,
     /// Those that no bare `ACK` has covered.
     unacked: Vec<Target>,
     /// Those that no bare `READ` has covered.
@@ -21,7 +21,7 @@ pub struct Seen {
 }
 
 #[derive(Default)]
-struct Sent {
+struct LastSent {
     last: EntryId,
     unacked: bool,
     unread: bool,

@@ -45,7 +45,7 @@ impl Session {
     /// `TOKEN LIST`
     pub(super) async fn tokens(&mut self) -> Answer {
         let me = self.me()?.account;
-        let tokens = self.ask(move |recall| recall.tokens(me)).await?;
+        let tokens = self.ask(move |reader| reader.tokens(me)).await?;
         self.say(|out| {
             for token in &tokens {
                 let (label, created, used) = (&*token.label, token.created, token.used);

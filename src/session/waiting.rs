@@ -51,8 +51,8 @@ impl Session {
         let ready = poll_fn(|cx| {
             let mut ready = Ready::default();
             // What was put in matters once what was taken before is written, a goodbye at once.
-            let stirred = self.outbox.register(cx.waker());
-            let mut woken = (stirred && self.output.is_empty()) || self.outbox.bye().is_some();
+            let changed = self.outbox.register(cx.waker());
+            let mut woken = (changed && self.output.is_empty()) || self.outbox.bye().is_some();
             if read && self.stream.poll_readable(cx)?.is_ready() {
                 ready.readable = true;
                 woken = true;

@@ -26,17 +26,17 @@ pub enum Obstacle {
 /// the table is bounded, and hashes with a key.
 #[derive(Default)]
 pub struct Warnings {
-    rows: Mutex<HashMap<(Obstacle, Option<Origin>), Row>>,
+    rows: Mutex<HashMap<(Obstacle, Option<Origin>), WarningCount>>,
 }
 
-struct Row {
+struct WarningCount {
     logged: Instant,
     since: u64,
 }
 
 /// A line that is due.
 #[derive(Debug, PartialEq, Eq)]
-struct Line {
+struct DueWarning {
     obstacle: Obstacle,
     /// `None`: addresses for which the table has no room.
     from: Option<Origin>,
@@ -51,10 +51,10 @@ impl Warnings {
         }
     }
 
-    fn due(&self, obstacle: Obstacle, from: Origin, now: Instant) -> Option<Line> {
+    fn due(&self, obstacle: Obstacle, from: Origin, now: Instant) -> Option<DueWarning> {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_over = |row: &Row| now.duration_since(row.logged) >= limits::WARNING_PAUSE;
-        let mut key = (obstacle, Some(from.counted()));
+        let is_over = |row: &WarningCount| now.duration_since(row.logged) >= limits::WARNING_PAUSE;
+        let mut key = (obstacle, Some(from.rate_key()));
         if rows.len() >= limits::WARNINGS && !rows.contains_key(&key) {
             rows.retain(|_, row| !is_over(row));
             if rows.len() >= limits::WARNINGS {
@@ -64,13 +64,13 @@ impl Warnings {
         let (obstacle, from) = key;
         match rows.entry(key) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Row { logged: now, since: 0 });
-                Some(Line { obstacle, from, times: 1 })
+                vacant.insert(WarningCount { logged: now, since: 0 });
+                Some(DueWarning { obstacle, from, times: 1 })
             }
             Entry::Occupied(mut row) if is_over(row.get()) => {
                 let times = row.get().since + 1;
-                row.insert(Row { logged: now, since: 0 });
-                Some(Line { obstacle, from, times })
+                row.insert(WarningCount { logged: now, since: 0 });
+                Some(DueWarning { obstacle, from, times })
             }
             Entry::Occupied(mut row) => {
                 row.get_mut().since += 1;
@@ -80,7 +80,7 @@ impl Warnings {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for DueWarning {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let event = match self.obstacle {
             Obstacle::Limit(_) => "limit",
@@ -89,7 +89,7 @@ impl fmt::Display for Line {
         };
         write!(f, "{event} from=")?;
         match self.from {
-            Some(from) => f.write_str(&from.counted_by())?,
+            Some(from) => f.write_str(&from.rate_key_text())?,
             None => f.write_str("others")?,
         }
         write!(f, " times={}", self.times)?;

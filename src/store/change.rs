@@ -2,7 +2,7 @@
 
 use super::{Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place, TokenId,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber, TokenId,
 };
 use crate::name::{DisplayName, Handle};
 
@@ -21,20 +21,20 @@ pub enum Change {
     /// A new conversation of two, or of one. Its members are written by `Member`.
     Direct { id: ConversationId, pair: Pair },
     /// A new group. Its members are written by `Member` and `Stay`.
-    Room { id: ConversationId, name: Handle },
+    Group { id: ConversationId, name: Handle },
     /// Another topic.
     Topic { id: ConversationId, topic: Box<str> },
     /// A stay in a group, begun or ended.
     Stay { conversation: ConversationId, account: AccountId, stay: Stay },
-    /// Up to this entry so many do not wait for a member: see [`Member::own`].
-    Skipped { conversation: ConversationId, account: AccountId, seq: i64, count: i64 },
+    /// Up to this entry so many do not wait for a member: see [`Member::exempt`].
+    ExemptMark { conversation: ConversationId, account: AccountId, seq: i64, count: i64 },
     /// What was done under a key.
     Once { account: AccountId, key: Box<str>, once: Once },
     /// Someone is blocked, or not any more.
     Block { by: AccountId, whom: AccountId, on: bool },
     /// A new token.
     Token { account: AccountId, token: Token },
-    /// A token is void.
+    /// A token is revoked.
     NoToken { id: TokenId },
     /// A system user needs no secret any more, or does again.
     Link { account: AccountId, user: u32, on: bool },
@@ -46,7 +46,7 @@ pub enum Change {
     /// An entry of a conversation.
     Entry(NewEntry),
     /// A full list of the moves of a cursor before its newest, up to one that named this entry.
-    Passed {
+    CursorHistory {
         conversation: ConversationId,
         account: AccountId,
         cursor: Cursor,
@@ -63,7 +63,7 @@ pub enum Change {
     /// The newest numbers of the service.
     Newest(Newest),
     /// A step of forgetting.
-    Forget(Forget),
+    Expire(Expire),
 }
 
 /// By what an account's chats of two are found in order, whatever their number: see the fields of
@@ -84,7 +84,7 @@ pub enum Rank {
 
 /// A step of forgetting. Each is small, so that it can share a batch with what people do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forget {
+pub enum Expire {
     /// Entries above the first and up to the second: their text is gone for everyone.
     Entries { after: EntryId, upto: EntryId },
     /// Some of the rows about entries that were forgotten, which nothing asks for any more.
@@ -97,7 +97,7 @@ pub enum Forget {
 #[derive(Clone, Debug)]
 pub struct NewEntry {
     /// Where it stands.
-    pub place: Place,
+    pub pos: EntryPos,
     /// When the server took it.
     pub time: Millis,
     /// What it is.

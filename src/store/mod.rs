@@ -1,14 +1,14 @@
-//! Words to disk and back. Two small traits: [`Record`], the pen, and [`Recall`], the eyes.
+//! Words to disk and back. Two small traits: [`Writer`] and [`Reader`].
 //!
 //! The log is append-only: an entry, once written, is never changed. It may be forgotten, together
-//! with all before it: see [`Forget`]. Every write is a [`Change`]; a batch of them is written whole
-//! and synced, or not at all. Every read is bounded by a page and holds no transaction when it
-//! returns. Nothing here knows the wire or the rules of who may what; uniqueness (of a handle, of a
-//! chat between two) is also held by the store's own constraints.
+//! with all before it: see [`Expire`]. Every write is a [`Change`]; a batch of them is written
+//! whole and synced, or not at all. Every read is bounded by a page and holds no transaction when
+//! it returns. Nothing here knows the wire or the rules of who may what; uniqueness (of a handle,
+//! of a chat between two) is also held by the store's own constraints.
 
 mod change;
 mod ids;
-mod maintain;
+mod maintenance;
 mod moves;
 mod need;
 mod rows;
@@ -17,23 +17,23 @@ mod walk;
 
 use std::fmt;
 
-pub use change::{Added, Change, Forget, NewEntry, Newest, Rank};
-pub use maintain::{BackupError, Maintain, Survey};
+pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
+pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, ChatRow, Conversation, Found, Fronts, GroupRow, InfoRow, Kind, ListPage, Member, Once,
-    Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
+    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, ListPage,
+    Member, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
 };
 pub use walk::{Listing, Walk};
 
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::name::Handle;
 
-/// The pen. One exists for each store.
-pub trait Record: Send {
+/// What writes. One exists for each store.
+pub trait Writer: Send {
     /// Writes all of `changes` in their order, or none of them; they are on disk when it returns.
-    /// Ends what [`Record::recall`] began, also where there is nothing to write.
+    /// Ends what [`Writer::reader`] began, also where there is nothing to write.
     ///
     /// # Errors
     /// [`Error`] says why nothing was kept. The next call may succeed.
@@ -46,17 +46,17 @@ pub trait Record: Send {
     fn wipe(&mut self) -> Result<bool, Error> {
         Ok(true)
     }
-    /// The eyes of the one who holds the pen, for single rows: with the first look the batch that
+    /// The writer's own reader, for single rows: with the first look the batch that
     /// `record` will end begins, so each further one is cheap.
     ///
     /// # Errors
     /// The store's reason.
-    fn recall(&mut self) -> Result<&mut dyn Recall, Error>;
+    fn reader(&mut self) -> Result<&mut dyn Reader, Error>;
 }
 
-/// The eyes. Each sees what was recorded before it was asked, and no part of a batch.
-pub trait Recall: Send {
-    /// Begins a question: up to [`Recall::end`] the log looks the same to all that is asked.
+/// What reads. Each sees what was recorded before it was asked, and no part of a batch.
+pub trait Reader: Send {
+    /// Begins a question: up to [`Reader::end`] the log looks the same to all that is asked.
     ///
     /// # Errors
     /// The store's reason.
@@ -170,7 +170,7 @@ pub trait Recall: Send {
     ) -> Result<Vec<Entry>, Error>;
     /// What is to be done next so that entries from before `before` are forgotten, if anything is.
     /// Entries from after `now`, when the clock was wrong, are as old as what follows them.
-    fn forgettable(&mut self, before: Millis, now: Millis) -> Result<Option<Forget>, Error>;
+    fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error>;
 }
 
 /// The store's own failure. It is logged at the top; a client learns what its cause says.

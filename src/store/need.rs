@@ -2,7 +2,7 @@
 //! a time as a batch needs.
 
 use super::{Account, Conversation, Once, Pair, Token};
-use crate::entry::{AccountId, ConversationId, EntryId, Place};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
 use crate::name::Handle;
 
 /// Something that has to be looked up.
@@ -17,9 +17,9 @@ pub enum Need {
     /// The conversation of this number, which exists.
     Conversation(ConversationId),
     /// Where this entry stands, unless it is forgotten.
-    Place(EntryId),
+    EntryPos(EntryId),
     /// Whether there is a group of this name.
-    Room(Handle),
+    Group(Handle),
     /// Whether this account is in the group of this name. That costs the same however large the group
     /// is, and the same where there is none.
     Membership(AccountId, Handle),
@@ -31,7 +31,7 @@ pub enum Need {
     Once(AccountId, Box<str>),
     /// How many of this member's entries up to this `seq` do not wait for it, where that was written
     /// down.
-    Skipped(ConversationId, AccountId, i64),
+    ExemptMark(ConversationId, AccountId, i64),
     /// The tokens of an account.
     Tokens(AccountId),
     /// The system users who need no secret for an account.
@@ -48,9 +48,9 @@ pub enum Fact {
     /// A conversation with its members.
     Conversation(Conversation),
     /// Where an entry stands.
-    Place(Place),
+    EntryPos(EntryPos),
     /// There is a group of this name.
-    Room(Handle),
+    Group(Handle),
     /// The conversation of the group of this name, where the account is in it.
     Membership(AccountId, Handle, Option<ConversationId>),
     /// Whether the account is or was a member of the conversation.
@@ -60,7 +60,7 @@ pub enum Fact {
     /// What the account did under the key.
     Once(AccountId, Box<str>, Once),
     /// How many of the member's entries up to the `seq` do not wait for it.
-    Skipped(ConversationId, AccountId, i64, i64),
+    ExemptMark(ConversationId, AccountId, i64, i64),
     /// The tokens of the account.
     Tokens(AccountId, Vec<Token>),
     /// The system users who need no secret for the account.

@@ -65,7 +65,7 @@ pub struct Conversation {
     /// Its number.
     pub id: ConversationId,
     /// Whose it is.
-    pub kind: Kind,
+    pub kind: ConversationKind,
     /// Its newest entry, 0 if there is none.
     pub head: EntryId,
     /// How many entries it has had.
@@ -78,11 +78,11 @@ pub struct Conversation {
 
 /// Whose a conversation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ConversationKind {
     /// Of two, or of one with itself.
     Direct(Pair),
     /// Of a group.
-    Room(Handle),
+    Group(Handle),
 }
 
 impl Conversation {
@@ -146,7 +146,7 @@ pub struct Member {
     pub read: Position,
     /// How many entries of this conversation do not wait for it: its own, and in a group those it
     /// may not see.
-    pub own: i64,
+    pub exempt: i64,
     /// The last of its own, 0 if there is none.
     pub last_own: EntryId,
     /// Whether it may change the group.
@@ -162,7 +162,7 @@ pub struct Member {
     /// The same of the moves that concern the account: the other's over its entries, its own reading.
     pub moved: MoveNumber,
     /// The moves of its delivered and its read cursor that are in no full list yet.
-    pub passed: [Moves; 2],
+    pub history: [Moves; 2],
 }
 
 impl Member {
@@ -173,14 +173,14 @@ impl Member {
             account,
             delivered: start,
             read: start,
-            own: 0,
+            exempt: 0,
             last_own: EntryId(0),
             admin: false,
             stays: SmallVec::new(),
             waits: EntryId(0),
             recent: EntryId(0),
             moved: MoveNumber(0),
-            passed: Default::default(),
+            history: Default::default(),
         }
     }
 
@@ -214,8 +214,8 @@ impl Member {
     }
 
     /// The moves of one of its cursors that are in no full list yet.
-    pub fn passed(&self, cursor: Cursor) -> &Moves {
-        let [delivered, read] = &self.passed;
+    pub fn history(&self, cursor: Cursor) -> &Moves {
+        let [delivered, read] = &self.history;
         match cursor {
             Cursor::Delivered => delivered,
             Cursor::Read => read,
@@ -223,8 +223,8 @@ impl Member {
     }
 
     /// The same, to be added to.
-    pub fn passed_mut(&mut self, cursor: Cursor) -> &mut Moves {
-        let [delivered, read] = &mut self.passed;
+    pub fn history_mut(&mut self, cursor: Cursor) -> &mut Moves {
+        let [delivered, read] = &mut self.history;
         match cursor {
             Cursor::Delivered => delivered,
             Cursor::Read => read,
@@ -247,8 +247,8 @@ pub struct Position {
     pub id: EntryId,
     /// Which is the `seq`-th of its conversation.
     pub seq: i64,
-    /// How many entries up to here do not wait for the member: see [`Member::own`].
-    pub own: i64,
+    /// How many entries up to here do not wait for the member: see [`Member::exempt`].
+    pub exempt: i64,
     /// The entry that its newest move named. Entries of the member's own may have taken the cursor
     /// further without a move, where nothing else waited.
     pub told: EntryId,

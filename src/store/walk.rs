@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use rustc_hash::FxHashMap;
 
-use super::Kind;
+use super::ConversationKind;
 use super::ids::Ids;
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
@@ -48,7 +48,7 @@ pub(super) type Window = (EntryId, EntryId);
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) conversation: ConversationId,
-    pub(super) kind: Kind,
+    pub(super) kind: ConversationKind,
     /// What may be seen of it, the oldest last.
     pub(super) windows: Vec<Window>,
     /// Ids, from one that was passed or the next one on.
@@ -182,7 +182,7 @@ mod tests {
             let id = if n % 2 == 0 { n + 1 } else { count - n + 1 };
             let lane = Lane {
                 conversation: ConversationId(id),
-                kind: Kind::Direct(Pair::of(AccountId(1), AccountId(id))),
+                kind: ConversationKind::Direct(Pair::of(AccountId(1), AccountId(id))),
                 windows: Vec::new(),
                 ids: Ids::default(),
                 whole: true,

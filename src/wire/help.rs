@@ -7,10 +7,10 @@ use nom::Parser;
 use nom::sequence::terminated;
 
 use super::fields;
+pub use super::line_forms::{Class, LINE_FORMS, LineForm};
 use super::refusal::Refusal;
 use super::request::{Request, blank, first_word};
-pub use super::sent::{Class, SENT, Sent};
-pub use super::verbs::{Place, Served, VERBS, Verb};
+pub use super::verbs::{ListenerKind, Served, VERBS, Verb};
 use crate::limits;
 use crate::name::{self, Handle};
 
@@ -20,8 +20,8 @@ pub fn verb(word: &str) -> Option<&'static Verb> {
 }
 
 /// The row of a word that is served at a place.
-pub fn verb_at(word: &str, place: Place) -> Option<&'static Verb> {
-    verb(word).filter(|verb| verb.served.at(place))
+pub fn verb_at(word: &str, listener: ListenerKind) -> Option<&'static Verb> {
+    verb(word).filter(|verb| verb.served.at(listener))
 }
 
 /// Reads a line whose first word is this verb.
@@ -60,7 +60,9 @@ pub fn display_verb(word: &str) -> Cow<'static, str> {
         return Cow::Borrowed(verb.word);
     }
     match word.chars().take(limits::VERB_ECHO + 1).count() {
-        1..=limits::VERB_ECHO if !word.contains(name::hidden) => Cow::Owned(word.to_uppercase()),
+        1..=limits::VERB_ECHO if !word.contains(name::is_spoofing) => {
+            Cow::Owned(word.to_uppercase())
+        }
         _ => Cow::Borrowed("-"),
     }
 }
@@ -70,10 +72,10 @@ const COLUMNS: usize = 75;
 
 /// The lines of `HELP` without a verb: at most a screen of 24 lines, what to type first at the end,
 /// where it is still in sight.
-pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
+pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
     let mut lines = Vec::new();
-    if place == Place::Admin {
-        lines.extend(by_subject(place, |verb| verb.form));
+    if listener == ListenerKind::Admin {
+        lines.extend(by_subject(listener, |verb| verb.form));
         lines.push("type HELP ADMIN for the operators' commands".to_owned());
         return lines;
     }
@@ -84,7 +86,7 @@ pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
         }
         lines.push(format!("  {:<44} explains one verb", "HELP <verb>"));
         lines.push("The verbs, by subject:".to_owned());
-        lines.extend(by_subject(place, |verb| verb.word));
+        lines.extend(by_subject(listener, |verb| verb.word));
         let seconds = limits::LOGIN_TIME.as_secs();
         lines.push(
             "Start with an account, a message to yourself, and a look at it; without a".into(),
@@ -97,7 +99,7 @@ pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
         lines.push("  HIST ana".to_owned());
         return lines;
     };
-    lines.extend(by_subject(place, |verb| verb.form));
+    lines.extend(by_subject(listener, |verb| verb.form));
     lines.extend([
         "Pushed to you: MSG and GROUP <id> <time> <from> <to> <tags> <text>; ACK and".to_owned(),
         "READ <id> <time> <from> <to> (all up to <id> was received, read); LIVE, BYE.".to_owned(),
@@ -109,10 +111,10 @@ pub fn overview(place: Place, me: Option<&Handle>) -> Vec<String> {
 }
 
 /// What is served at a place, each verb as `shown` has it, a subject's behind its name.
-fn by_subject(place: Place, shown: impl Fn(&Verb) -> &'static str) -> Vec<String> {
+fn by_subject(listener: ListenerKind, shown: impl Fn(&Verb) -> &'static str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut last = "";
-    for verb in VERBS.iter().filter(|verb| verb.served.at(place)) {
+    for verb in VERBS.iter().filter(|verb| verb.served.at(listener)) {
         let item = shown(verb);
         match lines.last_mut() {
             Some(line) if verb.subject == last && line.len() + 3 + item.len() <= COLUMNS => {
@@ -131,10 +133,10 @@ fn by_subject(place: Place, shown: impl Fn(&Verb) -> &'static str) -> Vec<String
 
 /// The lines of `HELP` for a word: a verb that is served at a place, or else the first word of a
 /// line that is sent there.
-pub fn of(word: &str, place: Place) -> Option<Vec<String>> {
+pub fn of(word: &str, listener: ListenerKind) -> Option<Vec<String>> {
     match verb(word) {
-        Some(verb) => verb.served.at(place).then(|| of_verb(verb)),
-        None => of_sent(word, place),
+        Some(verb) => verb.served.at(listener).then(|| of_verb(verb)),
+        None => of_sent(word, listener),
     }
 }
 
@@ -151,10 +153,10 @@ fn wrap(text: &str, lines: &mut Vec<String>) {
     lines.push(line);
 }
 
-fn of_sent(word: &str, place: Place) -> Option<Vec<String>> {
-    let sent = SENT.iter().find(|sent| sent.word.eq_ignore_ascii_case(word))?;
+fn of_sent(word: &str, listener: ListenerKind) -> Option<Vec<String>> {
+    let sent = LINE_FORMS.iter().find(|sent| sent.word.eq_ignore_ascii_case(word))?;
     let verbs = sent.class.verbs();
-    if !verbs.is_empty() && !verbs.iter().any(|word| verb_at(word, place).is_some()) {
+    if !verbs.is_empty() && !verbs.iter().any(|word| verb_at(word, listener).is_some()) {
         return None;
     }
     let mut lines = vec![sent.form.to_owned()];
@@ -166,7 +168,7 @@ fn of_sent(word: &str, place: Place) -> Option<Vec<String>> {
 fn of_verb(verb: &Verb) -> Vec<String> {
     let mut lines = vec![verb.form.to_owned()];
     lines.extend(verb.does.iter().map(|line| format!("  {line}")));
-    for sent in SENT.iter().filter(|sent| sent.class.verbs().contains(&verb.word)) {
+    for sent in LINE_FORMS.iter().filter(|sent| sent.class.verbs().contains(&verb.word)) {
         let class = if matches!(sent.class, Class::Row(_)) { "rows" } else { "comes as" };
         wrap(&format!("{class}: {}", sent.form), &mut lines);
     }

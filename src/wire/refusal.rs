@@ -9,7 +9,7 @@ use crate::name::{Handle, Target};
 
 /// What to type instead of an unknown command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Hint {
+pub enum Suggestion {
     /// This verb, a slip or two away.
     Verb(&'static str),
     /// A sentence that names the verb.
@@ -19,14 +19,14 @@ pub enum Hint {
     /// Nothing is near: it may be a text.
     Text,
     /// In `TALK`, where the line may be a text that begins with a slash.
-    Slash(Box<Hint>),
+    Slash(Box<Suggestion>),
 }
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No such verb; the hint says what was probably meant.
-    BadCommand { hint: Hint },
+    BadCommand { suggestion: Suggestion },
     /// A verb that is not served on this listener, but there.
     NotHere { there: &'static str },
     /// The verb's form was not kept.
@@ -151,19 +151,21 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Hint {
+impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Hint::Verb(verb) => write!(f, "did you mean {verb}? HELP lists them"),
-            Hint::Instead(what) => f.write_str(what),
-            Hint::Talk(to) => write!(f, "MSG {to} <text> sends a message, TALK {to} starts a chat"),
-            Hint::Text => {
+            Suggestion::Verb(verb) => write!(f, "did you mean {verb}? HELP lists them"),
+            Suggestion::Instead(what) => f.write_str(what),
+            Suggestion::Talk(to) => {
+                write!(f, "MSG {to} <text> sends a message, TALK {to} starts a chat")
+            }
+            Suggestion::Text => {
                 f.write_str("MSG <to> <text> sends a message, and HELP lists the commands")
             }
-            Hint::Slash(inner) => {
+            Suggestion::Slash(inner) => {
                 f.write_str("// begins a text with a slash, / alone ends TALK")?;
                 match &**inner {
-                    Hint::Text => Ok(()),
+                    Suggestion::Text => Ok(()),
                     other => write!(f, "; {other}"),
                 }
             }
@@ -175,7 +177,7 @@ impl fmt::Display for Hint {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Refusal::BadCommand { hint } => write!(f, "no such command; {hint}"),
+            Refusal::BadCommand { suggestion } => write!(f, "no such command; {suggestion}"),
             Refusal::NotHere { there } => write!(f, "not available here; {there}"),
             Refusal::BadSyntax { expected, column } => {
                 write!(f, "column {column}: expected {expected}")

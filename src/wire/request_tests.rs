@@ -3,11 +3,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::entry::{Cursor, EntryId};
 use crate::name::{DisplayName, Target};
-use crate::wire::hints::hint;
-use crate::wire::refusal::Hint;
+use crate::wire::refusal::Suggestion;
 use crate::wire::request::{
     ActCommand, Command, Hist, Query, Secret, SessionCommand, Setting, Upto, is_http,
 };
+use crate::wire::suggestions::suggest;
 use crate::wire::text;
 
 /// As a session reads a line.
@@ -15,7 +15,7 @@ fn read(line: &str) -> Result<Command, Refusal> {
     let word = first_word(line);
     match verb(word) {
         Some(verb) => super::read(verb, line).map(|request| request.command),
-        None => Err(Refusal::BadCommand { hint: hint(word, Place::Network) }),
+        None => Err(Refusal::BadCommand { suggestion: suggest(word, ListenerKind::Network) }),
     }
 }
 
@@ -190,9 +190,12 @@ fn names_hide_nothing() {
 
 #[test]
 fn an_unknown_verb_is_said_back_with_the_nearest() {
-    assert_eq!(read("MGS bia x"), Err(Refusal::BadCommand { hint: Hint::Verb("MSG") }));
-    assert_eq!(read("LOGON ana x"), Err(Refusal::BadCommand { hint: Hint::Verb("LOGIN") }));
-    assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { hint: Hint::Text }));
+    assert_eq!(read("MGS bia x"), Err(Refusal::BadCommand { suggestion: Suggestion::Verb("MSG") }));
+    assert_eq!(
+        read("LOGON ana x"),
+        Err(Refusal::BadCommand { suggestion: Suggestion::Verb("LOGIN") })
+    );
+    assert_eq!(read("oi, bia!"), Err(Refusal::BadCommand { suggestion: Suggestion::Text }));
     assert_eq!(display_verb("olá"), "OLÁ");
     assert_eq!(display_verb("msg"), "MSG");
     assert_eq!(display_verb(""), "-");

@@ -59,10 +59,10 @@ fn without_sequences(line: &[u8]) -> Vec<u8> {
 
 /// Reads along for what has to be answered.
 #[derive(Default)]
-pub struct Negotiation(State);
+pub struct Negotiation(TelnetState);
 
 #[derive(Clone, Copy, Default)]
-enum State {
+enum TelnetState {
     #[default]
     Text,
     /// Behind an IAC.
@@ -90,32 +90,36 @@ impl Negotiation {
         let mut asked = Asked::default();
         let mut rest = bytes;
         loop {
-            if let State::Text = self.0 {
+            if let TelnetState::Text = self.0 {
                 let Some(at) = memchr(IAC, rest) else { return asked };
-                (self.0, rest) = (State::Command, &rest[at + 1..]);
+                (self.0, rest) = (TelnetState::Command, &rest[at + 1..]);
             }
             let [byte, after @ ..] = rest else { return asked };
             rest = after;
             self.0 = match (self.0, *byte) {
-                (_, b'\n') => State::Text,
-                (State::Command, SB) => State::Within,
-                (State::Command, verb @ WILL..=DONT) => State::Option(verb),
-                (State::Command, AYT) => {
+                (_, b'\n') => TelnetState::Text,
+                (TelnetState::Command, SB) => TelnetState::Within,
+                (TelnetState::Command, verb @ WILL..=DONT) => TelnetState::Option(verb),
+                (TelnetState::Command, AYT) => {
                     asked.are_you_there = true;
-                    State::Text
+                    TelnetState::Text
                 }
-                (State::Option(DO), option) => {
+                (TelnetState::Option(DO), option) => {
                     asked.refusals.extend([IAC, WONT, option]);
-                    State::Text
+                    TelnetState::Text
                 }
-                (State::Option(WILL), option) => {
+                (TelnetState::Option(WILL), option) => {
                     asked.refusals.extend([IAC, DONT, option]);
-                    State::Text
+                    TelnetState::Text
                 }
-                (State::Within | State::WithinCommand, IAC) => State::WithinCommand,
-                (State::WithinCommand, SE) => State::Text,
-                (State::Within | State::WithinCommand, _) => State::Within,
-                (State::Text | State::Command | State::Option(_), _) => State::Text,
+                (TelnetState::Within | TelnetState::WithinCommand, IAC) => {
+                    TelnetState::WithinCommand
+                }
+                (TelnetState::WithinCommand, SE) => TelnetState::Text,
+                (TelnetState::Within | TelnetState::WithinCommand, _) => TelnetState::Within,
+                (TelnetState::Text | TelnetState::Command | TelnetState::Option(_), _) => {
+                    TelnetState::Text
+                }
             };
         }
     }

@@ -26,7 +26,7 @@ pub enum Served {
 
 /// Which listener a session came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ListenerKind {
     /// A network's, with TLS or without.
     Network,
     /// A Unix socket, so the user at the other end is known.
@@ -37,12 +37,12 @@ pub enum Place {
 
 impl Served {
     /// Whether a verb that is served so is served there at all.
-    pub fn at(self, place: Place) -> bool {
+    pub fn at(self, listener: ListenerKind) -> bool {
         match self {
             Served::Everyone => true,
-            Served::Strangers | Served::Accounts => place != Place::Admin,
-            Served::UnixAccounts => place == Place::Unix,
-            Served::Operators => place == Place::Admin,
+            Served::Strangers | Served::Accounts => listener != ListenerKind::Admin,
+            Served::UnixAccounts => listener == ListenerKind::Unix,
+            Served::Operators => listener == ListenerKind::Admin,
         }
     }
 

@@ -7,7 +7,7 @@ use papo::chat::Act;
 use papo::entry::{AccountId, Key, SessionId};
 use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle};
-use papo::outbox::{Item, Outbox};
+use papo::outbox::{Outbox, Outgoing};
 use papo::wire::refusal::Refusal;
 use smol::channel;
 
@@ -51,7 +51,7 @@ impl Person {
         });
         answered.recv_blocking().unwrap().unwrap();
         hub.ask(Work::Leave { session, shown: None });
-        let lines = |item: &Item| String::from_utf8(item.lines().to_vec()).unwrap();
+        let lines = |item: &Outgoing| String::from_utf8(item.lines().to_vec()).unwrap();
         self.outbox.take().items.iter().map(lines).collect()
     }
 

@@ -19,13 +19,13 @@ use papo::rates::Rates;
 use papo::readers::Readers;
 use papo::session::{BusyLine, Roster, Services, Session, Socket, Stream};
 use papo::store::sqlite::Database;
-use papo::store::{Error, Recall};
-use papo::wire::help::Place;
+use papo::store::{Error, Reader};
+use papo::wire::help::ListenerKind;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 use smol::future::FutureExt;
 
-/// Opens a pair of eyes.
-pub type Opens = Box<dyn Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync>;
+/// Opens a reader.
+pub type Opens = Box<dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync>;
 
 pub struct Narrow {
     pub hub: Hub,
@@ -40,25 +40,25 @@ impl Narrow {
         Narrow::with_eyes(clock, |open| open)
     }
 
-    /// With eyes that are opened in another way, made of the usual one.
+    /// With a reader that is opened in another way, made of the usual one.
     pub fn with_eyes<O>(clock: Clock, other: impl FnOnce(Opens) -> O) -> Narrow
     where
-        O: Fn() -> Result<Box<dyn Recall>, Error> + Send + Sync + 'static,
+        O: Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync + 'static,
     {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&folder.path().join("papo.db")).unwrap();
         let counters = Arc::new(Counters::default());
-        let pen = Box::new(database.pen().unwrap());
-        let (hub, _) = Hub::start(pen, clock, counters.clone()).unwrap();
-        let upkeep = database.upkeep();
-        let open: Opens = Box::new(move || Ok(Box::new(upkeep.eyes()?)));
+        let writer = Box::new(database.writer().unwrap());
+        let (hub, _) = Hub::start(writer, clock, counters.clone()).unwrap();
+        let maintenance = database.maintenance();
+        let open: Opens = Box::new(move || Ok(Box::new(maintenance.reader()?)));
         let (readers, _) = Readers::start(other(open), counters.clone()).unwrap();
         let cost = PasswordCost { kib: 8, passes: 1 };
         let (hasher, _) = Hasher::start(cost, 16, counters.clone()).unwrap();
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
-            upkeep: Arc::new(database.upkeep()),
+            maintenance: Arc::new(database.maintenance()),
             hasher,
             counters: counters.clone(),
             clock,
@@ -87,8 +87,10 @@ impl Narrow {
             let peer = socket.peer().unwrap();
             let (stream, outbox) =
                 (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
-            let number = services.roster.enter(peer, Place::Network, &outbox, Millis(0)).unwrap();
-            let session = Session::new(number, services.clone(), stream, Place::Network, outbox);
+            let number =
+                services.roster.enter(peer, ListenerKind::Network, &outbox, Millis(0)).unwrap();
+            let session =
+                Session::new(number, services.clone(), stream, ListenerKind::Network, outbox);
             smol::block_on(session.run().or(services.line.serve()));
         });
         let mut typing = client.try_clone().unwrap();

@@ -87,7 +87,7 @@ struct World {
     papod: Option<Papod>,
     readers: Vec<Client>,
     /// A quiet session of hers, which proves nothing.
-    pen: Option<Client>,
+    writer: Option<Client>,
     sessions: Vec<Session>,
     /// Those that never read again.
     holes: Vec<Client>,
@@ -147,7 +147,7 @@ impl World {
             flags,
             papod: Some(papod),
             readers,
-            pen: None,
+            writer: None,
             sessions: vec![Session {
                 client: ana,
                 heard: Vec::new(),
@@ -196,7 +196,7 @@ impl World {
             Some(session) => &mut session.client,
             None => {
                 let papod = self.papod.as_ref().unwrap();
-                self.pen.get_or_insert_with(|| papod.login_quietly("ana"))
+                self.writer.get_or_insert_with(|| papod.login_quietly("ana"))
             }
         };
         println!("session {at}: {line}");
@@ -295,14 +295,14 @@ impl World {
     /// What was answered with `OK` is what `INFO` says.
     fn check_info(&mut self, reader: usize) {
         let papod = self.papod.as_ref().unwrap();
-        let pen = self.pen.get_or_insert_with(|| papod.login_quietly("ana"));
+        let writer = self.writer.get_or_insert_with(|| papod.login_quietly("ana"));
         for talk in [reader, 2] {
             let last = self.last[talk];
             if last == 0 {
                 continue;
             }
-            pen.say(&format!("INFO {last}"));
-            let rows = pen.until("OK INFO ");
+            writer.say(&format!("INFO {last}"));
+            let rows = writer.until("OK INFO ");
             let [delivered, read] = self.cursors[reader][talk];
             let state = match last {
                 last if read >= last => "read",
@@ -400,7 +400,7 @@ impl World {
         for session in std::mem::take(&mut self.sessions) {
             self.end(session, End::BlackHole);
         }
-        self.pen = None;
+        self.writer = None;
         self.readers.clear();
         let mut papod = self.papod.take().expect("it runs");
         if kills {

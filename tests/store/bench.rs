@@ -6,12 +6,12 @@ use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::store::sqlite::Database;
-use papo::store::{ChatRow, Forget, Listing, Maintain, Need, Recall, Record, Walk};
+use papo::store::{ChatRow, Expire, Listing, Maintenance, Need, Reader, Walk, Writer};
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {
-    pub record: Box<dyn Record>,
-    pub recall: Box<dyn Recall>,
+    pub writer: Box<dyn Writer>,
+    pub reader: Box<dyn Reader>,
     pub chat: Chat,
     pub now: i64,
 }
@@ -29,9 +29,9 @@ pub fn person(name: &str) -> Target {
 }
 
 impl Bench {
-    pub fn new(record: Box<dyn Record>, mut recall: Box<dyn Recall>) -> Bench {
-        let chat = Chat::new(recall.newest().unwrap());
-        let mut bench = Bench { record, recall, chat, now: 1_000_000 };
+    pub fn new(writer: Box<dyn Writer>, mut reader: Box<dyn Reader>) -> Bench {
+        let chat = Chat::new(reader.newest().unwrap());
+        let mut bench = Bench { writer, reader, chat, now: 1_000_000 };
         for name in ["ana", "bia", "caio"] {
             let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
             bench.decide(|chat| chat.register(&handle, &name, "hash", Millis(0)));
@@ -52,14 +52,14 @@ impl Bench {
 
     /// As the hub does: in the transaction that then writes.
     fn look_up(&mut self, needs: &[Need]) {
-        for fact in self.record.recall().unwrap().gather(needs, needs.len()).unwrap() {
+        for fact in self.writer.reader().unwrap().gather(needs, needs.len()).unwrap() {
             self.chat.directory().learn(fact);
         }
     }
 
     pub fn commit(&mut self) {
         let batch = self.chat.finish();
-        self.record.record(&batch.changes).unwrap();
+        self.writer.record(&batch.changes).unwrap();
         self.chat.committed();
     }
 
@@ -73,7 +73,7 @@ impl Bench {
     pub fn forget(&mut self, upto: EntryId) {
         self.commit();
         let after = self.chat.newest().floor;
-        for step in [Forget::Entries { after, upto }, Forget::Rows] {
+        for step in [Expire::Entries { after, upto }, Expire::Rows] {
             self.chat.expire(step);
             self.commit();
         }
@@ -92,7 +92,7 @@ impl Bench {
     }
 
     pub fn waiting(&mut self, who: AccountId) -> u64 {
-        self.recall.waiting(who, EntryId(i64::MAX)).unwrap()
+        self.reader.waiting(who, EntryId(i64::MAX)).unwrap()
     }
 
     /// All rows of `CHATS`.
@@ -100,7 +100,7 @@ impl Bench {
         let (mut found, mut list) = (Vec::new(), Listing::default());
         while !list.done {
             let rows;
-            (rows, list) = self.recall.chats(me, list).unwrap();
+            (rows, list) = self.reader.chats(me, list).unwrap();
             found.extend(rows);
         }
         found
@@ -117,7 +117,7 @@ impl Bench {
         let mut walk = Walk::new(EntryId(0), upto, waiting);
         loop {
             let from = walk.at;
-            let (entries, next) = self.recall.page(me, walk, limits::PAGE_ROWS).unwrap();
+            let (entries, next) = self.reader.page(me, walk, limits::PAGE_ROWS).unwrap();
             pages += 1;
             assert!(entries.len() <= limits::PAGE_ROWS);
             seen.extend(entries.into_iter().map(|e| (e.id.0, e.body.into_string())));
@@ -135,7 +135,7 @@ pub fn every_store(test: impl Fn(&mut Bench)) {
     // In memory where there is such a folder: how fast a disk is must not matter here.
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let (pen, eyes) = (database.pen().unwrap(), database.eyes().unwrap());
-    test(&mut Bench::new(Box::new(pen), Box::new(eyes)));
-    assert_eq!(database.upkeep().check().unwrap(), [""; 0]);
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    test(&mut Bench::new(Box::new(writer), Box::new(reader)));
+    assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
 }

@@ -23,13 +23,13 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
-    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full stretch yet; see `stretch`
+    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
-    gone_nth INTEGER NOT NULL DEFAULT 0,    -- and its `nth`
+    gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
     UNIQUE(low, high)
 ) STRICT;
-CREATE TABLE room(
+CREATE TABLE group_info(
     conversation INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,          -- without #; never given again
     topic TEXT NOT NULL                 -- may be empty
@@ -39,12 +39,12 @@ CREATE TABLE entry(
     conversation INTEGER NOT NULL,
     seq INTEGER NOT NULL,               -- the how many-th of its conversation, from 1
     author INTEGER NOT NULL,
-    nth INTEGER NOT NULL,               -- the how many-th of its author's that do not wait for it
+    author_seq INTEGER NOT NULL,        -- the how many-th of its author's that do not wait for it
     time INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
     body TEXT NOT NULL
 ) STRICT;
-CREATE TABLE stretch(
+CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
     ids BLOB NOT NULL,
@@ -53,17 +53,17 @@ CREATE TABLE stretch(
 CREATE TABLE member(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
-    own INTEGER NOT NULL,               -- entries that do not wait for it: its own, and unseen ones
+    exempt INTEGER NOT NULL,            -- entries that do not wait for it: its own, and unseen ones
     last_own INTEGER NOT NULL,          -- its last own entry, 0 if there is none
     delivered INTEGER NOT NULL,         -- the cursor: everything up to this entry was received
     delivered_seq INTEGER NOT NULL,     -- `seq` of that entry
-    delivered_own INTEGER NOT NULL,     -- what `own` is up to that entry
+    delivered_exempt INTEGER NOT NULL,  -- what `exempt` is up to that entry
     delivered_told INTEGER NOT NULL,    -- the entry that the newest move named
     delivered_time INTEGER NOT NULL,    -- when that move was
     delivered_number INTEGER NOT NULL,  -- its number
     read INTEGER NOT NULL,              -- the same six for what was read
     read_seq INTEGER NOT NULL,
-    read_own INTEGER NOT NULL,
+    read_exempt INTEGER NOT NULL,
     read_told INTEGER NOT NULL,
     read_time INTEGER NOT NULL,
     read_number INTEGER NOT NULL,
@@ -73,8 +73,8 @@ CREATE TABLE member(
     waits INTEGER,                      -- not above the first entry that waits for it; NULL: none does
     recent INTEGER NOT NULL,            -- the entry that brought the chat before its others; 0: a group
     moved INTEGER,                      -- the move that did so, of those that concern it
-    delivered_passed BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
-    read_passed BLOB NOT NULL DEFAULT x'',      -- `passed`, until they are as many as a row there has
+    delivered_history BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
+    read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they are as many as a row there has
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_of ON member(account, conversation);
@@ -90,14 +90,14 @@ CREATE TABLE stay(
     until_seq INTEGER,
     PRIMARY KEY(conversation, account, since)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE skipped(
+CREATE TABLE exempt_mark(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     count INTEGER NOT NULL,
     PRIMARY KEY(conversation, account, seq)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE passed(
+CREATE TABLE cursor_history(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
     cursor INTEGER NOT NULL,
@@ -158,7 +158,7 @@ SELECT c.id,
        c.seq AS entries,
        c.head AS newest
 FROM conversation c
-LEFT JOIN room r ON r.conversation = c.id
+LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account l ON l.id = c.low
 LEFT JOIN account h ON h.id = c.high;
 CREATE VIEW messages AS
@@ -172,7 +172,7 @@ SELECT e.id,
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
-LEFT JOIN room r ON r.conversation = c.id
+LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
 WHERE e.id > (SELECT floor FROM newest);
 CREATE VIEW members AS
@@ -183,7 +183,7 @@ SELECT m.conversation,
        m.until_seq IS NULL AS present
 FROM member m
 JOIN account a ON a.id = m.account
-LEFT JOIN room r ON r.conversation = m.conversation;
+LEFT JOIN group_info r ON r.conversation = m.conversation;
 CREATE VIEW receipts AS
 SELECT m.conversation,
        a.handle,

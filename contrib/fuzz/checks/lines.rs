@@ -3,11 +3,11 @@
 
 use papo::limits;
 use papo::name;
-use papo::wire::help::Place;
+use papo::wire::help::ListenerKind;
 use papo::wire::line::{self, Lines, Next};
 use papo::wire::refusal::Refusal;
 use papo::wire::request::{self, ActCommand, Command, GroupChange, Query, Request, SessionCommand};
-use papo::wire::{help, hints, telnet, text};
+use papo::wire::{help, suggestions, telnet, text};
 
 use super::{Step, steps};
 
@@ -110,8 +110,12 @@ fn understand(line: &[u8]) {
     comes_back(&text::unescape(said));
     let word = request::first_word(said);
     let shown = help::display_verb(word);
-    assert!(!shown.is_empty() && !shown.contains(name::hidden), "{shown:?}");
-    let _ = (request::is_http(said), request::is_raw(said), hints::hint(word, Place::Network));
+    assert!(!shown.is_empty() && !shown.contains(name::is_spoofing), "{shown:?}");
+    let _ = (
+        request::is_http(said),
+        request::is_raw(said),
+        suggestions::suggest(word, ListenerKind::Network),
+    );
     let Some(verb) = help::verb(word) else { return };
     match help::read(verb, said) {
         Ok(request) => says_the_same_again(&request),

@@ -1,19 +1,19 @@
 //! What the server answers.
 
 use super::columns::cut;
-use super::item::{Item, Tick};
+use super::item::{ScreenItem, Tick};
 use super::jobs::{Purpose, Ticks};
 use super::known::size;
 use super::talk::Talk;
-use crate::client::connection::Reply;
+use crate::client::connection::Success;
 use crate::client::failure::Failure;
-use crate::client::{group, lines, look};
+use crate::client::{group, lines, queries};
 use crate::wire::reply::{List, Reply as Done};
 use crate::wire::rows::{EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
 impl Talk {
     /// A command was carried out.
-    pub(super) fn answered(&mut self, purpose: Purpose, reply: &Reply) {
+    pub(super) fn answered(&mut self, purpose: Purpose, reply: &Success) {
         let is_current = |talk: &Talk, name: &String| talk.current.as_ref() == Some(name);
         match purpose {
             Purpose::Send(key) => self.confirmed(&key, reply),
@@ -104,7 +104,7 @@ impl Talk {
         }
     }
 
-    fn confirmed(&mut self, key: &str, reply: &Reply) {
+    fn confirmed(&mut self, key: &str, reply: &Success) {
         let id = reply.sent().ok();
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.answered(key, id, room));
@@ -126,13 +126,13 @@ impl Talk {
     }
 
     /// The entries of a conversation, with what is known of how far they have come.
-    fn items(&mut self, name: &str, reply: &Reply) -> Vec<Item> {
+    fn items(&mut self, name: &str, reply: &Success) -> Vec<ScreenItem> {
         let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
-        let items = rows.map(|row| Item::entry(&row.entry, &self.me, &self.zone));
-        let mut items: Vec<Item> = items.collect();
+        let items = rows.map(|row| ScreenItem::entry(&row.entry, &self.me, &self.zone));
+        let mut items: Vec<ScreenItem> = items.collect();
         let chat = self.chat(name);
         for item in &mut items {
-            if let Item::Said(said) = item
+            if let ScreenItem::Said(said) = item
                 && let (None, Some(id)) = (&said.from, said.id)
             {
                 said.tick = chat.tick(id);
@@ -141,14 +141,14 @@ impl Talk {
         items
     }
 
-    fn opened(&mut self, name: &str, reply: &Reply) {
+    fn opened(&mut self, name: &str, reply: &Success) {
         let mut items = self.items(name, reply);
         // What came since, by whichever way.
-        let last = items.iter().rev().find_map(Item::id).unwrap_or(0);
+        let last = items.iter().rev().find_map(ScreenItem::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
         let unread = self.chat(name).unread;
         if let Some(first) = first_unread(&items, unread).filter(|n| *n > 0) {
-            items.insert(first, Item::Remark("── new ──".to_owned()));
+            items.insert(first, ScreenItem::Remark("── new ──".to_owned()));
         }
         let title = self.title(name);
         let room = self.keyboard.room();
@@ -169,7 +169,7 @@ impl Talk {
     }
 
     /// What came while there was no connection, in the conversation that is turned to.
-    fn missed(&mut self, name: &str, reply: &Reply) {
+    fn missed(&mut self, name: &str, reply: &Success) {
         if reply.has_more() {
             // There is no end to it: what is newest comes first.
             return self.turn_to(name);
@@ -182,7 +182,7 @@ impl Talk {
         self.ask_ticks(false);
     }
 
-    fn counted(&mut self, mut ticks: Ticks, reply: &Reply) {
+    fn counted(&mut self, mut ticks: Ticks, reply: &Success) {
         let (Some(middle), true) = (ticks.middle(), self.current.as_ref() == Some(&ticks.name))
         else {
             return self.go_on_asking(Ticks { range: (0, 0), ..ticks });
@@ -217,11 +217,11 @@ impl Talk {
     }
 
     /// Rows that somebody wants to see.
-    fn shown(&mut self, reply: &Reply) {
+    fn shown(&mut self, reply: &Success) {
         let rows = reply.rows.iter().map(|row| {
             let line = match ServerLine::parse(row) {
-                Some(ServerLine::User(row)) => look::user(&row),
-                Some(ServerLine::Info(row)) => look::reader(&row),
+                Some(ServerLine::User(row)) => queries::user(&row),
+                Some(ServerLine::Info(row)) => queries::reader(&row),
                 Some(ServerLine::Groups(row)) => group::one(&row),
                 Some(ServerLine::Member(row)) => group::member(&row),
                 _ => row.split_once(' ').map_or(&**row, |(_, rest)| rest).to_owned(),
@@ -248,8 +248,9 @@ impl Talk {
 }
 
 /// Where the first of the last so many entries of others stands.
-fn first_unread(items: &[Item], unread: u64) -> Option<usize> {
-    let of_others = |item: &Item| matches!(item, Item::Said(said) if said.from.is_some());
+fn first_unread(items: &[ScreenItem], unread: u64) -> Option<usize> {
+    let of_others =
+        |item: &ScreenItem| matches!(item, ScreenItem::Said(said) if said.from.is_some());
     let others = items.iter().enumerate().filter(|(_, item)| of_others(item));
     let nth = usize::try_from(unread).ok()?.checked_sub(1)?;
     others.rev().nth(nth).map(|(n, _)| n)
@@ -262,7 +263,7 @@ fn as_typed_here(why: &str) -> String {
 }
 
 /// What was done, or what there is none of.
-fn in_words(reply: &Reply) -> String {
+fn in_words(reply: &Success) -> String {
     use List::{Find, Groups, Info, Members};
     match reply.done() {
         Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),

@@ -21,7 +21,7 @@ const NAME: usize = 33;
 const KEPT: usize = 400;
 
 /// A conversation in the list.
-pub struct Chat {
+pub struct ListedChat {
     /// As the protocol calls it.
     pub name: String,
     /// Entries of others that were not read.
@@ -45,14 +45,25 @@ pub struct Chat {
     reached: (u64, u64),
 }
 
-impl Chat {
-    fn new(name: &str) -> Chat {
+impl ListedChat {
+    fn new(name: &str) -> ListedChat {
         let [last, last_of_others] = [(0, String::new()), (0, String::new())];
         let (time, is_numbered) = (None, false);
         let name = name.to_owned();
         let reached = (0, 0);
         let (unread, newest, read, since) = (0, 0, 0, 0);
-        Chat { name, unread, newest, read, since, last, last_of_others, time, is_numbered, reached }
+        ListedChat {
+            name,
+            unread,
+            newest,
+            read,
+            since,
+            last,
+            last_of_others,
+            time,
+            is_numbered,
+            reached,
+        }
     }
 
     /// This entry is the newest that is known of.
@@ -117,8 +128,8 @@ impl Chat {
 
     /// Another log begins, with other ids.
     pub fn put_back(&mut self) {
-        let Chat { unread, is_numbered, .. } = *self;
-        *self = Chat { unread, is_numbered, ..Chat::new(&self.name) };
+        let ListedChat { unread, is_numbered, .. } = *self;
+        *self = ListedChat { unread, is_numbered, ..ListedChat::new(&self.name) };
     }
 }
 
@@ -135,25 +146,25 @@ fn in_one_line(entry: &Entry, me: &Handle) -> String {
 /// All conversations, in the order of their numbers.
 #[derive(Default)]
 pub struct Chats {
-    all: Vec<Chat>,
+    all: Vec<ListedChat>,
     /// Where each of them is.
     places: BTreeMap<String, usize>,
 }
 
 impl Chats {
     /// One of them, at the end if it is new; and whether it is.
-    pub fn chat(&mut self, name: &str) -> (&mut Chat, bool) {
+    pub fn chat(&mut self, name: &str) -> (&mut ListedChat, bool) {
         let found = self.places.get(name).copied();
         let at = found.unwrap_or_else(|| {
             self.places.insert(name.to_owned(), self.all.len());
-            self.all.push(Chat::new(name));
+            self.all.push(ListedChat::new(name));
             self.all.len() - 1
         });
         (&mut self.all[at], found.is_none())
     }
 
     /// All of them.
-    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut Chat> {
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut ListedChat> {
         self.all.iter_mut()
     }
 
@@ -240,9 +251,9 @@ impl Chats {
 
     /// Where something is unread, but for the one that is shown.
     pub fn activity(&self, shown: Option<&str>) -> Activity {
-        let is_told = |chat: &Chat| chat.unread > 0 && Some(&*chat.name) != shown;
+        let is_told = |chat: &ListedChat| chat.unread > 0 && Some(&*chat.name) != shown;
         let unread = self.all.iter().enumerate().filter(|(_, chat)| is_told(chat));
-        let mut unread: Vec<(usize, &Chat)> = unread.collect();
+        let mut unread: Vec<(usize, &ListedChat)> = unread.collect();
         // What was said to nobody else comes first; then what began to be unread last, so that each
         // stays in its place for as long as it is unread.
         unread.sort_by_key(|(_, chat)| (chat.name.starts_with('#'), Reverse(chat.since)));
@@ -269,7 +280,7 @@ impl Chats {
 }
 
 /// When the newest entry was written: the time if it was today, else the day.
-fn when(chat: &Chat, zone: &TimeZone) -> String {
+fn when(chat: &ListedChat, zone: &TimeZone) -> String {
     let Some(time) = chat.time else { return String::new() };
     let (time, now) = (time.to_zoned(zone.clone()), Timestamp::now().to_zoned(zone.clone()));
     let form = match () {
@@ -281,7 +292,7 @@ fn when(chat: &Chat, zone: &TimeZone) -> String {
 }
 
 /// How much is unread, in words.
-fn unread(chat: &Chat) -> String {
+fn unread(chat: &ListedChat) -> String {
     if chat.unread > 0 { format!("{} unread", chat.unread) } else { String::new() }
 }
 

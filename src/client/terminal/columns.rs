@@ -6,31 +6,31 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use crate::name::hidden;
+use crate::name::is_spoofing;
 
 /// A variation selector that asks for an emoji, which takes two columns on some terminals.
 const AS_EMOJI: char = '\u{fe0f}';
 
 /// A line of text on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct ScreenLine {
     /// With its colours, without a line end.
     pub text: String,
     /// Its columns, where it is for the terminal to break it; 0 where it fits.
     long: usize,
 }
 
-impl Line {
+impl ScreenLine {
     /// A line that fits.
-    pub fn new(text: String) -> Line {
-        Line { text, long: 0 }
+    pub fn new(text: String) -> ScreenLine {
+        ScreenLine { text, long: 0 }
     }
 
     /// A link that is wider than a line. A terminal joins the rows that it has broken itself, so that
     /// such a link can be opened and copied, which one that was broken here cannot. It is ASCII, so
     /// its width is certain.
-    fn link(link: &str) -> Line {
-        Line { text: format!("\x1b[?7h{link}\x1b[?7l"), long: link.len() }
+    fn link(link: &str) -> ScreenLine {
+        ScreenLine { text: format!("\x1b[?7h{link}\x1b[?7l"), long: link.len() }
     }
 
     /// Whether the terminal breaks it, and it begins at the edge.
@@ -63,7 +63,7 @@ pub fn is_doubtful(c: char) -> bool {
     // Fillers and vowels that stand for nothing, and variation selectors.
     let is_filler =
         matches!(c, '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}');
-    hidden(c) || is_filler || matches!(c, '\u{fe00}'..=AS_EMOJI | '\u{e0100}'..='\u{e01ef}')
+    is_spoofing(c) || is_filler || matches!(c, '\u{fe00}'..=AS_EMOJI | '\u{e0100}'..='\u{e01ef}')
 }
 
 /// A text as it is shown, with its line breaks.
@@ -105,7 +105,7 @@ pub fn cut(text: &str, width: usize) -> String {
 }
 
 /// Breaks lines at blanks, and longer words anywhere, but for links. A line of blanks stays a line.
-pub fn wrap(text: &str, width: usize) -> Vec<Line> {
+pub fn wrap(text: &str, width: usize) -> Vec<ScreenLine> {
     let text = shown(text);
     let mut wrapped =
         Wrapped { width: width.max(1), lines: Vec::new(), row: String::new(), used: 0 };
@@ -117,7 +117,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<Line> {
 
 struct Wrapped {
     width: usize,
-    lines: Vec<Line>,
+    lines: Vec<ScreenLine>,
     /// The line that is not full yet, and its columns.
     row: String,
     used: usize,
@@ -148,7 +148,7 @@ impl Wrapped {
             blanks = 0;
         }
         if self.used > 0 || self.lines.len() == before {
-            self.lines.push(Line::new(std::mem::take(&mut self.row)));
+            self.lines.push(ScreenLine::new(std::mem::take(&mut self.row)));
             self.used = 0;
         }
     }
@@ -156,7 +156,7 @@ impl Wrapped {
     /// A word at the beginning of a line.
     fn word(&mut self, word: &str, columns: usize) {
         if columns > self.width && is_link(word) {
-            return self.lines.push(Line::link(word));
+            return self.lines.push(ScreenLine::link(word));
         }
         for (c, own) in widths(word) {
             if self.used + own > self.width {
@@ -170,7 +170,7 @@ impl Wrapped {
     /// Ends the line that is not full yet, if anything stands on it.
     fn end(&mut self) {
         if self.used > 0 {
-            self.lines.push(Line::new(std::mem::take(&mut self.row)));
+            self.lines.push(ScreenLine::new(std::mem::take(&mut self.row)));
             self.used = 0;
         }
     }
@@ -210,7 +210,7 @@ mod tests {
         assert_eq!(lines[1].text, format!("\x1b[?7h{link}\x1b[?7l"));
         assert_eq!((&*lines[0].text, &*lines[2].text), ("see", "now"));
         // Exactly two rows; and one that fits is a word like any other.
-        assert_eq!(Line::link(&"x".repeat(58)).rows(29), 2);
+        assert_eq!(ScreenLine::link(&"x".repeat(58)).rows(29), 2);
         assert_eq!(texts("see http://a.example", 16), ["see", "http://a.example"]);
         // What only looks like one has no certain width.
         assert_eq!(texts("http://é.example/abc", 16), ["http://é.example", "/abc"]);

@@ -4,12 +4,12 @@
 use jiff::Timestamp;
 
 use super::activity::{self, Activity};
-use super::chats::Chat;
+use super::chats::ListedChat;
 use super::jobs::Purpose;
 use super::known::{self, size};
 use super::prompt;
 use super::talk::Talk;
-use crate::client::connection::Reply;
+use crate::client::connection::Success;
 use crate::wire::rows::{ChatLine, EntryLine};
 
 /// Conversations whose last line is asked for, each of them by a command, for the list of all.
@@ -17,7 +17,7 @@ const ASKED: usize = 100;
 
 impl Talk {
     /// A conversation in the list, at its end if it is new.
-    pub(super) fn chat(&mut self, name: &str) -> &mut Chat {
+    pub(super) fn chat(&mut self, name: &str) -> &mut ListedChat {
         let (chat, is_new) = self.chats.chat(name);
         if is_new {
             self.keyboard.names([name.to_owned()]);
@@ -56,7 +56,7 @@ impl Talk {
     }
 
     /// The server's list has come: somebody wants to see it, all of it or not, or nobody does.
-    pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Reply) {
+    pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Success) {
         for row in &reply.rows {
             let Some(ChatLine { to, unread, last, time }) = ChatLine::parse(row) else { continue };
             let name = to.to_string();
@@ -85,7 +85,7 @@ impl Talk {
     }
 
     /// The last entry of a conversation has come; the list is shown when that was the last one.
-    pub(super) fn last_came(&mut self, name: &str, wanted: Option<bool>, reply: Option<&Reply>) {
+    pub(super) fn last_came(&mut self, name: &str, wanted: Option<bool>, reply: Option<&Success>) {
         let last = reply.and_then(|reply| EntryLine::parse(reply.rows.last()?));
         if let Some(last) = last {
             let me = self.me.clone();

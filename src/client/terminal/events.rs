@@ -1,7 +1,7 @@
 //! What arrives: messages, changes of groups, receipts, and the end and the beginning of a
 //! connection.
 
-use super::item::{Item, Tick};
+use super::item::{ScreenItem, Tick};
 use super::jobs::{Purpose, Ticks};
 use super::notices;
 use super::talk::{LOADED, Talk};
@@ -70,7 +70,7 @@ impl Talk {
             self.keyboard.names([entry.from.to_string()]);
         }
         if is_current && !self.screen.has(id) {
-            self.add(Item::entry(entry, &self.me, &self.zone));
+            self.add(ScreenItem::entry(entry, &self.me, &self.zone));
         }
         let goes =
             !is_message(entry) && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use super::columns::{Line, cut, width, wrap};
+use super::columns::{ScreenLine, cut, width, wrap};
 use crate::client::lines::is_message;
 use crate::entry::Entry;
 use crate::name::Handle;
@@ -111,7 +111,7 @@ pub struct Said {
 
 /// Something on the screen.
 #[derive(Clone, Debug)]
-pub enum Item {
+pub enum ScreenItem {
     /// What somebody said.
     Said(Box<Said>),
     /// What papo says, with real line breaks.
@@ -120,14 +120,14 @@ pub enum Item {
     Complaint(String),
 }
 
-impl Item {
+impl ScreenItem {
     /// An entry of the server's, as `me` sees it.
-    pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> Item {
+    pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> ScreenItem {
         let time = Timestamp::from_millisecond(entry.time.0).unwrap_or_else(|_| Timestamp::now());
         let is_change = !is_message(entry);
         let mine = entry.from == *me;
         let body = if is_change { change(&entry.body, me) } else { entry.body.to_string() };
-        Item::Said(Box::new(Said {
+        ScreenItem::Said(Box::new(Said {
             id: Some(entry.id.number()),
             key: None,
             time: time.to_zoned(zone.clone()),
@@ -141,7 +141,7 @@ impl Item {
     /// Its id, if it has one.
     pub fn id(&self) -> Option<u64> {
         match self {
-            Item::Said(said) => said.id,
+            ScreenItem::Said(said) => said.id,
             _ => None,
         }
     }
@@ -149,23 +149,23 @@ impl Item {
     /// The day of which it is, if it is of any.
     pub fn day(&self) -> Option<Date> {
         match self {
-            Item::Said(said) => Some(said.time.date()),
+            ScreenItem::Said(said) => Some(said.time.date()),
             _ => None,
         }
     }
 
     /// The lines of it, none wider than `width` columns but for links.
-    pub fn lines(&self, width: usize, style: Style) -> Vec<Line> {
+    pub fn lines(&self, width: usize, style: Style) -> Vec<ScreenLine> {
         match self {
-            Item::Said(said) => said.lines(width, style),
-            Item::Remark(text) => each_line(text, width, |line| style.faint(line)),
-            Item::Complaint(text) => each_line(text, width, |line| style.red(line)),
+            ScreenItem::Said(said) => said.lines(width, style),
+            ScreenItem::Remark(text) => each_line(text, width, |line| style.faint(line)),
+            ScreenItem::Complaint(text) => each_line(text, width, |line| style.red(line)),
         }
     }
 }
 
 impl Said {
-    fn lines(&self, width: usize, style: Style) -> Vec<Line> {
+    fn lines(&self, width: usize, style: Style) -> Vec<ScreenLine> {
         let name = self.from.as_deref().unwrap_or("you");
         let (before, after) = if self.is_change { ("* ", " ") } else { ("", ": ") };
         let text = format!("{before}{name}{after}{}", self.body);
@@ -186,7 +186,7 @@ impl Said {
                 _ if n == 0 => format!("{} {tick} {}", style.faint(&time), line.text),
                 _ => format!("{}{}", " ".repeat(INDENT), line.text),
             };
-            Line::new(text.trim_end().to_owned())
+            ScreenLine::new(text.trim_end().to_owned())
         });
         lines.collect()
     }
@@ -228,9 +228,11 @@ pub fn day(day: Date, today: Date) -> String {
     day.strftime(form).to_string()
 }
 
-fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<Line> {
+fn each_line(text: &str, width: usize, style: impl Fn(&str) -> String) -> Vec<ScreenLine> {
     let lines = wrap(text, width).into_iter();
-    lines.map(|line| if line.is_link() { line } else { Line::new(style(&line.text)) }).collect()
+    lines
+        .map(|line| if line.is_link() { line } else { ScreenLine::new(style(&line.text)) })
+        .collect()
 }
 
 #[cfg(test)]
@@ -242,12 +244,12 @@ mod tests {
 
     const PLAIN: Style = Style { colour: false };
 
-    fn entry(line: &str) -> Item {
+    fn entry(line: &str) -> ScreenItem {
         let EntryLine { entry, .. } = EntryLine::parse(line).unwrap();
-        Item::entry(&entry, &Handle::new("ana").unwrap(), &TimeZone::UTC)
+        ScreenItem::entry(&entry, &Handle::new("ana").unwrap(), &TimeZone::UTC)
     }
 
-    fn lines(item: &Item, width: usize) -> Vec<String> {
+    fn lines(item: &ScreenItem, width: usize) -> Vec<String> {
         item.lines(width, PLAIN).into_iter().map(|line| line.text).collect()
     }
 

@@ -9,9 +9,9 @@ use smol::future::{self, FutureExt};
 
 use super::item::Tick;
 use super::known::Typed;
-use crate::client::account::Account;
-use crate::client::connection::Reply;
-use crate::client::desk::Desk;
+use crate::client::account::Credentials;
+use crate::client::caller::Caller;
+use crate::client::connection::Success;
 use crate::client::failure::Failure;
 
 /// After how long without a command the server is asked whether it is still there.
@@ -97,7 +97,7 @@ impl Purpose {
 }
 
 /// A command, and why.
-pub struct Job {
+pub struct PendingCommand {
     /// The command.
     pub command: String,
     /// Why.
@@ -115,7 +115,7 @@ pub enum News {
     /// Of the one for commands.
     Busy(String),
     /// A command is answered.
-    Answer(Purpose, Result<Reply, Failure>),
+    Answer(Purpose, Result<Success, Failure>),
     /// A command has not been answered for more than a second.
     Slow,
     /// A notice could not be shown on the desktop, and why.
@@ -129,10 +129,15 @@ pub enum News {
 /// Does the jobs, one after another, over as many connections as that takes.
 ///
 /// `wake` lets it try again at once where there is no connection.
-pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>, wake: Receiver<()>) {
+pub async fn work(
+    account: &Credentials,
+    jobs: Receiver<PendingCommand>,
+    news: Sender<News>,
+    wake: Receiver<()>,
+) {
     let tell = news.clone();
     let tell = Box::new(move |what| drop(tell.try_send(News::Busy(what))));
-    let mut desk = Desk::patient_telling(account, tell, wake);
+    let mut caller = Caller::patient_telling(account, tell, wake);
     loop {
         let idle = async {
             Timer::after(IDLE).await;
@@ -140,9 +145,9 @@ pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>, wa
         };
         let job = async { jobs.recv().await.map(Some) }.or(idle).await;
         let Ok(job) = job else { return };
-        let Some(Job { command, purpose }) = job else {
+        let Some(PendingCommand { command, purpose }) = job else {
             // A router that forgets the connection would let the next message wait.
-            let _ = desk.ask("PING").await;
+            let _ = caller.ask("PING").await;
             continue;
         };
         let slow = async {
@@ -156,15 +161,15 @@ pub async fn work(account: &Account, jobs: Receiver<Job>, news: Sender<News>, wa
             }
             if let Purpose::Mark(id) = purpose {
                 // Where the log was put back there is nothing to acknowledge.
-                desk.acknowledge(|| vec![(id, command.clone())]).await?;
-                return Ok(Reply { rows: Vec::new(), ok: "OK".to_owned() });
+                caller.acknowledge(|| vec![(id, command.clone())]).await?;
+                return Ok(Success { rows: Vec::new(), ok: "OK".to_owned() });
             }
             if !is_change(&command) {
-                return desk.ask(&command).await;
+                return caller.ask(&command).await;
             }
             // Said again it could be done twice; so it is said where somebody listens.
-            desk.ask("PING").await?;
-            desk.ask_once(&command).await
+            caller.ask("PING").await?;
+            caller.ask_once(&command).await
         };
         let answer = answer.or(slow).await;
         if news.send(News::Answer(purpose, answer)).await.is_err() {

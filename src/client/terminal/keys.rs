@@ -13,9 +13,9 @@ use rustyline::{
 use super::device::Device;
 use super::groups;
 use super::known::{Known, Out, Typed, lock};
-use super::order;
 use super::prompt::Typing;
 use super::recalled::Recalled;
+use super::slash_command;
 
 /// Lines that the arrow keys bring back in a conversation.
 const RECALLED: usize = 500;
@@ -27,7 +27,7 @@ const STOPPING: Duration = Duration::from_millis(100);
 const NAMES: Duration = Duration::from_secs(1);
 
 /// What a key does beyond what it does in every editor.
-struct Key {
+struct KeyBinding {
     known: Arc<Mutex<Known>>,
     device: Arc<Device>,
     typed: Out,
@@ -52,7 +52,7 @@ enum Does {
     Hide,
 }
 
-impl ConditionalEventHandler for Key {
+impl ConditionalEventHandler for KeyBinding {
     fn handle(&self, event: &Event, _: RepeatCount, _: bool, ctx: &EventContext) -> Option<Cmd> {
         let line = ctx.line();
         if std::mem::take(&mut lock(&self.known).is_awaited) {
@@ -87,7 +87,7 @@ impl ConditionalEventHandler for Key {
     }
 }
 
-impl Key {
+impl KeyBinding {
     /// Takes the line out of the editor.
     fn end(&self, line: &str) -> Cmd {
         let line = line.trim();
@@ -107,7 +107,7 @@ impl Key {
             }
         }
         known.place = lines.len();
-        match order::leaves(line) {
+        match slash_command::leaves(line) {
             Some(at_once) if at_once || known.may_leave() => return Cmd::AcceptLine,
             Some(_) => (self.typed)(Typed::Leave),
             None => {
@@ -174,7 +174,8 @@ impl Key {
         let (start, word) = (before.len() - word.len(), word.to_ascii_lowercase());
         let (begin, known) = match word.chars().next() {
             Some('/') if start == 0 => {
-                let orders = order::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
+                let orders =
+                    slash_command::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
             }
             _ if before[..start].trim_end() == "/group" => {
@@ -243,7 +244,7 @@ pub fn bind(
     let goes_on = Arc::new(Mutex::new(goes_on));
     let mut does_for = |event: Event, does: Does| {
         let (known, device, typed) = (known.clone(), device.clone(), typed.clone());
-        let key = Key { known, device, typed, goes_on: goes_on.clone(), does };
+        let key = KeyBinding { known, device, typed, goes_on: goes_on.clone(), does };
         editor.bind_sequence(event, EventHandler::Conditional(Box::new(key)));
     };
     does_for(Event::Any, Does::Hide);

@@ -1,7 +1,7 @@
 //! What is acknowledged: as received, or as read.
 
 use super::jobs::Purpose;
-use super::talk::{Mark, Talk};
+use super::talk::{AckMark, Talk};
 
 impl Talk {
     /// What stands at the end of the conversation is on the screen.
@@ -33,9 +33,9 @@ impl Talk {
         }
         if let Some((name, mark)) = self.marks.pop_first() {
             self.is_marking = true;
-            let Mark { ack, read } = mark;
+            let AckMark { ack, read } = mark;
             if read > 0 && ack > read {
-                self.marks.insert(name, Mark { ack, read: 0 });
+                self.marks.insert(name, AckMark { ack, read: 0 });
             }
             let (verb, id) = if read > 0 { ("READ", read) } else { ("ACK", ack) };
             self.ask(format!("{verb} {id}"), Purpose::Mark(id));

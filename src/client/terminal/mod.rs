@@ -24,7 +24,6 @@ mod keys;
 mod known;
 mod marks;
 mod notices;
-mod order;
 mod pages;
 mod passwd;
 mod prompt;
@@ -33,6 +32,7 @@ mod screen;
 #[cfg(test)]
 mod screen_tests;
 mod sequences;
+mod slash_command;
 mod talk;
 mod welcome;
 
@@ -48,7 +48,7 @@ use smol::future::FutureExt;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
 
-use super::account::{Account, Named};
+use super::account::{Credentials, Named};
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
@@ -63,11 +63,11 @@ use known::Typed;
 use talk::{Talk, Unsent};
 
 /// For how long answers are waited for at the end.
-const SETTLE: Duration = Duration::from_secs(1);
+const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// What a person at a terminal asks for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
+pub struct TerminalOptions {
     /// Ring when a message comes.
     pub bell: bool,
     /// Show a notice on the desktop when a message comes.
@@ -78,7 +78,7 @@ pub struct Options {
 ///
 /// # Errors
 /// `Usage` where there is no terminal; any of the log-in's; `Lost` where something was left unsent.
-pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
+pub async fn talk(named: &Named, options: TerminalOptions) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         let why = "papo needs a terminal; for scripts see papo --help";
         return Err(Failure::Usage(why.to_owned()));
@@ -97,7 +97,7 @@ pub async fn talk(named: &Named, options: Options) -> Result<(), Failure> {
     })
 }
 
-async fn conversation(named: &Named, options: Options) -> Result<(), Failure> {
+async fn conversation(named: &Named, options: TerminalOptions) -> Result<(), Failure> {
     let (account, first) = welcome::account(named).await?;
     let (over, unsent) = match converse(&account, options, first).await {
         Err(Failure::Secret(_)) if account.may_ask() => {
@@ -118,8 +118,8 @@ async fn conversation(named: &Named, options: Options) -> Result<(), Failure> {
 }
 
 async fn converse(
-    account: &Account,
-    options: Options,
+    account: &Credentials,
+    options: TerminalOptions,
     first: Option<String>,
 ) -> Result<(Result<(), Failure>, Vec<Unsent>), Failure> {
     let (tell, news) = unbounded();
@@ -167,9 +167,9 @@ async fn converse(
             }
         };
         let limit = async {
-            Timer::after(SETTLE).await;
+            Timer::after(DRAIN_TIME).await;
         };
-        settle(&mut talk, &news).or(limit).await;
+        drain(&mut talk, &news).or(limit).await;
         // It leaves within a second.
         drop(stay);
         listen.await;
@@ -184,12 +184,12 @@ async fn converse(
 }
 
 /// What was read last is still acknowledged, and what was sent last is confirmed.
-async fn settle(talk: &mut Talk, news: &Receiver<News>) {
+async fn drain(talk: &mut Talk, news: &Receiver<News>) {
     while !talk.is_settled()
         && let Ok(one) = news.recv().await
     {
         if let News::Answer(purpose, Ok(_)) = one {
-            talk.settle(&purpose);
+            talk.answered_late(&purpose);
         }
     }
 }

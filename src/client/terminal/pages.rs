@@ -6,29 +6,29 @@
 
 use jiff::civil::Date;
 
-use super::columns::Line;
-use super::item::{Item, Style};
+use super::columns::ScreenLine;
+use super::item::{ScreenItem, Style};
 
 /// A place between two lines: before this line of this item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct LineRef {
     /// The item.
     pub item: usize,
     /// Its line, which is there.
     pub line: usize,
 }
 
-impl Place {
+impl LineRef {
     /// Before an item.
-    pub fn before(item: usize) -> Place {
-        Place { item, line: 0 }
+    pub fn before(item: usize) -> LineRef {
+        LineRef { item, line: 0 }
     }
 }
 
 /// What a page is made of.
 pub struct Pages<'a> {
     /// All items.
-    pub items: &'a [Item],
+    pub items: &'a [ScreenItem],
     /// Rows of a page, 1 or more, that has a remark below it; the last one has none.
     pub room: usize,
     /// Columns of a line at most.
@@ -41,15 +41,15 @@ pub struct Pages<'a> {
 
 impl Pages<'_> {
     /// Where the page begins that ends here. It has at least one line, if there is one.
-    pub fn begin(&self, end: Place) -> Place {
+    pub fn begin(&self, end: LineRef) -> LineRef {
         let is_last = end.item >= self.items.len();
         let (mut begin, mut room) = (end, self.room + usize::from(is_last));
         let mut day: Option<Date> = None;
         loop {
             let (n, upto) = match begin {
-                Place { item, line } if line > 0 => (item, line),
-                Place { item: 0, .. } => return begin,
-                Place { item, .. } => (item - 1, usize::MAX),
+                LineRef { item, line } if line > 0 => (item, line),
+                LineRef { item: 0, .. } => return begin,
+                LineRef { item, .. } => (item - 1, usize::MAX),
             };
             let lines = self.lines(n);
             let mut line = upto.min(lines.len());
@@ -62,14 +62,14 @@ impl Pages<'_> {
                     return begin;
                 }
                 (line, room) = (line - 1, room.saturating_sub(rows));
-                begin = Place { item: n, line };
+                begin = LineRef { item: n, line };
             }
             day = its.or(day);
         }
     }
 
     /// Where the page ends that begins here. It has at least one line, if there is one.
-    pub fn end(&self, begin: Place) -> Place {
+    pub fn end(&self, begin: LineRef) -> LineRef {
         let (mut end, mut room) = (begin, self.room);
         let mut day: Option<Date> = None;
         while let Some(item) = self.items.get(end.item) {
@@ -84,36 +84,36 @@ impl Pages<'_> {
                 room = room.saturating_sub(rows);
                 end.line += 1;
             }
-            end = Place::before(end.item + 1);
+            end = LineRef::before(end.item + 1);
             day = its.or(day);
         }
         end
     }
 
     /// One line further; at the end, the end.
-    pub fn next(&self, place: Place) -> Place {
-        match self.items.get(place.item) {
-            None => place,
-            Some(_) if place.line + 1 < self.lines(place.item).len() => {
-                Place { line: place.line + 1, ..place }
+    pub fn next(&self, at: LineRef) -> LineRef {
+        match self.items.get(at.item) {
+            None => at,
+            Some(_) if at.line + 1 < self.lines(at.item).len() => {
+                LineRef { line: at.line + 1, ..at }
             }
-            Some(_) => Place::before(place.item + 1),
+            Some(_) => LineRef::before(at.item + 1),
         }
     }
 
     /// One line back; at the beginning, the beginning.
-    pub fn last(&self, place: Place) -> Place {
-        match place {
-            Place { item, line } if line > 0 => Place { item, line: line - 1 },
-            Place { item: 0, .. } => place,
-            Place { item, .. } => {
-                Place { item: item - 1, line: self.lines(item - 1).len().saturating_sub(1) }
+    pub fn last(&self, at: LineRef) -> LineRef {
+        match at {
+            LineRef { item, line } if line > 0 => LineRef { item, line: line - 1 },
+            LineRef { item: 0, .. } => at,
+            LineRef { item, .. } => {
+                LineRef { item: item - 1, line: self.lines(item - 1).len().saturating_sub(1) }
             }
         }
     }
 
     /// The lines of an item.
-    pub fn lines(&self, n: usize) -> Vec<Line> {
+    pub fn lines(&self, n: usize) -> Vec<ScreenLine> {
         self.items[n].lines(self.width, self.style)
     }
 }

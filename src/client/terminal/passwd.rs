@@ -12,7 +12,7 @@ pub struct Passwd {
 
 /// What follows from what was typed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum PasswdStep {
     /// Something is asked for next; a complaint, where it is the same again.
     Ask(Passwd, Option<String>),
     /// The password stays, and why.
@@ -32,24 +32,26 @@ impl Passwd {
     }
 
     /// Something was typed, or nothing, which ends it.
-    pub fn typed(self, typed: String) -> Step {
+    pub fn typed(self, typed: String) -> PasswdStep {
         if typed.is_empty() {
-            return Step::Stays("the password stays as it is");
+            return PasswdStep::Stays("the password stays as it is");
         }
         // With blanks in it, it would be two words to the server.
         if lines::word(&typed).is_err() {
-            return Step::Ask(self, Some("a password cannot contain spaces".to_owned()));
+            return PasswdStep::Ask(self, Some("a password cannot contain spaces".to_owned()));
         }
         let (least, most) = (limits::PASSWORD_MIN, limits::PASSWORD_MAX);
         match (self.old, self.new) {
-            (None, _) => Step::Ask(Passwd { old: Some(typed), new: None }, None),
+            (None, _) => PasswdStep::Ask(Passwd { old: Some(typed), new: None }, None),
             (old, None) if !(least..=most).contains(&typed.chars().count()) => {
                 let why = format!("a password has {least} to {most} characters");
-                Step::Ask(Passwd { old, new: None }, Some(why))
+                PasswdStep::Ask(Passwd { old, new: None }, Some(why))
             }
-            (old, None) => Step::Ask(Passwd { old, new: Some(typed) }, None),
-            (Some(old), Some(new)) if new == typed => Step::Change(old, new),
-            (Some(_), Some(_)) => Step::Stays("the passwords do not match; the old one stays"),
+            (old, None) => PasswdStep::Ask(Passwd { old, new: Some(typed) }, None),
+            (Some(old), Some(new)) if new == typed => PasswdStep::Change(old, new),
+            (Some(_), Some(_)) => {
+                PasswdStep::Stays("the passwords do not match; the old one stays")
+            }
         }
     }
 }

@@ -10,9 +10,9 @@ use std::ops::Range;
 
 use jiff::civil::Date;
 
-use super::columns::{Line, cut};
-use super::item::{self, Item, Said, Style, TICKS, Tick};
-use super::pages::{Pages, Place};
+use super::columns::{ScreenLine, cut};
+use super::item::{self, Said, ScreenItem, Style, TICKS, Tick};
+use super::pages::{LineRef, Pages};
 
 /// Items that are kept. Older ones are loaded again when somebody scrolls back to them.
 const KEPT: usize = 3_000;
@@ -29,13 +29,13 @@ pub struct Size {
 /// What a conversation looks like.
 pub struct Screen {
     title: String,
-    items: Vec<Item>,
+    items: Vec<ScreenItem>,
     /// The server has older ones.
     has_older: bool,
     /// What is printed, from the top of the screen on: from here.
-    begin: Place,
+    begin: LineRef,
     /// Up to here.
-    end: Place,
+    end: LineRef,
     /// Messages that came since, and are below that.
     below: usize,
     /// The row in which each of those items begins, counted from the last time that the screen was
@@ -61,8 +61,8 @@ impl Screen {
             title: String::new(),
             items: Vec::new(),
             has_older: false,
-            begin: Place::default(),
-            end: Place::default(),
+            begin: LineRef::default(),
+            end: LineRef::default(),
             below: 0,
             begins: Vec::new(),
             height: 0,
@@ -78,7 +78,7 @@ impl Screen {
     pub fn turn_to(
         &mut self,
         title: &str,
-        items: Vec<Item>,
+        items: Vec<ScreenItem>,
         has_older: bool,
         room: Room,
     ) -> String {
@@ -102,18 +102,19 @@ impl Screen {
 
     /// Whether the last item is this remark.
     pub fn ends_with(&self, remark: &str) -> bool {
-        matches!(self.items.last(), Some(Item::Remark(last)) if last == remark)
+        matches!(self.items.last(), Some(ScreenItem::Remark(last)) if last == remark)
     }
 
     /// The id of the first item that has one.
     pub fn oldest(&self) -> Option<u64> {
-        self.items.iter().find_map(Item::id)
+        self.items.iter().find_map(ScreenItem::id)
     }
 
     /// The newest entry of somebody else.
     pub fn newest_of_others(&self) -> Option<u64> {
-        let of_others = |item: &&Item| matches!(item, Item::Said(said) if said.from.is_some());
-        self.items.iter().filter(of_others).filter_map(Item::id).max()
+        let of_others =
+            |item: &&ScreenItem| matches!(item, ScreenItem::Said(said) if said.from.is_some());
+        self.items.iter().filter(of_others).filter_map(ScreenItem::id).max()
     }
 
     /// The newest message of one's own.
@@ -124,8 +125,9 @@ impl Screen {
     /// The highest id of what came from the server: what is sent from here is confirmed over another
     /// connection, and says nothing about what came before it.
     pub fn newest_heard(&self) -> Option<u64> {
-        let heard = |item: &&Item| !matches!(item, Item::Said(said) if said.key.is_some());
-        self.items.iter().filter(heard).filter_map(Item::id).max()
+        let heard =
+            |item: &&ScreenItem| !matches!(item, ScreenItem::Said(said) if said.key.is_some());
+        self.items.iter().filter(heard).filter_map(ScreenItem::id).max()
     }
 
     /// Whether the entry of this id is there.
@@ -134,16 +136,16 @@ impl Screen {
     }
 
     /// What is newer than an id, and what has none.
-    pub fn later_than(&self, last: u64) -> Vec<Item> {
-        let is_later = |item: &&Item| item.id().is_none_or(|id| id > last);
+    pub fn later_than(&self, last: u64) -> Vec<ScreenItem> {
+        let is_later = |item: &&ScreenItem| item.id().is_none_or(|id| id > last);
         self.items.iter().filter(is_later).cloned().collect()
     }
 
     /// Adds items that are not there yet, each before the first with a higher id, and draws the
     /// newest anew.
-    pub fn merge(&mut self, items: Vec<Item>, room: Room) -> String {
+    pub fn merge(&mut self, items: Vec<ScreenItem>, room: Room) -> String {
         for item in items {
-            let higher = |other: &Item| other.id() > item.id();
+            let higher = |other: &ScreenItem| other.id() > item.id();
             if !item.id().is_some_and(|id| self.has(id)) {
                 let at = self.items.iter().position(higher).unwrap_or(self.items.len());
                 self.items.insert(at, item);
@@ -153,9 +155,9 @@ impl Screen {
     }
 
     /// Adds an item at the end.
-    pub fn add(&mut self, item: Item, room: Room) -> String {
+    pub fn add(&mut self, item: ScreenItem, room: Room) -> String {
         let (at_end, is_as_before) = (self.is_at_end(), self.meet(room));
-        let is_said = matches!(item, Item::Said(_));
+        let is_said = matches!(item, ScreenItem::Said(_));
         self.items.push(item);
         // Whoever scrolls back has some time to do so.
         if self.items.len() > if at_end { KEPT } else { 2 * KEPT } {
@@ -180,7 +182,7 @@ impl Screen {
         let is_as_before = self.size == room.size;
         if self.size.columns != room.size.columns && self.end.line > 0 {
             // Its lines are others now.
-            self.end = Place::before(self.end.item + 1);
+            self.end = LineRef::before(self.end.item + 1);
         }
         (self.size, self.typed) = (room.size, room.typed);
         self.bottom = self.bottom.max(room.most);
@@ -195,7 +197,7 @@ impl Screen {
             .iter()
             .rposition(|item| own(item).is_some_and(|said| said.key.as_deref() == Some(key)));
         let Some(n) = found else { return String::new() };
-        if let Item::Said(said) = &mut self.items[n] {
+        if let ScreenItem::Said(said) = &mut self.items[n] {
             said.id = id;
             said.tick = if id.is_some() { Tick::Sent } else { Tick::Refused };
         }
@@ -214,7 +216,7 @@ impl Screen {
         }
         let (mut out, mut unseen) = (String::new(), None);
         for n in 0..self.items.len() {
-            let Item::Said(said) = &mut self.items[n] else { continue };
+            let ScreenItem::Said(said) = &mut self.items[n] else { continue };
             let is_meant = said.from.is_none() && said.id.is_some_and(|id| id <= upto);
             if !is_meant || said.tick >= tick || said.is_change {
                 continue;
@@ -225,13 +227,13 @@ impl Screen {
                 None => unseen = Some(n),
             }
         }
-        if let Some(Item::Said(said)) = unseen.map(|n| &self.items[n])
+        if let Some(ScreenItem::Said(said)) = unseen.map(|n| &self.items[n])
             && is_news
             && self.is_at_end()
         {
             let text = cut(&said.body, self.size.columns.saturating_sub(16).min(50));
             let remark = format!("      {:<4} “{text}”", tick.sign());
-            out.push_str(&self.add(Item::Remark(remark), room));
+            out.push_str(&self.add(ScreenItem::Remark(remark), room));
         }
         out
     }
@@ -245,15 +247,15 @@ impl Screen {
         // One line stays, so that nobody loses the thread.
         let kept = pages.next(begin);
         let end = if self.end > kept { kept } else { begin };
-        if self.has_older && pages.begin(end) == Place::default() {
+        if self.has_older && pages.begin(end) == LineRef::default() {
             return None;
         }
-        let first = pages.end(Place::default());
+        let first = pages.end(LineRef::default());
         Some(self.draw(end.max(first)))
     }
 
     /// Older items are there; the server has more of them, or not.
-    pub fn load(&mut self, older: Vec<Item>, has_older: bool) {
+    pub fn load(&mut self, older: Vec<ScreenItem>, has_older: bool) {
         let n = older.len();
         self.items.splice(0..0, older);
         (self.begin.item, self.end.item) = (self.begin.item + n, self.end.item + n);
@@ -281,8 +283,8 @@ impl Screen {
     }
 
     /// Below the last item.
-    fn all(&self) -> Place {
-        Place::before(self.items.len())
+    fn all(&self) -> LineRef {
+        LineRef::before(self.items.len())
     }
 
     /// Pages have no rows for the title, a remark below, and what is typed with the line below it.
@@ -309,11 +311,11 @@ impl Screen {
         if let Some(day) = self.items[n].day().filter(|day| self.day != Some(*day)) {
             self.day = Some(day);
             let rule = format!("── {} ──", item::day(day, jiff::Zoned::now().date()));
-            printed.push(Line::new(self.style.faint(&rule)));
+            printed.push(ScreenLine::new(self.style.faint(&rule)));
         }
         self.begins.push((lines.start == 0).then_some(self.height + printed.len()));
         self.end =
-            if end < all.len() { Place { item: n, line: end } } else { Place::before(n + 1) };
+            if end < all.len() { LineRef { item: n, line: end } } else { LineRef::before(n + 1) };
         printed.extend(all.into_iter().take(end).skip(lines.start));
         let rows: usize = printed.iter().map(|line| line.rows(self.size.columns)).sum();
         self.height += rows;
@@ -322,7 +324,7 @@ impl Screen {
     }
 
     /// Clears the screen and draws as many lines as have room, the last of them before `end`.
-    fn draw(&mut self, end: Place) -> String {
+    fn draw(&mut self, end: LineRef) -> String {
         let begin = self.pages().begin(end);
         (self.begin, self.end, self.day, self.height) = (begin, begin, None, 0);
         self.bottom = self.typed;
@@ -335,7 +337,7 @@ impl Screen {
             self.height += 1;
         }
         while self.end < end {
-            let Place { item, line } = self.end;
+            let LineRef { item, line } = self.end;
             let upto = if item == end.item { end.line } else { usize::MAX };
             out.push_str(&self.print(item, line..upto));
         }
@@ -368,7 +370,7 @@ impl Screen {
 
     /// Writes the ticks of an item over the old ones; `None` where it is not on the screen.
     fn tick(&self, n: usize) -> Option<String> {
-        let Item::Said(said) = &self.items[n] else { return None };
+        let ScreenItem::Said(said) = &self.items[n] else { return None };
         let begins = (*self.begins.get(n.checked_sub(self.begin.item)?)?)?;
         let up = self.height - begins;
         if up + self.bottom > self.size.rows {
@@ -393,9 +395,9 @@ pub struct Room {
     pub most: usize,
 }
 
-fn own(item: &Item) -> Option<&Said> {
+fn own(item: &ScreenItem) -> Option<&Said> {
     match item {
-        Item::Said(said) if said.from.is_none() && !said.is_change => Some(said),
+        ScreenItem::Said(said) if said.from.is_none() && !said.is_change => Some(said),
         _ => None,
     }
 }

@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use jiff::tz::TimeZone;
 
-use super::item::{Item, Style, Tick};
+use super::item::{ScreenItem, Style, Tick};
 use super::screen::{Room, Screen, Size};
 use crate::name::Handle;
 use crate::wire::rows::EntryLine;
@@ -50,16 +50,16 @@ impl Paper {
     }
 }
 
-fn entry(id: u64, from: &str, body: &str) -> Item {
+fn entry(id: u64, from: &str, body: &str) -> ScreenItem {
     let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {from} bob - {body}");
-    Item::entry(
+    ScreenItem::entry(
         &EntryLine::parse(&line).unwrap().entry,
         &Handle::new("ana").unwrap(),
         &TimeZone::UTC,
     )
 }
 
-fn entries(ids: std::ops::Range<u64>) -> Vec<Item> {
+fn entries(ids: std::ops::Range<u64>) -> Vec<ScreenItem> {
     ids.map(|id| entry(id, "bob", &format!("number {id}"))).collect()
 }
 

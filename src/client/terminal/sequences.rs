@@ -10,7 +10,7 @@ const KEY: usize = 16;
 
 /// Where in a sequence the last byte stood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum SequenceState {
     /// In none.
     #[default]
     Outside,
@@ -31,7 +31,7 @@ enum Place {
 /// What is left of sequences after what was read so far.
 #[derive(Debug, Default)]
 pub struct Sequences {
-    place: Place,
+    state: SequenceState,
     /// The sequence, up to where it can be no key any more.
     held: Vec<u8>,
     /// Between the marks of a paste.
@@ -52,7 +52,7 @@ impl Sequences {
     /// Whether the rest of a sequence is waited for that somebody types: if it does not come soon, there
     /// is none. In a paste it comes, however long that takes.
     pub fn is_begun(&self) -> bool {
-        self.place != Place::Outside && !self.is_pasted
+        self.state != SequenceState::Outside && !self.is_pasted
     }
 
     /// There is no rest. Esc alone does nothing.
@@ -61,55 +61,66 @@ impl Sequences {
     }
 
     fn end(&mut self) {
-        self.place = Place::Outside;
+        self.state = SequenceState::Outside;
         self.held.clear();
     }
 
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
         if byte == 0x1b {
             // Whatever went before is over, or broken off.
-            let place = if self.place == Place::Text { Place::Ending } else { Place::Begun };
+            let state = if self.state == SequenceState::Text {
+                SequenceState::Ending
+            } else {
+                SequenceState::Begun
+            };
             self.end();
-            (self.place, self.held) = (place, vec![byte]);
+            (self.state, self.held) = (state, vec![byte]);
             return;
         }
-        if self.place == Place::Outside {
+        if self.state == SequenceState::Outside {
             return out.push(byte);
         }
         if self.held.len() <= KEY {
             self.held.push(byte);
         }
-        if (self.place, byte) == (Place::Ending, b'\\') {
+        if (self.state, byte) == (SequenceState::Ending, b'\\') {
             return self.end();
         }
-        if self.place == Place::Ending {
-            self.place = Place::Begun;
+        if self.state == SequenceState::Ending {
+            self.state = SequenceState::Begun;
         }
-        match (self.place, byte) {
-            (Place::Begun, b'[' | b'O') => self.place = Place::Coded,
-            (Place::Begun, b']' | b'P' | b'X' | b'^' | b'_') => self.place = Place::Text,
-            (Place::Begun, b' '..=b'/') if self.is_pasted => self.place = Place::Longer,
-            (Place::Begun, _) => self.alone(byte, out),
-            (Place::Coded, _) if self.held[1] == b'O' => self.key(out),
-            (Place::Coded, b'[') if self.held.len() == 3 => self.place = Place::Last(1),
+        match (self.state, byte) {
+            (SequenceState::Begun, b'[' | b'O') => self.state = SequenceState::Coded,
+            (SequenceState::Begun, b']' | b'P' | b'X' | b'^' | b'_') => {
+                self.state = SequenceState::Text
+            }
+            (SequenceState::Begun, b' '..=b'/') if self.is_pasted => {
+                self.state = SequenceState::Longer
+            }
+            (SequenceState::Begun, _) => self.alone(byte, out),
+            (SequenceState::Coded, _) if self.held[1] == b'O' => self.key(out),
+            (SequenceState::Coded, b'[') if self.held.len() == 3 => {
+                self.state = SequenceState::Last(1)
+            }
             // A mouse: its button, column and row. A paste has none.
-            (Place::Coded, b'M') if self.held.len() == 3 && !self.is_pasted => {
-                self.place = Place::Last(3);
+            (SequenceState::Coded, b'M') if self.held.len() == 3 && !self.is_pasted => {
+                self.state = SequenceState::Last(3);
             }
             // A key of rxvt's, with Shift.
-            (Place::Coded, b'$') if self.is_number() => self.key(out),
-            (Place::Coded, b' '..=b'?') | (Place::Longer, b' '..=b'/') => {}
-            (Place::Coded, b'@'..=b'~') => self.key(out),
-            (Place::Longer, b'0'..=b'~') | (Place::Text, 0x07) => self.end(),
+            (SequenceState::Coded, b'$') if self.is_number() => self.key(out),
+            (SequenceState::Coded, b' '..=b'?') | (SequenceState::Longer, b' '..=b'/') => {}
+            (SequenceState::Coded, b'@'..=b'~') => self.key(out),
+            (SequenceState::Longer, b'0'..=b'~') | (SequenceState::Text, 0x07) => self.end(),
             // Titles and links have one line.
-            (Place::Text, b'\r' | b'\n') | (Place::Coded | Place::Longer, _) => {
+            (SequenceState::Text, b'\r' | b'\n')
+            | (SequenceState::Coded | SequenceState::Longer, _) => {
                 self.end();
                 out.push(byte);
             }
-            (Place::Text, _) => {}
-            (Place::Last(1), _) => self.key(out),
-            (Place::Last(n), _) => self.place = Place::Last(n - 1),
-            (Place::Outside | Place::Ending, _) => {}
+            (SequenceState::Text, _) => {}
+            (SequenceState::Last(1), _) => self.key(out),
+            (SequenceState::Last(n), _) => self.state = SequenceState::Last(n - 1),
+            (SequenceState::Outside | SequenceState::Ending, _) => {}
         }
     }
 

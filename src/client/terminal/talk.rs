@@ -9,17 +9,17 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use smol::channel::Sender;
 
-use super::Options;
+use super::TerminalOptions;
 use super::chats::Chats;
 use super::editor::Keyboard;
 use super::groups;
-use super::item::{Item, Said, Style, Tick};
-use super::jobs::{Job, News, Purpose};
+use super::item::{Said, ScreenItem, Style, Tick};
+use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
 use super::notices;
-use super::order::{self, Order};
-use super::passwd::{Passwd, Step};
+use super::passwd::{Passwd, PasswdStep};
 use super::screen::Screen;
+use super::slash_command::{self, SlashCommand};
 use crate::client::failure::Failure;
 use crate::client::lines;
 use crate::client::send::random_key;
@@ -28,7 +28,7 @@ use crate::name::Handle;
 
 /// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
 #[derive(Clone, Copy, Default)]
-pub struct Mark {
+pub struct AckMark {
     pub(super) ack: u64,
     pub(super) read: u64,
 }
@@ -55,7 +55,7 @@ impl Unsent {
 /// All that is known while it goes on.
 pub struct Talk {
     pub(super) me: Handle,
-    pub(super) options: Options,
+    pub(super) options: TerminalOptions,
     pub(super) keyboard: Keyboard,
     pub(super) screen: Screen,
     pub(super) zone: TimeZone,
@@ -68,7 +68,7 @@ pub struct Talk {
     /// And is to be asked again after that; because of news, or not.
     pub(super) asks_again: Option<bool>,
     pub(super) chats: Chats,
-    pub(super) jobs: Sender<Job>,
+    pub(super) jobs: Sender<PendingCommand>,
     /// There is no connection over which anything comes.
     pub(super) is_offline: bool,
     /// Where it is said that a connection is wanted now.
@@ -95,7 +95,7 @@ pub struct Talk {
     pub(super) passwd: Option<Passwd>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
-    pub(super) marks: BTreeMap<String, Mark>,
+    pub(super) marks: BTreeMap<String, AckMark>,
     pub(super) is_marking: bool,
     /// Commands whose answers somebody waits for.
     waited_for: usize,
@@ -107,10 +107,10 @@ impl Talk {
     /// Nothing has happened yet.
     pub fn new(
         me: Handle,
-        options: Options,
+        options: TerminalOptions,
         keyboard: Keyboard,
         style: Style,
-        jobs: Sender<Job>,
+        jobs: Sender<PendingCommand>,
         tell: Sender<News>,
     ) -> Talk {
         Talk {
@@ -196,7 +196,7 @@ impl Talk {
                 self.keyboard.takes_line();
                 self.go_to_end();
                 if !line.is_empty() {
-                    self.order(order::read(&line))?;
+                    self.order(slash_command::read(&line))?;
                 } else if self.is_offline {
                     for wake in &self.wake {
                         let _ = wake.try_send(());
@@ -244,9 +244,9 @@ impl Talk {
         Ok(())
     }
 
-    fn order(&mut self, order: Order) -> Result<(), Failure> {
+    fn order(&mut self, order: SlashCommand) -> Result<(), Failure> {
         match order {
-            Order::Text(text) => {
+            SlashCommand::Text(text) => {
                 // In nc it would have been a command.
                 let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
                 let before = self.unsent.len();
@@ -259,26 +259,28 @@ impl Talk {
                     self.remark("      sent as a text; /help shows what papo knows");
                 }
             }
-            Order::To(name) => self.turn_to(&name),
-            Order::Number(n) => {
+            SlashCommand::To(name) => self.turn_to(&name),
+            SlashCommand::Number(n) => {
                 if let Some(name) = self.numbered(n) {
                     self.turn_to(&name);
                 }
             }
-            Order::Say(n, text) => {
+            SlashCommand::Say(n, text) => {
                 if let Some(to) = self.shown_number(n) {
                     self.send(to, text)?;
                 }
             }
-            Order::Chats(is_all) => self.ask("CHATS".to_owned(), Purpose::Chats(Some(is_all))),
-            Order::Passwd => {
+            SlashCommand::Chats(is_all) => {
+                self.ask("CHATS".to_owned(), Purpose::Chats(Some(is_all)))
+            }
+            SlashCommand::Passwd => {
                 self.remark("      the password that you have now; Enter alone leaves it as it is");
                 self.passwd = Some(Passwd::default());
                 self.keyboard.ask_secret(true);
             }
-            Order::Back => self.older(),
-            Order::Help => self.remark(order::HELP),
-            Order::Group(typed) => {
+            SlashCommand::Back => self.older(),
+            SlashCommand::Help => self.remark(slash_command::HELP),
+            SlashCommand::Group(typed) => {
                 let is_mine = |name: &str| self.chats.names().any(|known| known == name);
                 match groups::command(&typed, self.current.as_deref(), is_mine) {
                     // Nobody else is in it.
@@ -289,16 +291,16 @@ impl Talk {
                     Err(usage) => self.complain(&usage),
                 }
             }
-            Order::Command(command) => self.ask(command, Purpose::Show),
-            Order::Unclear(why) => self.complain(&why),
-            Order::Who => match self.current.clone() {
+            SlashCommand::Command(command) => self.ask(command, Purpose::Show),
+            SlashCommand::Unclear(why) => self.complain(&why),
+            SlashCommand::Who => match self.current.clone() {
                 Some(name) if name.starts_with('#') => {
                     self.ask(format!("GROUP WHO {name}"), Purpose::Show);
                 }
                 Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
                 None => self.complain("to whom do you talk? /to bob"),
             },
-            Order::Info(id) => match id.or(self.screen.newest_own()) {
+            SlashCommand::Info(id) => match id.or(self.screen.newest_own()) {
                 Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
                 None => self.complain("you have not written here yet"),
             },
@@ -310,15 +312,15 @@ impl Talk {
     fn secret(&mut self, typed: String) {
         let Some(passwd) = self.passwd.take() else { return };
         match passwd.typed(typed) {
-            Step::Ask(passwd, complaint) => {
+            PasswdStep::Ask(passwd, complaint) => {
                 self.passwd = Some(passwd);
                 if let Some(why) = complaint {
                     self.complain(&why);
                 }
                 return;
             }
-            Step::Stays(why) => self.remark(&format!("      {why}")),
-            Step::Change(old, new) => self.ask(String::new(), Purpose::Passwd { old, new }),
+            PasswdStep::Stays(why) => self.remark(&format!("      {why}")),
+            PasswdStep::Change(old, new) => self.ask(String::new(), Purpose::Passwd { old, new }),
         }
         self.keyboard.ask_secret(false);
     }
@@ -340,7 +342,7 @@ impl Talk {
         self.chat(name);
         let title = self.title(name);
         let unsent = self.unsent.iter().filter(|unsent| unsent.to == name);
-        let unsent = unsent.map(|unsent| Item::Said(Box::new(unsent.said.clone()))).collect();
+        let unsent = unsent.map(|unsent| ScreenItem::Said(Box::new(unsent.said.clone()))).collect();
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.turn_to(&title, unsent, false, room));
         self.ask(format!("HIST {name} {LOADED}"), Purpose::Open(name.to_owned()));
@@ -390,7 +392,7 @@ impl Talk {
             tick: Tick::Waiting,
         };
         if self.current.as_ref() == Some(&to) {
-            self.add(Item::Said(Box::new(said.clone())));
+            self.add(ScreenItem::Said(Box::new(said.clone())));
         }
         self.unsent.push(Unsent { key: key.clone(), to, said });
         self.keyboard.may_leave(false);
@@ -429,7 +431,7 @@ impl Talk {
     }
 
     /// A command is answered after the end, when nothing is shown any more.
-    pub fn settle(&mut self, purpose: &Purpose) {
+    pub fn answered_late(&mut self, purpose: &Purpose) {
         match purpose {
             Purpose::Mark(_) => self.mark_more(true),
             Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
@@ -445,7 +447,7 @@ impl Talk {
             }
         }
         // It is without bounds, and closed when all is over.
-        let _ = self.jobs.try_send(Job { command, purpose });
+        let _ = self.jobs.try_send(PendingCommand { command, purpose });
     }
 
     /// Warns, once.
@@ -456,7 +458,7 @@ impl Talk {
         }
     }
 
-    pub(super) fn add(&mut self, item: Item) {
+    pub(super) fn add(&mut self, item: ScreenItem) {
         let room = self.keyboard.room();
         self.keyboard.print(self.screen.add(item, room));
     }
@@ -464,13 +466,13 @@ impl Talk {
     pub(super) fn remark(&mut self, text: &str) {
         // What is asked for again and again stands there once.
         if !self.screen.ends_with(text) {
-            self.add(Item::Remark(text.to_owned()));
+            self.add(ScreenItem::Remark(text.to_owned()));
         }
     }
 
     /// Somebody is to see it, so the end of the conversation is turned to.
     pub(super) fn complain(&mut self, text: &str) {
         self.go_to_end();
-        self.add(Item::Complaint(text.to_owned()));
+        self.add(ScreenItem::Complaint(text.to_owned()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use crate::client::account::{Account, Named, Server};
+use crate::client::account::{Credentials, Endpoint, Named};
 use crate::client::address::Address;
 use crate::client::connection::{ANSWER, Connection};
 use crate::client::failure::Failure;
@@ -21,10 +21,10 @@ const TRIES: usize = 3;
 ///
 /// # Errors
 /// Any.
-pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure> {
+pub async fn account(named: &Named) -> Result<(Credentials, Option<String>), Failure> {
     let settings = Settings::of_user();
     if named.handle(&settings).is_ok() || settings.damage.is_some() {
-        let account = match Account::find_without_asking(named, &settings)? {
+        let account = match Credentials::find_without_asking(named, &settings)? {
             Some(account) => account,
             None => with_password(named).await?,
         };
@@ -56,7 +56,7 @@ pub async fn account(named: &Named) -> Result<(Account, Option<String>), Failure
 ///
 /// # Errors
 /// Any; `Secret` after a few wrong passwords.
-pub async fn with_password(named: &Named) -> Result<Account, Failure> {
+pub async fn with_password(named: &Named) -> Result<Credentials, Failure> {
     let settings = Settings::of_user();
     let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
     let question = format!("Password of {handle}");
@@ -68,7 +68,7 @@ pub async fn with_password(named: &Named) -> Result<Account, Failure> {
     let is_others = settings.handle.as_ref().is_some_and(|kept| *kept != handle)
         || settings.server.as_ref().is_some_and(|kept| *kept != server.address);
     if is_others || settings.damage.is_some() {
-        return Ok(Account::new(server, handle, password));
+        return Ok(Credentials::new(server, handle, password));
     }
     kept(settings, server, handle, password, &mut connection).await
 }
@@ -76,15 +76,15 @@ pub async fn with_password(named: &Named) -> Result<Account, Failure> {
 /// The account with a token, which is kept; with its password where that cannot be.
 async fn kept(
     settings: Settings,
-    server: Server,
+    server: Endpoint,
     handle: Handle,
     password: String,
     connection: &mut Connection,
-) -> Result<Account, Failure> {
+) -> Result<Credentials, Failure> {
     let kept = match login::keep(settings, &server, &handle, connection).await {
         Ok(kept) => {
             say(&kept)?;
-            Account::kept_in(&Settings::of_user(), &server, &handle)
+            Credentials::kept_in(&Settings::of_user(), &server, &handle)
         }
         // It goes without: next time the same is asked again.
         Err(e) => {
@@ -92,10 +92,10 @@ async fn kept(
             None
         }
     };
-    Ok(kept.unwrap_or_else(|| Account::new(server, handle, password)))
+    Ok(kept.unwrap_or_else(|| Credentials::new(server, handle, password)))
 }
 
-async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
+async fn server(named: &Named, settings: &Settings) -> Result<Endpoint, Failure> {
     let usual = named.server(settings)?;
     if named.server.is_some() {
         shown(&connecting(&usual), usual.open()).await?;
@@ -133,13 +133,13 @@ async fn server(named: &Named, settings: &Settings) -> Result<Server, Failure> {
     }
 }
 
-fn connecting(server: &Server) -> String {
+fn connecting(server: &Endpoint) -> String {
     format!("connecting to {}", server.address)
 }
 
 /// Makes an account, or opens one, over a connection that is made when all is known: a server does
 /// not wait for somebody who thinks.
-async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure> {
+async fn enter(server: &Endpoint) -> Result<(Handle, String, Connection), Failure> {
     loop {
         let question = "Your handle (the name others use to write to you)";
         let handle = match lines::handle(&ask(question, "")?) {
@@ -176,9 +176,9 @@ async fn enter(server: &Server) -> Result<(Handle, String, Connection), Failure>
 
 /// A password and a connection that was entered with it; nothing, where the handle is to be asked
 /// for again.
-type Entered = Option<(String, Connection)>;
+type SignedIn = Option<(String, Connection)>;
 
-async fn register(server: &Server, handle: &Handle) -> Result<Entered, Failure> {
+async fn register(server: &Endpoint, handle: &Handle) -> Result<SignedIn, Failure> {
     let password = loop {
         let Some(password) = password("A password, 6 characters or more")? else {
             return Ok(None);
@@ -198,11 +198,11 @@ async fn register(server: &Server, handle: &Handle) -> Result<Entered, Failure> 
 }
 
 async fn log_in(
-    server: &Server,
+    server: &Endpoint,
     handle: &Handle,
     question: &str,
     hint: &str,
-) -> Result<Entered, Failure> {
+) -> Result<SignedIn, Failure> {
     for n in 1.. {
         let Some(password) = password(question)? else { return Ok(None) };
         let mut connection = shown(SERVER, server.open()).await?;

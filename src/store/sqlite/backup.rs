@@ -14,15 +14,15 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::draft::Draft;
-use super::{Upkeep, beside, ended, folder};
+use super::{SqliteMaintenance, beside, ended, folder};
 use crate::owner;
 use crate::store::{BackupError, Cause, Error};
 
-impl Upkeep {
+impl SqliteMaintenance {
     /// Copies the database to `path`, a new file that only its owner may read. It holds everything
     /// that was confirmed before, and is on disk with its name when this returns. Returns its size
     /// in bytes. It may be called from any thread, and takes as long as reading and writing the
-    /// whole database does, or until [`Upkeep::end`].
+    /// whole database does, or until [`Maintenance::end`](crate::store::Maintenance::end).
     ///
     /// # Errors
     /// See [`BackupError`]. Nothing is left of a copy that was begun.

@@ -3,26 +3,26 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::rows::Eyes;
-use super::walk::{span, windows};
-use super::{count, forget};
+use super::decode::SqliteReader;
+use super::merge::{span, windows};
+use super::{count, expire};
 use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;
 use crate::name::Target;
 use crate::store::walk::Bookmark;
-use crate::store::{ChatRow, Error, Kind, Listing, Recall, SpanQuery};
+use crate::store::{ChatRow, ConversationKind, Error, Listing, Reader, SpanQuery};
 
 /// A conversation, and the last entry of it that is listed.
 type ChatKey = (EntryId, ConversationId);
 
 pub(super) fn page(
-    eyes: &mut Eyes,
+    reader: &mut SqliteReader,
     me: AccountId,
     mut list: Listing,
 ) -> Result<(Vec<ChatRow>, Listing), Error> {
-    let newest = eyes.newest()?.entry;
-    let page = next(&eyes.connection, me, newest, &mut list)?;
-    Ok((rows(eyes, me, &page)?, list))
+    let newest = reader.newest()?.entry;
+    let page = next(&reader.connection, me, newest, &mut list)?;
+    Ok((rows(reader, me, &page)?, list))
 }
 
 /// The conversations of the next page.
@@ -32,7 +32,7 @@ fn next(
     newest: EntryId,
     list: &mut Listing,
 ) -> Result<Vec<ChatKey>, Error> {
-    let floor = forget::floor(read)?;
+    let floor = expire::floor(read)?;
     let top = EntryId(i64::MAX);
     let mut at = Bookmark { down_to: top, rank: top, newest };
     match list.at {
@@ -108,16 +108,20 @@ fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<C
     Ok(found)
 }
 
-fn rows(eyes: &mut Eyes, me: AccountId, which: &[ChatKey]) -> Result<Vec<ChatRow>, Error> {
+fn rows(
+    reader: &mut SqliteReader,
+    me: AccountId,
+    which: &[ChatKey],
+) -> Result<Vec<ChatRow>, Error> {
     let mut found = Vec::with_capacity(which.len());
     for (last, id) in which {
-        let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
-                          coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
-                          m.read_seq, m.read_own
+        let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
+                          coalesce(m.until_seq, c.seq), m.exempt, m.last_own, m.read_exempt,
+                          m.read_seq, m.read_exempt
                    FROM member m JOIN conversation c ON c.id = m.conversation
                    JOIN entry e ON e.id = ?3
                    WHERE m.conversation = ?1 AND m.account = ?2";
-        let read = &eyes.connection;
+        let read = &reader.connection;
         let row = read.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
             Ok((Millis(row.get(0)?), count::waiting(read, me, *id, row, 1)))
         });
@@ -125,9 +129,9 @@ fn rows(eyes: &mut Eyes, me: AccountId, which: &[ChatKey]) -> Result<Vec<ChatRow
             return Err(Error::damaged(format!("entry {} is missing", last.0)));
         };
         let unread = unread?;
-        let to = match eyes.whose(*id)? {
-            Kind::Room(name) => Target::Group(name),
-            Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),
+        let to = match reader.whose(*id)? {
+            ConversationKind::Group(name) => Target::Group(name),
+            ConversationKind::Direct(pair) => Target::Person(reader.handle(pair.other(me))?),
         };
         found.push(ChatRow { to, unread, last: *last, time });
     }

@@ -1,14 +1,14 @@
 //! How many entries wait above a cursor: arithmetic, also where some of them are forgotten.
 //!
 //! What waits is what lies above the cursor, less what lies there and does not wait for the member
-//! (see [`Member::own`](crate::store::Member::own)). Where the cursor stands below the last
+//! (see [`Member::exempt`](crate::store::Member::exempt)). Where the cursor stands below the last
 //! forgotten entry of its conversation, that entry takes its place. How many up to there do not
 //! wait is known without having been written down for each member.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::forget::floor;
-use super::walk::{span, windows};
+use super::expire::floor;
+use super::merge::{span, windows};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::{Error, SpanQuery};
@@ -17,9 +17,9 @@ use crate::store::{Error, SpanQuery};
 /// groups.
 pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Result<u64, Error> {
     let columns = "SELECT c.id, c.head, m.delivered,
-                c.low IS NULL, c.gone_seq, c.gone_author, c.gone_nth,
-                coalesce(m.until_seq, c.seq), m.own, m.last_own, m.read_own,
-                m.delivered_seq, m.delivered_own
+                c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
+                coalesce(m.until_seq, c.seq), m.exempt, m.last_own, m.read_exempt,
+                m.delivered_seq, m.delivered_exempt
          FROM member m JOIN conversation c ON c.id = m.conversation
          WHERE m.account = ?1 AND coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)";
     let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
@@ -53,9 +53,9 @@ pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Re
 }
 
 /// How many entries wait above a cursor. From its column `first` on, `row` has of
-/// `conversation c` and `member m`: `c.low IS NULL`, `c.gone_seq`, `c.gone_author`, `c.gone_nth`,
-/// the place of the last entry that the member may see, `m.own`, `m.last_own`, `m.read_own`; and
-/// the `seq` and `own` of the cursor.
+/// `conversation c` and `member m`: `c.low IS NULL`, `c.gone_seq`, `c.gone_author`,
+/// `c.gone_author_seq`, the place of the last entry that the member may see, `m.exempt`,
+/// `m.last_own`, `m.read_exempt`; and the `seq` and `exempt` of the cursor.
 pub(super) fn waiting(
     read: &Connection,
     me: AccountId,
@@ -64,17 +64,17 @@ pub(super) fn waiting(
     first: usize,
 ) -> Result<i64, Error> {
     let number = |at: usize| row.get::<_, i64>(first + at);
-    let (is_room, gone): (bool, i64) = (row.get(first)?, number(1)?);
-    let (last, own) = (number(4)?, number(5)?);
+    let (is_group, gone): (bool, i64) = (row.get(first)?, number(1)?);
+    let (last, exempt) = (number(4)?, number(5)?);
     let (mut seq, mut upto) = (number(8)?, number(9)?);
     if seq < gone {
-        let start = if is_room {
+        let start = if is_group {
             let (last_own, least) = (EntryId(number(6)?), number(7)?);
-            room_start(read, me, conversation, gone, (own, last_own, least))?
+            group_start(read, me, conversation, gone, (exempt, last_own, least))?
         } else {
             // Of two members' entries those that are not the author's are the other's.
-            let (author, nth) = (AccountId(number(2)?), number(3)?);
-            Some((gone, if author == me { nth } else { gone - nth }))
+            let (author, author_seq) = (AccountId(number(2)?), number(3)?);
+            Some((gone, if author == me { author_seq } else { gone - author_seq }))
         };
         match start {
             Some(start) if start.0 > seq => (seq, upto) = start,
@@ -82,17 +82,17 @@ pub(super) fn waiting(
             None => return Ok(0),
         }
     }
-    Ok(last - seq - (own - upto))
+    Ok(last - seq - (exempt - upto))
 }
 
 /// Where a member of a group counts from if the `gone`-th entry is the last forgotten one, and how
 /// many up to there do not wait for it; nothing where it was not in since.
-fn room_start(
+fn group_start(
     read: &Connection,
     me: AccountId,
     conversation: ConversationId,
     gone: i64,
-    (own, last_own, least): (i64, EntryId, i64),
+    (exempt, last_own, least): (i64, EntryId, i64),
 ) -> Result<Option<(i64, i64)>, Error> {
     let mut stays = read.prepare_cached(
         "SELECT since_seq, (SELECT max(since_seq) FROM stay
@@ -108,21 +108,21 @@ fn room_start(
     let from = gone.max(since - 1);
     // None of its own lies above, and nothing that it may not see.
     if from >= joined && last_own <= floor(read)? {
-        return Ok(Some((from, own)));
+        return Ok(Some((from, exempt)));
     }
     // Nothing was written down up to there: nothing was skipped above the lower cursor.
-    let noted = skipped(read, conversation, me, from)?;
+    let noted = exempt_mark(read, conversation, me, from)?;
     Ok(Some((from, noted.unwrap_or(least).max(least))))
 }
 
 /// How many of a member's entries up to `seq` do not wait for it, where that was written down.
-pub(super) fn skipped(
+pub(super) fn exempt_mark(
     read: &Connection,
     conversation: ConversationId,
     account: AccountId,
     seq: i64,
 ) -> Result<Option<i64>, Error> {
-    let sql = "SELECT count FROM skipped WHERE conversation = ?1 AND account = ?2
+    let sql = "SELECT count FROM exempt_mark WHERE conversation = ?1 AND account = ?2
                AND seq <= ?3 ORDER BY seq DESC LIMIT 1";
     let mut query = read.prepare_cached(sql)?;
     let keys = params![conversation.0, account.0, seq];

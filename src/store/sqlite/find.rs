@@ -11,8 +11,8 @@ use std::cmp::Reverse;
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashSet;
 
+use super::decode::SqliteReader;
 use super::lists::known_handle;
-use super::rows::Eyes;
 use crate::entry::AccountId;
 use crate::fold;
 use crate::limits;
@@ -42,8 +42,12 @@ enum Fit {
 
 /// At most `count` accounts that have, for each of `words`, a word that begins with it. Exact
 /// handles come first, then exact words, and each of these by their handles.
-pub(super) fn find(eyes: &mut Eyes, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
-    let read = &eyes.connection;
+pub(super) fn find(
+    reader: &mut SqliteReader,
+    words: &[String],
+    count: usize,
+) -> Result<Vec<Found>, Error> {
+    let read = &reader.connection;
     let all = |most: usize| -> Result<Vec<Postings>, Error> {
         words.iter().map(|word| postings(read, word, most)).collect()
     };

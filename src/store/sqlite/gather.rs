@@ -2,27 +2,31 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::rows::{BY_HANDLE, BY_ID, Eyes, token};
+use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
 use super::{count, lists};
-use crate::entry::{AccountId, ConversationId, EntryId, Millis, Place};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair, Token};
 
 /// Facts for the first `must` of these needs, and for as many of the others as fit.
-pub(super) fn gather(eyes: &Eyes, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error> {
+pub(super) fn gather(
+    reader: &SqliteReader,
+    needs: &[Need],
+    must: usize,
+) -> Result<Vec<Fact>, Error> {
     let (mut facts, mut bytes) = (Vec::with_capacity(needs.len()), 0);
     for (at, need) in needs.iter().enumerate() {
         let room = limits::LOOKED_UP.saturating_sub(bytes);
         let fits = at < must
             || match need {
-                Need::Conversation(id) => eyes.fits(*id, room)?,
+                Need::Conversation(id) => reader.fits(*id, room)?,
                 _ => room > 0,
             };
         if !fits {
             break;
         }
-        let fact = eyes.fact(need)?;
+        let fact = reader.fact(need)?;
         if let Fact::Conversation(conversation) = &fact {
             bytes += conversation.bytes();
         }
@@ -31,7 +35,7 @@ pub(super) fn gather(eyes: &Eyes, needs: &[Need], must: usize) -> Result<Vec<Fac
     Ok(facts)
 }
 
-impl Eyes {
+impl SqliteReader {
     fn fact(&self, need: &Need) -> Result<Fact, Error> {
         let found = match need {
             Need::Handle(handle) => {
@@ -40,8 +44,8 @@ impl Eyes {
             Need::Account(id) => self.find_account(BY_ID, id.0)?.map(Fact::Account),
             Need::Direct(pair) => self.direct_of(*pair)?.map(Fact::Conversation),
             Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
-            Need::Place(id) => self.place(*id)?.map(Fact::Place),
-            Need::Room(name) => self.is_room(name)?.then(|| Fact::Room(name.clone())),
+            Need::EntryPos(id) => self.pos(*id)?.map(Fact::EntryPos),
+            Need::Group(name) => self.is_group(name)?.then(|| Fact::Group(name.clone())),
             Need::Membership(me, name) => {
                 let found = lists::membership(self, *me, name)?;
                 let group = found.and_then(|(id, is_in)| is_in.then_some(id));
@@ -54,9 +58,9 @@ impl Eyes {
             Need::Once(account, key) => {
                 self.done_once(*account, key)?.map(|once| Fact::Once(*account, key.clone(), once))
             }
-            Need::Skipped(id, account, seq) => {
-                count::skipped(&self.connection, *id, *account, *seq)?
-                    .map(|count| Fact::Skipped(*id, *account, *seq, count))
+            Need::ExemptMark(id, account, seq) => {
+                count::exempt_mark(&self.connection, *id, *account, *seq)?
+                    .map(|count| Fact::ExemptMark(*id, *account, *seq, count))
             }
             Need::Tokens(account) => Some(Fact::Tokens(*account, self.tokens_of(*account)?)),
             Need::Links(account) => Some(Fact::Links(*account, self.links_of(*account)?)),
@@ -91,29 +95,29 @@ impl Eyes {
 
     fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
         let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM conversation c
-                   LEFT JOIN room r ON r.conversation = c.id WHERE c.id = ?1";
+                   LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ?1";
         self.find_conversation(sql, [id.0])
     }
 
     /// Where an entry stands, unless it is forgotten.
-    pub(super) fn place(&self, id: EntryId) -> Result<Option<Place>, Error> {
-        let sql = "SELECT conversation, seq, author, nth FROM entry
+    pub(super) fn pos(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
+        let sql = "SELECT conversation, seq, author, author_seq FROM entry
                    WHERE id = ?1 AND id > (SELECT floor FROM newest)";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([id.0], |row| {
-            Ok(Place {
+            Ok(EntryPos {
                 conversation: ConversationId(row.get(0)?),
                 id,
                 seq: row.get(1)?,
                 author: AccountId(row.get(2)?),
-                nth: row.get(3)?,
+                author_seq: row.get(3)?,
             })
         });
         Ok(row.optional()?)
     }
 
-    fn is_room(&self, name: &Handle) -> Result<bool, Error> {
-        let sql = "SELECT 1 FROM room WHERE name = ?1";
+    fn is_group(&self, name: &Handle) -> Result<bool, Error> {
+        let sql = "SELECT 1 FROM group_info WHERE name = ?1";
         Ok(self.connection.prepare_cached(sql)?.exists([name.as_str()])?)
     }
 

@@ -3,13 +3,13 @@
 
 use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
+use super::decode::{SqliteReader, member_at};
+use super::merge::windows;
 use super::receipts::crossing;
-use super::rows::{Eyes, member_at};
-use super::walk::windows;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
 use crate::limits;
 use crate::name::Handle;
-use crate::store::{Error, GroupRow, InfoRow, Kind, ListPage, Pair};
+use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Pair};
 
 /// A part of a list: each of at most [`limits::LIST_ROWS`] rows has a number, in whose order they
 /// are, and may say something.
@@ -30,29 +30,29 @@ fn list<T, N>(
 }
 
 pub(super) fn blocks(
-    eyes: &Eyes,
+    reader: &SqliteReader,
     by: AccountId,
     after: AccountId,
 ) -> Result<ListPage<Handle, AccountId>, Error> {
     let sql = "SELECT b.blocked, a.handle FROM block b JOIN account a ON a.id = b.blocked
                WHERE b.account = ?1 AND b.blocked > ?2 ORDER BY b.blocked LIMIT ?3";
-    let mut query = eyes.connection.prepare_cached(sql)?;
+    let mut query = reader.connection.prepare_cached(sql)?;
     list(&mut query, params![by.0, after.0, limits::LIST_ROWS], |row| {
         Ok((AccountId(row.get(0)?), Some(known_handle(&row.get::<_, String>(1)?)?)))
     })
 }
 
 pub(super) fn group_names(
-    eyes: &Eyes,
+    reader: &SqliteReader,
     me: AccountId,
     after: ConversationId,
 ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error> {
     // Groups that were left are looked at as well, and give no row.
     let sql = "SELECT m.conversation, r.name FROM member m
-               LEFT JOIN room r ON r.conversation = m.conversation AND m.until_seq IS NULL
+               LEFT JOIN group_info r ON r.conversation = m.conversation AND m.until_seq IS NULL
                WHERE m.account = ?1 AND m.recent = 0 AND m.conversation > ?2
                ORDER BY m.conversation LIMIT ?3";
-    let mut query = eyes.connection.prepare_cached(sql)?;
+    let mut query = reader.connection.prepare_cached(sql)?;
     list(&mut query, params![me.0, after.0, limits::LIST_ROWS], |row| {
         let id = ConversationId(row.get(0)?);
         let name = row.get::<_, Option<String>>(1)?.map(|name| known_handle(&name));
@@ -61,17 +61,17 @@ pub(super) fn group_names(
 }
 
 pub(super) fn group_rows(
-    eyes: &Eyes,
+    reader: &SqliteReader,
     me: AccountId,
     which: &[ConversationId],
 ) -> Result<ListPage<GroupRow, usize>, Error> {
     let sql = "SELECT r.name, m.admin, r.topic FROM member m
-               JOIN room r ON r.conversation = m.conversation
+               JOIN group_info r ON r.conversation = m.conversation
                WHERE m.conversation = ?1 AND m.account = ?2 AND m.until_seq IS NULL";
-    let mut query = eyes.connection.prepare_cached(sql)?;
+    let mut query = reader.connection.prepare_cached(sql)?;
     let sql = "SELECT count(*), coalesce(sum(until_seq IS NULL), 0)
                FROM member WHERE conversation = ?1";
-    let mut count = eyes.connection.prepare_cached(sql)?;
+    let mut count = reader.connection.prepare_cached(sql)?;
     let mut page = ListPage { rows: Vec::new(), next: None };
     let (mut counted, mut bytes) = (0, 0);
     for (at, id) in which.iter().enumerate() {
@@ -94,24 +94,24 @@ pub(super) fn group_rows(
 }
 
 pub(super) fn membership(
-    eyes: &Eyes,
+    reader: &SqliteReader,
     me: AccountId,
     name: &Handle,
 ) -> Result<Option<(ConversationId, bool)>, Error> {
-    let read = &eyes.connection;
-    let room = read
-        .prepare_cached("SELECT conversation FROM room WHERE name = ?1")?
+    let read = &reader.connection;
+    let group = read
+        .prepare_cached("SELECT conversation FROM group_info WHERE name = ?1")?
         .query_row([name.as_str()], |row| row.get::<_, i64>(0))
         .optional()?;
     // Looked for even where there is no such group, so that it takes as long as where there is one.
-    let id = room.unwrap_or(0);
+    let id = group.unwrap_or(0);
     let sql = "SELECT until_seq IS NULL FROM member WHERE conversation = ?1 AND account = ?2";
     let is_in = read.prepare_cached(sql)?.query_row([id, me.0], |row| row.get(0)).optional()?;
     Ok(is_in.map(|is_in| (ConversationId(id), is_in)))
 }
 
 pub(super) fn who(
-    eyes: &Eyes,
+    reader: &SqliteReader,
     conversation: ConversationId,
     after: AccountId,
 ) -> Result<ListPage<(Handle, bool), AccountId>, Error> {
@@ -119,7 +119,7 @@ pub(super) fn who(
     let sql = "SELECT m.account, a.handle, m.admin FROM member m
                LEFT JOIN account a ON a.id = m.account AND m.until_seq IS NULL
                WHERE m.conversation = ?1 AND m.account > ?2 ORDER BY m.account LIMIT ?3";
-    let mut query = eyes.connection.prepare_cached(sql)?;
+    let mut query = reader.connection.prepare_cached(sql)?;
     list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
         let handle = row.get::<_, Option<String>>(1)?.map(|handle| known_handle(&handle));
         let admin = row.get(2)?;
@@ -129,25 +129,25 @@ pub(super) fn who(
 }
 
 pub(super) fn info(
-    eyes: &mut Eyes,
+    reader: &mut SqliteReader,
     me: AccountId,
     id: EntryId,
     after: AccountId,
 ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
-    let Some(place) = eyes.place(id)? else {
+    let Some(pos) = reader.pos(id)? else {
         return Ok(None);
     };
-    let conversation = place.conversation;
-    let of = eyes.whose(conversation)?;
-    let is_room = matches!(of, Kind::Room(_));
-    let sees = |eyes: &Eyes, account| -> Result<bool, Error> {
-        let windows = windows(&eyes.connection, account, conversation, is_room)?;
+    let conversation = pos.conversation;
+    let of = reader.whose(conversation)?;
+    let is_group = matches!(of, ConversationKind::Group(_));
+    let sees = |reader: &SqliteReader, account| -> Result<bool, Error> {
+        let windows = windows(&reader.connection, account, conversation, is_group)?;
         Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
     };
     let (is_mine, hidden) = match of {
-        Kind::Room(_) => (sees(eyes, me)?, false),
-        Kind::Direct(Pair { low, high }) => {
-            let hidden = eyes.has_blocked(low, high)? || eyes.has_blocked(high, low)?;
+        ConversationKind::Group(_) => (sees(reader, me)?, false),
+        ConversationKind::Direct(Pair { low, high }) => {
+            let hidden = reader.has_blocked(low, high)? || reader.has_blocked(high, low)?;
             (low == me || high == me, hidden)
         }
     };
@@ -157,15 +157,15 @@ pub(super) fn info(
     let page = {
         let sql = "SELECT *, until_seq IS NOT NULL FROM member
                    WHERE conversation = ?1 AND account > ?2 ORDER BY account LIMIT ?3";
-        let mut query = eyes.connection.prepare_cached(sql)?;
+        let mut query = reader.connection.prepare_cached(sql)?;
         list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
             let member = member_at(row, 0)?;
             Ok((member.account, Some((member, row.get::<_, bool>(23)?))))
         })?
     };
     let mut found = Vec::new();
-    for (them, left) in page.rows.iter().filter(|(m, _)| m.account != place.author) {
-        if is_room && !sees(eyes, them.account)? {
+    for (them, left) in page.rows.iter().filter(|(m, _)| m.account != pos.author) {
+        if is_group && !sees(reader, them.account)? {
             continue;
         }
         let mut times = [None, None];
@@ -173,12 +173,12 @@ pub(super) fn info(
             let now = them.cursor(cursor);
             // A cursor that a member's own entries took along never passes one that waits.
             if now.id >= id && !(hidden && them.account != me) {
-                let passed = crossing(&eyes.connection, conversation, them, cursor, id)?;
+                let passed = crossing(&reader.connection, conversation, them, cursor, id)?;
                 *time = Some(passed.map_or(now.time, |passed| passed.time).whole_second());
             }
         }
         let [delivered, read] = times;
-        found.push(InfoRow { handle: eyes.handle(them.account)?, delivered, read, left: *left });
+        found.push(InfoRow { handle: reader.handle(them.account)?, delivered, read, left: *left });
     }
     Ok(Some(ListPage { rows: found, next: page.next }))
 }

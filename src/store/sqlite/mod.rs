@@ -1,33 +1,33 @@
 //! The log in one SQLite file: opening it, and only if it is ours.
 //!
-//! `schema` holds the tables, `pen` writes, `eyes` reads. One papod at a time has a database, held
-//! by a `lock`; that it is the file it was, with the log that belongs to it, is known by its
+//! `schema` holds the tables, `writer` writes, `reader` reads. One papod at a time has a database,
+//! held by a `lock`; that it is the file it was, with the log that belongs to it, is known by its
 //! `generation`, before SQLite sees it. `backup` copies it, `restore` puts a copy back.
 
 mod backup;
 mod chats;
 mod check;
 mod count;
+mod decode;
 mod draft;
-mod eyes;
+mod expire;
 mod find;
-mod forget;
 mod gather;
 mod generation;
+mod id_block;
 mod lists;
 mod lock;
 mod main_file;
+mod merge;
 mod orphan;
-mod pen;
+mod reader;
 mod receipts;
 mod restore;
-mod rows;
 mod schema;
 mod spare;
-mod stretch;
 mod survey;
-mod walk;
 mod write_back;
+mod writer;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
@@ -40,16 +40,16 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
-pub use eyes::Eyes;
 use generation::{Inspection, Sidecar};
 use lock::Lock;
 use main_file::Generation;
-pub use pen::Pen;
+pub use reader::SqliteReader;
 pub use restore::restore;
 use spare::Spare;
 pub use survey::survey;
+pub use writer::SqliteWriter;
 
-use super::{BackupError, Cause, Error, Maintain};
+use super::{BackupError, Cause, Error, Maintenance};
 use crate::limits;
 
 /// For a tool that holds the database for a moment. Everyone waits as long.
@@ -140,7 +140,7 @@ impl Database {
         }
         let sidecar = Arc::new(Sidecar::open(&path).map_err(Error::new)?);
         // A failure from here on may have written the log back, and nothing else.
-        let connection = writer(&path)?;
+        let connection = write_connection(&path)?;
         let before = generation::current(&connection)?;
         schema::migrate(&connection, &lock, &sidecar)?;
         if !found.knows(before) {
@@ -157,19 +157,19 @@ impl Database {
         Ok(Database { lock, sidecar, limit: None, ending, spare })
     }
 
-    /// The same with a limit, in MiB, to which its pen lets the file grow: what does not fit is not
-    /// kept, as on a full disk. The write-ahead log beside it is not counted.
+    /// The same with a limit, in MiB, to which its writer lets the file grow: what does not fit is
+    /// not kept, as on a full disk. The write-ahead log beside it is not counted.
     pub fn limited(mut self, mib: Option<u64>) -> Database {
         self.limit = mib;
         self
     }
 
-    /// The pen. There must be one only.
+    /// The writer. There must be one only.
     ///
     /// # Errors
     /// SQLite's reason.
-    pub fn pen(&self) -> Result<Pen, Error> {
-        let writer = writer(self.lock.path())?;
+    pub fn writer(&self) -> Result<SqliteWriter, Error> {
+        let writer = write_connection(self.lock.path())?;
         if let Some(mib) = self.limit {
             let size: i64 = writer.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             // SQLite counts pages, 2^32 - 2 at most.
@@ -180,32 +180,32 @@ impl Database {
                 log::warn!("the database is above its limit of {mib} MiB and cannot grow");
             }
         }
-        // The pen has the log written back by another thread.
+        // The writer has the log written back by another thread.
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.spare.open(self.lock.path())?;
-        Ok(Pen::new(writer, self.lock.clone(), self.sidecar.clone()))
+        Ok(SqliteWriter::new(writer, self.lock.clone(), self.sidecar.clone()))
     }
 
-    /// A pair of eyes, with a read-only connection of its own.
+    /// A reader, with a read-only connection of its own.
     ///
     /// # Errors
     /// SQLite's reason.
-    pub fn eyes(&self) -> Result<Eyes, Error> {
-        self.upkeep().eyes()
+    pub fn reader(&self) -> Result<SqliteReader, Error> {
+        self.maintenance().reader()
     }
 
     /// What an operator can have done with the database while it is in use.
-    pub fn upkeep(&self) -> Upkeep {
+    pub fn maintenance(&self) -> SqliteMaintenance {
         let (lock, ending, spare) = (&self.lock, &self.ending, &self.spare);
-        Upkeep { lock: lock.clone(), ending: ending.clone(), spare: spare.clone() }
+        SqliteMaintenance { lock: lock.clone(), ending: ending.clone(), spare: spare.clone() }
     }
 }
 
 /// A connection that may write. It applies the log that lies beside the database, if there is one.
-fn writer(path: &Path) -> Result<Connection, Error> {
+fn write_connection(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    settle(&connection, -8192)?;
+    configure(&connection, -8192)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(Error::new("this file system cannot hold a write-ahead log"));
@@ -263,15 +263,15 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// A database's upkeep: what reads all of it at once, on any thread, beside the pen.
+/// A database's maintenance: what reads all of it at once, on any thread, beside the writer.
 #[derive(Clone)]
-pub struct Upkeep {
+pub struct SqliteMaintenance {
     lock: Arc<Lock>,
     ending: Arc<Ending>,
     spare: Arc<Spare>,
 }
 
-/// How upkeep is ended.
+/// How maintenance is ended.
 #[derive(Default)]
 struct Ending {
     has_begun: AtomicBool,
@@ -279,7 +279,7 @@ struct Ending {
     under_way: RwLock<()>,
 }
 
-impl Maintain for Upkeep {
+impl Maintenance for SqliteMaintenance {
     fn backup(&self, path: &Path) -> Result<u64, BackupError> {
         self.copy(path)
     }
@@ -304,16 +304,16 @@ impl Maintain for Upkeep {
     }
 }
 
-impl Upkeep {
-    /// Does something on a read-only connection of its own, whose statements break off when upkeep
-    /// is ended.
+impl SqliteMaintenance {
+    /// Does something on a read-only connection of its own, whose statements break off when
+    /// maintenance is ended.
     fn until_ended<T, E: From<Error>>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
     ) -> Result<T, E> {
         let ending = &self.ending.under_way;
         let _under_way = ending.read().unwrap_or_else(PoisonError::into_inner);
-        let mut connection = reader(self.lock.path())?;
+        let mut connection = read_connection(self.lock.path())?;
         self.breaks_off(&mut connection)?;
         work(&connection)
     }
@@ -339,12 +339,12 @@ impl Upkeep {
         Ok(connection.progress_handler(10_000, Some(has_ended))?)
     }
 
-    /// A pair of eyes, with a read-only connection of its own.
+    /// A reader, with a read-only connection of its own.
     ///
     /// # Errors
     /// SQLite's reason.
-    pub fn eyes(&self) -> Result<Eyes, Error> {
-        Eyes::bounded(reader(self.lock.path())?, limits::READ_STEPS)
+    pub fn reader(&self) -> Result<SqliteReader, Error> {
+        SqliteReader::bounded(read_connection(self.lock.path())?, limits::READ_STEPS)
     }
 
     /// What is under way is to break off.
@@ -359,11 +359,11 @@ fn ended() -> Error {
 }
 
 /// A read-only connection.
-fn reader(path: &Path) -> Result<Connection, Error> {
+fn read_connection(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     // Half a MiB holds the inner pages of all trees; leaves come from the system's cache.
-    settle(&connection, -512)?;
+    configure(&connection, -512)?;
     Ok(connection)
 }
 
@@ -380,7 +380,7 @@ impl Drop for Database {
         // Another file of this name is none of ours.
         let is_ours = self.lock.verify(None).and_then(|()| self.lock.verify_main());
         let written_back = is_ours.and_then(|()| {
-            let connection = writer(self.lock.path())?;
+            let connection = write_connection(self.lock.path())?;
             if !self.sidecar.is_in_log() {
                 // Nothing was ever written.
                 return Ok(());
@@ -399,7 +399,7 @@ impl Drop for Database {
 }
 
 /// What every connection is told. Deleted text really leaves the file.
-fn settle(connection: &Connection, cache: i32) -> Result<(), Error> {
+fn configure(connection: &Connection, cache: i32) -> Result<(), Error> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Plans do not depend on the values that are bound. Else SQLite looks at them, and a cached

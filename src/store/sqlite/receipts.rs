@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::pen::cursor_number;
-use super::rows::{Eyes, member_at};
+use super::decode::{SqliteReader, member_at};
+use super::writer::cursor_number;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber, Receipt};
 use crate::name::{Handle, Target};
-use crate::store::{Error, Kind, Member, Move, Moves, Position, Receipts};
+use crate::store::{ConversationKind, Error, Member, Move, Moves, Position, Receipts};
 
 /// Chats of two in which something moved since `?2` that concerns the account `?1`: their rank lies
 /// above it, but for the one that then was the first.
@@ -36,19 +36,19 @@ const OF_TWO: &str = concat!(
 /// The same in its groups.
 const OF_GROUPS: &str = "SELECT mine.last_own, r.name, theirs.* FROM member mine
      JOIN conversation c ON c.id = mine.conversation
-     JOIN room r ON r.conversation = c.id
+     JOIN group_info r ON r.conversation = c.id
      JOIN member theirs ON theirs.conversation = mine.conversation AND theirs.account <> ?1
      WHERE mine.account = ?1 AND mine.recent = 0 AND mine.last_own > ?3
        AND mine.until_seq IS NULL AND c.moved > ?2
        AND (theirs.delivered_number > ?2 OR theirs.read_number > ?2)";
 
 pub(super) fn receipts(
-    eyes: &mut Eyes,
+    reader: &mut SqliteReader,
     me: AccountId,
     after: MoveNumber,
     own: MoveNumber,
 ) -> Result<Receipts, Error> {
-    let read = &eyes.connection;
+    let read = &reader.connection;
     let (through, floor) = read
         .prepare_cached("SELECT moved, floor FROM newest")?
         .query_row([], |row| Ok((MoveNumber(row.get(0)?), row.get::<_, i64>(1)?)))?;
@@ -63,7 +63,7 @@ pub(super) fn receipts(
         }
     }
     let mut due = Vec::new();
-    for (last_own, conversation, room, them) in missed {
+    for (last_own, conversation, group, them) in missed {
         let is_due = |cursor| -> Result<bool, Error> {
             let now = them.cursor(cursor);
             if now.number <= after {
@@ -74,23 +74,23 @@ pub(super) fn receipts(
         };
         let seen = them.read.told;
         if is_due(Cursor::Read)? {
-            due.push((Cursor::Read, them.read, them.account, room.clone()));
+            due.push((Cursor::Read, them.read, them.account, group.clone()));
         }
         if is_due(Cursor::Delivered)? && them.delivered.told > seen {
-            due.push((Cursor::Delivered, them.delivered, them.account, room));
+            due.push((Cursor::Delivered, them.delivered, them.account, group));
         }
     }
-    for (cursor, at, from, room) in due {
-        let to = match room.as_deref().and_then(Handle::new) {
+    for (cursor, at, from, group) in due {
+        let to = match group.as_deref().and_then(Handle::new) {
             Some(name) => Target::Group(name),
-            None => Target::Person(eyes.handle(me)?),
+            None => Target::Person(reader.handle(me)?),
         };
         let (id, time) = (at.told, at.time);
-        let receipt = Receipt { cursor, id, time, from: eyes.handle(from)?, to };
+        let receipt = Receipt { cursor, id, time, from: reader.handle(from)?, to };
         found.push((at.number, receipt));
     }
     if through > own {
-        found.extend(own_reads(eyes, me, own)?);
+        found.extend(own_reads(reader, me, own)?);
     }
     found.sort_by_key(|(number, _)| *number);
     let list = found;
@@ -99,7 +99,7 @@ pub(super) fn receipts(
 
 /// How far an account itself has read, where that moved since a move.
 fn own_reads(
-    eyes: &mut Eyes,
+    reader: &mut SqliteReader,
     me: AccountId,
     after: MoveNumber,
 ) -> Result<Vec<(MoveNumber, Receipt)>, Error> {
@@ -110,7 +110,7 @@ fn own_reads(
             " UNION ALL
              SELECT m.* FROM member m WHERE m.account = ?1 AND m.read_number > ?2 AND m.recent = 0"
         );
-        let mut query = eyes.connection.prepare_cached(sql)?;
+        let mut query = reader.connection.prepare_cached(sql)?;
         let rows = query.query_map([me.0, after.0], |row| {
             Ok((ConversationId(row.get(0)?), member_at(row, 0)?.read))
         })?;
@@ -118,12 +118,12 @@ fn own_reads(
     };
     let mut found = Vec::with_capacity(moved.len());
     for (conversation, at) in moved {
-        let to = match eyes.whose(conversation)? {
-            Kind::Room(name) => Target::Group(name),
-            Kind::Direct(pair) => Target::Person(eyes.handle(pair.other(me))?),
+        let to = match reader.whose(conversation)? {
+            ConversationKind::Group(name) => Target::Group(name),
+            ConversationKind::Direct(pair) => Target::Person(reader.handle(pair.other(me))?),
         };
         let (cursor, id, time) = (Cursor::Read, at.told, at.time);
-        found.push((at.number, Receipt { cursor, id, time, from: eyes.handle(me)?, to }));
+        found.push((at.number, Receipt { cursor, id, time, from: reader.handle(me)?, to }));
     }
     Ok(found)
 }
@@ -137,10 +137,10 @@ pub(super) fn crossing(
     cursor: Cursor,
     id: EntryId,
 ) -> Result<Option<Move>, Error> {
-    let newer = who.passed(cursor);
+    let newer = who.history(cursor);
     // Full lists hold what came before these.
     if newer.iter().next().is_none_or(|first| first.id >= id) {
-        let sql = "SELECT moves FROM passed WHERE conversation = ?1 AND account = ?2
+        let sql = "SELECT moves FROM cursor_history WHERE conversation = ?1 AND account = ?2
                    AND cursor = ?3 AND upto >= ?4 ORDER BY upto LIMIT 1";
         let keys = params![conversation.0, who.account.0, cursor_number(cursor), id.0];
         let mut query = read.prepare_cached(sql)?;

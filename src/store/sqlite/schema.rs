@@ -130,7 +130,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::store::sqlite::{Database, writer};
+    use crate::store::sqlite::{Database, write_connection};
 
     const GOOD: Steps = &[
         "CREATE TABLE badge(account INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
@@ -153,7 +153,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("papo.db");
         let database = Database::open(&path).unwrap();
-        let connection = writer(&path).unwrap();
+        let connection = write_connection(&path).unwrap();
         let account = "INSERT INTO account VALUES(7, 'ana', 'Ana', '', 0, 0, NULL, 0)";
         connection.execute(account, []).unwrap();
         let number = |sql: &str, of: &Connection| -> i64 {

@@ -33,15 +33,15 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
-    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full stretch yet; see `stretch`
+    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
-    gone_nth INTEGER NOT NULL DEFAULT 0,    -- and its `nth`
+    gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
     UNIQUE(low, high)
 ) STRICT;
 
 -- What a conversation of a group has beside that.
-CREATE TABLE room(
+CREATE TABLE group_info(
     conversation INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,          -- without #; never given again
     topic TEXT NOT NULL                 -- may be empty
@@ -53,14 +53,14 @@ CREATE TABLE entry(
     conversation INTEGER NOT NULL,
     seq INTEGER NOT NULL,               -- the how many-th of its conversation, from 1
     author INTEGER NOT NULL,
-    nth INTEGER NOT NULL,               -- the how many-th of its author's that do not wait for it
+    author_seq INTEGER NOT NULL,        -- the how many-th of its author's that do not wait for it
     time INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
     body TEXT NOT NULL
 ) STRICT;
 
 -- Which entries a conversation has: lists of 64 ids. How they are encoded: store/ids.rs.
-CREATE TABLE stretch(
+CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
     ids BLOB NOT NULL,
@@ -72,17 +72,17 @@ CREATE TABLE stretch(
 CREATE TABLE member(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
-    own INTEGER NOT NULL,               -- entries that do not wait for it: its own, and unseen ones
+    exempt INTEGER NOT NULL,            -- entries that do not wait for it: its own, and unseen ones
     last_own INTEGER NOT NULL,          -- its last own entry, 0 if there is none
     delivered INTEGER NOT NULL,         -- the cursor: everything up to this entry was received
     delivered_seq INTEGER NOT NULL,     -- `seq` of that entry
-    delivered_own INTEGER NOT NULL,     -- what `own` is up to that entry
+    delivered_exempt INTEGER NOT NULL,  -- what `exempt` is up to that entry
     delivered_told INTEGER NOT NULL,    -- the entry that the newest move named
     delivered_time INTEGER NOT NULL,    -- when that move was
     delivered_number INTEGER NOT NULL,  -- its number
     read INTEGER NOT NULL,              -- the same six for what was read
     read_seq INTEGER NOT NULL,
-    read_own INTEGER NOT NULL,
+    read_exempt INTEGER NOT NULL,
     read_told INTEGER NOT NULL,
     read_time INTEGER NOT NULL,
     read_number INTEGER NOT NULL,
@@ -92,8 +92,8 @@ CREATE TABLE member(
     waits INTEGER,                      -- not above the first entry that waits for it; NULL: none does
     recent INTEGER NOT NULL,            -- the entry that brought the chat before its others; 0: a group
     moved INTEGER,                      -- the move that did so, of those that concern it
-    delivered_passed BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
-    read_passed BLOB NOT NULL DEFAULT x'',      -- `passed`, until they are as many as a row there has
+    delivered_history BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
+    read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they are as many as a row there has
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 
@@ -115,7 +115,7 @@ CREATE TABLE stay(
 
 -- In a group: up to its `seq`-th entry, `count` do not wait for a member. Written where the cursor
 -- stays below.
-CREATE TABLE skipped(
+CREATE TABLE exempt_mark(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -126,7 +126,7 @@ CREATE TABLE skipped(
 -- What a cursor (0 delivered, 1 read) was at the end of each second in which it moved: lists of 32
 -- moves. The moves after those, and its newest position, are in `member`. How they are encoded:
 -- store/moves.rs.
-CREATE TABLE passed(
+CREATE TABLE cursor_history(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
     cursor INTEGER NOT NULL,
@@ -135,8 +135,8 @@ CREATE TABLE passed(
     PRIMARY KEY(conversation, account, cursor, upto)
 ) STRICT, WITHOUT ROWID;
 
--- Conversations with rows in `passed` and `skipped` about deleted entries, and the member from
--- which on those are still to be deleted.
+-- Conversations with rows in `cursor_history` and `exempt_mark` about deleted entries, and the
+-- member from which on those are still to be deleted.
 CREATE TABLE stale(
     conversation INTEGER PRIMARY KEY,
     account INTEGER NOT NULL
@@ -186,7 +186,7 @@ CREATE INDEX word_of ON word(account);
 
 -- One row: the numbers given last, and the newest entry that was deleted by age (0 if none). The
 -- last entries up to the floor may still be in `entry`, without their text, and their ids in a
--- `stretch` or a `tail`.
+-- `id_block` or a `tail`.
 CREATE TABLE newest(
     id INTEGER PRIMARY KEY CHECK(id = 1),
     entry INTEGER NOT NULL,
@@ -207,7 +207,7 @@ SELECT c.id,
        c.seq AS entries,
        c.head AS newest
 FROM conversation c
-LEFT JOIN room r ON r.conversation = c.id
+LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account l ON l.id = c.low
 LEFT JOIN account h ON h.id = c.high;
 
@@ -222,7 +222,7 @@ SELECT e.id,
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
-LEFT JOIN room r ON r.conversation = c.id
+LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
 WHERE e.id > (SELECT floor FROM newest);
 
@@ -234,7 +234,7 @@ SELECT m.conversation,
        m.until_seq IS NULL AS present
 FROM member m
 JOIN account a ON a.id = m.account
-LEFT JOIN room r ON r.conversation = m.conversation;
+LEFT JOIN group_info r ON r.conversation = m.conversation;
 
 CREATE VIEW receipts AS
 SELECT m.conversation,

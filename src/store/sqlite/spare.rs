@@ -1,13 +1,13 @@
-//! A read-only connection that is kept open beside the pen, for the day on which the file is removed or
-//! replaced under a running papod: what was confirmed is still there, as long as somebody has it open.
-//! A backup can be made of it then, when no new connection could be.
+//! A read-only connection that is kept open beside the writer, for the day on which the file is
+//! removed or replaced under a running papod: what was confirmed is still there, as long as
+//! somebody has it open. A backup can be made of it then, when no new connection could be.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use super::{generation, reader};
+use super::{generation, read_connection};
 use crate::store::Error;
 
 /// Where that connection is kept.
@@ -20,7 +20,7 @@ impl Spare {
     /// # Errors
     /// SQLite's reason.
     pub(super) fn open(&self, path: &Path) -> Result<(), Error> {
-        let connection = reader(path)?;
+        let connection = read_connection(path)?;
         // With its first look it opens the log, too.
         generation::current(&connection)?;
         *self.get() = Some(connection);

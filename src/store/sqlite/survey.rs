@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::check::findings;
 use super::generation::{Inspection, alone};
 use super::lock::Lock;
-use super::{beside, check_header, folder, lock, orphan, reader, resolved};
+use super::{beside, check_header, folder, lock, orphan, read_connection, resolved};
 use crate::owner;
 use crate::store::{Cause, Error, Survey};
 
@@ -43,7 +43,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
             if !beside(path, "-wal").exists() {
                 return Err(e.about("under another name, by which it has to be looked at"));
             }
-            return of(&reader(path)?, path);
+            return of(&read_connection(path)?, path);
         }
         Err(e) => return Err(e),
     };
@@ -58,7 +58,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
     // The log is read with an index of it, which is made for that and not kept.
     let index = beside(path, "-shm");
     let is_new = !index.exists();
-    let found = reader(path).and_then(|connection| of(&connection, path));
+    let found = read_connection(path).and_then(|connection| of(&connection, path));
     if is_new {
         lock::remove(&index)?;
     }

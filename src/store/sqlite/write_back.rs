@@ -3,11 +3,11 @@
 //!
 //! SQLite begins the log anew when all of it is written back and nobody reads from it, and the first
 //! transaction of each log has to renew the database's generation. So the thread reads from the log
-//! for as long as it writes back, and stops reading only where the pen is not between looking
+//! for as long as it writes back, and stops reading only where the writer is not between looking
 //! whether its transaction is a first one and beginning it: that is what the gate is for.
 //!
-//! While the pen writes on, the thread never comes to the end of the log. What is left then, some
-//! pages, the pen writes back itself.
+//! While the writer writes on, the thread never comes to the end of the log. What is left then,
+//! some pages, the writer writes back itself.
 
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::lock::Lock;
-use super::{reader, run, writer};
+use super::{read_connection, run, write_connection};
 use crate::limits;
 use crate::store::{Cause, Error};
 
@@ -41,7 +41,7 @@ impl Backlog {
     }
 }
 
-/// The thread, and what it shares with the pen.
+/// The thread, and what it shares with the writer.
 pub(super) struct WriteBack {
     shared: Arc<Copier>,
     /// `None` at the end.
@@ -61,7 +61,7 @@ fn held(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
 }
 
 impl WriteBack {
-    /// Starts the thread. Where the system gives none, the pen does all of it.
+    /// Starts the thread. Where the system gives none, the writer does all of it.
     pub(super) fn start(lock: Arc<Lock>) -> WriteBack {
         let shared = Arc::new(Copier { lock, gate: Mutex::default(), copying: Mutex::default() });
         let (wake, woken) = mpsc::sync_channel(1);
@@ -78,7 +78,7 @@ impl WriteBack {
         held(&self.shared.gate)
     }
 
-    /// Has written back what has gathered, if it is much. The pen calls this outside of a
+    /// Has written back what has gathered, if it is much. The writer calls this outside of a
     /// transaction.
     pub(super) fn go_on(&self, on: &Connection, backlog: Backlog) -> Result<(), Error> {
         if backlog.rest() < limits::WRITE_BACK {
@@ -135,7 +135,8 @@ impl Copier {
         self.lock.verify_main()?;
         let (holder, copier) = match connections {
             Some(connections) => connections,
-            none => none.insert((reader(self.lock.path())?, writer(self.lock.path())?)),
+            none => none
+                .insert((read_connection(self.lock.path())?, write_connection(self.lock.path())?)),
         };
         run(holder, "BEGIN")?;
         // From here on it reads.

@@ -13,21 +13,21 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use super::person::Person;
 use super::{Findings, strays};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber};
-use crate::limits::STRETCH;
+use crate::limits::ID_BLOCK;
 use crate::store::ids::{Ids, encode};
-use crate::store::sqlite::forget::floor;
-use crate::store::sqlite::rows::member_at;
+use crate::store::sqlite::decode::member_at;
+use crate::store::sqlite::expire::floor;
 use crate::store::{Error, Stay};
 
 /// Looks at each conversation, and whether each entry is in one.
 pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let sql =
         "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL,
-                c.gone_seq, c.gone_author, c.gone_nth
-               FROM conversation c LEFT JOIN room r ON r.conversation = c.id ORDER BY c.id";
+                c.gone_seq, c.gone_author, c.gone_author_seq
+               FROM conversation c LEFT JOIN group_info r ON r.conversation = c.id ORDER BY c.id";
     let mut conversations = read.prepare(sql)?;
     let mut entries = read.prepare_cached(
-        "SELECT conversation, seq, author, nth, kind, body FROM entry WHERE id = ?1",
+        "SELECT conversation, seq, author, author_seq, kind, body FROM entry WHERE id = ?1",
     )?;
     let floor = floor(read)?;
     let mut rows = conversations.query([])?;
@@ -52,7 +52,7 @@ pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(
 }
 
 /// A place in the log that something speaks of.
-struct Mark {
+struct LogMark {
     id: EntryId,
     /// Which of the members.
     who: usize,
@@ -71,11 +71,11 @@ enum What {
 struct Log<'a> {
     id: ConversationId,
     found: &'a mut Findings,
-    is_room: bool,
+    is_group: bool,
     /// In the order of their accounts.
     people: Vec<Person>,
     /// The highest first.
-    marks: Vec<Mark>,
+    marks: Vec<LogMark>,
     /// Everything up to here is forgotten; of this conversation so many.
     floor: EntryId,
     gone: i64,
@@ -86,8 +86,8 @@ struct Log<'a> {
     listed: i64,
     /// How often it became unknown who wrote what.
     lost: i64,
-    /// Rows of `skipped` that speak of an entry.
-    skipped: i64,
+    /// Rows of `exempt_mark` that speak of an entry.
+    exempt_marks: i64,
 }
 
 impl<'a> Log<'a> {
@@ -95,7 +95,7 @@ impl<'a> Log<'a> {
         read: &Connection,
         found: &'a mut Findings,
         id: ConversationId,
-        is_room: bool,
+        is_group: bool,
     ) -> Result<Log<'a>, Error> {
         let sql = "SELECT * FROM member WHERE conversation = ?1 ORDER BY account";
         let mut members = read.prepare_cached(sql)?;
@@ -106,7 +106,7 @@ impl<'a> Log<'a> {
         let mut log = Log {
             id,
             found,
-            is_room,
+            is_group,
             people,
             marks,
             floor: EntryId(0),
@@ -115,18 +115,18 @@ impl<'a> Log<'a> {
             seq: 0,
             listed: 0,
             lost: 0,
-            skipped: 0,
+            exempt_marks: 0,
         };
         log.add_stays(read)?;
         for (who, person) in log.people.iter().enumerate() {
             for cursor in [Cursor::Delivered, Cursor::Read] {
                 let id = person.member.cursor(cursor).id;
-                log.marks.push(Mark { id, who, what: What::Cursor(cursor) });
+                log.marks.push(LogMark { id, who, what: What::Cursor(cursor) });
             }
             for (n, stay) in person.member.stays.iter().enumerate() {
-                log.marks.push(Mark { id: stay.since.0, who, what: What::Since(n) });
+                log.marks.push(LogMark { id: stay.since.0, who, what: What::Since(n) });
                 if let Some((id, _)) = stay.until {
-                    log.marks.push(Mark { id, who, what: What::Until(n) });
+                    log.marks.push(LogMark { id, who, what: What::Until(n) });
                 }
             }
         }
@@ -134,21 +134,23 @@ impl<'a> Log<'a> {
         Ok(log)
     }
 
-    /// Begins behind what is forgotten: so many entries, the last of which was its author's `nth`.
-    fn begin(&mut self, floor: EntryId, gone: i64, author: AccountId, nth: i64) {
+    /// Begins behind what is forgotten: so many entries, the last of which was its author's
+    /// `author_seq`.
+    fn begin(&mut self, floor: EntryId, gone: i64, author: AccountId, author_seq: i64) {
         (self.floor, self.gone, self.seq) = (floor, gone, gone);
         self.marks.retain(|mark| mark.id > floor);
         for person in &mut self.people {
-            if self.is_room && gone > 0 {
+            if self.is_group && gone > 0 {
                 // Known again from its next entry on.
                 person.known_at = -1;
             } else {
                 // Of two members' entries those that are not the author's are the other's.
-                person.written = if person.member.account == author { nth } else { gone - nth };
+                person.written =
+                    if person.member.account == author { author_seq } else { gone - author_seq };
                 person.last_own = person.member.last_own.min(floor);
             }
         }
-        if !(0..=gone).contains(&nth) {
+        if !(0..=gone).contains(&author_seq) {
             self.say("what it says of its forgotten entries cannot be");
         }
     }
@@ -187,16 +189,16 @@ impl<'a> Log<'a> {
             (Some(low), Some(high)) => accounts == [low, high],
             _ => false,
         };
-        if self.is_room == of_two || (self.is_room && pair != (None, None)) {
+        if self.is_group == of_two || (self.is_group && pair != (None, None)) {
             faults.push("it is neither of a group nor of its two members".into());
         }
         for person in &self.people {
             let account = person.member.account.0;
-            let said = person.faults(self.is_room, moved).into_iter();
+            let said = person.faults(self.is_group, moved).into_iter();
             faults.extend(said.map(|fault| format!("account {account} {fault}")));
         }
         let is_deserted = self.people.iter().all(|p| p.until_seq.is_some());
-        if self.is_room && !is_deserted && !self.people.iter().any(|p| p.member.admin) {
+        if self.is_group && !is_deserted && !self.people.iter().any(|p| p.member.admin) {
             faults.push("nobody in the group is its admin".into());
         }
         faults.into_iter().for_each(|fault| self.say(fault));
@@ -209,9 +211,9 @@ impl<'a> Log<'a> {
         tail: &[u8],
         entries: &mut CachedStatement,
     ) -> Result<(), Error> {
-        let sql = "SELECT upto, ids FROM stretch WHERE conversation = ?1 ORDER BY upto";
-        let mut stretches = read.prepare_cached(sql)?;
-        let mut rows = stretches.query([self.id.0])?;
+        let sql = "SELECT upto, ids FROM id_block WHERE conversation = ?1 ORDER BY upto";
+        let mut id_blocks = read.prepare_cached(sql)?;
+        let mut rows = id_blocks.query([self.id.0])?;
         loop {
             let row = rows.next()?;
             let (upto, list) = match row {
@@ -223,8 +225,8 @@ impl<'a> Log<'a> {
             let whole = encode(EntryId(0), &ids) == list
                 && ids.first().is_none_or(|first| *first > self.at)
                 && match upto {
-                    Some(upto) => ids.len() == STRETCH && ids.last() == Some(&upto),
-                    None => ids.len() < STRETCH,
+                    Some(upto) => ids.len() == ID_BLOCK && ids.last() == Some(&upto),
+                    None => ids.len() < ID_BLOCK,
                 };
             match upto {
                 _ if whole => {}
@@ -277,7 +279,7 @@ impl<'a> Log<'a> {
             self.seq = seq;
         }
         let kind: i64 = row.get(4)?;
-        if !(kind == 0 || (kind == 1 && self.is_room)) {
+        if !(kind == 0 || (kind == 1 && self.is_group)) {
             self.say(format_args!("entry {} is of no kind that fits here", id.0));
         }
         if !row.get_ref(5)?.as_str().is_ok_and(|body| !body.is_empty()) {
@@ -286,13 +288,13 @@ impl<'a> Log<'a> {
         self.written_by(read, id, AccountId(row.get(2)?), row.get(3)?)
     }
 
-    /// Counts the entry that was just passed for its author, whose `nth` it is said to be.
+    /// Counts the entry that was just passed for its author, whose `author_seq` it is said to be.
     fn written_by(
         &mut self,
         read: &Connection,
         id: EntryId,
         account: AccountId,
-        nth: i64,
+        author_seq: i64,
     ) -> Result<(), Error> {
         let (seq, lost) = (self.seq, self.lost);
         let who = self.who(account).filter(|who| self.people[*who].member.sees(seq));
@@ -304,16 +306,16 @@ impl<'a> Log<'a> {
         let person = &mut self.people[who];
         person.last_own = id;
         person.written += 1;
-        let counted = person.own(seq);
-        person.written += nth - counted;
+        let counted = person.exempt(seq);
+        person.written += author_seq - counted;
         let is_known = std::mem::replace(&mut person.known_at, lost) == lost;
         let behind = person.member.delivered.seq.min(person.member.read.seq) < seq;
-        if is_known && counted != nth {
+        if is_known && counted != author_seq {
             let id = id.0;
-            self.say(format_args!("entry {id} is its author's number {counted}, not {nth}"));
+            self.say(format_args!("entry {id} is its author's number {counted}, not {author_seq}"));
         }
-        if self.is_room {
-            return self.compare_skipped(read, account, seq, nth, behind);
+        if self.is_group {
+            return self.compare_exempt_mark(read, account, seq, author_seq, behind);
         }
         for other in self.people.iter_mut().filter(|person| person.member.account != account) {
             if id > other.member.delivered.id {
@@ -325,7 +327,7 @@ impl<'a> Log<'a> {
 
     /// Compares how many entries of an account are said to be skipped up to one. Where its cursors
     /// have not come to it, it must have been written down.
-    fn compare_skipped(
+    fn compare_exempt_mark(
         &mut self,
         read: &Connection,
         account: AccountId,
@@ -333,11 +335,12 @@ impl<'a> Log<'a> {
         counted: i64,
         needed: bool,
     ) -> Result<(), Error> {
-        let sql = "SELECT count FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq = ?3";
+        let sql =
+            "SELECT count FROM exempt_mark WHERE conversation = ?1 AND account = ?2 AND seq = ?3";
         let mut query = read.prepare_cached(sql)?;
         let row = query.query_row(params![self.id.0, account.0, seq], |row| row.get::<_, i64>(0));
         let kept = row.optional()?;
-        self.skipped += i64::from(kept.is_some());
+        self.exempt_marks += i64::from(kept.is_some());
         if kept.map_or(needed, |kept| kept != counted) {
             let (account, kept) = (account.0, kept.map_or("nothing".into(), |n| n.to_string()));
             self.say(format_args!(
@@ -349,21 +352,21 @@ impl<'a> Log<'a> {
 
     /// Compares what is said of the places up to `upto`, all of whose entries were passed.
     fn compare(&mut self, read: &Connection, upto: EntryId) -> Result<(), Error> {
-        while let Some(Mark { id, who, what }) = self.marks.pop_if(|mark| mark.id <= upto) {
+        while let Some(LogMark { id, who, what }) = self.marks.pop_if(|mark| mark.id <= upto) {
             let (at, seq, lost) = (self.at, self.seq, self.lost);
             let person = &mut self.people[who];
             let account = person.member.account;
             match what {
                 What::Cursor(cursor) => {
                     let said = *person.member.cursor(cursor);
-                    let own = person.own(seq);
+                    let exempt = person.exempt(seq);
                     let is_known = person.known_at == lost;
-                    if said.seq != seq || (is_known && said.own != own) {
+                    if said.seq != seq || (is_known && said.exempt != exempt) {
                         let (account, cursor) = (account.0, word(cursor));
                         self.say(format_args!(
-                            "account {account} has {cursor} up to {}, where {seq} entries are, {own} \
+                            "account {account} has {cursor} up to {}, where {seq} entries are, {exempt} \
                              that do not wait for it; it counted {} and {}",
-                            id.0, said.seq, said.own
+                            id.0, said.seq, said.exempt
                         ));
                     }
                 }
@@ -372,14 +375,14 @@ impl<'a> Log<'a> {
                     // What was said while it was out is hidden, and has to be written down.
                     let before = n.checked_sub(1).and_then(|n| person.member.stays[n].until);
                     let was_out = before.is_some_and(|(_, left)| left < seq - 1);
-                    let own = person.own(seq);
+                    let exempt = person.exempt(seq);
                     let is_known = person.known_at == lost;
                     let behind = person.member.delivered.seq.min(person.member.read.seq) < seq - 1;
                     if (at, seq) != (id, said) {
                         let account = account.0;
                         self.say(format_args!("account {account} came in at {}, no entry", id.0));
                     } else if was_out && is_known {
-                        self.compare_skipped(read, account, seq - 1, own, behind)?;
+                        self.compare_exempt_mark(read, account, seq - 1, exempt, behind)?;
                     }
                 }
                 What::Until(n) => {
@@ -406,7 +409,7 @@ impl<'a> Log<'a> {
             let (at, counted, head) = (self.at.0, self.seq, head.0);
             self.say(format_args!("it ends with {at}, number {counted}, not with {head}, {seq}"));
         }
-        while let Some(Mark { id, who, .. }) = self.marks.pop() {
+        while let Some(LogMark { id, who, .. }) = self.marks.pop() {
             let account = self.people[who].member.account.0;
             self.say(format_args!("account {account} speaks of {}, above its last", id.0));
         }
@@ -415,20 +418,20 @@ impl<'a> Log<'a> {
         for person in &mut self.people {
             let waits = person.member.waits;
             let is_wrong = person.waits.is_some_and(|first| waits == EntryId(0) || waits > first);
-            if is_wrong && !self.is_room {
+            if is_wrong && !self.is_group {
                 let (account, first) = (person.member.account.0, person.waits.map_or(0, |id| id.0));
                 faults.push(format!(
                     "what waits for account {account} begins with {first}, it is said with {}",
                     waits.0
                 ));
             }
-            let own = person.own(person.until_seq.unwrap_or(seq));
-            let (said, last) = (person.member.own, person.member.last_own);
+            let exempt = person.exempt(person.until_seq.unwrap_or(seq));
+            let (said, last) = (person.member.exempt, person.member.last_own);
             let is_known = person.known_at == lost;
-            if is_known && (said, last) != (own, person.last_own) {
+            if is_known && (said, last) != (exempt, person.last_own) {
                 let (account, counted) = (person.member.account.0, person.last_own.0);
                 faults.push(format!(
-                    "account {account} has {own} that do not wait for it, its own last is {counted}; \
+                    "account {account} has {exempt} that do not wait for it, its own last is {counted}; \
                      it counted {said} and {}",
                     last.0
                 ));
@@ -436,13 +439,17 @@ impl<'a> Log<'a> {
         }
         faults.into_iter().for_each(|fault| self.say(fault));
         let kept = read
-            .prepare_cached("SELECT count(*) FROM skipped WHERE conversation = ?1 AND seq > ?2")?
+            .prepare_cached(
+                "SELECT count(*) FROM exempt_mark WHERE conversation = ?1 AND seq > ?2",
+            )?
             .query_row([self.id.0, self.gone], |row| row.get::<_, i64>(0))?;
         // Of who was not known again what was written down is not compared.
-        let is_known = lost == 0 && !(self.is_room && self.gone > 0);
-        if is_known && kept != self.skipped {
-            let (kept, skipped) = (kept, self.skipped);
-            self.say(format_args!("{kept} skips are written down, {skipped} of them of an entry"));
+        let is_known = lost == 0 && !(self.is_group && self.gone > 0);
+        if is_known && kept != self.exempt_marks {
+            let (kept, exempt_mark) = (kept, self.exempt_marks);
+            self.say(format_args!(
+                "{kept} skips are written down, {exempt_mark} of them of an entry"
+            ));
         }
         Ok(())
     }

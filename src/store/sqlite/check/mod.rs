@@ -12,8 +12,8 @@ mod person;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::id_block::above;
 use super::schema::today;
-use super::stretch::above;
 use crate::entry::{ConversationId, EntryId};
 use crate::fold;
 use crate::limits;
@@ -46,7 +46,7 @@ const RULES: [(&str, Rule); 8] = [
     ("the newest numbers", newest),
     ("the accounts", accounts),
     ("the words", words),
-    ("the groups", rooms),
+    ("the groups", groups),
     ("the conversations", log::conversations),
     ("the moves of cursors", moves::moves),
     ("the rest", references),
@@ -170,9 +170,10 @@ fn words(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     each(read, found, sql)
 }
 
-fn rooms(read: &Connection, found: &mut Findings) -> Result<(), Error> {
-    let mut rooms = read.prepare("SELECT conversation, name FROM room ORDER BY conversation")?;
-    let mut rows = rooms.query([])?;
+fn groups(read: &Connection, found: &mut Findings) -> Result<(), Error> {
+    let mut groups =
+        read.prepare("SELECT conversation, name FROM group_info ORDER BY conversation")?;
+    let mut rows = groups.query([])?;
     while let Some(row) = rows.next()? {
         let id: i64 = row.get(0)?;
         if !row.get_ref(1)?.as_str().is_ok_and(is_handle) {
@@ -180,7 +181,7 @@ fn rooms(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         }
     }
     let sql = "SELECT format('group %d, #%s, has no conversation', conversation, name)
-               FROM room WHERE conversation NOT IN (SELECT id FROM conversation)";
+               FROM group_info WHERE conversation NOT IN (SELECT id FROM conversation)";
     each(read, found, sql)
 }
 
@@ -233,7 +234,7 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
                        OR blocked NOT IN (SELECT id FROM account)",
         "SELECT format('account %d was ended, and is still in conversation %d', m.account, m.conversation)
          FROM member m JOIN account a ON a.id = m.account
-         JOIN room r ON r.conversation = m.conversation
+         JOIN group_info r ON r.conversation = m.conversation
          WHERE a.gone = 1 AND m.until_seq IS NULL",
         "SELECT format('a key is of account %d, which is gone', account)
          FROM once WHERE account NOT IN (SELECT id FROM account)",
@@ -253,17 +254,17 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
          FROM member WHERE conversation NOT IN (SELECT id FROM conversation)
          GROUP BY conversation",
         "SELECT format('conversation %d is gone, and still has a list of ids', conversation)
-         FROM stretch WHERE conversation NOT IN (SELECT id FROM conversation)
+         FROM id_block WHERE conversation NOT IN (SELECT id FROM conversation)
          GROUP BY conversation",
         "SELECT format('account %d was in conversation %d, and is no member', s.account, s.conversation)
          FROM stay s LEFT JOIN member m USING(conversation, account) WHERE m.account IS NULL",
         "SELECT format('what account %d skipped in conversation %d has no member',
                        s.account, s.conversation)
-         FROM skipped s LEFT JOIN member m USING(conversation, account) WHERE m.account IS NULL
+         FROM exempt_mark s LEFT JOIN member m USING(conversation, account) WHERE m.account IS NULL
          GROUP BY s.conversation, s.account",
         "SELECT format('the moves of account %d in conversation %d have no member',
                        p.account, p.conversation)
-         FROM passed p LEFT JOIN member m USING(conversation, account)
+         FROM cursor_history p LEFT JOIN member m USING(conversation, account)
          WHERE m.account IS NULL OR p.cursor NOT IN (0, 1) GROUP BY p.conversation, p.account",
         "SELECT format('account %d has a group as a chat, or a chat as a group: conversation %d',
                        m.account, m.conversation)

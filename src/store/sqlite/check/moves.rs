@@ -6,8 +6,8 @@ use rusqlite::{Connection, params};
 use super::Findings;
 use crate::entry::{ConversationId, Cursor, EntryId, MoveNumber};
 use crate::limits::MOVES;
-use crate::store::sqlite::pen::cursor_number;
-use crate::store::sqlite::rows::member_at;
+use crate::store::sqlite::decode::member_at;
+use crate::store::sqlite::writer::cursor_number;
 use crate::store::{Error, Member, Move, Moves};
 
 pub(super) fn moves(read: &Connection, found: &mut Findings) -> Result<(), Error> {
@@ -38,7 +38,7 @@ fn are_sound(
     cursor: Cursor,
 ) -> Result<bool, Error> {
     let mut full = read.prepare_cached(
-        "SELECT upto, moves FROM passed WHERE conversation = ?1 AND account = ?2 AND cursor = ?3
+        "SELECT upto, moves FROM cursor_history WHERE conversation = ?1 AND account = ?2 AND cursor = ?3
          ORDER BY upto",
     )?;
     let keys = params![conversation.0, member.account.0, cursor_number(cursor)];
@@ -49,7 +49,7 @@ fn are_sound(
         let list = Moves::new(row.get_ref(1)?.as_blob().unwrap_or_default());
         are_sound &= follows(&list, &mut last) == Some(MOVES) && last.id == EntryId(row.get(0)?);
     }
-    let newer = member.passed(cursor);
+    let newer = member.history(cursor);
     are_sound &= follows(newer, &mut last).is_some_and(|count| count < MOVES);
     let newest = member.cursor(cursor);
     let is_below = last.id < newest.told && last.number < newest.number;

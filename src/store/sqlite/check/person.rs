@@ -27,7 +27,7 @@ impl Person {
     }
 
     /// What is wrong with its row and its stays, whatever the entries are.
-    pub(super) fn faults(&self, is_room: bool, moved: MoveNumber) -> Vec<&'static str> {
+    pub(super) fn faults(&self, is_group: bool, moved: MoveNumber) -> Vec<&'static str> {
         let member = &self.member;
         let (stays, d, r) = (&member.stays, &member.delivered, &member.read);
         let ends = stays.iter().map(|stay| stay.until.map_or(i64::MAX, |(_, seq)| seq));
@@ -39,7 +39,7 @@ impl Person {
             at.told <= at.id && (at.told == EntryId(0)) == (at.number == MoveNumber(0))
         };
         let faults = [
-            (is_room == stays.is_empty(), "has no stay in the group, or one without a group"),
+            (is_group == stays.is_empty(), "has no stay in the group, or one without a group"),
             (!in_order, "has stays that are not in their order"),
             (left != self.until_seq, "left elsewhere than where its last stay ends"),
             (r.id > d.id, "has read more than it has received"),
@@ -57,7 +57,7 @@ impl Person {
     }
 
     /// How many entries up to the `seq`-th do not wait for it. Asked with growing numbers.
-    pub(super) fn own(&mut self, seq: i64) -> i64 {
+    pub(super) fn exempt(&mut self, seq: i64) -> i64 {
         let stays = &self.member.stays;
         if stays.is_empty() {
             return self.written;

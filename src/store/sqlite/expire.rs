@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::entry::{EntryId, Millis};
 use crate::limits;
-use crate::store::{Error, Forget};
+use crate::store::{Error, Expire};
 
 /// Everything up to here is forgotten.
 pub(super) fn floor(read: &Connection) -> Result<EntryId, Error> {
@@ -24,13 +24,13 @@ pub(super) fn next(
     read: &Connection,
     before: Millis,
     now: Millis,
-) -> Result<Option<Forget>, Error> {
+) -> Result<Option<Expire>, Error> {
     if read.prepare_cached("SELECT 1 FROM stale")?.exists([])? {
-        return Ok(Some(Forget::Rows));
+        return Ok(Some(Expire::Rows));
     }
     let after = floor(read)?;
     if let Some(upto) = old_enough(read, after, before, now)? {
-        return Ok(Some(Forget::Entries { after, upto }));
+        return Ok(Some(Expire::Entries { after, upto }));
     }
     let number = |pragma| -> Result<i64, Error> {
         Ok(read.prepare_cached(pragma)?.query_row([], |row| row.get(0))?)
@@ -38,7 +38,7 @@ pub(super) fn next(
     let (empty, all) = (number("PRAGMA freelist_count")?, number("PRAGMA page_count")?);
     // A database that somebody has rebuilt may have lost the means to give pages back.
     let can = number("PRAGMA auto_vacuum")? == 2;
-    Ok((can && empty > all / limits::EMPTY_PART).then_some(Forget::Pages))
+    Ok((can && empty > all / limits::EMPTY_PART).then_some(Expire::Pages))
 }
 
 /// The last of the entries that come next and are old enough.
@@ -91,25 +91,25 @@ fn old_enough(
 }
 
 /// Carries out a step.
-pub(super) fn step(on: &Connection, step: Forget) -> Result<(), Error> {
+pub(super) fn step(on: &Connection, step: Expire) -> Result<(), Error> {
     match step {
-        Forget::Entries { after, upto } => entries(on, after, upto),
-        Forget::Rows => rows(on),
-        Forget::Pages => pages(on),
+        Expire::Entries { after, upto } => entries(on, after, upto),
+        Expire::Rows => rows(on),
+        Expire::Pages => pages(on),
     }
 }
 
 fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {
     // Of each conversation the last that goes: the other columns are those of the highest id.
     let mut last = on.prepare_cached(
-        "SELECT conversation, max(id), seq, author, nth FROM entry
+        "SELECT conversation, max(id), seq, author, author_seq FROM entry
          WHERE id > ?1 AND id <= ?2 GROUP BY conversation",
     )?;
     let mut gone = on.prepare_cached(
-        "UPDATE conversation SET gone_seq = ?2, gone_author = ?3, gone_nth = ?4 WHERE id = ?1",
+        "UPDATE conversation SET gone_seq = ?2, gone_author = ?3, gone_author_seq = ?4 WHERE id = ?1",
     )?;
-    let mut stretch =
-        on.prepare_cached("DELETE FROM stretch WHERE conversation = ?1 AND upto <= ?2")?;
+    let mut id_block =
+        on.prepare_cached("DELETE FROM id_block WHERE conversation = ?1 AND upto <= ?2")?;
     // Nothing waits any more where nothing is left.
     let mut waits = on.prepare_cached(
         "UPDATE member SET waits = NULL WHERE conversation = ?1 AND waits IS NOT NULL
@@ -119,11 +119,11 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
     let mut rows = last.query([after.0, upto.0])?;
     while let Some(row) = rows.next()? {
         let conversation: i64 = row.get(0)?;
-        let (seq, author, nth): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        gone.execute(params![conversation, seq, author, nth])?;
+        let (seq, author, author_seq): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        gone.execute(params![conversation, seq, author, author_seq])?;
         waits.execute([conversation, upto.0])?;
-        // A stretch is many entries: so often, and not for each, it is worth to look for rows.
-        if stretch.execute([conversation, upto.0])? > 0 {
+        // A block is many entries: so often, and not for each, it is worth to look for rows.
+        if id_block.execute([conversation, upto.0])? > 0 {
             stale.execute([conversation])?;
         }
     }
@@ -153,13 +153,13 @@ fn rows(on: &Connection) -> Result<(), Error> {
     let mut members = on.prepare_cached(
         "SELECT account FROM member WHERE conversation = ?1 AND account >= ?2 ORDER BY account",
     )?;
-    let mut passed = on.prepare_cached(
-        "DELETE FROM passed
+    let mut history = on.prepare_cached(
+        "DELETE FROM cursor_history
          WHERE conversation = ?1 AND account = ?2 AND cursor IN (0, 1) AND upto <= ?3",
     )?;
-    let mut skipped = on.prepare_cached(
-        "DELETE FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq <
-             (SELECT max(seq) FROM skipped WHERE conversation = ?1 AND account = ?2 AND seq <= ?3)",
+    let mut exempt_mark = on.prepare_cached(
+        "DELETE FROM exempt_mark WHERE conversation = ?1 AND account = ?2 AND seq <
+             (SELECT max(seq) FROM exempt_mark WHERE conversation = ?1 AND account = ?2 AND seq <= ?3)",
     )?;
     let mut looked_at = 0;
     while let Some((conversation, from, gone_seq)) = stale
@@ -176,8 +176,8 @@ fn rows(on: &Connection) -> Result<(), Error> {
             }
             let gone_seq: i64 = gone_seq;
             looked_at += 1;
-            looked_at += passed.execute([conversation, account, floor.0])?;
-            looked_at += skipped.execute([conversation, account, gone_seq])?;
+            looked_at += history.execute([conversation, account, floor.0])?;
+            looked_at += exempt_mark.execute([conversation, account, gone_seq])?;
         }
         on.prepare_cached("DELETE FROM stale WHERE conversation = ?1")?.execute([conversation])?;
     }

@@ -7,7 +7,7 @@ use super::Error;
 
 /// Copying and checking. Either may take as long as reading the whole store does, and holds nobody
 /// up meanwhile; it is called from a thread that may wait.
-pub trait Maintain: Send + Sync {
+pub trait Maintenance: Send + Sync {
     /// Copies the store to `path`, a new file. It holds everything that was confirmed before, and
     /// is on disk with its name when this returns. Returns its size in bytes.
     ///

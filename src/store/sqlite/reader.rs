@@ -1,23 +1,23 @@
-//! The eyes on SQLite: short reads, each over at most a page, each question in one transaction.
+//! Reading from SQLite: short reads, each over at most a page, each question in one transaction.
 
 use std::sync::atomic::Ordering;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::rows::{BY_HANDLE, BY_ID, log_row, log_rows, token};
-use super::walk::{span, windows};
-use super::{chats, count, find, forget, gather, lists, receipts, walk};
+use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
+use super::merge::{span, windows};
+use super::{chats, count, expire, find, gather, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Fact, Forget, Found, GroupRow, InfoRow, ListPage,
-    Listing, Need, Newest, Pair, Recall, Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, Error, Expire, Fact, Found, GroupRow, InfoRow, ListPage,
+    Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
 };
 
-pub use super::rows::Eyes;
+pub use super::decode::SqliteReader;
 
-impl Recall for Eyes {
+impl Reader for SqliteReader {
     fn begin(&mut self) -> Result<(), Error> {
         self.steps.store(i64::MAX, Ordering::Relaxed);
         // The one before could not be ended.
@@ -124,7 +124,7 @@ impl Recall for Eyes {
         mut walk: Walk,
         rows: usize,
     ) -> Result<(Vec<Entry>, Walk), Error> {
-        let found = walk::page(&self.connection, me, &mut walk, rows)?;
+        let found = merge::page(&self.connection, me, &mut walk, rows)?;
         let entries = found.into_iter().map(|row| self.named(me, row)).collect::<Result<_, _>>()?;
         Ok((entries, walk))
     }
@@ -145,10 +145,10 @@ impl Recall for Eyes {
         query: &SpanQuery,
     ) -> Result<Span, Error> {
         let read = &self.connection;
-        let is_room = read
+        let is_group = read
             .prepare_cached("SELECT low IS NULL FROM conversation WHERE id = ?1")?
             .query_row([id.0], |row| row.get(0))?;
-        let windows = windows(read, me, id, is_room)?;
+        let windows = windows(read, me, id, is_group)?;
         span(read, id, &windows, query)
     }
 
@@ -208,7 +208,7 @@ impl Recall for Eyes {
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error> {
         let of = self.whose(conversation)?;
-        let floor = forget::floor(&self.connection)?;
+        let floor = expire::floor(&self.connection)?;
         let mut log = log_rows(&self.connection)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
@@ -224,7 +224,7 @@ impl Recall for Eyes {
         rows.into_iter().map(|row| self.named(me, row)).collect()
     }
 
-    fn forgettable(&mut self, before: Millis, now: Millis) -> Result<Option<Forget>, Error> {
-        forget::next(&self.connection, before, now)
+    fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {
+        expire::next(&self.connection, before, now)
     }
 }

@@ -1,40 +1,32 @@
 //! Writing: what adds an entry to a conversation.
 //!
 //! How many entries wait for a member is never counted one by one. A conversation has had `seq`
-//! entries. Of those, `own` ([`Member::own`]) do not wait for the member: it wrote them itself, or
-//! it may not see them. A cursor ([`Position`]) knows both numbers as they were at the entry where
-//! it stands. So above it there wait
+//! entries. Of those, `exempt` ([`Member::exempt`]) do not wait for the member: it wrote them
+//! itself, or it may not see them. A cursor ([`Position`]) knows both numbers as they were at the
+//! entry where it stands. So above it there wait
 //!
 //! ```text
-//! (conversation.seq - cursor.seq) - (member.own - cursor.own)
+//! (conversation.seq - cursor.seq) - (member.exempt - cursor.exempt)
 //! ```
 //!
-//! Ana writes 1, Bia 2, and Ana 3:
+//! To place a cursor at an entry, one has to know `exempt` as it was there ([`Chat::exempt_upto`]).
+//! In a chat of two each entry tells: it is the `author_seq` of its author, so of the first `seq`
+//! entries the author wrote `author_seq` and the other member `seq - author_seq`. In a group that is
+//! not enough, and what cannot be derived is written down: see [`Change::ExemptMark`].
 //!
-//! ```text
-//!                      seq  Ana's own  her delivered cursor     waits for her
-//! 1 ana                  1          1  at 1: seq 1, own 1       (1-1) - (1-1) = 0
-//! 2 bia                  2          1  stays                    (2-1) - (1-1) = 1
-//! 3 ana                  3          2  stays, since 2 waits     (3-1) - (2-1) = 1
-//! Ana: ACK 2             3          2  at 2: seq 2, own 1       (3-2) - (2-1) = 0
-//! 4 ana                  4          3  goes along: seq 4, own 3 (4-4) - (3-3) = 0
-//! ```
-//!
-//! To place a cursor at an entry, one has to know `own` as it was there ([`Chat::exempt_upto`]). In a
-//! chat of two each entry tells: it is the `nth` of its author, so of the first `seq` entries the
-//! author wrote `nth` and the other one `seq - nth`. Entry 3 above has `nth` 2: up to it two are
-//! Ana's and one is Bia's. In a group that is not enough, and what cannot be derived is written
-//! down: see [`Change::Skipped`].
+//! `src/ARCHITECTURE.md` has an example with numbers.
 
 use sha2::{Digest, Sha256};
 
 use super::stop::{Stop, both};
-use super::{Chat, Plan, Tell, Who};
+use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, Millis, MoveNumber, Place,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber,
 };
 use crate::name::{Handle, Target};
-use crate::store::{Change, Conversation, Kind, Member, NewEntry, Once, Pair, Position};
+use crate::store::{
+    Change, Conversation, ConversationKind, Member, NewEntry, Once, Pair, Position,
+};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -120,14 +112,14 @@ impl Chat {
             Destination::New(pair) => self.open_direct(pair),
         };
         let verb = if once.is_some() { "ONCE" } else { "MSG" };
-        let (place, at) = self.append(conversation, who.account, EntryKind::Message, text, now);
+        let (pos, at) = self.append(conversation, who.account, EntryKind::Message, text, now);
         if let Some((key, digest)) = once {
-            let once = Once { digest, id: place.id, time: now };
+            let once = Once { digest, id: pos.id, time: now };
             self.directory.learn_once(who.account, key.clone(), once.clone());
             self.batch.changes.push(Change::Once { account: who.account, key, once });
         }
-        self.answer(who, verb, Ok(Reply::Sent { id: place.id, time: now }));
-        self.tell(who, Tell::Entry { at, from, to });
+        self.answer(who, verb, Ok(Reply::Sent { id: pos.id, time: now }));
+        self.tell(who, Effect::Entry { at, from, to });
     }
 
     /// Opens the conversation of two people, or of one with itself.
@@ -140,7 +132,7 @@ impl Chat {
         }
         self.touched.extend(members.iter().map(|member| (id, member.account)));
         self.batch.changes.push(Change::Direct { id, pair });
-        let (kind, head, moved) = (Kind::Direct(pair), EntryId(0), MoveNumber(0));
+        let (kind, head, moved) = (ConversationKind::Direct(pair), EntryId(0), MoveNumber(0));
         self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
         id
     }
@@ -154,44 +146,44 @@ impl Chat {
         kind: EntryKind,
         body: Box<str>,
         now: Millis,
-    ) -> (Place, usize) {
+    ) -> (EntryPos, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut place = Place { conversation, id, seq: 1, author, nth: 1 };
+        let mut pos = EntryPos { conversation, id, seq: 1, author, author_seq: 1 };
         let (mut after, mut of_two) = (EntryId(0), None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;
-            place.seq = log.seq + 1;
+            pos.seq = log.seq + 1;
             let before = log.seq;
             log.head = id;
-            log.seq = place.seq;
-            if let Kind::Direct(pair) = log.kind {
+            log.seq = pos.seq;
+            if let ConversationKind::Direct(pair) = log.kind {
                 of_two = Some(pair);
             }
             if let Some(member) = log.member_mut(author) {
                 let mut stays = false;
                 for cursor in [Cursor::Delivered, Cursor::Read] {
-                    let own = member.own;
+                    let exempt = member.exempt;
                     let at = member.cursor_mut(cursor);
                     // As many lie above the cursor as do not wait, so nothing waits there: the
                     // author has seen everything up to its own entry, and the cursor goes along.
                     // It is not a move: nobody is told, and `told` and `number` stay.
-                    if before - at.seq == own - at.own {
-                        *at = Position { id, seq: place.seq, own: own + 1, ..*at };
+                    if before - at.seq == exempt - at.exempt {
+                        *at = Position { id, seq: pos.seq, exempt: exempt + 1, ..*at };
                     } else {
                         stays = true;
                     }
                 }
-                member.own += 1;
+                member.exempt += 1;
                 member.last_own = id;
-                place.nth = member.own;
-                // In a chat of two, `nth` and `seq` tell both members' entries apart. In a group,
-                // where a cursor that stays below may come to any entry later, `own` as it is here
-                // has to be written down.
+                pos.author_seq = member.exempt;
+                // In a chat of two, `author_seq` and `seq` tell both members' entries apart. In a
+                // group, where a cursor that stays below may come to any entry later, `exempt` as
+                // it is here has to be written down.
                 if stays && of_two.is_none() {
-                    let (seq, count) = (place.seq, member.own);
-                    self.skipped.push((conversation, author, seq, count));
-                    let change = Change::Skipped { conversation, account: author, seq, count };
+                    let (seq, count) = (pos.seq, member.exempt);
+                    self.exempt_marks.push((conversation, author, seq, count));
+                    let change = Change::ExemptMark { conversation, account: author, seq, count };
                     self.batch.changes.push(change);
                 }
             }
@@ -201,9 +193,9 @@ impl Chat {
         }
         self.touched.push((conversation, author));
         self.appended.push((conversation, id, after));
-        self.directory.learn_newest(place);
-        self.batch.changes.push(Change::Entry(NewEntry { place, time: now, kind, body }));
-        (place, self.batch.changes.len() - 1)
+        self.directory.learn_newest(pos);
+        self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body }));
+        (pos, self.batch.changes.len() - 1)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The pen on SQLite: a batch is one transaction, synced before it is answered.
+//! Writing to SQLite: a batch is one transaction, synced before it is answered.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ToSql, params};
 
+use super::decode::{LEAVING, SqliteReader};
 use super::generation::{self, Sidecar};
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
-use super::rows::{Eyes, LEAVING};
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, forget, run, stretch};
+use super::{PATIENCE, beside, expire, id_block, run};
 use crate::entry::{AccountId, Cursor, EntryKind};
 use crate::fold;
-use crate::store::{Change, Error, NewEntry, Rank, Recall, Record};
+use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
 
 const RANK_WAITS: &str = "UPDATE member SET waits = nullif(?3, 0)
                            WHERE conversation = ?1 AND account = ?2";
@@ -24,8 +24,8 @@ const RANK_MOVED: &str = "UPDATE member SET moved = ?3 WHERE conversation = ?1 A
 
 /// The one writing connection. What is looked up on it stays in its cache for the writing; on any
 /// other connection each batch would throw away what the one before had read.
-pub struct Pen {
-    eyes: Eyes,
+pub struct SqliteWriter {
+    reader: SqliteReader,
     /// Why this batch could not be begun. It is not tried again for each look: someone else may
     /// hold the database, and a try waits for them.
     unable: Option<Error>,
@@ -65,14 +65,18 @@ impl LogFile {
     }
 }
 
-impl Pen {
-    pub(super) fn new(connection: Connection, lock: Arc<Lock>, sidecar: Arc<Sidecar>) -> Pen {
+impl SqliteWriter {
+    pub(super) fn new(
+        connection: Connection,
+        lock: Arc<Lock>,
+        sidecar: Arc<Sidecar>,
+    ) -> SqliteWriter {
         let log = LogFile::open(&lock).ok();
-        let eyes = Eyes::new(connection);
+        let reader = SqliteReader::new(connection);
         let write_back = WriteBack::start(lock.clone());
         let backlog = Backlog::default();
-        Pen {
-            eyes,
+        SqliteWriter {
+            reader,
             unable: None,
             lock,
             sidecar,
@@ -86,7 +90,7 @@ impl Pen {
 
     /// Begins a transaction, unless there is one.
     fn begin(&mut self) -> Result<(), Error> {
-        let on = &self.eyes.connection;
+        let on = &self.reader.connection;
         if !on.is_autocommit() {
             return Ok(());
         }
@@ -103,7 +107,7 @@ impl Pen {
     /// Writes what a batch changes. Returns the generation that the database has with it, where it
     /// is another one.
     fn write(&self, changes: &[Change]) -> Result<Option<Generation>, Error> {
-        let on = &self.eyes.connection;
+        let on = &self.reader.connection;
         let renews = self.is_first && !changes.is_empty();
         let next = renews.then(|| generation::renew(on, &self.sidecar)).transpose()?;
         write_all(on, changes)?;
@@ -112,18 +116,18 @@ impl Pen {
     }
 }
 
-impl Record for Pen {
+impl Writer for SqliteWriter {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         if let Some(e) = self.unable.take() {
             return Err(e);
         }
-        if changes.is_empty() && self.eyes.connection.is_autocommit() {
+        if changes.is_empty() && self.reader.connection.is_autocommit() {
             return Ok(());
         }
         let done = self.begin().and_then(|()| self.write(changes));
         // Some failures have ended the transaction themselves.
-        if done.is_err() && !self.eyes.connection.is_autocommit() {
-            run(&self.eyes.connection, "ROLLBACK")?;
+        if done.is_err() && !self.reader.connection.is_autocommit() {
+            run(&self.reader.connection, "ROLLBACK")?;
         }
         if let Some(next) = done? {
             // What is committed stays so. The sidecar knows both, which is only less exact.
@@ -133,7 +137,7 @@ impl Record for Pen {
             self.lock.renewed(next);
             self.renewed = self.log.as_ref().and_then(LogFile::salt);
         }
-        if let Err(e) = self.write_back.go_on(&self.eyes.connection, self.backlog) {
+        if let Err(e) = self.write_back.go_on(&self.reader.connection, self.backlog) {
             log::warn!("the write-ahead log cannot be written back: {e}");
         }
         Ok(())
@@ -141,7 +145,7 @@ impl Record for Pen {
 
     /// The write-ahead log: written back and cut to nothing, and begun again.
     fn wipe(&mut self) -> Result<bool, Error> {
-        let on = &self.eyes.connection;
+        let on = &self.reader.connection;
         let Some(_pause) = self.write_back.pause() else { return Ok(false) };
         self.lock.verify_main()?;
         on.busy_timeout(Duration::ZERO)?;
@@ -154,7 +158,7 @@ impl Record for Pen {
         Ok(is_done)
     }
 
-    fn recall(&mut self) -> Result<&mut dyn Recall, Error> {
+    fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
         if let Some(e) = &self.unable {
             return Err(e.clone());
         }
@@ -162,16 +166,16 @@ impl Record for Pen {
             self.unable = Some(e.clone());
             return Err(e);
         }
-        Ok(&mut self.eyes)
+        Ok(&mut self.reader)
     }
 }
 
 /// A log that has lost its name can be read through this connection alone, so this one writes it
 /// back.
-impl Drop for Pen {
+impl Drop for SqliteWriter {
     fn drop(&mut self) {
         self.write_back.stop();
-        let on = &self.eyes.connection;
+        let on = &self.reader.connection;
         keep_log(&self.lock, on);
         let log = self.log.as_ref().map(|log| log.id);
         if self.lock.verify(None).is_ok() && self.lock.verify(log).is_err() {
@@ -202,19 +206,19 @@ fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
 /// Writes the entries at the beginning of `changes` and returns what follows them.
 fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
-        "INSERT INTO entry(id, conversation, seq, author, nth, time, kind, body)
+        "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     for (at, change) in changes.iter().enumerate() {
-        let Change::Entry(NewEntry { place, time, kind, body }) = change else {
+        let Change::Entry(NewEntry { pos, time, kind, body }) = change else {
             return Ok(&changes[at..]);
         };
         insert.execute(params![
-            place.id.0,
-            place.conversation.0,
-            place.seq,
-            place.author.0,
-            place.nth,
+            pos.id.0,
+            pos.conversation.0,
+            pos.seq,
+            pos.author.0,
+            pos.author_seq,
             time.0,
             matches!(kind, EntryKind::Group),
             body,
@@ -250,16 +254,18 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                  WHERE id = ?1",
             )?
             .execute(params![account.0, upto.0, seen.map(|at| at.0)])?,
-        Change::Room { id, name } => {
+        Change::Group { id, name } => {
             on.prepare_cached(
                 "INSERT INTO conversation(id, head, seq, moved) VALUES(?1, 0, 0, 0)",
             )?
             .execute([id.0])?;
-            on.prepare_cached("INSERT INTO room(conversation, name, topic) VALUES(?1, ?2, '')")?
-                .execute(params![id.0, name.as_str()])?
+            on.prepare_cached(
+                "INSERT INTO group_info(conversation, name, topic) VALUES(?1, ?2, '')",
+            )?
+            .execute(params![id.0, name.as_str()])?
         }
         Change::Topic { id, topic } => on
-            .prepare_cached("UPDATE room SET topic = ?2 WHERE conversation = ?1")?
+            .prepare_cached("UPDATE group_info SET topic = ?2 WHERE conversation = ?1")?
             .execute(params![id.0, topic])?,
         Change::Stay { conversation, account, stay } => {
             let (until, until_seq) = stay.until.map(|(id, seq)| (id.0, seq)).unzip();
@@ -276,8 +282,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 until_seq,
             ])?
         }
-        Change::Skipped { conversation, account, seq, count } => on
-            .prepare_cached("INSERT OR REPLACE INTO skipped VALUES(?1, ?2, ?3, ?4)")?
+        Change::ExemptMark { conversation, account, seq, count } => on
+            .prepare_cached("INSERT OR REPLACE INTO exempt_mark VALUES(?1, ?2, ?3, ?4)")?
             .execute(params![conversation.0, account.0, seq, count])?,
         Change::Once { account, key, once } => on
             .prepare_cached("INSERT INTO once VALUES(?1, ?2, ?3, ?4, ?5)")?
@@ -319,14 +325,10 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                  VALUES(?1, ?2, ?3, 0, 0, 0)",
             )?
             .execute(params![id.0, pair.low.0, pair.high.0])?,
-        Change::Passed { conversation, account, cursor, upto, moves } => {
-            on.prepare_cached("INSERT INTO passed VALUES(?1, ?2, ?3, ?4, ?5)")?.execute(params![
-                conversation.0,
-                account.0,
-                cursor_number(*cursor),
-                upto.0,
-                moves.bytes(),
-            ])?
+        Change::CursorHistory { conversation, account, cursor, upto, moves } => {
+            on.prepare_cached("INSERT INTO cursor_history VALUES(?1, ?2, ?3, ?4, ?5)")?.execute(
+                params![conversation.0, account.0, cursor_number(*cursor), upto.0, moves.bytes(),],
+            )?
         }
         Change::Rank { conversation, account, rank } => {
             // Each on its own: a statement that names a column writes its index, too.
@@ -343,35 +345,35 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             let now = params![
                 conversation.0,
                 member.account.0,
-                member.own,
+                member.exempt,
                 member.last_own.0,
                 d.id.0,
                 d.seq,
-                d.own,
+                d.exempt,
                 d.told.0,
                 d.time.0,
                 d.number.0,
                 r.id.0,
                 r.seq,
-                r.own,
+                r.exempt,
                 r.told.0,
                 r.time.0,
                 r.number.0,
                 member.admin,
                 until,
-                member.passed(Cursor::Delivered).bytes(),
-                member.passed(Cursor::Read).bytes(),
+                member.history(Cursor::Delivered).bytes(),
+                member.history(Cursor::Read).bytes(),
             ];
             // Nearly always it is there already. An update leaves the indexes alone.
             let changed = on
                 .prepare_cached(
-                    "UPDATE member SET own = ?3, last_own = ?4,
-                         delivered = ?5, delivered_seq = ?6, delivered_own = ?7,
+                    "UPDATE member SET exempt = ?3, last_own = ?4,
+                         delivered = ?5, delivered_seq = ?6, delivered_exempt = ?7,
                          delivered_told = ?8, delivered_time = ?9, delivered_number = ?10,
-                         read = ?11, read_seq = ?12, read_own = ?13,
+                         read = ?11, read_seq = ?12, read_exempt = ?13,
                          read_told = ?14, read_time = ?15, read_number = ?16,
                          admin = ?17, until_seq = ?18,
-                         delivered_passed = ?19, read_passed = ?20
+                         delivered_history = ?19, read_history = ?20
                      WHERE conversation = ?1 AND account = ?2",
                 )?
                 .execute(now)?;
@@ -389,7 +391,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .execute(&*now)?
         }
         Change::Head { conversation, head, seq, moved, added } => {
-            let (tail, instead) = stretch::append(on, *conversation, *seq, added)?;
+            let (tail, instead) = id_block::append(on, *conversation, *seq, added)?;
             let sql = if instead {
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4, tail = ?5 WHERE id = ?1"
             } else {
@@ -412,7 +414,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 newest.token,
                 newest.floor.0,
             ])?,
-        Change::Forget(step) => return forget::step(on, *step),
+        Change::Expire(step) => return expire::step(on, *step),
     };
     Ok(())
 }
@@ -426,7 +428,7 @@ fn index_words(on: &Connection, account: AccountId, handle: &str, name: &str) ->
     Ok(())
 }
 
-/// How `passed` names a cursor.
+/// How `cursor_history` names a cursor.
 pub(super) fn cursor_number(cursor: Cursor) -> i64 {
     match cursor {
         Cursor::Delivered => 0,

@@ -28,7 +28,7 @@ To send a text that begins with /, type //.";
 
 /// A line, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum SlashCommand {
     /// It is a text to be sent.
     Text(String),
     /// Turn to a conversation, as the protocol names it.
@@ -66,51 +66,51 @@ pub fn leaves(line: &str) -> Option<bool> {
 }
 
 /// Understands a line, which is not blank.
-pub fn read(line: &str) -> Order {
-    let Some(rest) = line.strip_prefix('/') else { return Order::Text(line.to_owned()) };
+pub fn read(line: &str) -> SlashCommand {
+    let Some(rest) = line.strip_prefix('/') else { return SlashCommand::Text(line.to_owned()) };
     if rest.starts_with('/') {
-        return Order::Text(rest.to_owned());
+        return SlashCommand::Text(rest.to_owned());
     }
     let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     let (name, rest) = (&*name.to_lowercase(), rest.trim());
-    let unclear = |what: &str| Order::Unclear(what.to_owned());
+    let unclear = |what: &str| SlashCommand::Unclear(what.to_owned());
     match (name, rest) {
         ("to", "") => unclear("/to whom? A handle or +group"),
         ("to", _) if rest.contains(char::is_whitespace) => {
             unclear("/to takes one name; to write to somebody: /to bob, and then the text")
         }
         ("to", _) => match lines::target(rest.strip_prefix('@').unwrap_or(rest)) {
-            Ok(target) => Order::To(target.to_string()),
+            Ok(target) => SlashCommand::To(target.to_string()),
             Err(why) => unclear(&format!("/to: {why}")),
         },
         (number, text) if number.parse::<usize>().is_ok() => {
             let number = number.parse().unwrap_or(0);
             if text.is_empty() {
-                Order::Number(number)
+                SlashCommand::Number(number)
             } else {
-                Order::Say(number, text.to_owned())
+                SlashCommand::Say(number, text.to_owned())
             }
         }
-        ("chats", _) => Order::Chats(rest.eq_ignore_ascii_case("all")),
-        ("passwd", _) => Order::Passwd,
-        ("back", _) => Order::Back,
-        ("help" | "", _) => Order::Help,
-        ("who", _) => Order::Who,
+        ("chats", _) => SlashCommand::Chats(rest.eq_ignore_ascii_case("all")),
+        ("passwd", _) => SlashCommand::Passwd,
+        ("back", _) => SlashCommand::Back,
+        ("help" | "", _) => SlashCommand::Help,
+        ("who", _) => SlashCommand::Who,
         ("msg" | "join" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),
-        ("info", "") => Order::Info(None),
+        ("info", "") => SlashCommand::Info(None),
         ("info", _) => rest.parse().map_or_else(
             |_| unclear("/info: expected the number of a message"),
-            |id| Order::Info(Some(id)),
+            |id| SlashCommand::Info(Some(id)),
         ),
         ("find", "") => unclear("usage: /find NAME (or its beginning)"),
-        ("find" | "name", _) => Order::Command(
+        ("find" | "name", _) => SlashCommand::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
-        ("group", _) => Order::Group(rest.to_owned()),
-        ("block" | "unblock" | "whoami", _) => Order::Command(
+        ("group", _) => SlashCommand::Group(rest.to_owned()),
+        ("block" | "unblock" | "whoami", _) => SlashCommand::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
-        _ => Order::Unclear(format!(
+        _ => SlashCommand::Unclear(format!(
             "there is no /{name}: /help shows what there is, and //{name} sends that text"
         )),
     }
@@ -122,31 +122,36 @@ mod tests {
 
     #[test]
     fn a_slash_begins_an_order_and_two_a_text() {
-        assert_eq!(read("hello /to"), Order::Text("hello /to".into()));
-        assert_eq!(read("//etc/passwd"), Order::Text("/etc/passwd".into()));
-        assert!(matches!(read("/etc/passwd"), Order::Unclear(why) if why.contains("//etc")));
-        assert_eq!(read("/to +Team"), Order::To("#team".into()));
-        assert_eq!(read("/TO bob"), Order::To("bob".into()));
-        assert!(matches!(read("/to"), Order::Unclear(_)));
-        assert!(matches!(read("/msg bob hi"), Order::Unclear(why) if why.contains("/to bob")));
-        assert!(matches!(read("/to two words"), Order::Unclear(_)));
-        assert_eq!(read("/12"), Order::Number(12));
-        assert_eq!(read("/12 monkeys "), Order::Say(12, "monkeys".into()));
-        assert_eq!(read("/to @bob"), Order::To("bob".into()));
-        assert_eq!((read("/chats"), read("/chats ALL")), (Order::Chats(false), Order::Chats(true)));
+        assert_eq!(read("hello /to"), SlashCommand::Text("hello /to".into()));
+        assert_eq!(read("//etc/passwd"), SlashCommand::Text("/etc/passwd".into()));
+        assert!(matches!(read("/etc/passwd"), SlashCommand::Unclear(why) if why.contains("//etc")));
+        assert_eq!(read("/to +Team"), SlashCommand::To("#team".into()));
+        assert_eq!(read("/TO bob"), SlashCommand::To("bob".into()));
+        assert!(matches!(read("/to"), SlashCommand::Unclear(_)));
+        assert!(
+            matches!(read("/msg bob hi"), SlashCommand::Unclear(why) if why.contains("/to bob"))
+        );
+        assert!(matches!(read("/to two words"), SlashCommand::Unclear(_)));
+        assert_eq!(read("/12"), SlashCommand::Number(12));
+        assert_eq!(read("/12 monkeys "), SlashCommand::Say(12, "monkeys".into()));
+        assert_eq!(read("/to @bob"), SlashCommand::To("bob".into()));
+        assert_eq!(
+            (read("/chats"), read("/chats ALL")),
+            (SlashCommand::Chats(false), SlashCommand::Chats(true))
+        );
         assert_eq!(
             (leaves("/quit"), leaves("/Quit  NOW"), leaves("/q bye")),
             (Some(false), Some(true), Some(false))
         );
         assert_eq!((leaves("quit"), leaves("/quitter"), leaves("")), (None, None, None));
-        assert_eq!(read("/info"), Order::Info(None));
-        assert!(matches!(read("/info x"), Order::Unclear(_)));
+        assert_eq!(read("/info"), SlashCommand::Info(None));
+        assert!(matches!(read("/info x"), SlashCommand::Unclear(_)));
     }
 
     #[test]
     fn a_command_is_one_line_whatever_is_typed() {
         let command = |line| match read(line) {
-            Order::Command(command) => command,
+            SlashCommand::Command(command) => command,
             other => panic!("{other:?}"),
         };
         assert_eq!(command("/find a\nQUIT"), r"FIND a\nQUIT");
@@ -165,7 +170,7 @@ mod tests {
     fn every_order_is_known_and_explained() {
         for name in NAMES {
             assert!(
-                !matches!(read(&format!("/{name} x")), Order::Unclear(why) if why.contains("there is no"))
+                !matches!(read(&format!("/{name} x")), SlashCommand::Unclear(why) if why.contains("there is no"))
                     || *name == "quit"
             );
         }

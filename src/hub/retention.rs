@@ -15,27 +15,27 @@ use super::{Hub, Work};
 use crate::counters::Counters;
 use crate::entry::{Clock, Millis};
 use crate::limits;
-use crate::store::{Error, Forget, Recall};
+use crate::store::{Error, Expire, Reader};
 
 /// Milliseconds in a day.
 const DAY: i64 = 86_400_000;
 
 /// What forgets.
-pub struct Keeper {
+pub struct Retention {
     hub: Hub,
-    eyes: Box<dyn Recall>,
+    reader: Box<dyn Reader>,
     clock: Clock,
     /// Entries are kept for so many milliseconds.
     time: i64,
     /// What was forgotten may still stand beside the log, be it of an earlier papod that was killed.
-    soiled: bool,
+    needs_wipe: bool,
 }
 
-impl Keeper {
+impl Retention {
     /// Keeps entries for `days`, 1 to [`limits::KEEP_MAX`].
-    pub fn new(hub: Hub, eyes: Box<dyn Recall>, clock: Clock, days: u64) -> Keeper {
+    pub fn new(hub: Hub, reader: Box<dyn Reader>, clock: Clock, days: u64) -> Retention {
         let days = i64::try_from(days.min(limits::KEEP_MAX)).unwrap_or(0);
-        Keeper { hub, eyes, clock, time: days * DAY, soiled: true }
+        Retention { hub, reader, clock, time: days * DAY, needs_wipe: true }
     }
 
     /// Starts a thread that forgets, looks again after a while, and ends when the sender is gone.
@@ -55,7 +55,7 @@ impl Keeper {
                     Some(Ok(false)) => log::debug!("forgetting goes on later"),
                     Some(Err(e)) => log::error!("cannot look for what is to be forgotten: {e}"),
                 }
-                if stopped.recv_timeout(limits::FORGET_PAUSE) != Err(RecvTimeoutError::Timeout) {
+                if stopped.recv_timeout(limits::EXPIRE_PAUSE) != Err(RecvTimeoutError::Timeout) {
                     return;
                 }
             }
@@ -70,21 +70,21 @@ impl Keeper {
     /// The store's, if it cannot be read.
     pub fn pass(&mut self) -> Result<bool, Error> {
         while let Some(step) = self.next()? {
-            self.soiled = true;
-            if !self.ask(|answer| Work::Forget { step, answer }) {
+            self.needs_wipe = true;
+            if !self.ask(|answer| Work::Expire { step, answer }) {
                 return Ok(false);
             }
         }
-        self.soiled = self.soiled && !self.ask(|answer| Work::Wipe { answer });
-        Ok(!self.soiled)
+        self.needs_wipe = self.needs_wipe && !self.ask(|answer| Work::Wipe { answer });
+        Ok(!self.needs_wipe)
     }
 
-    fn next(&mut self) -> Result<Option<Forget>, Error> {
+    fn next(&mut self) -> Result<Option<Expire>, Error> {
         let now = self.clock.now();
         let before = Millis(now.0.saturating_sub(self.time));
-        self.eyes.begin()?;
-        let step = self.eyes.forgettable(before, now);
-        self.eyes.end();
+        self.reader.begin()?;
+        let step = self.reader.next_expiry(before, now);
+        self.reader.end();
         step
     }
 

@@ -4,14 +4,14 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::account::Account;
-use super::connection::Reply;
-use super::desk::Desk;
+use super::account::Credentials;
+use super::caller::Caller;
+use super::connection::Success;
 use super::failure::{Failure, report};
 use super::json::{self, Object};
 use super::lines;
-use super::output;
 use super::progress::{SERVER, shown};
+use super::stdout;
 use super::terminal::width;
 use crate::entry::Millis;
 use crate::name::Target;
@@ -34,7 +34,7 @@ pub struct Part {
 /// # Errors
 /// Any.
 pub async fn hist(
-    account: &Account,
+    account: &Credentials,
     with: &Target,
     part: &Part,
     as_json: bool,
@@ -78,7 +78,7 @@ pub async fn hist(
 ///
 /// # Errors
 /// Any.
-pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
+pub async fn chats(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "CHATS", |row| {
         let ServerLine::Chat(chat) = row else { return None };
         let (to, unread) = (chat.to.to_string(), chat.unread);
@@ -97,7 +97,7 @@ pub async fn chats(account: &Account, as_json: bool) -> Result<(), Failure> {
 ///
 /// # Errors
 /// Any.
-pub async fn find(account: &Account, words: &str, as_json: bool) -> Result<(), Failure> {
+pub async fn find(account: &Credentials, words: &str, as_json: bool) -> Result<(), Failure> {
     let command = format!("FIND {}", lines::escaped(words));
     let reply = show(account, &command, |row| {
         let ServerLine::User(row) = row else { return None };
@@ -132,7 +132,7 @@ pub fn user(row: &UserLine) -> String {
 ///
 /// # Errors
 /// Any.
-pub async fn info(account: &Account, id: u64, as_json: bool) -> Result<(), Failure> {
+pub async fn info(account: &Credentials, id: u64, as_json: bool) -> Result<(), Failure> {
     show(account, &format!("INFO {id}"), |row| {
         let ServerLine::Info(row) = row else { return None };
         if !as_json {
@@ -163,14 +163,14 @@ pub fn reader(row: &InfoLine) -> String {
 /// # Errors
 /// Any.
 pub async fn show(
-    account: &Account,
+    account: &Credentials,
     command: &str,
     form: impl Fn(ServerLine) -> Option<String>,
-) -> Result<Reply, Failure> {
-    let reply = shown(SERVER, Desk::hasty(account).ask(command)).await?;
+) -> Result<Success, Failure> {
+    let reply = shown(SERVER, Caller::hasty(account).ask(command)).await?;
     let rows = reply.rows.iter().filter_map(|row| ServerLine::parse(row));
     let text: String = rows.filter_map(form).map(|row| row + "\n").collect();
-    output::write_text(&text)?;
+    stdout::write_text(&text)?;
     Ok(reply)
 }
 

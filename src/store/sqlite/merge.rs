@@ -3,14 +3,14 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::forget;
-use super::rows::{LogRow, kind, log_row, log_rows};
-use super::stretch::{above, below};
+use super::decode::{LogRow, kind, log_row, log_rows};
+use super::expire;
+use super::id_block::{above, below};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::Ids;
 use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
-use crate::store::{Error, Kind, Span, SpanQuery};
+use crate::store::{ConversationKind, Error, Span, SpanQuery};
 
 /// What an account may see of a conversation, the oldest first: all of a direct chat, its stays in
 /// a group.
@@ -18,10 +18,10 @@ pub(super) fn windows(
     read: &Connection,
     me: AccountId,
     conversation: ConversationId,
-    is_room: bool,
+    is_group: bool,
 ) -> Result<Vec<Window>, Error> {
     let newest = EntryId(i64::MAX);
-    if !is_room {
+    if !is_group {
         return Ok(vec![(EntryId(0), newest)]);
     }
     let sql = "SELECT since, until FROM stay WHERE conversation = ?1 AND account = ?2
@@ -41,7 +41,7 @@ pub(super) fn page(
     walk: &mut Walk,
     rows: usize,
 ) -> Result<Vec<LogRow>, Error> {
-    let floor = forget::floor(read)?;
+    let floor = expire::floor(read)?;
     if walk.at < floor {
         // What is known of what lies ahead may be forgotten by now.
         (walk.at, walk.merge) = (floor, None);
@@ -275,11 +275,11 @@ fn open(
 ) -> Result<Option<(EntryId, Lane)>, Error> {
     let mut query = read.prepare_cached(
         "SELECT c.low, c.high, r.name, m.delivered, c.tail,
-                (SELECT s.ids FROM stretch s WHERE s.conversation = c.id
+                (SELECT s.ids FROM id_block s WHERE s.conversation = c.id
                      AND s.upto > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END
                  ORDER BY s.upto LIMIT 1)
          FROM conversation c JOIN member m ON m.conversation = c.id AND m.account = ?2
-         LEFT JOIN room r ON r.conversation = c.id
+         LEFT JOIN group_info r ON r.conversation = c.id
          WHERE c.id = ?1 AND c.head > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END",
     )?;
     let mut rows = query.query(params![conversation.0, me.0, from.0, waiting])?;
@@ -287,12 +287,12 @@ fn open(
     let kind = kind(row, 0, conversation)?;
     let delivered = EntryId(row.get(3)?);
     let floor = if waiting { from.max(delivered) } else { from };
-    let stretch = row.get_ref(5)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
-    let (ids, whole) = match stretch {
+    let id_block = row.get_ref(5)?.as_blob_or_null().map_err(rusqlite::Error::from)?;
+    let (ids, whole) = match id_block {
         Some(ids) => (Ids::new(ids), false),
         None => (Ids::new(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?), true),
     };
-    let mut windows = windows(read, me, conversation, matches!(kind, Kind::Room(_)))?;
+    let mut windows = windows(read, me, conversation, matches!(kind, ConversationKind::Group(_)))?;
     windows.reverse();
     let mut lane = Lane { conversation, kind, windows, ids, whole };
     Ok(follow(read, &mut lane, floor)?.map(|id| (id, lane)))
@@ -325,7 +325,7 @@ pub(super) fn span(
 ) -> Result<Span, Error> {
     // One more than asked for tells whether there are more.
     let wanted = query.count + 1;
-    let forgotten = forget::floor(read)?;
+    let forgotten = expire::floor(read)?;
     let mut ids = Vec::new();
     let from_the_first = query.after.is_some() && query.before.is_none();
     let mut windows = windows.to_vec();

@@ -1,7 +1,7 @@
 //! The table of lines that the server sends: `HELP` explains their first words, too.
 
 /// One form of line.
-pub struct Sent {
+pub struct LineForm {
     /// Its first word, in capitals.
     pub word: &'static str,
     /// Its form, as in PROTOCOL.md.
@@ -34,21 +34,21 @@ impl Class {
     }
 }
 
-const fn own(word: &'static str, form: &'static str, says: &'static [&'static str]) -> Sent {
-    Sent { word, form, class: Class::Own, says }
+const fn own(word: &'static str, form: &'static str, says: &'static [&'static str]) -> LineForm {
+    LineForm { word, form, class: Class::Own, says }
 }
 
 /// An event that is called like the verb that brings it about.
-const fn event(word: &'static str, form: &'static str) -> Sent {
-    Sent { word, form, class: Class::Event(word), says: &[] }
+const fn event(word: &'static str, form: &'static str) -> LineForm {
+    LineForm { word, form, class: Class::Event(word), says: &[] }
 }
 
-const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static str]) -> Sent {
-    Sent { word, form, class: Class::Row(verbs), says: &[] }
+const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static str]) -> LineForm {
+    LineForm { word, form, class: Class::Row(verbs), says: &[] }
 }
 
 /// Every form of line that the server sends.
-pub static SENT: [Sent; 22] = [
+pub static LINE_FORMS: [LineForm; 22] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",

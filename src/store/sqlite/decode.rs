@@ -13,7 +13,8 @@ use crate::entry::{
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{
-    Account, Conversation, Error, Fronts, Kind, Member, Moves, Pair, Position, Stay, Token,
+    Account, Conversation, ConversationKind, Error, Fronts, Member, Moves, Pair, Position, Stay,
+    Token,
 };
 
 /// The query for an account, with its chats of two that come first, by `$column`.
@@ -38,7 +39,7 @@ pub(super) const BY_HANDLE: &str = account_by!("handle");
 pub(super) const LEAVING: i64 = 2;
 
 /// A read-only connection, and the handles it has met: a handle never changes.
-pub struct Eyes {
+pub struct SqliteReader {
     pub(super) connection: Connection,
     handles: FxHashMap<AccountId, Handle>,
     /// How many times 10,000 steps of SQLite's machine the question that is asked may still take.
@@ -47,20 +48,20 @@ pub struct Eyes {
     pub(super) budget: i64,
 }
 
-impl Eyes {
-    pub(super) fn new(connection: Connection) -> Eyes {
+impl SqliteReader {
+    pub(super) fn new(connection: Connection) -> SqliteReader {
         let steps = Arc::new(AtomicI64::new(i64::MAX));
-        Eyes { connection, handles: FxHashMap::default(), steps, budget: i64::MAX }
+        SqliteReader { connection, handles: FxHashMap::default(), steps, budget: i64::MAX }
     }
 
-    /// Eyes whose questions, from [`Recall::begin`](crate::store::Recall::begin) to `end`, fail
+    /// A reader whose questions, from [`Reader::begin`](crate::store::Reader::begin) to `end`, fail
     /// where they take more than `budget` times 10,000 steps of SQLite's machine.
-    pub(super) fn bounded(connection: Connection, budget: i64) -> Result<Eyes, Error> {
-        let mut eyes = Eyes { budget, ..Eyes::new(connection) };
-        let steps = eyes.steps.clone();
+    pub(super) fn bounded(connection: Connection, budget: i64) -> Result<SqliteReader, Error> {
+        let mut reader = SqliteReader { budget, ..SqliteReader::new(connection) };
+        let steps = reader.steps.clone();
         let is_spent = move || steps.fetch_sub(1, Ordering::Relaxed) <= 0;
-        eyes.connection.progress_handler(10_000, Some(is_spent))?;
-        Ok(eyes)
+        reader.connection.progress_handler(10_000, Some(is_spent))?;
+        Ok(reader)
     }
 
     pub(super) fn handle(&mut self, id: AccountId) -> Result<Handle, Error> {
@@ -135,13 +136,13 @@ impl Eyes {
             return Ok(None);
         };
         let kind = kind?;
-        let is_room = matches!(kind, Kind::Room(_));
+        let is_group = matches!(kind, ConversationKind::Group(_));
         let mut members = self
             .connection
             .prepare_cached("SELECT * FROM member WHERE conversation = ?1 ORDER BY account")?
             .query_map([id], |row| member_at(row, 0))?
             .collect::<Result<Vec<Member>, _>>()?;
-        if is_room {
+        if is_group {
             let sql = "SELECT account, since, since_seq, until, until_seq FROM stay
                        WHERE conversation = ?1 ORDER BY account, since";
             let mut stays = self.connection.prepare_cached(sql)?;
@@ -166,11 +167,11 @@ impl Eyes {
     /// Gives a row of the log the names that readers know.
     pub(super) fn named(&mut self, me: AccountId, row: LogRow) -> Result<Entry, Error> {
         let to = match row.of {
-            Kind::Room(name) => Target::Group(name),
-            Kind::Direct(pair) if pair.low == me || pair.high == me => {
+            ConversationKind::Group(name) => Target::Group(name),
+            ConversationKind::Direct(pair) if pair.low == me || pair.high == me => {
                 Target::Person(self.handle(pair.other(row.author))?)
             }
-            Kind::Direct(_) => {
+            ConversationKind::Direct(_) => {
                 return Err(Error::damaged(format!("entry {} is of other people", row.id.0)));
             }
         };
@@ -179,23 +180,23 @@ impl Eyes {
     }
 
     /// Whose a conversation is, without its members.
-    pub(super) fn whose(&self, id: ConversationId) -> Result<Kind, Error> {
+    pub(super) fn whose(&self, id: ConversationId) -> Result<ConversationKind, Error> {
         let sql = "SELECT c.low, c.high, r.name FROM conversation c
-                   LEFT JOIN room r ON r.conversation = c.id WHERE c.id = ?1";
+                   LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ?1";
         self.connection.prepare_cached(sql)?.query_row([id.0], |row| Ok(kind(row, 0, id)))?
     }
 }
 
 /// Whose the conversation `id` is, from its `low`, its `high` and its name as a group, which stand
 /// in `row` from column `first` on.
-pub(super) fn kind(row: &Row, first: usize, id: ConversationId) -> Result<Kind, Error> {
+pub(super) fn kind(row: &Row, first: usize, id: ConversationId) -> Result<ConversationKind, Error> {
     let name: Option<Box<str>> = row.get(first + 2)?;
     Ok(match name {
-        None => Kind::Direct(Pair {
+        None => ConversationKind::Direct(Pair {
             low: AccountId(row.get(first)?),
             high: AccountId(row.get(first + 1)?),
         }),
-        Some(name) => Kind::Room(Handle::new(&name).ok_or_else(|| {
+        Some(name) => ConversationKind::Group(Handle::new(&name).ok_or_else(|| {
             Error::damaged(format!("group {} has a name that breaks the rules", id.0))
         })?),
     })
@@ -205,7 +206,7 @@ pub(super) fn kind(row: &Row, first: usize, id: ConversationId) -> Result<Kind, 
 pub(super) struct LogRow {
     pub(super) id: EntryId,
     /// Whose the conversation is.
-    pub(super) of: Kind,
+    pub(super) of: ConversationKind,
     pub(super) author: AccountId,
     pub(super) time: Millis,
     pub(super) kind: EntryKind,
@@ -217,7 +218,11 @@ pub(super) fn log_rows<'a>(read: &'a Connection) -> Result<CachedStatement<'a>, 
     Ok(read.prepare_cached("SELECT author, time, kind, body FROM entry WHERE id = ?1")?)
 }
 
-pub(super) fn log_row(rows: &mut CachedStatement, id: EntryId, of: Kind) -> Result<LogRow, Error> {
+pub(super) fn log_row(
+    rows: &mut CachedStatement,
+    id: EntryId,
+    of: ConversationKind,
+) -> Result<LogRow, Error> {
     let row = rows.query_row([id.0], |row| {
         let is_group: bool = row.get(2)?;
         Ok(LogRow {
@@ -250,7 +255,7 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         Ok(Position {
             id: EntryId(row.get(at)?),
             seq: row.get(at + 1)?,
-            own: row.get(at + 2)?,
+            exempt: row.get(at + 2)?,
             told: EntryId(row.get(at + 3)?),
             time: Millis(row.get(at + 4)?),
             number: MoveNumber(row.get(at + 5)?),
@@ -260,7 +265,7 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         |at: usize| -> rusqlite::Result<Moves> { Ok(Moves::new(row.get_ref(at)?.as_blob()?)) };
     Ok(Member {
         account: AccountId(row.get(first + 1)?),
-        own: row.get(first + 2)?,
+        exempt: row.get(first + 2)?,
         last_own: EntryId(row.get(first + 3)?),
         delivered: position(first + 4)?,
         read: position(first + 10)?,
@@ -269,27 +274,27 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         waits: EntryId(row.get::<_, Option<i64>>(first + 18)?.unwrap_or(0)),
         recent: EntryId(row.get(first + 19)?),
         moved: MoveNumber(row.get::<_, Option<i64>>(first + 20)?.unwrap_or(0)),
-        passed: [moves(first + 21)?, moves(first + 22)?],
+        history: [moves(first + 21)?, moves(first + 22)?],
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Recall;
+    use crate::store::Reader;
 
     #[test]
     fn a_question_without_end_is_ended() {
-        let mut eyes = Eyes::bounded(Connection::open_in_memory().unwrap(), 100).unwrap();
+        let mut reader = SqliteReader::bounded(Connection::open_in_memory().unwrap(), 100).unwrap();
         let endless = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n)
                        SELECT count(*) FROM n";
         for _ in 0..2 {
-            eyes.begin().unwrap();
-            let count = eyes.connection.query_row(endless, [], |row| row.get::<_, i64>(0));
+            reader.begin().unwrap();
+            let count = reader.connection.query_row(endless, [], |row| row.get::<_, i64>(0));
             let e = Error::from(count.unwrap_err()).to_string();
             assert!(e.contains("took too long"), "{e}");
-            eyes.end();
-            assert!(eyes.connection.is_autocommit());
+            reader.end();
+            assert!(reader.connection.is_autocommit());
         }
     }
 }

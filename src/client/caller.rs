@@ -1,45 +1,49 @@
-//! A desk: where a command is said until it is answered, over as many connections as that takes.
+//! A caller says a command until it is answered, over as many connections as that takes.
 //!
 //! Its sessions are quiet, so nothing but answers comes over them. A command may be carried out more
 //! than once if its answer was lost, so only those are said here of which that does no harm: what
-//! asks, what acknowledges, and what has a key (`ONCE`). The rest goes to [`Desk::ask_once`].
+//! asks, what acknowledges, and what has a key (`ONCE`). The rest goes to [`Caller::ask_once`].
 
 use std::time::{Duration, Instant};
 
 use smol::channel::Receiver;
 
-use super::account::Account;
-use super::connection::{ANSWER, Connection, REACH, Reply};
+use super::account::Credentials;
+use super::connection::{ANSWER, Connection, REACH, Success};
 use super::failure::Failure;
 use super::lines;
-use super::outage::{Outage, Tell};
+use super::outage::{Notify, Outage};
 
 /// A quiet session that comes back by itself.
-pub struct Desk<'a> {
-    account: &'a Account,
+pub struct Caller<'a> {
+    account: &'a Credentials,
     connection: Option<Connection>,
     outage: Outage,
     /// A command that is said too fast is said again when its time has come.
     waits: bool,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> Caller<'a> {
     /// For a command that is over soon: a server that is not there for 5 seconds is given up, and
     /// one that has no room after 30.
-    pub fn hasty(account: &'a Account) -> Desk<'a> {
-        Desk { account, connection: None, outage: Outage::new(Some(REACH)), waits: true }
+    pub fn hasty(account: &'a Credentials) -> Caller<'a> {
+        Caller { account, connection: None, outage: Outage::new(Some(REACH)), waits: true }
     }
 
     /// For one that stays: a server is never given up.
-    pub fn patient(account: &'a Account) -> Desk<'a> {
-        Desk { account, connection: None, outage: Outage::new(None), waits: true }
+    pub fn patient(account: &'a Credentials) -> Caller<'a> {
+        Caller { account, connection: None, outage: Outage::new(None), waits: true }
     }
 
     /// For a person, who is told elsewhere than on standard error that the server has no room, and
     /// of each refusal at once. `wake` lets it try again at once.
-    pub fn patient_telling(account: &'a Account, tell: Tell, wake: Receiver<()>) -> Desk<'a> {
-        let outage = Outage::new(None).told(tell).woken(wake);
-        Desk { account, connection: None, outage, waits: false }
+    pub fn patient_telling(
+        account: &'a Credentials,
+        notify: Notify,
+        wake: Receiver<()>,
+    ) -> Caller<'a> {
+        let outage = Outage::new(None).told(notify).woken(wake);
+        Caller { account, connection: None, outage, waits: false }
     }
 
     /// The server is never given up any more.
@@ -51,15 +55,15 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// `Refused`, `Secret`; `Lost` from one that is hasty.
-    pub async fn ask(&mut self, command: &str) -> Result<Reply, Failure> {
+    pub async fn ask(&mut self, command: &str) -> Result<Success, Failure> {
         self.ask_for(command, ANSWER).await
     }
 
     /// The same, for a command whose answer takes up to so long.
     ///
     /// # Errors
-    /// As [`Desk::ask`].
-    pub async fn ask_for(&mut self, command: &str, time: Duration) -> Result<Reply, Failure> {
+    /// As [`Caller::ask`].
+    pub async fn ask_for(&mut self, command: &str, time: Duration) -> Result<Success, Failure> {
         loop {
             // It is put back when it has answered: where this is given up on half-way, the answer
             // that still comes is not taken for that of the next command.
@@ -87,7 +91,7 @@ impl<'a> Desk<'a> {
     ///
     /// # Errors
     /// `Refused`, `Secret`, `Lost`.
-    pub async fn ask_once(&mut self, command: &str) -> Result<Reply, Failure> {
+    pub async fn ask_once(&mut self, command: &str) -> Result<Success, Failure> {
         let mut connection = self.connected().await?;
         let answered = connection.ask(command, ANSWER).await;
         if !matches!(answered, Err(Failure::Lost(_) | Failure::Busy(_))) {
@@ -99,7 +103,7 @@ impl<'a> Desk<'a> {
     /// The newest id of the service.
     ///
     /// # Errors
-    /// As [`Desk::ask`].
+    /// As [`Caller::ask`].
     pub async fn newest(&mut self) -> Result<u64, Failure> {
         loop {
             let mut connection = self.connected().await?;
@@ -119,7 +123,7 @@ impl<'a> Desk<'a> {
     /// ends below one of the ids: it is not the log that they were seen in, so nothing is said.
     ///
     /// # Errors
-    /// As [`Desk::ask`].
+    /// As [`Caller::ask`].
     pub async fn acknowledge(
         &mut self,
         due: impl Fn() -> Vec<(u64, String)>,

@@ -1,8 +1,8 @@
 //! What an unknown command was probably meant to be: a slip of the finger, or a word that does the
 //! same on IRC, in a messenger, or in a shell.
 
-use super::help::{self, Place, VERBS};
-use super::refusal::Hint;
+use super::help::{self, ListenerKind, VERBS};
+use super::refusal::Suggestion;
 use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are those of IRC (RFC 2812, and the usual
@@ -56,39 +56,40 @@ const ELSEWHERE: [(&[&str], &str); 18] = [
 ];
 
 /// What an unknown first word was probably meant to be.
-pub fn hint(word: &str, place: Place) -> Hint {
-    let operator = place == Place::Admin;
+pub fn suggest(word: &str, listener: ListenerKind) -> Suggestion {
+    let operator = listener == ListenerKind::Admin;
     // Elsewhere commands begin with a slash.
     let bare = word.strip_prefix('/').filter(|bare| !bare.is_empty()).unwrap_or(word);
-    if let Some(verb) = help::verb_at(bare, place) {
-        return Hint::Verb(verb.word);
+    if let Some(verb) = help::verb_at(bare, listener) {
+        return Suggestion::Verb(verb.word);
     }
     if operator {
-        return nearest(bare, place).map_or(Hint::Instead("HELP lists the commands"), Hint::Verb);
+        return nearest(bare, listener)
+            .map_or(Suggestion::Instead("HELP lists the commands"), Suggestion::Verb);
     }
     let lower = [word, bare].map(str::to_ascii_lowercase);
     let known = |words: &[&str]| lower.iter().any(|word| words.contains(&word.as_str()));
     if let Some((_, instead)) = ELSEWHERE.iter().find(|(words, _)| known(words)) {
-        return Hint::Instead(instead);
+        return Suggestion::Instead(instead);
     }
     if let Some(name) = word
         .strip_prefix(['@', '#', '+'])
         .and_then(|name| Handle::new(name.trim_end_matches([':', ','])))
     {
         let sign = if word.starts_with('@') { "" } else { "#" };
-        return Hint::Talk(format!("{sign}{name}").into());
+        return Suggestion::Talk(format!("{sign}{name}").into());
     }
-    nearest(bare, place).map_or(Hint::Text, Hint::Verb)
+    nearest(bare, listener).map_or(Suggestion::Text, Suggestion::Verb)
 }
 
 /// The verb that was probably meant: one or two slips away, fewer than it has letters.
-fn nearest(word: &str, place: Place) -> Option<&'static str> {
+fn nearest(word: &str, listener: ListenerKind) -> Option<&'static str> {
     if word.len() > 2 * VERBS.iter().map(|verb| verb.word.len()).max().unwrap_or(0) {
         return None;
     }
     let word = word.to_ascii_uppercase();
     let slips = |verb: &&help::Verb| strsim::osa_distance(verb.word, &word);
-    let near = VERBS.iter().filter(|verb| verb.served.at(place)).min_by_key(slips)?;
+    let near = VERBS.iter().filter(|verb| verb.served.at(listener)).min_by_key(slips)?;
     (slips(&near) <= near.word.len().div_euclid(3).clamp(1, 2)).then_some(near.word)
 }
 
@@ -115,8 +116,8 @@ mod tests {
             ("+team", "MSG #team"),
             ("/start", "REG"),
         ] {
-            let hint = hint(word, Place::Network);
-            let said = crate::wire::refusal::Refusal::BadCommand { hint }.to_string();
+            let suggestion = suggest(word, ListenerKind::Network);
+            let said = crate::wire::refusal::Refusal::BadCommand { suggestion }.to_string();
             assert!(said.contains(verb), "{word}: {said}");
         }
     }

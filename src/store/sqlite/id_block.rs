@@ -1,4 +1,4 @@
-//! Which entries a conversation has. Their ids are kept in stretches of 64, one row for each, and
+//! Which entries a conversation has. Their ids are kept in blocks of 64, one row for each, and
 //! the rest in the row of the conversation, which is written at each batch anyway.
 //!
 //! The alternatives, measured: an index of all entries by conversation is a page more to write for
@@ -8,21 +8,21 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::entry::{ConversationId, EntryId};
-use crate::limits::STRETCH;
+use crate::limits::ID_BLOCK;
 use crate::store::Error;
 use crate::store::change::Added;
 use crate::store::ids::{Ids, encode};
 
 /// Notes entries that were added to a conversation, which has `seq` of them now. Returns the ids
-/// that are not in a full stretch, and whether they go behind those that are there or replace them.
+/// that are not in a full block, and whether they go behind those that are there or replace them.
 pub(super) fn append(
     on: &Connection,
     conversation: ConversationId,
     seq: i64,
     added: &Added,
 ) -> Result<(Vec<u8>, bool), Error> {
-    let held = usize::try_from(seq).unwrap_or(0).saturating_sub(added.ids.len()) % STRETCH;
-    if held + added.ids.len() < STRETCH {
+    let held = usize::try_from(seq).unwrap_or(0).saturating_sub(added.ids.len()) % ID_BLOCK;
+    if held + added.ids.len() < ID_BLOCK {
         let after = if held == 0 { EntryId(0) } else { added.after };
         return Ok((encode(after, &added.ids), false));
     }
@@ -33,24 +33,24 @@ pub(super) fn append(
     }
     ids.extend(&added.ids);
     let mut insert =
-        on.prepare_cached("INSERT INTO stretch(conversation, upto, ids) VALUES(?1, ?2, ?3)")?;
-    let stretches = ids.chunks_exact(STRETCH);
-    let rest = encode(EntryId(0), stretches.remainder());
-    for stretch in stretches {
-        let upto = stretch.last().map_or(0, |id| id.0);
-        insert.execute(params![conversation.0, upto, encode(EntryId(0), stretch)])?;
+        on.prepare_cached("INSERT INTO id_block(conversation, upto, ids) VALUES(?1, ?2, ?3)")?;
+    let id_blocks = ids.chunks_exact(ID_BLOCK);
+    let rest = encode(EntryId(0), id_blocks.remainder());
+    for id_block in id_blocks {
+        let upto = id_block.last().map_or(0, |id| id.0);
+        insert.execute(params![conversation.0, upto, encode(EntryId(0), id_block)])?;
     }
     Ok((rest, true))
 }
 
-/// The stretch with the first entry above `floor`, or the rest if there is none; and whether it is
+/// The block with the first entry above `floor`, or the rest if there is none; and whether it is
 /// the rest.
 pub(super) fn above(
     read: &Connection,
     conversation: ConversationId,
     floor: EntryId,
 ) -> Result<(Ids, bool), Error> {
-    let sql = "SELECT ids FROM stretch WHERE conversation = ?1 AND upto > ?2
+    let sql = "SELECT ids FROM id_block WHERE conversation = ?1 AND upto > ?2
                ORDER BY upto LIMIT 1";
     match list(read, sql, conversation, floor)? {
         // Those who ask go on until they find something.
@@ -60,13 +60,13 @@ pub(super) fn above(
     }
 }
 
-/// The last stretch that ends at `top` or below.
+/// The last block that ends at `top` or below.
 pub(super) fn below(
     read: &Connection,
     conversation: ConversationId,
     top: EntryId,
 ) -> Result<Option<Ids>, Error> {
-    let sql = "SELECT ids FROM stretch WHERE conversation = ?1 AND upto <= ?2
+    let sql = "SELECT ids FROM id_block WHERE conversation = ?1 AND upto <= ?2
                ORDER BY upto DESC LIMIT 1";
     match list(read, sql, conversation, top)? {
         // Those who ask go on below what they find.

@@ -40,7 +40,7 @@ impl BusyLine {
             if std::mem::replace(&mut has_joined, true) {
                 return Poll::Ready(());
             }
-            self.waiting().push(origin.counted(), account, cx.waker().clone());
+            self.waiting().push(origin.rate_key(), account, cx.waker().clone());
             // It is never closed, nor full.
             let _ = self.ring.try_send(());
             Poll::Pending
