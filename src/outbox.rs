@@ -61,7 +61,7 @@ struct OutboxState {
 #[derive(Default)]
 struct Own {
     entries: Vec<EntryId>,
-    /// Moves of its cursors.
+    /// Moves of its account's read cursor.
     moves: Vec<MoveNumber>,
 }
 
@@ -242,8 +242,8 @@ impl Outbox {
         self.state().own.as_mut().map(|own| std::mem::take(&mut own.entries)).unwrap_or_default()
     }
 
-    /// Records a cursor move that the session asked for while it was behind: it must not be sent a
-    /// receipt for it.
+    /// Records a move of the read cursor that the session asked for while it was behind: it must
+    /// not be sent a receipt for it.
     pub fn moved(&self, number: MoveNumber) {
         self.state().own.get_or_insert_default().moves.push(number);
     }
