@@ -1,4 +1,4 @@
-//! Counters and gauges, for whoever monitors the server.
+//! Counters and gauges for monitoring the server.
 //!
 //! Any module may count here; nothing is decided by the numbers. They are relaxed atomics: each is
 //! exact by itself, but two that are read together may be a moment apart. The hub updates them once

@@ -83,8 +83,8 @@ pub const UNCONFIRMED_BYTES: usize = 65_536;
 /// Bytes waiting for one session before entries and receipts stop being pushed to it and it is
 /// served from the log instead. Replies are bounded by not reading further commands.
 pub const OUTBOX: usize = 262_144;
-/// Bytes of replies waiting for a session that has not logged in, so that many strangers who ask
-/// for `HELP` and read nothing stay cheap.
+/// Bytes of replies waiting for a session that has not logged in, so that many strangers who send
+/// `HELP` and read nothing stay cheap.
 pub const STRANGER: usize = 16_384;
 /// Bytes of lines in one block of entries, shared by all its recipients.
 pub const BLOCK: usize = 65_536;
@@ -210,14 +210,14 @@ pub const GUESS_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause: an attacker gets 14 attempts an hour, and someone who only mistyped, however
 /// often, waits four minutes at most.
 pub const GUESS_PAUSE_MAX: Duration = Duration::from_secs(256);
-/// How long an attempt is held before it is answered. If it had to wait longer it is refused at
-/// once, since a person would take the silence for a fault.
+/// How long an attempt is held before it is answered. One that would have to wait longer is refused
+/// at once, since a person would take the silence for a fault.
 pub const GUESS_WAIT: Duration = Duration::from_secs(5);
 /// Time after the last failure at which all are forgotten. The sixteen attempts up to the longest
 /// pause, at the price of an hour of silence, are no more than going on would give.
 pub const GUESS_MEMORY: Duration = Duration::from_secs(60 * 60);
 /// Pairs of handle and address whose failures are remembered: some 150 bytes each, so 2.5 MiB.
-/// Pushing one out takes as many failures, which at 16 ms each takes as long as the longest pause.
+/// Pushing one out takes as many failures, which at 16 ms each last as long as the longest pause.
 pub const GUESSERS: usize = 16_384;
 
 /// Connections for metrics at once: two of Prometheus', a person's, and some that hang. Beyond
@@ -261,7 +261,7 @@ pub const FREE_MOVES: usize = 4;
 pub const GROUPS: u64 = 50;
 /// Bytes of messages of one account in a day: two hundred books, or a day's log of a busy machine.
 pub const MESSAGE_BYTES: u64 = 100 * 1024 * 1024;
-/// The longest delay of a client over its rate; if it had to be longer, the answer is `too-fast`.
+/// The longest delay of a client over its rate; if more were needed, the answer is `too-fast`.
 pub const DELAY: Duration = Duration::from_secs(5);
 /// Accounts or addresses whose rate is tracked, 40 bytes each. Those within their limits for long
 /// enough need no entry.
@@ -314,7 +314,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// go to, for as long as someone holds all descriptors.
 pub const ACCEPT_WARNING: Duration = Duration::from_secs(60);
 /// Seconds before a certificate expires from which on the log warns of it. Those of public CAs are
-/// renewed a month ahead, so whoever reads this has missed that for two weeks and has two left.
+/// renewed a month ahead, so an operator who reads this has missed that for two weeks and has two
+/// left.
 pub const CERTIFICATE_WARNING: i64 = 14 * 24 * 60 * 60;
 /// Pause between two checks of the certificate's dates.
 pub const CERTIFICATE_LOOK: Duration = Duration::from_secs(24 * 60 * 60);

@@ -44,7 +44,7 @@ struct OutboxState {
     /// The last message that the session sent, 0 if there is none.
     sent: EntryId,
     behind: Option<Box<Watermark>>,
-    /// What the session did itself while it was behind.
+    /// The session's own entries and moves while it was behind.
     own: Option<Box<Own>>,
     unspent: Option<Box<Unspent>>,
     bye: Option<Bye>,
@@ -56,8 +56,8 @@ struct OutboxState {
     changed: bool,
 }
 
-/// What a session did itself while it was behind. The log will hold it, but the session must not be
-/// sent it.
+/// A session's own entries and moves while it was behind. The log has them, but they are left out
+/// when the session pages it.
 #[derive(Default)]
 struct Own {
     entries: Vec<EntryId>,
@@ -65,7 +65,7 @@ struct Own {
     moves: Vec<MoveNumber>,
 }
 
-/// What the session's account gets back: its rates were charged when a command came that could not
+/// A refund to the session's account: its rates were charged when a command came in that could not
 /// be recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unspent {
@@ -191,8 +191,8 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
-    /// Records an entry that the session wrote while it was behind: it must not be sent it from the
-    /// log.
+    /// Records an entry that the session wrote while it was behind, which is left out when it pages
+    /// the log.
     pub fn authored(&self, id: EntryId) {
         self.state().own.get_or_insert_default().entries.push(id);
     }
@@ -242,8 +242,8 @@ impl Outbox {
         self.state().own.as_mut().map(|own| std::mem::take(&mut own.entries)).unwrap_or_default()
     }
 
-    /// Records a move of the read cursor that the session asked for while it was behind: it must
-    /// not be sent a receipt for it.
+    /// Records a move of the read cursor that the session asked for while it was behind, whose
+    /// receipt is left out when it catches up.
     pub fn moved(&self, number: MoveNumber) {
         self.state().own.get_or_insert_default().moves.push(number);
     }
@@ -290,7 +290,7 @@ impl Outbox {
         self.state().bye
     }
 
-    /// Where the session fell behind, until it takes note with [`Outbox::take`].
+    /// Where the session fell behind, if that was since the last [`Outbox::take`].
     pub fn fell_behind(&self) -> Option<Watermark> {
         self.state().behind.as_deref().copied()
     }

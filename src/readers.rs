@@ -1,7 +1,7 @@
 //! A few threads that read the log, each with its own reader. A question is a closure that runs on
 //! one of them, so that no read delays a socket or the writer.
 //!
-//! Nobody can monopolise them. Addresses take turns, and within an address its accounts, so a
+//! No client can monopolise them. Addresses take turns, and within an address its accounts, so a
 //! client that asks without end waits for one question of everyone else after each of its own.
 //! Questions are short: long lists are read in parts. One thread answers logins only. Questions of
 //! sessions that have ended are dropped unread, and so are all of them once papod ends.

@@ -228,7 +228,7 @@ pub fn check(config: &Config) -> Vec<String> {
     }
     for path in config.unix.iter().map(|unix| &unix.path).chain(&config.admin) {
         let what = match fs::symlink_metadata(path) {
-            Ok(meta) if !meta.file_type().is_socket() => "a file that is not a socket is there",
+            Ok(meta) if !meta.file_type().is_socket() => "exists and is not a socket",
             Err(_) if !folder(path).is_dir() => "its directory does not exist",
             _ => continue,
         };

@@ -99,9 +99,8 @@ impl Session {
             Some(_) => Refusal::WrongSecret,
             None => Refusal::NoSecret { has_user: self.user().is_some() },
         };
-        // The credential may have been revoked before it is checked again below. A second attempt
-        // does not help whoever has lost it, but lets in a user whose password hash was just
-        // renewed by a concurrent login.
+        // The credential may be revoked before `open` checks it again. A second attempt then fails
+        // as well, but it lets in a user whose password was just rehashed by a concurrent login.
         for _ in 0..2 {
             if self.open(&handle, secret.clone(), quiet, &refused).await? {
                 return Ok(None);

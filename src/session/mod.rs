@@ -132,7 +132,7 @@ pub struct Session {
     turn: Instant,
 }
 
-/// Whatever ends a session, a panic or the whole server, the hub is told that it has left.
+/// However a session ends, even by a panic, the hub is notified that it has left.
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave(false);
