@@ -78,7 +78,7 @@ type QuestionQueue = NestedTurns<Origin, Option<AccountId>, Question>;
 
 impl ReaderPool {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // No code that holds the lock can panic half-way through a change.
+        // No code that holds the lock can panic halfway through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -79,8 +79,8 @@ impl Inherited {
 
 /// Why a connected socket is refused: one papod serves all clients, and a second could not even
 /// open the database.
-const A_CLIENT: &str = "is a connection of one client, and papod accepts its clients itself: a socket \
-                        unit for it has Accept=no, and inetd cannot start it";
+const A_CLIENT: &str = "is a connection of one client, but papod accepts its clients itself: set \
+                        Accept=no in its socket unit; inetd cannot start it";
 
 /// Whether this is a connection that another program accepted: it has a peer and is bound to an
 /// address, which a socketpair is not.

@@ -37,7 +37,7 @@ impl<'a> EntryLine<'a> {
         EntryLine { is_row: false, tags, ..self }
     }
 
-    /// Writes it, with its line end.
+    /// Writes the line, LF included.
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
         write_entry(out, self.is_row, &self.entry, &self.tags);
@@ -102,7 +102,7 @@ impl<'a> ReceiptLine<'a> {
         ReceiptLine(Cow::Borrowed(receipt))
     }
 
-    /// Writes it, with its line end.
+    /// Writes the line, LF included.
     pub fn write(&self, out: &mut Vec<u8>) {
         let Receipt { cursor, id, time, from, to } = &*self.0;
         put(out, &[verb(*cursor), " "]);

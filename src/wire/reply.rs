@@ -63,27 +63,16 @@ pub enum Reply {
 /// A list, whose final line has the number of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// `CHATS`
     Chats,
-    /// `INFO`
     Info,
-    /// `FIND`
     Find,
-    /// `GROUP LIST`
     Groups,
-    /// `GROUP WHO`
     Members,
-    /// `BLOCK` without a handle
     Blocks,
-    /// `TOKEN LIST`
     Tokens,
-    /// `UID LIST`
     Links,
-    /// `ADMIN STATS`
     Stats,
-    /// `ADMIN SESSIONS`
     Sessions,
-    /// `ADMIN CHECK`
     Problems,
 }
 
@@ -135,7 +124,7 @@ macro_rules! ok {
 }
 
 impl Reply {
-    /// Writes it, with its line end.
+    /// Writes the line, LF included.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Reply::Registered(handle) => ok!(out, "REG", handle),

@@ -137,17 +137,11 @@ pub enum Which {
 /// A change of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupChange {
-    /// `NEW`
     New(Vec<Handle>),
-    /// `ADD`
     Add(Vec<Handle>),
-    /// `REMOVE`
     Remove(Handle),
-    /// `ADMIN`
     Admin(Handle),
-    /// `TOPIC`
     Topic(String),
-    /// `LEAVE`
     Leave,
 }
 

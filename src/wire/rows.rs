@@ -107,7 +107,7 @@ macro_rules! lines {
             pub struct $name $(<$a>)? { $($(#[$field_doc])* pub $field: $kind,)* }
 
             impl $(<$a>)? $name $(<$a>)? {
-                /// Writes it, with its line end.
+                /// Writes the line, LF included.
                 pub fn write(&self, out: &mut Vec<u8>) {
                     put(out, &[$word]);
                     $(
@@ -149,7 +149,7 @@ macro_rules! lines {
                 }
             }
 
-            /// Writes it, with its line end.
+            /// Writes the line, LF included.
             pub fn write(&self, out: &mut Vec<u8>) {
                 match self {
                     ServerLine::Entry(line) => line.write(out),
