@@ -169,7 +169,7 @@ impl Chat {
         let number = self.newest.moved;
         let (id, seq) = (pos.id, pos.seq);
         let new = Position { id, seq, exempt, told: id, time: now, number };
-        // What is read has been received.
+        // An entry that is read counts as received.
         let moving: &[Cursor] = match cursor {
             Cursor::Delivered => &[Cursor::Delivered],
             Cursor::Read => &[Cursor::Delivered, Cursor::Read],

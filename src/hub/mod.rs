@@ -109,7 +109,7 @@ pub type Done = Result<usize, Refusal>;
 /// What a session learns when it is logged in.
 #[derive(Clone, Copy, Debug)]
 pub struct Entered {
-    /// The account.
+    /// The account that the session belongs to now.
     pub account: AccountId,
     /// Where the log stood at that moment. Anything newer is sent after `LIVE`.
     pub upto: Watermark,

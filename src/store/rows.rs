@@ -11,7 +11,7 @@ use crate::name::{DisplayName, Handle, Target};
 /// An account as the rules know it.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its number.
+    /// The store's number for it, never shown to anyone.
     pub id: AccountId,
     /// Its handle, which never changes.
     pub handle: Handle,
@@ -306,7 +306,7 @@ pub struct Once {
 pub struct Token {
     /// Its number.
     pub id: TokenId,
-    /// Whose.
+    /// The account that it opens.
     pub account: AccountId,
     /// What its owner calls it.
     pub label: Box<str>,
@@ -327,7 +327,7 @@ pub struct ChatRow {
     pub unread: i64,
     /// The last entry that the account may see.
     pub last: EntryId,
-    /// Its time.
+    /// When that entry was written.
     pub time: Millis,
 }
 
@@ -340,7 +340,7 @@ pub struct GroupRow {
     pub admin: bool,
     /// Number of current members.
     pub members: i64,
-    /// What it is about; may be empty.
+    /// Its topic; may be empty.
     pub topic: Box<str>,
 }
 

@@ -8,9 +8,9 @@
 //! which would apply it.
 //!
 //! There are two special cases. `VACUUM INTO` makes a copy with the same number but other pages: it
-//! is told from the original by its schema cookie, which is one higher than any in the log. And
-//! another program that writes after all of a log was written back begins one without a number:
-//! then the main file has the newest number.
+//! is recognised by its schema cookie, which is one higher than any in the log. And another program
+//! that writes after all of a log was written back begins one without a number: then the main file
+//! has the newest number.
 //!
 //! The newest number is also kept in a file beside the database, the sidecar, which says as well
 //! whether that number is in a log or, renewed once more at shutdown, in the main file. If the

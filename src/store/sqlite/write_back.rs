@@ -54,7 +54,7 @@ pub(super) struct WriteBack {
 struct Copier {
     lock: Arc<Lock>,
     gate: Mutex<()>,
-    /// Held by whoever writes back.
+    /// Held while writing back, by the thread or by the writer.
     copying: Mutex<()>,
 }
 
@@ -101,7 +101,8 @@ impl WriteBack {
         Ok(())
     }
 
-    /// Keeps the thread from writing back while the guard is held; `None` if it is at it.
+    /// Keeps the thread from writing back while the guard is held; `None` if it is writing back
+    /// now.
     pub(super) fn pause(&self) -> Option<MutexGuard<'_, ()>> {
         self.shared.copying.try_lock().ok()
     }

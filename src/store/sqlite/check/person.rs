@@ -11,7 +11,7 @@ pub(super) struct Person {
     /// Number of entries that it wrote.
     pub(super) written: i64,
     pub(super) last_own: EntryId,
-    /// In a chat of two: the first entry that waits for it.
+    /// In a direct chat: the first entry that waits for it.
     pub(super) waits: Option<EntryId>,
     /// The log's `lost` when `written` was last known. It is known now if both are equal.
     pub(super) known_at: i64,
