@@ -1,7 +1,7 @@
-//! A cache that forgets in small steps, and what is in use last ("second chance", the clock of
-//! Corbató 1968): a hand goes round over the keys and evicts what was not used since it was there
-//! before, and never what the present batch uses. What only one batch used goes first. One step
-//! costs the same however much there is.
+//! A cache that evicts in small steps of constant cost, and evicts last what is in use ("second
+//! chance", or clock; Corbató 1968). A hand goes round the keys and evicts each value that was not
+//! used since the hand was last there, except those that the current batch has used. A value that
+//! only one batch has used goes at the first visit.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -9,12 +9,12 @@ use std::hash::Hash;
 
 use rustc_hash::FxHashMap;
 
-/// See the module's text.
+/// See the module documentation.
 pub(super) struct Cache<K, V> {
     map: FxHashMap<K, Slot<V>>,
-    /// Each key once; the hand is at the front.
+    /// Each key once. The hand is at the front.
     ring: VecDeque<K>,
-    /// The number of the batch.
+    /// The number of the current batch.
     now: u64,
 }
 
@@ -22,7 +22,7 @@ struct Slot<V> {
     value: V,
     /// The last batch that used it.
     used: Cell<u64>,
-    /// The batch in which the hand was there, or in which it was put in.
+    /// The batch in which the hand was last there or, before that, in which it was inserted.
     passed: u64,
 }
 
@@ -33,26 +33,26 @@ impl<K, V> Default for Cache<K, V> {
 }
 
 impl<K: Copy + Eq + Hash, V> Cache<K, V> {
-    /// How many there are.
+    /// Number of values.
     pub(super) fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Something that is used.
+    /// A value, which counts as used by this batch.
     pub(super) fn get(&self, key: &K) -> Option<&V> {
         let slot = self.map.get(key)?;
         slot.used.set(self.now);
         Some(&slot.value)
     }
 
-    /// Something that is used, to be changed.
+    /// The same, to be changed.
     pub(super) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let slot = self.map.get_mut(key)?;
         slot.used.set(self.now);
         Some(&mut slot.value)
     }
 
-    /// Puts something in, in place of what stood there before.
+    /// Inserts a value, or replaces the one that the key had.
     pub(super) fn insert(&mut self, key: K, value: V) {
         let now = self.now;
         let slot = Slot { value, used: Cell::new(now), passed: now };
@@ -61,7 +61,7 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
         }
     }
 
-    /// Moves the hand one step. Returns what was evicted, if it was not in use.
+    /// Moves the hand one step. Returns the value if it was evicted.
     pub(super) fn step(&mut self) -> Option<V> {
         let key = self.ring.pop_front()?;
         let slot = self.map.get_mut(&key)?;
@@ -73,7 +73,7 @@ impl<K: Copy + Eq + Hash, V> Cache<K, V> {
         self.map.remove(&key).map(|slot| slot.value)
     }
 
-    /// The next batch begins.
+    /// Begins the next batch.
     pub(super) fn next_batch(&mut self) {
         self.now += 1;
     }

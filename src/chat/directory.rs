@@ -1,14 +1,14 @@
 //! What the rules decide from: accounts, conversations, and where the newest entries stand.
 //!
-//! A cache that never guesses: a question it cannot answer is an `Err` with the [`Need`]. It is
-//! bounded in entries and in bytes: between two batches, where that is always safe, what is not in
-//! use is evicted.
+//! A cache that never guesses: a lookup that it cannot answer returns the [`Need`] as an `Err`. It
+//! is bounded in items and in bytes. Unused items are evicted between two batches, the only time
+//! when no plan relies on them.
 //!
-//! Whoever asks for a conversation without being in it costs one row, not the conversation: see
-//! [`Directory::group_of`] and [`Directory::conversation_of`].
+//! A request about a conversation by somebody who is not in it costs one row, not the conversation:
+//! see [`Directory::group_of`] and [`Directory::conversation_of`].
 //!
-//! Maps by numbers of ours use a fast hash; maps by names, which strangers choose, one that cannot be
-//! attacked by choosing them.
+//! Maps with our own numbers as keys use a fast hash. Maps with names as keys, which clients
+//! choose, use one that withstands keys chosen to collide.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -22,7 +22,7 @@ use crate::store::{
     Account, Conversation, ConversationKind, Fact, Member, Need, Once, Pair, Token,
 };
 
-/// See the module's text.
+/// See the module documentation.
 #[derive(Default)]
 pub struct Directory {
     accounts: Cache<AccountId, Account>,
@@ -32,28 +32,30 @@ pub struct Directory {
     groups: HashMap<Handle, ConversationId>,
     /// Bytes of all conversations: see [`Conversation::bytes`].
     bytes: usize,
-    /// Bytes of those that this batch has looked up.
+    /// Bytes of the conversations that this batch has looked up.
     looked_up: usize,
     blocked: Cache<(AccountId, AccountId), bool>,
-    /// The newest entries, by their ids, which may have gaps.
+    /// The newest entries, sorted by id. Ids may have gaps.
     recent: VecDeque<EntryPos>,
-    /// Older ones that this batch asked about.
+    /// Older entries that this batch asked about.
     older: HashMap<EntryId, EntryPos>,
-    /// What this batch did under keys, or asked about.
+    /// What was sent under `ONCE` keys that this batch used or asked about.
     once: HashMap<(AccountId, Box<str>), Once>,
-    /// What this batch asked about.
+    /// Exempt marks that this batch asked about.
     exempt_marks: HashMap<(ConversationId, AccountId, i64), i64>,
-    /// The tokens of accounts that this batch makes or drops.
+    /// Tokens of the accounts whose tokens this batch changes.
     tokens: HashMap<AccountId, Vec<Token>>,
-    /// The system users linked to accounts that this batch links or unlinks.
+    /// Linked system users of the accounts whose links this batch changes.
     links: HashMap<AccountId, Vec<u32>>,
-    /// The hashes of passwords that this batch changes.
+    /// Hashes of the passwords that this batch changes.
     secrets: HashMap<AccountId, String>,
-    /// Names of groups that this batch asked about.
+    /// Names that this batch asked about and groups have.
     taken: HashSet<Handle>,
-    /// Groups that this batch asked about for someone: the conversation, where they are in it.
+    /// Groups that this batch asked about on behalf of an account; `None` if it is not in that
+    /// group.
     memberships: HashMap<(AccountId, Handle), Option<ConversationId>>,
-    /// Conversations that this batch asked about for someone, and whether they are or were in.
+    /// Conversations that this batch asked about on behalf of an account, and whether it is or was
+    /// a member.
     members: FxHashMap<(AccountId, ConversationId), bool>,
     /// What this batch asked about and the store does not have.
     absent: HashSet<Need>,
@@ -68,14 +70,14 @@ impl Directory {
         }
     }
 
-    /// The account of a handle, if there is one that was not ended.
+    /// The account of a handle, if there is one and it was not deleted.
     pub fn living(&self, handle: &Handle) -> Result<Option<AccountId>, Need> {
         let Some(id) = self.handle(handle)? else { return Ok(None) };
         let account = self.accounts.get(&id).ok_or(Need::Account(id))?;
         Ok(Some(id).filter(|_| !account.gone))
     }
 
-    /// An account that exists.
+    /// An account by its number, which must exist.
     pub fn account(&self, id: AccountId) -> Result<&Account, Need> {
         self.accounts.get(&id).ok_or(Need::Account(id))
     }
@@ -101,9 +103,9 @@ impl Directory {
         Ok(self.lacks::<()>(Need::Group(name.clone()))?.is_some())
     }
 
-    /// The conversation of a group, for one who is in it. For all others there is no such group,
-    /// and finding that out takes one look of the same cost whether there is, whether it is in
-    /// memory, and however large it is.
+    /// The conversation of a group, if `me` is in it. For all others there is no such group, and
+    /// finding that out costs one lookup, the same whether the group exists, is in memory, or is
+    /// large.
     pub fn group_of(&self, me: AccountId, name: &Handle) -> Result<Option<ConversationId>, Need> {
         let known = self.groups.get(name).copied();
         let log = known.and_then(|id| self.conversations.get(&id));
@@ -112,14 +114,14 @@ impl Directory {
         }
         match self.memberships.get(&(me, name.clone())) {
             None => Err(Need::Membership(me, name.clone())),
-            // What is in memory may be ahead of the store.
+            // The conversation in memory may be ahead of the store.
             Some(_) if log.is_some() => Ok(None),
             Some(None) => Ok(None),
             Some(Some(id)) => Err(Need::Conversation(*id)),
         }
     }
 
-    /// A conversation that exists, for one who is or was in it. For all others it is not looked up.
+    /// A conversation that exists, if `me` is or was a member. For all others it is not looked up.
     pub fn conversation_of(
         &self,
         me: AccountId,
@@ -135,12 +137,12 @@ impl Directory {
         }
     }
 
-    /// Whether the first has blocked the second.
+    /// Whether `by` has blocked `whom`.
     pub fn blocked(&self, by: AccountId, whom: AccountId) -> Result<bool, Need> {
         self.blocked.get(&(by, whom)).copied().ok_or(Need::Blocked(by, whom))
     }
 
-    /// What an account did under a key.
+    /// What an account sent under a `ONCE` key.
     pub fn once(&self, account: AccountId, key: &str) -> Result<Option<&Once>, Need> {
         let key = (account, key.into());
         match self.once.get(&key) {
@@ -149,7 +151,8 @@ impl Directory {
         }
     }
 
-    /// How many entries of a member up to this one do not wait, where that was written down.
+    /// The count of the newest exempt mark of a member up to `seq`, if there is one: see
+    /// [`Change::ExemptMark`](crate::store::Change::ExemptMark).
     pub fn exempt_mark(
         &self,
         id: ConversationId,
@@ -182,7 +185,7 @@ impl Directory {
         found(self.links.get_mut(&account))
     }
 
-    /// The hash of an account's password; nothing where it has none.
+    /// The hash of an account's password; empty if it has none.
     pub fn secret(&self, account: AccountId) -> Result<&str, Need> {
         self.secrets.get(&account).map(String::as_str).ok_or(Need::Secret(account))
     }
@@ -216,7 +219,7 @@ impl Directory {
         if self.absent.contains(&need) { Ok(None) } else { Err(need) }
     }
 
-    /// Caches what the store has answered.
+    /// Caches an answer of the store.
     pub fn learn(&mut self, fact: Fact) {
         match fact {
             Fact::Account(account) => self.learn_account(account),
@@ -243,7 +246,8 @@ impl Directory {
         self.accounts.insert(account.id, account);
     }
 
-    /// Caches a conversation. One that is in memory stays: it may be ahead of the store.
+    /// Caches a conversation. If it is in memory already, that copy stays: it may be ahead of the
+    /// store.
     pub fn learn_conversation(&mut self, conversation: Conversation) {
         match &conversation.kind {
             ConversationKind::Direct(pair) => {
@@ -267,7 +271,7 @@ impl Directory {
         self.looked_up >= limits::LOOKED_UP
     }
 
-    /// Bytes of all conversations in memory, about.
+    /// Approximate bytes of all conversations in memory.
     #[cfg(test)]
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -278,12 +282,12 @@ impl Directory {
         self.bytes += bytes;
     }
 
-    /// Caches whether the first has blocked the second.
+    /// Caches whether `by` has blocked `whom`.
     pub fn learn_blocked(&mut self, by: AccountId, whom: AccountId, on: bool) {
         self.blocked.insert((by, whom), on);
     }
 
-    /// Caches what an account did under a key.
+    /// Caches what an account sent under a `ONCE` key.
     pub fn learn_once(&mut self, account: AccountId, key: Box<str>, once: Once) {
         self.once.insert((account, key), once);
     }
@@ -311,8 +315,8 @@ impl Directory {
         self.recent.push_back(pos);
     }
 
-    /// Between two batches: forgets what was looked up for one, and evicts, in a bounded number of
-    /// steps, what is beyond the bounds and not in use.
+    /// To be called between two batches. Drops what only one batch needed, and evicts unused items
+    /// above the bounds, in a bounded number of steps.
     pub fn tidy(&mut self) {
         self.older.clear();
         self.absent.clear();
@@ -365,9 +369,9 @@ impl Directory {
     }
 }
 
-/// What applying a plan finds here. It is always there: the plan has looked it up, and nothing is
-/// evicted within a batch. Should that ever be broken, a test says so, and a server leaves one thing
-/// undone rather than all.
+/// Passes on what applying a plan looks for. It is always there: the plan has looked it up, and
+/// nothing is evicted within a batch. If that is ever violated, tests panic, and a release build
+/// skips one change instead of panicking.
 fn found<T>(known: Option<T>) -> Option<T> {
     debug_assert!(known.is_some(), "a plan was applied that had not looked up what it changes");
     known

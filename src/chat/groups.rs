@@ -1,10 +1,11 @@
-//! Groups: who is in, who may change them. Each command is one entry of the group's log, all or
-//! nothing.
+//! Groups: who is a member, and who may change them. Each command adds one entry to the group's
+//! log, and takes effect as a whole or not at all.
 //!
-//! Members see what is said during their stays, and only that: see [`Stay`]. What is said while a
-//! member is out does not wait for it, as if it were its own: `exempt` and `seq` (explained in
-//! [`super::talk`]) grow alike. A member who joins with the entry whose `seq` is 8 for the first time
-//! begins with `exempt` 7 and both cursors at 7, so the entry itself is all that waits.
+//! Members see the entries of their stays and no others: see [`Stay`]. What is written while a
+//! member is out never waits for it: when it comes back, those entries are added to its `exempt`,
+//! as if it had written them (the counting is explained in [`super::messages`]). A member who joins
+//! for the first time, with the entry whose `seq` is 8, begins with `exempt` 7 and both cursors at
+//! `seq` 7, so that entry is all that waits.
 
 use rustc_hash::FxHashSet;
 
@@ -21,21 +22,21 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange as Group;
 
-/// A group that can be founded or changed.
+/// A permitted change of a group, or its creation.
 pub(super) struct GroupPlan {
     name: Handle,
-    /// Who does it.
+    /// The acting account's handle.
     from: Handle,
-    /// The group; nothing where this founds it.
+    /// The group; `None` if this creates it.
     id: Option<ConversationId>,
-    /// The second word of the command.
+    /// The second word of the command, such as `ADD`, which the reply repeats.
     word: &'static str,
-    /// How the change reads.
+    /// The text of the entry, such as `add bia leo`.
     said: Box<str>,
     effect: GroupEffect,
 }
 
-/// What a change of a group does beside being said.
+/// What a change does besides adding its entry.
 enum GroupEffect {
     Join(Vec<AccountId>),
     Leave(AccountId),
@@ -43,7 +44,7 @@ enum GroupEffect {
     Topic(Box<str>),
 }
 
-/// Those who can be added to a group, each once: their accounts, and their handles.
+/// Accounts that can be added to a group, each once, with their handles.
 type Invited = Vec<(AccountId, Handle)>;
 
 impl Chat {
@@ -81,7 +82,7 @@ impl Chat {
         }))
     }
 
-    /// A change of a group by one who is in it; nothing where it is so already.
+    /// Plans a change of a group by a member; `None` if it would change nothing.
     fn plan_change(
         &self,
         me: AccountId,
@@ -93,7 +94,7 @@ impl Chat {
         if *change != Group::Leave && !log.member(me).is_some_and(|member| member.admin) {
             return Err(Refusal::NotAdmin(name.clone()).into());
         }
-        // Who has to be in for the change to make sense.
+        // The member that the command names; refused if it is not in the group now.
         let present = |handle: &Handle| {
             let account = self.directory.handle(handle)?;
             let member = account.and_then(|account| log.member(account)).filter(|m| m.is_in());
@@ -128,7 +129,9 @@ impl Chat {
         Ok(Some(GroupPlan { name, from, id: Some(id), word, said, effect }))
     }
 
-    /// Those of these handles who are not in the group yet; nobody but `me` is where there is none.
+    /// Which of these handles can be added: those not yet in the group or, in a new group (no
+    /// `log`), all but `me`. Refused if one is unknown or has blocked `me`, or if the group would
+    /// get too large.
     fn invited(
         &self,
         me: AccountId,
@@ -165,11 +168,11 @@ impl Chat {
         Ok(invited)
     }
 
-    /// Takes an account out of a group as if it left it, if it is in. Returns how many members the
-    /// group has, past ones included.
+    /// Makes an account leave a group, if it is in it. Returns how many members the group has, past
+    /// ones included.
     ///
     /// # Errors
-    /// What has to be looked up first; nothing has been decided then.
+    /// What has to be looked up first; the batch is unchanged.
     pub fn leave_group(
         &mut self,
         account: AccountId,
@@ -186,14 +189,14 @@ impl Chat {
             _ => None,
         };
         if let Some(plan) = plan {
-            // No session has this number: nobody gets the answer, and all are told.
+            // No session has the number 0, so nobody gets the answer, and no session is left out.
             let who = Who { session: SessionId(0), account, key: Key::Password };
             self.change_group(who, plan, now);
         }
         Ok(members)
     }
 
-    /// Founds or changes a group, and tells it.
+    /// Creates or changes a group, and tells its members.
     pub(super) fn change_group(&mut self, who: Who, plan: GroupPlan, now: Millis) {
         let GroupPlan { name, from, id, word, said, effect } = plan;
         let id = id.unwrap_or_else(|| self.found(who.account, &name));
@@ -208,7 +211,7 @@ impl Chat {
         self.tell(who, Effect::Entry { at, from, to: Target::Group(name) });
     }
 
-    /// Makes a group, in which its founder is from the next entry on.
+    /// Creates a group. Its founder is a member and an admin from the next entry on.
     fn found(&mut self, founder: AccountId, name: &Handle) -> ConversationId {
         self.newest.conversation += 1;
         let id = ConversationId(self.newest.conversation);
@@ -225,13 +228,13 @@ impl Chat {
         id
     }
 
-    /// From this entry on they are in.
+    /// Makes these accounts members from the entry at `pos` on.
     fn join(&mut self, who: Who, pos: &EntryPos, accounts: &[AccountId]) {
         let conversation = pos.conversation;
         let stay = Stay { since: (pos.id, pos.seq), until: None };
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let before = log.members.capacity();
-        // What was said before does not wait for them: the first `hidden` entries.
+        // The first `hidden` entries are from before they joined, and do not wait for them.
         let hidden = pos.seq - 1;
         let (mut new, mut grown) = (Vec::new(), 0);
         for account in accounts {
@@ -249,8 +252,8 @@ impl Chat {
                     new.push(member);
                 }
                 Some(member) => {
-                    // It saw entries up to the one with which it left, `left`. Those after that and
-                    // before this one were said while it was out, and are added to `exempt`.
+                    // It was in up to the entry whose `seq` is `left`. The entries after that and
+                    // before this one were written while it was out, and are added to `exempt`.
                     let left = member.stays.last().and_then(|stay| stay.until);
                     let left = left.map_or(0, |(_, seq)| seq);
                     let before = member.exempt;
@@ -259,7 +262,7 @@ impl Chat {
                     for cursor in [Cursor::Delivered, Cursor::Read] {
                         let exempt = member.exempt;
                         let at = member.cursor_mut(cursor);
-                        // Nothing waited when it left: the cursor skips what it cannot see.
+                        // Nothing waited when it left, so the cursor skips what it cannot see.
                         if left - at.seq == before - at.exempt {
                             let id = EntryId(pos.id.0 - 1);
                             *at = Position { id, seq: hidden, exempt, ..*at };
@@ -267,8 +270,9 @@ impl Chat {
                             stays = true;
                         }
                     }
-                    // Something of its earlier stay still waits, so a cursor may yet come to an
-                    // entry between the stays or after them: `exempt` as it is here is written down.
+                    // Something from an earlier stay still waits, so a cursor may be moved to an
+                    // entry of this stay from below: `exempt` as it is just before this stay is
+                    // written down.
                     if stays && hidden > left {
                         let (seq, count) = (hidden, member.exempt);
                         self.exempt_marks.push((conversation, account, seq, count));
@@ -291,8 +295,8 @@ impl Chat {
         self.directory.grew(grown);
     }
 
-    /// This entry is the last that a member sees. If no admin is left, the member who has been in for
-    /// longest is one.
+    /// Ends a member's stay: the entry at `pos` is the last it sees. If no admin is left, whoever
+    /// has been in the longest becomes one.
     fn leave(&mut self, who: Who, pos: &EntryPos, account: AccountId) {
         let conversation = pos.conversation;
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
@@ -328,7 +332,7 @@ fn accounts(invited: &Invited) -> Vec<AccountId> {
     invited.iter().map(|(account, _)| *account).collect()
 }
 
-/// How a change reads.
+/// The text of a change's entry: a word, and the handles it is about.
 fn said<'a>(word: &str, handles: impl IntoIterator<Item = &'a Handle>) -> Box<str> {
     let mut said = String::from(word);
     for handle in handles {

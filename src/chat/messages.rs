@@ -1,18 +1,19 @@
-//! Writing: what adds an entry to a conversation.
+//! Messages: planning and sending them, and appending an entry to a conversation.
 //!
 //! How many entries wait for a member is never counted one by one. A conversation has had `seq`
 //! entries. Of those, `exempt` ([`Member::exempt`]) do not wait for the member: it wrote them
-//! itself, or it may not see them. A cursor ([`Position`]) knows both numbers as they were at the
-//! entry where it stands. So above it there wait
+//! itself, or may not see them. A cursor ([`Position`]) knows both numbers as they were at the
+//! entry where it stands. So the number of entries waiting above it is
 //!
 //! ```text
 //! (conversation.seq - cursor.seq) - (member.exempt - cursor.exempt)
 //! ```
 //!
 //! To place a cursor at an entry, one has to know `exempt` as it was there ([`Chat::exempt_upto`]).
-//! In a chat of two each entry tells: it is the `author_seq` of its author, so of the first `seq`
-//! entries the author wrote `author_seq` and the other member `seq - author_seq`. In a group that is
-//! not enough, and what cannot be derived is written down: see [`Change::ExemptMark`].
+//! In a direct chat the entry itself says so: it is its author's `author_seq`-th, so of the first
+//! `seq` entries the author wrote `author_seq` and the other member `seq - author_seq`. In a group
+//! that is not enough, and what cannot be derived is written down when it happens: see
+//! [`Change::ExemptMark`].
 //!
 //! `src/ARCHITECTURE.md` has an example with numbers.
 
@@ -30,20 +31,20 @@ use crate::store::{
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
-/// A message that can be written; its text is with the act.
+/// A message that may be sent; its text stays in the act.
 pub(super) struct Message {
     from: Handle,
     to: Target,
     destination: Destination,
-    /// Its `ONCE` key, and the digest of what was asked for under it.
+    /// Its `ONCE` key, and the digest of target and text that the key stands for.
     once: Option<(Box<str>, [u8; 32])>,
 }
 
 /// The conversation that a message goes into.
 enum Destination {
-    /// One that exists.
+    /// An existing one.
     Known(ConversationId),
-    /// The one of these two, which their first message opens.
+    /// The direct chat of these two, which this first message opens.
     New(Pair),
 }
 
@@ -72,7 +73,8 @@ impl Chat {
         Ok(Plan::Send(Message { from, to: to.clone(), destination, once }))
     }
 
-    /// The conversation that a message of `me` to someone goes into.
+    /// The conversation that a message from `me` goes into; refused if there is no such target, or
+    /// if it has blocked `me`.
     fn conversation_for(&self, me: AccountId, to: &Target) -> Result<Destination, Stop> {
         match to {
             Target::Group(name) => match self.directory.group_of(me, name)? {
@@ -94,12 +96,12 @@ impl Chat {
         }
     }
 
-    /// Whether the first has blocked the second. Nobody blocks themselves.
+    /// Whether `by` has blocked `whom`. Nobody can block themselves, so that is not looked up.
     pub(super) fn has_blocked(&self, by: AccountId, whom: AccountId) -> Result<bool, Stop> {
         if by == whom { Ok(false) } else { Ok(self.directory.blocked(by, whom)?) }
     }
 
-    /// Whether two accounts see nothing of each other's cursors: one of them has blocked the other.
+    /// Whether two accounts must not see each other's cursors, since one has blocked the other.
     pub(super) fn is_hidden(&self, me: AccountId, other: AccountId) -> Result<bool, Stop> {
         let (by_me, by_other) = both(self.has_blocked(me, other), self.has_blocked(other, me))?;
         Ok(by_me || by_other)
@@ -122,7 +124,7 @@ impl Chat {
         self.tell(who, Effect::Entry { at, from, to });
     }
 
-    /// Opens the conversation of two people, or of one with itself.
+    /// Creates the conversation of two accounts, or of one with itself.
     fn open_direct(&mut self, pair: Pair) -> ConversationId {
         self.newest.conversation += 1;
         let id = ConversationId(self.newest.conversation);
@@ -137,8 +139,8 @@ impl Chat {
         id
     }
 
-    /// Adds an entry to a conversation that a plan has looked up. Returns its place, and its index
-    /// in the changes.
+    /// Appends an entry to a conversation that a plan has looked up. Returns where it stands, and
+    /// the index of its [`Change::Entry`] in the batch.
     pub(super) fn append(
         &mut self,
         conversation: ConversationId,
@@ -165,9 +167,9 @@ impl Chat {
                 for cursor in [Cursor::Delivered, Cursor::Read] {
                     let exempt = member.exempt;
                     let at = member.cursor_mut(cursor);
-                    // As many lie above the cursor as do not wait, so nothing waits there: the
-                    // author has seen everything up to its own entry, and the cursor goes along.
-                    // It is not a move: nobody is told, and `told` and `number` stay.
+                    // All entries above the cursor are exempt, so nothing waits there, and the
+                    // cursor goes along to the author's own new entry. This is not a move: nobody
+                    // gets a receipt, and `told` and `number` stay.
                     if before - at.seq == exempt - at.exempt {
                         *at = Position { id, seq: pos.seq, exempt: exempt + 1, ..*at };
                     } else {
@@ -177,9 +179,10 @@ impl Chat {
                 member.exempt += 1;
                 member.last_own = id;
                 pos.author_seq = member.exempt;
-                // In a chat of two, `author_seq` and `seq` tell both members' entries apart. In a
-                // group, where a cursor that stays below may come to any entry later, `exempt` as
-                // it is here has to be written down.
+                // In a direct chat, `seq` and `author_seq` of any entry give the counts of both
+                // members. In a group they do not. If a cursor stays behind, it may be moved to
+                // this entry or a later one some day, so `exempt` as it is here has to be written
+                // down.
                 if stays && of_two.is_none() {
                     let (seq, count) = (pos.seq, member.exempt);
                     self.exempt_marks.push((conversation, author, seq, count));
@@ -199,7 +202,8 @@ impl Chat {
     }
 }
 
-/// By which two `ONCE` under one key are told to be the same.
+/// SHA-256 of target and text. A second `ONCE` with the same key and digest is a repetition; with
+/// another digest it is refused.
 fn digest(to: &Target, body: &str) -> [u8; 32] {
     let digest = Sha256::new().chain_update(to.to_string()).chain_update([0]);
     digest.chain_update(body).finalize().into()

@@ -1,12 +1,12 @@
-//! The rules: what an act of an account changes, and who is told. Pure: no I/O, no clock, no
+//! The rules: what an act of an account changes, and who is told of it. Pure: no I/O, no clock, no
 //! waiting.
 //!
-//! [`Chat::decide`] decides one act from what the directory knows, in two steps that the types keep
-//! apart. A *plan* only reads: it returns either everything that carrying out the act takes, or why
-//! it cannot be carried out (yet): see [`Stop`]. *Applying* a plan changes things and cannot fail,
-//! so nothing is ever half done and nobody is answered twice. Where something has to be looked up,
-//! the hub does so and asks again. What is decided gathers in a [`Batch`], which is recorded whole
-//! before anyone is told.
+//! [`Chat::decide`] decides one act from what is in the directory, in two steps that the types keep
+//! apart. Making a *plan* only reads: the result is either everything needed to carry out the act,
+//! or the reason why it cannot be carried out (yet): see [`Stop`]. *Applying* a plan changes state
+//! and cannot fail, so no act is ever half done and no command is answered twice. If something has
+//! to be looked up first, the hub does so and asks again. Decisions accumulate in a [`Batch`],
+//! which is recorded as a whole before anyone is told.
 
 mod cache;
 pub mod directory;
@@ -35,54 +35,57 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
 
-/// Who acts.
+/// On whose behalf an act is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
-    /// By which session.
+    /// The session that asked for it; 0 for the server itself.
     pub session: SessionId,
-    /// As which account.
+    /// The account of that session.
     pub account: AccountId,
-    /// With which key.
+    /// What the session was opened with.
     pub key: Key,
 }
 
-/// What an account can do that changes something.
+/// Everything an account can do that changes something.
 #[derive(Debug)]
 pub enum Act {
-    /// Writes to someone; under a key, once.
+    /// Sends a message; with a `ONCE` key, at most once under that key.
     Send { to: Target, body: String, once: Option<Box<str>> },
-    /// Moves a cursor up to an entry, in its conversation.
+    /// Moves a cursor up to an entry, in the entry's conversation.
     Advance { cursor: Cursor, id: EntryId },
-    /// Moves a cursor up to each of these entries, which the session was sent, each in its
-    /// conversation. `answer` is what the reply says; without it nobody asked and none is given.
-    /// `lost_moves` is what the session's outbox said of those when it put the list together.
+    /// Moves a cursor in several conversations, up to each of these entries, which the session was
+    /// sent. `answer` is the id that the reply names; `None` for moves that no command asked for,
+    /// which get no reply. `lost_moves` is the session's count of failed moves
+    /// (`Outbox::lost_moves`) when it made the list: the list relies on all earlier ones, so it is
+    /// refused if the count has changed.
     AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
-    /// Takes another display name.
+    /// Changes the display name.
     Rename(DisplayName),
-    /// Takes another password, of which this is the hash, if the hash of the old one still is what it was.
+    /// Replaces the password hash `was` by `secret`; refused if the account's hash is no longer
+    /// `was`.
     SetSecret { was: String, secret: String },
-    /// Changes a group.
+    /// Creates or changes a group.
     Group { name: Handle, change: GroupChange },
-    /// Blocks someone, or not any more.
+    /// Blocks someone (`on`), or unblocks them.
     Block { whom: Handle, on: bool },
-    /// Makes a token, of which this is the hash.
+    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else.
     NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
     /// Revokes a token.
     DropToken { label: Box<str> },
-    /// Lets a system user in without a secret, or not any more.
+    /// Lets a system user log in without a secret (`on`), or no longer.
     Link { user: u32, on: bool },
 }
 
 impl Act {
-    /// What moving a cursor in one of many conversations weighs: each is a row to write, as a message
-    /// to a conversation in use is not.
+    /// Weight of moving a cursor in one of several conversations. Each move writes a row of its
+    /// own, while messages to a busy conversation share its rows.
     pub const MOVE: usize = 4;
 
-    /// Bytes of text that weigh as much as another message: half a page of the database.
+    /// Bytes of text that weigh as much as one more message: half a page of the database.
     const TEXT: usize = 2_048;
 
-    /// What it costs to decide and record, about, in messages of a busy conversation, beside what
-    /// has to be looked up for it.
+    /// Approximate cost of deciding and recording it, in short messages to a busy conversation.
+    /// Lookups are charged separately (`limits::LOOK_UP`).
     pub fn weight(&self) -> usize {
         match self {
             Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
@@ -92,7 +95,7 @@ impl Act {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
             } => 2 + 2 * handles.len(),
             Act::Group { .. } | Act::Block { .. } => 2,
-            // The words by which an account is found are written anew.
+            // The account's words in the search index are written anew.
             Act::Rename(_) => 8,
             Act::SetSecret { .. }
             | Act::NewToken { .. }
@@ -101,7 +104,7 @@ impl Act {
         }
     }
 
-    /// Takes out its text, if it has one.
+    /// Takes out a message's text; empty for all other acts.
     fn take_text(&mut self) -> Box<str> {
         match self {
             Act::Send { body, .. } => std::mem::take(body).into_boxed_str(),
@@ -109,7 +112,7 @@ impl Act {
         }
     }
 
-    /// Bytes of text that it holds on to.
+    /// Bytes of message text in it.
     pub fn bytes(&self) -> usize {
         match self {
             Act::Send { body, .. } => body.len(),
@@ -117,12 +120,13 @@ impl Act {
         }
     }
 
-    /// Whether it is a command of someone who waits for its final line.
+    /// Whether it is a command, whose sender waits for a final line. Automatic acknowledgements are
+    /// not.
     pub fn is_asked(&self) -> bool {
         !matches!(self, Act::AdvanceAll { answer: None, .. })
     }
 
-    /// The verb under which it is answered.
+    /// The verb in its final line.
     pub fn verb(&self) -> &'static str {
         match self {
             Act::Send { once: Some(_), .. } => "ONCE",
@@ -139,72 +143,75 @@ impl Act {
     }
 }
 
-/// What is to be said once the batch is recorded.
+/// Whom to notify of what once the batch is on disk.
 #[derive(Debug)]
 pub enum Effect {
     /// To the session that acted: the final line of its command.
     Answer { verb: &'static str, answer: Result<Reply, Refusal> },
-    /// To all who may see it but the acting session: the entry that stands at this index of the
+    /// To all who may see it, except the acting session: the new entry, at index `at` of the
     /// changes.
     Entry { at: usize, from: Handle, to: Target },
-    /// To these accounts but the acting session: a cursor moved.
+    /// To `readers`, except the acting session: a cursor moved.
     Receipt {
         receipt: Receipt,
         conversation: ConversationId,
         number: MoveNumber,
         readers: Vec<AccountId>,
-        /// Where the mover's cursors stood, delivered and read, if it is in the conversation.
+        /// Where the mover's cursors (delivered, read) stood before; `None` if it has left the
+        /// group.
         was: Option<[EntryId; 2]>,
-        /// Who is not to learn of it, even by waiting for it: one of the two blocks the other.
+        /// The other party, if one of the two has blocked the other: it must not learn of the move,
+        /// not even through `WAIT`.
         hidden_from: Option<AccountId>,
     },
-    /// To those who wait: someone is not in a group any more, or is again. Their cursors, delivered
-    /// and read, stand here.
+    /// To sessions in a `WAIT`: a member left a group or, with `on`, was added again. `was` is
+    /// where its cursors (delivered, read) stand.
     Present { conversation: ConversationId, account: AccountId, was: [EntryId; 2], on: bool },
-    /// The account's sessions that were opened with this key end, but with the password the acting
-    /// one stays.
+    /// Disconnects the account's sessions that were opened with `key`. If that is the password, the
+    /// acting session stays: it has the new one.
     Disconnect { key: Key },
-    /// All sessions of the account end; nobody waits for it any more if it is `gone`.
+    /// Disconnects all sessions of the account. If it is `gone` (deleted), nobody waits for it any
+    /// more.
     DisconnectAll { gone: bool },
 }
 
-/// Of whom the author of an entry waits that they receive or read it.
+/// What a `WAIT` has to know: how many members have yet to receive or read an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
-    /// Its conversation.
+    /// The entry's conversation.
     pub conversation: ConversationId,
-    /// Its place there.
+    /// The entry's `seq` there.
     pub seq: i64,
-    /// With whom, in a direct chat.
+    /// The other party, in a direct chat.
     pub other: Option<AccountId>,
-    /// How many have not yet.
+    /// Members whose cursor is still below the entry.
     pub count: usize,
 }
 
-/// What an act comes to. Its text is not in it, so that a plan copies nothing long.
+/// A plan for one act. The message text stays in the act, so that no plan copies a long text.
 enum Plan {
-    /// Nothing changes, and this is the answer.
+    /// Nothing changes; only this answer is given.
     Reply { verb: &'static str, reply: Reply },
     /// A message is written.
     Send(messages::Message),
     /// Cursors move.
     Advance(moves::CursorMoves),
-    /// A group is founded or changed.
+    /// A group is created or changed.
     Group(groups::GroupPlan),
     /// The account itself changes.
     Account(people::AccountPlan),
 }
 
-/// What was decided and is neither recorded nor told yet.
+/// Decisions that are neither recorded nor told yet.
 #[derive(Debug, Default)]
 pub struct Batch {
-    /// To be recorded, in this order.
+    /// Recorded first, in this order.
     pub changes: Vec<Change>,
-    /// To be said then, in this order.
+    /// Told after that, in this order.
     pub effects: Vec<(Who, Effect)>,
 }
 
-/// The rules and what they decide from.
+/// The rules, and the state they decide from.
 pub struct Chat {
     directory: Directory,
     newest: Newest,
@@ -215,18 +222,19 @@ pub struct Chat {
     touched: Vec<(ConversationId, AccountId)>,
     /// Entries that the batch has added, each with the one before it in its conversation.
     appended: Vec<(ConversationId, EntryId, EntryId)>,
-    /// What the batch wrote down of entries that do not wait: of whom, up to which, how many.
+    /// The exempt marks of this batch, which the store does not have yet: conversation, member,
+    /// `seq` and count, as in [`Change::ExemptMark`].
     exempt_marks: Vec<(ConversationId, AccountId, i64, i64)>,
-    /// Where chats of two stand since the batch.
+    /// Ranks of direct chats that this batch has changed.
     ranked: Vec<(ConversationId, AccountId, Rank)>,
-    /// For whom nothing waits any more in a chat of which the store still says so, oldest first, and
-    /// the same in no order.
+    /// Members of direct chats of whom the store says that something waits while nothing does any
+    /// more: the oldest first in the queue, and again as a set. See [`Chat::clear_wait`].
     unsettled: VecDeque<(ConversationId, AccountId)>,
     is_unsettled: FxHashSet<(ConversationId, AccountId)>,
 }
 
 impl Chat {
-    /// The rules for a log that stands at `newest`.
+    /// The rules for a log whose newest numbers are `newest`.
     pub fn new(newest: Newest) -> Chat {
         Chat {
             directory: Directory::default(),
@@ -242,10 +250,10 @@ impl Chat {
         }
     }
 
-    /// Decides an act and answers it.
+    /// Decides an act, and adds what follows from it and its answer to the batch.
     ///
     /// # Errors
-    /// What has to be looked up first; nothing has been decided then.
+    /// What has to be looked up first; the batch is unchanged.
     pub fn decide(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Vec<Need>> {
         match self.plan(who, act) {
             Ok(plan) => self.apply(who, plan, act.take_text(), now),
@@ -255,8 +263,8 @@ impl Chat {
         Ok(())
     }
 
-    /// What has to be looked up before an act can be decided; empty if all is known, as far as that
-    /// can be told.
+    /// What has to be looked up before an act can be decided: empty if nothing is known to be
+    /// missing. Answers may lead to further needs.
     pub fn missing(&self, who: Who, act: &Act) -> Vec<Need> {
         match self.plan(who, act) {
             Err(Stop::Needs(needs)) => needs,
@@ -264,10 +272,10 @@ impl Chat {
         }
     }
 
-    /// Everything about an act but its text, ready to be carried out.
+    /// Plans an act.
     ///
     /// # Errors
-    /// Why it cannot be.
+    /// What has to be looked up first, or why the act is refused.
     fn plan(&self, who: Who, act: &Act) -> Result<Plan, Stop> {
         match act {
             Act::Send { to, body, once } => self.plan_send(who, to, body, once.as_deref()),
@@ -285,7 +293,7 @@ impl Chat {
         }
     }
 
-    /// Carries out a plan, which was made a moment ago: nothing has been decided since.
+    /// Carries out a plan. Nothing may have been decided since it was made.
     fn apply(&mut self, who: Who, plan: Plan, text: Box<str>, now: Millis) {
         match plan {
             Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
@@ -296,40 +304,41 @@ impl Chat {
         }
     }
 
-    /// The directory, to be told what it lacked.
+    /// The directory, for adding what it lacks.
     pub fn directory(&mut self) -> &mut Directory {
         &mut self.directory
     }
 
-    /// The numbers given last, those of the batch included.
+    /// The newest numbers given, including those of the batch.
     pub fn newest(&self) -> Newest {
         self.newest
     }
 
-    /// What the last decision says last.
+    /// The last effect in the batch.
     pub fn latest(&self) -> Option<&(Who, Effect)> {
         self.batch.effects.last()
     }
 
-    /// Who may see an entry that the batch speaks of.
+    /// The accounts that may see the `seq`-th entry of a conversation. It must be in memory, as all
+    /// conversations of the batch are.
     pub fn readers(&self, id: ConversationId, seq: i64) -> impl Iterator<Item = AccountId> {
         let members = self.directory.cached(id).map_or(&[][..], |c| &c.members);
         members.iter().filter(move |m| m.sees(seq)).map(|m| m.account)
     }
 
-    /// How many cursors have not come to an entry, of those who may see it and are still in, but for
-    /// its author's.
+    /// Counts the members whose `cursor` is still below an entry: of those who may see it and have
+    /// not left, all but its author.
     ///
     /// # Errors
-    /// The asker is not its author, or something has to be looked up first.
+    /// `who` is not its author, or something has to be looked up first.
     pub fn awaited(&self, who: Who, cursor: Cursor, id: EntryId) -> Result<Awaited, Stop> {
         let me = who.account;
         let own = |pos: &EntryPos| pos.author == me;
         let Some((pos, log, _)) = self.visible_place(me, id)?.filter(|(pos, ..)| own(pos)) else {
             return Err(Refusal::NoSuchMessage(id.0).into());
         };
-        // Between two of whom one blocks the other, nobody learns how far the other is. And nobody
-        // waits for someone who is gone.
+        // If one party has blocked the other, neither learns how far the other is, so a hidden
+        // cursor counts as below the entry. Nobody waits for a deleted account.
         let (mut hidden, mut gone) = (false, false);
         let other = match log.kind {
             ConversationKind::Direct(pair) => Some(pair.other(me)),
@@ -348,29 +357,29 @@ impl Chat {
         Ok(Awaited { conversation: pos.conversation, seq: pos.seq, other, count })
     }
 
-    /// Whether a member of a conversation, which the batch speaks of, may see its `seq`-th entry.
+    /// Whether an account may see the `seq`-th entry of a conversation, which must be in memory.
     pub fn sees(&self, id: ConversationId, account: AccountId, seq: i64) -> bool {
         let member = self.directory.cached(id).and_then(|log| log.member(account));
         member.is_some_and(|member| member.sees(seq))
     }
 
-    /// How much the batch says so far.
+    /// Number of effects in the batch so far.
     pub fn said(&self) -> usize {
         self.batch.effects.len()
     }
 
-    /// Notes that an account was shown the receipts up to a move and, where a session of it has
-    /// ended, when that was.
+    /// Records that an account has been shown the receipts up to a move and, if a session of it has
+    /// ended, when (`seen`).
     pub fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
         self.batch.changes.push(Change::Shown { account, upto, seen });
     }
 
-    /// Notes that a token was used.
+    /// Records that a token was used.
     pub fn used(&mut self, id: TokenId, now: Millis) {
         self.batch.changes.push(Change::TokenUsed { id, time: now });
     }
 
-    /// Records a step of forgetting, unless it was decided on another state of the log.
+    /// Records a step of expiry, unless it was planned for another state of the log.
     pub fn expire(&mut self, step: Expire) {
         if let Expire::Entries { after, upto } = step {
             if after != self.newest.floor || upto <= after || upto > self.newest.entry {
@@ -381,7 +390,8 @@ impl Chat {
         self.batch.changes.push(Change::Expire(step));
     }
 
-    /// What has been decided, whole: to be recorded and then told.
+    /// Completes the batch and returns it, to be recorded and then told. Each touched conversation
+    /// and member is written once, however often the batch changed it.
     pub fn finish(&mut self) -> Batch {
         self.touched.sort_unstable();
         self.touched.dedup();
@@ -421,7 +431,7 @@ impl Chat {
         if self.newest != self.recorded {
             self.batch.changes.push(Change::Newest(self.newest));
         }
-        // The next batch will be as large, about.
+        // The next batch will be about as large.
         let next = Batch {
             changes: Vec::with_capacity(self.batch.changes.len()),
             effects: Vec::with_capacity(self.batch.effects.len()),
@@ -429,14 +439,15 @@ impl Chat {
         std::mem::replace(&mut self.batch, next)
     }
 
-    /// The batch is on disk, and its audience has been told.
+    /// To be called once the batch is on disk and has been told.
     pub fn committed(&mut self) {
         self.recorded = self.newest;
         self.exempt_marks.clear();
         self.directory.tidy();
     }
 
-    /// The batch could not be recorded: what was decided in it never was.
+    /// To be called if the batch could not be recorded. The directory, which holds its changes, is
+    /// emptied and read again from the store.
     pub fn rollback(&mut self) {
         self.newest = self.recorded;
         self.batch = Batch::default();
@@ -451,7 +462,7 @@ impl Chat {
         self.batch.effects.push((who, effect));
     }
 
-    /// Says the final line of an act.
+    /// Adds the final line of an act to the batch.
     pub fn answer(&mut self, who: Who, verb: &'static str, answer: Result<Reply, Refusal>) {
         self.tell(who, Effect::Answer { verb, answer });
     }

@@ -1,4 +1,4 @@
-//! The two cursors: where they may be moved, and who learns of it.
+//! The two cursors, delivered and read: where they may be moved, and who gets a receipt.
 //!
 //! The arithmetic of `seq`, `exempt` and `author_seq` is explained in [`super::messages`].
 
@@ -12,26 +12,26 @@ use crate::store::{Change, Conversation, ConversationKind, Member, Move, Positio
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 
-/// Cursors of one account that can be moved.
+/// Permitted moves of one cursor of an account, in one or more conversations.
 pub(super) struct CursorMoves {
     cursor: Cursor,
-    /// Whose they are.
+    /// The account's handle.
     from: Handle,
     steps: SmallVec<[CursorMove; 1]>,
-    /// The entry that the reply names; without it none is given.
+    /// The entry that the reply names; `None`: no reply.
     answer: Option<EntryId>,
 }
 
-/// One conversation in which a cursor can be moved, and up to which entry.
+/// A move in one conversation.
 struct CursorMove {
     pos: EntryPos,
-    /// How many entries up to there do not wait for the mover.
+    /// How many entries up to `pos` do not wait for the mover.
     exempt: i64,
     /// The other party, or the group.
     to: Target,
-    /// With whom, in a chat of two.
+    /// The other party's account, in a direct chat.
     other: Option<AccountId>,
-    /// That one must not learn of it: one of the two blocks the other.
+    /// The other party must not learn of it: one of the two has blocked the other.
     hidden: bool,
 }
 
@@ -57,7 +57,7 @@ impl Chat {
         Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer }))
     }
 
-    /// What moving a cursor to an entry takes, if `me` may see it.
+    /// Plans a move to an entry; `None` if `me` may not see it.
     fn plan_step(&self, me: AccountId, id: EntryId) -> Result<Option<CursorMove>, Stop> {
         let Some((pos, log, member)) = self.visible_place(me, id)? else { return Ok(None) };
         let exempt = self.exempt_upto(log, member, &pos);
@@ -76,24 +76,26 @@ impl Chat {
         }))
     }
 
-    /// Where an entry stands, if `me` may see it; and its conversation, and `me` in it.
+    /// Where an entry stands, its conversation, and `me` as a member there; `None` if `me` may not
+    /// see it.
     pub(super) fn visible_place(
         &self,
         me: AccountId,
         id: EntryId,
     ) -> Result<Option<(EntryPos, &Conversation, &Member)>, Stop> {
-        // What is forgotten may still be in the directory.
+        // Expired entries may still be in the directory.
         if id <= self.newest.floor || id > self.newest.entry {
             return Ok(None);
         }
         let Some(pos) = self.directory.entry_pos(id)? else { return Ok(None) };
-        // Asked by someone who is not in it, it is not looked up.
+        // For an account that was never in it, the conversation is not looked up.
         let found = self.directory.conversation_of(me, pos.conversation)?;
         let visible = found.filter(|(_, member)| member.sees(pos.seq));
         Ok(visible.map(|(log, member)| (pos, log, member)))
     }
 
-    /// How many entries up to a place do not wait for a member: what [`Member::exempt`] was there.
+    /// How many entries up to `pos` do not wait for a member: the value [`Member::exempt`] had
+    /// there.
     pub(super) fn exempt_upto(
         &self,
         log: &Conversation,
@@ -102,23 +104,26 @@ impl Chat {
     ) -> Result<i64, Stop> {
         let me = member.account;
         if let ConversationKind::Direct(_) = log.kind {
-            // Up to here `author_seq` are its author's, and all others are the other one's.
+            // Of the entries up to here, `author_seq` are the author's, and the rest the other
+            // member's.
             return Ok(if pos.author == me { pos.author_seq } else { pos.seq - pos.author_seq });
         }
-        // Nothing that does not wait lies above: no entry of its own, and none from before its
-        // latest stay, which it may not see. So all of `exempt` lies at or below.
+        // No exempt entry lies above `pos`: none of the member's own, and none from before its
+        // latest stay. So `pos` has all of `exempt`.
         let joined = member.stays.last().map_or(0, |stay| stay.since.1);
         if pos.id >= member.last_own && pos.seq >= joined {
             return Ok(member.exempt);
         }
-        // `exempt` grows only with an entry of the member's own, or when it comes back. Where either
-        // happened while something waited above the lower cursor, it was written down; the newest
-        // note up to the place holds there. Without one, or if it lies below that cursor, nothing
-        // that does not wait lies between the cursor and the place.
+        // `exempt` grows only when the member writes an entry or comes back to the group. If that
+        // happens while something waits above the lower of its two cursors, the new value is
+        // written down as a mark. The newest mark at or below `pos` holds at `pos`. If there is
+        // none, or if it lies below that cursor, no exempt entry lies between the cursor and `pos`,
+        // so the cursor's value holds.
         //
-        // Say 1, 3 and 5 are mine and 2 and 4 are Bia's, and my cursors stand at 1 (seq 1, exempt 1).
-        // Notes were written with 3 (seq 3, count 2) and with 5 (seq 5, count 3). Up to 4 the note
-        // of 3 holds: two do not wait. Up to 2 there is no note: one, as at the cursor.
+        // Example: entries 1, 3 and 5 are Ana's, 2 and 4 are Bia's, and both of Ana's cursors stand
+        // at 1 (seq 1, exempt 1). Entry 3 left the mark (seq 3, count 2), entry 5 the mark (seq 5,
+        // count 3). At 4 the mark of 3 holds: 2. At 2 there is no mark, so the cursor's value
+        // holds: 1.
         let (id, least) = (pos.conversation, member.delivered.exempt.min(member.read.exempt));
         let batch = self.exempt_marks.iter().rev();
         let mut here = batch.filter(|s| s.0 == id && s.1 == me && s.2 <= pos.seq);
@@ -130,7 +135,7 @@ impl Chat {
 
     pub(super) fn advance(&mut self, who: Who, moves: CursorMoves, now: Millis) {
         let CursorMoves { cursor, from, steps, answer } = moves;
-        // The mover learns that it is done before anyone else learns that it happened.
+        // The mover gets the reply before anyone else gets a receipt.
         if answer.is_some() {
             let reply = Reply::Moved { cursor, id: answer };
             self.answer(who, reply::verb(cursor), Ok(reply));
@@ -140,7 +145,8 @@ impl Chat {
         }
     }
 
-    /// Moves a cursor up to an entry, never back, and tells those whose entries it passed over.
+    /// Moves a cursor up to an entry, never back, and sends a receipt to those who wrote something
+    /// above its old place. Reading moves the delivered cursor along.
     fn move_cursor(
         &mut self,
         who: Who,
@@ -154,7 +160,7 @@ impl Chat {
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(me) else { return };
         let old = *member.cursor(cursor);
-        // Nobody waits for one who is out.
+        // Nobody waits for a member who has left.
         let was = member.is_in().then(|| member.cursors());
         if pos.id <= old.id {
             return;
@@ -163,7 +169,7 @@ impl Chat {
         let number = self.newest.moved;
         let (id, seq) = (pos.id, pos.seq);
         let new = Position { id, seq, exempt, told: id, time: now, number };
-        // What is read has been received.
+        // An entry that is read counts as received.
         let moving: &[Cursor] = match cursor {
             Cursor::Delivered => &[Cursor::Delivered],
             Cursor::Read => &[Cursor::Delivered, Cursor::Read],
@@ -174,7 +180,8 @@ impl Chat {
                 continue;
             }
             let was = std::mem::replace(at, new);
-            // Moves within a second share one record: the newest, which stands in the member.
+            // Moves within one second share a record. The newest move is in the member's row; only
+            // when a move of a later second follows does it go into the history.
             if was.number == MoveNumber(0) || was.time.same_second(now) {
                 continue;
             }
@@ -187,8 +194,8 @@ impl Chat {
             }
         }
         log.moved = number;
-        // An author is concerned if it wrote something above where the cursor was. What is
-        // forgotten needs no receipt.
+        // Authors are members with an entry above the cursor's old place. Expired entries need no
+        // receipt.
         let since = old.id.max(floor);
         let wrote = |m: &&Member| m.account != me && m.last_own > since;
         let mut readers: Vec<AccountId> = log.present().filter(wrote).map(|m| m.account).collect();

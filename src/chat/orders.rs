@@ -1,7 +1,9 @@
-//! What an operator orders: accounts made, given another password, ended; sessions ended. And what
-//! the server itself does with an account that nobody is logged in to.
+//! Operators' orders: creating and deleting accounts, setting passwords, revoking what opens an
+//! account, disconnecting sessions. Also changes that the server itself makes to an account that
+//! may have no session.
 //!
-//! An order comes from no session of an account, so it is answered to whoever gave it, not told.
+//! An order comes from no session of an account, so its result is returned to the caller and does
+//! not go into an outbox.
 
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Who};
@@ -10,23 +12,23 @@ use crate::name::{DisplayName, Handle};
 use crate::store::Change;
 use crate::wire::refusal::Refusal;
 
-/// An order.
+/// An order by an operator, or by the server itself.
 #[derive(Debug)]
 pub enum Order {
-    /// Makes an account; its password is given as a hash.
+    /// Creates an account. `secret` is the hash of its password.
     NewUser { handle: Handle, name: DisplayName, secret: String },
-    /// Gives an account another password, and does what `Revoke` does.
+    /// Sets the hash of an account's password, and does what `Revoke` does.
     SetSecret { handle: Handle, secret: String },
-    /// Keeps a password under a new hash, if its hash still is what it was: the cost of hashing has
-    /// changed, and not the password.
+    /// Stores a new hash of the same password, made at another cost, if the hash is still `was`. No
+    /// session is disconnected.
     Rehash { account: AccountId, was: String, secret: String },
-    /// Revokes the tokens and linked users of an account and ends its sessions.
+    /// Revokes the tokens and linked users of an account, and disconnects its sessions.
     Revoke(Handle),
-    /// Deletes an account: nothing opens it any more, and it leaves its groups, those in steps of
-    /// their own ([`Chat::leave_group`], [`Chat::left_groups`]). What it said stays, and its handle is
-    /// never given again.
+    /// Deletes an account: nobody can log in to it any more, and it leaves its groups, in separate
+    /// steps ([`Chat::leave_group`], [`Chat::left_groups`]). Its messages stay, and its handle is
+    /// never given to another account.
     DropUser(Handle),
-    /// Ends the sessions of an account.
+    /// Disconnects the sessions of an account.
     Kick(Handle),
 }
 
@@ -47,12 +49,12 @@ enum OrderPlan {
     },
     Revoke(Revoked),
     Delete(AccountId),
-    /// A deletion that was cut short.
+    /// Continues a deletion that was interrupted.
     GoOn(AccountId),
     Kick(AccountId),
 }
 
-/// All that opens an account but its password.
+/// Everything that opens an account except its password.
 struct Revoked {
     account: AccountId,
     tokens: Vec<TokenId>,
@@ -60,10 +62,10 @@ struct Revoked {
 }
 
 impl Chat {
-    /// Carries out an order. Returns the account that it is about.
+    /// Carries out an order. Returns the account it is about.
     ///
     /// # Errors
-    /// It makes no sense, or something has to be looked up first.
+    /// Why it is refused, or what has to be looked up first.
     pub fn order(&mut self, order: &Order, now: Millis) -> Result<AccountId, Stop> {
         let plan = self.plan_order(order)?;
         Ok(self.carry_out_order(plan, now))
@@ -101,7 +103,7 @@ impl Chat {
         })
     }
 
-    /// The account of a handle, if it was not deleted.
+    /// The account of a handle; refused if there is none or it was deleted.
     fn living(&self, handle: &Handle) -> Result<AccountId, Stop> {
         let living = self.directory.living(handle)?;
         living.ok_or_else(|| Refusal::NoSuchUser(handle.clone()).into())
@@ -144,7 +146,7 @@ impl Chat {
         }
     }
 
-    /// Revokes all that opens an account but its password, and ends its sessions.
+    /// Revokes everything that opens an account except its password, and disconnects its sessions.
     fn revoke(&mut self, revoked: Revoked) -> AccountId {
         let Revoked { account, tokens, users } = revoked;
         self.directory.learn_tokens(account, Vec::new());
@@ -157,12 +159,12 @@ impl Chat {
     }
 
     fn disconnect_all(&mut self, account: AccountId, gone: bool) {
-        // No session has this number, so none is passed over when all are told.
+        // No session has the number 0, so none is left out.
         let who = Who { session: SessionId(0), account, key: Key::Password };
         self.tell(who, Effect::DisconnectAll { gone });
     }
 
-    /// A deleted account has left all its groups.
+    /// To be called once a deleted account has left all its groups.
     ///
     /// # Errors
     /// What has to be looked up first.

@@ -1,4 +1,5 @@
-//! Accounts: making one, its display name, its password, whom it blocks, what else opens it.
+//! Accounts: creating them, and changing a display name, a password, blocks, tokens and linked
+//! system users.
 
 use super::stop::Stop;
 use super::{Chat, Effect, Plan, Who};
@@ -9,7 +10,7 @@ use crate::store::{Account, Change, Fronts, Token};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
-/// A change of an account that can be made.
+/// A permitted change of an account.
 pub(super) enum AccountPlan {
     Rename { handle: Handle, name: DisplayName },
     Secret(String),
@@ -20,7 +21,7 @@ pub(super) enum AccountPlan {
 }
 
 impl Chat {
-    /// Makes an account.
+    /// Creates an account. `secret` is the hash of its password.
     ///
     /// # Errors
     /// Its handle is taken, or something has to be looked up first.
@@ -35,7 +36,7 @@ impl Chat {
         Ok(self.make_account(handle.clone(), name.clone(), secret.into(), now))
     }
 
-    /// Whether an account of this handle can be made.
+    /// Checks that no account has this handle, or ever had it.
     pub(super) fn plan_register(&self, handle: &Handle) -> Result<(), Stop> {
         match self.directory.handle(handle)? {
             Some(_) => Err(Refusal::Taken(handle.clone()).into()),
@@ -72,7 +73,7 @@ impl Chat {
     }
 
     pub(super) fn plan_secret(&self, who: Who, was: &str, secret: &str) -> Result<Plan, Stop> {
-        // It was looked at before the new one was hashed, and may be another one by now.
+        // The old password was checked before the new one was hashed, and may have changed since.
         if self.directory.secret(who.account)? != was {
             return Err(Refusal::WrongOld.into());
         }
@@ -115,7 +116,7 @@ impl Chat {
         let id = tokens.iter().find(|known| &*known.label == label).map(|known| known.id);
         let has_token = matches!(who.key, Key::Token(_));
         match id {
-            // A token learns nothing of the others, not even their labels.
+            // A session opened with a token learns nothing of other tokens, not even their labels.
             Some(id) if has_token && who.key != Key::Token(id) => Err(Refusal::NotAllowed.into()),
             None if has_token => Err(Refusal::NotAllowed.into()),
             None => Err(Refusal::NoSuchToken(label.into()).into()),
@@ -192,7 +193,7 @@ impl Chat {
         }
     }
 
-    /// Gives an account another password, of which this is the hash.
+    /// Sets the hash of an account's password.
     pub(super) fn change_secret(&mut self, account: AccountId, secret: String) {
         self.directory.learn_secret(account, secret.clone());
         self.batch.changes.push(Change::Secret { account, secret });

@@ -1,13 +1,15 @@
-//! Where a chat of two stands among all of an account: by what waits, by its newest entry, by its
-//! newest move. So a question about all of them looks at the first of them and never at the rest.
+//! The order of an account's direct chats: by what waits in them, by their newest entry, and by
+//! their newest move (see [`Rank`]). With it, a question about all chats of an account reads the
+//! first of them and never the rest.
 //!
-//! Under load next to nothing is written here. A chat that goes on is the first of both accounts
-//! already. What waits is looked at when a batch ends: a row changes only if something begins to wait
-//! where nothing did, and that nothing does any more is written down later, when it is so in many
-//! chats. Until then the row says too much: whoever reads it looks at the chat and finds nothing.
+//! Under load almost nothing is written for this. A chat that goes on already comes first for both
+//! accounts. What waits is determined at the end of a batch, and a row changes only if something
+//! begins to wait where nothing did. The reverse is written later, when there are many such chats
+//! ([`limits::UNSETTLED`]). Until then the store claims too much, which does no harm: a reader
+//! looks into the chat and finds nothing that waits.
 //!
-//! Groups have no rank: an entry would have to be written to each of their members, and nobody is in
-//! so many that they cannot be looked at one by one.
+//! Groups have no rank: each entry would have to be written to the rows of all members, and nobody
+//! is in so many groups that they cannot be looked at one by one.
 
 use std::mem::discriminant;
 
@@ -18,19 +20,19 @@ use crate::limits;
 use crate::store::{Change, ConversationKind, Fronts, Member, Pair, Rank};
 
 impl Chat {
-    /// An entry was added to the chat of these two.
+    /// To be called when an entry was added to the chat of a pair: it now comes first for both.
     pub(super) fn rank_by_entry(&mut self, id: ConversationId, pair: Pair, entry: EntryId) {
         for account in [pair.low, pair.high] {
             self.rank(id, account, |fronts| &mut fronts.recent, Rank::Recent(entry));
         }
     }
 
-    /// A cursor moved in a chat of two, and that concerns an account.
+    /// To be called when a cursor moved in a direct chat, for each account that the move concerns.
     pub(super) fn rank_by_move(&mut self, id: ConversationId, of: AccountId, number: MoveNumber) {
         self.rank(id, of, |fronts| &mut fronts.moved, Rank::Moved(number));
     }
 
-    /// Puts a chat before all others of an account, unless it stands there.
+    /// Puts a chat before all others of an account in one order, unless it comes first already.
     fn rank(
         &mut self,
         id: ConversationId,
@@ -38,7 +40,7 @@ impl Chat {
         front: impl FnOnce(&mut Fronts) -> &mut Option<ConversationId>,
         rank: Rank,
     ) {
-        // Who acts in a chat of two has looked up both.
+        // An act in a direct chat has looked up both accounts.
         if let Some(known) = self.directory.account_mut(account)
             && front(&mut known.fronts).replace(id) == Some(id)
         {
@@ -54,8 +56,8 @@ impl Chat {
         self.ranked.push((id, account, rank));
     }
 
-    /// Notes where something waits since this batch, and where nothing does any more. What the batch
-    /// touched and added is in order.
+    /// Determines in which touched chats something waits since this batch, and in which nothing
+    /// does any more. `touched` and `appended` must be sorted.
     pub(super) fn rank_by_waiting(&mut self) {
         let floor = self.newest.floor;
         let mut last = None;
@@ -79,10 +81,11 @@ impl Chat {
                         }
                         continue;
                     }
-                    // What the batch added is all that waits: nothing did, or it is forgotten.
+                    // The batch's first entry is the first that waits: nothing waited before it, or
+                    // only what has expired.
                     Some((_, first, before)) if member.waits.0 == 0 || *before <= floor => *first,
-                    // The store may have let go of it with what was forgotten, and knows of
-                    // nothing that waits; what does comes after that.
+                    // The entry it named has expired, and with it the store may have cleared
+                    // `waits`. What waits now lies above the floor.
                     _ if member.waits.0 != 0 && member.waits <= floor => EntryId(floor.0 + 1),
                     _ => member.waits,
                 };
@@ -94,18 +97,19 @@ impl Chat {
         }
     }
 
-    /// Writes down that nothing waits any more in the chat where that has been so for longest, if
-    /// there are many. Returns whether there was one.
+    /// Records for one chat that nothing waits there any more, if there are more of those than
+    /// [`limits::UNSETTLED`]: for the one where that has been so the longest. Returns whether there
+    /// was one.
     ///
     /// # Errors
-    /// What has to be looked up first; nothing has been decided then.
+    /// What has to be looked up first; the batch is unchanged.
     pub fn clear_wait(&mut self) -> Result<bool, Stop> {
         let Some(waits) = self.plan_settling()? else { return Ok(false) };
         self.settle_next(waits);
         Ok(true)
     }
 
-    /// Whether something waits there.
+    /// Whether something waits in the next chat to be settled; `None` if none has to be yet.
     fn plan_settling(&self) -> Result<Option<bool>, Stop> {
         if self.unsettled.len() <= limits::UNSETTLED {
             return Ok(None);
@@ -129,12 +133,12 @@ impl Chat {
         }
     }
 
-    /// What has to be written of all that: the last of each, and nothing of a chat that the batch
-    /// begins, since its members are written whole.
+    /// Adds the changed ranks to the batch: the last of each kind, and none of a chat that the
+    /// batch created, whose members are written whole.
     pub(super) fn record_ranks(&mut self) {
         let known = self.recorded.conversation;
         self.ranked.retain(|(id, ..)| id.0 <= known);
-        // The last of one kind is its highest.
+        // Within a batch, ranks of one kind only grow, so the last is the highest.
         self.ranked.sort_unstable();
         let mut ranked = self.ranked.drain(..).peekable();
         while let Some((conversation, account, rank)) = ranked.next() {
@@ -148,8 +152,8 @@ impl Chat {
     }
 }
 
-/// Whether something waits for a member of a conversation that has had `seq` entries: more lie above
-/// its delivered cursor than do not wait for it (see [`super::talk`]).
+/// Whether something waits for a member of a conversation that has had `seq` entries: whether more
+/// entries lie above its delivered cursor than are exempt there (see [`super::messages`]).
 fn waits(seq: i64, member: &Member) -> bool {
     seq - member.delivered.seq > member.exempt - member.delivered.exempt
 }

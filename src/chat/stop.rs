@@ -1,15 +1,15 @@
-//! What stops a plan, and how the parts of one are put together. Nothing is read or changed here.
+//! Why a plan cannot be made, and how the results of several lookups are combined.
 
 use crate::store::Need;
 use crate::wire::refusal::Refusal;
 
-/// Why something cannot be carried out. Nothing has been changed then.
+/// Why something cannot be carried out. Nothing has been changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// These have to be looked up first: all that could be told to be missing, without knowing any
-    /// of it.
+    /// These have to be looked up first. They are all that is known to be missing by now; the
+    /// answers may lead to more.
     Needs(Vec<Need>),
-    /// It is not allowed or makes no sense.
+    /// It is not allowed, or impossible.
     Refused(Refusal),
 }
 
@@ -25,8 +25,8 @@ impl From<Refusal> for Stop {
     }
 }
 
-/// Both, in one look: where both lack something, it is asked for together. Else it is as if the
-/// second were only asked about once the first is there.
+/// Combines two results. If both lack something, both needs are looked up together; otherwise the
+/// first error counts, as if the second had not been tried before the first succeeded.
 pub(super) fn both<A, B>(
     first: Result<A, impl Into<Stop>>,
     second: Result<B, impl Into<Stop>>,
@@ -45,8 +45,8 @@ pub(super) fn both<A, B>(
     }
 }
 
-/// All of them, `count` at most, in one look: what any of them lacks is asked for together, and
-/// before the first refusal counts.
+/// Combines results, at most `count` of them. All their needs are looked up together; a refusal
+/// counts only once nothing is missing, and then the first one.
 pub(super) fn all<T>(
     count: usize,
     each: impl Iterator<Item = Result<T, Stop>>,

@@ -9,7 +9,7 @@ const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::P
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
 const NOW: Millis = Millis(5_000);
 
-/// Ana and Bia, who have not met.
+/// Ana and Bia, who have no conversation yet.
 fn two() -> Chat {
     let mut chat = Chat::new(Newest { account: 2, ..Newest::default() });
     for (id, name) in [(1, "ana"), (2, "bia")] {
@@ -41,7 +41,7 @@ fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec
     chat.decide(who, &mut Act::Advance { cursor, id: EntryId(id) }, NOW)
 }
 
-/// What a batch tells, in words.
+/// The effects of a batch, in words.
 fn told(batch: &Batch) -> Vec<String> {
     batch
         .effects
@@ -146,7 +146,7 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
     chat.committed();
     let step = |after, upto| Expire::Entries { after: EntryId(after), upto: EntryId(upto) };
     chat.expire(step(0, 2));
-    // These were meant for another log: they forget nothing.
+    // These were planned for another state of the log, and delete nothing.
     for other in [step(0, 3), step(2, 2), step(2, 4)] {
         chat.expire(other);
     }
@@ -158,7 +158,7 @@ fn what_is_forgotten_is_no_message_for_those_who_act_next() {
     let written: Vec<String> = batch.changes.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(written.iter().filter(|change| change.starts_with("Expire")).count(), 1);
     assert!(written.contains(&format!("{:?}", Change::Newest(newest))), "{written:?}");
-    // It could not be written, so nothing is forgotten.
+    // It could not be written, so nothing has expired.
     chat.rollback();
     assert_eq!(chat.newest().floor, EntryId(0));
 }
@@ -185,7 +185,7 @@ fn a_batch_that_is_forgotten_never_was() {
     assert!(send(&mut chat, ANA, "bia").is_err(), "the directory is read anew");
 }
 
-/// Each look begins the decision anew, so all that is missing has to be looked up with one.
+/// Each lookup starts the decision over, so all that is missing has to be asked for at once.
 #[test]
 fn all_that_is_missing_is_asked_for_at_once() {
     let mut chat = two();
@@ -212,7 +212,7 @@ fn all_that_is_missing_is_asked_for_at_once() {
     assert_eq!(told(&chat.finish()), ["1 ERR GROUP too-many"]);
 }
 
-/// Ids may be left out, and what lies in a gap is no entry.
+/// Ids may have gaps, and there is no entry in a gap.
 #[test]
 fn the_newest_entries_are_found_by_ids_with_gaps() {
     let mut chat = two();
@@ -234,7 +234,7 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
     }
 }
 
-/// What is asked for before a decision, each looked up as the store would answer.
+/// All needs before a decision, each answered as the store would.
 fn needs(
     chat: &mut Chat,
     mut ask: impl FnMut(&mut Chat) -> Result<(), Vec<Need>>,
@@ -249,7 +249,7 @@ fn needs(
     needs
 }
 
-/// A conversation of a group with so many members, none of whom is Bia, and its newest entry.
+/// A group with `members` members but without Bia, and its newest entry.
 fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
     let name = Handle::new("team").unwrap();
     let id = ConversationId(7);
@@ -264,7 +264,7 @@ fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
     (name, pos)
 }
 
-/// Whether a group exists and how large it is must not show in what its refusal costs.
+/// The cost of a refusal must not show whether a group exists or how large it is.
 #[test]
 fn who_is_not_in_a_group_costs_one_row_whatever_there_is() {
     let name = Handle::new("team").unwrap();

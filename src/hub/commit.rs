@@ -1,4 +1,4 @@
-//! Recording a batch: on disk whole, or as if it had never been decided.
+//! Recording a batch: as a whole, or as if it had never been decided.
 
 use std::time::Instant;
 
@@ -12,7 +12,8 @@ impl HubState {
         let start = Instant::now();
         let done = self.writer.record(&batch.changes);
         if batch.changes.is_empty() {
-            // It only ended what was looked up, and says nothing of what can be written.
+            // This only ended the transaction of the lookups; it does not show whether writing
+            // works.
             if let Err(e) = done {
                 log::debug!("could not end a read transaction: {e}");
             }
@@ -30,7 +31,7 @@ impl HubState {
                 self.tally.lost();
                 self.lost = unkept(&e);
                 if e.cause() == Cause::Bug {
-                    log::error!("a bug: what was decided cannot be written: {e}");
+                    log::error!("bug: the store rejects a decided batch: {e}");
                 } else if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database; refusing writes: {e}");
                 }

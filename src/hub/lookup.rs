@@ -1,13 +1,13 @@
-//! What the rules need to know and do not: it is looked up in the store, and they are asked again.
+//! Lookups: what the rules need and the directory lacks is read from the store, and they are asked
+//! again.
 //!
-//! Where one act lacks something, those behind it in the batch do as well. So they are planned
-//! ahead, as many as the batch still has room for, and what they lack is looked up together, in a few
-//! rounds where needs depend on each other (a handle, then whether its account has blocked the
-//! sender). Each round is one question to the store. Where nothing is missing, nothing is planned
-//! twice.
+//! If one act lacks something, those after it in the batch probably do as well. So as many of them
+//! as the batch has room for are planned ahead, and what they lack is looked up together, in a few
+//! rounds if needs depend on each other (a handle, then whether its account has blocked the
+//! sender). Each round is one call of the store. If nothing is missing, nothing is planned twice.
 //!
-//! Planning ahead changes nothing. What an act still lacks when it is its turn, because those before
-//! it have changed something, is looked up for it alone.
+//! Planning ahead changes nothing. If an act still lacks something when its turn comes, because an
+//! earlier one has changed something, that is looked up for it alone.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ use crate::limits;
 use crate::store::{Cause, Error, Need};
 use crate::wire::refusal::Refusal;
 
-/// What a client is told of a failure of the store.
+/// The refusal that a client gets for a failure of the store.
 pub fn unkept(error: &Error) -> Refusal {
     match error.cause() {
         Cause::Disk => Refusal::Storage,
@@ -28,19 +28,19 @@ pub fn unkept(error: &Error) -> Refusal {
     }
 }
 
-/// One question to the store.
+/// The needs of one call of the store.
 #[derive(Default)]
 struct Round {
     needs: Vec<Need>,
-    /// For whom each of them is asked.
+    /// The account that each need is charged to.
     payers: Vec<AccountId>,
     known: HashSet<Need>,
-    /// How many of them, from the first on, are needs of the act in hand.
+    /// How many of them, from the first on, the act in hand needs.
     own: usize,
 }
 
 impl Round {
-    /// Adds what is not in it yet.
+    /// Adds those needs that are not in it yet.
     fn add(&mut self, payer: AccountId, needs: Vec<Need>) {
         for need in needs {
             if self.known.insert(need.clone()) {
@@ -52,10 +52,10 @@ impl Round {
 }
 
 impl HubState {
-    /// Asks the rules, and looks up what they need until they can decide.
+    /// Asks the rules, looking up what they need until they can decide.
     ///
     /// # Errors
-    /// Why it was not done.
+    /// The rules' refusal, or the one for a store that cannot be read.
     pub(super) fn decide<T>(
         &mut self,
         mut ask: impl FnMut(&mut Chat) -> Result<T, Stop>,
@@ -73,10 +73,10 @@ impl HubState {
         }
     }
 
-    /// Decides an act; `rest` is what its session asked for after it.
+    /// Decides an act. `rest` are the acts that its session asked for after it.
     ///
     /// # Errors
-    /// What its account is told where the store cannot be read.
+    /// The refusal if the store cannot be read.
     pub(super) fn decide_ahead(
         &mut self,
         who: Who,
@@ -89,7 +89,8 @@ impl HubState {
             if self.gathered == 0
                 && let Err(e) = self.gather(who, act, needs, rest)
             {
-                // It may be what others lack that cannot be read: each learns so when it is its turn.
+                // What cannot be read may concern other acts only; each is refused when its turn
+                // comes.
                 log::debug!("could not look up what several commands need: {e}");
             }
             done = self.decide(|chat| chat.decide(who, act, now).map_err(Stop::Needs));
@@ -98,7 +99,7 @@ impl HubState {
         done
     }
 
-    /// Looks up what an act lacks, and what those lack that come after it in this batch.
+    /// Looks up what an act and those after it in this batch lack.
     fn gather(&mut self, who: Who, act: &Act, needs: Vec<Need>, rest: &[Act]) -> Result<(), Error> {
         let seats = &self.seats;
         let rest = rest.iter().map(|act| (who, act));
@@ -118,7 +119,7 @@ impl HubState {
             }
             self.gathered += 1;
             let missing = self.chat.missing(who, act);
-            // What it lacks leads to about as much again.
+            // Its needs lead to about as many again.
             room = room.saturating_sub(act.weight() + 2 * missing.len() * limits::LOOK_UP);
             if !missing.is_empty() {
                 round.add(who.account, missing);
@@ -136,8 +137,8 @@ impl HubState {
                 }
                 self.chat.directory().learn(fact);
             }
-            // Nobody waits while a group of thousands is read for somebody else. What did not fit is
-            // looked up when the act that lacks it is in hand.
+            // No act has to wait while a group of thousands is read for another one. What did not
+            // fit is looked up when the act that lacks it is in hand.
             if !is_whole || self.chat.directory().has_enough() {
                 break;
             }
@@ -155,11 +156,10 @@ impl HubState {
         Ok(())
     }
 
-    /// What a client is told where the store cannot be read. It is logged once for as long as it
-    /// lasts.
+    /// The refusal if the store cannot be read. The failure is logged once for as long as it lasts.
     pub(super) fn unreadable(&mut self, error: &Error) -> Refusal {
         if !std::mem::replace(&mut self.failing, true) {
-            log::error!("cannot read the database, nothing is accepted: {error}");
+            log::error!("cannot read the database; refusing commands: {error}");
         }
         unkept(error)
     }

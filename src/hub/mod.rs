@@ -1,9 +1,10 @@
 //! The hub: one thread that owns the rules and the writer. Decide, record, tell.
 //!
-//! It takes all that waits in its queue up to a bound, asks the rules about each in order, records
-//! the batch in one transaction, and only then tells: replies in order, entries in blocks, each
-//! touched session woken once. While one commit runs the next batch gathers, so commits are shared
-//! without a timer. One owner, so one order and no locks. No socket is known here.
+//! It takes what waits in its queue, up to a bound, has the rules decide each piece in order,
+//! records the batch in one transaction, and only then tells: replies in order, entries in blocks,
+//! each session woken once. While a commit runs, work for the next batch gathers, so commits are
+//! shared without a timer. A single owner means a single order and no locks. Nothing here knows
+//! sockets.
 
 mod commit;
 mod lookup;
@@ -44,17 +45,17 @@ use seats::Unkept;
 use tally::Tally;
 use watch::{Awaits, Watches};
 
-/// The queue in front of the hub's thread.
+/// A handle that queues work for the hub's thread.
 #[derive(Clone)]
 pub struct Hub {
     queue: mpsc::Sender<Work>,
 }
 
-/// What the hub can be asked for.
+/// Work for the hub.
 pub enum Work {
     /// Acts of a session, in order; each is answered in its outbox.
     Acts { session: SessionId, acts: Vec<Act> },
-    /// A new account, and the session that belongs to it from then on.
+    /// Creates an account and logs the session in to it.
     Register {
         session: SessionId,
         handle: Handle,
@@ -63,56 +64,56 @@ pub enum Work {
         outbox: Arc<Outbox>,
         answer: Sender<Result<Entered, Refusal>>,
     },
-    /// A session belongs to this account from now on.
+    /// Logs a session in to an account.
     Enter {
         session: SessionId,
         account: AccountId,
         key: Key,
         quiet: bool,
-        /// How many sessions the account may have, 0 for as many as it likes.
+        /// Most sessions that the account may have; 0: no limit.
         most: usize,
         outbox: Arc<Outbox>,
         answer: Sender<Result<Entered, Refusal>>,
     },
-    /// A token was used, and that is to be written down.
+    /// Records that a token was used.
     Used(TokenId),
     /// An operator's order.
     Order { order: Order, answer: Sender<Done> },
-    /// A session waits until everyone else's cursor has come to this message of its own; it is
-    /// answered in its outbox. At most one at a time.
+    /// Starts a `WAIT`: the session is answered in its outbox once everyone else's cursor has
+    /// reached this message of its own. At most one per session.
     Watch { session: SessionId, id: EntryId, cursor: Cursor },
-    /// It waits no longer.
+    /// Ends the session's `WAIT` with a timeout.
     Unwatch { session: SessionId },
-    /// Which of these accounts are online.
+    /// Asks which of these accounts are online.
     Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
-    /// A session has been sent everything up to here. It is live from now on, unless there is
+    /// A session has been sent everything up to `upto`. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
     CaughtUp { session: SessionId, upto: Watermark, answer: Sender<Option<Watermark>> },
-    /// A session has ended. `shown`: up to where its account has been shown the receipts; `None`:
-    /// all that were put in its outbox.
+    /// A session has ended. `shown` is the move up to which its account has been shown the
+    /// receipts; `None`: all that were put into its outbox.
     Leave { session: SessionId, shown: Option<MoveNumber> },
     /// An account has been shown the receipts up to this move.
     Shown { account: AccountId, upto: MoveNumber },
-    /// A step of forgetting; the answer says whether it is on disk.
+    /// Does one step of expiry; the answer says whether it is on disk.
     Expire { step: Expire, answer: Sender<bool> },
-    /// What was forgotten leaves what the store keeps beside the log, too; the answer says whether
-    /// it has.
+    /// Removes expired text from the write-ahead log; the answer says whether that is done. See
+    /// [`Writer::wipe`].
     Wipe { answer: Sender<bool> },
-    /// Ends the thread, once what came before is done.
+    /// Ends the thread once all earlier work is done.
     End,
 }
 
-/// What became of an order: how many sessions the account had.
+/// The result of an order: how many sessions the account had.
 pub type Done = Result<usize, Refusal>;
 
-/// What a session learns when it begins to belong to an account.
+/// What a session learns when it is logged in.
 #[derive(Clone, Copy, Debug)]
 pub struct Entered {
-    /// The account.
+    /// The account that the session belongs to now.
     pub account: AccountId,
-    /// Where the log stood at that moment: what is newer comes after `LIVE`.
+    /// Where the log stood at that moment. Anything newer is sent after `LIVE`.
     pub upto: Watermark,
-    /// Sessions that go on prove that the account was shown the receipts up to this move.
+    /// Other sessions of the account have proved that it was shown the receipts up to this move.
     pub shown: MoveNumber,
 }
 
@@ -120,7 +121,7 @@ impl Hub {
     /// Starts the thread. It ends after [`Work::End`], or by a panic.
     ///
     /// # Errors
-    /// The store's, or the system's if it gives no thread.
+    /// The store cannot be read, or the system provides no thread.
     pub fn start(
         mut writer: Box<dyn Writer>,
         clock: Clock,
@@ -159,7 +160,7 @@ impl Hub {
         Ok((Hub { queue }, thread))
     }
 
-    /// Puts work in the queue. If the hub has ended, so will papod in a moment: the work is lost.
+    /// Queues work. If the hub has ended the work is lost, and papod ends in a moment as well.
     pub fn ask(&self, work: Work) {
         let _ = self.queue.send(work);
     }
@@ -169,17 +170,17 @@ impl Hub {
 struct Seat {
     account: AccountId,
     outbox: Arc<Outbox>,
-    /// What opened it.
+    /// What it was opened with.
     key: Key,
-    /// It gets replies only.
+    /// It gets replies only (`LOGIN … quiet`).
     quiet: bool,
     /// Entries and receipts are pushed to it; else it reads them from the log.
     pushes: bool,
     /// It has been sent `LIVE`, so its account is online.
     online: bool,
-    /// Where it waits for others' cursors.
+    /// Its `WAIT`, if it has one.
     awaits: Option<Awaits>,
-    /// What opened it is revoked: it is about to be ended, and may do nothing more.
+    /// Its key was revoked: it is about to be disconnected, and its acts are refused.
     revoked: bool,
 }
 
@@ -188,53 +189,52 @@ impl Seat {
         Who { session, account: self.account, key: self.key }
     }
 
-    /// It has to be sent what it can only read from the log.
+    /// Whether it has to read from the log what it is not pushed.
     fn is_behind(&self) -> bool {
         !self.pushes && !self.quiet
     }
 }
 
-/// An account that has sessions.
+/// An account with sessions.
 struct Presence {
-    /// Most have one, which costs no memory of its own.
+    /// Up to two need no allocation; most accounts have one.
     sessions: SmallVec<[SessionId; 2]>,
-    /// The newest entry that was told to it.
+    /// The newest entry told to the account.
     newest: EntryId,
-    /// The newest move that was told to it.
+    /// The newest move told to the account.
     moved: MoveNumber,
-    /// The newest of those that was not its own.
+    /// The newest of those moves that was not its own.
     due: MoveNumber,
 }
 
-/// An answer that waits for the end of its batch.
+/// What has to be done or answered when a batch is over.
 enum Pending {
-    /// A session belongs to an account from now on, or does not. `is_new`: the account itself is
-    /// part of the batch.
+    /// The answer to a login or a registration. `is_new`: the account was created in this batch.
     Entered {
         session: SessionId,
         answer: Sender<Result<Entered, Refusal>>,
         entered: Result<Entered, Refusal>,
         is_new: bool,
     },
-    /// Which of these accounts are online.
+    /// The answer to the question which of these accounts are online.
     Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
-    /// What became of an order.
+    /// The result of an order.
     Order { answer: Sender<Done>, done: Done },
-    /// An account is deleted, and leaves its groups in later batches.
+    /// An account was deleted, and leaves its groups in later batches.
     Deleted(Leaving),
-    /// The deletion that is under way left some groups, and goes on.
+    /// The deletion under way has left some groups, and goes on.
     LeftSome,
-    /// A session has begun to wait for others' cursors.
+    /// A session has started a `WAIT`.
     Waits(SessionId),
-    /// Nobody is awaited there any more, unless somebody was added again since.
+    /// A `WAIT` is satisfied, unless a member was added again since.
     Waited(SessionId, Awaits),
-    /// A step of forgetting is recorded.
+    /// The answer to a step of expiry.
     Forgotten(Sender<bool>),
-    /// What was forgotten leaves what the store keeps beside the log.
+    /// Expired text has to be removed from the write-ahead log.
     Wipe(Sender<bool>),
 }
 
-/// All that the thread owns.
+/// Everything the thread owns.
 struct HubState {
     queue: Queue,
     chat: Chat,
@@ -244,35 +244,35 @@ struct HubState {
     now: Millis,
     seats: FxHashMap<SessionId, Seat>,
     online: FxHashMap<AccountId, Presence>,
-    /// Who waits for whom, by conversation.
+    /// Every `WAIT`, by conversation.
     watches: FxHashMap<ConversationId, Watches>,
-    /// What is answered when this batch is over.
+    /// Done or answered when this batch is over.
     pending: Vec<Pending>,
-    /// Accounts that are deleted and leave their groups, one after the other.
+    /// Deleted accounts that still have to leave groups, one account after the other.
     leaving: VecDeque<Leaving>,
     /// Sessions whose key was revoked in this batch.
     revoked: Vec<SessionId>,
-    /// Sessions of which this batch has a bare `ACK` or `READ`.
+    /// Sessions with a bare `ACK` or `READ` in this batch.
     covering: Vec<SessionId>,
-    /// What nobody is answered for and a batch that failed was to write.
+    /// Changes from failed batches that no command waits for; written with a later batch.
     unkept: Unkept,
-    /// How far everything has been told.
+    /// Up to where entries and moves have been told.
     told: Watermark,
-    /// The lines of the entries that are about to be told.
+    /// The encoded entries that are about to be told.
     lines: Vec<u8>,
-    /// Outboxes whose sessions are to be woken.
+    /// Outboxes whose sessions have to be woken.
     to_wake: Vec<Arc<Outbox>>,
-    /// What had to be looked up for the work in hand.
+    /// Number of lookups for the work in hand.
     looked_up: usize,
-    /// What was looked up ahead for accounts whose acts are still to come.
+    /// Number of lookups made ahead for acts of these accounts, charged when their turn comes.
     owed: FxHashMap<AccountId, usize>,
-    /// For how many acts, from the next one on, what they lack was looked up together.
+    /// For this many acts, from the next one on, lookups have been made together.
     gathered: usize,
-    /// How much more this batch may weigh.
+    /// The weight that this batch has room for: see [`Act::weight`].
     room: usize,
     /// The last commit failed, and that was logged.
     failing: bool,
-    /// What is told of what could not be kept.
+    /// The refusal for acts that could not be recorded.
     lost: Refusal,
     tally: Tally,
 }
@@ -286,7 +286,7 @@ impl HubState {
                 return;
             }
             let began = Instant::now();
-            // What is decided together happened at one moment.
+            // Everything in a batch has the same time.
             self.now = self.clock.now();
             let (mut weight, mut bytes, mut commands) = (0, 0, 0);
             self.leave_groups();
@@ -320,13 +320,13 @@ impl HubState {
             } else {
                 self.take_back(&batch);
                 for session in self.queue.unfinished() {
-                    // What was done of it in earlier batches stays; the rest is not to be done.
+                    // Pieces recorded in earlier batches stay; the rest is dropped.
                     batch.effects.extend(self.abandon(session));
                 }
             }
             let decided = std::mem::take(&mut self.pending);
             self.tell(batch, committed);
-            // Sessions that waited for what has just been told are answered before all others.
+            // A `WAIT` that this batch has satisfied is answered first.
             self.pending.extend(decided);
             self.tally.end(commands, self.seats.len());
             self.answer_pending(committed);
@@ -334,7 +334,7 @@ impl HubState {
         }
     }
 
-    /// Does one piece of work. Returns how many commands that was.
+    /// Does one piece of work. Returns how many commands it was.
     fn take_up(&mut self, work: Work) -> usize {
         match work {
             Work::Acts { session, acts } => {
@@ -401,12 +401,14 @@ impl HubState {
         0
     }
 
-    /// Writes down where nothing waits any more, as often as that begins to be so.
+    /// Records in which chats nothing waits any more, if there are too many: see
+    /// [`Chat::clear_wait`].
     fn clear_waits(&mut self) {
         while let Ok(true) = self.decide(Chat::clear_wait) {}
     }
 
-    /// Gives up what is left of an act that was begun; what is said of it, if it was asked for.
+    /// Drops the rest of an act of which a piece was done in this batch. Returns the answer to it,
+    /// if it was a command.
     fn abandon(&mut self, session: SessionId) -> Option<(Who, Effect)> {
         let act = self.queue.abandon(session).filter(Act::is_asked)?;
         let seat = self.seats.get(&session)?;
@@ -442,7 +444,7 @@ impl HubState {
     }
 
     fn refuse(&mut self, who: Who, act: &Act, refusal: Refusal) {
-        // An act of the session's own has no answer.
+        // An automatic acknowledgement has no answer.
         if act.is_asked() {
             self.chat.answer(who, act.verb(), Err(refusal));
         }

@@ -1,9 +1,9 @@
-//! Operators' orders. One of them is long: an account that is deleted leaves its groups in steps that
-//! share batches with what people do.
+//! Operators' orders. One of them takes long: a deleted account leaves its groups in steps that
+//! share batches with other work.
 //!
-//! From the first step on nobody can log in to the account, write to it or add it to a group. A step
-//! begins where the one before it ended, so all together look at each conversation once. Should
-//! papod end between two of them, the same order goes on with it.
+//! From the first step on, nobody can log in to the account, write to it or add it to a group. A
+//! step begins where the one before it ended, so together they look at each conversation once. If
+//! papod ends in between, repeating the order continues the deletion.
 
 use smol::channel::Sender;
 
@@ -13,10 +13,10 @@ use crate::entry::{AccountId, ConversationId};
 use crate::limits;
 use crate::wire::refusal::Refusal;
 
-/// An account that is deleted and leaves its groups.
+/// A deleted account that still has to leave groups.
 pub(super) struct Leaving {
     account: AccountId,
-    /// It has left all up to this one.
+    /// It has left all groups up to this conversation.
     after: ConversationId,
     /// How many sessions it had.
     sessions: usize,
@@ -46,7 +46,7 @@ impl HubState {
         self.online.get(&account).map_or(0, |presence| presence.sessions.len())
     }
 
-    /// One step of the deletion that is under way, if one is.
+    /// Does one step of the deletion under way, if there is one.
     pub(super) fn leave_groups(&mut self) {
         let Some(Leaving { account, after, .. }) = self.leaving.front() else { return };
         let next = self.leave_some(*account, *after);
@@ -60,7 +60,7 @@ impl HubState {
                     return;
                 };
                 if ended.is_err() {
-                    log::error!("an account that is deleted could not leave all its groups");
+                    log::error!("a deleted account could not leave all its groups");
                 }
                 let done = ended.map(|_| sessions);
                 self.pending.push(Pending::Order { answer, done });
@@ -68,7 +68,8 @@ impl HubState {
         }
     }
 
-    /// Leaves the next groups after a conversation. Returns up to where, unless these were the last.
+    /// Leaves the next groups after a conversation. Returns where to go on, or `None` if there are
+    /// no more.
     fn leave_some(
         &mut self,
         account: AccountId,
@@ -80,7 +81,7 @@ impl HubState {
         let mut weight = 0;
         for (id, is_group) in &next {
             if *is_group {
-                // What grows with a group is reading its members.
+                // What costs more in a larger group is reading its members.
                 let members = self.decide(|chat| chat.leave_group(account, *id, now))?;
                 let looked_up = std::mem::take(&mut self.looked_up);
                 weight += Act::MOVE + members / 4 + looked_up * limits::LOOK_UP;
@@ -100,7 +101,7 @@ impl HubState {
 }
 
 impl Leaving {
-    /// Answers that it is not gone on with; the same order does so.
+    /// Answers that the deletion was not finished. Repeating the order continues it.
     pub(super) fn give_up(self, why: &Refusal) {
         let _ = self.answer.try_send(Err(why.clone()));
     }

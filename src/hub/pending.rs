@@ -1,22 +1,24 @@
-//! What is answered when a batch is over: it is on disk and has been told, or could not be recorded.
+//! Answers that are due when a batch is over: when it is on disk and told, or could not be
+//! recorded.
 //!
-//! All of it waits in one list: first what telling the batch has brought about, then the rest in the
-//! order in which it was decided. Whoever reads from the store after such an answer sees nothing older
-//! than it. Final lines of commands are not here: they are told with the rest of the batch.
+//! All of them wait in one list: first those caused by telling the batch, then the rest in the
+//! order in which they were decided. A session that reads from the store after such an answer sees
+//! at least the state that the answer is about. Final lines of commands are not among them: they
+//! are told with the rest of the batch.
 
 use super::{HubState, Pending};
 use crate::entry::AccountId;
 
 impl HubState {
-    /// Answers all that waits for the end of this batch, and wakes the sessions that it concerned.
+    /// Gives all answers that wait for the end of this batch, and wakes the sessions it concerned.
     pub(super) fn answer_pending(&mut self, committed: bool) {
         let mut wipe = None;
         for pending in std::mem::take(&mut self.pending) {
-            // Whoever has gone meanwhile needs no answer, so none of these can fail.
+            // If a receiver is gone, nobody needs the answer, so the results are ignored.
             match pending {
                 Pending::Entered { session, answer, mut entered, is_new } => {
                     if is_new && !committed {
-                        // Of an account that is not there, nothing is written down.
+                        // The account does not exist, so nothing is recorded about it.
                         self.vacate(session);
                         entered = Err(self.lost.clone());
                     }
@@ -38,7 +40,7 @@ impl HubState {
                     }
                 }
                 Pending::Waits(session) if committed => self.watch_stands(session),
-                // It may have counted on what never was.
+                // Its count may rest on changes that were not recorded.
                 Pending::Waits(session) => self.end_watch(session, self.lost.clone()),
                 Pending::Waited(session, awaits) => self.answer_waited(session, awaits),
                 Pending::Forgotten(answer) => {
@@ -50,10 +52,10 @@ impl HubState {
         for outbox in self.to_wake.drain(..) {
             outbox.wake();
         }
-        // This may take a while, so all others have their answers first.
+        // This may take a while, so it comes after all other answers.
         if let Some(answer) = wipe {
             let wiped = self.writer.wipe().unwrap_or_else(|e| {
-                log::error!("what was forgotten still stands beside the database: {e}");
+                log::error!("could not remove expired text from the write-ahead log: {e}");
                 false
             });
             let _ = answer.try_send(wiped);

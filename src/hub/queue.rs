@@ -1,14 +1,15 @@
-//! The queue in front of the rules, and in which order it is served.
+//! The queue in front of the rules, and the order in which it is served.
 //!
-//! What fits in one batch is decided as it came. Where more waits, accounts take turns by what they
-//! have cost: each turn moves an account back by the weight of what it did, and the one that is
-//! furthest in front is next ("start-time fair queueing", Goyal, Vin and Cheng, 1996). Whoever comes
-//! after a rest starts a turn before those in front, so who writes now and then waits for the batch
-//! under way, and who sends ten thousand commands waits for itself. Within an account its sessions
-//! take turns. What a session asked for stays in its order, and one act over many conversations is
-//! done in pieces, the rest of which keep its place. An act that is more than a batch and cannot be
-//! divided, a group of thousands, is followed by as long a time in which everything else comes first.
-//! Everything that is not a command of a session (log-ins, operators' orders) goes first.
+//! Work that fits in one batch is done in the order of its arrival. If more waits, accounts take
+//! turns by what they have cost: each turn moves an account back by the weight of what it did, and
+//! the account furthest in front is next ("start-time fair queueing", Goyal, Vin and Cheng, 1996).
+//! An account that comes after a rest starts one turn before those in front. So someone who writes
+//! now and then is in the next batch, and someone who sends ten thousand commands waits only for
+//! themselves. Within an account, its sessions take turns. The work of one session stays in order;
+//! one act over many conversations is done in pieces, and its rest keeps its place. An act that is
+//! more than a batch and cannot be divided, such as creating a group of thousands, is followed by
+//! an equal time in which everything else goes first. Work that is not a command of a session
+//! (logins, operators' orders) is done before all turns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvError};
@@ -22,56 +23,56 @@ use crate::chat::Act;
 use crate::entry::{AccountId, Cursor, EntryId, SessionId};
 use crate::limits;
 
-/// See the module's text.
+/// See the module documentation.
 pub(super) struct Queue {
     waiting: Receiver<Work>,
-    /// What came within a batch and is too much for the rest of it.
+    /// Work that arrived during a batch and was too much for the rest of it.
     late: Option<Work>,
-    /// Served before all turns.
+    /// Done before all turns.
     first: VecDeque<Work>,
-    /// What sessions wait for, each in its order.
+    /// The work of each session, in its order.
     sessions: FxHashMap<SessionId, VecDeque<Step>>,
-    /// The sessions of an account that wait for something, the next one in front.
+    /// The sessions of each account that have work, the next one in front.
     accounts: FxHashMap<AccountId, VecDeque<SessionId>>,
-    /// Accounts whose sessions wait for something, in the order of their turns.
+    /// Accounts that have work, in the order of their turns.
     turns: BTreeMap<Standing, AccountId>,
-    /// Where the foremost stood that had a turn.
+    /// The highest place from which an account has had a turn.
     front: u64,
-    /// Where those go on that wait for nothing now and had more than those who do.
+    /// Where accounts go on that have no work now but had more than those that do.
     ahead: FxHashMap<AccountId, u64>,
-    /// Accounts that joined the turns so far.
+    /// How often an account has joined the turns so far.
     joined: u64,
-    /// The weight of what an account has had done in this batch.
+    /// The weight of each account's work in this batch.
     done: FxHashMap<AccountId, usize>,
-    /// Accounts that have had their share of this batch, and where they go on.
+    /// Accounts that have had their share of this batch, with their places.
     resting: Vec<(Standing, AccountId)>,
-    /// The last turn, until what it cost is known.
+    /// The last turn, until its cost is known.
     turn: Option<Turn>,
-    /// Sessions whose act was begun in this batch and is not done.
+    /// Sessions with an act of which a piece was done in this batch and a rest is left.
     unfinished: FxHashSet<SessionId>,
-    /// Long acts wait until then.
+    /// Acts that are more than a batch ("long") wait until then.
     calm_until: Option<Instant>,
     /// A long act is in this batch.
     has_long: bool,
-    /// All that waited when the batch began fits in it.
+    /// All work that waited for a turn when the batch began fits in it.
     fits: bool,
-    /// Nothing more is taken over.
+    /// No more work is accepted.
     ended: bool,
 }
 
-/// What an account had, in weight, on a scale on which all who wait stand; of those who stand at the
-/// same place, who came first.
+/// The place of an account: the weight it has had, on a scale common to all that have work, and as
+/// a tie-breaker the order in which they joined.
 type Standing = (u64, u64);
 
-/// What an account had done at once.
+/// One account's turn.
 struct Turn {
     account: AccountId,
-    /// Where it stood.
+    /// Its place before the turn.
     place: Standing,
     weight: usize,
 }
 
-/// One thing that a session waits for.
+/// One piece of a session's work.
 enum Step {
     Act(Act),
     /// What is left of a cursor's move in many conversations.
@@ -81,7 +82,7 @@ enum Step {
         answer: Option<EntryId>,
         lost_moves: u32,
     },
-    /// Anything else, which comes after its acts.
+    /// Anything else, which stays after the acts before it.
     Other(Work),
 }
 
@@ -108,11 +109,11 @@ impl Queue {
         }
     }
 
-    /// Begins a batch with what has come. Where nothing waits at all and the hub is not `busy` with
-    /// something of its own, it waits.
+    /// Begins a batch with the work that has arrived. If there is none, and the hub is not `busy`
+    /// with work of its own, waits for some.
     ///
     /// # Errors
-    /// There is nothing, and nobody is left who could ask for anything.
+    /// There is no work, and nobody is left who could send any.
     pub(super) fn begin(
         &mut self,
         busy: bool,
@@ -129,7 +130,7 @@ impl Queue {
             self.late = self.late.take().or_else(|| self.waiting.recv_timeout(calm).ok());
         }
         if self.accounts.is_empty() {
-            // Nobody waits, so nobody is behind.
+            // No account has work, so there is nobody to be ahead of.
             self.ahead.clear();
         } else {
             let start = self.start();
@@ -140,13 +141,13 @@ impl Queue {
         Ok(())
     }
 
-    /// Nothing has been taken over that is not done.
+    /// Whether all accepted work is done.
     pub(super) fn is_empty(&self) -> bool {
         self.late.is_none() && self.first.is_empty() && self.accounts.is_empty()
     }
 
-    /// Whether all that waits for a turn is no more than a batch. Then nobody has to wait for
-    /// another's turn, and the next batch need not be in turns at all.
+    /// Whether all work that waits for a turn fits in one batch. Then no account has to wait for
+    /// another's turn.
     fn all_fits(&self) -> bool {
         let (mut weight, mut bytes) = (0, 0);
         self.sessions.values().flatten().all(|step| {
@@ -156,22 +157,22 @@ impl Queue {
         })
     }
 
-    /// How much the batch that was begun may weigh, and its bytes. Where many wait, whoever comes
-    /// meanwhile is to be in the next one soon.
+    /// The most that the current batch may have: weight, and bytes. It is less if more waits, so
+    /// that work that arrives meanwhile is soon in the next one.
     pub(super) fn most(&self) -> (usize, usize) {
         let part = if self.accounts.is_empty() || self.fits { 1 } else { 2 };
         (limits::BATCH / part, limits::BATCH_BYTES / (part * part))
     }
 
-    /// What came before is still done, and what comes after is not.
+    /// Accepts no more work. What arrived before is still done.
     pub(super) fn end(&mut self) {
         self.ended = true;
         self.first.clear();
         self.late = None;
     }
 
-    /// Takes over what has come: as it came if it fits in a batch and nothing is left of the one
-    /// before, else by turns.
+    /// Accepts the work that has arrived: in the order of its arrival if it fits in a batch and
+    /// nothing is left of the one before, else by turns.
     fn fill(&mut self, account: impl Fn(SessionId) -> Option<AccountId>) {
         let mut come = std::mem::take(&mut self.first);
         let is_crowded = !come.is_empty() || !self.accounts.is_empty();
@@ -217,19 +218,19 @@ impl Queue {
         }
     }
 
-    /// Where an account starts that comes after a rest: a turn before those who wait, all of whom may
+    /// Where an account starts after a rest: one turn before those that have work, which may all
     /// stand at the same place.
     fn start(&self) -> u64 {
         self.front.saturating_sub(limits::TURN as u64)
     }
 
-    /// The next thing that is to be done in this batch.
+    /// The next work of this batch, if there is any.
     pub(super) fn next(&mut self) -> Option<Work> {
         if let Some(work) = self.first.pop_front() {
             return Some(work);
         }
         if self.accounts.is_empty() {
-            // Nobody waits for a turn, so what comes meanwhile shares the batch.
+            // No account waits for a turn, so work that arrives meanwhile joins the batch.
             if self.late.is_none() && !self.ended {
                 self.late = self.waiting.try_recv().ok();
             }
@@ -237,7 +238,7 @@ impl Queue {
         }
         self.end_turn();
         let (place, account) = self.next_turn()?;
-        // Many may come after a rest at once, most of them with little.
+        // Many accounts may come after a rest at once, most of them with little work.
         let turn = if place.0 < self.front { limits::FIRST_TURN } else { limits::TURN };
         self.front = self.front.max(place.0);
         let session = self.accounts.get(&account)?.front().copied()?;
@@ -250,8 +251,8 @@ impl Queue {
         Some(work)
     }
 
-    /// Acts that are about to be next, and about in that order. What is done in pieces is left out,
-    /// since each piece is many at once already.
+    /// The acts that are likely to come next, in about this order. Acts that are done in pieces are
+    /// left out, since each piece is many at once already.
     pub(super) fn ahead(&self) -> impl Iterator<Item = (SessionId, &Act)> {
         let first = self.first.iter().filter_map(|work| match work {
             Work::Acts { session, acts } => Some((*session, acts)),
@@ -272,7 +273,7 @@ impl Queue {
         first.chain(turns)
     }
 
-    /// Whose turn it is. Whoever has a long act next waits while there is to be calm.
+    /// The account whose turn it is. Those with a long act next are put aside until `calm_until`.
     fn next_turn(&mut self) -> Option<(Standing, AccountId)> {
         let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);
         while let Some((place, account)) = self.turns.pop_first() {
@@ -288,7 +289,7 @@ impl Queue {
         None
     }
 
-    /// Whether what an account waits for first is more than a batch.
+    /// Whether the next act of an account is more than a batch.
     fn is_long(&self, account: AccountId) -> bool {
         let session = self.accounts.get(&account).and_then(|ring| ring.front());
         let steps = session.and_then(|session| self.sessions.get(session));
@@ -296,7 +297,7 @@ impl Queue {
         matches!(next, Some(Step::Act(act)) if act.weight() > limits::BATCH)
     }
 
-    /// How long nothing is to be done, where all who wait have a long act next.
+    /// How long to do nothing, if all accounts with work have a long act next.
     fn calm(&self) -> Option<Duration> {
         let rest = self.calm_until?.checked_duration_since(Instant::now())?;
         let only_long = self.first.is_empty()
@@ -305,22 +306,22 @@ impl Queue {
         only_long.then_some(rest)
     }
 
-    /// The batch took so long. If there was a long act in it, there is calm for as long: those who
-    /// had to wait for it are served before the next one.
+    /// Notes how long the batch took. If a long act was in it, no other follows for the same time,
+    /// at most [`limits::CALM`]: those that had to wait for it are served first.
     pub(super) fn took(&mut self, time: Duration) {
         if self.has_long {
             self.calm_until = Some(Instant::now() + time.min(limits::CALM));
         }
     }
 
-    /// What was done in the last turn weighs so much more.
+    /// Adds to the weight of the last turn.
     pub(super) fn charge(&mut self, weight: usize) {
         if let Some(turn) = &mut self.turn {
             turn.weight += weight;
         }
     }
 
-    /// Whoever had the last turn stands further back by what it cost.
+    /// Moves the account of the last turn back by the weight of that turn.
     fn end_turn(&mut self) {
         let Some(Turn { account, place, weight }) = self.turn.take() else { return };
         let place = (place.0 + weight as u64, place.1);
@@ -335,7 +336,7 @@ impl Queue {
         }
     }
 
-    /// Puts back acts that a batch has no room for any more, before all else of their session.
+    /// Puts back acts that the batch has no room for, before all other work of their session.
     pub(super) fn put_back(&mut self, session: SessionId, acts: Vec<Act>) {
         match self.sessions.get_mut(&session) {
             Some(steps) => acts.into_iter().rev().for_each(|act| steps.push_front(Step::of(act))),
@@ -343,7 +344,8 @@ impl Queue {
         }
     }
 
-    /// A piece of what a session waits for, of some weight at most or one act, and its weight.
+    /// Takes a piece of a session's work, at most of weight `room` but at least one act. Returns it
+    /// with its weight.
     fn take(&mut self, session: SessionId, mut room: usize) -> Option<(Work, usize)> {
         let steps = self.sessions.get_mut(&session)?;
         let (mut acts, mut taken) = (Vec::new(), 0);
@@ -384,7 +386,8 @@ impl Queue {
         Some((Work::Acts { session, acts }, taken))
     }
 
-    /// The next session of an account is in front now, or the account waits for nothing more.
+    /// Brings the next session of an account to the front, or removes the account if it has no more
+    /// work.
     fn rotate(&mut self, account: AccountId, session: SessionId) {
         let Some(ring) = self.accounts.get_mut(&account) else { return };
         ring.pop_front();
@@ -398,12 +401,12 @@ impl Queue {
         }
     }
 
-    /// Gives up the act of a session of which a piece was done in this batch; returns its rest.
+    /// Removes the act of a session of which a piece was done in this batch. Returns its rest.
     pub(super) fn abandon(&mut self, session: SessionId) -> Option<Act> {
         if !self.unfinished.remove(&session) {
             return None;
         }
-        // The session stays in its ring, where what follows is served.
+        // The session stays in the ring of its account, so what follows is served.
         let steps = self.sessions.get_mut(&session)?;
         match steps.pop_front()? {
             Step::Rest { cursor, ids, answer, lost_moves } => {
@@ -416,7 +419,7 @@ impl Queue {
         }
     }
 
-    /// The sessions whose act was begun in this batch and is not done.
+    /// The sessions with an act of which a piece was done in this batch and a rest is left.
     pub(super) fn unfinished(&self) -> Vec<SessionId> {
         self.unfinished.iter().copied().collect()
     }
@@ -443,7 +446,7 @@ impl Step {
 }
 
 impl Work {
-    /// How much of a batch it takes: weight of acts, and bytes.
+    /// How much of a batch it takes: weight, and bytes of text.
     pub(super) fn size(&self) -> (usize, usize) {
         match self {
             Work::Acts { acts, .. } => acts
@@ -455,7 +458,7 @@ impl Work {
         }
     }
 
-    /// The session whose order it keeps.
+    /// The session whose work it is kept in order with.
     fn session(&self) -> Option<SessionId> {
         match self {
             Work::Acts { session, .. }

@@ -17,7 +17,7 @@ fn long(session: u64) -> Work {
     Work::Acts { session: SessionId(session), acts: vec![act] }
 }
 
-/// Whose acts come in the next batch.
+/// The sessions whose acts are in the next batch.
 fn batch(queue: &mut Queue) -> Vec<u64> {
     queue.begin(false, |session| Some(AccountId(session.0 as i64))).unwrap();
     let mut served = Vec::new();

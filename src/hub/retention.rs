@@ -1,9 +1,8 @@
-//! Keeping entries for so many days: a thread that looks for what is old enough to be forgotten, and
-//! asks the hub for one small step after the other.
+//! Deleting entries older than the retention period (`--keep`): a thread that looks for them and
+//! asks the hub to delete them, one small step after the other.
 //!
-//! It waits for each step before it looks for the next one, so that between two of them the hub
-//! does what people asked for meanwhile. It decides nothing on its own: the store says what comes
-//! next, and the hub writes it.
+//! It waits for each step before it looks for the next one, so that the hub can do other work in
+//! between. It decides nothing itself: the store says what comes next, and the hub writes it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -20,29 +19,29 @@ use crate::store::{Error, Expire, Reader};
 /// Milliseconds in a day.
 const DAY: i64 = 86_400_000;
 
-/// What forgets.
+/// See the module documentation.
 pub struct Retention {
     hub: Hub,
     reader: Box<dyn Reader>,
     clock: Clock,
-    /// Entries are kept for so many milliseconds.
+    /// The retention period, in milliseconds.
     time: i64,
-    /// What was forgotten may still stand beside the log, be it of an earlier papod that was killed.
+    /// Expired text may still be in the write-ahead log, perhaps from a papod that was killed.
     needs_wipe: bool,
 }
 
 impl Retention {
-    /// Keeps entries for `days`, 1 to [`limits::KEEP_MAX`].
+    /// Keeps entries for `days` days, from 1 to [`limits::KEEP_MAX`].
     pub fn new(hub: Hub, reader: Box<dyn Reader>, clock: Clock, days: u64) -> Retention {
         let days = i64::try_from(days.min(limits::KEEP_MAX)).unwrap_or(0);
         Retention { hub, reader, clock, time: days * DAY, needs_wipe: true }
     }
 
-    /// Starts a thread that forgets, looks again after a while, and ends when the sender is gone.
-    /// A bug ends one look, which is counted.
+    /// Starts the thread. It makes a pass every [`limits::EXPIRE_PAUSE`], and ends when the sender
+    /// is dropped. A panic ends only the pass it happens in, and is counted.
     ///
     /// # Errors
-    /// The system's, if it gives no thread.
+    /// The system provides no thread.
     pub fn start(
         mut self,
         counters: Arc<Counters>,
@@ -50,10 +49,10 @@ impl Retention {
         let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
         let run = move || {
             loop {
-                match counters.caught("looking for what is to be forgotten", || self.pass()) {
+                match counters.caught("deleting old entries", || self.pass()) {
                     Some(Ok(true)) | None => {}
-                    Some(Ok(false)) => log::debug!("forgetting goes on later"),
-                    Some(Err(e)) => log::error!("cannot look for what is to be forgotten: {e}"),
+                    Some(Ok(false)) => log::debug!("deleting old entries continues later"),
+                    Some(Err(e)) => log::error!("cannot look for old entries: {e}"),
                 }
                 if stopped.recv_timeout(limits::EXPIRE_PAUSE) != Err(RecvTimeoutError::Timeout) {
                     return;
@@ -63,11 +62,12 @@ impl Retention {
         Ok((stop, thread::Builder::new().name("keeper".into()).spawn(run)?))
     }
 
-    /// Forgets all that is old enough now. Returns whether that is done: not where the hub
-    /// could not write, has ended, or somebody reads what is to be wiped.
+    /// Deletes all entries that are old enough now. Returns whether that is done: `false` if the
+    /// hub could not write or has ended, or if a reader keeps the write-ahead log from being
+    /// emptied.
     ///
     /// # Errors
-    /// The store's, if it cannot be read.
+    /// The store cannot be read.
     pub fn pass(&mut self) -> Result<bool, Error> {
         while let Some(step) = self.next()? {
             self.needs_wipe = true;

@@ -1,4 +1,4 @@
-//! Seats: sessions that come, catch up and leave, and what is taken back when a batch is not kept.
+//! Seats: sessions that log in, catch up and leave, and what is undone if a batch is not recorded.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use crate::outbox::{Outbox, Unspent, Watermark};
 use crate::store::{Change, NewEntry};
 use crate::wire::request::GroupChange;
 
-/// Changes that nobody is answered for, of batches that failed: the next batch that writes
-/// something writes them as well. One for each account and token at most.
+/// Changes from failed batches that no command waits for. The next batch that writes anything
+/// writes them as well. At most one for each account and each token.
 #[derive(Default)]
 pub(super) struct Unkept {
     shown: FxHashMap<AccountId, (MoveNumber, Option<Millis>)>,
@@ -34,8 +34,8 @@ impl Unkept {
         }
     }
 
-    /// Adds them to a batch. One that writes nothing stays so: while the disk fails, a batch of
-    /// questions only need not try it.
+    /// Adds them to a batch, unless it is empty: while the disk fails, a batch that only reads need
+    /// not fail as well.
     pub(super) fn retry(&mut self, changes: &mut Vec<Change>) {
         if changes.is_empty() {
             return;
@@ -85,12 +85,12 @@ impl HubState {
         let seat = self.seats.get_mut(&session)?;
         seat.online = true;
         let presence = self.online.get(&seat.account)?;
-        // What this batch decides is told after it, so to a session that is live by then.
+        // What this batch decides is told afterwards, when the session is live.
         if presence.newest <= upto.entries && presence.moved <= upto.moves {
             self.tally.behind -= u64::from(seat.is_behind());
             seat.pushes = true;
-            // What it did itself while it was behind needs no note any more. Here and not in the
-            // session, since it may fall behind again before that looks.
+            // Its own entries and moves from while it was behind need not be noted any more. They
+            // are dropped here and not by the session, which may fall behind again before it looks.
             seat.outbox.take_authored();
             seat.outbox.take_moved();
             return None;
@@ -102,7 +102,7 @@ impl HubState {
         let presence = self.seats.get(&session).and_then(|seat| self.online.get(&seat.account));
         let due = presence.map_or(self.told.moves, |presence| presence.due);
         let Some(seat) = self.vacate(session).filter(|seat| seat.online) else { return };
-        // One that fell behind was sent less than was told, and may not have noticed.
+        // A session that fell behind was sent less than was told, and may not have noticed.
         let fell = seat.outbox.fell_behind().filter(|_| !seat.pushes).map(|at| at.moves);
         let upto = match shown {
             Some(upto) => seat.shown(upto, due, self.told.moves),
@@ -111,7 +111,7 @@ impl HubState {
         self.shown(seat.account, fell.map_or(upto, |fell| fell.min(upto)), Some(self.now));
     }
 
-    /// Takes a session off the list.
+    /// Removes a session's seat, its `WAIT` and its presence.
     pub(super) fn vacate(&mut self, session: SessionId) -> Option<Seat> {
         let seat = self.seats.remove(&session)?;
         self.tally.behind -= u64::from(seat.is_behind());
@@ -128,15 +128,15 @@ impl HubState {
         Some(seat)
     }
 
-    /// Notes that an account was shown the receipts up to a move.
+    /// Records that an account has been shown the receipts up to a move.
     pub(super) fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
-        // One that could not be written yet goes with it: two of one account in a batch might come
-        // in the wrong order.
+        // Merged with a record that could not be written before: with two records for one account,
+        // the older one might be written last.
         let (before, ended) = self.unkept.shown.remove(&account).unwrap_or_default();
         self.chat.shown(account, upto.max(before), seen.or(ended));
     }
 
-    /// A batch is not on disk: what was changed here for it is as it was.
+    /// Undoes what was changed here for a batch that is not on disk.
     pub(super) fn take_back(&mut self, batch: &Batch) {
         for session in std::mem::take(&mut self.revoked) {
             // The batch was not recorded, so the key is still valid.
@@ -164,7 +164,7 @@ impl HubState {
         }
     }
 
-    /// Gives a session back what its account was charged for something that was not kept.
+    /// Refunds what a session's account was charged for something that was not recorded.
     pub(super) fn give_back(&mut self, session: SessionId, unspent: Unspent) {
         if let Some(seat) = self.seats.get(&session)
             && unspent != Unspent::default()
@@ -173,7 +173,7 @@ impl HubState {
         }
     }
 
-    /// Tells a session that a bare `ACK` or `READ` of it was not kept.
+    /// Lets a session know that a bare `ACK` or `READ` of it was not recorded.
     pub(super) fn lose_moves(&mut self, session: SessionId) {
         if let Some(seat) = self.seats.get(&session) {
             seat.outbox.lose_moves();
@@ -182,7 +182,7 @@ impl HubState {
     }
 }
 
-/// What an account is charged for an act by the day.
+/// What an act counts towards its account's daily limits.
 pub(super) fn charged(act: &Act) -> Unspent {
     match act {
         Act::Send { body, .. } => Unspent { bytes: body.len() as u64, groups: 0 },
@@ -192,9 +192,10 @@ pub(super) fn charged(act: &Act) -> Unspent {
 }
 
 impl Seat {
-    /// Up to where its account has been shown the receipts if this session proves those up to
-    /// `proved`, the newest that the account was due is `due`, and the newest of all is `told`:
-    /// where it proves all that the account was due, no later move has a receipt for it.
+    /// The move up to which its account has been shown the receipts, if this session has proved
+    /// those up to `proved`, the newest that the account was due is `due`, and the newest of all is
+    /// `told`. If it has proved all that the account was due, no later move had a receipt for the
+    /// account.
     fn shown(&self, proved: MoveNumber, due: MoveNumber, told: MoveNumber) -> MoveNumber {
         if self.pushes && proved >= due { told } else { proved }
     }

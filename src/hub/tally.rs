@@ -1,17 +1,18 @@
-//! What a batch came to, added up for the counters that all share: they are touched once for it.
+//! Numbers of one batch, added up so that the shared counters are touched once per batch.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counters::Counters;
 
-/// Numbers of the batch that is under way.
+/// Numbers of the batch under way.
 pub(super) struct Tally {
     counters: Arc<Counters>,
     pub(super) messages: u64,
     pub(super) deliveries: u64,
     pub(super) receipts: u64,
-    /// Sessions that are served from the log, now and not in this batch only.
+    /// Sessions that are served from the log. Unlike the others this is a current value, not reset
+    /// with each batch.
     pub(super) behind: u64,
 }
 
@@ -20,22 +21,22 @@ impl Tally {
         Tally { counters, messages: 0, deliveries: 0, receipts: 0, behind: 0 }
     }
 
-    /// A commit has taken so long, and is on disk.
+    /// Counts a successful commit and its duration.
     pub(super) fn kept(&self, time: Duration) {
         self.counters.commits.observe(time);
     }
 
-    /// A commit has failed.
+    /// Counts a failed commit.
     pub(super) fn lost(&self) {
         self.counters.commits_failed.add(1);
     }
 
-    /// A command was refused with this code.
+    /// Counts a refused command by its code.
     pub(super) fn refused(&self, code: &'static str) {
         self.counters.refuse(code);
     }
 
-    /// The batch is through: so many commands, and so many sessions now.
+    /// Adds a finished batch to the counters. `sessions` is how many are logged in now.
     pub(super) fn end(&mut self, commands: usize, sessions: usize) {
         let counters = &self.counters;
         counters.commands.add(commands as u64);

@@ -1,8 +1,8 @@
-//! Telling: what was decided and is on disk goes into the outboxes of those it concerns.
+//! Telling: the effects of a batch that is on disk go into the outboxes of those they concern.
 //!
-//! Replies in the order of the acts. Entries in blocks: what one session wrote into one
-//! conversation without a break is encoded once and shared by all who read it. A reader still sees
-//! the order of the ids, since a block ends where another session or conversation comes in between.
+//! Replies keep the order of the acts. Entries go in blocks: consecutive entries of one session in
+//! one conversation are encoded once, and shared by all who read them. Each reader still sees ids
+//! in order, since a block ends where another session or conversation comes in between.
 
 use std::sync::Arc;
 
@@ -22,21 +22,22 @@ use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
 use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
 
-/// Entries of one session in one conversation that are about to be told.
+/// Consecutive entries of one session in one conversation, about to be told.
 struct Run {
     who: Who,
     conversation: ConversationId,
     kind: EntryKind,
     first: EntryId,
-    /// The place of the first in its conversation.
+    /// The `seq` of the first.
     seq: i64,
-    /// Entries in it.
+    /// Number of entries.
     count: u64,
     block: Block,
 }
 
 impl HubState {
-    /// Tells what was decided; where it could not be recorded, only that.
+    /// Tells the effects of a batch. If it could not be recorded, only its commands are answered,
+    /// with a refusal.
     pub(super) fn tell(&mut self, mut batch: Batch, committed: bool) {
         let mut run: Option<Run> = None;
         let mut line = Vec::new();
@@ -46,7 +47,7 @@ impl HubState {
             }
             match effect {
                 Effect::Answer { verb, answer } => {
-                    // A refusal may rest on what was not recorded either.
+                    // A refusal may also rest on changes that were not recorded.
                     let answer = if committed { answer } else { Err(self.lost.clone()) };
                     let Some(seat) = self.seats.get(&who.session) else {
                         continue;
@@ -80,7 +81,8 @@ impl HubState {
                     {
                         seat.outbox.authored(id);
                     }
-                    // A change of a group may change who reads, so it stands alone.
+                    // A change of a group may change who its readers are, so it gets a block of its
+                    // own.
                     let fits = |run: &Run| {
                         run.conversation == pos.conversation
                             && (run.kind, kind) == (EntryKind::Message, EntryKind::Message)
@@ -105,7 +107,7 @@ impl HubState {
                     let account = who.account;
                     if let Some([delivered, read]) = was {
                         let id = receipt.id;
-                        // What is read has been received.
+                        // An entry that is read counts as received.
                         let upto = if receipt.cursor == Cursor::Read { id } else { read };
                         let between = [(delivered, id), (read, upto)];
                         let again = false;
@@ -138,12 +140,13 @@ impl HubState {
         self.chat.committed();
     }
 
-    /// Gives a run of entries to everyone who reads it.
+    /// Pushes a run of entries to everyone who may read it.
     fn close(&mut self, run: Option<Run>) {
         let Some(Run { who, conversation, first, seq, count, mut block, .. }) = run else {
             return;
         };
-        // As many bytes as there are, since what waits in an outbox is bounded by them.
+        // An exact copy without spare capacity, since outboxes are bounded by the bytes of their
+        // lines.
         block.lines = self.lines.to_vec();
         self.lines.clear();
         let at = Watermark { entries: EntryId(first.0 - 1), ..self.told };
@@ -188,7 +191,7 @@ impl HubState {
         self.told.moves = number;
     }
 
-    /// Ends sessions of an account: those that were opened with a key that is revoked now, or all.
+    /// Disconnects sessions of an account: those opened with `key`, which was revoked, or all.
     fn disconnect(&self, who: Who, key: Option<Key>) {
         for session in self.ended(who, key) {
             if let Some(seat) = self.seats.get(&session) {
@@ -197,8 +200,8 @@ impl HubState {
         }
     }
 
-    /// Which sessions end with a key, or with all of an account. The one that revoked the password
-    /// has the new one.
+    /// The sessions to disconnect if a key is revoked, or all of the account. The session that
+    /// changed the password stays.
     fn ended(&self, who: Who, key: Option<Key>) -> SmallVec<[SessionId; 2]> {
         let sessions = self.online.get(&who.account).map_or(&[][..], |p| &p.sessions);
         let is_ended = |session: &SessionId| {
@@ -209,8 +212,9 @@ impl HubState {
         sessions.iter().copied().filter(is_ended).collect()
     }
 
-    /// Where the last decision ends sessions, they may do nothing more from now on, and not only from
-    /// when that is on disk: who lost a key must not use the moment to make another.
+    /// If the last decision disconnects sessions, refuses their acts from now on, and not only once
+    /// that is on disk: whoever holds a revoked key must not use the time in between to create
+    /// another.
     pub(super) fn revoke(&mut self) {
         let (who, key) = match self.chat.latest() {
             Some((who, Effect::Disconnect { key })) => (*who, Some(*key)),
@@ -249,8 +253,8 @@ impl Run {
     }
 }
 
-/// Pushes to a session that is live; one that has no room is not live any more. Returns whether
-/// it is in.
+/// Pushes to a session if it is live. If there is no room for that, the session falls behind.
+/// Returns whether the push is in its outbox.
 fn push(
     seats: &mut FxHashMap<SessionId, Seat>,
     session: SessionId,

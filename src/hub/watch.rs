@@ -1,11 +1,11 @@
-//! `WAIT`: who waits until how many cursors have come where.
+//! `WAIT`: sessions that wait until other members' cursors reach a message of theirs.
 //!
-//! What is still awaited is a number: of the members who are in, may see the entry and have not come
-//! to it, whoever comes to it, goes, or is added again changes it by one. The watches of a
-//! conversation stand in the order of their entries, so a receipt costs only those that lie between
-//! where the cursor was and where it is. In a direct chat, where at most one is awaited, every
-//! receipt that its author may learn of answers the watches below it: what was hidden while one
-//! blocked the other is then made up for.
+//! Each watch counts the members it still awaits: those who are in, may see the entry, and whose
+//! cursor is below it. A member whose cursor reaches the entry, who leaves, or who is added again
+//! changes that count by one. The watches of a conversation are sorted by their entries, so a
+//! receipt costs only those between the cursor's old and new places. In a direct chat, where at
+//! most one member is awaited, every receipt that the author may see satisfies all watches up to
+//! it. That makes up for moves that were hidden while one party blocked the other.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::rows::ErrLine;
 
-/// Those of one conversation that wait for the same cursor.
+/// The watches of one conversation for one cursor.
 type ByEntry = BTreeMap<(EntryId, SessionId), Watch>;
 
-/// Those of one conversation: for the delivered cursor, and for the read one.
+/// The watches of one conversation: for the delivered cursor, and for the read one.
 #[derive(Default)]
 pub(super) struct Watches([ByEntry; 2]);
 
@@ -33,19 +33,20 @@ impl Watches {
     }
 }
 
-/// One session that waits.
+/// One session's `WAIT`.
 struct Watch {
     author: AccountId,
-    /// The place of its entry in the conversation.
+    /// The `seq` of its entry.
     seq: i64,
-    /// With whom, in a direct chat.
+    /// The other party, in a direct chat.
     other: Option<AccountId>,
     awaited: usize,
-    /// What the batch in which it began said before it, which is counted already.
+    /// How many effects were in its batch when it began: those are counted already. 0 once that
+    /// batch is on disk.
     begun: usize,
 }
 
-/// Where a watch stands.
+/// Where to find a watch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Awaits {
     conversation: ConversationId,
@@ -53,22 +54,22 @@ pub(super) struct Awaits {
     id: EntryId,
 }
 
-/// How the cursors of a member stood and stand, for those who wait.
+/// Where the cursors of a member stood and stand now.
 pub(super) struct Passed {
-    /// The place of this among what the batch says.
+    /// The index of the effect in its batch.
     pub(super) at: usize,
     pub(super) conversation: ConversationId,
     pub(super) account: AccountId,
-    /// Of both cursors: from above the first, up to the second.
+    /// For both cursors: the entries passed, above the first id and up to the second.
     pub(super) between: [(EntryId, EntryId); 2],
-    /// The member is awaited there from now on, and not no longer.
+    /// Whether the member is awaited there again, instead of no longer.
     pub(super) again: bool,
-    /// Who is not to learn of it.
+    /// The account that must not learn of it.
     pub(super) hidden_from: Option<AccountId>,
 }
 
 impl HubState {
-    /// Begins a watch. It is answered after the batch, when nobody is awaited any more.
+    /// Starts a watch. It is answered after the batch in which nobody is awaited any more.
     pub(super) fn watch(&mut self, session: SessionId, id: EntryId, cursor: Cursor) {
         let Some(seat) = self.seats.get(&session) else { return };
         let who = seat.who(session);
@@ -91,7 +92,7 @@ impl HubState {
         }
     }
 
-    /// Ends a session's watch without success, if it has one.
+    /// Ends a session's watch with a refusal, if it has one.
     pub(super) fn end_watch(&mut self, session: SessionId, why: Refusal) {
         if let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) {
             self.drop_watch(session, awaits);
@@ -108,14 +109,14 @@ impl HubState {
         }
     }
 
-    /// Cursors have passed entries that someone may wait for.
+    /// Updates the watches on entries that a member's cursors have passed.
     pub(super) fn passed(&mut self, passed: &Passed) {
         let conversation = passed.conversation;
         let Some(watches) = self.watches.get_mut(&conversation) else { return };
         for (cursor, (above, upto)) in
             [Cursor::Delivered, Cursor::Read].into_iter().zip(passed.between)
         {
-            // In a direct chat from the beginning on: see the module's text.
+            // In a direct chat from the first entry on: see the module documentation.
             let lane = watches.lane(cursor);
             let is_direct = lane.values().next().is_some_and(|watch| watch.other.is_some());
             let above = if is_direct { EntryId(0) } else { above };
@@ -144,8 +145,8 @@ impl HubState {
         }
     }
 
-    /// An account is gone for ever: who waits for it in their direct chat does so no more. Its
-    /// groups it leaves one after the other.
+    /// Satisfies the watches that await a deleted account in a direct chat. Those in groups follow
+    /// as the account leaves them.
     pub(super) fn gone(&mut self, account: AccountId) {
         for (conversation, watches) in &mut self.watches {
             for cursor in [Cursor::Delivered, Cursor::Read] {
@@ -160,7 +161,8 @@ impl HubState {
         }
     }
 
-    /// The batch in which a session began to wait is on disk: from now on all that is told counts.
+    /// To be called when the batch in which a session's watch began is on disk: all later effects
+    /// count.
     pub(super) fn watch_stands(&mut self, session: SessionId) {
         let Some(awaits) = self.seats.get(&session).and_then(|seat| seat.awaits) else { return };
         let watches = self.watches.get_mut(&awaits.conversation);
@@ -170,10 +172,10 @@ impl HubState {
         }
     }
 
-    /// Answers a session that waits for nobody any more.
+    /// Answers a session whose watch is satisfied.
     pub(super) fn answer_waited(&mut self, session: SessionId, awaits: Awaits) {
         let is_on = self.seats.get(&session).is_some_and(|seat| seat.awaits == Some(awaits));
-        // A member who was added again meanwhile is awaited again.
+        // A member who was added again meanwhile is awaited again, so this may not hold any more.
         if is_on && self.awaited(session, awaits) == Some(0) {
             self.drop_watch(session, awaits);
             let Awaits { id, cursor, .. } = awaits;

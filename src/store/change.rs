@@ -1,4 +1,5 @@
-//! What is written: every write is one of these, so a feature adds a variant, not a method.
+//! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
+//! method.
 
 use super::{Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
@@ -6,46 +7,50 @@ use crate::entry::{
 };
 use crate::name::{DisplayName, Handle};
 
-/// One thing to be written.
+/// One thing to write.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// A new account.
     Account { id: AccountId, handle: Handle, name: DisplayName, secret: String, time: Millis },
-    /// Another display name of the account of this handle.
+    /// Another display name. The handle is needed to rewrite the words that `FIND` uses.
     Name { account: AccountId, handle: Handle, name: DisplayName },
     /// Another password hash.
     Secret { account: AccountId, secret: String },
-    /// The account has been shown the receipts up to this move; `seen` is when a session of it
+    /// The account has been shown the receipts up to this move. `seen` is when a session of it
     /// ended, if one did.
     Shown { account: AccountId, upto: MoveNumber, seen: Option<Millis> },
-    /// A new conversation of two, or of one. Its members are written by `Member`.
+    /// A new conversation of two accounts, or of one with itself. Its members are written by
+    /// `Member`.
     Direct { id: ConversationId, pair: Pair },
     /// A new group. Its members are written by `Member` and `Stay`.
     Group { id: ConversationId, name: Handle },
     /// Another topic.
     Topic { id: ConversationId, topic: Box<str> },
-    /// A stay in a group, begun or ended.
+    /// A stay in a group, which has begun or ended.
     Stay { conversation: ConversationId, account: AccountId, stay: Stay },
-    /// Up to this entry so many do not wait for a member: see [`Member::exempt`].
+    /// Up to the entry whose place is `seq`, `count` entries do not wait for a member: see
+    /// [`Member::exempt`]. Written in groups, when `exempt` grows while something waits above one
+    /// of the member's cursors: a cursor that is moved to `seq` or above later needs the value from
+    /// here.
     ExemptMark { conversation: ConversationId, account: AccountId, seq: i64, count: i64 },
-    /// What was done under a key.
+    /// A message sent under a `ONCE` key.
     Once { account: AccountId, key: Box<str>, once: Once },
-    /// Someone is blocked, or not any more.
+    /// Someone is blocked (`on`) or unblocked.
     Block { by: AccountId, whom: AccountId, on: bool },
     /// A new token.
     Token { account: AccountId, token: Token },
     /// A token is revoked.
     NoToken { id: TokenId },
-    /// A system user needs no secret any more, or does again.
+    /// A system user may log in without a secret (`on`), or no longer.
     Link { account: AccountId, user: u32, on: bool },
-    /// An account is deleted: nothing opens it or finds it any more. While it is `leaving` it may
-    /// still be in groups.
+    /// An account is deleted: nobody can log in to it or find it any more. While it is `leaving`,
+    /// it may still be in groups.
     Gone { account: AccountId, leaving: bool },
     /// A token was used.
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.
     Entry(NewEntry),
-    /// A full list of the moves of a cursor before its newest, up to one that named this entry.
+    /// A full list of a cursor's earlier moves, the last of which named the entry `upto`.
     CursorHistory {
         conversation: ConversationId,
         account: AccountId,
@@ -53,69 +58,70 @@ pub enum Change {
         upto: EntryId,
         moves: Moves,
     },
-    /// A member as it is now, but for its ranks if it was one before.
-    /// Boxed, since it is by far the largest of them.
+    /// A member as it is now; its ranks only if it is new. Boxed, since it is by far the largest
+    /// variant.
     Member { conversation: ConversationId, member: Box<Member> },
-    /// Where a member's chat of two stands among all of the account.
+    /// The place of a member's direct chat among those of its account.
     Rank { conversation: ConversationId, account: AccountId, rank: Rank },
     /// A conversation's newest entry and move, and the entries that the batch adds to it.
     Head { conversation: ConversationId, head: EntryId, seq: i64, moved: MoveNumber, added: Added },
     /// The newest numbers of the service.
     Newest(Newest),
-    /// A step of forgetting.
+    /// A step of expiry.
     Expire(Expire),
 }
 
-/// By what an account's chats of two are found in order, whatever their number: see the fields of
-/// these names of [`Member`].
+/// What an account's direct chats are ordered by, so that the first ones are found without reading
+/// the others: see the fields of these names in [`Member`].
 ///
-/// `Recent` and `Moved` are written where a chat comes before all others, not where it already is
-/// the first and goes on, which is nearly always. So the order by what is written is the order by
-/// what was last, and a chat's last lies below what is written of the one before it in that order.
+/// `Recent` and `Moved` are written when a chat comes before all others of the account, not each
+/// time one that already comes first goes on, which is the usual case. So a chat's written rank may
+/// be older than its newest entry (or move), but that newest one is still older than the written
+/// rank of the chat before it. The order by rank is therefore the order by newest entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Something waits there, from this entry on at the earliest; 0: nothing any more.
+    /// A lower bound of the first entry that waits; 0: nothing waits.
     Waits(EntryId),
-    /// This entry brought it before all others.
+    /// The entry with which the chat came first.
     Recent(EntryId),
-    /// This move did.
+    /// The move with which it came first.
     Moved(MoveNumber),
 }
 
-/// A step of forgetting. Each is small, so that it can share a batch with what people do.
+/// A step of expiry. Each is small, so that it can share a batch with other work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expire {
-    /// Entries above the first and up to the second: their text is gone for everyone.
+    /// Entries above `after` and up to `upto` expire: nobody can read their text any more.
     Entries { after: EntryId, upto: EntryId },
-    /// Some of the rows about entries that were forgotten, which nothing asks for any more.
+    /// Deletes some of the rows about expired entries that are no longer needed.
     Rows,
-    /// Some of the pages that were left empty.
+    /// Returns some of the empty pages to the file system.
     Pages,
 }
 
-/// An entry to be written.
+/// An entry to write.
 #[derive(Clone, Debug)]
 pub struct NewEntry {
     /// Where it stands.
     pub pos: EntryPos,
     /// When the server took it.
     pub time: Millis,
-    /// What it is.
+    /// A message or a change of a group.
     pub kind: EntryKind,
     /// The text.
     pub body: Box<str>,
 }
 
-/// Entries that follow each other in a conversation.
+/// New entries of one conversation.
 #[derive(Clone, Debug, Default)]
 pub struct Added {
-    /// The entry before them, 0 if there is none.
+    /// The conversation's entry before them, 0 if there is none.
     pub after: EntryId,
-    /// Their ids, growing.
+    /// Their ids, ascending.
     pub ids: Vec<EntryId>,
 }
 
-/// The newest numbers given. Nothing is given twice, whatever is deleted later.
+/// The newest numbers given. No number is given twice, whatever is deleted later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Newest {
     /// Of an entry.
@@ -128,6 +134,6 @@ pub struct Newest {
     pub conversation: i64,
     /// Of a token.
     pub token: i64,
-    /// Everything up to this entry is forgotten.
+    /// Everything up to this entry has expired.
     pub floor: EntryId,
 }

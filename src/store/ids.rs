@@ -1,10 +1,11 @@
-//! A list of growing ids in few bytes: each is the difference to the one before it, the first to 0,
-//! in groups of seven bits, the lowest first, with the eighth bit set where more follow (LEB128).
-//! Neighbours in a conversation are near each other, so most ids take one to three bytes.
+//! A list of ascending ids in few bytes: each is stored as the difference to the one before it (the
+//! first: to 0), in groups of seven bits, the lowest first, with the eighth bit set if more follow
+//! (LEB128). Neighbours in a conversation are close to each other, so most ids take one to three
+//! bytes.
 
 use crate::entry::EntryId;
 
-/// Writes `ids`, which grow and lie above `after`, so that they can stand behind a list that ends
+/// Encodes `ids`, which must be ascending and above `after`, to be appended to a list that ends
 /// with `after`.
 pub(super) fn encode(after: EntryId, ids: &[EntryId]) -> Vec<u8> {
     let mut out = Vec::with_capacity(3 * ids.len());
@@ -16,7 +17,7 @@ pub(super) fn encode(after: EntryId, ids: &[EntryId]) -> Vec<u8> {
     out
 }
 
-/// Adds a number below 2^63 in groups of seven bits.
+/// Appends a number below 2^63, in groups of seven bits.
 pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -25,7 +26,7 @@ pub(super) fn put(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// Reads such a number at `at`, which then stands behind it; nothing where it is cut short.
+/// Reads such a number at `at` and moves `at` past it; `None` if it is cut short.
 pub(super) fn take(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut number = 0;
     for shift in (0..63).step_by(7) {
@@ -52,7 +53,7 @@ impl Ids {
         Ids { bytes: bytes.into(), at: 0, last: EntryId(0) }
     }
 
-    /// The first id above `floor`; those before it are passed over, it is not.
+    /// The first id above `floor`. Consumes the ids before it, but not the id itself.
     pub(super) fn seek(&mut self, floor: EntryId) -> Option<EntryId> {
         loop {
             let (id, at) = self.read()?;
@@ -63,8 +64,8 @@ impl Ids {
         }
     }
 
-    /// The next id, and where the one after it begins. A list that is cut short or does not grow
-    /// ends there: who counts on more finds out by counting.
+    /// The next id, and where the one after it begins. A list that is cut short or does not ascend
+    /// ends there; callers that expect more notice by counting.
     fn read(&self) -> Option<(EntryId, usize)> {
         let mut at = self.at;
         let step = take(&self.bytes, &mut at)?;

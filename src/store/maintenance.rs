@@ -1,53 +1,53 @@
-//! What operators can have done with a store while it is in use.
+//! What operators can do with a store while it is in use.
 
 use std::fmt;
 use std::path::Path;
 
 use super::Error;
 
-/// Copying and checking. Either may take as long as reading the whole store does, and holds nobody
-/// up meanwhile; it is called from a thread that may wait.
+/// Copying and checking. Either may take as long as reading the whole store, without holding up
+/// sessions; call it from a thread that may block.
 pub trait Maintenance: Send + Sync {
-    /// Copies the store to `path`, a new file. It holds everything that was confirmed before, and
-    /// is on disk with its name when this returns. Returns its size in bytes.
+    /// Copies the store to `path`, a new file. The copy holds everything that was confirmed before
+    /// the call, and is on disk under its name when this returns. Returns its size in bytes.
     ///
     /// # Errors
-    /// See [`BackupError`]. Nothing is left of a copy that was begun.
+    /// See [`BackupError`]. An unfinished copy is removed.
     fn backup(&self, path: &Path) -> Result<u64, BackupError>;
-    /// Holds the store against its own rules. Returns what is wrong, a line for an operator each.
+    /// Checks the store for damage. Returns what is wrong, a line each, for the operator.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// The store cannot be read.
     fn check(&self) -> Result<Vec<String>, Error>;
-    /// The bytes of the store, and of what is written down and not yet part of it.
+    /// Bytes of the store's main file, and of its write-ahead log.
     fn sizes(&self) -> (u64, u64);
-    /// Ends what is under way, and waits until nothing is left of it. From then on the others
-    /// fail.
+    /// Breaks off what is under way, and waits until that has stopped. From then on copying and
+    /// checking fail.
     fn end(&self);
 }
 
-/// What was found by looking at something that an operator has set up, a line each.
+/// The findings about something that an operator has set up, a line each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// What keeps papod from using it.
+    /// Reasons why papod cannot use it.
     pub problems: Vec<String>,
-    /// What is good to know: what it is, and what should be mended some time.
+    /// Good to know: what it is, and what should be fixed at some point.
     pub remarks: Vec<String>,
 }
 
-/// Why there is no backup. Nothing was left behind.
+/// Why there is no backup. No unfinished copy is left.
 #[derive(Clone, Debug)]
 pub enum BackupError {
-    /// Something of this name is there: a file, a folder, a link, whatever it leads to.
+    /// The name is taken: by a file, a folder, or a link, wherever it leads.
     Exists,
-    /// It could not be made, written or synced: the reason, for the operator.
+    /// It could not be created, written or synced. The reason is for the operator.
     Failed(Error),
 }
 
 impl fmt::Display for BackupError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            BackupError::Exists => f.write_str("there is something of this name already"),
+            BackupError::Exists => f.write_str("a file of this name already exists"),
             BackupError::Failed(e) => e.fmt(f),
         }
     }

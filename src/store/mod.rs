@@ -1,10 +1,10 @@
-//! Words to disk and back. Two small traits: [`Writer`] and [`Reader`].
+//! Words to disk and back, behind two traits: [`Writer`] and [`Reader`].
 //!
-//! The log is append-only: an entry, once written, is never changed. It may be forgotten, together
-//! with all before it: see [`Expire`]. Every write is a [`Change`]; a batch of them is written
+//! The log is append-only: an entry, once written, is never changed. It may expire, together with
+//! all before it: see [`Expire`]. Every write is a [`Change`]; a batch of them is written as a
 //! whole and synced, or not at all. Every read is bounded by a page and holds no transaction when
-//! it returns. Nothing here knows the wire or the rules of who may what; uniqueness (of a handle,
-//! of a chat between two) is also held by the store's own constraints.
+//! it returns. Nothing here knows the wire, or the rules of who may do what. Uniqueness (of a
+//! handle, of a chat between two) is also enforced by the store's own constraints.
 
 mod change;
 mod ids;
@@ -30,47 +30,48 @@ pub use walk::{Listing, Walk};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::name::Handle;
 
-/// What writes. One exists for each store.
+/// The writer; each store has one.
 pub trait Writer: Send {
     /// Writes all of `changes` in their order, or none of them; they are on disk when it returns.
-    /// Ends what [`Writer::reader`] began, also where there is nothing to write.
+    /// Also ends the transaction that [`Writer::reader`] began, even if there is nothing to write.
     ///
     /// # Errors
-    /// [`Error`] says why nothing was kept. The next call may succeed.
+    /// Why nothing was written. The next call may succeed.
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
-    /// Empties what a store keeps beside the log and what is forgotten still stands in. Returns
-    /// whether it is done; where someone reads, it is not waited for. Not within a batch.
+    /// Removes expired text from where a store still holds it outside its tables, such as a
+    /// write-ahead log. Returns whether that is done: `false` if a reader is in the way, which is
+    /// not waited for. Must not be called within a batch.
     ///
     /// # Errors
     /// The store's reason.
     fn wipe(&mut self) -> Result<bool, Error> {
         Ok(true)
     }
-    /// The writer's own reader, for single rows: with the first look the batch that
-    /// `record` will end begins, so each further one is cheap.
+    /// The writer's own reader, for single rows. The first call begins the transaction that
+    /// `record` will end, so each further lookup is cheap.
     ///
     /// # Errors
     /// The store's reason.
     fn reader(&mut self) -> Result<&mut dyn Reader, Error>;
 }
 
-/// What reads. Each sees what was recorded before it was asked, and no part of a batch.
+/// A reader. It sees everything recorded before it was asked, and no part of a batch.
 pub trait Reader: Send {
-    /// Begins a question: up to [`Reader::end`] the log looks the same to all that is asked.
+    /// Begins a question: until [`Reader::end`], all reads see the same state of the log.
     ///
     /// # Errors
     /// The store's reason.
     fn begin(&mut self) -> Result<(), Error>;
-    /// Ends a question. None may stay open while something else is waited for.
+    /// Ends a question. The caller must not wait for anything else before this.
     fn end(&mut self);
-    /// Where the log stands.
+    /// The newest numbers given.
     fn newest(&mut self) -> Result<Newest, Error>;
-    /// Looks up what the rules need, with one question to the store. Returns a fact for each need,
-    /// in their order: for the first `must` in any case, and for as many of the others as fit in
-    /// about [`LOOKED_UP`](crate::limits::LOOKED_UP) bytes.
+    /// Looks up what the rules need, all of it in one state of the log. Returns a fact for each
+    /// need, in their order: for the first `must` in any case, and for as many of the others as fit
+    /// in about [`LOOKED_UP`](crate::limits::LOOKED_UP) bytes.
     ///
     /// # Errors
-    /// The store's reason; a row that others point to may be missing.
+    /// The store's reason, or that a row is missing which others refer to.
     fn gather(&mut self, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error>;
     /// An account by its handle.
     fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error>;
@@ -80,8 +81,9 @@ pub trait Reader: Send {
     fn secret(&mut self, id: AccountId) -> Result<Option<String>, Error>;
     /// The conversation of two accounts, or of one with itself.
     fn direct(&mut self, pair: Pair) -> Result<Option<Conversation>, Error>;
-    /// The next conversations of an account after one, at most `count`, in the order of their
-    /// numbers; and whether each is a group that it is in now.
+    /// The conversations of an account with numbers above `after`, at most `count`, in the order of
+    /// their numbers, each with whether it is a group that the account is in now. Direct chats may
+    /// be left out.
     fn memberships(
         &mut self,
         me: AccountId,
@@ -90,7 +92,7 @@ pub trait Reader: Send {
     ) -> Result<Vec<(ConversationId, bool)>, Error>;
     /// Whether `by` has blocked `whom`.
     fn blocked(&mut self, by: AccountId, whom: AccountId) -> Result<bool, Error>;
-    /// Whom an account has blocked.
+    /// The handles that an account has blocked, by their account numbers, above `after`.
     fn blocks(
         &mut self,
         by: AccountId,
@@ -100,17 +102,18 @@ pub trait Reader: Send {
     fn token(&mut self, hash: &[u8; 32]) -> Result<Option<Token>, Error>;
     /// The tokens of an account, by their labels.
     fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error>;
-    /// The system users who need no secret for an account.
+    /// The system users who may log in to an account without a secret.
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
-    /// How many entries up to `upto` wait for an account: arithmetic over the conversations in which
-    /// some do. Where they are more than [`PENDING`](crate::limits::PENDING), at least this many.
+    /// How many entries up to `upto` wait for an account: arithmetic over the conversations in
+    /// which some do. If those are more than [`PENDING`](crate::limits::PENDING), a lower bound.
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error>;
-    /// The next page of a walk over what an account may see, of so many rows at most. It may be
-    /// empty where much has to be looked up first; the walk is at its end where it says so.
+    /// The next page of a walk over everything an account may see, of at most `rows` rows. It may
+    /// be empty if much has to be looked up first; the walk is over when [`Walk::done`] says so.
     fn page(&mut self, me: AccountId, walk: Walk, rows: usize)
     -> Result<(Vec<Entry>, Walk), Error>;
-    /// The cursors that moved over entries of an account since `after`, each once, at its newest;
-    /// and how far the account itself has read, where that moved since `own`.
+    /// The receipts an account has missed: others' cursors that moved over its entries since
+    /// `after`, each once, at its newest place; and how far the account itself has read, where that
+    /// moved since `own`.
     fn receipts(
         &mut self,
         me: AccountId,
@@ -120,78 +123,82 @@ pub trait Reader: Send {
     /// The ids of a part of a conversation, as far as `me` may see it.
     fn span(&mut self, me: AccountId, id: ConversationId, query: &SpanQuery)
     -> Result<Span, Error>;
-    /// The next page of the conversations of an account, the newest first, by the last entry it may
-    /// see; nothing of which all is forgotten.
+    /// The next page of the conversations of an account, by the last entry it may see, the newest
+    /// first. Conversations whose entries have all expired are left out.
     fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error>;
-    /// The groups that an account is in, without what stands in a row, by their numbers.
+    /// Names and numbers of the groups that an account is in, by their numbers, above `after`.
     fn group_names(
         &mut self,
         me: AccountId,
         after: ConversationId,
     ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error>;
-    /// Rows for some of them, in their order, but for those that `me` is not in any more. The next
-    /// page begins at an index.
+    /// Rows for some groups, in the given order, without those that `me` has left. The next page
+    /// begins at an index of `which`.
     fn group_rows(
         &mut self,
         me: AccountId,
         which: &[ConversationId],
     ) -> Result<ListPage<GroupRow, usize>, Error>;
-    /// The group of a name, if `me` is or was in it, and whether it is. That costs the same however
-    /// large the group is, and the same where there is none.
+    /// The group of a name, if `me` is or was in it, and whether it is now. The cost does not
+    /// depend on whether there is such a group or how large it is.
     fn membership(
         &mut self,
         me: AccountId,
         name: &Handle,
     ) -> Result<Option<(ConversationId, bool)>, Error>;
-    /// Who is in a group: handles, and whether they are admins.
+    /// The members of a group, by their account numbers, above `after`: handles, and whether they
+    /// are admins.
     fn who(
         &mut self,
         id: ConversationId,
         after: AccountId,
     ) -> Result<ListPage<(Handle, bool), AccountId>, Error>;
-    /// What became of an entry, if `me` may see it: everyone but its author who may.
+    /// Who has received and read an entry, if `me` may see it: one row for everyone who may, except
+    /// its author, above the account number `after`.
     fn info(
         &mut self,
         me: AccountId,
         id: EntryId,
         after: AccountId,
     ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error>;
-    /// Accounts of whose words one begins with each of these, which are folded; at most `count`.
-    /// The best come first: exact handles, then exact words, and each of these by their handles.
-    /// Bounded: where very many match, it is some of them.
+    /// Accounts that have, for each of `words` (which are folded), a word beginning with it; at
+    /// most `count`. The best come first: exact handles, then exact words, each sorted by handle.
+    /// The work is bounded, so if very many match, not all are considered.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
-    /// Entries of a conversation by their ids, in their order, as `me` sees them: as many as fit
-    /// in a page, but one. Those that are forgotten are passed over.
+    /// Entries of a conversation by their ids, in the given order, as `me` sees them: as many as
+    /// fit in a page, at least one. Expired entries are left out.
     fn entries(
         &mut self,
         me: AccountId,
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
-    /// What is to be done next so that entries from before `before` are forgotten, if anything is.
-    /// Entries from after `now`, when the clock was wrong, are as old as what follows them.
+    /// The next step of deleting entries from before `before`, if there is anything to do. Entries
+    /// with times after `now`, from when the clock was wrong, count as old as the entries after
+    /// them.
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error>;
 }
 
-/// The store's own failure. It is logged at the top; a client learns what its cause says.
+/// A failure of the store. Its text is for the operator and goes to the log; clients get a refusal
+/// by its cause.
 #[derive(Clone, Debug)]
 pub struct Error {
     cause: Cause,
     text: Box<str>,
 }
 
-/// Whose fault a failure is, and so what a client is told.
+/// The kind of a failure, which decides what clients are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The disk is full, or cannot be read or written.
     Disk,
-    /// Somebody else holds the store.
+    /// Another process holds the store.
     Busy,
-    /// The store holds what it never should.
+    /// The store's contents are inconsistent.
     Damaged,
     /// The files of the store were removed or replaced while it was in use.
     Gone,
-    /// Our own: it was asked for what its constraints forbid, or in a way that cannot be.
+    /// A bug of ours: a violated constraint, or an impossible request.
     Bug,
 }
 
@@ -206,17 +213,17 @@ impl Error {
         Error { cause, text: text.to_string().into() }
     }
 
-    /// The error that the database holds what it never should.
+    /// The database is damaged in this way.
     fn damaged(what: impl fmt::Display) -> Error {
         Error::of(Cause::Damaged, format_args!("the database is damaged: {what}"))
     }
 
-    /// Whose fault it is.
+    /// The kind of failure.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// The same with more said about it.
+    /// The same failure with context in front of its text.
     pub fn about(self, what: impl fmt::Display) -> Error {
         Error { text: format!("{what}: {}", self.text).into(), ..self }
     }

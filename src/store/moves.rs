@@ -1,20 +1,20 @@
-//! The moves of a cursor before its newest one, in few bytes: what `INFO` and receipts are told
-//! from, at four to six bytes a move.
+//! The history of a cursor: its moves before the newest one, at four to six bytes a move. `INFO`
+//! and missed receipts are answered from it.
 //!
-//! Each is three differences to the one before it (for the first, to 0): of the entry it named, of
-//! its time in seconds, of its number. They are written as in `ids`; the time, which may go back
-//! where a clock was set, with its sign in the lowest bit.
+//! Each move is stored as three differences to the one before it (the first: to 0): of the entry it
+//! named, of its time in seconds, and of its number. They are encoded as in `ids`. The time may go
+//! back, if a clock was set, so its sign is in the lowest bit.
 
 use super::ids::{put, take};
 use crate::entry::{EntryId, Millis, MoveNumber};
 use crate::limits::MOVES;
 
-/// Where a cursor was at the end of a second.
+/// Where a cursor was at the end of a second in which it moved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Move {
-    /// The entry that was named.
+    /// The entry that the move named.
     pub id: EntryId,
-    /// When: a whole second.
+    /// Its time, a whole second.
     pub time: Millis,
     /// The number of the move.
     pub number: MoveNumber,
@@ -25,18 +25,18 @@ pub struct Move {
 pub struct Moves(Vec<u8>);
 
 impl Moves {
-    /// A list as it was written.
+    /// A list from its stored bytes.
     pub(super) fn new(bytes: impl Into<Vec<u8>>) -> Moves {
         Moves(bytes.into())
     }
 
-    /// The list, to be written.
+    /// The bytes to store.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Adds a move, which named a later entry and has a higher number than those before it. A list
-    /// that is full with it is taken out, and a new one begun.
+    /// Adds a move, which must name a later entry and have a higher number than those before it. If
+    /// that makes the list full, returns it and begins a new one.
     pub fn push(&mut self, next: Move) -> Option<Moves> {
         let (count, last) = self.iter().fold((0, Move::default()), |(n, _), m| (n + 1, m));
         put(&mut self.0, next.id.0.abs_diff(last.id.0));
@@ -51,7 +51,7 @@ impl Moves {
         self.iter().find(|m| m.id >= id)
     }
 
-    /// The moves. A list that is damaged ends there.
+    /// The moves, the oldest first. A damaged list ends at the damage.
     pub(super) fn iter(&self) -> impl Iterator<Item = Move> + '_ {
         let (mut at, mut last) = (0, Move::default());
         std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
-//! What the rules ask of the store before they decide, and what it answers: single rows, as many at
-//! a time as a batch needs.
+//! What the rules ask of the store before they decide, and its answers: single rows, as many at a
+//! time as a batch needs.
 
 use super::{Account, Conversation, Once, Pair, Token};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
@@ -12,29 +12,29 @@ pub enum Need {
     Handle(Handle),
     /// The account of this number, which exists.
     Account(AccountId),
-    /// The conversation of these two.
+    /// The direct chat of these two.
     Direct(Pair),
     /// The conversation of this number, which exists.
     Conversation(ConversationId),
-    /// Where this entry stands, unless it is forgotten.
+    /// Where this entry stands, unless it has expired.
     EntryPos(EntryId),
     /// Whether there is a group of this name.
     Group(Handle),
-    /// Whether this account is in the group of this name. That costs the same however large the group
-    /// is, and the same where there is none.
+    /// Whether this account is in the group of this name. The cost does not depend on whether there
+    /// is such a group or how large it is.
     Membership(AccountId, Handle),
     /// Whether this account is or was a member of a conversation.
     Member(AccountId, ConversationId),
-    /// Whether the first has blocked the second.
+    /// Whether the first account has blocked the second.
     Blocked(AccountId, AccountId),
-    /// What an account did under a `ONCE` key.
+    /// What an account sent under a `ONCE` key.
     Once(AccountId, Box<str>),
-    /// How many of this member's entries up to this `seq` do not wait for it, where that was written
-    /// down.
+    /// The count of this member's newest exempt mark up to this `seq`: see
+    /// [`Change::ExemptMark`](super::Change::ExemptMark).
     ExemptMark(ConversationId, AccountId, i64),
     /// The tokens of an account.
     Tokens(AccountId),
-    /// The system users who need no secret for an account.
+    /// The system users who may log in to an account without a secret.
     Links(AccountId),
     /// The hash of an account's password.
     Secret(AccountId),
@@ -51,19 +51,19 @@ pub enum Fact {
     EntryPos(EntryPos),
     /// There is a group of this name.
     Group(Handle),
-    /// The conversation of the group of this name, where the account is in it.
+    /// The conversation of the group of this name; `None` if the account is not in it.
     Membership(AccountId, Handle, Option<ConversationId>),
     /// Whether the account is or was a member of the conversation.
     Member(AccountId, ConversationId, bool),
-    /// Whether the first has blocked the second.
+    /// Whether the first account has blocked the second.
     Blocked(AccountId, AccountId, bool),
-    /// What the account did under the key.
+    /// What the account sent under the `ONCE` key.
     Once(AccountId, Box<str>, Once),
-    /// How many of the member's entries up to the `seq` do not wait for it.
+    /// The count (last field) of the member's newest exempt mark up to this `seq`.
     ExemptMark(ConversationId, AccountId, i64, i64),
     /// The tokens of the account.
     Tokens(AccountId, Vec<Token>),
-    /// The system users who need no secret for the account.
+    /// The system users who may log in to the account without a secret.
     Links(AccountId, Vec<u32>),
     /// The hash of the account's password; empty if it has none.
     Secret(AccountId, String),

@@ -1,4 +1,4 @@
-//! What is read: the rows of the store as the rules and the sessions know them.
+//! The rows of the store as the rules and the sessions know them.
 
 use smallvec::SmallVec;
 
@@ -11,25 +11,26 @@ use crate::name::{DisplayName, Handle, Target};
 /// An account as the rules know it.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Its number.
+    /// The store's number for it, never shown to anyone.
     pub id: AccountId,
     /// Its handle, which never changes.
     pub handle: Handle,
     /// Its display name.
     pub name: DisplayName,
-    /// It was shown the receipts up to this move.
+    /// It has been shown the receipts up to this move.
     pub shown: MoveNumber,
     /// When its last session ended.
     pub seen: Option<Millis>,
-    /// It was ended by an operator: nobody can open it or write to it.
+    /// It was deleted by an operator: nobody can log in to it or write to it.
     pub gone: bool,
-    /// It is gone, and may still be in groups that it is to leave.
+    /// It is gone, but may still be in groups, which it has to leave.
     pub leaving: bool,
-    /// Which of its chats of two come first.
+    /// Which of its direct chats come first.
     pub fronts: Fronts,
 }
 
-/// Of an account's chats of two, those that come first in their orders: see [`Rank`](super::Rank).
+/// The direct chats of an account that come first in the two orders by newest entry and newest
+/// move: see [`Rank`](super::Rank).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fronts {
     /// The one with the newest entry.
@@ -38,7 +39,7 @@ pub struct Fronts {
     pub moved: Option<ConversationId>,
 }
 
-/// Two accounts, the lower number first; twice the same for notes to oneself.
+/// Two accounts, the lower number first; the same one twice for notes to oneself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pair {
     /// The lower number.
@@ -48,12 +49,12 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// The pair, whichever is named first.
+    /// The pair of two accounts, in either order.
     pub fn of(a: AccountId, b: AccountId) -> Pair {
         Pair { low: a.min(b), high: a.max(b) }
     }
 
-    /// The other one of the two.
+    /// The other party; `me` itself for notes to oneself.
     pub fn other(self, me: AccountId) -> AccountId {
         if self.low == me { self.high } else { self.low }
     }
@@ -64,24 +65,24 @@ impl Pair {
 pub struct Conversation {
     /// Its number.
     pub id: ConversationId,
-    /// Whose it is.
+    /// Whose conversation it is.
     pub kind: ConversationKind,
     /// Its newest entry, 0 if there is none.
     pub head: EntryId,
-    /// How many entries it has had.
+    /// How many entries it has had, expired ones included.
     pub seq: i64,
     /// The newest move of a cursor in it.
     pub moved: MoveNumber,
-    /// Its members, past ones of a group included, in the order of their numbers.
+    /// Its members, including past members of a group, sorted by account.
     pub members: Vec<Member>,
 }
 
 /// Whose a conversation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConversationKind {
-    /// Of two, or of one with itself.
+    /// A direct chat: of two accounts, or of one with itself.
     Direct(Pair),
-    /// Of a group.
+    /// The conversation of the group of this name.
     Group(Handle),
 }
 
@@ -106,20 +107,20 @@ impl Conversation {
                 self.members.insert(at, member);
             }
         } else {
-            // One by one, thousands would each move thousands.
+            // Inserting thousands one by one would move thousands each time.
             self.members.reserve_exact(new.len());
             self.members.extend(new);
             self.members.sort_by_key(|m| m.account);
         }
     }
 
-    /// Bytes that it takes in memory, about: its members and their stays are what grows.
+    /// Approximate bytes it takes in memory. Only its members and their stays grow.
     pub fn bytes(&self) -> usize {
         let stays = self.members.iter().map(Member::stays_bytes).sum::<usize>();
         size_of::<Conversation>() + self.members.capacity() * size_of::<Member>() + stays
     }
 
-    /// The members that are in it now.
+    /// The current members.
     pub fn present(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|m| m.is_in())
     }
@@ -129,44 +130,46 @@ impl Conversation {
 /// included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
-    /// The entry that added it, and its place in the conversation.
+    /// The entry that added the member: its id and its `seq`.
     pub since: (EntryId, i64),
-    /// The entry that ended it, and its place.
+    /// The entry that ended the stay, likewise; `None` while it lasts.
     pub until: Option<(EntryId, i64)>,
 }
 
-/// A member: two cursors, and what makes counting arithmetic.
+/// A member: its two cursors, and the counts from which the number of waiting entries follows by
+/// arithmetic.
 #[derive(Clone, Debug)]
 pub struct Member {
-    /// Who.
+    /// The member's account.
     pub account: AccountId,
-    /// What has reached one of its devices.
+    /// Up to where entries have reached one of its devices.
     pub delivered: Position,
-    /// What was read.
+    /// Up to where it has read.
     pub read: Position,
-    /// How many entries of this conversation do not wait for it: its own, and in a group those it
-    /// may not see.
+    /// How many entries of this conversation do not wait for it: its own and, in a group, those it
+    /// may not see. The counting is explained in `chat/messages.rs`.
     pub exempt: i64,
-    /// The last of its own, 0 if there is none.
+    /// The last entry it wrote, 0 if there is none.
     pub last_own: EntryId,
     /// Whether it may change the group.
     pub admin: bool,
-    /// Its stays in a group, the last one last; none in a direct chat, which nobody leaves. Most
-    /// have one, which costs no memory of its own.
+    /// Its stays in a group, in order; empty in a direct chat, which nobody leaves. Most members
+    /// have one stay, which needs no allocation.
     pub stays: SmallVec<[Stay; 1]>,
-    /// In a chat of two, for as long as something waits for it: not above the first entry that does.
-    /// Else 0; likewise the next two.
+    /// In a direct chat: a lower bound of the first entry that waits for it, 0 if nothing does.
+    /// This and the next two are 0 in a group: see [`Rank`](super::Rank).
     pub waits: EntryId,
-    /// In a chat of two: the entry with which it came before all others of the account.
+    /// In a direct chat: the entry with which the chat came before all others of the account.
     pub recent: EntryId,
-    /// The same of the moves that concern the account: the other's over its entries, its own reading.
+    /// The same for moves that concern the account: the other party's over its entries, and its own
+    /// reading.
     pub moved: MoveNumber,
-    /// The moves of its delivered and its read cursor that are in no full list yet.
+    /// Earlier moves of its delivered and its read cursor that are not yet in a full list.
     pub history: [Moves; 2],
 }
 
 impl Member {
-    /// A member whom nothing has reached yet.
+    /// A member that nothing has reached yet.
     pub fn new(account: AccountId) -> Member {
         let start = Position::default();
         Member {
@@ -184,7 +187,7 @@ impl Member {
         }
     }
 
-    /// Bytes that its stays take beside it; the first stands in it.
+    /// Bytes that its stays take outside of it, beyond the first, which is stored inline.
     pub fn stays_bytes(&self) -> usize {
         if self.stays.capacity() > 1 { self.stays.capacity() * size_of::<Stay>() } else { 0 }
     }
@@ -200,7 +203,7 @@ impl Member {
         self.stays.is_empty() || self.stays.iter().any(within)
     }
 
-    /// Where both its cursors stand: delivered, and read.
+    /// The entries at which its delivered and its read cursor stand.
     pub fn cursors(&self) -> [EntryId; 2] {
         [self.delivered.id, self.read.id]
     }
@@ -213,7 +216,7 @@ impl Member {
         }
     }
 
-    /// The moves of one of its cursors that are in no full list yet.
+    /// Earlier moves of one of its cursors that are not yet in a full list.
     pub fn history(&self, cursor: Cursor) -> &Moves {
         let [delivered, read] = &self.history;
         match cursor {
@@ -243,14 +246,14 @@ impl Member {
 /// Where a cursor stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// Up to this entry.
+    /// The entry at which it stands; everything up to it counts.
     pub id: EntryId,
-    /// Which is the `seq`-th of its conversation.
+    /// The `seq` of that entry.
     pub seq: i64,
-    /// How many entries up to here do not wait for the member: see [`Member::exempt`].
+    /// How many entries up to that one do not wait for the member: see [`Member::exempt`].
     pub exempt: i64,
-    /// The entry that its newest move named. Entries of the member's own may have taken the cursor
-    /// further without a move, where nothing else waited.
+    /// The entry that the cursor's newest move named. The cursor may stand above it: it goes along
+    /// with the member's own entries, without a move, if nothing else waits.
     pub told: EntryId,
     /// When that move was.
     pub time: Millis,
@@ -261,13 +264,13 @@ pub struct Position {
 /// Receipts that were missed.
 #[derive(Clone, Debug, Default)]
 pub struct Receipts {
-    /// In the order of their moves, with their numbers.
+    /// In the order of their moves, each with the move's number.
     pub list: Vec<(MoveNumber, Receipt)>,
-    /// All moves up to this are in it.
+    /// Covers all moves up to this one.
     pub through: MoveNumber,
 }
 
-/// Which part of one conversation.
+/// Which part of a conversation to read.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanQuery {
     /// Rows at most.
@@ -281,20 +284,20 @@ pub struct SpanQuery {
 /// A part of a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Span {
-    /// Its ids, growing.
+    /// Its ids, ascending.
     pub ids: Vec<EntryId>,
-    /// The same bounds hold further entries.
+    /// There are further entries within the same bounds.
     pub more: bool,
 }
 
-/// What was done under a `ONCE` key.
+/// What was sent under a `ONCE` key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Once {
-    /// SHA-256 of whom and what was written.
+    /// SHA-256 of the target, a zero byte and the text.
     pub digest: [u8; 32],
-    /// The entry.
+    /// The entry it became.
     pub id: EntryId,
-    /// When it was written.
+    /// The time of that entry.
     pub time: Millis,
 }
 
@@ -303,13 +306,13 @@ pub struct Once {
 pub struct Token {
     /// Its number.
     pub id: TokenId,
-    /// Whose.
+    /// The account that it opens.
     pub account: AccountId,
     /// What its owner calls it.
     pub label: Box<str>,
-    /// SHA-256 of it. The token itself is kept nowhere.
+    /// Its SHA-256. The token itself is stored nowhere.
     pub hash: [u8; 32],
-    /// When it was made.
+    /// When it was created.
     pub created: Millis,
     /// When it was last used, to the minute.
     pub used: Option<Millis>,
@@ -318,13 +321,13 @@ pub struct Token {
 /// A row of `CHATS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChatRow {
-    /// With whom.
+    /// The other party or the group.
     pub to: Target,
-    /// Entries above the read cursor that are not one's own.
+    /// Number of entries above the read cursor that are not the account's own.
     pub unread: i64,
-    /// The last entry.
+    /// The last entry that the account may see.
     pub last: EntryId,
-    /// Its time.
+    /// When that entry was written.
     pub time: Millis,
 }
 
@@ -333,37 +336,37 @@ pub struct ChatRow {
 pub struct GroupRow {
     /// Its name.
     pub name: Handle,
-    /// Whether the asker may change it.
+    /// Whether the account that asks may change it.
     pub admin: bool,
-    /// How many are in it.
+    /// Number of current members.
     pub members: i64,
-    /// What it is about; may be empty.
+    /// Its topic; may be empty.
     pub topic: Box<str>,
 }
 
 /// A row of `INFO`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InfoRow {
-    /// Who.
+    /// Whose row it is.
     pub handle: Handle,
     /// When it was received.
     pub delivered: Option<Millis>,
     /// When it was read.
     pub read: Option<Millis>,
-    /// It is no member any more.
+    /// It has left the group.
     pub left: bool,
 }
 
-/// A part of a list that may be long. Its rows are in the order of numbers.
+/// A part of a list that may be long, in the order of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListPage<T, N> {
-    /// Some rows; there may be more even where these are none.
+    /// Some rows. There may be more even if there are none here.
     pub rows: Vec<T>,
-    /// The number after which the next page begins; nothing where this is the last.
+    /// The number after which the next page begins; `None`: this is the last page.
     pub next: Option<N>,
 }
 
-/// An account that was looked for.
+/// A result of `FIND`.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// Its number.

@@ -1,7 +1,7 @@
-//! What goes on from page to page: a walk over everything that an account may see, in the order of
-//! ids, its conversations merged; and the list of its conversations, the newest first. What is known
-//! of the rest is kept, so that a page costs what it shows, not how many conversations there are.
-//! Plain data; a store fills it.
+//! State that is kept from page to page: a walk over everything an account may see, in the order of
+//! ids, its conversations merged; and the list of its conversations, the newest first. Both
+//! remember what is known of the rest, so the cost of a page depends on what it shows, not on the
+//! number of conversations. Plain data, filled by a store.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -13,27 +13,27 @@ use super::ids::Ids;
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 
-/// Where a walk is, and what is known of what lies ahead.
+/// Where a walk is, and what is known of the entries ahead.
 #[derive(Debug)]
 pub struct Walk {
     /// Everything up to here has been passed.
     pub at: EntryId,
-    /// It ends here. What is written while it goes on lies above.
+    /// It ends here. Entries written during the walk lie above.
     pub upto: EntryId,
-    /// Only what waits: above the delivered cursor and not the account's own.
+    /// Only entries that wait: above the delivered cursor, and not the account's own.
     pub waiting: bool,
-    /// It is at its end.
+    /// The end is reached.
     pub done: bool,
     pub(super) merge: Option<Merge>,
 }
 
 impl Walk {
-    /// A walk from `from` up to `upto`: the first exclusive, the second inclusive.
+    /// A walk from `from` (exclusive) up to `upto` (inclusive).
     pub fn new(from: EntryId, upto: EntryId, waiting: bool) -> Walk {
         Walk { at: from, upto, waiting, done: false, merge: None }
     }
 
-    /// Gives up the memory that a walk needs only while it goes on: it is kept for later.
+    /// Frees memory that a paused walk does not need. It is read again when the walk goes on.
     pub fn rest(&mut self) {
         if let Some(merge) = &mut self.merge {
             merge.lanes = FxHashMap::default();
@@ -41,40 +41,41 @@ impl Walk {
     }
 }
 
-/// A part of a conversation that someone may see: above the first, up to the second.
+/// A part of a conversation that an account may see: above the first id, up to the second.
 pub(super) type Window = (EntryId, EntryId);
 
-/// What is ahead in one conversation.
+/// What lies ahead in one conversation.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) conversation: ConversationId,
     pub(super) kind: ConversationKind,
-    /// What may be seen of it, the oldest last.
+    /// The parts that may be seen, the oldest last.
     pub(super) windows: Vec<Window>,
-    /// Ids, from one that was passed or the next one on.
+    /// A list of its ids, beginning with the next one or one already passed.
     pub(super) ids: Ids,
-    /// Nothing follows those.
+    /// No ids follow that list.
     pub(super) whole: bool,
 }
 
-/// Which conversations have not been looked at, and so in which order they are.
+/// Which conversations have not been opened yet, and so in which order they will be.
 #[derive(Debug)]
 pub(super) enum Unopened {
-    /// Groups above this one, and all chats of two.
+    /// Groups above this one, and all direct chats.
     Groups(ConversationId),
-    /// Chats in which something waits from an entry above this one on.
+    /// Direct chats in which something waits, by [`Rank::Waits`](super::Rank::Waits) above this
+    /// entry.
     Waiting(EntryId),
-    /// Chats begun before `before` whose rank by their newest entry is above `above`; and those
-    /// begun later, if some are.
+    /// Direct chats whose [`Rank::Recent`](super::Rank::Recent) is above `above`, if begun before
+    /// `before`; and then those begun later, if `before` is given.
     Recent { above: EntryId, before: Option<ConversationId> },
-    /// Chats from this one on, whose first entries lie above `reached`.
+    /// Direct chats from this one on. Their first entries lie above `reached`.
     Later { from: ConversationId, reached: EntryId },
     /// None.
     Nothing,
 }
 
 impl Unopened {
-    /// No entry of those conversations lies at `id` or below.
+    /// Whether no entry of those conversations lies at `id` or below.
     pub(super) fn is_above(&self, id: EntryId) -> bool {
         match self {
             Unopened::Groups(_) | Unopened::Recent { .. } => false,
@@ -84,16 +85,18 @@ impl Unopened {
     }
 }
 
-/// Conversations, merged by the ids of what is next in each.
+/// Conversations, merged by the next id of each.
 #[derive(Debug)]
 pub(super) struct Merge {
     pub(super) unopened: Unopened,
-    /// The next id of each that was looked at and has one. A conversation may stand here twice, if it
-    /// was met again after it had changed its rank: with an id that was passed by then.
+    /// The next id of each opened conversation that has one. A conversation may be here twice, if
+    /// it changed its rank and was met again: then one of the ids has been passed when its turn
+    /// comes.
     next: BinaryHeap<Reverse<(EntryId, ConversationId)>>,
-    /// What is at hand of some of them.
+    /// What is in memory of some of them, at most [`limits::LANES`].
     lanes: FxHashMap<ConversationId, Lane>,
-    /// Where conversations go on for which there was no room.
+    /// If there was no room for all: the lowest id that was dropped. From there on, what is ahead
+    /// has to be looked up anew.
     horizon: Option<EntryId>,
 }
 
@@ -107,18 +110,18 @@ impl Merge {
         }
     }
 
-    /// The next id of those that were looked at.
+    /// The next id of all opened conversations, if it lies below the horizon.
     pub(super) fn peek(&self) -> Option<EntryId> {
         let Reverse((id, _)) = self.next.peek()?;
         Some(*id).filter(|id| self.horizon.is_none_or(|horizon| *id < horizon))
     }
 
-    /// Whether there was no room for all.
+    /// Whether some were dropped for lack of room.
     pub(super) fn is_cut(&self) -> bool {
         self.horizon.is_some()
     }
 
-    /// Takes the next id, and what is at hand of its conversation.
+    /// Takes the next id and what is in memory of its conversation.
     pub(super) fn pop(&mut self) -> Option<(EntryId, ConversationId, Option<Lane>)> {
         self.peek()?;
         let Reverse((id, conversation)) = self.next.pop()?;
@@ -143,25 +146,25 @@ impl Merge {
     }
 }
 
-/// Where the list of someone's conversations is. What changes its place meanwhile is listed all the
-/// same, where it was when the list began.
+/// Where the list of an account's conversations is. A conversation whose place changes meanwhile is
+/// listed all the same, where it was when the list began.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// It is at its end.
+    /// The end is reached.
     pub done: bool,
-    /// Where it is, once it has begun.
+    /// What has been listed; `None` before the first page.
     pub(super) at: Option<Bookmark>,
     /// Conversations that are not found by their rank, each with its last entry, the newest last:
-    /// groups, and chats that got a higher one before they were listed.
+    /// groups, and direct chats that came first before they were listed.
     pub(super) aside: Vec<(EntryId, ConversationId)>,
 }
 
 /// What has been listed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bookmark {
-    /// Everything whose last entry is this or above.
+    /// Conversations whose last entry is this one or above.
     pub(super) down_to: EntryId,
-    /// Chats of two whose rank is this or above.
+    /// Direct chats whose rank is this one or above.
     pub(super) rank: EntryId,
     /// The newest entry of the service at that moment.
     pub(super) newest: EntryId,
@@ -177,7 +180,8 @@ mod tests {
     fn what_has_no_room_is_beyond_a_horizon() {
         let mut merge = Merge::new();
         let count = 2 * limits::AHEAD as i64;
-        // From both ends, so that neither the first nor the last are those that stay.
+        // From both ends alternately, so that neither the first nor the last ones pushed are those
+        // that stay.
         for n in 0..count {
             let id = if n % 2 == 0 { n + 1 } else { count - n + 1 };
             let lane = Lane {

@@ -4,7 +4,7 @@ PRAGMA user_version = 1;
 CREATE TABLE generation(
     id INTEGER PRIMARY KEY CHECK(id = 1),
     current BLOB NOT NULL,              -- also beside the database, in its file `.generation`
-    before BLOB NOT NULL                -- the one before it
+    before BLOB NOT NULL                -- the number before that
 ) STRICT;
 CREATE TABLE account(
     id INTEGER PRIMARY KEY,
@@ -14,7 +14,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when its last session ended
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: so, and still leaving its groups
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,
@@ -23,7 +23,7 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
-    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full block yet; see `id_block`
+    tail BLOB NOT NULL DEFAULT x'',     -- ids that do not fill a block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
     gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
@@ -37,9 +37,9 @@ CREATE TABLE group_info(
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,               -- the how many-th of its conversation, from 1
+    seq INTEGER NOT NULL,               -- its place in the conversation, from 1
     author INTEGER NOT NULL,
-    author_seq INTEGER NOT NULL,        -- the how many-th of its author's that do not wait for it
+    author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
     body TEXT NOT NULL
@@ -69,12 +69,12 @@ CREATE TABLE member(
     read_number INTEGER NOT NULL,
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
-    -- By these an account's chats of two are found in their order; a group has none of them.
-    waits INTEGER,                      -- not above the first entry that waits for it; NULL: none does
-    recent INTEGER NOT NULL,            -- the entry that brought the chat before its others; 0: a group
-    moved INTEGER,                      -- the move that did so, of those that concern it
-    delivered_history BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
-    read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they are as many as a row there has
+    -- By these an account's direct chats are found in their order; groups are not.
+    waits INTEGER,                      -- lower bound of the first entry that waits for it; NULL: none does
+    recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
+    moved INTEGER,                      -- the same for moves that concern the account
+    delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
+    read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_of ON member(account, conversation);
@@ -126,7 +126,7 @@ CREATE TABLE token(
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
     label TEXT NOT NULL,
-    hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is kept nowhere
+    hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is stored nowhere
     created INTEGER NOT NULL,
     used INTEGER,                       -- when it was last used, to the minute
     UNIQUE(account, label)

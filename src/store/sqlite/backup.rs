@@ -1,10 +1,10 @@
-//! A copy of the database while it is in use: whole, on disk, and never over something that is
-//! there. SQLite's `VACUUM INTO` makes it, on a connection of its own: it sees what was confirmed
-//! before it began, and holds nobody up. While it reads, the write-ahead log cannot be written back
-//! past that moment, so it grows by what is said meanwhile.
+//! Copying the database while it is in use: the copy is complete, on disk, and overwrites nothing.
+//! SQLite's `VACUUM INTO` makes it, on a connection of its own, which sees everything confirmed
+//! before it began and holds nobody up. While it reads, the write-ahead log cannot be written back
+//! past that point, so it grows by what is written meanwhile.
 //!
-//! It is written as a draft in the same folder and gets its name at the end. Its generation is one
-//! that no other file has: put in the place of the database, it is known for a copy.
+//! The copy is written as a draft in the same folder and gets its name at the end. It gets a new
+//! generation, so it is recognised as a copy if it is put in the place of the database.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -25,23 +25,23 @@ impl SqliteMaintenance {
     /// whole database does, or until [`Maintenance::end`](crate::store::Maintenance::end).
     ///
     /// # Errors
-    /// See [`BackupError`]. Nothing is left of a copy that was begun.
+    /// See [`BackupError`]. An unfinished copy is removed.
     pub(super) fn copy(&self, path: &Path) -> Result<u64, BackupError> {
         let path = std::path::absolute(path)?;
-        // SQLite would take what stands under these names for a part of the new file, and undo it.
+        // SQLite would take files of these names for the new file or its logs.
         for ending in ["", "-journal", "-wal"] {
             if beside(&path, ending).symlink_metadata().is_ok() {
                 return Err(BackupError::Exists);
             }
         }
         let found = self.lock.verify(None);
-        // What was written over the file is none of this database, and what the log adds to it is neither.
+        // If the file was overwritten, neither it nor what the log adds to it is this database.
         self.lock.look_at_main()?;
         match found {
             Err(e) if e.cause() == Cause::Gone => {
                 let copied = self.with_spare(e.into(), |on| self.write_copy(on, &path));
                 if copied.is_ok() {
-                    log::warn!("{} is of a database whose file is gone", path.display());
+                    log::warn!("{} is a copy of a database whose file is gone", path.display());
                 }
                 copied
             }
@@ -65,9 +65,9 @@ impl SqliteMaintenance {
         })
     }
 
-    /// The folder of `path` takes no file. A service manager may let papod see and write much less
-    /// than the operator who asks: the folder is on a disk that is read-only for papod alone, or nobody
-    /// at all may look into what it sees in its place.
+    /// The error that no file can be created in the folder of `path`. A service manager may let
+    /// papod see and write much less than the operator who asks: to papod the folder may be
+    /// read-only, or be replaced by an empty one that nobody may look into.
     fn no_room_for(&self, path: &Path, e: &io::Error) -> BackupError {
         let folder = folder(path);
         let is_hidden = fs::metadata(folder).is_ok_and(|meta| meta.mode() & 0o777 == 0);
@@ -81,16 +81,16 @@ impl SqliteMaintenance {
         Error::new(format_args!("cannot write to {}: {e}{hint}", folder.display())).into()
     }
 
-    /// A place that always works.
+    /// A hint at a folder that always works.
     fn writable(&self) -> String {
         format!("; papod may write below {}", folder(self.lock.path()).display())
     }
 }
 
-/// Copies what a connection sees to `path`, in place of an older copy there.
+/// Copies what a connection sees to `path`, replacing an older copy there.
 ///
 /// # Errors
-/// SQLite's or the system's reason. Nothing is left of a copy that was begun.
+/// SQLite's or the system's reason. An unfinished copy is removed.
 pub(super) fn keep_copy(connection: &Connection, path: &Path) -> Result<(), Error> {
     let mut draft = Draft::beside(path).map_err(Error::new)?;
     copy_into(connection, &draft)?;
@@ -101,8 +101,9 @@ fn copy_into(connection: &Connection, draft: &Draft) -> Result<(), Error> {
     let Some(name) = draft.path().to_str() else {
         return Err(Error::new("the name of the folder is not UTF-8"));
     };
-    // SQLite fills an empty file that is there; what counts is synced once, when all of it is
-    // written. It takes a name that begins with `file:` for a URI; an absolute one never does.
+    // SQLite fills an existing file if it is empty. Syncing is off, since the caller syncs the
+    // whole file once. A name that begins with `file:` would be taken for a URI, but an absolute
+    // one never does.
     let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0))?;
     connection.execute_batch("PRAGMA synchronous = OFF")?;
     let copied = connection.execute("VACUUM INTO ?1", [name]);

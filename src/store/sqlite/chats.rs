@@ -1,5 +1,5 @@
-//! The conversations of an account, the newest first, a page at a time: its chats of two by their
-//! rank, and its groups, which have none, put in between.
+//! The conversations of an account, the newest first, a page at a time: its direct chats by their
+//! rank, merged with its groups, which have none.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -78,7 +78,7 @@ fn next(
     Ok(page)
 }
 
-/// The groups of an account, with the last entry that it may see.
+/// The groups of an account, each with the last entry that the account may see.
 fn groups(read: &Connection, me: AccountId) -> Result<Vec<ChatKey>, Error> {
     let sql = "SELECT coalesce((SELECT max(until) FROM stay s WHERE m.until_seq IS NOT NULL
                                 AND s.conversation = m.conversation AND s.account = m.account),
@@ -91,8 +91,9 @@ fn groups(read: &Connection, me: AccountId) -> Result<Vec<ChatKey>, Error> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Chats that have come before all others since the last page and were not listed by then, where
-/// they were. One that was the first already keeps its rank, but it was listed with the first page.
+/// Direct chats that have come first since the last page and were not listed by then, at the places
+/// they had before. A chat that already came first keeps its rank when it goes on, but it was on
+/// the first page.
 fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<ChatKey>, Error> {
     let sql = "SELECT conversation FROM member WHERE account = ?1 AND recent > ?2";
     let mut query = read.prepare_cached(sql)?;

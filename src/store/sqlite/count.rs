@@ -1,9 +1,9 @@
-//! How many entries wait above a cursor: arithmetic, also where some of them are forgotten.
+//! How many entries wait above a cursor, by arithmetic, even if some of them have expired.
 //!
-//! What waits is what lies above the cursor, less what lies there and does not wait for the member
-//! (see [`Member::exempt`](crate::store::Member::exempt)). Where the cursor stands below the last
-//! forgotten entry of its conversation, that entry takes its place. How many up to there do not
-//! wait is known without having been written down for each member.
+//! The number is that of all entries above the cursor, less those among them that are exempt (see
+//! [`Member::exempt`](crate::store::Member::exempt)). If the cursor stands below the last expired
+//! entry of its conversation, counting starts at that entry instead. How many entries up to there
+//! are exempt follows from what is stored; nothing is written for each member when entries expire.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -13,8 +13,8 @@ use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::{Error, SpanQuery};
 
-/// How many entries up to `upto` wait for an account: in chats of two where some do, and in its
-/// groups.
+/// How many entries up to `upto` wait for an account, in its groups and in the direct chats where
+/// some do. After [`limits::PENDING`] conversations the rest is not counted.
 pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Result<u64, Error> {
     let columns = "SELECT c.id, c.head, m.delivered,
                 c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
@@ -32,7 +32,7 @@ pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Re
             let delivered = EntryId(row.get(2)?);
             let mut here = self::waiting(read, me, id, row, 3)?;
             if head > upto {
-                // What came after the moment that is asked about is not counted: a few at most.
+                // Entries above `upto`, a few at most, are not counted.
                 let after = Some(upto.max(delivered));
                 let query = SpanQuery { count: usize::MAX - 1, before: None, after };
                 let windows = windows(read, me, id, row.get(3)?)?;
@@ -52,10 +52,10 @@ pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Re
     Ok(u64::try_from(waiting).unwrap_or(0))
 }
 
-/// How many entries wait above a cursor. From its column `first` on, `row` has of
+/// How many entries wait above a cursor. From column `first` on, `row` has these columns of
 /// `conversation c` and `member m`: `c.low IS NULL`, `c.gone_seq`, `c.gone_author`,
-/// `c.gone_author_seq`, the place of the last entry that the member may see, `m.exempt`,
-/// `m.last_own`, `m.read_exempt`; and the `seq` and `exempt` of the cursor.
+/// `c.gone_author_seq`, the `seq` of the last entry that the member may see, `m.exempt`,
+/// `m.last_own`, `m.read_exempt`; and then the `seq` and `exempt` of the cursor.
 pub(super) fn waiting(
     read: &Connection,
     me: AccountId,
@@ -72,7 +72,7 @@ pub(super) fn waiting(
             let (last_own, least) = (EntryId(number(6)?), number(7)?);
             group_start(read, me, conversation, gone, (exempt, last_own, least))?
         } else {
-            // Of two members' entries those that are not the author's are the other's.
+            // In a direct chat, entries that are not the author's are the other member's.
             let (author, author_seq) = (AccountId(number(2)?), number(3)?);
             Some((gone, if author == me { author_seq } else { gone - author_seq }))
         };
@@ -85,8 +85,10 @@ pub(super) fn waiting(
     Ok(last - seq - (exempt - upto))
 }
 
-/// Where a member of a group counts from if the `gone`-th entry is the last forgotten one, and how
-/// many up to there do not wait for it; nothing where it was not in since.
+/// Where counting starts for a member of a group if the `gone`-th entry is the last expired one: a
+/// `seq`, and how many entries up to there do not wait for the member. `None` if it was not in
+/// since. `exempt` and `last_own` are the member's; `least` is `exempt` at its read cursor, the
+/// lower of the two.
 fn group_start(
     read: &Connection,
     me: AccountId,
@@ -104,18 +106,20 @@ fn group_start(
         Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
     });
     let Some((since, joined)) = stay.optional()? else { return Ok(None) };
-    // Who was out then counts from where the next stay begins, as is written down there.
+    // For a member who was out at that point, counting starts just before its next stay, where a
+    // mark may have been written.
     let from = gone.max(since - 1);
-    // None of its own lies above, and nothing that it may not see.
+    // No exempt entry lies above: none of its own, and none from before its latest stay.
     if from >= joined && last_own <= floor(read)? {
         return Ok(Some((from, exempt)));
     }
-    // Nothing was written down up to there: nothing was skipped above the lower cursor.
+    // Without a mark up to there, no exempt entry lies between the lower cursor and there: see
+    // `Chat::exempt_upto`.
     let noted = exempt_mark(read, conversation, me, from)?;
     Ok(Some((from, noted.unwrap_or(least).max(least))))
 }
 
-/// How many of a member's entries up to `seq` do not wait for it, where that was written down.
+/// The count of a member's newest exempt mark up to `seq`, if there is one.
 pub(super) fn exempt_mark(
     read: &Connection,
     conversation: ConversationId,

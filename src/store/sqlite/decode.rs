@@ -1,4 +1,4 @@
-//! Rows of the tables to the store's words: accounts, conversations with their members, entries.
+//! Rows of the tables as the store's types: accounts, conversations with their members, entries.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,7 +17,7 @@ use crate::store::{
     Token,
 };
 
-/// The query for an account, with its chats of two that come first, by `$column`.
+/// The query for an account by `$column`, with the direct chats that come first.
 macro_rules! account_by {
     ($column: literal) => {
         concat!(
@@ -35,16 +35,16 @@ macro_rules! account_by {
 pub(super) const BY_ID: &str = account_by!("id");
 pub(super) const BY_HANDLE: &str = account_by!("handle");
 
-/// What `account.gone` says of an account that was deleted and may still be in groups.
+/// The value of `account.gone` for a deleted account that may still be in groups.
 pub(super) const LEAVING: i64 = 2;
 
-/// A read-only connection, and the handles it has met: a handle never changes.
+/// A connection to read from, and a cache of handles, which never change.
 pub struct SqliteReader {
     pub(super) connection: Connection,
     handles: FxHashMap<AccountId, Handle>,
-    /// How many times 10,000 steps of SQLite's machine the question that is asked may still take.
+    /// What is left of the budget of the current question; `i64::MAX` between questions.
     pub(super) steps: Arc<AtomicI64>,
-    /// How many each question may take.
+    /// The budget of each question, in units of 10,000 steps of SQLite's virtual machine.
     pub(super) budget: i64,
 }
 
@@ -55,7 +55,7 @@ impl SqliteReader {
     }
 
     /// A reader whose questions, from [`Reader::begin`](crate::store::Reader::begin) to `end`, fail
-    /// where they take more than `budget` times 10,000 steps of SQLite's machine.
+    /// if they take more than `budget` times 10,000 steps of SQLite's virtual machine.
     pub(super) fn bounded(connection: Connection, budget: i64) -> Result<SqliteReader, Error> {
         let mut reader = SqliteReader { budget, ..SqliteReader::new(connection) };
         let steps = reader.steps.clone();
@@ -164,7 +164,7 @@ impl SqliteReader {
         Ok(Some(Conversation { id, kind, head, seq, moved, members }))
     }
 
-    /// Gives a row of the log the names that readers know.
+    /// A row of the log as an entry for `me`, with handles in place of numbers.
     pub(super) fn named(&mut self, me: AccountId, row: LogRow) -> Result<Entry, Error> {
         let to = match row.of {
             ConversationKind::Group(name) => Target::Group(name),
@@ -172,7 +172,7 @@ impl SqliteReader {
                 Target::Person(self.handle(pair.other(row.author))?)
             }
             ConversationKind::Direct(_) => {
-                return Err(Error::damaged(format!("entry {} is of other people", row.id.0)));
+                return Err(Error::damaged(format!("entry {} belongs to others", row.id.0)));
             }
         };
         let from = self.handle(row.author)?;
@@ -187,8 +187,8 @@ impl SqliteReader {
     }
 }
 
-/// Whose the conversation `id` is, from its `low`, its `high` and its name as a group, which stand
-/// in `row` from column `first` on.
+/// Whose conversation `id` is, from its `low`, its `high` and its name as a group, which are in
+/// `row` from column `first` on.
 pub(super) fn kind(row: &Row, first: usize, id: ConversationId) -> Result<ConversationKind, Error> {
     let name: Option<Box<str>> = row.get(first + 2)?;
     Ok(match name {
@@ -202,7 +202,7 @@ pub(super) fn kind(row: &Row, first: usize, id: ConversationId) -> Result<Conver
     })
 }
 
-/// A row of the log, before its author has a name.
+/// A row of the log, with its author as a number.
 pub(super) struct LogRow {
     pub(super) id: EntryId,
     /// Whose the conversation is.
@@ -213,7 +213,7 @@ pub(super) struct LogRow {
     pub(super) body: Box<str>,
 }
 
-/// The question for rows of the log, asked once for a page and answered for each of its ids.
+/// The statement that reads a row of the log, prepared once for a page and run for each id.
 pub(super) fn log_rows<'a>(read: &'a Connection) -> Result<CachedStatement<'a>, Error> {
     Ok(read.prepare_cached("SELECT author, time, kind, body FROM entry WHERE id = ?1")?)
 }
@@ -249,7 +249,7 @@ pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
     })
 }
 
-/// A row of `member` whose first column is the `first` of `row`.
+/// A row of `member` whose columns begin at `first` in `row`.
 pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
     let position = |at: usize| -> rusqlite::Result<Position> {
         Ok(Position {

@@ -1,6 +1,6 @@
-//! A file that is being written and has not got its name yet, so that under that name there is
-//! always a whole one. Whoever writes it holds its lock; one that nobody holds was left by a
-//! process that was killed, and is removed by the next one that writes into that folder.
+//! A file that is written under a temporary name, so that under its own name there is always a
+//! complete one. Its writer holds a lock on it. A draft that is not locked was left by a process
+//! that was killed, and is removed by the next one that writes a draft in that folder.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -12,7 +12,7 @@ use super::{folder, private};
 /// Drafts in one folder at a time.
 const DRAFTS: u32 = 100;
 
-/// A draft. It is removed when it is dropped without having got a name.
+/// A draft. It is removed if it is dropped before it got its name.
 pub(super) struct Draft {
     path: PathBuf,
     file: File,
@@ -20,7 +20,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Makes an empty one in the folder of `path`, which only its owner may read.
+    /// Creates an empty one in the folder of `path`, which only its owner may read.
     ///
     /// # Errors
     /// The system's reason.
@@ -39,7 +39,7 @@ impl Draft {
                 }
             }
         }
-        Err(io::Error::new(ErrorKind::AlreadyExists, "too many drafts are there: papo-draft-…"))
+        Err(io::Error::new(ErrorKind::AlreadyExists, "there are too many drafts: papo-draft-…"))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -50,8 +50,8 @@ impl Draft {
         &self.file
     }
 
-    /// Syncs it and gives it its name, which nothing has yet; returns its size in bytes. It is on
-    /// disk with its name then.
+    /// Syncs it and gives it its name, which must be free. When this returns, the file is on disk
+    /// under that name. Returns its size in bytes.
     ///
     /// # Errors
     /// [`ErrorKind::AlreadyExists`], or the system's reason.
@@ -60,7 +60,8 @@ impl Draft {
         match fs::hard_link(&self.path, path) {
             Ok(()) => {}
             Err(e) if e.kind() == ErrorKind::AlreadyExists => return Err(e),
-            // A file system without links. The name is taken first, so nothing is written over.
+            // A file system without hard links. The name is reserved first, so nothing is
+            // overwritten.
             Err(_) => {
                 private().write(true).create_new(true).open(path)?;
                 if let Err(e) = fs::rename(&self.path, path) {
@@ -72,13 +73,13 @@ impl Draft {
         }
         let size = self.file.metadata()?.len();
         let folder = File::open(folder(path))?;
-        // Its name as a draft goes.
+        // This removes its temporary name.
         drop(self);
         folder.sync_all()?;
         Ok(size)
     }
 
-    /// Syncs it and gives it a name in place of the file that has it, if there is one.
+    /// Syncs it and gives it its name, in place of any file that has it.
     ///
     /// # Errors
     /// The system's reason.
@@ -96,13 +97,13 @@ impl Drop for Draft {
             return;
         }
         if let Err(e) = fs::remove_file(&self.path) {
-            log::warn!("{}: a draft stays: {e}", self.path.display());
+            log::warn!("{}: cannot remove this draft: {e}", self.path.display());
         }
     }
 }
 
-/// Removes a draft of ours that nobody writes any more. No link is followed, and what belongs to
-/// somebody else is left alone.
+/// Removes a draft of ours that nobody writes any more. It follows no link, and leaves files of
+/// other users alone.
 fn sweep(path: &Path) -> io::Result<()> {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let flags = i32::try_from(flags.bits()).unwrap_or(0);

@@ -1,11 +1,12 @@
-//! Forgetting, in small steps: what is to be done next, and doing it.
+//! Expiry, in small steps: finding the next step, and carrying it out.
 //!
-//! What SQLite deletes it overwrites (`secure_delete`). But as rows are deleted it moves their
-//! neighbours from page to page, and copies stay where they were. So a text is first overwritten
-//! where it stands, which moves nothing; its row is deleted when all that is moved then is blank.
+//! SQLite overwrites what it deletes (`secure_delete`). But when it deletes rows it moves their
+//! neighbours from page to page, and leaves copies where they were. So a text is first overwritten
+//! in place, which moves nothing; its row is deleted later, when all rows that may be moved are
+//! blank.
 //!
-//! Nothing is written for each member: what is counted is counted from the last forgotten entry of
-//! a conversation, see `count`.
+//! Nothing is written for each member: counting starts at the last expired entry of a conversation,
+//! see `count`.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,13 +14,14 @@ use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::store::{Error, Expire};
 
-/// Everything up to here is forgotten.
+/// Everything up to this entry has expired.
 pub(super) fn floor(read: &Connection) -> Result<EntryId, Error> {
     let mut query = read.prepare_cached("SELECT floor FROM newest")?;
     Ok(query.query_row([], |row| Ok(EntryId(row.get(0)?)))?)
 }
 
-/// What is to be done next. Old rows go before further entries, so that they never pile up.
+/// The next step, if there is one. Rows about expired entries go before further entries, so that
+/// they never pile up.
 pub(super) fn next(
     read: &Connection,
     before: Millis,
@@ -36,17 +38,18 @@ pub(super) fn next(
         Ok(read.prepare_cached(pragma)?.query_row([], |row| row.get(0))?)
     };
     let (empty, all) = (number("PRAGMA freelist_count")?, number("PRAGMA page_count")?);
-    // A database that somebody has rebuilt may have lost the means to give pages back.
+    // A database that was rebuilt by another tool may have lost `auto_vacuum`, without which pages
+    // cannot be returned.
     let can = number("PRAGMA auto_vacuum")? == 2;
     Ok((can && empty > all / limits::EMPTY_PART).then_some(Expire::Pages))
 }
 
-/// The last of the entries that come next and are old enough.
+/// The last of the next entries that are old enough, as far as one step may go.
 ///
-/// Ids grow with time, so what comes before an old entry is older. But the clock may have been
-/// wrong: an entry of the future says nothing, and counts as old only if an old one follows. An
-/// entry of now ends the search, lest one that was written before the clock was set takes
-/// everything before it along.
+/// Ids grow with time, so entries before an old one are older. But the clock may have been wrong.
+/// An entry with a time in the future says nothing, and counts as old only if an old one follows. A
+/// recent entry ends the search: one after it that seems old was written while the clock was
+/// behind, and must not take the recent one along.
 fn old_enough(
     read: &Connection,
     floor: EntryId,
@@ -74,7 +77,7 @@ fn old_enough(
     if old.is_some() || last == floor.0 {
         return Ok(old.map(EntryId));
     }
-    // All of them are of the future. One that is old is looked for in strides that grow.
+    // All of them have times in the future. Looks for an old one after them, in growing strides.
     let mut further =
         read.prepare_cached("SELECT id, time FROM entry WHERE id >= ?1 ORDER BY id LIMIT 1")?;
     let (mut at, mut stride) = (last, 1);
@@ -100,7 +103,8 @@ pub(super) fn step(on: &Connection, step: Expire) -> Result<(), Error> {
 }
 
 fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> {
-    // Of each conversation the last that goes: the other columns are those of the highest id.
+    // The last expiring entry of each conversation: with max(id), SQLite takes the other columns
+    // from that row.
     let mut last = on.prepare_cached(
         "SELECT conversation, max(id), seq, author, author_seq FROM entry
          WHERE id > ?1 AND id <= ?2 GROUP BY conversation",
@@ -110,7 +114,7 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
     )?;
     let mut id_block =
         on.prepare_cached("DELETE FROM id_block WHERE conversation = ?1 AND upto <= ?2")?;
-    // Nothing waits any more where nothing is left.
+    // Nothing waits in a conversation that has no entries left.
     let mut waits = on.prepare_cached(
         "UPDATE member SET waits = NULL WHERE conversation = ?1 AND waits IS NOT NULL
              AND (SELECT head FROM conversation WHERE id = ?1) <= ?2",
@@ -122,12 +126,13 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
         let (seq, author, author_seq): (i64, i64, i64) = (row.get(2)?, row.get(3)?, row.get(4)?);
         gone.execute(params![conversation, seq, author, author_seq])?;
         waits.execute([conversation, upto.0])?;
-        // A block is many entries: so often, and not for each, it is worth to look for rows.
+        // A block of ids is gone: often enough to look for rows about expired entries, and not for
+        // each entry.
         if id_block.execute([conversation, upto.0])? > 0 {
             stale.execute([conversation])?;
         }
     }
-    // As long as it was, so that the row stays where it is.
+    // As long as the text was, so that the row stays where it is.
     on.prepare_cached(
         "UPDATE entry SET body = CAST(zeroblob(octet_length(body)) AS TEXT)
          WHERE id > ?1 AND id <= ?2",
@@ -142,8 +147,9 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
     Ok(())
 }
 
-/// Deletes moves of cursors within what is forgotten: what is asked for is the first move that came
-/// to an entry. And what was noted for counting, but for the last note, which is counted from.
+/// Deletes moves of cursors up to the floor: all that is ever asked for is the first move that
+/// reached an entry. Also deletes exempt marks, except the newest one up to there, where counting
+/// starts.
 fn rows(on: &Connection) -> Result<(), Error> {
     let floor = floor(on)?;
     let mut stale = on.prepare_cached(

@@ -1,10 +1,10 @@
-//! `FIND`: accounts by the beginnings of their words, in bounded time whatever is asked.
+//! `FIND`: accounts by the beginnings of their words, in bounded time for any query.
 //!
-//! Each word has a list of the accounts that have a word with this beginning, in the order of those
-//! words: first those that have just this one. Reading on in a list costs a tenth of looking a
-//! single account up in it. So the first rows of all lists are read and compared in memory, and what
-//! they leave open is looked up. Where one list is read whole, and leaves no more accounts open than
-//! may be looked up, all that match are found; else some of them are.
+//! Each word of a query has a list of the accounts that have a word beginning with it, sorted by
+//! those words, so exact ones come first. Reading on in a list costs a tenth of looking up a single
+//! account. So the first rows of all lists are read and compared in memory, and accounts that this
+//! leaves undecided are looked up. If one list is read completely, and leaves no more accounts
+//! undecided than may be looked up, all matches are found; otherwise some of them are.
 
 use std::cmp::Reverse;
 
@@ -23,13 +23,13 @@ use crate::store::{Error, Found};
 struct Postings {
     /// In the order of the list; an account with several such words is in it more than once.
     accounts: Vec<i64>,
-    /// The same, to look into.
+    /// The same as a set.
     set: FxHashSet<i64>,
-    /// It is all of the list.
+    /// That is the complete list.
     whole: bool,
 }
 
-/// How well an account fits; the best first.
+/// How well an account matches; the best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
     /// Its handle is one of the words.
@@ -71,7 +71,7 @@ pub(super) fn find(
     let candidates = by_handle(read, words)?.into_iter().chain(rows.copied());
     let mut met = FxHashSet::default();
     let mut matches: Vec<i64> = Vec::new();
-    // Those for which a list that is not whole has to be looked into.
+    // Accounts that may be in the unread part of a list, so they have to be looked up.
     let mut open: Vec<i64> = Vec::new();
     for account in candidates {
         if matches.len() == limits::FIND_MATCHES {
@@ -109,7 +109,7 @@ fn postings(read: &Connection, word: &str, most: usize) -> Result<Postings, Erro
     Ok(Postings { whole: accounts.len() < most, accounts, set })
 }
 
-/// All texts that begin with a word are below this one.
+/// A text above all those that begin with a word.
 fn beyond(word: &str) -> String {
     format!("{word}{}", char::MAX)
 }

@@ -1,4 +1,4 @@
-//! Single rows for the rules: what a batch has to know before it is decided.
+//! Single rows that the rules need before they can decide.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -9,7 +9,8 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair, Token};
 
-/// Facts for the first `must` of these needs, and for as many of the others as fit.
+/// Facts for the first `must` of these needs, and for as many of the others as fit in
+/// [`limits::LOOKED_UP`] bytes.
 pub(super) fn gather(
     reader: &SqliteReader,
     needs: &[Need],
@@ -70,7 +71,7 @@ impl SqliteReader {
         };
         match (found, need) {
             (Some(fact), _) => Ok(fact),
-            // These are only asked for by numbers that stand in the store.
+            // These are only looked up by numbers that the store itself contains.
             (None, Need::Account(_) | Need::Conversation(_)) => {
                 Err(Error::of(Cause::Damaged, "a row that others point to is missing"))
             }
@@ -84,7 +85,7 @@ impl SqliteReader {
         self.find_conversation(sql, params![pair.low.0, pair.high.0])
     }
 
-    /// Whether a conversation takes fewer bytes than these.
+    /// Whether a conversation takes less than about `bytes` in memory, by its number of members.
     fn fits(&self, id: ConversationId, bytes: usize) -> Result<bool, Error> {
         let most = bytes / size_of::<Member>();
         let sql = "SELECT count(*) FROM (SELECT 1 FROM member WHERE conversation = ?1 LIMIT ?2)";
@@ -99,7 +100,7 @@ impl SqliteReader {
         self.find_conversation(sql, [id.0])
     }
 
-    /// Where an entry stands, unless it is forgotten.
+    /// Where an entry stands, unless it has expired.
     pub(super) fn pos(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
         let sql = "SELECT conversation, seq, author, author_seq FROM entry
                    WHERE id = ?1 AND id > (SELECT floor FROM newest)";

@@ -1,22 +1,25 @@
-//! Which state of which database a file is, so that neither a log of another one is applied to it
-//! nor an id given twice after a copy was put in its place.
+//! Which state of which database a file holds, so that the write-ahead log of another database is
+//! never applied to it, and no id is given twice after the file was replaced by a copy.
 //!
-//! The table `generation` holds a random number, renewed with the first transaction of each
-//! write-ahead log; that transaction also writes down the number before it. The main file changes
-//! only when the log is written back into it. So a log goes with a main file if, and only if, the
-//! main file's number is in one of the log's committed frames. (`VACUUM INTO` makes a copy with the
-//! same number and other pages, whose schema cookie is one higher than any in the log.) A log that
-//! does not is never shown to SQLite, which would apply it. (Another program that writes begins a log
-//! without a number, where all of the one before was written back. Then the main file's is the newest
-//! that there was.)
+//! The table `generation` holds a random number. It is renewed with the first transaction of each
+//! write-ahead log, which also stores the number before it. The main file changes only when the log
+//! is written back into it. So a log belongs to a main file if, and only if, the main file's number
+//! is in one of the log's committed frames. A log that does not belong is never shown to SQLite,
+//! which would apply it.
 //!
-//! The newest number is also written into a file beside the database, the sidecar, and whether it is
-//! in a log or, renewed once more at the end, in the main file. A database whose number is not
-//! there, or elsewhere, was restored or copied, or its log was removed: its original may have given
-//! ids that this one does not know of, so they go on far above.
+//! There are two special cases. `VACUUM INTO` makes a copy with the same number but other pages: it
+//! is recognised by its schema cookie, which is one higher than any in the log. And another program
+//! that writes after all of a log was written back begins one without a number: then the main file
+//! has the newest number.
 //!
-//! What cannot be seen: database, log and sidecar put back together, as a snapshot of the disk
-//! does; that is what a crash leaves, too. `papod --restore` is for that.
+//! The newest number is also kept in a file beside the database, the sidecar, which says as well
+//! whether that number is in a log or, renewed once more at shutdown, in the main file. If the
+//! database's number is not in the sidecar, or not where the sidecar says, the database was
+//! restored or copied, or its log was removed. The original may have given ids that this one does
+//! not know of, so new ids go on far above: see [`jump`].
+//!
+//! What goes unnoticed is a database, log and sidecar put back together, as from a snapshot of the
+//! disk: they look like the files after a crash. Use `papod --restore` instead.
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -34,9 +37,9 @@ use crate::entry::{Clock, Millis};
 use crate::limits;
 use crate::store::{Cause, Error};
 
-/// What the files say, before SQLite has looked at them.
+/// What the files say, read before SQLite opens them.
 pub(super) struct Inspection {
-    /// There is a log with something in it that is not written back.
+    /// There is a write-ahead log with something in it that is not written back.
     pub(super) has_log: bool,
     sidecar: Option<SidecarState>,
 }
@@ -45,11 +48,12 @@ impl Inspection {
     /// Looks at the database at `path`, and changes nothing.
     ///
     /// # Errors
-    /// It is damaged, or what lies beside it belongs to another one.
+    /// It is damaged, or the log beside it belongs to another database.
     pub(super) fn look(file: &File, path: &Path) -> Result<Inspection, Error> {
         let main = MainFile::read(file).map_err(Error::new)?;
         let sidecar = SidecarState::read(path)?;
-        // Of two that are known, the second was never in this log, nor in one that is written back.
+        // Either of the sidecar's two numbers will do for a log without numbers: if the second one
+        // was ever committed, it is in the main file by now.
         let is_newest = main.generation.is_some_and(|newest| {
             sidecar.as_ref().is_some_and(|said| said.known.contains(&newest))
         });
@@ -62,7 +66,7 @@ impl Inspection {
                 LogMatch::Unmarked | LogMatch::Foreign => return Err(foreign(&log)),
             };
         if !has_log {
-            // Then it has to be whole.
+            // Without a log the main file has to be complete.
             current(&alone(path)?)?;
         }
         Ok(Inspection { has_log, sidecar })
@@ -106,17 +110,17 @@ pub(super) fn alone(path: &Path) -> Result<Connection, Error> {
     Ok(Connection::open_with_flags(uri, flags)?)
 }
 
-/// The number that a connection sees.
+/// The generation that a connection sees.
 pub(super) fn current(on: &Connection) -> Result<Generation, Error> {
     Ok(on.query_row("SELECT current FROM generation", [], |row| row.get(0))?)
 }
 
-/// What the sidecar says.
+/// The contents of the sidecar.
 struct SidecarState {
-    /// The number is in a log; else the log was written back at the end, and is empty.
+    /// The number is in a log; otherwise the log was written back at shutdown.
     in_log: bool,
-    /// The newest number, and the one that it may become. Where they differ it is not certain
-    /// either in which file it is.
+    /// The newest number, and the one it may have become. If they differ, it is also uncertain
+    /// which file has it.
     known: [Generation; 2],
 }
 
@@ -140,22 +144,24 @@ impl SidecarState {
     }
 }
 
-/// The words for where the number is, of one length.
+/// The first word of the sidecar, for where the number is: in a log, or in the main file. Both have
+/// the same length.
 const OPEN: &str = "open";
 const SHUT: &str = "shut";
 
-/// A word of four letters and two numbers of 32 hexadecimal digits, each on a line.
+/// Bytes of the sidecar: a word of four letters and two numbers of 32 hexadecimal digits, a line
+/// each.
 const LENGTH: u64 = 5 + 2 * 33;
 
-/// The file beside the database that says by which numbers it is known. Its length never changes, so
-/// a full disk does not keep it from being written.
+/// The file beside the database that names its generation. Its length never changes, so it can be
+/// written even if the disk is full.
 pub(super) struct Sidecar {
     file: File,
     in_log: AtomicBool,
 }
 
 impl Sidecar {
-    /// Opens it, or makes one that knows nothing.
+    /// Opens it, or creates one that names no generation.
     pub(super) fn open(path: &Path) -> std::io::Result<Sidecar> {
         let name = beside(path, ".generation");
         let is_new = !name.exists();
@@ -172,22 +178,22 @@ impl Sidecar {
         Ok(Sidecar { file, in_log: (word == OPEN.as_bytes()).into() })
     }
 
-    /// A log is in use, or was.
+    /// Whether a write-ahead log is in use, or was when papod last ended.
     pub(super) fn is_in_log(&self) -> bool {
         self.in_log.load(Ordering::Relaxed)
     }
 
-    /// The number is in a log or in the main file, and is about to become another one.
+    /// Records that the number is `known`, in a log or in the main file, and may become `next`.
     pub(super) fn may_become(&self, known: Generation, next: Generation) -> std::io::Result<()> {
         self.write(OPEN, [known, next])
     }
 
-    /// The number is in a log that is not written back.
+    /// Records that the number is `known`, in a log that is not written back.
     pub(super) fn is_now(&self, known: Generation) -> std::io::Result<()> {
         self.write(OPEN, [known; 2])
     }
 
-    /// The number is in the main file, and there is no log.
+    /// Records that the number is `known`, in the main file, and that there is no log.
     pub(super) fn is_at_rest(&self, known: Generation) -> std::io::Result<()> {
         self.write(SHUT, [known; 2])
     }
@@ -204,15 +210,16 @@ impl Sidecar {
     }
 }
 
-/// Renews the number, within a transaction. When that is committed [`Sidecar::is_now`] is to be
-/// told; until then it knows both.
+/// Renews the number within the current transaction. Once that is committed, [`Sidecar::is_now`]
+/// has to be called; until then the sidecar names both numbers.
 pub(super) fn renew(on: &Connection, sidecar: &Sidecar) -> Result<Generation, Error> {
     let sql = "SELECT current, randomblob(16) FROM generation";
     let (known, next): (Generation, Generation) =
         on.prepare_cached(sql)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     sidecar.may_become(known, next).map_err(Error::new)?;
     on.prepare_cached("UPDATE generation SET before = current, current = ?1")?.execute([next])?;
-    // It stays what it is, but the first page is in the log then, with the schema cookie.
+    // The version is written unchanged, to get the first page, with the schema cookie, into the
+    // log.
     let version: i32 = on.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     on.pragma_update(None, "user_version", version)?;
     Ok(next)
@@ -225,7 +232,7 @@ pub(super) fn renew_alone(on: &Connection, sidecar: &Sidecar) -> Result<Generati
     Ok(next)
 }
 
-/// Does something in a transaction, which is committed, or undone where that fails.
+/// Does `work` in a transaction, which is committed, or rolled back if anything fails.
 pub(super) fn in_transaction<T>(
     on: &Connection,
     work: impl FnOnce(&Connection) -> Result<T, Error>,
@@ -238,12 +245,13 @@ pub(super) fn in_transaction<T>(
     done
 }
 
-/// Lets ids and the numbers of cursor moves go on far above all that another life of this database
-/// can have given. Returns the newest entry from now on.
+/// Raises the newest entry id and move number far above any that another copy of this database may
+/// have given. Returns the newest entry id.
 ///
-/// The microseconds since 1970 are above them: nobody gives a million ids a second. Where the clock
-/// was set back, or once was wrong, a distance and chance have to do. Either stays far below 2^53,
-/// up to where a number of JSON is exact.
+/// They become the microseconds since 1970, which no copy has reached: nobody gives a million ids a
+/// second. If the current number is higher, because the clock was set back or once was wrong,
+/// [`limits::JUMP`] and a random part are added instead. Either stays far below 2^53, up to which
+/// numbers in JSON are exact.
 pub(super) fn jump(on: &Connection, lock: &Lock, sidecar: &Sidecar) -> Result<i64, Error> {
     lock.verify(None)?;
     let Millis(now) = Clock::System.now();

@@ -1,9 +1,9 @@
-//! Which entries a conversation has. Their ids are kept in blocks of 64, one row for each, and
-//! the rest in the row of the conversation, which is written at each batch anyway.
+//! The ids of the entries of a conversation. They are kept in blocks of 64, one row for each block;
+//! the rest, the tail, is in the row of the conversation, which is written with each batch anyway.
 //!
-//! The alternatives, measured: an index of all entries by conversation is a page more to write for
-//! each message of a quiet conversation; a pointer in each entry to the one before it is a look-up
-//! for each step, and merging many conversations takes many of those.
+//! The alternatives, as measured: an index of all entries by conversation costs a further page to
+//! write for each message in a quiet conversation; a pointer from each entry to the one before it
+//! costs a lookup for each step, and merging many conversations takes many of those.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -13,8 +13,8 @@ use crate::store::Error;
 use crate::store::change::Added;
 use crate::store::ids::{Ids, encode};
 
-/// Notes entries that were added to a conversation, which has `seq` of them now. Returns the ids
-/// that are not in a full block, and whether they go behind those that are there or replace them.
+/// Records entries that were added to a conversation, which has had `seq` of them now. Returns the
+/// encoded ids for its tail, and whether they replace the tail or are appended to it.
 pub(super) fn append(
     on: &Connection,
     conversation: ConversationId,
@@ -28,7 +28,7 @@ pub(super) fn append(
     }
     let mut ids: Vec<EntryId> = tail(on, conversation)?.collect();
     if ids.len() != held {
-        // What is damaged here is no reason to refuse what is said now.
+        // Damage to older ids is no reason to refuse new entries.
         log::error!("{}", lost(conversation));
     }
     ids.extend(&added.ids);
@@ -43,8 +43,8 @@ pub(super) fn append(
     Ok((rest, true))
 }
 
-/// The block with the first entry above `floor`, or the rest if there is none; and whether it is
-/// the rest.
+/// The block with the first id above `floor`, or the tail if there is no such block; and whether it
+/// is the tail.
 pub(super) fn above(
     read: &Connection,
     conversation: ConversationId,
@@ -53,7 +53,7 @@ pub(super) fn above(
     let sql = "SELECT ids FROM id_block WHERE conversation = ?1 AND upto > ?2
                ORDER BY upto LIMIT 1";
     match list(read, sql, conversation, floor)? {
-        // Those who ask go on until they find something.
+        // Callers repeat until they find an id, so this would go on forever.
         Some(ids) if ids.clone().seek(floor).is_none() => Err(lost(conversation)),
         Some(ids) => Ok((ids, false)),
         None => Ok((tail(read, conversation)?, true)),
@@ -69,7 +69,7 @@ pub(super) fn below(
     let sql = "SELECT ids FROM id_block WHERE conversation = ?1 AND upto <= ?2
                ORDER BY upto DESC LIMIT 1";
     match list(read, sql, conversation, top)? {
-        // Those who ask go on below what they find.
+        // Callers go on below what they find, so this would go on forever.
         Some(ids) if ids.clone().next().is_none_or(|id| id > top) => Err(lost(conversation)),
         found => Ok(found),
     }

@@ -1,5 +1,5 @@
-//! Questions whose answer is a list: groups, members, what became of an entry. Each is answered in
-//! parts.
+//! Questions whose answer is a list, read a page at a time: groups, members, who has received an
+//! entry.
 
 use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
@@ -11,8 +11,8 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Pair};
 
-/// A part of a list: each of at most [`limits::LIST_ROWS`] rows has a number, in whose order they
-/// are, and may say something.
+/// Reads a page of a list: at most [`limits::LIST_ROWS`] rows. `one` returns the number of a row,
+/// by which the rows are sorted, and what it adds to the list, if anything.
 fn list<T, N>(
     query: &mut CachedStatement,
     keys: impl Params,
@@ -47,7 +47,7 @@ pub(super) fn group_names(
     me: AccountId,
     after: ConversationId,
 ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error> {
-    // Groups that were left are looked at as well, and give no row.
+    // Groups that the account has left are read as well, but add nothing.
     let sql = "SELECT m.conversation, r.name FROM member m
                LEFT JOIN group_info r ON r.conversation = m.conversation AND m.until_seq IS NULL
                WHERE m.account = ?1 AND m.recent = 0 AND m.conversation > ?2
@@ -103,7 +103,7 @@ pub(super) fn membership(
         .prepare_cached("SELECT conversation FROM group_info WHERE name = ?1")?
         .query_row([name.as_str()], |row| row.get::<_, i64>(0))
         .optional()?;
-    // Looked for even where there is no such group, so that it takes as long as where there is one.
+    // Looked up even if there is no such group, so that both cases take the same time.
     let id = group.unwrap_or(0);
     let sql = "SELECT until_seq IS NULL FROM member WHERE conversation = ?1 AND account = ?2";
     let is_in = read.prepare_cached(sql)?.query_row([id, me.0], |row| row.get(0)).optional()?;
@@ -115,7 +115,7 @@ pub(super) fn who(
     conversation: ConversationId,
     after: AccountId,
 ) -> Result<ListPage<(Handle, bool), AccountId>, Error> {
-    // Past members are looked at, too, and say nothing.
+    // Past members are read as well, but add nothing.
     let sql = "SELECT m.account, a.handle, m.admin FROM member m
                LEFT JOIN account a ON a.id = m.account AND m.until_seq IS NULL
                WHERE m.conversation = ?1 AND m.account > ?2 ORDER BY m.account LIMIT ?3";
@@ -171,7 +171,8 @@ pub(super) fn info(
         let mut times = [None, None];
         for (cursor, time) in [Cursor::Delivered, Cursor::Read].into_iter().zip(&mut times) {
             let now = them.cursor(cursor);
-            // A cursor that a member's own entries took along never passes one that waits.
+            // A cursor that goes along with its member's own entries never passes one that waits,
+            // so some move reached `id`.
             if now.id >= id && !(hidden && them.account != me) {
                 let passed = crossing(&reader.connection, conversation, them, cursor, id)?;
                 *time = Some(passed.map_or(now.time, |passed| passed.time).whole_second());

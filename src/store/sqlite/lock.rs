@@ -1,10 +1,10 @@
-//! One papod at a time has a database: a lock (flock) on the database file itself, which whoever
-//! opens it by another name, a symbolic or a hard link, meets as well.
+//! One papod at a time uses a database. It holds a lock (flock) on the database file itself, which
+//! also keeps out a papod that opens the file by another name, a symbolic or a hard link.
 //!
-//! SQLite's own locks are POSIX locks, which do not meet it. But a process that closes any
-//! descriptor of a file loses its POSIX locks there (sqlite.org, "How To Corrupt An SQLite Database
-//! File", 2.2). So the descriptor that holds the lock is opened before SQLite's first and closed
-//! after its last, and nothing else here opens the file meanwhile.
+//! SQLite's own locks are POSIX locks, which do not conflict with it. But a process that closes any
+//! descriptor of a file loses its POSIX locks on that file (sqlite.org, "How To Corrupt An SQLite
+//! Database File", 2.2). So the descriptor that holds the lock is opened before SQLite's first and
+//! closed after its last, and nothing else here opens the file meanwhile.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -17,35 +17,35 @@ use super::main_file::{Generation, MainFile};
 use super::{beside, private};
 use crate::store::{Cause, Error};
 
-/// How often a file may be replaced between its opening and its locking before that is an error.
+/// How often a file may be replaced between opening and locking it before that is an error.
 const TRIES: u32 = 10;
 
-/// What a file is, whatever its name: its device and its inode.
+/// Which file it is, whatever its name: device and inode.
 pub(super) type FileId = (u64, u64);
 
-/// A database file that this process has for itself.
+/// A database file that this process has locked.
 pub(super) struct Lock {
-    /// Its name, without symbolic links.
+    /// Its path, with symbolic links resolved.
     path: PathBuf,
     file: File,
     known: Mutex<Identity>,
 }
 
-/// By what the main file is known while it is in use.
+/// How the main file is recognised while it is in use.
 #[derive(Default)]
 struct Identity {
-    /// Numbers that it may have, the newest last; none: nothing is known yet.
+    /// Generations that it may have, the newest last; empty if nothing is known yet.
     generations: VecDeque<Generation>,
     schema_cookie: u32,
-    /// It was not as it is known once.
+    /// It was found overwritten once.
     is_foreign: bool,
 }
 
-/// Numbers that are remembered: the file has one of the last two or three.
+/// Generations that are remembered; the file has one of the last two or three.
 const GENERATIONS: usize = 8;
 
 impl Lock {
-    /// Takes the lock of the file at `path`; `None`: there is no such file.
+    /// Locks the file at `path`; `None` if there is no such file.
     ///
     /// # Errors
     /// Another papod has it, or it cannot be opened.
@@ -59,14 +59,14 @@ impl Lock {
                 return Ok(Some(lock));
             }
         }
-        Err(Error::new("it is replaced again and again"))
+        Err(Error::new("it keeps being replaced"))
     }
 
-    /// Takes the lock of a file that is about to be given the name `path`: an empty one, called
-    /// `draft` until then. A draft that a papod left that was killed is begun anew.
+    /// Creates and locks an empty file, which is called `draft` until it gets the name `path`. A
+    /// draft left by a papod that was killed is emptied and reused.
     ///
     /// # Errors
-    /// Another papod is making it, or it cannot be made.
+    /// Another papod is creating it, or it cannot be created.
     pub(super) fn draft(draft: &Path, path: &Path) -> Result<Lock, Error> {
         for _ in 0..TRIES {
             let mut options = private();
@@ -77,7 +77,7 @@ impl Lock {
             path.clone_into(&mut lock.path);
             return Ok(lock);
         }
-        Err(Error::new("it is replaced again and again"))
+        Err(Error::new("it keeps being replaced"))
     }
 
     fn on(file: File, path: &Path) -> Result<Option<Lock>, Error> {
@@ -90,25 +90,25 @@ impl Lock {
                 return Err(Error::new(format!("cannot be locked: {e}")));
             }
         }
-        // Whoever had the lock may have replaced the file meanwhile.
+        // The last holder of the lock may have replaced the file.
         let locked = id(&file.metadata().map_err(Error::new)?);
         let is_it = fs::metadata(path).is_ok_and(|meta| id(&meta) == locked);
         let lock = Lock { path: path.to_owned(), file, known: Mutex::default() };
         Ok(Some(lock).filter(|_| is_it))
     }
 
-    /// The name of the file.
+    /// The path of the file.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file. It must not be cloned: see the module's text.
+    /// The file. It must not be cloned: see the module documentation.
     pub(super) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Whether what is written still goes into the file of this name, and `log`, if there is one,
-    /// is still the log beside it.
+    /// Checks that the path still leads to the locked file, and that `log`, if given, is still the
+    /// write-ahead log beside it.
     ///
     /// # Errors
     /// [`Cause::Gone`]: one of them was removed or replaced.
@@ -144,7 +144,7 @@ impl Lock {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of what the main file is now, and of the number that it will have.
+    /// Records what the main file is now, and the generation that it will have.
     pub(super) fn know(&self, next: Generation) -> Result<(), Error> {
         let main = MainFile::read(&self.file).map_err(Error::new)?;
         let mut known = self.known();
@@ -154,7 +154,7 @@ impl Lock {
         Ok(())
     }
 
-    /// Takes note of another number that it will have.
+    /// Records another generation that the main file may have.
     pub(super) fn renewed(&self, next: Generation) {
         let mut known = self.known();
         known.generations.push_back(next);
@@ -163,11 +163,11 @@ impl Lock {
         }
     }
 
-    /// Whether the main file is still the one into which the log is to be written back, and not a
-    /// copy that was written over it.
+    /// Checks that the main file, into which the log is to be written back, was not overwritten
+    /// with another one.
     ///
     /// # Errors
-    /// [`Cause::Gone`]: it is not, or was not before.
+    /// [`Cause::Gone`]: it was, now or before.
     pub(super) fn verify_main(&self) -> Result<(), Error> {
         let is_as_known = self.is_as_known()?;
         let mut known = self.known();
@@ -175,11 +175,11 @@ impl Lock {
         if known.is_foreign { Err(self.foreign()) } else { Ok(()) }
     }
 
-    /// The same for whoever only reads, at any time: what is seen while the log is being written back
-    /// may be half of each, so nothing is concluded from it for later.
+    /// The same for readers, at any time. While the log is being written back they may see half of
+    /// each state, so nothing is remembered.
     ///
     /// # Errors
-    /// [`Cause::Gone`]: it is not, or was not before.
+    /// [`Cause::Gone`]: it was, now or before.
     pub(super) fn look_at_main(&self) -> Result<(), Error> {
         let is_known = !self.known().is_foreign && self.is_as_known()?;
         if is_known { Ok(()) } else { Err(self.foreign()) }

@@ -1,5 +1,5 @@
-//! The main file of a database and its write-ahead log, read without SQLite: which state of which
-//! database they are. See `generation` for what that is good for.
+//! The main file of a database and its write-ahead log, read without SQLite, to find out which
+//! state of which database they hold. `generation` says what for.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -8,22 +8,23 @@ use std::path::Path;
 
 use memchr::memmem;
 
-/// A number that is not given twice: 128 random bits.
+/// A number that is never given twice: 128 random bits.
 pub(super) type Generation = [u8; 16];
 
-/// What a log is to a main file.
+/// How a write-ahead log relates to a main file.
 pub(super) enum LogMatch {
     /// No whole transaction is in it.
     Empty,
-    /// It goes on from it.
+    /// It continues from the main file.
     Its,
-    /// It says nothing of generations: another program began it, after all of the one before was
-    /// written back. Whether it goes on from the main file is for the sidecar to say.
+    /// It has no generation: another program began it, after all of the log before was written
+    /// back. Whether it continues from the main file is decided by the sidecar.
     Unmarked,
+    /// It belongs to another database, or to another state of this one.
     Foreign,
 }
 
-/// What the main file says by itself. It may be half written back, so SQLite cannot be asked; but
+/// What the main file says by itself. It may be half written back, so SQLite cannot be asked, but
 /// each of its pages is as it was before or after (sqlite.org, "Database File Format").
 pub(super) struct MainFile {
     /// The first page of the table `generation`, its only one.
@@ -40,8 +41,8 @@ impl MainFile {
             1 => 65_536,
             size => usize::from(size),
         };
-        // The first table is on the page behind the schema's, but for the map of pages that there
-        // is where a database can become smaller.
+        // The first table is on the page after the schema's, or one further if there is a pointer
+        // map, as in a database with auto_vacuum.
         let root = if word(&header, 52) == 0 { 2 } else { 3 };
         let mut page = vec![0; size];
         let read = unless_ended(file.read_exact_at(&mut page, u64::from(root - 1) * size as u64))?;
@@ -52,10 +53,10 @@ impl MainFile {
         })
     }
 
-    /// What a log is to it.
+    /// How a log relates to it.
     ///
-    /// Read as SQLite does ("WAL-mode File Format", 2): a header of 32 bytes, frames of 24 bytes and
-    /// a page each, which count up to the first whose salt or checksum is wrong.
+    /// Reads it as SQLite does ("WAL-mode File Format", 2): a header of 32 bytes, then frames of 24
+    /// bytes and a page each, which count up to the first with a wrong salt or checksum.
     pub(super) fn log(&self, log: &Path) -> std::io::Result<LogMatch> {
         let mut file = BufReader::with_capacity(1 << 20, File::open(log)?);
         let mut header = [0; 32];
@@ -72,7 +73,8 @@ impl MainFile {
         }
         let mut frame = vec![0; 24 + size];
         let (mut is_its, mut is_marked, mut is_empty) = (false, false, true);
-        // The schema cookie in the newest first page: of all frames, and of whole transactions.
+        // The schema cookie in the newest copy of the first page: of all frames, and of complete
+        // transactions.
         let (mut seen, mut newest) = (None, None);
         while let Some(()) = unless_ended(file.read_exact(&mut frame))? {
             let (about, page) = frame.split_at(24);
@@ -103,7 +105,7 @@ impl MainFile {
     }
 }
 
-/// The number in the only row of a page: a record whose header is of 4 bytes, with a NULL for the
+/// The generation in the only row of a page: a record whose header has 4 bytes, with a NULL for the
 /// row's own number and two blobs of 16 bytes ("Database File Format", 2.1).
 fn row(page: &[u8]) -> Option<Generation> {
     let start = memmem::rfind(page, &[4, 0, 44, 44])? + 4;
@@ -114,7 +116,7 @@ fn word(of: &[u8], at: usize) -> u32 {
     of.get(at..at + 4).map_or(0, |word| u32::from_be_bytes(word.try_into().unwrap_or_default()))
 }
 
-/// `None`: the file has ended.
+/// `None` at the end of the file.
 fn unless_ended(read: std::io::Result<()>) -> std::io::Result<Option<()>> {
     match read {
         Err(e) if e.kind() == ErrorKind::UnexpectedEof => Ok(None),
@@ -122,7 +124,7 @@ fn unless_ended(read: std::io::Result<()>) -> std::io::Result<Option<()>> {
     }
 }
 
-/// The checksum of the format, continued over `bytes`, whose words are big endian or little.
+/// The checksum of the format, continued over `bytes`, which are big-endian or little-endian words.
 fn checksum((mut a, mut b): (u32, u32), bytes: &[u8], is_big: bool) -> (u32, u32) {
     let word = |bytes: &[u8]| {
         let bytes = bytes.try_into().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Along the log: the ids of a part of one conversation, and several conversations merged into one
-//! order. Every function reads at most a page.
+//! Reading along the log: the ids of a part of one conversation, and several conversations merged
+//! in the order of their ids. Every function reads at most a page.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -12,8 +12,8 @@ use crate::store::ids::Ids;
 use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
 use crate::store::{ConversationKind, Error, Span, SpanQuery};
 
-/// What an account may see of a conversation, the oldest first: all of a direct chat, its stays in
-/// a group.
+/// The parts of a conversation that an account may see, the oldest first: all of a direct chat, its
+/// stays in a group.
 pub(super) fn windows(
     read: &Connection,
     me: AccountId,
@@ -43,7 +43,7 @@ pub(super) fn page(
 ) -> Result<Vec<LogRow>, Error> {
     let floor = expire::floor(read)?;
     if walk.at < floor {
-        // What is known of what lies ahead may be forgotten by now.
+        // What is known of the entries ahead may have expired.
         (walk.at, walk.merge) = (floor, None);
     }
     let mut log = log_rows(read)?;
@@ -52,7 +52,8 @@ pub(super) fn page(
     loop {
         let merge = walk.merge.get_or_insert_with(Merge::new);
         let next = merge.peek();
-        // Where there was no room for all, what is beyond is looked up later, from there on.
+        // If some conversations were dropped for lack of room, they are looked up again after the
+        // others.
         let is_sure = match next {
             Some(id) => merge.unopened.is_above(id),
             None => merge.is_cut() || matches!(merge.unopened, Unopened::Nothing),
@@ -84,7 +85,7 @@ pub(super) fn page(
             Some(lane) => lane,
             None => match open(read, me, conversation, EntryId(id.0 - 1), walk.waiting)? {
                 Some((there, lane)) if there == id => lane,
-                // It was acknowledged meanwhile.
+                // The entry was acknowledged meanwhile.
                 Some((later, lane)) if later <= walk.upto => {
                     merge.push(later, lane);
                     continue;
@@ -105,7 +106,8 @@ pub(super) fn page(
     Ok(found)
 }
 
-/// Looks up what is next in some more conversations. Returns how much work that was.
+/// Opens some more conversations, that is, looks up their next ids. Returns how much work that was,
+/// in opened conversations.
 fn open_more(
     read: &Connection,
     me: AccountId,
@@ -181,7 +183,7 @@ fn open_more(
             found
         }
     };
-    // To read a page of an index is worth the opening of some.
+    // Reading a page of an index costs as much as opening some conversations.
     let mut work = limits::PAGE_ROWS / 16;
     let mut last = EntryId(0);
     for (_, conversation) in found {
@@ -194,7 +196,7 @@ fn open_more(
         }
     }
     merge.unopened = match next {
-        // Those that follow were begun after the last of these.
+        // The conversations that follow were begun after the last of these.
         Unopened::Later { from, .. } if matches!(merge.unopened, Unopened::Later { .. }) => {
             if last > upto { Unopened::Nothing } else { Unopened::Later { from, reached: last } }
         }
@@ -203,8 +205,9 @@ fn open_more(
     Ok(work)
 }
 
-/// The chats of two with something above `from`: their ranks lie above it, but for the one that then
-/// was the first. Where they are many, those begun later are looked at as the walk comes to them.
+/// The direct chats with entries above `from`: those whose rank lies above it, and the one that
+/// came first at that time, which kept its rank. If they are many, those begun after `from` are
+/// opened only when the walk gets to them.
 fn recent(read: &Connection, me: AccountId, from: EntryId) -> Result<Unopened, Error> {
     let first = read
         .prepare_cached(
@@ -234,8 +237,9 @@ fn recent(read: &Connection, me: AccountId, from: EntryId) -> Result<Unopened, E
     })
 }
 
-/// The first number of a conversation that was begun after an entry, as far as an account's tell.
-/// They are numbered in the order of their first entries.
+/// The lowest number of a conversation begun after entry `at`, judged by the account's own
+/// conversations. Conversations are numbered in the order of their first entries, so this is a
+/// binary search.
 fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<ConversationId, Error> {
     let mut from = read.prepare_cached(
         "SELECT m.conversation, c.gone_seq > 0 FROM member m JOIN conversation c ON c.id = m.conversation
@@ -250,7 +254,8 @@ fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<Conversa
             .query_row([me.0, middle], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))
             .optional()?;
         match next {
-            // If its first entry is forgotten, that was before: nothing goes on below the floor.
+            // If its first entry has expired, it was begun before `at`: a walk never starts below
+            // the floor.
             Some((id, is_older)) if is_older || first(read, ConversationId(id))? <= at => low = id,
             _ => high = middle,
         }
@@ -264,8 +269,8 @@ fn first(read: &Connection, conversation: ConversationId) -> Result<EntryId, Err
     Ok(ids.next().unwrap_or_default())
 }
 
-/// Looks up what is next in a conversation above `from`, and above the delivered cursor where only
-/// what waits is wanted.
+/// Opens a conversation at its next id above `from` and, if only waiting entries are wanted, above
+/// the delivered cursor. `None` if there is no such id.
 fn open(
     read: &Connection,
     me: AccountId,
@@ -298,7 +303,7 @@ fn open(
     Ok(follow(read, &mut lane, floor)?.map(|id| (id, lane)))
 }
 
-/// The first id above `floor` in a lane.
+/// The first id above `floor` in a lane, reading further lists of ids if necessary.
 fn follow(read: &Connection, lane: &mut Lane, floor: EntryId) -> Result<Option<EntryId>, Error> {
     while let Some((above_this, upto)) = lane.windows.last().copied() {
         let floor = floor.max(above_this);
@@ -316,7 +321,7 @@ fn follow(read: &Connection, lane: &mut Lane, floor: EntryId) -> Result<Option<E
     Ok(None)
 }
 
-/// The ids of a conversation within the windows and the bounds of a query, above what is forgotten.
+/// The ids of a conversation within the windows and the bounds of a query, without expired ones.
 pub(super) fn span(
     read: &Connection,
     conversation: ConversationId,

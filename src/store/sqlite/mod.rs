@@ -1,8 +1,9 @@
-//! The log in one SQLite file: opening it, and only if it is ours.
+//! The log in one SQLite file: opening it, once it is known to be ours.
 //!
-//! `schema` holds the tables, `writer` writes, `reader` reads. One papod at a time has a database,
-//! held by a `lock`; that it is the file it was, with the log that belongs to it, is known by its
-//! `generation`, before SQLite sees it. `backup` copies it, `restore` puts a copy back.
+//! `schema` holds the tables, `writer` writes, `reader` reads. One papod at a time uses a database:
+//! it holds the `lock`. Its `generation` tells, before SQLite opens the file, whether it is the
+//! database that was here last and whether the write-ahead log beside it is its own. `backup`
+//! copies it, `restore` puts a copy back.
 
 mod backup;
 mod chats;
@@ -52,10 +53,10 @@ pub use writer::SqliteWriter;
 use super::{BackupError, Cause, Error, Maintenance};
 use crate::limits;
 
-/// For a tool that holds the database for a moment. Everyone waits as long.
+/// The busy timeout of every connection, for a tool that holds the database for a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// "papo" in `PRAGMA application_id`: how a file is known to be ours.
+/// `PRAGMA application_id` of our databases: "papo" in ASCII.
 const APPLICATION_ID: i32 = 0x7061_706f;
 
 impl From<rusqlite::Error> for Error {
@@ -75,7 +76,7 @@ impl From<rusqlite::Error> for Error {
                 | ErrorCode::OutOfMemory
                 | ErrorCode::FileLockingProtocolFailed,
             ) => Cause::Disk,
-            // A constraint, or SQL that cannot be.
+            // A violated constraint, or invalid SQL.
             Some(_) => Cause::Bug,
             // A row or a value that is not what the schema says.
             None => match e {
@@ -96,19 +97,19 @@ pub struct Database {
     /// Held for as long as anyone uses the database.
     lock: Arc<Lock>,
     sidecar: Arc<Sidecar>,
-    /// The most that the file may grow to, in MiB.
+    /// Maximum size of the main file, in MiB.
     limit: Option<u64>,
     ending: Arc<Ending>,
     spare: Arc<Spare>,
 }
 
 impl Database {
-    /// Opens the database at `path`, or makes it, and brings its schema up to date.
+    /// Opens the database at `path`, or creates it, and brings its schema up to date.
     ///
     /// # Errors
-    /// One line that names the file and says why: unreadable, in use by another papod, not a papo
-    /// database, with the log of another one beside it, from a newer version. A file that is
-    /// refused is left as it was, and so is what lies beside it.
+    /// One line that names the file and gives the reason: unreadable, in use by another papod, not
+    /// a papo database, beside the write-ahead log of another one, or from a newer version. A
+    /// refused file is left as it was, and so are the files beside it.
     pub fn open(path: &Path) -> Result<Database, Error> {
         Database::open_at(path).map_err(|e| {
             let e = e.about(path.display());
@@ -126,20 +127,20 @@ impl Database {
         let path = resolved(path)?;
         let lock = match Lock::take(&path)? {
             Some(lock) if length(&path) > 0 => lock,
-            // An empty file is as none.
+            // An empty file counts as missing.
             _ => create(&path)?,
         };
         let lock = Arc::new(lock);
         check_header(lock.file(), &path)?;
         let found = Inspection::look(lock.file(), &path)?;
         if lock.file().metadata().map_err(Error::new)?.nlink() > 1 {
-            log::warn!("the database has a second name; under that one its log would be missed");
+            log::warn!("the database has a second name, by which its write-ahead log is not found");
         }
         if let Some(warning) = survey::warning(&path) {
             log::warn!("{}: {}", path.display(), warning.trim_start_matches("warning: "));
         }
         let sidecar = Arc::new(Sidecar::open(&path).map_err(Error::new)?);
-        // A failure from here on may have written the log back, and nothing else.
+        // If anything fails from here on, at most the write-ahead log has been written back.
         let connection = write_connection(&path)?;
         let before = generation::current(&connection)?;
         schema::migrate(&connection, &lock, &sidecar)?;
@@ -149,7 +150,7 @@ impl Database {
         }
         lock.know(generation::current(&connection)?)?;
         if sidecar.is_in_log() {
-            // When this connection is closed the log is written back.
+            // When this connection is closed, the log is written back.
             let current = generation::current(&connection)?;
             sidecar.may_become(current, Generation::default()).map_err(Error::new)?;
         }
@@ -157,14 +158,14 @@ impl Database {
         Ok(Database { lock, sidecar, limit: None, ending, spare })
     }
 
-    /// The same with a limit, in MiB, to which its writer lets the file grow: what does not fit is
-    /// not kept, as on a full disk. The write-ahead log beside it is not counted.
+    /// The same database with a maximum size of its main file, in MiB. A write that does not fit
+    /// fails as on a full disk. The write-ahead log is not counted.
     pub fn limited(mut self, mib: Option<u64>) -> Database {
         self.limit = mib;
         self
     }
 
-    /// The writer. There must be one only.
+    /// The writer. To be called once.
     ///
     /// # Errors
     /// SQLite's reason.
@@ -180,7 +181,7 @@ impl Database {
                 log::warn!("the database is above its limit of {mib} MiB and cannot grow");
             }
         }
-        // The writer has the log written back by another thread.
+        // Another thread writes the log back: see `write_back`.
         writer.pragma_update(None, "wal_autocheckpoint", 0)?;
         self.spare.open(self.lock.path())?;
         Ok(SqliteWriter::new(writer, self.lock.clone(), self.sidecar.clone()))
@@ -194,14 +195,15 @@ impl Database {
         self.maintenance().reader()
     }
 
-    /// What an operator can have done with the database while it is in use.
+    /// Backup and check of the database while it is in use.
     pub fn maintenance(&self) -> SqliteMaintenance {
         let (lock, ending, spare) = (&self.lock, &self.ending, &self.spare);
         SqliteMaintenance { lock: lock.clone(), ending: ending.clone(), spare: spare.clone() }
     }
 }
 
-/// A connection that may write. It applies the log that lies beside the database, if there is one.
+/// A connection that may write. Opening it recovers the write-ahead log beside the database, if
+/// there is one.
 fn write_connection(path: &Path) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -210,8 +212,8 @@ fn write_connection(path: &Path) -> Result<Connection, Error> {
     if mode != "wal" {
         return Err(Error::new("this file system cannot hold a write-ahead log"));
     }
-    // FULL syncs the log at each commit, which is what `OK` promises. The log is cut to 64 MB after a
-    // burst.
+    // FULL syncs the log at each commit, which is what `OK` promises. The log is cut to 64 MiB
+    // after a burst.
     connection.execute_batch(
         "PRAGMA synchronous = FULL;
          PRAGMA journal_size_limit = 67108864;",
@@ -219,15 +221,15 @@ fn write_connection(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Makes the database under another name and then gives it its own, so that a file with this name
-/// is always a whole database.
+/// Creates the database under another name and then renames it, so that a file of this name is
+/// always a complete database.
 fn create(path: &Path) -> Result<Lock, Error> {
     let io = |e: std::io::Error| Error::new(e);
     orphan::look(path)?;
     let draft = beside(path, ".new");
     let lock = Lock::draft(&draft, path)?;
     if length(path) > 0 {
-        // Another papod was quicker, and has it.
+        // Another papod was faster, and has it.
         lock::remove(&draft)?;
         return Err(Error::of(Cause::Busy, "in use by another papod"));
     }
@@ -247,7 +249,7 @@ fn create(path: &Path) -> Result<Lock, Error> {
     Ok(lock)
 }
 
-/// The name of a file without symbolic links, also where there is no file yet.
+/// The path of a file with symbolic links resolved, even if there is no file yet.
 fn resolved(path: &Path) -> Result<PathBuf, Error> {
     match fs::metadata(path) {
         Ok(meta) if !meta.is_file() => Err(Error::new("not a file")),
@@ -263,7 +265,7 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// A database's maintenance: what reads all of it at once, on any thread, beside the writer.
+/// Operations that read a whole database, on any thread, while the writer goes on.
 #[derive(Clone)]
 pub struct SqliteMaintenance {
     lock: Arc<Lock>,
@@ -271,11 +273,11 @@ pub struct SqliteMaintenance {
     spare: Arc<Spare>,
 }
 
-/// How maintenance is ended.
+/// How maintenance is broken off.
 #[derive(Default)]
 struct Ending {
     has_begun: AtomicBool,
-    /// Read for as long as something is under way.
+    /// Locked for reading while an operation is under way.
     under_way: RwLock<()>,
 }
 
@@ -293,7 +295,7 @@ impl Maintenance for SqliteMaintenance {
     }
 
     fn sizes(&self) -> (u64, u64) {
-        // The file that is in use, also where another has its name by now.
+        // The open file, even if another one has its name by now.
         let size = self.lock.file().metadata().map_or(0, |meta| meta.len());
         (size, length(&beside(self.lock.path(), "-wal")))
     }
@@ -305,8 +307,8 @@ impl Maintenance for SqliteMaintenance {
 }
 
 impl SqliteMaintenance {
-    /// Does something on a read-only connection of its own, whose statements break off when
-    /// maintenance is ended.
+    /// Does `work` on a new read-only connection, whose statements are interrupted when maintenance
+    /// is ended.
     fn until_ended<T, E: From<Error>>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E>,
@@ -318,7 +320,8 @@ impl SqliteMaintenance {
         work(&connection)
     }
 
-    /// The same on the connection that was opened while the file was there.
+    /// The same on the connection that was opened while the file was there. If there is none, fails
+    /// with `otherwise`.
     fn with_spare<T, E: From<Error>>(
         &self,
         otherwise: E,
@@ -335,7 +338,7 @@ impl SqliteMaintenance {
     fn breaks_off(&self, connection: &mut Connection) -> Result<(), Error> {
         let ending = self.ending.clone();
         let has_ended = move || ending.has_begun.load(Ordering::SeqCst);
-        // Some milliseconds' work.
+        // Steps of SQLite's virtual machine: some milliseconds.
         Ok(connection.progress_handler(10_000, Some(has_ended))?)
     }
 
@@ -347,15 +350,15 @@ impl SqliteMaintenance {
         SqliteReader::bounded(read_connection(self.lock.path())?, limits::READ_STEPS)
     }
 
-    /// What is under way is to break off.
+    /// Whether what is under way has to be broken off.
     fn has_ended(&self) -> bool {
         self.ending.has_begun.load(Ordering::SeqCst)
     }
 }
 
-/// Why something was broken off.
+/// The failure of an operation that was broken off.
 fn ended() -> Error {
-    Error::new("papod ends")
+    Error::new("papod is shutting down")
 }
 
 /// A read-only connection.
@@ -367,17 +370,17 @@ fn read_connection(path: &Path) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Bytes of the database at `path` and of its write-ahead log, as far as they are there.
+/// Bytes of the database at `path` and of its write-ahead log, 0 for a missing file.
 pub fn sizes(path: &Path) -> (u64, u64) {
     (length(path), length(&beside(path, "-wal")))
 }
 
-/// At rest the database is one file: the last connection to close has to be one that may write, or
-/// the write-ahead log stays beside it.
+/// Leaves the database as a single file. For that the last connection to close has to be one that
+/// may write, or the write-ahead log stays beside it.
 impl Drop for Database {
     fn drop(&mut self) {
         self.spare.close();
-        // Another file of this name is none of ours.
+        // If another file has this name by now, it is not ours to write to.
         let is_ours = self.lock.verify(None).and_then(|()| self.lock.verify_main());
         let written_back = is_ours.and_then(|()| {
             let connection = write_connection(self.lock.path())?;
@@ -388,22 +391,22 @@ impl Drop for Database {
             let last = generation::renew_alone(&connection, &self.sidecar)?;
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
             if connection.query_row(sql, [], |row| row.get(0))? {
-                return Err(Error::of(Cause::Busy, "somebody reads it"));
+                return Err(Error::of(Cause::Busy, "somebody is reading it"));
             }
             self.sidecar.is_at_rest(last).map_err(Error::new)
         });
         if let Err(e) = written_back {
-            log::warn!("the write-ahead log is not written back: {e}");
+            log::warn!("the write-ahead log was not written back: {e}");
         }
     }
 }
 
-/// What every connection is told. Deleted text really leaves the file.
+/// Settings of every connection. With `secure_delete`, deleted text is overwritten in the file.
 fn configure(connection: &Connection, cache: i32) -> Result<(), Error> {
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Plans do not depend on the values that are bound. Else SQLite looks at them, and a cached
-    // statement is prepared anew at each use: half of what a log-in cost.
+    // Query plans must not depend on bound values. Otherwise SQLite looks at those and prepares a
+    // cached statement anew at each use: half of what a login cost.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch(&format!(
         "PRAGMA secure_delete = ON; PRAGMA foreign_keys = OFF; PRAGMA cache_size = {cache};"
@@ -417,8 +420,8 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-/// Gives a new file to whom `like` belongs, where that is somebody else: who administers as root
-/// must not take the database away from papod.
+/// Gives a new file the owner of `like`, if that is somebody else: an operator who runs this as
+/// root must not take the database away from papod.
 fn give(file: &File, like: &Path) -> std::io::Result<()> {
     let (ours, meta) = (file.metadata()?, fs::metadata(like)?);
     if (ours.uid(), ours.gid()) == (meta.uid(), meta.gid()) || !geteuid().is_root() {
@@ -427,7 +430,7 @@ fn give(file: &File, like: &Path) -> std::io::Result<()> {
     fchown(file, Some(meta.uid()), Some(meta.gid()))
 }
 
-/// The folder in which a file is.
+/// The folder of a file.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -436,21 +439,21 @@ fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |meta| meta.len())
 }
 
-/// What people write is nobody else's to read.
+/// Options for files that only their owner may read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
 }
 
-/// Carries out a statement that is used again and again.
+/// Runs a statement that is used again and again, and so is cached.
 fn run(on: &Connection, sql: &str) -> Result<(), Error> {
     on.prepare_cached(sql)?.execute([])?;
     Ok(())
 }
 
-/// Looks at the first page's header (sqlite.org, "Database File Format", 1.3) without SQLite, which
-/// would take hold of the file.
+/// Checks the first page's header (sqlite.org, "Database File Format", 1.3) without SQLite, which
+/// would lock the file.
 fn check_header(file: &File, path: &Path) -> Result<(), Error> {
     let mut header = [0; 100];
     let size = file.metadata().map_err(Error::new)?.len();
@@ -466,8 +469,8 @@ fn check_header(file: &File, path: &Path) -> Result<(), Error> {
         return Err(ours);
     }
     schema::check_version(word(60))?;
-    // Pages and their size, as the header counts them. A log that was not written back may hold
-    // what the file lacks; without one the file is whole or damaged.
+    // Number of pages and their size, from the header. What the file lacks may be in a write-ahead
+    // log that was not written back. Without one, a file that is too short is damaged.
     let page = u64::from(u16::from_be_bytes([header[16], header[17]]));
     let pages = u64::try_from(word(28)).unwrap_or(0);
     let whole = pages * if page == 1 { 65_536 } else { page };

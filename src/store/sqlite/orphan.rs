@@ -1,13 +1,13 @@
-//! What a database that is gone has left beside it. A new database in its place would hide that it is
-//! gone, and the next backup would be of the new one.
+//! Files that a missing database has left behind. A new database in its place would hide that it is
+//! missing, and the next backup would be of the new one.
 
 use std::path::Path;
 
 use super::{beside, length};
 use crate::store::{Cause, Error};
 
-/// Looks for files of a database where there is none: its log, which holds what was confirmed last, or
-/// the file by which it is known, which is there from its first moment on.
+/// Looks for files of a missing database: its write-ahead log, which holds what was confirmed last,
+/// or its `.generation` file, which it has from the beginning.
 ///
 /// # Errors
 /// There are some; nothing was changed.
@@ -19,8 +19,8 @@ pub(super) fn look(path: &Path) -> Result<(), Error> {
         }
     }
     let known = beside(path, ".generation");
-    // The first database of this name is being made, or that was cut off: nothing was ever in it. It
-    // has been made where the draft has just become the database.
+    // The first database of this name is being created, or that was interrupted: nothing was ever
+    // in it. If `path` is not empty, another papod has just finished creating it.
     let is_known = known.exists();
     let is_begun = beside(path, ".new").exists() || length(path) > 0;
     if is_known && !is_begun {

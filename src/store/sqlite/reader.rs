@@ -1,4 +1,4 @@
-//! Reading from SQLite: short reads, each over at most a page, each question in one transaction.
+//! Reading from SQLite: each read covers at most a page, and each question is one transaction.
 
 use std::sync::atomic::Ordering;
 
@@ -20,7 +20,7 @@ pub use super::decode::SqliteReader;
 impl Reader for SqliteReader {
     fn begin(&mut self) -> Result<(), Error> {
         self.steps.store(i64::MAX, Ordering::Relaxed);
-        // The one before could not be ended.
+        // The transaction of the last question could not be ended.
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
@@ -33,7 +33,7 @@ impl Reader for SqliteReader {
         self.steps.store(i64::MAX, Ordering::Relaxed);
         let ended = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
         if let Err(e) = ended.and(Ok(())) {
-            log::warn!("reading the database failed: {e}");
+            log::warn!("could not end a read transaction: {e}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Receipts that were missed: whose cursors moved over whose entries since a move.
+//! Receipts that an account has missed: others' cursors that moved over its entries since a given
+//! move.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -8,8 +9,9 @@ use crate::entry::{AccountId, ConversationId, Cursor, EntryId, MoveNumber, Recei
 use crate::name::{Handle, Target};
 use crate::store::{ConversationKind, Error, Member, Move, Moves, Position, Receipts};
 
-/// Chats of two in which something moved since `?2` that concerns the account `?1`: their rank lies
-/// above it, but for the one that then was the first.
+/// SQL for the direct chats of account `?1` in which a move that concerns it happened since move
+/// `?2`. Their rank lies above `?2`, except that of the chat that came first at that time: it kept
+/// its rank while it went on.
 macro_rules! moved_since {
     ($member: literal) => {
         concat!(
@@ -20,8 +22,8 @@ macro_rules! moved_since {
     };
 }
 
-/// The others' cursors that moved since `?2` in the chats of two in which `?1` has an entry above
-/// `?3`, up to which all is forgotten. Who has blocked the other, or is blocked, sees no receipt.
+/// Other parties whose cursors moved since move `?2`, in direct chats where account `?1` has an
+/// entry above the floor, `?3`. If one has blocked the other, neither sees receipts.
 const OF_TWO: &str = concat!(
     "SELECT mine.last_own, NULL, theirs.* FROM member mine
      JOIN member theirs ON theirs.conversation = mine.conversation AND theirs.account <> ?1
@@ -64,6 +66,8 @@ pub(super) fn receipts(
     }
     let mut due = Vec::new();
     for (last_own, conversation, group, them) in missed {
+        // Due only if the move that reached the account's last entry is new to it: later ones have
+        // passed nothing of its own.
         let is_due = |cursor| -> Result<bool, Error> {
             let now = them.cursor(cursor);
             if now.number <= after {
@@ -72,6 +76,7 @@ pub(super) fn receipts(
             let passed = crossing(read, conversation, &them, cursor, last_own)?;
             Ok(passed.map_or(now.number, |passed| passed.number) > after)
         };
+        // A read receipt also says that everything up to there was received.
         let seen = them.read.told;
         if is_due(Cursor::Read)? {
             due.push((Cursor::Read, them.read, them.account, group.clone()));
@@ -97,7 +102,7 @@ pub(super) fn receipts(
     Ok(Receipts { list, through })
 }
 
-/// How far an account itself has read, where that moved since a move.
+/// How far an account itself has read, in conversations where that changed since move `after`.
 fn own_reads(
     reader: &mut SqliteReader,
     me: AccountId,
@@ -128,8 +133,8 @@ fn own_reads(
     Ok(found)
 }
 
-/// The move that took a cursor to `id` or over it, if that was not its newest move. Who wrote `id`
-/// last was due the receipts up to this move and none after it.
+/// The move with which a cursor reached or passed `id`; `None` if that was its newest move. If `id`
+/// is an author's last entry, the author was due the receipts up to this move and none after it.
 pub(super) fn crossing(
     read: &Connection,
     conversation: ConversationId,
@@ -138,7 +143,7 @@ pub(super) fn crossing(
     id: EntryId,
 ) -> Result<Option<Move>, Error> {
     let newer = who.history(cursor);
-    // Full lists hold what came before these.
+    // Full lists hold the moves before these.
     if newer.iter().next().is_none_or(|first| first.id >= id) {
         let sql = "SELECT moves FROM cursor_history WHERE conversation = ?1 AND account = ?2
                    AND cursor = ?3 AND upto >= ?4 ORDER BY upto LIMIT 1";

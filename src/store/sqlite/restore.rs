@@ -1,4 +1,4 @@
-//! Putting a copy back, for a papod that serves nobody.
+//! Putting a copy back, for `papod --restore`.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -12,21 +12,21 @@ use super::lock::Lock;
 use super::{beside, check_header, folder, give, length, resolved};
 use crate::store::{Cause, Error};
 
-/// The files of a database, by what follows its name: the database comes first.
+/// The files of a database, by their suffixes: the main file comes first.
 const FILES: [&str; 5] = ["", "-wal", "-journal", "-shm", ".generation"];
 
-/// Puts a copy of `from` in the place of the database at `path`, and gives what was there another
-/// name, which is returned. Ids go on far above as soon as papod opens it.
+/// Puts a copy of `from` in the place of the database at `path`. What was there is renamed, and its
+/// new name returned. When papod opens the copy, new ids go on far above.
 ///
 /// # Errors
-/// One line that names the file and says why: what is not a whole database in good order, or in
-/// use by a papod. Nothing was changed then, unless the disk failed in between; nothing is ever
-/// deleted.
+/// One line that names the file and gives the reason: `from` is not a complete and sound database,
+/// or the one at `path` is in use by a papod. Nothing was changed, unless the disk failed half-way;
+/// nothing is ever deleted.
 pub fn restore(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
     let new = new_folders(path);
     let done = put(from, path);
     if done.is_err() {
-        // What was made for it and is empty. One that somebody uses by now stays.
+        // Folders that were created for it and are empty. One that somebody uses by now stays.
         for folder in new {
             let _ = fs::remove_dir(folder);
         }
@@ -34,7 +34,7 @@ pub fn restore(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
     done
 }
 
-/// The folders on the way to a file that are not there, the innermost first.
+/// The missing folders above a file, the innermost first.
 fn new_folders(path: &Path) -> Vec<&Path> {
     let above = path.ancestors().skip(1);
     above.take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect()
@@ -45,7 +45,7 @@ fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(io)?;
     let here = |e: Error| e.about(path.display());
     let path = &*resolved(path).map_err(here)?;
-    // Held until this is done, so that no papod opens what is half put back.
+    // Held until this is done, so that no papod opens a database that is half restored.
     let _lock = Lock::take(path).map_err(here)?;
     let mut draft = copy_of(from, path).map_err(|e| e.about(from.display()))?;
     let is_there = FILES.iter().any(|ending| beside(path, ending).symlink_metadata().is_ok());
@@ -54,11 +54,11 @@ fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
         && path.symlink_metadata().is_ok()
         && fs::hard_link(path, aside).is_err()
     {
-        // A file system without links.
+        // A file system without hard links.
         fs::rename(path, aside).map_err(io)?;
     }
-    // From here on a log that is left is known not to belong to the database, which is then refused:
-    // whatever breaks off, this can be done again.
+    // From here on, a log that is still there does not belong to the database, which papod refuses
+    // to open then. So if this is interrupted, it can be done again.
     draft.replace(path).map_err(io)?;
     for ending in &FILES[1..] {
         let (old, new) = (beside(path, ending), aside.as_ref().map(|name| beside(name, ending)));
@@ -72,7 +72,7 @@ fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
     Ok(aside)
 }
 
-/// A copy of `from` that is found good, in the folder of `path`.
+/// A copy of `from` in the folder of `path`, checked.
 fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
     let mut file = File::open(from).map_err(Error::new)?;
     let meta = file.metadata().map_err(Error::new)?;
@@ -99,7 +99,7 @@ fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
     io::copy(&mut file, &mut draft.file()).map_err(Error::new)?;
     let owner = if path.exists() { path } else { folder(path) };
     give(draft.file(), owner).map_err(Error::new)?;
-    // What is looked at is what will be used.
+    // The copy is checked, not the original: it is what will be used.
     match findings(&alone(draft.path())?)?.as_slice() {
         [] => Ok(draft),
         [first, others @ ..] => Err(Error::of(
@@ -112,7 +112,7 @@ fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
     }
 }
 
-/// A name beside the database that nothing has, nor what belongs to it.
+/// A free name beside the database: no file has it, with any of the suffixes.
 fn free_name(path: &Path) -> PathBuf {
     let is_free = |name: &PathBuf| {
         FILES.iter().all(|ending| beside(name, ending).symlink_metadata().is_err())

@@ -1,5 +1,5 @@
-//! The schema, and how an older one becomes today's. Tables and columns are explained in
-//! `schema.sql`, which makes a new database; a migration, once released, is never changed.
+//! The schema, and migrations from older ones. Tables and columns are explained in `schema.sql`,
+//! which creates a new database. A migration, once released, is never changed.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -17,25 +17,25 @@ use crate::store::Cause;
 /// The schema of a new database. Its version is one more than there are migrations.
 const SCHEMA: &str = include_str!("schema.sql");
 
-/// Each brings a database from the version that is its index plus one to the next.
+/// The step at index `n` takes a database from version `n + 1` to the next.
 const MIGRATIONS: Steps = &[];
 
-/// What brings a database from one version to the next, from version 1 on.
+/// SQL that takes a database from one version to the next, from version 1 on.
 pub(super) type Steps = &'static [&'static str];
 
 fn newest(steps: Steps) -> i32 {
     i32::try_from(steps.len() + 1).unwrap_or(i32::MAX)
 }
 
-/// The version that this program makes and uses.
+/// The version that this program creates and uses.
 pub(super) fn today() -> i32 {
     newest(MIGRATIONS)
 }
 
-/// Whether this program knows a schema of this version.
+/// Checks that this program knows a schema of this version.
 ///
 /// # Errors
-/// The sentence for the operator, if not.
+/// It does not; with a sentence for the operator.
 pub(super) fn check_version(version: i32) -> Result<(), Error> {
     if (1..=today()).contains(&version) {
         return Ok(());
@@ -49,7 +49,7 @@ pub(super) fn check_version(version: i32) -> Result<(), Error> {
     )))
 }
 
-/// Makes the tables of a new database.
+/// Creates the tables of a new database.
 ///
 /// # Errors
 /// SQLite's reason.
@@ -60,8 +60,8 @@ pub(super) fn create(connection: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
-/// Brings the schema up to date: all steps in one transaction, so all of them or none. Before it,
-/// the database is copied to a file beside it that is named for the old version, and stays.
+/// Brings the schema up to date, with all steps in one transaction. Before that, the database is
+/// copied to a file beside it, which is named after the old version and is kept.
 ///
 /// # Errors
 /// There is no room for the copy, or SQLite's reason.
@@ -82,7 +82,7 @@ fn migrate_by(
     }
     patiently(|| {
         let copy = copy_name(lock, version);
-        log::info!("migrating from schema {version} to {newest}; first to {}", copy.display());
+        log::info!("migrating from schema {version} to {newest}; backup: {}", copy.display());
         backup::keep_copy(connection, &copy)?;
         let from = usize::try_from(version - 1).unwrap_or(0);
         let done = generation::in_transaction(connection, |on| {
@@ -102,7 +102,7 @@ fn copy_name(lock: &Lock, version: i32) -> PathBuf {
     beside(lock.path(), &format!(".schema-{version}"))
 }
 
-/// Does what may take long, and tells the service manager meanwhile that it goes on
+/// Does `work`, which may take long, and meanwhile asks the service manager for more time
 /// (sd_notify(3), `EXTEND_TIMEOUT_USEC`).
 fn patiently<T>(work: impl FnOnce() -> T) -> T {
     thread::scope(|scope| {
@@ -112,7 +112,7 @@ fn patiently<T>(work: impl FnOnce() -> T) -> T {
             let usec = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
             loop {
                 if let Err(e) = sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(usec)]) {
-                    log::warn!("the service manager cannot be told to wait: {e}");
+                    log::warn!("cannot ask the service manager for more time: {e}");
                 }
                 if is_done.recv_timeout(limits::MIGRATION_BEAT) != Err(RecvTimeoutError::Timeout) {
                     return;
@@ -170,7 +170,7 @@ mod tests {
         let all = ["papo.db", "papo.db.generation", "papo.db.schema-1"];
         assert_eq!(names(folder.path()), all);
 
-        // A later try keeps what the database is by then.
+        // A later attempt copies the database as it is by then.
         let sql = "UPDATE account SET id = 8; UPDATE newest SET account = 8;
                    INSERT INTO word VALUES('ana', 8)";
         connection.execute_batch(sql).unwrap();

@@ -1,19 +1,19 @@
 -- The tables, and the views that people and their tools may rely on. Times are milliseconds since
--- 1970-01-01 UTC. `id` of an entry, `number` of a cursor's move, and the numbers of accounts,
--- conversations and tokens each come from one growing sequence of the whole service.
+-- 1970-01-01 UTC. The ids of entries, the numbers of cursor moves, and those of accounts,
+-- conversations and tokens each come from one growing sequence for the whole service.
 
 -- One row: random numbers that say which state of which database this is. `current` is renewed with
--- the first transaction of each write-ahead log: see store/sqlite/generation.rs, which counts on its
--- being the first table, of these columns.
+-- the first transaction of each write-ahead log: see store/sqlite/generation.rs, which relies on
+-- this being the first table, with these columns.
 CREATE TABLE generation(
     id INTEGER PRIMARY KEY CHECK(id = 1),
     current BLOB NOT NULL,              -- also beside the database, in its file `.generation`
-    before BLOB NOT NULL                -- the one before it
+    before BLOB NOT NULL                -- the number before that
 ) STRICT;
 
 INSERT INTO generation VALUES(1, randomblob(16), randomblob(16));
 
--- Who there is.
+-- The accounts, deleted ones included.
 CREATE TABLE account(
     id INTEGER PRIMARY KEY,
     handle TEXT NOT NULL UNIQUE,        -- lower case; never changed, never given again
@@ -22,10 +22,10 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when its last session ended
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: so, and still leaving its groups
+    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 
--- A chat of two (low < high), of one with itself (low = high), or of a group (both NULL).
+-- A direct chat (low < high), notes to oneself (low = high), or a group (both NULL).
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,
     low INTEGER,
@@ -33,14 +33,14 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
-    tail BLOB NOT NULL DEFAULT x'',     -- ids that are no full block yet; see `id_block`
+    tail BLOB NOT NULL DEFAULT x'',     -- ids that do not fill a block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
     gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
     UNIQUE(low, high)
 ) STRICT;
 
--- What a conversation of a group has beside that.
+-- What a group has in addition.
 CREATE TABLE group_info(
     conversation INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,          -- without #; never given again
@@ -51,9 +51,9 @@ CREATE TABLE group_info(
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,               -- the how many-th of its conversation, from 1
+    seq INTEGER NOT NULL,               -- its place in the conversation, from 1
     author INTEGER NOT NULL,
-    author_seq INTEGER NOT NULL,        -- the how many-th of its author's that do not wait for it
+    author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
     body TEXT NOT NULL
@@ -67,8 +67,8 @@ CREATE TABLE id_block(
     PRIMARY KEY(conversation, upto)
 ) STRICT, WITHOUT ROWID;
 
--- A member of a conversation: two cursors, and what makes counting arithmetic. Never a row for each
--- message.
+-- A member of a conversation: two cursors, and the counts from which the number of waiting entries
+-- follows by arithmetic. There is never a row for each message.
 CREATE TABLE member(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -88,12 +88,12 @@ CREATE TABLE member(
     read_number INTEGER NOT NULL,
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
-    -- By these an account's chats of two are found in their order; a group has none of them.
-    waits INTEGER,                      -- not above the first entry that waits for it; NULL: none does
-    recent INTEGER NOT NULL,            -- the entry that brought the chat before its others; 0: a group
-    moved INTEGER,                      -- the move that did so, of those that concern it
-    delivered_history BLOB NOT NULL DEFAULT x'', -- moves of the cursor before the newest, as in
-    read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they are as many as a row there has
+    -- By these an account's direct chats are found in their order; groups are not.
+    waits INTEGER,                      -- lower bound of the first entry that waits for it; NULL: none does
+    recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
+    moved INTEGER,                      -- the same for moves that concern the account
+    delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
+    read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 
@@ -102,7 +102,7 @@ CREATE INDEX member_recent ON member(account, recent);
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
 
--- Who was in a group from which entry to which, both included; `until` is NULL for one who is in.
+-- Stays in a group, from one entry to another, both included; `until` is NULL while it lasts.
 CREATE TABLE stay(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -113,8 +113,8 @@ CREATE TABLE stay(
     PRIMARY KEY(conversation, account, since)
 ) STRICT, WITHOUT ROWID;
 
--- In a group: up to its `seq`-th entry, `count` do not wait for a member. Written where the cursor
--- stays below.
+-- In a group: up to its `seq`-th entry, `count` entries do not wait for a member. Written when a
+-- member's `exempt` grows while one of its cursors stays below: see chat/moves.rs.
 CREATE TABLE exempt_mark(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -123,7 +123,7 @@ CREATE TABLE exempt_mark(
     PRIMARY KEY(conversation, account, seq)
 ) STRICT, WITHOUT ROWID;
 
--- What a cursor (0 delivered, 1 read) was at the end of each second in which it moved: lists of 32
+-- Where a cursor (0 delivered, 1 read) was at the end of each second in which it moved: lists of 32
 -- moves. The moves after those, and its newest position, are in `member`. How they are encoded:
 -- store/moves.rs.
 CREATE TABLE cursor_history(
@@ -136,13 +136,13 @@ CREATE TABLE cursor_history(
 ) STRICT, WITHOUT ROWID;
 
 -- Conversations with rows in `cursor_history` and `exempt_mark` about deleted entries, and the
--- member from which on those are still to be deleted.
+-- account of the member from which on those still have to be deleted.
 CREATE TABLE stale(
     conversation INTEGER PRIMARY KEY,
     account INTEGER NOT NULL
 ) STRICT;
 
--- What was sent under a key of `ONCE`.
+-- What was sent under a `ONCE` key.
 CREATE TABLE once(
     account INTEGER NOT NULL,
     key TEXT NOT NULL,
@@ -162,20 +162,20 @@ CREATE TABLE token(
     id INTEGER PRIMARY KEY,
     account INTEGER NOT NULL,
     label TEXT NOT NULL,
-    hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is kept nowhere
+    hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is stored nowhere
     created INTEGER NOT NULL,
     used INTEGER,                       -- when it was last used, to the minute
     UNIQUE(account, label)
 ) STRICT;
 
--- System users who need no secret for an account.
+-- System users who may log in to an account without a secret.
 CREATE TABLE link(
     account INTEGER NOT NULL,
     user INTEGER NOT NULL,
     PRIMARY KEY(account, user)
 ) STRICT, WITHOUT ROWID;
 
--- What `FIND` finds an account by: the folded words of its handle and display name.
+-- The words by which `FIND` finds an account: those of its handle and display name, folded.
 CREATE TABLE word(
     word TEXT NOT NULL,
     account INTEGER NOT NULL,
@@ -184,8 +184,8 @@ CREATE TABLE word(
 
 CREATE INDEX word_of ON word(account);
 
--- One row: the numbers given last, and the newest entry that was deleted by age (0 if none). The
--- last entries up to the floor may still be in `entry`, without their text, and their ids in a
+-- One row: the newest numbers given, and the newest entry that was deleted by age (0 if none). The
+-- last entries up to the floor may still be in `entry`, without their text, and their ids in an
 -- `id_block` or a `tail`.
 CREATE TABLE newest(
     id INTEGER PRIMARY KEY CHECK(id = 1),

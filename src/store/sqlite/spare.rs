@@ -1,6 +1,6 @@
-//! A read-only connection that is kept open beside the writer, for the day on which the file is
-//! removed or replaced under a running papod: what was confirmed is still there, as long as
-//! somebody has it open. A backup can be made of it then, when no new connection could be.
+//! A read-only connection that is kept open in case the file is removed or replaced under a running
+//! papod. What was confirmed is still there as long as somebody has the file open, and a backup can
+//! be made through this connection when a new one could not be opened any more.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::{generation, read_connection};
 use crate::store::Error;
 
-/// Where that connection is kept.
+/// The connection, if it is open.
 #[derive(Default)]
 pub(super) struct Spare(Mutex<Option<Connection>>);
 
@@ -21,18 +21,18 @@ impl Spare {
     /// SQLite's reason.
     pub(super) fn open(&self, path: &Path) -> Result<(), Error> {
         let connection = read_connection(path)?;
-        // With its first look it opens the log, too.
+        // The first read also opens the write-ahead log.
         generation::current(&connection)?;
         *self.get() = Some(connection);
         Ok(())
     }
 
-    /// The connection, if there is one. Only one at a time has it.
+    /// The connection, if it is open. Held by one caller at a time.
     pub(super) fn get(&self) -> MutexGuard<'_, Option<Connection>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Closes it. The last connection to a database has to be one that may write.
+    /// Closes it: the last connection to a database that is closed has to be one that may write.
     pub(super) fn close(&self) {
         *self.get() = None;
     }

@@ -1,5 +1,5 @@
-//! Looking at a database without opening it, for a papod that serves nobody: is it sound, what is in
-//! it, and is there anything that an operator should know?
+//! Looking at a database without serving it, for `papod --check`: whether it is sound, what is in
+//! it, and what an operator should know.
 
 use std::fs;
 use std::io;
@@ -16,8 +16,8 @@ use super::{beside, check_header, folder, lock, orphan, read_connection, resolve
 use crate::owner;
 use crate::store::{Cause, Error, Survey};
 
-/// Looks at the database at `path` as far as a papod that may be using it allows, and changes
-/// nothing. One that is not there yet is no problem; a file with nothing in it is one.
+/// Looks at the database at `path`, even while a papod uses it, and changes nothing. A missing
+/// database is no problem; an empty file is one.
 pub fn survey(path: &Path) -> Survey {
     let mut found = look_at(path).unwrap_or_else(|e| {
         let denied = refused(path).filter(|_| e.cause() == Cause::Disk);
@@ -38,7 +38,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
     let lock = match Lock::take(path) {
         Ok(Some(lock)) => lock,
         Ok(None) => return orphan::look(path).map(|()| none()),
-        // A papod uses it, and readers are welcome.
+        // A papod uses it, which does not keep readers out.
         Err(e) if e.cause() == Cause::Busy => {
             if !beside(path, "-wal").exists() {
                 return Err(e.about("under another name, by which it has to be looked at"));
@@ -55,7 +55,8 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
     if !Inspection::look(lock.file(), path)?.has_log {
         return of(&alone(path)?, path);
     }
-    // The log is read with an index of it, which is made for that and not kept.
+    // Reading the log takes an index of it, the `-shm` file. If there was none, it is removed
+    // again.
     let index = beside(path, "-shm");
     let is_new = !index.exists();
     let found = read_connection(path).and_then(|connection| of(&connection, path));
@@ -71,19 +72,20 @@ fn none() -> Survey {
     Survey { problems: Vec::new(), remarks: vec![line] }
 }
 
-/// What is to be said of a database that can be read.
+/// The survey of a database that can be read.
 fn of(connection: &Connection, path: &Path) -> Result<Survey, Error> {
     let problems = findings(connection)?;
     let mut remarks: Vec<String> = warning(path).into_iter().collect();
     if problems.is_empty() {
-        // The tables of an older schema may be others.
+        // An older schema may have other tables.
         remarks.extend(contents(connection).ok().map(|what| format!("sound; {what}")));
     }
     Ok(Survey { problems, remarks })
 }
 
-/// What is in a database: `3 accounts since 2026-11-28T16:00:00.000Z, 340 messages, newest id 345`. Two
-/// states of one database have the first moment in common, and the later one has no smaller id.
+/// The contents of a database: `3 accounts since 2026-11-28T16:00:00.000Z, 340 messages, newest id
+/// 345`. Of two states of one database, both have the same first time, and the later one has no
+/// lower id.
 fn contents(read: &Connection) -> Result<String, Error> {
     let number = |sql: &str| read.query_row(sql, [], |row| row.get::<_, i64>(0));
     let accounts = number("SELECT count(*) FROM account WHERE gone = 0")?;
@@ -102,8 +104,8 @@ fn contents(read: &Connection) -> Result<String, Error> {
     ))
 }
 
-/// Why an operator should look at a file that can be used: others on this machine may read it, and with
-/// it its log, which gets the same mode.
+/// A warning if other users of this machine may read the file, and with it its log, which gets the
+/// same mode.
 pub(super) fn warning(path: &Path) -> Option<String> {
     let mode = fs::metadata(path).ok()?.mode() & 0o777;
     let who = match (mode & 0o007, mode & 0o070) {
@@ -114,8 +116,8 @@ pub(super) fn warning(path: &Path) -> Option<String> {
     Some(format!("warning: mode {mode:04o} opens it to {who}; chmod 600 {}*", path.display()))
 }
 
-/// Whose the file is that this process may not read and write, of those of a database; `None`: it may
-/// use them all.
+/// Which of a database's files, or its folder, this process may not read and write, and whose it
+/// is; `None` if it may use them all.
 pub(super) fn refused(path: &Path) -> Option<String> {
     let folder = folder(path);
     let files = ["", "-wal", "-shm", ".generation"].map(|ending| beside(path, ending));
@@ -124,7 +126,7 @@ pub(super) fn refused(path: &Path) -> Option<String> {
     match closed {
         Some(file) => Some(owner::denied(&file)),
         None if folder.exists() && !owner::may_write(folder) => Some(owner::denied(folder)),
-        // A folder above does not let it through.
+        // A folder further up denies access.
         None if path.symlink_metadata().is_err_and(is_denied) => Some(owner::denied(path)),
         None => None,
     }

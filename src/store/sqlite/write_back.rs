@@ -1,13 +1,15 @@
-//! Writing back: what is in the write-ahead log goes into the main file on a thread of its own, so
-//! that no batch waits until thousands of pages are on disk.
+//! Writing back (checkpoints): a thread copies the write-ahead log into the main file, so that no
+//! batch waits until thousands of pages are on disk.
 //!
-//! SQLite begins the log anew when all of it is written back and nobody reads from it, and the first
-//! transaction of each log has to renew the database's generation. So the thread reads from the log
-//! for as long as it writes back, and stops reading only where the writer is not between looking
-//! whether its transaction is a first one and beginning it: that is what the gate is for.
+//! SQLite begins the log anew once all of it is written back and nobody reads from it, and the
+//! first transaction of each log has to renew the database's generation. So the log must not become
+//! free for that between the writer's check whether its next transaction is a first one and the
+//! beginning of that transaction. The thread therefore reads from the log for as long as it writes
+//! back, and stops reading only while it holds the gate, which the writer holds from the check
+//! until the transaction has begun.
 //!
-//! While the writer writes on, the thread never comes to the end of the log. What is left then,
-//! some pages, the writer writes back itself.
+//! While the writer goes on, the thread never gets to the end of the log. The few pages that are
+//! left then are written back by the writer itself.
 
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,16 +23,16 @@ use super::{read_connection, run, write_connection};
 use crate::limits;
 use crate::store::{Cause, Error};
 
-/// How much there is in the log, in pages.
+/// The size of the write-ahead log, in pages.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backlog {
     pub(super) log: i64,
-    /// Of these, what is written back.
+    /// How many of these are written back.
     pub(super) written: i64,
 }
 
 impl Backlog {
-    /// Looks, and writes nothing.
+    /// Reads both numbers, and writes nothing back.
     pub(super) fn of(on: &Connection) -> Result<Backlog, Error> {
         let mut look = on.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
         Ok(look.query_row([], |row| Ok(Backlog { log: row.get(1)?, written: row.get(2)? }))?)
@@ -44,7 +46,7 @@ impl Backlog {
 /// The thread, and what it shares with the writer.
 pub(super) struct WriteBack {
     shared: Arc<Copier>,
-    /// `None` at the end.
+    /// Dropped to end the thread.
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -52,7 +54,7 @@ pub(super) struct WriteBack {
 struct Copier {
     lock: Arc<Lock>,
     gate: Mutex<()>,
-    /// Held by whoever writes back.
+    /// Held while writing back, by the thread or by the writer.
     copying: Mutex<()>,
 }
 
@@ -61,7 +63,7 @@ fn held(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
 }
 
 impl WriteBack {
-    /// Starts the thread. Where the system gives none, the writer does all of it.
+    /// Starts the thread. If the system provides none, the writer does all of it.
     pub(super) fn start(lock: Arc<Lock>) -> WriteBack {
         let shared = Arc::new(Copier { lock, gate: Mutex::default(), copying: Mutex::default() });
         let (wake, woken) = mpsc::sync_channel(1);
@@ -73,12 +75,14 @@ impl WriteBack {
         WriteBack { shared, wake: Some(wake), thread }
     }
 
-    /// Held while a transaction begins, from the look whether it is the first of a log.
+    /// The gate, to be held from the check whether a transaction is the first in a log until it has
+    /// begun.
     pub(super) fn gate(&self) -> MutexGuard<'_, ()> {
         held(&self.shared.gate)
     }
 
-    /// Has written back what has gathered, if it is much. The writer calls this outside of a
+    /// Gets the log written back if it holds enough: by the thread, or right here if only a few
+    /// pages are left of a long log or if the thread cannot keep up. To be called outside of a
     /// transaction.
     pub(super) fn go_on(&self, on: &Connection, backlog: Backlog) -> Result<(), Error> {
         if backlog.rest() < limits::WRITE_BACK {
@@ -91,13 +95,14 @@ impl WriteBack {
             self.shared.lock.verify_main()?;
             on.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         } else if let Some(wake) = &self.wake {
-            // It is awake already, or has never been.
+            // If this fails, the thread is awake already, or there is none.
             let _ = wake.try_send(());
         }
         Ok(())
     }
 
-    /// Keeps the thread from writing back; `None` where it does.
+    /// Keeps the thread from writing back while the guard is held; `None` if it is writing back
+    /// now.
     pub(super) fn pause(&self) -> Option<MutexGuard<'_, ()>> {
         self.shared.copying.try_lock().ok()
     }
@@ -129,7 +134,7 @@ impl Copier {
         }
     }
 
-    /// Writes back what is in the log now.
+    /// Writes back all that is in the log now.
     fn copy(&self, connections: &mut Option<(Connection, Connection)>) -> Result<(), Error> {
         let _copying = held(&self.copying);
         self.lock.verify_main()?;
@@ -139,7 +144,7 @@ impl Copier {
                 .insert((read_connection(self.lock.path())?, write_connection(self.lock.path())?)),
         };
         run(holder, "BEGIN")?;
-        // From here on it reads.
+        // With its first read, `holder` begins to hold the log.
         let copied = super::generation::current(holder).and_then(|_| {
             let sql = "PRAGMA wal_checkpoint(PASSIVE)";
             Ok(copier.prepare_cached(sql)?.query_row([], |_| Ok(()))?)
@@ -150,8 +155,8 @@ impl Copier {
     }
 }
 
-/// A connection that is about to be closed is not to write the log back into a file that is not its
-/// own.
+/// Keeps a connection that is about to be closed from writing the log back into a file that is not
+/// ours any more.
 pub(super) fn keep_log(lock: &Lock, on: &Connection) {
     let is_foreign = lock.verify_main().is_err_and(|e| e.cause() == Cause::Gone);
     if is_foreign && let Err(e) = on.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)

@@ -22,27 +22,27 @@ const RANK_WAITS: &str = "UPDATE member SET waits = nullif(?3, 0)
 const RANK_RECENT: &str = "UPDATE member SET recent = ?3 WHERE conversation = ?1 AND account = ?2";
 const RANK_MOVED: &str = "UPDATE member SET moved = ?3 WHERE conversation = ?1 AND account = ?2";
 
-/// The one writing connection. What is looked up on it stays in its cache for the writing; on any
-/// other connection each batch would throw away what the one before had read.
+/// The only connection that writes. The rules' lookups go through it as well, so the pages they
+/// read are in its cache for the writing; another connection would lose its cache with each commit.
 pub struct SqliteWriter {
     reader: SqliteReader,
-    /// Why this batch could not be begun. It is not tried again for each look: someone else may
-    /// hold the database, and a try waits for them.
+    /// Why the transaction of this batch could not be begun. It is not tried again for each lookup:
+    /// another process may hold the database, and each try waits for it.
     unable: Option<Error>,
     lock: Arc<Lock>,
     sidecar: Arc<Sidecar>,
     /// The write-ahead log that it writes into.
     log: Option<LogFile>,
-    /// The salt of the log in which the generation was renewed last.
+    /// The salt of the write-ahead log in which the generation was last renewed.
     renewed: Option<Salt>,
-    /// What this batch writes may be the first of ours in a log.
+    /// This batch may be our first transaction in a write-ahead log, so it renews the generation.
     is_first: bool,
     write_back: WriteBack,
-    /// What was in the log before this batch.
+    /// How much was in the log before this batch.
     backlog: Backlog,
 }
 
-/// Two random words in a log's header, others each time it is begun anew.
+/// Two words in a log's header, which differ each time the log is begun anew.
 type Salt = [u8; 8];
 
 /// The file of a write-ahead log.
@@ -95,7 +95,7 @@ impl SqliteWriter {
             return Ok(());
         }
         self.lock.verify(self.log.as_ref().map(|log| log.id))?;
-        // Another program may have begun a log, too.
+        // Another program may have begun a new log as well, which shows in its salt.
         let salt = self.log.as_ref().and_then(LogFile::salt);
         let _gate = self.write_back.gate();
         self.backlog = Backlog::of(on)?;
@@ -104,8 +104,7 @@ impl SqliteWriter {
         run(on, "BEGIN IMMEDIATE")
     }
 
-    /// Writes what a batch changes. Returns the generation that the database has with it, where it
-    /// is another one.
+    /// Writes a batch and commits it. Returns the new generation, if it was renewed.
     fn write(&self, changes: &[Change]) -> Result<Option<Generation>, Error> {
         let on = &self.reader.connection;
         let renews = self.is_first && !changes.is_empty();
@@ -125,14 +124,15 @@ impl Writer for SqliteWriter {
             return Ok(());
         }
         let done = self.begin().and_then(|()| self.write(changes));
-        // Some failures have ended the transaction themselves.
+        // Some failures end the transaction themselves.
         if done.is_err() && !self.reader.connection.is_autocommit() {
             run(&self.reader.connection, "ROLLBACK")?;
         }
         if let Some(next) = done? {
-            // What is committed stays so. The sidecar knows both, which is only less exact.
+            // The batch is committed all the same. The sidecar still names both generations, which
+            // is less exact but correct.
             if let Err(e) = self.sidecar.is_now(next) {
-                log::warn!("the database's sidecar cannot be written: {e}");
+                log::warn!("cannot write the database's .generation file: {e}");
             }
             self.lock.renewed(next);
             self.renewed = self.log.as_ref().and_then(LogFile::salt);
@@ -143,7 +143,7 @@ impl Writer for SqliteWriter {
         Ok(())
     }
 
-    /// The write-ahead log: written back and cut to nothing, and begun again.
+    /// Writes the write-ahead log back, truncates it, and begins a new one.
     fn wipe(&mut self) -> Result<bool, Error> {
         let on = &self.reader.connection;
         let Some(_pause) = self.write_back.pause() else { return Ok(false) };
@@ -170,8 +170,8 @@ impl Writer for SqliteWriter {
     }
 }
 
-/// A log that has lost its name can be read through this connection alone, so this one writes it
-/// back.
+/// A write-ahead log that was removed can only be read through this connection, so this one writes
+/// it back.
 impl Drop for SqliteWriter {
     fn drop(&mut self) {
         self.write_back.stop();
@@ -180,9 +180,9 @@ impl Drop for SqliteWriter {
         let log = self.log.as_ref().map(|log| log.id);
         if self.lock.verify(None).is_ok() && self.lock.verify(log).is_err() {
             match on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
-                Ok(false) => log::info!("what was in the log that was removed is written back"),
-                Ok(true) => log::error!("the log that was removed is not written back: in use"),
-                Err(e) => log::error!("the log that was removed is not written back: {e}"),
+                Ok(false) => log::info!("the removed write-ahead log was written back"),
+                Ok(true) => log::error!("the removed write-ahead log was not written back: in use"),
+                Err(e) => log::error!("the removed write-ahead log was not written back: {e}"),
             }
         }
     }
@@ -331,7 +331,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             )?
         }
         Change::Rank { conversation, account, rank } => {
-            // Each on its own: a statement that names a column writes its index, too.
+            // One statement for each rank: one that names a column also writes its index.
             let (sql, to) = match rank {
                 Rank::Waits(first) => (RANK_WAITS, first.0),
                 Rank::Recent(entry) => (RANK_RECENT, entry.0),
@@ -364,7 +364,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 member.history(Cursor::Delivered).bytes(),
                 member.history(Cursor::Read).bytes(),
             ];
-            // Nearly always it is there already. An update leaves the indexes alone.
+            // The row nearly always exists. The update names no indexed column, so it leaves the
+            // indexes alone.
             let changed = on
                 .prepare_cached(
                     "UPDATE member SET exempt = ?3, last_own = ?4,
@@ -395,7 +396,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             let sql = if instead {
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4, tail = ?5 WHERE id = ?1"
             } else {
-                // Two blobs joined are a text to SQLite, whose bytes are theirs.
+                // SQLite makes two joined blobs a text of the same bytes, hence the CAST.
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4,
                      tail = CAST(tail || ?5 AS BLOB) WHERE id = ?1"
             };
@@ -419,7 +420,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes down what an account is found by.
+/// Writes the words by which `FIND` finds an account.
 fn index_words(on: &Connection, account: AccountId, handle: &str, name: &str) -> Result<(), Error> {
     let mut insert = on.prepare_cached("INSERT INTO word VALUES(?1, ?2)")?;
     for word in fold::words(handle, name) {
@@ -428,7 +429,7 @@ fn index_words(on: &Connection, account: AccountId, handle: &str, name: &str) ->
     Ok(())
 }
 
-/// How `cursor_history` names a cursor.
+/// The number of a cursor in `cursor_history`.
 pub(super) fn cursor_number(cursor: Cursor) -> i64 {
     match cursor {
         Cursor::Delivered => 0,

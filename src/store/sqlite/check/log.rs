@@ -1,12 +1,12 @@
-//! The conversations, one after the other, each from its first entry to its last: the lists of ids,
-//! the entries that they name, and the places in the log that members and their stays speak of.
+//! Checks the conversations, one after the other, each from its first entry to its last: the lists
+//! of ids, the entries in them, and the places in the log that members and their stays refer to.
 //!
-//! One pass counts what the arithmetic claims. Of each member it is known how many entries it wrote
-//! so far and how many it may not see, so what stands in a cursor, in a stay or beside an entry is
-//! compared when the pass comes by. An entry that is missing takes the knowledge of its author with
-//! it: what depends on that is believed again from the author's next entry on, so that one fault is
-//! one line and not a thousand. What is forgotten is passed over in the same way: from there the pass
-//! begins with what the conversation says of it.
+//! One pass counts what is stored as arithmetic. For each member it knows how many entries it wrote
+//! so far and how many it may not see, so the numbers in cursors, stays and entries are compared as
+//! the pass gets to them. If an entry is missing, its author is unknown, and so are all counts.
+//! Each is known again from the member's next entry on, so that one fault is one line and not a
+//! thousand. Expired entries are treated likewise: the pass begins after them, with what the
+//! conversation's row says about them.
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -19,7 +19,7 @@ use crate::store::sqlite::decode::member_at;
 use crate::store::sqlite::expire::floor;
 use crate::store::{Error, Stay};
 
-/// Looks at each conversation, and whether each entry is in one.
+/// Checks each conversation, and that each entry is in one.
 pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let sql =
         "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL,
@@ -51,10 +51,10 @@ pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(
     if there != listed { strays(read, found) } else { Ok(()) }
 }
 
-/// A place in the log that something speaks of.
+/// A place in the log that a member refers to.
 struct LogMark {
     id: EntryId,
-    /// Which of the members.
+    /// The index of the member.
     who: usize,
     what: What,
 }
@@ -63,7 +63,7 @@ enum What {
     Cursor(Cursor),
     /// The first entry of one of its stays.
     Since(usize),
-    /// The last one.
+    /// The last entry of one of its stays.
     Until(usize),
 }
 
@@ -72,21 +72,21 @@ struct Log<'a> {
     id: ConversationId,
     found: &'a mut Findings,
     is_group: bool,
-    /// In the order of their accounts.
+    /// Its members, sorted by account.
     people: Vec<Person>,
-    /// The highest first.
+    /// Places to compare, the highest first.
     marks: Vec<LogMark>,
-    /// Everything up to here is forgotten; of this conversation so many.
+    /// Everything up to here has expired: `gone` entries of this conversation.
     floor: EntryId,
     gone: i64,
-    /// The last entry that was passed, and which of the conversation it is.
+    /// The last entry passed, and its `seq`.
     at: EntryId,
     seq: i64,
-    /// Entries that are listed and are there.
+    /// Number of entries that are listed and exist.
     listed: i64,
-    /// How often it became unknown who wrote what.
+    /// How often the counts became unknown.
     lost: i64,
-    /// Rows of `exempt_mark` that speak of an entry.
+    /// Number of rows of `exempt_mark` that were compared.
     exempt_marks: i64,
 }
 
@@ -134,17 +134,17 @@ impl<'a> Log<'a> {
         Ok(log)
     }
 
-    /// Begins behind what is forgotten: so many entries, the last of which was its author's
+    /// Begins after the expired entries: `gone` of them, the last one by `author`, with this
     /// `author_seq`.
     fn begin(&mut self, floor: EntryId, gone: i64, author: AccountId, author_seq: i64) {
         (self.floor, self.gone, self.seq) = (floor, gone, gone);
         self.marks.retain(|mark| mark.id > floor);
         for person in &mut self.people {
             if self.is_group && gone > 0 {
-                // Known again from its next entry on.
+                // Its count is known again from its next entry on.
                 person.known_at = -1;
             } else {
-                // Of two members' entries those that are not the author's are the other's.
+                // In a direct chat, entries that are not the author's are the other member's.
                 person.written =
                     if person.member.account == author { author_seq } else { gone - author_seq };
                 person.last_own = person.member.last_own.min(floor);
@@ -180,7 +180,8 @@ impl<'a> Log<'a> {
         self.found.say(format!("conversation {}: {line}", self.id.0));
     }
 
-    /// What can be said without the entries: who is in it, and in which order things are.
+    /// Checks what does not depend on the entries: who is in it, and the order of stays and
+    /// cursors.
     fn whose(&mut self, pair: (Option<i64>, Option<i64>), moved: MoveNumber) {
         let mut faults: Vec<String> = Vec::new();
         let accounts: Vec<i64> = self.people.iter().map(|p| p.member.account.0).collect();
@@ -288,7 +289,7 @@ impl<'a> Log<'a> {
         self.written_by(read, id, AccountId(row.get(2)?), row.get(3)?)
     }
 
-    /// Counts the entry that was just passed for its author, whose `author_seq` it is said to be.
+    /// Counts the entry just passed for its author, and compares its `author_seq`.
     fn written_by(
         &mut self,
         read: &Connection,
@@ -325,8 +326,8 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Compares how many entries of an account are said to be skipped up to one. Where its cursors
-    /// have not come to it, it must have been written down.
+    /// Compares the exempt mark of an account at `seq` with what was counted. It must exist if it
+    /// is `needed`, that is, if a cursor of the account is below.
     fn compare_exempt_mark(
         &mut self,
         read: &Connection,
@@ -350,7 +351,7 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Compares what is said of the places up to `upto`, all of whose entries were passed.
+    /// Compares what members say about places up to `upto`, all of whose entries were passed.
     fn compare(&mut self, read: &Connection, upto: EntryId) -> Result<(), Error> {
         while let Some(LogMark { id, who, what }) = self.marks.pop_if(|mark| mark.id <= upto) {
             let (at, seq, lost) = (self.at, self.seq, self.lost);
@@ -372,7 +373,7 @@ impl<'a> Log<'a> {
                 }
                 What::Since(n) => {
                     let said = person.member.stays[n].since.1;
-                    // What was said while it was out is hidden, and has to be written down.
+                    // Entries from while it was out are exempt, which has to be written down.
                     let before = n.checked_sub(1).and_then(|n| person.member.stays[n].until);
                     let was_out = before.is_some_and(|(_, left)| left < seq - 1);
                     let exempt = person.exempt(seq);
@@ -397,13 +398,13 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
-    /// Compares the totals, when all has been passed.
+    /// Compares the totals after the last entry.
     fn end(&mut self, read: &Connection, head: EntryId, seq: i64) -> Result<(), Error> {
         if self.found.are_enough() {
             return Ok(());
         }
         self.compare(read, self.at)?;
-        // Where all is forgotten the list may be gone, too.
+        // If all entries have expired, the list may be gone as well.
         let is_gone = head <= self.floor && self.at <= head && seq == self.gone;
         if (head, seq) != (self.at, self.seq) && !is_gone {
             let (at, counted, head) = (self.at.0, self.seq, head.0);
@@ -443,7 +444,7 @@ impl<'a> Log<'a> {
                 "SELECT count(*) FROM exempt_mark WHERE conversation = ?1 AND seq > ?2",
             )?
             .query_row([self.id.0, self.gone], |row| row.get::<_, i64>(0))?;
-        // Of who was not known again what was written down is not compared.
+        // Marks of members whose counts were not known again have not been compared.
         let is_known = lost == 0 && !(self.is_group && self.gone > 0);
         if is_known && kept != self.exempt_marks {
             let (kept, exempt_mark) = (kept, self.exempt_marks);
@@ -455,7 +456,7 @@ impl<'a> Log<'a> {
     }
 }
 
-/// What a cursor says.
+/// The word for a cursor in a finding.
 fn word(cursor: Cursor) -> &'static str {
     match cursor {
         Cursor::Delivered => "received",

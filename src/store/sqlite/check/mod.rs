@@ -1,10 +1,11 @@
-//! A look at the whole database for what should never be: first by SQLite at its pages and indexes,
-//! then at what the tables mean to each other. Everything that is counted by arithmetic, or led to
-//! by a number, is held against a scan of what is there. It only reads, all of it in one
-//! transaction, and keeps of the log no more than one conversation's members.
+//! Checks the whole database for damage: first SQLite checks its pages and indexes, then the tables
+//! are compared with each other. Every count that is kept by arithmetic and every reference by a
+//! number is compared with a scan of what is there. It only reads, all of it in one transaction,
+//! and holds no more than one conversation's members in memory.
 //!
-//! What it finds is for an operator: damage by a disk or by another program's hand, or a bug of
-//! ours. It mends nothing. `log` looks at the conversations, with a `person` for each member.
+//! Its findings are for an operator: damage by a disk or by another program, or a bug of ours. It
+//! repairs nothing. `log` checks the conversations, with a `person` for each member, and `moves`
+//! the histories of cursors.
 
 mod log;
 mod moves;
@@ -20,7 +21,7 @@ use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::store::Error;
 
-/// What was found.
+/// The findings, a line each.
 #[derive(Default)]
 struct Findings(Vec<String>);
 
@@ -31,16 +32,16 @@ impl Findings {
         }
     }
 
-    /// There is no room for more, so nothing further is looked for.
+    /// Whether there is no room for more, so that the check ends.
     fn are_enough(&self) -> bool {
         self.0.len() >= limits::FINDINGS
     }
 }
 
-/// One thing to look at. What cannot be read is a finding, too.
+/// One part of the check. If it cannot be read, that is a finding.
 type Rule = fn(&Connection, &mut Findings) -> Result<(), Error>;
 
-/// What is looked at, and how it is called where it cannot be read.
+/// The parts of the check, with their names for when they cannot be read.
 const RULES: [(&str, Rule); 8] = [
     ("the file", pages),
     ("the newest numbers", newest),
@@ -52,15 +53,15 @@ const RULES: [(&str, Rule); 8] = [
     ("the rest", references),
 ];
 
-/// Looks for damage. Returns what was found, a line for each, a hundred at most; no line where all
-/// is well. It takes as long as reading the whole database several times does.
+/// Checks for damage. Returns a line for each finding, at most [`limits::FINDINGS`]; none if all is
+/// well. Takes as long as reading the whole database several times.
 ///
 /// # Errors
-/// The database cannot be read at all, or the look was broken off.
+/// The database cannot be read at all, or the check was broken off.
 pub(super) fn findings(read: &Connection) -> Result<Vec<String>, Error> {
     read.execute_batch("BEGIN")?;
     let mut found = Findings::default();
-    // The rules of an older schema are not known; its pages can be looked at.
+    // The tables of an older schema are not known, but its pages can be checked.
     let version: i32 = read.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let rules = if version == today() { RULES.len() } else { 1 };
     for (what, rule) in RULES.into_iter().take(rules) {
@@ -75,7 +76,7 @@ pub(super) fn findings(read: &Connection) -> Result<Vec<String>, Error> {
     Ok(found.0)
 }
 
-/// The pages, the trees and the indexes, and the types of what is in them.
+/// Checks pages, b-trees and indexes, and the types of their values.
 fn pages(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let mut check = read.prepare(&format!("PRAGMA integrity_check({})", limits::FINDINGS))?;
     let mut rows = check.query([])?;
@@ -88,7 +89,7 @@ fn pages(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says what a question says: each of its rows is a finding.
+/// Runs a query, each of whose rows is a finding.
 fn each(read: &Connection, found: &mut Findings, sql: &str) -> Result<(), Error> {
     let mut query = read.prepare(sql)?;
     let mut rows = query.query([])?;
@@ -101,7 +102,7 @@ fn each(read: &Connection, found: &mut Findings, sql: &str) -> Result<(), Error>
     Ok(())
 }
 
-/// No number was given that is above the newest: the next one would be given twice.
+/// Checks that no number was given above the newest: it would be given again.
 fn newest(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     for (column, of, given) in [
         ("entry", "entry", "SELECT max(id) FROM entry"),
@@ -131,7 +132,7 @@ fn newest(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Names obey their rules, and the words of `FIND` are those of the names.
+/// Checks that names obey the rules, and that the words of `FIND` are those of the names.
 fn accounts(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let mut accounts = read.prepare("SELECT id, handle, name, gone FROM account ORDER BY id")?;
     let mut words = read.prepare("SELECT word FROM word WHERE account = ?1")?;
@@ -159,7 +160,7 @@ fn accounts(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether a name is as it is kept: by the rule, and in lower case.
+/// Whether a handle is as it is stored: valid, and in lower case.
 fn is_handle(text: &str) -> bool {
     Handle::new(text).is_some_and(|handle| handle.as_str() == text)
 }
@@ -191,7 +192,7 @@ fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         "SELECT id, conversation FROM entry WHERE id > (SELECT floor FROM newest) ORDER BY id",
     )?;
     let mut rows = entries.query([])?;
-    // Where the run begins and ends, how many it has, and of which conversation they say to be.
+    // First and last entry of the run, how many it has, and the conversation that they name.
     let mut run: Option<(i64, i64, i64, ConversationId)> = None;
     let mut close = |run: Option<(i64, i64, i64, ConversationId)>| {
         if let Some((first, last, count, of)) = run {
@@ -222,7 +223,7 @@ fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rows that belong to others which have to be there.
+/// Checks rows that refer to others, which have to exist.
 fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     for sql in [
         "SELECT format('the token %d is of account %d, which is gone', id, account)

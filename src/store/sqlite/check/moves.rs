@@ -1,5 +1,5 @@
-//! The moves of cursors before their newest: lists that are whole, in their order, and below where
-//! the cursor stands. And the order of chats by their moves, which is told from the newest ones.
+//! Checks the histories of cursors: the lists have to be complete, in order, and below where the
+//! cursor stands. Also checks the order of direct chats by their newest moves.
 
 use rusqlite::{Connection, params};
 
@@ -30,7 +30,7 @@ pub(super) fn moves(read: &Connection, found: &mut Findings) -> Result<(), Error
     order(read, found)
 }
 
-/// Whether the moves of a cursor are all there, grow, and end below its newest.
+/// Whether the moves of a cursor are complete and ascending, and end below its newest.
 fn are_sound(
     read: &Connection,
     conversation: ConversationId,
@@ -56,8 +56,8 @@ fn are_sound(
     Ok(are_sound && (is_below || last.number == MoveNumber(0)))
 }
 
-/// How many moves a list has; the last of them becomes `last`. Nothing where they do not go on from
-/// there, each above the one before it, or the list is not as it would be written.
+/// How many moves a list has; the last one becomes `last`. `None` if they do not ascend from
+/// `last`, or if the list is not encoded as it would be written.
 fn follows(list: &Moves, last: &mut Move) -> Option<usize> {
     let (mut again, mut bytes, mut count) = (Moves::default(), Vec::new(), 0);
     for one in list.iter() {
@@ -74,8 +74,9 @@ fn follows(list: &Moves, last: &mut Move) -> Option<usize> {
     (bytes == list.bytes()).then_some(count)
 }
 
-/// A chat's newest move that concerns an account lies below the rank of the chat before it. An
-/// account's own reading always concerns it; the other's cursor may have moved over nothing of it.
+/// Checks that a chat's newest move lies below the rank of the chat before it. That holds for moves
+/// that concern the account: its own reading always does, while the other's cursor may have passed
+/// nothing of its.
 fn order(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let sql = "SELECT format('account %d has conversation %d not in its place by its moves',
                              account, conversation)

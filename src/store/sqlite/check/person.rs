@@ -1,21 +1,21 @@
-//! A member of a conversation as the check knows it: its row, and what was counted of it so far.
+//! A member of a conversation during the check: its row, and what has been counted for it so far.
 
 use crate::entry::{EntryId, MoveNumber};
 use crate::store::{Member, Position, Stay};
 
-/// A member, and what the pass has counted of it.
+/// A member, and what the pass has counted for it.
 pub(super) struct Person {
     pub(super) member: Member,
-    /// What its row says of where it left.
+    /// `until_seq` of its row.
     pub(super) until_seq: Option<i64>,
-    /// Entries that it wrote.
+    /// Number of entries that it wrote.
     pub(super) written: i64,
     pub(super) last_own: EntryId,
-    /// In a chat of two: the first entry that waits for it.
+    /// In a direct chat: the first entry that waits for it.
     pub(super) waits: Option<EntryId>,
-    /// How many of the log's entries were lost when `written` was last known.
+    /// The log's `lost` when `written` was last known. It is known now if both are equal.
     pub(super) known_at: i64,
-    /// Entries that it saw in stays that are over, and the first stay that is not.
+    /// Number of entries that it saw in past stays, and the index of the first stay not among them.
     seen: i64,
     stay: usize,
 }
@@ -56,7 +56,7 @@ impl Person {
         faults.into_iter().filter(|(is_so, _)| *is_so).map(|(_, said)| said).collect()
     }
 
-    /// How many entries up to the `seq`-th do not wait for it. Asked with growing numbers.
+    /// How many entries up to the `seq`-th do not wait for it. Calls must have ascending `seq`.
     pub(super) fn exempt(&mut self, seq: i64) -> i64 {
         let stays = &self.member.stays;
         if stays.is_empty() {
