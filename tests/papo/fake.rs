@@ -222,7 +222,7 @@ fn what_comes_again_is_not_dealt_with_again() {
 #[test]
 fn why_a_server_ends_the_connection_is_said_in_words() {
     for (answer, why) in [
-        ("BYE kicked\n", "papo: the server says BYE kicked: an operator ended the session, "),
+        ("BYE kicked\n", "papo: the server says BYE kicked: an operator disconnected "),
         ("BYE new-reason\n", "papo: the server says BYE new-reason"),
     ] {
         let fake = Fake::start("", &[Some(answer)]);

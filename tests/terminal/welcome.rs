@@ -73,7 +73,7 @@ fn a_newcomer_is_led_to_a_first_message() {
          |That is too short.
          |A password, 6 characters or more:
          |The same again:
-         |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
+         |logged in as ana; the token \"HOST\" is saved in ~/.config/papo/config
          |Who do you want to write to first? A handle, +group, or Enter for nobody yet:"
     ));
     window.line("Bob!");
@@ -145,7 +145,7 @@ fn who_has_an_account_opens_it_with_its_password() {
          |Your password:
          |A password cannot contain spaces.
          |Your password:
-         |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
+         |logged in as ana; the token \"HOST\" is saved in ~/.config/papo/config
          |Who do you want to write to first? A handle, +group, or Enter for nobody yet:",
     );
     window.key("Enter");
@@ -212,7 +212,7 @@ fn register_says_how_to_log_in_and_login_asks_for_whom() {
     let window = Window::open(&place.home_of("zed"), place.address.port(), &known);
     window.start("papo register --as zed");
     window.says("registered zed at ");
-    window.says("papo: now: papo login --server 127.0.0.1:12345 --as zed\nstatus 0");
+    window.says("papo: next: papo login --server 127.0.0.1:12345 --as zed\nstatus 0");
     window.start("papo login");
     window.says("Handle at 127.0.0.1:12345:");
     window.line("zed");
