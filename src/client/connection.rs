@@ -211,7 +211,7 @@ impl Connection {
     }
 
     /// Sends a command and waits for its answer, up to `patience` for each line. Events in between
-    /// are dropped, so this is for sessions that are quiet or do not care.
+    /// are dropped, so this is for sessions that are quiet or ignore events.
     ///
     /// # Errors
     /// `Refused`; `Lost`, also on a timeout.

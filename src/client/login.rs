@@ -179,7 +179,7 @@ async fn new_token(connection: &mut Connection) -> Result<SavedToken, Failure> {
             Err(e) => return Err(token::with_advice(e)),
         }
     }
-    Err(Failure::Unfit(format!("no label is left for {host}")))
+    Err(Failure::Unfit(format!("no free label for {host}")))
 }
 
 /// The machine's name, fit for a label, with room for a number.

@@ -46,8 +46,7 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// Commands running at once, each for another conversation.
 const RUNNING: usize = 8;
 
-/// Messages queued in memory. When they are that many no more is read: the rest waits on the
-/// server.
+/// Messages queued in memory. Beyond this nothing is read: the rest waits on the server.
 const WAITING: usize = 1_000;
 
 /// Bytes of output to read, more than the longest message: beyond that it is no reply.

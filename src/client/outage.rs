@@ -38,7 +38,7 @@ pub type Notify = Box<dyn Fn(String)>;
 pub struct Outage {
     /// Time until giving up; `None` is never.
     patience: Option<Duration>,
-    /// Notify of every outage and its end; else only of lack of room that is waited out forever.
+    /// Notify of every outage and of its end, not only of a full server that is never given up.
     speaks: bool,
     notify: Notify,
     since: Option<Instant>,
@@ -106,7 +106,7 @@ impl Outage {
             _ => None,
         };
         let pause = match told {
-            // An earlier attempt is useless; the random part spreads clients that got the same
+            // Retrying earlier is useless; the random part spreads clients that got the same
             // number.
             Some(told) if left.is_some_and(|left| told > left) => return Err(failure),
             Some(told) => told + random_part(FIRST_BUSY),

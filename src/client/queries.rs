@@ -71,7 +71,7 @@ pub async fn hist(
     Ok(())
 }
 
-/// Shows the conversations, that with the newest entry first.
+/// Shows the conversations, the most recent first.
 pub async fn chats(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "CHATS", |row| {
         let ServerLine::Chat(chat) = row else { return None };

@@ -1,4 +1,5 @@
-//! `papo send` and `papo ask`: send one message, once, and wait for its readers or for an answer.
+//! `papo send` and `papo ask`: send one message exactly once, and wait for its readers or an
+//! answer.
 
 use std::io::{self, IsTerminal, Read};
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@
 //! it.
 //!
 //! An unreadable file or line is no failure by itself: flags and environment may say everything.
-//! Commands that need more report it by [`Settings::missing`].
+//! Commands that need more report it through [`Settings::missing`].
 
 use std::env;
 use std::fs::{self, OpenOptions};

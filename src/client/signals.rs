@@ -26,7 +26,7 @@ pub async fn ended<T>(all: bool) -> Result<T, Failure> {
     future::pending().await
 }
 
-/// The same for a command with nothing left to do: elsewhere the system terminates it.
+/// The same for a command that needs no cleanup: outside a container the system terminates it.
 pub async fn ended_as_first<T>() -> Result<T, Failure> {
     if is_first_process() { ended(true).await } else { future::pending().await }
 }

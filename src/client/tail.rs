@@ -1,7 +1,7 @@
 //! `papo tail`: prints events, one per line, for a pipe.
 //!
 //! An entry is acknowledged only when it has been taken ([`outlet`](super::outlet)), so it comes
-//! again if this program dies before.
+//! again if this program dies earlier.
 
 use std::future;
 use std::io;

@@ -272,8 +272,9 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::Named) => "your display name has been changed".to_owned(),
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
-        Ok(Done::Grouped { name, .. }) => format!("done, in #{name}"),
-        Ok(Done::Counted { list: Find | Info | Groups | Members, .. }) => "nobody found".to_owned(),
+        Ok(Done::Grouped { name, .. }) => format!("#{name}: done"),
+        Ok(Done::Counted { list: Groups, .. }) => "you are in no group".to_owned(),
+        Ok(Done::Counted { list: Find | Info | Members, .. }) => "nobody found".to_owned(),
         _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),
     }
 }

@@ -40,7 +40,7 @@ pub struct ListedChat {
     pub time: Option<Timestamp>,
     /// Its number was on the screen; numbers change each time papo starts.
     is_numbered: bool,
-    /// Ids up to which own messages are known to be received, and read. The server sends no
+    /// Ids up to which the user's messages are known to be received, and read. The server sends no
     /// receipts while either side blocks the other.
     reached: (u64, u64),
 }
@@ -88,7 +88,7 @@ impl ListedChat {
         }
     }
 
-    /// Records that own messages up to this id have come so far.
+    /// Records that the user's messages up to this id have come so far.
     pub fn reached(&mut self, upto: u64, tick: Tick) {
         let (delivered, read) = &mut self.reached;
         if tick >= Tick::Delivered {
@@ -99,7 +99,7 @@ impl ListedChat {
         }
     }
 
-    /// How far an own message has come, as far as known.
+    /// How far a message of the user's has come, as far as known.
     pub fn tick(&self, id: u64) -> Tick {
         match self.reached {
             (_, read) if id <= read => Tick::Read,

@@ -72,7 +72,7 @@ fn shown(text: &str) -> String {
         match c {
             // A tab's width depends on its column.
             '\t' => out.push_str("    "),
-            // It could move text in front of the name.
+            // Bidirectional controls could move text in front of the name.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
             // Needed in emoji, and in Persian and Indic words.
             '\n' | '\u{200c}' | '\u{200d}' | AS_EMOJI => out.push(c),

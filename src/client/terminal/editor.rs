@@ -139,7 +139,7 @@ impl Keyboard {
         }
     }
 
-    /// Begins or stops to read a secret, without echo.
+    /// Starts or stops reading a secret, without echo.
     pub fn ask_secret(&self, is_asked: bool) {
         lock(&self.known).secret = is_asked.then(String::new);
     }

@@ -135,8 +135,8 @@ impl Talk {
         }
     }
 
-    /// Finds out how far own messages have come. During a search, news starts at most one more,
-    /// however much there is.
+    /// Finds out how far the user's messages have come. During a search, news starts at most one
+    /// more, however much there is.
     pub(super) fn ask_ticks(&mut self, is_news: bool) {
         let ids = self.screen.unread();
         let Some(name) = self.current.clone().filter(|_| !ids.is_empty()) else { return };

@@ -19,7 +19,7 @@ pub const TICKS: (usize, usize) = (6, 4);
 /// The columns of time and ticks, by which later lines are indented.
 const INDENT: usize = 11;
 
-/// How far an own message has come.
+/// How far a message of the user's has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tick {
     /// The server refused it.
@@ -103,7 +103,7 @@ pub struct Said {
     pub from: Option<String>,
     pub body: String,
     pub is_change: bool,
-    /// How far it has come; meaningful for own messages only.
+    /// How far it has come, if it is the user's.
     pub tick: Tick,
 }
 
@@ -168,7 +168,7 @@ impl Said {
         let text = format!("{before}{name}{after}{}", self.body);
         let time = self.time.strftime("%H:%M").to_string();
         let tick = match self.from {
-            // Own changes of a group have no ticks.
+            // The user's changes of a group have no ticks.
             None if !self.is_change => self.tick.padded(style),
             _ => " ".repeat(TICKS.1),
         };

@@ -1,4 +1,4 @@
-//! The keys that do more than in every editor.
+//! Key bindings beyond the editor's own.
 
 use std::io::{Write, stdout};
 use std::sync::{Arc, Mutex, mpsc};

@@ -1,4 +1,4 @@
-//! The lines that the arrow keys bring back.
+//! The lines that the arrow keys recall.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

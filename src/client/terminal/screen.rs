@@ -3,8 +3,8 @@
 //!
 //! One thread prints everything, where the line being typed begins. So the number of rows from
 //! there to each message is known, and the ticks of a message still on the screen are overwritten
-//! in place. After a change of the terminal's size it is not known any more, and the screen is
-//! redrawn. Nothing here prints: what is to be printed is returned.
+//! in place. When the terminal's size changes that number is lost, and the screen is redrawn.
+//! Nothing here prints: methods return the text to print.
 
 use std::ops::Range;
 
@@ -89,7 +89,7 @@ impl Screen {
         self.end >= self.all()
     }
 
-    /// Ids of own messages not known to be read by everyone, ascending.
+    /// Ids of the user's messages not known to be read by everyone, ascending.
     pub fn unread(&self) -> Vec<u64> {
         let said = self.items.iter().filter_map(own).filter(|said| said.tick < Tick::Read);
         let mut ids: Vec<u64> = said.filter_map(|said| said.id).collect();
@@ -114,7 +114,7 @@ impl Screen {
         self.items.iter().filter(of_others).filter_map(ScreenItem::id).max()
     }
 
-    /// The newest own message.
+    /// The user's newest message.
     pub fn newest_own(&self) -> Option<u64> {
         self.items.iter().filter_map(own).filter_map(|said| said.id).max()
     }
@@ -204,8 +204,8 @@ impl Screen {
         self.tick(n).unwrap_or_default()
     }
 
-    /// Own messages up to this id have come so far. News about a message no longer on the screen is
-    /// added as a remark.
+    /// The user's messages up to this id have come so far. News about a message no longer on the
+    /// screen is added as a remark.
     pub fn reached(&mut self, upto: u64, tick: Tick, is_news: bool, room: Room) -> String {
         if !self.meet(room) {
             let drawn = self.draw(self.end);

@@ -11,7 +11,7 @@ const KEY: usize = 16;
 /// Where in a sequence the last byte was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum SequenceState {
-    /// In none.
+    /// Outside a sequence.
     #[default]
     Outside,
     /// At its Esc.

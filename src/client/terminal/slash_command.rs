@@ -44,7 +44,7 @@ pub enum SlashCommand {
     Help,
     /// Who is in this group.
     Who,
-    /// How far an own message has come: this one, or the last.
+    /// How far a message of the user's has come: this one, or the last.
     Info(Option<u64>),
     /// What was typed after `/group`.
     Group(String),

@@ -77,7 +77,8 @@ pub struct Talk {
     pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
-    /// Own entries that came as events while something was unsent: they may be the same messages.
+    /// The user's entries that came as events while something was unsent: perhaps the same
+    /// messages.
     pub(super) held: Vec<Entry>,
     /// Ids of messages sent from here.
     pub(super) sent: BTreeSet<u64>,
