@@ -287,7 +287,7 @@ try_operating() {
     try_places_of_backups
     block check
     has "what is there" "$said" "papo.db: sound; 0 accounts, "
-    has "who reads the settings" "$said" "can be read by papo, who owns the database"
+    has "who reads the settings" "$said" "papo, who owns the database, can read the files"
 
     certify 1
     block tls

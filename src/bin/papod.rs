@@ -179,7 +179,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
             (None, true) => "open",
             (None, false) => "closed",
         },
-        if limits.is_empty() { "defaults".to_owned() } else { limits.join(" ") }
+        if limits.is_empty() { "the defaults".to_owned() } else { limits.join(" ") }
     );
     let (cost, usual) = (config.password_cost, PasswordCost::DEFAULT);
     if cost.kib < usual.kib || cost.passes < usual.passes {
@@ -216,9 +216,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
 /// `--restore`: replaces the database and prints what happened to the files.
 fn restore(from: &Path, db: &Path) -> Result<(), String> {
     let aside = sqlite::restore(from, db).map_err(|e| e.to_string())?;
-    println!("{} is now a copy of {}; new ids are far higher", db.display(), from.display());
+    println!("{} is now a copy of {}; ids continue far above", db.display(), from.display());
     if let Some(aside) = aside {
-        println!("the previous database was moved to {}, with its other files", aside.display());
+        println!("the old database is now {}, with the files that belong to it", aside.display());
     }
     if geteuid().is_root() && fs::metadata(db).is_ok_and(|meta| meta.uid() == 0) {
         let folder = db.parent().unwrap_or(db).display();
@@ -239,7 +239,7 @@ fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
         let files: Vec<&PathBuf> = tls.chain(env_files).collect();
         let closed: Vec<_> = files.iter().filter(|file| owner::is_kept_from(user, file)).collect();
         if closed.is_empty() && !files.is_empty() {
-            found.remarks.push(format!("the files can be read by {name}, who owns the database"));
+            found.remarks.push(format!("{name}, who owns the database, can read the files"));
         }
         found.problems.extend(closed.iter().filter_map(|file| {
             let whose = owner::whose(file, &fs::metadata(file).ok()?);

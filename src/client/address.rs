@@ -82,7 +82,7 @@ impl Host {
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
         let host = bare.unwrap_or(name);
         if bare.is_none() && host.contains(':') && !host.contains('%') {
-            return Err("an IPv6 address needs brackets, as in [::1]:7276".to_owned());
+            return Err("an IPv6 address goes in brackets, as in [::1]:7276".to_owned());
         }
         let port = match port {
             Some(port) => port.parse().ok().filter(|port| *port != 0),

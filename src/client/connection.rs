@@ -126,7 +126,7 @@ impl Connection {
             }
             match HelloLine::parse(&hello) {
                 Some(HelloLine { protocol: HelloLine::PROTOCOL, .. }) => Ok(connection),
-                _ => Err(Failure::Lost(format!("unexpected greeting {hello:?}"))),
+                _ => Err(Failure::Lost(format!("its greeting is {hello:?}"))),
             }
         };
         match within(REACH, greeted).await {
@@ -203,7 +203,7 @@ impl Connection {
     pub async fn flush(&mut self) -> Result<(), Failure> {
         while !self.unsent.is_empty() {
             match self.stream.get_mut().write(&self.unsent).await.map_err(lost)? {
-                0 => return Err(Failure::Lost("the server accepts no more data".to_owned())),
+                0 => return Err(Failure::Lost("the server has stopped reading".to_owned())),
                 n => drop(self.unsent.drain(..n)),
             }
         }
@@ -308,7 +308,7 @@ impl Connection {
                         self.bye = ByeLine::parse(&line).map(|bye| bye.reason.to_owned());
                         Ok(line)
                     }
-                    Err(_) => unfit("invalid UTF-8"),
+                    Err(_) => unfit("something that is not UTF-8"),
                 };
             }
         }

@@ -171,7 +171,7 @@ impl Bot<'_> {
                 Err(why) if attempt == TRIES => {
                     let (id, from) = (entry.id.number(), &entry.from);
                     report(format_args!(
-                        "papo: message {id} from {from} is skipped after {TRIES} tries: {why}"
+                        "papo: message {id} from {from} was skipped after {TRIES} tries: {why}"
                     ));
                 }
                 Err(_) => {

@@ -192,7 +192,7 @@ pub async fn ask(
             loop {
                 let line = feed.next().await?;
                 if feed.put_back() > 0 {
-                    let why = "the server's log was put back, and the question may be lost";
+                    let why = "the question may be missing from the server's log as it is now";
                     return Err(Failure::Lost(why.to_owned()));
                 }
                 let me = &account.handle;

@@ -140,7 +140,9 @@ pub fn in_words(failure: io::Error, host: &Host) -> io::Error {
         Some(Error::InvalidCertificate(why)) => format!("its certificate {}", refused(why)),
         // Not a TLS record: usually the greeting of a plain server.
         Some(Error::InvalidMessage(_)) => {
-            format!("the server does not speak TLS; {host}, without tls:, is not encrypted")
+            format!(
+                "it does not speak TLS there; {host}, without tls:, connects without encryption"
+            )
         }
         Some(other) => format!("TLS: {other}"),
         None => return failure,

@@ -185,7 +185,7 @@ fn every_way_in_is_a_way_for_papo() {
         (
             Running::start(&mut send(&format!("tls:localhost:{here}"), &one)),
             format!("tls:localhost:{here}"),
-            &*format!("the server does not speak TLS; localhost:{here}, without tls:"),
+            &*format!("it does not speak TLS there; localhost:{here}, without tls:"),
         ),
     ];
     for (running, address, why) in failing {
@@ -217,7 +217,7 @@ fn a_server_that_does_not_speak_tls_is_asked_once() {
     let (status, _, err) =
         Running::start(send.env("PAPO_SERVER", format!("tls:{address}"))).finish();
     assert_eq!(status, Some(3), "{err:?}");
-    assert!(err[0].contains("the server does not speak TLS"), "{err:?}");
+    assert!(err[0].contains("it does not speak TLS there"), "{err:?}");
     assert_eq!(times.load(std::sync::atomic::Ordering::SeqCst), 1);
 }
 
@@ -315,10 +315,7 @@ fn a_password_is_changed_and_tokens_stay() {
     let place = Place::with(&["ana"]);
     place.done("ana", &["login"]);
     let mut passwd = place.papo("ana", &["passwd"]);
-    assert_eq!(
-        done(passwd.stdin(input(b"new-secret\n"))),
-        "the password of ana has been changed\n"
-    );
+    assert_eq!(done(passwd.stdin(input(b"new-secret\n"))), "the password of ana was changed\n");
     fails(&mut place.papo("ana", &["chats"]), 4, "ERR LOGIN wrong-secret ");
     done(place.papo("ana", &["chats"]).env("PAPO_SECRET", "new-secret"));
     done(&mut place.bare(&["chats"]));

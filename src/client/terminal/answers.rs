@@ -31,7 +31,7 @@ impl Talk {
             Purpose::Older(_) => self.is_loading = false,
             Purpose::Chats(wanted) => self.listed(wanted, reply),
             Purpose::Last(name, wanted) => self.last_came(&name, wanted, Some(reply)),
-            Purpose::Passwd { .. } => self.remark("      the password has been changed"),
+            Purpose::Passwd { .. } => self.remark("      the password was changed"),
             Purpose::Ticks(ticks) => self.counted(ticks, reply),
             Purpose::Mark(_) => self.mark_more(true),
             Purpose::Names(answer) => {
@@ -269,7 +269,7 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),
         Ok(Done::Blocked { whom, on: true }) => format!("{whom} is blocked"),
         Ok(Done::Blocked { whom, on: false }) => format!("{whom} is no longer blocked"),
-        Ok(Done::Named) => "your display name has been changed".to_owned(),
+        Ok(Done::Named) => "others now see your new name".to_owned(),
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
         Ok(Done::Grouped { name, .. }) => format!("#{name}: done"),

@@ -10,19 +10,19 @@ pub const NAMES: &[&str] = &[
 
 /// The text of `/help`.
 pub const HELP: &str = "\
-Enter sends what you typed; Alt-Enter starts a new line in it.
+Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
-  /chats       list conversations and their numbers; /chats all lists every one
-  /2           switch to conversation 2; /2 hi sends hi there; Alt-N: next unread
-  /find ana    find people by name
-  /who         who is here
+  /chats       list conversations and their numbers; /chats all if many
+  /2           switch to number 2; /2 hi sends hi there; Alt-N: next unread
+  /find ana    find people
+  /who         who is there
   /info        who has received and read your last message here
-  /group new team bob   make a group; /group alone lists the other commands
+  /group new team bob   create a group; /group alone lists what else there is
   /block bob   refuse messages from somebody; /unblock bob
-  /name Ana    set the name others see; /passwd changes your password
-  /quit        leave, like Ctrl-D; /quit now leaves without asking
+  /name Ana    change your display name; /passwd: change your password
+  /quit        leave, as Ctrl-D does; /quit now leaves without asking
 PageUp (/back) and PageDown scroll, Tab completes, Up recalls what you typed.
-The bottom line shows what is unread: 4:#team(3) means 3 in conversation 4.
+The line at the bottom says where something is unread: 4:#team(3) is 3 in /4.
 ✓ stored on the server, ✓✓ received by everyone, read: read by everyone.
 To send a text that begins with /, type //.";
 
