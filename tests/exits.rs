@@ -113,7 +113,7 @@ fn ends_well_on(signal: Signal) {
     script.expect("BYE shutdown");
     assert!(nobody.rest().is_empty() && script.rest().is_empty(), "BYE is the last line");
     assert_eq!(papod.wait().code(), Some(0), "{}", papod.log());
-    assert!(papod.log().ends_with(" ended\n"), "{}", papod.log());
+    assert!(papod.log().ends_with(" stopped\n"), "{}", papod.log());
     drop(papod);
 
     let papod = home.start();

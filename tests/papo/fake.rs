@@ -284,7 +284,7 @@ fn a_log_that_was_put_back_is_begun_anew_and_nothing_of_it_swallowed() {
     assert!(tail.line().ends_with(" old") && tail.line().ends_with(" new"));
     let said: Vec<String> = std::iter::repeat_with(|| tail.complaint()).take(3).collect();
     assert!(
-        said[2].starts_with("papo: the server's log was put back: it ends at 4, and 17 "),
+        said[2].starts_with("papo: the server's log was put back: it ends at 4, but 17 "),
         "{said:?}"
     );
     // It may be said again before it is known that the log was put back.
