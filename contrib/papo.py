@@ -255,7 +255,7 @@ class Bot:
             held.append(line)
         pause.over()
         if int(line.split(" ")[1]) < self._newest:
-            print("papo: the server's log was put back; beginning anew", file=sys.stderr)
+            print("papo: the server's log was put back; starting over", file=sys.stderr)
             self._newest = 0
         # Another session may have acknowledged what this bot has not dealt with: what counts is
         # what was read.

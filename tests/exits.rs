@@ -113,7 +113,7 @@ fn ends_well_on(signal: Signal) {
     script.expect("BYE shutdown");
     assert!(nobody.rest().is_empty() && script.rest().is_empty(), "BYE is the last line");
     assert_eq!(papod.wait().code(), Some(0), "{}", papod.log());
-    assert!(papod.log().ends_with(" ended\n"), "{}", papod.log());
+    assert!(papod.log().ends_with(" stopped\n"), "{}", papod.log());
     drop(papod);
 
     let papod = home.start();
@@ -393,7 +393,7 @@ fn the_log_begins_with_what_is_unusual() {
         assert!(first.ends_with(&format!("papod {version}, registration {with}")), "{log}");
         papod.stop();
     };
-    begins(&[], "open, limits: the usual ones");
+    begins(&[], "open, limits: the defaults");
     let flags = ["--registration", "closed", "--limit-address", "20", "--limit-local"];
     begins(&flags, "closed, limits: --limit-address 20 --limit-local");
 }

@@ -81,8 +81,8 @@ fn a_check_by_root_knows_who_will_read_the_key() {
     fs::copy(tls::file("one.pem"), &certificate).unwrap();
     fs::copy(tls::file("one.key"), &key).unwrap();
     for (mode, status, what) in [
-        (0o600, 1, "one.key belongs to root, mode 0600; uid 4000000000, whose the database is"),
-        (0o644, 0, "the files can be read by uid 4000000000, whose the database is"),
+        (0o600, 1, "one.key belongs to root, mode 0600; uid 4000000000, who owns the database"),
+        (0o644, 0, "uid 4000000000, who owns the database, can read the files"),
     ] {
         fs::set_permissions(&key, fs::Permissions::from_mode(mode)).unwrap();
         let [certificate, key] = [&certificate, &key].map(|path| path.to_str().unwrap());

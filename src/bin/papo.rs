@@ -1,4 +1,4 @@
-//! The client program: from flags to what they ask for, and exit statuses. The rest is the library's.
+//! The client program: dispatches the command line and sets the exit status.
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
@@ -18,11 +18,11 @@ use papo::wire::request::GroupChange;
 use smol::future::FutureExt;
 
 fn main() -> ExitCode {
-    // Ends with status 2 where the command line is wrong.
+    // Exits with status 2 if the command line is wrong.
     let flags = CommandLine::read(std::env::args_os());
     let CommandLine { server, handle, secret_file, ca, ipv4, ipv6, bell, notify, action } = flags;
     if action.is_some() && (bell || notify) {
-        let why = "--bell and --notify are for a conversation at the terminal, without a command";
+        let why = "--bell and --notify are for a conversation at the terminal, not for a command";
         CommandLine::command().error(ErrorKind::ArgumentConflict, why).exit();
     }
     let family = match (ipv4, ipv6) {
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let named = Named { server, handle, secret_file, roots: ca, family };
     let ended = smol::block_on(async {
         match action {
-            // These end by themselves in good order.
+            // These two handle signals themselves, to acknowledge first what was taken.
             Some(verb @ (Action::Tail { .. } | Action::On { .. })) => run(&named, verb).await,
             Some(verb) => run(&named, verb).or(signals::ended_as_first()).await,
             None => terminal::talk(&named, terminal::TerminalOptions { bell, notify }).await,
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let status = failure.status();
-            // Whoever sent a signal knows.
+            // The sender of a signal needs no message.
             if status != 0 && !matches!(failure, Failure::Signal(_)) {
                 report(failure);
             }
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(named: &Named, action: Action) -> Result<(), Failure> {
-    // Who makes an account, or logs in, has none yet.
+    // Not looked up for `register` and `login`: there is no account yet.
     let account = || Credentials::find(named);
     match action {
         Action::Register { name } => login::register(named, name.as_deref()).await,

@@ -1,4 +1,4 @@
-//! The server program: logging, signals, exit statuses. All else is the library's.
+//! The server program: logging, signals, exit statuses. The rest is in the library.
 #![forbid(unsafe_code)]
 
 use std::env;
@@ -30,11 +30,11 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     match flags::with_env_file(&arguments) {
         Ok(None) => {}
-        // This process becomes that one.
+        // exec returns only on failure.
         Ok(Some(mut command)) => return failed(&command.exec().to_string(), 1),
         Err(lines) => return failed(&lines.join("\n"), 2),
     }
-    // Ends with status 2 where the command line or a variable is wrong.
+    // Exits with status 2 if the command line or a variable is wrong.
     let (flags, limits) = Flags::read(&arguments).unwrap_or_else(|e| e.exit());
     start_log(flags.log);
     let done = match flags.reload {
@@ -48,15 +48,15 @@ fn main() -> ExitCode {
 }
 
 fn failed(reason: &str, status: u8) -> ExitCode {
-    // Where standard error is full or closed, the status still says it.
+    // If standard error is full or closed, the exit status still reports the failure.
     for line in reason.lines() {
         let _ = writeln!(io::stderr(), "papod: {line}");
     }
     status.into()
 }
 
-/// Log lines go to standard error. Where that is systemd's journal, each begins with its priority
-/// (sd-daemon(3)) and has no time, which the journal has.
+/// Logs to standard error. For systemd's journal each line begins with its priority (sd-daemon(3))
+/// and has no timestamp, since the journal adds one.
 fn start_log(level: LevelFilter) {
     let mut log = env_logger::Builder::new();
     log.filter_level(level).format_target(false);
@@ -74,16 +74,16 @@ fn start_log(level: LevelFilter) {
     log.init();
 }
 
-/// Whether this is what systemd has named in `JOURNAL_STREAM` (systemd.exec(5)): a program that papod
-/// was started by may have sent standard error elsewhere.
+/// Whether `stream` is the one that systemd names in `JOURNAL_STREAM` (systemd.exec(5)): whatever
+/// started papod may have redirected standard error.
 fn is_journal(stream: impl AsFd) -> bool {
     let named = env::var("JOURNAL_STREAM").unwrap_or_default();
     let found = rustix::fs::fstat(stream);
     found.is_ok_and(|found| named == format!("{}:{}", found.st_dev, found.st_ino))
 }
 
-/// `--reload`: has another papod load its certificate again, if it is good. Any other program, and a papod
-/// without a certificate, might end at the signal.
+/// `--reload`: makes another papod reload its certificate, if that is valid. Any other program, and
+/// a papod without a certificate, could be terminated by the signal.
 fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
     let id = process.as_raw_nonzero();
     let Some((certificate, key)) = flags.tls_cert.as_ref().zip(flags.tls_key.as_ref()) else {
@@ -96,7 +96,7 @@ fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
     }
     let program = fs::read_link(format!("/proc/{id}/exe"));
     let program = program.map_err(|e| format!("process {id}: {e}"))?;
-    // The program of a papod that was upgraded meanwhile has been deleted.
+    // After an upgrade the old program's path ends in " (deleted)".
     let name = program.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
     if name.trim_end_matches(" (deleted)") != "papod" {
         return Err(format!("process {id} is {}, not papod", program.display()));
@@ -105,14 +105,14 @@ fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
         .map_err(|e| format!("process {id}: {}", io::Error::from(e)))
 }
 
-/// `limits`: those that are not the usual ones.
+/// `limits`: those that differ from the defaults, for the log.
 fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     let db = match flags.db {
         Some(db) if is_url(&db) => {
-            return Err(format!("{}: only a file can be the database", scheme(&db)));
+            return Err(format!("{}: the database must be a file", scheme(&db)));
         }
         Some(db) => db,
-        None => default_db().ok_or("no HOME is set; --db FILE says where the database goes")?,
+        None => default_db().ok_or("HOME is not set; --db FILE says where the database goes")?,
     };
     let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
     if let Some(file) = &flags.restore {
@@ -179,16 +179,16 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
             (None, true) => "open",
             (None, false) => "closed",
         },
-        if limits.is_empty() { "the usual ones".to_owned() } else { limits.join(" ") }
+        if limits.is_empty() { "the defaults".to_owned() } else { limits.join(" ") }
     );
     let (cost, usual) = (config.password_cost, PasswordCost::DEFAULT);
     if cost.kib < usual.kib || cost.passes < usual.passes {
         let PasswordCost { kib, passes } = usual;
-        log::warn!("--password-cost is below {kib}:{passes}, which is for tests only");
+        log::warn!("--password-cost is below {kib}:{passes}; use that for tests only");
     }
     log::info!("database {}", config.db.display());
     if config.keep > 0 {
-        log::info!("entries older than {} days are forgotten", config.keep);
+        log::info!("entries older than {} days are deleted", config.keep);
     }
     for address in server.metrics() {
         log::info!("metrics at http://{address}/metrics");
@@ -206,19 +206,19 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     };
     let ended = smol::block_on(failed.or(asked_to_end(signals, hangup, &server)));
     if ended.is_ok() {
-        log::info!("ending");
+        log::info!("stopping");
         server.stop();
-        log::info!("ended");
+        log::info!("stopped");
     }
     ended
 }
 
-/// `--restore`: says what became of the files.
+/// `--restore`: replaces the database and prints what happened to the files.
 fn restore(from: &Path, db: &Path) -> Result<(), String> {
     let aside = sqlite::restore(from, db).map_err(|e| e.to_string())?;
-    println!("{} is a copy of {} now; ids go on far above", db.display(), from.display());
+    println!("{} is now a copy of {}; ids continue far above", db.display(), from.display());
     if let Some(aside) = aside {
-        println!("what was there is {} now, with all that belongs to it", aside.display());
+        println!("the old database is now {}, with the files that belong to it", aside.display());
     }
     if geteuid().is_root() && fs::metadata(db).is_ok_and(|meta| meta.uid() == 0) {
         let folder = db.parent().unwrap_or(db).display();
@@ -227,10 +227,10 @@ fn restore(from: &Path, db: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// `--check`: what there is on standard output, and a line for each problem.
+/// `--check`: remarks go to standard output; the error has a line for each problem.
 fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
     let mut found = server::check(config);
-    // Root may read anything; papod itself will be whose the database is.
+    // Root may read anything, but papod will run as the owner of the database.
     let user = owner::of(&config.db).filter(|user| geteuid().is_root() && *user != 0);
     if let Some(user) = user {
         let name = owner::name(user);
@@ -239,11 +239,11 @@ fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
         let files: Vec<&PathBuf> = tls.chain(env_files).collect();
         let closed: Vec<_> = files.iter().filter(|file| owner::is_kept_from(user, file)).collect();
         if closed.is_empty() && !files.is_empty() {
-            found.remarks.push(format!("the files can be read by {name}, whose the database is"));
+            found.remarks.push(format!("{name}, who owns the database, can read the files"));
         }
         found.problems.extend(closed.iter().filter_map(|file| {
             let whose = owner::whose(file, &fs::metadata(file).ok()?);
-            Some(format!("{whose}; {name}, whose the database is, cannot read it"))
+            Some(format!("{whose}; {name}, who owns the database, cannot read it"))
         }));
     }
     for remark in &found.remarks {
@@ -252,10 +252,10 @@ fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
     if found.problems.is_empty() { Ok(()) } else { Err(found.problems.join("\n")) }
 }
 
-/// Tells the service manager. Without one that asks for it this does nothing.
+/// Notifies the service manager, if there is one that asked for it.
 fn notify(state: &[NotifyState]) {
     if let Err(e) = sd_notify::notify(state) {
-        log::warn!("the service manager cannot be told: {e}");
+        log::warn!("cannot notify the service manager: {e}");
     }
 }
 
@@ -263,16 +263,16 @@ fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// What SIGHUP means.
+/// What SIGHUP does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Hangup {
-    /// Nothing: papod was started by nohup(1), and has no certificate to load again.
+    /// Nothing: papod was started by nohup(1), and has no certificate to reload.
     Ignored,
-    /// The terminal was closed: papod ends, as any program does.
+    /// The terminal was closed: papod stops, as any program does.
     Ends,
-    /// The certificate is loaded again, unless the terminal that papod was started at has been closed.
+    /// Reloads the certificate, unless the terminal that papod was started at has been closed.
     ReloadsAtTerminal,
-    /// The certificate is loaded again: there is a service manager, or at least no terminal.
+    /// Reloads the certificate: there is a service manager, or at least no terminal.
     Reloads,
 }
 
@@ -299,12 +299,13 @@ fn is_hangup_ignored() -> bool {
     ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
-/// Whether papod belongs to a terminal, which a closed one takes away (tty(4)).
+/// Whether papod has a controlling terminal; it loses it when the terminal is closed (tty(4)).
 fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
 
-/// Waits for SIGTERM or SIGINT, or for a SIGHUP that ends papod; any other loads the certificate again.
+/// Waits for SIGTERM, SIGINT or a SIGHUP that stops papod; any other SIGHUP reloads the
+/// certificate.
 async fn asked_to_end(mut signals: Signals, hangup: Hangup, server: &Server) -> Result<(), String> {
     while let Some(Ok(Signal::Hup)) = signals.next().await {
         if hangup.ends() {
@@ -346,14 +347,14 @@ fn is_url(path: &std::path::Path) -> bool {
     path.to_str().is_some_and(|text| text.contains("://"))
 }
 
-/// The part of a URL that holds no password.
+/// The scheme of a URL: the rest may hold a password.
 fn scheme(path: &std::path::Path) -> String {
     let text = path.to_string_lossy();
     let scheme = text.split("://").next().unwrap_or_default();
     format!("{scheme}://")
 }
 
-/// How the first address is typed.
+/// The host to type for this address.
 fn host(address: &std::net::SocketAddr) -> String {
     if address.ip().is_loopback() || address.ip().is_unspecified() {
         return "localhost".into();
@@ -361,13 +362,14 @@ fn host(address: &std::net::SocketAddr) -> String {
     address.ip().to_string()
 }
 
-/// A connection is an open file: takes as many as the system allows, and warns where they are fewer.
+/// Raises the limit on open files, one per connection, as far as the system allows, and warns if
+/// that is too low for `connections`.
 fn raise_open_files(connections: u64) {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     if let Err(e) = setrlimit(Resource::Nofile, limit) {
-        log::warn!("cannot raise the limit of open files: {e}");
+        log::warn!("cannot raise the limit on open files: {e}");
     }
     if let Some(most) = limit.maximum.filter(|most| *most < connections) {
         log::warn!(

@@ -1,7 +1,7 @@
-//! Who logs in where: flags, environment and settings put together.
+//! Who logs in where, from flags, environment and settings.
 //!
-//! The token in the settings is shown to the server that gave it, for the account that it belongs
-//! to, and to nobody else, whatever the flags say.
+//! The token in the settings is sent only to the server that issued it, for the account it belongs
+//! to, whatever the flags say.
 
 use std::path::PathBuf;
 
@@ -16,29 +16,27 @@ use super::secret;
 use super::settings::{self, Settings};
 use crate::name::Handle;
 
-/// What the command line and the environment say of server and account.
+/// Server and account, as far as the command line and the environment name them.
 #[derive(Clone, Debug, Default)]
 pub struct Named {
-    /// The server.
     pub server: Option<Address>,
-    /// The account.
     pub handle: Option<Handle>,
     /// A file that holds the secret.
     pub secret_file: Option<PathBuf>,
-    /// Certificates, PEM, to be trusted in place of the system's.
+    /// PEM file of certificates to trust in place of the system's.
     pub roots: Option<PathBuf>,
-    /// The only kind of addresses to use.
+    /// The only address family to use.
     pub family: Option<Family>,
 }
 
-/// What stands for a secret in a log-in that needs none.
+/// Sent in place of a secret in a login that needs none.
 const NONE: &str = "-";
 
 impl Endpoint {
-    /// A connection that was greeted and has not logged in.
+    /// Connects up to the greeting, without logging in.
     ///
     /// # Errors
-    /// `Lost`.
+    /// As [`Connection::open`].
     pub async fn open(&self) -> Result<Connection, Failure> {
         Connection::open(self).await
     }
@@ -46,22 +44,20 @@ impl Endpoint {
 
 /// An account that can be logged in to.
 pub struct Credentials {
-    /// Its server.
     pub server: Endpoint,
-    /// Its handle.
     pub handle: Handle,
-    /// Nobody logs in while it is being changed.
+    /// Locked while it is being changed, so that nobody logs in meanwhile.
     secret: Mutex<String>,
     source: SecretSource,
 }
 
 /// Where the secret of an account comes from.
 enum SecretSource {
-    /// Somebody gave it, in a file or a variable or at a prompt.
+    /// Given in a file, in a variable or at a prompt.
     Given,
-    /// This file, in which it is kept as a token.
+    /// A token saved in this settings file.
     Kept(PathBuf),
-    /// Nowhere: the server may know the system user, who needs none then.
+    /// None is needed, if the server recognises the system user.
     None,
 }
 
@@ -71,10 +67,10 @@ impl Credentials {
         Credentials { server, handle, secret: Mutex::new(secret), source: SecretSource::Given }
     }
 
-    /// The account that is meant, with its secret, for which a person may be asked.
+    /// The account to use, with its secret; prompts for that if necessary.
     ///
     /// # Errors
-    /// `Usage` where something is missing.
+    /// `Usage` if something is missing.
     pub fn find(named: &Named) -> Result<Credentials, Failure> {
         let settings = Settings::of_user();
         if let Some(account) = Credentials::find_without_asking(named, &settings)? {
@@ -86,7 +82,7 @@ impl Credentials {
         Ok(Credentials::new(server, handle, secret))
     }
 
-    /// The same; nothing where only a person can know the secret.
+    /// The same without a prompt: `None` if only a person can know the secret.
     ///
     /// # Errors
     /// As [`Credentials::find`].
@@ -108,7 +104,7 @@ impl Credentials {
         })
     }
 
-    /// The account with the token that is kept for it on this server, if there is one.
+    /// The account with its token, if one is saved for it on this server.
     pub fn kept_in(settings: &Settings, server: &Endpoint, handle: &Handle) -> Option<Credentials> {
         let is_its = settings.handle.as_ref() == Some(handle)
             && settings.server.as_ref() == Some(&server.address);
@@ -120,7 +116,7 @@ impl Credentials {
         })
     }
 
-    /// The account that is meant, with its password, whatever token is kept.
+    /// The account to use, with its password, whatever token is saved.
     ///
     /// # Errors
     /// As [`Credentials::find`].
@@ -134,7 +130,7 @@ impl Credentials {
         Ok(Credentials::new(server, handle, secret))
     }
 
-    /// What it is logged in to with.
+    /// The secret that it logs in with.
     pub(super) async fn secret(&self) -> String {
         self.secret.lock().await.clone()
     }
@@ -150,12 +146,12 @@ impl Credentials {
         Ok(connection)
     }
 
-    /// Whether a person who knows the password could still log in where this secret was refused.
+    /// Whether asking for the password may help after this secret was refused.
     pub fn may_ask(&self) -> bool {
         !matches!(self.source, SecretSource::Given)
     }
 
-    /// What is wrong where the secret was refused, for a person.
+    /// Why the secret was refused, for people.
     pub fn locked_out(&self) -> String {
         match &self.source {
             SecretSource::Kept(path) => {
@@ -166,7 +162,7 @@ impl Credentials {
         }
     }
 
-    /// A script gets the server's line, and with it which secret it was.
+    /// Adds which secret was refused to the server's line, which scripts read.
     fn explained(&self, failure: Failure) -> Failure {
         match (failure, &self.source) {
             (Failure::Secret(line), SecretSource::Kept(_)) => {
@@ -177,11 +173,12 @@ impl Credentials {
         }
     }
 
-    /// Changes the password, over a connection that logs in with the old one: a token may not do
-    /// that. Sessions that were opened with the old one end, and come back with the new one.
+    /// Changes the password over a connection that logs in with the old one: a token may not do
+    /// that. The server disconnects sessions opened with the old one; they come back with the new
+    /// one.
     ///
     /// # Errors
-    /// `Secret` where it is not the old one; `Lost`, `Refused`.
+    /// `Secret` if `old` is wrong; `Lost`, `Refused`.
     pub async fn change_password(&self, old: &str, new: &str) -> Result<Success, Failure> {
         let mut connection = self.server.open().await?;
         let mut secret = self.secret.lock().await;
@@ -195,11 +192,10 @@ impl Credentials {
 }
 
 impl Named {
-    /// The server: the one that is named, else that of the settings, else where a papod on this
-    /// machine listens if nothing else was said to it.
+    /// The named server, else that of the settings, else papod's default address on this machine.
     ///
     /// # Errors
-    /// `Usage` where the settings may name one that could not be read.
+    /// `Usage` if the settings may name one but could not be read.
     pub fn server(&self, settings: &Settings) -> Result<Endpoint, Failure> {
         let address = self.server.as_ref().or(settings.server.as_ref());
         match (address, &settings.damage) {
@@ -216,10 +212,10 @@ impl Named {
         Endpoint { address, roots: self.roots.clone(), family: self.family }
     }
 
-    /// The account: the one that is named, else that of the settings.
+    /// The named account, else that of the settings.
     ///
     /// # Errors
-    /// `Usage` where there is none.
+    /// `Usage` if there is none.
     pub fn handle(&self, settings: &Settings) -> Result<Handle, Failure> {
         let handle = self.handle.clone().or_else(|| settings.handle.clone());
         let why = "no account: name it with --as HANDLE or PAPO_AS, or run papo login";

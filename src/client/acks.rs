@@ -1,8 +1,8 @@
-//! Acknowledging what was dealt with, behind the back of whoever deals with the next.
+//! Acknowledges handled entries, in the background.
 //!
-//! It goes over a session of its own, since the server carries nothing out behind a log-in before all
-//! that waited was sent. Of each conversation only the last id is said, and many of them at once, so
-//! that a flood of messages costs few round trips.
+//! It has its own session, since after a login the server runs no command before all waiting
+//! entries are sent. Only the last id of each conversation is sent, and many conversations at once,
+//! so a flood of messages costs few round trips.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,27 +19,27 @@ use super::failure::{self, Failure};
 use super::lines;
 use crate::name::Target;
 
-/// Conversations whose acknowledgements are sent at once.
+/// Conversations acknowledged in one batch.
 const AT_ONCE: usize = 256;
 
-/// For how long acknowledgements are waited for at the end.
+/// Time limit for acknowledgements at the end.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// What is to be acknowledged.
+/// Acknowledgements to send.
 pub struct Acks<'a> {
     caller: Mutex<Caller<'a>>,
-    /// The last id of each conversation. It stays until the server has confirmed it.
+    /// The last id of each conversation, until the server has confirmed it.
     due: RefCell<BTreeMap<String, u64>>,
     wake: Sender<()>,
     woken: Receiver<()>,
 }
 
 impl<'a> Acks<'a> {
-    /// Connects, and finds out the newest id of the service. A server that is there once is never
-    /// given up.
+    /// Connects, and returns the newest id of the service as well. Never gives up on the server
+    /// afterwards.
     ///
     /// # Errors
-    /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
+    /// `Lost` if the server cannot be reached within 5 seconds; `Secret`, `Refused`.
     pub async fn open(account: &'a Credentials) -> Result<(Acks<'a>, u64), Failure> {
         let mut caller = Caller::hasty(account);
         let newest = caller.newest().await?;
@@ -49,11 +49,11 @@ impl<'a> Acks<'a> {
         Ok((Acks { caller: Mutex::new(caller), due, wake, woken }, newest))
     }
 
-    /// Refuses conversations with accounts that do not exist. A group may be one to which this account
-    /// has yet to be added.
+    /// Checks that the accounts among `conversations` exist. This account may yet be added to a
+    /// group.
     ///
     /// # Errors
-    /// `Unfit` for the first of them; as [`Acks::open`].
+    /// `Unfit` for the first that does not; as [`Acks::open`].
     pub async fn know(&self, conversations: &[Target]) -> Result<(), Failure> {
         for person in conversations.iter().filter(|it| matches!(it, Target::Person(_))) {
             match self.caller.lock().await.ask(&format!("HIST {person} 1")).await {
@@ -66,28 +66,28 @@ impl<'a> Acks<'a> {
         Ok(())
     }
 
-    /// An entry was dealt with, and all before it in its conversation.
+    /// An entry was handled, and so were all before it in its conversation.
     pub fn add(&self, conversation: &str, id: u64) {
         let mut due = self.due.borrow_mut();
         let upto = due.entry(conversation.to_owned()).or_default();
         *upto = id.max(*upto);
-        // Where it is awake already, it looks once more.
+        // If the channel is full, `run` will look once more anyway.
         let _ = self.wake.try_send(());
     }
 
-    /// What is due belongs to a log that is no more.
+    /// Drops what is due: it belongs to a log that no longer exists.
     pub fn forget(&self) {
         self.due.borrow_mut().clear();
     }
 
-    /// Acknowledges for as long as this is polled. What was not confirmed then is still due.
+    /// Acknowledges while polled. What was not confirmed then is still due.
     ///
     /// # Errors
-    /// `Secret`, `Refused`: the account cannot be logged in to any more.
+    /// `Secret`, `Refused`: the account can no longer log in.
     pub async fn run<T>(&self) -> Result<T, Failure> {
         loop {
             self.acknowledge().await?;
-            // The other end is kept here.
+            // The sender is kept in `self`.
             let _ = self.woken.recv().await;
         }
     }
@@ -95,11 +95,11 @@ impl<'a> Acks<'a> {
     /// Acknowledges what is due, within 5 seconds.
     ///
     /// # Errors
-    /// As [`Acks::run`]; `Lost` where it took longer: it comes again.
+    /// As [`Acks::run`]; `Lost` if it took longer: the entries come again.
     pub async fn settle(&self) -> Result<(), Failure> {
         let limit = async {
             Timer::after(SETTLE).await;
-            Err(Failure::Lost("the server confirms no acknowledgement".to_owned()))
+            Err(Failure::Lost("the server does not confirm acknowledgements".to_owned()))
         };
         self.acknowledge().or(limit).await
     }

@@ -1,31 +1,29 @@
-//! Where a server is: `HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`. Nothing is looked up here.
+//! A server's address: `HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`. No name is resolved here.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// The address of a server, as it is typed and as it is kept in the settings.
+/// A server's address, as typed and as saved in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// TCP in the clear.
+    /// Plain TCP.
     Tcp(Host),
-    /// TCP with TLS.
     Tls(Host),
-    /// A Unix socket.
     Unix(PathBuf),
 }
 
-/// A name or an IP address, and a port. An IPv6 address is written in brackets, and kept without.
+/// A name or an IP address, and a port. An IPv6 address is written in brackets but stored without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// A name or an IP address, with the zone of a link-local one: `fe80::1%eth0`.
+    /// Includes the zone of a link-local address: `fe80::1%eth0`.
     pub name: String,
     /// 1 to 65,535.
     pub port: u16,
 }
 
-/// The customary ports, in the clear and by TLS: P-A-P-O on a phone's keys, and the one after it.
+/// The default ports, plain and TLS: P-A-P-O on a phone's keypad, and the next one.
 pub const PLAIN_PORT: u16 = 7276;
 const TLS_PORT: u16 = 7277;
 
@@ -33,13 +31,13 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Address, String> {
-        // One line of the settings is one address.
+        // The settings hold one address per line.
         if text.contains(char::is_control) {
-            return Err("a control character stands in it".to_owned());
+            return Err("it contains a control character".to_owned());
         }
         match text.split_once(':') {
             Some(("unix", "")) => Err("expected unix:PATH".to_owned()),
-            // It is kept for commands that are run elsewhere.
+            // Absolute, since it is saved for commands run in other folders.
             Some(("unix", path)) => {
                 std::path::absolute(path).map(Address::Unix).map_err(|e| e.to_string())
             }
@@ -50,8 +48,8 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Where a host that is named without a port has its server by custom: on this machine in the
-    /// clear, elsewhere by TLS. `None` where this is no host alone.
+    /// The default address at a host: plain on this machine, TLS elsewhere. `None` if it is not a
+    /// host alone.
     pub fn customary(host: &str) -> Option<Address> {
         let host = Host { name: host.to_owned(), port: TLS_PORT };
         match host.is_near() {
@@ -71,12 +69,12 @@ impl Address {
 }
 
 impl Host {
-    /// Reads what is typed. A link-local address with its zone is known for one without brackets, and
-    /// without a port, which is `otherwise` then.
+    /// Parses typed text. A link-local address with its zone needs neither brackets nor a port;
+    /// `otherwise` is the port then.
     fn parse(text: &str, otherwise: u16) -> Result<Host, String> {
         let expected = || "expected HOST:PORT, tls:HOST:PORT or unix:PATH".to_owned();
         let (name, port) = match text.rsplit_once(':') {
-            // What stands behind the last colon belongs to the address.
+            // The text after the last colon belongs to the address.
             Some((_, rest)) if rest.contains(['%', ']']) => (text, None),
             Some((name, port)) => (name, Some(port)),
             None => (text, None),
@@ -84,7 +82,7 @@ impl Host {
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
         let host = bare.unwrap_or(name);
         if bare.is_none() && host.contains(':') && !host.contains('%') {
-            return Err("an IPv6 address stands in brackets, as in [::1]:7276".to_owned());
+            return Err("an IPv6 address goes in brackets, as in [::1]:7276".to_owned());
         }
         let port = match port {
             Some(port) => port.parse().ok().filter(|port| *port != 0),
@@ -94,7 +92,7 @@ impl Host {
         host.filter(Host::is_whole).ok_or_else(expected)
     }
 
-    /// Whether it can be a name or an address.
+    /// Whether it has the form of a host name or an address.
     fn is_whole(&self) -> bool {
         let is_address = self.without_zone().parse::<Ipv6Addr>().is_ok();
         !self.name.is_empty()
@@ -102,7 +100,7 @@ impl Host {
             && (is_address || !self.name.contains([':', '%']))
     }
 
-    /// The name without the zone of a link-local address, which is this machine's own business.
+    /// The name without the zone of a link-local address, which means nothing outside this machine.
     pub fn without_zone(&self) -> &str {
         self.name.split_once('%').map_or(&*self.name, |(address, _)| address)
     }

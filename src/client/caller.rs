@@ -1,8 +1,8 @@
-//! A caller says a command until it is answered, over as many connections as that takes.
+//! A caller repeats a command until it is answered, across reconnections.
 //!
-//! Its sessions are quiet, so nothing but answers comes over them. A command may be carried out more
-//! than once if its answer was lost, so only those are said here of which that does no harm: what
-//! asks, what acknowledges, and what has a key (`ONCE`). The rest goes to [`Caller::ask_once`].
+//! Its sessions are quiet, so only answers come over them. If an answer is lost the command may be
+//! carried out twice, so only commands for which that is harmless are repeated: queries,
+//! acknowledgements, and those with a key (`ONCE`). The rest goes to [`Caller::ask_once`].
 
 use std::time::{Duration, Instant};
 
@@ -14,29 +14,29 @@ use super::failure::Failure;
 use super::lines;
 use super::outage::{Notify, Outage};
 
-/// A quiet session that comes back by itself.
+/// A quiet session that reconnects by itself.
 pub struct Caller<'a> {
     account: &'a Credentials,
     connection: Option<Connection>,
     outage: Outage,
-    /// A command that is said too fast is said again when its time has come.
+    /// Whether to repeat a command refused as `too-fast`, when its time has come.
     waits: bool,
 }
 
 impl<'a> Caller<'a> {
-    /// For a command that is over soon: a server that is not there for 5 seconds is given up, and
-    /// one that has no room after 30.
+    /// For a short command: gives up on an unreachable server after 5 seconds, and on one without
+    /// room after 30.
     pub fn hasty(account: &'a Credentials) -> Caller<'a> {
         Caller { account, connection: None, outage: Outage::new(Some(REACH)), waits: true }
     }
 
-    /// For one that stays: a server is never given up.
+    /// For a long-running command: never gives up on the server.
     pub fn patient(account: &'a Credentials) -> Caller<'a> {
         Caller { account, connection: None, outage: Outage::new(None), waits: true }
     }
 
-    /// For a person, who is told elsewhere than on standard error that the server has no room, and
-    /// of each refusal at once. `wake` lets it try again at once.
+    /// For a terminal: notices go to `notify`, every refusal is returned at once, and a message on
+    /// `wake` makes it retry at once.
     pub fn patient_telling(
         account: &'a Credentials,
         notify: Notify,
@@ -46,27 +46,27 @@ impl<'a> Caller<'a> {
         Caller { account, connection: None, outage, waits: false }
     }
 
-    /// The server is never given up any more.
+    /// Never gives up on the server from now on.
     pub fn be_patient(&mut self) {
         self.outage.be_patient(false);
     }
 
-    /// Says a command until it is answered.
+    /// Repeats a command until it is answered.
     ///
     /// # Errors
-    /// `Refused`, `Secret`; `Lost` from one that is hasty.
+    /// `Refused`, `Secret`; `Lost` from a hasty caller.
     pub async fn ask(&mut self, command: &str) -> Result<Success, Failure> {
         self.ask_for(command, ANSWER).await
     }
 
-    /// The same, for a command whose answer takes up to so long.
+    /// The same for a command whose answer may take up to `time`.
     ///
     /// # Errors
     /// As [`Caller::ask`].
     pub async fn ask_for(&mut self, command: &str, time: Duration) -> Result<Success, Failure> {
         loop {
-            // It is put back when it has answered: where this is given up on half-way, the answer
-            // that still comes is not taken for that of the next command.
+            // Kept only once it has answered: if this is cancelled, the late answer must not be
+            // taken for the next command's.
             let mut connection = self.connected().await?;
             let began = Instant::now();
             match connection.ask(command, time).await {
@@ -86,8 +86,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Says a command once: where the connection breaks before its answer, nobody knows whether it
-    /// was carried out.
+    /// Sends a command once: if the connection breaks before the answer, the outcome is unknown.
     ///
     /// # Errors
     /// `Refused`, `Secret`, `Lost`.
@@ -118,9 +117,9 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// Says commands that acknowledge, each with the id up to which it does, until all are answered.
-    /// Each try asks `due` for them anew. Returns those that were said; `None` where the server's log
-    /// ends below one of the ids: it is not the log that they were seen in, so nothing is said.
+    /// Sends acknowledgements, as ids and commands, until all are answered; each attempt gets them
+    /// anew from `due`. Returns those that were sent, or `None`, with nothing sent, if the server's
+    /// log ends below one of the ids: it is not the log that they were seen in.
     ///
     /// # Errors
     /// As [`Caller::ask`].

@@ -1,6 +1,5 @@
-//! One connection to a server: lines out, lines in, and commands with their answers.
-//!
-//! A connection that is lost is not mended here: that is the business of a caller and of a feed.
+//! One connection to a server: lines out, lines in, and commands with their answers. It does not
+//! reconnect: a caller and a feed do.
 
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -18,52 +17,52 @@ use crate::wire::reply::Reply as Done;
 use crate::wire::request::first_word;
 use crate::wire::rows::{Bye, ByeLine, HelloLine};
 
-/// For how long the greeting is waited for, dialling included, and for how long those who do not
-/// wait for ever try to reach a server.
+/// Time limit for dialling and the greeting, and for reaching a server at all if patience is
+/// limited.
 pub const REACH: Duration = Duration::from_secs(5);
 
-/// An id above all that a server gives: `SYNC` after it shows nothing, and tells the newest.
+/// Above every id of a server: `SYNC` after it has no rows, and its reply names the newest id.
 const ABOVE_ALL: u64 = i64::MAX as u64;
 
-/// For how long an answer is waited for. A server may hold a log-in or a message back for 5
-/// seconds, by its brake and its limits; three times as long is silence.
+/// Time limit for an answer. A server may delay a login or a message by 5 seconds (its brake and
+/// its limits); three times as long counts as silence.
 pub const ANSWER: Duration = Duration::from_secs(15);
 
-/// After how long without a greeting a server is asked whether it speaks TLS.
+/// Time without a greeting after which a server is probed for TLS.
 const GREETED: Duration = Duration::from_secs(1);
 
-/// Blank lines, as many bytes as a record of TLS needs to be known for none.
+/// Blank lines, enough bytes for a TLS server to see that they are no TLS record.
 const BLANK: &[u8] = b"\n\n\n\n\n\n\n\n\n\n\n\n";
 
-/// The type of a record by which TLS refuses (RFC 8446, section 5.1).
+/// The record type of a TLS alert (RFC 8446, section 5.1).
 const TLS_ALERT: u8 = 21;
-const SPEAKS_TLS: &str = "it speaks TLS there";
+const SPEAKS_TLS: &str = "the server speaks TLS";
 
-/// Bytes in a line of the server's at most; PROTOCOL.md says that this is enough.
+/// Most bytes in a line from the server, as promised in PROTOCOL.md.
 const LINE: usize = 160 * 1024;
 
-/// A connection that was greeted.
+/// A connection past the greeting.
 pub struct Connection {
     stream: BufReader<Box<dyn Transport>>,
-    /// The beginning of a line that has not come to its end.
+    /// The beginning of an incomplete line.
     part: Vec<u8>,
-    /// What is still to be sent.
+    /// Bytes still to be sent.
     unsent: Vec<u8>,
-    /// Why the server is about to close, once it has said so.
+    /// The reason in the last line, if that was a `BYE`.
     bye: Option<String>,
 }
 
 /// The answer to a command that was not refused.
 #[derive(Debug)]
 pub struct Success {
-    /// The rows, in the order in which they came.
+    /// In the order in which they came.
     pub rows: Vec<String>,
     /// The `OK` line.
     pub ok: String,
 }
 
 impl Success {
-    /// What the `OK` line says.
+    /// The parsed `OK` line.
     ///
     /// # Errors
     /// `Lost`: the server does not speak this protocol.
@@ -82,7 +81,7 @@ impl Success {
         }
     }
 
-    /// The token that was made.
+    /// The new token.
     ///
     /// # Errors
     /// `Lost`: it is the answer to something else.
@@ -93,13 +92,13 @@ impl Success {
         }
     }
 
-    /// Whether the bounds of a `HIST` hold more entries than were shown.
+    /// Whether the bounds of a `HIST` hold more entries than were returned.
     pub fn has_more(&self) -> bool {
         matches!(self.done(), Ok(Done::Listed { more: true, .. }))
     }
 
     fn unexpected(&self) -> Failure {
-        Failure::Lost(format!("the server answers {:?}", self.ok))
+        Failure::Lost(format!("unexpected answer {:?}", self.ok))
     }
 }
 
@@ -127,14 +126,14 @@ impl Connection {
             }
             match HelloLine::parse(&hello) {
                 Some(HelloLine { protocol: HelloLine::PROTOCOL, .. }) => Ok(connection),
-                _ => Err(Failure::Lost(format!("it greets with {hello:?}"))),
+                _ => Err(Failure::Lost(format!("its greeting is {hello:?}"))),
             }
         };
         match within(REACH, greeted).await {
             Err(Failure::Lost(why)) => Err(Failure::Lost(format!("{address}: {why}"))),
             Err(Failure::Wrong(why)) => {
                 let hint =
-                    if why == SPEAKS_TLS { format!(": tls:{address}") } else { String::new() };
+                    if why == SPEAKS_TLS { format!("; use tls:{address}") } else { String::new() };
                 Err(Failure::Wrong(format!("{address}: {why}{hint}")))
             }
             Err(Failure::Busy(why)) => Err(Failure::Busy(format!("{address}: {why}"))),
@@ -142,15 +141,15 @@ impl Connection {
         }
     }
 
-    /// Waits for the first byte. A server that speaks TLS waits, too, for a client that begins; so
-    /// after a while it is sent blank lines, which this protocol ignores and TLS refuses.
+    /// Waits for the first byte. A TLS server waits for the client to begin, so after [`GREETED`]
+    /// it is sent blank lines, which this protocol ignores and TLS rejects with an alert.
     async fn must_be_plain(&mut self) -> Result<(), Failure> {
         let silence = async {
             Timer::after(GREETED).await;
             Ok(None)
         };
         let first = async { self.stream.fill_buf().await.map(|some| some.first().copied()) };
-        // What is here stays there to be read, and the end of it, too.
+        // Whatever has arrived, even the end of the stream, stays to be read.
         let mut first = first.or(silence).await.map_err(lost)?;
         if first.is_none() && self.stream.buffer().is_empty() {
             self.stream.get_mut().write_all(BLANK).await.map_err(lost)?;
@@ -165,7 +164,7 @@ impl Connection {
     /// Logs in. A `quiet` session gets replies and no events.
     ///
     /// # Errors
-    /// `Secret` where the secret is refused; else as [`Connection::ask`].
+    /// `Secret` if the secret is refused; else as [`Connection::ask`].
     pub async fn login(
         &mut self,
         handle: &Handle,
@@ -191,31 +190,31 @@ impl Connection {
         self.flush().await
     }
 
-    /// Notes down a line, given without its end, that the next [`Connection::flush`] sends.
+    /// Queues a line, given without its end, for the next [`Connection::flush`].
     pub fn queue(&mut self, line: &str) {
         self.unsent.extend_from_slice(line.as_bytes());
         self.unsent.push(b'\n');
     }
 
-    /// Sends what is noted down. Where this is given up on half-way, the next call goes on.
+    /// Sends queued lines. Cancel-safe: the next call goes on.
     ///
     /// # Errors
     /// `Lost`.
     pub async fn flush(&mut self) -> Result<(), Failure> {
         while !self.unsent.is_empty() {
             match self.stream.get_mut().write(&self.unsent).await.map_err(lost)? {
-                0 => return Err(Failure::Lost("the server takes no more".to_owned())),
+                0 => return Err(Failure::Lost("the server has stopped reading".to_owned())),
                 n => drop(self.unsent.drain(..n)),
             }
         }
         self.stream.get_mut().flush().await.map_err(lost)
     }
 
-    /// Says a command and waits for its answer, for each line of it for `patience` at most. Events that come before it
-    /// are passed over, so this is for a session that is quiet or does not care.
+    /// Sends a command and waits for its answer, up to `patience` for each line. Events in between
+    /// are dropped, so this is for sessions that are quiet or ignore events.
     ///
     /// # Errors
-    /// `Refused`; `Lost`, also where nothing came in time.
+    /// `Refused`; `Lost`, also on a timeout.
     pub async fn ask(&mut self, command: &str, patience: Duration) -> Result<Success, Failure> {
         if let Err(e) = within(patience, self.say(command)).await {
             return Err(self.last_word().await.unwrap_or(e));
@@ -223,11 +222,11 @@ impl Connection {
         self.reply(patience).await
     }
 
-    /// Says commands that change nothing the second time, and waits for all their answers. A refusal
-    /// of one does not concern the others, unless it is one that passes by itself.
+    /// Sends commands that may safely be repeated, and waits for all answers. Refusals are ignored,
+    /// except temporary ones.
     ///
     /// # Errors
-    /// `Refused`, by a refusal that passes: some were not carried out. `Lost`.
+    /// `Refused` with a temporary refusal: some were not carried out. `Lost`.
     pub async fn ask_all(&mut self, commands: &[String]) -> Result<(), Failure> {
         for command in commands {
             self.queue(command);
@@ -244,7 +243,7 @@ impl Connection {
         failed
     }
 
-    /// The newest id of the service, 0 where there is none.
+    /// The newest id of the service, 0 if there is none.
     ///
     /// # Errors
     /// `Refused`, `Lost`.
@@ -256,11 +255,11 @@ impl Connection {
         }
     }
 
-    /// The answer to the next command that was said.
+    /// The answer to the oldest unanswered command.
     async fn reply(&mut self, patience: Duration) -> Result<Success, Failure> {
         let mut rows = Vec::new();
         loop {
-            // A long answer over a slow line is no silence.
+            // The limit is per line: a long answer over a slow network is no silence.
             let line = within(patience, self.next_line()).await?;
             match first_word(&line) {
                 "OK" => return Ok(Success { rows, ok: line }),
@@ -272,17 +271,18 @@ impl Connection {
         }
     }
 
-    /// Why the server has closed a connection that takes no more, if it has said so before.
+    /// After a failed write: the reason that the server gave before it closed the connection, if
+    /// any.
     async fn last_word(&mut self) -> Option<Failure> {
         while within(GREETED, self.next_line()).await.is_ok() {}
         self.bye.as_deref().map(said_bye)
     }
 
-    /// The next line, without its end. Nothing is lost where this is given up on half-way.
+    /// The next line, without its end. Cancel-safe.
     ///
     /// # Errors
     /// `Lost`, also for a line that no server of this protocol sends: too long, not UTF-8, or with
-    /// control characters, by which a terminal could be attacked.
+    /// control characters, which could attack a terminal.
     pub async fn next_line(&mut self) -> Result<String, Failure> {
         loop {
             let some = self.stream.fill_buf().await.map_err(lost)?;
@@ -296,7 +296,7 @@ impl Connection {
             self.stream.consume(length);
             let unfit = |what| Err(Failure::Lost(format!("the server sends {what}")));
             if self.part.len() > LINE {
-                return unfit("a line without an end");
+                return unfit("a line that is too long");
             }
             if end.is_some() {
                 self.part.pop();
@@ -308,38 +308,38 @@ impl Connection {
                         self.bye = ByeLine::parse(&line).map(|bye| bye.reason.to_owned());
                         Ok(line)
                     }
-                    Err(_) => unfit("what is no text"),
+                    Err(_) => unfit("something that is not UTF-8"),
                 };
             }
         }
     }
 
-    /// Whether another line is here already.
+    /// Whether another whole line is already buffered.
     pub fn has_line(&self) -> bool {
         self.stream.buffer().contains(&b'\n')
     }
 
-    /// What came behind the last line, and the stream itself, for whoever goes on by bytes.
+    /// The bytes after the last line, and the stream, to go on byte by byte.
     pub(super) fn into_parts(self) -> (Vec<u8>, Box<dyn Transport>) {
         let rest = [&self.part, self.stream.buffer()].concat();
         (rest, self.stream.into_inner())
     }
 }
 
-/// What a `BYE` means to whoever wanted to go on.
+/// The failure that an unexpected `BYE` means.
 pub(super) fn said_bye(reason: &str) -> Failure {
     let known = Bye::new(reason);
     let meaning = match known {
         Some(Bye::NeedTls) => return Failure::Wrong(SPEAKS_TLS.to_owned()),
         Some(Bye::TooMany) => {
-            "it has too many connections: in all, from this address, or of this account"
+            "too many connections: in total, from this address or of this account"
         }
         Some(Bye::Kicked) => {
-            "an operator ended the session, or its password or token was changed or deleted"
+            "an operator disconnected the session, or its password or token was changed or deleted"
         }
         Some(Bye::LoginTimeout) => "nobody logged in over this connection in time",
-        Some(Bye::Idle) => "nothing was sent to it for too long",
-        Some(Bye::Stalled) => "what it sent was not read for too long",
+        Some(Bye::Idle) => "nothing was sent for too long",
+        Some(Bye::Stalled) => "its output was not read for too long",
         _ => "",
     };
     let colon = if meaning.is_empty() { "" } else { ": " };
@@ -349,13 +349,13 @@ pub(super) fn said_bye(reason: &str) -> Failure {
 
 fn lost(e: io::Error) -> Failure {
     match e.kind() {
-        // By TLS: without a word that this was all.
+        // TLS: the stream ended without a close_notify.
         ErrorKind::UnexpectedEof => Failure::Lost("the connection was cut".to_owned()),
         _ => Failure::Lost(e.to_string()),
     }
 }
 
-/// Why a server was not reached. Of these kinds is what TLS says of a server, and what is wrong here.
+/// Why a server was not reached. Certificate and TLS errors, and local ones, have these kinds.
 fn unreached(e: io::Error) -> Failure {
     match e.kind() {
         ErrorKind::InvalidData | ErrorKind::Other => Failure::Wrong(e.to_string()),
@@ -363,14 +363,14 @@ fn unreached(e: io::Error) -> Failure {
     }
 }
 
-/// What takes longer is lost.
+/// `Lost` if `what` takes longer than `patience`.
 async fn within<T>(
     patience: Duration,
     what: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     let silence = async {
         Timer::after(patience).await;
-        Err(Failure::Lost(format!("the server is silent for {} seconds", patience.as_secs())))
+        Err(Failure::Lost(format!("the server was silent for {} seconds", patience.as_secs())))
     };
     what.or(silence).await
 }

@@ -1,7 +1,7 @@
-//! Dialling: the address of a server becomes a stream of bytes, in the clear or through TLS.
+//! Dialling: turns a server's address into a byte stream, plain or TLS.
 //!
-//! A name may have several addresses, of which some are dead: they are tried as RFC 8305 ("Happy
-//! Eyeballs") has it, and the first that answers serves. Nothing here reads or writes a line.
+//! A name may have several addresses, some of them dead: they are tried as in RFC 8305 ("Happy
+//! Eyeballs"), and the first that answers is used.
 
 use std::future::poll_fn;
 use std::io;
@@ -23,32 +23,28 @@ use smol::net::unix::UnixStream;
 use super::address::{Address, Host};
 use super::trust;
 
-/// A server and how it is reached.
+/// A server and how to reach it.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// Where it is.
     pub address: Address,
-    /// Certificates, PEM, that are trusted in place of the system's.
+    /// PEM file of certificates to trust in place of the system's.
     pub roots: Option<PathBuf>,
-    /// The only kind of addresses to use.
+    /// The only address family to use.
     pub family: Option<Family>,
 }
 
-/// A kind of IP addresses.
+/// An IP address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// IPv4.
     V4,
-    /// IPv6.
     V6,
 }
 
-/// What a connection is made of.
+/// The byte stream of a connection.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-/// Connects.
 pub async fn dial(server: &Endpoint) -> io::Result<Box<dyn Transport>> {
     match &server.address {
         Address::Tcp(host) => Ok(Box::new(connect(host, server.family).await?)),
@@ -67,14 +63,14 @@ pub async fn dial(server: &Endpoint) -> io::Result<Box<dyn Transport>> {
 async fn connect(host: &Host, family: Option<Family>) -> io::Result<TcpStream> {
     let found = smol::net::resolve((host.name.as_str(), host.port)).await?;
     let stream = first_to_connect(in_turns(found, family)).await?;
-    // A command is one small write whose answer is waited for.
+    // Commands are small writes that wait for an answer.
     stream.set_nodelay(true)?;
     keep_alive(&stream)?;
     Ok(stream)
 }
 
-/// The order in which addresses are tried: as the system prefers them, but the two families in turns,
-/// so that one that leads nowhere is passed by soon.
+/// The order in which addresses are tried: the system's, but the two families alternate, so that a
+/// dead one costs little time.
 fn in_turns(found: Vec<SocketAddr>, family: Option<Family>) -> Vec<SocketAddr> {
     let wanted = |address: &SocketAddr| match family {
         None => true,
@@ -97,10 +93,10 @@ fn in_turns(found: Vec<SocketAddr>, family: Option<Family>) -> Vec<SocketAddr> {
     }
 }
 
-/// After how long without an answer the next address is tried, too (RFC 8305, section 5).
+/// Delay until the next address is tried in parallel (RFC 8305, section 5).
 const NEXT: Duration = Duration::from_millis(250);
 
-/// Tries addresses, each when the one before has failed or has not answered for `NEXT`, until one
+/// Tries addresses, each once the previous one has failed or been silent for `NEXT`, until one
 /// answers.
 async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     type Try = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
@@ -110,7 +106,7 @@ async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
     loop {
         tries.extend(addresses.next().map(|address| Box::pin(TcpStream::connect(address)) as Try));
         if tries.is_empty() {
-            let none = || io::Error::new(io::ErrorKind::NotFound, "no address of this kind");
+            let none = || io::Error::new(io::ErrorKind::NotFound, "no address of this family");
             return Err(failed.unwrap_or_else(none));
         }
         let is_last = addresses.len() == 0;
@@ -129,22 +125,21 @@ async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
         };
         match over.or(silence).await {
             Some(Ok(stream)) => return Ok(stream),
-            // What the preferred address says counts.
+            // The preferred address's error is the one reported.
             Some(Err(e)) => failed = failed.or(Some(e)),
             None => {}
         }
     }
 }
 
-/// After how long without a byte the system asks the other side whether it is there, and how long it
-/// waits between that and each further time.
+/// TCP keepalive: idle time before the first probe, and between probes.
 const QUIET: Duration = Duration::from_secs(60);
 const BETWEEN: Duration = Duration::from_secs(10);
-/// Times that it asks.
+/// Unanswered probes after which the connection is lost.
 const TIMES: u32 = 5;
 
-/// Has a peer noticed that has gone without a word: after `QUIET` and `TIMES` times `BETWEEN`, which
-/// is 110 seconds, whatever is being waited for; and as long after a byte that it does not confirm.
+/// Detects a peer that vanished without closing: `QUIET` plus `TIMES` times `BETWEEN`, 110 seconds,
+/// after its last byte, and as long after a sent byte that it does not confirm.
 fn keep_alive(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, QUIET)?;
@@ -176,7 +171,7 @@ mod tests {
         assert_eq!(in_turns(vec![], None), []);
     }
 
-    /// A listener whose queue is full: the kernel drops whoever else comes, as a black hole does.
+    /// A listener whose queue is full: the kernel drops further connections, as a black hole does.
     fn black_hole() -> (TcpListener, Vec<std::net::TcpStream>) {
         use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
         let hole = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();

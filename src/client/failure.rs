@@ -1,5 +1,4 @@
-//! Why a command of papo did not do what it was asked: what is said of it, and its exit status.
-//! Nothing here is printed but by [`report`].
+//! Why a command of papo failed: its message and its exit status. Only [`report`] prints anything.
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -12,32 +11,32 @@ use crate::wire::rows::ErrLine;
 pub enum Failure {
     /// The server refused; its `ERR` line. Status 1.
     Refused(String),
-    /// It cannot be done, and the server was not asked. Status 1.
+    /// It cannot be done, for a reason on this side. Status 1.
     Unfit(String),
-    /// The command line, or what stands in for it, is wrong. Status 2.
+    /// The command line, the environment or the settings are wrong. Status 2.
     Usage(String),
-    /// The server could not be reached, or was lost. Status 3.
+    /// The server could not be reached, or the connection was lost. Status 3.
     Lost(String),
-    /// The server is there, and is not what was asked for: its certificate is not trusted, or it does
-    /// not speak TLS. Another try changes nothing unless somebody mends it. Status 3.
+    /// The server is not what was expected: its certificate is not trusted, or it does not speak
+    /// TLS. Retrying is useless until somebody fixes that. Status 3.
     Wrong(String),
     /// The server is there and has no room for now. Status 3.
     Busy(String),
-    /// Somebody left before there was a conversation: no failure, status 0.
+    /// The user left before a conversation began: not a failure, status 0.
     Left,
-    /// A signal ended it: its number. Status 128 and that, as a shell says it.
+    /// Terminated by the signal of this number. Status 128 plus that number, as in a shell.
     Signal(u8),
     /// The secret was refused; the `ERR` line. Status 4.
     Secret(String),
-    /// What was waited for did not come in time. Status 5.
+    /// It took longer than allowed. Status 5.
     TimedOut(String),
-    /// Standard output took no more. Where its reader has gone that is an ordinary end, status 0;
-    /// anything else is status 1.
+    /// Writing to standard output failed. Status 0 if its reader has gone, which is an ordinary
+    /// end, else 1.
     Output(io::Error),
 }
 
 impl Failure {
-    /// What did not come within so many seconds.
+    /// A timeout after `seconds`; `what` begins the message, as in `no answer within 5 seconds`.
     pub fn not_within(seconds: u64, what: &str) -> Failure {
         let s = if seconds == 1 { "" } else { "s" };
         Failure::TimedOut(format!("{what} within {seconds} second{s}"))
@@ -61,7 +60,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            // A line of the server stands as it came, so that a script can read it, but for its advice.
+            // The server's line, unchanged for scripts, except that its advice is for a shell.
             Failure::Refused(line) => f.write_str(&in_shell(line)),
             Failure::Secret(line) => f.write_str(line),
             Failure::Unfit(why)
@@ -77,8 +76,8 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Says something on standard error, which a terminal is not harmed by; where that is closed, nobody
-/// wants to know.
+/// Prints a line on standard error, made harmless for a terminal. If it is closed, nobody wants to
+/// know.
 pub fn report(what: impl fmt::Display) {
     let what = what.to_string();
     let is_terminal = io::stderr().is_terminal();
@@ -86,7 +85,7 @@ pub fn report(what: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{what}");
 }
 
-/// An `ERR` line whose advice is to be typed in a shell.
+/// An `ERR` line with its advice rewritten for a shell.
 pub fn in_shell(line: &str) -> String {
     let refused = ErrLine::parse(line);
     let is_of_text = |it: ErrLine| it.code == "bad-text" && matches!(it.verb, "MSG" | "ONCE");

@@ -1,8 +1,8 @@
-//! A feed: the events of an account, one after another, over as many connections as that takes.
+//! A feed: the events of an account in order, across reconnections.
 //!
-//! Only events come out of it: each entry once, in the order of the ids, and none is missed, whatever
-//! other sessions of the account acknowledge meanwhile (see [`follow`](super::follow)). It
-//! acknowledges nothing itself. `LIVE` comes after each connection, when what was missed has come.
+//! It yields only events: each entry once, in the order of ids, and none is missed, whatever other
+//! sessions of the account acknowledge (see [`follow`](super::follow)). It acknowledges nothing
+//! itself. On each connection `LIVE` follows the entries that were missed.
 
 use std::time::{Duration, Instant};
 
@@ -17,19 +17,18 @@ use super::follow::{Followed, Follower};
 use super::outage::{Notify, Outage};
 use crate::wire::rows::ReceiptLine;
 
-/// After how long without a line the server is asked whether it is still there; it has as long as for
-/// any answer then. A machine that lost its power, or a router that forgot the connection, says
-/// nothing.
+/// Silence after which the server is sent a `PING`, with the usual time to answer. A machine that
+/// lost its power, or a router that forgot the connection, sends nothing.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// After how long without a line of ours a receipt is answered. A receipt counts as shown when its
-/// session has sent a line after it; until then it comes again with the next log-in.
+/// Delay before a receipt is answered with a line. The server counts a receipt as shown once its
+/// session has sent a line after it, and until then repeats it at the next login.
 const SHOWN: Duration = Duration::from_secs(1);
 
-/// For how long the server is waited for at the end.
+/// Time limit for the answer to `QUIT`.
 const LEAVING: Duration = Duration::from_secs(1);
 
-/// How what is told of a server begins whose log was put back.
+/// The beginning of the notice that the server's log was put back.
 pub const PUT_BACK: &str = "the server's log was put back";
 
 /// The events of an account.
@@ -37,29 +36,28 @@ pub struct Feed<'a> {
     account: &'a Credentials,
     connection: Option<Connection>,
     follower: Follower,
-    /// The server was asked and has not said anything since.
+    /// A `PING` was sent, and nothing has come since.
     is_asked: bool,
     silence: Duration,
-    /// After how long a receipt is answered; `None` where receipts are shown to nobody.
+    /// Delay before a receipt is answered; `None` if nobody is shown receipts.
     shown: Option<Duration>,
-    /// When it will be, if one came and nothing was said since.
+    /// When to answer receipts, if one has come since the last line was sent.
     due: Option<Instant>,
     outage: Outage,
     put_back: u64,
 }
 
 impl<'a> Feed<'a> {
-    /// Connects for the first time. `since` is the newest id of the service as it was before.
+    /// Connects for the first time. `since` is the newest id of the service from before.
     ///
     /// # Errors
-    /// `Lost` where the server cannot be reached within 5 seconds; `Secret`, `Refused`.
+    /// `Lost` if the server cannot be reached within 5 seconds; `Secret`, `Refused`.
     pub async fn open(account: &'a Credentials, since: u64) -> Result<Feed<'a>, Failure> {
         Feed::with(account, Some(since), Outage::new(Some(REACH))).await
     }
 
-    /// The same, where it is told elsewhere than on standard error that the server is gone, and back.
-    /// What comes before the first `LIVE` is no more than what waits at that moment. `wake` lets it try
-    /// again at once.
+    /// The same, but notices of outages go to `notify`, only waiting entries come before the first
+    /// `LIVE`, and a message on `wake` makes it retry at once.
     ///
     /// # Errors
     /// As [`Feed::open`].
@@ -92,22 +90,22 @@ impl<'a> Feed<'a> {
             put_back: 0,
         };
         feed.connected().await?;
-        // Whoever got in once is expected to get in again.
+        // An account that got in once is expected to get in again.
         feed.outage.be_patient(true);
         Ok(feed)
     }
 
-    /// Receipts are shown to somebody, so those that came count as shown.
+    /// Receipts are shown to somebody from now on, so they are answered.
     pub fn show_receipts(&mut self) {
         self.shown = Some(SHOWN);
     }
 
-    /// Leaves in good order, within a second, so that the last receipts count as shown.
+    /// Leaves with `QUIT`, within a second, so that the last receipts count as shown.
     pub async fn leave(&mut self) {
         let (Some(connection), Some(_)) = (&mut self.connection, self.due) else { return };
         connection.queue("QUIT");
         let left = async {
-            // What is not read when the connection is closed may undo what was said.
+            // Closing with unread input resets the connection, and what was sent may be lost.
             while connection.flush().await.is_ok() && connection.next_line().await.is_ok() {}
         };
         let limit = async {
@@ -116,11 +114,10 @@ impl<'a> Feed<'a> {
         left.or(limit).await;
     }
 
-    /// The next event, as the line that it is. It connects again where it has to; this may be given
-    /// up on at any time.
+    /// The line of the next event. Reconnects if necessary. Cancel-safe.
     ///
     /// # Errors
-    /// `Secret`, `Refused`: the account cannot be logged in to any more.
+    /// `Secret`, `Refused`: the account can no longer log in.
     pub async fn next(&mut self) -> Result<String, Failure> {
         loop {
             let is_asked = self.is_asked;
@@ -168,7 +165,7 @@ impl<'a> Feed<'a> {
                     (self.connection, self.is_asked, self.due) = (None, false, None);
                     self.put_back += 1;
                     self.outage.tell(format!(
-                        "{PUT_BACK}: it ends at {newest}, and {seen} was seen; beginning anew"
+                        "{PUT_BACK}: it ends at {newest}, but {seen} was seen; starting over"
                     ));
                 }
                 Err(e) => {
@@ -180,13 +177,13 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// How often the server's log was found to be another than before, so that ids of before mean
-    /// nothing any more.
+    /// How often the server's log was found to have been put back, which makes earlier ids
+    /// meaningless.
     pub fn put_back(&self) -> u64 {
         self.put_back
     }
 
-    /// Whether the next line is here already.
+    /// Whether another line is already buffered.
     pub fn has_more(&self) -> bool {
         self.connection.as_ref().is_some_and(Connection::has_line)
     }
@@ -275,7 +272,7 @@ mod tests {
             let begun = format!("OK LOGIN ana 0\nLIVE 7\n{}{}", receipt(5), receipt(6));
             socket.write_all(begun.as_bytes()).unwrap();
             assert_eq!(says().unwrap(), "PING");
-            // Whoever leaves with one that was not answered says so.
+            // Leaving with an unanswered receipt sends `QUIT`.
             socket.write_all(format!("OK PING\n{}", receipt(7)).as_bytes()).unwrap();
             assert_eq!(says().unwrap(), "QUIT");
             socket.write_all(b"OK QUIT\nBYE quit\n").unwrap();
@@ -287,7 +284,7 @@ mod tests {
             let mut next =
                 async || feed.next().await.unwrap().split(' ').nth(1).unwrap().to_owned();
             assert_eq!([next().await, next().await, next().await], ["7", "5", "6"]);
-            // It is answered while the next event is waited for, and what comes then is not.
+            // They are answered while the next event is awaited; the one that comes then is not.
             assert_eq!(next().await, "7");
             feed.leave().await;
         });

@@ -1,7 +1,7 @@
-//! The command line of `papo`: its flags, its commands and what they take.
+//! The command line of `papo`: its flags, its commands and their arguments.
 //!
-//! Whatever a wrong one is answered is clap's; what a right one does is in the files beside this one.
-//! contrib/man and contrib/completions are made of it, too, by tests/manual.rs.
+//! clap reports what is wrong with it; its commands are carried out by the other files of this
+//! folder. tests/manual.rs generates contrib/man and contrib/completions from it.
 
 use std::env;
 use std::ffi::OsString;
@@ -66,10 +66,10 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// The command line, with what follows a `<to>` as the text that it is: `papo send bob --help`
-    /// sends a text. Where it is wrong, or asks for help, the program ends here.
+    /// Parses the command line. Everything after a `<to>` is text: `papo send bob --help` sends it.
+    /// Exits if it is wrong or asks for help.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> CommandLine {
-        // A variable that is set and empty counts as not set.
+        // An empty variable counts as unset.
         let mut command = CommandLine::command().mut_args(|arg| {
             let is_empty = |name| env::var_os(name).is_some_and(|value| value.is_empty());
             if arg.get_env().is_some_and(is_empty) { arg.env(Resettable::Reset) } else { arg }
@@ -78,20 +78,21 @@ impl CommandLine {
         let matches = command.try_get_matches_from_mut(&arguments);
         let flags = matches.and_then(|matches| CommandLine::from_arg_matches(&matches));
         flags.unwrap_or_else(|e| {
-            // Its usage would show what variables say as if it had to be given.
+            // Parsed again without variables: else clap's usage shows flags set by variables as
+            // required.
             let mut bare = CommandLine::command().mut_args(|arg| arg.env(Resettable::Reset));
             let e = match bare.try_get_matches_from_mut(arguments) {
                 Err(other) if other.use_stderr() && other.kind() == e.kind() => other,
                 _ => e,
             };
-            // Help that nobody could read was not given.
+            // Help that could not be printed is a failure.
             let status = if e.print().is_err() { 1 } else { e.exit_code() };
             std::process::exit(status)
         })
     }
 }
 
-/// Puts `--` between the first argument of a command that takes a text and the text.
+/// Inserts `--` between the first argument of a command that takes a text and the text.
 fn with_text_apart(
     command: &clap::Command,
     arguments: impl IntoIterator<Item = OsString>,
@@ -420,7 +421,7 @@ fn decimal(typed: &str) -> Option<Duration> {
     typed.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }
 
-/// An id: what the server stores is signed.
+/// An id; the server stores it as a signed number.
 fn id() -> clap::builder::RangedU64ValueParser {
     clap::value_parser!(u64).range(..=i64::MAX as u64)
 }

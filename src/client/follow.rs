@@ -1,11 +1,11 @@
-//! Following the server's log: which of a session's lines are news, each entry once, in the order of
-//! the ids, over as many connections as that takes. Nothing is sent or read here.
+//! Follows the server's log: decides which lines of a session are news, so that each entry comes
+//! once, in the order of ids, across reconnections. Nothing is sent or read here.
 //!
-//! What a log-in brings by itself is what the *account* has not acknowledged. Another session of the
-//! account may have acknowledged meanwhile what was never seen here, so that serves for the first
-//! connection only. After each further one the log is asked (`SYNC`) from the last id on that was seen
-//! here. While its rows come, events are passed over, and asked for in their turn: so nothing has to
-//! be kept until its turn comes, however much there is.
+//! A login alone brings what the *account* has not acknowledged. Another session of the account may
+//! have acknowledged entries that were never seen here, so that is enough for the first connection
+//! only. After each later one the log is read with `SYNC`, from the last id seen here. Events that
+//! arrive among those rows are skipped, and read from the log in their turn, so nothing has to be
+//! buffered, however much there is.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use crate::name::Handle;
 use crate::wire::reply::Reply as Done;
 use crate::wire::rows::{ByeLine, EntryLine, ErrLine, LiveLine, ReceiptLine};
 
-/// Where the reader of a log stands in it.
+/// A reader's position in the log.
 pub struct Follower {
     me: Handle,
-    /// All that is wanted up to here was passed on.
+    /// Everything wanted up to this id was passed on.
     at: u64,
-    /// The newest id when it began: what has a higher one is news. `None` where only what waits is
-    /// wanted until all that waited has come.
+    /// The newest id at the start; higher ids are news. If `None`, only waiting entries are wanted
+    /// until the first `LIVE`.
     since: Option<u64>,
-    /// Until all that waited has come: the first id that waited in each conversation. A cursor is one
-    /// for each conversation, so all that follows there waited, too.
+    /// Until all waiting entries have come: the first of each conversation. A conversation has one
+    /// cursor, so all later entries in it were waiting as well.
     waiting: Option<BTreeMap<String, u64>>,
     stage: Stage,
 }
@@ -33,30 +33,31 @@ pub struct Follower {
 enum Stage {
     /// The first connection, before its `LIVE`.
     First,
-    /// A further one, before its `LIVE`.
+    /// A later connection, before its `LIVE`.
     Again,
-    /// Rows of the log come. Events came meanwhile, the newest of them with this id.
+    /// Rows after `asked` are coming. `newest` is the highest id among the events skipped
+    /// meanwhile.
     Behind { asked: u64, newest: u64 },
     /// Events come as they happen.
     Live,
 }
 
-/// What a line means.
+/// What to do about a line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Followed {
     /// An event that is new.
     News(String),
-    /// This has to be said to the server.
+    /// A command to send.
     Say(String),
     /// Nothing, for now.
     Nothing,
-    /// The log ends at the first id, and one up to the second was seen here: it was put back. All begins
-    /// anew, with a new connection.
+    /// The log ends at the first id, but ids up to the second were seen: the server's log was put
+    /// back. Start over with a new connection.
     PutBack(u64, u64),
 }
 
 impl Follower {
-    /// Nothing was seen. `since` is the newest id of the service at this moment, if it is known.
+    /// Nothing was seen yet. `since` is the newest id of the service now, if known.
     pub fn new(me: Handle, since: Option<u64>) -> Follower {
         Follower { me, at: 0, since, waiting: Some(BTreeMap::new()), stage: Stage::First }
     }
@@ -64,7 +65,7 @@ impl Follower {
     /// The connection was lost, or there is none yet.
     pub fn is_cut_off(&mut self) {
         let has_seen = self.waiting.as_ref().is_none_or(|waiting| !waiting.is_empty());
-        // Where nothing was seen, and nothing else is known, it begins as if for the first time.
+        // Without a position to go on from, the next connection counts as the first.
         let is_first = !has_seen && self.since.is_none();
         self.stage = if is_first { Stage::First } else { Stage::Again };
     }
@@ -72,7 +73,7 @@ impl Follower {
     /// Takes a line.
     ///
     /// # Errors
-    /// `Refused` where the log cannot be read; `Lost` where the server does not go on in it.
+    /// `Refused` if the log cannot be read; `Lost` if a page of it brings nothing new.
     pub fn take(&mut self, line: String) -> Result<Followed, Failure> {
         if let Some(known) = EntryLine::parse(&line) {
             return Ok(if known.is_row { self.row(known) } else { self.event(line, &known.entry) });
@@ -140,7 +141,7 @@ impl Follower {
         if matches!(self.stage, Stage::First) {
             return self.caught_up(newest);
         }
-        // What lies between the beginning and the first that waited is no news.
+        // Entries before the first waiting one are no news.
         if let Some(waiting) = &self.waiting {
             let first = waiting.values().min().map(|id| id.saturating_sub(1));
             let from = first.unwrap_or(newest).min(self.since.unwrap_or(newest));
@@ -162,12 +163,12 @@ impl Follower {
             return Ok(self.caught_up(self.at));
         }
         if self.at == asked {
-            return Err(Failure::Lost(format!("the server's log does not go on after {last}")));
+            return Err(Failure::Lost(format!("the server's log does not continue after {last}")));
         }
         Ok(self.ask(newest))
     }
 
-    /// All up to this id was passed on.
+    /// Everything up to this id was passed on.
     fn caught_up(&mut self, newest: u64) -> Followed {
         self.at = self.at.max(newest);
         (self.stage, self.waiting) = (Stage::Live, None);
@@ -185,7 +186,7 @@ mod tests {
         format!("{verb} {id} 2026-01-01T00:00:00.000Z {from} me - text")
     }
 
-    /// What of these lines is news: the ids of entries, and what is said to the server.
+    /// What comes of these lines: the ids of new entries, and commands to send.
     fn taken(follower: &mut Follower, lines: &[String]) -> Vec<String> {
         let mut all = Vec::new();
         for one in lines {
@@ -211,7 +212,7 @@ mod tests {
         let begun = [line("MSG", 1, "ana"), "LIVE 2".into(), line("MSG", 3, "ana")];
         assert_eq!(taken(&mut one, &begun), ["MSG 1", "LIVE 2", "MSG 3"]);
         one.is_cut_off();
-        // 4 and 5 do not wait any more; 7 comes while the rows do, and 8 after them.
+        // 4 and 5 are no longer waiting; 7 arrives among the rows, and 8 after them.
         let back = [
             line("MSG", 6, "ana"),
             "LIVE 6".into(),
@@ -237,7 +238,7 @@ mod tests {
         let mut one = follower(Some(9));
         assert_eq!(taken(&mut one, &[line("MSG", 3, "ana")]), ["MSG 3"]);
         one.is_cut_off();
-        // 4 to bob was acknowledged long ago, 5 waited, 8 began to wait in that conversation.
+        // 4 was acknowledged long ago, 5 was waiting, and 8 is the first one waiting from cid.
         let back = [line("MSG", 8, "cid"), "LIVE 12".into()];
         assert_eq!(taken(&mut one, &back), ["SYNC 3"]);
         let rows = ["HIST 4 bob", "HIST 5 ana", "HIST 7 cid", "HIST 8 cid", "HIST 10 bob"];
@@ -257,7 +258,8 @@ mod tests {
         one.is_cut_off();
         let back = [line("MSG", 4, "ana"), "LIVE 5".into()];
         assert_eq!(taken(&mut one, &back), ["put back 5 17"]);
-        // The next connection is as the first: what waits comes, whatever was seen of those numbers.
+        // The next connection counts as the first: what waits comes, even if its id was seen
+        // before.
         let anew = [line("MSG", 4, "ana"), "LIVE 5".into(), line("MSG", 6, "ana")];
         assert_eq!(taken(&mut one, &anew), ["MSG 4", "LIVE 5", "MSG 6"]);
     }
@@ -289,8 +291,8 @@ mod tests {
     }
 
     proptest! {
-        /// A server that cuts the connection wherever it likes, shows a page as long as it likes, and
-        /// whose other sessions acknowledge whatever they like.
+        /// A server that cuts the connection anywhere, and whose other sessions acknowledge
+        /// anything.
         #[test]
         fn each_entry_comes_once_and_in_order(dice in proptest::collection::vec(any::<u8>(), 1..400)) {
             let mut dice = dice.into_iter();
@@ -324,7 +326,7 @@ mod tests {
                     Followed::Say(said) => {
                         let from: u64 = said.strip_prefix("SYNC ").unwrap().parse().unwrap();
                         let last = log.min(from + 3);
-                        // Events that were written before the answer stay before it.
+                        // Events written before the answer stay in front of it.
                         lines.extend((from + 1..=last).map(|id| line("HIST", id, "ana")));
                         let end = if last == log { "end" } else { "more" };
                         lines.push(format!("OK SYNC {last} {end}"));

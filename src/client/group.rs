@@ -11,10 +11,7 @@ use crate::name::Handle;
 use crate::wire::request::GroupChange;
 use crate::wire::rows::{GroupLine, MemberLine, ServerLine};
 
-/// Changes a group. It is said once: where the connection breaks before the answer, nobody knows.
-///
-/// # Errors
-/// Any.
+/// Changes a group. Sent once: if the connection breaks before the answer, the outcome is unknown.
 pub async fn change(
     account: &Credentials,
     group: &Handle,
@@ -34,9 +31,6 @@ pub async fn change(
 }
 
 /// Shows the groups of this account.
-///
-/// # Errors
-/// Any.
 pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "GROUP LIST", |row| {
         let ServerLine::Groups(row) = row else { return None };
@@ -51,17 +45,14 @@ pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     .map(drop)
 }
 
-/// A row about a group, for a person.
+/// Formats a group for people.
 pub fn one(row: &GroupLine) -> String {
     let (group, role, members) = (row.group.to_string(), row.role.as_str(), row.members);
     let topic = row.topic.as_deref().unwrap_or_default().replace('\n', " ");
     format!("{group:<20}  {role:<6}  {members:>5}  {topic}").trim_end().to_owned()
 }
 
-/// Shows who is in a group.
-///
-/// # Errors
-/// Any.
+/// Shows the members of a group.
 pub async fn who(account: &Credentials, group: &Handle, as_json: bool) -> Result<(), Failure> {
     show(account, &format!("GROUP WHO {group}"), |row| {
         let ServerLine::Member(row) = row else { return None };
@@ -75,7 +66,7 @@ pub async fn who(account: &Credentials, group: &Handle, as_json: bool) -> Result
     .map(drop)
 }
 
-/// A row about a member, for a person.
+/// Formats a member for people.
 pub fn member(row: &MemberLine) -> String {
     format!("{:<20}  {}", row.handle.as_str(), row.role.as_str())
 }

@@ -1,10 +1,10 @@
-//! Text that a terminal may be shown, whoever wrote it.
+//! Makes text by others safe to show on a terminal.
 
 use std::borrow::Cow;
 
 use crate::name;
 
-/// A text without what would change how a terminal shows other text around it: U+FFFD stands there.
+/// Replaces every character that would change how a terminal shows the text around it by U+FFFD.
 /// The joiners of scripts and emoji stay.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     let harms = |c| name::is_spoofing(c) && !matches!(c, '\n' | '\t' | '\u{200c}' | '\u{200d}');

@@ -1,4 +1,4 @@
-//! JSON, as much of it as papo writes: one object to a line. Nothing here reads any.
+//! Writes JSON, one object per line. Reads none.
 
 use std::fmt;
 
@@ -6,23 +6,22 @@ use crate::entry::Millis;
 use crate::wire::columns::written_time;
 use crate::wire::rows::EntryLine;
 
-/// An object that is being written.
+/// An object being written.
 pub struct Object(String);
 
 impl Object {
-    /// An empty one.
     pub fn new() -> Object {
         Object(String::from("{"))
     }
 
-    /// Adds a text.
+    /// Adds a string.
     pub fn text(mut self, key: &str, value: &str) -> Object {
         self.key(key);
         string(value, &mut self.0);
         self
     }
 
-    /// Adds a text, or `null` where the protocol has a `-`.
+    /// Adds a string, or `null` for the protocol's `-`.
     pub fn text_or_null(self, key: &str, value: Option<&str>) -> Object {
         match value {
             Some(value) => self.text(key, value),
@@ -30,24 +29,23 @@ impl Object {
         }
     }
 
-    /// Adds a time.
     pub fn time(self, key: &str, value: Millis) -> Object {
         self.text(key, &written_time(value))
     }
 
-    /// Adds a time, or `null` where the protocol has a `-`.
+    /// Adds a time, or `null` for the protocol's `-`.
     pub fn time_or_null(self, key: &str, value: Option<Millis>) -> Object {
         self.text_or_null(key, value.map(written_time).as_deref())
     }
 
-    /// Adds what is JSON already: a number, `true`, another object.
+    /// Adds a value that is JSON already: a number, `true`, another object.
     pub fn bare(mut self, key: &str, value: impl fmt::Display) -> Object {
         self.key(key);
         self.0.push_str(&value.to_string());
         self
     }
 
-    /// The whole of it.
+    /// The finished object.
     pub fn end(mut self) -> String {
         self.0.push('}');
         self.0
@@ -68,8 +66,8 @@ impl Default for Object {
     }
 }
 
-/// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in front
-/// where the line's first word says more than that it is a message.
+/// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in
+/// front if one is given.
 pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
     let EntryLine { entry, tags, .. } = line;
     let tags = tags.pairs().fold(Object::new(), |tags, (key, value)| tags.text(key, value)).end();

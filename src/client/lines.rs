@@ -1,4 +1,4 @@
-//! Lines: what a server's say, and what a client's commands are made of. Nothing here is sent.
+//! Parses the server's lines and builds a client's commands. Nothing is sent here.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,12 +10,12 @@ use crate::name::{Handle, Target};
 use crate::wire::rows::ErrLine;
 use crate::wire::text;
 
-/// The code of an `ERR` line; nothing if it is another line.
+/// The code of an `ERR` line; empty for any other line.
 pub fn code(line: &str) -> &str {
     ErrLine::parse(line).map_or("", |refused| refused.code)
 }
 
-/// The sentence of an `ERR` line. A column is left out, since nobody here has typed that line.
+/// The sentence of an `ERR` line, without its column: nobody here typed that line.
 pub fn why(line: &str) -> Cow<'_, str> {
     let Some(ErrLine { text, .. }) = ErrLine::parse(line) else { return line.into() };
     let bare = text.strip_prefix("column ").and_then(|rest| rest.split_once(": "));
@@ -23,22 +23,22 @@ pub fn why(line: &str) -> Cow<'_, str> {
     bare.map_or(text, Cow::Owned)
 }
 
-/// Whether the cause of an `ERR` line passes by itself: the command may be repeated later.
+/// Whether an `ERR` line is temporary, so that the command may be repeated later.
 pub fn is_passing(line: &str) -> bool {
     matches!(code(line), "storage" | "too-fast" | "too-many")
 }
 
-/// In how many seconds to try again, if an `ERR` line says so.
+/// Seconds until the next attempt, if an `ERR` line names them.
 pub fn seconds(line: &str) -> Option<u64> {
     ErrLine::parse(line)?.seconds()
 }
 
-/// A line as it is written, without its end.
+/// What `write` writes, without the line end.
 pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     let mut line = Vec::new();
     write(&mut line);
     line.pop();
-    // Only whole characters were written.
+    // Always valid UTF-8.
     String::from_utf8_lossy(&line).into_owned()
 }
 
@@ -60,10 +60,10 @@ pub fn conversation(entry: &Entry) -> Target {
     }
 }
 
-/// Whether an entry or a receipt from and to these belongs to one of these conversations of `me`;
-/// no conversations means all.
+/// Whether an entry or a receipt with this `from` and `to` belongs to one of these conversations of
+/// `me`; an empty list means all.
 pub fn concerns(from: &Handle, to: &Target, conversations: &[Target], me: &Handle) -> bool {
-    // In a direct chat `me` is one of the two, and the other one gives it its name.
+    // A direct chat is named after the one who is not `me`.
     let is_it = |one: &Target| match (to, one) {
         (Target::Person(_), Target::Person(other)) if from != me => other == from,
         _ => one == to,
@@ -71,8 +71,7 @@ pub fn concerns(from: &Handle, to: &Target, conversations: &[Target], me: &Handl
     conversations.is_empty() || conversations.iter().any(is_it)
 }
 
-/// A conversation as it is typed: a handle, `#group`, or `+group` for a shell, to which `#` begins a
-/// comment.
+/// Parses a conversation: a handle, `#group`, or `+group`, since `#` begins a comment in a shell.
 ///
 /// # Errors
 /// What was expected.
@@ -85,7 +84,7 @@ pub fn target(typed: &str) -> Result<Target, String> {
     .ok_or_else(|| "expected a handle, #group or +group".to_owned())
 }
 
-/// The name of a group as it is typed: with `#`, with `+`, or bare.
+/// Parses the name of a group: with `#`, with `+`, or bare.
 ///
 /// # Errors
 /// What was expected.
@@ -94,7 +93,7 @@ pub fn group(typed: &str) -> Result<Handle, String> {
     Handle::new(name).ok_or_else(|| "expected the name of a group".to_owned())
 }
 
-/// A handle as it is typed.
+/// Parses a handle.
 ///
 /// # Errors
 /// What was expected.
@@ -102,10 +101,10 @@ pub fn handle(typed: &str) -> Result<Handle, String> {
     Handle::new(typed).ok_or_else(|| "expected a handle".to_owned())
 }
 
-/// A word that goes onto the wire as it is: a key or a secret.
+/// Checks a key or a secret, which goes onto the wire unescaped.
 ///
 /// # Errors
-/// It is empty, or a blank or a control character stands in it: it would be cut there.
+/// It is empty or contains a blank or a control character, which would end it on the wire.
 pub fn word(typed: &str) -> Result<String, String> {
     if typed.is_empty() || typed.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err("expected a word without blanks".to_owned());
@@ -113,24 +112,24 @@ pub fn word(typed: &str) -> Result<String, String> {
     Ok(typed.to_owned())
 }
 
-/// Free text as it goes onto the wire.
+/// Free text, escaped for the wire.
 pub fn escaped(plain: &str) -> String {
     let mut out = Vec::with_capacity(plain.len());
     text::escape(plain, &mut out);
-    // Only whole characters were written between the escapes, so nothing is replaced here.
+    // Always valid UTF-8, so nothing is replaced.
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The command that sends a message at most once, however long it is.
+/// The command that sends a message at most once, of any length.
 pub fn command(key: &str, to: impl fmt::Display, plain: &str) -> String {
     format!("ONCE {key} MSG {to} {}", escaped(plain))
 }
 
-/// The `ERR` line of a command that sends a text once, as that of a message: the command was never
-/// typed by anybody. A byte that it names is that of the text.
+/// Rewrites an `ERR` line about `ONCE`, which nobody has typed, as one about `MSG`. The byte that
+/// it names becomes that of the text.
 pub fn in_text(line: &str, command: &str, plain: &str) -> String {
     let Some(mut refused) = ErrLine::parse(line) else { return line.to_owned() };
-    // Only this one is about the key.
+    // Only this code is about the key.
     if refused.verb == "ONCE" && refused.code != "key-reused" {
         refused.verb = "MSG";
     }
@@ -139,7 +138,7 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
         let (number, why) = rest.split_once(": ")?;
         let before = command.len().checked_sub(escaped(plain).len())?;
         let at = number.parse::<usize>().ok()?.checked_sub(before + 1)?;
-        // Each character is as long as it is escaped, which is two bytes instead of one for some.
+        // Positions on the wire count escapes, which take two bytes instead of one.
         let mut escaped_length = 0;
         let found = plain.char_indices().find(|(_, c)| {
             let next = escaped_length + escaped(c.encode_utf8(&mut [0; 4])).len();
@@ -156,14 +155,14 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
 /// The command that sends a message at most once.
 ///
 /// # Errors
-/// `Unfit` where it is longer than a server takes, or has nothing but blanks.
+/// `Unfit` if it is too long for a server, or blank.
 pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
-    // A line break alone is a text to the server, and an accident everywhere else.
+    // The server would accept a lone line break, but it can only be an accident.
     if plain.trim().is_empty() {
         return Err(Failure::Unfit("not sent: the text is empty".to_owned()));
     }
     let command = command(key, to, plain);
-    // With its line end.
+    // Including the line end.
     let (length, most) = (command.len() + 1, limits::LINE);
     if length > most {
         return Err(too_long(&grouped(length)));
@@ -171,7 +170,7 @@ pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Fai
     Ok(command)
 }
 
-/// What is said of a text that is so many bytes, as a command.
+/// The failure for a command of `length` bytes.
 pub fn too_long(length: &str) -> Failure {
     let most = grouped(limits::LINE);
     Failure::Unfit(format!("not sent: too long ({length} bytes; the limit is {most})"))

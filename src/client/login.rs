@@ -1,7 +1,7 @@
-//! `papo register`, `papo login`, `papo logout`, `papo passwd`: an account is made; a token for it is
-//! made and kept; it is revoked and forgotten; the password is changed.
+//! `papo register`, `login`, `logout` and `passwd`: make an account; make and save a token for it;
+//! revoke and delete that token; change the password.
 //!
-//! The password is used here and by [`token`], and never kept.
+//! The password is used here and by [`token`], and never saved.
 
 use std::collections::HashSet;
 use std::env;
@@ -23,10 +23,7 @@ use crate::limits;
 use crate::name::Handle;
 use crate::wire::rows::TokenLine;
 
-/// Makes an account. Without a display name it is called by its handle.
-///
-/// # Errors
-/// Any.
+/// Makes an account. The display name defaults to the handle.
 pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), Failure> {
     let settings = Settings::of_user();
     let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
@@ -39,7 +36,7 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
     let making = persist(async || {
         let mut connection = server.open().await?;
         match connection.ask(&reg, ANSWER).await {
-            // It may have been made, and would be taken the next time.
+            // The account may have been made; a retry would find the handle taken.
             Err(lost @ Failure::Lost(_)) => Ok(Err(lost)),
             answered => answered.map(Ok),
         }
@@ -48,7 +45,7 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
     print(&format!("registered {handle} at {}", server.address))?;
     if io::stderr().is_terminal() {
         let there = named.server.as_ref().map(|address| format!("--server {address} "));
-        report(format_args!("papo: now: papo login {}--as {handle}", there.unwrap_or_default()));
+        report(format_args!("papo: next: papo login {}--as {handle}", there.unwrap_or_default()));
     }
     Ok(())
 }
@@ -63,9 +60,6 @@ fn chosen(handle: &Handle) -> Result<String, Failure> {
 }
 
 /// Changes the password. The new one is the first line of standard input, or typed at a terminal.
-///
-/// # Errors
-/// Any.
 pub async fn passwd(named: &Named) -> Result<(), Failure> {
     let account = Credentials::find_with_password(named)?;
     let new = if io::stdin().is_terminal() {
@@ -81,31 +75,28 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
     let mut caller = Caller::hasty(&account);
     let old = account.secret().await;
     shown(SERVER, caller.ask_once(&format!("PASSWD {old} {new}"))).await?;
-    print(&format!("the password of {} is changed", account.handle))
+    print(&format!("the password of {} was changed", account.handle))
 }
 
-/// Makes a token with the password, and keeps it with server and account.
-///
-/// # Errors
-/// Any.
+/// Makes a token with the password, and saves it with server and account.
 pub async fn login(named: &Named) -> Result<(), Failure> {
-    // Where it cannot be kept, nobody is asked for a password.
+    // Fail before asking for a password if nothing can be saved.
     settings::path()?;
     let account = Credentials::find_with_password(&with_handle(named)?)?;
     let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
     let before = Settings::of_user();
     print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
-    // As the usual services that run such jobs do.
+    // CI services set this.
     if env::var_os("CI").is_some_and(|set| !set.is_empty() && set != "false") {
         report(
-            "papo: this token stays when the job is over; better make one, papo token new ci, and \
+            "papo: this token outlives the job; better make one with papo token new ci, and \
              give it to each job in PAPO_SECRET",
         );
     }
     Ok(())
 }
 
-/// The same, with a handle that is asked for at a terminal where it is not known.
+/// `named` with a handle, which is asked for at a terminal if it is not known.
 fn with_handle(named: &Named) -> Result<Named, Failure> {
     let settings = Settings::of_user();
     if named.handle(&settings).is_ok() || settings.damage.is_some() {
@@ -122,11 +113,11 @@ fn with_handle(named: &Named) -> Result<Named, Failure> {
     Ok(Named { handle: Some(handle), ..named.clone() })
 }
 
-/// Makes a token over a connection that has logged in with the password, and keeps it with server and
-/// account, in place of what was kept `before`. Returns a line that says so.
+/// Makes a token over a connection that has logged in with the password, and saves it with server
+/// and account in place of `before`. Returns a line that says so.
 ///
 /// # Errors
-/// Any; nothing is kept then.
+/// Any; nothing is saved then.
 pub async fn keep(
     before: Settings,
     server: &Endpoint,
@@ -143,18 +134,18 @@ pub async fn keep(
         damage: None,
     };
     if let Err(e) = after.save(&path) {
-        // One that nobody has is not to open anything.
+        // Revoke the token that could not be saved.
         let _ = connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await;
         return Err(e);
     }
     revoke_old(before, &after, server).await;
-    Ok(format!("logged in as {handle}; the token \"{label}\" is kept in {}", path.display()))
+    Ok(format!("logged in as {handle}; the token \"{label}\" is saved in {}", path.display()))
 }
 
-/// Revokes the token that is kept, and forgets it. Server and account stay known.
+/// Revokes the saved token and deletes it. Server and account stay saved.
 ///
 /// # Errors
-/// `Unfit` where none is kept; any of the connection's, and then it stays.
+/// `Unfit` if none is saved; any of the connection's, and then it stays.
 pub async fn logout(named: &Named) -> Result<(), Failure> {
     let path = settings::path()?;
     let mut settings = Settings::load(&path);
@@ -169,8 +160,8 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
     print(&format!("logged out; the token for {handle} {what}"))
 }
 
-/// A token that is called after this machine; where that name is taken, by another home on it
-/// perhaps, it gets a number.
+/// Makes a token named after this machine, with a number if that label is taken, perhaps by another
+/// home on it.
 async fn new_token(connection: &mut Connection) -> Result<SavedToken, Failure> {
     let host = host_name();
     let listed = connection.ask("TOKEN LIST", ANSWER).await?;
@@ -183,15 +174,15 @@ async fn new_token(connection: &mut Connection) -> Result<SavedToken, Failure> {
         }
         match connection.ask(&format!("TOKEN NEW {label}"), ANSWER).await {
             Ok(reply) => return Ok(SavedToken { secret: reply.token()?, label }),
-            // Another log-in of this moment was quicker.
+            // A concurrent login was quicker.
             Err(Failure::Refused(line)) if lines::code(&line) == "taken" => {}
             Err(e) => return Err(token::with_advice(e)),
         }
     }
-    Err(Failure::Unfit(format!("no label is left for {host}")))
+    Err(Failure::Unfit(format!("no free label for {host}")))
 }
 
-/// The machine's name, as far as it may stand in a label, with room for a number.
+/// The machine's name, fit for a label, with room for a number.
 fn host_name() -> String {
     let system = rustix::system::uname();
     let name = system.nodename().to_string_lossy();
@@ -200,16 +191,15 @@ fn host_name() -> String {
     if name.is_empty() { "papo".to_owned() } else { name }
 }
 
-/// Revokes the token of the login before this one, if it was the same account's. It is revoked with
-/// the token itself: if it was revoked elsewhere, its label may by now belong to another token, even to
-/// the one just made.
+/// Revokes the token saved before, if it is the same account's. It logs in with that very token: if
+/// it was revoked elsewhere, its label may by now belong to another one, even to the one just made.
 async fn revoke_old(before: Settings, after: &Settings, server: &Endpoint) {
     let Settings { server: Some(address), handle: Some(handle), token: Some(token), .. } = before
     else {
         return;
     };
     if Some(&address) != after.server.as_ref() || Some(&handle) != after.handle.as_ref() {
-        report(format_args!("papo: the token {} of {handle} still stands there", token.label));
+        report(format_args!("papo: the token {} of {handle} is still on the server", token.label));
         return;
     }
     let _ = revoke(&Credentials::new(server.clone(), handle, token.secret), &token.label).await;

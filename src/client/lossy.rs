@@ -1,38 +1,36 @@
-//! Text that gets through: whatever bytes a failing program leaves behind become a message that can be
-//! sent.
+//! Turns any bytes, such as the output of a failing program, into text that can be sent.
 
 use std::collections::VecDeque;
 
 use super::lines::escaped;
 
-/// Bytes that are added at once, at most.
+/// Bytes to add at a time: all of them are buffered before any are dropped.
 pub const MORE: usize = 65_536;
 
-/// What stands for a text in which there is nothing to see.
+/// Sent in place of a blank text.
 const EMPTY: &str = "(empty)";
 
-/// Bytes for the line that says how much was left out.
+/// Bytes reserved for the line that says how much was left out.
 const GAP: usize = 64;
 
-/// What is collected of a text: its beginning and its end, however long it is.
+/// Keeps the beginning and the end of a text of any length.
 pub struct Lossy {
-    /// Bytes that the text may have, escaped.
+    /// Bytes that the text may take, escaped.
     room: usize,
     head: Vec<u8>,
     tail: VecDeque<u8>,
-    /// Bytes between the two.
+    /// Bytes dropped between the two.
     gap: u64,
 }
 
 impl Lossy {
-    /// Of nothing, for so many bytes as the text is sent; a hundred at least.
+    /// Empty. The text will take at most `room` bytes, escaped; 100 or more.
     pub fn new(room: usize) -> Lossy {
         Lossy { room, head: Vec::new(), tail: VecDeque::new(), gap: 0 }
     }
 
-    /// Goes on with this.
     pub fn add(&mut self, bytes: &[u8]) {
-        // What is kept of each end is more than goes into a message, as some of it may be dropped.
+        // Keep more of each end than fits, since cleaning may remove some of it.
         let most = self.room * 2;
         let (head, rest) = bytes.split_at(bytes.len().min(most - self.head.len()));
         self.head.extend_from_slice(head);
@@ -63,7 +61,7 @@ impl Lossy {
     }
 }
 
-/// As much of the beginning as takes at most so many bytes, escaped.
+/// The longest beginning that takes at most `most` bytes, escaped.
 fn beginning(text: &str, most: usize) -> &str {
     let mut left = most;
     let end =
@@ -71,22 +69,22 @@ fn beginning(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
-/// As much of the end.
+/// The longest end, likewise.
 fn ending(text: &str, most: usize) -> &str {
     let mut left = most;
     let start = text.char_indices().rev().find(|(_, c)| !takes(*c, &mut left));
     &text[start.map_or(0, |(at, c)| at + c.len_utf8())..]
 }
 
-/// Takes what a character needs from what is left, if it is enough.
+/// Whether `left` has room for a character, escaped; takes that room from it.
 fn takes(c: char, left: &mut usize) -> bool {
     let rest = left.checked_sub(escaped(c.encode_utf8(&mut [0; 4])).len());
     *left = rest.unwrap_or(0);
     rest.is_some()
 }
 
-/// Colours go, line ends of other systems become line breaks, and what else cannot be sent becomes
-/// U+FFFD.
+/// Removes colours, turns CRLF and CR into line breaks, and replaces everything else that cannot be
+/// sent by U+FFFD.
 fn clean(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::with_capacity(text.len());
@@ -94,7 +92,7 @@ fn clean(bytes: &[u8]) -> String {
     while let Some(c) = rest.next() {
         match c {
             '\x1b' if rest.next_if_eq(&'[').is_some() => {
-                // A control sequence of ECMA-48: parameters, and one letter that ends it.
+                // A control sequence (ECMA-48): parameters, and a final character.
                 while rest.next_if(|c| (' '..='?').contains(c)).is_some() {}
                 rest.next_if(|c| ('@'..='~').contains(c));
             }

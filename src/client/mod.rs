@@ -1,15 +1,14 @@
 //! The client `papo`: the other end of the wire, for scripts and for people.
 //!
-//! Here are the command line, in [`flags`], and what a command does once it is understood. Nothing in
-//! here knows the server's insides: of the rest of the house it uses the words ([`crate::name`],
-//! [`crate::limits`]) and the escapes ([`crate::wire::text`]) only.
+//! [`flags`] is the command line; the other files carry out its commands. Nothing here knows the
+//! server's insides: of the rest of the crate it uses only the words ([`crate::name`],
+//! [`crate::entry`], [`crate::limits`]) and the wire format ([`crate::wire`]).
 //!
-//! From below: an [`address`] is dialled ([`dial`], over TLS by who is in [`trust`]) and becomes a
-//! [`connection`] of lines; who logs in over it is an [`account`], made of flags, [`settings`] and a [`secret`]. On top of these stand two
-//! things that come back by themselves when the server was away: a [`caller`], where a command is
-//! said again until it is answered, and a [`feed`] of events, which `follow`s the server's log so that
-//! nothing is missed; [`acks`] says what was dealt with. The commands are one file for each group of
-//! them.
+//! From the bottom up: an [`address`] is dialled ([`dial`]; [`trust`] checks the certificate) and
+//! becomes a [`connection`] of lines. An [`account`], put together from flags, [`settings`] and a
+//! [`secret`], logs in over it. On top of these, two things reconnect by themselves: a [`caller`],
+//! which repeats a command until it is answered, and a [`feed`] of events, which uses [`follow`] to
+//! miss none; [`acks`] acknowledges what was handled. Each group of commands has its own file.
 
 pub mod account;
 pub mod acks;

@@ -1,9 +1,9 @@
-//! `papo on`: a command for each message, and its output as the reply.
+//! `papo on`: runs a command for each message, and sends its output as the reply.
 //!
-//! Messages of one conversation are dealt with one after another, conversations beside each other.
-//! A message is acknowledged when its command has succeeded and its reply is sent, so that one whose
-//! command was cut short comes again; its reply has a key made of its id, so that it is sent once
-//! even then. No shell is involved unless it is the command.
+//! Messages of one conversation are handled one after another, conversations in parallel. A message
+//! is acknowledged once its command has succeeded and its reply is sent, so an interrupted one
+//! comes again; the reply's key contains the message's id, so it is sent only once even then. No
+//! shell is involved unless it is the command.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -37,46 +37,45 @@ use crate::name::Target;
 use crate::wire::columns::written_time;
 use crate::wire::rows::EntryLine;
 
-/// How often a command is tried for one message.
+/// Attempts per message.
 const TRIES: u32 = 10;
 
-/// The longest pause between two tries.
+/// Longest pause between attempts.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Commands that run at the same time, each for another conversation.
+/// Commands running at once, each for another conversation.
 const RUNNING: usize = 8;
 
-/// Messages that wait in memory. Beyond them nothing is read: the rest waits with the server.
+/// Messages queued in memory. Beyond this nothing is read: the rest waits on the server.
 const WAITING: usize = 1_000;
 
-/// Bytes of output that are read: more than the longest message is no reply.
+/// Bytes of output to read, more than the longest message: beyond that it is no reply.
 const MOST: usize = limits::LINE * 4;
 
-/// What a command has to end in order, once it was told to.
+/// Time between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A message that waits, how often the log had been put back when it came, and its place among those
-/// that may wait.
+/// A queued message, how often the log had been put back when it came, and its slot of [`WAITING`].
 type WaitingMessage = (Entry, u64, SemaphoreGuardArc);
 
-/// What is run, and how.
+/// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct OnOptions {
-    /// For messages of these conversations; none named means all.
+    /// Only for messages of these conversations; empty means all.
     pub conversations: Vec<Target>,
     /// The command and its arguments.
     pub command: Vec<OsString>,
-    /// The pause before the second try, which doubles before each further one.
+    /// Pause before the second attempt; it doubles before each further one.
     pub pause: Duration,
-    /// What takes longer is ended, and has failed.
+    /// Time limit of a command; when it is over the command is terminated, and has failed.
     pub limit: Option<Duration>,
 }
 
 /// Runs the command for each message from others.
 ///
 /// # Errors
-/// `Usage` where there is no such command; `Lost` where the server cannot be reached at first;
-/// `Secret`, `Refused`: the account cannot be logged in to any more; `Signal`.
+/// `Usage` if the command cannot be run; `Lost` if the server cannot be reached at first; `Secret`,
+/// `Refused`: the account can no longer log in; `Signal`.
 pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failure> {
     let (acks, since) = Acks::open(account).await?;
     acks.know(&options.conversations).await?;
@@ -112,14 +111,14 @@ pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failur
                     executor.spawn(bot.serve(waiting, fail.clone())).detach();
                     queue
                 });
-            // Its other end is there for as long as this runs.
+            // Its receiver lives as long as this runs.
             let _ = queue.try_send((entry, feed.put_back(), place));
         }
     };
     let failing = async {
         match failed.recv().await {
             Ok(e) => Err(e),
-            // One that could fail is kept here.
+            // A sender is kept here.
             Err(_) => future::pending().await,
         }
     };
@@ -138,21 +137,21 @@ struct Bot<'a> {
     acks: &'a Acks<'a>,
     caller: Mutex<Caller<'a>>,
     running: Semaphore,
-    /// The process groups of the commands that run, by the ids of their first processes.
+    /// The process groups of running commands.
     groups: RefCell<BTreeSet<i32>>,
     /// How often the server's log was put back.
     put_back: Cell<u64>,
 }
 
 impl Bot<'_> {
-    /// Deals with the messages of one conversation, one after another.
+    /// Handles the messages of one conversation, one after another.
     async fn serve(&self, waiting: Receiver<WaitingMessage>, fail: Sender<Failure>) {
         while let Ok((entry, put_back, place)) = waiting.recv().await {
             if let Err(e) = self.deal_with(&entry).await {
                 let _ = fail.try_send(e);
                 return;
             }
-            // In a log that was put back its id may be that of another message.
+            // If the log was put back meanwhile, the id may belong to another message.
             if put_back == self.put_back.get() {
                 let name = lines::conversation(&entry).to_string();
                 self.acks.add(&name, entry.id.number());
@@ -172,7 +171,7 @@ impl Bot<'_> {
                 Err(why) if attempt == TRIES => {
                     let (id, from) = (entry.id.number(), &entry.from);
                     report(format_args!(
-                        "papo: message {id} from {from} is passed over after {TRIES} tries: {why}"
+                        "papo: message {id} from {from} was skipped after {TRIES} tries: {why}"
                     ));
                 }
                 Err(_) => {
@@ -184,8 +183,8 @@ impl Bot<'_> {
         Ok(())
     }
 
-    /// Runs the command once: its output, or why it did not succeed. A failure is one that no other
-    /// try would mend.
+    /// Runs the command once: its output, or why the attempt failed. `Err` if no other attempt
+    /// could succeed.
     async fn run(&self, entry: &Entry) -> Result<Result<Vec<u8>, String>, Failure> {
         let _turn = self.running.acquire().await;
         let [program, arguments @ ..] = &self.options.command[..] else {
@@ -196,14 +195,14 @@ impl Bot<'_> {
         command.env("PAPO_ID", entry.id.number().to_string());
         command.env("PAPO_FROM", entry.from.as_str()).env("PAPO_TO", entry.to.to_string());
         command.env("PAPO_TIME", written_time(entry.time));
-        // A group of its own, so that whatever it has begun can be ended with it.
+        // A process group of its own, so that its children can be terminated with it.
         command.process_group(0);
         let mut command = Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(e) if cannot_be_mended(&e) => {
-                // Messages are not to be passed over because of a slip in typing.
+                // A typo must not make messages be skipped.
                 let is_script = e.raw_os_error() == Some(Errno::NOEXEC.raw_os_error());
                 let hint =
                     if is_script { "; a script begins with #!/bin/sh or the like" } else { "" };
@@ -219,7 +218,7 @@ impl Bot<'_> {
         let ended = {
             let give = async {
                 if let Some(mut stdin) = stdin.take() {
-                    // It need not read what it does not want.
+                    // The command need not read its input.
                     let _ = stdin.write_all(entry.body.as_bytes()).await;
                 }
                 future::pending().await
@@ -228,17 +227,17 @@ impl Bot<'_> {
                 if let Some(stdout) = &mut stdout {
                     read(stdout, &mut output).await?;
                 }
-                // Nobody reads on, so a command that goes on writing is ended by that.
+                // Closed, so SIGPIPE ends a command that goes on writing.
                 stdout = None;
                 future::pending().await
             };
             let status = async { child.status().await.map_err(|e| e.to_string()) };
-            // Its end is what counts: something that it has begun may keep its output open for ever.
+            // What counts is that it exits: a child may hold its output open forever.
             status.or(give).or(take).or(self.too_long(group, &is_late)).await
         };
         self.groups.borrow_mut().remove(&group);
         if let (true, Some(limit)) = (is_late.get(), self.options.limit) {
-            // What it has begun may have outlived it.
+            // Its children may have outlived it.
             end(group, Signal::KILL);
             return Ok(Err(format!("it took more than {} seconds", limit.as_secs_f64())));
         }
@@ -246,14 +245,14 @@ impl Bot<'_> {
             Ok(status) => status,
             Err(why) => return Ok(Err(why)),
         };
-        // What it wrote before its end is there.
+        // Read what it wrote before it exited.
         if let Some(stdout) = &mut stdout {
             let _ = future::poll_once(read(stdout, &mut output)).await;
         }
         Ok(succeeded(status, output))
     }
 
-    /// Ends a command that takes longer than it may: it is told so, and killed 5 seconds after.
+    /// Terminates a command that exceeds its time limit, and kills it 5 seconds later.
     async fn too_long<T>(&self, group: i32, is_late: &Cell<bool>) -> T {
         let Some(limit) = self.options.limit else { return future::pending().await };
         Timer::after(limit).await;
@@ -264,12 +263,12 @@ impl Bot<'_> {
         future::pending().await
     }
 
-    /// Ends all commands that run.
+    /// Terminates all running commands.
     fn end_all(&self) {
         self.groups.borrow().iter().for_each(|group| end(*group, Signal::TERM));
     }
 
-    /// Sends the output of the command, if there is any, to where the message came from.
+    /// Sends the command's output, if any, to the conversation of the message.
     async fn answer(&self, entry: &Entry, output: Vec<u8>) -> Result<(), Failure> {
         let (id, there) = (entry.id.number(), lines::conversation(entry));
         let Ok(mut text) = String::from_utf8(output) else {
@@ -294,7 +293,8 @@ impl Bot<'_> {
             match self.caller.lock().await.ask(&command).await {
                 Ok(_) => break,
                 Err(Failure::Refused(line)) => match lines::code(&line) {
-                    // It was answered before, with another text, and died before it could say so.
+                    // It was answered before, with another text, and interrupted before it was
+                    // acknowledged.
                     "key-reused" => break,
                     _ if attempt < TRIES && lines::is_passing(&line) => {}
                     _ => {
@@ -316,7 +316,7 @@ fn succeeded(status: ExitStatus, output: Vec<u8>) -> Result<Vec<u8>, String> {
     if status.success() { Ok(output) } else { Err(status.to_string()) }
 }
 
-/// Reads up to the end, or as much as no message can hold.
+/// Reads to the end, or about [`MOST`] bytes.
 async fn read(stdout: &mut ChildStdout, output: &mut Vec<u8>) -> Result<(), String> {
     let mut some = [0; 8_192];
     while output.len() < MOST {
@@ -328,14 +328,14 @@ async fn read(stdout: &mut ChildStdout, output: &mut Vec<u8>) -> Result<(), Stri
     Ok(())
 }
 
-/// Whether it is the command itself that cannot be run, now or later.
+/// Whether the command itself cannot be run, now or later.
 fn cannot_be_mended(e: &io::Error) -> bool {
     let code = e.raw_os_error().map(Errno::from_raw_os_error);
     matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied)
         || matches!(code, Some(Errno::NOEXEC | Errno::NOTDIR | Errno::LOOP | Errno::ISDIR))
 }
 
-/// Sends a signal to a group of processes. One that is there no more needs none.
+/// Signals a process group, if it still exists.
 fn end(group: i32, signal: Signal) {
     if let Some(group) = Pid::from_raw(group) {
         let _ = kill_process_group(group, signal);

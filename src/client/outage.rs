@@ -1,8 +1,8 @@
-//! A server that cannot be reached, or has no room, for a while: pauses that grow, and when to give
-//! up.
+//! A server that is unreachable, or has no room, for a while: growing pauses between attempts, and
+//! when to give up.
 //!
-//! Each pause is random, between none and a bound that doubles, so that those who were all cut off in
-//! the same moment do not all come back in the same moment.
+//! Each pause is random, up to a bound that doubles, so that clients cut off together do not all
+//! come back together.
 
 use std::time::{Duration, Instant};
 
@@ -14,82 +14,80 @@ use super::connection::REACH;
 use super::failure::{Failure, report};
 use super::lines;
 
-/// The bound of the first pause. A server that is restarted is back soon.
+/// Bound of the first pause: a server that restarts is back soon.
 const FIRST: Duration = Duration::from_millis(200);
 
-/// The least bound of a pause where the server is there and has no room: one that has 256 passwords
-/// to check needs four seconds for them.
+/// Least bound of a pause while the server has no room: 256 passwords in its queue take it four
+/// seconds.
 const FIRST_BUSY: Duration = Duration::from_secs(1);
 
-/// The longest pause: how late one notices at most that the server is back.
+/// Longest pause, and so the longest delay until a server's return is noticed.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// For how long a server without room is asked again by those who do not wait for ever. It answers,
-/// so it is worth more patience than one that does not.
+/// How long to retry a server without room, if patience is limited. It answers, so it deserves more
+/// than [`REACH`].
 pub const BUSY: Duration = Duration::from_secs(30);
 
-/// What is told when the server is there again.
+/// The notice that the server is back.
 pub const BACK: &str = "connected again";
 
-/// Where it is told that the server is gone, and back.
+/// Takes notices that the server is gone, and back.
 pub type Notify = Box<dyn Fn(String)>;
 
-/// What is going on with a server that should be there.
+/// The state of retrying a server.
 pub struct Outage {
-    /// After how long it is given up; `None` is never.
+    /// Time until giving up; `None` is never.
     patience: Option<Duration>,
-    /// Whether anything is told.
+    /// Notify of every outage and of its end, not only of a full server that is never given up.
     speaks: bool,
     notify: Notify,
     since: Option<Instant>,
-    /// The bound of the next pause.
+    /// Bound of the next pause.
     bound: Duration,
-    /// What ends a pause early.
+    /// A message here ends a pause early.
     wake: Option<Receiver<()>>,
 }
 
 impl Outage {
-    /// None yet. It is given up after `patience`, or never. What there is to tell goes to standard
-    /// error.
+    /// No outage yet. Gives up after `patience`, or never; notices go to standard error.
     pub fn new(patience: Option<Duration>) -> Outage {
         let notify = Box::new(|what| report(format_args!("papo: {what}")));
         Outage { patience, speaks: false, notify, since: None, bound: FIRST, wake: None }
     }
 
-    /// The same, told elsewhere.
+    /// Sends notices to `notify` instead.
     pub fn told(self, notify: Notify) -> Outage {
         Outage { notify, ..self }
     }
 
-    /// The same, where a pause ends as soon as something comes here.
+    /// Ends a pause as soon as something arrives on `wake`.
     pub fn woken(self, wake: Receiver<()>) -> Outage {
         Outage { wake: Some(wake), ..self }
     }
 
-    /// It is never given up any more, and told.
+    /// Never gives up from now on; `speaks` says whether to notify of every outage.
     pub fn be_patient(&mut self, speaks: bool) {
         (self.patience, self.speaks) = (None, speaks);
     }
 
-    /// Tells something, wherever that is told.
     pub fn tell(&self, what: String) {
         (self.notify)(what);
     }
 
-    /// A try that began at `began` has failed with this. Returns when it is time for the next.
+    /// An attempt made at `began` has failed. Returns when it is time for the next.
     ///
     /// # Errors
-    /// The failure itself, where another try would not help, or where patience has run out.
+    /// `failure`, if another attempt would not help or patience has run out.
     pub async fn after(&mut self, failure: Failure, began: Instant) -> Result<(), Failure> {
         let is_busy = match &failure {
             Failure::Lost(_) => false,
-            // Whoever waits for ever waits until it is mended, too.
+            // Unlimited patience includes waiting until somebody fixes it.
             Failure::Wrong(_) if self.patience.is_none() => false,
             Failure::Busy(_) => true,
             Failure::Refused(line) if lines::is_passing(line) => true,
             _ => return Err(failure),
         };
-        // That there is no room may be something that only a person can change.
+        // Perhaps only a person can make room.
         if self.since.is_none() && (self.speaks || (is_busy && self.patience.is_none())) {
             let why = failure.to_string();
             let why = why.strip_prefix("papo: ").unwrap_or(&why);
@@ -108,15 +106,16 @@ impl Outage {
             _ => None,
         };
         let pause = match told {
-            // Sooner is no use, and later is after all who were told the same.
+            // Retrying earlier is useless; the random part spreads clients that got the same
+            // number.
             Some(told) if left.is_some_and(|left| told > left) => return Err(failure),
             Some(told) => told + random_part(FIRST_BUSY),
-            // Where patience ends there is one more try.
+            // One last attempt when patience ends.
             None => random_part(bound).min(left.unwrap_or(Duration::MAX)),
         };
         let woken = async {
             let Some(wake) = &self.wake else { return future::pending().await };
-            // What came before the pause was not about it.
+            // Discard requests from before the pause.
             while wake.try_recv().is_ok() {}
             if wake.recv().await.is_err() {
                 future::pending().await
@@ -129,7 +128,7 @@ impl Outage {
         Ok(())
     }
 
-    /// The server is there.
+    /// The server has answered.
     pub fn over(&mut self) {
         if self.since.take().is_some() && self.speaks {
             (self.notify)(BACK.to_owned());
@@ -138,11 +137,11 @@ impl Outage {
     }
 }
 
-/// Tries something that is over soon until it succeeds, or fails in a way that no other try would
-/// mend: a server that is not there for 5 seconds is given up, and one that has no room after 30.
+/// Repeats a short attempt until it succeeds or fails for good: for [`REACH`] if the server is
+/// unreachable, for [`BUSY`] if it has no room.
 ///
 /// # Errors
-/// The last one.
+/// That of the last attempt.
 pub async fn persist<T>(
     mut attempt: impl AsyncFnMut() -> Result<T, Failure>,
 ) -> Result<T, Failure> {
@@ -156,7 +155,7 @@ pub async fn persist<T>(
     }
 }
 
-/// Between nothing and all of it. Without random numbers it is all: late is better than never.
+/// A random part of `whole`, or all of it without random numbers: late is better than never.
 fn random_part(whole: Duration) -> Duration {
     let random = getrandom::u32().unwrap_or(u32::MAX);
     whole.mul_f64(f64::from(random) / f64::from(u32::MAX))

@@ -1,9 +1,10 @@
-//! Lines that are handed over on standard output, and acknowledged when they have been, not sooner.
+//! Hands lines over on standard output, and acknowledges them when they have been taken, not
+//! sooner.
 //!
-//! A file, a terminal, a socket has a line once it is written. In a pipe it lies until the reader
-//! takes it, and is lost if the reader ends before; so a line in a pipe has been handed over when the
-//! pipe holds none of it any more. And the reader is given at most a 64th more than it has taken, one
-//! line after another at first: `head -n 1` takes one line, however many wait.
+//! A file, terminal or socket has a line once it is written. A pipe holds it until the reader takes
+//! it, and loses it if the reader exits first; so a line counts as taken when nothing of it is left
+//! in the pipe. The pipe is given at most a 64th more than was taken, one line after another at
+//! first: `head -n 1` takes one line, however many wait.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -14,35 +15,33 @@ use super::acks::Acks;
 use super::failure::Failure;
 use super::stdout;
 
-/// Of what was taken this part may lie in the pipe.
+/// The pipe may hold a 64th as many lines as were taken.
 const AHEAD: u64 = 64;
 
-/// Bytes that are gathered for one write, where it is not a pipe that they are written to.
+/// Bytes gathered for one write, unless to a pipe.
 const GATHERED: usize = 65_536;
 
-/// The pauses between two looks at the pipe, which tells nobody that it was read from. They grow with
-/// the time that the reader takes.
+/// Pauses between polls of the pipe, as nothing signals that it was read from. They grow with the
+/// time that the reader takes.
 const SHORTEST: Duration = Duration::from_micros(50);
 const LONGEST: Duration = Duration::from_millis(500);
 
-/// An entry of others: its conversation and its id.
+/// An entry by somebody else: its conversation and its id.
 pub type EntryRef = (String, u64);
 
-/// Standard output.
+/// Standard output, with acknowledgements.
 pub struct Outlet<'a> {
     acks: &'a Acks<'a>,
     is_pipe: bool,
     gathered: String,
-    /// Bytes that were written.
     written: u64,
-    /// Lines that were not handed over yet: up to which byte each goes.
+    /// Lines not taken yet, each with the offset of its end.
     lines: VecDeque<(u64, Option<EntryRef>)>,
-    /// Lines that were handed over.
+    /// Number of lines taken.
     taken: u64,
 }
 
 impl<'a> Outlet<'a> {
-    /// Nothing was written yet.
     pub fn new(acks: &'a Acks<'a>) -> Outlet<'a> {
         Outlet {
             acks,
@@ -54,7 +53,7 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Writes a line, at once or with those after it, when the reader is ready for it.
+    /// Writes a line, at once or with later ones, when the reader is ready for it.
     ///
     /// # Errors
     /// `Output`.
@@ -68,7 +67,7 @@ impl<'a> Outlet<'a> {
         if self.is_pipe || self.gathered.len() >= GATHERED { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what was gathered.
+    /// Writes the gathered lines.
     ///
     /// # Errors
     /// `Output`.
@@ -80,7 +79,7 @@ impl<'a> Outlet<'a> {
         Ok(())
     }
 
-    /// Returns when at most as many lines lie in the pipe. This may be given up on at any time.
+    /// Returns when the pipe holds at most `most` lines. Cancel-safe.
     pub async fn until_taken(&mut self, most: u64) {
         let began = Instant::now();
         loop {
@@ -92,20 +91,20 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// Whether nothing lies in the pipe.
+    /// Whether all lines were taken.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
 
-    /// What was handed over and what lies here belongs to a log that is no more: it is acknowledged
-    /// no longer.
+    /// Acknowledges nothing of the lines so far any more: they belong to a log that no longer
+    /// exists.
     pub fn forget(&mut self) {
         self.look();
         self.lines.iter_mut().for_each(|(_, mark)| *mark = None);
         self.acks.forget();
     }
 
-    /// Has acknowledged what was handed over meanwhile, also after the reader has gone.
+    /// Acknowledges lines that were taken meanwhile, even after the reader has gone.
     pub fn look(&mut self) {
         let left = if self.is_pipe && !self.lines.is_empty() { stdout::unread() } else { 0 };
         let taken = self.written.saturating_sub(left);

@@ -1,4 +1,4 @@
-//! Whoever waits at a terminal for more than a second is told for what.
+//! Shows at a terminal what is being waited for, after a second.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -6,14 +6,12 @@ use std::time::Duration;
 use smol::Timer;
 use smol::future::{self, FutureExt};
 
-/// After how long.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// What most wait for.
 pub const SERVER: &str = "waiting for the server";
 
-/// Waits for something. What it is stands on standard error while it takes longer than a second, and
-/// is taken away again; where standard error is no terminal, nothing is said.
+/// Awaits `wanted`. If that takes more than a second and standard error is a terminal, `what` is
+/// shown there until it is done.
 pub async fn shown<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     if !io::stderr().is_terminal() {
         return wanted.await;
@@ -28,7 +26,7 @@ pub async fn shown<T>(what: &str, wanted: impl Future<Output = T>) -> T {
     };
     let had = wanted.or(slow).await;
     if is_shown {
-        // Blanks, as a terminal that knows no escape sequences takes them, too.
+        // Blanks also work without escape sequences.
         let _ = write!(io::stderr(), "\r{}\r", " ".repeat(text.chars().count()));
     }
     had

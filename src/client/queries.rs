@@ -1,5 +1,5 @@
-//! `papo hist`, `chats`, `find`, `info`: what the server knows, for a person to read, in the local
-//! time zone, or as JSON for a program, in UTC as the protocol has it.
+//! `papo hist`, `chats`, `find`, `info`: rows for people, in the local time zone, or as JSON, in
+//! UTC as in the protocol.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,10 +18,10 @@ use crate::name::Target;
 use crate::wire::columns::written_time;
 use crate::wire::rows::{Availability, EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
-/// Which part of a conversation is meant. What is left out is as in the protocol.
+/// Which part of a conversation to show; `None` is the protocol's default.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// Entries at most, 1 to 1,000.
+    /// At most this many entries, 1 to 1,000.
     pub rows: Option<u16>,
     /// Only those with smaller ids.
     pub before: Option<u64>,
@@ -30,9 +30,6 @@ pub struct Part {
 }
 
 /// Shows a part of a conversation, the oldest entry first.
-///
-/// # Errors
-/// Any.
 pub async fn hist(
     account: &Credentials,
     with: &Target,
@@ -54,12 +51,12 @@ pub async fn hist(
         let entry = &row.entry;
         let sign = if lines::is_message(entry) { ":" } else { " *" };
         let head = format!("{:>6}  {}  ", entry.id.number(), local(entry.time));
-        // A further line begins below the name, so that none looks like another message.
+        // Later lines are indented to the name, so that none looks like another message.
         let body = entry.body.replace('\n', &format!("\n{}", " ".repeat(head.len())));
         Some(format!("{head}{}{sign} {body}", entry.from))
     })
     .await?;
-    // Older ones than those asked for are no surprise; ones left out from among them are.
+    // With `after`, entries inside the range may have been left out.
     if part.after.is_some() && reply.has_more() {
         let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
         let mut ids = rows.map(|row| row.entry.id.number());
@@ -74,10 +71,7 @@ pub async fn hist(
     Ok(())
 }
 
-/// Shows the conversations, the one with the newest entry first.
-///
-/// # Errors
-/// Any.
+/// Shows the conversations, the most recent first.
 pub async fn chats(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "CHATS", |row| {
         let ServerLine::Chat(chat) = row else { return None };
@@ -93,10 +87,7 @@ pub async fn chats(account: &Credentials, as_json: bool) -> Result<(), Failure> 
     .map(drop)
 }
 
-/// Shows the people whose names begin like this.
-///
-/// # Errors
-/// Any.
+/// Shows people by the prefixes of their names.
 pub async fn find(account: &Credentials, words: &str, as_json: bool) -> Result<(), Failure> {
     let command = format!("FIND {}", lines::escaped(words));
     let reply = show(account, &command, |row| {
@@ -115,7 +106,7 @@ pub async fn find(account: &Credentials, words: &str, as_json: bool) -> Result<(
     Ok(())
 }
 
-/// A row about somebody, for a person.
+/// Formats a user for people.
 pub fn user(row: &UserLine) -> String {
     let state = match (row.state, row.seen) {
         (Availability::Online, _) => "online".to_owned(),
@@ -129,9 +120,6 @@ pub fn user(row: &UserLine) -> String {
 }
 
 /// Shows who has received and read an entry.
-///
-/// # Errors
-/// Any.
 pub async fn info(account: &Credentials, id: u64, as_json: bool) -> Result<(), Failure> {
     show(account, &format!("INFO {id}"), |row| {
         let ServerLine::Info(row) = row else { return None };
@@ -146,7 +134,7 @@ pub async fn info(account: &Credentials, id: u64, as_json: bool) -> Result<(), F
     .map(drop)
 }
 
-/// A row about somebody who could see an entry, for a person.
+/// Formats for people how far an entry has come with one of its readers.
 pub fn reader(row: &InfoLine) -> String {
     let when = match row.state {
         Progress::Read => row.read,
@@ -158,10 +146,8 @@ pub fn reader(row: &InfoLine) -> String {
     format!("{handle:<20}  {state:<9}  {when}").trim_end().to_owned()
 }
 
-/// Asks, and writes those rows of the answer for which `form` has a text. Returns the answer.
-///
-/// # Errors
-/// Any.
+/// Runs a command and prints those rows of its answer for which `form` has a text. Returns the
+/// answer.
 pub async fn show(
     account: &Credentials,
     command: &str,

@@ -1,7 +1,7 @@
-//! `papo raw`: the protocol itself on standard input and output, of a session that has logged in.
+//! `papo raw`: the protocol on standard input and output, in a session that has logged in.
 //!
-//! Standard output begins with what the server says after its `OK` to the log-in, so the first final
-//! line answers the first command. Nothing is read, changed or repeated in between.
+//! Standard output begins after the `OK` of the login, so the first final line answers the first
+//! command. Nothing is interpreted, changed or repeated.
 
 use std::cell::Cell;
 use std::io;
@@ -16,11 +16,11 @@ use super::failure::Failure;
 use super::outage::persist;
 use super::stdout;
 
-/// Carries bytes in both directions until the server has closed. The end of standard input is passed
-/// on, and what is due comes before the end.
+/// Copies bytes both ways until the server closes. The end of standard input is passed on; replies
+/// that are due still arrive.
 ///
 /// # Errors
-/// `Lost` where the connection breaks, or the server ends it and was not asked to.
+/// `Lost` if the connection breaks, or the server closes it unasked.
 pub async fn raw(account: &Credentials, quiet: bool) -> Result<(), Failure> {
     let connected = persist(async || account.connect(quiet).await).await?;
     let (rest, stream) = connected.into_parts();
@@ -32,12 +32,12 @@ pub async fn raw(account: &Credentials, quiet: bool) -> Result<(), Failure> {
         smol::io::copy(&mut input, &mut to_server).await.map_err(lost)?;
         is_over.set(true);
         to_server.close().await.map_err(lost)?;
-        // The other direction says when all is over.
+        // The other direction decides when all is over.
         std::future::pending().await
     };
     let receiving = async {
         let mut some = rest;
-        // The last line, by which the end is told from an accident.
+        // The last line tells a proper end from an accident.
         let mut last = Vec::new();
         loop {
             stdout::write_all(&some)?;
@@ -51,25 +51,24 @@ pub async fn raw(account: &Credentials, quiet: bool) -> Result<(), Failure> {
                     Some(reason) => {
                         Err(said_bye(&String::from_utf8_lossy(reason.trim_ascii_end())))
                     }
-                    // After the end of input it closes without a word.
+                    // After the end of input the server closes without `BYE`.
                     None if is_over.get() => Ok(()),
                     None => Err(Failure::Lost("the server has closed the connection".to_owned())),
                 };
             }
         }
     };
-    // Where the server closes first there may still be input that it does not want, so what it said
-    // counts and not that it could not be written to.
+    // If the server closes first, sending may fail; what the server said last is what counts.
     receiving.or(quietly(sending)).await
 }
 
-/// Runs what may only fail because the other side has gone, which is learnt by reading.
+/// Runs `sending` and ignores its failure: that the server has gone is noticed by reading.
 async fn quietly<T>(sending: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let _ = sending.await;
     std::future::pending().await
 }
 
-/// Keeps the last line of a stream.
+/// Updates the last line of a stream with the bytes that follow.
 fn follow(last: &mut Vec<u8>, some: &[u8]) {
     let whole = some.strip_suffix(b"\n").unwrap_or(some);
     match whole.iter().rposition(|b| *b == b'\n') {

@@ -1,6 +1,5 @@
-//! The secret that an account is opened with, and where it comes from: a file that is named, the
-//! environment, or a person at a terminal. Never an argument, which every user of the system can
-//! read in the list of processes.
+//! The secret to log in with, from a named file, the environment, or a person at a terminal. Never
+//! from an argument, which every user of the system can read in the process list.
 
 use std::env;
 use std::fs::{self, File, OpenOptions};
@@ -13,22 +12,22 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use super::failure::Failure;
 use super::lines;
 
-/// What a script was given: the file of `--secret-file`, else `PAPO_SECRET`.
+/// The secret in the file of `--secret-file`, else in `PAPO_SECRET`.
 ///
 /// # Errors
-/// `Usage` where the file cannot be read, or what it holds cannot be a secret.
+/// `Usage` if the file cannot be read, or the secret is malformed.
 pub fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
     if let Some(file) = file {
         let unfit = |why: String| Failure::Usage(format!("{}: {why}", file.display()));
         let text = fs::read_to_string(file).map_err(|e| unfit(e.to_string()))?;
-        // An editor ends the last line, which is none of the secret.
+        // Editors end the last line; that is not part of the secret.
         let secret = lines::word(text.trim_end_matches(['\n', '\r']));
         return secret.map(Some).map_err(unfit);
     }
     let Some(secret) = env::var_os("PAPO_SECRET") else { return Ok(None) };
     let unfit = |why: String| Failure::Usage(format!("PAPO_SECRET: {why}"));
     let secret = secret.into_string().map_err(|_| unfit("expected UTF-8".to_owned()))?;
-    // Of a file that was read into it; and a variable that is empty is none.
+    // It may have been read from a file; an empty variable counts as unset.
     let secret = secret.trim_end_matches(['\n', '\r']);
     if secret.is_empty() {
         return Ok(None);
@@ -36,25 +35,26 @@ pub fn given(file: Option<&Path>) -> Result<Option<String>, Failure> {
     lines::word(secret).map(Some).map_err(unfit)
 }
 
-/// Asks at the terminal, without showing what is typed.
+/// Prompts at the terminal, without echo.
 ///
 /// # Errors
-/// As [`typed`]; `Usage` where what was typed can be no secret.
+/// As [`typed`]; `Usage` if what was typed cannot be a secret.
 pub fn prompt(question: &str) -> Result<String, Failure> {
     let typed = typed(question)?;
-    lines::word(&typed).map_err(|_| Failure::Usage("a password is one word".to_owned()))
+    lines::word(&typed)
+        .map_err(|_| Failure::Usage("a password is one word, without spaces".to_owned()))
 }
 
-/// The same, for whatever is typed, which may be nothing.
+/// The same for any input, which may be empty.
 ///
 /// # Errors
-/// `Usage` where there is no terminal; `Unfit` for its end, Ctrl-D.
+/// `Usage` if there is no terminal; `Unfit` for Ctrl-D, its end of input.
 pub fn typed(question: &str) -> Result<String, Failure> {
     let nobody = || {
         let why = "no secret: run papo login, set PAPO_SECRET, or name a file with --secret-file";
         Failure::Usage(why.to_owned())
     };
-    // Where nobody reads what is said, nobody is there to type.
+    // If nobody can read the prompt, nobody is there to type.
     if !io::stderr().is_terminal() {
         return Err(nobody());
     }
@@ -67,7 +67,7 @@ pub fn typed(question: &str) -> Result<String, Failure> {
 }
 
 fn ask(terminal: &File, question: &str) -> io::Result<String> {
-    // Whoever answers a question that stands there is not shown any more.
+    // Echo is off before the question appears.
     let hidden = Hidden::new(terminal)?;
     let typed = loop {
         (&*terminal).write_all(format!("{question}: ").as_bytes())?;
@@ -79,11 +79,11 @@ fn ask(terminal: &File, question: &str) -> io::Result<String> {
         }
     };
     drop(hidden);
-    // The Enter was not shown, either.
+    // Enter was not echoed either.
     (&*terminal).write_all(b"\n")?;
     match typed? {
         Some(typed) => Ok(typed),
-        // As it would have been without a question; the terminal is what it was before.
+        // Die of SIGINT, as without a prompt; the terminal is restored already.
         None => {
             kill_process(getpid(), Signal::INT)?;
             Err(io::ErrorKind::Interrupted.into())
@@ -91,7 +91,7 @@ fn ask(terminal: &File, question: &str) -> io::Result<String> {
     }
 }
 
-/// What these keys send.
+/// Bytes that these keys send.
 const CTRL_C: u8 = 3;
 const CTRL_D: u8 = 4;
 const BACKSPACE: u8 = 8;
@@ -101,7 +101,7 @@ const DELETE: u8 = 127;
 /// Reads a line, key by key; `None` for Ctrl-C.
 fn read(terminal: &File) -> io::Result<Option<String>> {
     let mut typed = Vec::new();
-    // Byte by byte, as what was typed ahead is the answer to the next question.
+    // Byte by byte: what was typed ahead answers the next question.
     let (mut terminal, mut byte) = (terminal, [0]);
     while terminal.read(&mut byte)? == 1 {
         match byte[0] {
@@ -119,7 +119,7 @@ fn read(terminal: &File) -> io::Result<Option<String>> {
     String::from_utf8(typed).map(Some).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))
 }
 
-/// A terminal that does not show what is typed, until this is dropped.
+/// A terminal without echo, until this is dropped.
 struct Hidden<'a> {
     terminal: &'a File,
     before: Termios,
@@ -130,7 +130,7 @@ impl Hidden<'_> {
         let before = tcgetattr(terminal)?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
-        // What was typed before the question was not meant as an answer.
+        // Flushed, as earlier input was not meant as an answer.
         tcsetattr(terminal, OptionalActions::Flush, &silent)?;
         Ok(Hidden { terminal, before })
     }

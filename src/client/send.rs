@@ -1,4 +1,5 @@
-//! `papo send` and `papo ask`: one message goes out, and once; and what is waited for then.
+//! `papo send` and `papo ask`: send one message exactly once, and wait for its readers or an
+//! answer.
 
 use std::io::{self, IsTerminal, Read};
 use std::time::{Duration, Instant};
@@ -20,7 +21,7 @@ use crate::limits;
 use crate::name::Target;
 use crate::wire::rows::EntryLine;
 
-/// What may be waited for after a message was sent.
+/// What to wait for after sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Everyone has received it.
@@ -29,18 +30,18 @@ pub enum Until {
     Read,
 }
 
-/// The text that is meant: the words of the command line, or standard input where there are none or
-/// a lone `-`. Of standard input the line breaks at the very end are dropped: a file ends with one,
-/// and no message needs it.
+/// The text to send: the words of the command line, or standard input if there are none or a lone
+/// `-`. Line breaks at the end of standard input are dropped: a file ends with one, and no message
+/// needs it.
 ///
 /// # Errors
-/// `Unfit` where standard input cannot be read, is not UTF-8, or is far longer than a message.
+/// `Unfit` if standard input cannot be read, is not UTF-8, or is far longer than a message.
 pub fn text(words: &[String]) -> Result<String, Failure> {
     if is_given(words) {
         return Ok(words.join(" "));
     }
     ask_for_input();
-    // Whoever pipes an endless stream in learns that it is too long, and no memory is filled.
+    // Bounded, so that an endless stream is rejected before it fills memory.
     let most = limits::LINE * 4;
     let mut bytes = Vec::new();
     let unfit = |why: String| Failure::Unfit(format!("standard input: {why}"));
@@ -56,11 +57,10 @@ pub fn text(words: &[String]) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The same, where nothing but an unreadable standard input is a failure: whatever cannot be sent as
-/// it is becomes something that can, in a message to `to` with `key`.
+/// The same, with whatever cannot be sent replaced, and cut to fit a message to `to` with `key`.
 ///
 /// # Errors
-/// `Unfit` where standard input cannot be read.
+/// `Unfit` if standard input cannot be read.
 pub fn lossy_text(words: &[String], key: &str, to: &Target) -> Result<String, Failure> {
     let room = limits::LINE - lines::command(key, to, "").len() - 1;
     let mut lossy = Lossy::new(room);
@@ -81,18 +81,18 @@ pub fn lossy_text(words: &[String], key: &str, to: &Target) -> Result<String, Fa
     }
 }
 
-/// Says so where a text begins with a flag, which was perhaps meant to be one.
+/// Warns if the text begins with what was perhaps meant as a flag.
 pub fn warn_of_flag(words: &[String]) {
     let first = words.first().map_or("", String::as_str);
     let name = first.split('=').next().unwrap_or_default();
     let flags =
         ["--wait", "--timeout", "--key", "--lossy", "--as", "--server", "--secret-file", "--help"];
     if flags.contains(&name) {
-        report(format_args!("papo: {name} is sent as text; flags stand before the handle"));
+        report(format_args!("papo: {name} is sent as text; flags go before the handle"));
     }
 }
 
-/// Whether the text stands on the command line.
+/// Whether the text is on the command line.
 fn is_given(words: &[String]) -> bool {
     !words.is_empty() && words != ["-"]
 }
@@ -103,25 +103,25 @@ fn ask_for_input() {
     }
 }
 
-/// A key that nobody has used.
+/// A new random key.
 ///
 /// # Errors
-/// `Unfit` where the system has no random numbers.
+/// `Unfit` if the system has no random numbers.
 pub fn random_key() -> Result<String, Failure> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|e| Failure::Unfit(e.to_string()))?;
     Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Seconds that a server is asked to wait for readers at a time. It says nothing meanwhile, so this is
-/// also after how long, and the time for an answer, one that has gone without a word is noticed.
+/// Seconds per `WAIT` command. The server is silent meanwhile, so this plus [`ANSWER`] is also the
+/// time after which a vanished server is noticed.
 const WAIT: u64 = 60;
 
-/// Sends a message, prints its id, and waits for its readers if that is asked for, for `seconds` at
-/// most (1 to 86,400).
+/// Sends a message, prints its id, and with `wait` waits for its readers for at most that many
+/// seconds (1 to 86,400).
 ///
 /// # Errors
-/// Any; `TimedOut` where the readers took longer.
+/// Any; `TimedOut` if the readers took longer.
 pub async fn send(
     account: &Credentials,
     to: &Target,
@@ -152,7 +152,7 @@ pub async fn send(
             }
         }
     };
-    // With time for the answer to the last of these.
+    // One second more, for the answer to the last `WAIT`.
     let limit = async {
         Timer::at(end + Duration::from_secs(1)).await;
         Err(Failure::not_within(seconds, &format!("not {until}")))
@@ -160,7 +160,7 @@ pub async fn send(
     shown(what, waiting.or(limit)).await
 }
 
-/// A refusal, as one of the message and the text: nobody has typed the command.
+/// Applies [`lines::in_text`] to a refusal.
 fn in_text(failure: Failure, command: &str, text: &str) -> Failure {
     match failure {
         Failure::Refused(line) => Failure::Refused(lines::in_text(&line, command, text)),
@@ -168,10 +168,11 @@ fn in_text(failure: Failure, command: &str, text: &str) -> Failure {
     }
 }
 
-/// Sends a message, waits for the next one from there, prints its text and marks it as read.
+/// Sends a message, waits for the next one in that conversation, prints its text and marks it as
+/// read.
 ///
 /// # Errors
-/// Any; `TimedOut` where nothing came within `seconds`.
+/// Any; `TimedOut` if nothing came within `seconds`.
 pub async fn ask(
     account: &Credentials,
     to: &Target,
@@ -180,7 +181,7 @@ pub async fn ask(
 ) -> Result<(), Failure> {
     let command = lines::once(&random_key()?, to, text)?;
     let answered = async {
-        // Before the question, so that no answer is too quick.
+        // Opened before the question is sent, so that no answer is missed.
         let mut caller = Caller::hasty(account);
         let since = shown(SERVER, caller.newest()).await?;
         let mut feed = shown(SERVER, Feed::open(account, since)).await?;
@@ -191,7 +192,7 @@ pub async fn ask(
             loop {
                 let line = feed.next().await?;
                 if feed.put_back() > 0 {
-                    let why = "nobody may have the question in the server's log as it is now";
+                    let why = "the question may be missing from the server's log as it is now";
                     return Err(Failure::Lost(why.to_owned()));
                 }
                 let me = &account.handle;
@@ -207,10 +208,10 @@ pub async fn ask(
                 }
             }
         };
-        let answer: Entry = shown(&format!("waiting for what {to} says"), answer).await?;
+        let answer: Entry = shown(&format!("waiting for {to} to answer"), answer).await?;
         print(&answer.body)?;
         match caller.ask(&format!("READ {}", answer.id.number())).await {
-            // Forgotten meanwhile: it was read all the same.
+            // Refused if the message was deleted meanwhile: it was read all the same.
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
             Err(e) => Err(e),
         }

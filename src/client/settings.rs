@@ -1,11 +1,11 @@
 //! The settings: `papo/config` in the user's configuration folder, which `papo login` writes.
 //!
-//! A line is a key, a blank and a value: `server`, `as`, `token`, `label`. A line that begins with
-//! `#`, and a key that is not known, are passed over. It holds a token and never a password, and
-//! nobody but its owner can read it.
+//! A line is a key (`server`, `as`, `token` or `label`), a blank and a value. Comments (`#`) and
+//! unknown keys are ignored. The file holds a token, never a password, and only its owner can read
+//! it.
 //!
-//! A file that cannot be read, or not all of it, is no failure by itself: flags and environment may
-//! say all that is needed. [`Settings::missing`] is for whoever needs more than there is.
+//! An unreadable file or line is no failure by itself: flags and environment may say everything.
+//! Commands that need more report it through [`Settings::missing`].
 
 use std::env;
 use std::fs::{self, OpenOptions};
@@ -18,52 +18,52 @@ use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
 
-/// What is kept between one command and the next.
+/// What is saved between commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// The server, where none is named elsewhere.
+    /// The server, unless another is named.
     pub server: Option<Address>,
-    /// The account, where none is named elsewhere.
+    /// The account, unless another is named.
     pub handle: Option<Handle>,
     /// A token of this account on this server.
     pub token: Option<SavedToken>,
-    /// Why there may be more in the file than could be read.
+    /// Why part of the file could not be read.
     pub damage: Option<String>,
 }
 
-/// A token that `papo login` has made.
+/// A token made by `papo login`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SavedToken {
-    /// What stands for the password.
+    /// Sent in place of the password.
     pub secret: String,
-    /// What the server calls it.
+    /// Its name on the server.
     pub label: String,
 }
 
 /// `$XDG_CONFIG_HOME/papo/config`, else `~/.config/papo/config` (XDG Base Directory).
 ///
 /// # Errors
-/// `Usage` where neither is known.
+/// `Usage` if neither is known.
 pub fn path() -> Result<PathBuf, Failure> {
     let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let config = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
     let config = config.map(|folder| folder.join("papo/config"));
-    config.ok_or_else(|| Failure::Usage("no HOME is set, so there is no configuration".to_owned()))
+    config.ok_or_else(|| Failure::Usage("HOME is not set, so there is no configuration".to_owned()))
 }
 
 impl Settings {
-    /// Those of this user. Where there is no file, or nowhere for one to be, they are empty.
+    /// Those of this user; empty if there is no file, or no place for one.
     pub fn of_user() -> Settings {
         path().map_or_else(|_| Settings::default(), |path| Settings::load(&path))
     }
 
-    /// Reads the file, as far as that is possible.
+    /// Reads as much of the file as possible.
     pub fn load(path: &Path) -> Settings {
         let mut settings = Settings::default();
         let damaged = |why: &str| Some(format!("{}: {why}", path.display()));
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
-            // HOME=/dev/null is how a service says that it has none.
+            // Services without a home have HOME=/dev/null.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return settings;
             }
@@ -104,13 +104,13 @@ impl Settings {
         Ok(())
     }
 
-    /// The failure of whoever needs something that is in no flag, no variable and not in here:
-    /// `otherwise`, unless it may stand in what could not be read.
+    /// The failure if a value is in no flag, no variable and not in here: `otherwise`, unless it
+    /// may be in the part that could not be read.
     pub fn missing(&self, otherwise: impl FnOnce() -> Failure) -> Failure {
         self.damage.clone().map_or_else(otherwise, Failure::Usage)
     }
 
-    /// Writes the file, mode 0600, in one step: whoever reads it meanwhile reads the old one whole.
+    /// Writes the file atomically, mode 0600: readers see the old file or the new one.
     ///
     /// # Errors
     /// `Unfit`.
@@ -139,7 +139,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    // One that was left behind by a crash may have any mode, so it goes first.
+    // A file left by a crash may have any mode, so remove it first.
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     let _ = fs::remove_file(&fresh);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
@@ -151,11 +151,11 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     moved
 }
 
-/// Symbolic links that are followed one after another at most, as Linux does (path_resolution(7)).
+/// Most symbolic links to follow in a chain, as in Linux (path_resolution(7)).
 const LINKS: usize = 40;
 
-/// The file that a path leads to: a link to it, as those make who keep their settings in one place,
-/// stays a link. It need not exist.
+/// The file that a path leads to, which need not exist: a link to it, as dotfile managers make,
+/// stays a link.
 fn target(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
@@ -184,7 +184,7 @@ mod tests {
             damage: None,
         };
         settings.save(&path).unwrap();
-        // A file that others could read is not written into, but replaced.
+        // A file that others can read is replaced, not overwritten.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         settings.save(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -217,7 +217,7 @@ mod tests {
         symlink("kept", folder.path().join("other")).unwrap();
         symlink("other/config", &path).unwrap();
         let settings = Settings { handle: Handle::new("ana"), ..Settings::default() };
-        // The first time it leads to nothing yet.
+        // The first time the link is dangling.
         for _ in 0..2 {
             settings.save(&path).unwrap();
             assert_eq!(fs::read_link(&path).unwrap(), Path::new("other/config"));

@@ -1,7 +1,7 @@
-//! Signals that end a command that goes on for ever.
+//! Signals that end a command that runs until it is stopped.
 //!
-//! Without this the system ends it, but for the first process of a container, to which it passes
-//! only signals that are listened for.
+//! By default the system terminates it, except as the first process of a container, which receives
+//! only signals that it handles.
 
 use std::process;
 
@@ -11,8 +11,8 @@ use smol::stream::StreamExt;
 
 use super::failure::Failure;
 
-/// Ends with a `Signal` when SIGTERM comes, and in the first process of a container, or where `all`
-/// is set, when SIGINT or SIGHUP comes.
+/// Returns `Signal` on SIGTERM, and with `all`, or as the first process of a container, also on
+/// SIGINT and SIGHUP.
 pub async fn ended<T>(all: bool) -> Result<T, Failure> {
     let mut wanted = vec![Signal::Term];
     if all || is_first_process() {
@@ -26,7 +26,7 @@ pub async fn ended<T>(all: bool) -> Result<T, Failure> {
     future::pending().await
 }
 
-/// The same for what leaves nothing to be done: all others are ended by the system.
+/// The same for a command that needs no cleanup: outside a container the system terminates it.
 pub async fn ended_as_first<T>() -> Result<T, Failure> {
     if is_first_process() { ended(true).await } else { future::pending().await }
 }

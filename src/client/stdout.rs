@@ -1,7 +1,7 @@
-//! Standard output, written to without a buffer of its own: what is written has been handed over.
+//! Standard output without a buffer: bytes that were written have been handed over.
 //!
-//! The standard library's own writer loses count of what was written where the file it writes to
-//! does not block, as one that was inherited from another program may not.
+//! The standard library's writer loses count of written bytes on a non-blocking descriptor, which
+//! another program may have passed on.
 
 use std::io::{self, IsTerminal};
 
@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use super::failure::Failure;
 use super::harmless::harmless;
 
-/// Writes text; where it is a terminal, made harmless to it.
+/// Writes text, made harmless if standard output is a terminal.
 ///
 /// # Errors
 /// `Output`.
@@ -23,7 +23,7 @@ pub fn write_text(text: &str) -> Result<(), Failure> {
     write_all(text.as_bytes())
 }
 
-/// Writes all of it, and waits for room where there is none.
+/// Writes everything, waiting for room where the descriptor would block.
 ///
 /// # Errors
 /// `Output`.
@@ -55,13 +55,13 @@ pub fn print(line: &str) -> Result<(), Failure> {
     write_text(&format!("{line}\n"))
 }
 
-/// Whether it is a pipe, whose reader may take what is written later, or never.
+/// Whether it is a pipe, whose reader may take written bytes later, or never.
 pub fn is_pipe() -> bool {
     fstat(io::stdout()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
-/// Bytes in the pipe that its reader has not taken, those of other writers included. They are still
-/// counted when the reader has gone.
+/// Bytes in the pipe not read yet, those of other writers included; they still count after the
+/// reader has gone.
 pub fn unread() -> u64 {
     rustix::io::ioctl_fionread(io::stdout()).unwrap_or(0)
 }

@@ -1,7 +1,7 @@
-//! `papo tail`: what comes, one line each, for a pipe to read.
+//! `papo tail`: prints events, one per line, for a pipe.
 //!
-//! An entry is acknowledged when it is handed over and not sooner ([`outlet`](super::outlet)), so
-//! whatever ends this program in between, the entry comes again and is not lost.
+//! An entry is acknowledged only when it has been taken ([`outlet`](super::outlet)), so it comes
+//! again if this program dies earlier.
 
 use std::future;
 use std::io;
@@ -24,29 +24,29 @@ use crate::wire::reply::verb;
 use crate::wire::request::first_word;
 use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine, ServerLine};
 
-/// What is shown, and how.
+/// What to show, and how.
 #[derive(Clone, Debug, Default)]
 pub struct TailOptions {
-    /// These conversations; none named means all.
+    /// Only these conversations; empty means all.
     pub conversations: Vec<Target>,
-    /// Every event, and not only the messages of others.
+    /// Every event, not only the messages of others.
     pub all: bool,
     /// As JSON.
     pub json: bool,
-    /// Nothing of what waited when it began.
+    /// Skip entries that were waiting.
     pub live: bool,
-    /// It ends after this many lines.
+    /// End after this many lines.
     pub count: Option<u64>,
-    /// It ends when all that waited was shown.
+    /// End when all waiting entries were shown.
     pub waiting: bool,
-    /// It fails after this many seconds.
+    /// Fail after this many seconds.
     pub timeout: Option<u64>,
 }
 
-/// Shows what comes until standard output takes no more, or until it is enough.
+/// Shows events until standard output is closed, or the options end it.
 ///
 /// # Errors
-/// Any; where the reader of standard output has gone, an `Output` of status 0.
+/// Any; an `Output` of status 0 if the reader of standard output has gone.
 pub async fn tail(account: &Credentials, options: &TailOptions) -> Result<(), Failure> {
     let began = Instant::now();
     let begin = async {
@@ -72,7 +72,7 @@ pub async fn tail(account: &Credentials, options: &TailOptions) -> Result<(), Fa
         return ended;
     }
     feed.leave().await;
-    // Even if the reader has gone after it took something: it has it.
+    // A reader that has gone still has what it took.
     tail.out.look();
     ended.and(acks.settle().or(acknowledging).await)
 }
@@ -81,16 +81,16 @@ struct Tail<'a> {
     account: &'a Credentials,
     options: &'a TailOptions,
     out: Outlet<'a>,
-    /// All that waited has come, or is shown as well.
+    /// All waiting entries have come, or they are shown as well.
     is_live: bool,
-    /// The newest id when it began.
+    /// The newest id at the start.
     since: u64,
-    /// Lines that were shown.
+    /// Number of lines shown.
     shown: u64,
 }
 
 impl Tail<'_> {
-    /// Shows what comes until it is enough and was taken.
+    /// Shows events until the options end it and all lines were taken.
     async fn show(&mut self, feed: &mut Feed<'_>) -> Result<(), Failure> {
         let mut put_back = feed.put_back();
         loop {
@@ -115,13 +115,13 @@ impl Tail<'_> {
         Ok(())
     }
 
-    /// The next event; none where the reader took all that was written meanwhile.
+    /// The next event; `None` if the reader took all lines first.
     async fn next(&mut self, feed: &mut Feed<'_>) -> Result<Option<String>, Failure> {
         let line = async { feed.next().await.map(Some) };
         if self.out.is_empty() {
             return line.await;
         }
-        // What was gathered waits for nothing that may not come.
+        // Gathered lines must not wait for an event that may never come.
         let taken = async {
             self.out.flush()?;
             self.out.until_taken(0).await;
@@ -130,7 +130,7 @@ impl Tail<'_> {
         line.or(taken).await
     }
 
-    /// Shows an event, if it is one that is wanted.
+    /// Shows an event if it is wanted.
     async fn take(&mut self, line: String) -> Result<(), Failure> {
         if let Some(entry) = EntryLine::parse(&line) {
             return self.take_entry(line, &entry).await;
@@ -140,7 +140,7 @@ impl Tail<'_> {
         }
         if let Some(ReceiptLine(receipt)) = ReceiptLine::parse(&line) {
             let wanted = &self.options.conversations;
-            // In a direct chat a receipt of one's own names the other party in its `to`.
+            // In a direct chat the account's own receipt names the other person in its `to`.
             if !lines::concerns(&receipt.from, &receipt.to, wanted, &self.account.handle) {
                 return Ok(());
             }
@@ -154,7 +154,7 @@ impl Tail<'_> {
         let (id, is_mine, is_message) =
             (entry.id.number(), entry.from == *me, lines::is_message(entry));
         let is_wanted = self.options.all || (is_message && !is_mine);
-        // Where the log was put back, all that comes is news.
+        // After the first `LIVE` everything is news, even in a log that was put back.
         let is_old = self.options.live && !self.is_live && id <= self.since;
         let is_in = lines::concerns(&entry.from, &entry.to, &self.options.conversations, me);
         if !is_wanted || is_old || !is_in {
@@ -182,7 +182,7 @@ async fn time_is_up<T>(options: &TailOptions, began: Instant) -> Result<T, Failu
     Err(Failure::TimedOut(format!("timed out after {seconds} {unit}")))
 }
 
-/// An event that is no entry.
+/// The JSON of an event that is no entry.
 fn as_json(line: &str) -> String {
     let event = |word| Object::new().text("event", word);
     match ServerLine::parse(line) {
@@ -198,10 +198,10 @@ fn as_json(line: &str) -> String {
     .end()
 }
 
-/// Ends when standard output is a pipe that nobody reads any more: `papo tail | head -n 1` is to be
-/// over after that line, and not with the next message.
+/// Returns when standard output is a pipe without a reader: `papo tail | head -n 1` should end
+/// after that line, not with the next message.
 async fn reader_has_gone<T>() -> Result<T, Failure> {
-    // The end that is written to becomes readable only when it is broken.
+    // The writing end becomes readable only when the pipe is broken.
     if stdout::is_pipe()
         && let Ok(out) = Async::new_nonblocking(io::stdout())
         && out.readable().await.is_ok()

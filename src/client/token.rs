@@ -1,7 +1,7 @@
-//! `papo token`: the tokens of an account, which log in where the password would.
+//! `papo token`: the tokens of an account, which log in in place of the password.
 //!
-//! A session that was opened with a token may not make any, nor revoke another one. So where a person
-//! is there to be asked for the password, that is what follows when the server says so.
+//! A session opened with a token may not make tokens, nor revoke another one. When the server
+//! refuses that, the password is asked for, if there is a terminal.
 
 use super::account::{Credentials, Named};
 use super::caller::Caller;
@@ -15,10 +15,7 @@ use super::secret;
 use super::stdout::print;
 use crate::wire::rows::{ServerLine, TokenLine};
 
-/// Shows the tokens: label, when it was made, when it was last used.
-///
-/// # Errors
-/// Any.
+/// Shows the tokens: label, creation, last use.
 pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "TOKEN LIST", |row| {
         let ServerLine::Token(TokenLine { label, created, used }) = row else { return None };
@@ -33,24 +30,18 @@ pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     .map(drop)
 }
 
-/// Makes a token, and prints it: nobody is shown it again.
-///
-/// # Errors
-/// Any.
+/// Makes a token and prints it; it is never shown again.
 pub async fn new(named: &Named, label: &str) -> Result<(), Failure> {
     let made = ask(named, &format!("TOKEN NEW {label}")).await.map_err(with_advice)?;
     print(&made.token()?)
 }
 
-/// Revokes a token; the sessions that it opened end.
-///
-/// # Errors
-/// Any.
+/// Revokes a token, which disconnects the sessions that it opened.
 pub async fn del(named: &Named, label: &str) -> Result<(), Failure> {
     ask(named, &format!("TOKEN DEL {label}")).await.map(drop)
 }
 
-/// Says a command once, with the password if it takes that.
+/// Sends a command, and again with the password if it requires that.
 async fn ask(named: &Named, command: &str) -> Result<Success, Failure> {
     let account = Credentials::find(named)?;
     let answered = said(&account, command).await;
@@ -60,7 +51,7 @@ async fn ask(named: &Named, command: &str) -> Result<Success, Failure> {
                 && secret::given(named.secret_file.as_deref())?.is_none() =>
         {
             let account = Credentials::find_with_password(named);
-            // The refusal says more to a script than that there is no terminal.
+            // The refusal tells a script more than the lack of a terminal.
             let account = account.map_err(|_| Failure::Refused(line))?;
             said(&account, command).await
         }
@@ -73,7 +64,7 @@ async fn said(account: &Credentials, command: &str) -> Result<Success, Failure> 
     shown(SERVER, caller.ask_once(command)).await
 }
 
-/// A refusal of `TOKEN NEW`, and what to type then.
+/// Adds to a refusal of `TOKEN NEW` what to type then.
 pub(super) fn with_advice(failure: Failure) -> Failure {
     match failure {
         Failure::Refused(line) if lines::code(&line) == "too-many" => Failure::Refused(format!(

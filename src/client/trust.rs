@@ -1,10 +1,10 @@
-//! Which servers are believed to be who they say they are, over TLS; and in words why one is not.
+//! Which servers are trusted over TLS, and error messages for the others.
 //!
-//! Trusted is whom the system trusts, or, where a file is named, whom that file vouches for, and
-//! nobody else: the authorities in it, and the very certificates in it. The latter is what people have
-//! who made a certificate by themselves; `openssl req -x509` marks it as an authority's, which a
-//! server must not show, and often puts no host into it. Whoever has its key could vouch for any
-//! server then, so to believe that it is this one adds nothing.
+//! Trusted are the system's authorities or, if a file is named, only that file: the authorities in
+//! it, and exactly the certificates in it. The latter is for self-signed certificates: those often
+//! name no host, and `openssl req -x509` marks them as an authority's, which a server must not
+//! present. Whoever has such a key could vouch for any server anyway, so trusting it as this server
+//! adds no risk.
 
 use std::io;
 use std::path::Path;
@@ -22,8 +22,7 @@ use rustls::{
 
 use super::address::Host;
 
-/// How a connection is made whose server is trusted by the certificates in a file, PEM, or as the
-/// system has it.
+/// The TLS configuration that trusts the PEM file `roots`, or else the system's authorities.
 ///
 /// # Errors
 /// The file cannot be read, or has no certificates in it.
@@ -33,8 +32,8 @@ pub fn config(roots: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
     let Some(file) = roots else {
-        // What does not parse is passed over: a system's store has all sorts of things in it, and
-        // where nothing is left no server is trusted.
+        // Unparsable certificates are skipped: a system's store has all sorts of things in it, and
+        // if nothing is left no server is trusted.
         let mut trusted = RootCertStore::empty();
         trusted.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(Arc::new(builder.with_root_certificates(trusted).with_no_client_auth()));
@@ -44,7 +43,7 @@ pub fn config(roots: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     Ok(Arc::new(builder.with_no_client_auth()))
 }
 
-/// Trusts what is in one file.
+/// Trusts the certificates in one file.
 #[derive(Debug)]
 struct PinnedFile {
     certificates: Vec<CertificateDer<'static>>,
@@ -55,12 +54,12 @@ impl PinnedFile {
     fn load(file: &Path, provider: Arc<CryptoProvider>) -> io::Result<PinnedFile> {
         let unfit =
             |why: &dyn std::fmt::Display| io::Error::other(format!("{}: {why}", file.display()));
-        // The library's errors of reading files and of PEM are one type.
+        // Opened here first for a plain I/O error: the PEM reader wraps it.
         std::fs::File::open(file).map_err(|e| unfit(&e))?;
         let read = CertificateDer::pem_file_iter(file).map_err(|e| unfit(&e))?;
         let certificates = read.collect::<Result<Vec<_>, _>>().map_err(|e| unfit(&e))?;
         if certificates.is_empty() {
-            return Err(unfit(&"no certificate in PEM form is in it"));
+            return Err(unfit(&"it contains no PEM certificate"));
         }
         let mut trusted = RootCertStore::empty();
         for certificate in &certificates {
@@ -87,7 +86,7 @@ impl ServerCertVerifier for PinnedFile {
             return Err(why.into());
         }
         match why {
-            // For an authority's; that it is valid at this time was looked at before.
+            // An authority's certificate; its dates were checked before.
             CertificateError::Other(_) => {
                 let named = verify_server_name(&ParsedCertificate::try_from(shown)?, name);
                 named.or_else(|e| if names_nobody(&e) { Ok(()) } else { Err(e) })?;
@@ -125,7 +124,7 @@ impl ServerCertVerifier for PinnedFile {
     }
 }
 
-/// Whether this is said of a certificate in which no host is named.
+/// Whether the error is about the name, and the certificate names no host at all.
 fn names_nobody(why: &Error) -> bool {
     use CertificateError::NotValidForNameContext;
     let Error::InvalidCertificate(NotValidForNameContext { presented, .. }) = why else {
@@ -134,14 +133,16 @@ fn names_nobody(why: &Error) -> bool {
     presented.is_empty()
 }
 
-/// A failure to agree on TLS with this host, so that it says what to do.
+/// Words a TLS failure with this host so that it says what to do.
 pub fn in_words(failure: io::Error, host: &Host) -> io::Error {
     let why = failure.get_ref().and_then(|e| e.downcast_ref::<Error>());
     let words = match why {
         Some(Error::InvalidCertificate(why)) => format!("its certificate {}", refused(why)),
-        // What it says is no TLS: the greeting of a server in the clear, as a rule.
+        // Not a TLS record: usually the greeting of a plain server.
         Some(Error::InvalidMessage(_)) => {
-            format!("it does not speak TLS there; {host}, without tls:, is in the clear")
+            format!(
+                "it does not speak TLS there; {host}, without tls:, connects without encryption"
+            )
         }
         Some(other) => format!("TLS: {other}"),
         None => return failure,
@@ -154,11 +155,11 @@ fn refused(why: &CertificateError) -> String {
     match why {
         E::Expired | E::ExpiredContext { .. } => {
             let until = if let E::ExpiredContext { not_after, .. } = why { day(*not_after) } else { None };
-            format!("has expired{}", until.map(|day| format!(", on {day}")).unwrap_or_default())
+            format!("expired{}", until.map(|day| format!(" on {day}")).unwrap_or_default())
         }
         E::NotValidYet | E::NotValidYetContext { .. } => {
             let from = if let E::NotValidYetContext { not_before, .. } = why { day(*not_before) } else { None };
-            let from = from.map(|day| format!(", but from {day} on")).unwrap_or_default();
+            let from = from.map(|day| format!(", only from {day}")).unwrap_or_default();
             format!("is not yet valid{from}; is the clock of this machine right?")
         }
         E::NotValidForNameContext { expected, presented } => {
@@ -175,19 +176,19 @@ fn refused(why: &CertificateError) -> String {
         E::UnknownIssuer => {
             "is from an unknown issuer; --ca FILE names a file with certificates to trust".to_owned()
         }
-        E::BadSignature => "is not the trusted one of that name: another key has signed it".to_owned(),
+        E::BadSignature => "is not the trusted one of that name: it is signed by another key".to_owned(),
         E::Revoked => "was revoked".to_owned(),
-        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "is not one for servers".to_owned(),
+        E::InvalidPurpose | E::InvalidPurposeContext { .. } => "is not meant for servers".to_owned(),
         E::Other(other) if format!("{:?}", other.0).contains("CaUsedAsEndEntity") => {
-            "is that of an authority (CA:TRUE), as openssl req -x509 makes it; with --ca FILE, where \
-             FILE is a copy of it, it is trusted"
+            "is an authority's (CA:TRUE), as openssl req -x509 makes it; to trust it use --ca FILE, where \
+             FILE is a copy of it"
                 .to_owned()
         }
         other => format!("cannot be used: {}", Error::from(other.clone())),
     }
 }
 
-/// A day, in UTC.
+/// The day, in UTC.
 fn day(time: UnixTime) -> Option<String> {
     let seconds = time.as_secs().try_into().ok()?;
     Some(jiff::Timestamp::from_second(seconds).ok()?.strftime("%Y-%m-%d").to_string())
@@ -204,8 +205,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls").join(name)
     }
 
-    /// What is said of a server that shows the first of these, where the second is trusted, `years`
-    /// from now.
+    /// The verdict on a server that presents `shown` if `trusted` is trusted, `years` from now.
     fn verdict(shown: &str, trusted: &str, name: &str, years: i64) -> Result<(), String> {
         let named = PinnedFile::load(&file(trusted), Arc::new(ring::default_provider())).unwrap();
         let shown = CertificateDer::from_pem_file(file(shown)).unwrap();
@@ -248,8 +248,8 @@ mod tests {
             "is not for chat.example.org: it names localhost, 127.0.0.1",
         );
         for shown in ["made.pem", "bare.pem", "one.pem"] {
-            refused(shown, shown, "localhost", 200, "has expired, on 21");
-            refused(shown, shown, "localhost", -50, "is not yet valid, but from 20");
+            refused(shown, shown, "localhost", 200, "expired on 21");
+            refused(shown, shown, "localhost", -50, "is not yet valid, only from 20");
         }
         refused("bare.pem", "made.pem", "localhost", 0, "CA:TRUE");
         refused("one.pem", "other.pem", "localhost", 0, "is not the trusted one of that name");
@@ -259,7 +259,7 @@ mod tests {
     fn a_file_without_certificates_is_refused() {
         let load = |name| PinnedFile::load(&file(name), Arc::new(ring::default_provider()));
         let why = load("made.key").unwrap_err().to_string();
-        assert!(why.ends_with("made.key: no certificate in PEM form is in it"), "{why}");
+        assert!(why.ends_with("made.key: it contains no PEM certificate"), "{why}");
         let why = load("nowhere.pem").unwrap_err().to_string();
         assert!(why.ends_with("nowhere.pem: No such file or directory (os error 2)"), "{why}");
     }

@@ -166,7 +166,7 @@ fn every_way_in_is_a_way_for_papo() {
     let there = format!("tls:localhost:{port}");
     let here = place.papod().address.port();
     let failing = [
-        (Running::start(&mut send(&there, &other)), there.clone(), "another key has signed it"),
+        (Running::start(&mut send(&there, &other)), there.clone(), "it is signed by another key"),
         (
             Running::start(send(&there, &one).env_remove("PAPO_CA")),
             there.clone(),
@@ -180,7 +180,7 @@ fn every_way_in_is_a_way_for_papo() {
         (
             Running::start(&mut send(&format!("localhost:{port}"), &one)),
             format!("localhost:{port}"),
-            &*format!("it speaks TLS there: tls:localhost:{port}"),
+            &*format!("the server speaks TLS; use tls:localhost:{port}"),
         ),
         (
             Running::start(&mut send(&format!("tls:localhost:{here}"), &one)),
@@ -240,7 +240,7 @@ fn an_address_of_the_other_kind_is_not_used() {
     let there = place.papod().address.to_string();
     done(place.papo("ana", &["chats", "-4"]).env("PAPO_SERVER", &there));
     let mut six = place.papo("ana", &["-6", "chats"]);
-    fails(six.env("PAPO_SERVER", &there), 3, &format!("papo: {there}: no address of this kind"));
+    fails(six.env("PAPO_SERVER", &there), 3, &format!("papo: {there}: no address of this family"));
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_password_is_changed_and_tokens_stay() {
     let place = Place::with(&["ana"]);
     place.done("ana", &["login"]);
     let mut passwd = place.papo("ana", &["passwd"]);
-    assert_eq!(done(passwd.stdin(input(b"new-secret\n"))), "the password of ana is changed\n");
+    assert_eq!(done(passwd.stdin(input(b"new-secret\n"))), "the password of ana was changed\n");
     fails(&mut place.papo("ana", &["chats"]), 4, "ERR LOGIN wrong-secret ");
     done(place.papo("ana", &["chats"]).env("PAPO_SECRET", "new-secret"));
     done(&mut place.bare(&["chats"]));

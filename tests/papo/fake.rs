@@ -222,7 +222,7 @@ fn what_comes_again_is_not_dealt_with_again() {
 #[test]
 fn why_a_server_ends_the_connection_is_said_in_words() {
     for (answer, why) in [
-        ("BYE kicked\n", "papo: the server says BYE kicked: an operator ended the session, "),
+        ("BYE kicked\n", "papo: the server says BYE kicked: an operator disconnected "),
         ("BYE new-reason\n", "papo: the server says BYE new-reason"),
     ] {
         let fake = Fake::start("", &[Some(answer)]);
@@ -284,7 +284,7 @@ fn a_log_that_was_put_back_is_begun_anew_and_nothing_of_it_swallowed() {
     assert!(tail.line().ends_with(" old") && tail.line().ends_with(" new"));
     let said: Vec<String> = std::iter::repeat_with(|| tail.complaint()).take(3).collect();
     assert!(
-        said[2].starts_with("papo: the server's log was put back: it ends at 4, and 17 "),
+        said[2].starts_with("papo: the server's log was put back: it ends at 4, but 17 "),
         "{said:?}"
     );
     // It may be said again before it is known that the log was put back.

@@ -14,7 +14,7 @@ fn a_byte_that_is_not_utf_8_ends_nothing_and_can_be_mended() {
     window.tmux(&["send-keys", "-H", "63", "61", "66", "e9", "20", "6f", "6b"]);
     window.shows(&format!(
         "|{}
-         |what you typed is not UTF-8, so \u{fffd} stands for it: set your terminal to UTF-8
+         |what you typed is not UTF-8 and became \u{fffd}: set your terminal to UTF-8
          |      bob> caf\u{fffd} ok",
         rule("bob")
     ));

@@ -176,7 +176,7 @@ fn a_log_that_was_put_back_is_shown_as_it_is_and_nothing_of_it_swallowed() {
     other.papod().login_quietly("bob").send("ana", "another");
     _first = std::mem::replace(&mut place.home, other.into_home());
     place.restart();
-    window.says("the server's log was put back: it ends at 1, and 3 was seen");
+    window.says("the server's log was put back: it ends at 1, but 3 was seen");
     window.says("bob: another\n");
     // What is on the screen is read.
     let mut bob = place.papod().login_quietly("bob");

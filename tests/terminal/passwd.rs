@@ -30,7 +30,7 @@ fn a_password_is_changed_and_never_shown() {
     window.key("Enter");
     window.says("    again>");
     window.line(NEW);
-    window.says("the password is changed\n");
+    window.says("the password was changed\n");
     // It goes on, though it was opened with the old one; and the arrow keys and undo know nothing.
     let mut bob = place.papod().login_quietly_as("ana", NEW);
     bob.say("PING");

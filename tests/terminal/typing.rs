@@ -102,7 +102,7 @@ fn the_arrow_keys_bring_back_lines_and_the_draft() {
              |── today ──
              |HH:MM ✓    you: one
              |HH:MM ✓    you: two
-             |there is no /nothing: /help shows what there is, and //nothing sends that text
+             |there is no /nothing; /help lists the commands, //nothing sends that text
              |      bob> {typed}",
             rule("bob")
         ));

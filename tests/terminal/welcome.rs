@@ -18,7 +18,7 @@ fn a_newcomer_is_led_to_a_first_message() {
     let window = open();
     window.start("papo");
     window.shows_joined(
-        "|papo talks through a chat server. A few questions, and you are there.
+        "|papo needs a chat server and an account on it. A few questions first.
          |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]:",
     );
     // Nobody listens at a port that was free just now.
@@ -36,8 +36,8 @@ fn a_newcomer_is_led_to_a_first_message() {
         window.says("A password, 6 characters or more:");
         window.tells("#{cursor_x}", "34");
         window.line(first);
-        window.says("The same again:");
-        window.tells("#{cursor_x}", "16");
+        window.says("Repeat it:");
+        window.tells("#{cursor_x}", "11");
         window.line(second);
     };
     password(PASSWORD, PASSWORD);
@@ -52,7 +52,7 @@ fn a_newcomer_is_led_to_a_first_message() {
     window.says("That is too short.\nA password, 6 characters or more:");
     password(PASSWORD, PASSWORD);
     window.shows_joined(&format!(
-        "|papo talks through a chat server. A few questions, and you are there.
+        "|papo needs a chat server and an account on it. A few questions first.
          |Server, HOST:PORT, tls:HOST:PORT or unix:PATH [localhost:7276]: {free}
          |papo: {free}: Connection refused (os error 111)
          |Is it running? `papod` starts one on this machine.
@@ -62,25 +62,25 @@ fn a_newcomer_is_led_to_a_first_message() {
          |Your handle (the name others use to write to you): Taken
          |Is taken a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
-         |The same again:
+         |Repeat it:
          |taken: this handle is taken, choose another
          |Your handle (the name others use to write to you): Ana
          |Is ana a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
-         |The same again:
+         |Repeat it:
          |The passwords do not match.
          |A password, 6 characters or more:
          |That is too short.
          |A password, 6 characters or more:
-         |The same again:
-         |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
+         |Repeat it:
+         |logged in as ana; the token \"HOST\" is saved in ~/.config/papo/config
          |Who do you want to write to first? A handle, +group, or Enter for nobody yet:"
     ));
     window.line("Bob!");
     window.says("expected a handle, #group or +group\nWho do");
     window.line("Bob");
     let rule = rule("bob");
-    let hint = "|      what you type is sent by Enter; /help explains, Ctrl-D leaves";
+    let hint = "|      Enter sends what you type; /help explains, Ctrl-D leaves";
     window.shows(&format!("|{rule}\n{hint}\n|      bob>"));
     window.line("hello bob");
     let talk = "|── today ──\n|HH:MM ✓    you: hello bob\n|      bob>";
@@ -136,16 +136,16 @@ fn who_has_an_account_opens_it_with_its_password() {
     window.tells("#{cursor_x}", "15");
     window.line(PASSWORD);
     window.shows_joined(
-        "|papo talks through a chat server. A few questions, and you are there.
+        "|papo needs a chat server and an account on it. A few questions first.
          |Your handle (the name others use to write to you): ana
          |Is ana a new account at 127.0.0.1:12345? yes or no [yes]: no
          |Your password:
          |That is not the password, or there is no such account.
-         |Once more; Enter alone asks for the handle again.
+         |Try again; Enter alone asks for the handle again.
          |Your password:
          |A password cannot contain spaces.
          |Your password:
-         |logged in as ana; the token \"HOST\" is kept in ~/.config/papo/config
+         |logged in as ana; the token \"HOST\" is saved in ~/.config/papo/config
          |Who do you want to write to first? A handle, +group, or Enter for nobody yet:",
     );
     window.key("Enter");
@@ -184,7 +184,7 @@ fn a_token_that_was_revoked_is_replaced_by_another() {
     );
     window.tells("#{cursor_x}", "17");
     window.line("wrong-horse");
-    window.says("Once more; Enter alone leaves.\nPassword of ana:");
+    window.says("Try again; Enter alone leaves.\nPassword of ana:");
     window.tells("#{cursor_x}", "17");
     window.line(PASSWORD);
     leaves();
@@ -212,7 +212,7 @@ fn register_says_how_to_log_in_and_login_asks_for_whom() {
     let window = Window::open(&place.home_of("zed"), place.address.port(), &known);
     window.start("papo register --as zed");
     window.says("registered zed at ");
-    window.says("papo: now: papo login --server 127.0.0.1:12345 --as zed\nstatus 0");
+    window.says("papo: next: papo login --server 127.0.0.1:12345 --as zed\nstatus 0");
     window.start("papo login");
     window.says("Handle at 127.0.0.1:12345:");
     window.line("zed");

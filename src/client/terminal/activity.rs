@@ -1,35 +1,34 @@
-//! The line at the bottom, which says where something is unread: `4:#team(4) 5:bob`, and the newest
-//! of it; and names that are cut so that they can still be told apart.
+//! The line at the bottom: unread conversations, as in `4:#team(4) 5:bob`, and the newest message;
+//! and names cut so that they can still be told apart.
 
 use super::columns::{cut, width};
 use super::item::Style;
 
-/// Columns before it: those of the time.
+/// Columns before it, as wide as the time.
 const INDENT: usize = 6;
 
-/// Conversations in it at most: more have no room in 400 columns.
+/// Most conversations in it: more do not fit in 400 columns.
 pub const MOST: usize = 50;
 
 /// Columns of a name in it.
 const NAME: usize = 16;
 
-/// Columns for how many more conversations there are, ` +99999`.
+/// Columns for the number of further conversations, ` +99999`.
 const MORE: usize = 7;
 
-/// Columns in which a text is worth to be begun.
+/// Fewest columns worth beginning a text in.
 const TEXT: usize = 20;
 
-/// What is said where nothing comes.
+/// Shown while disconnected.
 const OFFLINE: &str = "offline; Enter tries again now";
 
 /// A conversation in which something is unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// Its number, by which it is turned to.
+    /// Its number, as in `/4`.
     pub number: usize,
-    /// Its name, in as many columns as it may take here.
+    /// Its name, cut to fit.
     pub name: String,
-    /// Entries that are unread.
     pub count: u64,
 }
 
@@ -43,18 +42,18 @@ impl Unread {
 /// What is unread elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Where, the most important one first; no more than have room on any terminal.
+    /// The most important first; no more than fit on any terminal.
     pub unread: Vec<Unread>,
-    /// In how many conversations in all.
+    /// Unread conversations in total.
     pub total: usize,
-    /// The newest of it, with its author.
+    /// The newest message, with its author.
     pub newest: String,
-    /// Nothing comes for now.
+    /// The connection for events is down.
     pub is_offline: bool,
 }
 
 impl Activity {
-    /// In one line of at most `columns`; empty where nothing is unread.
+    /// One line of at most `columns`; empty if there is nothing to say.
     pub fn line(&self, columns: usize, style: Style) -> String {
         let room = self.room(columns);
         if !self.is_offline {
@@ -65,14 +64,14 @@ impl Activity {
         format!("{}{note}  {}", " ".repeat(INDENT), unread.trim_start()).trim_end().to_owned()
     }
 
-    /// Columns for what is unread.
+    /// Columns left for unread conversations.
     fn room(&self, columns: usize) -> usize {
         if self.is_offline { columns.saturating_sub(width(OFFLINE) + 2) } else { columns }
     }
 
     fn unread(&self, columns: usize, style: Style) -> String {
         let (fitting, mut room) = self.fitting(columns);
-        // Somebody who writes to nobody else expects an answer.
+        // The author of a direct message expects an answer.
         let part = |one: &Unread| match one.name.starts_with('#') {
             true => one.text(),
             false => style.bold(&one.text()),
@@ -94,14 +93,14 @@ impl Activity {
         line
     }
 
-    /// The numbers of the conversations that have room in so many columns.
+    /// The numbers of the conversations that fit in `columns`.
     pub fn numbers(&self, columns: usize) -> impl Iterator<Item = usize> {
         self.unread.iter().take(self.fitting(self.room(columns)).0).map(|one| one.number)
     }
 
-    /// How many conversations have room, and the columns that are left then.
+    /// How many conversations fit, and the columns left over.
     fn fitting(&self, columns: usize) -> (usize, usize) {
-        // However many there are, the newest of it has its place, unless the terminal is small.
+        // Room is kept for the newest message, unless the terminal is narrow.
         let text = !self.newest.is_empty() && columns >= 3 * TEXT;
         let text = if text { TEXT + 2 } else { 0 };
         let mut room = columns.saturating_sub(INDENT + text);
@@ -117,18 +116,18 @@ impl Activity {
     }
 }
 
-/// A name as it stands in the line.
+/// A name as shown in the line.
 pub fn brief<'a>(name: &str, others: impl Iterator<Item = &'a str>) -> String {
     shortened(name, NAME, others)
 }
 
-/// A name in `columns`, 4 or more, unlike each of the other names in as many: cut at its end, else in
-/// its middle, else at both ends.
+/// A name in `columns` (4 or more), distinct from all other names cut the same way: at its end,
+/// else in its middle, else at both ends.
 pub fn shortened<'a>(name: &str, columns: usize, others: impl Iterator<Item = &'a str>) -> String {
     if !name.is_ascii() || name.len() <= columns {
         return cut(name, columns);
     }
-    // One that is not cut is unlike one that is.
+    // A name that is not cut differs from any that is.
     let is_cut = |other: &&str| *other != name && other.is_ascii() && other.len() > columns;
     let others: Vec<&str> = others.filter(is_cut).collect();
     let kept = columns - 1;
@@ -142,7 +141,7 @@ pub fn shortened<'a>(name: &str, columns: usize, others: impl Iterator<Item = &'
             return format!("{}…{}", own.0, own.1);
         }
     }
-    // They differ in the middle: what is shown begins where the one that is most alike differs.
+    // They differ only in the middle: begin where the most similar one differs.
     let same = |other: &&str| name.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
     let from = others.iter().map(same).max().unwrap_or(0).min(name.len() - 1);
     format!("{}…{}", &name[..1], cut(&name[from..], columns - 2))
@@ -173,7 +172,7 @@ mod tests {
         assert_eq!(two.line(40, plain), "      5:bob 4:#team(4)");
         assert_eq!(two.line(24, plain), "      5:bob 4:#team(4)");
         assert_eq!(two.line(21, plain), "      5:bob +1");
-        // The text has its place, however many there are.
+        // The text keeps its place, however many there are.
         let three = activity(&[(5, "bob", 1), (4, "#team", 4), (6, "#a-group-of-some", 10)]);
         let line = three.line(60, plain);
         assert_eq!(line, "      5:bob 4:#team(4) +1  bob: lunch at one, at the corner?");

@@ -1,4 +1,4 @@
-//! What the server answers.
+//! Handles answers to commands.
 
 use super::columns::cut;
 use super::item::{ScreenItem, Tick};
@@ -31,7 +31,7 @@ impl Talk {
             Purpose::Older(_) => self.is_loading = false,
             Purpose::Chats(wanted) => self.listed(wanted, reply),
             Purpose::Last(name, wanted) => self.last_came(&name, wanted, Some(reply)),
-            Purpose::Passwd { .. } => self.remark("      the password is changed"),
+            Purpose::Passwd { .. } => self.remark("      the password was changed"),
             Purpose::Ticks(ticks) => self.counted(ticks, reply),
             Purpose::Mark(_) => self.mark_more(true),
             Purpose::Names(answer) => {
@@ -53,7 +53,7 @@ impl Talk {
         }
     }
 
-    /// A command was refused, or nobody knows whether it was carried out.
+    /// A command was refused, or its outcome is unknown.
     pub(super) fn failed(&mut self, purpose: Purpose, failure: &Failure) {
         let why = match failure {
             Failure::Refused(line) => as_typed_here(&lines::why(line)),
@@ -72,7 +72,7 @@ impl Talk {
             Purpose::Open(name) if self.current.as_ref() == Some(&name) => {
                 self.chats.forget(&name);
                 self.keyboard.forget_name(&name);
-                // Where somebody is typing, what is meant for one goes to nobody else.
+                // While the user types, do not redirect the text to another conversation.
                 match self.opened.clone().filter(|it| *it != name && !self.keyboard.is_typing()) {
                     Some(before) => self.turn_to(&before),
                     None => {
@@ -117,7 +117,7 @@ impl Talk {
                 }
             }
             self.sent.insert(id);
-            // Events of these came long ago.
+            // Events for the oldest came long ago.
             if self.sent.len() > 1_000 {
                 self.sent.pop_first();
             }
@@ -125,7 +125,7 @@ impl Talk {
         self.is_sent(key);
     }
 
-    /// The entries of a conversation, with what is known of how far they have come.
+    /// The entries of a conversation, with their known ticks.
     fn items(&mut self, name: &str, reply: &Success) -> Vec<ScreenItem> {
         let rows = reply.rows.iter().filter_map(|row| EntryLine::parse(row));
         let items = rows.map(|row| ScreenItem::entry(&row.entry, &self.me, &self.zone));
@@ -143,7 +143,7 @@ impl Talk {
 
     fn opened(&mut self, name: &str, reply: &Success) {
         let mut items = self.items(name, reply);
-        // What came since, by whichever way.
+        // Keep what came since the request.
         let last = items.iter().rev().find_map(ScreenItem::id).unwrap_or(0);
         items.extend(self.screen.later_than(last));
         let unread = self.chat(name).unread;
@@ -168,10 +168,10 @@ impl Talk {
         self.warn();
     }
 
-    /// What came while there was no connection, in the conversation that is turned to.
+    /// Entries of the current conversation that came while disconnected.
     fn missed(&mut self, name: &str, reply: &Success) {
         if reply.has_more() {
-            // There is no end to it: what is newest comes first.
+            // Too many: load the newest instead.
             return self.turn_to(name);
         }
         if !reply.rows.is_empty() {
@@ -192,7 +192,7 @@ impl Talk {
             Progress::Read => Some(Tick::Read),
             Progress::Delivered => Some(Tick::Delivered),
             Progress::Sent => Some(Tick::Sent),
-            // Nobody waits for those who have left the group.
+            // Members who left the group do not count.
             Progress::Left => None,
         });
         let tick = ticks_of_all.min();
@@ -202,7 +202,7 @@ impl Talk {
             let reached = self.screen.reached(ticks.ids[middle], tick, ticks.is_news, room);
             self.keyboard.print(reached);
         }
-        // Where nobody else could see it, it says nothing about those before it.
+        // An entry without other readers says nothing about earlier ones.
         match tick.is_none_or(|tick| tick >= ticks.wanted) {
             true => ticks.range.0 = middle + 1,
             false => ticks.range.1 = middle,
@@ -216,7 +216,7 @@ impl Talk {
         self.go_on_asking(ticks);
     }
 
-    /// Rows that somebody wants to see.
+    /// Shows the answer to a command of the user's.
     fn shown(&mut self, reply: &Success) {
         let rows = reply.rows.iter().map(|row| {
             let line = match ServerLine::parse(row) {
@@ -234,7 +234,7 @@ impl Talk {
             if word == "NEW" {
                 return self.turn_to(&name);
             }
-            // It is an entry of the group, which is on the screen.
+            // The change is an entry on the screen.
             if self.current.as_ref() == Some(&name) {
                 return;
             }
@@ -247,7 +247,7 @@ impl Talk {
     }
 }
 
-/// Where the first of the last so many entries of others stands.
+/// The index of the first of the last `unread` entries by others.
 fn first_unread(items: &[ScreenItem], unread: u64) -> Option<usize> {
     let of_others =
         |item: &ScreenItem| matches!(item, ScreenItem::Said(said) if said.from.is_some());
@@ -256,24 +256,25 @@ fn first_unread(items: &[ScreenItem], unread: u64) -> Option<usize> {
     others.rev().nth(nth).map(|(n, _)| n)
 }
 
-/// A refusal that names commands as they are typed here.
+/// Rewrites the commands in a refusal as they are typed here.
 fn as_typed_here(why: &str) -> String {
     let why = why.replace("; FIND ", "; /find ").replace("; HIST ", "; /to ");
     why.replace("; GROUP WHO ", "; /group who ")
 }
 
-/// What was done, or what there is none of.
+/// A sentence for an answer without rows.
 fn in_words(reply: &Success) -> String {
     use List::{Find, Groups, Info, Members};
     match reply.done() {
         Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),
         Ok(Done::Blocked { whom, on: true }) => format!("{whom} is blocked"),
         Ok(Done::Blocked { whom, on: false }) => format!("{whom} is no longer blocked"),
-        Ok(Done::Named) => "you are shown by your new name".to_owned(),
+        Ok(Done::Named) => "others now see your new name".to_owned(),
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
-        Ok(Done::Grouped { name, .. }) => format!("done, in #{name}"),
-        Ok(Done::Counted { list: Find | Info | Groups | Members, .. }) => "nobody found".to_owned(),
+        Ok(Done::Grouped { name, .. }) => format!("#{name}: done"),
+        Ok(Done::Counted { list: Groups, .. }) => "you are in no group".to_owned(),
+        Ok(Done::Counted { list: Find | Info | Members, .. }) => "nobody found".to_owned(),
         _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),
     }
 }

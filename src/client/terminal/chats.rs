@@ -1,4 +1,4 @@
-//! The conversations of an account: their numbers, what is unread in them, and their list.
+//! The conversations of an account: their numbers, their unread entries, and their list.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -14,34 +14,34 @@ use crate::client::lines::is_message;
 use crate::entry::Entry;
 use crate::name::Handle;
 
-/// Columns of a name in the list at most.
+/// Most columns of a name in the list.
 const NAME: usize = 33;
 
-/// Characters that are kept of a text. No terminal has room for more in a line.
+/// Characters kept of a text: no terminal has room for more in a line.
 const KEPT: usize = 400;
 
 /// A conversation in the list.
 pub struct ListedChat {
-    /// As the protocol calls it.
+    /// Its name in the protocol.
     pub name: String,
-    /// Entries of others that were not read.
+    /// Unread entries by others.
     pub unread: u64,
-    /// The newest entry that is known of.
+    /// The newest known entry.
     pub newest: u64,
-    /// Up to where it was read, as far as is known here.
+    /// Read up to this id, as far as known here.
     pub read: u64,
-    /// The first entry that is unread, or where that is not known, a later one; for the order.
+    /// The first unread entry, or a later one if that is not known; for the order.
     since: u64,
-    /// An entry, by its id, in one line with its author.
+    /// The id of the last entry seen, and its author and text in one line.
     last: (u64, String),
-    /// The same of others.
+    /// The same for entries by others.
     last_of_others: (u64, String),
-    /// When the newest entry was written, where that is known.
+    /// When the newest entry was written, if known.
     pub time: Option<Timestamp>,
-    /// Its number was on the screen: it is another one each time that papo runs.
+    /// Its number was on the screen; numbers change each time papo starts.
     is_numbered: bool,
-    /// Up to where one's own messages were seen to be received, and read. The server tells nothing of
-    /// that while either side blocks the other.
+    /// Ids up to which the user's messages are known to be received, and read. The server sends no
+    /// receipts while either side blocks the other.
     reached: (u64, u64),
 }
 
@@ -66,7 +66,7 @@ impl ListedChat {
         }
     }
 
-    /// This entry is the newest that is known of.
+    /// Records an entry, perhaps the newest.
     pub fn heard(&mut self, entry: &Entry, me: &Handle) {
         let id = entry.id.number();
         self.newest = self.newest.max(id);
@@ -79,7 +79,7 @@ impl ListedChat {
         }
     }
 
-    /// This was sent from here, and is confirmed.
+    /// Records a confirmed message that was sent from here.
     pub fn sent(&mut self, id: u64, body: &str) {
         if id > self.last.0 {
             let body: String = body.chars().take(KEPT).collect();
@@ -88,7 +88,7 @@ impl ListedChat {
         }
     }
 
-    /// One's own messages up to this id have come so far.
+    /// Records that the user's messages up to this id have come so far.
     pub fn reached(&mut self, upto: u64, tick: Tick) {
         let (delivered, read) = &mut self.reached;
         if tick >= Tick::Delivered {
@@ -99,7 +99,7 @@ impl ListedChat {
         }
     }
 
-    /// How far one's own message of this id has come, as far as it was seen.
+    /// How far a message of the user's has come, as far as known.
     pub fn tick(&self, id: u64) -> Tick {
         match self.reached {
             (_, read) if id <= read => Tick::Read,
@@ -108,7 +108,7 @@ impl ListedChat {
         }
     }
 
-    /// Whether there is an entry that is newer than the last that was seen here.
+    /// Whether an entry is newer than the last one seen here.
     pub fn is_behind(&self) -> bool {
         self.last.0 < self.newest
     }
@@ -118,7 +118,7 @@ impl ListedChat {
         self.newest.max(self.last.0)
     }
 
-    /// How many entries are unread now.
+    /// Sets the number of unread entries.
     pub fn set_unread(&mut self, unread: u64) {
         if self.unread == 0 {
             self.since = self.newest;
@@ -126,14 +126,14 @@ impl ListedChat {
         self.unread = unread;
     }
 
-    /// Another log begins, with other ids.
+    /// Forgets all ids: the log was put back.
     pub fn put_back(&mut self) {
         let ListedChat { unread, is_numbered, .. } = *self;
         *self = ListedChat { unread, is_numbered, ..ListedChat::new(&self.name) };
     }
 }
 
-/// An entry with its author, which is cut when it is shown.
+/// An entry with its author; it is cut when it is shown.
 fn in_one_line(entry: &Entry, me: &Handle) -> String {
     let who = if entry.from == *me { "you" } else { entry.from.as_str() };
     if is_message(entry) {
@@ -147,12 +147,12 @@ fn in_one_line(entry: &Entry, me: &Handle) -> String {
 #[derive(Default)]
 pub struct Chats {
     all: Vec<ListedChat>,
-    /// Where each of them is.
+    /// The index of each, by name.
     places: BTreeMap<String, usize>,
 }
 
 impl Chats {
-    /// One of them, at the end if it is new; and whether it is.
+    /// A conversation, added at the end if it is new; and whether it was.
     pub fn chat(&mut self, name: &str) -> (&mut ListedChat, bool) {
         let found = self.places.get(name).copied();
         let at = found.unwrap_or_else(|| {
@@ -163,25 +163,24 @@ impl Chats {
         (&mut self.all[at], found.is_none())
     }
 
-    /// All of them.
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut ListedChat> {
         self.all.iter_mut()
     }
 
-    /// There is no such conversation. One after which others have come keeps its number.
+    /// Forgets a conversation that does not exist, unless later ones would lose their numbers.
     pub fn forget(&mut self, name: &str) {
         if self.all.pop_if(|chat| chat.name == name && chat.latest() == 0).is_some() {
             self.places.remove(name);
         }
     }
 
-    /// The name of the one of this number, from 1 on.
+    /// The name of the conversation of this number, from 1.
     pub fn numbered(&self, number: usize) -> Option<String> {
         let chat = number.checked_sub(1).and_then(|n| self.all.get(n));
         chat.map(|chat| chat.name.clone())
     }
 
-    /// These numbers are on the screen.
+    /// Records that these numbers are on the screen.
     pub fn show_numbers(&mut self, numbers: impl Iterator<Item = usize>) {
         for number in numbers {
             if let Some(chat) = number.checked_sub(1).and_then(|n| self.all.get_mut(n)) {
@@ -195,7 +194,7 @@ impl Chats {
         number.checked_sub(1).and_then(|n| self.all.get(n)).is_some_and(|chat| chat.is_numbered)
     }
 
-    /// The next one after this with something unread, around the end.
+    /// The next unread conversation after this one, wrapping around.
     pub fn next_unread(&self, current: Option<&str>) -> Option<String> {
         let current = current.and_then(|name| self.places.get(name));
         let (before, after) = self.all.split_at(current.map_or(0, |n| n + 1));
@@ -203,7 +202,7 @@ impl Chats {
         unread.map(|chat| chat.name.clone())
     }
 
-    /// Their numbers, the unread ones first, and then the newest.
+    /// Their indices, unread ones first, then by their newest entries.
     fn in_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.all.len()).collect();
         order.sort_by_key(|n| Reverse((self.all[*n].unread > 0, self.all[*n].latest())));
@@ -217,17 +216,17 @@ impl Chats {
         first.map(|n| self.all[n].name.clone())
     }
 
-    /// The names of those among the first in that order of which the last entry is not known.
+    /// The names of those whose last entry is not known, among the first `most` in that order.
     pub fn behind(&self, most: usize) -> Vec<String> {
         let order = self.in_order();
         let first = order.iter().take(most).map(|n| &self.all[*n]);
         first.filter(|chat| chat.is_behind()).map(|chat| chat.name.clone()).collect()
     }
 
-    /// The list of them, in that order, for a screen; or all of it.
+    /// The list in that order: what fits on a screen, or all.
     pub fn list(&mut self, size: Size, is_all: bool, zone: &TimeZone) -> String {
         let order = self.in_order();
-        // Beside the prompt, the line below it, and how many more there are.
+        // Leaves room for the prompt, the line below it, and how many more there are.
         let most = if is_all { order.len() } else { size.rows.saturating_sub(4).max(1) };
         let shown = || order.iter().take(most).map(|n| (n + 1, &self.all[*n]));
         let names = shown().map(|(_, chat)| width(&chat.name)).max().unwrap_or(0).min(NAME);
@@ -249,13 +248,13 @@ impl Chats {
         lines.join("\n")
     }
 
-    /// Where something is unread, but for the one that is shown.
+    /// The unread conversations, except the one `shown`.
     pub fn activity(&self, shown: Option<&str>) -> Activity {
         let is_told = |chat: &ListedChat| chat.unread > 0 && Some(&*chat.name) != shown;
         let unread = self.all.iter().enumerate().filter(|(_, chat)| is_told(chat));
         let mut unread: Vec<(usize, &ListedChat)> = unread.collect();
-        // What was said to nobody else comes first; then what began to be unread last, so that each
-        // stays in its place for as long as it is unread.
+        // Direct chats first, then those unread most recently, so that each keeps its place while
+        // it is unread.
         unread.sort_by_key(|(_, chat)| (chat.name.starts_with('#'), Reverse(chat.since)));
         let newest = unread.iter().filter(|(_, chat)| chat.last_of_others.0 > 0);
         let newest = newest.max_by_key(|(_, chat)| chat.last_of_others.0).map(|(_, chat)| {
@@ -273,7 +272,6 @@ impl Chats {
         Activity { unread: unread.collect(), total, newest, is_offline: false }
     }
 
-    /// How all of them are called.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.all.iter().map(|chat| &*chat.name)
     }
@@ -301,7 +299,7 @@ mod tests {
     use super::*;
     use crate::wire::rows::EntryLine;
 
-    /// Conversations with these names, in each of which the entry of its number is the last.
+    /// Conversations with these names, each with its number as the id of its last entry.
     fn chats(names: &[&str]) -> Chats {
         let me = Handle::new("ana").unwrap();
         let mut chats = Chats::default();

@@ -1,7 +1,7 @@
-//! Text in the columns of a terminal: how wide it is, what of it is shown, and where it is broken.
+//! Text in terminal columns: how wide it is, what of it is shown, and where it is broken.
 //!
-//! Terminals do not agree on the width of every character. What is invisible is left out, since some
-//! of them give it a column, and of two widths the greater one counts: a line may end early, but
+//! Terminals disagree on the width of some characters. Invisible ones are left out, since some
+//! terminals give them a column, and of two widths the greater counts: a line may end early, but
 //! never runs over the edge.
 
 use unicode_width::UnicodeWidthChar;
@@ -16,7 +16,7 @@ const AS_EMOJI: char = '\u{fe0f}';
 pub struct ScreenLine {
     /// With its colours, without a line end.
     pub text: String,
-    /// Its columns, where it is for the terminal to break it; 0 where it fits.
+    /// Its columns if the terminal has to break it; 0 if it fits.
     long: usize,
 }
 
@@ -26,25 +26,24 @@ impl ScreenLine {
         ScreenLine { text, long: 0 }
     }
 
-    /// A link that is wider than a line. A terminal joins the rows that it has broken itself, so that
-    /// such a link can be opened and copied, which one that was broken here cannot. It is ASCII, so
-    /// its width is certain.
+    /// A link wider than a line. A terminal joins rows that it has broken itself, so the link can
+    /// be opened and copied, unlike one broken here. It is ASCII, so its width is certain.
     fn link(link: &str) -> ScreenLine {
         ScreenLine { text: format!("\x1b[?7h{link}\x1b[?7l"), long: link.len() }
     }
 
-    /// Whether the terminal breaks it, and it begins at the edge.
+    /// Whether the terminal breaks it; it begins at the left edge then.
     pub fn is_link(&self) -> bool {
         self.long > 0
     }
 
-    /// Rows that it takes.
+    /// Rows it takes.
     pub fn rows(&self, columns: usize) -> usize {
         self.long.div_ceil(columns.max(1)).max(1)
     }
 }
 
-/// Columns that a text takes at most.
+/// The most columns that a text takes.
 pub fn width(text: &str) -> usize {
     widths(text).map(|(_, width)| width).sum()
 }
@@ -58,9 +57,9 @@ fn widths(text: &str) -> impl Iterator<Item = (char, usize)> {
     })
 }
 
-/// Whether terminals disagree on how wide this is, or let it change what stands around it.
+/// Whether terminals disagree on its width, or let it change the text around it.
 pub fn is_doubtful(c: char) -> bool {
-    // Fillers and vowels that stand for nothing, and variation selectors.
+    // Invisible fillers and vowels.
     let is_filler =
         matches!(c, '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}');
     is_spoofing(c) || is_filler || matches!(c, '\u{fe00}'..=AS_EMOJI | '\u{e0100}'..='\u{e01ef}')
@@ -71,11 +70,11 @@ fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            // Its width depends on where it stands.
+            // A tab's width depends on its column.
             '\t' => out.push_str("    "),
-            // It would turn the line around, and what follows would stand before the name.
+            // Bidirectional controls could move text in front of the name.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
-            // Emoji are made with these, and words in Persian and in Indian scripts.
+            // Needed in emoji, and in Persian and Indic words.
             '\n' | '\u{200c}' | '\u{200d}' | AS_EMOJI => out.push(c),
             _ if is_doubtful(c) => {}
             _ => out.push(c),
@@ -84,9 +83,9 @@ fn shown(text: &str) -> String {
     out
 }
 
-/// The beginning of a text, on one line of this width.
+/// A text cut to one line of this width.
 pub fn cut(text: &str, width: usize) -> String {
-    // What has no width is not looked through without end.
+    // Bounded, as there may be no end of characters without width.
     let text: String = text.chars().take(8 * width + 1).collect();
     let line = shown(&text).replace('\n', " ");
     if line.chars().count() <= 8 * width && self::width(&line) <= width {
@@ -104,7 +103,7 @@ pub fn cut(text: &str, width: usize) -> String {
     short
 }
 
-/// Breaks lines at blanks, and longer words anywhere, but for links. A line of blanks stays a line.
+/// Breaks lines at blanks, and longer words anywhere, except links. A blank line stays a line.
 pub fn wrap(text: &str, width: usize) -> Vec<ScreenLine> {
     let text = shown(text);
     let mut wrapped =
@@ -118,7 +117,7 @@ pub fn wrap(text: &str, width: usize) -> Vec<ScreenLine> {
 struct Wrapped {
     width: usize,
     lines: Vec<ScreenLine>,
-    /// The line that is not full yet, and its columns.
+    /// The current line, and its columns.
     row: String,
     used: usize,
 }
@@ -153,7 +152,7 @@ impl Wrapped {
         }
     }
 
-    /// A word at the beginning of a line.
+    /// Adds a word at the beginning of a line.
     fn word(&mut self, word: &str, columns: usize) {
         if columns > self.width && is_link(word) {
             return self.lines.push(ScreenLine::link(word));
@@ -167,7 +166,7 @@ impl Wrapped {
         }
     }
 
-    /// Ends the line that is not full yet, if anything stands on it.
+    /// Ends the current line, unless it is empty.
     fn end(&mut self) {
         if self.used > 0 {
             self.lines.push(ScreenLine::new(std::mem::take(&mut self.row)));
@@ -176,7 +175,7 @@ impl Wrapped {
     }
 }
 
-/// Whether a word is an address that terminals open.
+/// Whether a word is a URL that terminals open.
 fn is_link(word: &str) -> bool {
     let is_scheme = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'+' | b'-' | b'.');
     word.split_once("://").is_some_and(|(scheme, rest)| {

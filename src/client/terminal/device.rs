@@ -1,11 +1,9 @@
-//! The terminal as a device: how it was found, and the bytes that are typed on it.
+//! The terminal as a device: its original settings, and the bytes typed on it.
 //!
-//! The editor gives up at a byte that is not UTF-8, with all that was typed. So it reads from a
-//! pseudo-terminal, and what is typed passes through here: bytes that are no text become U+FFFD, which
-//! whoever types can see and mend. Where the system has no pseudo-terminal left, the editor reads
-//! from the terminal itself.
-//!
-//! Sequences that are no keys are left out on the way (`sequences`).
+//! At a byte that is not UTF-8 the editor gives up, and loses what was typed. So it reads from a
+//! pseudo-terminal, and input passes through here: invalid bytes become U+FFFD, which the user can
+//! see and correct, and escape `sequences` that are no keys are dropped. If the system has no
+//! pseudo-terminal left, the editor reads from the terminal itself.
 
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -25,11 +23,11 @@ use rustix::termios::{
 
 use super::sequences::Sequences;
 
-/// For how long the rest of a key is waited for: Esc alone is a key, too. Terminals send a key at
+/// Time limit for the rest of a key, since Esc alone is a key as well. Terminals send a key at
 /// once, and networks mostly in one packet.
 const KEY_TIME: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
-/// A terminal, which is left as it was found, whatever happens.
+/// A terminal, with the settings it had before.
 pub struct Device {
     terminal: Arc<OwnedFd>,
     found: Termios,
@@ -38,11 +36,11 @@ pub struct Device {
 }
 
 impl Device {
-    /// The terminal of standard input, from which the editor gets nothing but text from now on.
-    /// `foreign` is called, once, when something else is typed.
+    /// The terminal on standard input, from which the editor reads only text from now on. `foreign`
+    /// is called once, when something else is typed.
     ///
     /// # Errors
-    /// It is none.
+    /// It is no terminal.
     pub fn open(foreign: impl FnOnce() + Send + 'static) -> io::Result<Device> {
         let terminal = Arc::new(dup(io::stdin())?);
         let found = tcgetattr(&terminal)?;
@@ -59,7 +57,7 @@ impl Device {
         Ok(device)
     }
 
-    /// A pseudo-terminal that leaves what passes through it as it is.
+    /// A pseudo-terminal that passes bytes on unchanged.
     fn pseudo(&self) -> rustix::io::Result<(OwnedFd, OwnedFd)> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&master)?;
@@ -79,8 +77,8 @@ impl Device {
         tcsetattr(&self.terminal, OptionalActions::Drain, &raw(&self.found))
     }
 
-    /// As it was found. A paste is nothing special any more, and what is printed next stands on a line
-    /// of its own, with nothing below it.
+    /// Restores the settings, ends bracketed paste, and clears what is below the cursor, after a
+    /// line end if `is_on_a_line`.
     pub fn be_as_found(&self, is_on_a_line: bool) {
         let _ = tcsetattr(&self.terminal, OptionalActions::Drain, &self.found);
         let line_end = if is_on_a_line { "\r\n" } else { "" };
@@ -94,7 +92,7 @@ impl Device {
     }
 }
 
-/// Settings with which each byte is passed on as it comes. What is printed keeps its line ends.
+/// Settings that pass each byte on as it comes; output is still processed.
 fn raw(found: &Termios) -> Termios {
     let mut raw = found.clone();
     raw.input_modes.remove(
@@ -112,8 +110,7 @@ fn raw(found: &Termios) -> Termios {
     raw
 }
 
-/// Passes on what is typed, as text, until nobody can type or read any more.
-/// `has_more` waits for the rest of a key.
+/// Passes input on as text until nobody can type or read any more.
 fn pass(
     terminal: &OwnedFd,
     master: &OwnedFd,
@@ -146,15 +143,15 @@ fn pass(
     }
 }
 
-/// Whether something is typed within the time that the rest of a key has.
+/// Whether more input comes within [`KEY_TIME`].
 fn has_more(terminal: &OwnedFd) -> bool {
     let mut wanted = [PollFd::new(terminal, PollFlags::IN)];
-    // A signal counts as more: the next look waits anew.
+    // A signal counts as more: the next call waits again.
     poll(&mut wanted, Some(&KEY_TIME)) != Ok(0)
 }
 
-/// The text in these bytes, and whether they are nothing else. The beginning of a character stays
-/// there until the rest of it comes.
+/// The text in these bytes, and whether they are all valid. An incomplete character stays in
+/// `bytes` until the rest of it comes.
 fn text(bytes: &mut Vec<u8>) -> (String, bool) {
     let (mut text, mut is_whole) = (String::with_capacity(bytes.len()), true);
     let mut from = 0;
@@ -214,7 +211,7 @@ mod tests {
             }
             assert_eq!((&*all, is_whole, held.len()), (expected, false, 0), "{cut}");
         }
-        // Half a character waits for the other half, and not for ever.
+        // Half a character waits for the other half, but not forever.
         let mut held = vec![b'a', 0xc3];
         assert_eq!(text(&mut held), ("a".into(), true));
         held.push(b'\r');

@@ -1,8 +1,7 @@
-//! The line that is being typed: an editor on a thread of its own, the keys that it knows beyond the
-//! usual ones, and the way in which others print above it.
+//! The line being typed: an editor on a thread of its own, and printing above its line.
 //!
-//! A line is taken out of the editor by the key that ends it, and the editor goes on, so it is
-//! always at work and everything that is printed goes through it, in one order.
+//! The key that ends a line takes it out of the editor, which goes on running, so everything
+//! printed goes through it, in one order.
 
 use std::cell::Cell;
 use std::env;
@@ -25,21 +24,21 @@ use super::recalled::Recalled;
 use super::screen::Room;
 use crate::client::failure::Failure;
 
-/// The editor, from outside.
+/// A handle to the editor.
 pub struct Keyboard {
     known: Arc<Mutex<Known>>,
     printer: mpsc::Sender<String>,
     go_on: mpsc::Sender<()>,
     device: Arc<Device>,
-    /// The prompt or the line below is not drawn as it is known.
+    /// The prompt or the line below has changed and is not redrawn yet.
     is_stale: Cell<bool>,
 }
 
 impl Keyboard {
-    /// Begins to read. What is typed goes to `typed`, from a thread of its own.
+    /// Starts the editor. Input goes to `typed`, on another thread.
     ///
     /// # Errors
-    /// `Usage` where this is no terminal that an editor can work on.
+    /// `Usage` if the editor cannot work on this terminal.
     pub fn open(
         style: Style,
         typed: impl Fn(Typed) + Clone + Send + Sync + 'static,
@@ -56,14 +55,14 @@ impl Keyboard {
         let device = Arc::new(device);
         let known = Known { rows: 2, most: 2, has_room: true, may_leave: true, ..Known::default() };
         let known = Arc::new(Mutex::new(known));
-        // What there is of colour is up to the style: without, there would be no prompt either.
-        // Widths are added up character by character, which is how the line is shown.
+        // Forced, or the prompt would not be drawn; the style decides about colour. Widths are
+        // summed character by character, as the line is laid out.
         let config = Config::builder()
             .color_mode(ColorMode::Forced)
             .tab_stop(TAB as u8)
             .grapheme_cluster_mode(GraphemeClusterMode::WcWidth)
             .bell_style(BellStyle::None)
-            // For where the device is not in between.
+            // For an editor that reads from the terminal itself.
             .keyseq_timeout(Some(50))
             .build();
         let recalled = Recalled(known.clone());
@@ -79,19 +78,19 @@ impl Keyboard {
         let (of_editor, of_device) = (known.clone(), device.clone());
         thread::spawn(move || {
             let prompt = " ".repeat(PROMPT);
-            // Whatever ends it, the rest has to know.
+            // Report every end, even a panic.
             let end = match catch_unwind(AssertUnwindSafe(|| editor.readline(&prompt))) {
                 Ok(Ok(_) | Err(ReadlineError::Eof)) => None,
                 Ok(Err(_)) if of_device.has_hung_up() => None,
                 Ok(Err(e)) => Some(e.to_string()),
-                Err(_) => Some("the editor has failed, which is a fault of papo".to_owned()),
+                Err(_) => Some("the editor panicked, which is a bug in papo".to_owned()),
             };
             lock(&of_editor).has_ended = true;
             typed(Typed::End(end));
         });
         let (printer, to_print) = mpsc::channel::<String>();
         thread::spawn(move || {
-            // What is printed before the editor draws its line would be drawn over.
+            // The editor's first line would be drawn over anything printed before.
             let _ = is_ready.recv();
             while let Ok(text) = to_print.recv() {
                 if above.print(text).is_err() {
@@ -102,28 +101,28 @@ impl Keyboard {
         Ok(Keyboard { known, printer, go_on, device, is_stale: Cell::new(false) })
     }
 
-    /// Prints above the line that is being typed. What is empty changes nothing.
+    /// Prints above the line being typed. An empty text changes nothing.
     pub fn print(&self, text: String) {
         let Some(text) = text.strip_suffix('\n') else { return };
         self.is_stale.set(false);
-        // No line takes two rows, even if the terminal finds it wider than it was reckoned to be.
-        // Where the editor has ended, so does everything else.
+        // Without autowrap no line takes two rows, even if the terminal finds it wider than
+        // expected. If the editor has ended, everything else is about to.
         let _ = self.printer.send(format!("\x1b[?7l{text}\x1b[?7h\n"));
     }
 
-    /// The process goes on after it was stopped.
+    /// The process continues after it was stopped.
     pub fn go_on(&self) {
         let _ = self.go_on.send(());
     }
 
-    /// With whom one talks from now on; empty for nobody.
+    /// Sets the current conversation; empty for none.
     pub fn turn_to(&self, with: &str) {
         let mut known = lock(&self.known);
         known.with = with.to_owned();
         known.place = known.typed_here().len();
     }
 
-    /// What the prompt and the line below say. It is seen when something is printed next.
+    /// Sets the prompt and the line below, which are drawn with the next print.
     pub fn say(&self, label: String, activity: Activity) {
         let mut known = lock(&self.known);
         if (&known.label, &known.activity) != (&label, &activity) {
@@ -132,51 +131,51 @@ impl Keyboard {
         }
     }
 
-    /// Has them seen now, if nothing was printed since.
+    /// Draws them now, if nothing was printed since.
     pub fn refresh(&self) {
         if self.is_stale.get() {
-            // A line end is printed behind it, so it goes up by one first.
+            // Printing adds a line end, so go up by one first.
             self.print("\x1b[A\n".to_owned());
         }
     }
 
-    /// Asks for a secret, which is not shown, or for none any more.
+    /// Starts or stops reading a secret, without echo.
     pub fn ask_secret(&self, is_asked: bool) {
         lock(&self.known).secret = is_asked.then(String::new);
     }
 
-    /// Tells of the next key, whatever it is.
+    /// Reports the next key, whatever it is.
     pub fn await_key(&self) {
         lock(&self.known).is_awaited = true;
     }
 
-    /// More names that are completed.
+    /// Adds names to complete.
     pub fn names(&self, names: impl IntoIterator<Item = String>) {
         lock(&self.known).names.extend(names);
     }
 
-    /// There is nobody of this name.
+    /// Forgets a name.
     pub fn forget_name(&self, name: &str) {
         lock(&self.known).names.remove(name);
     }
 
-    /// Whether a line is being typed, or was and is not looked at yet.
+    /// Whether a line is being typed, or was and is not handled yet.
     pub fn is_typing(&self) -> bool {
         let known = lock(&self.known);
         known.is_typing || known.untaken > 0
     }
 
-    /// A line that was typed is looked at.
+    /// A line is being handled.
     pub fn takes_line(&self) {
         lock(&self.known).untaken -= 1;
     }
 
-    /// Whether nothing is lost by leaving, so that the editor need not ask.
+    /// Sets whether the user may leave without a warning.
     pub fn may_leave(&self, may: bool) {
         lock(&self.known).may_leave = may;
     }
 
-    /// How much room there is; to be told to the screen, which has to know of each change.
+    /// How much room there is. Pass it to the screen, which has to know of each change.
     pub fn room(&self) -> Room {
         let mut known = lock(&self.known);
         let (typed, most) = (known.rows, known.most);

@@ -1,4 +1,4 @@
-//! What concerns other conversations than the one that is turned to: their list, their numbers, and the
+//! Everything about other conversations than the current one: their list, their numbers, and the
 //! line at the bottom.
 
 use jiff::Timestamp;
@@ -12,11 +12,11 @@ use super::talk::Talk;
 use crate::client::connection::Success;
 use crate::wire::rows::{ChatLine, EntryLine};
 
-/// Conversations whose last line is asked for, each of them by a command, for the list of all.
+/// Conversations whose last line is fetched, by a command each, for the list of all.
 const ASKED: usize = 100;
 
 impl Talk {
-    /// A conversation in the list, at its end if it is new.
+    /// A conversation in the list, added at its end if it is new.
     pub(super) fn chat(&mut self, name: &str) -> &mut ListedChat {
         let (chat, is_new) = self.chats.chat(name);
         if is_new {
@@ -25,7 +25,7 @@ impl Talk {
         chat
     }
 
-    /// The conversation of a number, from 1 on.
+    /// The conversation of a number, from 1.
     pub(super) fn numbered(&mut self, number: usize) -> Option<String> {
         let name = self.chats.numbered(number);
         if name.is_none() {
@@ -34,7 +34,7 @@ impl Talk {
         name
     }
 
-    /// The same, to send something there: nobody knows a number by heart that was not shown.
+    /// The same for sending: only a number that was shown can be known.
     pub(super) fn shown_number(&mut self, number: usize) -> Option<String> {
         let name = self.numbered(number)?;
         if !self.chats.is_numbered(number) {
@@ -47,7 +47,7 @@ impl Talk {
         Some(name)
     }
 
-    /// Turns to the next conversation with something unread.
+    /// Switches to the next unread conversation.
     pub(super) fn next(&mut self) {
         match self.chats.next_unread(self.current.as_deref()) {
             Some(name) => self.turn_to(&name),
@@ -55,7 +55,7 @@ impl Talk {
         }
     }
 
-    /// The server's list has come: somebody wants to see it, all of it or not, or nobody does.
+    /// The server's list has come. `wanted`: show all (true), the first (false), or nothing.
     pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Success) {
         for row in &reply.rows {
             let Some(ChatLine { to, unread, last, time }) = ChatLine::parse(row) else { continue };
@@ -64,7 +64,7 @@ impl Talk {
             let chat = self.chat(&name);
             chat.newest = last.number();
             chat.time = Timestamp::from_millisecond(time.0).ok();
-            // What is being read is not counted.
+            // The current conversation is being read.
             if !is_current {
                 chat.set_unread(unread.unsigned_abs());
             }
@@ -84,7 +84,7 @@ impl Talk {
         self.ask(format!("HIST {last} 1"), Purpose::Last(last.clone(), Some(is_all)));
     }
 
-    /// The last entry of a conversation has come; the list is shown when that was the last one.
+    /// The last entry of a conversation has come; `wanted` shows the list then.
     pub(super) fn last_came(&mut self, name: &str, wanted: Option<bool>, reply: Option<&Success>) {
         let last = reply.and_then(|reply| EntryLine::parse(reply.rows.last()?));
         if let Some(last) = last {
@@ -102,8 +102,8 @@ impl Talk {
         self.remark(if list.is_empty() { none } else { &list });
     }
 
-    /// Where one goes first: to what is unread, else to where something was said last. Nobody has chosen
-    /// it, so it is not read before a key is pressed.
+    /// Opens the first conversation: unread if there is one, else the newest. The user has not
+    /// chosen it, so it counts as read only after a key.
     fn begin(&mut self) {
         match self.chats.first() {
             Some(name) => {
@@ -118,14 +118,14 @@ impl Talk {
         }
     }
 
-    /// Says at the bottom with whom one talks, and where something is unread.
+    /// Updates the prompt and the line at the bottom.
     pub(super) fn say_where(&mut self) {
         let current = self.current.as_deref().unwrap_or_default();
         let label = match &self.passwd {
             Some(passwd) => passwd.label().to_owned(),
             None => activity::shortened(current, prompt::NAME, self.chats.names()),
         };
-        // What is on the screen is not announced.
+        // The conversation on the screen is not announced.
         let shown = self.current.as_deref().filter(|_| self.screen.is_at_end());
         let activity = Activity { is_offline: self.is_offline, ..self.chats.activity(shown) };
         self.chats.show_numbers(activity.numbers(known::line_below()));

@@ -1,5 +1,4 @@
-//! What arrives: messages, changes of groups, receipts, and the end and the beginning of a
-//! connection.
+//! Handles what arrives: messages, changes of groups, receipts, and lost and new connections.
 
 use super::item::{ScreenItem, Tick};
 use super::jobs::{Purpose, Ticks};
@@ -13,7 +12,7 @@ use crate::name::Target;
 use crate::wire::rows::{ReceiptLine, ServerLine};
 
 impl Talk {
-    /// A line of the server's.
+    /// A line from the server.
     pub(super) fn line(&mut self, line: &str) {
         match ServerLine::parse(line) {
             Some(ServerLine::Entry(known)) => self.entry(known.entry.into_owned()),
@@ -23,10 +22,10 @@ impl Talk {
         }
     }
 
-    /// Something about the connection.
+    /// A notice about the connection.
     pub(super) fn told(&mut self, what: &str) {
         if what == BACK {
-            // What was missed comes first, and then a line that says so.
+            // `LIVE` follows when all missed events have come.
             (self.is_live, self.is_offline) = (false, false);
         } else if what.starts_with(PUT_BACK) {
             self.begin_anew(what);
@@ -44,7 +43,7 @@ impl Talk {
     fn entry(&mut self, entry: Entry) {
         let (id, is_mine) = (entry.id.number(), entry.from == self.me);
         if !self.is_live {
-            // What waited is shown when all of it has come.
+            // Waiting entries are shown once all have come.
             let (name, me) = (self.conversation(&entry), self.me.clone());
             self.chat(&name).heard(&entry, &me);
             if !is_mine {
@@ -57,7 +56,7 @@ impl Talk {
         }
     }
 
-    /// Shows an entry that is new.
+    /// Shows a new entry.
     pub(super) fn show(&mut self, entry: &Entry) {
         let name = self.conversation(entry);
         let (id, is_mine) = (entry.id.number(), entry.from == self.me);
@@ -75,7 +74,7 @@ impl Talk {
         let goes =
             !is_message(entry) && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
         if is_current && goes {
-            // Perhaps it was only they who had not read.
+            // Perhaps only they had not read.
             self.ask_ticks(true);
         }
         if is_mine {
@@ -91,10 +90,10 @@ impl Talk {
         }
     }
 
-    /// Calls whoever sits there, in the ways that were asked for.
+    /// Alerts the user in the ways asked for.
     fn call(&mut self, from: &str, group: Option<&str>) {
         if self.options.bell {
-            // A line end is printed behind it, so it goes up by one first.
+            // Printing adds a line end, so go up by one first.
             self.keyboard.print("\x07\x1b[A\n".to_owned());
         }
         if self.options.notify {
@@ -122,7 +121,7 @@ impl Talk {
                 }
             }
         } else if is_group {
-            // What one has received, not all have.
+            // Other members may not have received it.
             if is_current {
                 self.ask_ticks(true);
             }
@@ -136,8 +135,8 @@ impl Talk {
         }
     }
 
-    /// Finds out how far what one has said has come. While that is going on, it is begun anew at
-    /// most once, however much happens.
+    /// Finds out how far the user's messages have come. During a search, news starts at most one
+    /// more, however much there is.
     pub(super) fn ask_ticks(&mut self, is_news: bool) {
         let ids = self.screen.unread();
         let Some(name) = self.current.clone().filter(|_| !ids.is_empty()) else { return };
@@ -164,14 +163,14 @@ impl Talk {
         }
     }
 
-    /// All that waited has come.
+    /// All waiting entries have come.
     fn live(&mut self) {
         self.is_live = true;
         self.ask("CHATS".to_owned(), Purpose::Chats(None));
         let current = self.current.clone();
         if let (Some(name), Some(told)) = (&current, self.put_back.take()) {
             self.turn_to(name);
-            // It was wiped away just now.
+            // Switching has just cleared it.
             self.remark(&format!("── {told} ──"));
         } else if let Some(name) = current {
             let after = self.screen.newest_heard().unwrap_or(0);

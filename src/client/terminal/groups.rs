@@ -1,28 +1,28 @@
-//! `/group`: what is typed of it, as a command of the protocol. Where no group is named, it is the one
-//! that is turned to.
+//! `/group`: turns what is typed into a command of the protocol. Without a group it is about the
+//! current one.
 
 use crate::client::lines;
 
-/// What can be done, for completion.
+/// The subcommands, for completion.
 pub const VERBS: &[&str] = &["add", "admin", "leave", "list", "new", "remove", "topic", "who"];
 
-/// How each of them is typed.
+/// Each subcommand with its arguments and its purpose.
 const USAGE: &[(&str, &str, &str)] = &[
-    ("new", " NAME [HANDLE …]", "make a group"),
+    ("new", " NAME [HANDLE …]", "create a group"),
     ("add", " [GROUP] HANDLE …", "add people"),
     ("remove", " [GROUP] HANDLE", "remove somebody"),
     ("admin", " [GROUP] HANDLE", "make somebody an admin"),
-    ("topic", " [GROUP] TEXT", "say what it is about"),
+    ("topic", " [GROUP] TEXT", "set its topic"),
     ("who", " [GROUP]", "who is in it"),
     ("leave", " [GROUP]", "leave it"),
     ("list", "", "the groups you are in"),
 ];
 
-/// The command for what is typed after `/group`, where `current` is turned to. `is_mine` says whether
-/// there is a conversation with that group.
+/// The command for what is typed after `/group` in the conversation `current`. `is_mine` says
+/// whether there is a conversation with a group.
 ///
 /// # Errors
-/// How it is typed, where it cannot be understood.
+/// The usage, if it cannot be understood.
 pub fn command(
     typed: &str,
     current: Option<&str>,
@@ -59,14 +59,14 @@ fn first_word(text: &str) -> (&str, &str) {
     (first, rest.trim_start())
 }
 
-/// How all of it is typed.
+/// The usage of all subcommands.
 fn all() -> String {
     let lines = USAGE.iter().map(|(verb, arguments, what)| {
         let typed = format!("/group {verb}{arguments}");
         format!("      {typed:<28}  {what}")
     });
     let lines: Vec<String> = lines.collect();
-    format!("{}\nWithout GROUP it is the one that you are in.", lines.join("\n"))
+    format!("{}\nWithout GROUP, it is the one you are in.", lines.join("\n"))
 }
 
 #[cfg(test)]

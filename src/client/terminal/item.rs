@@ -1,8 +1,8 @@
-//! What stands on the screen of a conversation: one item for each message, change of a group, or
-//! remark of papo's own, and how it looks in a given width.
+//! The items on the screen of a conversation: messages, changes of groups, and remarks of papo's
+//! own; and how they look in a given width.
 //!
-//! A message is `11:58 ✓✓   bob: the text`: time, ticks, name, text, whose further lines are set in,
-//! so that no text looks like another message. Nothing here knows where on the screen it stands.
+//! A message is `11:58 ✓✓   bob: the text`: time, ticks, name, text. Its later lines are indented,
+//! so that no text looks like another message. Nothing here knows positions on the screen.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -13,13 +13,13 @@ use crate::client::lines::is_message;
 use crate::entry::Entry;
 use crate::name::Handle;
 
-/// The column in which the ticks stand, and how wide they are.
+/// The column of the ticks, and their width.
 pub const TICKS: (usize, usize) = (6, 4);
 
-/// The columns before the text, time and ticks, by which further lines are set in.
+/// The columns of time and ticks, by which later lines are indented.
 const INDENT: usize = 11;
 
-/// How far a message of one's own has come.
+/// How far a message of the user's has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tick {
     /// The server refused it.
@@ -35,7 +35,7 @@ pub enum Tick {
 }
 
 impl Tick {
-    /// As it stands beside a message.
+    /// The sign shown beside a message.
     pub fn sign(self) -> &'static str {
         match self {
             Tick::Refused => "✗",
@@ -46,7 +46,7 @@ impl Tick {
         }
     }
 
-    /// In as many columns as it may take.
+    /// The sign in colour, padded to its full width.
     pub fn padded(self, style: Style) -> String {
         let sign = format!("{:<width$}", self.sign(), width = TICKS.1);
         match self {
@@ -57,10 +57,10 @@ impl Tick {
     }
 }
 
-/// Whether there is colour.
+/// Whether to use colour.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
-    /// By the user's wish: not where `NO_COLOR` is set (no-color.org).
+    /// False if the user has set `NO_COLOR` (no-color.org).
     pub colour: bool,
 }
 
@@ -69,22 +69,22 @@ impl Style {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// What is less important.
+    /// For what is less important.
     pub fn faint(self, text: &str) -> String {
         self.with("2", text)
     }
 
-    /// A name.
+    /// For names.
     pub fn bold(self, text: &str) -> String {
         self.with("1", text)
     }
 
-    /// What went well.
+    /// For success.
     pub fn cyan(self, text: &str) -> String {
         self.with("36", text)
     }
 
-    /// What went wrong.
+    /// For failure.
     pub fn red(self, text: &str) -> String {
         self.with("31", text)
     }
@@ -93,35 +93,33 @@ impl Style {
 /// A message or a change of a group.
 #[derive(Clone, Debug)]
 pub struct Said {
-    /// Its id, once it has one.
+    /// `None` until the server has given one.
     pub id: Option<u64>,
-    /// The key that it is sent with, if this program sends it.
+    /// The key that it is sent with, if it is sent from here.
     pub key: Option<String>,
-    /// When, in the local zone.
+    /// In the local zone.
     pub time: Zoned,
-    /// Who; nobody where it is one's own.
+    /// The author; `None` for the account itself.
     pub from: Option<String>,
-    /// What.
     pub body: String,
-    /// It is a change of a group.
     pub is_change: bool,
-    /// How far it has come, if it is one's own.
+    /// How far it has come, if it is the user's.
     pub tick: Tick,
 }
 
 /// Something on the screen.
 #[derive(Clone, Debug)]
 pub enum ScreenItem {
-    /// What somebody said.
+    /// A message or a change of a group.
     Said(Box<Said>),
-    /// What papo says, with real line breaks.
+    /// A text of papo's own, with real line breaks.
     Remark(String),
-    /// The same, of something that went wrong.
+    /// The same, about a failure.
     Complaint(String),
 }
 
 impl ScreenItem {
-    /// An entry of the server's, as `me` sees it.
+    /// An entry as `me` sees it.
     pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> ScreenItem {
         let time = Timestamp::from_millisecond(entry.time.0).unwrap_or_else(|_| Timestamp::now());
         let is_change = !is_message(entry);
@@ -138,7 +136,6 @@ impl ScreenItem {
         }))
     }
 
-    /// Its id, if it has one.
     pub fn id(&self) -> Option<u64> {
         match self {
             ScreenItem::Said(said) => said.id,
@@ -146,7 +143,7 @@ impl ScreenItem {
         }
     }
 
-    /// The day of which it is, if it is of any.
+    /// Its day, unless it is a remark.
     pub fn day(&self) -> Option<Date> {
         match self {
             ScreenItem::Said(said) => Some(said.time.date()),
@@ -154,7 +151,7 @@ impl ScreenItem {
         }
     }
 
-    /// The lines of it, none wider than `width` columns but for links.
+    /// Its lines, none wider than `width` columns except links.
     pub fn lines(&self, width: usize, style: Style) -> Vec<ScreenLine> {
         match self {
             ScreenItem::Said(said) => said.lines(width, style),
@@ -171,7 +168,7 @@ impl Said {
         let text = format!("{before}{name}{after}{}", self.body);
         let time = self.time.strftime("%H:%M").to_string();
         let tick = match self.from {
-            // A change of one's own has no readers to wait for.
+            // The user's changes of a group have no ticks.
             None if !self.is_change => self.tick.padded(style),
             _ => " ".repeat(TICKS.1),
         };
@@ -209,14 +206,14 @@ pub fn change(change: &str, me: &Handle) -> String {
     }
 }
 
-/// A line across the screen with something to say.
+/// A line across the screen with a text in it.
 pub fn rule(text: &str, columns: usize) -> String {
     let text = cut(text, columns.saturating_sub(8));
     let rest = columns.saturating_sub(4 + width(&text));
     format!("── {text} {}", "─".repeat(rest))
 }
 
-/// What a day is called today.
+/// The name of a day, as seen from `today`.
 pub fn day(day: Date, today: Date) -> String {
     if day == today {
         return "today".to_owned();

@@ -1,4 +1,4 @@
-//! What is asked of the server, one command after another, and what becomes of the answers.
+//! Runs commands on the server, one after another, and passes their answers on.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -14,62 +14,56 @@ use crate::client::caller::Caller;
 use crate::client::connection::Success;
 use crate::client::failure::Failure;
 
-/// After how long without a command the server is asked whether it is still there.
+/// Time without a command after which the server is sent a `PING`.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// After how long whoever waits is told so.
+/// Time after which an outstanding answer is announced.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Why something is asked.
+/// What a command is for.
 pub enum Purpose {
-    /// It is a message, sent with this key.
+    /// A message, sent with this key.
     Send(String),
-    /// A conversation is turned to.
+    /// Switch to this conversation.
     Open(String),
-    /// Older entries of this conversation are scrolled to.
+    /// Scroll back to older entries of this conversation.
     Older(String),
-    /// What was missed in this conversation while there was no connection.
+    /// Entries of this conversation missed while disconnected.
     Missed(String),
-    /// The conversations; somebody wants to see them, all or not, or nobody does.
+    /// Update the conversations; then list all (true), the first (false), or none.
     Chats(Option<bool>),
-    /// The last entry of a conversation, for that list, which is shown then or not yet.
+    /// Fetch the last entry of a conversation for that list, and list them as above after the last.
     Last(String, Option<bool>),
-    /// The password is changed from one to another.
-    Passwd {
-        /// As it was.
-        old: String,
-        /// As it will be.
-        new: String,
-    },
-    /// How far a message has come.
+    /// Change the password.
+    Passwd { old: String, new: String },
+    /// Find out how far messages have come.
     Ticks(Ticks),
-    /// Everything up to this id is acknowledged.
+    /// Acknowledge everything up to this id.
     Mark(u64),
-    /// Names are completed.
+    /// Complete a name.
     Names(mpsc::Sender<Vec<String>>),
-    /// A group is made in which nobody else is.
+    /// Make a group without other members.
     Made,
-    /// Somebody wants to see the rows.
+    /// Show the rows to the user.
     Show,
 }
 
-/// The question of how far the messages of a conversation have come. None of them has come farther
-/// than those before it, so it is halved: a few are asked for, and all are known.
+/// A binary search for how far the messages of a conversation have come: none has come farther than
+/// those before it, so a few queries settle all.
 pub struct Ticks {
-    /// The conversation.
     pub name: String,
-    /// The messages, in their order.
+    /// The messages, ascending.
     pub ids: Vec<u64>,
-    /// What is looked for: the last one that has come so far.
+    /// The search is for the last message with this tick.
     pub wanted: Tick,
-    /// It is not among those before the first of these, nor from the second on.
+    /// The part of `ids` still to be searched.
     pub range: (usize, usize),
     /// Somebody has just received or read something.
     pub is_news: bool,
 }
 
 impl Ticks {
-    /// Which one is asked for next: the newest first, which often is all there is to ask.
+    /// The index to query next: the newest first, which often settles it.
     pub fn middle(&self) -> Option<usize> {
         let (low, high) = self.range;
         match low == high {
@@ -81,12 +75,12 @@ impl Ticks {
 }
 
 impl Purpose {
-    /// Whether it is about another password, which may be wrong without being this session's.
+    /// Whether a refused secret is one of a password change, not this session's.
     pub fn is_passwd(&self) -> bool {
         matches!(self, Purpose::Passwd { .. })
     }
 
-    /// Whether somebody looks at the screen for the answer.
+    /// Whether the user waits for the answer.
     pub fn is_waited_for(&self) -> bool {
         use Purpose::{Chats, Last, Made, Older, Open, Passwd, Show};
         matches!(
@@ -96,39 +90,37 @@ impl Purpose {
     }
 }
 
-/// A command, and why.
+/// A command, and what it is for.
 pub struct PendingCommand {
-    /// The command.
     pub command: String,
-    /// Why.
     pub purpose: Purpose,
 }
 
-/// What happens.
+/// Everything that `Talk` handles.
 pub enum News {
-    /// At the keyboard.
+    /// Input from the keyboard.
     Typed(Typed),
-    /// The server says something.
+    /// A line from the server.
     Line(String),
-    /// Of the connection over which everything comes.
+    /// A notice about the connection for events.
     Told(String),
-    /// Of the one for commands.
+    /// A notice about the connection for commands.
     Busy(String),
     /// A command is answered.
     Answer(Purpose, Result<Success, Failure>),
     /// A command has not been answered for more than a second.
     Slow,
-    /// A notice could not be shown on the desktop, and why.
+    /// Why a desktop notification could not be shown.
     Unnoticed(String),
-    /// The process was stopped, and goes on.
+    /// The process continues after it was stopped.
     GoesOn,
-    /// It cannot go on.
+    /// The conversation cannot go on.
     Over(Failure),
 }
 
-/// Does the jobs, one after another, over as many connections as that takes.
+/// Runs the jobs one after another, reconnecting as needed.
 ///
-/// `wake` lets it try again at once where there is no connection.
+/// A message on `wake` makes it reconnect at once.
 pub async fn work(
     account: &Credentials,
     jobs: Receiver<PendingCommand>,
@@ -146,7 +138,8 @@ pub async fn work(
         let job = async { jobs.recv().await.map(Some) }.or(idle).await;
         let Ok(job) = job else { return };
         let Some(PendingCommand { command, purpose }) = job else {
-            // A router that forgets the connection would let the next message wait.
+            // Otherwise a router might forget the connection, and the next message would have to
+            // wait.
             let _ = caller.ask("PING").await;
             continue;
         };
@@ -160,14 +153,14 @@ pub async fn work(
                 return account.change_password(old, new).await;
             }
             if let Purpose::Mark(id) = purpose {
-                // Where the log was put back there is nothing to acknowledge.
+                // Acknowledges nothing if the log was put back.
                 caller.acknowledge(|| vec![(id, command.clone())]).await?;
                 return Ok(Success { rows: Vec::new(), ok: "OK".to_owned() });
             }
             if !is_change(&command) {
                 return caller.ask(&command).await;
             }
-            // Said again it could be done twice; so it is said where somebody listens.
+            // It cannot be repeated safely, so first make sure that the server answers.
             caller.ask("PING").await?;
             caller.ask_once(&command).await
         };
@@ -178,7 +171,7 @@ pub async fn work(
     }
 }
 
-/// Whether a command makes an entry each time that it is carried out.
+/// Whether a command makes an entry each time it is carried out.
 fn is_change(command: &str) -> bool {
     let verb = command.strip_prefix("GROUP ").and_then(|rest| rest.split(' ').next());
     verb.is_some_and(|verb| !["LIST", "WHO", ""].contains(&verb))

@@ -1,4 +1,4 @@
-//! The keys, as far as they do more than in every editor.
+//! Key bindings beyond the editor's own.
 
 use std::io::{Write, stdout};
 use std::sync::{Arc, Mutex, mpsc};
@@ -17,21 +17,21 @@ use super::prompt::Typing;
 use super::recalled::Recalled;
 use super::slash_command;
 
-/// Lines that the arrow keys bring back in a conversation.
+/// Lines kept for the arrow keys in a conversation.
 const RECALLED: usize = 500;
 
-/// How long it takes at most until all threads of a process are stopped.
+/// Time within which all threads of a process are stopped.
 const STOPPING: Duration = Duration::from_millis(100);
 
-/// For how long names are waited for that only the server knows.
+/// Time limit for names that only the server knows.
 const NAMES: Duration = Duration::from_secs(1);
 
-/// What a key does beyond what it does in every editor.
+/// A key and what it does here.
 struct KeyBinding {
     known: Arc<Mutex<Known>>,
     device: Arc<Device>,
     typed: Out,
-    /// Where it is told that the process goes on after it was stopped.
+    /// Notified when the process continues after it was stopped.
     goes_on: Arc<Mutex<mpsc::Receiver<()>>>,
     does: Does,
 }
@@ -74,12 +74,12 @@ impl ConditionalEventHandler for KeyBinding {
             Does::Newer => (self.typed)(Typed::Newer),
             Does::Interrupt => (self.typed)(Typed::Interrupt),
             Does::Redraw => (self.typed)(Typed::Redraw),
-            // What is being typed is meant for somebody.
+            // The unfinished line is meant for the current conversation.
             Does::Next if is_secret || !line.is_empty() => (self.typed)(Typed::Busy),
             Does::Next => (self.typed)(Typed::Next),
             Does::Stop => {
                 self.stop();
-                // Others have written to the terminal meanwhile.
+                // Other programs have written to the terminal meanwhile.
                 (self.typed)(Typed::Redraw);
             }
         }
@@ -118,7 +118,7 @@ impl KeyBinding {
         replace(String::new())
     }
 
-    /// Keeps a key of a secret from the editor, which would show it, and could bring it back.
+    /// Keeps a key of a secret from the editor, which would show it and could bring it back.
     fn hide(&self, event: &Event) -> Option<Cmd> {
         let mut known = lock(&self.known);
         let secret = known.secret.as_mut()?;
@@ -128,13 +128,13 @@ impl KeyBinding {
             Some(KeyEvent(KeyCode::Char(c), held)) if (*held - Modifiers::SHIFT).is_empty() => {
                 secret.push(*c);
             }
-            // The marks of a paste among them, whose text then comes key by key.
+            // Among others the marks of a paste, whose text follows key by key.
             _ => {}
         }
         Some(Cmd::Noop)
     }
 
-    /// Brings back what was typed before. In a line of several rows the keys move the cursor.
+    /// Recalls lines typed before. In input of several rows the keys move the cursor instead.
     fn recall(&self, line: &str) -> Option<Cmd> {
         let mut known = lock(&self.known);
         let (place, end) = (known.place, known.typed_here().len());
@@ -155,20 +155,20 @@ impl KeyBinding {
         Some(Cmd::PreviousHistory)
     }
 
-    /// Stops, as the key does where nobody edits a line: the shell finds the terminal as it was.
+    /// Stops the process, as the key does in a shell, which finds the terminal as it was.
     fn stop(&self) {
         let Ok(goes_on) = self.goes_on.lock() else { return };
         while goes_on.try_recv().is_ok() {}
         self.device.be_as_found(true);
         let _ = kill_current_process_group(Signal::TSTP);
-        // All threads stop, but not at once; and none does where there is no shell to go back to.
+        // All threads stop, but not at once; none does if there is no shell to return to.
         let _ = goes_on.recv_timeout(STOPPING);
         let _ = self.device.be_raw();
         let _ = write!(stdout(), "\x1b[?2004h");
         let _ = stdout().flush();
     }
 
-    /// Completes the word that ends here, as far as there is one way only.
+    /// Completes the word that ends here, as far as it is unambiguous.
     fn complete(&self, before: &str) -> Cmd {
         let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
         let (start, word) = (before.len() - word.len(), word.to_ascii_lowercase());
@@ -182,12 +182,12 @@ impl KeyBinding {
                 let verbs = groups::VERBS.iter().filter(|verb| verb.starts_with(&word));
                 ("", verbs.map(|verb| (*verb).to_owned()).collect())
             }
-            // A group is typed as in a shell, too.
+            // A group typed as in a shell.
             Some('+') => {
                 let names = self.names(&format!("#{}", &word[1..]));
                 ("+", names.iter().map(|name| name[1..].to_owned()).collect())
             }
-            // Somebody who is called in a text.
+            // Somebody mentioned in a text.
             Some('@') => ("@", self.names(&word[1..])),
             _ => ("", self.names(&word)),
         };
@@ -206,7 +206,7 @@ impl KeyBinding {
         }
     }
 
-    /// Names that begin like this; where none is known, the server is asked.
+    /// Names with this prefix; if none is known, the server is asked.
     fn names(&self, begin: &str) -> Vec<String> {
         let found: Vec<String> = {
             let known = lock(&self.known);
@@ -224,7 +224,7 @@ impl KeyBinding {
     }
 }
 
-/// Bytes at the beginning in which two names are the same. Names are ASCII.
+/// Bytes in the common prefix of two names, which are ASCII.
 fn same(one: &str, other: &str) -> usize {
     one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count()
 }
@@ -233,7 +233,7 @@ fn replace(text: String) -> Cmd {
     Cmd::Replace(Movement::WholeBuffer, Some(text))
 }
 
-/// Teaches the editor its keys.
+/// Binds the keys.
 pub fn bind(
     editor: &mut Editor<Typing, Recalled>,
     known: &Arc<Mutex<Known>>,
@@ -265,11 +265,11 @@ pub fn bind(
     does(KeyEvent::ctrl('l'), Does::Redraw);
     does(KeyEvent::alt('n'), Does::Next);
     does(KeyEvent::ctrl('z'), Does::Stop);
-    // A line break in a message. A terminal that does not say that something is pasted sends the
-    // second one for each line of it.
+    // Line breaks in a message. A terminal without bracketed paste sends Ctrl-J for each line of
+    // pasted text.
     editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
     editor.bind_sequence(KeyEvent::ctrl('j'), Cmd::Newline);
-    // There is nothing to search in.
+    // There is no history to search.
     editor.bind_sequence(KeyEvent::ctrl('r'), Cmd::Noop);
     editor.bind_sequence(KeyEvent::ctrl('s'), Cmd::Noop);
 }

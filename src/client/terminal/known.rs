@@ -1,4 +1,4 @@
-//! What the editor's thread and the rest both know, and what the one tells the other.
+//! What the editor's thread and the rest share, and the input that it passes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
@@ -9,102 +9,98 @@ use rustix::termios::tcgetwinsize;
 use super::activity::Activity;
 use super::screen::Size;
 
-/// What somebody does at the keyboard.
+/// Input from the keyboard.
 pub enum Typed {
-    /// Ends a line; it may be empty.
+    /// A line, perhaps empty.
     Line(String),
-    /// Ends a secret that was asked for; it may be empty.
+    /// A secret that was asked for, perhaps empty.
     Secret(String),
-    /// Types bytes that are no UTF-8.
+    /// Bytes that are not UTF-8.
     Bytes,
-    /// Presses the key that was waited for.
+    /// The key that was waited for.
     Here,
-    /// Scrolls back.
     Older,
-    /// Scrolls forth.
     Newer,
-    /// Turns to the next conversation in which something is unread.
+    /// Switch to the next unread conversation.
     Next,
-    /// Wanted to, with a line that is not sent.
+    /// The same, while a line is being typed.
     Busy,
-    /// Wants to leave, which is not done yet.
+    /// Leave, although messages are unsent.
     Leave,
     /// Ctrl-C with nothing typed.
     Interrupt,
-    /// Wants to see everything anew.
     Redraw,
-    /// Waits for names that begin like this.
+    /// Find names with this prefix, and send them here.
     Names(String, mpsc::Sender<Vec<String>>),
-    /// Begins a word that can go on in these ways.
+    /// Possible completions of a word.
     Ways(Vec<String>),
-    /// The editor has ended; with a reason, where nobody asked for that.
+    /// The editor has ended; with the reason if that was not asked for.
     End(Option<String>),
 }
 
-/// Where what is typed goes.
+/// Receives the input.
 pub type Out = Arc<dyn Fn(Typed) + Send + Sync>;
 
-/// What the editor and the rest both know.
+/// State shared by the editor and the rest.
 #[derive(Default)]
 pub struct Known {
-    /// The conversation that is turned to; empty where there is none.
+    /// The current conversation; empty if none.
     pub with: String,
-    /// What the prompt says.
+    /// The name in the prompt.
     pub label: String,
-    /// What the line below says.
+    /// The line below.
     pub activity: Activity,
-    /// Whose names are completed.
+    /// Names to complete.
     pub names: BTreeSet<String>,
-    /// What was typed before, by conversation, and where in it the arrow keys are.
+    /// Lines typed before, by conversation, and the arrow keys' place among them.
     pub lines: BTreeMap<String, Vec<String>>,
     pub place: usize,
-    /// What was being typed before they were used.
+    /// The unfinished line from before the arrow keys were used.
     pub draft: String,
-    /// What the editor is to show instead of its line.
+    /// The line that the editor shows next.
     pub recalled: Option<String>,
-    /// What was typed of the secret that is asked for. The editor, which could bring it back, never
-    /// sees it.
+    /// The secret typed so far, while one is asked for. The editor never sees it, since it could
+    /// bring it back.
     pub secret: Option<String>,
-    /// Rows that the line takes that is being typed, with the one below it, and the most that it has
-    /// taken.
+    /// Rows of the line being typed with the one below it, and their recent maximum.
     pub rows: usize,
     pub most: usize,
-    /// They are not more than the terminal has.
+    /// They fit on the terminal.
     pub has_room: bool,
-    /// Something stands in the line that is being typed.
+    /// The line being typed is not empty.
     pub is_typing: bool,
-    /// The next key is told, whatever it is.
+    /// Report the next key, whatever it is.
     pub is_awaited: bool,
-    /// Nothing is lost by leaving, but for the lines that were typed and not looked at yet.
+    /// No message is unsent, except in the `untaken` lines that were not handled yet.
     pub may_leave: bool,
     pub untaken: usize,
-    /// The editor has ended, and the cursor stands below its line.
+    /// The editor has ended, and the cursor is below its line.
     pub has_ended: bool,
 }
 
 impl Known {
-    /// Nothing is lost by leaving now.
+    /// Whether nothing is lost by leaving now.
     pub fn may_leave(&self) -> bool {
         self.may_leave && self.untaken == 0
     }
 
-    /// What was typed in the conversation that is turned to.
+    /// Lines typed before in the current conversation.
     pub fn typed_here(&self) -> &[String] {
         self.lines.get(&self.with).map_or(&[], Vec::as_slice)
     }
 }
 
-/// Locks it. Nobody leaves it in a state that could not be gone on with.
+/// Locks it, even after a panic: no code leaves it inconsistent.
 pub fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Columns of the line below what is typed.
+/// Columns of the line below the input.
 pub fn line_below() -> usize {
     size().columns.saturating_sub(1)
 }
 
-/// The size of the terminal; 80 by 24 where it does not say.
+/// The size of the terminal; 80 by 24 if unknown.
 pub fn size() -> Size {
     let found = tcgetwinsize(std::io::stdout()).ok();
     let found = found.filter(|size| size.ws_col > 0 && size.ws_row > 0);

@@ -1,10 +1,10 @@
-//! What is acknowledged: as received, or as read.
+//! Acknowledges entries as received or as read.
 
 use super::jobs::Purpose;
 use super::talk::{AckMark, Talk};
 
 impl Talk {
-    /// What stands at the end of the conversation is on the screen.
+    /// Marks the current conversation as read, if its end is on the screen and the user is there.
     pub(super) fn is_seen(&mut self) {
         let is_seen = self.is_there && self.screen.is_at_end();
         let (Some(name), true) = (self.current.clone(), is_seen) else { return };
@@ -17,7 +17,7 @@ impl Talk {
         }
     }
 
-    /// Acknowledges what stands in a conversation up to an id: it was received, or even read.
+    /// Acknowledges a conversation up to an id, as received or as read.
     pub(super) fn mark(&mut self, name: &str, id: u64, is_read: bool) {
         let mark = self.marks.entry(name.to_owned()).or_default();
         let upto = if is_read { &mut mark.read } else { &mut mark.ack };
@@ -25,7 +25,7 @@ impl Talk {
         self.mark_more(false);
     }
 
-    /// One at a time, so that a crowd of messages is one acknowledgement.
+    /// Sends the next acknowledgement; one at a time, so that a burst of messages needs only one.
     pub(super) fn mark_more(&mut self, is_done: bool) {
         self.is_marking &= !is_done;
         if self.is_marking {

@@ -1,13 +1,13 @@
-//! `papo` and nothing else: a conversation on a terminal.
+//! `papo` without a command: a conversation at the terminal.
 //!
-//! Three things go on at once. A thread reads what is typed, and prints above it (`editor`, with its
-//! `keys`, its `prompt` and the lines that it has `recalled`; `device` makes text of the bytes, without
-//! the `sequences` that are no keys). One connection brings what happens, and another takes commands,
-//! one after another, over and over until they are answered (`jobs`). All of it becomes one queue of
-//! news, which `talk` takes from; `events`, `answers`, `marks` and `elsewhere` are parts of that. What
-//! it looks like is up to `screen`, `pages`, `item`, `columns`, and `activity` for the line at the
-//! bottom; what a `/` begins, to `order` and `groups`; `notices` go to the desktop; and `welcome` leads
-//! whoever is new.
+//! Three things run at once. A thread reads what is typed and prints above it (`editor`, with its
+//! `keys`, its `prompt` and the lines it has `recalled`; `device` turns the bytes into text and
+//! drops `sequences` that are no keys). One connection brings events; another runs commands, one
+//! after another, repeating them until they are answered (`jobs`). All of this becomes one queue of
+//! news for `talk`, of which `events`, `answers`, `marks` and `elsewhere` are parts. `screen`,
+//! `pages`, `item` and `columns` lay it out, `activity` the line at the bottom; `slash_command`,
+//! `groups` and `passwd` handle what begins with `/`; `notices` go to the desktop; and `welcome`
+//! guides newcomers.
 
 mod activity;
 mod answers;
@@ -62,28 +62,28 @@ use jobs::News;
 use known::Typed;
 use talk::{Talk, Unsent};
 
-/// For how long answers are waited for at the end.
+/// Time limit for outstanding answers when leaving.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
-/// What a person at a terminal asks for.
+/// The flags of a conversation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TerminalOptions {
     /// Ring when a message comes.
     pub bell: bool,
-    /// Show a notice on the desktop when a message comes.
+    /// Show a desktop notification when a message comes.
     pub notify: bool,
 }
 
-/// Talks until whoever sits there leaves.
+/// Runs the conversation until the user leaves.
 ///
 /// # Errors
-/// `Usage` where there is no terminal; any of the log-in's; `Lost` where something was left unsent.
+/// `Usage` if there is no terminal; any of the login's; `Lost` if something was left unsent.
 pub async fn talk(named: &Named, options: TerminalOptions) -> Result<(), Failure> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         let why = "papo needs a terminal; for scripts see papo --help";
         return Err(Failure::Usage(why.to_owned()));
     }
-    // The editor knows these, and can do nothing on them.
+    // The editor has no line editing on these.
     let kind = env::var("TERM").unwrap_or_default();
     if ["", "dumb", "cons25", "emacs"].contains(&kind.as_str()) {
         let why = format!("this terminal cannot move its cursor (TERM={kind})");
@@ -126,13 +126,13 @@ async fn converse(
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
     let connecting = format!("connecting to {}", account.server.address);
-    // One for each connection that may be waited for.
+    // One for each connection.
     let [(wake_feed, feed_woken), (wake_desk, desk_woken)] = [unbounded(), unbounded()];
     let mut feed = shown(&connecting, Feed::open_telling(account, told, feed_woken)).await?;
-    // All that waits comes before there is anything to look at: it is counted, not shown.
-    let waiting = shown("fetching what waits", until_live(&mut feed)).await?;
+    // Waiting entries arrive before there is a screen: they are counted, not shown.
+    let waiting = shown("fetching waiting messages", until_live(&mut feed)).await?;
 
-    // What was told meanwhile is over: the last word was that all has come.
+    // Drop notices of outages: the connection is up now.
     while news.try_recv().is_ok() {}
     let style = Style { colour: env::var_os("NO_COLOR").is_none_or(|it| it.is_empty()) };
     let typed = tell.clone();
@@ -140,13 +140,13 @@ async fn converse(
         let _ = typed.try_send(News::Typed(typed_now));
     })?;
     let (jobs, to_do) = unbounded();
-    // What stood there is not drawn over.
+    // Scroll earlier output away rather than draw over it.
     let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
     let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs, tell.clone());
     talk.wake = vec![wake_feed, wake_desk];
     if let Some(first) = first {
         talk.turn_to(&first);
-        talk.remark("      what you type is sent by Enter; /help explains, Ctrl-D leaves");
+        talk.remark("      Enter sends what you type; /help explains, Ctrl-D leaves");
     }
     for line in &waiting {
         talk.line(line);
@@ -170,7 +170,7 @@ async fn converse(
             Timer::after(DRAIN_TIME).await;
         };
         drain(&mut talk, &news).or(limit).await;
-        // It leaves within a second.
+        // The feed leaves within a second.
         drop(stay);
         listen.await;
         over
@@ -183,7 +183,7 @@ async fn converse(
     Ok((over, talk.unsent))
 }
 
-/// What was read last is still acknowledged, and what was sent last is confirmed.
+/// Waits for the last acknowledgements and confirmations.
 async fn drain(talk: &mut Talk, news: &Receiver<News>) {
     while !talk.is_settled()
         && let Ok(one) = news.recv().await
@@ -194,8 +194,8 @@ async fn drain(talk: &mut Talk, news: &Receiver<News>) {
     }
 }
 
-/// Reads up to the line that says that all that waited has come. Of each conversation only the last
-/// line is needed: it is acknowledged, and all before it. The newest conversation comes first.
+/// Reads up to `LIVE`. Returns the last entry of each conversation, the newest first, and `LIVE`:
+/// acknowledging an entry covers all before it.
 async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
     let mut last = BTreeMap::new();
     loop {
@@ -211,11 +211,11 @@ async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
     }
 }
 
-/// Passes on what happens until everybody has `left`, or nothing can happen any more.
+/// Passes events on until `left` is closed or the feed fails.
 async fn listen(mut feed: Feed<'_>, news: Sender<News>, left: Receiver<()>) {
     loop {
         let leaving = async {
-            // Nothing is ever sent there.
+            // Nothing is ever sent there; it is only closed.
             let _ = left.recv().await;
             None
         };
@@ -231,12 +231,11 @@ async fn listen(mut feed: Feed<'_>, news: Sender<News>, left: Receiver<()>) {
     }
 }
 
-/// The signals that are listened for.
 const SIGNALS: [Signal; 6] =
     [Signal::Winch, Signal::Cont, Signal::Term, Signal::Hup, Signal::Int, Signal::Quit];
 
-/// A terminal of another size is drawn anew; and it is left as it was found when papo is told to
-/// end, too. The editor listens to signals of its own, so this begins after it.
+/// Redraws a terminal whose size changes, and on signals that end papo leaves the terminal as it
+/// was found. The editor installs signal handlers of its own, so this starts after it.
 async fn until_signal(news: Sender<News>) {
     let Ok(mut signals) = Signals::new(SIGNALS) else {
         return;

@@ -1,4 +1,4 @@
-//! Notices on the desktop, by `notify-send`.
+//! Desktop notifications, by `notify-send`.
 
 use std::env;
 use std::path::Path;
@@ -9,10 +9,9 @@ use smol::channel::Sender;
 
 use super::jobs::News;
 
-/// The program that shows them.
 const PROGRAM: &str = "notify-send";
 
-/// Why there will be none, where that is known before anything has come.
+/// The warning if the program is missing.
 pub fn missing() -> Option<String> {
     let folders = env::var_os("PATH").unwrap_or_default();
     let is_there =
@@ -20,14 +19,14 @@ pub fn missing() -> Option<String> {
     (!is_there).then(|| format!("--notify: {PROGRAM} is not installed"))
 }
 
-/// Shows that somebody has written, in a group or not. Where that fails it is told.
+/// Shows that `from` has written, perhaps in a group. Failures go to `tell`.
 pub fn show(from: &str, group: Option<&str>, tell: Sender<News>) {
     let place = group.map(|group| format!(" in {group}")).unwrap_or_default();
     // Arguments can be read by all users of the machine, so the text is not among them.
     let mut notice = Command::new(PROGRAM);
     notice.args(["--app-name=papo", "papo"]).arg(format!("a message from {from}{place}"));
     notice.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // It may take its time.
+    // On a thread, as it may be slow.
     thread::spawn(move || {
         let why = match notice.status() {
             Ok(status) if status.success() => return,

@@ -1,8 +1,8 @@
-//! Pages of a conversation: which lines of which items have room on a screen together.
+//! Pages of a conversation: which lines of which items fit on a screen together.
 //!
-//! A page begins and ends between two lines, wherever that is, so that a message that is taller than
-//! the screen is scrolled through like any other. Above its first item that is of a day stands a line
-//! for that day, and above each one that is of another day than the one before.
+//! A page may begin and end between any two lines, so that a message taller than the screen is
+//! scrolled through like any other. A line with the day is above the first dated item, and above
+//! each item of another day than the one before.
 
 use jiff::civil::Date;
 
@@ -12,35 +12,31 @@ use super::item::{ScreenItem, Style};
 /// A place between two lines: before this line of this item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LineRef {
-    /// The item.
     pub item: usize,
-    /// Its line, which is there.
     pub line: usize,
 }
 
 impl LineRef {
-    /// Before an item.
+    /// Before the first line of an item.
     pub fn before(item: usize) -> LineRef {
         LineRef { item, line: 0 }
     }
 }
 
-/// What a page is made of.
+/// A conversation to be cut into pages.
 pub struct Pages<'a> {
-    /// All items.
     pub items: &'a [ScreenItem],
-    /// Rows of a page, 1 or more, that has a remark below it; the last one has none.
+    /// Rows of a page with the note below it, 1 or more; the last page has one more, and no note.
     pub room: usize,
-    /// Columns of a line at most.
+    /// Most columns of a line.
     pub width: usize,
     /// Columns of the terminal.
     pub columns: usize,
-    /// How it looks.
     pub style: Style,
 }
 
 impl Pages<'_> {
-    /// Where the page begins that ends here. It has at least one line, if there is one.
+    /// Where the page that ends at `end` begins. It has at least one line, if there is one.
     pub fn begin(&self, end: LineRef) -> LineRef {
         let is_last = end.item >= self.items.len();
         let (mut begin, mut room) = (end, self.room + usize::from(is_last));
@@ -53,7 +49,7 @@ impl Pages<'_> {
             };
             let lines = self.lines(n);
             let mut line = upto.min(lines.len());
-            // The line for a day that is there already moves up.
+            // The line for the same day moves up.
             let its = self.items[n].day();
             room = room.saturating_sub(usize::from(its.is_some() && its != day));
             while line > 0 {
@@ -68,7 +64,7 @@ impl Pages<'_> {
         }
     }
 
-    /// Where the page ends that begins here. It has at least one line, if there is one.
+    /// Where the page that begins at `begin` ends. It has at least one line, if there is one.
     pub fn end(&self, begin: LineRef) -> LineRef {
         let (mut end, mut room) = (begin, self.room);
         let mut day: Option<Date> = None;

@@ -1,28 +1,28 @@
-//! `/passwd`: the old password, the new one, and that once more.
+//! `/passwd`: asks for the old password, the new one, and the new one again.
 
 use crate::client::lines;
 use crate::limits;
 
-/// What was typed of them so far.
+/// What was typed so far.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Passwd {
     old: Option<String>,
     new: Option<String>,
 }
 
-/// What follows from what was typed.
+/// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PasswdStep {
-    /// Something is asked for next; a complaint, where it is the same again.
+    /// Ask for the next input; with a complaint, for the same again.
     Ask(Passwd, Option<String>),
-    /// The password stays, and why.
+    /// Keep the password, for this reason.
     Stays(&'static str),
-    /// It is changed, from one to another.
+    /// Change it from the first to the second.
     Change(String, String),
 }
 
 impl Passwd {
-    /// What is asked for, in the prompt.
+    /// The input asked for, in the prompt.
     pub fn label(&self) -> &'static str {
         match self {
             Passwd { old: None, .. } => "old",
@@ -31,12 +31,12 @@ impl Passwd {
         }
     }
 
-    /// Something was typed, or nothing, which ends it.
+    /// Takes one input; an empty one cancels.
     pub fn typed(self, typed: String) -> PasswdStep {
         if typed.is_empty() {
             return PasswdStep::Stays("the password stays as it is");
         }
-        // With blanks in it, it would be two words to the server.
+        // The server would take two words for two fields.
         if lines::word(&typed).is_err() {
             return PasswdStep::Ask(self, Some("a password cannot contain spaces".to_owned()));
         }

@@ -1,8 +1,8 @@
-//! The prompt, the line behind it, and the line below, which says where something is unread.
+//! The prompt, the input after it, and the line below, which shows what is unread.
 //!
-//! The editor draws the line anew at each key, since there is always something below it, and moves
-//! the cursor by what it reckons the line to take. So the line is shown as it reckons: what terminals
-//! do not agree about is left out here, and is sent all the same.
+//! The editor redraws the line at each key, since there is always something below it, and moves the
+//! cursor by its own count of columns. So the line is shown to match that count: characters that
+//! terminals disagree about are hidden here, and sent all the same.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, mpsc};
@@ -18,21 +18,21 @@ use super::columns::{is_doubtful, width};
 use super::item::Style;
 use super::known::{Known, Out, Typed, line_below, lock, size};
 
-/// Columns of the prompt: what is typed stands below what was said.
+/// Columns of the prompt: the input lines up with the messages.
 pub const PROMPT: usize = 11;
 
 /// Columns of the name in it.
 pub const NAME: usize = PROMPT - 2;
 
-/// Columns from one tab stop to the next in what is typed.
+/// Columns between tab stops in the input.
 pub const TAB: usize = 4;
 
-/// What the editor asks while a line is typed.
+/// The editor's helper while a line is typed.
 pub struct Typing {
     pub known: Arc<Mutex<Known>>,
-    /// Told when the line is drawn.
+    /// Notified when the line is drawn.
     pub ready: mpsc::Sender<()>,
-    /// Told when all has to be drawn anew.
+    /// Receives requests to redraw.
     pub typed: Out,
     pub style: Style,
 }
@@ -41,8 +41,8 @@ impl Helper for Typing {}
 
 impl Validator for Typing {}
 
-/// The line below. It is always one row, since the editor reckons with it when it prints something
-/// above, and asks only at a key how much room it takes.
+/// The line below. It is always one row, since the editor counts on it when it prints something
+/// above, and measures it only at a key.
 pub struct Below;
 
 impl Hint for Below {
@@ -69,10 +69,10 @@ impl Highlighter for Typing {
         let (shown, rows) = laid_out(line, size.columns);
         let mut known = lock(&self.known);
         known.is_typing = !line.is_empty();
-        // The line below is one.
+        // One more for the line below.
         known.rows = rows + 1;
         known.most = known.most.max(known.rows);
-        // A line that is taller than the terminal pushes away all that stood above it.
+        // Input taller than the terminal has pushed away everything above it.
         let has_room = known.rows <= size.rows;
         if has_room && !known.has_room {
             (self.typed)(Typed::Redraw);
@@ -105,7 +105,7 @@ impl Completer for Typing {
     type Candidate = String;
 }
 
-/// What is typed as it is shown, and the rows that it takes, as the editor reckons them.
+/// The input as shown, and the rows it takes by the editor's count.
 fn laid_out(line: &str, columns: usize) -> (String, usize) {
     let (mut shown, mut row, mut column) = (String::with_capacity(line.len()), 1, PROMPT);
     for c in line.chars() {
@@ -119,7 +119,7 @@ fn laid_out(line: &str, columns: usize) -> (String, usize) {
             _ => c.width().unwrap_or(0),
         };
         if column + own > columns {
-            // A tab is blanks, which have to fill this row first.
+            // A tab becomes blanks, which fill this row first.
             if c == '\t' {
                 shown.extend(std::iter::repeat_n(' ', columns.saturating_sub(column)));
             }
@@ -133,7 +133,7 @@ fn laid_out(line: &str, columns: usize) -> (String, usize) {
         }
     }
     if column == columns {
-        // The cursor stands in the next row already, for the editor.
+        // For the editor the cursor is in the next row already.
         shown.push('\n');
         row += 1;
     }

@@ -1,4 +1,4 @@
-//! The lines that the arrow keys bring back.
+//! The lines that the arrow keys recall.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -7,8 +7,8 @@ use rustyline::history::{History, SearchDirection, SearchResult};
 
 use super::known::{Known, lock};
 
-/// What the arrow keys bring back. The editor counts by itself where in its history it is, and would
-/// go on counting when a line is taken out of it; so it is told of one line at a time.
+/// A history of one line at a time: the editor keeps its own position in the history, which would
+/// be wrong once a line is taken out of it.
 pub struct Recalled(pub Arc<Mutex<Known>>);
 
 impl History for Recalled {

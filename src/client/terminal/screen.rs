@@ -1,10 +1,10 @@
-//! The screen of one conversation: what is printed above the line that is being typed, and what to
-//! print to change it.
+//! The screen of one conversation: what is printed above the line being typed, and what to print to
+//! change it.
 //!
-//! Everything is printed by one thread at the place where the line being typed begins, so it is
-//! known how many rows lie between that place and each message, and the ticks of a message that is
-//! still on the screen are written over in place. Where that is not known any more, after the
-//! terminal has changed its size, the screen is drawn anew. Nothing here prints.
+//! One thread prints everything, where the line being typed begins. So the number of rows from
+//! there to each message is known, and the ticks of a message still on the screen are overwritten
+//! in place. When the terminal's size changes that number is lost, and the screen is redrawn.
+//! Nothing here prints: methods return the text to print.
 
 use std::ops::Range;
 
@@ -14,48 +14,45 @@ use super::columns::{ScreenLine, cut};
 use super::item::{self, Said, ScreenItem, Style, TICKS, Tick};
 use super::pages::{LineRef, Pages};
 
-/// Items that are kept. Older ones are loaded again when somebody scrolls back to them.
+/// Items kept. Older ones are loaded again when somebody scrolls back to them.
 const KEPT: usize = 3_000;
 
 /// The size of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Columns.
     pub columns: usize,
-    /// Rows.
     pub rows: usize,
 }
 
-/// What a conversation looks like.
+/// The state of the screen.
 pub struct Screen {
     title: String,
     items: Vec<ScreenItem>,
-    /// The server has older ones.
+    /// The server has older items.
     has_older: bool,
-    /// What is printed, from the top of the screen on: from here.
+    /// The first printed line since the screen was cleared.
     begin: LineRef,
-    /// Up to here.
+    /// The end of the printed lines.
     end: LineRef,
-    /// Messages that came since, and are below that.
+    /// Messages below `end` that came since.
     below: usize,
-    /// The row in which each of those items begins, counted from the last time that the screen was
-    /// cleared; nothing for one whose beginning is not printed.
+    /// The row in which each printed item begins, counted since the screen was cleared; `None` if
+    /// its beginning is not printed.
     begins: Vec<Option<usize>>,
     /// Rows printed since then.
     height: usize,
-    /// The day of the last item that was printed.
+    /// The day of the last printed item.
     day: Option<Date>,
     size: Size,
-    /// Rows that the line takes that is being typed.
+    /// Rows of the line being typed.
     typed: usize,
-    /// Rows at the bottom that do not show items: those of that line, and those that it took before
-    /// and that nothing was printed over since.
+    /// Rows at the bottom without items: those of that line, and those it took before that were not
+    /// printed over since.
     bottom: usize,
     style: Style,
 }
 
 impl Screen {
-    /// An empty one.
     pub fn new(room: Room, style: Style) -> Screen {
         Screen {
             title: String::new(),
@@ -74,7 +71,7 @@ impl Screen {
         }
     }
 
-    /// Another conversation is shown.
+    /// Shows another conversation.
     pub fn turn_to(
         &mut self,
         title: &str,
@@ -87,12 +84,12 @@ impl Screen {
         self.draw(self.all())
     }
 
-    /// The newest item is on the screen, so what is added is printed.
+    /// Whether the newest item is on the screen, so that added ones are printed.
     pub fn is_at_end(&self) -> bool {
         self.end >= self.all()
     }
 
-    /// Ids of messages of one's own that not everyone has read, as far as is known, in their order.
+    /// Ids of the user's messages not known to be read by everyone, ascending.
     pub fn unread(&self) -> Vec<u64> {
         let said = self.items.iter().filter_map(own).filter(|said| said.tick < Tick::Read);
         let mut ids: Vec<u64> = said.filter_map(|said| said.id).collect();
@@ -110,39 +107,39 @@ impl Screen {
         self.items.iter().find_map(ScreenItem::id)
     }
 
-    /// The newest entry of somebody else.
+    /// The newest entry by somebody else.
     pub fn newest_of_others(&self) -> Option<u64> {
         let of_others =
             |item: &&ScreenItem| matches!(item, ScreenItem::Said(said) if said.from.is_some());
         self.items.iter().filter(of_others).filter_map(ScreenItem::id).max()
     }
 
-    /// The newest message of one's own.
+    /// The user's newest message.
     pub fn newest_own(&self) -> Option<u64> {
         self.items.iter().filter_map(own).filter_map(|said| said.id).max()
     }
 
-    /// The highest id of what came from the server: what is sent from here is confirmed over another
-    /// connection, and says nothing about what came before it.
+    /// The highest id that came as an event or a row. Messages sent from here are confirmed over
+    /// another connection, which says nothing about entries before them.
     pub fn newest_heard(&self) -> Option<u64> {
         let heard =
             |item: &&ScreenItem| !matches!(item, ScreenItem::Said(said) if said.key.is_some());
         self.items.iter().filter(heard).filter_map(ScreenItem::id).max()
     }
 
-    /// Whether the entry of this id is there.
+    /// Whether the entry with this id is among the items.
     pub fn has(&self, id: u64) -> bool {
         self.items.iter().rev().any(|item| item.id() == Some(id))
     }
 
-    /// What is newer than an id, and what has none.
+    /// Items newer than an id, and those without one.
     pub fn later_than(&self, last: u64) -> Vec<ScreenItem> {
         let is_later = |item: &&ScreenItem| item.id().is_none_or(|id| id > last);
         self.items.iter().filter(is_later).cloned().collect()
     }
 
-    /// Adds items that are not there yet, each before the first with a higher id, and draws the
-    /// newest anew.
+    /// Adds items that are not there yet, each before the first with a higher id, and redraws the
+    /// newest.
     pub fn merge(&mut self, items: Vec<ScreenItem>, room: Room) -> String {
         for item in items {
             let higher = |other: &ScreenItem| other.id() > item.id();
@@ -159,7 +156,7 @@ impl Screen {
         let (at_end, is_as_before) = (self.is_at_end(), self.meet(room));
         let is_said = matches!(item, ScreenItem::Said(_));
         self.items.push(item);
-        // Whoever scrolls back has some time to do so.
+        // More are kept while somebody scrolls back.
         if self.items.len() > if at_end { KEPT } else { 2 * KEPT } {
             let gone = self.items.len() - KEPT * 2 / 3;
             self.items.drain(..gone);
@@ -177,11 +174,11 @@ impl Screen {
         }
     }
 
-    /// What is known of the terminal now. Gives back whether it has the size that it had.
+    /// Updates what is known of the terminal. Returns whether its size is unchanged.
     fn meet(&mut self, room: Room) -> bool {
         let is_as_before = self.size == room.size;
         if self.size.columns != room.size.columns && self.end.line > 0 {
-            // Its lines are others now.
+            // It breaks into other lines now.
             self.end = LineRef::before(self.end.item + 1);
         }
         (self.size, self.typed) = (room.size, room.typed);
@@ -189,7 +186,7 @@ impl Screen {
         is_as_before
     }
 
-    /// A message that was sent with this key is confirmed, or refused.
+    /// The message sent with this key is confirmed, or refused if it has no `id`.
     pub fn answered(&mut self, key: &str, id: Option<u64>, room: Room) -> String {
         let is_as_before = self.meet(room);
         let found = self
@@ -207,8 +204,8 @@ impl Screen {
         self.tick(n).unwrap_or_default()
     }
 
-    /// Messages of one's own up to this id have come so far. News that cannot be shown beside them
-    /// any more is said below.
+    /// The user's messages up to this id have come so far. News about a message no longer on the
+    /// screen is added as a remark.
     pub fn reached(&mut self, upto: u64, tick: Tick, is_news: bool, room: Room) -> String {
         if !self.meet(room) {
             let drawn = self.draw(self.end);
@@ -238,13 +235,13 @@ impl Screen {
         out
     }
 
-    /// Scrolls towards older items by a page. `None` where they have to be loaded first.
+    /// Scrolls back by a page. `None` if older items have to be loaded first.
     pub fn older(&mut self, room: Room) -> Option<String> {
         self.meet(room);
         let pages = self.pages();
         // What was printed since the screen was drawn has pushed the first lines off it.
         let begin = pages.begin(self.end);
-        // One line stays, so that nobody loses the thread.
+        // Pages overlap by one line.
         let kept = pages.next(begin);
         let end = if self.end > kept { kept } else { begin };
         if self.has_older && pages.begin(end) == LineRef::default() {
@@ -254,7 +251,7 @@ impl Screen {
         Some(self.draw(end.max(first)))
     }
 
-    /// Older items are there; the server has more of them, or not.
+    /// Adds older items; `has_older` says whether the server has more.
     pub fn load(&mut self, older: Vec<ScreenItem>, has_older: bool) {
         let n = older.len();
         self.items.splice(0..0, older);
@@ -262,7 +259,7 @@ impl Screen {
         self.has_older = has_older;
     }
 
-    /// Scrolls towards newer items by a page.
+    /// Scrolls forward by a page.
     pub fn newer(&mut self, room: Room) -> String {
         self.meet(room);
         let pages = self.pages();
@@ -270,13 +267,13 @@ impl Screen {
         self.draw(end)
     }
 
-    /// Draws the newest items anew.
+    /// Redraws the newest items.
     pub fn newest(&mut self, room: Room) -> String {
         self.meet(room);
         self.draw(self.all())
     }
 
-    /// Draws what is shown anew.
+    /// Redraws what is shown.
     pub fn again(&mut self, room: Room) -> String {
         self.meet(room);
         self.draw(self.end)
@@ -287,7 +284,7 @@ impl Screen {
         LineRef::before(self.items.len())
     }
 
-    /// Pages have no rows for the title, a remark below, and what is typed with the line below it.
+    /// Pages leave rows for the title, the note, the input and the line below it.
     fn pages(&self) -> Pages<'_> {
         Pages {
             items: &self.items,
@@ -298,12 +295,12 @@ impl Screen {
         }
     }
 
-    /// Columns of a line at most: some terminals break it when the last one is written.
+    /// Most columns of a line: some terminals break it when the last one is written.
     fn width(&self) -> usize {
         self.size.columns.saturating_sub(1).max(20)
     }
 
-    /// Prints lines of an item below the last ones, under a line for its day where that is another.
+    /// Prints lines of an item below the last ones, under a line for its day if that is another.
     fn print(&mut self, n: usize, lines: Range<usize>) -> String {
         let all = self.pages().lines(n);
         let end = lines.end.min(all.len());
@@ -323,7 +320,7 @@ impl Screen {
         printed.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
 
-    /// Clears the screen and draws as many lines as have room, the last of them before `end`.
+    /// Clears the screen and draws as many lines before `end` as fit.
     fn draw(&mut self, end: LineRef) -> String {
         let begin = self.pages().begin(end);
         (self.begin, self.end, self.day, self.height) = (begin, begin, None, 0);
@@ -360,7 +357,7 @@ impl Screen {
         self.style.faint(&cut(&note, self.width())) + "\n"
     }
 
-    /// Writes that line over the one that is there.
+    /// Overwrites that line.
     fn note_again(&self) -> String {
         if self.bottom >= self.size.rows {
             return String::new();
@@ -368,7 +365,7 @@ impl Screen {
         format!("\x1b[A\r\x1b[2K{}", self.note())
     }
 
-    /// Writes the ticks of an item over the old ones; `None` where it is not on the screen.
+    /// Overwrites the ticks of an item; `None` if it is not on the screen.
     fn tick(&self, n: usize) -> Option<String> {
         let ScreenItem::Said(said) = &self.items[n] else { return None };
         let begins = (*self.begins.get(n.checked_sub(self.begin.item)?)?)?;
@@ -376,22 +373,20 @@ impl Screen {
         if up + self.bottom > self.size.rows {
             return None;
         }
-        // What is printed gets a line end, so it ends one row higher than it began.
+        // Printing adds a line end, so stop one row higher.
         let down = if up > 1 { format!("\x1b[{}B", up - 1) } else { String::new() };
         let tick = said.tick.padded(self.style);
         Some(format!("\x1b[{up}A\r\x1b[{}C{tick}\r{down}\n", TICKS.0))
     }
 }
 
-/// What is known of the terminal when something changes on it.
+/// The terminal at the time of a change.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// Its size.
     pub size: Size,
-    /// Rows that the line takes that is being typed, with its prompt and the line below it; 2 or
-    /// more.
+    /// Rows of the line being typed, with its prompt and the line below it; 2 or more.
     pub typed: usize,
-    /// The most that it took since this was asked for the last time.
+    /// The most rows it took since the last change.
     pub most: usize,
 }
 

@@ -1,4 +1,4 @@
-//! What is printed is given to a terminal of which each cell can be read.
+//! What is printed goes to a terminal emulator whose cells can be read.
 
 use std::num::NonZero;
 
@@ -12,7 +12,7 @@ use crate::wire::rows::EntryLine;
 const SIZE: Size = Size { columns: 40, rows: 10 };
 const ROOM: Room = Room { size: SIZE, typed: 2, most: 2 };
 
-/// A terminal with a prompt and a line below it, above which is printed as the editor does it.
+/// A terminal with a prompt and a line below it; prints above them as the editor does.
 struct Paper {
     terminal: vt100::Parser,
     screen: Screen,
@@ -40,7 +40,7 @@ impl Paper {
         self.print(&text);
     }
 
-    /// What stands on the terminal, without the days.
+    /// The rows of the terminal, without the days.
     fn rows(&self) -> Vec<String> {
         let rows = self.terminal.screen().rows(0, SIZE.columns as u16);
         let rows = rows.map(|row| row.trim_end().to_owned());
@@ -115,7 +115,7 @@ fn where_the_line_that_is_typed_has_grown_the_first_rows_are_not_there_any_more(
     // The message is in the third of ten rows, and seven of them lie between it and the end.
     let text = paper.screen.reached(1, Tick::Delivered, true, Room { typed: 3, most: 3, ..ROOM });
     assert!(text.starts_with("\x1b[7A"), "{text:?}");
-    // It has grown, and was cleared again: what it has pushed up stays there.
+    // The line grew and was cleared again: what it pushed up stays up.
     let text = paper.screen.reached(1, Tick::Read, true, Room { most: 5, ..ROOM });
     assert!(text.contains("read “one”"), "{text:?}");
 }
@@ -166,14 +166,14 @@ fn a_message_that_is_taller_than_the_screen_is_scrolled_through_line_by_line() {
         vec![entry(1, "bob", "first"), entry(2, "bob", &tall.join("\\n")), entry(3, "ana", "last")];
     let page = paper.screen.turn_to("bob", items, false, ROOM);
     paper.print(&page);
-    // The page is full, though not all of the message has room on it.
+    // The page is full, though not all of the message fits on it.
     let rows = paper.rows();
     assert_eq!(rows[1].trim(), "line 16");
     assert_eq!(rows[6], "11:58 ✓    you: last");
     let text = paper.screen.reached(3, Tick::Read, true, ROOM);
     paper.print(&text);
     assert_eq!(paper.rows()[6], "11:58 read you: last");
-    // One line of each page stands on the next one.
+    // One line of each page is also on the next one.
     for (first, last) in [(12, "line 16"), (8, "line 12"), (4, "line 8")] {
         let page = paper.screen.older(ROOM).unwrap();
         paper.print(&page);
@@ -277,7 +277,7 @@ fn a_page_back_begins_where_the_screen_does_after_much_was_printed() {
     }
     let page = paper.screen.older(ROOM).unwrap();
     paper.print(&page);
-    // The last page has six beside the day, and its first stays on the one before, which has five.
+    // The last page has six besides the day; its first is also on the one before, which has five.
     let rows = paper.rows();
     assert!(rows.iter().any(|row| row.ends_with(": number 34")), "{rows:#?}");
     assert!(rows.iter().any(|row| row.ends_with(": number 30")), "{rows:#?}");

@@ -1,46 +1,45 @@
-//! Escape sequences among what is typed and pasted: those of keys are passed on whole, all others are
-//! left out whole, so that no tail of one becomes text.
+//! Escape sequences in typed and pasted input: those of keys are passed on whole, all others are
+//! dropped whole, so that no tail of one becomes text.
 //!
 //! A sequence begins with Esc. `Esc [` goes on up to a byte from `@` to `~` (ECMA-48, CSI); `Esc ]`
-//! and a few others, as for titles and links, up to BEL or `Esc \`; any other is Esc and a character,
-//! which as a key is Alt and that character. What is pasted has no keys in it.
+//! and a few others, as for titles and links, up to BEL or `Esc \`; any other is Esc and a
+//! character, which as a key is Alt with that character. Pasted text has no keys in it.
 
-/// What a sequence has at most that is a key, in bytes.
+/// Most bytes in the sequence of a key.
 const KEY: usize = 16;
 
-/// Where in a sequence the last byte stood.
+/// Where in a sequence the last byte was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum SequenceState {
-    /// In none.
+    /// Outside a sequence.
     #[default]
     Outside,
     /// At its Esc.
     Begun,
-    /// At an Esc in such a text, which ends it if `\` follows.
+    /// At an Esc in the text of a sequence, which ends it if `\` follows.
     Ending,
     /// After `Esc [` or `Esc O`.
     Coded,
-    /// In a text that belongs to a sequence.
+    /// In the text of a sequence, such as a title.
     Text,
-    /// After `Esc` and a byte that makes it a longer one.
+    /// After `Esc` and a byte that announces more.
     Longer,
     /// This many bytes follow, whatever they are.
     Last(u8),
 }
 
-/// What is left of sequences after what was read so far.
+/// Filters sequences out of input that comes in pieces.
 #[derive(Debug, Default)]
 pub struct Sequences {
     state: SequenceState,
-    /// The sequence, up to where it can be no key any more.
+    /// The sequence, up to where it cannot be a key any more.
     held: Vec<u8>,
-    /// Between the marks of a paste.
+    /// Inside a bracketed paste.
     is_pasted: bool,
 }
 
 impl Sequences {
-    /// Passes on what was read, but for sequences that are no keys; one that has begun waits for its
-    /// rest.
+    /// Returns the input without sequences that are no keys; an incomplete one is held back.
     pub fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(bytes.len());
         for byte in bytes {
@@ -49,13 +48,13 @@ impl Sequences {
         out
     }
 
-    /// Whether the rest of a sequence is waited for that somebody types: if it does not come soon, there
-    /// is none. In a paste it comes, however long that takes.
+    /// Whether a typed sequence is incomplete: if its rest does not come soon, there is none. In a
+    /// paste it comes, however long that takes.
     pub fn is_begun(&self) -> bool {
         self.state != SequenceState::Outside && !self.is_pasted
     }
 
-    /// There is no rest. Esc alone does nothing.
+    /// No rest came. Esc alone does nothing.
     pub fn expire(&mut self) {
         self.end();
     }
@@ -67,7 +66,7 @@ impl Sequences {
 
     fn byte(&mut self, byte: u8, out: &mut Vec<u8>) {
         if byte == 0x1b {
-            // Whatever went before is over, or broken off.
+            // Whatever came before is complete or broken off.
             let state = if self.state == SequenceState::Text {
                 SequenceState::Ending
             } else {
@@ -135,7 +134,7 @@ impl Sequences {
         self.end();
     }
 
-    /// A sequence is whole; it is passed on if it is one of those that the editor reads to their end.
+    /// A sequence is complete; passes it on if it is one that the editor reads to its end.
     fn key(&mut self, out: &mut Vec<u8>) {
         let is_key = match &*self.held {
             b"\x1b[201~" => {
@@ -157,14 +156,14 @@ impl Sequences {
         self.end();
     }
 
-    /// Whether what follows `Esc [` is one digit so far, and what comes now.
+    /// Whether `Esc [` is followed by one digit and the current byte.
     fn is_number(&self) -> bool {
         matches!(&*self.held, [_, _, b'1'..=b'8', _])
     }
 }
 
-/// Whether this stands behind `Esc [` of a key: the arrows and their like, numbered ones, and both with
-/// Shift, Alt or Ctrl. The editor reads other ones, too, but not to their end.
+/// Whether this follows `Esc [` in a key: the arrows and the like, numbered keys, and both with
+/// Shift, Alt or Ctrl. The editor knows others as well, but does not read them to their end.
 fn is_key(rest: &[u8]) -> bool {
     matches!(
         rest,
@@ -182,7 +181,7 @@ fn is_key(rest: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// What is passed on, wherever the bytes are cut.
+    /// What is passed on, wherever the input is cut.
     fn passed(typed: &str) -> String {
         let whole = Sequences::default().take(typed.as_bytes());
         for cut in 0..=typed.len() {
@@ -254,7 +253,7 @@ mod tests {
         assert_eq!(pasted("a\x1b[0mb\x1b[0;1mc\x1b[Ad\x1b[Me"), "abcde");
         assert_eq!(pasted("\x1b]8;;https://a.example\x1b\\link\x1b]8;;\x1b\\s"), "links");
         assert_eq!(pasted("\x1b(Ba\x1bcb\x1b\nc\x1bé\x1b[200~d"), "ab\ncéd");
-        // What has no end does not take the rest with it.
+        // A sequence without an end does not swallow the rest.
         assert_eq!(pasted("\x1b]0;title\ntext\x1b]0;end"), "\ntext");
         assert_eq!(pasted("\x1b[1;2\ntext\x1b["), "\ntext");
     }

@@ -1,63 +1,60 @@
-//! What is typed that is not said: a line that begins with `/`.
+//! Parses a typed line: a text to send, or a command that begins with `/`.
 
 use super::super::lines;
 
-/// The orders, for completion.
+/// The commands, for completion.
 pub const NAMES: &[&str] = &[
     "back", "block", "chats", "find", "group", "help", "info", "name", "passwd", "quit", "to",
     "unblock", "who", "whoami",
 ];
 
-/// What `/help` says.
+/// The text of `/help`.
 pub const HELP: &str = "\
 Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
-  /chats       the conversations and their numbers; /chats all if many
-  /2           turn to conversation 2; /2 hi says hi there; Alt-N: next unread
-  /find ana    look for people
+  /chats       list conversations and their numbers; /chats all if many
+  /2           switch to number 2; /2 hi sends hi there; Alt-N: next unread
+  /find ana    find people
   /who         who is there
   /info        who has received and read your last message here
-  /group new team bob   make a group; /group alone lists what else there is
+  /group new team bob   create a group; /group alone lists what else there is
   /block bob   refuse messages from somebody; /unblock bob
-  /name Ana    what people see beside your handle; /passwd: a new password
+  /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
 PageUp (/back) and PageDown scroll, Tab completes, Up recalls what you typed.
 The line at the bottom says where something is unread: 4:#team(3) is 3 in /4.
 ✓ stored on the server, ✓✓ received by everyone, read: read by everyone.
 To send a text that begins with /, type //.";
 
-/// A line, understood.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlashCommand {
-    /// It is a text to be sent.
+    /// Send this text.
     Text(String),
-    /// Turn to a conversation, as the protocol names it.
+    /// Switch to a conversation, by its name in the protocol.
     To(String),
-    /// Turn to the conversation of this number, from 1 on.
+    /// Switch to the conversation of this number, from 1.
     Number(usize),
     /// Send a text to the conversation of this number.
     Say(usize, String),
-    /// List the conversations: the first of them, or all.
+    /// List the conversations: all (true), or the first of them.
     Chats(bool),
-    /// Change the password.
     Passwd,
-    /// Scroll back.
     Back,
-    /// Explain.
     Help,
     /// Who is in this group.
     Who,
-    /// How far one's own message has come: this one, or the last.
+    /// How far a message of the user's has come: this one, or the last.
     Info(Option<u64>),
-    /// Something about a group.
+    /// What was typed after `/group`.
     Group(String),
     /// A command of the protocol, whose rows are shown.
     Command(String),
-    /// It cannot be understood: why.
+    /// Not understood, for this reason.
     Unclear(String),
 }
 
-/// Whether a line is for leaving, and if so, whether at once, whatever is unsent.
+/// Whether a line asks to leave; true if at once, even with messages unsent.
 pub fn leaves(line: &str) -> Option<bool> {
     let line = line.to_lowercase();
     let mut words = line.split_whitespace();
@@ -65,7 +62,7 @@ pub fn leaves(line: &str) -> Option<bool> {
     is_quit.then(|| words.next() == Some("now"))
 }
 
-/// Understands a line, which is not blank.
+/// Parses a line, which is not blank.
 pub fn read(line: &str) -> SlashCommand {
     let Some(rest) = line.strip_prefix('/') else { return SlashCommand::Text(line.to_owned()) };
     if rest.starts_with('/') {
@@ -111,7 +108,7 @@ pub fn read(line: &str) -> SlashCommand {
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
         _ => SlashCommand::Unclear(format!(
-            "there is no /{name}: /help shows what there is, and //{name} sends that text"
+            "there is no /{name}; /help lists the commands, //{name} sends that text"
         )),
     }
 }

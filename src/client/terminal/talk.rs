@@ -1,7 +1,7 @@
-//! A conversation at a terminal: what is typed, what arrives and what is answered, put together.
+//! A conversation at a terminal: combines what is typed, what arrives and what is answered.
 //!
-//! What is shown of the conversation that somebody has turned to counts as read; all else that arrives
-//! is acknowledged as received, and counted in the line at the bottom.
+//! What is shown of the current conversation counts as read; everything else that arrives is
+//! acknowledged as received, and counted in the line at the bottom.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,70 +26,68 @@ use crate::client::send::random_key;
 use crate::entry::Entry;
 use crate::name::Handle;
 
-/// What is to be acknowledged in a conversation, up to which id; 0 is nothing.
+/// Acknowledgements due in a conversation, up to these ids; 0 is none.
 #[derive(Clone, Copy, Default)]
 pub struct AckMark {
     pub(super) ack: u64,
     pub(super) read: u64,
 }
 
-/// Messages that are loaded at a time.
+/// Entries to load at a time.
 pub const LOADED: usize = 100;
 
 /// A message that the server has not confirmed.
 pub struct Unsent {
     key: String,
-    /// To whom.
     pub to: String,
-    /// What.
     pub said: Said,
 }
 
 impl Unsent {
-    /// Whether this is the key that it is sent with.
+    /// Whether it is sent with this key.
     pub fn is(&self, key: &str) -> bool {
         self.key == key
     }
 }
 
-/// All that is known while it goes on.
+/// The state of the terminal.
 pub struct Talk {
     pub(super) me: Handle,
     pub(super) options: TerminalOptions,
     pub(super) keyboard: Keyboard,
     pub(super) screen: Screen,
     pub(super) zone: TimeZone,
-    /// With whom; nobody at first.
+    /// The current conversation; none at first.
     pub(super) current: Option<String>,
-    /// The one whose messages were on the screen last.
+    /// The last conversation whose messages were shown.
     pub(super) opened: Option<String>,
-    /// It is being asked how far messages have come.
+    /// A search for ticks is running.
     pub(super) is_asking: bool,
-    /// And is to be asked again after that; because of news, or not.
+    /// Search again after that; true if because of news.
     pub(super) asks_again: Option<bool>,
     pub(super) chats: Chats,
     pub(super) jobs: Sender<PendingCommand>,
-    /// There is no connection over which anything comes.
+    /// The connection for events is down.
     pub(super) is_offline: bool,
-    /// Where it is said that a connection is wanted now.
+    /// Make connections retry now.
     pub(super) wake: Vec<Sender<()>>,
-    /// Where it is told what else happens.
+    /// For news from other threads.
     pub(super) tell: Sender<News>,
-    /// What is said when there is a screen that stays.
+    /// Shown once, on the first screen that stays.
     pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
-    /// Entries of one's own that came as events while something was unsent: they may be that.
+    /// The user's entries that came as events while something was unsent: perhaps the same
+    /// messages.
     pub(super) held: Vec<Entry>,
-    /// Ids of what was sent from here.
+    /// Ids of messages sent from here.
     pub(super) sent: BTreeSet<u64>,
-    /// The server's log was put back, and nothing of what is shown may be in it: what was told of
-    /// that.
+    /// The notice that the server's log was put back; what is shown may not be in it.
     pub(super) put_back: Option<String>,
-    /// All that waited has come.
+    /// All waiting entries have come.
     pub(super) is_live: bool,
-    /// Whoever sits there has done something since papo turned to a conversation by itself: what is on
-    /// the screen is read.
+    /// The user has pressed a key since papo itself chose the conversation, so the screen counts as
+    /// read.
     pub(super) is_there: bool,
     /// The password is being changed.
     pub(super) passwd: Option<Passwd>,
@@ -97,14 +95,13 @@ pub struct Talk {
     pub(super) is_loading: bool,
     pub(super) marks: BTreeMap<String, AckMark>,
     pub(super) is_marking: bool,
-    /// Commands whose answers somebody waits for.
+    /// Commands whose answers the user waits for.
     waited_for: usize,
-    /// The command before all others has taken more than a second.
+    /// The first of the commands has taken more than a second.
     is_slow: bool,
 }
 
 impl Talk {
-    /// Nothing has happened yet.
     pub fn new(
         me: Handle,
         options: TerminalOptions,
@@ -144,7 +141,7 @@ impl Talk {
         }
     }
 
-    /// Something happens. Gives back whether it is over.
+    /// Handles one piece of news. Returns whether the conversation is over.
     ///
     /// # Errors
     /// Any that ends it.
@@ -157,7 +154,7 @@ impl Talk {
             }
             News::Over(failure) => return Err(failure),
             News::Unnoticed(why) => {
-                // It would fail each time.
+                // Turned off, as each one would fail.
                 if std::mem::take(&mut self.options.notify) {
                     self.complain(&why);
                 }
@@ -205,7 +202,7 @@ impl Talk {
             }
             Typed::Secret(secret) => self.secret(secret),
             Typed::Bytes => self.complain(
-                "what you typed is not UTF-8, so \u{fffd} stands for it: set your terminal to UTF-8",
+                "what you typed is not UTF-8 and became \u{fffd}: set your terminal to UTF-8",
             ),
             Typed::Here => {
                 self.is_there = true;
@@ -247,7 +244,7 @@ impl Talk {
     fn order(&mut self, order: SlashCommand) -> Result<(), Failure> {
         match order {
             SlashCommand::Text(text) => {
-                // In nc it would have been a command.
+                // In nc this would be a command.
                 let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
                 let before = self.unsent.len();
                 let Some(to) = self.current.clone() else {
@@ -256,7 +253,7 @@ impl Talk {
                 };
                 self.send(to, text)?;
                 if is_verb && self.unsent.len() > before {
-                    self.remark("      sent as a text; /help shows what papo knows");
+                    self.remark("      sent as text; /help lists the commands");
                 }
             }
             SlashCommand::To(name) => self.turn_to(&name),
@@ -274,7 +271,7 @@ impl Talk {
                 self.ask("CHATS".to_owned(), Purpose::Chats(Some(is_all)))
             }
             SlashCommand::Passwd => {
-                self.remark("      the password that you have now; Enter alone leaves it as it is");
+                self.remark("      type your current password; Enter alone cancels");
                 self.passwd = Some(Passwd::default());
                 self.keyboard.ask_secret(true);
             }
@@ -283,7 +280,7 @@ impl Talk {
             SlashCommand::Group(typed) => {
                 let is_mine = |name: &str| self.chats.names().any(|known| known == name);
                 match groups::command(&typed, self.current.as_deref(), is_mine) {
-                    // Nobody else is in it.
+                    // A group without other members.
                     Ok(made) if made.starts_with("GROUP NEW ") && made.split(' ').count() == 3 => {
                         self.ask(made, Purpose::Made);
                     }
@@ -298,7 +295,7 @@ impl Talk {
                     self.ask(format!("GROUP WHO {name}"), Purpose::Show);
                 }
                 Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
-                None => self.complain("to whom do you talk? /to bob"),
+                None => self.complain("nobody to write to yet: try /to bob"),
             },
             SlashCommand::Info(id) => match id.or(self.screen.newest_own()) {
                 Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
@@ -308,7 +305,7 @@ impl Talk {
         Ok(())
     }
 
-    /// Something of a change of the password was typed.
+    /// Takes one input of a password change.
     fn secret(&mut self, typed: String) {
         let Some(passwd) = self.passwd.take() else { return };
         match passwd.typed(typed) {
@@ -333,12 +330,12 @@ impl Talk {
         }
     }
 
-    /// Turns to a conversation. What is typed from now on goes there.
+    /// Switches to a conversation. What is typed goes there from now on.
     pub(super) fn turn_to(&mut self, name: &str) {
         self.current = Some(name.to_owned());
         self.keyboard.turn_to(name);
         self.say_where();
-        // It has a number from now on.
+        // Gives it a number.
         self.chat(name);
         let title = self.title(name);
         let unsent = self.unsent.iter().filter(|unsent| unsent.to == name);
@@ -400,8 +397,7 @@ impl Talk {
         Ok(())
     }
 
-    /// Forgets that something is unsent, as the server has answered. What came as events meanwhile
-    /// and is not that was written elsewhere.
+    /// The server has answered for this key. Held events that were not sent from here are shown.
     pub(super) fn is_sent(&mut self, key: &str) {
         self.unsent.retain(|unsent| unsent.key != key);
         if self.unsent.is_empty() {
@@ -414,7 +410,7 @@ impl Talk {
         }
     }
 
-    /// The server's log was put back: its ids mean other entries than before.
+    /// The server's log was put back: ids mean other entries now.
     pub(super) fn begin_anew(&mut self, told: &str) {
         (self.is_live, self.put_back) = (false, Some(told.to_owned()));
         self.marks.clear();
@@ -430,7 +426,7 @@ impl Talk {
         !self.is_marking && self.unsent.is_empty()
     }
 
-    /// A command is answered after the end, when nothing is shown any more.
+    /// A command was answered after the screen was closed.
     pub fn answered_late(&mut self, purpose: &Purpose) {
         match purpose {
             Purpose::Mark(_) => self.mark_more(true),
@@ -446,11 +442,11 @@ impl Talk {
                 self.remark("waiting for the server");
             }
         }
-        // It is without bounds, and closed when all is over.
+        // Unbounded, and closed only at the end.
         let _ = self.jobs.try_send(PendingCommand { command, purpose });
     }
 
-    /// Warns, once.
+    /// Shows the pending warning, if any.
     pub(super) fn warn(&mut self) {
         if let Some(warning) = self.warning.take() {
             self.options.notify = false;
@@ -464,13 +460,13 @@ impl Talk {
     }
 
     pub(super) fn remark(&mut self, text: &str) {
-        // What is asked for again and again stands there once.
+        // Repeated remarks are shown once.
         if !self.screen.ends_with(text) {
             self.add(ScreenItem::Remark(text.to_owned()));
         }
     }
 
-    /// Somebody is to see it, so the end of the conversation is turned to.
+    /// Shows a complaint, at the end of the conversation so that it is seen.
     pub(super) fn complain(&mut self, text: &str) {
         self.go_to_end();
         self.add(ScreenItem::Complaint(text.to_owned()));

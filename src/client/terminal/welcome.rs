@@ -1,4 +1,4 @@
-//! Who comes for the first time is led: to a server, to an account, and to somebody to write to.
+//! Guides newcomers to a server, to an account, and to somebody to write to.
 
 use std::io::{self, BufRead, Write};
 
@@ -14,13 +14,10 @@ use crate::client::settings::Settings;
 use crate::limits;
 use crate::name::Handle;
 
-/// Wrong passwords after which somebody had better look for the right one.
+/// Wrong passwords before giving up.
 const TRIES: usize = 3;
 
-/// The account to talk with; and, for somebody to whom nobody has written, to whom first.
-///
-/// # Errors
-/// Any.
+/// The account to use; and for a newcomer without conversations, whom to write to first.
 pub async fn account(named: &Named) -> Result<(Credentials, Option<String>), Failure> {
     let settings = Settings::of_user();
     if named.handle(&settings).is_ok() || settings.damage.is_some() {
@@ -30,7 +27,7 @@ pub async fn account(named: &Named) -> Result<(Credentials, Option<String>), Fai
         };
         return Ok((account, None));
     }
-    say("papo talks through a chat server. A few questions, and you are there.")?;
+    say("papo needs a chat server and an account on it. A few questions first.")?;
     let server = server(named, &settings).await?;
     let (handle, password, mut connection) = enter(&server).await?;
     let account = kept(settings, server, handle, password, &mut connection).await?;
@@ -51,8 +48,8 @@ pub async fn account(named: &Named) -> Result<(Credentials, Option<String>), Fai
     }
 }
 
-/// The account whose handle is known, with its password, for which a token is kept in place of one that
-/// is no longer valid, or of none.
+/// Asks for the password of a known account, and saves a token if none is saved, or it is no longer
+/// valid.
 ///
 /// # Errors
 /// Any; `Secret` after a few wrong passwords.
@@ -60,11 +57,11 @@ pub async fn with_password(named: &Named) -> Result<Credentials, Failure> {
     let settings = Settings::of_user();
     let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
     let question = format!("Password of {handle}");
-    let entered = log_in(&server, &handle, &question, "Once more; Enter alone leaves.").await?;
+    let entered = log_in(&server, &handle, &question, "Try again; Enter alone leaves.").await?;
     let Some((password, mut connection)) = entered else {
         return Err(Failure::Unfit("no password was typed".to_owned()));
     };
-    // What is kept for another account stays.
+    // The settings of another account stay.
     let is_others = settings.handle.as_ref().is_some_and(|kept| *kept != handle)
         || settings.server.as_ref().is_some_and(|kept| *kept != server.address);
     if is_others || settings.damage.is_some() {
@@ -73,7 +70,7 @@ pub async fn with_password(named: &Named) -> Result<Credentials, Failure> {
     kept(settings, server, handle, password, &mut connection).await
 }
 
-/// The account with a token, which is kept; with its password where that cannot be.
+/// The account with a token that is saved, or with its password if that fails.
 async fn kept(
     settings: Settings,
     server: Endpoint,
@@ -86,7 +83,6 @@ async fn kept(
             say(&kept)?;
             Credentials::kept_in(&Settings::of_user(), &server, &handle)
         }
-        // It goes without: next time the same is asked again.
         Err(e) => {
             say(&format!("{e}; next time you will be asked again"))?;
             None
@@ -116,7 +112,7 @@ async fn server(named: &Named, settings: &Settings) -> Result<Endpoint, Failure>
             Ok(_) => {
                 if matches!(server.address, Address::Tcp(_)) && !server.address.is_near() {
                     say(
-                        "Everyone on the way there can read this connection; tls: is closed to them.",
+                        "This connection is not encrypted: anyone on the way can read it. tls: prevents that.",
                     )?;
                 }
                 return Ok(server);
@@ -137,8 +133,8 @@ fn connecting(server: &Endpoint) -> String {
     format!("connecting to {}", server.address)
 }
 
-/// Makes an account, or opens one, over a connection that is made when all is known: a server does
-/// not wait for somebody who thinks.
+/// Makes an account, or logs in to one. The connection is made only when everything is known, since
+/// a server does not wait for somebody to think.
 async fn enter(server: &Endpoint) -> Result<(Handle, String, Connection), Failure> {
     loop {
         let question = "Your handle (the name others use to write to you)";
@@ -156,13 +152,13 @@ async fn enter(server: &Endpoint) -> Result<(Handle, String, Connection), Failur
             match &*ask(&question, "yes")?.to_lowercase() {
                 "y" | "yes" => break true,
                 "n" | "no" => break false,
-                _ => say("Type yes or no; a password is asked for next.")?,
+                _ => say("Type yes or no; the password comes next.")?,
             }
         };
         let entered = if is_new {
             register(server, &handle).await
         } else {
-            let hint = "Once more; Enter alone asks for the handle again.";
+            let hint = "Try again; Enter alone asks for the handle again.";
             log_in(server, &handle, "Your password", hint).await
         };
         match entered {
@@ -174,8 +170,7 @@ async fn enter(server: &Endpoint) -> Result<(Handle, String, Connection), Failur
     }
 }
 
-/// A password and a connection that was entered with it; nothing, where the handle is to be asked
-/// for again.
+/// A password and the connection logged in with it; `None` to ask for the handle again.
 type SignedIn = Option<(String, Connection)>;
 
 async fn register(server: &Endpoint, handle: &Handle) -> Result<SignedIn, Failure> {
@@ -185,7 +180,7 @@ async fn register(server: &Endpoint, handle: &Handle) -> Result<SignedIn, Failur
         };
         if password.chars().count() < limits::PASSWORD_MIN {
             say("That is too short.")?;
-        } else if secret::typed("The same again")? == password {
+        } else if secret::typed("Repeat it")? == password {
             break password;
         } else {
             say("The passwords do not match.")?;
@@ -218,7 +213,7 @@ async fn log_in(
     Ok(None)
 }
 
-/// Asks for a password; nothing, where nothing was typed.
+/// Asks for a password; `None` if nothing was typed.
 fn password(question: &str) -> Result<Option<String>, Failure> {
     loop {
         let typed = secret::typed(question)?;
@@ -232,7 +227,7 @@ fn password(question: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-/// Says something to whoever is led.
+/// Prints a line of the dialogue.
 ///
 /// # Errors
 /// `Output`.
@@ -240,7 +235,7 @@ pub fn say(what: &str) -> Result<(), Failure> {
     writeln!(io::stdout(), "{what}").map_err(Failure::Output)
 }
 
-/// Asks for a line; what is left empty is what is usual. `/quit` leaves, as it does later.
+/// Asks for a line; an empty one means `usual`. `/quit` leaves, as it does later.
 fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     let bracket = if usual.is_empty() { String::new() } else { format!(" [{usual}]") };
     let mut out = io::stdout();
@@ -249,9 +244,9 @@ fn ask(question: &str, usual: &str) -> Result<String, Failure> {
     let read = io::stdin().lock().read_until(b'\n', &mut typed);
     if read.map_err(Failure::Output)? == 0 {
         say("")?;
-        return Err(Failure::Unfit("nothing was answered".to_owned()));
+        return Err(Failure::Unfit("no answer was typed".to_owned()));
     }
-    // What is no text is no answer to any question, and is shown in what is said to it.
+    // Invalid UTF-8 is no answer to any question, and is visible in the complaint.
     let typed = String::from_utf8_lossy(&typed);
     let typed = typed.trim();
     if matches!(typed, "/quit" | "/quit now") {
