@@ -51,7 +51,7 @@ fn whom_the_program_lets_in_has_an_account() {
     says(
         &mut ana,
         &format!("REG ana {PASSWORD}"),
-        "ERR REG closed accounts are not made here; LOGIN",
+        "ERR REG closed accounts are not created here; LOGIN",
     );
     says(&mut ana, "LOGIN ana wrong-one", "ERR LOGIN wrong-secret ");
     // Nothing is made for who is not let in.
