@@ -99,7 +99,7 @@ impl<'a> Acks<'a> {
     pub async fn settle(&self) -> Result<(), Failure> {
         let limit = async {
             Timer::after(SETTLE).await;
-            Err(Failure::Lost("the server confirms no acknowledgement".to_owned()))
+            Err(Failure::Lost("the server does not confirm acknowledgements".to_owned()))
         };
         self.acknowledge().or(limit).await
     }

@@ -35,7 +35,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Address, String> {
         // One line of the settings is one address.
         if text.contains(char::is_control) {
-            return Err("a control character stands in it".to_owned());
+            return Err("it contains a control character".to_owned());
         }
         match text.split_once(':') {
             Some(("unix", "")) => Err("expected unix:PATH".to_owned()),
@@ -84,7 +84,7 @@ impl Host {
         let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']'));
         let host = bare.unwrap_or(name);
         if bare.is_none() && host.contains(':') && !host.contains('%') {
-            return Err("an IPv6 address stands in brackets, as in [::1]:7276".to_owned());
+            return Err("an IPv6 address goes in brackets, as in [::1]:7276".to_owned());
         }
         let port = match port {
             Some(port) => port.parse().ok().filter(|port| *port != 0),

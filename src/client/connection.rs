@@ -127,7 +127,7 @@ impl Connection {
             }
             match HelloLine::parse(&hello) {
                 Some(HelloLine { protocol: HelloLine::PROTOCOL, .. }) => Ok(connection),
-                _ => Err(Failure::Lost(format!("it greets with {hello:?}"))),
+                _ => Err(Failure::Lost(format!("its greeting is {hello:?}"))),
             }
         };
         match within(REACH, greeted).await {
@@ -204,7 +204,7 @@ impl Connection {
     pub async fn flush(&mut self) -> Result<(), Failure> {
         while !self.unsent.is_empty() {
             match self.stream.get_mut().write(&self.unsent).await.map_err(lost)? {
-                0 => return Err(Failure::Lost("the server takes no more".to_owned())),
+                0 => return Err(Failure::Lost("the server has stopped reading".to_owned())),
                 n => drop(self.unsent.drain(..n)),
             }
         }
@@ -308,7 +308,7 @@ impl Connection {
                         self.bye = ByeLine::parse(&line).map(|bye| bye.reason.to_owned());
                         Ok(line)
                     }
-                    Err(_) => unfit("what is no text"),
+                    Err(_) => unfit("something that is not UTF-8"),
                 };
             }
         }

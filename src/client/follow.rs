@@ -162,7 +162,7 @@ impl Follower {
             return Ok(self.caught_up(self.at));
         }
         if self.at == asked {
-            return Err(Failure::Lost(format!("the server's log does not go on after {last}")));
+            return Err(Failure::Lost(format!("the server's log does not continue after {last}")));
         }
         Ok(self.ask(newest))
     }

@@ -81,7 +81,7 @@ pub async fn passwd(named: &Named) -> Result<(), Failure> {
     let mut caller = Caller::hasty(&account);
     let old = account.secret().await;
     shown(SERVER, caller.ask_once(&format!("PASSWD {old} {new}"))).await?;
-    print(&format!("the password of {} is changed", account.handle))
+    print(&format!("the password of {} was changed", account.handle))
 }
 
 /// Makes a token with the password, and keeps it with server and account.
@@ -209,7 +209,7 @@ async fn revoke_old(before: Settings, after: &Settings, server: &Endpoint) {
         return;
     };
     if Some(&address) != after.server.as_ref() || Some(&handle) != after.handle.as_ref() {
-        report(format_args!("papo: the token {} of {handle} still stands there", token.label));
+        report(format_args!("papo: the token {} of {handle} is still on the server", token.label));
         return;
     }
     let _ = revoke(&Credentials::new(server.clone(), handle, token.secret), &token.label).await;

@@ -172,7 +172,7 @@ impl Bot<'_> {
                 Err(why) if attempt == TRIES => {
                     let (id, from) = (entry.id.number(), &entry.from);
                     report(format_args!(
-                        "papo: message {id} from {from} is passed over after {TRIES} tries: {why}"
+                        "papo: message {id} from {from} was skipped after {TRIES} tries: {why}"
                     ));
                 }
                 Err(_) => {

@@ -88,7 +88,7 @@ pub fn warn_of_flag(words: &[String]) {
     let flags =
         ["--wait", "--timeout", "--key", "--lossy", "--as", "--server", "--secret-file", "--help"];
     if flags.contains(&name) {
-        report(format_args!("papo: {name} is sent as text; flags stand before the handle"));
+        report(format_args!("papo: {name} is sent as text; flags go before the handle"));
     }
 }
 
@@ -191,7 +191,7 @@ pub async fn ask(
             loop {
                 let line = feed.next().await?;
                 if feed.put_back() > 0 {
-                    let why = "nobody may have the question in the server's log as it is now";
+                    let why = "the question may be missing from the server's log as it is now";
                     return Err(Failure::Lost(why.to_owned()));
                 }
                 let me = &account.handle;

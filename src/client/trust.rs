@@ -141,7 +141,9 @@ pub fn in_words(failure: io::Error, host: &Host) -> io::Error {
         Some(Error::InvalidCertificate(why)) => format!("its certificate {}", refused(why)),
         // What it says is no TLS: the greeting of a server in the clear, as a rule.
         Some(Error::InvalidMessage(_)) => {
-            format!("it does not speak TLS there; {host}, without tls:, is in the clear")
+            format!(
+                "it does not speak TLS there; {host}, without tls:, connects without encryption"
+            )
         }
         Some(other) => format!("TLS: {other}"),
         None => return failure,

@@ -315,7 +315,7 @@ fn a_password_is_changed_and_tokens_stay() {
     let place = Place::with(&["ana"]);
     place.done("ana", &["login"]);
     let mut passwd = place.papo("ana", &["passwd"]);
-    assert_eq!(done(passwd.stdin(input(b"new-secret\n"))), "the password of ana is changed\n");
+    assert_eq!(done(passwd.stdin(input(b"new-secret\n"))), "the password of ana was changed\n");
     fails(&mut place.papo("ana", &["chats"]), 4, "ERR LOGIN wrong-secret ");
     done(place.papo("ana", &["chats"]).env("PAPO_SECRET", "new-secret"));
     done(&mut place.bare(&["chats"]));

@@ -102,7 +102,7 @@ fn after_ten_tries_a_message_is_passed_over() {
     // It waits behind the other.
     ana.send("bob", r"good\n");
     let said = on.complaint();
-    let start = "papo: message 1 from ana is passed over after 10 tries: exit status: 7";
+    let start = "papo: message 1 from ana was skipped after 10 tries: exit status: 7";
     assert_eq!(said, start);
     assert_eq!(fs::read_to_string(&tries).unwrap().lines().count(), 10);
     assert!(ana.line().starts_with("ACK 1 "));
@@ -232,8 +232,7 @@ fn a_command_that_takes_too_long_is_ended_with_all_that_it_began() {
     let on = on(&place, &["--limit", "0.05", "--", "sh", "-c", script]);
     ana.send("bob", r"slow\n");
     ana.send("bob", r"quick\n");
-    let why =
-        "papo: message 1 from ana is passed over after 10 tries: it took more than 0.05 seconds";
+    let why = "papo: message 1 from ana was skipped after 10 tries: it took more than 0.05 seconds";
     assert_eq!(on.complaint(), why);
     ana.until("ACK 2 ");
     ana.has_heard_all();

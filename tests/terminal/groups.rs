@@ -121,7 +121,7 @@ fn what_is_done_in_a_group_need_not_name_it() {
     window.says("cid: not in #team; /group who team shows who is");
     window.line("/group");
     window.says("/group topic [GROUP] TEXT");
-    window.says("Without GROUP it is the one that you are in.\n");
+    window.says("Without GROUP, it is the one you are in.\n");
     window.line("/group leave");
     bob.until("GROUP 4 ");
 }

@@ -269,7 +269,7 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::Counted { list: List::Blocks, .. }) => "nobody is blocked".to_owned(),
         Ok(Done::Blocked { whom, on: true }) => format!("{whom} is blocked"),
         Ok(Done::Blocked { whom, on: false }) => format!("{whom} is no longer blocked"),
-        Ok(Done::Named) => "you are shown by your new name".to_owned(),
+        Ok(Done::Named) => "others now see your new name".to_owned(),
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
         Ok(Done::Grouped { name, .. }) => format!("done, in #{name}"),

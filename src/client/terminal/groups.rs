@@ -8,11 +8,11 @@ pub const VERBS: &[&str] = &["add", "admin", "leave", "list", "new", "remove", "
 
 /// How each of them is typed.
 const USAGE: &[(&str, &str, &str)] = &[
-    ("new", " NAME [HANDLE …]", "make a group"),
+    ("new", " NAME [HANDLE …]", "create a group"),
     ("add", " [GROUP] HANDLE …", "add people"),
     ("remove", " [GROUP] HANDLE", "remove somebody"),
     ("admin", " [GROUP] HANDLE", "make somebody an admin"),
-    ("topic", " [GROUP] TEXT", "say what it is about"),
+    ("topic", " [GROUP] TEXT", "set its topic"),
     ("who", " [GROUP]", "who is in it"),
     ("leave", " [GROUP]", "leave it"),
     ("list", "", "the groups you are in"),
@@ -66,7 +66,7 @@ fn all() -> String {
         format!("      {typed:<28}  {what}")
     });
     let lines: Vec<String> = lines.collect();
-    format!("{}\nWithout GROUP it is the one that you are in.", lines.join("\n"))
+    format!("{}\nWithout GROUP, it is the one you are in.", lines.join("\n"))
 }
 
 #[cfg(test)]

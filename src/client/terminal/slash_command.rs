@@ -12,14 +12,14 @@ pub const NAMES: &[&str] = &[
 pub const HELP: &str = "\
 Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
-  /chats       the conversations and their numbers; /chats all if many
-  /2           turn to conversation 2; /2 hi says hi there; Alt-N: next unread
-  /find ana    look for people
+  /chats       list conversations and their numbers; /chats all if many
+  /2           switch to number 2; /2 hi sends hi there; Alt-N: next unread
+  /find ana    find people
   /who         who is there
   /info        who has received and read your last message here
-  /group new team bob   make a group; /group alone lists what else there is
+  /group new team bob   create a group; /group alone lists what else there is
   /block bob   refuse messages from somebody; /unblock bob
-  /name Ana    what people see beside your handle; /passwd: a new password
+  /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
 PageUp (/back) and PageDown scroll, Tab completes, Up recalls what you typed.
 The line at the bottom says where something is unread: 4:#team(3) is 3 in /4.

@@ -298,7 +298,7 @@ impl Talk {
                     self.ask(format!("GROUP WHO {name}"), Purpose::Show);
                 }
                 Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
-                None => self.complain("to whom do you talk? /to bob"),
+                None => self.complain("nobody to write to yet: try /to bob"),
             },
             SlashCommand::Info(id) => match id.or(self.screen.newest_own()) {
                 Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
