@@ -197,7 +197,7 @@ if ! is_of_same "$old" "$made"; then
     mv "$name" "$name.other"
     say "$folder/$name.other: $made"
     say "the newest backup there: $old"
-    fail "this is another database, so no backup is removed; move the others away to begin anew"
+    fail "this is another database, so no backup is removed; move the others away to start over"
 fi
 printf '%s %s\n' "$name" "$made" >.newest
 backups | too_old | while IFS= read -r old; do rm "$old"; done
