@@ -148,7 +148,7 @@ impl Counters {
     /// Counts and logs a panic that was caught. Where in the program it was is on standard error.
     pub fn panicked(&self, what: &str) {
         self.panics.add(1);
-        log::error!("{what}: ended by a bug");
+        log::error!("{what}: panicked");
     }
 
     /// Every number but for the times of commits: its name, what it says, and how many.

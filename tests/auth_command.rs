@@ -126,10 +126,10 @@ fn a_program_that_cannot_be_run_is_a_reason_not_to_start() {
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
     for (command, reason) in [
-        ("auth.sh", "has to be a path that begins with /"),
+        ("auth.sh", "must be an absolute path"),
         ("/nowhere/auth.sh", "No such file"),
-        (file.to_str().unwrap(), "is no program that can be run"),
-        (home.path().to_str().unwrap(), "is no program that can be run"),
+        (file.to_str().unwrap(), "is not an executable program"),
+        (home.path().to_str().unwrap(), "is not an executable program"),
     ] {
         let mut papod = papod();
         papod.args(USUAL).args(["--auth-command", command, "--db"]).arg(home.db());

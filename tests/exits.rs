@@ -393,7 +393,7 @@ fn the_log_begins_with_what_is_unusual() {
         assert!(first.ends_with(&format!("papod {version}, registration {with}")), "{log}");
         papod.stop();
     };
-    begins(&[], "open, limits: the usual ones");
+    begins(&[], "open, limits: the defaults");
     let flags = ["--registration", "closed", "--limit-address", "20", "--limit-local"];
     begins(&flags, "closed, limits: --limit-address 20 --limit-local");
 }

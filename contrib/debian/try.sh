@@ -286,7 +286,7 @@ try_operating() {
     try_places_of_backups
     block check
     has "what is there" "$said" "papo.db: sound; 0 accounts, "
-    has "who reads the settings" "$said" "can be read by papo, whose the database is"
+    has "who reads the settings" "$said" "papo, who owns the database, can read the files"
 
     certify 1
     block tls
@@ -317,7 +317,7 @@ try_operating() {
     in_system sh -c 'systemctl stop "papod*" && rm -r /var/lib/private/papo /var/lib/papo'
     in_system systemctl start papod
     block restore backup="$backup"
-    has "restoring" "$said" "is a copy of $backup now"
+    has "restoring" "$said" "is now a copy of $backup"
     [ "$before" != "$(in_system systemctl show -p MainPID papod)" ] || fail "papod was not restarted"
     said=$(in_system bash -euc 'read -r _ PAPO_SECRET < <(sed -n 2p /root/papo-accounts)
         PAPO_SECRET=$PAPO_SECRET papo hist --as bob ana')

@@ -179,7 +179,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
             (None, true) => "open",
             (None, false) => "closed",
         },
-        if limits.is_empty() { "the usual ones".to_owned() } else { limits.join(" ") }
+        if limits.is_empty() { "the defaults".to_owned() } else { limits.join(" ") }
     );
     let (cost, usual) = (config.password_cost, PasswordCost::DEFAULT);
     if cost.kib < usual.kib || cost.passes < usual.passes {
@@ -188,7 +188,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     }
     log::info!("database {}", config.db.display());
     if config.keep > 0 {
-        log::info!("entries older than {} days are forgotten", config.keep);
+        log::info!("entries older than {} days are deleted", config.keep);
     }
     for address in server.metrics() {
         log::info!("metrics at http://{address}/metrics");
@@ -216,9 +216,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
 /// `--restore`: says what became of the files.
 fn restore(from: &Path, db: &Path) -> Result<(), String> {
     let aside = sqlite::restore(from, db).map_err(|e| e.to_string())?;
-    println!("{} is a copy of {} now; ids go on far above", db.display(), from.display());
+    println!("{} is now a copy of {}; ids continue far above", db.display(), from.display());
     if let Some(aside) = aside {
-        println!("what was there is {} now, with all that belongs to it", aside.display());
+        println!("the old database is now {}, with the files that belong to it", aside.display());
     }
     if geteuid().is_root() && fs::metadata(db).is_ok_and(|meta| meta.uid() == 0) {
         let folder = db.parent().unwrap_or(db).display();
@@ -239,11 +239,11 @@ fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
         let files: Vec<&PathBuf> = tls.chain(env_files).collect();
         let closed: Vec<_> = files.iter().filter(|file| owner::is_kept_from(user, file)).collect();
         if closed.is_empty() && !files.is_empty() {
-            found.remarks.push(format!("the files can be read by {name}, whose the database is"));
+            found.remarks.push(format!("{name}, who owns the database, can read the files"));
         }
         found.problems.extend(closed.iter().filter_map(|file| {
             let whose = owner::whose(file, &fs::metadata(file).ok()?);
-            Some(format!("{whose}; {name}, whose the database is, cannot read it"))
+            Some(format!("{whose}; {name}, who owns the database, cannot read it"))
         }));
     }
     for remark in &found.remarks {
@@ -255,7 +255,7 @@ fn check(config: &Config, env_files: &[PathBuf]) -> Result<(), String> {
 /// Tells the service manager. Without one that asks for it this does nothing.
 fn notify(state: &[NotifyState]) {
     if let Err(e) = sd_notify::notify(state) {
-        log::warn!("the service manager cannot be told: {e}");
+        log::warn!("cannot notify the service manager: {e}");
     }
 }
 

@@ -30,7 +30,7 @@ impl HubState {
                 self.tally.lost();
                 self.lost = unkept(&e);
                 if e.cause() == Cause::Bug {
-                    log::error!("a bug: what was decided cannot be written: {e}");
+                    log::error!("a bug: a batch cannot be written: {e}");
                 } else if !std::mem::replace(&mut self.failing, true) {
                     log::error!("cannot write to the database; refusing writes: {e}");
                 }

@@ -159,7 +159,7 @@ impl HubState {
     /// lasts.
     pub(super) fn unreadable(&mut self, error: &Error) -> Refusal {
         if !std::mem::replace(&mut self.failing, true) {
-            log::error!("cannot read the database, nothing is accepted: {error}");
+            log::error!("cannot read the database; refusing writes: {error}");
         }
         unkept(error)
     }

@@ -60,7 +60,7 @@ impl HubState {
                     return;
                 };
                 if ended.is_err() {
-                    log::error!("an account that is deleted could not leave all its groups");
+                    log::error!("a deleted account could not leave all its groups");
                 }
                 let done = ended.map(|_| sessions);
                 self.pending.push(Pending::Order { answer, done });

@@ -53,7 +53,7 @@ impl HubState {
         // This may take a while, so all others have their answers first.
         if let Some(answer) = wipe {
             let wiped = self.writer.wipe().unwrap_or_else(|e| {
-                log::error!("what was forgotten still stands beside the database: {e}");
+                log::error!("cannot truncate the write-ahead log after deleting entries: {e}");
                 false
             });
             let _ = answer.try_send(wiped);

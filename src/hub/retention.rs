@@ -52,8 +52,8 @@ impl Retention {
             loop {
                 match counters.caught("looking for what is to be forgotten", || self.pass()) {
                     Some(Ok(true)) | None => {}
-                    Some(Ok(false)) => log::debug!("forgetting goes on later"),
-                    Some(Err(e)) => log::error!("cannot look for what is to be forgotten: {e}"),
+                    Some(Ok(false)) => log::debug!("deleting old entries continues later"),
+                    Some(Err(e)) => log::error!("cannot look for entries to delete: {e}"),
                 }
                 if stopped.recv_timeout(limits::EXPIRE_PAUSE) != Err(RecvTimeoutError::Timeout) {
                     return;

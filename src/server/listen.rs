@@ -230,7 +230,7 @@ pub fn check(config: &Config) -> Vec<String> {
     }
     for path in config.unix.iter().map(|unix| &unix.path).chain(&config.admin) {
         let what = match fs::symlink_metadata(path) {
-            Ok(meta) if !meta.file_type().is_socket() => "there is a file that is no socket",
+            Ok(meta) if !meta.file_type().is_socket() => "a file that is not a socket is there",
             Err(_) if !folder(path).is_dir() => "there is no such folder",
             _ => continue,
         };
@@ -271,7 +271,7 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
     }
     let (kind, shown) = match &socket {
         ListeningSocket::Tcp(_) if admin => {
-            return Err(say(&"is no Unix socket, and anyone could connect"));
+            return Err(say(&"is not a Unix socket, so anyone could connect"));
         }
         ListeningSocket::Tcp(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
@@ -307,7 +307,7 @@ fn unix(path: &Path, mode: u32, kind: ListenerKind) -> Result<Listener, String> 
             }
             fs::remove_file(path).map_err(|e| say(&e))?;
         }
-        Ok(_) => return Err(say(&"is there already, and no socket")),
+        Ok(_) => return Err(say(&"already exists and is not a socket")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(say(&e)),
     }

@@ -191,6 +191,6 @@ fn unread(stop: Halt) -> End {
 
 /// The log cannot be read on: the session ends here, and its client comes back to where it was.
 fn lost(e: impl std::fmt::Display) -> End {
-    log::error!("a session cannot be served from the log: {e}");
+    log::error!("cannot read history for a session: {e}");
     End::Lost(std::io::Error::other("the log cannot be read"))
 }

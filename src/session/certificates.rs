@@ -130,7 +130,7 @@ fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<Cer
     let chain = read_chain(&read(certificate)?).map_err(|e| say(certificate, &e))?;
     let private = read_key(&read(key)?).map_err(|e| say(key, &e))?;
     let private = provider.key_provider.load_private_key(private).map_err(|_| {
-        say(key, &"is a kind of key that is not served: RSA, ECDSA on P-256 or P-384, Ed25519 are")
+        say(key, &"is an unsupported kind of key; use RSA, ECDSA on P-256 or P-384, or Ed25519")
     })?;
     let certified = CertifiedKey::new(chain, private);
     match certified.keys_match() {

@@ -96,7 +96,7 @@ impl Drop for Draft {
             return;
         }
         if let Err(e) = fs::remove_file(&self.path) {
-            log::warn!("{}: a draft stays: {e}", self.path.display());
+            log::warn!("{}: cannot remove this draft: {e}", self.path.display());
         }
     }
 }

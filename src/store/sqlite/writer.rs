@@ -180,7 +180,7 @@ impl Drop for SqliteWriter {
         let log = self.log.as_ref().map(|log| log.id);
         if self.lock.verify(None).is_ok() && self.lock.verify(log).is_err() {
             match on.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
-                Ok(false) => log::info!("what was in the log that was removed is written back"),
+                Ok(false) => log::info!("the contents of the removed log were written back"),
                 Ok(true) => log::error!("the log that was removed is not written back: in use"),
                 Err(e) => log::error!("the log that was removed is not written back: {e}"),
             }
