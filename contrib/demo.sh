@@ -3,11 +3,11 @@
 #
 #   cargo build --release && contrib/demo.sh
 #
-# Ana is on the left, in papo, and talks to Bob: type, and Enter sends; /help has the rest. Bob is on
-# the right, in nc, logged in: READ, `MSG ana hello`; HELP has the rest. It ends with both
-# sessions (Ctrl-D on the left, QUIT and then Ctrl-C on the right), or with `tmux kill-session`
-# (Ctrl-B, then &), and ends everything that it started. PAPOD is the server, and papo is beside
-# it, if they are not found below target/.
+# Ana is on the left, in papo, and talks to Bob: type, and Enter sends; /help explains the rest. Bob
+# is on the right, in nc, logged in: READ, `MSG ana hello`; HELP explains the rest. It ends with
+# both sessions (Ctrl-D on the left, QUIT and then Ctrl-C on the right), or with `tmux kill-session`
+# (Ctrl-B, then &), and stops everything that it started. If papod is not found below target/, set
+# PAPOD to it; papo must be next to it.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 papod=${PAPOD-}
@@ -19,7 +19,7 @@ papo=$(dirname "$papod")/papo
 
 here=$(mktemp -d "${TMPDIR:-/tmp}/papo-demo.XXXXXX")
 server=''
-# The tmux server is one of its own, with its socket in that folder.
+# A tmux server of its own, with its socket in that folder.
 leave() {
     tmux -S "$here/tmux" kill-server 2>/dev/null || :
     [ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || :
@@ -27,7 +27,7 @@ leave() {
 }
 trap leave EXIT
 trap 'exit 143' HUP INT TERM
-# So that nobody has to find out which port was free.
+# Takes a free port, and reads from the log which one.
 mkfifo "$here/log"
 "$papod" --listen 127.0.0.1:0 --db "$here/papo.db" --password-cost 8:1 2>"$here/log" &
 server=$!
@@ -37,11 +37,11 @@ while [ -z "$address" ] && IFS= read -r line <&3; do
     case $line in *'listening on '*) address=${line##*listening on } ;; esac
 done
 [ -n "$address" ] || { echo 'demo.sh: papod did not start' >&2 && exit 1; }
-# The rest of its log has to go somewhere.
+# Drain the rest of its log.
 cat <&3 >"$here/papod.log" &
 
-# Both have an account; papo keeps a token for Ana's, in the folder. Whoever runs this may have one,
-# too.
+# Both get an account; papo stores a token for Ana's in the folder, because whoever runs this may
+# have a token of their own.
 unset PAPO_AS PAPO_SECRET PAPO_CA
 PAPO_SERVER=$address HOME=$here XDG_CONFIG_HOME=''
 export PAPO_SERVER HOME XDG_CONFIG_HOME
@@ -49,10 +49,10 @@ for who in ana bob; do
     PAPO_AS=$who PAPO_SECRET=demo-secret "$papo" register >/dev/null
 done
 PAPO_AS=ana PAPO_SECRET=demo-secret "$papo" login >/dev/null
-# So that there is somebody to talk to.
+# Someone to talk to.
 PAPO_AS=bob PAPO_SECRET=demo-secret "$papo" send ana 'lunch at one?' >/dev/null
 
-# person HANDLE HOST PORT: nc, logged in, with standard input behind it.
+# person HANDLE HOST PORT: nc, logged in, then standard input.
 cat >"$here/person" <<'END'
 { printf 'LOGIN %s demo-secret\n' "$1"; exec cat; } | nc "$2" "$3"
 END
@@ -60,5 +60,5 @@ host=${address%:*} port=${address##*:}
 tmux -S "$here/tmux" -f /dev/null new-session -d -x 160 -y 40 "'$papo'"
 tmux -S "$here/tmux" split-window -h "sh '$here/person' bob $host $port"
 tmux -S "$here/tmux" select-pane -L
-# Inside another tmux, too.
+# Works inside another tmux too.
 TMUX='' tmux -S "$here/tmux" attach-session

@@ -1,5 +1,5 @@
 #!/bin/sh
-# mirror.sh: one's conversations as files, in the manner of ii: for each a folder with `in`, a FIFO
+# mirror.sh: your conversations as files, in the style of ii: a folder for each, with `in`, a FIFO
 # in which each line becomes a message, and `out`, to which every message is appended.
 #
 #   PAPO_AS=ana PAPO_SECRET_FILE=~/.papo-secret contrib/mirror.sh ~/chat bob &
@@ -7,13 +7,13 @@
 #   echo 'lunch at one?' >~/chat/bob/in
 #   echo 'fish again?' >'/home/ana/chat/#lunch/in'
 #
-# Folders of those named on the command line are there from the start; others appear with their
-# first message. A line of `out` is one message, with its line breaks as \n and its backslashes
-# doubled (printf '%b' undoes it): 2026-11-22T11:58:03.214Z <ana> lunch at one?
+# The folders named on the command line exist from the start; others appear with their first
+# message. A line of `out` is one message, with line breaks as \n and backslashes doubled (printf
+# '%b' undoes that): 2026-11-22T11:58:03.214Z <ana> lunch at one?
 #
-# What one wrote oneself, here or elsewhere, is in `out`, too, in its place. It ends, and ends all
-# that it started, when the server does or is gone; start it again then, as bots/echo.sh says. The
-# other variables are those of papo.sh. One mirror at a time to a folder.
+# Your own messages, from here or elsewhere, are in `out` too, in their place. When the server ends
+# or is lost, it ends and stops everything that it started; restart it as bots/echo.sh says. The
+# other variables are those of papo.sh. Run only one mirror per folder.
 set -eu
 # shellcheck source=/dev/null
 . "$(dirname "$0")/papo.sh"
@@ -23,23 +23,23 @@ shift
 mkdir -p "$root"
 me=$(printf '%s\n' "$PAPO_AS" | tr '[:upper:]' '[:lower:]')
 
-# The processes that are started here; each is ended by its number, and waited for.
+# The processes started here; each is ended by its number, and waited for.
 children=''
 trap 'kill $children 2>/dev/null || :; wait' EXIT
 trap 'exit 143' HUP INT TERM
 
-# open NAME: makes the conversation's files, and sends what is written into its FIFO.
+# open NAME: creates the conversation's files, and sends what is written to its FIFO.
 open() {
     case $opened in *" $1 "*) return ;; esac
     opened="$opened$1 "
     mkdir -p "$root/$1"
     [ -p "$root/$1/in" ] || mkfifo "$root/$1/in"
-    # Opened for both, so that it does not end with the first who closes it, and none is cut off.
+    # Opened for reading and writing, so that the first writer to close it does not end it.
     send_lines "$1" <>"$root/$1/in" >/dev/null 3<&- &
     children="$children $!"
 }
 
-# Until there is an end to what is written, or to this process.
+# Until the input ends, or this process does.
 send_lines() {
     while IFS= read -r line; do
         [ -z "$line" ] || papo_send "$1" "$line" || :

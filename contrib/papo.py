@@ -10,13 +10,13 @@
 
     asyncio.run(main())
 
-Servers are written HOST:PORT, tls:HOST:PORT or unix:PATH; without arguments Bot() takes PAPO_SERVER,
-PAPO_AS and PAPO_SECRET. Each message from someone else comes at least once, in order, whether it was
-sent while the bot was away or not, and is marked as read when the loop asks for the next one. A reply
-is sent exactly once, however often the bot or the server is killed in between: it has a key made of
-the message's id. So do in the loop what may be done twice, and leave the rest to reply().
+A server is HOST:PORT, tls:HOST:PORT or unix:PATH; without arguments Bot() uses PAPO_SERVER, PAPO_AS
+and PAPO_SECRET. Each message from someone else comes at least once, in order, even if it was sent
+while the bot was away, and is marked as read when the loop asks for the next one. A reply is sent
+exactly once, however often the bot or the server is killed in between: its key is made from the
+message's id. So do in the loop only what may be done twice, and leave the rest to reply().
 
-As a program it is that echo bot:  PAPO_SERVER=... PAPO_AS=echo PAPO_SECRET=... contrib/papo.py
+Run as a program, it is that echo bot:  PAPO_SERVER=... PAPO_AS=echo PAPO_SECRET=... contrib/papo.py
 """
 
 import asyncio
@@ -30,11 +30,11 @@ from collections import namedtuple
 __all__ = ["Bot", "Message", "Refused", "escape", "unescape"]
 
 LINE = 1 << 18  # A line from the server is at most about 128 KiB.
-SILENCE = 60  # Seconds without a line, after which the server is asked whether it is there.
+SILENCE = 60  # Seconds without a line after which it sends a PING.
 ANSWER = 30  # Seconds to wait for the answer to that, or to any other command.
-SHORTEST = 0.2  # Seconds of the first pause between two tries to connect, at most.
-LONGEST = 30  # Seconds of the longest.
-PAGE = 1000  # Rows that HIST gives at most.
+SHORTEST = 0.2  # The longest first pause before reconnecting, in seconds.
+LONGEST = 30  # The longest pause, in seconds.
+PAGE = 1000  # The most rows that HIST gives.
 
 
 class Refused(Exception):
@@ -47,12 +47,12 @@ class Refused(Exception):
         self.text = words[3] if len(words) > 3 else ""
 
     def passing(self):
-        """Whether it helps to try again later."""
+        """Whether a later retry may succeed."""
         return self.code in ("too-fast", "too-many", "storage", "timeout")
 
 
 def escape(text):
-    """One line of the protocol: line breaks become \\n; colours and control characters go, but TAB."""
+    """Text for one protocol line: line breaks become \\n; colours and controls are removed, but TAB."""
     text = re.sub("\x1b\\[[0-?]*[ -/]*[@-~]", "", text)
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     text = "".join(c for c in text if c in "\n\t" or (c >= " " and not "\x7f" <= c <= "\x9f"))
@@ -78,12 +78,12 @@ class Message(namedtuple("Message", "id time sender to tags text bot")):
 
     @property
     def chat(self):
-        """Where it was said, and where a reply goes: the group, or its author."""
+        """The conversation, and where a reply goes: the group, or the author."""
         return self.to if self.to.startswith("#") else self.sender
 
     async def reply(self, text, n=0):
-        """Sends `text` to where the message was said, exactly once; its id. A second reply to the
-        same message needs another `n`. None: it was answered before, with another text."""
+        """Sends `text` to the same conversation, exactly once, and returns its id. A second reply to
+        the same message needs another `n`. None: the message was answered before, with another text."""
         try:
             return await self.bot.send(self.chat, text, key="re-%d-%s" % (self.id, n))
         except Refused as refusal:
@@ -132,7 +132,7 @@ class Link:
         return line
 
     async def answer(self, verb, seconds=ANSWER):
-        """The rows and the final line of a command."""
+        """Returns the rows and the final line of a command."""
         rows = []
         while True:
             line = await self.line(seconds)
@@ -147,7 +147,7 @@ class Link:
 
 
 class Bot:
-    """An account whose messages are dealt with one by one: `async with`, then `async for`."""
+    """An account whose messages are handled one by one: `async with`, then `async for`."""
 
     def __init__(self, server=None, handle=None, secret=None):
         self.server = server or os.environ.get("PAPO_SERVER") or "127.0.0.1:7276"
@@ -157,7 +157,7 @@ class Bot:
         self.secret = secret or given("PAPO_SECRET", "its password or a token")
         self._desk, self._lock = None, asyncio.Lock()
         self._feed = self._last = self._task = None
-        self._newest = 0  # The highest id that was passed on.
+        self._newest = 0  # The highest id passed on.
         self._queue = asyncio.Queue(100)
 
     async def __aenter__(self):
@@ -174,7 +174,7 @@ class Bot:
         return self
 
     async def __anext__(self):
-        # What the loop had before has been dealt with.
+        # The loop is done with the previous message.
         if self._last:
             await self._mark("READ", self._last)
             self._last = None
@@ -187,7 +187,7 @@ class Bot:
         return self._last
 
     async def send(self, to, text, key=None):
-        """Sends a message, exactly once; its id. Of two calls with the same key one is carried out."""
+        """Sends a message exactly once, and returns its id. Two calls with the same key send once."""
         text = escape(text)
         if not text:
             raise ValueError("nothing to send")
@@ -196,7 +196,7 @@ class Bot:
         return int(ok.split(" ")[2])
 
     async def command(self, line, seconds=ANSWER):
-        """The rows and the final line of any command that may be carried out twice."""
+        """Returns the rows and the final line of any command that may safely be carried out twice."""
         async with self._lock:
             pause = Pause()
             while True:
@@ -245,8 +245,8 @@ class Bot:
         await pause.after(why)
 
     async def _follow(self, pause):
-        """Passes on all that is unread, then what comes. A LIVE below what was seen tells of a log that
-        was put back: then all begins anew."""
+        """Passes on everything unread, then new messages. A LIVE below an id already seen means that
+        the server restored a backup: then everything starts over."""
         held = []
         while True:
             line = await self._next_line()
@@ -257,8 +257,8 @@ class Bot:
         if int(line.split(" ")[1]) < self._newest:
             print("papo: the server's log was put back; starting over", file=sys.stderr)
             self._newest = 0
-        # Another session may have acknowledged what this bot has not dealt with: what counts is
-        # what was read.
+        # Another session may have acknowledged what this bot has not handled: what counts is the
+        # read cursor.
         for row in sorted(await self._unread(), key=lambda m: m.id):
             await self._pass_on(row)
         for line in held:
@@ -281,7 +281,7 @@ class Bot:
             while wanted > 0:
                 rows, ok = await self.command("HIST %s %d%s" % (to, PAGE, before))
                 entries = [self._parse(row) for row in rows if row.startswith("HIST ")]
-                # The newest that are not its own are the unread ones.
+                # The newest from others are the unread ones.
                 others = [m for m in entries if m.sender != self.handle]
                 found += others[-wanted:]
                 wanted -= len(others)
@@ -300,7 +300,7 @@ class Bot:
             return
         entry = self._parse(line)
         if verb == "GROUP" and entry.sender != self.handle:
-            # Nobody deals with it, and it would come again at each login.
+            # The loop never sees it, and it would come again at each login.
             await self._mark("ACK", entry)
         elif verb == "MSG":
             await self._pass_on(entry)
@@ -314,8 +314,8 @@ class Bot:
 
 
 class Pause:
-    """Pauses between tries that grow, each of a random length, so that a crowd does not come back at
-    the same moment."""
+    """Growing pauses between tries, of random length, so that a crowd does not come back at the same
+    moment."""
 
     def __init__(self):
         self.over()

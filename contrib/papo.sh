@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# papo.sh: functions for scripts that chat, for those who have only a shell and nc.
+# papo.sh: functions for scripts that chat, with nothing but a shell and nc.
 #
 # For dash, bash and busybox ash, with the nc of OpenBSD, the traditional one, ncat or busybox's:
 #
@@ -8,36 +8,36 @@
 #   df -h | papo_send bob
 #   papo_receive live | while IFS=' ' read -r verb id time from to tags body; do …; done
 #
-# It is told by variables, which need not be exported:
+# These variables configure it; they need not be exported:
 #
 #   PAPO_SERVER       host:port, or unix:/path; 127.0.0.1:7276 if it is not set
 #   PAPO_AS           the account
-#   PAPO_SECRET       its password or, better, a token (TOKEN NEW, in a session of one's own), or
+#   PAPO_SECRET       its password or, better, a token (TOKEN NEW, in a session of your own), or
 #   PAPO_SECRET_FILE  a file with that in its first line, mode 0600. Over a Unix socket neither is
 #                     needed once this system user is linked to the account (UID LINK).
-#   PAPO_NC           the nc to use with its flags, as "busybox nc", or "ncat --ssl-verify" for a
-#                     server that speaks TLS; nc if it is not set. For unix:/path it has to know -U,
+#   PAPO_NC           the nc to use with its flags, such as "busybox nc", or "ncat --ssl-verify" for
+#                     a server that speaks TLS; nc if it is not set. For unix:/path it must know -U,
 #                     as OpenBSD's and ncat do.
-#   PAPO_TIMEOUT      seconds until a server that does not answer is given up; 20
-#   PAPO_PING         seconds between two signs of life that papo_receive asks for; 30
+#   PAPO_TIMEOUT      seconds to wait for a server that does not answer; 20 if it is not set
+#   PAPO_PING         seconds between the pings of papo_receive; 30 if it is not set
 #
-# No secret is ever an argument of a process: printf is a part of these shells.
+# No secret is ever an argument of a process: printf is a builtin of these shells.
 #
-# Each function works in a subshell of its own and leaves no variable behind. Their status: 0 done;
-# 1 refused, with the ERR line on standard error; 2 called wrongly; 3 the server cannot be reached,
-# or went away; 4 the secret was refused; 5 timed out.
+# Each function runs in a subshell of its own and leaves no variables behind. Status: 0 done; 1
+# refused, with the ERR line on standard error; 2 wrong usage; 3 the server cannot be reached or was
+# lost; 4 the secret was refused; 5 timed out.
 
-# papo_escape [text...]: the arguments, or else standard input, as free text of one line. Line
-# breaks at the very end are dropped. Whatever is made into a command has to go through this: the
-# second line of a text would be carried out as a command of its own.
+# papo_escape [text...]: the arguments, or standard input if there are none, as free text on one
+# line. Line breaks at the very end are dropped. Any text that goes into a command must go through
+# this: otherwise its second line would be carried out as a command.
 papo_escape() {
     if [ $# -gt 0 ]; then IFS=' ' && printf '%s\n' "$*"; else cat; fi |
         sed -e ':a' -e '/^\n*$/{' -e '$d' -e 'N' -e 'ba' -e '}' |
         sed -e 's/\\/\\\\/g' -e '$!s/$/\\n/' | tr -d '\n'
 }
 
-# papo_unescape [text...]: the other way round: text as it was received, with its line breaks. Of
-# standard input each line is one text.
+# papo_unescape [text...]: the reverse: a text as it was received, with its line breaks. On standard
+# input each line is one text.
 papo_unescape() (
     if [ $# -gt 0 ]; then
         IFS=' ' && printf '%b\n' "$*"
@@ -47,8 +47,8 @@ papo_unescape() (
 )
 
 # papo_plain: standard input without what a server refuses: colours and other terminal sequences,
-# control characters but for TAB, and what is not UTF-8; where iconv is missing, what is not ASCII.
-# Of a line with carriage returns, such as a progress bar, what stands behind the last one is kept.
+# control characters except TAB, and anything that is not UTF-8 (without iconv, not ASCII). Of a
+# line with carriage returns, such as a progress bar, it keeps what follows the last one.
 papo_plain() (
     esc=$(printf '\033') bel=$(printf '\007') cr=$(printf '\r') c1=$(printf '\302[\200-\237]')
     LC_ALL=C sed -e "s/$cr*\$//" -e "s/.*$cr//" -e "s|$esc\\[[0-?]*[ -/]*[@-~]||g" \
@@ -58,13 +58,13 @@ papo_plain() (
         papo_utf8
 )
 
-# papo_lossy: standard input as a text that can be sent, whatever it is: that of papo_plain; of one
-# that is too long, the beginning and the end; in place of an empty one, `(empty)`. For alerts, of
-# which none must get lost: `backup 2>&1 | papo_lossy | papo_send ops`.
+# papo_lossy: standard input as a text that can always be sent: like papo_plain, but a text that is
+# too long loses its middle, and an empty one becomes `(empty)`. For alerts that must not get lost:
+# `backup 2>&1 | papo_lossy | papo_send ops`.
 papo_lossy() (
-    # In memory, since it may be the disk that is full, of which the alert tells.
+    # In memory, because the alert may be about a full disk.
     text=$(papo_plain)
-    # Each byte may be two in a line of at most 65,536.
+    # Each byte may become two in a line of at most 65,536.
     half=15000
     length=$(($(printf '%s' "$text" | wc -c)))
     case $text in
@@ -79,8 +79,8 @@ papo_lossy() (
     } 2>/dev/null | papo_utf8
 )
 
-# papo_send TO [text...]: one message, of the arguments or else of standard input. Status 0 says
-# that it is on disk; its id is printed then. TO is a handle, or '#group', or +group.
+# papo_send TO [text...]: sends the arguments, or standard input if there are none, as one message.
+# Status 0 means that it is on disk; its id is then printed. TO is a handle, '#group' or +group.
 papo_send() (
     to=$(papo_name "${1-}") || exit 2
     shift
@@ -88,7 +88,7 @@ papo_send() (
 )
 
 # papo_once KEY TO [text...]: the same, but sent at most once for this key, however often it is
-# said: after status 3 it may be said again. A key has 1 to 64 characters and no blanks.
+# called: after status 3 it is safe to retry. A key has 1 to 64 characters and no blanks.
 papo_once() (
     case ${1-} in
     '' | *[[:space:][:cntrl:]]*) echo 'papo_once: KEY TO [text...], a key has no blanks' >&2 && exit 2 ;;
@@ -98,8 +98,8 @@ papo_once() (
     papo_put "ONCE $key MSG $to" "$@"
 )
 
-# papo_wait ID delivered|read SECONDS: waits until everyone has received (read) that message of
-# mine; status 5 if that takes longer.
+# papo_wait ID delivered|read SECONDS: waits until everyone has received (read) your message ID;
+# status 5 if that takes longer.
 papo_wait() (
     case ${1-}/${2-}/${3-} in
     *[!0-9]*/*/* | */*/*[!0-9]* | /* | */) bad=yes ;;
@@ -112,21 +112,21 @@ papo_wait() (
         papo_nc $((${PAPO_TIMEOUT:-20} + $3)) | papo_answer 'OK WAIT' >/dev/null
 )
 
-# papo_receive [live] [own]: every message from others as it comes, one line of the wire each
-# (MSG id time from to tags body), acknowledged after it was printed. With `live`, what waited
-# before this session is acknowledged and not printed: for a bot that acts on what it reads. With
-# `own`, what this account wrote in other sessions is printed, too.
+# papo_receive [live] [own]: prints every message from others as it comes, one protocol line each
+# (MSG id time from to tags body), and acknowledges it once it is printed. With `live`, messages
+# that were already waiting are acknowledged and not printed: for a bot that acts on what it reads.
+# With `own`, it also prints what this account wrote in other sessions.
 #
-# It ends with status 3 when the server says BYE or is gone. OpenBSD's nc does not end with its
-# server while its input is open, and of a machine that lost its power nobody hears; so a PING is
-# sent every PAPO_PING seconds, and silence until the next ends nc. It ends with status 0 when
-# nobody reads what it prints any more, and within PAPO_PING seconds when the script is gone.
+# It ends with status 3 when the server says BYE or is lost. OpenBSD's nc does not end with its
+# server while its input is open, and a machine that loses power says nothing; so a PING is sent
+# every PAPO_PING seconds, and silence until the next one ends nc. It ends with status 0 when nobody
+# reads its output any more, and within PAPO_PING seconds when the script has ended.
 papo_receive() (papo_receiving "$@")
 
-# What follows is for the functions above.
+# Internal functions follow.
 
-# papo_receiving [live] [own]: papo_receive in this shell, which ends with it: for a script that puts
-# it into the background, so that $! is the process to end.
+# papo_receiving [live] [own]: papo_receive in this shell, which ends with it: for a script that
+# runs it in the background, so that $! is the process to end.
 papo_receiving() {
     skip='' own=''
     for word; do
@@ -139,7 +139,7 @@ papo_receiving() {
     login=$(papo_login) || exit 2
     here=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX") || exit 2
     nc='' watch=''
-    # Both numbers are of children that have not been waited for, so they are nobody else's.
+    # Both are ids of children that have not been waited for, so no other process can have them.
     trap 'kill $watch $nc 2>/dev/null || :; rm -rf "$here"' EXIT
     trap 'exit 143' HUP INT TERM
     trap '' PIPE
@@ -152,7 +152,7 @@ papo_receiving() {
     printf '%s\n' "$login" >&3 2>/dev/null
     me='' met=''
     while IFS=' ' read -r verb id time from to tags body <&4; do
-        # Appended: a file that is opened to be written anew is empty for a moment.
+        # Appended: a file that is overwritten is empty for a moment.
         echo line >>"$here/came"
         case $verb in
         HELLO) met=yes ;;
@@ -161,7 +161,7 @@ papo_receiving() {
         MSG | GROUP)
             [ "$from" != "$me" ] || [ -n "$own" ] || continue
             if [ "$verb" = MSG ] && [ -z "$skip" ]; then
-                # Whoever reads slowly is not a server that is gone.
+                # A slow reader does not mean that the server is gone.
                 echo printing >>"$here/busy"
                 printf '%s\n' "$verb $id $time $from $to $tags $body" 2>/dev/null || exit 0
                 echo printed >>"$here/came"
@@ -185,8 +185,8 @@ papo_receiving() {
 }
 
 # papo_watch FOLDER NC: ends the process NC when the server has been silent for too long, or the
-# script is gone: $$ is the script, here too. What came, and whether it is being printed, is told by
-# files in FOLDER.
+# script has ended ($$ is the script, here too). Files in FOLDER show what came, and whether it is
+# being printed.
 papo_watch() {
     nap=''
     trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit' TERM
@@ -203,18 +203,18 @@ papo_watch() {
     kill "$2" 2>/dev/null
 }
 
-# papo_utf8: standard input without what is not UTF-8, or not ASCII where iconv is missing.
+# papo_utf8: standard input without anything that is not UTF-8 (without iconv, not ASCII).
 papo_utf8() {
     if command -v iconv >/dev/null; then
-        # By way of UTF-16, which has no place for what some let pass: numbers above U+10FFFF. That
-        # something was left out is not to be heard of.
+        # Through UTF-16, which cannot encode what some versions let pass: code points above
+        # U+10FFFF. iconv's complaints about what it left out are dropped.
         { iconv -c -f UTF-8 -t UTF-16LE | iconv -c -f UTF-16LE -t UTF-8; } 2>/dev/null || :
     else
         LC_ALL=C tr -d '\200-\377'
     fi
 }
 
-# papo_name NAME: NAME as the wire has it, if it can be one.
+# papo_name NAME: NAME as the protocol writes it, if it is valid.
 papo_name() {
     case ${1-} in
     '') echo 'papo: no recipient given' >&2 && return 2 ;;
@@ -224,7 +224,7 @@ papo_name() {
     esac
 }
 
-# papo_login [quiet]: the line that logs in, once it is known where and as whom.
+# papo_login [quiet]: the line that logs in, once server and account are known.
 papo_login() (
     [ -n "${PAPO_AS-}" ] || { echo 'papo: PAPO_AS is not set; it names the account' >&2 && exit 2; }
     server=${PAPO_SERVER:-127.0.0.1:7276}
@@ -241,12 +241,13 @@ papo_login() (
     if [ -z "$secret" ] && [ -n "${PAPO_SECRET_FILE-}" ]; then
         IFS= read -r secret <"$PAPO_SECRET_FILE" || [ -n "$secret" ] || exit 2
     fi
-    # Alone, a second word would be a secret.
+    # Without it, quiet would be taken for the secret.
     [ -n "$secret" ] || [ -z "${1-}" ] || secret=-
     printf '%s\n' "LOGIN $PAPO_AS${secret:+ $secret}${1:+ $1}"
 )
 
-# papo_nc [SECONDS]: becomes nc, in a subshell; ended after that time, where there is `timeout`.
+# papo_nc [SECONDS]: runs nc in place of a subshell, and ends it after that time if there is
+# `timeout`.
 papo_nc() {
     IFS=' '
     server=${PAPO_SERVER:-127.0.0.1:7276} limit=
@@ -262,20 +263,20 @@ papo_nc() {
     exec $limit ${PAPO_NC:-nc} "$@"
 }
 
-# papo_put COMMAND [text...]: sends a text behind this command.
+# papo_put COMMAND [text...]: sends a text after this command.
 papo_put() {
     login=$(papo_login quiet) || exit 2
     command=$1
     shift
-    # All of it before there is a connection, which is given up after a while.
+    # Read all of it before connecting, because an idle connection is closed after a while.
     text=$(papo_escape "$@")
-    # With QUIT as its last line, every nc ends.
+    # With QUIT as the last line, every nc ends.
     printf '%s\n%s %s\nQUIT\n' "$login" "$command" "$text" |
         papo_nc "${PAPO_TIMEOUT:-20}" | papo_answer 'OK MSG'
 }
 
-# papo_answer "OK VERB": reads replies to their end; status 0 if that one was there, and prints the
-# word behind it. The first ERR is the one that says why.
+# papo_answer "OK VERB": reads replies to their end; status 0 if that one was among them, and prints
+# the word after it. The first ERR is the one that says why.
 papo_answer() (
     wanted=$1 status=3
     while IFS=' ' read -r first verb rest; do

@@ -51,7 +51,7 @@ fn whom_the_program_lets_in_has_an_account() {
     says(
         &mut ana,
         &format!("REG ana {PASSWORD}"),
-        "ERR REG closed accounts are not made here; LOGIN",
+        "ERR REG closed accounts are not created here; LOGIN",
     );
     says(&mut ana, "LOGIN ana wrong-one", "ERR LOGIN wrong-secret ");
     // Nothing is made for who is not let in.
@@ -126,10 +126,10 @@ fn a_program_that_cannot_be_run_is_a_reason_not_to_start() {
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
     for (command, reason) in [
-        ("auth.sh", "has to be a path that begins with /"),
+        ("auth.sh", "must be an absolute path"),
         ("/nowhere/auth.sh", "No such file"),
-        (file.to_str().unwrap(), "is no program that can be run"),
-        (home.path().to_str().unwrap(), "is no program that can be run"),
+        (file.to_str().unwrap(), "is not an executable program"),
+        (home.path().to_str().unwrap(), "is not an executable program"),
     ] {
         let mut papod = papod();
         papod.args(USUAL).args(["--auth-command", command, "--db"]).arg(home.db());

@@ -104,7 +104,7 @@ fn nothing_that_is_there_is_written_over() {
         Err(BackupError::Failed(e)) => e.to_string(),
         other => panic!("{name}: {other:?}"),
     };
-    assert!(failed("no/folder").ends_with("; make that folder first"));
+    assert!(failed("no/folder").ends_with("; create that folder first"));
     failed("file/x");
     // Root may write anywhere.
     if !rustix::process::geteuid().is_root() {

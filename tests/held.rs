@@ -68,7 +68,7 @@ fn two_that_make_the_same_database_at_once_do_not_share_it() {
     }
 }
 
-const GONE: &str = "storage the server's database is damaged or gone, and its operator has to mend \
+const GONE: &str = "storage the server's database is damaged or gone, and its operator has to repair \
                     it; nothing was saved";
 
 #[test]

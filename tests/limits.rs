@@ -69,7 +69,7 @@ fn sessions_of_one_account() {
     let second = papod.login("ana");
     let mut third = papod.connect();
     third.say(&format!("LOGIN ana {PASSWORD}"));
-    let refused = "ERR LOGIN too-many too many sessions of this account; QUIT one of them";
+    let refused = "ERR LOGIN too-many too many sessions of this account; close one with QUIT";
     third.expect(refused);
     first.has_heard_all();
     drop(second);

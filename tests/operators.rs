@@ -172,7 +172,7 @@ fn operators_see_numbers_copy_and_check() {
     let lines = over(&path, &format!("ADMIN BACKUP {}", nowhere.display()));
     let why = format!("backup failed: cannot write to {}: ", home.path().join("missing").display());
     assert!(lines[0].starts_with(&format!("ERR ADMIN storage {why}")), "{lines:?}");
-    assert!(lines[0].ends_with("; make that folder first"), "{lines:?}");
+    assert!(lines[0].ends_with("; create that folder first"), "{lines:?}");
     assert_eq!(mode(&copy), 0o600);
     ana.has_heard_all();
     papod.stop();

@@ -102,14 +102,14 @@ fn a_check_starts_nothing_and_changes_nothing() {
         assert!(files(home.path()) == before, "{said}");
         said
     };
-    let none = "no database there; a new one would be made";
+    let none = "no database there; a new one would be created";
     assert_eq!(unchanged(0, &["--check"]), format!("{}: {none}\n", db.display()));
     let nowhere = home.path().join("none/papo.db");
     assert_eq!(ends(0, &nowhere, &["--check"]), format!("{}: {none}\n", nowhere.display()));
     assert!(!home.path().join("none").exists());
     // A backup of which nothing is left must not pass for one.
     fs::write(&db, "").unwrap();
-    assert!(unchanged(1, &["--check"]).contains("papo.db: an empty file, and no database\n"));
+    assert!(unchanged(1, &["--check"]).contains("papo.db: an empty file, not a database\n"));
     let mut papod = home.start();
     let is_sound = |contents: &str, when: &str| {
         let said = unchanged(0, &["--check"]);

@@ -246,11 +246,11 @@ fn a_client_is_told_what_kind_of_failure_it_was() {
         ),
         (
             Cause::Damaged,
-            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was saved",
+            "storage the server's database is damaged or gone, and its operator has to repair it; nothing was saved",
         ),
         (
             Cause::Gone,
-            "storage the server's database is damaged or gone, and its operator has to mend it; nothing was saved",
+            "storage the server's database is damaged or gone, and its operator has to repair it; nothing was saved",
         ),
         (Cause::Bug, "bug internal error; see the server's log"),
     ] {

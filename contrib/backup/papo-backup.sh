@@ -1,17 +1,16 @@
 #!/bin/sh
-# papo-backup: a backup of a running papod, looked through, with older ones removed.
+# papo-backup: makes and checks a backup of a running papod, and removes older ones.
 #
 #   papo-backup            into the folder of backups: papo-backup.timer does this each night
 #   papo-backup --stdout   to standard output, for another machine; nothing is kept here:
 #
 #       ssh root@chat papo-backup --stdout >papo.db.part && mv papo.db.part papo.db
 #
-# It asks papod over its operators' socket (ADMIN BACKUP), so papod goes on meanwhile, and holds the
-# copy against all rules of a database (papod --check) before anything older goes. The newest backup
-# of each of the last seven days stays, and that of each of the last four weeks. If something goes
-# wrong, or the copy is of another database than the backups that are there, nothing is removed, and
-# the status is 1. Settings are in /etc/papo/backup.env, however this is started; papo-backup(8) has
-# them.
+# It asks papod over its operators' socket (ADMIN BACKUP), so papod keeps running, and checks the copy
+# (papod --check) before it removes anything older. The newest backup of each of the last seven days
+# stays, and of each of the last four weeks. If something goes wrong, or the copy is of another database
+# than the existing backups, nothing is removed, and the status is 1. Settings are in
+# /etc/papo/backup.env, however this is started; papo-backup(8) lists them.
 set -eu
 umask 077
 
@@ -57,15 +56,15 @@ $(lines)
 EOF
 }
 
-# number NAME VALUE: a number that keeps at least one.
+# number NAME VALUE: checks that it is a number, at least 1.
 number() {
     case $2 in
     *[!0-9]* | '' | 0*) wrong "$1=$2: expected a number from 1 on" ;;
     esac
 }
 
-# ask SECONDS COMMAND: prints what papod answers to it in that time. Where papod cannot start, systemd
-# holds its socket all the same, and nobody answers. Not every nc knows Unix sockets.
+# ask SECONDS COMMAND: prints what papod answers within that time. If papod cannot start, systemd still
+# holds its socket, and nobody answers. Not every nc knows Unix sockets.
 ask() {
     for nc in nc.openbsd ncat nc; do
         ! command -v "$nc" >/dev/null || break
@@ -80,7 +79,7 @@ contents() {
     printf '%s' "${said##*: sound; }"
 }
 
-# make FILE: a backup with this name, looked through; $made is what is in it. One that is damaged stays,
+# make FILE: makes and checks a backup with this name; $made says what is in it. A damaged one is kept
 # under another name.
 make() {
     answer=$(ask "$limit" "ADMIN BACKUP $1" | grep -E '^(OK|ERR) ADMIN ') ||
@@ -95,7 +94,7 @@ make() {
     }
 }
 
-# A name that sorts by time, papo-<year>-W<week>-<date>T<time>Z.db, one a second.
+# A name that sorts by time, papo-<year>-W<week>-<date>T<time>Z.db, at most one per second.
 name() {
     while
         name=papo-$(date -u +%G-W%V-%Y%m%dT%H%M%SZ).db
@@ -105,7 +104,7 @@ name() {
     done
 }
 
-# The names that need not stay, of those on standard input, newest first.
+# Of the names on standard input, newest first, those that need not stay.
 too_old() {
     awk -v days="$days" -v weeks="$weeks" '{
         week = substr($0, 6, 8)
@@ -117,7 +116,7 @@ too_old() {
     }'
 }
 
-# papod goes first: a backup that could leave it without room is not begun.
+# papod comes first: a backup that could leave it without space is not started.
 is_there_room() {
     stats=$(ask "$patience" 'ADMIN STATS' | grep -E '^(STAT|OK) ') ||
         fail "no answer from papod at $socket within $patience seconds; systemctl status papod says more"
@@ -130,7 +129,7 @@ is_there_room() {
 
 backups() { find . -maxdepth 1 -name 'papo-*-W*-*T*Z.db' | sed 's|^\./||' | sort -r; }
 
-# What is in the newest sound backup. It is looked through only where that was not kept in .newest.
+# What is in the newest sound backup. It is checked only if .newest does not already say.
 previous() {
     if [ -r .newest ] && read -r name about <.newest && [ "$name" = "$(backups | head -n 1)" ]; then
         printf '%s' "$about"
@@ -141,7 +140,7 @@ previous() {
     done
 }
 
-# When the first account of a database was made, by which it is known; nothing where there is none yet.
+# When the first account of a database was created, which identifies it; nothing if there is none yet.
 first() {
     case $1 in
     *' since '*)
@@ -151,7 +150,7 @@ first() {
     esac
 }
 
-# is_of_same OLD NEW: whether NEW can be a later state of the database that OLD is of.
+# is_of_same OLD NEW: whether NEW can be a later state of the same database as OLD.
 is_of_same() {
     [ -n "$1" ] || return 0
     [ -z "$(first "$1")" ] || [ "$(first "$1")" = "$(first "$2")" ] || return 1
@@ -198,7 +197,7 @@ if ! is_of_same "$old" "$made"; then
     mv "$name" "$name.other"
     say "$folder/$name.other: $made"
     say "the newest backup there: $old"
-    fail "this is another database, so no backup is removed; move the others away to begin anew"
+    fail "this is another database, so no backup is removed; move the others away to start over"
 fi
 printf '%s %s\n' "$name" "$made" >.newest
 backups | too_old | while IFS= read -r old; do rm "$old"; done

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Instructions that papo's wire takes for one line of each kind, as a table separated by tabs.
-# Each kind is run twice under callgrind, the second time with twice as many lines: the difference
-# leaves out what starting costs.
+# Instructions that papo's wire code takes for one line of each kind, as a tab-separated table. Each
+# kind is run twice under callgrind, the second time with twice as many lines: the difference leaves
+# out the cost of starting.
 #
 #     contrib/bench/instructions.sh > contrib/bench/instructions.tsv
 set -eu
@@ -10,7 +10,7 @@ lines=20000
 
 bench=$(cargo bench --bench bench --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
 
-# Instructions of a whole run.
+# Instructions of one run.
 run() {
     valgrind --tool=callgrind --callgrind-out-file=/dev/null "$bench" --role wire 0 "$1" "$2" 2>&1 |
         sed -n 's/.*Collected : \([0-9]*\).*/\1/p'

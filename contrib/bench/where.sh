@@ -1,10 +1,10 @@
 #!/bin/sh
 # Where the time of a message goes: where.sh [SCENARIO]
 #
-# Runs a scenario of the benchmark (`send` if none is named) twice, each time watched by perf. First it
-# prints which shares of the server's CPU time its threads have, and the steps of a message, each with
-# all that it calls, by the names of functions; then, how many system calls there are for a confirmed
-# message. Needs perf and the right to trace (root). It takes two minutes, most of them for the build.
+# Runs a scenario of the benchmark (`send` if none is named) twice under perf. First it prints each
+# thread's share of the server's CPU time, and that of each step of a message, with everything it calls,
+# by function name; then the number of system calls per confirmed message. It needs perf and the right
+# to trace (root), and takes two minutes, most of them for the build.
 set -eu
 
 scenario=${1:-send}
@@ -17,7 +17,7 @@ export CARGO_PROFILE_BENCH_DEBUG=line-tables-only CARGO_TARGET_DIR=target/where
 export RUSTFLAGS='-C force-frame-pointers=yes' CFLAGS='-fno-omit-frame-pointer'
 cargo bench --bench bench --no-run 2>&1 | tail -n 1
 
-# Starts the scenario, and waits until its papod is there and loaded.
+# Starts the scenario, and waits until its papod is running and under load.
 begin() {
     cargo bench --bench bench -- --fresh --runs 1 "$scenario" >"$kept/table" 2>"$kept/said" &
     until server=$(pgrep -n -f '^[^ ]*where/release/papod '); do sleep 0.1; done

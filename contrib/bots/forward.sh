@@ -1,14 +1,15 @@
 #!/bin/sh
-# forward.sh: a mail on standard input becomes a message: From, Subject, the beginning of the text.
+# forward.sh: turns a mail on standard input into a message: From, Subject, the beginning of the
+# text.
 #
-# In the file .forward of whoever gets the mail, as one line:
+# In the recipient's .forward file, as one line:
 #
 #   "|env PAPO_AS=post PAPO_SECRET_FILE=/home/ana/.papo-secret /usr/local/share/papo/bots/forward.sh ana"
 #
-# A mail is sent once, however often the mail server tries: its Message-ID makes the key. When the
-# chat server cannot be reached, the status is 75, and the mail server tries again; what is refused
-# is 69, and goes back to its sender. Encoded words and parts are shown as they are. The other
-# variables are those of ../papo.sh.
+# A mail is sent once, however often the mail server tries: its Message-ID is the key. If the chat
+# server cannot be reached, the status is 75, and the mail server tries again; if the message is
+# refused, it is 69, and the mail goes back to its sender. Encoded words and MIME parts are not
+# decoded. The other variables are those of ../papo.sh.
 set -eu
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../papo.sh"
@@ -20,7 +21,7 @@ mail=$(
         text { if (shown++ < lines) print; next }
         NR == 1 && /^From / { next }
         /^$/ { say_head(); text = 1; next }
-        # A line that begins with a blank continues the one before.
+        # A line that begins with a blank continues the previous one.
         /^[ \t]/ { sub(/^[ \t]+/, " "); head[name] = head[name] $0; next }
         {
             name = tolower(substr($0, 1, index($0, ":") - 1))

@@ -1,13 +1,14 @@
 #!/bin/sh
-# logtail.sh: each new line of a log file becomes a message, or each that matches a pattern of grep:
+# logtail.sh: sends each new line of a log file as a message, or each that matches a grep -E
+# pattern:
 #
 #   PAPO_AS=logs PAPO_SECRET_FILE=/etc/papo/logs.secret \
 #       contrib/bots/logtail.sh '#ops' /var/log/app.log 'ERROR|PANIC'
 #
-# Colours and control characters, which the server refuses, are taken out, and so is the middle of a
-# line that is too long. A line is said again until the server has it, and kept once; one that is
-# refused is passed over, with the reason on standard error. It follows the file when it is rotated, and goes on until it is ended. The other
-# variables are those of ../papo.sh.
+# Colours and control characters, which the server refuses, are removed, and so is the middle of a
+# line that is too long. A line is retried until the server has it, and stored once; a refused one
+# is skipped, with the reason on standard error. It follows the file through rotation, and runs
+# until it is stopped. The other variables are those of ../papo.sh.
 set -eu
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../papo.sh"
@@ -19,16 +20,16 @@ pipe=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX")
 mkfifo "$pipe/lines"
 tail -n 0 -F "$file" >"$pipe/lines" 2>/dev/null &
 tail=$!
-# Opened by both, it needs its name no more.
+# Once both have opened it, its name is no longer needed.
 exec 3<"$pipe/lines"
 rm -r "$pipe"
 trap 'kill "$tail" 2>/dev/null || :' EXIT
 trap 'exit 143' HUP INT TERM
 
-# Keys of this run: none was used before.
+# Keys of this run, never used before.
 run=$(date +%s)-$$ n=0
 while IFS= read -r line <&3; do
-    # Line by line, since a pipe of sed and tr would hold back the last ones.
+    # Line by line, because a pipe of sed and tr would hold back the last ones.
     line=$(printf '%s\n' "$line" | papo_plain)
     printf '%s\n' "$line" | grep -Eq -e "$pattern" || continue
     line=$(printf '%s\n' "$line" | papo_lossy)

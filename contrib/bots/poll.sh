@@ -1,15 +1,15 @@
 #!/bin/sh
 # poll.sh: a bot for polls in the groups that it is a member of:
 #
-#   !poll Where do we eat? / fish / pizza     asks; whoever asks again begins anew
-#   !vote 2                                   votes, or changes one's vote
-#   !result                                   counts
+#   !poll Where do we eat? / fish / pizza     asks; a new question replaces the old one
+#   !vote 2                                   votes, or changes your vote
+#   !result                                   shows the count
 #
 #   PAPO_AS=poll PAPO_SECRET_FILE=/etc/papo/poll.secret contrib/bots/poll.sh /var/lib/poll
 #
-# A poll is a folder named as its group, with a file for each answer (1, 2, …) and for each voter
-# (vote.ana). Votes that come while the bot is away count, too. Start it again when it ends, as
-# echo.sh says. The other variables are those of ../papo.sh.
+# A poll is a folder named after its group, with a file for each answer (1, 2, …) and for each voter
+# (vote.ana). Votes that come while the bot is away count too. Restart it when it ends, as echo.sh
+# says. The other variables are those of ../papo.sh.
 set -eu
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../papo.sh"
@@ -17,7 +17,7 @@ folder=${1:?the folder for the polls}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
-# show: the question, and each answer with how many are for it.
+# show: the question, and each answer with its number of votes.
 show() {
     cat question
     n=1
@@ -28,7 +28,7 @@ show() {
     done
 }
 
-# ask TEXT: a new poll, cut at its slashes.
+# ask TEXT: a new poll, split at the slashes.
 ask() {
     rm -f all question [1-9]* vote.*
     printf '%s/' "$1" | tr '\n/' ' \n' | sed 's/^ *//;s/ *$//;/^$/d' >all

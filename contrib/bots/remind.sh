@@ -3,8 +3,8 @@
 #
 #   PAPO_AS=remind PAPO_SECRET_FILE=/etc/papo/remind.secret contrib/bots/remind.sh /var/lib/remind
 #
-# Each reminder is a file of that folder until it has been sent, so that neither the bot nor the
-# server has to stay up meanwhile; and it is sent with a key, so once. Start it again when it ends,
+# Each reminder is a file in that folder until it has been sent, so neither the bot nor the server
+# has to stay up meanwhile; it is sent with a key, and so only once. Restart the bot when it ends,
 # as echo.sh says. The other variables are those of ../papo.sh.
 set -eu
 # shellcheck source=/dev/null
@@ -12,7 +12,7 @@ set -eu
 folder=${1:?the folder for what is to be said later}
 mkdir -p "$folder"
 
-# Says what is due. A file's name is when, in seconds since 1970, and the id of who asked for it.
+# Sends what is due. A file's name is the time, in seconds since 1970, and the id of the request.
 say_what_is_due() {
     for file in "$folder"/*.*; do
         due=${file##*/} due=${due%%.*}
@@ -20,7 +20,7 @@ say_what_is_due() {
         IFS=' ' read -r there body <"$file"
         status=0
         papo_unescape "$body" | papo_once "remind-${file##*.}" "$there" >/dev/null || status=$?
-        # Where the server could not be reached, it is said later; what is refused, never.
+        # If the server cannot be reached, it is sent later; if it is refused, never.
         if [ "$status" -lt 3 ]; then rm "$file"; else sleep 10 && return; fi
     done
 }
@@ -51,7 +51,7 @@ END
         papo_send "$there" 'try: !remind 10m tea' >/dev/null || :
         continue
     fi
-    # A file that is only half there has no dot in its name.
+    # An unfinished file has no dot in its name.
     printf '%s %s: %s\n' "$there" "$from" "$text" >"$folder/new"
     mv "$folder/new" "$folder/$(($(date +%s) + ${time%?} * unit)).$id"
 done

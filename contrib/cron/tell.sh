@@ -5,12 +5,12 @@
 #
 # TO is a handle, '#group' or +group. The message is the host, the job, its status, and the end of
 # its output without colours, progress bars and other bytes that the server refuses. The status is
-# the job's. Where the message cannot be sent, the output goes to standard error, which cron mails.
-# The other variables are those of ../papo.sh.
+# the job's. If the message cannot be sent, the output goes to standard error, which cron mails. The
+# other variables are those of ../papo.sh.
 #
-# A CI job keeps its output itself. There a step that is run when another has failed says so, with a
-# token (TOKEN NEW ci) in a secret variable named PAPO_SECRET, PAPO_AS and PAPO_SERVER beside it, and
-# the address of the job under whatever name the CI gives it. One of these lines is enough:
+# A CI system keeps the output itself, so one step that runs on failure is enough. It needs a token
+# (TOKEN NEW ci) in a secret variable PAPO_SECRET, PAPO_AS and PAPO_SERVER, and the address of the
+# job, under whatever name the CI gives it. One of these lines will do:
 #
 #   . contrib/papo.sh && papo_send +ops "the build failed: $CI_JOB_URL"
 #   papo send +ops "the build failed: $CI_JOB_URL"
@@ -21,7 +21,7 @@ set -eu
 to=$1
 shift
 
-# A job is run, and told of, on a machine whose disk is full, too.
+# The job runs, and its failure is reported, even if the disk is full.
 if output=$(mktemp "${TMPDIR:-/tmp}/papo.XXXXXX"); then
     trap 'rm "$output"' EXIT
 else

@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
-# try.sh: makes the two Debian packages and tries them in a clean Debian, in which nothing else is.
+# try.sh: builds the two Debian packages and tries them in a clean, minimal Debian.
 #
 #   contrib/debian/try.sh        in this machine's Debian, as root or with sudo, in two to five minutes
 #
 # It needs cargo, debootstrap, lintian and ip(8), and installs cargo-deb below target/ if it is not
-# there. The Debian is a folder that goes away at the end. First, while no systemd runs there, the
-# packages are installed, removed and purged, and every file that differs afterwards has to be
-# accounted for. Then systemd is started in it, in namespaces of its own with nothing but a loopback
-# network, and does what an operator's systemd would: each `shell` block of contrib/OPERATING.md is
-# run as it stands, in the order of that page, with a fake ssh and certificates of our own. Whatever
-# is not as it should be ends this with a status that is not 0. The packages are left in
+# there. The Debian is a folder that is removed at the end. First, without systemd running there, the
+# packages are installed, removed and purged, and every file that differs afterwards must be accounted
+# for. Then systemd is started in it, in namespaces of its own with only a loopback network, and each
+# `shell` block of contrib/OPERATING.md is run unchanged, in the order of that page, with a fake ssh and
+# test certificates. Anything wrong ends this with a status other than 0. The packages are left in
 # target/debian.
-# What stands in single quotes is for the shells in there.
+# Text in single quotes is for the shells in there.
 # shellcheck disable=SC2016
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -34,13 +33,13 @@ build() {
     say "making the packages"
     client=$(PATH="$tools/bin:$PATH" cargo deb --quiet --locked | tail -n 1)
     server=$(PATH="$tools/bin:$PATH" cargo deb --quiet --locked --variant papod | tail -n 1)
-    # That one is for packages that go into Debian itself; all else has to be mended.
+    # That tag is for packages in Debian itself; all others must be fixed.
     say "lintian"
     lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs \
         --allow-root "$client" "$server"
 }
 
-# A clean Debian in $root, of the release and from the mirror that this machine has.
+# A clean Debian in $root, of this machine's release and from its mirror.
 make_root() {
     local release mirror
     # shellcheck source=/dev/null
@@ -49,36 +48,36 @@ make_root() {
         awk -v release="$release" '$2 == release { print $1; exit }')
     [ -n "$mirror" ] || fail "apt knows no mirror of $release"
     say "a clean $release from $mirror"
-    # With what the packages depend on and recommend, since there is no network later.
+    # With everything that the packages depend on and recommend, because there is no network later.
     debootstrap --variant=minbase --include=systemd,netcat-openbsd,ca-certificates "$release" "$root" "$mirror" >"$work/debootstrap" ||
         { tail -n 20 "$work/debootstrap" >&2 && fail "no Debian could be made"; }
-    # What debootstrap has fetched would be in the way of nobody, but it is no part of a system.
+    # The packages that debootstrap fetched would harm nobody, but they are not part of a system.
     rm -f "$root"/var/cache/apt/archives/*.deb
     # Debian's installer writes it, not debootstrap.
     echo '127.0.0.1 localhost chat.example.org' >"$root/etc/hosts"
 }
 
-# A command there, with an environment of its own, while no systemd runs.
+# Runs a command there, with a clean environment, without systemd.
 inside=(
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp
     LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive chroot
 )
 dpkg_says() { "${inside[@]}" "$root" dpkg "$@" >"$work/dpkg" 2>&1 || { cat "$work/dpkg" >&2 && fail "dpkg $*"; }; }
 
-# All that is there: its kind, mode and owner, its name, and what is in it.
+# Lists everything there: type, mode and owner, name, and content.
 listing() {
     (cd "$root" && find . -xdev -regex '\./\(proc\|sys\|dev\|run\|tmp\)' -prune \
         -o -type f -printf '%M %U:%G %p ' -exec sh -c 'sha256sum <"$1"' sh {} \; \
         -o -printf '%M %U:%G %p %l\n' | LC_ALL=C sort -k3)
 }
 
-# What differs between two listings, by name, but for what dpkg itself writes down.
+# The names that differ between two listings, except dpkg's own records.
 changed() {
     { diff "$1" "$2" || true; } | awk '/^[<>]/ { print $4 }' | LC_ALL=C sort -u |
         grep -Ev '^\./(var/lib/dpkg|var/log/dpkg\.log|var/log/alternatives\.log)' || true
 }
 
-# Installs them and removes them again while no systemd runs: what has changed is accounted for.
+# Installs and removes the packages without systemd: every change must be accounted for.
 try_installing() {
     say "installing the client alone"
     mkdir "$work/etc"
@@ -105,7 +104,7 @@ try_installing() {
         "${inside[@]}" "$root" systemd-analyze security --offline=true --threshold=25 "$unit.service" |
             tail -n 1
     done
-    # What an operator enables has to go, too.
+    # What an operator enables must go too.
     "${inside[@]}" "$root" systemctl --quiet enable papod-tls.socket
     say "installing once more, over it"
     dpkg_says -i /root/papod_1_all.deb /root/papo_1_all.deb
@@ -120,7 +119,7 @@ try_installing() {
     say "purging"
     dpkg_says -P papo papod
     listing >"$work/after"
-    # The user whose the data would be; with what these files were before.
+    # The user papo stays, and so do the copies of these files that its creation left.
     expected=$(printf './%s\n' etc/{group,gshadow,passwd,shadow}{,-})
     left=$(changed "$work/before" "$work/after")
     printf '%s\n' "$left"
@@ -149,7 +148,7 @@ start_system() {
     fail "systemd does not start, after $patience tries"
 }
 
-# Ends it, and waits until nothing of it holds a file there.
+# Stops it, and waits until none of its processes holds a file there.
 end_system() {
     [ -n "$system" ] || return 0
     # unshare itself does not listen to SIGTERM; systemd dies with it.
@@ -164,7 +163,7 @@ in_system() {
         LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive HOST=chat.example.org "$@" </dev/null
 }
 
-# Runs a block of the operator's page; $said is what it said.
+# Runs a block of the operator's guide; $said is its output.
 block() {
     local text
     text=$(awk -v fence="\`\`\`shell $1" '$0 == "```" { here = 0 } here; $0 == fence { here = 1 }' \
@@ -180,10 +179,10 @@ block() {
     printf '%s\n' "$said" | tail -n 5
 }
 
-# What an operator says over the socket, and the answers.
+# Sends commands over the operators' socket, and prints the answers.
 operator() { in_system sh -c 'printf "%s\nQUIT\n" "$1" | nc -U /run/papo-admin.sock' sh "$1"; }
 
-# A certificate where certbot puts it, of an authority that the system knows.
+# A certificate where certbot puts it, from an authority that the system trusts.
 certify() {
     in_system bash -euc '
         live=/etc/letsencrypt/live/$HOST ca=/root/ca
@@ -209,7 +208,7 @@ served_serial() {
 
 runs() { is "the state of $1" "${2-active}" "$(in_system systemctl is-active "$1" || true)"; }
 
-# papod.env with a slip in it, and then without.
+# papod.env with a mistake in it, and then without.
 try_a_wrong_setting() {
     say "a wrong setting, mended"
     in_system cp -p /etc/papo/papod.env /root/papod.env
@@ -238,7 +237,7 @@ EOF
     has "a client that waited" "$(cat "$work/waited")" "OK PING still here"
 }
 
-# Where an operator would look for it a backup can lie, and nowhere else.
+# A backup can only be where an operator would look for it.
 try_places_of_backups() {
     say "places of backups"
     local place
@@ -251,7 +250,7 @@ try_places_of_backups() {
     in_system test -s /var/lib/papo/b.db
 }
 
-# From the single package, in which both programs were, to the two.
+# Upgrades from the single package with both programs to the two.
 try_upgrading_from_one() {
     say "from the single package to two"
     local old=$work/old
@@ -344,7 +343,7 @@ try_operating() {
     try_upgrading_from_one
 }
 
-# What has to be done as root.
+# The part that needs root.
 try_them() {
     work=$(mktemp -d)
     root=$work/root system='' init=''
@@ -379,7 +378,7 @@ boot() {
     ip link set lo up
     pivot_root . run/old
     umount -l run/old
-    # In a container systemd leaves this to who makes that; LoadCredential= needs it.
+    # In a container systemd leaves this to the container manager; LoadCredential= needs it.
     mount --make-rshared /
     exec env -i container=papo PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --show-status=no
 }
@@ -389,7 +388,7 @@ case ${1-} in
     build
     as_root=()
     [ "$(id -u)" = 0 ] || as_root=(sudo -n)
-    # What is mounted on the way is mounted for it alone.
+    # Whatever gets mounted is mounted in this namespace only.
     "${as_root[@]}" unshare --mount "$0" --try "$client" "$server"
     for package in "$client" "$server"; do
         say "all is well: $(du -k "$package" | cut -f 1) KiB of $package"

@@ -1,12 +1,12 @@
 #!/bin/sh
-# picture.sh: draws papo.svg, the picture in README.md, from a conversation that takes place:
+# picture.sh: draws papo.svg, the picture in README.md, from a real conversation:
 #
 #   cargo build --release && contrib/picture/picture.sh >contrib/picture/papo.svg
 #
 # Two people type into the panes of a tmux of its own, against a papod of its own in a temporary
-# folder, and svg.awk beside this file draws what the panes show in the end. Who types what is one
-# table, below. Everything that it starts ends with it. PAPOD is the server, and papo is beside it, if
-# they are not found below target/.
+# folder, and svg.awk next to this file draws what the panes show in the end. A table below says who
+# types what. Everything that it starts ends with it. If papod is not found below target/, set PAPOD
+# to it; papo must be next to it.
 set -eu
 beside=$(cd "$(dirname "$0")" && pwd)
 papod=${PAPOD-}
@@ -37,14 +37,14 @@ done
 [ -n "$address" ] || { echo 'picture.sh: papod did not start' >&2 && exit 1; }
 cat <&3 >/dev/null &
 
-# Ana has an account already; the client keeps a token for it, in the folder.
+# Ana already has an account; the client stores a token for it, in the folder.
 for verb in register login; do
     PAPO_SERVER=$address PAPO_AS=ana PAPO_SECRET=secret-a HOME=$here XDG_CONFIG_HOME='' \
         "$papo" "$verb" >/dev/null
 done
 
-# Who types what, and what that pane has to show before it goes on. A line in which nothing is
-# typed waits only; a text that ends with + is typed without Enter.
+# Who types what, and what that pane must show before the script continues. A line without typed
+# text only waits; a text that ends with + is typed without Enter.
 table() {
     cat <<END
 bob|nc localhost ${address##*:}|HELLO papo/1
@@ -70,7 +70,7 @@ END
 # The last row is for the cursor.
 columns=56 rows=16
 
-# shows PANE TEXT: waits until it does, for ten seconds.
+# shows PANE TEXT: waits until the pane shows the text, for up to ten seconds.
 shows() {
     tries=0
     until tmux capture-pane -p -t "$1" | grep -qF -e "$2"; do

@@ -1,12 +1,13 @@
 #!/bin/sh
-# papo-ssh.sh: chat over ssh for those who have no client, not even nc. Whoever logs in with a key
-# gets a session of their own account, and nothing else:
+# papo-ssh.sh: chat over ssh for people who have no client, not even nc. Each ssh key gets a session
+# of its owner's account, and nothing else:
 #
 #   ssh chat@HOST                                     # a session, as with nc after LOGIN
 #   ssh chat@HOST MSG bob lunch at one?               # one command, and its answer
 #   ssh chat@HOST "MSG bob $(papo_escape <report)"    # papo_escape is in ../papo.sh
 #
-# How to set it up, with papod run with `--unix /run/papo.sock` and readable to the user `chat`:
+# To set it up, run papod with `--unix /run/papo.sock`, so that the user `chat` can open that
+# socket:
 #
 # 1. A system user for all, with a shell that can run this: useradd --system --shell /bin/sh -m chat
 # 2. In ~chat/.ssh/authorized_keys a line for each key, with the handle of its owner:
@@ -25,12 +26,13 @@
 #
 #      printf 'LOGIN ana %s\nUID LINK\nQUIT\n' "$secret" | nc -U /run/papo.sock
 #
-# All the accounts are open to the system user `chat`, so nothing that is typed gets to papod before
-# it is logged in as the one account that the key is for; after that papod refuses another LOGIN.
-# The status is 0; 1 when a command, or the login, was refused; 3 when papod cannot be reached.
+# The system user `chat` can log in to all these accounts, so nothing that is typed reaches papod
+# before this script has logged in as the one account that the key is for; after that papod refuses
+# another LOGIN. The status is 0; 1 if a command, or the login, was refused; 3 if papod cannot be
+# reached.
 #
-# PAPO_SOCKET is the socket if it is another one; PAPO_NC an nc that knows -U and ends its side at
-# the end of its input, `nc -N` of OpenBSD if it is not set (ncat needs no flag).
+# PAPO_SOCKET names another socket; PAPO_NC an nc that knows -U and closes its side at the end of
+# its input, by default OpenBSD's `nc -N` (ncat needs no flag).
 set -eu
 me=${1:?which account}
 command=${SSH_ORIGINAL_COMMAND-}
@@ -46,7 +48,7 @@ ${PAPO_NC:-nc -N} -U "${PAPO_SOCKET:-/run/papo.sock}" <"$here/in" >"$here/out" &
 nc=$!
 exec 3>"$here/in" 4<"$here/out" 5<&0
 
-# A command gets its answer only, and does not make the account present.
+# A command gets only its answer, and does not make the account appear online.
 printf 'LOGIN %s%s\n' "$me" "${command:+ - quiet}" >&3
 IFS= read -r hello <&4 || { echo 'papo-ssh.sh: papod cannot be reached' >&2 && exit 3; }
 IFS= read -r answer <&4 || exit 3
@@ -70,7 +72,7 @@ else
     printf '%s\n' "$hello" "$answer"
     cat <&5 >&3 4<&- &
     typing=$!
-    # Now the end of what is typed is the end of what papod reads.
+    # Now the end of the input is the end of what papod reads.
     exec 3>&-
     while IFS= read -r line <&4; do
         printf '%s\n' "$line" || break

@@ -106,7 +106,7 @@ impl Chat {
             return Err(Refusal::LabelTaken(label.into()).into());
         }
         if tokens.len() >= limits::TOKENS {
-            return Err(Refusal::TooManyOf("tokens; TOKEN DEL takes one away").into());
+            return Err(Refusal::TooManyOf("tokens; TOKEN DEL revokes one").into());
         }
         Ok(Plan::Account(AccountPlan::NewToken { label: label.into(), token: token.into(), hash }))
     }
@@ -132,7 +132,7 @@ impl Chat {
         match (on, users.contains(&user)) {
             (true, true) => Ok(Plan::Reply { verb: "UID", reply: Reply::Linked { user, on } }),
             (true, false) if users.len() >= limits::LINKS => {
-                Err(Refusal::TooManyOf("system users; UID UNLINK takes one away").into())
+                Err(Refusal::TooManyOf("linked system users; UID UNLINK removes one").into())
             }
             (false, false) => Err(Refusal::NotLinked(user).into()),
             _ => Ok(Plan::Account(AccountPlan::Link { user, on })),

@@ -16,14 +16,14 @@ use super::lines;
 use crate::limits;
 use crate::name::{Handle, Target};
 
-/// The client of papod, the chat server that you can use with netcat.
+/// The client of papod, the chat server you can use with netcat.
 ///
-/// Without a command it is a conversation at the terminal, and helps a newcomer make an account.
+/// Without a command, opens a conversation at the terminal, and helps a new user create an account.
 ///
-/// A group is written +team, since a shell takes # for a comment. The secret comes from
-/// --secret-file, PAPO_SECRET, what `papo login` has kept, or a prompt.
+/// A group is written +team, because a shell takes # for a comment. The secret comes from
+/// --secret-file, PAPO_SECRET, the token that `papo login` stored, or a prompt.
 ///
-/// Exit status: 0 done, 1 refused by the server, 2 wrong command line, 3 server not reached,
+/// Exit status: 0 done, 1 refused by the server, 2 wrong command line, 3 server not reached or lost,
 /// 4 secret refused, 5 timed out.
 #[derive(Parser)]
 #[command(name = "papo", version, disable_help_subcommand = true, verbatim_doc_comment)]
@@ -40,7 +40,7 @@ pub struct CommandLine {
     #[arg(long, value_name = "FILE", global = true)]
     pub secret_file: Option<PathBuf>,
 
-    /// Certificates to trust in place of the system's, PEM: authorities', or the server's own
+    /// PEM file of certificates to trust instead of the system's: a CA's, or the server's own
     #[arg(long, env = "PAPO_CA", value_name = "FILE", global = true)]
     pub ca: Option<PathBuf>,
 
@@ -52,11 +52,11 @@ pub struct CommandLine {
     #[arg(short = '6', global = true)]
     pub ipv6: bool,
 
-    /// Ring when a message comes, in a conversation at the terminal
+    /// Ring the bell for new messages, in a conversation at the terminal
     #[arg(long)]
     pub bell: bool,
 
-    /// Show a notice on the desktop when a message comes, by notify-send
+    /// Show a desktop notification (notify-send) for new messages
     #[arg(long)]
     pub notify: bool,
 
@@ -136,85 +136,85 @@ fn with_text_apart(
 pub enum Action {
     /// Send a message and print its id
     ///
-    /// Flags stand before the handle; all that follows it is the text.
+    /// Flags go before the handle; everything after it is the text.
     Send {
         /// A handle, or +group
         #[arg(value_parser = lines::target)]
         to: Target,
-        /// The text, whatever it begins with; standard input where there is none, or -
+        /// The text, even if it begins with a dash; without one, or with -, standard input
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
         /// Wait until everyone has received it, or read it
         #[arg(long, value_enum, value_name = "delivered|read", hide_possible_values = true)]
         wait: Option<Wait>,
-        /// For how long to wait, 1 to 86400 [default: 86400]
+        /// How long to wait, 1 to 86400 [default: 86400]
         #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..=limits::WAIT_MAX))]
         timeout: Option<u64>,
-        /// Send it at most once for this key, however often this is run [default: a random one]
+        /// Send at most once per KEY, however often the command is run [default: a random one]
         #[arg(long, value_parser = key)]
         key: Option<String>,
-        /// Send the text whatever is in it: replace what cannot be sent, leave out what is too long
+        /// Send any input: replace what cannot be sent, and cut what is too long
         #[arg(long)]
         lossy: bool,
     },
     /// Send a message, wait for the next one from there, and print its text
     ///
-    /// Flags stand before the handle; all that follows it is the text.
+    /// Flags go before the handle; everything after it is the text.
     Ask {
         /// A handle, or +group
         #[arg(value_parser = lines::target)]
         to: Target,
-        /// The text, whatever it begins with; - is standard input
+        /// The text, even if it begins with a dash; - is standard input
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
-        /// For how long to wait [default: for ever]
+        /// How long to wait [default: forever]
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         timeout: Option<u64>,
     },
-    /// Print the messages of others as they come, one line each
+    /// Print messages from others as they come, one line each
     ///
-    /// A line is MSG ID TIME FROM TO TAGS TEXT; in the text \n is a line break and \\ a backslash. TO
-    /// is #NAME in a group, TAGS is - where there are none.
+    /// A line is MSG ID TIME FROM TO TAGS TEXT; in TEXT, \n is a line break and \\ a backslash. TO is
+    /// #NAME in a group; TAGS is - if there are none.
     ///
-    /// Each is acknowledged when the reader has taken it. It runs until its output is closed.
+    /// Each message is acknowledged once its reader has taken it. papo runs until its output is closed.
     Tail {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]
         to: Vec<Target>,
-        /// Print all events
+        /// Print all events, your own messages and receipts included
         #[arg(long)]
         all: bool,
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// Skip what waited
+        /// Skip messages that were waiting
         #[arg(long)]
         live: bool,
-        /// End after N lines
+        /// Stop after N lines
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         count: Option<u64>,
-        /// End when everything that waited is printed
+        /// Stop when everything that was waiting is printed
         #[arg(long, conflicts_with = "live")]
         waiting: bool,
-        /// End after this time, with status 5
+        /// Stop after this time, with status 5
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=limits::WAIT_MAX))]
         timeout: Option<u64>,
     },
     /// Run a command for each message from others, and send its output back
     ///
-    /// The text is its standard input; PAPO_ID, PAPO_FROM, PAPO_TO and PAPO_TIME are in its
-    /// environment. When it fails it is tried again, 10 times in all. It is over when it exits, even
-    /// if a process that it has started keeps its output open.
+    /// The command gets the text on standard input, and PAPO_ID, PAPO_FROM, PAPO_TO and PAPO_TIME in
+    /// its environment. If it fails it is run again, up to 10 times in all. It is done when it exits,
+    /// even if a process that it started keeps its output open.
     ///
-    /// One `papo on` for each conversation: two of the same account run everything twice.
+    /// Run one `papo on` per conversation: two with the same account run everything twice.
     On {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]
         to: Vec<Target>,
-        /// Pause before the second try, which doubles before each further one
+        /// Pause before the second try; it doubles before each further one
         #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
         pause: Duration,
-        /// End a command that takes longer, which counts as a failure [default: never]
+        /// Stop a command that takes longer, and count that as a failure [default: never]
         #[arg(long, value_name = "SECONDS", value_parser = limit)]
         limit: Option<Duration>,
         /// The command and its arguments
@@ -235,26 +235,26 @@ pub enum Action {
         /// Only those after this id
         #[arg(long, value_name = "ID", value_parser = id())]
         after: Option<u64>,
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Show the conversations, and what is unread in them
+    /// List your conversations, and what is unread in them
     Chats {
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Look for people by the beginnings of their names
+    /// Find people by the beginnings of their names
     Find {
-        /// Words that names begin with
+        /// Beginnings of words in the name or handle
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Show groups and change them
+    /// Show and change groups
     #[command(subcommand)]
     Group(GroupVerb),
     /// Show who has received and read a message
@@ -262,34 +262,34 @@ pub enum Action {
         /// Its id
         #[arg(value_parser = id())]
         id: u64,
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Make the account that --as names
+    /// Create the account named by --as
     Register {
-        /// What people are shown [default: the handle]
+        /// The name that others see [default: the handle]
         #[arg(long, value_name = "DISPLAY NAME")]
         name: Option<String>,
     },
-    /// Keep a token, so that the password is not asked for again
+    /// Store a token, so that the password is not asked for again
     Login,
-    /// Revoke the token and forget it
+    /// Revoke the stored token and delete it
     Logout,
     /// Change the password
     ///
-    /// At a terminal the new one is asked for, else it is the first line of standard input. The old
-    /// one comes from where secrets come from. Tokens stay.
+    /// At a terminal papo asks for the new one; otherwise it is the first line of standard input. The
+    /// old one comes from --secret-file, PAPO_SECRET or a prompt. Tokens stay valid.
     Passwd,
-    /// Show the tokens of the account and change them
+    /// List, create and revoke tokens
     ///
-    /// A token logs in where the password would, as PAPO_SECRET of a script for example. Making one
-    /// takes the password.
+    /// A token logs in in place of the password, for example as PAPO_SECRET of a script. To create
+    /// one takes the password.
     #[command(subcommand)]
     Token(TokenVerb),
     /// Log in, and speak the protocol on standard input and output
     Raw {
-        /// Replies only, no events
+        /// Get replies only, no events
         #[arg(long)]
         quiet: bool,
     },
@@ -298,22 +298,22 @@ pub enum Action {
 /// The commands behind `papo group`.
 #[derive(Subcommand)]
 pub enum GroupVerb {
-    /// Show the groups this account is in
+    /// List the groups this account is in
     List {
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Show who is in a group
+    /// List the members of a group
     Who {
         /// With or without its +
         #[arg(value_parser = lines::group)]
         group: Handle,
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Make a group
+    /// Create a group
     New {
         /// With or without its +
         #[arg(value_parser = lines::group)]
@@ -331,7 +331,7 @@ pub enum GroupVerb {
         #[arg(required = true, value_name = "HANDLE", value_parser = lines::handle)]
         members: Vec<Handle>,
     },
-    /// Take a member out
+    /// Remove a member
     Remove {
         /// With or without its +
         #[arg(value_parser = lines::group)]
@@ -349,12 +349,12 @@ pub enum GroupVerb {
         #[arg(value_name = "HANDLE", value_parser = lines::handle)]
         member: Handle,
     },
-    /// Say what a group is about
+    /// Set the topic of a group
     Topic {
         /// With or without its +
         #[arg(value_parser = lines::group)]
         group: Handle,
-        /// What it is about
+        /// The topic
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
     },
@@ -369,19 +369,19 @@ pub enum GroupVerb {
 /// The commands behind `papo token`.
 #[derive(Subcommand)]
 pub enum TokenVerb {
-    /// Show the tokens, when each was made and last used
+    /// List the tokens, and when each was created and last used
     List {
-        /// One JSON object for each line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Make a token and print it, once
+    /// Create a token and print it, once
     New {
         /// A name for it, 1 to 64 characters without blanks
         #[arg(value_parser = key)]
         label: String,
     },
-    /// Revoke a token, which ends the sessions that it opened
+    /// Revoke a token, and close the sessions it opened
     Del {
         /// Its name
         #[arg(value_parser = key)]

@@ -23,27 +23,27 @@ use rustix::process::Pid;
 use crate::config::{Limits, PasswordCost};
 use crate::limits;
 
-/// The chat server that you can use with netcat.
+/// The chat server you can use with netcat.
 ///
-/// Every flag can also be given as an environment variable; an empty one counts as not set. Log lines go
+/// Most flags can also be given as environment variables; an empty one counts as not set. The log goes
 /// to standard error.
 #[derive(Parser)]
 #[command(name = "papod", version)]
 pub struct Flags {
-    /// Address to listen on, HOST:PORT; may be given again, and port 0 takes a free one [default:
-    /// 127.0.0.1:7276, unless systemd passes sockets on]
+    /// Plaintext address to listen on; repeatable, and port 0 takes a free one [default: 127.0.0.1:7276,
+    /// unless systemd passes sockets]
     #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port)]
     pub listen: Vec<String>,
 
-    /// Let --listen name addresses other than loopback, where passwords cross the network readable
+    /// Let --listen name other addresses than loopback; passwords and messages then cross the network readable
     #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = values::boolean)]
     pub plain_anywhere: bool,
 
-    /// Address to speak TLS on, HOST:PORT (port 7277 by custom); may be given again
+    /// TLS address to listen on (port 7277 is customary); repeatable
     #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port, requires_all = ["tls_cert", "tls_key"])]
     pub tls_listen: Vec<String>,
 
-    /// Chain of certificates for TLS, the server's own first, PEM; loaded again on SIGHUP
+    /// Certificate chain for TLS, PEM, the server's own certificate first; SIGHUP loads it again
     #[arg(long, env = "PAPOD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
 
@@ -51,16 +51,16 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
-    /// Have the papod with this process id load its certificate again, if the one named here is good and
-    /// within its dates, and end; status 1 and a reason otherwise
+    /// Tell the papod with this process id to load its certificate again, if the one named here is good
+    /// and within its dates, and exit; status 1 and a reason otherwise
     #[arg(long, value_name = "PID", value_parser = values::process)]
     pub reload: Option<Pid>,
 
-    /// Unix socket to listen on; may be given again
+    /// Unix socket to listen on; repeatable
     #[arg(long, env = "PAPOD_UNIX", value_name = "PATH", value_delimiter = ',')]
     pub unix: Vec<PathBuf>,
 
-    /// Mode of the Unix sockets: who may connect
+    /// Mode of the Unix sockets, which says who may connect
     #[arg(long, env = "PAPOD_UNIX_MODE", value_name = "MODE", default_value = "0660", value_parser = values::mode)]
     pub unix_mode: u32,
 
@@ -68,11 +68,11 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_ADMIN", value_name = "PATH")]
     pub admin: Option<PathBuf>,
 
-    /// Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; may be given again
+    /// Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; repeatable
     #[arg(long, env = "PAPOD_PROXY_FROM", value_name = "NET", value_delimiter = ',', value_parser = values::network)]
     pub proxy_from: Vec<IpNet>,
 
-    /// open or closed: whether REG makes accounts, or only ADMIN USER NEW does
+    /// open or closed: whether REG creates accounts, or only ADMIN USER NEW does
     #[arg(
         long,
         env = "PAPOD_REGISTRATION",
@@ -83,7 +83,7 @@ pub struct Flags {
     )]
     pub registration: Registration,
 
-    /// Program that checks passwords in place of papod: it reads the handle and the password, one per
+    /// Program that checks passwords instead of papod: it reads the handle and the password, one per
     /// line, on standard input, and exits with 0 if they are right. A path and arguments, split at
     /// blanks; no shell
     #[arg(long, env = "PAPOD_AUTH_COMMAND", value_name = "CMD")]
@@ -93,19 +93,19 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_CONNECTIONS", value_name = "N", default_value_t = Limits::DEFAULT.connections as u64, value_parser = values::from_one)]
     pub limit_connections: u64,
 
-    /// Seconds in which a connection has to log in
+    /// Seconds that a connection has to log in
     #[arg(long, env = "PAPOD_LIMIT_LOGIN", value_name = "SECONDS", default_value_t = Limits::DEFAULT.login, value_parser = values::from_one)]
     pub limit_login: u64,
 
-    /// Commands of one session that may be unconfirmed; it is not read from meanwhile
+    /// Unconfirmed commands per session; beyond that it is not read until some are confirmed
     #[arg(long, env = "PAPOD_LIMIT_UNCONFIRMED", value_name = "N", default_value_t = Limits::DEFAULT.unconfirmed as u64, value_parser = values::from_one)]
     pub limit_unconfirmed: u64,
 
-    /// Bytes that may wait for one session; beyond them it is served from the disk
+    /// Bytes waiting for a session; beyond that it is served from disk
     #[arg(long, env = "PAPOD_LIMIT_WAITING", value_name = "BYTES", default_value_t = Limits::DEFAULT.waiting as u64, value_parser = values::from_one)]
     pub limit_waiting: u64,
 
-    /// Passwords that may wait to be hashed
+    /// Passwords waiting to be hashed
     #[arg(long, env = "PAPOD_LIMIT_SECRETS", value_name = "N", default_value_t = Limits::DEFAULT.secrets as u64, value_parser = values::from_one)]
     pub limit_secrets: u64,
 
@@ -113,31 +113,31 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_ADDRESS", value_name = "N", default_value_t = Limits::DEFAULT.address, value_parser = values::number::<usize>)]
     pub limit_address: usize,
 
-    /// Sessions of one account
+    /// Sessions per account
     #[arg(long, env = "PAPOD_LIMIT_SESSIONS", value_name = "N", default_value_t = Limits::DEFAULT.sessions, value_parser = values::number::<usize>)]
     pub limit_sessions: usize,
 
-    /// New accounts from one address in an hour
+    /// New accounts per address in an hour
     #[arg(long, env = "PAPOD_LIMIT_REGISTRATIONS", value_name = "N", default_value_t = Limits::DEFAULT.registrations, value_parser = values::number::<u64>)]
     pub limit_registrations: u64,
 
-    /// Messages of one account in a second, on average
+    /// Messages per account in a second, on average
     #[arg(long, env = "PAPOD_LIMIT_MESSAGES", value_name = "N", default_value_t = Limits::DEFAULT.messages, value_parser = values::number::<u64>)]
     pub limit_messages: u64,
 
-    /// Other changes by one account in a second, on average; costly ones count as several
+    /// Other changes per account in a second, on average; costly ones count as several
     #[arg(long, env = "PAPOD_LIMIT_COMMANDS", value_name = "N", default_value_t = Limits::DEFAULT.commands, value_parser = values::number::<u64>)]
     pub limit_commands: u64,
 
-    /// New groups of one account in a day
+    /// New groups per account in a day
     #[arg(long, env = "PAPOD_LIMIT_GROUPS", value_name = "N", default_value_t = Limits::DEFAULT.groups, value_parser = values::number::<u64>)]
     pub limit_groups: u64,
 
-    /// Bytes of messages of one account in a day
+    /// Bytes of messages per account in a day
     #[arg(long, env = "PAPOD_LIMIT_BYTES", value_name = "N", default_value_t = Limits::DEFAULT.bytes, value_parser = values::number::<u64>)]
     pub limit_bytes: u64,
 
-    /// Let the limits of addresses and accounts also apply to loopback and Unix sockets
+    /// Apply the limits per address and per account to loopback and Unix sockets too
     #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = values::boolean)]
     pub limit_local: bool,
 
@@ -145,18 +145,17 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
 
-    /// Put the backup FILE in the place of the database, keep what was there under another name, and
-    /// end; no papod may be using it
+    /// Put the backup FILE in the place of the database, keep the old one under another name, and exit;
+    /// no papod may be using it
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub restore: Option<PathBuf>,
 
-    /// Look at all settings and through the database, start nothing, say what is there and what is wrong,
-    /// and end
+    /// Check all settings and the database, print what is there and what is wrong, start nothing, and exit
     #[arg(long)]
     pub check: bool,
 
-    /// Read variables from FILE first, a NAME=VALUE each line, as systemd does; a line that systemd would
-    /// ignore, and a variable that there is not, are errors
+    /// Read variables from FILE first, one NAME=VALUE per line, as systemd does; but a line that systemd
+    /// would ignore, or an unknown variable, is an error
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
 
@@ -168,8 +167,8 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_METRICS", value_name = "HOST:PORT", value_parser = values::host_port)]
     pub metrics: Option<String>,
 
-    /// Probe a TCP client that has been silent for this long, and end its session after twice as long;
-    /// 0 never does
+    /// Probe a TCP client that has been silent for this long, and end its session after twice as long if
+    /// it has vanished; 0 never does
     #[arg(long, env = "PAPOD_KEEPALIVE", value_name = "SECONDS", default_value_t = limits::KEEPALIVE.as_secs(), value_parser = values::keepalive)]
     pub keepalive: u64,
 
@@ -181,11 +180,11 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = values::days)]
     pub keep: u64,
 
-    /// Maximum size of the database file in MiB; writes fail beyond it. 0 is unlimited
+    /// Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited
     #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0, value_parser = values::mib)]
     pub limit_db: u64,
 
-    /// How much is logged: error, warn, info or debug
+    /// Log level: error, warn, info or debug
     #[arg(long, env = "PAPOD_LOG", value_name = "LEVEL", default_value = "info", value_parser = values::level)]
     pub log: LevelFilter,
 }

@@ -373,7 +373,7 @@ impl HubState {
             Work::Enter { session, account, key, quiet, most, outbox, answer } => {
                 let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
                 let entered = if most > 0 && others >= most {
-                    Err(Refusal::TooManyOf("sessions of this account; QUIT one of them"))
+                    Err(Refusal::TooManyOf("sessions of this account; close one with QUIT"))
                 } else {
                     Ok(self.enter(session, account, key, quiet, outbox))
                 };

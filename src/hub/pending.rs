@@ -55,7 +55,7 @@ impl HubState {
         // This may take a while, so it comes after all other answers.
         if let Some(answer) = wipe {
             let wiped = self.writer.wipe().unwrap_or_else(|e| {
-                log::error!("could not remove expired text from the write-ahead log: {e}");
+                log::error!("cannot truncate the write-ahead log after deleting entries: {e}");
                 false
             });
             let _ = answer.try_send(wiped);

@@ -52,7 +52,7 @@ impl Retention {
                 match counters.caught("deleting old entries", || self.pass()) {
                     Some(Ok(true)) | None => {}
                     Some(Ok(false)) => log::debug!("deleting old entries continues later"),
-                    Some(Err(e)) => log::error!("cannot look for old entries: {e}"),
+                    Some(Err(e)) => log::error!("cannot look for entries to delete: {e}"),
                 }
                 if stopped.recv_timeout(limits::EXPIRE_PAUSE) != Err(RecvTimeoutError::Timeout) {
                     return;

@@ -40,11 +40,11 @@ impl AuthCommand {
         let program: Box<str> = words.next().unwrap_or_default();
         let say = |what: &dyn std::fmt::Display| format!("--auth-command {program}: {what}");
         if !program.starts_with('/') {
-            return Err(say(&"has to be a path that begins with /"));
+            return Err(say(&"must be an absolute path"));
         }
         let meta = Path::new(&*program).metadata().map_err(|e| say(&e))?;
         if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 {
-            return Err(say(&"is no program that can be run"));
+            return Err(say(&"is not an executable program"));
         }
         Ok(AuthCommand { arguments: words.collect(), program })
     }

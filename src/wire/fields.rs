@@ -70,7 +70,8 @@ pub(super) fn end(input: &str) -> ParseResult<'_, &str> {
 
 /// `handle = ALPHA 1*31(ALPHA / DIGIT / "." / "_" / "-")`
 pub(super) fn handle(input: &str) -> ParseResult<'_, Handle> {
-    const LABEL: &str = "a handle: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all";
+    const LABEL: &str =
+        "a handle of 2 to 32 characters: a letter a-z, then letters a-z, digits, . _ -";
     field(aside(input).unwrap_or(LABEL), Handle::new).parse(input)
 }
 
@@ -81,7 +82,7 @@ fn aside(input: &str) -> Option<&'static str> {
     let bare = word.trim_start_matches(['@', '#']);
     match () {
         () if is_name(word.strip_prefix('@')) => Some("a handle without the @"),
-        () if is_name(word.strip_prefix('+')) => Some("a handle or #group; write # in place of +"),
+        () if is_name(word.strip_prefix('+')) => Some("a handle or #group; write # instead of +"),
         () if is_name(bare.strip_suffix(',')) => Some("a name without the comma after it"),
         () if is_name(bare.strip_suffix(':')) => Some("a name without the colon after it"),
         () => None,
@@ -156,7 +157,7 @@ pub(super) fn id(input: &str) -> ParseResult<'_, EntryId> {
 /// `group = ["#"] handle`
 pub(super) fn group_name(input: &str) -> ParseResult<'_, Handle> {
     const LABEL: &str =
-        "the name of a group: a letter a-z, then letters a-z, digits, . _ -, 2 to 32 in all";
+        "a group's name of 2 to 32 characters: a letter a-z, then letters a-z, digits, . _ -";
     field(LABEL, |word| Handle::new(word.strip_prefix('#').unwrap_or(word))).parse(input)
 }
 

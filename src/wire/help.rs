@@ -93,7 +93,7 @@ pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
             "Start with an account, a message to yourself, and a look at it; without a".into(),
         );
         lines.push(format!(
-            "login the session ends after {seconds} seconds with BYE login-timeout:"
+            "login, the session ends after {seconds} seconds with BYE login-timeout:"
         ));
         lines.push("  REG ana secret-a".to_owned());
         lines.push("  MSG ana hello".to_owned());
@@ -104,9 +104,9 @@ pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
     lines.extend([
         "Pushed to you: MSG and GROUP <id> <time> <from> <to> <tags> <text>; ACK and".to_owned(),
         "READ <id> <time> <from> <to> (all up to <id> was received, read); LIVE, BYE.".to_owned(),
-        "HELP <word> explains a verb, or what is pushed; <to> is a handle or #group.".to_owned(),
+        "HELP <word> explains a verb or an event; <to> is a handle or #group.".to_owned(),
         format!("Try: MSG {me} hello   (a note to yourself) and HIST {me}; then FIND <name> and"),
-        "TALK <handle>, after which each line is a message, until one with / alone.".to_owned(),
+        "TALK <handle>, after which each line is a message, until one with only a /.".to_owned(),
     ]);
     lines
 }

@@ -50,7 +50,7 @@ pub static LINE_FORMS: [LineForm; 22] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
-        &["the greeting; who has not logged in after 120 seconds gets BYE login-timeout"],
+        &["the greeting; without a login the session ends after 120 seconds"],
     ),
     own(
         "OK",
@@ -69,7 +69,7 @@ pub static LINE_FORMS: [LineForm; 22] = [
     own(
         "LIVE",
         "LIVE <id>",
-        &["once after a login: all that waited was sent; what has a higher id is new"],
+        &["once after a login: all that was waiting has been sent; higher ids are new"],
     ),
     own(
         "BYE",
@@ -79,12 +79,12 @@ pub static LINE_FORMS: [LineForm; 22] = [
             "quit: you asked for it",
             "shutdown: the server is stopped; come back later",
             "kicked: an operator did it, or the password, token or linked user that opened",
-            "  this session was changed or revoked, perhaps by yourself in another session",
-            "login-timeout: nobody had logged in after 120 seconds",
-            "idle: nothing came for too long",
-            "stalled: nothing was taken for 15 minutes",
-            "too-many: there are too many connections, in all or from your address",
-            "not-http, not-tls, need-tls: this is no web server; no TLS here; TLS only",
+            "  this session was changed or revoked, perhaps by you in another session",
+            "login-timeout: there was no login within 120 seconds",
+            "idle: you sent nothing for too long",
+            "stalled: you read nothing for 15 minutes, and something was waiting",
+            "too-many: there are too many connections, in total or from your address",
+            "not-http, not-tls, need-tls: not a web server; no TLS on this port; TLS only",
         ],
     ),
     row("HIST", "HIST <id> <time> <from> <to> <tags> <body>", &["HIST", "SYNC"]),

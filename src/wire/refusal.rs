@@ -155,7 +155,7 @@ impl Refusal {
 impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Suggestion::Verb(verb) => write!(f, "did you mean {verb}? HELP lists them"),
+            Suggestion::Verb(verb) => write!(f, "did you mean {verb}? HELP lists the commands"),
             Suggestion::Instead(what) => f.write_str(what),
             Suggestion::Talk(to) => {
                 write!(f, "MSG {to} <text> sends a message, TALK {to} starts a chat")
@@ -200,7 +200,7 @@ impl fmt::Display for Refusal {
                 let user = if *has_user { ", and your system user is not linked to this account" } else { "" };
                 write!(f, "no password was given{user}: LOGIN <handle> <password or token>")
             }
-            Refusal::Taken(handle) => write!(f, "{handle}: this handle is taken, choose another"),
+            Refusal::Taken(handle) => write!(f, "{handle}: this handle is taken; choose another"),
             Refusal::NoSuchUser(handle) => {
                 write!(f, "{handle}: no such account; FIND {handle} looks for one")
             }
@@ -221,13 +221,13 @@ impl fmt::Display for Refusal {
                 write!(f, "{handle}: not in #{name}; GROUP WHO {name} shows who is")
             }
             Refusal::GroupTaken(name) => {
-                write!(f, "#{name}: this name is taken or was once; choose another")
+                write!(f, "#{name}: this name is or was in use; choose another")
             }
             Refusal::LabelTaken(label) => {
                 write!(f, "{label}: a token with this label exists; TOKEN DEL {label} revokes it")
             }
             Refusal::NoSuchToken(label) => {
-                write!(f, "{label}: no token has this label; TOKEN LIST shows them")
+                write!(f, "{label}: no token has this label; TOKEN LIST shows yours")
             }
             Refusal::UserUnknown => f.write_str(
                 "your system user cannot be identified here (a uid shared by many); log in with a password or token",
@@ -241,10 +241,10 @@ impl fmt::Display for Refusal {
                 f.write_str("registration is closed; ask whoever runs this server for an account")
             }
             Refusal::KeptElsewhere { makes: true } => f.write_str(
-                "accounts are not made here; LOGIN with the handle and password that you have elsewhere",
+                "accounts are not created here; LOGIN with the handle and password that you already have",
             ),
             Refusal::KeptElsewhere { makes: false } => {
-                f.write_str("this server does not keep passwords; change it where it is kept")
+                f.write_str("this server does not keep passwords; change yours where it is kept")
             }
             Refusal::NotToldNow => {
                 f.write_str("passwords cannot be checked at the moment; try again later, or use a token")
@@ -274,7 +274,7 @@ impl fmt::Display for Refusal {
                 "another program holds the server's database; nothing was saved, try again later",
             ),
             Refusal::Broken => f.write_str(
-                "the server's database is damaged or gone, and its operator has to mend it; nothing \
+                "the server's database is damaged or gone, and its operator has to repair it; nothing \
                  was saved",
             ),
             Refusal::Bug => f.write_str("internal error; see the server's log"),

@@ -169,7 +169,7 @@ fn a_name_with_a_sign_of_elsewhere_is_corrected() {
         ("GROUP ADD team @ana", "a handle without the @"),
         ("MSG ana, hi", "a name without the comma after it"),
         ("TALK #team:", "a name without the colon after it"),
-        ("HIST +team", "a handle or #group; write # in place of +"),
+        ("HIST +team", "a handle or #group; write # instead of +"),
         ("MSG +1 hi", "a handle or #group"),
         ("MSG @ hi", "a handle or #group"),
     ] {

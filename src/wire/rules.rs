@@ -176,7 +176,7 @@ pub(super) fn hist(input: &str) -> ParseResult<'_, Command> {
         };
         let bound = if before { &mut hist.before } else { &mut hist.after };
         if bound.is_some() {
-            let label = "each bound once";
+            let label = "before and after at most once each";
             return Err(nom::Err::Error(Expected { rest: input, label, hidden: None }));
         }
         let (then, id) = id(then)?;
@@ -230,7 +230,7 @@ pub(super) fn wait(input: &str) -> ParseResult<'_, Command> {
 /// `SYNC = id`
 pub(super) fn sync(input: &str) -> ParseResult<'_, Command> {
     let after = map(id, |id| Command::Query(Query::Sync(id)));
-    labelled("the id to go on after, 0 for all", after).parse(input)
+    labelled("the id to continue after, or 0 for everything", after).parse(input)
 }
 
 /// `CHATS =`
@@ -246,7 +246,7 @@ pub(super) fn info(input: &str) -> ParseResult<'_, Command> {
 /// `FIND = text`, of 8 words at most
 pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
     let said = map_opt(rest, |text| (!str::is_empty(text)).then(|| unescaped(text)));
-    let (end, text) = context("what a name begins with", said).parse(input)?;
+    let (end, text) = context("the beginning of a name", said).parse(input)?;
     if text.split_whitespace().count() <= limits::FIND_WORDS {
         return Ok((end, Command::Query(Query::Find { text })));
     }
@@ -255,7 +255,7 @@ pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
     let beyond = input.split_whitespace().nth(limits::FIND_WORDS);
     let at = beyond.map_or(0, |word| word.as_ptr().addr() - input.as_ptr().addr());
     let rest = &input[at..];
-    Err(nom::Err::Failure(Expected { rest, label: "8 words at most", hidden: None }))
+    Err(nom::Err::Failure(Expected { rest, label: "at most 8 words", hidden: None }))
 }
 
 /// `GROUP = "LIST" / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
@@ -274,7 +274,7 @@ pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
         "REMOVE" => one(GroupChange::Remove).parse(input)?,
         "ADMIN" => one(GroupChange::Admin).parse(input)?,
         "TOPIC" => {
-            labelled("what the group is about", map(body, GroupChange::Topic)).parse(input)?
+            labelled("the topic of the group", map(body, GroupChange::Topic)).parse(input)?
         }
         _ => (input, GroupChange::Leave),
     };

@@ -10,7 +10,7 @@ use crate::name::Handle;
 const ELSEWHERE: [(&[&str], &str); 18] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
-        "REG <handle> <password> makes an account",
+        "REG <handle> <password> creates an account",
     ),
     (
         &["signin", "sign-in", "auth", "identify", "pass", "su", "connect"],
@@ -38,7 +38,7 @@ const ELSEWHERE: [(&[&str], &str); 18] = [
     (&["password", "chpass"], "PASSWD <old> <new> changes your password"),
     (
         &["join", "channel", "create", "newgroup", "room"],
-        "GROUP NEW <name> [handle ...] makes a group; to join one, ask an admin for GROUP ADD",
+        "GROUP NEW <name> [handle ...] creates a group; to join one, ask an admin for GROUP ADD",
     ),
     (&["part", "leave"], "GROUP LEAVE <name> leaves a group"),
     (&["invite", "add"], "GROUP ADD <name> <handle> adds someone to a group"),

@@ -41,7 +41,7 @@ fn a_newcomer_is_led_to_a_first_message() {
         window.line(second);
     };
     password(PASSWORD, PASSWORD);
-    window.says("taken: this handle is taken, choose another");
+    window.says("taken: this handle is taken; choose another");
     window.line("Ana");
     window.says("Is ana a new account");
     window.key("Enter");
@@ -63,7 +63,7 @@ fn a_newcomer_is_led_to_a_first_message() {
          |Is taken a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:
          |Repeat it:
-         |taken: this handle is taken, choose another
+         |taken: this handle is taken; choose another
          |Your handle (the name others use to write to you): Ana
          |Is ana a new account at 127.0.0.1:12345? yes or no [yes]:
          |A password, 6 characters or more:

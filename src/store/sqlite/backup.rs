@@ -75,7 +75,7 @@ impl SqliteMaintenance {
             ErrorKind::ReadOnlyFilesystem => self.writable(),
             ErrorKind::PermissionDenied if is_hidden => self.writable(),
             ErrorKind::PermissionDenied => format!("; {}", owner::denied(folder)),
-            ErrorKind::NotFound => "; make that folder first".to_owned(),
+            ErrorKind::NotFound => "; create that folder first".to_owned(),
             _ => String::new(),
         };
         Error::new(format_args!("cannot write to {}: {e}{hint}", folder.display())).into()

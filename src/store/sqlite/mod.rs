@@ -62,7 +62,7 @@ const APPLICATION_ID: i32 = 0x7061_706f;
 impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Error {
         if e.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
-            return Error::of(Cause::Disk, "a question took too long and was ended");
+            return Error::of(Cause::Disk, "a query took too long and was stopped");
         }
         let cause = match e.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Busy,
@@ -146,7 +146,7 @@ impl Database {
         schema::migrate(&connection, &lock, &sidecar)?;
         if !found.knows(before) {
             let newest = generation::jump(&connection, &lock, &sidecar)?;
-            log::warn!("the database was restored or copied: ids go on above {newest}");
+            log::warn!("the database was restored or copied: ids continue above {newest}");
         }
         lock.know(generation::current(&connection)?)?;
         if sidecar.is_in_log() {
@@ -391,7 +391,7 @@ impl Drop for Database {
             let last = generation::renew_alone(&connection, &self.sidecar)?;
             let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
             if connection.query_row(sql, [], |row| row.get(0))? {
-                return Err(Error::of(Cause::Busy, "somebody is reading it"));
+                return Err(Error::of(Cause::Busy, "another program is reading it"));
             }
             self.sidecar.is_at_rest(last).map_err(Error::new)
         });
@@ -477,7 +477,7 @@ fn check_header(file: &File, path: &Path) -> Result<(), Error> {
     if length(&beside(path, "-wal")) == 0 && size < whole {
         return Err(Error::of(
             Cause::Damaged,
-            format!("damaged: it has {size} bytes of {whole}; put back a copy that is whole"),
+            format!("damaged: it has {size} bytes of {whole}; restore a complete copy"),
         ));
     }
     Ok(())

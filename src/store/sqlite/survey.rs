@@ -41,7 +41,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
         // A papod uses it, which does not keep readers out.
         Err(e) if e.cause() == Cause::Busy => {
             if !beside(path, "-wal").exists() {
-                return Err(e.about("under another name, by which it has to be looked at"));
+                return Err(e.about("open under another name; check it under that one"));
             }
             return of(&read_connection(path)?, path);
         }
@@ -49,7 +49,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
     };
     if lock.file().metadata().map_err(Error::new)?.len() == 0 {
         orphan::look(path)?;
-        return Err(Error::of(Cause::Damaged, "an empty file, and no database"));
+        return Err(Error::of(Cause::Damaged, "an empty file, not a database"));
     }
     check_header(lock.file(), path)?;
     if !Inspection::look(lock.file(), path)?.has_log {
@@ -68,7 +68,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
 
 /// There is no database.
 fn none() -> Survey {
-    let line = "no database there; a new one would be made".to_owned();
+    let line = "no database there; a new one would be created".to_owned();
     Survey { problems: Vec::new(), remarks: vec![line] }
 }
 
