@@ -27,67 +27,67 @@ end
 complete -c papo -n "__fish_papo_needs_command" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_needs_command" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_needs_command" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_needs_command" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_needs_command" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_needs_command" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_needs_command" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_needs_command" -l bell -d 'Ring when a message comes, in a conversation at the terminal'
-complete -c papo -n "__fish_papo_needs_command" -l notify -d 'Show a notice on the desktop when a message comes, by notify-send'
+complete -c papo -n "__fish_papo_needs_command" -l bell -d 'Ring the bell for new messages, in a conversation at the terminal'
+complete -c papo -n "__fish_papo_needs_command" -l notify -d 'Show a desktop notification (notify-send) for new messages'
 complete -c papo -n "__fish_papo_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_needs_command" -s V -l version -d 'Print version'
 complete -c papo -n "__fish_papo_needs_command" -f -a "send" -d 'Send a message and print its id'
 complete -c papo -n "__fish_papo_needs_command" -f -a "ask" -d 'Send a message, wait for the next one from there, and print its text'
-complete -c papo -n "__fish_papo_needs_command" -f -a "tail" -d 'Print the messages of others as they come, one line each'
+complete -c papo -n "__fish_papo_needs_command" -f -a "tail" -d 'Print messages from others as they come, one line each'
 complete -c papo -n "__fish_papo_needs_command" -f -a "on" -d 'Run a command for each message from others, and send its output back'
 complete -c papo -n "__fish_papo_needs_command" -f -a "hist" -d 'Show the last messages of a conversation'
-complete -c papo -n "__fish_papo_needs_command" -f -a "chats" -d 'Show the conversations, and what is unread in them'
-complete -c papo -n "__fish_papo_needs_command" -f -a "find" -d 'Look for people by the beginnings of their names'
-complete -c papo -n "__fish_papo_needs_command" -f -a "group" -d 'Show groups and change them'
+complete -c papo -n "__fish_papo_needs_command" -f -a "chats" -d 'List your conversations, and what is unread in them'
+complete -c papo -n "__fish_papo_needs_command" -f -a "find" -d 'Find people by the beginnings of their names'
+complete -c papo -n "__fish_papo_needs_command" -f -a "group" -d 'Show and change groups'
 complete -c papo -n "__fish_papo_needs_command" -f -a "info" -d 'Show who has received and read a message'
-complete -c papo -n "__fish_papo_needs_command" -f -a "register" -d 'Make the account that --as names'
-complete -c papo -n "__fish_papo_needs_command" -f -a "login" -d 'Keep a token, so that the password is not asked for again'
-complete -c papo -n "__fish_papo_needs_command" -f -a "logout" -d 'Revoke the token and forget it'
+complete -c papo -n "__fish_papo_needs_command" -f -a "register" -d 'Create the account named by --as'
+complete -c papo -n "__fish_papo_needs_command" -f -a "login" -d 'Store a token, so that the password is not asked for again'
+complete -c papo -n "__fish_papo_needs_command" -f -a "logout" -d 'Revoke the stored token and delete it'
 complete -c papo -n "__fish_papo_needs_command" -f -a "passwd" -d 'Change the password'
-complete -c papo -n "__fish_papo_needs_command" -f -a "token" -d 'Show the tokens of the account and change them'
+complete -c papo -n "__fish_papo_needs_command" -f -a "token" -d 'List, create and revoke tokens'
 complete -c papo -n "__fish_papo_needs_command" -f -a "raw" -d 'Log in, and speak the protocol on standard input and output'
 complete -c papo -n "__fish_papo_using_subcommand send" -l wait -d 'Wait until everyone has received it, or read it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'"
-complete -c papo -n "__fish_papo_using_subcommand send" -l timeout -d 'For how long to wait, 1 to 86400 [default: 86400]' -r
-complete -c papo -n "__fish_papo_using_subcommand send" -l key -d 'Send it at most once for this key, however often this is run [default: a random one]' -r
+complete -c papo -n "__fish_papo_using_subcommand send" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
+complete -c papo -n "__fish_papo_using_subcommand send" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand send" -l lossy -d 'Send the text whatever is in it: replace what cannot be sent, leave out what is too long'
+complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand send" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
 complete -c papo -n "__fish_papo_using_subcommand send" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand send" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand ask" -l timeout -d 'For how long to wait [default: for ever]' -r
+complete -c papo -n "__fish_papo_using_subcommand ask" -l timeout -d 'How long to wait [default: forever]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'End after N lines' -r
-complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'End after this time, with status 5' -r
+complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'Stop after N lines' -r
+complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'Stop after this time, with status 5' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events'
-complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'One JSON object for each line'
-complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip what waited'
-complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'End when everything that waited is printed'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events, your own messages and receipts included'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'Print one JSON object per line'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip messages that were waiting'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'Stop when everything that was waiting is printed'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand on" -l pause -d 'Pause before the second try, which doubles before each further one' -r
-complete -c papo -n "__fish_papo_using_subcommand on" -l limit -d 'End a command that takes longer, which counts as a failure [default: never]' -r
+complete -c papo -n "__fish_papo_using_subcommand on" -l pause -d 'Pause before the second try; it doubles before each further one' -r
+complete -c papo -n "__fish_papo_using_subcommand on" -l limit -d 'Stop a command that takes longer, and count that as a failure [default: never]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand on" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand on" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand on" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -96,174 +96,174 @@ complete -c papo -n "__fish_papo_using_subcommand hist" -l after -d 'Only those 
 complete -c papo -n "__fish_papo_using_subcommand hist" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand hist" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand hist" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand hist" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand hist" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand chats" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand chats" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand chats" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand chats" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand chats" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand find" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand find" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand find" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand find" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand find" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand find" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "list" -d 'Show the groups this account is in'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "who" -d 'Show who is in a group'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "new" -d 'Make a group'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "list" -d 'List the groups this account is in'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "who" -d 'List the members of a group'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "new" -d 'Create a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "add" -d 'Add members'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "remove" -d 'Take a member out'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "remove" -d 'Remove a member'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "admin" -d 'Make a member an admin'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "topic" -d 'Say what a group is about'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "topic" -d 'Set the topic of a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "leave" -d 'Leave a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand info" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand info" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand info" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand info" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand info" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand info" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'What people are shown [default: the handle]' -r
+complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'The name that others see [default: the handle]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand register" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand register" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand register" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand register" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand register" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand login" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand login" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand login" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand login" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand login" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand login" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand logout" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand logout" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand logout" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand logout" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand logout" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand logout" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand passwd" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "list" -d 'Show the tokens, when each was made and last used'
-complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "new" -d 'Make a token and print it, once'
-complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "del" -d 'Revoke a token, which ends the sessions that it opened'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "list" -d 'List the tokens, and when each was created and last used'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "new" -d 'Create a token and print it, once'
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "del" -d 'Revoke a token, and close the sessions it opened'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'One JSON object for each line'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand raw" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand raw" -l ca -d 'Certificates to trust in place of the system\'s, PEM: authorities\', or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand raw" -l quiet -d 'Replies only, no events'
+complete -c papo -n "__fish_papo_using_subcommand raw" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand raw" -l quiet -d 'Get replies only, no events'
 complete -c papo -n "__fish_papo_using_subcommand raw" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand raw" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand raw" -s h -l help -d 'Print help'
