@@ -1,7 +1,7 @@
 //! The command line of `papo`: its flags, its commands and what they take.
 //!
 //! Whatever a wrong one is answered is clap's; what a right one does is in the files beside this one.
-//! contrib/man and contrib/completions are made of it, too, by tests/manual.rs.
+//! contrib/man and contrib/completions are made of it, too, by tests/pages/manual.rs.
 
 use std::env;
 use std::ffi::OsString;
