@@ -1,8 +1,8 @@
-//! The brake on guessing: how long the next try at somebody's secret has to wait.
+//! The brake on password guessing: how long the next attempt at an account has to wait.
 //!
-//! It counts failures in a row, for each handle and each origin apart, so that who guesses holds up
-//! nobody at another address. A handle that nobody has is counted like any other. It has no clock
-//! and waits for nothing: it is told what time it is, and says how long.
+//! Consecutive failures are counted per handle and origin, so that an attacker does not lock out
+//! the owner at another address. Unknown handles are counted like any other. It has no clock and
+//! never blocks: callers pass the time and do the waiting.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::limits;
 use crate::name::Handle;
 use crate::origin::Origin;
 
-/// Whose secret is tried, and from where.
+/// Whose secret is tried, and from where: what failures are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Guess {
     handle: Handle,
@@ -19,36 +19,36 @@ pub struct Guess {
 }
 
 impl Guess {
-    /// A try from this origin, which counts as [`Origin::rate_key`] says.
+    /// Reduces `origin` to its [`Origin::rate_key`]: for IPv6, the /64 network.
     pub fn new(handle: Handle, origin: Origin) -> Guess {
         Guess { handle, origin: origin.rate_key() }
     }
 
-    /// Whose secret it is, or would be.
+    /// The handle as given; there may be no such account.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Where it comes from.
+    /// The rate key, not the full address.
     pub fn origin(&self) -> Origin {
         self.origin
     }
 }
 
-/// What is known of those who failed. Strangers choose the names, so the table hashes with a key.
+/// Recent failures. Strangers choose the keys, so the map keeps std's keyed hasher.
 #[derive(Default)]
 pub struct Brake {
     failures: HashMap<Guess, Failures>,
 }
 
 struct Failures {
-    /// In a row.
+    /// Consecutive failures.
     count: u32,
     last: Instant,
 }
 
 impl Failures {
-    /// How long after the last one the next try may come.
+    /// The pause between the last failure and the next attempt.
     fn pause(&self) -> Duration {
         let Some(beyond) = self.count.checked_sub(limits::GUESSES) else {
             return Duration::ZERO;
@@ -59,17 +59,18 @@ impl Failures {
 }
 
 impl Brake {
-    /// For how long from now on a try has to wait; zero where it may come at once.
+    /// How long from `now` an attempt has to wait; zero if it may start at once.
     pub fn wait(&self, guess: &Guess, now: Instant) -> Duration {
         self.failures.get(guess).map_or(Duration::ZERO, |failures| {
             failures.pause().saturating_sub(now.saturating_duration_since(failures.last))
         })
     }
 
-    /// A try begins. It counts as a failure, until it is said to be none.
+    /// Starts an attempt. It counts as a failure until [`Brake::succeeded`] or [`Brake::withdraw`]
+    /// is called for it.
     ///
     /// # Errors
-    /// How long it has to wait first; it did not begin.
+    /// The remaining wait; nothing was counted.
     pub fn begin(&mut self, guess: &Guess, now: Instant) -> Result<(), Duration> {
         let wait = self.wait(guess, now);
         if !wait.is_zero() {
@@ -79,7 +80,7 @@ impl Brake {
         Ok(())
     }
 
-    /// A try was wrong.
+    /// Counts a failure.
     pub fn failed(&mut self, guess: Guess, now: Instant) {
         if self.failures.len() >= limits::GUESSERS && !self.failures.contains_key(&guess) {
             self.forget_oldest();
@@ -92,19 +93,20 @@ impl Brake {
         failures.last = now;
     }
 
-    /// A try was right.
+    /// Clears the count after a correct secret.
     pub fn succeeded(&mut self, guess: &Guess) {
         self.failures.remove(guess);
     }
 
-    /// A try came to nothing: neither right nor wrong. It counts no more; those before it do.
+    /// Takes back an attempt that proved neither right nor wrong; earlier failures still count.
     pub fn withdraw(&mut self, guess: &Guess) {
         if let Some(failures) = self.failures.get_mut(guess) {
             failures.count = failures.count.saturating_sub(1);
         }
     }
 
-    /// Looks at all of them: a megabyte of memory, after a failure for which 19 were hashed through.
+    /// Scans the whole table, 2.5 MiB at most, which is cheap next to the 19 MiB that were hashed
+    /// for this failure.
     fn forget_oldest(&mut self) {
         let oldest = self.failures.iter().min_by_key(|(_, failures)| failures.last);
         if let Some(oldest) = oldest.map(|(guess, _)| guess.clone()) {
@@ -139,7 +141,7 @@ mod tests {
         }
         let expected = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 256.0];
         assert_eq!(waits, expected);
-        // A pause runs from the last failure, whenever the next try comes.
+        // The pause runs from the last failure, whenever the next attempt is made.
         let wait = brake.wait(&ana, now + Duration::from_secs(200));
         assert_eq!(wait, Duration::from_secs(56));
 
@@ -160,7 +162,7 @@ mod tests {
             assert_eq!(brake.begin(&ana, now), Ok(()));
             brake.withdraw(&ana);
         }
-        // Nor does it take back those before it.
+        // Earlier failures are not taken back.
         brake.failed(ana.clone(), now);
         assert!(brake.wait(&ana, now) > Duration::ZERO);
     }
@@ -176,7 +178,7 @@ mod tests {
         assert!(wait("ana", "192.0.2.1") > Duration::ZERO);
         assert_eq!(wait("ana", "192.0.2.2"), Duration::ZERO);
         assert_eq!(wait("bia", "192.0.2.1"), Duration::ZERO);
-        // Who has one address of an IPv6 network has all.
+        // All addresses of an IPv6 /64 count as one.
         assert!(wait("ana", "2001:db8::ffff") > Duration::ZERO);
         assert_eq!(wait("ana", "2001:db8:0:1::1"), Duration::ZERO);
     }
@@ -201,7 +203,7 @@ mod tests {
         }
         let end = after(limits::GUESSERS);
         assert!(brake.wait(&old, end) > Duration::ZERO, "the table is full, and no more");
-        // One that is there takes the place of nobody.
+        // A guess that is already in the table evicts nothing.
         brake.failed(guess("u1", "192.0.2.1"), end);
         assert!(brake.wait(&old, end) > Duration::ZERO);
         brake.failed(guess("one-more", "192.0.2.1"), end);

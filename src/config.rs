@@ -1,5 +1,4 @@
-//! What papod was told to do, as plain data. How it is said on a command line is the program's
-//! business; see `bin/papod.rs`.
+//! papod's configuration as plain data. `flags` fills it in from the command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,16 +22,15 @@ impl PasswordCost {
     pub const DEFAULT: PasswordCost = PasswordCost { kib: 19_456, passes: 2 };
 }
 
-/// How much there may be, and how much one address or account may have or do. What bounds memory and
-/// time always applies. What is of one address or account is as much as it likes where it is 0, and
-/// does not apply to loopback and Unix sockets, unless `local` says so.
+/// Limits on the server as a whole, and on each address or account. The former always apply. Of the
+/// latter, 0 means unlimited, and loopback and Unix sockets are exempt unless `local` is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections in all.
+    /// Connections in total.
     pub connections: usize,
-    /// Seconds to log in.
+    /// Seconds that a new connection has to log in.
     pub login: u64,
-    /// Commands of one session that wait for their commit.
+    /// Commands of one session waiting for their commit.
     pub unconfirmed: usize,
     /// Bytes waiting for one session before it is served from the log.
     pub waiting: usize,
@@ -46,19 +44,19 @@ pub struct Limits {
     pub registrations: u64,
     /// Messages, and changes of groups, of one account in a second, on average over ten.
     pub messages: u64,
-    /// What else one account has decided in a second, on average over ten: an `ACK` beyond those of
-    /// what it was sent is one, a `NAME` is ten.
+    /// Cost of an account's other commands in a second, on average over ten: an `ACK` beyond the
+    /// free ones costs 1, a `NAME` 10.
     pub commands: u64,
     /// New groups of one account in a day.
     pub groups: u64,
     /// Bytes of messages of one account in a day.
     pub bytes: u64,
-    /// They apply to loopback and Unix sockets, too.
+    /// Whether the limits on addresses and accounts also apply to loopback and Unix sockets.
     pub local: bool,
 }
 
 impl Limits {
-    /// What is allowed where the operator says nothing; the reasons stand with the numbers.
+    /// The defaults; `limits` gives the reason for each number.
     pub const DEFAULT: Limits = Limits {
         connections: limits::CONNECTIONS,
         login: limits::LOGIN_TIME.as_secs(),
@@ -76,23 +74,23 @@ impl Limits {
     };
 }
 
-/// Where TLS is spoken, and as whom.
+/// The TLS listeners and their certificate.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     /// Addresses to listen on, `HOST:PORT`; port 0 takes a free one.
     pub listen: Vec<String>,
     /// The chain of certificates, the server's own first, PEM.
     pub certificate: PathBuf,
-    /// The private key of the first of them, PEM.
+    /// The private key of the server's own certificate, PEM.
     pub key: PathBuf,
 }
 
 /// A Unix socket to listen on.
 #[derive(Clone, Debug)]
 pub struct UnixConfig {
-    /// Where it is made.
+    /// The socket file, created at start and removed at the end.
     pub path: PathBuf,
-    /// Its mode, which says who may connect.
+    /// Its file mode, which decides who may connect.
     pub mode: u32,
 }
 
@@ -101,43 +99,41 @@ pub struct UnixConfig {
 pub struct Config {
     /// Addresses to listen on, `HOST:PORT`; port 0 takes a free one.
     pub listen: Vec<String>,
-    /// Lets `listen` name addresses other than loopback, where passwords cross the network readable.
+    /// Allows addresses other than loopback in `listen`, though passwords cross the network
+    /// unencrypted.
     pub plain_anywhere: bool,
-    /// Where TLS is spoken, if anywhere.
     pub tls: Option<TlsConfig>,
-    /// Unix sockets for everyone who may open them.
+    /// Unix sockets for users.
     pub unix: Vec<UnixConfig>,
-    /// A Unix socket for those who administer.
+    /// The Unix socket for operators, with mode 0600.
     pub admin: Option<PathBuf>,
-    /// Networks from which connections begin with a PROXY header that names the real address.
+    /// Networks of proxies, whose connections begin with a PROXY header naming the client's
+    /// address.
     pub proxy_from: Vec<IpNet>,
-    /// Whether `REG` makes accounts.
+    /// Whether `REG` may create accounts.
     pub registration: bool,
-    /// A program that knows the passwords, as a command line; `None`: papod keeps them.
+    /// The command line of an external program that checks passwords; `None`: papod stores them
+    /// itself.
     pub auth_command: Option<String>,
-    /// How much one address or account may have or do.
     pub limits: Limits,
     /// Where to serve metrics over HTTP, `HOST:PORT`; `None`: nowhere.
     pub metrics: Option<String>,
-    /// The database file; made if it is not there.
+    /// The database file; created if missing.
     pub db: PathBuf,
-    /// Cost of hashing a new password.
     pub password_cost: PasswordCost,
-    /// Silence after which a peer over TCP is asked for a sign of life; `None`: it never is.
+    /// Silence on a TCP connection before the first keepalive probe; `None`: no keepalive.
     pub keepalive: Option<Duration>,
-    /// Seconds without a byte from a logged-in client after which it is sent away; `None`: never.
+    /// Seconds without input before a logged-in client is disconnected; `None`: never.
     pub idle: Option<u64>,
-    /// Days after which entries are forgotten, up to `limits::KEEP_MAX`; 0: never.
+    /// Days after which entries are deleted, up to `limits::KEEP_MAX`; 0: never.
     pub keep: u64,
-    /// The most that the database file may grow to, in MiB; `None`: as far as its disk goes.
+    /// The maximum size of the database file in MiB; `None`: unlimited.
     pub limit_db: Option<u64>,
-    /// Where the time comes from.
     pub clock: Clock,
 }
 
 impl Config {
-    /// A server on this database that listens nowhere yet, with everything else as it is where the
-    /// operator says nothing.
+    /// The defaults for this database, without any listener.
     pub fn new(db: PathBuf) -> Config {
         Config {
             listen: Vec::new(),

@@ -1,9 +1,8 @@
-//! What the server has done and how much of it there is now, counted for whoever watches it.
+//! Counters and gauges for monitoring the server.
 //!
-//! Any floor may count here; nothing is decided by it. The numbers are atomics that are bumped
-//! without order: each is right by itself, and of two that are read together one may be a moment
-//! ahead. The hub bumps them once for a batch, a session once for a read or a write. There is no
-//! name in here.
+//! Any module may count here; nothing is decided by the numbers. They are relaxed atomics: each is
+//! exact by itself, but two that are read together may be a moment apart. The hub updates them once
+//! per batch, a session once per read or write. They contain no names of users.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,50 +11,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// One number.
+/// A counter or a gauge.
 #[derive(Default)]
 pub struct Count(AtomicU64);
 
 impl Count {
-    /// There are so many more.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// One of those that were added is there no more.
     pub fn dec(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// There are so many.
     pub fn set(&self, n: u64) {
         self.0.store(n, Ordering::Relaxed);
     }
 
-    /// How many there are.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Upper bounds of the buckets for the time of a commit, in microseconds: from a disk that need not
-/// sync to one that is about to fail.
+/// Upper bounds of the buckets for commit times, in microseconds: from a disk that need not sync to
+/// one that is about to fail.
 const BUCKETS: [u64; 12] =
     [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000];
 
-/// How long something took, in buckets.
+/// A histogram of durations.
 #[derive(Default)]
 pub struct Times {
-    /// The last is for what took longer than the bounds say.
+    /// One for each bound, and one for anything longer.
     buckets: [Count; BUCKETS.len() + 1],
     nanoseconds: Count,
 }
 
 impl Times {
-    /// It took so long.
     pub fn observe(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        // A bucket holds what took as long as its bound, too.
+        // Bounds are inclusive.
         let at = BUCKETS.partition_point(|bound| bound * 1_000 < nanoseconds);
         self.buckets[at].add(1);
         self.nanoseconds.add(nanoseconds);
@@ -66,22 +60,22 @@ impl Times {
     }
 }
 
-/// All that is counted.
+/// All numbers of a server.
 #[derive(Default)]
 pub struct Counters {
-    /// Connections that were let in.
+    /// Connections let in.
     pub connections: Count,
-    /// Connections that were not.
+    /// Connections turned away.
     pub refused: Count,
-    /// Connections now.
+    /// Open connections.
     pub sessions: Count,
-    /// Of these, those that belong to an account.
+    /// Open connections that are logged in.
     pub logged_in: Count,
-    /// Of these, those that are served from the log at the moment.
+    /// Logged-in connections that are being served from the log.
     pub behind: Count,
-    /// Accounts that were made.
+    /// Accounts created.
     pub registrations: Count,
-    /// Log-ins that succeeded.
+    /// Logins that succeeded.
     pub logins: Count,
     /// `LOGIN`s that were refused.
     pub logins_refused: Count,
@@ -89,15 +83,15 @@ pub struct Counters {
     pub secrets: Count,
     /// Questions waiting for a reader now.
     pub questions: Count,
-    /// Commands that the hub has decided: the size of all batches.
+    /// Commands that the hub has decided: the sum of all batch sizes.
     pub commands: Count,
-    /// Messages that were recorded.
+    /// Messages recorded.
     pub messages: Count,
     /// Entries put into an outbox: a message to three sessions counts three times.
     pub deliveries: Count,
-    /// Cursors that moved.
+    /// Cursor moves.
     pub receipts: Count,
-    /// Commits, by how long they took.
+    /// Commits, by duration.
     pub commits: Times,
     /// Commits that failed.
     pub commits_failed: Count,
@@ -105,16 +99,16 @@ pub struct Counters {
     pub received: Count,
     /// Bytes written to sockets.
     pub sent: Count,
-    /// Panics that were caught: bugs, each of which ended one piece of work.
+    /// Panics caught; each ended one session, question or task.
     pub panics: Count,
-    /// When the certificate ends, in seconds since 1970; 0 where there is none.
+    /// When the certificate expires, in seconds since 1970; 0 if there is none.
     pub certificate_ends: Count,
     /// Commands that were refused, by the code of their `ERR`.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
     start: StartTime,
 }
 
-/// A number that is there only where TLS is spoken.
+/// A gauge that exists only with TLS.
 const CERTIFICATE: &str = "certificate_expires_seconds";
 
 /// When counting began.
@@ -126,17 +120,18 @@ impl Default for StartTime {
     }
 }
 
-/// What kind of number it is, as Prometheus knows them.
+/// The metric types of Prometheus.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum MetricType {
-    /// It only grows.
+    /// Only grows.
     Counter,
     Gauge,
 }
 
 impl Counters {
-    /// Does a piece of work, so that a panic in it ends that work and not the thread; `None` then.
-    /// `what` names the work in the log. What the work leaves half-done is the caller's to mend.
+    /// Runs `work`, catching a panic so that the thread survives it; returns `None` in that case.
+    /// `what` names the work in the log. The caller must discard anything the work may have left
+    /// half done.
     pub fn caught<T>(&self, what: &str, work: impl FnOnce() -> T) -> Option<T> {
         let done = catch_unwind(AssertUnwindSafe(work));
         if done.is_err() {
@@ -145,13 +140,13 @@ impl Counters {
         done.ok()
     }
 
-    /// Counts and logs a panic that was caught. Where in the program it was is on standard error.
+    /// Counts and logs a caught panic; the panic hook has printed its location to standard error.
     pub fn panicked(&self, what: &str) {
         self.panics.add(1);
-        log::error!("{what}: ended by a bug");
+        log::error!("{what}: panicked");
     }
 
-    /// Every number but for the times of commits: its name, what it says, and how many.
+    /// Every number except the commit times: name, type, help text, value.
     fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 19] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
@@ -169,8 +164,8 @@ impl Counters {
                 of(&self.behind),
             ),
             ("registrations", Counter, "Accounts made.", of(&self.registrations)),
-            ("logins", Counter, "Log-ins that succeeded.", of(&self.logins)),
-            ("logins_refused", Counter, "Log-ins refused.", of(&self.logins_refused)),
+            ("logins", Counter, "Logins that succeeded.", of(&self.logins)),
+            ("logins_refused", Counter, "Logins refused.", of(&self.logins_refused)),
             ("secrets_waiting", Gauge, "Secrets waiting to be hashed.", of(&self.secrets)),
             ("questions_waiting", Gauge, "Questions waiting for a reader.", of(&self.questions)),
             ("commands", Counter, "Commands decided.", of(&self.commands)),
@@ -184,9 +179,9 @@ impl Counters {
         ]
     }
 
-    /// A command was refused with this code.
+    /// Counts a command refused with this code.
     pub fn refuse(&self, code: &'static str) {
-        // A number cannot be half-way changed.
+        // No panic can leave a count half changed, so poisoning is ignored.
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         *refusals.entry(code).or_default() += 1;
     }
@@ -195,7 +190,7 @@ impl Counters {
         Some(self.certificate_ends.get()).filter(|ends| *ends > 0)
     }
 
-    /// Every number with its name, for a person to read.
+    /// Names and values, as `ADMIN STATS` shows them.
     pub fn rows(&self) -> Vec<(&'static str, u64)> {
         let mut rows: Vec<_> =
             self.table().iter().map(|(name, _, _, value)| (*name, *value)).collect();
@@ -224,12 +219,12 @@ impl Counters {
             line(out, &format!("{name}{{code=\"{code}\"}}"), count);
         }
         if let Some(ends) = self.certificate() {
-            gauge(out, CERTIFICATE, "When the certificate ends, in seconds since 1970.", ends);
+            gauge(out, CERTIFICATE, "When the certificate expires, in seconds since 1970.", ends);
         }
         let name = "papod_commit_duration_seconds";
         begin(out, name, "histogram", "Time that a transaction took to be on disk.");
-        // Each bucket holds what the smaller ones hold. The count is that of the last, even if
-        // something is noted meanwhile.
+        // Buckets are cumulative. The count is the last bucket's, even if a commit is counted
+        // meanwhile.
         let mut count = 0;
         let bounds = BUCKETS.iter().map(|bound| seconds(*bound * 1_000).to_string());
         for (bucket, bound) in self.commits.buckets.iter().zip(bounds.chain(["+Inf".into()])) {
@@ -241,14 +236,14 @@ impl Counters {
     }
 }
 
-/// Writes one number that goes up and down, in the same format. The name lacks `papod_`.
+/// Writes one gauge in the same format, with `papod_` put before `name`.
 pub fn gauge(out: &mut String, name: &str, help: &str, value: u64) {
     let name = format!("papod_{name}");
     begin(out, &name, "gauge", help);
     line(out, &name, value);
 }
 
-/// Writes what is told of every process and every build, under the names that it has everywhere.
+/// Writes the metrics that are conventional for a process and its build; `memory` is in bytes.
 pub fn process(out: &mut String, memory: u64) {
     let name = "process_resident_memory_bytes";
     begin(out, name, "gauge", "Memory that papod holds.");
@@ -259,7 +254,7 @@ pub fn process(out: &mut String, memory: u64) {
 }
 
 fn begin(out: &mut String, name: &str, kind: &str, help: &str) {
-    // Writing to a string does not fail; so below.
+    // Writing to a string cannot fail, here and below.
     let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
 }
 

@@ -1,23 +1,23 @@
-//! The words by which an account is found: letter case and accents do not matter.
+//! Folds names into the words by which accounts are found, ignoring case and accents.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// A text as it is compared: compatibility forms taken apart (Unicode's NFKD), marks left out,
-/// letter case folded.
+/// The form in which texts are compared: Unicode's NFKD without combining marks, case-folded.
 pub fn folded(text: &str) -> String {
     text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(case_folded).collect()
 }
 
-/// Full case folding by the case mappings of the standard library, which are Unicode's full ones
-/// (SpecialCasing.txt). Over the capital letters all small ones meet that have the same: ß is ss, a
-/// final sigma is a sigma. A capital letter that no small one leads to (ẞ) is made small first. Unlike
-/// CaseFolding.txt this takes a dotless i for an i, so that ISIK finds ışık.
+/// Full case folding with the standard library's case mappings, which are Unicode's full ones
+/// (SpecialCasing.txt). Going through upper case merges lower-case letters that share it: ß becomes
+/// ss, a final sigma a sigma. Lowering first covers capitals that no lower-case letter maps to (ẞ).
+/// Unlike CaseFolding.txt this treats a dotless i as an i, so that ISIK finds ışık.
 fn case_folded(c: char) -> impl Iterator<Item = char> {
     c.to_lowercase().flat_map(char::to_uppercase).flat_map(char::to_lowercase)
 }
 
-/// The words of a display name, and of a handle whole and from each of its parts on.
+/// The words of a display name, the whole handle, and the handle from each later part on: `ana.m`
+/// gives `ana.m` and `m`. Folded, sorted, without duplicates.
 pub fn words(handle: &str, name: &str) -> Vec<String> {
     let parts = handle.match_indices(['.', '_', '-']).map(|(at, _)| &handle[at + 1..]);
     let words = name.split_whitespace().chain([handle]).chain(parts);
@@ -44,7 +44,7 @@ mod tests {
             assert_eq!(folded(spelling), "isik", "{spelling}");
         }
         assert_eq!(folded("ﬃ ŉ Ǆ ᾳ և Å"), folded("FFI ʼN DŽ α ԵՒ å"));
-        // But for an iota that stands under a letter: it is a mark, and none in capitals.
+        // Except for iota subscript, which is a mark in lower case and a letter in capitals.
         let is_below = |c: &char| c.nfd().any(|part| part == '\u{345}');
         let changes = |c: &char| {
             let has_case = c.to_lowercase().ne([*c]) || c.to_uppercase().ne([*c]);

@@ -2,9 +2,10 @@
 //!
 //! A conversation is an append-only log of entries; a member is two cursors in it, delivered and
 //! read. One thread, the [`hub`], owns the rules and the writer: it decides, records, and only then
-//! tells. A session is live, with entries pushed to it, or behind, and pages them from the log.
+//! notifies. A session is live, and entries are pushed to it, or behind, and pages them from the
+//! log.
 //!
-//! The way of `MSG bob hi`:
+//! The path of `MSG bob hi`:
 //!
 //! ```text
 //! socket -> wire::line -> wire::request -> session -> hub -> chat (pure rules) -> Change
@@ -13,7 +14,7 @@
 //!   -> each session: all that waits in one write -> socket
 //! ```
 //!
-//! The floors of the house; a module uses only those below it (a test reads the `use` lines):
+//! The layers, called floors; a module uses only those below it, which `tests/pages/floors.rs` checks:
 //!
 //! ```text
 //! 5 bin/  flags    client         flags, logging, exit statuses; the other end of the wire
@@ -22,7 +23,7 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  owner  fold  limits  config  rates  password    the words everyone uses
-//!   brake  counters  turns                               who guesses; what is counted; fair queues
+//!   brake  counters  turns                               guessing; counting; fair queues
 //! ```
 #![forbid(unsafe_code)]
 

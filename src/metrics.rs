@@ -1,7 +1,7 @@
-//! `GET /metrics`: the counters for Prometheus, over as much of HTTP/1.1 (RFC 9112) as that takes.
+//! `GET /metrics`: the counters for Prometheus, over as much of HTTP/1.1 (RFC 9112) as that needs.
 //!
-//! It has a listener of its own, and each connection is for one request. It tells numbers only, no
-//! names, to whoever can connect, and nothing that is sent here reaches the rest of papod.
+//! It has a listener of its own, and each connection serves one request. It exposes only numbers,
+//! no names, to anyone who can connect, and no input here reaches the rest of papod.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -21,9 +21,9 @@ use crate::counters::{self, Counters};
 use crate::limits;
 use crate::store::sqlite;
 
-/// Answers all connections, for as long as papod runs. Where there are [`limits::METRICS_CONNECTIONS`]
-/// already, a new one takes the place of the oldest that has not sent a request, so silent ones do
-/// not delay a scrape.
+/// Serves all connections, for as long as papod runs. When there are
+/// [`limits::METRICS_CONNECTIONS`], a new one replaces the oldest that has not sent a request, so
+/// silent ones do not delay a scrape.
 pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) {
     let mut open: Vec<Scraper> = Vec::new();
     loop {
@@ -49,9 +49,9 @@ pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) 
     }
 }
 
-/// A connection; the order of a list of them is that in which they came.
+/// A connection; lists hold them in the order in which they were accepted.
 struct Scraper {
-    /// Its request is there.
+    /// Its request has arrived.
     asked: Arc<AtomicBool>,
     answered: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -87,7 +87,7 @@ async fn connection(
     }
 }
 
-/// What is served.
+/// The body of a response.
 fn text(counters: &Counters, db: &std::path::Path) -> String {
     let mut text = String::new();
     counters.prometheus(&mut text);
@@ -100,14 +100,15 @@ fn text(counters: &Counters, db: &std::path::Path) -> String {
     text
 }
 
-/// Bytes of memory that the process holds (proc_pid_statm(5): the second number, in pages).
+/// Resident memory in bytes (proc_pid_statm(5): the second number, in pages).
 fn memory() -> u64 {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or_default() * rustix::param::page_size() as u64
 }
 
-/// Reads a request, answers it, and lets the answer arrive.
+/// Reads a request, answers it, and waits until the peer has closed or [`limits::LINGER_TIME`] is
+/// over.
 async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Result<()> {
     let mut request = Vec::new();
     let mut buffer = [0; 1_024];
@@ -120,14 +121,14 @@ async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Res
         }
         match stream.read(&mut buffer).await? {
             0 if request.is_empty() => return Ok(()),
-            // Cut off, it is no request.
+            // Cut off before its end, it is not a request.
             0 => break BAD,
             n => request.extend_from_slice(&buffer[..n]),
         }
     };
     stream.write_all(&answer.bytes(text)).await?;
     stream.shutdown(Shutdown::Write)?;
-    // What still comes is dropped. If it were not read, the answer could be lost to a reset.
+    // Further input is read and dropped: left unread, it could cause a reset that loses the answer.
     let linger = async {
         while stream.read(&mut buffer).await? > 0 {}
         Ok(())
@@ -139,19 +140,18 @@ async fn answer(mut stream: TcpStream, text: impl FnOnce() -> String) -> io::Res
     linger.or(late).await
 }
 
-/// What a request is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct HttpResponse {
     status: &'static str,
-    /// Only the head of it is asked for.
+    /// Without the body: the request was `HEAD`.
     head: bool,
 }
 
 const OK: &str = "200 OK";
 const BAD: HttpResponse = HttpResponse { status: "400 Bad Request", head: false };
 
-/// The answer to what came so far, or `None` while the request goes on. What cannot become a
-/// request is answered without waiting for its end.
+/// The answer to the bytes received so far, or `None` if more are needed. Bytes that cannot become
+/// a request are answered without waiting for the end.
 fn decide(came: &[u8]) -> Option<HttpResponse> {
     let mut lines = came.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n"));
     let Some((answer, needs_host)) = read_request(lines.next()?) else {
@@ -164,7 +164,7 @@ fn decide(came: &[u8]) -> Option<HttpResponse> {
             return Some(if has_host || !needs_host { answer } else { BAD });
         }
         match line.iter().position(|b| *b == b':') {
-            // RFC 9112, 5: a name without blanks, and no line that continues another.
+            // RFC 9112, 5: a field name without blanks, and no line folding.
             Some(at) if at > 0 && !line[..at].iter().any(u8::is_ascii_whitespace) => {
                 has_host |= line[..at].eq_ignore_ascii_case(b"host");
             }
@@ -174,7 +174,8 @@ fn decide(came: &[u8]) -> Option<HttpResponse> {
     None
 }
 
-/// The answer that the first line asks for, and whether the version has to name a host.
+/// The answer to a request line, and whether its version requires a `Host` field; `None` if it is
+/// not a request line.
 fn read_request(line: &[u8]) -> Option<(HttpResponse, bool)> {
     let line = str::from_utf8(line).ok()?.trim_end_matches(['\r', '\n']);
     let [method, target, version] = line.split(' ').collect::<Vec<_>>()[..] else {
@@ -186,7 +187,7 @@ fn read_request(line: &[u8]) -> Option<(HttpResponse, bool)> {
         "HTTP/1.1" => true,
         _ => return None,
     };
-    // As a proxy is asked, it is the same.
+    // The absolute form, as sent to proxies, means the same.
     let path = match target.strip_prefix("http://") {
         Some(rest) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => target,
@@ -201,7 +202,7 @@ fn read_request(line: &[u8]) -> Option<(HttpResponse, bool)> {
 }
 
 impl HttpResponse {
-    /// As it is sent.
+    /// The response as sent; `text` is called only for 200.
     fn bytes(self, text: impl FnOnce() -> String) -> Vec<u8> {
         let status = self.status;
         let (kind, text) = match status {
@@ -210,7 +211,7 @@ impl HttpResponse {
         };
         let length = text.len();
         let body = if self.head { "" } else { &text };
-        // RFC 9110, 15.5.6: a 405 has to say what is allowed, and others may.
+        // RFC 9110, 15.5.6: a 405 must have `Allow`, and other responses may.
         format!(
             "HTTP/1.1 {status}\r\n\
              Content-Type: {kind}\r\n\
@@ -251,10 +252,10 @@ mod tests {
             ("GET /metricsx HTTP/1.0\r\n\r\n", "404"),
             ("GET http://metrics HTTP/1.0\r\n\r\n", "404"),
             ("OPTIONS * HTTP/1.0\r\n\r\n", "404"),
-            // No host, where there has to be one.
+            // The required host is missing.
             ("GET /metrics HTTP/1.1\r\n\r\n", "400"),
             ("GET /metrics HTTP/1.1\r\nNot-Host: a\r\n\r\n", "400"),
-            // Bad from the first line on.
+            // Bad in the first line.
             ("GET /metrics\r\n", "400"),
             ("GET  /metrics HTTP/1.1\r\n", "400"),
             ("GET /metrics HTTP/2.0\r\n", "400"),

@@ -1,20 +1,20 @@
 //! The names people use: handles, groups, display names.
 //!
-//! A value of one of these types has been checked; nothing further in re-checks it. Nothing here
-//! knows how a name is stored or sent.
+//! A value of one of these types has been checked and need not be checked again. Nothing here knows
+//! how a name is stored or sent.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::limits;
 
-/// An account's name: a letter, then letters, digits, `.`, `_`, `-` (ASCII), 2 to 32 in all,
-/// kept in lower case. Cloning costs a counter, since one handle stands in many entries.
+/// An account's name: a letter, then letters, digits, `.`, `_`, `-` (ASCII), 2 to 32 in all, kept
+/// in lower case. Many entries hold the same handle, so a clone only counts a reference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Handle(Arc<str>);
 
 impl Handle {
-    /// The handle spelled in `text` in any letter case, or `None` where the rule is broken.
+    /// The handle spelled in `text` in any letter case, or `None` if it breaks the rule.
     pub fn new(text: &str) -> Option<Handle> {
         let bytes = text.as_bytes();
         let long_enough = (limits::HANDLE_MIN..=limits::HANDLE_MAX).contains(&bytes.len());
@@ -29,7 +29,7 @@ impl Handle {
         })
     }
 
-    /// The handle as it is written on the wire.
+    /// The handle as written on the wire.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,12 +41,12 @@ impl fmt::Display for Handle {
     }
 }
 
-/// Whom a message is for: a person, or a group by its name without `#`.
+/// The recipient of a message: a person, or a group by its name without `#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// An account; oneself for notes.
+    /// An account; the author's own for notes.
     Person(Handle),
-    /// A group. Its name obeys the rule of handles.
+    /// A group, whose name follows the rule for handles.
     Group(Handle),
 }
 
@@ -59,25 +59,25 @@ impl fmt::Display for Target {
     }
 }
 
-/// What a person is called on screen: 1 to 64 characters, no control, bidirectional or zero-width
-/// ones, so that a name cannot make a line read as something else.
+/// A person's name on screen: 1 to 64 characters, no control, bidirectional or zero-width ones, so
+/// that it cannot make a line read as something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(Box<str>);
 
-/// Why a text is no display name.
+/// Why a text is not a display name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAName {
     /// It has no character, or more than 64.
     Length,
-    /// The character at this byte offset is refused in names.
+    /// The character at this byte offset may not stand in a name.
     Character(usize),
 }
 
 impl DisplayName {
-    /// Checks `text`, from which the blanks at both ends have been taken off.
+    /// Checks `text`, which the caller has trimmed.
     ///
     /// # Errors
-    /// [`NotAName`] says which rule was broken and where.
+    /// The rule that is broken, and where.
     pub fn new(text: &str) -> Result<DisplayName, NotAName> {
         if let Some((at, _)) = text.char_indices().find(|(_, c)| is_spoofing(*c)) {
             return Err(NotAName::Character(at));
@@ -88,22 +88,21 @@ impl DisplayName {
         }
     }
 
-    /// The name as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl From<&Handle> for DisplayName {
-    /// Who gives no display name is called by the handle.
+    /// The default display name is the handle.
     fn from(handle: &Handle) -> DisplayName {
         DisplayName(handle.as_str().into())
     }
 }
 
-/// Characters that change how a terminal shows what stands around them: controls, the line and
-/// paragraph separators, and the bidirectional and zero-width ones of Unicode's `Cf`
-/// (UAX #9 and UTS #39 name them as the means to spoof).
+/// Characters that change how a terminal shows those around them: controls, the line and paragraph
+/// separators, and the bidirectional and zero-width ones of Unicode's `Cf` (UAX #9 and UTS #39
+/// describe spoofing with them).
 pub fn is_spoofing(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -4,23 +4,21 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Whose a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A network address.
     Address(IpAddr),
-    /// A system user of this machine, over a Unix socket.
+    /// A system user of this machine (its uid), over a Unix socket.
     User(u32),
 }
 
 impl Origin {
-    /// The origin of an address; an IPv4 address in IPv6 form is that IPv4 address.
+    /// An IPv4-mapped IPv6 address becomes the IPv4 address.
     pub fn of(address: IpAddr) -> Origin {
         Origin::Address(address.to_canonical())
     }
 
-    /// What [`Origin::rate_key`] is counted by, as one field of a log line: `192.0.2.7`,
-    /// `2001:db8:1:2::/64`.
+    /// [`Origin::rate_key`] as one field of a log line: `192.0.2.7`, `2001:db8:1:2::/64`.
     pub fn rate_key_text(self) -> String {
         match self.rate_key() {
             Origin::Address(IpAddr::V6(network)) if !network.is_loopback() => {
@@ -30,7 +28,7 @@ impl Origin {
         }
     }
 
-    /// Whether it is on this machine.
+    /// Whether it is a loopback address or a system user.
     pub fn is_local(self) -> bool {
         match self {
             Origin::Address(address) => address.is_loopback(),
@@ -38,8 +36,8 @@ impl Origin {
         }
     }
 
-    /// What is counted as one: of IPv6 the network of 64 bits, since that is the least a customer
-    /// gets (RFC 6177), who can come from any address in it.
+    /// What limits count as one origin: for IPv6 the /64 network, since that is the least a
+    /// customer gets (RFC 6177), who can use any address in it.
     pub fn rate_key(self) -> Origin {
         match self {
             Origin::Address(IpAddr::V6(address)) if !address.is_loopback() => {

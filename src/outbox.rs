@@ -1,8 +1,9 @@
-//! What waits for one session, in the order in which it is to be sent.
+//! The lines that wait for one session, in the order in which they will be sent.
 //!
 //! The hub puts in, the session takes out; neither waits for the other. Entries are encoded once
-//! and shared by all who read them. It is bounded: where entries and receipts no longer fit, the
-//! session falls *behind* and is served from the log, so that a full outbox costs nobody anything.
+//! and shared by all recipients. It is bounded: when entries and receipts no longer fit, the
+//! session falls *behind* and is served from the log, so that a full outbox costs nobody else
+//! anything.
 
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,11 +16,10 @@ use crate::limits;
 use crate::name::{Handle, Target};
 use crate::wire::rows::Bye;
 
-/// One session's outbox.
 pub struct Outbox {
     state: Mutex<OutboxState>,
     waker: AtomicWaker,
-    /// Bytes that may wait.
+    /// Bytes of entries and receipts that may wait.
     room: usize,
     /// See [`Outbox::proved`].
     proved: AtomicI64,
@@ -28,7 +28,7 @@ pub struct Outbox {
 }
 
 impl Default for Outbox {
-    /// One with the usual room.
+    /// An outbox with room for [`limits::OUTBOX`] bytes.
     fn default() -> Outbox {
         Outbox::new(limits::OUTBOX)
     }
@@ -37,35 +37,36 @@ impl Default for Outbox {
 #[derive(Default)]
 struct OutboxState {
     items: Vec<Outgoing>,
-    /// Of the items that count against the bound.
+    /// Bytes of the entries and receipts, which count against the bound.
     bytes: usize,
-    /// Commands whose final line was put in since it was last asked.
+    /// Final lines put in since the last [`Outbox::take`].
     answered: usize,
     /// The last message that the session sent, 0 if there is none.
     sent: EntryId,
     behind: Option<Box<Watermark>>,
-    /// What it did itself while it was behind, if it did something.
+    /// The session's own entries and moves while it was behind.
     own: Option<Box<Own>>,
     unspent: Option<Box<Unspent>>,
     bye: Option<Bye>,
     /// See [`Outbox::owner`].
     owner: Box<str>,
-    /// The session has ended.
+    /// Closed: entries and receipts no longer fit.
     closed: bool,
-    /// Something was put in since the session last looked.
+    /// Something was put in since the last [`Outbox::take`].
     changed: bool,
 }
 
-/// What a session did itself while it was behind: the log will show it, the session is not to be.
+/// A session's own entries and moves while it was behind. The log has them, but they are left out
+/// when the session pages it.
 #[derive(Default)]
 struct Own {
     entries: Vec<EntryId>,
-    /// Of its read cursor.
+    /// Moves of its account's read cursor.
     moves: Vec<MoveNumber>,
 }
 
-/// What a session's account is not charged for after all: its rates were charged when it asked, and it
-/// was not kept.
+/// A refund to the session's account: its rates were charged when a command came in that could not
+/// be recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unspent {
     /// Bytes of messages.
@@ -76,16 +77,15 @@ pub struct Unspent {
 
 /// Something to be sent.
 pub enum Outgoing {
-    /// Whole lines that answer commands.
+    /// Whole lines of replies.
     Replies(Vec<u8>),
-    /// Receipts, up to this move.
+    /// Receipts up to and including the move `upto`.
     Receipts { lines: Vec<u8>, upto: MoveNumber },
-    /// Entries that others may be sent too.
+    /// Entries, shared with other sessions.
     Block(Arc<Block>),
 }
 
 impl Outgoing {
-    /// The lines to be sent.
     pub fn lines(&self) -> &[u8] {
         match self {
             Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => lines,
@@ -96,17 +96,15 @@ impl Outgoing {
 
 /// Entries that one session wrote into one conversation, as lines.
 pub struct Block {
-    /// The lines.
+    /// The entries as events, with their line ends.
     pub lines: Vec<u8>,
-    /// The last of the entries.
+    /// The id of the last entry.
     pub last: EntryId,
-    /// Who wrote them.
     pub from: Handle,
-    /// Where to.
     pub to: Target,
 }
 
-/// From where on a session has to be served from the log.
+/// The point from which a session has to be served from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Watermark {
     /// It was sent all entries up to this one.
@@ -115,49 +113,48 @@ pub struct Watermark {
     pub moves: MoveNumber,
 }
 
-/// What a session takes out at once.
+/// The contents of an outbox, as the session takes them out.
 #[derive(Default)]
 pub struct Drained {
-    /// To be sent, in this order.
+    /// To be sent in this order.
     pub items: Vec<Outgoing>,
-    /// How many of its commands have been answered.
+    /// How many commands the items answer.
     pub answered: usize,
-    /// It has fallen behind; the log continues where the items end.
+    /// The session has fallen behind; the log continues where the items end.
     pub behind: Option<Watermark>,
-    /// What its account is not charged for.
     pub unspent: Option<Unspent>,
 }
 
 impl Outbox {
-    /// One in which so many bytes may wait before the session falls behind.
+    /// The session falls behind once `room` bytes of entries and receipts are waiting.
     pub fn new(room: usize) -> Outbox {
         let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
         Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room, proved, lost_moves }
     }
 
-    /// Whose the session is and where it comes from, for the log: fields as in `from=192.0.2.7 handle=ana`.
+    /// The session's account and origin, as fields of a log line: `from=192.0.2.7 handle=ana`.
     pub fn owner(&self) -> Box<str> {
         self.state().owner.clone()
     }
 
-    /// Says whose it is from now on.
+    /// Sets what [`Outbox::owner`] returns.
     pub fn set_owner(&self, fields: String) {
         self.state().owner = fields.into();
     }
 
     fn state(&self) -> MutexGuard<'_, OutboxState> {
-        // No code that holds the lock can panic half-way through a change.
+        // No code that holds the lock can panic halfway through a change.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Puts in the final line of a command, of one that sent a message with its id. Gives back
+    /// Puts in the final line of a command; `sent` is the id of the message if it sent one. Returns
     /// whether the session has to be woken.
     pub fn answer(&self, sent: Option<EntryId>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut state = self.state();
         state.answered += 1;
         state.sent = sent.unwrap_or(state.sent);
         if !matches!(state.items.last(), Some(Outgoing::Replies(_))) {
-            // A few lines fit; it is gone once it is sent.
+            // Room for a few lines; freed once they are sent.
             state.items.push(Outgoing::Replies(Vec::with_capacity(256)));
         }
         if let Some(Outgoing::Replies(lines)) = state.items.last_mut() {
@@ -166,7 +163,7 @@ impl Outbox {
         state.mark_changed()
     }
 
-    /// Puts in entries, if they fit; else the session falls behind at `at`.
+    /// Puts in entries if they fit; otherwise the session falls behind at `at`.
     pub fn push(&self, block: &Arc<Block>, at: Watermark) -> Pushed {
         let mut state = self.state();
         if !state.has_room(self.room, at) {
@@ -177,7 +174,7 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
-    /// Puts in a receipt, if it fits; else the session falls behind at `at`.
+    /// Puts in a receipt if it fits; otherwise the session falls behind at `at`.
     pub fn push_receipt(&self, line: &[u8], number: MoveNumber, at: Watermark) -> Pushed {
         let mut state = self.state();
         if !state.has_room(self.room, at) {
@@ -194,35 +191,35 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
-    /// Notes an entry that the session wrote while it was behind: the log will hold it, and the
-    /// session is not to be shown it.
+    /// Records an entry that the session wrote while it was behind, which is left out when it pages
+    /// the log.
     pub fn authored(&self, id: EntryId) {
         self.state().own.get_or_insert_default().entries.push(id);
     }
 
-    /// Ends the session once all that is in has been sent. The first reason stays.
+    /// Ends the session once everything in the outbox has been sent. The first reason wins.
     pub fn hang_up(&self, bye: Bye) {
         self.state().bye.get_or_insert(bye);
         self.waker.wake();
     }
 
-    /// Wakes the session.
     pub fn wake(&self) {
         self.waker.wake();
     }
 
-    /// Has `waker` woken when something is put in. Gives back whether something already was.
+    /// Wakes `waker` when something is put in. Returns whether something has been since the last
+    /// [`Outbox::take`].
     pub fn register(&self, waker: &Waker) -> bool {
         self.waker.register(waker);
         self.state().changed
     }
 
-    /// The last message that the session sent.
+    /// The id of the last message that the session sent.
     pub fn last_sent(&self) -> Option<EntryId> {
         Some(self.state().sent).filter(|id| *id > EntryId(0))
     }
 
-    /// Whether something was put in since it was last taken out.
+    /// Whether something was put in since the last [`Outbox::take`].
     pub fn has_changed(&self) -> bool {
         self.state().changed
     }
@@ -245,17 +242,18 @@ impl Outbox {
         self.state().own.as_mut().map(|own| std::mem::take(&mut own.entries)).unwrap_or_default()
     }
 
-    /// Notes a move that the session asked for while it was behind: it is not to be told of it.
+    /// Records a move of the read cursor that the session asked for while it was behind, whose
+    /// receipt is left out when it catches up.
     pub fn moved(&self, number: MoveNumber) {
         self.state().own.get_or_insert_default().moves.push(number);
     }
 
-    /// Takes out the moves that the session asked for itself while it was behind.
+    /// Takes out the moves that the session asked for while it was behind.
     pub fn take_moved(&self) -> Vec<MoveNumber> {
         self.state().own.as_mut().map(|own| std::mem::take(&mut own.moves)).unwrap_or_default()
     }
 
-    /// The session's account has been shown all receipts up to this move. The session says so; the
+    /// The session's account has been shown all receipts up to this move. The session sets it; the
     /// hub reads it when another session of the account begins, without asking this one.
     pub fn proved(&self) -> MoveNumber {
         MoveNumber(self.proved.load(Ordering::Acquire))
@@ -266,19 +264,20 @@ impl Outbox {
         self.proved.store(upto.0, Ordering::Release);
     }
 
-    /// How often a bare `ACK` or `READ` of the session was not kept. One that was handed over
-    /// before the session knew of the last failure may rely on the one that failed, and is refused.
+    /// How many bare `ACK`s or `READ`s of the session could not be recorded. One that was handed
+    /// over before the session knew of the latest failure may rely on the failed one, and is
+    /// refused.
     pub fn lost_moves(&self) -> u32 {
         self.lost_moves.load(Ordering::Acquire)
     }
 
-    /// Counts one that was not kept. The session has to be woken.
+    /// Counts such a failure. The caller has to wake the session.
     pub fn lose_moves(&self) {
         self.lost_moves.fetch_add(1, Ordering::AcqRel);
         self.state().mark_changed();
     }
 
-    /// Gives back what was charged for something that was not kept.
+    /// Refunds what was charged for something that could not be recorded.
     pub fn give_back(&self, Unspent { bytes, groups }: Unspent) {
         let mut state = self.state();
         let unspent = state.unspent.get_or_insert_default();
@@ -286,22 +285,22 @@ impl Outbox {
         unspent.groups += groups;
     }
 
-    /// Why the session is to end, if it is.
+    /// Why the session must end, if it must.
     pub fn bye(&self) -> Option<Bye> {
         self.state().bye
     }
 
-    /// Where the session fell behind, if it has not noticed.
+    /// Where the session fell behind, if that was since the last [`Outbox::take`].
     pub fn fell_behind(&self) -> Option<Watermark> {
         self.state().behind.as_deref().copied()
     }
 
-    /// Lets things in again, for a session that is nobody's.
+    /// Reopens a closed outbox, for a session that logged out again.
     pub fn reopen(&self) {
         self.state().closed = false;
     }
 
-    /// Takes out everything for the last time: nothing fits in any more.
+    /// Takes out everything and closes the outbox: entries and receipts no longer fit.
     pub fn close(&self) -> Drained {
         self.state().closed = true;
         self.take()
@@ -323,10 +322,9 @@ impl OutboxState {
     }
 }
 
-/// What became of a push.
 pub enum Pushed {
-    /// It is in; the session has to be woken if `wake`.
+    /// It fits; the session has to be woken if `wake`.
     In { wake: bool },
-    /// There was no room: the session is behind now.
+    /// It does not fit: the session is behind now.
     Behind,
 }

@@ -1,4 +1,4 @@
-//! Whose a file is, in words for an operator: what "Permission denied" leaves out.
+//! Explains file permissions to an operator: what "Permission denied" leaves out.
 
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
@@ -8,13 +8,13 @@ use rustix::fs::{Access, AtFlags, CWD};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// The name of a system user, as /etc/passwd has it, else the number.
+/// The name of a system user from /etc/passwd, or `uid 1000` if it is not there.
 pub fn name(uid: u32) -> String {
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
     entry(&users, uid).map_or_else(|| format!("uid {uid}"), |(name, _)| name.to_owned())
 }
 
-/// The name and the group of a user in /etc/passwd.
+/// The name and primary group of a user in `users`, the text of /etc/passwd.
 fn entry(users: &str, uid: u32) -> Option<(&str, u32)> {
     users.lines().find_map(|line| {
         let mut fields = line.split(':');
@@ -24,7 +24,7 @@ fn entry(users: &str, uid: u32) -> Option<(&str, u32)> {
     })
 }
 
-/// The groups of a user, as /etc/passwd and /etc/group have them.
+/// All groups of a user, from the texts of /etc/passwd and /etc/group.
 fn groups(users: &str, groups: &str, uid: u32) -> Vec<u32> {
     let Some((name, own)) = entry(users, uid) else { return Vec::new() };
     let others = groups.lines().filter_map(|line| {
@@ -35,8 +35,8 @@ fn groups(users: &str, groups: &str, uid: u32) -> Vec<u32> {
     others.chain([own]).collect()
 }
 
-/// Whether the modes of a file, and of the folders on the way, keep a user from reading it. Where there is
-/// an access list, which may say more, nothing is known to.
+/// Whether the modes of a file, and of the directories above it, keep a user from reading it. False
+/// if there is an ACL, which may allow more, or if the file cannot be examined.
 pub fn is_kept_from(uid: u32, path: &Path) -> bool {
     let Ok(path) = fs::canonicalize(path) else { return false };
     let read = |name| fs::read_to_string(name).unwrap_or_default();
@@ -58,17 +58,16 @@ pub fn is_kept_from(uid: u32, path: &Path) -> bool {
     is_closed(&path, 4) || path.ancestors().skip(1).any(|folder| is_closed(folder, 1))
 }
 
-/// Whose a file is, or would be: the owner of the folder that it would be made in.
+/// The owner (uid) of a file or, if it does not exist, of the nearest directory above it that does.
 pub fn of(path: &Path) -> Option<u32> {
     path.ancestors().find_map(|path| Some(fs::metadata(path).ok()?.uid()))
 }
 
-/// Whether this process may read a file, or a folder, and write it.
+/// Whether this process may read and write a file or directory.
 pub fn may_write(path: &Path) -> bool {
     allows(path, Access::READ_OK | Access::WRITE_OK)
 }
 
-/// Whether this process may read a file.
 pub fn may_read(path: &Path) -> bool {
     allows(path, Access::READ_OK)
 }
@@ -77,8 +76,8 @@ fn allows(path: &Path, access: Access) -> bool {
     rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS).is_ok()
 }
 
-/// Whose a file is and who papod runs as: `papo.db belongs to root, mode 0600; papod runs as papo`. Where
-/// a folder on the way hides it, that folder is named.
+/// The owner of a file and papod's user: `papo.db belongs to root, mode 0600; papod runs as papo`.
+/// If a directory above hides the file, names that directory.
 pub fn denied(path: &Path) -> String {
     let found = path.ancestors().find_map(|path| Some((path, fs::metadata(path).ok()?)));
     let me = name(geteuid().as_raw());
@@ -88,7 +87,7 @@ pub fn denied(path: &Path) -> String {
     }
 }
 
-/// Whose a file is: `/etc/papo/key.pem belongs to root, mode 0600`.
+/// The owner and mode: `/etc/papo/key.pem belongs to root, mode 0600`.
 pub fn whose(path: &Path, meta: &Metadata) -> String {
     let mode = meta.mode() & 0o7777;
     format!("{} belongs to {}, mode {mode:04o}", path.display(), name(meta.uid()))

@@ -1,9 +1,9 @@
-//! Rates: how much one account or one address may do in a time. They delay first, and only then
-//! refuse.
+//! Rates: how much one account or one address may do in a time. A client over its rate is delayed
+//! first, and only then refused.
 //!
-//! Each is a leaky bucket, kept as the one moment at which it will be empty again (the "generic cell
-//! rate algorithm" of ATM, ITU-T I.371): what is done adds to that moment, time passes by itself.
-//! Who is refused has used nothing.
+//! Each is a leaky bucket, stored as the moment at which it will be empty again (the "generic cell
+//! rate algorithm" of ATM, ITU-T I.371): every action moves that moment on. A refused action costs
+//! nothing.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -15,22 +15,20 @@ use crate::entry::AccountId;
 use crate::limits;
 use crate::origin::Origin;
 
-/// All rates that there are.
 pub struct Rates {
     /// New accounts of an address.
     pub registrations: Rate<Origin>,
     /// Entries that an account writes.
     pub messages: Rate<AccountId>,
-    /// Bytes of them.
+    /// Bytes of these entries.
     pub bytes: Rate<AccountId>,
-    /// Whatever else an account has the hub decide, each by what it costs.
+    /// Other commands of an account, weighted by their cost.
     pub commands: Rate<AccountId>,
     /// New groups of an account.
     pub groups: Rate<AccountId>,
 }
 
 impl Rates {
-    /// The rates that the operator allows.
     pub fn new(allowed: &Limits) -> Rates {
         let hour = Duration::from_secs(60 * 60);
         let day = 24 * hour;
@@ -45,17 +43,17 @@ impl Rates {
     }
 }
 
-/// So much in so much time, for each of some who are counted apart.
+/// A rate for each of many keys: an amount `most` per `time`.
 pub struct Rate<K> {
-    /// What may be done at once after a long rest, 0 for as much as anyone likes.
+    /// The amount that may be spent at once after a long rest; 0 means unlimited.
     most: u64,
-    /// The time in which so much is allowed again.
+    /// The time after which `most` may be spent again.
     time: Duration,
-    /// When each bucket will be empty. Empty ones need not be here.
+    /// When each bucket will be empty; empty ones may be missing.
     empty_at: Mutex<HashMap<K, Instant>>,
 }
 
-/// What is too fast may be done after so many seconds.
+/// Too fast: refused, and may be tried again after this many seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooFast(pub u64);
 
@@ -64,17 +62,17 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         Rate { most, time, empty_at: Mutex::default() }
     }
 
-    /// Does so much. Gives back how long to wait before doing more, [`limits::DELAY`] at most.
+    /// Spends `amount`. Returns how long to wait before doing more, at most [`limits::DELAY`].
     ///
     /// # Errors
-    /// The wait would be longer: nothing was done.
+    /// The wait would be longer; nothing was spent.
     pub fn spend(&self, who: K, amount: u64, now: Instant) -> Result<Duration, TooFast> {
         if self.most == 0 {
             return Ok(Duration::ZERO);
         }
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = empty_at.get(&who).map_or(now, |at| (*at).max(now));
-        // One thing may be more than all that is allowed at once; it takes an empty bucket then.
+        // A single action may exceed `most`; it then needs an empty bucket.
         let amount = amount.min(self.most);
         let cost = self.time.mul_f64(amount as f64 / self.most as f64);
         let wait = (begun + cost).duration_since(now).saturating_sub(self.time);
@@ -83,7 +81,7 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         }
         if empty_at.len() >= limits::RATED && !empty_at.contains_key(&who) {
             empty_at.retain(|_, at| *at > now);
-            // All of them are busy: one of them begins anew.
+            // All are in use: an arbitrary one starts afresh.
             if empty_at.len() >= limits::RATED
                 && let Some(any) = empty_at.keys().next().copied()
             {
@@ -94,7 +92,7 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         Ok(wait)
     }
 
-    /// Gives back what was spent on something that the server could not do.
+    /// Refunds what was spent on something that the server then failed to do.
     pub fn give_back(&self, who: K, amount: u64) {
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = empty_at.get_mut(&who) {

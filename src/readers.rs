@@ -1,13 +1,13 @@
-//! A few threads that read the log, each with a reader of its own. A question is a closure that
-//! runs on one of them, so that no read holds up a socket and none holds the writer.
+//! A few threads that read the log, each with its own reader. A question is a closure that runs on
+//! one of them, so that no read delays a socket or the writer.
 //!
-//! Nobody can fill them. Addresses take turns, and of one address its accounts, so whoever asks
-//! without end waits for one question of everybody else after each of their own. A question is
-//! short: a list that can be long is asked for in parts. One thread answers log-ins only. What a
-//! session asked that has ended is dropped unread, and so is everything once papod ends.
+//! No client can monopolise them. Addresses take turns, and within an address its accounts, so a
+//! client that asks without end waits for one question of everyone else after each of its own.
+//! Questions are short: long lists are read in parts. One thread answers logins only. Questions of
+//! sessions that have ended are dropped unread, and so are all of them once papod ends.
 //!
-//! A bug in a question ends that question. The thread goes on with a new reader, since the old one
-//! may have been left in the middle of something.
+//! A panic ends only its question. The thread goes on with a new reader, since the old one may be
+//! in an inconsistent state.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -21,33 +21,32 @@ use crate::origin::Origin;
 use crate::store::{Error, Reader};
 use crate::turns::NestedTurns;
 
-/// Runs on a reader thread, with its reader or the reason why it has none.
+/// Runs on a reader thread, with its reader, or with the error if none could be opened.
 type Question = Box<dyn FnOnce(Result<&mut dyn Reader, Error>) + Send>;
 
-/// The queues in front of the reader threads. They end when the last clone of it is gone.
+/// The queues of the reader threads. The threads end when the last clone is dropped.
 #[derive(Clone)]
 pub struct Readers {
     shared: Arc<ReaderPool>,
     _open: Arc<Open>,
 }
 
-/// Who asks.
+/// The session that asks, for fair queueing.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker {
-    /// Where the session comes from.
     pub origin: Origin,
     /// The account it belongs to, if it is logged in.
     pub account: Option<AccountId>,
-    /// It is about to log in, so a reader of its own is there for it.
+    /// Part of a login, which has a reader of its own.
     pub logs_in: bool,
 }
 
 /// Why a question has no answer.
 #[derive(Clone, Debug)]
 pub enum Unanswered {
-    /// The store's error.
+    /// The store failed.
     Store(Error),
-    /// The question panicked, which is counted and logged, or papod ends.
+    /// The question panicked, which is counted and logged, or papod is ending.
     Bug,
 }
 
@@ -57,10 +56,9 @@ impl From<Error> for Unanswered {
     }
 }
 
-/// What the threads and the askers share.
 struct ReaderPool {
     waiting: Mutex<Waiting>,
-    /// Rung for a question of each kind: the reader of log-ins, and the others.
+    /// Wake the reader of logins, and the others.
     login_bell: Condvar,
     bell: Condvar,
     counters: Arc<Counters>,
@@ -70,17 +68,17 @@ struct ReaderPool {
 struct Waiting {
     logins: QuestionQueue,
     others: QuestionQueue,
-    /// The last clone of [`Readers`] is gone.
+    /// The last clone of [`Readers`] was dropped.
     ended: bool,
 }
 
-/// Questions: addresses take turns, and the accounts of each. A session asks one question at a time,
-/// so the bound is that on connections.
+/// Addresses take turns, and the accounts of each. A session asks one question at a time, so the
+/// number of connections bounds the queue.
 type QuestionQueue = NestedTurns<Origin, Option<AccountId>, Question>;
 
 impl ReaderPool {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // No code that holds the lock can panic half-way through a change.
+        // No code that holds the lock can panic halfway through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -94,11 +92,11 @@ impl ReaderPool {
         } else {
             waiting.others.push(origin, asker.account, question);
         }
-        // The others help with log-ins where they have nothing else to do.
+        // The others answer logins when they have nothing else to do.
         self.bell.notify_one();
     }
 
-    /// Waits for a question; `None` when papod ends.
+    /// Blocks until there is a question; `None` when papod ends.
     fn next(&self, logins_only: bool) -> Option<Question> {
         let mut waiting = self.lock();
         loop {
@@ -127,9 +125,8 @@ impl Drop for Open {
     }
 }
 
-/// One of the threads.
 struct ReaderThread<O> {
-    /// None where a bug has taken them: they are opened when the next question comes.
+    /// `None` after a panic: opened again for the next question.
     reader: Option<Box<dyn Reader>>,
     open: Arc<O>,
 }
@@ -148,11 +145,11 @@ impl<O: Fn() -> Result<Box<dyn Reader>, Error>> ReaderThread<O> {
 }
 
 impl Readers {
-    /// Starts [`limits::READERS`] threads, and one that answers log-ins only. `open` opens a
-    /// reader.
+    /// Starts [`limits::READERS`] threads, and one that answers logins only, each with a reader
+    /// from `open`.
     ///
     /// # Errors
-    /// The store's, or the system's if it gives no thread.
+    /// A reader cannot be opened, or a thread cannot be started.
     pub fn start(
         open: impl Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync + 'static,
         counters: Arc<Counters>,
@@ -170,7 +167,8 @@ impl Readers {
             let mut worker = ReaderThread { reader: Some(open()?), open: open.clone() };
             let run = move || {
                 if !logins_only {
-                    // Of this thread alone, on Linux. Without it, nothing is wrong but slower.
+                    // On Linux this affects only the calling thread. If it fails, things are only
+                    // slower.
                     let _ = rustix::process::nice(limits::READER_NICE);
                 }
                 while let Some(question) = shared.next(logins_only) {
@@ -186,8 +184,8 @@ impl Readers {
         Ok((readers, threads))
     }
 
-    /// Asks a question and waits for its answer. If the future is dropped before a reader takes the
-    /// question up, it is not asked.
+    /// Asks a question and waits for its answer. If the future is dropped before a reader takes up
+    /// the question, the question is not run.
     ///
     /// # Errors
     /// See [`Unanswered`].
@@ -207,7 +205,7 @@ impl Readers {
                 reader.end();
                 known
             });
-            // Nobody waits for the answer any more: the session has ended.
+            // Fails if the session has ended and nobody is waiting any more.
             let _ = answer.try_send(known);
         });
         self.shared.push(asker, question);
@@ -239,7 +237,7 @@ mod tests {
         push(&mut queue, one, Some(2), "bob 1");
         push(&mut queue, other, Some(3), "cid 1");
         push(&mut queue, other, Some(3), "cid 2");
-        // The same network, and one that is not logged in.
+        // The same /64 network, and not logged in.
         push(&mut queue, "2001:db8::2", None, "nobody");
         let mut turns = 0;
         while let Some(question) = queue.pop() {

@@ -1,36 +1,36 @@
-//! Fair queues: jobs wait in a queue for each party, and the parties take turns, one job each.
+//! Fair queues: each party has a queue of jobs, and the parties take turns, one job each.
 //!
-//! It does not know what a job or a party is. `password` has a queue for each address; `readers` and
-//! the sessions' line have one for each address and in it one for each account.
+//! Jobs and parties are generic. `password` has a queue per address; `readers` and the sessions'
+//! line of the busy have one per address, and within it one per account.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 
-/// Jobs that wait.
+/// Waiting jobs, with a bound on their number.
 pub struct Turns<P, J> {
-    /// Who waits, the next in turn first.
+    /// Parties with waiting jobs, the next in turn first.
     parties: VecDeque<P>,
     /// The jobs of each of them, oldest first. None of the queues is empty.
     queues: HashMap<P, VecDeque<J>>,
-    /// Jobs in all of them, and how many there may be.
+    /// The number of waiting jobs, and its bound.
     len: usize,
     room: usize,
 }
 
 impl<P: Copy + Eq + Hash, J> Turns<P, J> {
-    /// No jobs, and room for this many.
+    /// An empty queue with room for `room` jobs.
     pub fn new(room: usize) -> Turns<P, J> {
         Turns { parties: VecDeque::new(), queues: HashMap::new(), len: 0, room }
     }
 
-    /// Puts a job in. Where there is no room, returns the job that has to go: the newest of
-    /// the party that has the most, or this one.
+    /// Puts a job in. If there is no room, returns the job that is dropped: the newest of the party
+    /// with the most, or this one.
     pub fn push(&mut self, party: P, job: J) -> Option<J> {
         let mut gone = None;
         if self.len == self.room {
             let own = self.queues.get(&party).map_or(0, VecDeque::len);
             let longest = self.queues.values_mut().max_by_key(|queue| queue.len());
-            // Only where that leaves them more even, or two would push each other out for ever.
+            // Only if that evens them out; otherwise two parties would push each other out forever.
             let Some(longest) = longest.filter(|queue| queue.len() > own + 1) else {
                 return Some(job);
             };
@@ -46,7 +46,8 @@ impl<P: Copy + Eq + Hash, J> Turns<P, J> {
         gone
     }
 
-    /// The next job, and whose it is. A party that has more waits for everybody else's next one.
+    /// Takes the next job and its party. A party with more jobs then waits for one of every other
+    /// party.
     pub fn pop(&mut self) -> Option<(P, J)> {
         let party = self.parties.pop_front()?;
         let queue = self.queues.get_mut(&party)?;
@@ -60,16 +61,14 @@ impl<P: Copy + Eq + Hash, J> Turns<P, J> {
         Some((party, job))
     }
 
-    /// Whether no job waits.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 }
 
-/// Jobs of parties in groups: the groups take turns, and in each its parties. There is room for any
-/// number.
+/// Jobs of parties in groups: the groups take turns, and within a group its parties. Unbounded.
 pub struct NestedTurns<G, P, J> {
-    /// A group as often as it has jobs.
+    /// One job per job of the group.
     groups: Turns<G, ()>,
     parties: HashMap<G, Turns<P, J>>,
 }
@@ -89,14 +88,12 @@ where
     G: Copy + Eq + Hash,
     P: Copy + Eq + Hash,
 {
-    /// Puts a job in.
     pub fn push(&mut self, group: G, party: P, job: J) {
         let of = self.parties.entry(group).or_insert_with(|| Turns::new(usize::MAX));
         of.push(party, job);
         self.groups.push(group, ());
     }
 
-    /// The next job.
     pub fn pop(&mut self) -> Option<J> {
         let (group, ()) = self.groups.pop()?;
         let of = self.parties.get_mut(&group)?;
@@ -107,7 +104,6 @@ where
         next.map(|(_, job)| job)
     }
 
-    /// Whether no job waits.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.parties.is_empty()
     }
@@ -132,7 +128,7 @@ mod tests {
         turns.push('b', "b2");
         assert_eq!(turns.len, 6);
         assert_eq!(turns.pop(), Some(('a', "a1")));
-        // A party that comes back waits for everyone who was there.
+        // A party that comes back waits for all others already waiting.
         turns.push('c', "c2");
         assert_eq!(all(&mut turns), ["b1", "c1", "a2", "b2", "c2", "a3"]);
         assert_eq!((turns.is_empty(), turns.pop()), (true, None));
@@ -148,7 +144,7 @@ mod tests {
         assert_eq!(turns.push('a', "a5"), Some("a5"));
         assert_eq!(turns.push('b', "b1"), Some("a4"));
         assert_eq!(turns.push('b', "b2"), Some("a3"));
-        // It would only have changed sides.
+        // The two would only have swapped places.
         assert_eq!(turns.push('b', "b3"), Some("b3"));
         assert_eq!(turns.push('a', "a3"), Some("a3"));
         assert!(turns.push('c', "c1").is_some_and(|gone| gone != "c1"));

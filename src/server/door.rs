@@ -1,4 +1,4 @@
-//! The door: connections are accepted, their origin is known, they are let in or sent away.
+//! The door: accepts connections, determines their origin, and lets them in or turns them away.
 
 use std::io;
 use std::panic::AssertUnwindSafe;
@@ -19,24 +19,22 @@ use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
-/// What accepting needs.
 pub struct Door {
     pub executor: Executor<'static>,
     pub services: Arc<Services>,
     pub certificates: Option<Certificates>,
-    /// Whose connections begin with a header that names the real address.
+    /// Networks of proxies, whose connections begin with a PROXY header.
     pub proxies: Vec<IpNet>,
-    /// Silence after which a peer is asked for a sign of life.
+    /// Silence before the first TCP keepalive probe; `None`: no keepalive.
     pub keepalive: Option<Duration>,
-    /// What accepts.
+    /// The tasks that accept, one per listener.
     pub accepting: Mutex<Vec<Task<()>>>,
-    /// Connections whose header has not come.
+    /// Connections whose PROXY header has not arrived.
     pub introduced: AtomicUsize,
-    /// When a bad header was logged last.
+    /// When a bad PROXY header was last logged.
     pub warned: Mutex<Option<Instant>>,
 }
 
-/// A listener on the executor.
 enum Accepting {
     Tcp(async_net::TcpListener),
     Unix(async_net::unix::UnixListener),
@@ -52,10 +50,10 @@ impl Accepting {
 }
 
 impl Door {
-    /// Begins to accept from a listener.
+    /// Starts accepting from a listener.
     ///
     /// # Errors
-    /// The system's.
+    /// The socket cannot be registered for async I/O.
     pub fn open(self: &Arc<Door>, listener: Listener) -> io::Result<()> {
         let Listener { socket, kind, tls, name, .. } = listener;
         let accepting = match socket {
@@ -71,7 +69,7 @@ impl Door {
                 let Some(door) = door.upgrade() else { return };
                 match accepted {
                     Ok(socket) => {
-                        // One that has gone again already is nobody's loss.
+                        // An error here means that it disconnected before we got to it.
                         if let Ok(socket) = socket {
                             let counters = &door.services.counters;
                             let admit = || door.admit(socket, kind, tls);
@@ -79,8 +77,8 @@ impl Door {
                         }
                     }
                     Err(e) => {
-                        // Out of file descriptors, most likely: those who are in stay, and those
-                        // who come wait in the system's queue.
+                        // Most likely out of file descriptors: open connections go on, and new ones
+                        // wait in the kernel's queue.
                         if warned.is_none_or(|at| at.elapsed() >= limits::ACCEPT_WARNING) {
                             log::warn!("cannot accept a connection to {name}: {e}");
                             warned = Some(Instant::now());
@@ -97,7 +95,7 @@ impl Door {
         Ok(())
     }
 
-    /// Looks at the certificates now and each day.
+    /// Checks the certificates now and once a day.
     pub fn watch_certificates(self: &Arc<Door>) {
         self.look_at_certificates();
         if self.certificates.is_none() {
@@ -114,7 +112,7 @@ impl Door {
         self.executor.spawn(look).detach();
     }
 
-    /// Warns of what is or will soon be wrong with the certificates.
+    /// Logs the certificates' current and coming problems, and updates the expiry gauge.
     pub fn look_at_certificates(&self) {
         let Some(certificates) = &self.certificates else { return };
         for warning in certificates.warnings(self.services.clock.now()) {
@@ -124,10 +122,10 @@ impl Door {
         self.services.counters.certificate_ends.set(ends.unwrap_or_default());
     }
 
-    /// Ends accepting, and closes the listening sockets. Whoever connects from now on is refused by
-    /// the system; a socket that was passed on stays open with whoever passed it on, and there they
-    /// wait for the next papod. Every connection that was accepted before is in the roster, but for
-    /// those whose proxy has not said its header.
+    /// Stops accepting and closes the listening sockets. Later connections are refused by the
+    /// kernel; an inherited socket stays open in the service manager, where they wait for the next
+    /// papod. Every connection accepted before is in the roster, except those whose PROXY header is
+    /// still missing.
     pub fn close(&self) {
         let tasks =
             std::mem::take(&mut *self.accepting.lock().unwrap_or_else(PoisonError::into_inner));
@@ -178,7 +176,8 @@ impl Door {
         self.executor.spawn(introduce).detach();
     }
 
-    /// Says that a proxy's header was none, but not for each: it may be a health check.
+    /// Logs a bad PROXY header, at most once per [`limits::ACCEPT_WARNING`]: it may be a health
+    /// check.
     fn refuse(&self, peer: Peer, e: &io::Error) {
         self.services.counters.refused.add(1);
         let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -188,7 +187,7 @@ impl Door {
         }
     }
 
-    /// Serves a connection whose origin is known.
+    /// Serves a connection whose origin is known, if the roster lets it in.
     fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, kind: ListenerKind, tls: bool) {
         let certificates = self.certificates.as_ref().filter(|_| tls);
         let Ok(stream) = Stream::new(socket, certificates) else { return };
@@ -203,7 +202,7 @@ impl Door {
         let session = Session::new(id, self.services.clone(), stream, kind, outbox);
         let services = self.services.clone();
         let task = async move {
-            // A bug in one session ends that session.
+            // A panic ends only its session.
             if AssertUnwindSafe(session.run()).catch_unwind().await.is_err() {
                 services.counters.panicked(&format!("session {}", id.0));
             }

@@ -1,5 +1,5 @@
-//! Where papod listens: network addresses, Unix sockets, and sockets that systemd passes on. Opened
-//! before anything else is, so that a wrong one is a reason not to start.
+//! Listening sockets: network addresses, Unix sockets, and sockets inherited from systemd. They are
+//! opened before the database, so that papod does not start if one cannot be.
 
 use std::env;
 use std::fmt::Display;
@@ -20,33 +20,32 @@ use crate::config::Config;
 use crate::limits;
 use crate::wire::help::ListenerKind;
 
-/// A socket that listens.
 pub enum ListeningSocket {
     Tcp(TcpListener),
     Unix(UnixListener),
 }
 
-/// A socket that listens, and what is served there.
+/// A listening socket, and what is served there.
 pub struct Listener {
     pub socket: ListeningSocket,
     pub kind: ListenerKind,
     pub tls: bool,
-    /// How it is called: an address, or a way and an address (`tls:127.0.0.1:7277`).
+    /// Its name in the log: an address, or a kind and an address (`tls:127.0.0.1:7277`).
     pub name: String,
-    /// The file that goes away with it.
+    /// The socket file to remove at the end, if papod made it.
     pub file: Option<SocketFile>,
 }
 
-/// Sockets that were passed on by whoever started papod, with their names.
+/// Listening sockets inherited from the service manager, with their names.
 #[derive(Default)]
 pub struct Inherited(Vec<(String, ListeningSocket)>);
 
 impl Inherited {
-    /// Takes what `LISTEN_FDS` speaks of (sd_listen_fds(3)).
+    /// Takes the sockets named by `LISTEN_FDS` (sd_listen_fds(3)).
     ///
     /// # Errors
-    /// One line for the operator: one of them is not a listening stream socket, or standard input is
-    /// a client, as inetd starts a server.
+    /// One line for the operator: one of them is not a listening stream socket, or standard input
+    /// is a client's connection, as under inetd.
     pub fn take() -> Result<Inherited, String> {
         let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
         let mut names = names.split(':');
@@ -58,12 +57,12 @@ impl Inherited {
                 Ok(socket) => socket.map(ListeningSocket::Tcp),
                 Err(_) => match passed.take_unix_listener(at) {
                     Ok(socket) => socket.map(ListeningSocket::Unix),
-                    Err(e) => return Err(format!("the socket {name} that was passed on: {e}")),
+                    Err(e) => return Err(format!("the inherited socket {name}: {e}")),
                 },
             };
             let Some(socket) = socket else { continue };
-            if !socket.listens().map_err(|e| format!("the socket {name}: {e}"))? {
-                return Err(format!("the socket {name} that was passed on {A_CLIENT}"));
+            if !socket.listens().map_err(|e| format!("the inherited socket {name}: {e}"))? {
+                return Err(format!("the inherited socket {name} {A_CLIENT}"));
             }
             sockets.push((name, socket));
         }
@@ -73,19 +72,18 @@ impl Inherited {
         Ok(Inherited(sockets))
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Why a connected socket is refused. One papod serves all clients, and a second one could not even
+/// Why a connected socket is refused: one papod serves all clients, and a second could not even
 /// open the database.
-const A_CLIENT: &str = "is a connection of one client, and papod accepts its clients itself: a socket \
-                        unit for it has Accept=no, and inetd cannot start it";
+const A_CLIENT: &str = "is a connection of one client, but papod accepts its clients itself: set \
+                        Accept=no in its socket unit; inetd cannot start it";
 
-/// Whether this is a connection that another program has accepted: it is bound to an address, which a
-/// pair of sockets is not, and does not listen.
+/// Whether this is a connection that another program accepted: it has a peer and is bound to an
+/// address, which a socketpair is not.
 fn is_client(input: impl AsFd) -> bool {
     let is_bound = match rustix::net::getsockname(&input).map(SocketAddrAny::try_into) {
         Ok(Ok(unix)) => SocketAddrUnix::path(&unix).is_some(),
@@ -104,7 +102,7 @@ impl ListeningSocket {
     }
 }
 
-/// Opens everything that the configuration names.
+/// Adopts the inherited sockets and opens all those in the configuration.
 ///
 /// # Errors
 /// One line for the operator.
@@ -131,7 +129,7 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
     Ok(open)
 }
 
-/// Listens on an address. Plain text outside this machine has to be asked for.
+/// Listens on a network address; without TLS it must be loopback unless `anywhere`.
 fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Vec<Listener>, String> {
     let listener = |socket: TcpListener| {
         let local = socket.local_addr().map_err(|e| format!("cannot listen on {address}: {e}"))?;
@@ -147,9 +145,9 @@ fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Vec<Listener>, String
     bind(address, anywhere)?.into_iter().map(listener).collect()
 }
 
-/// A socket for each address that a host and port stand for. Each has to be loopback unless it may be
-/// `anywhere`. All of them or none: where another program has one of them, those who connect by the
-/// name would talk to that program.
+/// Opens a socket for each address that `HOST:PORT` resolves to; each must be loopback unless
+/// `anywhere`. All of them or none: if another program held one, clients that connect by name could
+/// reach that program instead.
 ///
 /// # Errors
 /// One line for the operator.
@@ -168,7 +166,7 @@ fn bind_all(found: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
     let (mut open, mut missing): (Vec<TcpListener>, _) = (Vec::new(), None);
     for mut one in found.iter().copied() {
         if let (0, Some(first)) = (one.port(), open.first()) {
-            // The port that was free for the first of them is that of all.
+            // With port 0, all use the port that the first one got.
             one.set_port(first.local_addr().map_err(say)?.port());
         }
         let socket = TcpListener::bind(one).and_then(|socket| {
@@ -177,7 +175,7 @@ fn bind_all(found: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
         });
         match socket {
             Ok(socket) => open.push(socket),
-            // A machine without IPv6 may list ::1 as localhost all the same, and no program has it.
+            // A machine without IPv6 may still list ::1 as localhost; no other program can hold it.
             Err(e) if one.ip().is_loopback() && is_missing(&e) => missing = Some(e),
             Err(e) if found.len() > 1 => return Err(format!("{one}: {e}")),
             Err(e) => return Err(say(e)),
@@ -186,12 +184,12 @@ fn bind_all(found: &[SocketAddr]) -> Result<Vec<TcpListener>, String> {
     match (open.is_empty(), missing) {
         (false, _) => Ok(open),
         (true, Some(e)) => Err(say(e)),
-        (true, None) => Err("no address has this name".to_owned()),
+        (true, None) => Err("this name has no address".to_owned()),
     }
 }
 
-/// The addresses of `HOST:PORT`. An IPv6 address stands in brackets, and may name an interface
-/// (`[fe80::1%eth0]:7276`).
+/// Resolves `HOST:PORT`, without duplicates. IPv6 addresses are in brackets and may name an
+/// interface (`[fe80::1%eth0]:7276`).
 fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, "expected HOST:PORT");
     let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
@@ -206,13 +204,13 @@ fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
     Ok(found)
 }
 
-/// Whether a machine does not have an address at all.
+/// Whether the machine does not have the address, or its family, at all.
 fn is_missing(e: &io::Error) -> bool {
     let without = Errno::from_io_error(e) == Some(Errno::AFNOSUPPORT);
     without || e.kind() == io::ErrorKind::AddrNotAvailable
 }
 
-/// Looks at what the configuration wants to listen on, without doing so. Returns what is wrong.
+/// Checks what the configuration would listen on, without listening. Returns the problems.
 pub fn check(config: &Config) -> Vec<String> {
     let plain = config.listen.iter().map(|address| (address, config.plain_anywhere));
     let tls = config.tls.iter().flat_map(|tls| &tls.listen);
@@ -230,8 +228,8 @@ pub fn check(config: &Config) -> Vec<String> {
     }
     for path in config.unix.iter().map(|unix| &unix.path).chain(&config.admin) {
         let what = match fs::symlink_metadata(path) {
-            Ok(meta) if !meta.file_type().is_socket() => "there is a file that is no socket",
-            Err(_) if !folder(path).is_dir() => "there is no such folder",
+            Ok(meta) if !meta.file_type().is_socket() => "exists and is not a socket",
+            Err(_) if !folder(path).is_dir() => "its directory does not exist",
             _ => continue,
         };
         found.push(format!("cannot listen on {}: {what}", path.display()));
@@ -239,7 +237,7 @@ pub fn check(config: &Config) -> Vec<String> {
     found
 }
 
-/// The folder in which a socket is made.
+/// The directory of a socket file.
 fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
@@ -249,20 +247,20 @@ fn may_be_plain(address: &SocketAddr, anywhere: bool) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} is not loopback, and passwords would cross the network readable; \
+        "{} is not loopback, and passwords would cross the network unencrypted; \
          --plain-anywhere allows it",
         address.ip()
     ))
 }
 
-/// The library asks for 128 only. Listening again changes the length of the queue.
+/// std asks for a backlog of only 128; listening again changes it.
 fn longer_queue(socket: impl AsFd) -> io::Result<()> {
     Ok(rustix::net::listen(socket, limits::BACKLOG)?)
 }
 
-/// Takes a socket as it was passed on.
+/// Adopts an inherited socket; its name decides whether it is `tls` or `admin`.
 fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Listener, String> {
-    let say = |what: &dyn Display| format!("the socket {name} that was passed on: {what}");
+    let say = |what: &dyn Display| format!("the inherited socket {name}: {what}");
     let (tls, admin) = (name == "tls", name == "admin");
     if tls && config.tls.is_none() {
         let unset =
@@ -271,7 +269,7 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
     }
     let (kind, shown) = match &socket {
         ListeningSocket::Tcp(_) if admin => {
-            return Err(say(&"is no Unix socket, and anyone could connect"));
+            return Err(say(&"is not a Unix socket, so anyone could connect"));
         }
         ListeningSocket::Tcp(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
@@ -292,12 +290,12 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
     Ok(Listener { socket, kind, tls, name, file: None })
 }
 
-/// Whether nobody but its owner may connect to a socket: that takes the right to write.
+/// Whether only its owner may connect to a socket file, which needs write permission.
 fn is_private(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o022 == 0)
 }
 
-/// Makes a Unix socket. It has its mode from the first moment on: it is made under a mask.
+/// Creates a Unix socket, with the umask set so that it has its mode from the start.
 fn unix(path: &Path, mode: u32, kind: ListenerKind) -> Result<Listener, String> {
     let say = |what: &dyn Display| format!("cannot listen on {}: {what}", path.display());
     match fs::symlink_metadata(path) {
@@ -307,7 +305,7 @@ fn unix(path: &Path, mode: u32, kind: ListenerKind) -> Result<Listener, String> 
             }
             fs::remove_file(path).map_err(|e| say(&e))?;
         }
-        Ok(_) => return Err(say(&"is there already, and no socket")),
+        Ok(_) => return Err(say(&"exists and is not a socket")),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(say(&e)),
     }
@@ -322,19 +320,19 @@ fn unix(path: &Path, mode: u32, kind: ListenerKind) -> Result<Listener, String> 
     Ok(Listener { socket: ListeningSocket::Unix(socket), kind, tls: false, name, file: Some(file) })
 }
 
-/// Whether someone listens on a socket. Where nobody does, its file was left over.
+/// Whether someone listens on a socket file; if not, it is left over from a crash.
 fn is_alive(path: &Path) -> io::Result<bool> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let ours = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     match rustix::net::connect(&ours, &SocketAddrUnix::new(path)?) {
-        // Its queue is full, so there is one.
+        // A full queue means that someone listens.
         Ok(()) | Err(Errno::AGAIN) => Ok(true),
         Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
         Err(e) => Err(e.into()),
     }
 }
 
-/// The file of a Unix socket, which goes away with this, if it still is that file.
+/// Removes a Unix socket's file on drop, unless the path holds another file by then.
 pub struct SocketFile {
     path: PathBuf,
     file: (u64, u64),
@@ -351,7 +349,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let found = fs::symlink_metadata(&self.path).map(|meta| (meta.dev(), meta.ino()));
         if found.is_ok_and(|file| file == self.file) {
-            // It is found to be a leftover next time, too.
+            // If this fails, the next start removes it as a leftover.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -377,7 +375,7 @@ mod tests {
         assert!(said.starts_with(&format!("{taken}: ")) && said.contains("in use"), "{said}");
         assert!(TcpListener::bind(both[0]).is_ok(), "nothing is kept");
         assert!(bind_all(&[]).is_err());
-        // An address of elsewhere is one that a program may have to be told about.
+        // An address that this machine does not have is an error unless it is loopback.
         assert!(bind_all(&[found[0], address("192.0.2.1:0")]).is_err());
     }
 

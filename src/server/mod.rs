@@ -1,4 +1,4 @@
-//! Listening, accepting, and ending: the server as a whole, for the program and for the tests.
+//! The server as a whole, for `papod` and the tests: start, reload, stop.
 
 mod door;
 mod listen;
@@ -27,8 +27,8 @@ use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
 
-/// Looks at all that a server with this configuration reads, and at what it wants to listen on,
-/// and changes nothing.
+/// Checks everything that a server with this configuration would read and listen on, and changes
+/// nothing.
 pub fn check(config: &Config) -> Survey {
     let mut found = Survey::default();
     let tls = config.tls.as_ref();
@@ -49,39 +49,38 @@ pub fn check(config: &Config) -> Survey {
     found
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Server {
     addresses: Vec<SocketAddr>,
-    /// Where it serves metrics.
     metrics: Vec<SocketAddr>,
-    /// What it listens on, as the log says it.
+    /// The names of the listeners, as logged.
     names: Vec<String>,
-    /// The files of its Unix sockets.
+    /// The files of its Unix sockets, removed when dropped.
     files: Vec<SocketFile>,
     hub: Hub,
     door: Arc<Door>,
-    /// Closed when the executor's threads are to end.
+    /// Closed to end the executor's threads.
     stop: Sender<()>,
     /// Disconnected when the hub's thread has ended.
     hub_lives: Receiver<()>,
-    /// Gone when the keeper is to end, if there is one.
+    /// Dropped to end the retention thread, if there is one.
     retention: Option<mpsc::Sender<()>>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
-    /// Held until the last thread has ended.
+    /// Holds the database's lock until the last thread has ended.
     _database: Database,
 }
 
 impl Server {
-    /// Opens the database, listens, and starts to serve.
+    /// Opens the database, listens, and starts serving.
     ///
     /// # Errors
-    /// One line for the operator: what could not be opened or listened on, and why.
+    /// One line for the operator: what could not be opened or bound, and why.
     pub fn start(config: &Config) -> Result<Server, String> {
         Server::start_with(config, Inherited::default())
     }
 
-    /// The same, listening on sockets that were passed on as well.
+    /// The same, also with inherited sockets.
     ///
     /// # Errors
     /// As for [`Server::start`].
@@ -97,7 +96,7 @@ impl Server {
                  papod-tls.socket"
             );
         }
-        // Numbers only, so any address will do.
+        // Only numbers are served there, so any address will do.
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
@@ -188,7 +187,7 @@ impl Server {
                 door.executor.spawn(async move { services.line.serve().await }).detach();
                 let (door, stopped) = (door.clone(), stopped.clone());
                 // `async_io::block_on` polls the reactor itself while it waits; another `block_on`
-                // would leave that to a thread of its own, at more than half of the speed.
+                // would leave that to a separate thread, at little more than half the speed.
                 let run = move || {
                     let _ = smol::block_on(door.executor.run(stopped.recv()));
                 };
@@ -217,20 +216,20 @@ impl Server {
         &self.addresses
     }
 
-    /// Where it serves metrics, if it does.
+    /// The addresses on which it serves metrics; empty without `--metrics`.
     pub fn metrics(&self) -> &[SocketAddr] {
         &self.metrics
     }
 
-    /// All that it listens on, as the log says it.
+    /// The names of all listeners, as logged.
     pub fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Loads the certificates again. `None`: there are none.
+    /// Reloads the certificates. `None`: there are none.
     ///
     /// # Errors
-    /// One line for the operator; those that were loaded before stay in use.
+    /// One line for the operator; the previous ones stay in use.
     pub fn reload(&self) -> Option<Result<(), String>> {
         let now = self.door.services.clock.now();
         let done = self.door.certificates.as_ref().map(|loaded| loaded.reload(now));
@@ -238,20 +237,20 @@ impl Server {
         done
     }
 
-    /// Waits until the hub has ended, which it does only by a failure or by [`Server::stop`].
+    /// Waits until the hub has ended, which happens only on a failure or by [`Server::stop`].
     pub async fn failed(&self) {
         // It never sends; that it is gone is the message.
         let _ = self.hub_lives.recv().await;
     }
 
-    /// Says `BYE shutdown` to everyone, finishes what is under way, and ends. What is confirmed is
-    /// on disk; it takes a few seconds at most, however many there are that take no byte.
+    /// Sends `BYE shutdown` to everyone, finishes commands under way, and ends all threads. Takes a
+    /// few seconds at most, however many clients accept no bytes.
     pub fn stop(self) {
         self.door.close();
         drop(self.files);
         let roster = &self.door.services.roster;
         roster.close();
-        // A backup that is not finished leaves nothing.
+        // An unfinished backup is aborted and leaves no file.
         self.door.services.maintenance.end();
         roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
@@ -260,8 +259,8 @@ impl Server {
         for thread in executors {
             let _ = thread.join();
         }
-        // Sessions that took no byte are dropped here, and with them the last handles of the
-        // queues, at which the other threads end.
+        // Drops the sessions that accepted no bytes, and with them the last handles of the queues,
+        // which ends the other threads.
         drop((door, hub, retention));
         for thread in others {
             let _ = thread.join();

@@ -1,5 +1,5 @@
-//! The PROXY protocol, version 2: what a proxy says before the first byte of its client, so that
-//! the address is known for which it speaks (haproxy.org, "The PROXY protocol", section 2.2).
+//! The PROXY protocol, version 2: the header with which a proxy reports its client's address before
+//! the client's first byte (haproxy.org, "The PROXY protocol", section 2.2).
 
 use std::future::poll_fn;
 use std::io::{self, Read};
@@ -10,11 +10,11 @@ use crate::session::Socket;
 
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Reads the header, and not one byte more. `None`: the proxy speaks for itself, to see whether the
-/// server is there.
+/// Reads the header and not one byte more. `None`: a LOCAL connection, the proxy's own health
+/// check.
 ///
 /// # Errors
-/// There is no such header, it does not say for whom the proxy speaks, or the connection is gone.
+/// There is no valid header, it names no TCP client, or the connection is lost.
 pub async fn read(socket: &Socket) -> io::Result<Option<SocketAddr>> {
     let mut fixed = [0; 16];
     fill(socket, &mut fixed).await?;
@@ -42,7 +42,7 @@ async fn fill(mut socket: &Socket, buffer: &mut [u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// How many bytes follow the first 16.
+/// The number of bytes after the first 16.
 fn length(fixed: &[u8; 16]) -> Result<usize, &'static str> {
     if fixed[..12] != SIGNATURE || fixed[12] >> 4 != 2 {
         return Err("no PROXY header of version 2");
@@ -51,7 +51,7 @@ fn length(fixed: &[u8; 16]) -> Result<usize, &'static str> {
     if length > limits::PROXY_BYTES { Err("the PROXY header is too long") } else { Ok(length) }
 }
 
-/// The address of the client.
+/// The address of the client; `None` for LOCAL.
 fn source(fixed: &[u8; 16], rest: &[u8]) -> Result<Option<SocketAddr>, &'static str> {
     let short = "the PROXY header is too short";
     let port = |at: usize| -> Result<u16, &'static str> {
@@ -59,7 +59,7 @@ fn source(fixed: &[u8; 16], rest: &[u8]) -> Result<Option<SocketAddr>, &'static 
         Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
     };
     match (fixed[12] & 0x0f, fixed[13]) {
-        // LOCAL, whatever else it says.
+        // LOCAL; the rest of the header is ignored.
         (0, _) => Ok(None),
         // PROXY, TCP over IPv4: two addresses, then two ports.
         (1, 0x11) => {
@@ -71,8 +71,9 @@ fn source(fixed: &[u8; 16], rest: &[u8]) -> Result<Option<SocketAddr>, &'static 
             let address: [u8; 16] = rest.get(..16).and_then(|b| b.try_into().ok()).ok_or(short)?;
             Ok(Some(SocketAddr::new(IpAddr::from(Ipv6Addr::from(address)), port(32)?)))
         }
-        // The standard leaves it to the receiver to take one whose client is unknown, of no family or
-        // of one that it does not know. It could not be counted, and must not count as the proxy.
+        // The standard lets the receiver choose whether to accept clients of an unknown or
+        // unsupported address family. Limits could not count them, and they must not count as the
+        // proxy.
         (1, _) => Err("the PROXY header names no TCP client"),
         _ => Err("the PROXY header has an unknown command"),
     }
@@ -107,7 +108,7 @@ mod tests {
         for family in [0x00, 0x11, 0x21, 0x31, 0xff] {
             assert_eq!(header(0x20, family, &[0; 12]), Ok(None));
         }
-        // Unspecified; Unix sockets; datagrams; none that there is.
+        // Unspecified; Unix sockets; datagrams; undefined.
         for family in [0x00, 0x01, 0x10, 0x12, 0x22, 0x31, 0x32, 0x41, 0xff] {
             assert!(header(0x21, family, &[0; 216]).is_err(), "{family:x}");
         }

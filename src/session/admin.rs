@@ -1,4 +1,4 @@
-//! What an operator asks for, over the socket that only operators may open.
+//! `ADMIN`: operators' commands, served only on the `--admin` socket.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -98,7 +98,7 @@ impl Session {
             }
             Err(BackupError::Exists) => Err(Refusal::FileTaken(shown.into()).into()),
             Err(BackupError::Failed(e)) => {
-                log::error!("session {}: backup to {shown}: {e}", self.id.0);
+                log::error!("session {}: backup to {shown} failed: {e}", self.id.0);
                 Err(Refusal::NoBackup(e.to_string().into()).into())
             }
         }
@@ -115,8 +115,8 @@ impl Session {
     }
 }
 
-/// A value of a log line, in quotes where it would not be one word; in those a backslash stands before
-/// another and before a quote.
+/// A value in a log line, quoted if it contains a space or quote; backslashes and quotes in it are
+/// then escaped.
 fn field(value: &str) -> Cow<'_, str> {
     if value.contains([' ', '"']) {
         return format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")).into();

@@ -1,4 +1,5 @@
-//! What a command that a session carries out itself comes to: a final line, a refusal, or the end.
+//! The outcome of a command that a session carries out itself: a final line, a refusal, or the end
+//! of the session.
 
 use super::End;
 use crate::hub;
@@ -9,12 +10,11 @@ use crate::store;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
-/// The answer to a command: its final line, unless that is written already.
+/// The outcome of a command; `None` if its final line is written or will come through the outbox.
 pub(super) type Answer = Result<Option<Reply>, Halt>;
 
-/// Why a command has no reply.
 pub(super) enum Halt {
-    /// It was refused.
+    /// The command is refused; the session goes on.
     Refused(Refusal),
     /// The session is over.
     End(End),
@@ -59,13 +59,13 @@ impl From<Failed> for Halt {
         Halt::Refused(match failed {
             Failed::Busy => Refusal::TooMany,
             Failed::Braked(wait) => {
-                // Rounded up: who comes back on the second is not too early.
+                // Rounded up, so that a retry after exactly this many seconds is not too early.
                 let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
                 Refusal::TooFast { seconds }
             }
             Failed::Unknown => Refusal::NotToldNow,
             Failed::Broken => {
-                log::error!("a password could not be hashed, or its stored hash is damaged");
+                log::error!("cannot hash a password, or its stored hash is damaged");
                 Refusal::Bug
             }
         })

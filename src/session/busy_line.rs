@@ -1,9 +1,9 @@
-//! The line of the busy: sessions that have had their turn and find more to do.
+//! The line of busy sessions: those that have had their turn and have more to do.
 //!
-//! The executor serves tasks first come first, and would have whoever says one line wait for
-//! everyone who says thousands. So who is busy waits here. Addresses take turns, and of one address
-//! its accounts, and as many are woken at a time as there are threads: whoever comes after a rest
-//! finds no more than those before it.
+//! The executor runs tasks first come, first served, so a client that sends one line would wait
+//! behind everyone who sends thousands. So busy sessions wait here instead. Addresses take turns,
+//! and within an address its accounts. As many sessions are woken at a time as there are threads,
+//! so one that was idle finds the executor's own queue short.
 
 use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,10 +16,9 @@ use crate::entry::AccountId;
 use crate::origin::Origin;
 use crate::turns::NestedTurns;
 
-/// The line, shared by all sessions.
 pub struct BusyLine {
     waiting: Mutex<NestedTurns<Origin, Option<AccountId>, Waker>>,
-    /// Rung for each that joins.
+    /// One message for each session that joins.
     ring: Sender<()>,
     rung: Receiver<()>,
 }
@@ -32,8 +31,7 @@ impl Default for BusyLine {
 }
 
 impl BusyLine {
-    /// Waits for a session's next turn. It comes early where the session is woken for something
-    /// else.
+    /// Waits for a session's next turn; returns early if the session is woken for another reason.
     pub async fn wait(&self, origin: Origin, account: Option<AccountId>) {
         let mut has_joined = false;
         poll_fn(|cx| {
@@ -41,32 +39,31 @@ impl BusyLine {
                 return Poll::Ready(());
             }
             self.waiting().push(origin.rate_key(), account, cx.waker().clone());
-            // It is never closed, nor full.
+            // The channel is unbounded and never closed.
             let _ = self.ring.try_send(());
             Poll::Pending
         })
         .await;
     }
 
-    /// Gives turns for ever. A task for each thread of the executor does this.
+    /// Hands out turns forever; one task per executor thread runs this.
     pub async fn serve(&self) {
         while self.rung.recv().await.is_ok() {
             let next = self.waiting().pop();
             if let Some(next) = next {
                 next.wake();
-                // Behind it.
+                // Goes to the back of the executor's queue, behind the session just woken.
                 yield_now().await;
             }
         }
     }
 
-    /// Nobody waits.
     pub fn is_empty(&self) -> bool {
         self.waiting().is_empty()
     }
 
     fn waiting(&self) -> MutexGuard<'_, NestedTurns<Origin, Option<AccountId>, Waker>> {
-        // No code that holds the lock can panic half-way through a change.
+        // No code that holds the lock can panic halfway through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Catching up from the log: after a login, and after reading too slowly. One mechanism for both.
 //!
-//! A page is read, written, and only then is the next one read; no read transaction is open while
-//! the socket is waited for. When nothing newer is left, the hub is asked to go live.
+//! A page is read and written before the next one is read; no read transaction is open while
+//! waiting for the socket. When nothing newer is left, the session asks the hub to go live.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::store::{Error, Reader, Receipts, Walk};
 use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine};
 
 impl Session {
-    /// After `OK LOGIN`: what waited, the receipts that were missed, `LIVE`.
+    /// After `OK LOGIN`: sends the waiting entries, the missed receipts, and `LIVE`.
     pub(super) async fn catch_up(&mut self, upto: Watermark, start: FirstPage) -> Result<(), End> {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(());
@@ -42,20 +42,20 @@ impl Session {
         self.go_live(Watermark { entries: upto.entries, moves }).await
     }
 
-    /// One more page of what a session that is behind has to be sent.
+    /// Sends one more page to a session that is behind.
     pub(super) async fn page(&mut self) -> Result<(), End> {
         let Some(me) = &mut self.me else {
             return Ok(());
         };
-        // It stays what it is until the page is read: should the session end before, the receipts
-        // since then are due at the next login.
+        // `behind` stays set until the page is read: if the session ends before, the receipts since
+        // then are due at the next login.
         let Some(lag) = me.behind.as_deref_mut() else {
             return Ok(());
         };
         let (at, upto, walk) = (lag.at, lag.upto, lag.walk.take());
         let account = me.account;
         if at.entries >= upto.entries {
-            // All that was known of is sent.
+            // Everything known so far has been sent.
             let moves = if at.moves >= upto.moves {
                 at.moves
             } else {
@@ -68,9 +68,10 @@ impl Session {
         let walk = walk.unwrap_or_else(|| Walk::new(at.entries, upto.entries, false));
         let page = self.ask(move |reader| reader.page(account, walk, limits::PAGE_ROWS)).await;
         let (mut entries, walk) = page.map_err(unread)?;
-        // All of the page was told before it was read, so what this session wrote of it is noted.
+        // The hub notifies before entries can be read, so this session's own ones in the page are
+        // recorded by now.
         let mut authored = self.outbox.take_authored();
-        // The hub may have put in newer ones between those that were put back.
+        // The hub may have added newer ones before those that are put back below.
         authored.sort_unstable();
         entries.retain(|entry| authored.binary_search(&entry.id).is_err());
         let through = if walk.done { upto.entries } else { walk.at };
@@ -84,7 +85,8 @@ impl Session {
         Ok(())
     }
 
-    /// Asks the hub to push from now on; if there is more by now, that has to be paged first.
+    /// Asks the hub to push from now on. If there is more by now, stays behind and pages that
+    /// first.
     async fn go_live(&mut self, at: Watermark) -> Result<(), End> {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::CaughtUp { session: self.id, upto: at, answer });
@@ -96,7 +98,8 @@ impl Session {
         Ok(())
     }
 
-    /// Puts out entries as events, those of one direction in one block.
+    /// Queues entries as events; consecutive ones with the same author and recipient form one
+    /// block.
     fn push_entries(&mut self, entries: Vec<Entry>) {
         let mut open: Option<Block> = None;
         for entry in entries {
@@ -117,7 +120,8 @@ impl Session {
         }
     }
 
-    /// Asks for the receipts that were missed since `after`.
+    /// Reads the receipts missed since the move `after`, and the account's own read cursors that
+    /// moved since `own`.
     async fn missed(&mut self, after: MoveNumber, own: MoveNumber) -> Result<Receipts, End> {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(Receipts { list: Vec::new(), through: after });
@@ -125,7 +129,7 @@ impl Session {
         self.ask(move |reader| reader.receipts(account, after, own)).await.map_err(unread)
     }
 
-    /// Puts out the receipts that were missed since `after`; gives back up to where they are known.
+    /// Queues the receipts missed since `after`; returns the move up to which they are complete.
     fn push_receipts(&mut self, after: MoveNumber, missed: Receipts) -> MoveNumber {
         let Some(me) = &mut self.me else {
             return after;
@@ -133,7 +137,8 @@ impl Session {
         let wanted = me.receipts;
         me.proof.note_none_upto(after);
         let mut lines = Vec::new();
-        // All of them were told before they were read, so what this session moved itself is noted.
+        // The hub notifies before receipts can be read, so this session's own moves are recorded by
+        // now.
         let own = self.outbox.take_moved();
         for (number, receipt) in missed.list.iter().filter(|_| wanted) {
             if !own.contains(number) {
@@ -145,14 +150,14 @@ impl Session {
     }
 }
 
-/// What a session that has just logged in is sent first. Most have missed little, so all of it
-/// comes with one look at the log.
+/// The first page after a login. Most accounts have missed little, so one question to the log gets
+/// everything.
 pub(super) struct FirstPage {
     /// The account was shown the receipts up to this move.
     shown: MoveNumber,
     entries: Vec<Entry>,
     walk: Walk,
-    /// What was missed of receipts, where that comes next.
+    /// The missed receipts, if no further page of entries comes before them.
     receipts: Option<Receipts>,
 }
 
@@ -181,7 +186,7 @@ fn new_block(from: &Handle, to: &Target) -> Block {
     Block { lines: Vec::new(), last: EntryId(0), from: from.clone(), to: to.clone() }
 }
 
-/// The session is to end, or its next page could not be read.
+/// Converts a failure to read the next page into the end of the session.
 fn unread(stop: Halt) -> End {
     match stop {
         Halt::End(end) => end,
@@ -189,8 +194,9 @@ fn unread(stop: Halt) -> End {
     }
 }
 
-/// The log cannot be read on: the session ends here, and its client comes back to where it was.
+/// The log cannot be read: the connection is closed, and the client resumes from its cursors when
+/// it reconnects.
 fn lost(e: impl std::fmt::Display) -> End {
-    log::error!("a session cannot be served from the log: {e}");
-    End::Lost(std::io::Error::other("the log cannot be read"))
+    log::error!("cannot read history for a session: {e}");
+    End::Lost(std::io::Error::other("cannot read history"))
 }

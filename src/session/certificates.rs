@@ -1,5 +1,5 @@
-//! The certificate and its key: read from two files, read again while connections go on, and looked
-//! at for what an operator has to know before clients tell.
+//! The certificate and its key: loaded from two files, reloaded while connections go on, and
+//! checked for problems that an operator should learn of before clients do.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -20,7 +20,7 @@ use crate::owner;
 
 const DAY: i64 = 24 * 60 * 60;
 
-/// A certificate and its key, from two files, which can be loaded again while connections go on.
+/// A certificate chain and its key; clones share what is loaded.
 #[derive(Clone)]
 pub struct Certificates {
     config: Arc<ServerConfig>,
@@ -38,7 +38,7 @@ impl Certificates {
     /// Loads a chain of certificates, the server's own first, and its key, both PEM.
     ///
     /// # Errors
-    /// One line for the operator that names the file and says what to do.
+    /// One line for the operator, with the file and what to do.
     pub fn load(certificate: &Path, key: &Path) -> Result<Certificates, String> {
         let provider = Arc::new(ring::default_provider());
         let loaded = load(&provider, certificate, key)?;
@@ -49,17 +49,17 @@ impl Certificates {
         });
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|e| format!("TLS cannot be set up: {e}"))?
+            .map_err(|e| format!("cannot set up TLS: {e}"))?
             .with_no_client_auth()
             .with_cert_resolver(current.clone());
         Ok(Certificates { config: Arc::new(config), current })
     }
 
-    /// Loads the files again, for connections that are made from now on.
+    /// Reloads the files, for new connections.
     ///
     /// # Errors
-    /// One line for the operator; what was loaded before stays in use. A certificate that is outside its
-    /// dates is refused while the one before is within them.
+    /// One line for the operator; the previous certificate stays in use. A certificate outside its
+    /// validity dates is refused while the previous one is within its own.
     pub fn reload(&self, now: Millis) -> Result<(), String> {
         let Current { certificate, key, loaded } = &*self.current;
         let fresh = load(self.config.crypto_provider(), certificate, key)?;
@@ -73,26 +73,25 @@ impl Certificates {
         Ok(())
     }
 
-    /// What a new connection is made by.
     pub(super) fn config(&self) -> Arc<ServerConfig> {
         self.config.clone()
     }
 
-    /// What an operator has to know of the certificates in use, one line each. They serve all the
-    /// same: some clients do not mind.
+    /// Problems of the certificates in use, one line each. They are served all the same: some
+    /// clients do not mind.
     pub fn warnings(&self, now: Millis) -> Vec<String> {
         let chain = &self.current.loaded().cert;
         let found = warnings(chain, now.0.div_euclid(1_000));
         found.into_iter().map(|text| say(&self.current.certificate, &text)).collect()
     }
 
-    /// Why clients will refuse the server's own certificate by its dates, if they will.
+    /// Why clients will refuse the server's own certificate, if it is outside its validity dates.
     pub fn outside_dates(&self, now: Millis) -> Option<String> {
         let why = outside_dates(&self.current.loaded().cert, now.0.div_euclid(1_000))?;
         Some(say(&self.current.certificate, &why))
     }
 
-    /// When the first certificate of the chain ends, in seconds since 1970, if one could be read.
+    /// The earliest expiry in the chain, in seconds since 1970, if any certificate could be parsed.
     pub fn end(&self) -> Option<i64> {
         self.current
             .loaded()
@@ -130,7 +129,7 @@ fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<Cer
     let chain = read_chain(&read(certificate)?).map_err(|e| say(certificate, &e))?;
     let private = read_key(&read(key)?).map_err(|e| say(key, &e))?;
     let private = provider.key_provider.load_private_key(private).map_err(|_| {
-        say(key, &"is a kind of key that is not served: RSA, ECDSA on P-256 or P-384, Ed25519 are")
+        say(key, &"unsupported kind of key; use RSA, ECDSA on P-256 or P-384, or Ed25519")
     })?;
     let certified = CertifiedKey::new(chain, private);
     match certified.keys_match() {
@@ -145,7 +144,7 @@ fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<Cer
             Err(match at {
                 Some(at) => format!(
                     "{certificate}: {key} is the key of certificate {} in it; the server's own has to \
-                     stand first, and after each certificate the one that has signed it",
+                     stand first, and each has to be followed by the one that signed it",
                     at + 1
                 ),
                 None => format!("{key} is not the key of the certificate in {certificate}"),
@@ -155,7 +154,7 @@ fn load(provider: &CryptoProvider, certificate: &Path, key: &Path) -> Result<Cer
     }
 }
 
-/// A file of PEM has lines of dashes; DER begins with the tag of a sequence.
+/// DER begins with the tag of a SEQUENCE; PEM has a `BEGIN` line.
 fn is_der(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x30) && !contains(bytes, "-----BEGIN ")
 }
@@ -181,7 +180,7 @@ fn read_chain(bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
 }
 
 fn read_key(bytes: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    // PKCS #8, and what openssl wrote before it.
+    // PKCS #8, and the older format of openssl.
     if contains(bytes, "BEGIN ENCRYPTED PRIVATE KEY") || contains(bytes, "Proc-Type: 4,ENCRYPTED") {
         return Err("is encrypted, and papod cannot ask for a passphrase: \
                     openssl pkey -in OLD -out NEW decrypts it"
@@ -243,8 +242,8 @@ fn warnings(chain: &[CertificateDer<'_>], now: i64) -> Vec<String> {
     }
     if facts.first().is_some_and(|own| own.is_ca) {
         found.push(
-            "the server's certificate is a CA's, which papo and other clients refuse; \
-             openssl req -x509 makes none with -addext basicConstraints=critical,CA:FALSE"
+            "the server's certificate is a CA's, which papo and other clients reject; \
+             openssl req -x509 -addext basicConstraints=critical,CA:FALSE makes one that is not"
                 .to_owned(),
         );
     }
@@ -252,8 +251,8 @@ fn warnings(chain: &[CertificateDer<'_>], now: i64) -> Vec<String> {
         if pair[0].issuer != pair[1].subject {
             let next = number + 1;
             found.push(format!(
-                "certificate {next} of the chain has not signed certificate {number}; after each \
-                 stands the one that has signed it"
+                "certificate {next} of the chain did not sign certificate {number}; each has to \
+                 be followed by the one that signed it"
             ));
         }
     }
@@ -292,7 +291,7 @@ mod tests {
         let now = x509::read(&chain(&["leaf.pem"])[0]).unwrap().begins;
         assert!(warnings(&chain(&["leaf.pem", "ca.pem"]), now).is_empty());
         let [said] = &warnings(&chain(&["leaf.pem", "one.pem"]), now)[..] else { panic!() };
-        assert!(said.starts_with("certificate 2 of the chain has not signed certificate 1"));
+        assert!(said.starts_with("certificate 2 of the chain did not sign certificate 1"));
         let [said] = &warnings(&chain(&["ca.pem"]), now)[..] else { panic!() };
         assert!(said.contains("is a CA's"), "{said}");
     }

@@ -1,6 +1,6 @@
-//! The commands that a session carries out itself: everything that is not an act for the hub.
+//! The commands that a session carries out itself: all that are not acts for the hub.
 //!
-//! Each runs when all before it are answered, so it sees their effect.
+//! Each runs after all earlier ones have been answered, so it sees their effects.
 
 use super::answer::{Answer, Halt};
 use super::intake::Held;
@@ -16,7 +16,6 @@ use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, suggestions};
 
 impl Session {
-    /// Carries out what was held.
     pub(super) async fn carry_out(&mut self, held: Held) -> Result<(), End> {
         match held {
             Held::Stranger(bye) => Err(End::Bye(bye)),
@@ -51,7 +50,7 @@ impl Session {
         }
     }
 
-    /// Writes the final line of a command, unless it is written already.
+    /// Writes the final line of a command, if `answer` has one.
     fn reply(&mut self, verb: &str, answer: Answer) -> Result<(), End> {
         match answer {
             Ok(Some(reply)) => self.say(|out| reply.write(out)),
@@ -125,7 +124,7 @@ impl Session {
                         }
                     }
                 }
-                // Entries that were written before count as well.
+                // Entries sent before the setting also count as delivered.
                 self.acknowledge_automatically();
                 Ok(Some(Reply::Set(setting)))
             }
@@ -138,7 +137,7 @@ impl Session {
         }
     }
 
-    /// `ACK` or `READ` of a conversation of which this session was sent nothing.
+    /// Refuses `ACK` or `READ` of a conversation of which this session was sent nothing.
     async fn nothing_sent(&mut self, to: Target) -> Answer {
         self.find(&to).await?;
         Err(Refusal::NothingSent(to).into())
@@ -157,8 +156,8 @@ impl Session {
         self.me.as_deref_mut().ok_or(Halt::Refused(Refusal::NeedLogin))
     }
 
-    /// Asks a reader thread, and waits for the answer or until the session is to end. The answer is
-    /// taken up when it is this session's turn.
+    /// Asks a reader thread and waits for the answer, or until the session must end. Then waits for
+    /// this session's turn.
     pub(super) async fn ask<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&mut dyn Reader) -> Result<T, store::Error> + Send + 'static,
@@ -166,7 +165,7 @@ impl Session {
         self.ask_as(false, question).await
     }
 
-    /// The same for what a log-in needs: there is a reader that nothing else can fill.
+    /// The same for logins, which have a reader of their own.
     pub(super) async fn ask_at_login<T: Send + 'static>(
         &mut self,
         question: impl FnOnce(&mut dyn Reader) -> Result<T, store::Error> + Send + 'static,
@@ -193,14 +192,15 @@ impl Session {
         Ok(found.ok_or(Refusal::Bug)?)
     }
 
-    /// The conversation with a target, if there is one yet.
+    /// The conversation with a target, if there is one yet. Refused if the target is unknown, or a
+    /// group that the account was never in.
     pub(super) async fn find(&mut self, to: &Target) -> Result<Option<ConversationId>, Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
         Ok(self.ask(move |reader| find(reader, me, &asked)).await??)
     }
 
-    /// Whether a message can be sent to a target.
+    /// Refuses if no message can be sent to the target.
     async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
@@ -226,7 +226,8 @@ impl Session {
                 Ok(Some(Reply::Talking(Some(to))))
             }
             Err(Halt::Refused(refusal)) => {
-                // `TALK $to raw` of a script whose variable is empty names someone called raw.
+                // A script's `TALK $to raw` with an empty variable becomes a TALK with someone
+                // called raw.
                 if raw || matches!(&to, Target::Person(handle) if handle.as_str() == "raw") {
                     self.mode = Mode::Refused(Box::new(refusal.clone()));
                 }
@@ -237,7 +238,7 @@ impl Session {
     }
 }
 
-/// The conversation of `me` with a target, if there is one yet.
+/// As [`Session::find`], on a reader thread.
 pub(super) fn find(
     reader: &mut dyn Reader,
     me: AccountId,

@@ -1,4 +1,4 @@
-//! The end of a session: what is still due is sent, goodbye is said, the account is given up.
+//! The end of a session: pending output is sent, then `BYE`, and the account is left.
 
 use std::future::poll_fn;
 use std::io;
@@ -16,17 +16,17 @@ use crate::outbox::Outgoing;
 use crate::wire::rows::Bye;
 
 impl Session {
-    /// Sends what is still due, says goodbye, and lets the last lines arrive.
+    /// Sends what is pending and `BYE`, and waits until the last lines have arrived.
     pub(super) async fn farewell(&mut self, bye: Bye) {
         self.lines.clear();
         self.held = None;
         self.deadline = None;
-        // Nobody can say any more how a `WAIT` would have ended.
+        // A `WAIT` under way will not be answered any more.
         if self.patience.take().is_some() {
             self.unanswered = self.unanswered.saturating_sub(1);
         }
         let is_reply = |item: &Outgoing| matches!(item, Outgoing::Replies(_));
-        // Where only replies wait, they go with the last line.
+        // If only replies are pending, they go out with `BYE`.
         let due =
             self.unanswered > 0 || self.outbox.has_changed() || !self.output.items().all(is_reply);
         let until = Instant::now() + limits::FAREWELL_TIME;
@@ -34,11 +34,11 @@ impl Session {
             Timer::at(until).await;
             is_written
         };
-        // A peer that takes nothing is told nothing.
+        // A stalled peer would not take it.
         if bye != Bye::Stalled && due {
             Box::pin(self.drain()).or(late(false)).await;
         }
-        // From here on the account counts as away: who reads `BYE` can rely on it.
+        // The account is offline from here on: a client that has read `BYE` can rely on it.
         let left = self.leave(false);
         self.unanswered = 0;
         self.say(|out| bye.write(out));
@@ -66,7 +66,7 @@ impl Session {
             Timer::after(limits::LINGER_TIME).await;
             false
         };
-        // Its end in order says that it took everything.
+        // If the client closes its side in return, it has received everything.
         if linger.or(late).await
             && let Some((account, upto)) = left
         {
@@ -74,7 +74,7 @@ impl Session {
         }
     }
 
-    /// Writes all that is due. Gives back whether the connection took it.
+    /// Writes all that is pending. Returns whether the connection accepted it.
     async fn drain(&mut self) -> bool {
         loop {
             if self.write().is_err() {
@@ -89,7 +89,7 @@ impl Session {
         }
     }
 
-    /// Waits for answers, or for room for those that are there.
+    /// Waits for answers, or for room to write those that have come.
     async fn wait_for_room(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
             let changed = self.outbox.register(cx.waker());
@@ -102,9 +102,9 @@ impl Session {
         .await
     }
 
-    /// Logs out. What could not be sent is pending again, and so are receipts that were written and not
-    /// proved, unless the client has ended in order. Returns whose session it was and up to where receipts
-    /// were written to it.
+    /// Logs out. Unsent entries stay pending, and so do receipts that were written but not proved,
+    /// unless the client ended its input properly (`in_order`). Returns the account, and the move
+    /// up to which receipts were written to it.
     pub(super) fn leave(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
         if let Some(me) = &self.me {
             self.event("logout", format_args!("handle={}", me.handle));
@@ -129,7 +129,7 @@ impl Session {
         Some((me.account, me.proof.upto()))
     }
 
-    /// Leaves the account, whose login was not logged, and goes on as nobody's session.
+    /// Undoes a login that failed halfway and was not logged; the session goes on logged out.
     pub(super) fn log_out(&mut self) {
         self.give_up(false);
         self.outbox.reopen();

@@ -1,7 +1,7 @@
-//! What came in: lines are taken up in order, as far as they can be.
+//! Input: lines are parsed in order, as far as earlier ones allow.
 //!
-//! All acts in the bytes of one read go to the hub at once. A command that is answered here waits
-//! until everything before it has been.
+//! All acts in the bytes of one read go to the hub at once. A command that the session carries out
+//! itself waits until everything before it has been answered.
 
 use std::borrow::Cow;
 use std::time::Instant;
@@ -24,52 +24,51 @@ use crate::wire::request::{
 use crate::wire::rows::Bye;
 use crate::wire::{help, suggestions, telnet, text};
 
-/// What a change of an account, its tokens or its linked users costs, in `ACK`s.
+/// Cost of a change of an account, its tokens or its linked users, in `ACK`s.
 pub(super) const CHANGE: usize = 10;
 
-/// A line that is answered by the session, once everything before it has been.
+/// A line that the session answers itself, once everything before it has been answered.
 pub enum Held {
-    /// A command that asks about what is stored.
+    /// A question to the readers.
     Query { verb: &'static str, query: Query },
-    /// A command of the session.
+    /// A command for the session itself.
     Command { verb: &'static str, command: SessionCommand },
-    /// `ACK` or `READ` of what this session was sent, of which there is nothing: in this
-    /// conversation, or in all.
+    /// A bare `ACK` or `READ`, or one with a name, of a session that was sent nothing: in this
+    /// conversation, or at all.
     NothingSent { cursor: Cursor, to: Option<Target> },
-    /// The end of `TALK`.
+    /// A lone `/` in `TALK`.
     EndOfTalk,
-    /// It cannot be carried out. The lines after a refused `TALK … raw` were never meant as
-    /// commands: `sink` says that it was one.
+    /// A line that cannot be carried out. `sink`: it was a `TALK … raw`, so the lines after it were
+    /// never meant as commands.
     Refused { verb: Cow<'static, str>, refusal: Refusal, sink: bool },
-    /// The client is not one of ours.
+    /// The client speaks HTTP or TLS and is sent `BYE`.
     Stranger(Bye),
 }
 
-/// Why no more lines were taken up.
+/// Why no more lines are parsed for now.
 pub enum Pause {
-    /// There is none.
+    /// No complete line is left.
     Input,
-    /// A command waits until those before it are answered.
+    /// A command waits until earlier ones are answered.
     Turn,
-    /// Too much is under way.
+    /// Too many commands or replies are under way, or the account is delayed.
     Window,
 }
 
-/// What a line says.
 enum Parsed {
-    /// A command that changes what is stored.
+    /// An act for the hub.
     Act { verb: &'static str, act: ActCommand },
-    /// It waits for its turn.
+    /// A line for the session itself.
     Held(Held),
-    /// Nothing: it is blank.
+    /// A blank line.
     Nothing,
 }
 
 impl Session {
-    /// Carries out the lines that are there, until one has to wait.
+    /// Carries out the lines received so far, until one has to wait.
     pub(super) async fn work(&mut self) -> Result<Pause, End> {
         loop {
-            // What is still to be carried out was asked for by someone who may not any more.
+            // The rest of the input is dropped: the session's credential may have been revoked.
             if let Some(bye) = self.outbox.bye() {
                 return Err(End::Bye(bye));
             }
@@ -86,7 +85,7 @@ impl Session {
             if self.unanswered > 0 {
                 return Ok(Pause::Turn);
             }
-            // What was answered before goes out first, and counts as sent.
+            // Earlier answers and events go out first, so a bare `ACK` covers them.
             self.write()?;
             if self.outbox.bye().is_none()
                 && let Some(held) = self.held.take()
@@ -96,8 +95,8 @@ impl Session {
         }
     }
 
-    /// Takes up lines until one has to wait, the window is full, or there is none; at most
-    /// [`limits::TAKEN`] acts. Returns the size of their lines as well.
+    /// Parses lines until one has to wait, the window is full, or none is left; at most
+    /// [`limits::TAKEN`] acts. Returns them and the size of their lines in bytes.
     fn take_acts(&mut self) -> (Vec<Act>, usize) {
         let (mut acts, mut all_bytes) = (Vec::new(), 0);
         while self.held.is_none()
@@ -138,7 +137,7 @@ impl Session {
         (acts, all_bytes)
     }
 
-    /// Counts what an account does against its limits. Where it is near one, this session takes no
+    /// Charges an act to its account's rates. If one is exceeded by little, the session parses no
     /// more lines for a while.
     fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
         let (true, Some(me)) = (self.is_limited, &mut self.me) else {
@@ -167,7 +166,7 @@ impl Session {
         let cost = cost - free;
         if !matches!(act, Act::Send { .. } | Act::Group { .. }) {
             return match self.charge(cost) {
-                // What it covers counts as covered already, so it is not refused, but waited for.
+                // Its entries already count as covered, so it is delayed instead of refused.
                 Err(TooFast(_)) if matches!(act, Act::AdvanceAll { .. }) => {
                     self.brake = Some(Box::new(Timer::after(limits::DELAY)));
                     Ok(())
@@ -177,7 +176,7 @@ impl Session {
         }
         let (account, rates, now) = (me.account, &self.services.rates, Instant::now());
         let makes_group = matches!(act, Act::Group { change: GroupChange::New(_), .. });
-        // What is refused by the first costs nothing, by a later one a message of the second.
+        // If the first refuses, nothing is spent; if a later one does, one message of the rate is.
         let this = &*self;
         let over = |flag| move |_: &TooFast| this.note(Obstacle::Limit(flag));
         let messages = rates.messages.spend(account, 1, now);
@@ -198,7 +197,7 @@ impl Session {
         Ok(())
     }
 
-    /// Counts what else an account has the hub decide, in `ACK`s.
+    /// Charges `cost`, in `ACK`s, to the account's rate of commands.
     pub(super) fn charge(&mut self, cost: usize) -> Result<(), TooFast> {
         if let (true, Some(me), 1..) = (self.is_limited, &self.me, cost) {
             let wait = self.services.rates.commands.spend(me.account, cost as u64, Instant::now());
@@ -211,8 +210,8 @@ impl Session {
         Ok(())
     }
 
-    /// The act that a command asks for. `ACK` and `READ` may refer to what this session was sent; if
-    /// it was sent nothing, they are answered here.
+    /// Turns a command into an act. A bare `ACK` or `READ`, or one with a name, is resolved to the
+    /// ids that this session was sent; if it was sent none, it is held and answered here.
     fn resolve(&mut self, command: ActCommand) -> Result<Act, Held> {
         Ok(match command {
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
@@ -243,7 +242,6 @@ impl Session {
     }
 }
 
-/// Parses a line.
 fn parse(line: &[u8], mode: &Mode, known: bool, listener: ListenerKind) -> Parsed {
     let line = &*telnet::typed(line);
     if line.iter().all(|b| matches!(b, b' ' | b'\t')) {
@@ -272,7 +270,7 @@ fn parse(line: &[u8], mode: &Mode, known: bool, listener: ListenerKind) -> Parse
     match line::text(line) {
         Err(refusal) => refused("MSG", refusal),
         Ok(said) => {
-            // A first slash that is doubled stands for one.
+            // `//` at the start stands for one slash.
             let said = match (mode, said.strip_prefix("//")) {
                 (Mode::Talk(_), Some(_)) => &said[1..],
                 _ => said,
@@ -284,12 +282,12 @@ fn parse(line: &[u8], mode: &Mode, known: bool, listener: ListenerKind) -> Parse
     }
 }
 
-/// In `TALK`: whether a line is a command.
+/// Whether a line in `TALK` is a command.
 fn is_slash(line: &[u8]) -> bool {
     line.starts_with(b"/") && !line.starts_with(b"//")
 }
 
-/// Parses a line as a command. It is not blank.
+/// Parses a line, which is not blank, as a command.
 fn command(line: &[u8], known: bool, listener: ListenerKind) -> Parsed {
     let said = match line::text(line) {
         Ok(said) => said,
@@ -335,7 +333,7 @@ fn command(line: &[u8], known: bool, listener: ListenerKind) -> Parsed {
 
 fn too_long(line: &[u8], mode: &Mode) -> Parsed {
     let line = &*telnet::typed(line);
-    // Its end is not known, and a pipe's text may follow.
+    // Whether it ends in `raw` is not known, so the text of a pipe may follow.
     let command = |line: &[u8]| {
         let verb = verb_of(line);
         let sink = verb == "TALK";
@@ -349,7 +347,7 @@ fn too_long(line: &[u8], mode: &Mode) -> Parsed {
     }
 }
 
-/// Whether a line that is no text would be a `TALK … raw` without what spoils it.
+/// Whether a line with invalid bytes or control characters would be a `TALK … raw` without them.
 fn is_unreadable_raw(line: &[u8]) -> bool {
     let mut said = String::from_utf8_lossy(line).into_owned();
     said.retain(|c| !c.is_control() || c == '\t');
@@ -357,11 +355,11 @@ fn is_unreadable_raw(line: &[u8]) -> bool {
     verb.is_some_and(|verb| verb.word == "TALK") && request::is_raw(&said)
 }
 
-/// The verb of a line that cannot be read as a whole.
+/// The verb of a line that is too long or not valid text.
 fn verb_of(line: &[u8]) -> Cow<'static, str> {
     let blank = |b: &u8| matches!(b, b' ' | b'\t');
     let start = line.iter().position(|b| !blank(b)).unwrap_or(line.len());
-    // No verb is longer than what is shown back, whatever its letters are.
+    // Enough bytes for any verb that `ERR` repeats, at four bytes a character.
     let line = &line[start..line.len().min(start + 4 * (limits::VERB_ECHO + 1))];
     let word = line.split(blank).next().unwrap_or_default();
     line::text(word).map_or(Cow::Borrowed("-"), help::display_verb)

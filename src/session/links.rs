@@ -1,4 +1,4 @@
-//! System users who need no secret: over a Unix socket the kernel says who is at the other end.
+//! System users who need no secret: over a Unix socket the kernel identifies the peer.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -13,8 +13,8 @@ use crate::wire::reply::{List, Reply};
 use crate::wire::rows::UidLine;
 
 impl Session {
-    /// The system user at the other end, where that is known: not where the number stands for all
-    /// who have none in papod's user namespace.
+    /// The peer's uid, over a Unix socket. `None` for the overflow uid, which stands for everyone
+    /// not mapped into papod's user namespace.
     pub(super) fn user(&self) -> Option<u32> {
         match self.origin() {
             Origin::User(user) => Some(user).filter(|user| !is_anyone(*user)),
@@ -39,7 +39,7 @@ impl Session {
     }
 }
 
-/// Whether a number is that of many users (user_namespaces(7), "Unmapped user and group IDs").
+/// Whether a uid stands for many users (user_namespaces(7), "Unmapped user and group IDs").
 fn is_anyone(user: u32) -> bool {
     static OVERFLOW: OnceLock<u32> = OnceLock::new();
     let overflow = OVERFLOW.get_or_init(|| {

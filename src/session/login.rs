@@ -1,5 +1,4 @@
-//! How a session begins to belong to an account, and what keeps others out: `REG`, `LOGIN`,
-//! `PASSWD`.
+//! `REG`, `LOGIN` and `PASSWD`: how a session gets an account, and how others are kept out.
 
 use std::time::Instant;
 
@@ -21,13 +20,13 @@ use crate::wire::reply::Reply;
 use crate::wire::request::Secret;
 use crate::wire::rows::{Bye, LiveLine};
 
-/// What a log-in leads to.
+/// A verified credential, before the hub is asked.
 struct Opened {
     account: AccountId,
     key: Key,
-    /// The hash of the password, as it was then.
+    /// The hash of the password when it was verified.
     hash: Option<String>,
-    /// How the owner calls the token.
+    /// The label of the token.
     label: Option<Box<str>>,
 }
 
@@ -52,8 +51,8 @@ impl Session {
         if !self.services.registration {
             return Err(Refusal::Closed.into());
         }
-        // Whether the handle is taken is said by the hub, after the rate was spent and the password
-        // hashed: else handles could be looked for at thousands a second.
+        // The hub checks whether the handle is taken only after the rate is spent and the password
+        // hashed; otherwise handles could be probed at thousands a second.
         let from = self.origin().rate_key();
         if self.is_limited {
             match self.services.rates.registrations.spend(from, 1, Instant::now()) {
@@ -100,9 +99,8 @@ impl Session {
             Some(_) => Refusal::WrongSecret,
             None => Refusal::NoSecret { has_user: self.user().is_some() },
         };
-        // What opened it may be revoked when it is looked at again. That is no use to whoever has
-        // lost it, and a second look lets in who has not: another log-in had the password hashed
-        // anew.
+        // The credential may be revoked before `open` checks it again. A second attempt then fails
+        // as well, but it lets in a user whose password was just rehashed by a concurrent login.
         for _ in 0..2 {
             if self.open(&handle, secret.clone(), quiet, &refused).await? {
                 return Ok(None);
@@ -111,7 +109,7 @@ impl Session {
         Err(refused.into())
     }
 
-    /// Logs in. Returns false if what opened the account was revoked meanwhile.
+    /// Logs in. Returns false if the credential was revoked or changed meanwhile.
     async fn open(
         &mut self,
         handle: &Handle,
@@ -146,7 +144,7 @@ impl Session {
         let upto = entered.upto;
         let counted = self
             .ask_at_login(move |reader| {
-                // What opened the session may have been revoked while it was looked at.
+                // The credential may have been revoked between its check and `Work::Enter`.
                 let valid = match key {
                     Key::Token(id) => reader.tokens(account)?.iter().any(|token| token.id == id),
                     Key::User(user) => reader.links(account)?.contains(&user),
@@ -165,7 +163,7 @@ impl Session {
             .await;
         let (pending, shown, start) = match counted {
             Ok(Some(known)) => known,
-            // Refused: so the session must be nobody's again.
+            // The hub already counts the session as the account's, so that is undone.
             Ok(None) => {
                 self.log_out();
                 return Ok(false);
@@ -197,7 +195,7 @@ impl Session {
         Ok(true)
     }
 
-    /// What a password or a token opens.
+    /// Verifies a password or token. `None` if it is wrong.
     async fn by_secret(&mut self, handle: &Handle, secret: Secret) -> Result<Option<Opened>, Halt> {
         let asked = handle.clone();
         let hashed = tokens::hash(&secret.0);
@@ -224,8 +222,7 @@ impl Session {
             return Ok(Some(Opened { account, key, hash, label }));
         }
         let right = self.verify(handle, secret.clone(), hash.clone()).await?;
-        // Only a name that exists: who types both the wrong way round must not find the password
-        // in the log.
+        // Only handles that exist are logged: a user may have swapped handle and password.
         let command = self.services.hasher.has_command();
         match account {
             None if right => self.first_login(handle).await,
@@ -245,8 +242,8 @@ impl Session {
         }
     }
 
-    /// Makes the account of a handle whose password a program beside papod knows. Its own password is
-    /// random: should the program go, nothing opens the account but what an operator sets.
+    /// Creates the account of a handle whose password the `--auth-command` program has accepted.
+    /// Its stored password is random: without the program, only one set by an operator works.
     async fn first_login(&mut self, handle: &Handle) -> Result<Option<Opened>, Halt> {
         let password = tokens::new().ok_or(Refusal::Bug)?;
         let secret = self.hash(Secret(password)).await?;
@@ -257,7 +254,8 @@ impl Session {
                 self.event("register", format_args!("handle={handle}"));
                 self.services.counters.registrations.add(1);
             }
-            // By another session in this moment; or the account has been ended, and the handle with it.
+            // Just created by another session, or the account was deleted and the handle stays
+            // taken.
             Err(Halt::Refused(Refusal::Taken(_))) => {}
             Err(stop) => return Err(stop),
         }
@@ -275,8 +273,8 @@ impl Session {
         Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
     }
 
-    /// Has the password of an account hashed anew where its hash is of another cost than new ones
-    /// are. Returns the hash that is kept; where the new one cannot be, nothing is lost.
+    /// Rehashes a password whose stored hash has another cost than new ones. Returns the stored
+    /// hash; if the new one cannot be stored, the old one stays.
     async fn hashed_anew(
         &mut self,
         account: AccountId,
@@ -295,7 +293,7 @@ impl Session {
         Ok(if self.order(rehash).await.is_ok() { Some(secret) } else { hash })
     }
 
-    /// What being the system user at the other end opens.
+    /// Logs in the peer's system user, if linked to the account.
     async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Halt> {
         let Some(user) = self.user() else { return Ok(None) };
         let asked = handle.clone();
@@ -307,8 +305,8 @@ impl Session {
         });
         let account = known.await?;
         if account.is_none() {
-            // No guess at a secret, and no work that would slow a flood of them down.
-            log::debug!("session {}: uid {user} is not linked to the account named", self.id.0);
+            // Not an attempt at a secret, and too cheap to be worth a warning.
+            log::debug!("session {}: uid {user} is not linked to the requested account", self.id.0);
         }
         Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None, label: None }))
     }
@@ -336,7 +334,7 @@ impl Session {
         }));
     }
 
-    /// Its account was shown the receipts up to a move before the session began.
+    /// Starts from the receipts that the account was shown before this session: all up to `shown`.
     fn begin_proof(&mut self, shown: MoveNumber, quiet: bool) {
         self.outbox.prove(shown);
         if let Some(me) = &mut self.me {
@@ -366,7 +364,7 @@ impl Session {
         Ok(None)
     }
 
-    /// What only the password opens.
+    /// Refuses sessions opened with a token.
     pub(super) fn must_have_password(&mut self) -> Result<(), Halt> {
         match self.me()?.key {
             Key::Token(_) => Err(Refusal::NotAllowed.into()),

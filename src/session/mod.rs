@@ -1,12 +1,12 @@
 //! One connection, one task: bytes in, commands on, replies and events out.
 //!
 //! The task waits in one place for whichever comes first: something in its outbox, something to
-//! read, room to write, a deadline. It reads on while earlier commands wait for their commit, up to
-//! a bound, and holds no buffer while nothing happens. Commands that change something go to the hub
-//! and are answered in the outbox; every other command waits until those are answered and is
-//! carried out here (`commands`), so replies keep the order of the commands. What waited for an
-//! account, and what a slow reader missed, is paged from the log (`catchup`). One that has had its turn
-//! and finds more to do waits in a `line`.
+//! read, room to write, a deadline. It keeps reading while earlier commands wait for their commit,
+//! up to a bound, and holds no buffer while idle. Commands that change something go to the hub and
+//! are answered in the outbox; every other command waits until those are answered and is carried
+//! out here (`commands`), so replies keep the order of the commands. Entries that waited for an
+//! account, or that a slow reader missed, are paged from the log (`catchup`). A session that has
+//! had its turn and has more to do waits in `busy_line`.
 
 mod admin;
 mod answer;
@@ -71,35 +71,31 @@ use seen::Seen;
 use warnings::Obstacle;
 
 thread_local! {
-    /// What is read or written in one go. It belongs to the thread, since nothing stays in it.
+    /// The buffer of one read or write. One per thread suffices, since nothing stays in it.
     static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; limits::SCRATCH]);
 }
 
-/// What all sessions share.
+/// The services that all sessions share.
 pub struct Services {
-    /// Where changes are decided.
+    /// Decides and records changes.
     pub hub: Hub,
-    /// Where the log is read.
+    /// Reads the log.
     pub readers: Readers,
-    /// What operators can have done with the database.
+    /// Backups and checks of the database, for operators.
     pub maintenance: Arc<dyn Maintenance>,
-    /// Where secrets are hashed.
+    /// Hashes and verifies passwords.
     pub hasher: Hasher,
-    /// What is counted.
     pub counters: Arc<Counters>,
-    /// What time it is.
     pub clock: Clock,
-    /// Time without a byte after which a logged-in client is sent away.
+    /// Time without input after which a logged-in client is disconnected; `None`: never.
     pub idle: Option<Duration>,
-    /// Whether `REG` makes accounts.
+    /// Whether `REG` may create accounts.
     pub registration: bool,
-    /// How much there may be of what.
     pub limits: Limits,
-    /// How fast accounts and addresses may do what.
     pub rates: Rates,
-    /// Who is in.
+    /// All connections.
     pub roster: Roster,
-    /// Where sessions wait that have had their turn.
+    /// Sessions that have had their turn and have more to do.
     pub line: BusyLine,
 }
 
@@ -108,35 +104,35 @@ pub struct Session {
     id: SessionId,
     services: Arc<Services>,
     stream: Stream,
-    /// Which listener it came through, and so what is served.
+    /// Decides which verbs are served.
     listener: ListenerKind,
     origin: Origin,
-    /// Limits on what one account or address does apply to it.
+    /// Whether the limits on addresses and accounts apply to it.
     is_limited: bool,
     outbox: Arc<Outbox>,
     lines: Lines,
     telnet: Negotiation,
     output: Output,
-    /// The account it belongs to, once it does.
+    /// The account, while logged in.
     me: Option<Box<Me>>,
     mode: Mode,
     /// A command that waits until all before it are answered.
     held: Option<Box<Held>>,
-    /// Commands that the hub has not answered, and their size in bytes.
+    /// Commands that the hub has not answered, and the size of their lines in bytes.
     unanswered: usize,
     unanswered_bytes: usize,
-    /// While the session waits for others, and with it all later commands.
+    /// Set during a `WAIT`, which holds up all later commands.
     patience: Option<Box<Patience>>,
-    /// Runs while its account has done too much: no more lines are taken up meanwhile.
+    /// Runs while the account is over a rate: no more lines are parsed until it expires.
     brake: Option<Box<Timer>>,
-    /// The client has said that nothing more will come.
+    /// The client has ended its input.
     ended: bool,
     deadline: Option<Box<(Timer, Bye)>>,
-    /// When its turn among the sessions of its thread began.
+    /// When its current turn began.
     turn: Instant,
 }
 
-/// However a session ends, by a bug or with the whole server, its account is given up.
+/// However a session ends, even by a panic, the hub is notified that it has left.
 impl Drop for Session {
     fn drop(&mut self) {
         self.leave(false);
@@ -144,68 +140,64 @@ impl Drop for Session {
     }
 }
 
-/// What a session knows of the account it belongs to.
+/// A session's account, and what has been sent for it.
 struct Me {
     account: AccountId,
     handle: Handle,
-    /// What is written to the socket counts as delivered.
+    /// `SET ack auto`: entries written to the socket count as delivered.
     auto: bool,
-    /// What it was opened with.
     key: Key,
-    /// Receipts are wanted.
+    /// Whether receipts are sent: `SET receipts`, and not `LOGIN … quiet`.
     receipts: bool,
-    /// Moves of cursors that are free, since entries were sent.
+    /// Free `ACK`s and `READ`s left; see [`limits::FREE_MOVES`].
     free_moves: usize,
     /// Last entries sent per conversation; `None` until something was sent.
     seen: Option<Box<Seen>>,
-    /// Which receipts its account has been shown.
     proof: Proof,
-    /// The failures of bare `ACK` and `READ` that the session knows of: see [`Outbox::lost_moves`].
+    /// [`Outbox::lost_moves`], as far as the session has noticed.
     lost_moves: u32,
-    /// Runs after `SET ack auto` could not write down what was delivered.
+    /// Runs after `SET ack auto` failed to store what was delivered.
     retry: Option<Box<Timer>>,
-    /// Where the log has to be read on from, and up to where there is something.
+    /// Set while the session is served from the log.
     behind: Option<Box<Lag>>,
-    /// Where its latest `SYNC` goes on, if there was more.
+    /// Where the latest `SYNC` continues, if there was more.
     sync: Option<Box<Walk>>,
 }
 
-/// A session that is served from the log.
+/// How far a session that is served from the log has come.
 struct Lag {
     at: Watermark,
     upto: Watermark,
-    /// How it is read on, once that has begun.
+    /// The position in the log, once reading has begun.
     walk: Option<Walk>,
 }
 
-/// How long a session waits for others.
+/// The timers of a `WAIT`.
 struct Patience {
     until: Timer,
-    /// When to look next whether the client is still there: nothing is read from it meanwhile, and
-    /// that it has ended its input says only that it will ask for nothing more.
+    /// When to check next whether the client is still connected. Reading does not tell: an ended
+    /// input only means that no more commands come.
     look: Timer,
 }
 
-/// How a line is understood.
+/// How lines are parsed.
 enum Mode {
-    /// As a command.
     Commands,
-    /// As a text for someone, unless it begins with a slash.
+    /// As a text for this target, unless it begins with a slash.
     Talk(Target),
-    /// As a text for someone, whatever it says.
+    /// As a text for this target, whatever it contains.
     Raw(Target),
-    /// As a text that cannot be sent, for this reason: what follows a refused `TALK … raw` was
-    /// never meant as commands.
+    /// As a text that is refused for this reason: lines after a refused `TALK … raw` were never
+    /// meant as commands.
     Refused(Box<Refusal>),
 }
 
-/// Why a session is over.
 enum End {
-    /// The connection is gone.
+    /// The connection is lost.
     Lost(io::Error),
-    /// The client has ended its input and been sent all that was due.
+    /// The client has ended its input and been sent everything pending.
     Finished,
-    /// The server ends it.
+    /// The server closes the connection with `BYE`.
     Bye(Bye),
 }
 
@@ -216,7 +208,7 @@ impl From<io::Error> for End {
 }
 
 impl Session {
-    /// A session on a connection that was let in under this number.
+    /// A session for a connection that [`Roster::enter`] gave this id.
     pub fn new(
         id: SessionId,
         services: Arc<Services>,
@@ -226,7 +218,7 @@ impl Session {
     ) -> Box<Session> {
         let is_limited = services.roster.is_limited(id);
         let origin = services.roster.origin(id);
-        // One that is only there to be told that there are too many was not let in.
+        // One that is only sent `BYE too-many` does not count as let in.
         services.counters.connections.add(u64::from(outbox.bye().is_none()));
         services.counters.sessions.add(1);
         Box::new(Session {
@@ -253,9 +245,10 @@ impl Session {
         })
     }
 
-    /// Serves the connection to its end. Boxed, since a future holds what it is given twice.
+    /// Serves the connection to its end. Boxed: the future of an async fn holds an argument twice,
+    /// as passed and as moved, which would double its size.
     pub async fn run(mut self: Box<Self>) {
-        // Who administers is known by the socket and need not say a name.
+        // The admin socket identifies operators, so they need not log in.
         if self.listener != ListenerKind::Admin {
             self.set_login_deadline();
         }
@@ -269,11 +262,11 @@ impl Session {
                 log::debug!("session {}: connection lost: {e}", self.id.0);
             }
             End::Finished => {
-                // An end that may be somebody else's proves nothing.
+                // A cut connection does not prove that the client received everything.
                 let in_order = !self.lines.is_cut_off();
                 self.leave(in_order);
                 if self.stream.is_tls() {
-                    // That it is gone already changes nothing.
+                    // An error means that the connection is gone, which is fine here.
                     let _ = self.stream.finish();
                 }
             }
@@ -294,7 +287,7 @@ impl Session {
             self.write()?;
             let stop = self.work().await?;
             self.write()?;
-            // What was just written may have been what the next command waited for.
+            // The next command may have been waiting for what was just written.
             if match stop {
                 Pause::Turn => self.unanswered == 0,
                 Pause::Window => self.has_window(),
@@ -323,12 +316,12 @@ impl Session {
         }
     }
 
-    /// Whether another command may be taken on.
+    /// Whether another command may be parsed.
     fn has_window(&self) -> bool {
         self.has_window_beside(0, 0)
     }
 
-    /// The same, beside acts that are about to be handed to the hub, and the size of their lines.
+    /// The same, counting also acts about to be handed to the hub and the size of their lines.
     fn has_window_beside(&self, acts: usize, bytes: usize) -> bool {
         self.patience.is_none()
             && self.brake.is_none()
@@ -337,14 +330,14 @@ impl Session {
             && self.output.len() < self.room()
     }
 
-    /// Whether to take in what is there. While it waits for others, too: somebody may interrupt a
-    /// Telnet client then. As much as a line is held, and is taken up afterwards.
+    /// Whether to read from the socket. Also during a `WAIT`, up to a line's length that is parsed
+    /// afterwards: a Telnet client may be interrupted meanwhile, and needs its answer.
     fn may_read(&self) -> bool {
         let waits = self.patience.is_some() && self.lines.len() < limits::LINE;
         !self.ended && (waits || (self.held.is_none() && self.has_window()))
     }
 
-    /// Bytes of answers that may wait before no more commands are taken on.
+    /// Bytes of pending output at which no more commands are parsed.
     fn room(&self) -> usize {
         let room = self.services.limits.waiting;
         if self.me.is_some() { room } else { room.min(limits::STRANGER) }
@@ -357,7 +350,7 @@ impl Session {
                 self.prove(&scratch[..n]);
                 self.lines.push(&scratch[..n]);
                 let asked = self.telnet.read(&scratch[..n]);
-                // Behind whole lines.
+                // Queued after whole lines, never inside one.
                 if !asked.refusals.is_empty() {
                     self.output.push(Outgoing::Replies(asked.refusals));
                 }
@@ -377,7 +370,7 @@ impl Session {
             Err(e) => return Err(e.into()),
             Ok(Some(n)) => {
                 self.services.counters.received.add(n as u64);
-                // Who sends and takes nothing is not idle, and stalls all the same.
+                // A client that sends but accepts nothing is not idle, but still stalled.
                 if !self.deadline.as_ref().is_some_and(|d| d.1 == Bye::Stalled) {
                     self.set_idle_deadline();
                 }
@@ -401,30 +394,29 @@ impl Session {
         self.deadline = Some(Box::new((Timer::after(time), bye)));
     }
 
-    /// Where it comes from.
     fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// Warns of what this connection ran into.
+    /// Warns of an obstacle that this connection ran into.
     fn note(&self, obstacle: Obstacle) {
         self.services.roster.note(obstacle, self.origin());
     }
 
-    /// Logs what operators look for, in the form that contrib/OPERATING.md promises (*Logs*): the
-    /// event, the session, where it comes from, and fields of the event, of which none is a secret.
+    /// Logs an event for operators in the format documented in contrib/OPERATING.md (*Logs*):
+    /// event, session, origin, and further fields, none of which may be a secret.
     fn event(&self, event: &str, fields: std::fmt::Arguments<'_>) {
         log::info!("{event} session={} from={} {fields}", self.id.0, self.origin());
     }
 
-    /// Puts lines of one's own behind what is waiting to be written.
+    /// Queues lines of the session's own after the output that is already waiting.
     fn say(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut lines = Vec::new();
         write(&mut lines);
         self.output.push(Outgoing::Replies(lines));
     }
 
-    /// Hands acts to the hub, which answers them in the outbox. `bytes` is the size of their lines.
+    /// Hands acts to the hub, which answers them in the outbox; `bytes` is the size of their lines.
     fn hand_over(&mut self, acts: Vec<Act>, bytes: usize) {
         if !acts.is_empty() {
             let asked = acts.iter().filter(|act| act.is_asked()).count();
@@ -432,8 +424,7 @@ impl Session {
         }
     }
 
-    /// Hands work to the hub, which answers it in the outbox with this many final lines. Until then
-    /// they count as unanswered.
+    /// Hands work to the hub, which answers it in the outbox with `answers` final lines.
     fn hand_over_work(&mut self, work: Work, answers: usize, bytes: usize) {
         self.unanswered += answers;
         self.unanswered_bytes += bytes;

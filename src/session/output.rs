@@ -1,4 +1,4 @@
-//! What a session writes: the items it took from its outbox, and how far they are written.
+//! A session's output: the items it took from its outbox, and how far they are written.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,13 +15,13 @@ use crate::outbox::Outgoing;
 use crate::wire::request::SessionCommand;
 use crate::wire::rows::Bye;
 
-/// Items that are to be written, in order.
+/// Items waiting to be written, in order.
 #[derive(Default)]
 pub struct Output {
     items: VecDeque<Outgoing>,
-    /// Bytes of the first item that are written.
+    /// Bytes of the first item already written.
     written: usize,
-    /// Bytes of all items that are not.
+    /// Bytes of all items not written yet.
     left: usize,
 }
 
@@ -38,7 +38,6 @@ impl Output {
         self.items.iter()
     }
 
-    /// Whether receipts are among them.
     pub fn has_receipts(&self) -> bool {
         self.items.iter().any(|item| matches!(item, Outgoing::Receipts { .. }))
     }
@@ -50,8 +49,8 @@ impl Output {
         }
     }
 
-    /// Leaves only replies, and the rest of what is half written, of which `taken` more bytes are on
-    /// their way.
+    /// Keeps only replies, and the rest of an item that is half written; `taken` further bytes are
+    /// on their way, see `Stream::taken`.
     pub fn drop_events(&mut self, taken: usize) {
         let begun = self.written + taken;
         let mut at = 0;
@@ -63,7 +62,8 @@ impl Output {
         self.left = self.items.iter().map(|item| item.lines().len()).sum::<usize>() - self.written;
     }
 
-    /// The items that are whole after `n` more bytes were written.
+    /// Counts `n` more bytes as written. Returns the events (not replies) that are complete with
+    /// them.
     fn advance(&mut self, n: usize) -> Vec<Outgoing> {
         let mut whole = Vec::new();
         self.written += n;
@@ -87,10 +87,10 @@ impl Output {
 }
 
 impl Session {
-    /// Writes what waits, in the outbox too, as far as the socket takes it.
+    /// Writes pending output, including the outbox, as far as the socket accepts it.
     pub(super) fn write(&mut self) -> io::Result<()> {
         loop {
-            // What is due before a goodbye goes out with it.
+            // Output before `OK QUIT` goes out with it.
             let waits = self.is_quitting();
             if !waits {
                 self.write_output()?;
@@ -102,17 +102,17 @@ impl Session {
         }
     }
 
-    /// Whether the next thing to be done is to say goodbye.
+    /// Whether the next command to be carried out is `QUIT`.
     fn is_quitting(&self) -> bool {
         let quits =
             |held: &Held| matches!(held, Held::Command { command: SessionCommand::Quit, .. });
         self.unanswered == 0 && self.held.as_deref().is_some_and(quits)
     }
 
-    /// Takes out what waits in the outbox.
+    /// Moves the contents of the outbox to the output.
     fn take(&mut self) {
         let taken = self.outbox.take();
-        // After a goodbye nothing counts as unanswered, and answers may still come.
+        // Saturating: `farewell` sets it to 0, and answers may still come.
         self.unanswered = self.unanswered.saturating_sub(taken.answered);
         if self.unanswered == 0 {
             self.patience = None;
@@ -131,18 +131,18 @@ impl Session {
             rates.groups.give_back(me.account, unspent.groups);
         }
         if let Some(at) = taken.behind {
-            // Up to where there is more will be asked when it has caught up so far.
+            // `upto` equals `at`, so the hub is asked at once how far the log goes.
             me.behind = Some(Box::new(Lag { at, upto: at, walk: None }));
         }
         let lost = self.outbox.lost_moves();
         if std::mem::replace(&mut me.lost_moves, lost) != lost {
             me.seen.iter_mut().for_each(|seen| seen.uncover());
-            // The disk fails, so not at once.
+            // The store is failing, so not at once.
             me.retry = me.auto.then(|| Box::new(Timer::after(limits::ACK_PAUSE)));
         }
     }
 
-    /// Writes the output as far as the socket takes it: all that waits in one write.
+    /// Writes the output as far as the socket accepts it, all waiting items in one write.
     pub(super) fn write_output(&mut self) -> io::Result<()> {
         self.stream.flush()?;
         while !self.output.is_empty() {
@@ -185,8 +185,7 @@ impl Session {
         self.stream.write(&scratch[..filled])
     }
 
-    /// Remembers how far each conversation was sent, and receipts, before which `unread` bytes had
-    /// come.
+    /// Records that an event was sent, when `unread` bytes had arrived unread.
     fn note_sent(&mut self, item: &Outgoing, unread: usize) {
         let Some(me) = &mut self.me else { return };
         match item {
@@ -201,7 +200,7 @@ impl Session {
         }
     }
 
-    /// Under `SET ack auto` what was written counts as delivered.
+    /// With `SET ack auto`, acknowledges what has been written.
     pub(super) fn acknowledge_automatically(&mut self) {
         let Some(me) = &mut self.me else { return };
         if !me.auto || me.retry.is_some() {
@@ -214,7 +213,7 @@ impl Session {
         }
     }
 
-    /// The pause after a failure is over.
+    /// Called when the pause after a failure is over.
     pub(super) fn retry_automatically(&mut self) {
         if let Some(me) = &mut self.me {
             me.retry = None;
@@ -223,7 +222,7 @@ impl Session {
     }
 }
 
-/// The name under which a conversation is known to `me`.
+/// The name by which `me` knows a conversation: the other party, or the group.
 pub(super) fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
     match to {
         Target::Person(_) if from != me => Target::Person(from.clone()),

@@ -1,8 +1,8 @@
-//! Which receipts an account has certainly been shown.
+//! Tracks which receipts an account has certainly been shown.
 //!
-//! What is written to a socket may never be read: its reader is stopped, its machine is gone. So a
-//! receipt counts as shown once a line has come that was sent after the receipt was written, or once
-//! the client has ended in order. Until then it comes again with the next login.
+//! Bytes written to a socket may never be read: the client is stopped, its machine is gone. So a
+//! receipt counts as shown once a line arrives that was sent after the receipt was written, or once
+//! the client has ended its input properly. Until then it is sent again at the next login.
 
 use memchr::memrchr;
 
@@ -11,30 +11,31 @@ use crate::entry::{Millis, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
 
-/// How far a session was written its account's receipts, and how far it proved that they came.
+/// How far receipts were written to a session, and how far it proved that they arrived.
 pub(super) struct Proof {
     /// The account has been shown all receipts up to this move.
     proved: MoveNumber,
-    /// The first receipts that are not proved; the same as `last` where all are.
+    /// The first receipts that are not proved; the same as `last` if all are.
     first: Written,
     /// The last receipts that were written.
     last: Written,
-    /// The session did not want them at some time, so those after `last` count as not written.
+    /// The session had receipts switched off at some time, so those after `last` count as not
+    /// written.
     is_withheld: bool,
-    /// When the store last learned of `proved`.
+    /// When `proved` was last stored.
     stored: Millis,
 }
 
-/// All receipts up to a move were written.
+/// A point up to which all receipts were written.
 #[derive(Clone, Copy)]
 struct Written {
     upto: MoveNumber,
-    /// Bytes that had come by then and were not read: what stands in them proves nothing.
+    /// Bytes that had arrived by then but were not read: lines that end in them prove nothing.
     stale: usize,
 }
 
 impl Proof {
-    /// For a session whose account has been shown the receipts up to a move.
+    /// For a session whose account has been shown all receipts up to `shown`.
     pub(super) fn new(shown: MoveNumber, now: Millis) -> Proof {
         let written = Written { upto: shown, stale: 0 };
         let (first, last) = (written, written);
@@ -46,12 +47,11 @@ impl Proof {
         self.last.upto
     }
 
-    /// Whether receipts were withheld from it.
     pub(super) fn is_withheld(&self) -> bool {
         self.is_withheld
     }
 
-    /// Withholds receipts from now on.
+    /// Receipts are not sent from now on; they must come again at a later login.
     pub(super) fn withhold(&mut self) {
         self.is_withheld = true;
     }
@@ -60,7 +60,7 @@ impl Proof {
         self.first.upto > self.proved
     }
 
-    /// Receipts up to a move were written, before which this many bytes were unread.
+    /// Records that all receipts up to `upto` were written, when `unread` bytes had arrived unread.
     pub(super) fn note_written(&mut self, upto: MoveNumber, unread: usize) {
         if !self.is_withheld {
             self.last = Written { upto, stale: unread };
@@ -70,17 +70,17 @@ impl Proof {
         }
     }
 
-    /// All receipts up to a move are written, since there was none after the last.
+    /// Records that there are no receipts between the last written one and `upto`.
     pub(super) fn note_none_upto(&mut self, upto: MoveNumber) {
         self.note_written(upto, self.last.stale);
     }
 
-    /// All that had come was read.
+    /// Records that nothing is left unread.
     fn note_drained(&mut self) {
         (self.first.stale, self.last.stale) = (0, 0);
     }
 
-    /// Bytes were read. Returns up to where receipts are proved, if that is new.
+    /// Records bytes that were read. Returns up to where receipts are proved, if that is new.
     fn note_read(&mut self, bytes: &[u8]) -> Option<MoveNumber> {
         if !self.is_owed() {
             return None;
@@ -98,25 +98,25 @@ impl Proof {
 }
 
 impl Session {
-    /// Bytes that have come and are not read, if receipts are about to be written.
+    /// Bytes that have arrived unread, if receipts are about to be written; otherwise 0.
     pub(super) fn unread(&self) -> usize {
         if self.output.has_receipts() { self.stream.unread() } else { 0 }
     }
 
-    /// What was read may prove receipts.
+    /// Checks whether bytes that were read prove receipts.
     pub(super) fn prove(&mut self, bytes: &[u8]) {
         let Some(me) = &mut self.me else { return };
         let proved = me.proof.note_read(bytes);
-        // Through TLS more than there were may have been taken for stale.
+        // With TLS the unread bytes are an upper bound, so too many may count as stale.
         if me.proof.last.stale > 0 && self.stream.unread() == 0 {
             me.proof.note_drained();
         }
         let Some(upto) = proved else { return };
         self.outbox.prove(upto);
-        // The session's end writes it down. Now and then is enough until then: after a crash of the
-        // server, receipts of a few minutes come twice, and not those of a year.
+        // The end of the session stores it. Until then storing it now and then is enough: after a
+        // server crash, receipts of the last minutes are sent again, not those of a year.
         let now = self.services.clock.now();
-        // A clock that was set back must not put it off.
+        // `abs_diff`: a clock set back must not delay this.
         if now.0.abs_diff(me.proof.stored.0) >= limits::SHOWN_MILLIS {
             me.proof.stored = now;
             self.services.hub.ask(Work::Shown { account: me.account, upto });

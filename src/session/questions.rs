@@ -1,7 +1,7 @@
-//! Questions about the past and about others: they are answered from the log, by the readers.
+//! Questions about history, groups and people, which the readers answer from the log.
 //!
-//! Rows go out page by page, and no event comes between them and their final line: what is pushed
-//! meanwhile waits in the outbox.
+//! Rows are sent page by page. No event comes between them and their final line: pushes wait in the
+//! outbox meanwhile.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::wire::rows::{
     Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
 };
 
-/// What a `WAIT` costs, in `ACK`s.
+/// Cost of a `WAIT`, in `ACK`s.
 const WAIT: usize = 2;
 
 impl Session {
@@ -53,7 +53,7 @@ impl Session {
             seen.note_row(hist.to, *id);
         }
         let mut count = 0;
-        // Where no row comes, what is left was forgotten meanwhile.
+        // An empty page: the remaining entries have expired meanwhile.
         while let Some(last) = rows.last().map(|row| row.id) {
             self.say_rows(&rows);
             count += rows.len();
@@ -74,7 +74,8 @@ impl Session {
         let newest = self.ask(move |reader| reader.newest()).await?.entry;
         let known = self.me()?;
         known.seen.get_or_insert_default().begin_list();
-        // Who goes on where the last one ended has nothing looked up again.
+        // A `SYNC` from where the last one ended continues its walk, without looking everything up
+        // again.
         let mut walk = match known.sync.take() {
             Some(walk) if walk.at == after => *walk,
             _ => Walk::new(after.min(newest), newest, false),
@@ -92,7 +93,7 @@ impl Session {
                 known.seen.get_or_insert_default().note_row(peer, entry.id);
             }
             if walk.done && walk.upto < newest {
-                // It was begun by an earlier call, and there is more by now.
+                // An earlier call began the walk, and there is more by now.
                 walk = Walk::new(walk.at, newest, false);
             }
             if walk.done || rows == 0 {
@@ -137,7 +138,7 @@ impl Session {
         Ok(Some(Reply::Counted { list: List::Chats, count }))
     }
 
-    /// The message that is meant.
+    /// Resolves `last` to the session's last message.
     fn which(&mut self, which: Which) -> Result<EntryId, Halt> {
         match which {
             Which::Id(id) => Ok(id),
@@ -160,7 +161,8 @@ impl Session {
         Ok(Some(Reply::Counted { list: List::Info, count: rows.len() }))
     }
 
-    /// `WAIT`: the hub answers it, or this session's patience ends.
+    /// `WAIT`: the hub answers it when the cursors have moved, or with `timeout` when the session's
+    /// timer expires.
     pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
         let id = self.which(which)?;
         self.charge(WAIT)?;
@@ -184,7 +186,8 @@ impl Session {
         let accounts = found.iter().map(|found| found.id).collect();
         self.services.hub.ask(Work::Online { accounts, answer });
         let online = answered.recv().await.map_err(|_| Refusal::Bug)?;
-        // When they were last seen is read after it is known that they are not here.
+        // Read after the hub has said who is offline; otherwise a session that ends in between
+        // would be missed.
         let ids: Vec<AccountId> = found.iter().map(|found| found.id).collect();
         let seen = self.ask(move |reader| {
             let seen = |id| Ok(reader.account_by_id(id)?.and_then(|account| account.seen));
@@ -252,7 +255,7 @@ impl Session {
         Ok(Some(Reply::Counted { list: List::Members, count: rows.len() }))
     }
 
-    /// `BLOCK` of nobody
+    /// `BLOCK` without a handle
     pub(super) async fn blocks(&mut self) -> Answer {
         let me = self.me()?.account;
         let ask = move |reader: &mut dyn Reader, after| reader.blocks(me, after).map(Some);
@@ -263,8 +266,9 @@ impl Session {
         Ok(Some(Reply::Counted { list: List::Blocks, count }))
     }
 
-    /// All rows of a list whose numbers are above `least`, asked for page by page; nothing where a
-    /// page is refused. Somebody may come or go between two pages, and is in it or not.
+    /// All rows of a list with numbers above `least`, read page by page; `None` if `question`
+    /// returns `None`. The list may change between pages, so rows added or removed meanwhile may be
+    /// missing or present.
     async fn all<T, N, Q>(&mut self, least: N, question: Q) -> Result<Option<Vec<T>>, Halt>
     where
         T: Send + 'static,

@@ -1,4 +1,5 @@
-//! Who is in: every connection from when it is let in until it is gone, and how many there may be.
+//! The list of connections, each from when it is let in until it is gone, and the limits on their
+//! number.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,14 +18,13 @@ use crate::outbox::Outbox;
 use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
-/// An address that nobody has.
+/// The unspecified address, for connections that are not in the list.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// The list, shared by all who let in, serve and ask.
 pub struct Roster {
     allowed: Limits,
     connections: Mutex<Connections>,
-    /// The last one has gone after the door was closed.
+    /// Notified when the list is empty after [`Roster::close`].
     emptied: Condvar,
     warnings: Warnings,
 }
@@ -32,11 +32,11 @@ pub struct Roster {
 #[derive(Default)]
 struct Connections {
     last: u64,
-    /// Boxed, since the map has room for twice as many.
+    /// Boxed, since up to half of the map's slots are empty.
     list: HashMap<SessionId, Box<Guest>>,
-    /// How many there are of each origin, where that is limited.
+    /// Connections of each origin ([`Origin::rate_key`]), if that is limited.
     of: HashMap<Origin, usize>,
-    /// How many of the list are only there to be sent away.
+    /// How many in the list are only there to be sent `BYE too-many`.
     refused: usize,
     closed: bool,
 }
@@ -46,25 +46,20 @@ struct Guest {
     peer: Peer,
     since: Millis,
     handle: Option<Handle>,
-    /// It is counted under its origin.
+    /// Whether `of` counts it.
     counted: bool,
     refused: bool,
 }
 
-/// A row of the list, for the operator.
+/// A row of `ADMIN SESSIONS`.
 pub struct SessionRow {
-    /// The session's number.
     pub id: SessionId,
-    /// Its account, if it has one.
     pub handle: Option<Handle>,
-    /// Where it comes from.
     pub peer: Peer,
-    /// When it was let in.
     pub since: Millis,
 }
 
 impl Roster {
-    /// An empty list.
     pub fn new(allowed: Limits) -> Roster {
         Roster {
             allowed,
@@ -78,7 +73,7 @@ impl Roster {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether limits on what one address or account does apply to a connection.
+    /// Whether the limits on addresses and accounts apply to a connection.
     pub fn is_limited(&self, id: SessionId) -> bool {
         let connections = self.connections();
         connections.list.get(&id).is_none_or(|guest| self.limits(guest.peer))
@@ -88,8 +83,8 @@ impl Roster {
         self.allowed.local || !peer.is_local()
     }
 
-    /// Lets a connection in. One that is too many is told so first thing; of those, too, there are
-    /// only so many at a time. `None`: it is not even told.
+    /// Lets a connection in. One over a limit gets an id only to be sent `BYE too-many`; `None` if
+    /// even of those there are [`limits::REFUSED`] already.
     pub fn enter(
         &self,
         peer: Peer,
@@ -102,12 +97,12 @@ impl Roster {
             Some(origin.rate_key()).filter(|_| self.allowed.address > 0 && self.limits(peer));
         let mut connections = self.connections();
         if connections.closed {
-            // It was accepted before the end, so it is told of it.
+            // It was accepted before the end, so it is sent `BYE shutdown`.
             outbox.hang_up(Bye::Shutdown);
         }
         let of_this = counted.and_then(|origin| connections.of.get(&origin).copied()).unwrap_or(0);
         let inside = connections.list.len() - connections.refused;
-        // An operator gets in also where the house is full.
+        // Operators get in even when the server is full.
         let limit = if listener == ListenerKind::Admin {
             None
         } else if inside >= self.allowed.connections {
@@ -139,25 +134,25 @@ impl Roster {
         Some(id)
     }
 
-    /// Warns of what somebody ran into, a line a minute for each address.
+    /// Logs a warning, at most once a minute for each address and obstacle.
     pub(super) fn note(&self, obstacle: Obstacle, from: Origin) {
         self.warnings.note(obstacle, from);
     }
 
-    /// Where a connection comes from. Of one that was not let in it is unknown, as of somebody else's.
+    /// The origin of a connection in the list; otherwise 0.0.0.0.
     pub fn origin(&self, id: SessionId) -> Origin {
         let connections = self.connections();
         connections.list.get(&id).map_or(Origin::Address(NOWHERE), |guest| guest.peer.origin)
     }
 
-    /// Notes whose a connection is.
+    /// Sets the handle that `ADMIN SESSIONS` shows for a connection.
     pub fn name(&self, id: SessionId, handle: Option<Handle>) {
         if let Some(guest) = self.connections().list.get_mut(&id) {
             guest.handle = handle;
         }
     }
 
-    /// A connection is gone.
+    /// Removes a connection.
     pub fn leave(&self, id: SessionId) {
         let mut connections = self.connections();
         let Some(guest) = connections.list.remove(&id) else { return };
@@ -176,7 +171,7 @@ impl Roster {
         }
     }
 
-    /// Everyone who is in, by number.
+    /// All connections, ordered by id.
     pub fn list(&self) -> Vec<SessionRow> {
         let connections = self.connections();
         let mut rows: Vec<SessionRow> = Vec::with_capacity(connections.list.len());
@@ -188,7 +183,7 @@ impl Roster {
         rows
     }
 
-    /// Lets nobody in any more and ends those who are.
+    /// Sends `BYE shutdown` to all connections, and to any still to come.
     pub fn close(&self) {
         let mut connections = self.connections();
         connections.closed = true;
@@ -197,10 +192,10 @@ impl Roster {
         }
     }
 
-    /// Waits, after the list was closed, until all have gone, so long at most.
+    /// After [`Roster::close`], blocks until all connections are gone, for at most `time`.
     pub fn wait_until_empty(&self, time: Duration) {
         let any = |connections: &mut Connections| !connections.list.is_empty();
-        // Whether it is empty or late, what follows is the same.
+        // Empty or timed out, the caller goes on in the same way.
         let _ = self.emptied.wait_timeout_while(self.connections(), time, any);
     }
 }

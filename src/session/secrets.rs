@@ -1,4 +1,4 @@
-//! Secrets on their way to the hashing thread: a session waits for them, unless it is to end.
+//! Hashing and verifying secrets: a session waits for the hashing threads, unless it must end.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -17,15 +17,15 @@ use crate::password::Failed;
 use crate::wire::request::Secret;
 
 impl Session {
-    /// The hash of a new password.
+    /// Hashes a new password.
     pub(super) async fn hash(&mut self, password: Secret) -> Result<String, Halt> {
         let (services, origin) = (self.services.clone(), self.origin());
         let hashed = self.or_end(services.hasher.hash(origin, password.0)).await?;
         Ok(hashed.inspect_err(|e| self.note_failed(*e))?)
     }
 
-    /// Whether a secret is the password that this is the hash of. After too many wrong ones that
-    /// takes a while, or is refused: see [`crate::brake`].
+    /// Whether `secret` matches the hash `known`. After too many failures this waits, or is
+    /// refused: see [`crate::brake`].
     pub(super) async fn verify(
         &mut self,
         handle: &Handle,
@@ -40,13 +40,13 @@ impl Session {
             let wait = match self.or_end(asked).await? {
                 Err(Failed::Braked(wait)) if wait <= patience => wait,
                 Err(Failed::Braked(wait)) => {
-                    // No handle: who types both the wrong way round typed the password there.
+                    // Logged without the handle: a user may have swapped handle and password.
                     self.note(Obstacle::Guesses);
                     return Err(Failed::Braked(wait).into());
                 }
                 verified => return Ok(verified.inspect_err(|e| self.note_failed(*e))?),
             };
-            // Somebody else's try may come first, and then it waits again.
+            // Another session's attempt may come first; then this one waits again.
             patience -= wait;
             self.pause(wait).await?;
         }
@@ -58,14 +58,14 @@ impl Session {
         }
     }
 
-    /// Waits for so long, or until the session is to end.
+    /// Waits for `time`, or until the session must end.
     pub(super) async fn pause(&mut self, time: Duration) -> Result<(), End> {
         self.or_end(Timer::after(time)).await?;
         Ok(())
     }
 
-    /// Waits for something that is not the connection, or until the session is to end. What was
-    /// asked for then has nobody who waits for it, and is not done.
+    /// Waits for something other than the connection, or until the session must end. `awaited` is
+    /// then dropped, which cancels a question or hash that has not begun.
     pub(super) async fn or_end<T>(&mut self, awaited: impl Future<Output = T>) -> Result<T, End> {
         let mut awaited = pin!(awaited);
         poll_fn(|cx| match self.poll_over(cx) {

@@ -1,22 +1,22 @@
-//! How far a session was shown each conversation: what `ACK` and `READ` without an id speak of.
+//! How far each conversation was sent to a session: what `ACK` and `READ` without an id refer to.
 
 use std::collections::HashMap;
 
 use crate::entry::{Cursor, EntryId};
 use crate::name::Target;
 
-/// Conversations by the other party's name. A session that was sent nothing has none of this.
+/// Conversations by the other party's name; only allocated once something was sent.
 #[derive(Default)]
 pub struct Seen {
-    /// Of each the last entry that was sent as an event.
+    /// The last entry of each that was sent as an event.
     sent: HashMap<Target, LastSent>,
-    /// Those that no bare `ACK` has covered.
+    /// Those with entries that no bare `ACK` has covered.
     unacked: Vec<Target>,
-    /// Those that no bare `READ` has covered.
+    /// Those with entries that no bare `READ` has covered.
     unread: Vec<Target>,
-    /// The newest entry that was sent as an event.
+    /// The newest entry sent as an event, of all conversations.
     newest: EntryId,
-    /// Of each the last entry that the latest `HIST` or `SYNC` showed.
+    /// The last entry of each in the latest `HIST` or `SYNC`.
     listed: HashMap<Target, EntryId>,
 }
 
@@ -28,7 +28,7 @@ struct LastSent {
 }
 
 impl Seen {
-    /// Notes that an entry was sent as an event.
+    /// Records an entry that was sent as an event.
     pub fn note(&mut self, peer: Target, id: EntryId) {
         let sent = self.sent.entry(peer.clone()).or_default();
         sent.last = id;
@@ -41,12 +41,12 @@ impl Seen {
         self.newest = self.newest.max(id);
     }
 
-    /// Forgets what was listed: a new list begins.
+    /// Forgets the previous `HIST` or `SYNC`.
     pub fn begin_list(&mut self) {
         self.listed = HashMap::new();
     }
 
-    /// Notes that an entry was shown as a row.
+    /// Records an entry that was sent as a row.
     pub fn note_row(&mut self, peer: Target, id: EntryId) {
         self.listed.insert(peer, id);
     }
@@ -57,12 +57,12 @@ impl Seen {
         sent.max(self.listed.get(peer).copied())
     }
 
-    /// The newest entry that was sent as an event.
+    /// The newest entry sent as an event, of all conversations.
     pub fn newest(&self) -> Option<EntryId> {
         (self.newest > EntryId(0)).then_some(self.newest)
     }
 
-    /// What was covered may not be on disk: nothing counts as covered.
+    /// After a failure to record moves: no entry counts as covered any more.
     pub fn uncover(&mut self) {
         for (peer, sent) in &mut self.sent {
             if !std::mem::replace(&mut sent.unacked, true) {
@@ -74,8 +74,8 @@ impl Seen {
         }
     }
 
-    /// The last entry sent of each conversation that no bare `ACK` (or `READ`) has covered; they
-    /// are covered now.
+    /// The last sent entry of each conversation with uncovered ones; all count as covered from now
+    /// on.
     pub fn cover(&mut self, cursor: Cursor) -> Vec<EntryId> {
         let mut ids = Vec::new();
         let peers = match cursor {
@@ -90,7 +90,7 @@ impl Seen {
                 Cursor::Read => sent.unread = false,
             }
         }
-        // In the order of ids, so that receipts come in an order that can be relied on.
+        // Ordered by id, so that the order of receipts is defined.
         ids.sort_unstable();
         ids
     }

@@ -1,4 +1,4 @@
-//! A connected socket over TCP or of this machine, and who is at its other end.
+//! A connected TCP or Unix socket, and its peer.
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -15,21 +15,17 @@ use smol::Async;
 use crate::limits;
 use crate::origin::Origin;
 
-/// A connected socket.
 pub enum Socket {
-    /// Over a network, if only loopback.
     Tcp(Async<TcpStream>),
-    /// From another process of this machine.
     Unix(Async<UnixStream>),
 }
 
 impl Socket {
-    /// Takes a connection that was accepted. Its peer is asked for a sign of life after `keepalive`
-    /// without one, and is gone after twice that, also where what was sent to it is not
-    /// acknowledged.
+    /// Wraps an accepted connection. Probes start after a silence of `keepalive`; after twice that
+    /// the peer counts as gone, also if it does not acknowledge data.
     ///
     /// # Errors
-    /// The connection is gone already.
+    /// The connection is already gone.
     pub fn tcp(stream: async_net::TcpStream, keepalive: Option<Duration>) -> io::Result<Socket> {
         if let Some(silence) = keepalive {
             sockopt::set_socket_keepalive(&stream, true)?;
@@ -40,29 +36,29 @@ impl Socket {
             sockopt::set_tcp_user_timeout(&stream, millis(2 * silence))?;
         }
 
-        // Replies are written whole, so nothing is gained by holding a small one back.
+        // Replies are written whole, so Nagle's algorithm would only delay them.
         stream.set_nodelay(true)?;
-        // Telnet sends the byte after an interrupt as urgent data; out of line it would be missing
-        // from its sequence, and the next letter of the line would be taken for it.
+        // Telnet sends the byte after an interrupt as urgent data. Out of band it would be missing
+        // from its sequence, which would swallow the next letter of the line instead.
         sockopt::set_socket_oobinline(&stream, true)?;
-        // Nobody else has it yet, so the pointer that async-net shares is not needed.
+        // Nobody else has a clone yet, so async-net's `Arc` can be unwrapped.
         let shared: Arc<Async<TcpStream>> = stream.into();
         Ok(Socket::Tcp(Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?))
     }
 
-    /// Takes a connection that was accepted on a Unix socket.
+    /// Wraps a connection accepted on a Unix socket.
     ///
     /// # Errors
-    /// None that is known.
+    /// None known.
     pub fn unix(stream: async_net::unix::UnixStream) -> io::Result<Socket> {
         let shared: Arc<Async<UnixStream>> = stream.into();
         Ok(Socket::Unix(Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?))
     }
 
-    /// Who is at the other end, as the kernel knows.
+    /// The peer as the kernel reports it: address and port, or uid.
     ///
     /// # Errors
-    /// The connection is gone already.
+    /// The connection is already gone.
     pub fn peer(&self) -> io::Result<Peer> {
         Ok(match self {
             Socket::Tcp(socket) => Peer::at(socket.get_ref().peer_addr()?),
@@ -73,7 +69,6 @@ impl Socket {
         })
     }
 
-    /// Ready once there is something to read.
     pub fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
         match self {
             Socket::Tcp(socket) => socket.poll_readable(cx),
@@ -81,7 +76,6 @@ impl Socket {
         }
     }
 
-    /// Ready once there is room to write.
     pub fn poll_writable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
         match self {
             Socket::Tcp(socket) => socket.poll_writable(cx),
@@ -89,11 +83,12 @@ impl Socket {
         }
     }
 
-    /// Whether what is sent has to be acknowledged in time, or the peer is taken for gone. A peer that
-    /// is there and takes nothing would be taken for gone, too: the system asks both with one clock.
+    /// Sets whether a peer that does not acknowledge data in time counts as gone. The kernel
+    /// applies the same timeout to a live peer whose receive window is full, so it must be off for
+    /// those.
     ///
     /// # Errors
-    /// The system's.
+    /// The system call failed.
     pub(super) fn expect_acknowledgement(&self, expect: bool) -> io::Result<()> {
         if let Socket::Tcp(stream) = self
             && sockopt::socket_keepalive(stream)?
@@ -105,23 +100,22 @@ impl Socket {
         Ok(())
     }
 
-    /// Whether nothing can be sent any more: it was reset, its peer is gone, or both sides have
-    /// ended it. Not where the peer has ended its own side only.
+    /// Whether nothing can be sent any more: the connection was reset, the peer is gone, or both
+    /// sides have closed. False if only the peer has closed its side.
     ///
     /// # Errors
-    /// The system's.
+    /// The system call failed.
     pub(super) fn is_gone(&self) -> io::Result<bool> {
         let mut asked = match self {
             Socket::Tcp(socket) => [PollFd::new(socket, PollFlags::empty())],
             Socket::Unix(socket) => [PollFd::new(socket, PollFlags::empty())],
         };
-        // These two are always told (poll(2)).
+        // poll(2) always reports `HUP` and `ERR`, requested or not.
         rustix::event::poll(&mut asked, Some(&Timespec::default()))?;
         Ok(asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
     }
 
-    /// How many bytes the kernel holds that have not been read. Where it does not say, there may be
-    /// any number of them.
+    /// Bytes in the kernel's receive buffer; `usize::MAX` if it does not say.
     pub(super) fn unread(&self) -> usize {
         let held = match self {
             Socket::Tcp(socket) => rustix::io::ioctl_fionread(socket),
@@ -130,7 +124,7 @@ impl Socket {
         held.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
-    /// Says that nothing more will be written.
+    /// Closes the writing side.
     pub(super) fn shutdown(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(socket) => socket.get_ref().shutdown(Shutdown::Write),
@@ -168,44 +162,44 @@ impl Write for &Socket {
     }
 }
 
-/// Who is at the other end of a connection. Small, since each connection has it twice.
+/// The other end of a connection. Small, since each connection holds it twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// What limits count it by.
+    /// The address or uid, which limits count by.
     pub origin: Origin,
     port: u16,
-    /// It came through a proxy: it is not on this machine, whatever the proxy says.
+    /// It came through a proxy, so it does not count as local, whatever the proxy says.
     told: bool,
 }
 
 impl Peer {
-    /// The connection's own network address.
+    /// The peer of a direct connection.
     pub fn at(address: SocketAddr) -> Peer {
         Peer { origin: Origin::of(address.ip()), port: address.port(), told: false }
     }
 
-    /// A network address that a proxy told.
+    /// A client whose address a proxy reported.
     pub fn told(address: SocketAddr) -> Peer {
         Peer { told: true, ..Peer::at(address) }
     }
 
-    /// A proxy that speaks for itself: as one that it speaks for, it is not on this machine.
+    /// A proxy's own connection (a health check): not local either.
     pub fn proxy(self) -> Peer {
         Peer { told: true, ..self }
     }
 
-    /// Whether it is on this machine.
+    /// Whether it is on this machine and did not come through a proxy.
     pub fn is_local(self) -> bool {
         !self.told && self.origin.is_local()
     }
 
-    /// A user of this machine.
+    /// A system user, over a Unix socket.
     pub fn user(user: u32) -> Peer {
         Peer { origin: Origin::User(user), port: 0, told: false }
     }
 }
 
-/// One field of a line: `127.0.0.1:50312`, `uid:1000`.
+/// A column of `ADMIN SESSIONS`: `127.0.0.1:50312`, `uid:1000`.
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.origin {
@@ -215,12 +209,12 @@ impl fmt::Display for Peer {
     }
 }
 
-/// As the system takes it; 0 is for ever.
+/// For `TCP_USER_TIMEOUT`, where 0 is the system's default.
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// What could be done at once.
+/// `None` if the call would block or was interrupted.
 pub(super) fn now(done: io::Result<usize>) -> io::Result<Option<usize>> {
     match done {
         Ok(n) => Ok(Some(n)),
@@ -251,7 +245,7 @@ mod tests {
         let probes = sockopt::tcp_keepcnt(&socket).unwrap();
         let time = silence + probes * sockopt::tcp_keepintvl(&socket).unwrap();
         assert_eq!(time, Duration::from_secs(120));
-        // The same for one that something was sent to.
+        // The same for a peer with unacknowledged data.
         assert_eq!(u128::from(sockopt::tcp_user_timeout(&socket).unwrap()), time.as_millis());
         let (Socket::Tcp(socket), _peer) = pair(None) else { panic!() };
         assert!(!sockopt::socket_keepalive(&socket).unwrap());
@@ -283,7 +277,7 @@ mod tests {
         let mut buffer = [0];
         while !matches!((&socket).read(&mut buffer), Ok(0)) {}
         assert!(!socket.is_gone().unwrap(), "it still listens");
-        // What comes for a socket that is closed is answered with a reset.
+        // Data for a closed socket is answered with a reset.
         drop(peer);
         while (&socket).write(b"anyone there?").is_ok() {}
         assert!(socket.is_gone().unwrap());

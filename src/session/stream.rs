@@ -1,5 +1,5 @@
-//! One connection: readiness, and reads and writes that never wait, in the clear or through TLS.
-//! Nothing further in knows which.
+//! One connection: readiness, and non-blocking reads and writes, plain or through TLS. Other
+//! modules need not know which.
 
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll};
@@ -9,30 +9,29 @@ use super::socket::{Socket, now};
 use super::tls::Tls;
 use crate::limits;
 
-/// A connected socket and what is spoken over it.
+/// A connected socket, with TLS or without.
 pub struct Stream {
     socket: Socket,
     tls: Option<Box<Tls>>,
-    /// Bytes that were written since something came.
+    /// Bytes written since the last read.
     unheard: usize,
-    /// The last write found no room.
+    /// The last write would have blocked.
     full: bool,
-    /// The peer has the time of one that takes nothing, and not that of one that does not answer.
+    /// The acknowledgement timeout is off; see [`Stream::adapt`].
     patient: bool,
 }
 
 impl Stream {
-    /// Over a socket, in the clear or, with certificates, through TLS.
+    /// Speaks TLS if there are certificates, otherwise plain text.
     ///
     /// # Errors
-    /// TLS cannot be begun.
+    /// rustls cannot set up the connection.
     pub fn new(socket: Socket, certificates: Option<&Certificates>) -> io::Result<Stream> {
         let tls = certificates.map(Tls::accept).transpose()?;
         let tls = tls.map(Box::new);
         Ok(Stream { socket, tls, unheard: 0, full: false, patient: false })
     }
 
-    /// Ready once there is something to read.
     pub fn poll_readable(&mut self, cx: &mut Context) -> Poll<io::Result<()>> {
         match &self.tls {
             Some(tls) if tls.has_unread() => Poll::Ready(Ok(())),
@@ -40,7 +39,8 @@ impl Stream {
         }
     }
 
-    /// Ready once there is room to write. Through TLS that takes the handshake, which goes on here.
+    /// Ready once there is room to write. With TLS this drives the handshake and is ready only
+    /// after it.
     pub fn poll_writable(&mut self, cx: &mut Context) -> Poll<io::Result<()>> {
         match &mut self.tls {
             Some(tls) => tls.poll_writable(&self.socket, cx),
@@ -48,18 +48,18 @@ impl Stream {
         }
     }
 
-    /// How many bytes the peer has sent that have not been read. Through TLS it is not less than
-    /// that, since what is encrypted is longer.
+    /// Bytes that have arrived but not been read. With TLS this is an upper bound, since ciphertext
+    /// is longer.
     pub fn unread(&self) -> usize {
         let decrypted = self.tls.as_ref().map_or(0, |tls| tls.unread());
         self.socket.unread().saturating_add(decrypted)
     }
 
-    /// Reads what is there; 0 is the end of the input, `None` that nothing is there now.
+    /// Reads what is available: 0 at the end of the input, `None` if there is nothing now.
     ///
     /// # Errors
-    /// The connection is lost. `UnexpectedEof`: it ended, but without the end that TLS knows, so
-    /// somebody may have cut it.
+    /// The connection is lost. `UnexpectedEof`: it ended without TLS's close_notify, so somebody
+    /// may have cut it.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let read = match &mut self.tls {
             Some(tls) => tls.read(&self.socket, buffer)?,
@@ -72,8 +72,8 @@ impl Stream {
         Ok(read)
     }
 
-    /// Writes what fits; `None` where nothing does now. Whoever is told `None` comes again with the
-    /// same bytes first, or asks for [`Stream::taken`].
+    /// Writes what fits; `None` if nothing does now. After `None` the next write must begin with
+    /// the same bytes, unless the caller accounts for [`Stream::taken`].
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         let written = match &mut self.tls {
             Some(tls) => tls.write(&self.socket, bytes)?,
@@ -85,9 +85,9 @@ impl Stream {
         Ok(written)
     }
 
-    /// Whoever takes nothing has more time than whoever does not acknowledge what is sent. The system
-    /// does not tell the two apart where a peer's buffer is full, so nobody whose buffer may be is
-    /// asked to acknowledge.
+    /// A peer that reads nothing gets more time than one that does not acknowledge data. The kernel
+    /// cannot tell the two apart once the peer's buffer is full, so the acknowledgement timeout is
+    /// off for any peer whose buffer may be.
     fn adapt(&mut self) -> io::Result<()> {
         let patient = self.full || self.unheard > limits::UNHEARD;
         if self.patient != patient {
@@ -97,22 +97,22 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether the peer is gone: see `Socket::is_gone`.
+    /// See `Socket::is_gone`.
     pub fn is_gone(&self) -> io::Result<bool> {
         self.socket.is_gone()
     }
 
-    /// How many bytes of the last write that gave `None` are on their way all the same.
+    /// Bytes of the last write that returned `None` that are on their way all the same.
     pub fn taken(&self) -> usize {
         self.tls.as_ref().map_or(0, |tls| tls.taken())
     }
 
-    /// Whether something of TLS's own waits for room; [`Stream::flush`] writes it.
+    /// Whether TLS has bytes of its own to send; [`Stream::flush`] writes them.
     pub fn is_owing(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.is_owing())
     }
 
-    /// Writes what TLS owes, as far as there is room.
+    /// Writes those bytes, as far as there is room.
     pub fn flush(&mut self) -> io::Result<()> {
         match &mut self.tls {
             Some(tls) => tls.flush(&self.socket).map(drop),
@@ -120,7 +120,7 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more will be written.
+    /// Closes the writing side, with TLS after a close_notify.
     pub fn finish(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.close(&self.socket)?;
@@ -128,7 +128,6 @@ impl Stream {
         self.socket.shutdown()
     }
 
-    /// Whether it goes through TLS, where an end has to be said.
     pub fn is_tls(&self) -> bool {
         self.tls.is_some()
     }

@@ -1,7 +1,7 @@
 //! One connection's TLS (1.2 and 1.3, by rustls on ring).
 //!
-//! rustls is used without an asynchronous wrapper: it holds bytes and no socket, which is what a
-//! session wants that waits in one place for readiness and then reads and writes without waiting.
+//! rustls is used without an async wrapper: it holds bytes and no socket, which suits a session
+//! that waits in one place for readiness and then reads and writes without blocking.
 
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll, ready};
@@ -15,24 +15,23 @@ use crate::wire::rows::Bye;
 /// The first byte of every TLS connection: a record of the handshake (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 0x16;
 
-/// Plaintext that one reading of the socket can add: less than this is left free before each, so
-/// that nothing stays behind in rustls that no readiness would tell of. A record has 16 KiB, and
-/// one that was incomplete before may become whole.
+/// The most plaintext that one read of the socket can add: a record of 16 KiB, and one that was
+/// incomplete before. A read only begins with more room than this, so that no data stays in rustls,
+/// where the socket's readiness would not announce it.
 const MARGIN: usize = 2 * 16_384;
 
 /// One connection's TLS.
 pub(super) struct Tls {
     connection: ServerConnection,
-    /// Bytes that were handed over to be written and not yet reported as written.
+    /// Bytes given to rustls and not yet reported as written.
     taken: usize,
-    /// Something was read from the socket that has not been read from here.
+    /// rustls may hold plaintext that has not been read.
     has_unread: bool,
-    /// Nothing has come yet.
+    /// Nothing has been received yet.
     untouched: bool,
 }
 
 impl Tls {
-    /// The beginning of a connection.
     pub(super) fn accept(certificates: &Certificates) -> io::Result<Tls> {
         let connection = ServerConnection::new(certificates.config()).map_err(io::Error::other)?;
         Ok(Tls { connection, taken: 0, has_unread: false, untouched: true })
@@ -42,7 +41,7 @@ impl Tls {
         self.has_unread
     }
 
-    /// How many bytes were read from the socket and not from here, at most.
+    /// An upper bound of the plaintext that has not been read.
     pub(super) fn unread(&self) -> usize {
         if self.has_unread { MARGIN } else { 0 }
     }
@@ -55,7 +54,8 @@ impl Tls {
         self.connection.wants_write()
     }
 
-    /// Takes in what the socket has; 0 where it is at its end, `None` where nothing is there.
+    /// Reads from the socket into rustls: 0 at the end of the input, `None` if there is nothing
+    /// now.
     fn take_in(&mut self, socket: &Socket) -> io::Result<Option<usize>> {
         let mut first = FirstByte { socket, byte: None };
         let read = now(self.connection.read_tls(&mut first))?;
@@ -69,21 +69,21 @@ impl Tls {
                 Ok(read)
             }
             Err(e) => {
-                // Says what is wrong in TLS's own way, if there is room.
+                // Sends the TLS alert, if there is room.
                 let _ = self.flush(socket);
                 Err(io::Error::new(io::ErrorKind::InvalidData, e))
             }
         }
     }
 
-    /// As `Stream::read`. The buffer has room for more than [`MARGIN`].
+    /// As `Stream::read`. The buffer must be larger than [`MARGIN`].
     pub(super) fn read(&mut self, socket: &Socket, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         let mut filled = 0;
         loop {
             let more = self.take_in(socket);
             loop {
                 match self.connection.reader().read(&mut buffer[filled..]) {
-                    // Closed in order. What came before is given out first.
+                    // After a close_notify. Data received before it is returned first.
                     Ok(0) if filled == 0 => return Ok(Some(0)),
                     Ok(0) => return Ok(Some(filled)),
                     Ok(n) => filled += n,
@@ -94,7 +94,7 @@ impl Tls {
             }
             self.has_unread = false;
             let more = match more {
-                // What came before it is whole and counts; the error comes again.
+                // Data before the error is intact and counts; the next read returns the error.
                 Err(_) if filled > 0 => {
                     self.has_unread = true;
                     return Ok(Some(filled));
@@ -111,7 +111,7 @@ impl Tls {
         Ok((filled > 0).then_some(filled))
     }
 
-    /// As `Stream::write`: what is reported as written has left for the socket.
+    /// As `Stream::write`: bytes reported as written have been passed to the socket.
     pub(super) fn write(&mut self, socket: &Socket, bytes: &[u8]) -> io::Result<Option<usize>> {
         if self.connection.is_handshaking() {
             self.flush(socket)?;
@@ -124,7 +124,7 @@ impl Tls {
         Ok(is_out.then(|| std::mem::take(&mut self.taken)))
     }
 
-    /// Writes what is encrypted; gives back whether that was all.
+    /// Writes pending ciphertext; returns whether all of it was written.
     pub(super) fn flush(&mut self, mut socket: &Socket) -> io::Result<bool> {
         while self.connection.wants_write() {
             if now(self.connection.write_tls(&mut socket))?.is_none() {
@@ -134,7 +134,7 @@ impl Tls {
         Ok(true)
     }
 
-    /// Ready once something can be written, for which the handshake has to be over.
+    /// Ready once the handshake is over and the socket is writable.
     pub(super) fn poll_writable(
         &mut self,
         socket: &Socket,
@@ -152,14 +152,14 @@ impl Tls {
         socket.poll_writable(cx)
     }
 
-    /// Says that nothing more will be written.
+    /// Sends a close_notify.
     pub(super) fn close(&mut self, socket: &Socket) -> io::Result<()> {
         self.connection.send_close_notify();
         self.flush(socket).map(drop)
     }
 }
 
-/// A socket that remembers the first byte that was read from it.
+/// Remembers the first byte read from a socket.
 struct FirstByte<'a> {
     socket: &'a Socket,
     byte: Option<u8>,
@@ -175,7 +175,7 @@ impl Read for FirstByte<'_> {
     }
 }
 
-/// The error of a peer that does not speak TLS where TLS is spoken.
+/// The error for a peer that does not speak TLS on a TLS port.
 #[derive(Debug)]
 pub(super) struct Plain;
 
@@ -187,12 +187,12 @@ impl std::fmt::Display for Plain {
     }
 }
 
-/// Tells a peer in plain text that it has to speak TLS here. It is somebody's `nc`, or a client that
-/// was given the wrong port: an alert of TLS would look like silence to both.
+/// Sends `BYE need-tls` in plain text: to somebody's `nc`, or a client given the wrong port, a TLS
+/// alert would look like silence.
 fn say_need_tls(mut socket: &Socket) -> io::Error {
     let mut line = Vec::new();
     Bye::NeedTls.write(&mut line);
-    // Where that fails it is gone already. What it sent is read, or a reset could overtake the line.
+    // A failure means that the peer is gone. Its input is read, or a reset could overtake the line.
     let _ = socket.write_all(&line).and_then(|()| socket.shutdown());
     let mut rest = [0; 4_096];
     for _ in 0..16 {

@@ -1,7 +1,7 @@
-//! Tokens: what a script logs in with instead of a password.
+//! Tokens, with which scripts log in instead of a password.
 //!
-//! A token is random, so one round of SHA-256 keeps it as well as many would: there is nothing to
-//! guess. That makes a log-in with it thousands of times cheaper than one with a password.
+//! A token is random, so one round of SHA-256 protects it as well as many would: there is nothing
+//! to guess. A login with it is thousands of times cheaper than one with a password.
 
 use sha2::{Digest, Sha256};
 
@@ -13,12 +13,12 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::rows::TokenLine;
 
-/// What every token begins with, so that it is known for one, by papod and in a leaked file.
+/// The prefix of every token, by which papod and scanners of leaked files recognise it.
 const PREFIX: &str = "papo_";
 /// Random bytes of a token: 160 bits, 40 hexadecimal digits.
 const RANDOM: usize = 20;
 
-/// A new token, or another secret that nobody can guess.
+/// A new token, or another random secret; `None` if the system gives no random bytes.
 pub(super) fn new() -> Option<Box<str>> {
     let mut random = [0; RANDOM];
     getrandom::fill(&mut random).ok()?;
@@ -26,7 +26,7 @@ pub(super) fn new() -> Option<Box<str>> {
     Some(format!("{PREFIX}{digits}").into())
 }
 
-/// The hash under which a secret is kept if it is a token; `None` if it cannot be one.
+/// The hash under which a token is stored; `None` if `secret` does not have the form of one.
 pub(super) fn hash(secret: &str) -> Option<[u8; 32]> {
     let is_token = secret.starts_with(PREFIX) && secret.len() == PREFIX.len() + 2 * RANDOM;
     is_token.then(|| Sha256::digest(secret).into())

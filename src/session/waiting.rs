@@ -1,4 +1,4 @@
-//! Where a session waits: for the world, for room to write, and for other sessions' turns.
+//! Where a session waits: for events, for room to write, and for its turn.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -13,7 +13,7 @@ use crate::hub::Work;
 use crate::limits;
 use crate::wire::rows::Bye;
 
-/// What a session waited for.
+/// What woke a session.
 #[derive(Default)]
 pub(super) struct Ready {
     pub readable: bool,
@@ -21,15 +21,15 @@ pub(super) struct Ready {
 }
 
 impl Session {
-    /// Lets the other sessions have their turn, if this one has had its own. One that always finds
-    /// something to do would never wait, and they for ever.
+    /// Yields to other sessions if this one's turn is over. A session that always has something to
+    /// do would otherwise never wait, and starve the others.
     pub(super) async fn give_way(&mut self) {
         if self.turn.elapsed() >= limits::SESSION_TURN {
             self.queue_up().await;
         }
     }
 
-    /// Waits for a turn where others wait for theirs: whoever has something new is not before them.
+    /// Waits for a turn if others are waiting for theirs: new input does not go before them.
     pub(super) async fn join_line(&mut self) {
         if self.services.line.is_empty() {
             self.turn = Instant::now();
@@ -38,19 +38,18 @@ impl Session {
         }
     }
 
-    /// Waits for the next turn.
     pub(super) async fn queue_up(&mut self) {
         let account = self.me.as_ref().map(|me| me.account);
         self.services.line.wait(self.origin(), account).await;
         self.turn = Instant::now();
     }
 
-    /// The one place where a session waits for the world.
+    /// Waits for the outbox, the socket or a timer.
     pub(super) async fn wait(&mut self, read: bool) -> io::Result<Ready> {
         let mut has_waited = false;
         let ready = poll_fn(|cx| {
             let mut ready = Ready::default();
-            // What was put in matters once what was taken before is written, a goodbye at once.
+            // New items matter once the earlier ones are written, a `BYE` at once.
             let changed = self.outbox.register(cx.waker());
             let mut woken = (changed && self.output.is_empty()) || self.outbox.bye().is_some();
             if read && self.stream.poll_readable(cx)?.is_ready() {
@@ -80,7 +79,7 @@ impl Session {
             }
             if let Some(patience) = self.patience.as_deref_mut() {
                 if Pin::new(&mut patience.until).poll(cx).is_ready() {
-                    // The answer comes through the outbox, as that of any other act.
+                    // The answer comes through the outbox, like that to any act.
                     self.services.hub.ask(Work::Unwatch { session: self.id });
                     patience.until = Timer::never();
                 }
@@ -100,7 +99,7 @@ impl Session {
         ready
     }
 
-    /// Waits until the output is written, or the session is to end.
+    /// Waits until the output is written, or the session must end.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         loop {
             self.write_output()?;
@@ -116,7 +115,8 @@ impl Session {
         }
     }
 
-    /// Why the session is to end while it waits for one thing only, if it is. Wakes for that, too.
+    /// Why the session must end, if it must, for places that wait for one thing only; registers the
+    /// task to be woken when that changes.
     pub(super) fn poll_over(&mut self, cx: &mut Context) -> Option<Bye> {
         self.outbox.register(cx.waker());
         let deadline = self.deadline.as_deref_mut();

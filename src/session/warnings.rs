@@ -1,6 +1,6 @@
-//! Warnings that would flood the log if each of them was a line: who runs into a limit, guesses on, or
-//! speaks plain text to a TLS port. One line a minute for each address and reason, with how often it
-//! was since the last.
+//! Warnings that would flood the log one by one: of clients that run into a limit, guess passwords,
+//! or speak plain text to a TLS port. Each address and reason gets one line a minute, with the
+//! number of times since the last.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,19 +11,19 @@ use std::time::Instant;
 use crate::limits;
 use crate::origin::Origin;
 
-/// What an address ran into.
+/// The reason for a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Obstacle {
-    /// A limit, by its flag.
+    /// A limit, named by its flag.
     Limit(&'static str),
-    /// The brake on guessing.
+    /// Too many wrong passwords; see [`crate::brake`].
     Guesses,
-    /// A port where TLS has to be spoken.
+    /// Plain text on a TLS port.
     NeedTls,
 }
 
 /// When each was logged last, and how often it happened since. Strangers choose the addresses, so
-/// the table is bounded, and hashes with a key.
+/// the table is bounded and keeps std's keyed hasher.
 #[derive(Default)]
 pub struct Warnings {
     rows: Mutex<HashMap<(Obstacle, Option<Origin>), WarningCount>>,
@@ -34,17 +34,17 @@ struct WarningCount {
     since: u64,
 }
 
-/// A line that is due.
+/// A line to be logged.
 #[derive(Debug, PartialEq, Eq)]
 struct DueWarning {
     obstacle: Obstacle,
-    /// `None`: addresses for which the table has no room.
+    /// `None`: all addresses for which the table has no room.
     from: Option<Origin>,
     times: u64,
 }
 
 impl Warnings {
-    /// Notes that it happened again, and logs that if it is due.
+    /// Counts an occurrence, and logs a line if one is due.
     pub fn note(&self, obstacle: Obstacle, from: Origin) {
         if let Some(line) = self.due(obstacle, from, Instant::now()) {
             log::warn!("{line}");

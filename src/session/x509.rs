@@ -1,23 +1,22 @@
-//! As much of a certificate (X.509, RFC 5280) as an operator has to be warned of: when it ends, whether
-//! it is a CA's, and who signed whom in a chain.
+//! Parses as much of a certificate (X.509, RFC 5280) as warnings to the operator need: its validity
+//! dates, whether it is a CA's, its issuer and subject.
 //!
-//! rustls looks at none of this in a server's own certificates, and tells none of it. Five fields in a
-//! fixed order are a hundred lines of DER (ITU-T X.690), where a crate for X.509 brings ten others.
-//! Nothing is trusted by what is read here.
+//! rustls neither checks nor exposes this for a server's own certificates. Five fields in a fixed
+//! order take a hundred lines of DER (ITU-T X.690), where an X.509 crate brings ten others. No
+//! trust decision depends on it.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// What was read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Facts<'a> {
-    /// The names of who signed it and of whom it is, as they are encoded.
+    /// The encoded names.
     pub(super) issuer: &'a [u8],
     pub(super) subject: &'a [u8],
-    /// Seconds since 1970 at which it begins and ends to be valid.
+    /// The validity period, in seconds since 1970.
     pub(super) begins: i64,
     pub(super) ends: i64,
-    /// It may sign others; then clients that follow RFC 5280 refuse it as a server's.
+    /// It may sign others, so clients that follow RFC 5280 reject it as a server's certificate.
     pub(super) is_ca: bool,
 }
 
@@ -28,24 +27,24 @@ const OID: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
-/// The version, and the extensions.
+/// The tags of the version and of the extensions.
 const CONTEXT_0: u8 = 0xa0;
 const CONTEXT_3: u8 = 0xa3;
 /// `id-ce-basicConstraints`, 2.5.29.19.
 const BASIC_CONSTRAINTS: [u8; 3] = [0x55, 0x1d, 0x13];
 
-/// Elements, one after the other.
+/// A sequence of DER elements.
 struct Der<'a>(&'a [u8]);
 
 impl<'a> Der<'a> {
-    /// The next element: its tag and its contents.
+    /// The tag and contents of the next element; `None` at the end or if it is malformed.
     fn next(&mut self) -> Option<(u8, &'a [u8])> {
         let (tag, rest) = self.0.split_first()?;
         let (first, mut rest) = rest.split_first()?;
         let mut length = usize::from(*first);
         if *first >= 0x80 {
             let (bytes, after) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            // No certificate has 16 MiB.
+            // No certificate is longer than 16 MiB.
             if bytes.len() > 3 {
                 return None;
             }
@@ -57,18 +56,18 @@ impl<'a> Der<'a> {
         Some((*tag, contents))
     }
 
-    /// The contents of the next element, which has this tag.
+    /// The contents of the next element, which must have this tag.
     fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.next().filter(|(found, _)| *found == tag).map(|(_, contents)| contents)
     }
 
-    /// The same where it may be missing: then nothing is taken.
+    /// The same, but consumes nothing if the next element has another tag.
     fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.0.first() == Some(&tag) { self.expect(tag) } else { None }
     }
 }
 
-/// Reads a certificate; `None` where it is none.
+/// Parses a certificate; `None` if it is malformed.
 pub(super) fn read(der: &[u8]) -> Option<Facts<'_>> {
     let mut certificate = Der(Der(der).expect(SEQUENCE)?);
     let mut signed = Der(certificate.expect(SEQUENCE)?);
@@ -91,13 +90,13 @@ pub(super) fn read(der: &[u8]) -> Option<Facts<'_>> {
     Some(Facts { issuer, subject, begins, ends, is_ca })
 }
 
-/// Whether the extensions say that it is a CA's (RFC 5280, 4.2.1.9).
+/// Whether the extensions mark a CA's certificate (RFC 5280, 4.2.1.9).
 fn has_ca(extensions: &[u8]) -> Option<bool> {
     let mut extensions = Der(Der(extensions).expect(SEQUENCE)?);
     while !extensions.0.is_empty() {
         let mut extension = Der(extensions.expect(SEQUENCE)?);
         let id = extension.expect(OID)?;
-        // Whether it is critical.
+        // The critical flag.
         extension.optional(BOOLEAN);
         let value = extension.expect(OCTETS)?;
         if id == BASIC_CONSTRAINTS {
@@ -158,7 +157,7 @@ mod tests {
         for end in 0..one.len() {
             assert_eq!(read(&one[..end]), None);
         }
-        // Whatever byte is wrong, nothing panics.
+        // Whichever byte is wrong, nothing panics.
         for at in 0..one.len() {
             for wrong in [0x00, 0x7f, 0x80, 0x84, 0xff] {
                 let mut bytes = one.to_vec();

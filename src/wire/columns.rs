@@ -1,7 +1,7 @@
-//! The columns of the lines that the server sends: how each kind is written and how it is read back.
+//! The columns of the lines that the server sends: how each kind is written and parsed.
 //!
-//! Columns are separated by one space and none is empty: `-` stands for nothing. Free text comes
-//! last. A reader ignores columns after those it knows, so that a later server may add some.
+//! Columns are separated by one space and none is empty: `-` means no value. Free text comes last.
+//! A parser ignores columns after those it knows, so that a later server may add some.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -12,22 +12,21 @@ use super::text;
 use crate::entry::{Cursor, EntryId, Millis};
 use crate::name::{Handle, Target};
 
-/// A kind of column.
+/// A type that is written as a column.
 pub(super) trait Column<'a>: Sized {
-    /// It takes the rest of the line.
+    /// Whether it takes the rest of the line.
     const IS_TEXT: bool = false;
 
-    /// Writes it.
     fn put(&self, out: &mut Vec<u8>);
 
-    /// Reads it; `None` if it is missing or of another kind.
+    /// Parses and consumes it; `None` if it is missing or malformed.
     fn take(columns: &mut Columns<'a>) -> Option<Self>;
 }
 
-/// The columns of a line that have not been read yet.
+/// The columns of a line that have not been parsed yet.
 #[derive(Clone, Copy)]
 pub(super) struct Columns<'a> {
-    /// `None` once all have been read.
+    /// `None` once all have been consumed.
     rest: Option<&'a str>,
 }
 
@@ -37,7 +36,7 @@ impl<'a> Columns<'a> {
         Columns { rest: Some(line) }
     }
 
-    /// The columns after the first words of a line, if it begins with these.
+    /// The columns after `words`, if the line begins with them.
     pub fn after(line: &'a str, words: &str) -> Option<Columns<'a>> {
         match line.strip_prefix(words)? {
             "" => Some(Columns { rest: None }),
@@ -56,17 +55,16 @@ impl<'a> Columns<'a> {
         Some(word).filter(|word| !word.is_empty())
     }
 
-    /// The rest of the line, as it stands there.
+    /// The rest of the line, still escaped.
     pub fn rest(&mut self) -> Option<&'a str> {
         self.rest.take()
     }
 
-    /// The next column, of this kind.
     pub fn read<T: Column<'a>>(&mut self) -> Option<T> {
         T::take(self)
     }
 
-    /// The next column, in digits only.
+    /// The next column, if it has only digits and fits `T`.
     fn digits<T: FromStr>(&mut self) -> Option<T> {
         let word = self.word()?;
         word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten()
@@ -84,7 +82,7 @@ impl<'a> Column<'a> for &'a str {
     }
 }
 
-/// Free text.
+/// Free text, escaped.
 impl<'a> Column<'a> for Cow<'a, str> {
     const IS_TEXT: bool = true;
 
@@ -97,7 +95,7 @@ impl<'a> Column<'a> for Cow<'a, str> {
     }
 }
 
-/// `-` stands for nothing.
+/// `-` is `None`.
 impl<'a, T: Column<'a>> Column<'a> for Option<T> {
     const IS_TEXT: bool = T::IS_TEXT;
 
@@ -184,7 +182,7 @@ impl<'a> Column<'a> for Millis {
     }
 }
 
-/// A cursor, by what an entry is that it has reached.
+/// A cursor, as the state of the entries that it has reached: `delivered` or `read`.
 impl<'a> Column<'a> for Cursor {
     fn put(&self, out: &mut Vec<u8>) {
         put(out, &[state(*self)]);
@@ -196,7 +194,7 @@ impl<'a> Column<'a> for Cursor {
     }
 }
 
-/// Whether there is more than was shown.
+/// Whether there is more than was shown: `more` or `end`.
 pub(super) struct More(pub bool);
 
 impl<'a> Column<'a> for More {
@@ -213,7 +211,7 @@ impl<'a> Column<'a> for More {
     }
 }
 
-/// The verb that moves a cursor and that tells of it.
+/// The verb that moves a cursor, and the first word of its receipts.
 pub fn verb(cursor: Cursor) -> &'static str {
     match cursor {
         Cursor::Delivered => "ACK",
@@ -226,7 +224,7 @@ pub(super) fn cursor(verb: &str) -> Option<Cursor> {
     [Cursor::Delivered, Cursor::Read].into_iter().find(|cursor| self::verb(*cursor) == verb)
 }
 
-/// What an entry is that a cursor has reached.
+/// The state of the entries that a cursor has reached.
 fn state(cursor: Cursor) -> &'static str {
     match cursor {
         Cursor::Delivered => "delivered",
@@ -234,14 +232,14 @@ fn state(cursor: Cursor) -> &'static str {
     }
 }
 
-/// A time as the protocol writes it.
+/// A time as on the wire.
 pub fn written_time(time: Millis) -> String {
     let mut out = Vec::new();
     stamp(&mut out, time);
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// Writes words as they are.
+/// Writes words unescaped.
 pub(super) fn put(out: &mut Vec<u8>, words: &[&str]) {
     for word in words {
         out.extend_from_slice(word.as_bytes());
@@ -253,7 +251,7 @@ pub(super) fn number(out: &mut Vec<u8>, n: impl itoa::Integer + Display) {
 }
 
 fn stamp(out: &mut Vec<u8>, time: Millis) {
-    // All entries of a batch have one time, so the last one written is nearly always the next.
+    // All entries of a batch have the same time, so the previous stamp nearly always fits.
     thread_local! {
         static LAST: Cell<(i64, [u8; 24])> = const { Cell::new((0, *b"1970-01-01T00:00:00.000Z")) };
     }
@@ -262,7 +260,7 @@ fn stamp(out: &mut Vec<u8>, time: Millis) {
         let stamp = jiff::Timestamp::from_millisecond(time.0).unwrap_or_default();
         let printed = format!("{stamp:.3}");
         at = time.0;
-        // A year before 0 or after 9999 is longer; no clock that gives one is believed.
+        // A year outside 0 to 9999 does not fit; a clock that gives one is not believed.
         written = printed.as_bytes().try_into().unwrap_or(*b"1970-01-01T00:00:00.000Z");
         LAST.set((at, written));
     }

@@ -1,4 +1,4 @@
-//! Entries and receipts: what the server pushes. Each line writes itself and reads itself back.
+//! Entries and receipts, which the server pushes: how their lines are written and parsed.
 
 use std::borrow::Cow;
 
@@ -7,45 +7,43 @@ use super::tags::Tags;
 use super::text;
 use crate::entry::{Entry, EntryKind, Receipt};
 
-/// An entry: `MSG <id> <time> <from> <to> <tags> <body>`, `GROUP` with a change in place of the body,
-/// or a row of the log, `HIST`, for both.
+/// An entry as a line: `MSG <id> <time> <from> <to> <tags> <body>`, `GROUP` with a change in place
+/// of the body, or a row of the log, `HIST`, for both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryLine<'a> {
-    /// It is a row of the log, and not an event.
+    /// Whether it is a `HIST` row and not an event.
     pub is_row: bool,
-    /// The entry.
     pub entry: Cow<'a, Entry>,
-    /// Its tags.
     pub tags: Tags,
 }
 
 impl<'a> EntryLine<'a> {
-    /// The event that tells of an entry.
+    /// The event for an entry.
     #[inline]
     pub fn event(entry: &'a Entry) -> EntryLine<'a> {
         EntryLine { is_row: false, entry: Cow::Borrowed(entry), tags: Tags::NONE }
     }
 
-    /// The row of the log that shows an entry.
+    /// The `HIST` row for an entry.
     #[inline]
     pub fn row(entry: &'a Entry) -> EntryLine<'a> {
         let tags = Tags { kind: entry.kind, ..Tags::NONE };
         EntryLine { is_row: true, entry: Cow::Borrowed(entry), tags }
     }
 
-    /// The event that told of the entry, if this is a row.
+    /// The event for the entry of this row.
     pub fn into_event(self) -> EntryLine<'a> {
         let tags = Tags { kind: EntryKind::Message, ..self.tags };
         EntryLine { is_row: false, tags, ..self }
     }
 
-    /// Writes it, with its line end.
+    /// Writes the line, LF included.
     #[inline]
     pub fn write(&self, out: &mut Vec<u8>) {
         write_entry(out, self.is_row, &self.entry, &self.tags);
     }
 
-    /// Reads it; `None` if it is another line.
+    /// Parses a line; `None` if it is of another form.
     pub fn parse(line: &str) -> Option<EntryLine<'static>> {
         let mut columns = Columns::of(line);
         let word = columns.word()?;
@@ -65,8 +63,8 @@ impl<'a> EntryLine<'a> {
     }
 }
 
-/// Takes the parts by reference, so that a line that borrows its entry need not be built and dropped:
-/// the server writes one for each message.
+/// Takes the parts by reference, so that the server need not build and drop a line for each
+/// message.
 fn write_entry(out: &mut Vec<u8>, is_row: bool, entry: &Entry, tags: &Tags) {
     let Entry { id, time, from, to, kind, body } = entry;
     put(
@@ -82,7 +80,7 @@ fn write_entry(out: &mut Vec<u8>, is_row: bool, entry: &Entry, tags: &Tags) {
     time.put(out);
     put(out, &[" ", from.as_str(), " "]);
     to.put(out);
-    // Nearly every line has none.
+    // The usual case.
     if tags.is_empty() {
         put(out, &[" - "]);
     } else {
@@ -99,12 +97,12 @@ fn write_entry(out: &mut Vec<u8>, is_row: bool, entry: &Entry, tags: &Tags) {
 pub struct ReceiptLine<'a>(pub Cow<'a, Receipt>);
 
 impl<'a> ReceiptLine<'a> {
-    /// The event that tells of a receipt.
+    /// The event for a receipt.
     pub fn event(receipt: &'a Receipt) -> ReceiptLine<'a> {
         ReceiptLine(Cow::Borrowed(receipt))
     }
 
-    /// Writes it, with its line end.
+    /// Writes the line, LF included.
     pub fn write(&self, out: &mut Vec<u8>) {
         let Receipt { cursor, id, time, from, to } = &*self.0;
         put(out, &[verb(*cursor), " "]);
@@ -116,7 +114,7 @@ impl<'a> ReceiptLine<'a> {
         out.push(b'\n');
     }
 
-    /// Reads it; `None` if it is another line.
+    /// Parses a line; `None` if it is of another form.
     pub fn parse(line: &str) -> Option<ReceiptLine<'static>> {
         let mut columns = Columns::of(line);
         let cursor = cursor(columns.word()?)?;

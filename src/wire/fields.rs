@@ -1,4 +1,5 @@
-//! The fields that the rules of the grammar are made of, and what is said where one is missing.
+//! The fields that the rules of the grammar are made of, and the labels that `ERR bad-syntax` shows
+//! for them.
 
 use nom::Parser;
 use nom::branch::alt;
@@ -13,14 +14,14 @@ use crate::entry::EntryId;
 use crate::limits;
 use crate::name::{DisplayName, Handle, NotAName, Target};
 
-/// What a rule could not read: the innermost label at the furthest place.
+/// A parse error: the innermost label at the furthest position.
 #[derive(Debug, PartialEq)]
 pub struct Expected<'a> {
-    /// What stands there.
+    /// The input at that position.
     pub(super) rest: &'a str,
     /// What was expected instead.
     pub(super) label: &'static str,
-    /// The offset in `rest` of a character that names may not have.
+    /// The byte offset in `rest` of a character that names may not contain.
     pub(super) hidden: Option<usize>,
 }
 
@@ -45,10 +46,10 @@ impl<'a> ContextError<&'a str> for Expected<'a> {
     }
 }
 
-/// What a rule returns.
+/// The result of a rule: the remaining input and a value.
 pub type ParseResult<'a, T> = nom::IResult<&'a str, T, Expected<'a>>;
 
-/// `field = 1*(any but blank) *blank`, of a kind that `check` knows.
+/// `field = 1*(any but blank) *blank`, converted by `check`, or rejected if that returns `None`.
 pub(super) fn field<'a, T>(
     label: &'static str,
     check: impl Fn(&'a str) -> Option<T>,
@@ -56,7 +57,7 @@ pub(super) fn field<'a, T>(
     terminated(context(label, map_opt(take_till1(blank), check)), take_while(blank))
 }
 
-/// A word said in any letter case.
+/// A fixed word in any letter case.
 pub(super) fn keyword<'a>(
     word: &'static str,
 ) -> impl Parser<&'a str, Output = (), Error = Expected<'a>> {
@@ -73,7 +74,7 @@ pub(super) fn handle(input: &str) -> ParseResult<'_, Handle> {
     field(aside(input).unwrap_or(LABEL), Handle::new).parse(input)
 }
 
-/// What is expected in place of a name that is written as elsewhere, with a sign before or after it.
+/// A more helpful label for a name with a sign before or after it, as other programs write it.
 fn aside(input: &str) -> Option<&'static str> {
     let word = first_word(input);
     let is_name = |name: Option<&str>| name.and_then(Handle::new).is_some();
@@ -106,12 +107,13 @@ pub(super) fn password(input: &str) -> ParseResult<'_, Secret> {
     .parse(input)
 }
 
-/// The end of a line whose last field is a password: what follows was perhaps meant to be a part of it.
+/// The end of a line whose last field is a password: further words were perhaps meant as part of
+/// it.
 pub(super) fn password_end(input: &str) -> ParseResult<'_, &str> {
     context("the end of the line; a password has no blanks", eof).parse(input)
 }
 
-/// `secret = 1*(any but blank)`: what an account is opened with; its rules may have been others.
+/// `secret = 1*(any but blank)`: a password or token at login, whatever the rules for new ones are.
 pub(super) fn secret(input: &str) -> ParseResult<'_, Secret> {
     field("a password", |word| Some(Secret(word.into()))).parse(input)
 }
@@ -125,7 +127,7 @@ pub(super) fn display_name(input: &str) -> ParseResult<'_, DisplayName> {
         _ => match DisplayName::new(&plain) {
             Ok(name) => return Ok(("", name)),
             Err(NotAName::Length) => None,
-            // Not hidden as it was typed, so it is a line break that was typed as `\n`.
+            // The text as typed is fine, so the character is a line break typed as `\n`.
             Err(NotAName::Character(at)) => input.find("\\n").or(Some(at)),
         },
     };
@@ -142,7 +144,7 @@ pub(super) fn unescaped(said: &str) -> String {
     text::unescape(said).into_owned()
 }
 
-/// `id = 1*DIGIT`; one that is too large for an id is one that nobody has.
+/// `id = 1*DIGIT`; a number that is too large becomes the largest id, which no entry has.
 pub(super) fn id(input: &str) -> ParseResult<'_, EntryId> {
     field("the id of a message", |word| {
         let digits = word.bytes().all(|b| b.is_ascii_digit());
@@ -158,7 +160,7 @@ pub(super) fn group_name(input: &str) -> ParseResult<'_, Handle> {
     field(LABEL, |word| Handle::new(word.strip_prefix('#').unwrap_or(word))).parse(input)
 }
 
-/// A handle where something stands; nothing else may.
+/// A handle in a list: any other input is an error, and not the end of the list.
 pub(super) fn some_handle(input: &str) -> ParseResult<'_, Handle> {
     match handle(input) {
         Err(nom::Err::Error(e)) if !input.is_empty() => Err(nom::Err::Failure(e)),
@@ -181,7 +183,7 @@ fn short_word(word: &str) -> Option<Box<str>> {
     (1..=limits::KEY_MAX).contains(&long).then(|| word.into())
 }
 
-/// Says something else than what the parts of a rule expected.
+/// Replaces the labels of a rule's parts.
 pub(super) fn labelled<'a, T>(
     label: &'static str,
     mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
@@ -191,7 +193,7 @@ pub(super) fn labelled<'a, T>(
     }
 }
 
-/// Says what words a rule begins with, where none of them stands there.
+/// Replaces the label only if none of a rule's alternatives begins at the input.
 pub(super) fn labelled_at_start<'a, T>(
     label: &'static str,
     mut inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
@@ -202,7 +204,7 @@ pub(super) fn labelled_at_start<'a, T>(
     }
 }
 
-/// A field that may be missing; one that is there must be right.
+/// An optional field, which must be valid if present.
 pub(super) fn opt_field<'a, T>(
     inner: impl Parser<&'a str, Output = T, Error = Expected<'a>>,
 ) -> impl Parser<&'a str, Output = Option<T>, Error = Expected<'a>> {

@@ -1,5 +1,5 @@
-//! Uses of the table of verbs: a line is parsed by the rule of its verb, and `HELP` is made from the
-//! table, so it lists exactly the verbs that work.
+//! Uses of the table of verbs: lines are parsed by the rules in it, and `HELP` is made from it, so
+//! `HELP` lists exactly the verbs that work.
 
 use std::borrow::Cow;
 
@@ -14,23 +14,23 @@ pub use super::verbs::{ListenerKind, Served, VERBS, Verb};
 use crate::limits;
 use crate::name::{self, Handle};
 
-/// The row of a word said in any letter case, wherever it is served.
+/// The verb of a word in any letter case, wherever it is served.
 pub fn verb(word: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.word.eq_ignore_ascii_case(word))
 }
 
-/// The row of a word that is served at a place.
+/// The same, if it is served on this listener.
 pub fn verb_at(word: &str, listener: ListenerKind) -> Option<&'static Verb> {
     verb(word).filter(|verb| verb.served.at(listener))
 }
 
-/// Reads a line whose first word is this verb.
+/// Parses a line whose first word is this verb.
 ///
 /// # Errors
 /// What the verb's rule expected, and where.
 pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
     let line = line.trim_end_matches(blank);
-    // `first_word` is a part of `line`, so what stands after it is too.
+    // In bounds, since `first_word` returns a part of `line`.
     let blanks = line.len() - line.trim_start_matches(blank).len();
     let from = blanks + first_word(line).len();
     let fields = line[from..].trim_start_matches(blank);
@@ -49,12 +49,13 @@ pub fn read(verb: &Verb, line: &str) -> Result<Request, Refusal> {
                 },
             })
         }
-        // Only the streaming parsers ask for more, and none is used.
+        // Only nom's streaming parsers return this, and none is used.
         Err(nom::Err::Incomplete(_)) => Err(Refusal::Bug),
     }
 }
 
-/// The verb as an `ERR` line shows it: in capitals, or `-` if there is none that can be shown.
+/// The verb as an `ERR` line shows it: in capitals, or `-` if it is empty, too long, or has
+/// characters that cannot be shown.
 pub fn display_verb(word: &str) -> Cow<'static, str> {
     if let Some(verb) = verb(word) {
         return Cow::Borrowed(verb.word);
@@ -67,11 +68,11 @@ pub fn display_verb(word: &str) -> Cow<'static, str> {
     }
 }
 
-/// Columns of a `HELP` line behind its first word, on a terminal of 80.
+/// Characters of a `HELP` line after its first word, on a terminal of 80 columns.
 const COLUMNS: usize = 75;
 
-/// The lines of `HELP` without a verb: at most a screen of 24 lines, what to type first at the end,
-/// where it is still in sight.
+/// The lines of `HELP` without a verb: at most a screen of 24 lines, with what to type first at the
+/// end, where it stays in sight.
 pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
     let mut lines = Vec::new();
     if listener == ListenerKind::Admin {
@@ -110,7 +111,7 @@ pub fn overview(listener: ListenerKind, me: Option<&Handle>) -> Vec<String> {
     lines
 }
 
-/// What is served at a place, each verb as `shown` has it, a subject's behind its name.
+/// The verbs served on a listener, each as `shown` has it, grouped by subject.
 fn by_subject(listener: ListenerKind, shown: impl Fn(&Verb) -> &'static str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut last = "";
@@ -131,8 +132,8 @@ fn by_subject(listener: ListenerKind, shown: impl Fn(&Verb) -> &'static str) -> 
     lines
 }
 
-/// The lines of `HELP` for a word: a verb that is served at a place, or else the first word of a
-/// line that is sent there.
+/// The lines of `HELP <word>`, for a verb served on this listener or the first word of a line sent
+/// there; `None` if it is neither.
 pub fn of(word: &str, listener: ListenerKind) -> Option<Vec<String>> {
     match verb(word) {
         Some(verb) => verb.served.at(listener).then(|| of_verb(verb)),
@@ -140,7 +141,7 @@ pub fn of(word: &str, listener: ListenerKind) -> Option<Vec<String>> {
     }
 }
 
-/// Adds a text, in lines of a terminal's width.
+/// Adds a text, wrapped to [`COLUMNS`].
 fn wrap(text: &str, lines: &mut Vec<String>) {
     let mut line = " ".to_owned();
     for word in text.split(' ') {

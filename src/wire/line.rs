@@ -1,46 +1,47 @@
-//! Bytes to lines: LF, CRLF or telnet's CR NUL, the limit, UTF-8, no control characters.
+//! Splits bytes into lines (LF, CRLF or telnet's CR NUL; bounded) and checks their text (UTF-8, no
+//! control characters).
 //!
-//! A line is cut at its end before anything else is looked at. So nothing that is said inside a line
-//! (an unfinished telnet sequence, half a character) can reach into the next one, and how the bytes
-//! were split on their way makes no difference.
+//! Lines are split before anything else is parsed. So nothing inside a line (an unfinished telnet
+//! sequence, half a character) can reach into the next one, and how the bytes were split in transit
+//! makes no difference.
 
 use memchr::memchr2;
 
 use super::refusal::Refusal;
 use crate::limits;
 
-/// The bytes of one client that are not carried out yet.
+/// The bytes of one client that have not been returned as lines.
 #[derive(Default)]
 pub struct Lines {
     kept: Vec<u8>,
-    /// `kept` before this has been given out.
+    /// `kept` before this has been returned.
     start: usize,
-    /// `kept` from `start` to this has no line end, so a line that comes byte by byte is searched once.
+    /// `kept` from `start` to this has no line end, so a line that arrives byte by byte is searched
+    /// only once.
     searched: usize,
     /// A line over the limit is being skipped to its end.
     skipping: bool,
-    /// No line has been given out yet: only then can a TLS hello stand there.
+    /// A line has been returned: a TLS hello can only come before the first.
     begun: bool,
-    /// The input was cut off, so its last line counts only if it is whole.
+    /// The input was cut off, so an unfinished last line is dropped.
     cut: bool,
 }
 
-/// What stands next in the bytes of a client.
+/// The next item in the bytes of a client.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<'a> {
-    /// A whole line without its end.
+    /// A complete line without its end.
     Line(&'a [u8]),
-    /// A line over the limit, of which these are the first [`limits::LINE`] bytes. It is skipped to
-    /// its end.
+    /// The first [`limits::LINE`] bytes of a line over the limit; the rest is skipped.
     TooLong(&'a [u8]),
-    /// The first bytes are a TLS hello: this client wants a different door.
+    /// The first bytes are a TLS hello, on a port without TLS.
     Tls,
     /// The next line is not complete yet.
     Partial,
 }
 
 impl Lines {
-    /// Adds bytes as they came.
+    /// Appends received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.start > 0 {
             self.kept.drain(..self.start);
@@ -50,17 +51,18 @@ impl Lines {
         self.kept.extend_from_slice(bytes);
     }
 
-    /// Bytes that are kept: less than a line once all that is whole has been given out.
+    /// Bytes kept: less than a line once all complete lines have been returned.
     pub fn len(&self) -> usize {
         self.kept.len() - self.start
     }
 
-    /// Whether nothing is kept. The buffer itself is given back then: an idle client has none.
+    /// Whether nothing is kept. [`Lines::next_line`] then frees the buffer, so an idle client has
+    /// none.
     pub fn is_empty(&self) -> bool {
         self.start == self.kept.len()
     }
 
-    /// What stands next. A line is given out once.
+    /// The next item; each line is returned once.
     pub fn next_line(&mut self) -> Next<'_> {
         if self.skipping {
             match self.line_end(self.start) {
@@ -87,8 +89,8 @@ impl Lines {
                 self.start = end + 1;
                 self.searched = self.start;
                 if end + 1 - start > limits::LINE {
-                    // No more than where its end has yet to come: what it is answered with must not
-                    // depend on that.
+                    // No more bytes than if its end had not arrived: the answer must not depend on
+                    // that.
                     Next::TooLong(&self.kept[start..start + limits::LINE])
                 } else {
                     Next::Line(without_cr(&self.kept[start..end]))
@@ -97,7 +99,7 @@ impl Lines {
             None if self.kept.len() - start >= limits::LINE => {
                 self.begun = true;
                 self.skipping = true;
-                // Its last byte may be half of its end.
+                // The last byte may be the first half of its end.
                 self.start = self.kept.len() - 1;
                 self.searched = self.start;
                 Next::TooLong(&self.kept[start..start + limits::LINE])
@@ -112,15 +114,15 @@ impl Lines {
         }
     }
 
-    /// Where the first line end at or behind a place is: its last byte, an LF, or the NUL of the
-    /// telnet's CR NUL (RFC 854), of which no byte is before `start`.
+    /// The offset of the first line end from `from` on: of its last byte, an LF, or the NUL of
+    /// telnet's CR NUL (RFC 854) unless that begins before `start`.
     fn line_end(&self, from: usize) -> Option<usize> {
         let mut from = from;
         loop {
             let at = from + memchr2(b'\n', b'\0', &self.kept[from..])?;
             let is_end = match self.kept[at] {
                 b'\n' => true,
-                // Anywhere else it is a control character.
+                // Any other NUL is a control character.
                 _ => at > self.start && self.kept[at - 1] == b'\r',
             };
             if is_end {
@@ -130,8 +132,8 @@ impl Lines {
         }
     }
 
-    /// The last line, if the input ended without an LF after it. All whole lines must have been
-    /// taken before. It is as long as it would be with its LF.
+    /// The last line, if the input ended without an LF after it. All complete lines must have been
+    /// taken before. The limit applies as if the LF were there.
     pub fn rest(&mut self) -> Option<Vec<u8>> {
         let rest = self.kept.split_off(self.start);
         self.clear();
@@ -139,18 +141,18 @@ impl Lines {
         counts.then(|| without_cr(&rest).to_vec())
     }
 
-    /// Notes that the input ended out of order: an unfinished last line may not be what its author
-    /// was going to say.
+    /// Records that the input was cut off: an unfinished last line may not be what its author meant
+    /// to send.
     pub fn cut_off(&mut self) {
         self.cut = true;
     }
 
-    /// Whether the input ended out of order.
+    /// Whether the input was cut off.
     pub fn is_cut_off(&self) -> bool {
         self.cut
     }
 
-    /// Forgets what is kept and gives the buffer back.
+    /// Drops what is kept and frees the buffer.
     pub fn clear(&mut self) {
         self.kept = Vec::new();
         self.start = 0;
@@ -163,16 +165,16 @@ fn without_cr(line: &[u8]) -> &[u8] {
 }
 
 /// A TLS record of type handshake (22) and major version 3 (RFC 8446, section 5.1). Neither byte
-/// can begin a line of ours.
+/// can begin one of our lines.
 fn is_tls_hello(bytes: &[u8]) -> bool {
     matches!(bytes, [22, 3, ..])
 }
 
-/// The text of a line as it was typed, if it may stand in a terminal: UTF-8, no C0 control but TAB,
-/// no DEL, no C1 control.
+/// The text of a line, if it is safe to show on a terminal: UTF-8, no C0 control but TAB, no DEL,
+/// no C1 control.
 ///
 /// # Errors
-/// [`Refusal::BadText`] with the byte, counted from 1, that is refused.
+/// [`Refusal::BadText`] with the offending byte, counted from 1.
 pub fn text(line: &[u8]) -> Result<&str, Refusal> {
     let bad = |at: usize, what| Refusal::BadText { byte: at + 1, what };
     let text = std::str::from_utf8(line).map_err(|e| bad(e.valid_up_to(), "not UTF-8"))?;
@@ -182,7 +184,7 @@ pub fn text(line: &[u8]) -> Result<&str, Refusal> {
         let control = |c: char| c.is_control() && c != '\t';
         if let Some((at, c)) = text.char_indices().find(|(_, c)| control(*c)) {
             let what = match c {
-                // What an arrow key sends to a terminal that edits no lines.
+                // What arrow keys send on a terminal without line editing.
                 '\u{1b}' => "an escape sequence; use rlwrap nc for arrow keys, and strip colours",
                 '\r' => "a carriage return",
                 _ => "a control character",
@@ -197,7 +199,7 @@ pub fn text(line: &[u8]) -> Result<&str, Refusal> {
 mod tests {
     use super::*;
 
-    /// Everything `Lines` gives out for `chunks`, in a form that can be compared.
+    /// Everything `Lines` returns for `chunks`, in a form that can be compared.
     fn all(chunks: &[&[u8]]) -> Vec<(char, Vec<u8>)> {
         let mut lines = Lines::default();
         let mut out = Vec::new();
@@ -258,8 +260,8 @@ mod tests {
         assert_eq!(all(&[&b"y".repeat(3 * limits::LINE)]), [('t', b"y".repeat(8))]);
     }
 
-    /// A telnet sequence that ends beyond the limit hides what is before it or does not, and with it
-    /// the verb that the answer names.
+    /// A telnet sequence that ends past the limit may or may not hide the bytes before it, and with
+    /// them the verb that the answer names.
     #[test]
     fn of_a_line_too_long_the_same_is_given_out_however_it_is_split() {
         let start = [&b"\xff\xfa"[..], &b"x".repeat(limits::LINE)].concat();
@@ -300,13 +302,13 @@ mod tests {
         for at in 0..typed.len() {
             assert_eq!(all(&[&typed[..at], &typed[at..]]), expected, "split at {at}");
         }
-        // A line too long is skipped to it, too.
+        // A line that is too long is skipped up to CR NUL as well.
         let long = [&b"y".repeat(limits::LINE + 9)[..], b"\r\0PING\r\0"].concat();
         for at in limits::LINE - 2..long.len() {
             let given = all(&[&long[..at], &long[at..]]);
             assert_eq!(given, [('t', b"y".repeat(8)), line("PING")], "split at {at}");
         }
-        // Of the limit both bytes are a part.
+        // Both bytes count towards the limit.
         let fits = [&b"x".repeat(limits::LINE - 2)[..], b"\r\0PING\n"].concat();
         assert_eq!(all(&[&fits])[0].1.len(), limits::LINE - 2);
         let over = [&b"y".repeat(limits::LINE - 1)[..], b"\r\0PING\n"].concat();

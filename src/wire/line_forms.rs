@@ -1,21 +1,19 @@
-//! The table of lines that the server sends: `HELP` explains their first words, too.
+//! The table of the lines that the server sends, whose first words `HELP` explains as well.
 
-/// One form of line.
 pub struct LineForm {
     /// Its first word, in capitals.
     pub word: &'static str,
     /// Its form, as in PROTOCOL.md.
     pub form: &'static str,
-    /// What it is.
     pub class: Class,
-    /// What it says, in lines of a terminal's width.
+    /// Its explanation, in lines of a terminal's width.
     pub says: &'static [&'static str],
 }
 
-/// What a line is, and which verbs have to do with it.
+/// The kind of a line, and the verbs it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It stands for itself.
+    /// Belongs to no verb.
     Own,
     /// An event, explained with this verb.
     Event(&'static str),
@@ -38,7 +36,7 @@ const fn own(word: &'static str, form: &'static str, says: &'static [&'static st
     LineForm { word, form, class: Class::Own, says }
 }
 
-/// An event that is called like the verb that brings it about.
+/// An event with the name of the verb that causes it.
 const fn event(word: &'static str, form: &'static str) -> LineForm {
     LineForm { word, form, class: Class::Event(word), says: &[] }
 }

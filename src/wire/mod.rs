@@ -1,11 +1,11 @@
-//! Bytes to words and back: what a line is, what it says, how an answer looks.
+//! The protocol: parsing and writing its lines.
 //!
-//! Nothing here decides, stores or waits. `line` cuts bytes into lines, `request` parses one line by
-//! the `rules` of the grammar, which are made of `fields`. The lines that the server sends are
-//! written and read by `reply` (`OK`), `events` (entries and receipts) and `rows` (all others), which
-//! are made of `columns` and `tags`; `refusal` has the sentences of `ERR`. `text` is the only place
-//! that escapes, `help` is what `HELP` shows, by the tables in `verbs` and `sent`, and `hints`
-//! suggests what an unknown command was meant to be.
+//! Nothing here decides, stores or waits. `line` splits bytes into lines, and `request` is what a
+//! line is parsed into, by the `rules` of the grammar, which are made of `fields`. The lines that
+//! the server sends are written and parsed by `reply` (`OK`), `events` (entries and receipts) and
+//! `rows` (all others), which are made of `columns` and `tags`; `refusal` has the sentences of
+//! `ERR`. `text` is the only place that escapes, `help` makes the text of `HELP` from the tables in
+//! `verbs` and `line_forms`, and `suggestions` guesses what an unknown command was meant to be.
 
 pub mod columns;
 mod events;

@@ -1,6 +1,6 @@
 //! Every `ERR` there is: its code, and the sentence that says what to type instead.
 //!
-//! A refusal is a peer's mistake and an ordinary answer; the session goes on.
+//! A refusal is an ordinary answer; the session goes on.
 
 use std::fmt;
 
@@ -10,93 +10,94 @@ use crate::name::{Handle, Target};
 /// What to type instead of an unknown command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Suggestion {
-    /// This verb, a slip or two away.
+    /// This verb, a typo or two away.
     Verb(&'static str),
     /// A sentence that names the verb.
     Instead(&'static str),
-    /// The line begins with `@handle` or `#group`, as texts for someone do elsewhere.
+    /// The line begins with `@handle` or `#group`, as messages do in other programs.
     Talk(Box<str>),
-    /// Nothing is near: it may be a text.
+    /// No verb is near: it may be a text.
     Text,
-    /// In `TALK`, where the line may be a text that begins with a slash.
+    /// In `TALK`: the line may be a text that begins with a slash.
     Slash(Box<Suggestion>),
 }
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No such verb; the hint says what was probably meant.
+    /// No such verb.
     BadCommand { suggestion: Suggestion },
-    /// A verb that is not served on this listener, but there.
+    /// The verb is not served on this listener; `there` is the sentence about where.
     NotHere { there: &'static str },
-    /// The verb's form was not kept.
+    /// The line does not have the verb's form; `column` is in characters, from 1.
     BadSyntax { expected: &'static str, column: usize },
-    /// The line, or a name in it, has a byte (counted from 1) that may not stand there.
+    /// The line, or a name in it, has something not allowed at `byte`, counted from 1.
     BadText { byte: usize, what: &'static str },
     /// The line is over [`limits::LINE`].
     TooLong,
-    /// Only an account may say this.
+    /// The verb needs a login.
     NeedLogin,
-    /// This session belongs to an account already.
+    /// The session is already logged in.
     AlreadyIn(Handle),
-    /// Unknown handle or wrong secret: deliberately the same.
+    /// Unknown handle or wrong secret: deliberately not distinguished.
     WrongSecret,
-    /// No secret was given, and the system user at the other end, if there is one, opens nothing:
-    /// whether there is such an account makes no difference.
+    /// No secret was given, and the peer's system user, if known, is not linked. The same whether
+    /// the account exists or not.
     NoSecret { has_user: bool },
-    /// The handle has been given away.
+    /// The handle is taken.
     Taken(Handle),
-    /// No account of that name.
+    /// No account with this handle.
     NoSuchUser(Handle),
     /// The same, to an operator, who has no `FIND`.
     NoSuchAccount(Handle),
-    /// No group of that name, or not the asker's.
+    /// No such group, or the asker is not in it.
     NoSuchGroup(Handle),
-    /// No entry of that id that the asker may see.
+    /// No entry with this id that the asker may see.
     NoSuchMessage(i64),
     /// This session was sent nothing of that conversation.
     NothingSent(Target),
     /// This session has sent no message.
     NothingSentYet,
-    /// A password that is not the old one.
+    /// The current password is wrong.
     WrongOld,
-    /// A change that only an admin of the group may make.
+    /// Only an admin of this group may do it.
     NotAdmin(Handle),
-    /// Someone who is in no need of leaving this group.
+    /// The account (first) is not in the group (second).
     NotInGroup(Handle, Handle),
-    /// The name has been given to a group.
+    /// The group name is or was in use.
     GroupTaken(Handle),
-    /// The account has a token of this label.
+    /// The account has a token with this label.
     LabelTaken(Box<str>),
-    /// No token of this label.
+    /// No token with this label.
     NoSuchToken(Box<str>),
-    /// The system user at the other end cannot be told from others.
+    /// The peer's uid stands for many system users.
     UserUnknown,
     /// No such system user is linked.
     NotLinked(u32),
-    /// The file is there already.
+    /// The file for the backup exists.
     FileTaken(Box<str>),
     /// The backup could not be written, for this reason.
     NoBackup(Box<str>),
     /// Registration is closed.
     Closed,
-    /// Passwords are kept by a program beside papod, which makes accounts, too.
+    /// The `--auth-command` program keeps the passwords. `makes`: an account was to be created,
+    /// rather than a password changed.
     KeptElsewhere { makes: bool },
-    /// That program cannot tell whether a password is right.
+    /// That program failed to check a password.
     NotToldNow,
-    /// What a session opened with a token may not do.
+    /// Not allowed in a session opened with a token.
     NotAllowed,
-    /// This account does not take what the asker sends.
+    /// This account has blocked the asker.
     Blocked(Handle),
     /// Something else was sent under this key.
     KeyReused(Box<str>),
-    /// What was waited for did not happen in time.
+    /// The `WAIT` timed out.
     Timeout,
-    /// Too much in too short a time; it may be asked for again after so many seconds.
+    /// A rate is exceeded; a retry is allowed after `seconds`.
     TooFast { seconds: u64 },
-    /// Too many secrets wait to be hashed.
+    /// Too many secrets are waiting to be hashed.
     TooMany,
-    /// A limit on how many of something there may be.
+    /// The limit on the number of these is reached.
     TooManyOf(&'static str),
     /// The disk is full or failing.
     Storage,
@@ -104,17 +105,17 @@ pub enum Refusal {
     Held,
     /// The database is damaged, or its file is gone.
     Broken,
-    /// Our own mistake.
+    /// A bug in papod.
     Bug,
 }
 
 impl Refusal {
-    /// Whether the server failed, and nothing was wrong with the command.
+    /// Whether the server failed, rather than the command being wrong.
     pub fn is_our_failure(&self) -> bool {
         matches!(self, Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::Bug)
     }
 
-    /// The word that programs go by.
+    /// The code in `ERR <VERB> <code>`, for programs.
     pub fn code(&self) -> &'static str {
         match self {
             Refusal::BadCommand { .. } | Refusal::NotHere { .. } => "bad-command",
@@ -256,7 +257,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{key}: something else was sent under this key; use a new one")
             }
             Refusal::Timeout => f.write_str("not yet; WAIT again, or INFO shows who is missing"),
-            // The number comes first: a program may read it.
+            // The number comes first, so that programs can parse it.
             Refusal::TooFast { seconds } => {
                 let s = if *seconds == 1 { "" } else { "s" };
                 write!(f, "{seconds} second{s} until the next try; that was too much at once")

@@ -1,4 +1,4 @@
-//! The final line of a command that was carried out: how `OK` is written and how it is read back.
+//! `OK`, the final line of a command that was carried out: how it is written and parsed.
 
 pub use super::columns::verb;
 use super::columns::{Column, Columns, More, cursor, put};
@@ -12,7 +12,7 @@ use crate::name::{DisplayName, Handle, Target};
 pub enum Reply {
     /// `OK REG`
     Registered(Handle),
-    /// `OK LOGIN`, with how many entries wait.
+    /// `OK LOGIN`, with the number of waiting entries.
     LoggedIn { handle: Handle, pending: u64 },
     /// `OK QUIT`
     Quit,
@@ -28,9 +28,9 @@ pub enum Reply {
     PasswordChanged,
     /// `OK MSG`
     Sent { id: EntryId, time: Millis },
-    /// `OK TALK`; nobody where it ended.
+    /// `OK TALK`; `None` when it ends.
     Talking(Option<Target>),
-    /// `OK ACK` and `OK READ`; no id where nothing had been sent.
+    /// `OK ACK` and `OK READ`; no id if nothing had been sent.
     Moved { cursor: Cursor, id: Option<EntryId> },
     /// `OK SET`
     Set(Setting),
@@ -60,35 +60,23 @@ pub enum Reply {
     Counted { list: List, count: usize },
 }
 
-/// A reply of rows, whose final line has their number.
+/// A list, whose final line has the number of its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum List {
-    /// `CHATS`
     Chats,
-    /// `INFO`
     Info,
-    /// `FIND`
     Find,
-    /// `GROUP LIST`
     Groups,
-    /// `GROUP WHO`
     Members,
-    /// `BLOCK` without a handle
     Blocks,
-    /// `TOKEN LIST`
     Tokens,
-    /// `UID LIST`
     Links,
-    /// `ADMIN STATS`
     Stats,
-    /// `ADMIN SESSIONS`
     Sessions,
-    /// `ADMIN CHECK`
     Problems,
 }
 
 impl List {
-    /// All of them.
     pub const ALL: [List; 11] = [
         List::Chats,
         List::Info,
@@ -121,7 +109,7 @@ impl List {
     }
 }
 
-/// What `ADMIN` does to an account.
+/// The words of the commands of `ADMIN USER`.
 const MANAGED: [&str; 4] = ["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"];
 
 /// Writes `OK`, words, and columns after them.
@@ -136,7 +124,7 @@ macro_rules! ok {
 }
 
 impl Reply {
-    /// Writes it, with its line end.
+    /// Writes the line, LF included.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Reply::Registered(handle) => ok!(out, "REG", handle),
@@ -177,7 +165,7 @@ impl Reply {
         out.push(b'\n');
     }
 
-    /// Reads it; `None` if it is another line, or the reply to a verb that is not known here.
+    /// Parses a line; `None` if it is not an `OK`, or that of an unknown verb.
     pub fn parse(line: &str) -> Option<Reply> {
         let rest = Columns::after(line, "OK")?.rest()?;
         let counted = |list: &List| {
@@ -255,7 +243,7 @@ impl Reply {
     }
 }
 
-/// The one of these words that this is.
+/// The one of `words` that equals `word`.
 fn known(words: &[&'static str], word: &str) -> Option<&'static str> {
     words.iter().copied().find(|known| *known == word)
 }

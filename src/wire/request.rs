@@ -1,7 +1,7 @@
-//! What a client can ask for, and what can be said of a line before its grammar is known.
+//! Parsed requests, and what can be told from a line before its verb is known.
 //!
-//! Nothing here knows whether a request makes sense now, only what it says. `rules` reads it,
-//! `help` has the table of verbs.
+//! Whether a request can be carried out is not checked here. `rules` parses it, `verbs` has the
+//! table of verbs.
 
 use std::path::Path;
 
@@ -9,23 +9,22 @@ use super::text;
 use crate::entry::{Cursor, EntryId};
 use crate::name::{DisplayName, Handle, Target};
 
-/// What a client asks for, and the verb that it is answered under.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The verb, in capitals.
+    /// The verb, in capitals, with which it is answered.
     pub verb: &'static str,
-    /// What is asked for.
     pub command: Command,
 }
 
-/// What a client asks for, by who answers it.
+/// A command, by who answers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// It changes what is stored. It is handed on at once, and several of them may be under way.
+    /// Changes what is stored. It goes to the hub at once, and several may be under way.
     Act(ActCommand),
-    /// It asks about what is stored and changes nothing.
+    /// Reads what is stored and changes nothing.
     Query(Query),
-    /// It concerns the session, or needs something from the session before it can change anything.
+    /// Concerns the session, or needs work by the session before it can change anything.
     Session(SessionCommand),
 }
 
@@ -48,7 +47,7 @@ pub enum ActCommand {
     Unlink { user: u32 },
 }
 
-/// A command that asks about what is stored.
+/// A command that reads what is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     /// `WHOAMI`
@@ -80,7 +79,7 @@ pub enum Query {
 pub enum SessionCommand {
     /// `REG`
     Register { handle: Handle, password: Secret, name: Option<DisplayName> },
-    /// `LOGIN`; no secret if it was left out or given as `- quiet`.
+    /// `LOGIN`; no secret if it is missing, or `-` before `quiet`.
     Login { handle: Handle, secret: Option<Secret>, quiet: bool },
     /// `QUIT`
     Quit,
@@ -104,7 +103,7 @@ pub enum SessionCommand {
     Admin(Admin),
 }
 
-/// What an operator asks for.
+/// A command of `ADMIN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admin {
     /// `STATS`
@@ -127,10 +126,9 @@ pub enum Admin {
     Check,
 }
 
-/// Which entry.
+/// The message that `INFO` or `WAIT` is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// The one of this id.
     Id(EntryId),
     /// The last message that this session sent.
     Last,
@@ -139,17 +137,11 @@ pub enum Which {
 /// A change of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GroupChange {
-    /// `NEW`
     New(Vec<Handle>),
-    /// `ADD`
     Add(Vec<Handle>),
-    /// `REMOVE`
     Remove(Handle),
-    /// `ADMIN`
     Admin(Handle),
-    /// `TOPIC`
     Topic(String),
-    /// `LEAVE`
     Leave,
 }
 
@@ -170,10 +162,10 @@ impl GroupChange {
     }
 }
 
-/// How far a cursor is to be moved.
+/// How far to move a cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Upto {
-    /// Over all that this session was sent as events.
+    /// Over everything that this session was sent as events.
     Everything,
     /// Up to this entry, in its conversation.
     Id(EntryId),
@@ -191,7 +183,6 @@ pub enum Setting {
 }
 
 impl Setting {
-    /// All of them.
     pub const ALL: [Setting; 4] = [
         Setting::AckAuto(true),
         Setting::AckAuto(false),
@@ -210,20 +201,19 @@ impl Setting {
     }
 }
 
-/// `HIST`: which part of which conversation.
+/// The part of a conversation that `HIST` shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hist {
-    /// Whose.
     pub to: Target,
-    /// Rows at most, 1 to 1,000.
+    /// Maximum rows, 1 to [`HIST_MAX`](crate::limits::HIST_MAX).
     pub count: usize,
-    /// Only entries below this.
+    /// Only entries with smaller ids.
     pub before: Option<EntryId>,
-    /// Only entries above this.
+    /// Only entries with larger ids.
     pub after: Option<EntryId>,
 }
 
-/// A password or token. It is not printed, whatever prints it.
+/// A password or token. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub Box<str>);
 
@@ -233,7 +223,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The first word of a line: what it says it is.
+/// The first word of a line, empty if it is blank.
 pub fn first_word(line: &str) -> &str {
     line.trim_start_matches(blank).split(blank).next().unwrap_or("")
 }
@@ -244,8 +234,9 @@ pub fn is_raw(line: &str) -> bool {
     words.last().is_some_and(|word| word.eq_ignore_ascii_case("raw"))
 }
 
-/// Whether a line whose first word is no verb is an HTTP request line (RFC 9112, section 3) or a `Host:` header: then a
-/// browser was led here, and what it sends on was chosen by whoever led it.
+/// Whether a line whose first word is not a verb is an HTTP request line (RFC 9112, section 3) or a
+/// `Host:` header. Then a web page has made a browser connect here, and may have chosen what it
+/// sends next.
 pub fn is_http(line: &str) -> bool {
     let line = text::trim(line);
     let is_host = line.as_bytes().get(..5).is_some_and(|b| b.eq_ignore_ascii_case(b"host:"));
@@ -260,7 +251,7 @@ pub fn is_http(line: &str) -> bool {
     is_host || is_request()
 }
 
-/// Blanks separate fields.
+/// Whether a character separates fields.
 pub(super) fn blank(c: char) -> bool {
     c == ' ' || c == '\t'
 }

@@ -10,7 +10,7 @@ use crate::wire::request::{
 use crate::wire::suggestions::suggest;
 use crate::wire::text;
 
-/// As a session reads a line.
+/// Parses a line as a session does.
 fn read(line: &str) -> Result<Command, Refusal> {
     let word = first_word(line);
     match verb(word) {
@@ -31,7 +31,7 @@ fn person(name: &str) -> Target {
     Target::Person(Handle::new(name).unwrap())
 }
 
-/// The column and what was expected there.
+/// The column of a syntax error, and what was expected there.
 fn refused(line: &str) -> (usize, &'static str) {
     match read(line) {
         Err(Refusal::BadSyntax { column, expected }) => (column, expected),

@@ -1,7 +1,7 @@
-//! The lines that the server sends, except `OK` (see `reply`): each writes itself and reads itself
-//! back. The server writes with these, and clients and tests read with them.
+//! The lines that the server sends, except `OK` (see `reply`). The server writes them with these
+//! types, and clients and tests parse them.
 //!
-//! A new row is one more entry in the list at `lines!`, with its columns in their order.
+//! A new row is one more entry in the list at `lines!`, with its columns in order.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use super::reply::Reply;
 use crate::entry::{EntryId, Millis, SessionId};
 use crate::name::{Handle, Target};
 
-/// Columns that are one of a few words.
+/// Columns that are one of a few fixed words.
 macro_rules! words {
     ($($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal,)* })*) => {$(
         $(#[$doc])*
@@ -20,7 +20,7 @@ macro_rules! words {
         pub enum $name { $($(#[$word_doc])* $variant,)* }
 
         impl $name {
-            /// All of them.
+            /// All variants.
             pub const ALL: &[$name] = &[$($name::$variant,)*];
 
             /// The word on the wire.
@@ -28,7 +28,7 @@ macro_rules! words {
                 match self { $($name::$variant => $word,)* }
             }
 
-            /// The one of this word.
+            /// The variant with this word.
             pub fn new(word: &str) -> Option<$name> {
                 $name::ALL.iter().copied().find(|one| one.as_str() == word)
             }
@@ -49,9 +49,8 @@ macro_rules! words {
 words! {
     /// The role of an account in a group.
     Role {
-        /// A member.
         Member = "member",
-        /// A member who may change it.
+        /// May also change the group.
         Admin = "admin",
     }
 
@@ -63,25 +62,22 @@ words! {
         Offline = "offline",
     }
 
-    /// How far an entry has come with one who could see it.
+    /// How far an entry has got with one of its readers.
     Progress {
-        /// It was sent.
         Sent = "sent",
-        /// It was received.
         Delivered = "delivered",
-        /// It was read.
         Read = "read",
         /// It had not been read when its reader left the group.
         Left = "left",
     }
 
-    /// Why the server ends a session.
+    /// Why the server closes a session.
     Bye {
-        /// It was asked to.
+        /// The client sent `QUIT`.
         Quit = "quit",
-        /// The server stops.
+        /// The server is stopping.
         Shutdown = "shutdown",
-        /// Nobody logged in for a while.
+        /// No login in time.
         LoginTimeout = "login-timeout",
         /// The secret that opened it was revoked, or an operator closed it.
         Kicked = "kicked",
@@ -89,18 +85,18 @@ words! {
         TooMany = "too-many",
         /// The client speaks HTTP.
         NotHttp = "not-http",
-        /// The client speaks TLS.
+        /// The client speaks TLS on a port without it.
         NotTls = "not-tls",
-        /// The client does not speak TLS, and only TLS is spoken.
+        /// The client speaks plain text on a TLS port.
         NeedTls = "need-tls",
-        /// Nothing came for as long as `--idle` allows.
+        /// No input for the time that `--idle` allows.
         Idle = "idle",
-        /// The peer took no byte for too long.
+        /// The client accepted no bytes for too long.
         Stalled = "stalled",
     }
 }
 
-/// Lines that are a first word and columns, in this order; and one type for all lines.
+/// Types for lines of a first word and columns, in this order; and one type for all lines.
 macro_rules! lines {
     ($($(#[$doc:meta])* $word:literal $variant:ident $name:ident $(<$a:lifetime>)? {
         $($(#[$field_doc:meta])* $field:ident: $kind:ty,)*
@@ -111,7 +107,7 @@ macro_rules! lines {
             pub struct $name $(<$a>)? { $($(#[$field_doc])* pub $field: $kind,)* }
 
             impl $(<$a>)? $name $(<$a>)? {
-                /// Writes it, with its line end.
+                /// Writes the line, LF included.
                 pub fn write(&self, out: &mut Vec<u8>) {
                     put(out, &[$word]);
                     $(
@@ -121,7 +117,7 @@ macro_rules! lines {
                     out.push(b'\n');
                 }
 
-                /// Reads it; `None` if it is another line.
+                /// Parses a line; `None` if it is of another form.
                 pub fn parse(line: & $($a)? str) -> Option<Self> {
                     let mut columns = Columns::after(line, $word)?;
                     Some($name { $($field: columns.read()?,)* })
@@ -142,7 +138,7 @@ macro_rules! lines {
         }
 
         impl<'a> ServerLine<'a> {
-            /// Reads a line; `None` where it is of no form that is known here.
+            /// Parses a line; `None` if its form is unknown.
             pub fn parse(line: &'a str) -> Option<ServerLine<'a>> {
                 match Columns::of(line).word()? {
                     "MSG" | "GROUP" | "HIST" => EntryLine::parse(line).map(ServerLine::Entry),
@@ -153,7 +149,7 @@ macro_rules! lines {
                 }
             }
 
-            /// Writes it, with its line end.
+            /// Writes the line, LF included.
             pub fn write(&self, out: &mut Vec<u8>) {
                 match self {
                     ServerLine::Entry(line) => line.write(out),
@@ -171,7 +167,7 @@ lines! {
     "HELLO" Hello HelloLine<'a> {
         /// The protocol and its version.
         protocol: &'a str,
-        /// The name of the server, and what to type: words for people.
+        /// The server's name and what to type; for people.
         text: Cow<'a, str>,
     }
 
@@ -179,7 +175,7 @@ lines! {
     "ERR" Err ErrLine<'a> {
         /// The command's first word, or `-`.
         verb: &'a str,
-        /// The word that programs go by.
+        /// The code for programs.
         code: &'a str,
         /// The sentence for people.
         text: Cow<'a, str>,
@@ -187,127 +183,102 @@ lines! {
 
     /// `LIVE <id>`
     "LIVE" Live LiveLine {
-        /// The newest id of the service.
+        /// The newest id at the login: higher ones are new.
         newest: EntryId,
     }
 
-    /// `BYE <reason>`. [`Bye`] has those that are known.
+    /// `BYE <reason>`; [`Bye`] has the known reasons.
     "BYE" Bye ByeLine<'a> {
-        /// Why.
         reason: &'a str,
     }
 
     /// `CHAT <to> <unread> <last id> <last time>`
     "CHAT" Chat ChatLine {
-        /// With whom.
         to: Target,
-        /// How many have not been read.
         unread: i64,
-        /// The last entry.
         last: EntryId,
-        /// Its time.
+        /// The time of the last entry.
         time: Millis,
     }
 
     /// `INFO <id> <handle> <sent|delivered|read|left> <delivered time or -> <read time or ->`
     "INFO" Info InfoLine {
-        /// The entry.
         id: EntryId,
-        /// Who could see it.
+        /// A reader of the entry.
         handle: Handle,
-        /// How far it has come.
         state: Progress,
-        /// When it was received.
         delivered: Option<Millis>,
-        /// When it was read.
         read: Option<Millis>,
     }
 
     /// `USER <handle> <online|offline> <last seen or -> <display name>`
     "USER" User UserLine<'a> {
-        /// The account.
         handle: Handle,
-        /// Whether it has a session.
         state: Availability,
-        /// When the last one ended, unless it is online.
+        /// When its last session ended; `None` if it is online.
         seen: Option<Millis>,
-        /// Its display name.
+        /// The display name.
         name: Cow<'a, str>,
     }
 
     /// `GROUPS #<name> <member|admin> <members> <topic or ->`
     "GROUPS" Groups GroupLine<'a> {
-        /// The group.
         group: Target,
-        /// The reader's role in it.
+        /// The role of the account that asked.
         role: Role,
-        /// How many are in it.
+        /// The number of members.
         members: i64,
-        /// What it is about.
         topic: Option<Cow<'a, str>>,
     }
 
     /// `MEMBER #<name> <handle> <member|admin>`
     "MEMBER" Member MemberLine {
-        /// The group.
         group: Target,
-        /// The account.
         handle: Handle,
-        /// Its role in the group.
         role: Role,
     }
 
     /// `BLOCKED <handle>`
     "BLOCKED" Blocked BlockedLine {
-        /// The account.
         handle: Handle,
     }
 
     /// `TOKEN <label> <created> <last used or ->`
     "TOKEN" Token TokenLine<'a> {
-        /// The name that its owner gave it.
         label: &'a str,
-        /// When it was made.
         created: Millis,
-        /// When it was last used.
         used: Option<Millis>,
     }
 
     /// `UID <uid>`
     "UID" Uid UidLine {
-        /// The system user.
+        /// The system user's uid.
         user: u32,
     }
 
     /// `STAT <name> <value>`
     "STAT" Stat StatLine<'a> {
-        /// The name of the number.
         name: &'a str,
-        /// The number.
         value: u64,
     }
 
     /// `SESSION <n> <handle or -> <address> <since>`
     "SESSION" Session SessionLine<'a> {
-        /// Its number.
         id: SessionId,
-        /// Its account.
+        /// The account, if logged in.
         handle: Option<Handle>,
-        /// Where it comes from.
+        /// The peer: address and port, or `uid:` and a number.
         address: &'a str,
-        /// When it began.
         since: Millis,
     }
 
     /// `PROBLEM <text>`
     "PROBLEM" Problem ProblemLine<'a> {
-        /// What is wrong.
         text: Cow<'a, str>,
     }
 
     /// `HELP <text>`
     "HELP" Help HelpLine<'a> {
-        /// A line of it.
         text: Cow<'a, str>,
     }
 }
@@ -319,7 +290,7 @@ impl ErrLine<'_> {
         ErrLine { verb, code: refusal.code(), text }.write(out);
     }
 
-    /// In how many seconds to try again: the text of `too-fast` begins with them.
+    /// The seconds before a retry, with which the text of `too-fast` begins.
     pub fn seconds(&self) -> Option<u64> {
         if self.code != "too-fast" {
             return None;
@@ -337,13 +308,13 @@ impl HelloLine<'static> {
 }
 
 impl HelloLine<'_> {
-    /// The protocol that is spoken here.
+    /// The protocol and its version.
     pub const PROTOCOL: &'static str = "papo/1";
 }
 
 impl InfoLine {
-    /// A row about one who could see an entry, by when it was received and read there, and whether
-    /// its reader has left the group.
+    /// The row of one reader: when the entry was received and read, and whether the reader has left
+    /// the group.
     pub fn new(
         id: EntryId,
         handle: Handle,
@@ -367,7 +338,7 @@ impl From<bool> for Role {
 }
 
 impl Bye {
-    /// Writes the line that says so.
+    /// Writes the `BYE` line.
     pub fn write(self, out: &mut Vec<u8>) {
         ByeLine { reason: self.as_str() }.write(out);
     }

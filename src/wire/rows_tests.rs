@@ -32,7 +32,7 @@ fn id() -> impl Strategy<Value = EntryId> {
     (0..i64::MAX).prop_map(EntryId)
 }
 
-/// From the year 1970 to 9999: what fits into 24 characters.
+/// From the year 1970 to 9999, so that it fits into 24 characters.
 fn time() -> impl Strategy<Value = Millis> {
     (0_i64..253_402_207_200_000).prop_map(Millis)
 }
@@ -47,12 +47,12 @@ fn cursor() -> impl Strategy<Value = Cursor> {
     select(vec![Cursor::Delivered, Cursor::Read])
 }
 
-/// A word without blanks. What stands for nothing is none.
+/// A word without blanks, but not `-`, which means no value.
 fn word() -> impl Strategy<Value = &'static str> {
     "[^ \t\n]{1,20}".prop_map(|word| if word == "-" { "x" } else { &*word.leak() })
 }
 
-/// Free text, as a server has it: with the line breaks that it keeps.
+/// Free text as the server stores it, with line breaks.
 fn plain() -> impl Strategy<Value = String> {
     "(?s).{0,40}".prop_map(|text| text::with_plain_breaks(&text).into_owned())
 }
@@ -235,7 +235,7 @@ proptest! {
         prop_assert_eq!(read.as_ref(), Some(&line), "{}", text);
     }
 
-    /// What is read of any line is written so that it is read again.
+    /// Whatever is parsed from any line parses again once written.
     #[test]
     fn no_line_makes_the_reader_panic(
         word in select(vec!["MSG", "HIST", "OK", "OK ADMIN", "ERR", "INFO", "GROUPS", "TOKEN"]),

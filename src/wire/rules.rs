@@ -1,4 +1,5 @@
-//! The grammar: one function for each rule. Its doc comment is the rule; PROTOCOL.md has them all.
+//! The grammar: one function for each rule, with the rule as its doc comment. PROTOCOL.md has them
+//! all.
 
 use std::path::PathBuf;
 
@@ -31,7 +32,7 @@ fn newcomer(input: &str) -> ParseResult<'_, (Handle, Secret, Option<DisplayName>
     (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
-/// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` says that there is no secret.
+/// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` means no secret.
 pub(super) fn login(input: &str) -> ParseResult<'_, Command> {
     let quiet =
         labelled("quiet or the end of the line; a password has no blanks", keyword("quiet"));
@@ -62,7 +63,7 @@ const TOKEN: &str = "NEW, LIST or DEL";
 const UID: &str = "LINK, LIST or UNLINK";
 const ADMIN: &str = "STATS, SESSIONS, KICK, USER, BACKUP or CHECK";
 
-/// The one of these words that is said, in any letter case.
+/// The one of `words` that `said` is, in any letter case.
 fn second(words: &'static str, said: &str) -> Option<&'static str> {
     let mut known = words.split([',', ' ']).filter(|known| !matches!(*known, "" | "or"));
     known.find(|known| known.eq_ignore_ascii_case(said))
@@ -249,7 +250,8 @@ pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
     if text.split_whitespace().count() <= limits::FIND_WORDS {
         return Ok((end, Command::Query(Query::Find { text })));
     }
-    // Where there are line breaks, the words that were typed may be fewer.
+    // With escaped line breaks the line may have fewer words than the text; then the error points
+    // at the first word.
     let beyond = input.split_whitespace().nth(limits::FIND_WORDS);
     let at = beyond.map_or(0, |word| word.as_ptr().addr() - input.as_ptr().addr());
     let rest = &input[at..];

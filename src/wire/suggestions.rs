@@ -1,12 +1,12 @@
-//! What an unknown command was probably meant to be: a slip of the finger, or a word that does the
-//! same on IRC, in a messenger, or in a shell.
+//! What an unknown command was probably meant to be: a typo, or a word that does the same on IRC,
+//! in a messenger or in a shell.
 
 use super::help::{self, ListenerKind, VERBS};
 use super::refusal::Suggestion;
 use crate::name::Handle;
 
-/// Words in lower case, and what to type instead. They are those of IRC (RFC 2812, and the usual
-/// clients' commands), of Telegram's and WhatsApp's menus, and of a shell.
+/// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
+/// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
 const ELSEWHERE: [(&[&str], &str); 18] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
@@ -58,7 +58,7 @@ const ELSEWHERE: [(&[&str], &str); 18] = [
 /// What an unknown first word was probably meant to be.
 pub fn suggest(word: &str, listener: ListenerKind) -> Suggestion {
     let operator = listener == ListenerKind::Admin;
-    // Elsewhere commands begin with a slash.
+    // In other programs commands begin with a slash.
     let bare = word.strip_prefix('/').filter(|bare| !bare.is_empty()).unwrap_or(word);
     if let Some(verb) = help::verb_at(bare, listener) {
         return Suggestion::Verb(verb.word);
@@ -82,7 +82,7 @@ pub fn suggest(word: &str, listener: ListenerKind) -> Suggestion {
     nearest(bare, listener).map_or(Suggestion::Text, Suggestion::Verb)
 }
 
-/// The verb that was probably meant: one or two slips away, fewer than it has letters.
+/// The nearest verb, if it is within one typo, or two for a verb of six letters or more.
 fn nearest(word: &str, listener: ListenerKind) -> Option<&'static str> {
     if word.len() > 2 * VERBS.iter().map(|verb| verb.word.len()).max().unwrap_or(0) {
         return None;

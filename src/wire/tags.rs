@@ -1,16 +1,16 @@
-//! Tags: what a line says about an entry besides its columns, as `key=value` pairs joined by commas.
+//! Tags: further properties of an entry on its line, as `key=value` pairs joined by commas.
 
 use super::columns::{Column, Columns, put};
 use crate::entry::EntryKind;
 
-/// The tags of an entry's line. The fields are the keys that are known, in the order in which they
-/// are written; a new key is a field here.
+/// The tags of an entry's line. The fields are the known keys, in the order in which they are
+/// written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tags {
-    /// `kind=group`: a row of the log is a change of a group. Events need no such tag, since their
-    /// first word says it.
+    /// `kind=group`: the row is a change of a group. Events need no such tag, since their first
+    /// word is `GROUP`.
     pub kind: EntryKind,
-    /// Keys that are not known here, with their values, in the order in which they came.
+    /// Unknown keys with their values, in their order on the line.
     pub others: Vec<(Box<str>, Box<str>)>,
 }
 
@@ -18,12 +18,11 @@ impl Tags {
     /// No tags: an event, or the row of a message.
     pub const NONE: Tags = Tags { kind: EntryKind::Message, others: Vec::new() };
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.kind == EntryKind::Message && self.others.is_empty()
     }
 
-    /// The pairs as they are written.
+    /// The pairs in the order in which they are written.
     pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let kind = match self.kind {
             EntryKind::Message => None,
@@ -45,7 +44,7 @@ impl<'a> Column<'a> for Tags {
         }
     }
 
-    /// A tag that is no pair is ignored.
+    /// Ignores tags without `=`.
     fn take(columns: &mut Columns<'a>) -> Option<Tags> {
         let mut tags = Tags::NONE;
         for (key, value) in columns.word()?.split(',').filter_map(|tag| tag.split_once('=')) {

@@ -1,16 +1,16 @@
-//! What a Telnet client says to the Telnet of its server (RFC 854, RFC 855): it is taken out of
-//! lines, and what wants an answer is answered. Every option is refused, so that there is no state
-//! to keep.
+//! Telnet sequences of clients (RFC 854, RFC 855): they are removed from lines, and answered if
+//! they need an answer. Every option is refused, so that there is no option state to keep.
 //!
-//! Lines are taken up when their turn comes; answers are due at once. A client that was interrupted
-//! (Ctrl-C) shows nothing until its `DO TIMING-MARK` is answered. So the two look at the bytes apart.
+//! Lines are parsed when their turn comes, but Telnet's answers are due at once: a client that was
+//! interrupted (Ctrl-C) shows nothing until its `DO TIMING-MARK` is answered. So the two scan the
+//! bytes separately.
 
 use std::borrow::Cow;
 
 use memchr::memchr;
 
-/// The first of the commands: end of file, which RFC 1184 adds with suspend and abort, and RFC 885
-/// end of record.
+/// End of file, the lowest command: RFC 1184 adds it with suspend and abort, and RFC 885 end of
+/// record.
 const EOF: u8 = 236;
 const SE: u8 = 240;
 const AYT: u8 = 246;
@@ -21,7 +21,7 @@ const DO: u8 = 253;
 const DONT: u8 = 254;
 const IAC: u8 = 255;
 
-/// A line as its author typed it: telnet's sequences are taken out.
+/// A line without its Telnet sequences.
 pub fn typed(line: &[u8]) -> Cow<'_, [u8]> {
     match memchr(IAC, line) {
         None => Cow::Borrowed(line),
@@ -29,9 +29,9 @@ pub fn typed(line: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// One that the line's end cuts off is dropped. `IAC IAC` is telnet for the byte 255, and IAC before
-/// a byte that is no command is that byte: both stay, for UTF-8 to refuse, so that no one's letter
-/// is lost in silence.
+/// A sequence that the line's end cuts off is dropped. `IAC IAC` stands for the byte 255, and IAC
+/// before a byte that is not a command is that byte: both stay, to be refused as not UTF-8, so that
+/// no letter of another encoding is lost silently.
 fn without_sequences(line: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(line.len());
     let mut rest = line;
@@ -57,7 +57,7 @@ fn without_sequences(line: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// Reads along for what has to be answered.
+/// Scans the input for sequences that need an answer.
 #[derive(Default)]
 pub struct Negotiation(TelnetState);
 
@@ -65,27 +65,27 @@ pub struct Negotiation(TelnetState);
 enum TelnetState {
     #[default]
     Text,
-    /// Behind an IAC.
+    /// After an IAC.
     Command,
-    /// Behind `DO`, or the like.
+    /// After `WILL`, `WONT`, `DO` or `DONT`.
     Option(u8),
     /// In a subnegotiation.
     Within,
-    /// Behind an IAC in there.
+    /// After an IAC in a subnegotiation.
     WithinCommand,
 }
 
-/// What has to be answered.
+/// What needs an answer.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The answers to requests for options, no more bytes than were read.
+    /// Refusals of options; altogether no more bytes than were read.
     pub refusals: Vec<u8>,
-    /// Somebody asks whether anyone is there, however often.
+    /// Are You There (AYT) was received, once or more often.
     pub are_you_there: bool,
 }
 
 impl Negotiation {
-    /// Reads bytes as they come. A sequence ends at the end of its line at the latest.
+    /// Scans bytes as they arrive. A sequence ends at the end of its line at the latest.
     pub fn read(&mut self, bytes: &[u8]) -> Asked {
         let mut asked = Asked::default();
         let mut rest = bytes;
@@ -154,7 +154,7 @@ mod tests {
         );
     }
 
-    /// What is answered to bytes, cut at any place.
+    /// The answers to `bytes`, which must not depend on where they are cut.
     fn answers(bytes: &[u8]) -> Asked {
         let whole = Negotiation::default().read(bytes);
         for at in 0..=bytes.len() {
@@ -174,10 +174,10 @@ mod tests {
             // Ctrl-C of GNU telnet.
             (b"\xff\xf4\xff\xfd\x06", b"\xff\xfc\x06"),
             (b"\xff\xfb\x18a\xff\xfd\x01", b"\xff\xfe\x18\xff\xfc\x01"),
-            // What is given up or not wanted needs no answer, nor does what is no command.
+            // `WONT` and `DONT` need no answer, nor does a byte that is not a command.
             (b"\xff\xfc\x18\xff\xfe\x01\xff\xff\xfd\x06\xff\xe9\xfd\x06", b""),
             (b"\xff\xfa\x1f\xff\xfd\x06\x00\xff\xff\xff\xf0\xff\xfd\x06", b"\xff\xfc\x06"),
-            // The end of a line ends it.
+            // The end of a line ends a sequence.
             (b"\xff\xfd\n\x06", b""),
             (b"\xff\xfa\x18x\n\xff\xfd\x06", b"\xff\xfc\x06"),
             (b"\xff\n\xfd\x06", b""),

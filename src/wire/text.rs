@@ -1,18 +1,18 @@
 //! Free text on the wire: a line break is `\n`, a backslash is `\\`. The only place that escapes.
 //!
-//! What is written here and read back here, or by `printf '%b'`, is the same text.
+//! Text that is escaped here and unescaped here, or by `printf '%b'`, stays the same.
 
 use std::borrow::Cow;
 
 use memchr::{memchr2, memmem};
 
-/// Takes spaces and tabs off both ends.
+/// Removes spaces and tabs at both ends.
 pub fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Reads free text as a client wrote it: `\n` is a line break, `\\` a backslash, any other
-/// backslash stands for itself. U+2028 and U+2029 become line breaks.
+/// Unescapes free text: `\n` is a line break, `\\` a backslash, any other backslash stands for
+/// itself. U+2028 and U+2029 become line breaks.
 pub fn unescape(text: &str) -> Cow<'_, str> {
     if memchr2(b'\\', 0xe2, text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
@@ -36,8 +36,8 @@ pub fn unescape(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Makes Unicode's line and paragraph separators the line breaks that they are meant as, so that no
-/// reader splits a line where the server does not.
+/// Turns Unicode's line and paragraph separators into line breaks, so that no client splits a line
+/// where the server does not.
 pub fn with_plain_breaks(text: &str) -> Cow<'_, str> {
     if memmem::find(text.as_bytes(), b"\xe2\x80").is_none() {
         return Cow::Borrowed(text);
@@ -45,7 +45,7 @@ pub fn with_plain_breaks(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.replace(['\u{2028}', '\u{2029}'], "\n"))
 }
 
-/// Writes free text so that it is one line.
+/// Appends free text, escaped so that it is one line.
 pub fn escape(text: &str, out: &mut Vec<u8>) {
     let mut rest = text.as_bytes();
     while let Some(at) = memchr2(b'\n', b'\\', rest) {

@@ -1,9 +1,10 @@
-//! The table of verbs: how each is typed, what it does, where it is served, and the rule that reads it.
+//! The table of verbs: how each is typed, what it does, where it is served, and the rule that
+//! parses it.
 //!
-//! A new verb is a row here, a variant in `request` and the rule in `rules` that makes it. One that
-//! asks has its arm in `session/commands.rs`; one that changes something has it in
-//! `Session::resolve`, which makes an act of it, and in `chat`. If its answer is of a new form, that
-//! is a variant in `reply`, and its rows are a form in `rows` and in `sent`.
+//! A new verb is a row here, a variant in `request` and the rule in `rules` that makes it. A query
+//! has its arm in `session/commands.rs`; a command that changes something has it in
+//! `Session::resolve`, which turns it into an act, and in `chat`. A new form of answer is a variant
+//! in `reply`, and new rows are a form in `rows` and in `line_forms`.
 
 use super::fields::ParseResult;
 use super::request::Command;
@@ -14,29 +15,29 @@ use super::rules;
 pub enum Served {
     /// To everyone, on every listener.
     Everyone,
-    /// To everyone but on the operators' listener: it leads to an account.
+    /// To everyone, but not on the operators' listener.
     Strangers,
-    /// To those who have logged in.
+    /// To sessions that are logged in.
     Accounts,
-    /// To those of them who came over a Unix socket.
+    /// To sessions that are logged in over a Unix socket.
     UnixAccounts,
-    /// On the operators' listener.
+    /// On the operators' listener only.
     Operators,
 }
 
 /// Which listener a session came through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerKind {
-    /// A network's, with TLS or without.
+    /// A TCP socket, with TLS or without.
     Network,
-    /// A Unix socket, so the user at the other end is known.
+    /// A Unix socket, where the peer's uid is known.
     Unix,
-    /// That of those who administer.
+    /// The operators' socket, `--admin`.
     Admin,
 }
 
 impl Served {
-    /// Whether a verb that is served so is served there at all.
+    /// Whether such a verb is served on this listener at all.
     pub fn at(self, listener: ListenerKind) -> bool {
         match self {
             Served::Everyone => true,
@@ -46,33 +47,30 @@ impl Served {
         }
     }
 
-    /// Whether it takes an account.
     pub fn needs_login(self) -> bool {
         matches!(self, Served::Accounts | Served::UnixAccounts)
     }
 }
 
-/// One row of the table.
 pub struct Verb {
-    /// What it is about: verbs of one subject stand together.
+    /// Its heading in `HELP`; verbs of one subject are adjacent.
     pub subject: &'static str,
     /// The word, in capitals.
     pub word: &'static str,
-    /// Its form.
+    /// Its syntax as `HELP` shows it.
     pub form: &'static str,
     /// What it does, in lines of a terminal's width.
     pub does: &'static [&'static str],
     /// An example that can be typed as it stands.
     pub example: &'static str,
-    /// The codes it is refused with, but for those that any command may get.
+    /// The `ERR` codes it may get, except those that any command may.
     pub errors: &'static str,
-    /// To whom it is served.
     pub served: Served,
     pub(super) rule: fn(&str) -> ParseResult<'_, Command>,
 }
 
 impl Verb {
-    /// What it does, in a word or two: the beginning of its explanation.
+    /// What it does, briefly: its explanation up to the first semicolon.
     pub fn brief(&self) -> &'static str {
         self.does.first().and_then(|line| line.split(';').next()).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! The manual pages and completions of contrib/ are those of the command lines, and work.
 //!
-//! clap makes them; what it cannot know (files, signals, examples) stands in `manual/`, one file a
-//! page, and goes behind what it knows.
+//! clap makes them; what it cannot know (files, signals, examples) stands in `manual/`, a file for
+//! each program, and one for each command with notes.
 //!
 //! `PAPO_REWRITE=1 cargo test --test pages contrib_holds` makes those anew that do not hold, and
 //! takes away what is no page any more. The diff is the review.
@@ -82,11 +82,9 @@ fn contrib_holds() {
 fn what_is_added_to_a_page_is_true() {
     let made = pages::all();
     for (name, text) in pages::added() {
-        let section = if name == "papod" { "8" } else { "1" };
-        assert!(made.contains_key(&format!("man/{name}.{section}")), "{name} is no page");
-        // An example of one page may use a command that another is about.
-        let of_program = |(file, _): &(&String, &String)| file.ends_with(section);
-        let there: String = made.iter().filter(of_program).map(|(_, text)| &**text).collect();
+        let page = if name == "papod" { "man/papod.8" } else { "man/papo.1" };
+        let (there, last) = (&made[page], text.lines().last().unwrap());
+        assert!(there.contains(last), "{name}: no page has this");
         let plain = text.replace("\\-", "-");
         for flag in plain.split(|c: char| !c.is_ascii_lowercase() && c != '-') {
             let shown = format!("\\fB{}\\fR", flag.replace('-', "\\-"));
@@ -99,6 +97,20 @@ fn what_is_added_to_a_page_is_true() {
             assert!(made.contains_key(&other), "{name}: there is no {other}");
         }
     }
+}
+
+/// The page of papo has a part for each of its commands, in the order of `--help`.
+#[test]
+fn every_command_has_its_part() {
+    let page = &pages::all()["man/papo.1"];
+    let [mut papo, _] = programs();
+    papo.build();
+    let mut parts = page.lines().filter_map(|line| line.strip_prefix(".SS \"\\fB"));
+    for command in pages::commands(&papo) {
+        let named = format!("{}\\fR", command.get_bin_name().unwrap());
+        assert!(parts.next().is_some_and(|part| part.starts_with(&named)), "{named}");
+    }
+    assert_eq!(parts.next(), None);
 }
 
 /// What a command prints; it must succeed and complain of nothing.
@@ -120,7 +132,7 @@ fn man_shows_every_page_without_a_warning() {
         }
     }
     let sections = ["FILES", "EXIT STATUS", "ENVIRONMENT", "EXAMPLES"];
-    for (page, more) in [("papo.1", "SUBCOMMANDS"), ("papod.8", "SIGNALS")] {
+    for (page, more) in [("papo.1", "COMMANDS"), ("papod.8", "SIGNALS")] {
         let text = printed(Command::new("man").arg("-l").arg(folder("contrib/man").join(page)));
         for section in sections.into_iter().chain([more]) {
             assert!(text.contains(&format!("\n{section}\n")), "{page} lacks {section}:\n{text}");

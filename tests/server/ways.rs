@@ -218,7 +218,7 @@ fn a_leftover_socket_is_replaced_and_nothing_else_is() {
         String::from_utf8(output.stderr).unwrap()
     };
     fs::write(&path, "somebody's").unwrap();
-    assert!(refused().ends_with("is there already, and no socket\n"));
+    assert!(refused().ends_with("exists and is not a socket\n"));
     assert_eq!(fs::read(&path).unwrap(), b"somebody's");
     fs::remove_file(&path).unwrap();
     let live = UnixListener::bind(&path).unwrap();
