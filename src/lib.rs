@@ -14,7 +14,7 @@
 //!   -> each session: all that waits in one write -> socket
 //! ```
 //!
-//! The layers, called floors; a module uses only those below it, which `tests/floors.rs` checks:
+//! The layers, called floors; a module uses only those below it, which `tests/pages/floors.rs` checks:
 //!
 //! ```text
 //! 5 bin/  flags    client         flags, logging, exit statuses; the other end of the wire

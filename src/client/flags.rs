@@ -1,7 +1,7 @@
 //! The command line of `papo`: its flags, its commands and their arguments.
 //!
 //! clap reports what is wrong with it; its commands are carried out by the other files of this
-//! folder. tests/manual.rs generates contrib/man and contrib/completions from it.
+//! folder. tests/pages/manual.rs generates contrib/man and contrib/completions from it.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,7 +1,7 @@
 //! The command line of `papod`: its flags and what they take.
 //!
-//! The program makes a [`crate::config::Config`] of it, and tests/manual.rs the manual page and the
-//! completions of contrib/.
+//! The program makes a [`crate::config::Config`] of it, and tests/pages/manual.rs the manual
+//! page and the completions of contrib/.
 
 mod env_file;
 mod values;

@@ -1,5 +1,4 @@
 //! A store under test, written to by the rules as the hub would.
-#![allow(dead_code)] // Each test that includes it uses its own part.
 
 use papo::chat::{Act, Chat, Stop, Who};
 use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};

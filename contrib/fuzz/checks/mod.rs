@@ -1,5 +1,5 @@
 //! What has to hold whatever is typed. The fuzzer looks for bytes for which it does not;
-//! `tests/corpus.rs` plays those that are kept. Nothing here needs the fuzzer.
+//! `tests/wire/corpus.rs` plays those that are kept. Nothing here needs the fuzzer.
 
 pub mod lines;
 pub mod session;

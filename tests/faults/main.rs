@@ -1,0 +1,14 @@
+//! What fails: kill -9, power cuts, full disks, commits, descriptors that run out, readers that stop.
+//! What was confirmed is there afterwards, and who has no part in it notices nothing.
+
+mod exhausted;
+mod full;
+mod kills;
+mod power;
+#[path = "../process/mod.rs"]
+mod process;
+mod receipts;
+mod soak;
+mod stalls;
+mod unkept;
+mod written_back;

@@ -1,0 +1,66 @@
+//! A hub without sockets, and people who ask it for things.
+
+use std::sync::Arc;
+
+use papo::chat::Act;
+use papo::entry::{AccountId, Key, SessionId};
+use papo::hub::{Entered, Hub, Work};
+use papo::name::{DisplayName, Handle};
+use papo::outbox::{Outbox, Outgoing};
+use papo::wire::refusal::Refusal;
+use smol::channel;
+
+pub struct Person {
+    pub session: SessionId,
+    pub outbox: Arc<Outbox>,
+}
+
+pub fn handle(name: &str) -> Handle {
+    Handle::new(name).unwrap()
+}
+
+pub fn register(hub: &Hub, number: u64, name: &str) -> Result<Person, Refusal> {
+    let (answer, answered) = channel::bounded(1);
+    let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
+    let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
+    let (secret, kept) = ("hash".into(), outbox.clone());
+    hub.ask(Work::Register { session, handle, name, secret, outbox: kept, answer });
+    let entered: Result<Entered, Refusal> = answered.recv_blocking().unwrap();
+    entered.map(|_| Person { session, outbox })
+}
+
+impl Person {
+    pub fn acts(&self, hub: &Hub, acts: Vec<Act>) {
+        hub.ask(Work::Acts { session: self.session, acts });
+    }
+
+    /// What was said since it was last asked; the hub has done all that was asked before.
+    pub fn heard(&self, hub: &Hub) -> String {
+        // Whoever comes in is answered after everything before it was told.
+        let (answer, answered) = channel::bounded(1);
+        let (session, account) = (SessionId(0), AccountId(0));
+        hub.ask(Work::Enter {
+            session,
+            account,
+            key: Key::Password,
+            quiet: true,
+            most: 0,
+            outbox: Arc::default(),
+            answer,
+        });
+        answered.recv_blocking().unwrap().unwrap();
+        hub.ask(Work::Leave { session, shown: None });
+        let lines = |item: &Outgoing| String::from_utf8(item.lines().to_vec()).unwrap();
+        self.outbox.take().items.iter().map(lines).collect()
+    }
+
+    /// A further session of somebody's account, opened with this key.
+    pub fn enter(hub: &Hub, number: u64, account: AccountId, key: Key) -> Person {
+        let (answer, answered) = channel::bounded(1);
+        let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
+        let (quiet, most, kept) = (true, 0, outbox.clone());
+        hub.ask(Work::Enter { session, account, key, quiet, most, outbox: kept, answer });
+        answered.recv_blocking().unwrap().unwrap();
+        Person { session, outbox }
+    }
+}

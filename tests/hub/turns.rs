@@ -1,0 +1,457 @@
+//! The hub's queue: accounts take turns where more waits than fits in one batch, what one command asks
+//! for is done in pieces, and what a session asked for stays in its order.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+
+use crate::person::{Person, handle, register};
+use papo::chat::{Act, Order};
+use papo::entry::{AccountId, Clock, Cursor, EntryId, EntryKind, Key, Millis, SessionId};
+use papo::hub::{Done, Hub, Work};
+use papo::limits;
+use papo::name::{DisplayName, Target};
+use papo::store::sqlite::{Database, SqliteWriter};
+use papo::store::{Change, Error, Maintenance, Member, Reader, Writer};
+use papo::wire::refusal::Refusal;
+use papo::wire::request::GroupChange;
+use smol::channel::{self, Receiver};
+
+/// What the writer and the test share.
+#[derive(Default)]
+struct Shared {
+    /// What each batch wrote.
+    batches: Mutex<Vec<Vec<Change>>>,
+    /// Whoever has it holds up the hub, which waits for it before it writes.
+    gate: Mutex<()>,
+    is_at_gate: AtomicBool,
+    /// How often the store was asked something.
+    asked: AtomicUsize,
+    /// Batches that write something, up to and with the one that fails; 0 for none.
+    fails_in: AtomicUsize,
+    /// Done while the next batch is written that writes something.
+    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+struct Noting {
+    writer: SqliteWriter,
+    shared: Arc<Shared>,
+}
+
+impl Writer for Noting {
+    fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
+        let shared = &self.shared;
+        shared.is_at_gate.store(true, Ordering::SeqCst);
+        drop(shared.gate.lock().unwrap());
+        shared.is_at_gate.store(false, Ordering::SeqCst);
+        if !changes.is_empty() {
+            if let Some(ask) = shared.meanwhile.lock().unwrap().take() {
+                ask();
+            }
+            let left = shared.fails_in.load(Ordering::SeqCst);
+            shared.fails_in.store(left.saturating_sub(1), Ordering::SeqCst);
+            if left == 1 {
+                self.writer.record(&[])?;
+                return Err(Error::new("no space left on device"));
+            }
+            shared.batches.lock().unwrap().push(changes.to_vec());
+        }
+        self.writer.record(changes)
+    }
+
+    fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
+        self.shared.asked.fetch_add(1, Ordering::SeqCst);
+        self.writer.reader()
+    }
+}
+
+struct House {
+    hub: Hub,
+    thread: JoinHandle<()>,
+    database: Database,
+    shared: Arc<Shared>,
+    folder: tempfile::TempDir,
+}
+
+impl House {
+    fn new() -> House {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("papo.db")).unwrap();
+        House::on(database, folder)
+    }
+
+    /// Another hub on the same database: it has nothing in memory.
+    fn again(self) -> House {
+        self.hub.ask(Work::End);
+        self.thread.join().unwrap();
+        House::on(self.database, self.folder)
+    }
+
+    fn on(database: Database, folder: tempfile::TempDir) -> House {
+        let shared = Arc::new(Shared::default());
+        let writer = Noting { writer: database.writer().unwrap(), shared: shared.clone() };
+        let clock = Clock::Still(Millis(0));
+        let (hub, thread) = Hub::start(Box::new(writer), clock, Arc::default()).unwrap();
+        House { hub, thread, database, shared, folder }
+    }
+
+    /// Asks for all of this while the hub is held up, so that it finds all of it at once.
+    fn at_once(&self, ask: impl FnOnce(&Hub)) {
+        let held = self.shared.gate.lock().unwrap();
+        // It may stand there already, with what was asked for before.
+        self.hub.ask(Work::Unwatch { session: SessionId(0) });
+        while !self.shared.is_at_gate.load(Ordering::SeqCst) {
+            thread::yield_now();
+        }
+        ask(&self.hub);
+        drop(held);
+    }
+
+    /// What each batch wrote since this was last asked.
+    fn written(&self) -> Vec<Vec<Change>> {
+        std::mem::take(&mut self.shared.batches.lock().unwrap())
+    }
+
+    /// The next lines that a session is sent, so many.
+    fn lines(&self, person: &Person, count: usize) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        while lines.len() < count {
+            lines.extend(person.heard(&self.hub).lines().map(str::to_owned));
+        }
+        lines
+    }
+
+    fn order(&self, order: Order) -> Receiver<Done> {
+        let (answer, answered) = channel::bounded(1);
+        self.hub.ask(Work::Order { order, answer });
+        answered
+    }
+
+    /// Ana has a session and is written to by so many, whose entries are these.
+    fn with_writers(&self, count: u64) -> (Person, Vec<EntryId>) {
+        let ana = Person { session: SessionId(1), ..register(&self.hub, 1, "ana").unwrap() };
+        for n in 0..count {
+            let writer = register(&self.hub, 10 + n, &format!("writer{n}")).unwrap();
+            writer.acts(&self.hub, vec![send("ana", "hello")]);
+            self.lines(&writer, 1);
+        }
+        ana.heard(&self.hub);
+        self.written();
+        (ana, (1..=count as i64).map(EntryId).collect())
+    }
+
+    fn stop(self) {
+        self.hub.ask(Work::End);
+        self.thread.join().unwrap();
+        assert_eq!(self.database.maintenance().check().unwrap(), [""; 0]);
+    }
+}
+
+fn send(to: &str, body: &str) -> Act {
+    Act::Send { to: Target::Person(handle(to)), body: body.into(), once: None }
+}
+
+fn name(n: usize) -> Act {
+    Act::Rename(DisplayName::new(&format!("Ana {n}")).unwrap())
+}
+
+fn read_all(who: &Person, ids: &[EntryId]) -> Act {
+    Act::AdvanceAll {
+        cursor: Cursor::Read,
+        ids: ids.to_vec(),
+        answer: ids.last().copied(),
+        lost_moves: who.outbox.lost_moves(),
+    }
+}
+
+fn count(batch: &[Change], what: impl Fn(&Change) -> bool) -> usize {
+    batch.iter().filter(|change| what(change)).count()
+}
+
+fn is_member(change: &Change) -> bool {
+    matches!(change, Change::Member { .. })
+}
+
+#[test]
+fn a_flood_of_one_account_puts_no_batch_before_a_strangers_message() {
+    let house = House::new();
+    let ana = register(&house.hub, 1, "ana").unwrap();
+    let bia = register(&house.hub, 2, "bia").unwrap();
+    let more = (3..22).map(|n| Person::enter(&house.hub, n, AccountId(1), Key::Password));
+    let sessions: Vec<Person> = more.chain([ana]).collect();
+    house.written();
+    let each = 100;
+    house.at_once(|hub| {
+        for session in &sessions {
+            session.acts(hub, (0..each).map(name).collect());
+        }
+        bia.acts(hub, vec![send("ana", "hello")]);
+    });
+    assert!(house.lines(&bia, 1)[0].starts_with("OK MSG 1 "));
+    let written = house.written();
+    let is_entry = |change: &Change| matches!(change, Change::Entry(_));
+    let is_name = |change: &Change| matches!(change, Change::Name { .. });
+    assert_eq!(written.iter().position(|batch| count(batch, is_entry) > 0), Some(0));
+    let share = limits::SHARE / name(0).weight();
+    assert!(count(&written[0], is_name) <= share, "a share of the flood, no more");
+    // The flood is done, too, and its sessions took turns: all of it is answered.
+    for session in &sessions {
+        let lines = house.lines(session, each);
+        assert_eq!(lines.iter().filter(|line| *line == "OK NAME").count(), each);
+    }
+    house.stop();
+}
+
+#[test]
+fn whoever_comes_after_a_rest_is_in_the_next_batch_however_many_wait() {
+    let house = House::new();
+    let people: Vec<Person> =
+        (1..=40).map(|n| register(&house.hub, n, &format!("p{n}")).unwrap()).collect();
+    let ana = register(&house.hub, 41, "ana").unwrap();
+    house.written();
+    let each = 100;
+    let hub = house.hub.clone();
+    let late = Work::Acts { session: ana.session, acts: vec![send("p1", "late")] };
+    house.at_once(|hub_now| {
+        for person in &people {
+            person.acts(hub_now, (0..each).map(|_| send("p1", "flood")).collect());
+        }
+        *house.shared.meanwhile.lock().unwrap() = Some(Box::new(move || hub.ask(late)));
+    });
+    assert!(house.lines(&ana, 1)[0].starts_with("OK MSG "));
+    for person in &people[1..] {
+        house.lines(person, each);
+    }
+    let is_late = |change: &Change| matches!(change, Change::Entry(new) if &*new.body == "late");
+    let written = house.written();
+    assert!(written.len() > 4, "{}", written.len());
+    assert_eq!(written.iter().position(|batch| count(batch, is_late) > 0), Some(1));
+    house.stop();
+}
+
+#[test]
+fn what_waits_longer_than_a_batch_stays_in_the_order_of_its_session() {
+    let house = House::new();
+    let people: Vec<Person> =
+        (1..=6).map(|n| register(&house.hub, n, &format!("p{n}")).unwrap()).collect();
+    house.at_once(|hub| {
+        for round in 0..4 {
+            for person in &people {
+                let acts = (0..120).map(|n| send("p1", &format!("{}", round * 120 + n)));
+                person.acts(hub, acts.collect());
+            }
+        }
+        // It ends with all that still waits, which is done before.
+        hub.ask(Work::Leave { session: people[5].session, shown: None });
+    });
+    house.lines(&people[1], 480);
+    house.lines(&people[4], 480);
+    let mut next = [0; 6];
+    while next != [480; 6] {
+        for change in house.written().into_iter().flatten() {
+            if let Change::Entry(entry) = change {
+                let author = entry.pos.author.0 as usize - 1;
+                assert_eq!(entry.body.parse(), Ok(next[author]));
+                next[author] += 1;
+            }
+        }
+        thread::yield_now();
+    }
+    house.stop();
+}
+
+#[test]
+fn a_bare_read_is_done_in_pieces_and_answered_after_the_last() {
+    let house = House::new();
+    let (ana, ids) = house.with_writers(600);
+    let caio = register(&house.hub, 2, "caio").unwrap();
+    house.written();
+    house.at_once(|hub| {
+        ana.acts(hub, vec![read_all(&ana, &ids), send("ana", "after")]);
+        caio.acts(hub, vec![send("caio", "meanwhile")]);
+    });
+    let answers = house.lines(&ana, 2);
+    assert_eq!(answers[0], "OK READ 600");
+    assert_eq!(answers[1].split_once("1970"), Some(("OK MSG 602 ", "-01-01T00:00:00.000Z")));
+    let written = house.written();
+    let moves: Vec<usize> = written.iter().map(|batch| count(batch, is_member)).collect();
+    // Until what is left is no more than a batch.
+    let (share, batch) = (limits::SHARE / Act::MOVE, limits::BATCH / Act::MOVE);
+    let (last, before) = moves.split_last().unwrap();
+    assert!(*last <= batch && before.iter().all(|moves| *moves <= share + 2), "{moves:?}");
+    assert!(moves.iter().sum::<usize>() >= 600 && moves.len() >= 3, "{moves:?}");
+    assert!(house.lines(&caio, 1)[0].starts_with("OK MSG 601 "), "the others came between");
+    house.stop();
+}
+
+#[test]
+fn what_fails_in_the_middle_is_not_gone_on_with_and_can_be_asked_for_again() {
+    let house = House::new();
+    let (ana, ids) = house.with_writers(600);
+    house.shared.fails_in.store(2, Ordering::SeqCst);
+    house.at_once(|hub| ana.acts(hub, vec![read_all(&ana, &ids), send("ana", "after")]));
+    let answers = house.lines(&ana, 2);
+    assert!(answers[0].starts_with("ERR READ storage "), "{answers:?}");
+    assert!(answers[1].starts_with("OK MSG 601 "), "{answers:?}");
+    let done = house.written().iter().map(|batch| count(batch, is_member)).sum::<usize>() - 1;
+    let share = limits::SHARE / Act::MOVE;
+    assert!((1..=share).contains(&done), "what was done before stays, nothing after is done");
+    house.at_once(|hub| ana.acts(hub, vec![read_all(&ana, &ids)]));
+    assert_eq!(house.lines(&ana, 1), ["OK READ 600"]);
+    let moved = |change: &Change| matches!(change, Change::Member { member, .. } if member.read.number.0 > 0);
+    let done = house.written().iter().map(|batch| count(batch, moved)).sum::<usize>() + done;
+    assert_eq!(done, 600);
+    house.stop();
+}
+
+/// That nothing waits any more is written down later, and not for ever later.
+#[test]
+fn where_nothing_waits_any_more_the_store_says_so_for_all_but_some() {
+    let house = House::new();
+    let (most, more) = (limits::UNSETTLED, 2 * limits::BATCH / Act::MOVE);
+    let (ana, ids) = house.with_writers((most + more) as u64);
+    ana.acts(&house.hub, vec![read_all(&ana, &ids)]);
+    house.lines(&ana, 1);
+    let rows = |sql: &str| -> i64 {
+        let db = rusqlite::Connection::open(house.folder.path().join("papo.db")).unwrap();
+        db.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let waits = "SELECT count(*) FROM member WHERE waits IS NOT NULL";
+    // What the last batch made so is written down with the next.
+    assert!(rows(waits) < (most + more) as i64, "{}", rows(waits));
+    let mut reader = house.database.reader().unwrap();
+    let newest = reader.newest().unwrap().entry;
+    assert_eq!(reader.waiting(AccountId(1), newest).unwrap(), 0);
+    house.stop();
+}
+
+/// Ana is in groups of her own, and of Bia's.
+fn with_groups(house: &House, count: usize) -> (Person, Person) {
+    let ana = register(&house.hub, 1, "ana").unwrap();
+    let bia = register(&house.hub, 2, "bia").unwrap();
+    for n in 0..count {
+        let (group, change) = (handle(&format!("g{n}")), GroupChange::New(vec![handle("ana")]));
+        bia.acts(&house.hub, vec![Act::Group { name: group, change }]);
+        house.lines(&bia, 1);
+    }
+    ana.heard(&house.hub);
+    house.written();
+    (ana, bia)
+}
+
+fn stays_ended(written: &[Vec<Change>]) -> Vec<usize> {
+    let ends =
+        |change: &Change| matches!(change, Change::Stay { stay, .. } if stay.until.is_some());
+    written.iter().map(|batch| count(batch, ends)).collect()
+}
+
+#[test]
+fn a_deleted_account_leaves_its_groups_in_pieces_and_can_do_nothing_from_the_first_on() {
+    let house = House::new();
+    let (ana, bia) = with_groups(&house, 150);
+    let mut done = None;
+    house.at_once(|hub| {
+        done = Some(house.order(Order::DropUser(handle("ana"))));
+        ana.acts(hub, vec![send("bia", "one more")]);
+        let change = GroupChange::New(vec![handle("ana")]);
+        bia.acts(hub, vec![Act::Group { name: handle("late"), change }]);
+    });
+    assert_eq!(done.unwrap().recv_blocking().unwrap(), Ok(1));
+    assert!(ana.heard(&house.hub).starts_with("ERR MSG need-login "));
+    let refused = house.lines(&bia, 151).into_iter().find(|line| line.starts_with("ERR "));
+    assert!(refused.unwrap().starts_with("ERR GROUP no-such-user "));
+    let left = stays_ended(&house.written());
+    assert!(left[0] == 0 && left.len() >= 3, "{left:?}");
+    assert!(left.iter().all(|left| *left <= limits::SHARE / Act::MOVE), "{left:?}");
+    assert_eq!(left.iter().sum::<usize>(), 150);
+    let again = house.order(Order::DropUser(handle("ana"))).recv_blocking().unwrap();
+    assert_eq!(again, Err(Refusal::NoSuchUser(handle("ana"))));
+    house.stop();
+}
+
+#[test]
+fn a_deletion_that_failed_half_way_is_sound_and_is_finished_by_the_same_order() {
+    let house = House::new();
+    with_groups(&house, 150);
+    house.shared.fails_in.store(3, Ordering::SeqCst);
+    let delete = || house.order(Order::DropUser(handle("ana"))).recv_blocking().unwrap();
+    assert_eq!(delete(), Err(Refusal::Storage));
+    let half = stays_ended(&house.written()).iter().sum::<usize>();
+    assert!(half > 0 && half < 150, "{half}");
+    assert_eq!(house.database.maintenance().check().unwrap(), [""; 0]);
+    assert!(delete().is_ok());
+    assert_eq!(stays_ended(&house.written()).iter().sum::<usize>() + half, 150);
+    house.stop();
+}
+
+/// With a store over a network each question takes as long as a whole batch does here.
+#[test]
+fn what_many_lack_is_looked_up_together_in_a_few_rounds() {
+    let mut house = House::new();
+    let count = 40;
+    for n in 1..=count {
+        let person = register(&house.hub, n, &format!("p{n}")).unwrap();
+        person.acts(&house.hub, vec![send("p1", "hello"), send(&format!("p{n}"), "note")]);
+        house.lines(&person, 2);
+    }
+    house = house.again();
+    let people: Vec<Person> = (1..=count)
+        .map(|n| Person::enter(&house.hub, n, AccountId(n as i64), Key::Password))
+        .collect();
+    house.shared.asked.store(0, Ordering::SeqCst);
+    house.at_once(|hub| {
+        for person in &people {
+            person.acts(hub, vec![send("p1", "hello again")]);
+        }
+    });
+    for person in &people {
+        house.lines(person, 1);
+    }
+    let asked = house.shared.asked.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&asked), "{asked} questions for {count} messages");
+    house.stop();
+}
+
+/// A group of thousands takes milliseconds to read: who asks for many of them waits for itself.
+#[test]
+fn large_groups_are_read_one_in_a_batch_and_others_come_between() {
+    let mut house = House::new();
+    let ana = register(&house.hub, 1, "ana").unwrap();
+    register(&house.hub, 2, "bia").unwrap();
+    // One of these is as much as a batch looks up.
+    let people = 3..(103 + limits::LOOKED_UP / size_of::<Member>()) as u64;
+    let handles: Vec<_> = people.clone().map(|n| handle(&format!("u{n}"))).collect();
+    for n in people {
+        register(&house.hub, n, &format!("u{n}")).unwrap();
+    }
+    let groups = 4;
+    for n in 0..groups {
+        let change = GroupChange::New(handles.clone());
+        ana.acts(&house.hub, vec![Act::Group { name: handle(&format!("g{n}")), change }]);
+        house.lines(&ana, 1);
+    }
+    house = house.again();
+    let ana = Person::enter(&house.hub, 1, AccountId(1), Key::Password);
+    let bia = Person::enter(&house.hub, 2, AccountId(2), Key::Password);
+    house.written();
+    let topic = |n: usize| {
+        let change = GroupChange::Topic(format!("about {n}"));
+        Act::Group { name: handle(&format!("g{n}")), change }
+    };
+    house.at_once(|hub| {
+        ana.acts(hub, (0..groups).map(topic).collect());
+        bia.acts(hub, vec![send("bia", "meanwhile")]);
+    });
+    assert!(house.lines(&bia, 1)[0].starts_with("OK MSG "));
+    assert_eq!(house.lines(&ana, groups).len(), groups);
+    let written = house.written();
+    let is_topic = |change: &Change| matches!(change, Change::Topic { .. });
+    let topics: Vec<usize> = written.iter().map(|batch| count(batch, is_topic)).collect();
+    assert!(topics.iter().all(|topics| *topics <= 1), "{topics:?}");
+    assert_eq!(topics.iter().sum::<usize>(), groups);
+    let is_message =
+        |change: &Change| matches!(change, Change::Entry(new) if new.kind == EntryKind::Message);
+    let at = written.iter().position(|batch| count(batch, is_message) > 0).unwrap();
+    assert!(topics[..at].iter().sum::<usize>() < groups, "{topics:?}, the message in {at}");
+    house.stop();
+}

@@ -1,0 +1,14 @@
+//! The client, as a program: each command against a real papod, each exit status, and a server that
+//! is killed while it is in use; and the conversation at a terminal.
+
+mod accounts;
+mod bots;
+mod fake;
+mod histories;
+mod place;
+#[path = "../process/mod.rs"]
+mod process;
+mod reading;
+mod sending;
+mod tailing;
+mod terminal;

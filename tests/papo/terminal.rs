@@ -1,0 +1,19 @@
+//! `papo` without a command: a conversation at a terminal, played against a real papod, with whole
+//! screens as a person sees them.
+//!
+//! The terminal is tmux's, so that none of it runs unasked but what needs no terminal:
+//! `cargo test -- --ignored` runs it, and `.ci/run` installs tmux first.
+
+mod bytes;
+mod elsewhere;
+mod groups;
+mod leaving;
+mod looks;
+mod outages;
+mod paging;
+mod passwd;
+mod place;
+mod talking;
+mod typing;
+mod welcome;
+mod window;

@@ -1,0 +1,28 @@
+//! papod as a program that somebody runs: what it is told, who comes in and how, what it refuses,
+//! what it says of itself, and how it ends.
+
+mod auth_command;
+mod certificates;
+mod exits;
+mod files;
+mod held;
+mod hostile;
+mod keep;
+mod limits;
+mod listening;
+mod logs;
+#[path = "../store/marks.rs"]
+mod marks;
+mod metrics;
+#[path = "../hub/narrow.rs"]
+mod narrow;
+mod operators;
+mod overwritten;
+#[path = "../process/mod.rs"]
+mod process;
+mod processes;
+mod restore;
+mod settings;
+mod started;
+mod views;
+mod ways;

@@ -1,0 +1,17 @@
+//! The store, and by what rules it is written to, in this process.
+//!
+//! No program is started here: for a moment it would hold the locks of databases that are open, and
+//! they could not be opened again.
+
+mod backup;
+mod bench;
+mod check;
+mod counting;
+mod find;
+mod forget;
+mod lists;
+mod many_chats;
+mod marks;
+#[path = "../process/mod.rs"]
+mod process;
+mod suite;

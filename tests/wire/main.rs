@@ -1,0 +1,7 @@
+//! The protocol, byte for byte, over real sockets: what people typed, and what the fuzzer has kept.
+
+#[path = "../../contrib/fuzz/checks/mod.rs"]
+mod checks;
+mod corpus;
+mod transcript;
+mod transcripts;
