@@ -9,7 +9,7 @@
 //!
 //! ```text
 //! socket -> wire::line -> wire::request -> session -> hub -> chat (pure rules) -> Change
-//!   -> store::Record: one transaction for all that waited, synced
+//!   -> store::Writer: one transaction for all that waited, synced
 //!   -> "OK MSG 17 …" to its author's outbox, "MSG 17 …" encoded once into the others'
 //!   -> each session: all that waits in one write -> socket
 //! ```
