@@ -147,7 +147,7 @@ fn sample(path: &Path) {
 }
 
 /// What is done to the database, and what is said of it.
-const DAMAGE: [(&str, &str); 61] = [
+const DAMAGE: [(&str, &str); 62] = [
     ("DELETE FROM entry WHERE id = 17", "conversation 1: entry 17 is missing"),
     ("DELETE FROM entry WHERE id = 205", "conversation 2: entry 205 is missing"),
     ("UPDATE entry SET seq = 500 WHERE id = 17", "conversation 1: entry 17 is number 17, not 500"),
@@ -257,6 +257,7 @@ const DAMAGE: [(&str, &str); 61] = [
         "conversation 1: what waits for account 2 begins with 62, it is said with 199",
     ),
     ("UPDATE member SET recent = 0 WHERE account = 2", "account 2 has a group as a chat"),
+    ("UPDATE member SET direct = 0 WHERE account = 2", "account 2 has a group as a chat"),
     (
         "UPDATE member SET recent = 211 WHERE conversation = 1 AND account = 1",
         "account 1 has conversation 1 not in its place among its chats",

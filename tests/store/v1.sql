@@ -75,10 +75,11 @@ CREATE TABLE member(
     moved INTEGER,                      -- the same for moves that concern the account
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
+    direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group; never changes
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX member_of ON member(account, conversation);
 CREATE INDEX member_recent ON member(account, recent);
+CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
 CREATE TABLE stay(
@@ -204,9 +205,9 @@ INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas');
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
 INSERT INTO generation VALUES(1, X'63C659C843AFF713DC80C0AB16022359', X'CC574B291E96F354982FAA2398D8982D');
-INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, X'', X'');
-INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, X'', X'');
-INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, X'', X'');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, X'', X'', 1);
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, X'', X'', 1);
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, X'', X'', 1);
 INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
 INSERT INTO word VALUES('ana', 1);
 INSERT INTO word VALUES('bia', 2);

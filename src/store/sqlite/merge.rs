@@ -169,7 +169,7 @@ fn open_more(
         Unopened::Later { from: first, .. } => {
             let found = list(
                 "SELECT conversation, conversation FROM member
-                 WHERE account = ?1 AND conversation >= ?2 AND recent > 0
+                 WHERE account = ?1 AND conversation >= ?2 AND direct
                  ORDER BY conversation LIMIT ?3",
                 &[me.0, first.0, page],
             )?;
@@ -227,7 +227,7 @@ fn recent(read: &Connection, me: AccountId, from: EntryId) -> Result<Unopened, E
     let later = begun_after(read, me, from)?;
     let is_older = read
         .prepare_cached(
-            "SELECT 1 FROM member WHERE account = ?1 AND conversation < ?2 AND recent > 0 LIMIT 1",
+            "SELECT 1 FROM member WHERE account = ?1 AND conversation < ?2 AND direct LIMIT 1",
         )?
         .exists([me.0, later.0])?;
     Ok(if is_older {
@@ -237,13 +237,14 @@ fn recent(read: &Connection, me: AccountId, from: EntryId) -> Result<Unopened, E
     })
 }
 
-/// The lowest number of a conversation begun after entry `at`, judged by the account's own
-/// conversations. Conversations are numbered in the order of their first entries, so this is a
+/// The lowest number of a conversation begun after entry `at`, judged by the account's own direct
+/// chats. Conversations are numbered in the order of their first entries, so this is a
 /// binary search.
 fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<ConversationId, Error> {
     let mut from = read.prepare_cached(
         "SELECT m.conversation, c.gone_seq > 0 FROM member m JOIN conversation c ON c.id = m.conversation
-         WHERE m.account = ?1 AND m.conversation >= ?2 ORDER BY m.conversation LIMIT 1",
+         WHERE m.account = ?1 AND m.conversation >= ?2 AND m.direct
+         ORDER BY m.conversation LIMIT 1",
     )?;
     let newest = "SELECT conversation FROM newest";
     let (mut low, mut high): (i64, i64) =

@@ -94,11 +94,12 @@ CREATE TABLE member(
     moved INTEGER,                      -- the same for moves that concern the account
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
+    direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group; never changes
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX member_of ON member(account, conversation);
 CREATE INDEX member_recent ON member(account, recent);
+CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
 

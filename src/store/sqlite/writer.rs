@@ -387,7 +387,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             on.prepare_cached(
                 "INSERT INTO member VALUES
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                  ?17, ?18, nullif(?21, 0), ?22, nullif(?23, 0), ?19, ?20)",
+                  ?17, ?18, nullif(?21, 0), ?22, nullif(?23, 0), ?19, ?20,
+                  (SELECT low IS NOT NULL FROM conversation WHERE id = ?1))",
             )?
             .execute(&*now)?
         }

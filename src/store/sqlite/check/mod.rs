@@ -270,7 +270,8 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         "SELECT format('account %d has a group as a chat, or a chat as a group: conversation %d',
                        m.account, m.conversation)
          FROM member m JOIN conversation c ON c.id = m.conversation
-         WHERE (c.low IS NULL) <> (m.recent = 0) OR (c.low IS NULL AND coalesce(m.waits, m.moved) NOT NULL)",
+         WHERE (c.low IS NULL) <> (m.recent = 0) OR (c.low IS NULL) = m.direct
+            OR (c.low IS NULL AND coalesce(m.waits, m.moved) NOT NULL)",
         "SELECT format('account %d has conversation %d not in its place among its chats',
                        account, conversation)
          FROM (SELECT m.account, m.conversation, m.recent, c.head,
