@@ -64,12 +64,15 @@ fn held(mutex: &Mutex<()>) -> MutexGuard<'_, ()> {
 
 impl WriteBack {
     /// Starts the thread. If the system provides none, the writer does all of it.
+    ///
+    /// Its files are opened here, before anyone can connect: later there may be no descriptor left
+    /// for them, and then the log would grow for as long as clients hold them all.
     pub(super) fn start(lock: Arc<Lock>) -> WriteBack {
         let shared = Arc::new(Copier { lock, gate: Mutex::default(), copying: Mutex::default() });
         let (wake, woken) = mpsc::sync_channel(1);
         let run = {
-            let shared = shared.clone();
-            move || shared.serve(&woken)
+            let (shared, connections) = (shared.clone(), shared.connect());
+            move || shared.serve(&woken, connections.ok())
         };
         let thread = thread::Builder::new().name("write-back".into()).spawn(run).ok();
         WriteBack { shared, wake: Some(wake), thread }
@@ -117,8 +120,17 @@ impl WriteBack {
 }
 
 impl Copier {
-    fn serve(&self, woken: &Receiver<()>) {
-        let mut connections = None;
+    /// A connection that holds the log, and one that writes it back; their files are open.
+    fn connect(&self) -> Result<(Connection, Connection), Error> {
+        let (holder, copier) =
+            (read_connection(self.lock.path())?, write_connection(self.lock.path())?);
+        // SQLite opens the log with the first read.
+        super::generation::current(&holder)?;
+        super::generation::current(&copier)?;
+        Ok((holder, copier))
+    }
+
+    fn serve(&self, woken: &Receiver<()>, mut connections: Option<(Connection, Connection)>) {
         let mut is_failing = false;
         while woken.recv().is_ok() {
             let done = self.copy(&mut connections);
@@ -140,8 +152,7 @@ impl Copier {
         self.lock.verify_main()?;
         let (holder, copier) = match connections {
             Some(connections) => connections,
-            none => none
-                .insert((read_connection(self.lock.path())?, write_connection(self.lock.path())?)),
+            none => none.insert(self.connect()?),
         };
         run(holder, "BEGIN")?;
         // With its first read, `holder` begins to hold the log.
