@@ -84,7 +84,8 @@ pub enum Work {
     Watch { session: SessionId, id: EntryId, cursor: Cursor },
     /// Ends the session's `WAIT` with a timeout.
     Unwatch { session: SessionId },
-    /// Asks which of these accounts are online.
+    /// Asks which of these accounts are online. The answer, in their order, is sent when the batch is
+    /// over, so what is read after it is no older.
     Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
     /// A session has been sent everything up to `upto`. It is live from now on, unless there is
     /// more by now: then the answer says up to where.

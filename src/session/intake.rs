@@ -222,18 +222,18 @@ impl Session {
             ActCommand::Unlink { user } => Act::Link { user, on: false },
             ActCommand::Move { cursor, upto: Upto::Id(id) } => Act::Advance { cursor, id },
             ActCommand::Move { cursor, upto: Upto::Last(to) } => {
-                let seen = self.me.as_ref().and_then(|me| me.seen.as_ref());
-                match seen.and_then(|seen| seen.last(&to)) {
+                let sent = self.me.as_ref().and_then(|me| me.sent.as_ref());
+                match sent.and_then(|sent| sent.last(&to)) {
                     Some(id) => Act::Advance { cursor, id },
                     None => return Err(Held::NothingSent { cursor, to: Some(to) }),
                 }
             }
             ActCommand::Move { cursor, upto: Upto::Everything } => {
                 let lost_moves = self.me.as_ref().map_or(0, |me| me.lost_moves);
-                let seen = self.me.as_mut().and_then(|me| me.seen.as_mut());
-                match seen.map(|seen| (seen.newest(), seen)) {
-                    Some((answer @ Some(_), seen)) => {
-                        Act::AdvanceAll { cursor, ids: seen.cover(cursor), answer, lost_moves }
+                let sent = self.me.as_mut().and_then(|me| me.sent.as_mut());
+                match sent.map(|sent| (sent.newest(), sent)) {
+                    Some((answer @ Some(_), sent)) => {
+                        Act::AdvanceAll { cursor, ids: sent.cover(cursor), answer, lost_moves }
                     }
                     _ => return Err(Held::NothingSent { cursor, to: None }),
                 }

@@ -325,7 +325,7 @@ impl Session {
             auto: false,
             receipts: !quiet,
             free_moves: 0,
-            seen: None,
+            sent: None,
             proof: Proof::new(MoveNumber(0), self.services.clock.now()),
             lost_moves: self.outbox.lost_moves(),
             retry: None,

@@ -23,7 +23,8 @@ mod proof;
 mod questions;
 mod roster;
 mod secrets;
-mod seen;
+mod sent;
+
 mod socket;
 mod stream;
 mod tls;
@@ -67,7 +68,7 @@ use crate::wire::telnet::Negotiation;
 use intake::{Held, Pause};
 use output::Output;
 use proof::Proof;
-use seen::Seen;
+use sent::SentUpto;
 use warnings::Obstacle;
 
 thread_local! {
@@ -152,7 +153,7 @@ struct Me {
     /// Free `ACK`s and `READ`s left; see [`limits::FREE_MOVES`].
     free_moves: usize,
     /// Last entries sent per conversation; `None` until something was sent.
-    seen: Option<Box<Seen>>,
+    sent: Option<Box<SentUpto>>,
     proof: Proof,
     /// [`Outbox::lost_moves`], as far as the session has noticed.
     lost_moves: u32,

@@ -136,7 +136,7 @@ impl Session {
         }
         let lost = self.outbox.lost_moves();
         if std::mem::replace(&mut me.lost_moves, lost) != lost {
-            me.seen.iter_mut().for_each(|seen| seen.uncover());
+            me.sent.iter_mut().for_each(|sent| sent.uncover());
             // The store is failing, so not at once.
             me.retry = me.auto.then(|| Box::new(Timer::after(limits::ACK_PAUSE)));
         }
@@ -193,7 +193,7 @@ impl Session {
             Outgoing::Receipts { upto, .. } => me.proof.note_written(*upto, unread),
             Outgoing::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);
-                me.seen.get_or_insert_default().note(peer, block.last);
+                me.sent.get_or_insert_default().note(peer, block.last);
                 let entries = memchr::memchr_iter(b'\n', &block.lines).count();
                 me.free_moves += entries * limits::FREE_MOVES;
             }
@@ -206,7 +206,7 @@ impl Session {
         if !me.auto || me.retry.is_some() {
             return;
         }
-        let ids = me.seen.as_mut().map_or(Vec::new(), |seen| seen.cover(Cursor::Delivered));
+        let ids = me.sent.as_mut().map_or(Vec::new(), |sent| sent.cover(Cursor::Delivered));
         if !ids.is_empty() {
             let (cursor, answer, lost_moves) = (Cursor::Delivered, None, me.lost_moves);
             self.hand_over(vec![Act::AdvanceAll { cursor, ids, answer, lost_moves }], 0);

@@ -1,4 +1,5 @@
-//! Questions about history, groups and people, which the readers answer from the log.
+//! Questions about history, groups and people. The readers answer them from the log; who is online,
+//! and what a `WAIT` waits for, only the hub knows.
 //!
 //! Rows are sent page by page. No event comes between them and their final line: pushes wait in the
 //! outbox meanwhile.
@@ -44,13 +45,13 @@ impl Session {
             Ok(Ok(Some((conversation, span, rows))))
         });
         let found = found.await??;
-        let seen = self.me()?.seen.get_or_insert_default();
-        seen.begin_list();
+        let sent = self.me()?.sent.get_or_insert_default();
+        sent.begin_list();
         let Some((conversation, Span { mut ids, more }, mut rows)) = found else {
             return Ok(Some(Reply::Listed { count: 0, more: false }));
         };
         if let Some(id) = ids.last() {
-            seen.note_row(hist.to, *id);
+            sent.note_row(hist.to, *id);
         }
         let mut count = 0;
         // An empty page: the remaining entries have expired meanwhile.
@@ -73,7 +74,7 @@ impl Session {
         let me = self.me()?.account;
         let newest = self.ask(move |reader| reader.newest()).await?.entry;
         let known = self.me()?;
-        known.seen.get_or_insert_default().begin_list();
+        known.sent.get_or_insert_default().begin_list();
         // A `SYNC` from where the last one ended continues its walk, without looking everything up
         // again.
         let mut walk = match known.sync.take() {
@@ -90,7 +91,7 @@ impl Session {
             for entry in entries {
                 let known = self.me()?;
                 let peer = super::output::peer(&known.handle, &entry.from, &entry.to);
-                known.seen.get_or_insert_default().note_row(peer, entry.id);
+                known.sent.get_or_insert_default().note_row(peer, entry.id);
             }
             if walk.done && walk.upto < newest {
                 // An earlier call began the walk, and there is more by now.

@@ -73,7 +73,7 @@ pub trait Reader: Send {
     /// # Errors
     /// The store's reason, or that a row is missing which others refer to.
     fn gather(&mut self, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error>;
-    /// An account by its handle.
+    /// An account by its handle, also if it was deleted: see [`Account::gone`].
     fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error>;
     /// An account by its number.
     fn account_by_id(&mut self, id: AccountId) -> Result<Option<Account>, Error>;

@@ -19,7 +19,8 @@ pub struct Account {
     pub name: DisplayName,
     /// It has been shown the receipts up to this move.
     pub shown: MoveNumber,
-    /// When its last session ended.
+    /// When a session of it last ended that had been sent `LIVE`, so not a quiet one. It is not
+    /// renewed while a session goes on: whether the account is online only the hub knows.
     pub seen: Option<Millis>,
     /// It was deleted by an operator: nobody can log in to it or write to it.
     pub gone: bool,

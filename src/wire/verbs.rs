@@ -1,10 +1,8 @@
 //! The table of verbs: how each is typed, what it does, where it is served, and the rule that
 //! parses it.
 //!
-//! A new verb is a row here, a variant in `request` and the rule in `rules` that makes it. A query
-//! has its arm in `session/commands.rs`; a command that changes something has it in
-//! `Session::resolve`, which turns it into an act, and in `chat`. A new form of answer is a variant
-//! in `reply`, and new rows are a form in `rows` and in `line_forms`.
+//! A new verb is a row here, beside the others of its subject; `src/ARCHITECTURE.md` has all the
+//! steps.
 
 use super::fields::ParseResult;
 use super::request::Command;

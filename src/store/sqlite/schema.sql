@@ -21,7 +21,7 @@ CREATE TABLE account(
     secret TEXT NOT NULL,               -- Argon2id hash in PHC form; empty for a deleted account
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
-    seen INTEGER,                       -- when its last session ended
+    seen INTEGER,                       -- when a session of it, not a quiet one, last ended
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 

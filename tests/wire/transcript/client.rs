@@ -119,7 +119,11 @@ fn reads_back(line: &[u8]) {
     if let Some(known) = ServerLine::parse(&text) {
         known.write(&mut again);
     }
-    assert_eq!(String::from_utf8_lossy(&again).strip_suffix('\n'), Some(&*text));
+    assert_eq!(
+        String::from_utf8_lossy(&again).strip_suffix('\n'),
+        Some(&*text),
+        "ServerLine::parse (src/wire/reply.rs, rows.rs, events.rs) does not read this line back"
+    );
 }
 
 /// Takes out what Telnet answers to Telnet, as a Telnet client does: when it comes depends on how the

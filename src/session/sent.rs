@@ -7,7 +7,7 @@ use crate::name::Target;
 
 /// Conversations by the other party's name; only allocated once something was sent.
 #[derive(Default)]
-pub struct Seen {
+pub struct SentUpto {
     /// The last entry of each that was sent as an event.
     sent: HashMap<Target, LastSent>,
     /// Those with entries that no bare `ACK` has covered.
@@ -27,7 +27,7 @@ struct LastSent {
     unread: bool,
 }
 
-impl Seen {
+impl SentUpto {
     /// Records an entry that was sent as an event.
     pub fn note(&mut self, peer: Target, id: EntryId) {
         let sent = self.sent.entry(peer.clone()).or_default();
