@@ -1,9 +1,9 @@
 //! The benchmark: `cargo bench`, and nothing else to install.
 //!
-//! It starts the release papod on a new database, pinned to one core, loads it from another, and
-//! measures the limits of the machine in the same run; then again on a large database. README.md
-//! beside this file says how to read the table. To add a scenario, write a file in scenarios/ and
-//! name it in scenarios/mod.rs.
+//! It starts papod, built as for the packages (profile `dist`), on a new database, pinned to one
+//! core, loads it from another, and measures the limits of the machine in the same run; then again
+//! on a large database. README.md beside this file says how to read the table. To add a scenario,
+//! write a file in scenarios/ and name it in scenarios/mod.rs.
 #![forbid(unsafe_code)]
 
 mod bench;

@@ -16,7 +16,7 @@ fn run(lines: &str, system: &Path) {
     let moved = ["/etc/", "/usr/local/bin/", "/run/"]
         .iter()
         .fold(lines.to_owned(), |text, folder| text.replace(folder, &format!("{root}{folder}")))
-        .replace("target/release/papod", env!("CARGO_BIN_EXE_papod"))
+        .replace("target/dist/papod", env!("CARGO_BIN_EXE_papod"))
         // Only root has users made, and gives files to them.
         .replace("systemd-sysusers", "true")
         .replace("-g papo ", "")
