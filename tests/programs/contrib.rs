@@ -19,6 +19,7 @@ mod proxies;
 mod ssh;
 mod watched;
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -139,10 +140,15 @@ fn ended(command: &mut Command, status: i32) -> (String, String) {
     (out, err)
 }
 
+/// A script that has not ended this long after it was asked to is asked again.
+const AGAIN: Duration = Duration::from_secs(3);
+
 /// A script that runs, and the lines that it prints. Standard error is not looked at.
 struct Running {
     child: Child,
     lines: Receiver<String>,
+    /// It was asked to end, then.
+    asked: Cell<Option<Instant>>,
 }
 
 impl Running {
@@ -155,7 +161,7 @@ impl Running {
                 let _ = say.send(line);
             }
         });
-        Running { child, lines }
+        Running { child, lines, asked: Cell::new(None) }
     }
 
     /// The next line. There must be one.
@@ -171,7 +177,13 @@ impl Running {
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 // What it started sees that it is gone only when it has been waited for.
                 Err(mpsc::RecvTimeoutError::Timeout) if Instant::now() < end => {
-                    self.child.try_wait().unwrap();
+                    let is_over = self.child.try_wait().unwrap().is_some();
+                    // A shell cannot wait for a line and a signal at once: one that comes just before
+                    // its `read` begins is looked at after the next line.
+                    let asked = self.asked.get().is_some_and(|at| at.elapsed() > AGAIN);
+                    if asked && !is_over {
+                        self.terminate();
+                    }
                 }
                 other => panic!("it goes on: {other:?}"),
             }
@@ -184,6 +196,7 @@ impl Running {
         let id = i32::try_from(self.child.id()).expect("ids are small");
         let id = rustix::process::Pid::from_raw(id).expect("ids are not zero");
         rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.asked.set(Some(Instant::now()));
     }
 }
 

@@ -35,8 +35,9 @@ fn a_password_is_changed_and_never_shown() {
     let mut bob = place.papod().login_quietly_as("ana", NEW);
     bob.say("PING");
     bob.until("OK PING");
+    let mut bob = place.client("bob");
     window.line("still here");
-    place.client("bob").until("MSG ");
+    bob.until("MSG ");
     window.says("✓    you: still here");
     for key in ["Up", "Up", "C-_", "C-y", "C-c"] {
         window.key(key);
