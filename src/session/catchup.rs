@@ -29,7 +29,7 @@ impl Session {
             self.flush().await?;
             let page = self.ask(move |reader| reader.page(account, walk, limits::PAGE_ROWS)).await;
             let entries;
-            (entries, walk) = page.map_err(unread)?;
+            (entries, walk) = page.map_err(end_of)?;
             self.push_entries(entries);
         }
         let missed = match receipts {
@@ -67,7 +67,7 @@ impl Session {
         }
         let walk = walk.unwrap_or_else(|| Walk::new(at.entries, upto.entries, false));
         let page = self.ask(move |reader| reader.page(account, walk, limits::PAGE_ROWS)).await;
-        let (mut entries, walk) = page.map_err(unread)?;
+        let (mut entries, walk) = page.map_err(end_of)?;
         // The hub notifies before entries can be read, so this session's own ones in the page are
         // recorded by now.
         let mut authored = self.outbox.take_authored();
@@ -126,7 +126,7 @@ impl Session {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(Receipts { list: Vec::new(), through: after });
         };
-        self.ask(move |reader| reader.receipts(account, after, own)).await.map_err(unread)
+        self.ask(move |reader| reader.receipts(account, after, own)).await.map_err(end_of)
     }
 
     /// Queues the receipts missed since `after`; returns the move up to which they are complete.
@@ -187,7 +187,7 @@ fn new_block(from: &Handle, to: &Target) -> Block {
 }
 
 /// Converts a failure to read the next page into the end of the session.
-fn unread(stop: Halt) -> End {
+fn end_of(stop: Halt) -> End {
     match stop {
         Halt::End(end) => end,
         Halt::Refused(refusal) => lost(refusal.code()),

@@ -94,7 +94,8 @@ CREATE TABLE member(
     moved INTEGER,                      -- the same for moves that concern the account
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
-    direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group; never changes
+    direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
+                                        -- changes, so no message rewrites `member_direct`
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 
