@@ -165,7 +165,7 @@ pub const RECENT: usize = 16_384;
 pub const FINDINGS: usize = 100;
 /// Entries deleted in one step of retention. It counts as half a batch, since each is looked at,
 /// blanked and deleted, and shares the batch with users' commands.
-pub const FORGET: usize = 512;
+pub const EXPIRE: usize = 512;
 /// Expired entries whose rows are blanked but not deleted yet. When rows are deleted, SQLite moves
 /// others between three neighbouring pages and leaves copies behind. A row takes at least 20 bytes,
 /// so those pages hold some 600 at most, and only blank ones are moved. If all were of the largest
@@ -173,9 +173,9 @@ pub const FORGET: usize = 512;
 pub const BLANK: i64 = 1_024;
 /// Rows about expired entries that are deleted in one step; the last member's may exceed this by
 /// twice the entries of a step.
-pub const FORGET_ROWS: usize = 2_048;
+pub const EXPIRE_ROWS: usize = 2_048;
 /// Empty pages returned to the file system in one step: 1 MiB, as much as a batch may hold.
-pub const FORGET_PAGES: usize = 256;
+pub const EXPIRE_PAGES: usize = 256;
 /// One part in this many of the database may be empty pages, which new entries fill again.
 /// Returning them all would mean moving pages now and allocating new ones soon.
 pub const EMPTY_PART: i64 = 8;

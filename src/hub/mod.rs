@@ -230,7 +230,7 @@ enum Pending {
     /// A `WAIT` is satisfied, unless a member was added again since.
     Waited(SessionId, Awaits),
     /// The answer to a step of expiry.
-    Forgotten(Sender<bool>),
+    Expired(Sender<bool>),
     /// Expired text has to be removed from the write-ahead log.
     Wipe(Sender<bool>),
 }
@@ -394,7 +394,7 @@ impl HubState {
             }
             Work::Expire { step, answer } => {
                 self.chat.expire(step);
-                self.pending.push(Pending::Forgotten(answer));
+                self.pending.push(Pending::Expired(answer));
             }
             Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),
             Work::End => {}

@@ -43,7 +43,7 @@ impl HubState {
                 // Its count may rest on changes that were not recorded.
                 Pending::Waits(session) => self.end_watch(session, self.lost.clone()),
                 Pending::Waited(session, awaits) => self.answer_waited(session, awaits),
-                Pending::Forgotten(answer) => {
+                Pending::Expired(answer) => {
                     let _ = answer.try_send(committed);
                 }
                 Pending::Wipe(answer) => wipe = Some(answer),

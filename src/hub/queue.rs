@@ -453,7 +453,7 @@ impl Work {
                 .iter()
                 .fold((0, 0), |(weight, bytes), act| (weight + act.weight(), bytes + act.bytes())),
             Work::Register { .. } | Work::Order { .. } => (1, 0),
-            Work::Expire { .. } => (limits::FORGET, 0),
+            Work::Expire { .. } => (limits::EXPIRE, 0),
             _ => (0, 0),
         }
     }

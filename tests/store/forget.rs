@@ -170,14 +170,14 @@ fn entries_are_old_by_their_order_and_their_time() {
     assert_eq!(of(&[(999, 2), (1_000, 1)]), Some(2));
     assert_eq!(of(&[(old, 3)]), Some(3));
     // A step is bounded in entries.
-    assert_eq!(of(&[(old, limits::FORGET + 9)]), Some(limits::FORGET as i64));
+    assert_eq!(of(&[(old, limits::EXPIRE + 9)]), Some(limits::EXPIRE as i64));
     // The clock was ahead: what an old one follows is old.
     assert_eq!(of(&[(future, 3), (old, 2), (future, 2), (new, 1)]), Some(5));
     assert_eq!(of(&[(future, 3), (new, 1), (old, 1)]), None);
     assert_eq!(of(&[(future, 3)]), None);
     // However long it was.
-    assert_eq!(of(&[(future, 3 * limits::FORGET), (old, 2_000)]), Some(limits::FORGET as i64));
-    assert_eq!(of(&[(future, 3 * limits::FORGET), (new, 2_000)]), None);
+    assert_eq!(of(&[(future, 3 * limits::EXPIRE), (old, 2_000)]), Some(limits::EXPIRE as i64));
+    assert_eq!(of(&[(future, 3 * limits::EXPIRE), (new, 2_000)]), None);
     // The clock was not set yet: what was said before is not old.
     assert_eq!(of(&[(old, 2), (new, 3), (0, 1), (new, 1)]), Some(2));
     // And in bytes.
@@ -351,7 +351,7 @@ fn a_step_is_small_however_much_there_is() {
     )
     .unwrap();
     let all = number("SELECT count(*) FROM cursor_history");
-    assert!(all > 3 * limits::FORGET_ROWS as i64);
+    assert!(all > 3 * limits::EXPIRE_ROWS as i64);
     let (after, upto) = (EntryId(0), store.chat.newest().entry);
     store.chat.expire(Expire::Entries { after, upto });
     store.commit();
@@ -359,7 +359,7 @@ fn a_step_is_small_however_much_there_is() {
     while left > 0 {
         assert_eq!(next(&mut store), Some(Expire::Rows));
         let now = number("SELECT count(*) FROM cursor_history");
-        assert!(now < left && now >= left - limits::FORGET_ROWS as i64 - 128);
+        assert!(now < left && now >= left - limits::EXPIRE_ROWS as i64 - 128);
         left = now;
     }
     let mut pages = number("PRAGMA page_count");
@@ -367,7 +367,7 @@ fn a_step_is_small_however_much_there_is() {
     while let Some(step) = next(&mut store) {
         assert_eq!(step, Expire::Pages);
         let now = number("PRAGMA page_count");
-        assert!(now < pages && now >= pages - limits::FORGET_PAGES as i64);
+        assert!(now < pages && now >= pages - limits::EXPIRE_PAGES as i64);
         (pages, steps) = (now, steps + 1);
     }
     assert!(steps > 1);

@@ -59,7 +59,7 @@ fn old_enough(
     let mut query = read.prepare_cached(
         "SELECT id, time, octet_length(body) FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = query.query(params![floor.0, limits::FORGET as i64])?;
+    let mut rows = query.query(params![floor.0, limits::EXPIRE as i64])?;
     let (mut old, mut last, mut bytes) = (None, floor.0, 0_usize);
     while let Some(row) = rows.next()? {
         let (id, time): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -175,7 +175,7 @@ fn rows(on: &Connection) -> Result<(), Error> {
         let mut rows = members.query([conversation, from])?;
         while let Some(row) = rows.next()? {
             let account: i64 = row.get(0)?;
-            if looked_at >= limits::FORGET_ROWS {
+            if looked_at >= limits::EXPIRE_ROWS {
                 on.prepare_cached("UPDATE stale SET account = ?2 WHERE conversation = ?1")?
                     .execute([conversation, account])?;
                 return Ok(());
@@ -191,7 +191,7 @@ fn rows(on: &Connection) -> Result<(), Error> {
 }
 
 fn pages(on: &Connection) -> Result<(), Error> {
-    let sql = format!("PRAGMA incremental_vacuum({})", limits::FORGET_PAGES);
+    let sql = format!("PRAGMA incremental_vacuum({})", limits::EXPIRE_PAGES);
     let mut vacuum = on.prepare_cached(&sql)?;
     // A row for each page.
     let mut rows = vacuum.query([])?;
