@@ -7,6 +7,7 @@
 //! sockets.
 
 mod commit;
+mod inbox;
 mod lookup;
 mod orders;
 mod pending;
@@ -19,7 +20,6 @@ mod watch;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -37,6 +37,7 @@ use crate::name::{DisplayName, Handle};
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Error, Expire, Writer};
 use crate::wire::refusal::Refusal;
+use inbox::{InboxSender, inbox};
 pub use lookup::unkept;
 use orders::Leaving;
 use queue::Queue;
@@ -48,7 +49,7 @@ use watch::{Awaits, Watches};
 /// A handle that queues work for the hub's thread.
 #[derive(Clone)]
 pub struct Hub {
-    queue: mpsc::Sender<Work>,
+    inbox: Arc<InboxSender>,
 }
 
 /// Work for the hub.
@@ -130,7 +131,7 @@ impl Hub {
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let newest = writer.reader()?.newest()?;
         writer.record(&[])?;
-        let (queue, waiting) = mpsc::channel();
+        let (inbox, waiting) = inbox();
         let state = HubState {
             queue: Queue::new(waiting),
             chat: Chat::new(newest),
@@ -158,12 +159,18 @@ impl Hub {
         };
         let run = move || state.run();
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
-        Ok((Hub { queue }, thread))
+        Ok((Hub { inbox: Arc::new(inbox) }, thread))
     }
 
     /// Queues work. If the hub has ended the work is lost, and papod ends in a moment as well.
     pub fn ask(&self, work: Work) {
-        let _ = self.queue.send(work);
+        self.inbox.send(work);
+    }
+
+    /// Runs a pass of a thread that serves sessions: the hub is woken once, at its end, for all work
+    /// that was queued in it.
+    pub fn pass<T>(&self, run: impl FnOnce() -> T) -> T {
+        self.inbox.pass(run)
     }
 }
 

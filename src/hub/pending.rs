@@ -6,12 +6,29 @@
 //! at least the state that the answer is about. Final lines of commands are not among them: they
 //! are told with the rest of the batch.
 
+use smol::channel::Sender;
+
 use super::{HubState, Pending};
 use crate::entry::AccountId;
+use crate::wakeups;
 
 impl HubState {
     /// Gives all answers that wait for the end of this batch, and wakes the sessions it concerned.
     pub(super) fn answer_pending(&mut self, committed: bool) {
+        // Each wake-up of a thread on the way may interrupt this one, so they come at the end.
+        let wipe = wakeups::together(|| self.answer_and_wake(committed));
+        // This may take a while, so it comes after all other answers.
+        if let Some(answer) = wipe {
+            let wiped = self.writer.wipe().unwrap_or_else(|e| {
+                log::error!("cannot truncate the write-ahead log after deleting entries: {e}");
+                false
+            });
+            let _ = answer.try_send(wiped);
+        }
+    }
+
+    /// The same but for [`Pending::Wipe`], which it returns.
+    fn answer_and_wake(&mut self, committed: bool) -> Option<Sender<bool>> {
         let mut wipe = None;
         for pending in std::mem::take(&mut self.pending) {
             // If a receiver is gone, nobody needs the answer, so the results are ignored.
@@ -52,14 +69,7 @@ impl HubState {
         for outbox in self.to_wake.drain(..) {
             outbox.wake();
         }
-        // This may take a while, so it comes after all other answers.
-        if let Some(answer) = wipe {
-            let wiped = self.writer.wipe().unwrap_or_else(|e| {
-                log::error!("cannot truncate the write-ahead log after deleting entries: {e}");
-                false
-            });
-            let _ = answer.try_send(wiped);
-        }
+        wipe
     }
 
     fn is_online(&self, account: AccountId) -> bool {

@@ -12,20 +12,21 @@
 //! (logins, operators' orders) is done before all turns.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::{Receiver, RecvError};
+use std::sync::mpsc::RecvError;
 use std::time::{Duration, Instant};
 use std::vec::IntoIter;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Work;
+use super::inbox::InboxReceiver;
 use crate::chat::Act;
 use crate::entry::{AccountId, Cursor, EntryId, SessionId};
 use crate::limits;
 
 /// See the module documentation.
 pub(super) struct Queue {
-    waiting: Receiver<Work>,
+    waiting: InboxReceiver,
     /// Work that arrived during a batch and was too much for the rest of it.
     late: Option<Work>,
     /// Done before all turns.
@@ -87,7 +88,7 @@ enum Step {
 }
 
 impl Queue {
-    pub(super) fn new(waiting: Receiver<Work>) -> Queue {
+    pub(super) fn new(waiting: InboxReceiver) -> Queue {
         Queue {
             waiting,
             late: None,
@@ -127,7 +128,7 @@ impl Queue {
         if self.is_empty() && !busy && !self.ended {
             self.late = Some(self.waiting.recv()?);
         } else if !busy && let Some(calm) = self.calm() {
-            self.late = self.late.take().or_else(|| self.waiting.recv_timeout(calm).ok());
+            self.late = self.late.take().or_else(|| self.waiting.recv_timeout(calm));
         }
         if self.accounts.is_empty() {
             // No account has work, so there is nobody to be ahead of.
@@ -178,7 +179,7 @@ impl Queue {
         let is_crowded = !come.is_empty() || !self.accounts.is_empty();
         come.extend(self.late.take());
         if !self.ended {
-            come.extend(self.waiting.try_iter());
+            come.extend(self.waiting.take());
         }
         let mut size = (0, 0);
         for work in &come {
@@ -232,7 +233,7 @@ impl Queue {
         if self.accounts.is_empty() {
             // No account waits for a turn, so work that arrives meanwhile joins the batch.
             if self.late.is_none() && !self.ended {
-                self.late = self.waiting.try_recv().ok();
+                self.late = self.waiting.try_recv();
             }
             return self.late.take_if(|work| work.size().0 <= limits::SHARE);
         }

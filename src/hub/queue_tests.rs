@@ -1,8 +1,7 @@
 //! Tests of `queue`.
 
-use std::sync::mpsc;
-
 use super::*;
+use crate::hub::inbox::inbox;
 use crate::name::{Handle, Target};
 use crate::wire::request::GroupChange;
 
@@ -35,16 +34,16 @@ fn batch(queue: &mut Queue) -> Vec<u64> {
 
 #[test]
 fn after_a_long_act_everything_else_comes_before_the_next() {
-    let (ask, waiting) = mpsc::channel();
+    let (ask, waiting) = inbox();
     let mut queue = Queue::new(waiting);
     for session in [1, 2] {
-        ask.send(long(session)).unwrap();
+        ask.send(long(session));
     }
     assert_eq!(batch(&mut queue), [1]);
     queue.took(limits::CALM);
     let to = Target::Person(handle("p1"));
     let act = Act::Send { to, body: "hello".into(), once: None };
-    ask.send(Work::Acts { session: SessionId(3), acts: vec![act] }).unwrap();
+    ask.send(Work::Acts { session: SessionId(3), acts: vec![act] });
     assert_eq!(batch(&mut queue), [3], "without the other long one");
     queue.end();
     assert_eq!(batch(&mut queue), [2], "at the end nothing is waited for");

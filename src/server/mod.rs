@@ -4,8 +4,11 @@ mod door;
 mod listen;
 mod proxy;
 
+use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,6 +26,7 @@ use crate::readers::Readers;
 use crate::session::{BusyLine, Certificates, Roster, Services};
 use crate::store::sqlite::{self, Database};
 use crate::store::{Reader, Survey};
+use crate::wakeups;
 use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
@@ -186,11 +190,7 @@ impl Server {
                 let services = door.services.clone();
                 door.executor.spawn(async move { services.line.serve().await }).detach();
                 let (door, stopped) = (door.clone(), stopped.clone());
-                // `async_io::block_on` polls the reactor itself while it waits; another `block_on`
-                // would leave that to a separate thread, at little more than half the speed.
-                let run = move || {
-                    let _ = smol::block_on(door.executor.run(stopped.recv()));
-                };
+                let run = move || serve(&door, &stopped);
                 thread::Builder::new().name("sessions".into()).spawn(run)
             })
             .collect::<std::io::Result<Vec<_>>>()
@@ -266,4 +266,21 @@ impl Server {
             let _ = thread.join();
         }
     }
+}
+
+/// Runs the executor until `stopped` is closed. One of the threads that serve sessions.
+fn serve(door: &Door, stopped: &Receiver<()>) {
+    let hub = &door.services.hub;
+    let mut run = pin!(door.executor.run(stopped.recv()));
+    let mut wakers: Option<(Waker, Waker)> = None;
+    // One poll is one pass: it runs the tasks that are ready, until none is left or it has run 200.
+    let passes = poll_fn(|cx| {
+        wakers.take_if(|(own, _)| !own.will_wake(cx.waker()));
+        let (_, waker) = wakers
+            .get_or_insert_with(|| (cx.waker().clone(), wakeups::gathered(cx.waker().clone())));
+        hub.pass(|| run.as_mut().poll(&mut Context::from_waker(waker)))
+    });
+    // `async_io::block_on` polls the reactor itself while it waits; another `block_on` would leave
+    // that to a separate thread, at little more than half the speed.
+    let _ = smol::block_on(passes);
 }
