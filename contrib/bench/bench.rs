@@ -27,7 +27,7 @@ pub struct Bench<'a> {
     /// The papod that is measured, and the column in which it stands.
     pub program: &'a Path,
     pub subject: Subject,
-    pub server_core: usize,
+    pub server_cores: &'a [usize],
     /// Open files that a process may have.
     pub open_files: usize,
     /// For new databases.
@@ -66,12 +66,12 @@ impl Bench<'_> {
         let new = self.folder.join(self.starts.to_string());
         let tls = self.subject == Subject::Tls;
         let folder = self.large.unwrap_or(&new);
-        Server::papod(self.program, folder, self.server_core, tls, &CHEAP_HASH)
+        Server::papod(self.program, folder, self.server_cores, tls, &CHEAP_HASH)
     }
 
     /// papod with these flags on the database in a folder that [`Bench::crowd`] has filled.
     pub fn papod_in(&self, folder: &Path, flags: &[&str]) -> Outcome<Server> {
-        Server::papod(self.program, folder, self.server_core, false, flags)
+        Server::papod(self.program, folder, self.server_cores, false, flags)
     }
 
     /// A folder with a copy of the crowded database, which is made when it is first asked for.
@@ -120,13 +120,13 @@ impl Bench<'_> {
     /// The bare relay, which syncs a journal or not.
     pub fn limit(&self, syncs: bool) -> Outcome<Server> {
         let journal = syncs.then(|| self.folder.join("journal"));
-        Server::limit(journal.as_deref(), self.server_core)
+        Server::limit(journal.as_deref(), self.server_cores)
     }
 
     /// Rows per second, and CPU seconds per row, of bare SQLite with batches of this size.
     pub fn sqlite(&self, batch: usize) -> Outcome<(f64, f64)> {
         let file = self.folder.join(format!("rows-{batch}.db"));
-        child::sqlite(&file, batch, self.time() / 2, self.server_core)
+        child::sqlite(&file, batch, self.time() / 2, self.server_cores)
     }
 
     /// Notes a value of this run.

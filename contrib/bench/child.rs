@@ -1,5 +1,5 @@
 //! The processes that are measured: papod, and the limits, which are this program under another
-//! role. Each stays on the servers' core, listens on loopback only, ends with this process at the
+//! role. Each stays on the servers' cores, listens on loopback only, ends with this process at the
 //! latest, and is ended by its own number.
 
 use std::fs::{self, File};
@@ -26,6 +26,8 @@ const END: Duration = Duration::from_secs(10);
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// Where papod counts; the limits do not.
+    pub metrics: Option<SocketAddr>,
     /// How long it took from its start until it listened.
     pub start: Duration,
     /// What papod has said.
@@ -37,7 +39,7 @@ impl Server {
     pub fn papod(
         program: &Path,
         folder: &Path,
-        core: usize,
+        cores: &[usize],
         tls: bool,
         flags: &[&str],
     ) -> Outcome<Server> {
@@ -46,7 +48,7 @@ impl Server {
         // A file, not a pipe: nobody would read a pipe while the load runs.
         let output = File::create(&log)?;
         let start = Instant::now();
-        let mut command = role("papod", core)?;
+        let mut command = role("papod", cores)?;
         command.arg(program);
         if tls {
             let [certificate, key] = tls::files();
@@ -54,23 +56,26 @@ impl Server {
             command.arg("--tls-key").arg(key);
         }
         let child = command
-            .args(["--listen", "127.0.0.1:0", "--db"])
+            .args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--db"])
             .arg(folder.join("papo.db"))
             .args(flags)
             .stdout(Stdio::null())
             .stderr(output)
             .spawn()?;
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Server { child, address, start: Duration::ZERO, log: Some(log) };
+        let log = Some(log);
+        let mut server = Server { child, address, metrics: None, start: Duration::ZERO, log };
         loop {
             let way = if tls { "listening on tls:" } else { "listening on " };
-            if let Some(address) = listening(&server.said(), way) {
+            let said = server.said();
+            if let Some(address) = address_after(way, &said) {
                 if tls {
                     tls::is_spoken_at(address)?;
                 } else {
                     tls::is_not_spoken_at(address);
                 }
                 (server.address, server.start) = (address, start.elapsed());
+                server.metrics = address_after("metrics at http://", &said);
                 return Ok(server);
             }
             if server.child.try_wait()?.is_some() || start.elapsed() > START {
@@ -81,8 +86,8 @@ impl Server {
     }
 
     /// Starts the bare relay. With a journal it syncs before it confirms.
-    pub fn limit(journal: Option<&Path>, core: usize) -> Outcome<Server> {
-        let mut command = role("limit", core)?;
+    pub fn limit(journal: Option<&Path>, cores: &[usize]) -> Outcome<Server> {
+        let mut command = role("limit", cores)?;
         command.args(journal).stdout(Stdio::piped());
         let mut child = command.spawn()?;
         let mut line = String::new();
@@ -91,7 +96,7 @@ impl Server {
         }
         let address = line.trim().parse()?;
         tls::is_not_spoken_at(address);
-        Ok(Server { child, address, start: Duration::ZERO, log: None })
+        Ok(Server { child, address, metrics: None, start: Duration::ZERO, log: None })
     }
 
     /// Ends it at once, whatever it is doing.
@@ -128,14 +133,15 @@ impl Drop for Server {
     }
 }
 
-fn listening(log: &str, way: &str) -> Option<SocketAddr> {
-    let line = |line: &str| line.rsplit_once(way)?.1.trim().parse().ok();
+/// The first address that papod has said after these words.
+fn address_after(words: &str, log: &str) -> Option<SocketAddr> {
+    let line = |line: &str| line.rsplit_once(words)?.1.split('/').next()?.trim().parse().ok();
     log.lines().find_map(line)
 }
 
 /// Has bare SQLite write rows for a while. Gives back rows per second and CPU seconds per row.
-pub fn sqlite(file: &Path, batch: usize, time: Duration, core: usize) -> Outcome<(f64, f64)> {
-    let output = role("sqlite", core)?
+pub fn sqlite(file: &Path, batch: usize, time: Duration, cores: &[usize]) -> Outcome<(f64, f64)> {
+    let output = role("sqlite", cores)?
         .arg(file)
         .args([batch.to_string(), time.as_millis().to_string()])
         .stderr(Stdio::inherit())
@@ -145,20 +151,22 @@ pub fn sqlite(file: &Path, batch: usize, time: Duration, core: usize) -> Outcome
     Ok((rate.parse()?, cpu.parse()?))
 }
 
-fn role(name: &str, core: usize) -> Outcome<Command> {
+fn role(name: &str, cores: &[usize]) -> Outcome<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args([ROLE, name, &core.to_string()]).stdin(Stdio::null());
+    let cores: Vec<_> = cores.iter().map(usize::to_string).collect();
+    command.args([ROLE, name, &cores.join(",")]).stdin(Stdio::null());
     Ok(command)
 }
 
 /// Plays a role: what this program does when it was started by itself.
 pub fn play(arguments: &[String]) -> Outcome<()> {
-    let [name, core, arguments @ ..] = arguments else {
-        return Err("a role has a name and a core".into());
+    let [name, cores, arguments @ ..] = arguments else {
+        return Err("a role has a name and cores".into());
     };
     // No server outlives the benchmark, whatever becomes of that. It outlives the exec below.
     set_parent_process_death_signal(Some(Signal::TERM))?;
-    machine::pin(core.parse()?)?;
+    let cores: Result<Vec<usize>, _> = cores.split(',').map(str::parse).collect();
+    machine::pin(&cores?)?;
     machine::raise_open_files()?;
     match (name.as_str(), arguments) {
         // Gives back only where it fails.

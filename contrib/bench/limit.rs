@@ -1,6 +1,6 @@
 //! The limit: what one thread on one core can do at best with these lines and these sockets.
 //!
-//! It relays `MSG` and `ACK` between connections and answers both, checks nothing, and keeps
+//! It relays `MSG` and `ACK` between connections and to groups, answers both, checks nothing, and keeps
 //! nothing; with a journal it appends each line to a file and syncs it once per turn of its loop,
 //! before anyone is told. A server that promises more can only be slower.
 
@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
+use std::slice;
 use std::time::Instant;
 
 use crate::Outcome;
@@ -39,6 +40,8 @@ struct Relay {
     slots: HashMap<Vec<u8>, usize>,
     /// The name of each slot, and the slot from which it was last written to.
     names: Vec<(Vec<u8>, usize)>,
+    /// The slots of a group's members, by its name with the `#`.
+    groups: HashMap<Vec<u8>, Vec<usize>>,
     last: u64,
     keeps: bool,
     /// Lines that are to be synced.
@@ -63,10 +66,12 @@ impl Peer for Relay {
                 let mut id = itoa::Buffer::new();
                 let id = id.format(self.last).as_bytes();
                 say(out.to(at), &[b"OK MSG ", id, &TIME[..TIME.len() - 1]]);
-                if let Some(peer) = self.slots.get(to).copied() {
-                    self.names[peer].1 = at;
+                let peer = self.slots.get(to).map(slice::from_ref);
+                let peers = peer.or_else(|| self.groups.get(to).map(Vec::as_slice));
+                for peer in peers.unwrap_or_default() {
+                    self.names[*peer].1 = at;
                     let from = &self.names[at].0;
-                    say(out.to(peer), &[b"MSG ", id, TIME, from, b" ", to, b" - ", body]);
+                    say(out.to(*peer), &[b"MSG ", id, TIME, from, b" ", to, b" - ", body]);
                 }
             }
             (b"ACK", id, _) => {
@@ -81,6 +86,14 @@ impl Peer for Relay {
                 self.names[at] = (name.to_vec(), at);
                 say(out.to(at), &[b"OK ", verb, b" ", name, b" 0\nLIVE 0"]);
             }
+            (b"GROUP", new, rest) => {
+                let mut words = rest.split(|b| *b == b' ');
+                let name = [b"#", words.next().unwrap_or_default()].concat();
+                say(out.to(at), &[b"OK GROUP ", new, b" ", &name]);
+                let members = words.filter_map(|name| self.slots.get(name).copied());
+                self.groups.insert(name, members.collect());
+            }
+            (b"PING", ..) => say(out.to(at), &[b"OK PING"]),
             (b"TOKEN", new, label) => say(out.to(at), &[b"OK TOKEN ", new, b" ", label, b" token"]),
             (b"QUIT", ..) => {
                 say(out.to(at), &[b"OK QUIT\nBYE quit"]);

@@ -9,19 +9,23 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::Outcome;
 
-/// The core on which servers run, and the one on which the load does: the first two that this
-/// process may use, or twice the same where it may use only one.
-pub fn cores() -> Outcome<(usize, usize)> {
+/// The cores on which servers run, and the one on which the load does: the first that this process
+/// may use, and the next; where there is no next one, the load shares the servers' last.
+pub fn cores(servers: usize) -> Outcome<(Vec<usize>, usize)> {
     let allowed = sched_getaffinity(None)?;
     let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
-    let first = cores.next().ok_or("no core may be used")?;
-    Ok((first, cores.next().unwrap_or(first)))
+    let of_servers: Vec<usize> = cores.by_ref().take(servers).collect();
+    if of_servers.len() < servers {
+        return Err(format!("only {} cores may be used", of_servers.len()).into());
+    }
+    let last = of_servers.last().copied().ok_or("a server needs a core")?;
+    Ok((of_servers, cores.next().unwrap_or(last)))
 }
 
-/// Stays on one core from now on; what is started from here does, too.
-pub fn pin(core: usize) -> Outcome<()> {
+/// Stays on these cores from now on; what is started from here does, too.
+pub fn pin(cores: &[usize]) -> Outcome<()> {
     let mut set = CpuSet::new();
-    set.set(core);
+    cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
 }
 
@@ -42,6 +46,20 @@ pub fn cpu(pid: Pid) -> Outcome<f64> {
     let ticks: Vec<u64> =
         fields.split_whitespace().skip(11).take(2).map(str::parse).collect::<Result<_, _>>()?;
     Ok(ticks.iter().sum::<u64>() as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// Context switches of a process so far, all its threads together, whether they waited for something
+/// or were made to.
+pub fn switches(pid: Pid) -> Outcome<f64> {
+    let mut all = 0.0;
+    for thread in fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))? {
+        // One that has ended meanwhile has no status.
+        let status = fs::read_to_string(thread?.path().join("status")).unwrap_or_default();
+        for line in status.lines().filter(|line| line.contains("voluntary_ctxt_switches:")) {
+            all += line.rsplit('\t').next().unwrap_or_default().parse::<f64>()?;
+        }
+    }
+    Ok(all)
 }
 
 /// KiB of memory that a process holds.

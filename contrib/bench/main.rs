@@ -13,6 +13,7 @@ mod curves;
 mod large;
 mod limit;
 mod machine;
+mod moments;
 mod net;
 mod options;
 mod people;
@@ -20,6 +21,7 @@ mod picture;
 mod report;
 mod rows;
 mod scenarios;
+mod sharing;
 mod stats;
 mod tls;
 mod wire;
@@ -60,17 +62,19 @@ fn main() -> ExitCode {
 }
 
 fn measure(options: &Options) -> Outcome<()> {
-    let (server_core, load_core) = machine::cores()?;
+    let (server_cores, load_core) = machine::cores(options.server_cores)?;
     let open_files = machine::raise_open_files()?;
-    machine::pin(load_core)?;
+    machine::pin(&[load_core])?;
     fs::create_dir_all(&options.folder)?;
     let folder = tempfile::tempdir_in(&options.folder)?;
     let file_system = machine::file_system(&fs::canonicalize(folder.path())?);
     if file_system == "tmpfs" {
         eprintln!("bench: the scratch folder is in memory, where a sync costs nothing; see --dir");
     }
-    if server_core == load_core {
+    if server_cores == [load_core] {
         eprintln!("bench: one core only: server and load share it, so no figure means much");
+    } else if server_cores.contains(&load_core) {
+        eprintln!("bench: no core is left for the load alone, which costs papod some of its own");
     }
     let mut results = Results::new(&machine::description(), &file_system, options.runs);
     let papod = Path::new(env!("CARGO_BIN_EXE_papod"));
@@ -116,7 +120,7 @@ fn measure(options: &Options) -> Outcome<()> {
                     attack: &options.attack,
                     program,
                     subject: *subject,
-                    server_core,
+                    server_cores: &server_cores,
                     open_files,
                     folder: folder.path(),
                     large: is_large.then_some(&*large),

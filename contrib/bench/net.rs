@@ -38,6 +38,12 @@ pub trait Peer {
     /// All whole lines of one read have been given.
     fn read_done(&mut self, _at: usize, _out: &mut Outputs) {}
 
+    /// Says what is due by now without anything having come, and returns when it has to be asked
+    /// again; [`Net::drive`] does so.
+    fn speak(&mut self, _now: Instant, _out: &mut Outputs) -> Option<Instant> {
+        None
+    }
+
     /// The other side has ended the connection. Its slot is free now.
     fn closed(&mut self, _at: usize) -> Outcome<()> {
         Err("the server has closed a connection".into())
@@ -185,10 +191,14 @@ impl Net {
     /// Takes turns for so long.
     pub fn drive(&mut self, peer: &mut impl Peer, time: Duration) -> Outcome<()> {
         let end = Instant::now() + time;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            self.turn(peer, left)?;
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                return Ok(());
+            }
+            let until = peer.speak(now, &mut self.out).map_or(end, |next| next.min(end));
+            self.turn(peer, until.saturating_duration_since(now))?;
         }
-        Ok(())
     }
 
     /// Takes turns until the peer has what it waits for.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::{Outcome, scenarios};
 
 pub const USAGE: &str = "usage: cargo bench -- [--quick] [--large | --fresh] [--tls] [--runs N] \
-                         [--dir FOLDER] [--against PAPOD] [--attack TEXT] \
+                         [--server-cores N] [--dir FOLDER] [--against PAPOD] [--attack TEXT] \
                          [SCENARIO ...]";
 
 pub struct Options {
@@ -16,6 +16,8 @@ pub struct Options {
     /// Everything again through TLS.
     pub tls: bool,
     pub runs: usize,
+    /// Cores for papod, which starts as many threads for its sessions.
+    pub server_cores: usize,
     /// Where the databases go.
     pub folder: PathBuf,
     /// Another build, to be measured in turn with the one of this build.
@@ -33,6 +35,7 @@ impl Options {
             large: false,
             tls: false,
             runs: 0,
+            server_cores: 1,
             // Beside the build, which is on a disk; the system's folder for temporary files often
             // is not, and in memory a sync costs nothing.
             folder: env!("CARGO_TARGET_TMPDIR").into(),
@@ -51,6 +54,7 @@ impl Options {
                 "--fresh" => large = Some(false),
                 "--tls" => options.tls = true,
                 "--runs" => runs = Some(value()?.parse().map_err(|_| USAGE)?),
+                "--server-cores" => options.server_cores = value()?.parse().map_err(|_| USAGE)?,
                 "--dir" => options.folder = value()?.into(),
                 "--attack" => options.attack = value()?.clone(),
                 // Cargo starts this in the package's folder, not in the caller's.
@@ -77,9 +81,10 @@ impl Options {
         self.names.is_empty() || self.names.iter().any(|n| n == name)
     }
 
-    /// Where the results are kept: those of a part of the scenarios, or of two programs, are not.
+    /// Where the results are kept: those of a part of the scenarios, of two programs, or with more
+    /// than one core for papod are not.
     pub fn keeps(&self) -> Option<&'static str> {
-        let is_whole = self.names.is_empty() && self.against.is_none();
+        let is_whole = self.names.is_empty() && self.against.is_none() && self.server_cores == 1;
         match (is_whole, self.quick, self.large) {
             (true, true, _) => Some("quick"),
             (true, false, true) => Some("results"),

@@ -9,7 +9,7 @@ use rustix::process::Pid;
 
 use super::Scenario;
 use super::ping_pong::Game;
-use super::send::{PAIRS, Pairs};
+use super::send::{IN_FLIGHT, PAIRS, Pairs};
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
 use crate::people::enter;
@@ -43,7 +43,7 @@ fn load(bench: &mut Bench, subject: Subject, address: SocketAddr, pid: Pid) -> O
             .concat();
     // Slots are given in this order.
     let slots = enter(&mut net, address, &names)?;
-    let pairs = Pairs::new(&names[PAIRS..2 * PAIRS], true);
+    let pairs = Pairs::new(&names[PAIRS..2 * PAIRS], Some(1));
     let game = Game::new(slots[2 * PAIRS], &names[2 * PAIRS + 1]);
     let mut half = Half { pairs, game };
 
@@ -54,6 +54,8 @@ fn load(bench: &mut Bench, subject: Subject, address: SocketAddr, pid: Pid) -> O
     net.drive(&mut half, bench.time() / 2)?;
     let top = half.pairs.confirmed as f64 / start.elapsed().as_secs_f64();
     half.pairs.is_paced = true;
+    // Messages come one by one now; as many at a time are acknowledged as at the top rate.
+    half.pairs.ack_every = Some(IN_FLIGHT);
     net.until(&mut half, |half| half.pairs.is_done())?;
 
     let step = Duration::from_secs_f64(2.0 / top);

@@ -1,9 +1,11 @@
 //! The scenarios. Each is a file with one function, and a line in [`ALL`].
 
 mod burst;
+mod chat;
 mod cost;
 mod drain;
 pub mod fair;
+mod fan_out;
 mod group;
 mod half_load;
 mod hist;
@@ -15,6 +17,7 @@ mod send;
 mod sessions;
 mod start;
 mod sync;
+mod uneven;
 
 use crate::{Bench, Outcome};
 
@@ -33,10 +36,13 @@ pub struct Scenario {
 pub const ALL: &[Scenario] = &[
     send::SEND,
     send::PLAIN,
+    uneven::SCENARIO,
     ping_pong::SCENARIO,
+    chat::SCENARIO,
     half_load::SCENARIO,
     cost::SCENARIO,
     group::SCENARIO,
+    fan_out::SCENARIO,
     drain::SCENARIO,
     hist::SCENARIO,
     sync::SCENARIO,

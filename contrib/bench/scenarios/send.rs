@@ -5,16 +5,15 @@
 //! this is what a careful client does under load.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::Instant;
 
-use rustix::process::Pid;
-
 use super::Scenario;
+use crate::child::Server;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
 use crate::people::{enter, message, unexpected};
 use crate::report::Subject;
+use crate::sharing::Sharing;
 use crate::stats::Latencies;
 use crate::{Bench, Outcome};
 
@@ -35,7 +34,8 @@ pub const PLAIN: Scenario = Scenario {
 };
 
 pub const PAIRS: usize = 50;
-const IN_FLIGHT: usize = 16;
+/// Messages of one sender that are not confirmed, at most.
+pub const IN_FLIGHT: usize = 16;
 /// No more can wait for a commit.
 const MOST: usize = PAIRS * IN_FLIGHT;
 /// Rows in a batch of bare SQLite.
@@ -44,12 +44,11 @@ const CONFIRMED: &str = "messages confirmed";
 
 fn run(bench: &mut Bench, acks: bool) -> Outcome<()> {
     let server = bench.papod()?;
-    load(bench, Subject::Papod, server.address, server.pid(), acks)
-        .map_err(|e| format!("{e}\n{}", server.said()))?;
+    load(bench, Subject::Papod, &server, acks).map_err(|e| format!("{e}\n{}", server.said()))?;
     drop(server);
     for (subject, syncs) in bench.limits() {
         let server = bench.limit(*syncs)?;
-        load(bench, *subject, server.address, server.pid(), acks)?;
+        load(bench, *subject, &server, acks)?;
     }
     // Its rows include the cursors that `ACK` moves.
     if acks && !bench.limits().is_empty() {
@@ -66,41 +65,31 @@ fn run(bench: &mut Bench, acks: bool) -> Outcome<()> {
     Ok(())
 }
 
-fn load(
-    bench: &mut Bench,
-    subject: Subject,
-    address: SocketAddr,
-    pid: Pid,
-    acks: bool,
-) -> Outcome<()> {
+fn load(bench: &mut Bench, subject: Subject, server: &Server, acks: bool) -> Outcome<()> {
     let mut net = Net::new()?;
     // Slots are given in order: senders first, then their recipients.
     let names = [bench.handles("from", PAIRS), bench.handles("to", PAIRS)].concat();
-    enter(&mut net, address, &names)?;
-    let mut pairs = Pairs::new(&names[PAIRS..], acks);
+    enter(&mut net, server.address, &names)?;
+    let mut pairs = Pairs::new(&names[PAIRS..], acks.then_some(1));
     pairs.begin(&mut net.out);
     net.drive(&mut pairs, bench.warm_up())?;
     pairs.start_counting();
-    let meter = Meter::start(pid)?;
+    let sharing = Sharing::start(server)?;
+    let meter = Meter::start(server.pid())?;
     net.drive(&mut pairs, bench.time())?;
     let spent = meter.stop()?;
-    let messages = pairs.confirmed as f64;
-    bench.rate(subject, CONFIRMED, messages, spent);
+    sharing.note(bench, subject, server)?;
+    bench.rate(subject, CONFIRMED, pairs.confirmed as f64, spent);
     bench.note(subject, "server CPU", "%", spent.server / spent.seconds * 100.0);
-    bench.latencies(subject, "send to OK", &pairs.to_ok);
-    bench.latencies(subject, "send to recipient", &pairs.to_recipient);
-    if acks {
-        let of = |count: u64| count as f64 / messages * 100.0;
-        bench.note(subject, "ACKs per 100 messages", "", of(pairs.acked));
-        bench.note(subject, "receipts per 100 messages", "", of(pairs.receipts));
-    }
+    pairs.note(bench, subject);
     Ok(())
 }
 
 pub struct Pairs {
-    acks: bool,
-    /// What was confirmed is not followed by the next message, and a recipient, who gets its
-    /// messages one by one then, acknowledges as many at a time as it gets at the top rate.
+    /// A recipient acknowledges with each read, if it has got this many more messages: 1 is with
+    /// each read.
+    pub ack_every: Option<usize>,
+    /// Messages are sent by somebody else, not in answer to what was confirmed.
     pub is_paced: bool,
     /// What each sender says.
     lines: Vec<Vec<u8>>,
@@ -119,14 +108,17 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    pub fn new(recipients: &[String], acks: bool) -> Pairs {
+    /// A pair for each recipient. Senders have the first slots, in the same order, and recipients
+    /// the next.
+    pub fn new(recipients: &[String], ack_every: Option<usize>) -> Pairs {
+        let count = recipients.len();
         Pairs {
-            acks,
+            ack_every,
             is_paced: false,
             lines: recipients.iter().map(|to| message(to)).collect(),
-            unconfirmed: vec![VecDeque::new(); PAIRS],
-            under_way: vec![VecDeque::new(); PAIRS],
-            arrived: vec![0; PAIRS],
+            unconfirmed: vec![VecDeque::new(); count],
+            under_way: vec![VecDeque::new(); count],
+            arrived: vec![0; count],
             last: Vec::new(),
             confirmed: 0,
             acked: 0,
@@ -137,7 +129,7 @@ impl Pairs {
     }
 
     pub fn begin(&mut self, out: &mut Outputs) {
-        for at in 0..PAIRS {
+        for at in 0..self.lines.len() {
             for _ in 0..IN_FLIGHT {
                 self.send(at, Instant::now(), out);
             }
@@ -150,6 +142,11 @@ impl Pairs {
         self.under_way[at].push_back(now);
     }
 
+    /// How many more a sender may send now.
+    pub fn room(&self, at: usize) -> usize {
+        IN_FLIGHT - self.unconfirmed[at].len()
+    }
+
     /// Everything sent has arrived and is confirmed.
     pub fn is_done(&self) -> bool {
         self.unconfirmed.iter().chain(&self.under_way).all(VecDeque::is_empty)
@@ -160,11 +157,23 @@ impl Pairs {
         self.to_ok = Latencies::default();
         self.to_recipient = Latencies::default();
     }
+
+    /// Notes latencies, and how often there was an `ACK`.
+    pub fn note(&self, bench: &mut Bench, subject: Subject) {
+        bench.latencies(subject, "send to OK", &self.to_ok);
+        bench.latencies(subject, "send to recipient", &self.to_recipient);
+        if self.ack_every.is_some() {
+            let of = |count: u64| count as f64 / self.confirmed as f64 * 100.0;
+            bench.note(subject, "ACKs per 100 messages", "", of(self.acked));
+            bench.note(subject, "receipts per 100 messages", "", of(self.receipts));
+        }
+    }
 }
 
 impl Peer for Pairs {
     fn line(&mut self, at: usize, now: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
-        if line.starts_with(b"OK MSG ") && at < PAIRS {
+        let senders = self.lines.len();
+        if line.starts_with(b"OK MSG ") && at < senders {
             if let Some(sent) = self.unconfirmed[at].pop_front() {
                 self.to_ok.add(now - sent);
             }
@@ -172,19 +181,20 @@ impl Peer for Pairs {
             if !self.is_paced {
                 self.send(at, now, out);
             }
-        } else if let (Some(rest), true) = (line.strip_prefix(b"MSG "), at >= PAIRS) {
-            if let Some(sent) = self.under_way[at - PAIRS].pop_front() {
+        } else if let (Some(rest), true) = (line.strip_prefix(b"MSG "), at >= senders) {
+            let to = at - senders;
+            if let Some(sent) = self.under_way[to].pop_front() {
                 self.to_recipient.add(now - sent);
             }
-            self.arrived[at - PAIRS] += 1;
-            if self.acks && (!self.is_paced || self.arrived[at - PAIRS].is_multiple_of(IN_FLIGHT)) {
+            self.arrived[to] += 1;
+            if self.ack_every.is_some_and(|every| self.arrived[to].is_multiple_of(every)) {
                 let id = rest.split(|b| *b == b' ').next().unwrap_or_default();
                 self.last.clear();
                 self.last.extend_from_slice(id);
             }
-        } else if line.starts_with(b"ACK ") && at < PAIRS {
+        } else if line.starts_with(b"ACK ") && at < senders {
             self.receipts += 1;
-        } else if line.starts_with(b"OK ACK ") && at >= PAIRS {
+        } else if line.starts_with(b"OK ACK ") && at >= senders {
             self.acked += 1;
         } else {
             return unexpected(line);
