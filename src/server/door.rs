@@ -17,7 +17,7 @@ use super::proxy;
 use crate::limits;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
-use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
+use crate::session::{Accepted, Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
@@ -43,7 +43,7 @@ enum Accepting {
 }
 
 impl Accepting {
-    async fn accept(&self, keepalive: Option<Duration>) -> io::Result<(Socket, Peer)> {
+    async fn accept(&self, keepalive: Option<Duration>) -> Accepted {
         match self {
             Accepting::Tcp(listener) => {
                 listener.read_with(|listener| Socket::accept_tcp(listener, keepalive)).await
@@ -75,11 +75,13 @@ impl Door {
                 let accepted = accepting.accept(keepalive).await;
                 let Some(door) = door.upgrade() else { return };
                 match accepted {
-                    Ok((socket, peer)) => {
+                    Ok(Ok((socket, peer))) => {
                         let counters = &door.services.counters;
                         let admit = || door.admit(socket, peer, kind, tls);
                         counters.caught("a new connection", admit);
                     }
+                    // It disconnected before we got to it.
+                    Ok(Err(_)) => {}
                     Err(e) => {
                         // Most likely out of file descriptors: open connections go on, and new ones
                         // wait in the kernel's queue.

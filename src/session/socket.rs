@@ -3,14 +3,14 @@
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
-use rustix::net::{SocketFlags, sockopt};
+use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 use smol::Async;
 
 use crate::limits;
@@ -18,6 +18,9 @@ use crate::origin::Origin;
 
 /// The flags of accepted sockets.
 const ACCEPTED: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+/// See [`Socket::accept_tcp`].
+pub type Accepted = io::Result<io::Result<(Socket, Peer)>>;
 
 pub enum Socket {
     Tcp(Async<TcpStream>),
@@ -35,15 +38,21 @@ impl Socket {
         set_options(listener, keepalive)
     }
 
-    /// Accepts a connection, and returns it with its address and port.
+    /// Accepts a connection, and returns it with its address and port. The inner error is one of
+    /// this connection.
     ///
     /// # Errors
-    /// None is waiting (`WouldBlock`), or a system call failed.
-    pub fn accept_tcp(
-        listener: &TcpListener,
+    /// None is waiting (`WouldBlock`), or none can be accepted now.
+    pub fn accept_tcp(listener: &TcpListener, keepalive: Option<Duration>) -> Accepted {
+        let (accepted, address) = rustix::net::acceptfrom_with(listener, ACCEPTED)?;
+        Ok(Socket::tcp(accepted, address, keepalive))
+    }
+
+    fn tcp(
+        accepted: OwnedFd,
+        address: Option<SocketAddrAny>,
         keepalive: Option<Duration>,
     ) -> io::Result<(Socket, Peer)> {
-        let (accepted, address) = rustix::net::acceptfrom_with(listener, ACCEPTED)?;
         let address: SocketAddr = address.ok_or(Errno::NOTCONN)?.try_into()?;
         // Connections that waited before `prepare`, such as the one that systemd starts papod for,
         // have inherited nothing.
@@ -58,8 +67,12 @@ impl Socket {
     ///
     /// # Errors
     /// As for [`Socket::accept_tcp`].
-    pub fn accept_unix(listener: &UnixListener) -> io::Result<(Socket, Peer)> {
+    pub fn accept_unix(listener: &UnixListener) -> Accepted {
         let accepted = rustix::net::accept_with(listener, ACCEPTED)?;
+        Ok(Socket::unix(accepted))
+    }
+
+    fn unix(accepted: OwnedFd) -> io::Result<(Socket, Peer)> {
         let user = sockopt::socket_peercred(&accepted)?.uid.as_raw();
         let socket = Async::new_nonblocking(UnixStream::from(accepted))?;
         Ok((Socket::Unix(socket), Peer::user(user)))
@@ -248,7 +261,7 @@ mod tests {
         Socket::prepare(&listener, keepalive).unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         // What a connection inherits is not set again.
-        let (socket, address) = Socket::accept_tcp(&listener, None).unwrap();
+        let (socket, address) = Socket::accept_tcp(&listener, None).unwrap().unwrap();
         assert_eq!(address, Peer::at(peer.local_addr().unwrap()));
         (socket, peer)
     }
@@ -262,7 +275,7 @@ mod tests {
             Socket::prepare(&listener, Some(limits::KEEPALIVE)).unwrap();
             let _peer = early.unwrap_or_else(connect);
             let accepted = Socket::accept_tcp(&listener, Some(limits::KEEPALIVE)).unwrap();
-            let (Socket::Tcp(socket), _) = accepted else { panic!() };
+            let Ok((Socket::Tcp(socket), _)) = accepted else { panic!() };
             assert!(sockopt::tcp_nodelay(&socket).unwrap());
             assert!(sockopt::socket_oobinline(&socket).unwrap());
             assert!(sockopt::socket_keepalive(&socket).unwrap());
