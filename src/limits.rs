@@ -186,10 +186,16 @@ pub const EMPTY_PART: i64 = 8;
 /// Maximum days for which entries are kept: a century, so that no sum overflows.
 pub const KEEP_MAX: u64 = 36_500;
 
-/// Units of 10,000 steps of SQLite's virtual machine after which a question is aborted: some 5 s.
-/// Questions are bounded by the rows they read and take a thousandth of this, with one exception:
-/// all receipts that an account has missed are looked up at once, 100,000 of them in some 2 s.
-pub const READ_STEPS: i64 = 20_000;
+/// Steps of SQLite's virtual machine after which it is checked whether a question has had its own:
+/// some 20 µs.
+pub const STEPS: i32 = 1_000;
+/// Units of [`STEPS`] after which a question is aborted: some 5 s. Questions are bounded by the
+/// rows they read and take a thousandth of this, with one exception: all receipts that an account
+/// has missed are looked up at once, 100,000 of them in some 2 s.
+pub const READ_STEPS: i64 = 200_000;
+/// The same for a question that is answered while sockets wait, which is then left to the reader
+/// threads: some 0.1 ms. Those of a login for which nothing waits take a tenth of it.
+pub const SMALL_STEPS: i64 = 4;
 /// The nice(2) increment of readers. They get a third of the weight of other threads, so that on a
 /// busy core history is delayed and new messages are not.
 pub const READER_NICE: i32 = 5;

@@ -6,10 +6,13 @@
 //! Questions are short: long lists are read in parts. One thread answers logins only. Questions of
 //! sessions that have ended are dropped unread, and so are all of them once papod ends.
 //!
+//! A login's few small reads need no thread: while no login waits, the session borrows the reader
+//! of logins for them ([`Readers::answer_now`]), which saves it two switches of threads.
+//!
 //! A panic ends only its question. The thread goes on with a new reader, since the old one may be
 //! in an inconsistent state.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 
 use smol::channel;
@@ -18,7 +21,7 @@ use crate::counters::Counters;
 use crate::entry::AccountId;
 use crate::limits;
 use crate::origin::Origin;
-use crate::store::{Error, Reader};
+use crate::store::{Effort, Error, Reader};
 use crate::turns::NestedTurns;
 
 /// Runs on a reader thread, with its reader, or with the error if none could be opened.
@@ -30,6 +33,8 @@ pub struct Readers {
     shared: Arc<ReaderPool>,
     _open: Arc<Open>,
 }
+
+type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync;
 
 /// The session that asks, for fair queueing.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +66,8 @@ struct ReaderPool {
     /// Wake the reader of logins, and the others.
     login_bell: Condvar,
     bell: Condvar,
+    /// The reader of the thread for logins, which sessions may borrow.
+    login_reader: Mutex<OwnReader>,
     counters: Arc<Counters>,
 }
 
@@ -68,6 +75,8 @@ struct ReaderPool {
 struct Waiting {
     logins: QuestionQueue,
     others: QuestionQueue,
+    /// The thread for logins is waiting for a question.
+    login_idle: bool,
     /// The last clone of [`Readers`] was dropped.
     ended: bool,
 }
@@ -82,13 +91,20 @@ impl ReaderPool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn login_reader(&self) -> MutexGuard<'_, OwnReader> {
+        // A panic of a question is caught while it is held.
+        self.login_reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn push(&self, asker: Asker, question: Question) {
         let origin = asker.origin.rate_key();
         let mut waiting = self.lock();
         self.counters.questions.add(1);
         if asker.logs_in {
             waiting.logins.push(origin, asker.account, question);
-            self.login_bell.notify_one();
+            if std::mem::take(&mut waiting.login_idle) {
+                return self.login_bell.notify_one();
+            }
         } else {
             waiting.others.push(origin, asker.account, question);
         }
@@ -108,6 +124,7 @@ impl ReaderPool {
                 self.counters.questions.dec();
                 return Some(question);
             }
+            waiting.login_idle |= logins_only;
             let bell = if logins_only { &self.login_bell } else { &self.bell };
             waiting = bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
@@ -125,22 +142,37 @@ impl Drop for Open {
     }
 }
 
-struct ReaderThread<O> {
+/// A reader, and how to open another one.
+struct OwnReader {
     /// `None` after a panic: opened again for the next question.
     reader: Option<Box<dyn Reader>>,
-    open: Arc<O>,
+    open: Arc<OpenReader>,
 }
 
-impl<O: Fn() -> Result<Box<dyn Reader>, Error>> ReaderThread<O> {
-    fn answer(&mut self, question: Question) {
+impl OwnReader {
+    fn open(open: Arc<OpenReader>) -> Result<OwnReader, Error> {
+        Ok(OwnReader { reader: Some(open()?), open })
+    }
+
+    fn get(&mut self) -> Result<&mut dyn Reader, Error> {
         let reader = match &mut self.reader {
             Some(reader) => reader,
-            none => match (self.open)() {
-                Ok(reader) => none.insert(reader),
-                Err(e) => return question(Err(e)),
-            },
+            none => none.insert((self.open)()?),
         };
-        question(Ok(&mut **reader));
+        Ok(&mut **reader)
+    }
+
+    /// Uses it; `None` if that panicked, which is counted and logged.
+    fn safely<T>(
+        &mut self,
+        counters: &Counters,
+        work: impl FnOnce(Result<&mut dyn Reader, Error>) -> T,
+    ) -> Option<T> {
+        let done = counters.caught("a question to the database", || work(self.get()));
+        if done.is_none() {
+            self.reader = None;
+        }
+        done
     }
 }
 
@@ -154,34 +186,67 @@ impl Readers {
         open: impl Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync + 'static,
         counters: Arc<Counters>,
     ) -> Result<(Readers, Vec<JoinHandle<()>>), Error> {
+        let open: Arc<OpenReader> = Arc::new(open);
         let shared = Arc::new(ReaderPool {
             waiting: Mutex::default(),
             login_bell: Condvar::new(),
             bell: Condvar::new(),
+            login_reader: Mutex::new(OwnReader::open(open.clone())?),
             counters: counters.clone(),
         });
         let readers = Readers { shared: shared.clone(), _open: Arc::new(Open(shared.clone())) };
-        let open = Arc::new(open);
-        let run = |n| {
-            let (logins_only, shared, counters) = (n == 0, shared.clone(), counters.clone());
-            let mut worker = ReaderThread { reader: Some(open()?), open: open.clone() };
-            let run = move || {
-                if !logins_only {
-                    // On Linux this affects only the calling thread. If it fails, things are only
-                    // slower.
-                    let _ = rustix::process::nice(limits::READER_NICE);
-                }
-                while let Some(question) = shared.next(logins_only) {
-                    let answer = || worker.answer(question);
-                    if counters.caught("a question to the database", answer).is_none() {
-                        worker.reader = None;
-                    }
-                }
-            };
+        let start = |run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name("reader".into()).spawn(run).map_err(Error::new)
         };
-        let threads = (0..=limits::READERS).map(run).collect::<Result<_, _>>()?;
+        let logins = shared.clone();
+        let mut threads = vec![start(Box::new(move || {
+            while let Some(question) = logins.next(true) {
+                logins.login_reader().safely(&logins.counters, question);
+            }
+        }))?];
+        for _ in 0..limits::READERS {
+            let (shared, mut reader) = (shared.clone(), OwnReader::open(open.clone())?);
+            threads.push(start(Box::new(move || {
+                // On Linux this affects only the calling thread. If it fails, things are only
+                // slower.
+                let _ = rustix::process::nice(limits::READER_NICE);
+                while let Some(question) = shared.next(false) {
+                    reader.safely(&shared.counters, question);
+                }
+            }))?);
+        }
         Ok((readers, threads))
+    }
+
+    /// Answers a small question of a login at once, on the caller's thread, with the reader of
+    /// logins. `None` if that one is in use or wanted, or if the question fails or turns out to take more
+    /// than [`limits::SMALL_STEPS`]: then it has to be asked with [`Readers::ask`].
+    ///
+    /// # Errors
+    /// Only [`Unanswered::Bug`].
+    pub fn answer_now<T>(
+        &self,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, Error>,
+    ) -> Option<Result<T, Unanswered>> {
+        {
+            let waiting = self.shared.lock();
+            if waiting.ended || !waiting.logins.is_empty() {
+                return None;
+            }
+        }
+        let mut reader = match self.shared.login_reader.try_lock() {
+            Ok(reader) => reader,
+            Err(TryLockError::Poisoned(reader)) => reader.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        let answer = reader.safely(&self.shared.counters, |reader| {
+            let reader = reader?;
+            reader.begin(Effort::Small)?;
+            let known = question(reader);
+            reader.end();
+            known
+        });
+        answer.map_or(Some(Err(Unanswered::Bug)), |known| known.ok().map(Ok))
     }
 
     /// Asks a question and waits for its answer. If the future is dropped before a reader takes up
@@ -200,7 +265,7 @@ impl Readers {
                 return;
             }
             let known = reader.and_then(|reader| {
-                reader.begin()?;
+                reader.begin(Effort::Full)?;
                 let known = question(reader);
                 reader.end();
                 known

@@ -14,7 +14,7 @@ use super::{Hub, Work};
 use crate::counters::Counters;
 use crate::entry::{Clock, Millis};
 use crate::limits;
-use crate::store::{Error, Expire, Reader};
+use crate::store::{Effort, Error, Expire, Reader};
 
 /// Milliseconds in a day.
 const DAY: i64 = 86_400_000;
@@ -82,7 +82,7 @@ impl Retention {
     fn next(&mut self) -> Result<Option<Expire>, Error> {
         let now = self.clock.now();
         let before = Millis(now.0.saturating_sub(self.time));
-        self.reader.begin()?;
+        self.reader.begin(Effort::Full)?;
         let step = self.reader.next_expiry(before, now);
         self.reader.end();
         step

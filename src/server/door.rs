@@ -1,6 +1,8 @@
 //! The door: accepts connections, determines their origin, and lets them in or turns them away.
 
 use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
 use smol::future::FutureExt;
-use smol::{Executor, Task, Timer};
+use smol::{Async, Executor, Task, Timer};
 
 use super::listen::{self, Listener};
 use super::proxy;
 use crate::limits;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
-use crate::session::{Certificates, Peer, Services, Session, Socket, Stream};
+use crate::session::{Accepted, Certificates, Peer, Services, Session, Socket, Stream};
 use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
@@ -36,15 +38,17 @@ pub struct Door {
 }
 
 enum Accepting {
-    Tcp(async_net::TcpListener),
-    Unix(async_net::unix::UnixListener),
+    Tcp(Async<TcpListener>),
+    Unix(Async<UnixListener>),
 }
 
 impl Accepting {
-    async fn accept(&self, keepalive: Option<Duration>) -> io::Result<io::Result<Socket>> {
+    async fn accept(&self, keepalive: Option<Duration>) -> Accepted {
         match self {
-            Accepting::Tcp(listener) => Ok(Socket::tcp(listener.accept().await?.0, keepalive)),
-            Accepting::Unix(listener) => Ok(Socket::unix(listener.accept().await?.0)),
+            Accepting::Tcp(listener) => {
+                listener.read_with(|listener| Socket::accept_tcp(listener, keepalive)).await
+            }
+            Accepting::Unix(listener) => listener.read_with(Socket::accept_unix).await,
         }
     }
 }
@@ -57,8 +61,11 @@ impl Door {
     pub fn open(self: &Arc<Door>, listener: Listener) -> io::Result<()> {
         let Listener { socket, kind, tls, name, .. } = listener;
         let accepting = match socket {
-            listen::ListeningSocket::Tcp(socket) => Accepting::Tcp(socket.try_into()?),
-            listen::ListeningSocket::Unix(socket) => Accepting::Unix(socket.try_into()?),
+            listen::ListeningSocket::Tcp(socket) => {
+                Socket::prepare(&socket, self.keepalive)?;
+                Accepting::Tcp(Async::new(socket)?)
+            }
+            listen::ListeningSocket::Unix(socket) => Accepting::Unix(Async::new(socket)?),
         };
         // Holds the door weakly: the door owns the executor that owns this task.
         let (door, keepalive) = (Arc::downgrade(self), self.keepalive);
@@ -68,14 +75,13 @@ impl Door {
                 let accepted = accepting.accept(keepalive).await;
                 let Some(door) = door.upgrade() else { return };
                 match accepted {
-                    Ok(socket) => {
-                        // An error here means that it disconnected before we got to it.
-                        if let Ok(socket) = socket {
-                            let counters = &door.services.counters;
-                            let admit = || door.admit(socket, kind, tls);
-                            counters.caught("a new connection", admit);
-                        }
+                    Ok(Ok((socket, peer))) => {
+                        let counters = &door.services.counters;
+                        let admit = || door.admit(socket, peer, kind, tls);
+                        counters.caught("a new connection", admit);
                     }
+                    // It disconnected before we got to it.
+                    Ok(Err(_)) => {}
                     Err(e) => {
                         // Most likely out of file descriptors: open connections go on, and new ones
                         // wait in the kernel's queue.
@@ -136,8 +142,7 @@ impl Door {
         });
     }
 
-    fn admit(self: &Arc<Door>, socket: Socket, kind: ListenerKind, tls: bool) {
-        let Ok(peer) = socket.peer() else { return };
+    fn admit(self: &Arc<Door>, socket: Socket, peer: Peer, kind: ListenerKind, tls: bool) {
         let is_proxy = match peer.origin {
             Origin::Address(address) => self.proxies.iter().any(|net| net.contains(&address)),
             Origin::User(_) => false,

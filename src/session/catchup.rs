@@ -19,17 +19,26 @@ use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine};
 
 impl Session {
     /// After `OK LOGIN`: sends the waiting entries, the missed receipts, and `LIVE`.
-    pub(super) async fn catch_up(&mut self, upto: Watermark, start: FirstPage) -> Result<(), End> {
+    pub(super) async fn catch_up(&mut self, upto: Watermark, start: CatchUp) -> Result<(), End> {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(());
         };
-        let FirstPage { shown, entries, mut walk, receipts } = start;
-        self.push_entries(entries);
+        let CatchUp { shown, mut walk, mut receipts } = start;
+        let mut is_first = true;
         while !walk.done {
             self.flush().await?;
-            let page = self.ask(move |reader| reader.page(account, walk, limits::PAGE_ROWS)).await;
+            let read = move |reader: &mut dyn Reader| {
+                let (entries, walk) = reader.page(account, walk, limits::PAGE_ROWS)?;
+                let last = walk.done.then(|| reader.receipts(account, shown, upto.moves));
+                Ok((entries, walk, last.transpose()?))
+            };
+            // Most logins need one page, which is not kept waiting by the histories of others.
+            let page = match std::mem::take(&mut is_first) {
+                true => self.ask_at_login(read).await,
+                false => self.ask(read).await,
+            };
             let entries;
-            (entries, walk) = page.map_err(end_of)?;
+            (entries, walk, receipts) = page.map_err(end_of)?;
             self.push_entries(entries);
         }
         let missed = match receipts {
@@ -150,35 +159,29 @@ impl Session {
     }
 }
 
-/// The first page after a login. Most accounts have missed little, so one question to the log gets
+/// How a login begins to catch up. For most, nothing waits, so one small question to the log gets
 /// everything.
-pub(super) struct FirstPage {
+pub(super) struct CatchUp {
     /// The account was shown the receipts up to this move.
     shown: MoveNumber,
-    entries: Vec<Entry>,
     walk: Walk,
-    /// The missed receipts, if no further page of entries comes before them.
+    /// The missed receipts, if no entries come before them.
     receipts: Option<Receipts>,
 }
 
-impl FirstPage {
+impl CatchUp {
     pub(super) fn look(
         reader: &mut dyn Reader,
         account: AccountId,
         upto: Watermark,
         shown: MoveNumber,
         pending: u64,
-    ) -> Result<FirstPage, Error> {
+    ) -> Result<CatchUp, Error> {
         let mut walk = Walk::new(EntryId(0), upto.entries, true);
-        let mut entries = Vec::new();
-        if pending == 0 {
-            walk.done = true;
-        } else {
-            (entries, walk) = reader.page(account, walk, limits::PAGE_ROWS)?;
-        }
+        walk.done = pending == 0;
         let receipts =
             if walk.done { Some(reader.receipts(account, shown, upto.moves)?) } else { None };
-        Ok(FirstPage { shown, entries, walk, receipts })
+        Ok(CatchUp { shown, walk, receipts })
     }
 }
 

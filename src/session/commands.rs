@@ -173,6 +173,19 @@ impl Session {
         self.ask_as(true, question).await
     }
 
+    /// The same for questions of a login that are small as a rule: those that are, and for which
+    /// nobody has to wait, are answered without a thread.
+    pub(super) async fn ask_little<T: Send + 'static>(
+        &mut self,
+        question: impl Fn(&mut dyn Reader) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Halt> {
+        if let Some(answer) = self.services.readers.answer_now(&question) {
+            self.give_way().await;
+            return Ok(answer?);
+        }
+        self.ask_at_login(question).await
+    }
+
     async fn ask_as<T: Send + 'static>(
         &mut self,
         logs_in: bool,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use smol::channel;
 
 use super::answer::{Answer, Halt};
-use super::catchup::FirstPage;
+use super::catchup::CatchUp;
 use super::intake::CHANGE;
 use super::warnings::Obstacle;
 use super::{End, Me, Proof, Session, tokens};
@@ -143,7 +143,7 @@ impl Session {
         self.begin(&entered, handle.clone(), key, quiet);
         let upto = entered.upto;
         let counted = self
-            .ask_at_login(move |reader| {
+            .ask_little(move |reader| {
                 // The credential may have been revoked between its check and `Work::Enter`.
                 let valid = match key {
                     Key::Token(id) => reader.tokens(account)?.iter().any(|token| token.id == id),
@@ -156,8 +156,7 @@ impl Session {
                 let pending = reader.waiting(account, upto.entries)?;
                 let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
-                let start =
-                    (!quiet).then(|| FirstPage::look(reader, account, upto, shown, pending));
+                let start = (!quiet).then(|| CatchUp::look(reader, account, upto, shown, pending));
                 Ok(Some((pending, shown, start.transpose()?)))
             })
             .await;
@@ -201,7 +200,7 @@ impl Session {
         let hashed = tokens::hash(&secret.0);
         let now = self.services.clock.now();
         let known = self
-            .ask_at_login(move |reader| {
+            .ask_little(move |reader| {
                 let Some(account) = reader.account(&asked)?.filter(|account| !account.gone) else {
                     return Ok(None);
                 };
@@ -297,7 +296,7 @@ impl Session {
     async fn by_user(&mut self, handle: &Handle) -> Result<Option<Opened>, Halt> {
         let Some(user) = self.user() else { return Ok(None) };
         let asked = handle.clone();
-        let known = self.ask_at_login(move |reader| {
+        let known = self.ask_little(move |reader| {
             let Some(account) = reader.account(&asked)?.filter(|account| !account.gone) else {
                 return Ok(None);
             };

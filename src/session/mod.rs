@@ -39,12 +39,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use smol::Timer;
-use smol::future::FutureExt;
 
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
 pub use roster::Roster;
-pub use socket::{Peer, Socket};
+pub use socket::{Accepted, Peer, Socket};
 pub use stream::Stream;
 
 use crate::chat::Act;
@@ -273,12 +272,7 @@ impl Session {
             }
             End::Bye(bye) => {
                 log::debug!("session {}: bye {}", self.id.0, bye.as_str());
-                let farewell = Box::pin(self.farewell(bye));
-                let time = limits::FAREWELL_TIME + limits::LINGER_TIME;
-                let late = async {
-                    Timer::after(time).await;
-                };
-                farewell.or(late).await;
+                Box::pin(self.farewell(bye)).await;
             }
         }
     }

@@ -2,18 +2,25 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::net::sockopt;
+use rustix::io::Errno;
+use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 use smol::Async;
 
 use crate::limits;
 use crate::origin::Origin;
+
+/// The flags of accepted sockets.
+const ACCEPTED: SocketFlags = SocketFlags::NONBLOCK.union(SocketFlags::CLOEXEC);
+
+/// See [`Socket::accept_tcp`].
+pub type Accepted = io::Result<io::Result<(Socket, Peer)>>;
 
 pub enum Socket {
     Tcp(Async<TcpStream>),
@@ -21,52 +28,54 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// Wraps an accepted connection. Probes start after a silence of `keepalive`; after twice that
-    /// the peer counts as gone, also if it does not acknowledge data.
+    /// Sets options of a listening socket, which the connections made to it from then on inherit
+    /// (tcp(7)). Probes start after a silence of `keepalive`; after twice that the peer counts as
+    /// gone, also if it does not acknowledge data.
     ///
     /// # Errors
-    /// The connection is already gone.
-    pub fn tcp(stream: async_net::TcpStream, keepalive: Option<Duration>) -> io::Result<Socket> {
-        if let Some(silence) = keepalive {
-            sockopt::set_socket_keepalive(&stream, true)?;
-            sockopt::set_tcp_keepidle(&stream, silence)?;
-            let pause = (silence / limits::KEEPALIVE_PROBES).max(Duration::from_secs(1));
-            sockopt::set_tcp_keepintvl(&stream, pause)?;
-            sockopt::set_tcp_keepcnt(&stream, limits::KEEPALIVE_PROBES)?;
-            sockopt::set_tcp_user_timeout(&stream, millis(2 * silence))?;
+    /// A system call failed.
+    pub fn prepare(listener: &TcpListener, keepalive: Option<Duration>) -> io::Result<()> {
+        set_options(listener, keepalive)
+    }
+
+    /// Accepts a connection, and returns it with its address and port. The inner error is one of
+    /// this connection.
+    ///
+    /// # Errors
+    /// None is waiting (`WouldBlock`), or none can be accepted now.
+    pub fn accept_tcp(listener: &TcpListener, keepalive: Option<Duration>) -> Accepted {
+        let (accepted, address) = rustix::net::acceptfrom_with(listener, ACCEPTED)?;
+        Ok(Socket::tcp(accepted, address, keepalive))
+    }
+
+    fn tcp(
+        accepted: OwnedFd,
+        address: Option<SocketAddrAny>,
+        keepalive: Option<Duration>,
+    ) -> io::Result<(Socket, Peer)> {
+        let address: SocketAddr = address.ok_or(Errno::NOTCONN)?.try_into()?;
+        // Connections that waited before `prepare`, such as the one that systemd starts papod for,
+        // have inherited nothing.
+        if !sockopt::tcp_nodelay(&accepted)? {
+            set_options(&accepted, keepalive)?;
         }
-
-        // Replies are written whole, so Nagle's algorithm would only delay them.
-        stream.set_nodelay(true)?;
-        // Telnet sends the byte after an interrupt as urgent data. Out of band it would be missing
-        // from its sequence, which would swallow the next letter of the line instead.
-        sockopt::set_socket_oobinline(&stream, true)?;
-        // Nobody else has a clone yet, so async-net's `Arc` can be unwrapped.
-        let shared: Arc<Async<TcpStream>> = stream.into();
-        Ok(Socket::Tcp(Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?))
+        let socket = Async::new_nonblocking(TcpStream::from(accepted))?;
+        Ok((Socket::Tcp(socket), Peer::at(address)))
     }
 
-    /// Wraps a connection accepted on a Unix socket.
+    /// Accepts a connection to a Unix socket, and returns it with the user at its other end.
     ///
     /// # Errors
-    /// None known.
-    pub fn unix(stream: async_net::unix::UnixStream) -> io::Result<Socket> {
-        let shared: Arc<Async<UnixStream>> = stream.into();
-        Ok(Socket::Unix(Arc::try_unwrap(shared).map_err(|_| io::ErrorKind::Other)?))
+    /// As for [`Socket::accept_tcp`].
+    pub fn accept_unix(listener: &UnixListener) -> Accepted {
+        let accepted = rustix::net::accept_with(listener, ACCEPTED)?;
+        Ok(Socket::unix(accepted))
     }
 
-    /// The peer as the kernel reports it: address and port, or uid.
-    ///
-    /// # Errors
-    /// The connection is already gone.
-    pub fn peer(&self) -> io::Result<Peer> {
-        Ok(match self {
-            Socket::Tcp(socket) => Peer::at(socket.get_ref().peer_addr()?),
-            Socket::Unix(socket) => {
-                let credentials = sockopt::socket_peercred(socket)?;
-                Peer::user(credentials.uid.as_raw())
-            }
-        })
+    fn unix(accepted: OwnedFd) -> io::Result<(Socket, Peer)> {
+        let user = sockopt::socket_peercred(&accepted)?.uid.as_raw();
+        let socket = Async::new_nonblocking(UnixStream::from(accepted))?;
+        Ok((Socket::Unix(socket), Peer::user(user)))
     }
 
     pub fn poll_readable(&self, cx: &mut Context) -> Poll<io::Result<()>> {
@@ -209,6 +218,24 @@ impl fmt::Display for Peer {
     }
 }
 
+fn set_options(socket: impl AsFd, keepalive: Option<Duration>) -> io::Result<()> {
+    let socket = socket.as_fd();
+    if let Some(silence) = keepalive {
+        sockopt::set_socket_keepalive(socket, true)?;
+        sockopt::set_tcp_keepidle(socket, silence)?;
+        let pause = (silence / limits::KEEPALIVE_PROBES).max(Duration::from_secs(1));
+        sockopt::set_tcp_keepintvl(socket, pause)?;
+        sockopt::set_tcp_keepcnt(socket, limits::KEEPALIVE_PROBES)?;
+        sockopt::set_tcp_user_timeout(socket, millis(2 * silence))?;
+    }
+    // Telnet sends the byte after an interrupt as urgent data. Out of band it would be missing
+    // from its sequence, which would swallow the next letter of the line instead.
+    sockopt::set_socket_oobinline(socket, true)?;
+    // Replies are written whole, so Nagle's algorithm would only delay them.
+    sockopt::set_tcp_nodelay(socket, true)?;
+    Ok(())
+}
+
 /// For `TCP_USER_TIMEOUT`, where 0 is the system's default.
 fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
@@ -228,13 +255,34 @@ pub(super) fn now(done: io::Result<usize>) -> io::Result<Option<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
 
     fn pair(keepalive: Option<Duration>) -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Socket::prepare(&listener, keepalive).unwrap();
         let peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let accepted = listener.accept().unwrap().0;
-        (Socket::tcp(accepted.try_into().unwrap(), keepalive).unwrap(), peer)
+        // What a connection inherits is not set again.
+        let (socket, address) = Socket::accept_tcp(&listener, None).unwrap().unwrap();
+        assert_eq!(address, Peer::at(peer.local_addr().unwrap()));
+        (socket, peer)
+    }
+
+    #[test]
+    fn a_connection_from_before_its_listener_was_set_up_is_like_any_other() {
+        for is_early in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let early = is_early.then(connect);
+            Socket::prepare(&listener, Some(limits::KEEPALIVE)).unwrap();
+            let _peer = early.unwrap_or_else(connect);
+            let accepted = Socket::accept_tcp(&listener, Some(limits::KEEPALIVE)).unwrap();
+            let Ok((Socket::Tcp(socket), _)) = accepted else { panic!() };
+            assert!(sockopt::tcp_nodelay(&socket).unwrap());
+            assert!(sockopt::socket_oobinline(&socket).unwrap());
+            assert!(sockopt::socket_keepalive(&socket).unwrap());
+            assert_eq!(sockopt::tcp_keepidle(&socket).unwrap(), limits::KEEPALIVE);
+            let flags = rustix::fs::fcntl_getfl(&socket).unwrap();
+            assert!(flags.contains(rustix::fs::OFlags::NONBLOCK));
+        }
     }
 
     #[test]

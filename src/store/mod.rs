@@ -55,13 +55,23 @@ pub trait Writer: Send {
     fn reader(&mut self) -> Result<&mut dyn Reader, Error>;
 }
 
+/// How much work a question may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// [`SMALL_STEPS`](crate::limits::SMALL_STEPS): sockets wait meanwhile.
+    Small,
+    /// [`READ_STEPS`](crate::limits::READ_STEPS).
+    Full,
+}
+
 /// A reader. It sees everything recorded before it was asked, and no part of a batch.
 pub trait Reader: Send {
-    /// Begins a question: until [`Reader::end`], all reads see the same state of the log.
+    /// Begins a question: until [`Reader::end`], all reads see the same state of the log. A read
+    /// that takes more than `effort` allows fails.
     ///
     /// # Errors
     /// The store's reason.
-    fn begin(&mut self) -> Result<(), Error>;
+    fn begin(&mut self, effort: Effort) -> Result<(), Error>;
     /// Ends a question. The caller must not wait for anything else before this.
     fn end(&mut self);
     /// The newest numbers given.

@@ -79,12 +79,9 @@ impl Narrow {
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         set_socket_recv_buffer_size(&client, 16_384).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let (socket, _) = listener.accept().unwrap();
+        let (socket, peer) = Socket::accept_tcp(&listener, None).unwrap().unwrap();
         let services = self.services.clone();
         let session = thread::spawn(move || {
-            let socket =
-                Socket::tcp(async_net::TcpStream::try_from(socket).unwrap(), None).unwrap();
-            let peer = socket.peer().unwrap();
             let (stream, outbox) =
                 (Stream::new(socket, None).unwrap(), Arc::new(Outbox::default()));
             let number =

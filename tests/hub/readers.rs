@@ -19,8 +19,8 @@ use papo::limits;
 use papo::name::Handle;
 use papo::origin::Origin;
 use papo::readers::{Asker, Readers, Unanswered};
-use papo::store::Reader;
 use papo::store::sqlite::Database;
+use papo::store::{Error, Reader};
 use smol::future::poll_once;
 use smol::{block_on, channel};
 
@@ -36,6 +36,10 @@ struct Gate {
 }
 
 fn gate(readers: &Readers) -> Gate {
+    gate_of(readers, OTHER)
+}
+
+fn gate_of(readers: &Readers, asker: Asker) -> Gate {
     let (open, opened): (_, Receiver<()>) = mpsc::channel();
     let (begin, begun) = mpsc::channel();
     let readers = readers.clone();
@@ -45,7 +49,7 @@ fn gate(readers: &Readers) -> Gate {
             let _ = opened.recv();
             Ok(())
         };
-        readers.ask(OTHER, question).await
+        readers.ask(asker, question).await
     };
     let mut answer: Pin<Box<dyn Future<Output = _>>> = Box::pin(asked);
     assert!(block_on(poll_once(&mut answer)).is_none());
@@ -106,6 +110,38 @@ fn log_ins_have_a_reader_that_others_cannot_fill() {
     let (client, _session) = narrow.session("LOGIN ana secret-a\nQUIT\n");
     let said: Vec<String> = lines(&client).skip(1).collect();
     assert_eq!(said, ["OK LOGIN ana 0", "LIVE 0", "OK QUIT", "BYE quit"]);
+}
+
+#[test]
+fn a_log_in_borrows_a_reader_while_no_other_needs_it() {
+    let narrow = Narrow::new(CLOCK);
+    let readers = narrow.services.readers.clone();
+    let ask = || readers.answer_now(|reader| reader.newest().map(|newest| newest.entry.0));
+    assert!(matches!(ask(), Some(Ok(0))));
+    // Other questions have readers of their own.
+    let others: Vec<Gate> = (0..limits::READERS).map(|_| gate(&readers)).collect();
+    assert!(matches!(ask(), Some(Ok(0))));
+    // The reader of log-ins is in use; then one more log-in waits for it.
+    let login = Asker { logs_in: true, ..OTHER };
+    let Gate { _open, answer: first } = gate_of(&readers, login);
+    assert!(ask().is_none());
+    let mut waits = Box::pin(readers.ask(login, |_| Ok(())));
+    assert!(block_on(poll_once(&mut waits)).is_none());
+    assert!(ask().is_none());
+    drop(_open);
+    block_on(first).unwrap();
+    block_on(waits).unwrap();
+    drop(others);
+    // A failure is left to the threads, which report it.
+    let failed = readers.answer_now(|_| Err::<(), _>(Error::new("no disk")));
+    assert!(failed.is_none());
+    let broken = readers.answer_now(|_| -> Result<(), _> { panic!("a bug") });
+    assert!(matches!(broken, Some(Err(Unanswered::Bug))));
+    assert_eq!(narrow.counters.panics.get(), 1);
+    // The thread may still hold the reader for a moment after it has answered.
+    while ask().is_none() {
+        thread::yield_now();
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::narrow::Narrow;
 use crate::process::{Dice, Home, PATIENCE, Papod, id};
 use papo::entry::{Clock, EntryId, Millis};
 use papo::hub::{Retention, Work};
-use papo::store::{Expire, Reader};
+use papo::store::{Effort, Expire, Reader};
 use rusqlite::Connection;
 use smol::channel;
 
@@ -107,7 +107,7 @@ fn a_pass_forgets_what_is_old_and_nothing_else() {
         ]
     );
     // Whoever reads the log beside the database is not waited for; the next pass sees to it.
-    reader.begin().unwrap();
+    reader.begin(Effort::Full).unwrap();
     reader.newest().unwrap();
     lines(&mut narrow, "LOGIN ana secret-a\nMSG ana on\nQUIT\n").last();
     let mut late = retention(&narrow, 2 * DAY + 1);

@@ -12,7 +12,7 @@ use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
 use papo::limits;
 use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
-use papo::store::{Expire, Fact, Need, Newest, Pair, Reader, SpanQuery, Walk};
+use papo::store::{Effort, Expire, Fact, Need, Newest, Pair, Reader, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 use rusqlite::Connection;
 
@@ -129,7 +129,7 @@ fn the_log_beside_the_database_is_not_wiped_while_somebody_reads_it() {
     let (database, mut store) = bench(&folder);
     store.send(ANA, "bia", "a");
     let mut reader = database.reader().unwrap();
-    reader.begin().unwrap();
+    reader.begin(Effort::Full).unwrap();
     reader.newest().unwrap();
     store.send(ANA, "bia", "b");
     assert!(!store.writer.wipe().unwrap());

@@ -42,25 +42,24 @@ pub(super) const LEAVING: i64 = 2;
 pub struct SqliteReader {
     pub(super) connection: Connection,
     handles: FxHashMap<AccountId, Handle>,
-    /// What is left of the budget of the current question; `i64::MAX` between questions.
+    /// What is left of the current question's steps, in units of [`limits::STEPS`]; `i64::MAX`
+    /// between questions.
     pub(super) steps: Arc<AtomicI64>,
-    /// The budget of each question, in units of 10,000 steps of SQLite's virtual machine.
-    pub(super) budget: i64,
 }
 
 impl SqliteReader {
     pub(super) fn new(connection: Connection) -> SqliteReader {
         let steps = Arc::new(AtomicI64::new(i64::MAX));
-        SqliteReader { connection, handles: FxHashMap::default(), steps, budget: i64::MAX }
+        SqliteReader { connection, handles: FxHashMap::default(), steps }
     }
 
     /// A reader whose questions, from [`Reader::begin`](crate::store::Reader::begin) to `end`, fail
-    /// if they take more than `budget` times 10,000 steps of SQLite's virtual machine.
-    pub(super) fn bounded(connection: Connection, budget: i64) -> Result<SqliteReader, Error> {
-        let mut reader = SqliteReader { budget, ..SqliteReader::new(connection) };
+    /// if they take more than their [`Effort`](crate::store::Effort) allows.
+    pub(super) fn bounded(connection: Connection) -> Result<SqliteReader, Error> {
+        let mut reader = SqliteReader::new(connection);
         let steps = reader.steps.clone();
         let is_spent = move || steps.fetch_sub(1, Ordering::Relaxed) <= 0;
-        reader.connection.progress_handler(10_000, Some(is_spent))?;
+        reader.connection.progress_handler(limits::STEPS, Some(is_spent))?;
         Ok(reader)
     }
 
@@ -281,15 +280,15 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Reader;
+    use crate::store::{Effort, Reader};
 
     #[test]
     fn a_question_without_end_is_ended() {
-        let mut reader = SqliteReader::bounded(Connection::open_in_memory().unwrap(), 100).unwrap();
+        let mut reader = SqliteReader::bounded(Connection::open_in_memory().unwrap()).unwrap();
         let endless = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n)
                        SELECT count(*) FROM n";
         for _ in 0..2 {
-            reader.begin().unwrap();
+            reader.begin(Effort::Small).unwrap();
             let count = reader.connection.query_row(endless, [], |row| row.get::<_, i64>(0));
             let e = Error::from(count.unwrap_err()).to_string();
             assert!(e.contains("took too long"), "{e}");

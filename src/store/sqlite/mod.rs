@@ -51,7 +51,6 @@ pub use survey::survey;
 pub use writer::SqliteWriter;
 
 use super::{BackupError, Cause, Error, Maintenance};
-use crate::limits;
 
 /// The busy timeout of every connection, for a tool that holds the database for a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -347,7 +346,7 @@ impl SqliteMaintenance {
     /// # Errors
     /// SQLite's reason.
     pub fn reader(&self) -> Result<SqliteReader, Error> {
-        SqliteReader::bounded(read_connection(self.lock.path())?, limits::READ_STEPS)
+        SqliteReader::bounded(read_connection(self.lock.path())?)
     }
 
     /// Whether what is under way has to be broken off.

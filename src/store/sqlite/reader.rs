@@ -11,21 +11,25 @@ use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Expire, Fact, Found, GroupRow, InfoRow, ListPage,
-    Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
+    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
 };
 
 pub use super::decode::SqliteReader;
 
 impl Reader for SqliteReader {
-    fn begin(&mut self) -> Result<(), Error> {
+    fn begin(&mut self, effort: Effort) -> Result<(), Error> {
         self.steps.store(i64::MAX, Ordering::Relaxed);
         // The transaction of the last question could not be ended.
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("ROLLBACK")?;
         }
         self.connection.prepare_cached("BEGIN")?.execute([])?;
-        self.steps.store(self.budget, Ordering::Relaxed);
+        let steps = match effort {
+            Effort::Small => limits::SMALL_STEPS,
+            Effort::Full => limits::READ_STEPS,
+        };
+        self.steps.store(steps, Ordering::Relaxed);
         Ok(())
     }
 
