@@ -123,6 +123,21 @@ impl Bench<'_> {
         Server::limit(journal.as_deref(), self.server_cores)
     }
 
+    /// Puts this load on papod, and then on each of the limits.
+    pub fn beside_limits(
+        &mut self,
+        load: impl Fn(&mut Bench, Subject, &Server) -> Outcome<()>,
+    ) -> Outcome<()> {
+        let server = self.papod()?;
+        load(self, Subject::Papod, &server).map_err(|e| format!("{e}\n{}", server.said()))?;
+        drop(server);
+        for (subject, syncs) in self.limits() {
+            let server = self.limit(*syncs)?;
+            load(self, *subject, &server)?;
+        }
+        Ok(())
+    }
+
     /// Rows per second, and CPU seconds per row, of bare SQLite with batches of this size.
     pub fn sqlite(&self, batch: usize) -> Outcome<(f64, f64)> {
         let file = self.folder.join(format!("rows-{batch}.db"));

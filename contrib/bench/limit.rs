@@ -1,8 +1,8 @@
 //! The limit: what one thread on one core can do at best with these lines and these sockets.
 //!
-//! It relays `MSG` and `ACK` between connections and to groups, answers both, checks nothing, and keeps
-//! nothing; with a journal it appends each line to a file and syncs it once per turn of its loop,
-//! before anyone is told. A server that promises more can only be slower.
+//! It relays `MSG` and `ACK` between connections and to groups, answers both, checks nothing, and
+//! keeps nothing; with a journal it appends each line to a file and syncs it once per turn of its
+//! loop, before anyone is told. A server that promises more can only be slower.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -110,6 +110,16 @@ pub fn send(net: &mut Net, from: usize, to: &[String], count: usize) -> Outcome<
     Ok(sending.last)
 }
 
+/// Answers a read with one `ACK` for the last id in it, if there was one.
+pub fn acknowledge(last: &mut Vec<u8>, at: usize, out: &mut Outputs) {
+    if !last.is_empty() {
+        let out = out.to(at);
+        out.extend_from_slice(b"ACK ");
+        out.append(last);
+        out.push(b'\n');
+    }
+}
+
 /// A message of 100 bytes.
 pub fn message(to: &str) -> Vec<u8> {
     format!("MSG {to} {}\n", "x".repeat(100)).into_bytes()

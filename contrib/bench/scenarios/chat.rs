@@ -26,14 +26,7 @@ const CHATS: usize = 20;
 const GAP: Duration = Duration::from_millis(200);
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    let server = bench.papod()?;
-    load(bench, Subject::Papod, &server).map_err(|e| format!("{e}\n{}", server.said()))?;
-    drop(server);
-    for (subject, syncs) in bench.limits() {
-        let server = bench.limit(*syncs)?;
-        load(bench, *subject, &server)?;
-    }
-    Ok(())
+    bench.beside_limits(load)
 }
 
 fn load(bench: &mut Bench, subject: Subject, server: &Server) -> Outcome<()> {

@@ -13,7 +13,7 @@ use crate::child::Server;
 use crate::machine::Meter;
 use crate::moments::Moments;
 use crate::net::{Net, Outputs, Peer};
-use crate::people::{ask, enter, unexpected};
+use crate::people::{acknowledge, ask, enter, unexpected};
 use crate::report::Subject;
 use crate::sharing::Sharing;
 use crate::stats::Latencies;
@@ -32,14 +32,7 @@ const UNDER_WAY: usize = 16;
 const PAUSE: Duration = Duration::from_millis(2);
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    let server = bench.papod()?;
-    load(bench, Subject::Papod, &server).map_err(|e| format!("{e}\n{}", server.said()))?;
-    drop(server);
-    for (subject, syncs) in bench.limits() {
-        let server = bench.limit(*syncs)?;
-        load(bench, *subject, &server)?;
-    }
-    Ok(())
+    bench.beside_limits(load)
 }
 
 fn load(bench: &mut Bench, subject: Subject, server: &Server) -> Outcome<()> {
@@ -137,12 +130,7 @@ impl Peer for FanOut {
     }
 
     fn read_done(&mut self, at: usize, out: &mut Outputs) {
-        if !self.last.is_empty() {
-            let out = out.to(at);
-            out.extend_from_slice(b"ACK ");
-            out.append(&mut self.last);
-            out.push(b'\n');
-        }
+        acknowledge(&mut self.last, at, out);
     }
 
     fn speak(&mut self, now: Instant, out: &mut Outputs) -> Option<Instant> {

@@ -18,14 +18,7 @@ pub const SCENARIO: Scenario =
 const WARM_UP: usize = 200;
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    let server = bench.papod()?;
-    play(bench, Subject::Papod, server.address).map_err(|e| format!("{e}\n{}", server.said()))?;
-    drop(server);
-    for (subject, syncs) in bench.limits() {
-        let server = bench.limit(*syncs)?;
-        play(bench, *subject, server.address)?;
-    }
-    Ok(())
+    bench.beside_limits(|bench, subject, server| play(bench, subject, server.address))
 }
 
 fn play(bench: &mut Bench, subject: Subject, address: SocketAddr) -> Outcome<()> {

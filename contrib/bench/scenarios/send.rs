@@ -11,7 +11,7 @@ use super::Scenario;
 use crate::child::Server;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
-use crate::people::{enter, message, unexpected};
+use crate::people::{acknowledge, enter, message, unexpected};
 use crate::report::Subject;
 use crate::sharing::Sharing;
 use crate::stats::Latencies;
@@ -43,13 +43,7 @@ const BATCHES: [usize; 3] = [MOST, 256, 64];
 const CONFIRMED: &str = "messages confirmed";
 
 fn run(bench: &mut Bench, acks: bool) -> Outcome<()> {
-    let server = bench.papod()?;
-    load(bench, Subject::Papod, &server, acks).map_err(|e| format!("{e}\n{}", server.said()))?;
-    drop(server);
-    for (subject, syncs) in bench.limits() {
-        let server = bench.limit(*syncs)?;
-        load(bench, *subject, &server, acks)?;
-    }
+    bench.beside_limits(|bench, subject, server| load(bench, subject, server, acks))?;
     // Its rows include the cursors that `ACK` moves.
     if acks && !bench.limits().is_empty() {
         for batch in BATCHES {
@@ -203,11 +197,6 @@ impl Peer for Pairs {
     }
 
     fn read_done(&mut self, at: usize, out: &mut Outputs) {
-        if !self.last.is_empty() {
-            let out = out.to(at);
-            out.extend_from_slice(b"ACK ");
-            out.append(&mut self.last);
-            out.push(b'\n');
-        }
+        acknowledge(&mut self.last, at, out);
     }
 }

@@ -33,14 +33,7 @@ const RUN: usize = 32;
 const PAUSE: Duration = Duration::from_micros(500);
 
 fn run(bench: &mut Bench) -> Outcome<()> {
-    let server = bench.papod()?;
-    load(bench, Subject::Papod, &server).map_err(|e| format!("{e}\n{}", server.said()))?;
-    drop(server);
-    for (subject, syncs) in bench.limits() {
-        let server = bench.limit(*syncs)?;
-        load(bench, *subject, &server)?;
-    }
-    Ok(())
+    bench.beside_limits(load)
 }
 
 fn load(bench: &mut Bench, subject: Subject, server: &Server) -> Outcome<()> {
