@@ -127,6 +127,8 @@ impl ReaderPool {
             waiting.login_idle |= logins_only;
             let bell = if logins_only { &self.login_bell } else { &self.bell };
             waiting = bell.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            // Also if nobody has rung, which a condition variable allows.
+            waiting.login_idle &= !logins_only;
         }
     }
 }
@@ -219,8 +221,8 @@ impl Readers {
     }
 
     /// Answers a small question of a login at once, on the caller's thread, with the reader of
-    /// logins. `None` if that one is in use or wanted, or if the question fails or turns out to take more
-    /// than [`limits::SMALL_STEPS`]: then it has to be asked with [`Readers::ask`].
+    /// logins. `None` if that one is in use or wanted, or if the question fails or turns out to take
+    /// more than [`limits::SMALL_STEPS`]: then it has to be asked with [`Readers::ask`].
     ///
     /// # Errors
     /// Only [`Unanswered::Bug`].
