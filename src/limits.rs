@@ -74,8 +74,8 @@ pub const READ: usize = 16_384;
 /// buffer; 200 of them take 10 ms.
 pub const SESSION_TURN: Duration = Duration::from_micros(50);
 /// How long a thread serves other sessions before it wakes a sleeping hub for work that one of them
-/// has queued: about as long as one sync, so waiting for the others delays it by no more than just
-/// missing a commit would.
+/// has queued; it looks between their turns. About as long as one sync, so waiting for the others
+/// delays that work by little more than just missing a commit would.
 pub const PASS: Duration = Duration::from_micros(200);
 /// Acts that a session parses before it checks whether its turn is over: some 0.5 µs each.
 pub const TAKEN: usize = 32;

@@ -72,12 +72,20 @@ impl InboxSender {
             return;
         }
         match PASS.get() {
-            Pass::None => {}
-            Pass::Silent => return PASS.set(Pass::Owes(Instant::now())),
-            Pass::Owes(since) if since.elapsed() < limits::PASS => return,
-            Pass::Owes(_) => PASS.set(Pass::Silent),
+            Pass::None => wake(inbox),
+            Pass::Silent => PASS.set(Pass::Owes(Instant::now())),
+            Pass::Owes(_) => {}
         }
-        wake(inbox);
+    }
+
+    /// Wakes the hub if it has waited long enough for the end of the current pass.
+    pub(super) fn bound_pass(&self, now: Instant) {
+        if let Pass::Owes(since) = PASS.get()
+            && now.duration_since(since) >= limits::PASS
+        {
+            PASS.set(Pass::Silent);
+            wake(lock(&self.0));
+        }
     }
 
     /// Runs a pass: the hub is woken at its end, if work was put in.
@@ -214,9 +222,10 @@ mod tests {
         found(|sender| {
             sender.pass(|| {
                 sender.send(work(1));
-                PASS.set(Pass::Owes(Instant::now() - limits::PASS));
-                sender.send(work(2));
-                assert!(!sleeps(sender));
+                sender.bound_pass(Instant::now());
+                assert!(sleeps(sender), "it has only begun");
+                sender.bound_pass(Instant::now() + limits::PASS);
+                assert!(!sleeps(sender), "whether or not more work is put in");
             });
         });
     }

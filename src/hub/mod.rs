@@ -172,6 +172,12 @@ impl Hub {
     pub fn pass<T>(&self, run: impl FnOnce() -> T) -> T {
         self.inbox.pass(run)
     }
+
+    /// Wakes the hub if work queued in the current pass has waited for [`limits::PASS`]. To be
+    /// called between the sessions that a thread serves.
+    pub fn bound_pass(&self, now: Instant) {
+        self.inbox.bound_pass(now);
+    }
 }
 
 /// A session as the hub sees it.

@@ -32,7 +32,7 @@ impl Session {
     /// Waits for a turn if others are waiting for theirs: new input does not go before them.
     pub(super) async fn join_line(&mut self) {
         if self.services.line.is_empty() {
-            self.turn = Instant::now();
+            self.begin_turn();
         } else {
             self.queue_up().await;
         }
@@ -41,7 +41,12 @@ impl Session {
     pub(super) async fn queue_up(&mut self) {
         let account = self.me.as_ref().map(|me| me.account);
         self.services.line.wait(self.origin(), account).await;
+        self.begin_turn();
+    }
+
+    fn begin_turn(&mut self) {
         self.turn = Instant::now();
+        self.services.hub.bound_pass(self.turn);
     }
 
     /// Waits for the outbox, the socket or a timer.
@@ -94,7 +99,7 @@ impl Session {
         })
         .await;
         if has_waited {
-            self.turn = Instant::now();
+            self.begin_turn();
         }
         ready
     }
