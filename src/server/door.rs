@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ipnet::IpNet;
-use smol::future::FutureExt;
+use smol::future::{FutureExt, yield_now};
 use smol::{Async, Executor, Task, Timer};
 
 use super::listen::{self, Listener};
@@ -79,6 +79,10 @@ impl Door {
                         let counters = &door.services.counters;
                         let admit = || door.admit(socket, peer, kind, tls);
                         counters.caught("a new connection", admit);
+                        drop(door);
+                        // To the back of the executor's queue: however many connections come,
+                        // sessions that are ready wait for one of them at a time.
+                        yield_now().await;
                     }
                     // It disconnected before we got to it.
                     Ok(Err(_)) => {}
