@@ -59,7 +59,7 @@ impl Chat {
         let me = who.account;
         let is_new = match once.map(|key| (key, self.directory.once(me, key))) {
             Some((_, Ok(Some(first)))) if first.digest == digest(to, body) => {
-                let reply = Reply::Sent { id: first.id, time: first.time };
+                let reply = Reply::Sent { verb: "MSG", id: first.id, time: first.time };
                 return Ok(Plan::Reply { verb: "ONCE", reply });
             }
             Some((key, Ok(Some(_)))) => return Err(Refusal::KeyReused(key.into()).into()),
@@ -120,7 +120,7 @@ impl Chat {
             self.directory.learn_once(who.account, key.clone(), once.clone());
             self.batch.changes.push(Change::Once { account: who.account, key, once });
         }
-        self.answer(who, verb, Ok(Reply::Sent { id: pos.id, time: now }));
+        self.answer(who, verb, Ok(Reply::Sent { verb: "MSG", id: pos.id, time: now }));
         self.tell(who, Effect::Entry { at, from, to });
     }
 

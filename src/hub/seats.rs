@@ -156,8 +156,8 @@ impl HubState {
                     batch.changes.get(*at)
             {
                 let unspent = match kind {
-                    EntryKind::Message => Unspent { bytes: body.len() as u64, groups: 0 },
                     EntryKind::Group => Unspent { bytes: 0, groups: u64::from(pos.seq == 1) },
+                    _ => Unspent { bytes: body.len() as u64, groups: 0 },
                 };
                 self.give_back(who.session, unspent);
             }

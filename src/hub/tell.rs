@@ -91,7 +91,7 @@ impl HubState {
                     if !run.as_ref().is_some_and(fits) {
                         self.close(run.take());
                     }
-                    let entry = Entry { id, time, from, to, kind, body };
+                    let entry = Entry { id, time, from, to, kind, tags: None, body };
                     let open = run.get_or_insert_with(|| Run::open(who, &pos, &entry));
                     open.block.last = id;
                     open.count += 1;

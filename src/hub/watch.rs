@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{HubState, Pending};
 use crate::chat::Awaited;
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
+use crate::entry::{AccountId, Condition, ConversationId, Cursor, EntryId, SessionId};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::rows::ErrLine;
@@ -179,7 +179,7 @@ impl HubState {
         if is_on && self.awaited(session, awaits) == Some(0) {
             self.drop_watch(session, awaits);
             let Awaits { id, cursor, .. } = awaits;
-            self.answer_watch(session, Ok(Reply::Waited { id, cursor }));
+            self.answer_watch(session, Ok(Reply::Waited { id, until: Condition::Reached(cursor) }));
         }
     }
 

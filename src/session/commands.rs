@@ -5,15 +5,18 @@
 use super::answer::{Answer, Halt};
 use super::intake::Held;
 use super::{End, Me, Mode, Session};
-use crate::entry::{AccountId, ConversationId};
+use crate::entry::{AccountId, Condition, ConversationId};
 use crate::name::Target;
 use crate::readers::Asker;
 use crate::store::{self, Account, Pair, Reader};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
-use crate::wire::request::{Query, SessionCommand, Setting};
+use crate::wire::request::{Hist, Query, SessionCommand, Setting};
 use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, suggestions};
+
+/// The answer to a command that no rule carries out.
+pub(super) const NOT_HERE: Refusal = Refusal::NotHere { there: "no rule carries it out" };
 
 impl Session {
     pub(super) async fn carry_out(&mut self, held: Held) -> Result<(), End> {
@@ -70,10 +73,12 @@ impl Session {
                 let account = self.account().await?;
                 Ok(Some(Reply::You { handle: account.handle, name: account.name }))
             }
+            Query::Hist(Hist { re: Some(_), .. }) => Err(NOT_HERE.into()),
             Query::Hist(hist) => self.hist(hist).await,
             Query::Sync(after) => self.sync(after).await,
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
+            Query::Marks { .. } | Query::Later => Err(NOT_HERE.into()),
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
             Query::Who(name) => self.members(name).await,
@@ -128,9 +133,10 @@ impl Session {
                 self.acknowledge_automatically();
                 Ok(Some(Reply::Set(setting)))
             }
-            SessionCommand::Wait { which, cursor, seconds } => {
+            SessionCommand::Wait { which, until: Condition::Reached(cursor), seconds } => {
                 self.wait_for(which, cursor, seconds)
             }
+            SessionCommand::Wait { until: Condition::Answered, .. } => Err(NOT_HERE.into()),
             SessionCommand::NewToken { label } => self.new_token(label),
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
+use super::commands::NOT_HERE;
 use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;
@@ -117,7 +118,7 @@ impl Session {
             let held = match parsed {
                 Parsed::Nothing => continue,
                 Parsed::Held(held) => held,
-                Parsed::Act { verb, act } => match self.resolve(act) {
+                Parsed::Act { verb, act } => match self.resolve(verb, act) {
                     Ok(act) => match self.spend(&act, bytes) {
                         Ok(()) => {
                             all_bytes += bytes;
@@ -212,8 +213,17 @@ impl Session {
 
     /// Turns a command into an act. A bare `ACK` or `READ`, or one with a name, is resolved to the
     /// ids that this session was sent; if it was sent none, it is held and answered here.
-    fn resolve(&mut self, command: ActCommand) -> Result<Act, Held> {
+    fn resolve(&mut self, verb: &'static str, command: ActCommand) -> Result<Act, Held> {
         Ok(match command {
+            ActCommand::Answer { .. }
+            | ActCommand::Forward { .. }
+            | ActCommand::Edit { .. }
+            | ActCommand::Delete { .. }
+            | ActCommand::React { .. }
+            | ActCommand::Schedule { .. }
+            | ActCommand::Unschedule { .. } => {
+                return Err(Held::Refused { verb: verb.into(), refusal: NOT_HERE, sink: false });
+            }
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
             ActCommand::Group { name, change } => Act::Group { name, change },

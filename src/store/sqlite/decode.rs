@@ -175,7 +175,8 @@ impl SqliteReader {
             }
         };
         let from = self.handle(row.author)?;
-        Ok(Entry { id: row.id, time: row.time, from, to, kind: row.kind, body: row.body })
+        let LogRow { id, time, kind, body, .. } = row;
+        Ok(Entry { id, time, from, to, kind, tags: None, body })
     }
 
     /// Whose a conversation is, without its members.
