@@ -69,7 +69,7 @@ impl Session {
                 });
                 Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
             }
-            Admin::DropMessage(_) => Err(super::commands::NOT_HERE.into()),
+            Admin::DropMessage(_) => Err(super::answer::NOT_HERE.into()),
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
                 let maintenance = self.services.maintenance.clone();
