@@ -40,6 +40,19 @@ impl Session {
                 let answer = self.carry_out_command(command).await;
                 self.reply(verb, answer)
             }
+            Held::Last { verb, act, bytes } => {
+                let resolved = self.resolve_last(act).and_then(|act| {
+                    self.spend(&act, bytes)?;
+                    Ok(act)
+                });
+                match resolved {
+                    Ok(act) => {
+                        self.hand_over(vec![act], bytes);
+                        Ok(())
+                    }
+                    Err(halt) => self.reply(verb, Err(halt)),
+                }
+            }
             Held::NothingSent { cursor, to } => {
                 let answer = match to {
                     Some(to) => self.nothing_sent(to).await,
@@ -74,6 +87,7 @@ impl Session {
             Query::Sync(after) => self.sync(after).await,
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
+            Query::Marks { which, after } => self.marks(which, after).await,
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
             Query::Who(name) => self.members(name).await,
@@ -128,9 +142,7 @@ impl Session {
                 self.acknowledge_automatically();
                 Ok(Some(Reply::Set(setting)))
             }
-            SessionCommand::Wait { which, cursor, seconds } => {
-                self.wait_for(which, cursor, seconds)
-            }
+            SessionCommand::Wait { which, until, seconds } => self.wait_for(which, until, seconds),
             SessionCommand::NewToken { label } => self.new_token(label),
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,

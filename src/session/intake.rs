@@ -36,6 +36,8 @@ pub enum Held {
     /// A bare `ACK` or `READ`, or one with a name, of a session that was sent nothing: in this
     /// conversation, or at all.
     NothingSent { cursor: Cursor, to: Option<Target> },
+    /// A command about the last message that this session sent, which may be among those before it.
+    Last { verb: &'static str, act: ActCommand, bytes: usize },
     /// A lone `/` in `TALK`.
     EndOfTalk,
     /// A line that cannot be carried out. `sink`: it was a `TALK … raw`, so the lines after it were
@@ -117,6 +119,7 @@ impl Session {
             let held = match parsed {
                 Parsed::Nothing => continue,
                 Parsed::Held(held) => held,
+                Parsed::Act { verb, act } if act.is_about_last() => Held::Last { verb, act, bytes },
                 Parsed::Act { verb, act } => match self.resolve(act) {
                     Ok(act) => match self.spend(&act, bytes) {
                         Ok(()) => {
@@ -139,12 +142,17 @@ impl Session {
 
     /// Charges an act to its account's rates. If one is exceeded by little, the session parses no
     /// more lines for a while.
-    fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
+    pub(super) fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
         let (true, Some(me)) = (self.is_limited, &mut self.me) else {
             return Ok(());
         };
         let cost: usize = match act {
-            Act::Send { .. } => 0,
+            Act::Send { .. }
+            | Act::Answer { .. }
+            | Act::Forward { .. }
+            | Act::Edit { .. }
+            | Act::Delete { .. }
+            | Act::React { .. } => 0,
             Act::Group {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
             } => handles.len() / 4,
@@ -164,7 +172,17 @@ impl Session {
         };
         me.free_moves -= free;
         let cost = cost - free;
-        if !matches!(act, Act::Send { .. } | Act::Group { .. }) {
+        let is_entry = matches!(
+            act,
+            Act::Send { .. }
+                | Act::Answer { .. }
+                | Act::Forward { .. }
+                | Act::Edit { .. }
+                | Act::Delete { .. }
+                | Act::React { .. }
+                | Act::Group { .. }
+        );
+        if !is_entry {
             return match self.charge(cost) {
                 // Its entries already count as covered, so it is delayed instead of refused.
                 Err(TooFast(_)) if matches!(act, Act::AdvanceAll { .. }) => {
