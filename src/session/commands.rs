@@ -41,17 +41,13 @@ impl Session {
                 self.reply(verb, answer)
             }
             Held::Last { verb, act, bytes } => {
-                let resolved = self.resolve_last(act).and_then(|act| {
-                    self.spend(&act, bytes)?;
-                    Ok(act)
-                });
-                match resolved {
-                    Ok(act) => {
-                        self.hand_over(vec![act], bytes);
-                        Ok(())
-                    }
-                    Err(halt) => self.reply(verb, Err(halt)),
+                let act = self.resolve(verb, act).map_err(|_| Refusal::NothingSentYet.into());
+                let act = act.and_then(|act| self.spend(&act, bytes).map(|()| act).map_err(Halt::from));
+                match act {
+                    Ok(act) => self.hand_over(vec![act], bytes),
+                    Err(halt) => self.reply(verb, Err(halt))?,
                 }
+                Ok(())
             }
             Held::NothingSent { cursor, to } => {
                 let answer = match to {

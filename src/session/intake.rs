@@ -19,7 +19,7 @@ use crate::wire::help::{ListenerKind, Served};
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::{Refusal, Suggestion};
 use crate::wire::request::{
-    self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto,
+    self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto, Which,
 };
 use crate::wire::rows::Bye;
 use crate::wire::{help, suggestions, telnet, text};
@@ -119,8 +119,8 @@ impl Session {
             let held = match parsed {
                 Parsed::Nothing => continue,
                 Parsed::Held(held) => held,
-                Parsed::Act { verb, act } if act.is_about_last() => Held::Last { verb, act, bytes },
-                Parsed::Act { verb, act } => match self.resolve(act) {
+                Parsed::Act { verb, act } if is_about_last(&act) => Held::Last { verb, act, bytes },
+                Parsed::Act { verb, act } => match self.resolve(verb, act) {
                     Ok(act) => match self.spend(&act, bytes) {
                         Ok(()) => {
                             all_bytes += bytes;
@@ -230,8 +230,25 @@ impl Session {
 
     /// Turns a command into an act. A bare `ACK` or `READ`, or one with a name, is resolved to the
     /// ids that this session was sent; if it was sent none, it is held and answered here.
-    fn resolve(&mut self, command: ActCommand) -> Result<Act, Held> {
+    pub(super) fn resolve(
+        &mut self,
+        verb: &'static str,
+        command: ActCommand,
+    ) -> Result<Act, Held> {
+        let which = |which| {
+            let refused = |refusal| Held::Refused { verb: verb.into(), refusal, sink: false };
+            self.which(which).map_err(refused)
+        };
         Ok(match command {
+            ActCommand::Answer { about, body, once } => {
+                Act::Answer { about: which(about)?, body, once }
+            }
+            ActCommand::Forward { about, to, once } => {
+                Act::Forward { about: which(about)?, to, once }
+            }
+            ActCommand::Edit { about, body } => Act::Edit { about: which(about)?, body },
+            ActCommand::Delete { about } => Act::Delete { about: which(about)? },
+            ActCommand::React { about, word } => Act::React { about: which(about)?, word },
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
             ActCommand::Group { name, change } => Act::Group { name, change },
@@ -257,6 +274,18 @@ impl Session {
                 }
             }
         })
+    }
+}
+
+/// Whether a command is about the last message that its session sent.
+fn is_about_last(act: &ActCommand) -> bool {
+    match act {
+        ActCommand::Answer { about, .. }
+        | ActCommand::Forward { about, .. }
+        | ActCommand::Edit { about, .. }
+        | ActCommand::Delete { about }
+        | ActCommand::React { about, .. } => *about == Which::Last,
+        _ => false,
     }
 }
 

@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// Resolves `last` to the session's last message.
-    pub(super) fn which(&mut self, which: Which) -> Result<EntryId, Refusal> {
+    pub(super) fn which(&self, which: Which) -> Result<EntryId, Refusal> {
         match which {
             Which::Id(id) => Ok(id),
             Which::Last => self.outbox.last_sent().ok_or(Refusal::NothingSentYet),
