@@ -225,6 +225,7 @@ impl Directory {
             Fact::Account(account) => self.learn_account(account),
             Fact::Conversation(conversation) => self.learn_conversation(conversation),
             Fact::EntryPos(pos) => drop(self.older.insert(pos.id, pos)),
+            Fact::Message(_) | Fact::Reaction(..) | Fact::TextFor(..) => {}
             Fact::Group(name) => drop(self.taken.insert(name)),
             Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
             Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),

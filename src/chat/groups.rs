@@ -17,7 +17,7 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::store::{Change, Conversation, ConversationKind, Member, Position, Stay};
+use crate::store::{Change, Conversation, ConversationKind, Marks, Member, Position, Stay};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange as Group;
@@ -222,7 +222,9 @@ impl Chat {
         let (kind, head, moved) =
             (ConversationKind::Group(name.clone()), EntryId(0), MoveNumber(0));
         let members = vec![member];
-        self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
+        let marks = Marks::default();
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, members };
+        self.directory.learn_conversation(log);
         self.batch.changes.push(Change::Group { id, name: name.clone() });
         self.batch.changes.push(Change::Stay { conversation: id, account: founder, stay });
         id

@@ -26,7 +26,7 @@ use crate::entry::{
 };
 use crate::name::{Handle, Target};
 use crate::store::{
-    Change, Conversation, ConversationKind, Member, NewEntry, Once, Pair, Position,
+    Change, Conversation, ConversationKind, Marks, Member, NewEntry, Once, Pair, Position,
 };
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -135,7 +135,9 @@ impl Chat {
         self.touched.extend(members.iter().map(|member| (id, member.account)));
         self.batch.changes.push(Change::Direct { id, pair });
         let (kind, head, moved) = (ConversationKind::Direct(pair), EntryId(0), MoveNumber(0));
-        self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
+        let marks = Marks::default();
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, members };
+        self.directory.learn_conversation(log);
         id
     }
 
@@ -151,7 +153,8 @@ impl Chat {
     ) -> (EntryPos, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut pos = EntryPos { conversation, id, seq: 1, author, author_seq: 1 };
+        let mut pos =
+            EntryPos { conversation, id, seq: 1, author, author_seq: 1, about: EntryId(0) };
         let (mut after, mut of_two) = (EntryId(0), None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;
@@ -197,7 +200,7 @@ impl Chat {
         self.touched.push((conversation, author));
         self.appended.push((conversation, id, after));
         self.directory.learn_newest(pos);
-        self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body }));
+        self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body, tags: None }));
         (pos, self.batch.changes.len() - 1)
     }
 }

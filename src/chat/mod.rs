@@ -178,10 +178,8 @@ pub enum Effect {
 /// What a `WAIT` has to know: how many members have yet to receive or read an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Awaited {
-    /// The entry's conversation.
-    pub conversation: ConversationId,
-    /// The entry's `seq` there.
-    pub seq: i64,
+    /// Where the entry stands.
+    pub pos: EntryPos,
     /// The other party, in a direct chat.
     pub other: Option<AccountId>,
     /// Members whose cursor is still below the entry.
@@ -319,11 +317,11 @@ impl Chat {
         self.batch.effects.last()
     }
 
-    /// The accounts that may see the `seq`-th entry of a conversation. It must be in memory, as all
-    /// conversations of the batch are.
-    pub fn readers(&self, id: ConversationId, seq: i64) -> impl Iterator<Item = AccountId> {
-        let members = self.directory.cached(id).map_or(&[][..], |c| &c.members);
-        members.iter().filter(move |m| m.sees(seq)).map(|m| m.account)
+    /// The accounts that may see an entry. Its conversation must be in memory, as all conversations
+    /// of the batch are.
+    pub fn readers(&self, pos: &EntryPos) -> impl Iterator<Item = AccountId> {
+        let members = self.directory.cached(pos.conversation).map_or(&[][..], |c| &c.members);
+        members.iter().filter(move |m| m.sees(pos)).map(|m| m.account)
     }
 
     /// Counts the members whose `cursor` is still below an entry: of those who may see it and have
@@ -351,16 +349,16 @@ impl Chat {
         }
         let late = |m: &&Member| {
             let has_come = m.cursor(cursor).id >= id && !hidden;
-            m.account != me && m.sees(pos.seq) && !has_come && !gone
+            m.account != me && m.sees(&pos) && !has_come && !gone
         };
         let count = log.present().filter(late).count();
-        Ok(Awaited { conversation: pos.conversation, seq: pos.seq, other, count })
+        Ok(Awaited { pos, other, count })
     }
 
-    /// Whether an account may see the `seq`-th entry of a conversation, which must be in memory.
-    pub fn sees(&self, id: ConversationId, account: AccountId, seq: i64) -> bool {
-        let member = self.directory.cached(id).and_then(|log| log.member(account));
-        member.is_some_and(|member| member.sees(seq))
+    /// Whether an account may see an entry, whose conversation must be in memory.
+    pub fn sees(&self, account: AccountId, pos: &EntryPos) -> bool {
+        let log = self.directory.cached(pos.conversation);
+        log.and_then(|log| log.member(account)).is_some_and(|member| member.sees(pos))
     }
 
     /// Number of effects in the batch so far.

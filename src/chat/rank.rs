@@ -52,6 +52,7 @@ impl Chat {
             Rank::Waits(first) => member.waits = first,
             Rank::Recent(entry) => member.recent = entry,
             Rank::Moved(number) => member.moved = number,
+            Rank::Marked(mark) => member.marked = mark,
         }
         self.ranked.push((id, account, rank));
     }

@@ -157,6 +157,7 @@ impl HubState {
             {
                 let unspent = match kind {
                     EntryKind::Message => Unspent { bytes: body.len() as u64, groups: 0 },
+                    EntryKind::Edit | EntryKind::Del | EntryKind::React => Unspent::default(),
                     EntryKind::Group => Unspent { bytes: 0, groups: u64::from(pos.seq == 1) },
                 };
                 self.give_back(who.session, unspent);

@@ -13,8 +13,7 @@ use super::watch::Passed;
 use super::{HubState, Seat, Tally};
 use crate::chat::{Batch, Effect, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber,
-    SessionId,
+    AccountId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber, SessionId,
 };
 use crate::limits;
 use crate::outbox::{Block, Outbox, Pushed, Watermark};
@@ -25,11 +24,9 @@ use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
 /// Consecutive entries of one session in one conversation, about to be told.
 struct Run {
     who: Who,
-    conversation: ConversationId,
     kind: EntryKind,
-    first: EntryId,
-    /// The `seq` of the first.
-    seq: i64,
+    /// Where the first stands.
+    first: EntryPos,
     /// Number of entries.
     count: u64,
     block: Block,
@@ -74,7 +71,7 @@ impl HubState {
                         continue;
                     };
                     let (pos, time, kind) = (new.pos, new.time, new.kind);
-                    let (id, body) = (pos.id, std::mem::take(&mut new.body));
+                    let (id, body, tags) = (pos.id, std::mem::take(&mut new.body), new.tags.take());
                     if let Some(seat) = self.seats.get(&who.session)
                         && !seat.pushes
                         && !seat.quiet
@@ -84,14 +81,14 @@ impl HubState {
                     // A change of a group may change who its readers are, so it gets a block of its
                     // own.
                     let fits = |run: &Run| {
-                        run.conversation == pos.conversation
+                        run.first.conversation == pos.conversation
                             && (run.kind, kind) == (EntryKind::Message, EntryKind::Message)
                             && self.lines.len() < limits::BLOCK
                     };
                     if !run.as_ref().is_some_and(fits) {
                         self.close(run.take());
                     }
-                    let entry = Entry { id, time, from, to, kind, body };
+                    let entry = Entry { id, time, from, to, kind, body, tags };
                     let open = run.get_or_insert_with(|| Run::open(who, &pos, &entry));
                     open.block.last = id;
                     open.count += 1;
@@ -142,16 +139,16 @@ impl HubState {
 
     /// Pushes a run of entries to everyone who may read it.
     fn close(&mut self, run: Option<Run>) {
-        let Some(Run { who, conversation, first, seq, count, mut block, .. }) = run else {
+        let Some(Run { who, first, count, mut block, .. }) = run else {
             return;
         };
         // An exact copy without spare capacity, since outboxes are bounded by the bytes of their
         // lines.
         block.lines = self.lines.to_vec();
         self.lines.clear();
-        let at = Watermark { entries: EntryId(first.0 - 1), ..self.told };
+        let at = Watermark { entries: EntryId(first.id.0 - 1), ..self.told };
         let block = Arc::new(block);
-        for account in self.chat.readers(conversation, seq) {
+        for account in self.chat.readers(&first) {
             let Some(presence) = self.online.get_mut(&account) else {
                 continue;
             };
@@ -248,8 +245,7 @@ impl Run {
     fn open(who: Who, pos: &EntryPos, entry: &Entry) -> Run {
         let (from, to) = (entry.from.clone(), entry.to.clone());
         let block = Block { lines: Vec::new(), last: entry.id, from, to };
-        let (conversation, first, seq) = (pos.conversation, pos.id, pos.seq);
-        Run { who, conversation, kind: entry.kind, first, seq, count: 0, block }
+        Run { who, kind: entry.kind, first: *pos, count: 0, block }
     }
 }
 

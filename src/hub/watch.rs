@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use super::{HubState, Pending};
 use crate::chat::Awaited;
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId, SessionId};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos, SessionId};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::rows::ErrLine;
@@ -36,8 +36,8 @@ impl Watches {
 /// One session's `WAIT`.
 struct Watch {
     author: AccountId,
-    /// The `seq` of its entry.
-    seq: i64,
+    /// Where its entry stands.
+    pos: EntryPos,
     /// The other party, in a direct chat.
     other: Option<AccountId>,
     awaited: usize,
@@ -74,7 +74,8 @@ impl HubState {
         let Some(seat) = self.seats.get(&session) else { return };
         let who = seat.who(session);
         match self.decide(|chat| chat.awaited(who, cursor, id)) {
-            Ok(Awaited { conversation, seq, other, count }) => {
+            Ok(Awaited { pos, other, count }) => {
+                let conversation = pos.conversation;
                 let awaits = Awaits { conversation, cursor, id };
                 self.pending.push(Pending::Waits(session));
                 if count == 0 {
@@ -84,7 +85,7 @@ impl HubState {
                     seat.awaits = Some(awaits);
                 }
                 let (author, awaited, begun) = (who.account, count, self.chat.said());
-                let watch = Watch { author, seq, other, awaited, begun };
+                let watch = Watch { author, pos, other, awaited, begun };
                 let watches = self.watches.entry(conversation).or_default();
                 watches.lane(cursor).insert((id, session), watch);
             }
@@ -128,7 +129,7 @@ impl HubState {
                 let counts = passed.at >= watch.begun
                     && watch.author != passed.account
                     && passed.hidden_from != Some(watch.author)
-                    && self.chat.sees(conversation, passed.account, watch.seq);
+                    && self.chat.sees(passed.account, &watch.pos);
                 if !counts {
                     continue;
                 }

@@ -153,7 +153,7 @@ impl Session {
                 if !valid {
                     return Ok(None);
                 }
-                let pending = reader.waiting(account, upto.entries)?;
+                let pending = reader.waiting(account, upto.entries)?.count;
                 let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
                 let start = (!quiet).then(|| CatchUp::look(reader, account, upto, shown, pending));

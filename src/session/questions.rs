@@ -32,7 +32,8 @@ impl Session {
     /// `HIST`
     pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
         let me = self.me()?.account;
-        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
+        let (before, after) = (hist.before, hist.after);
+        let query = SpanQuery { count: hist.count, before, after, re: None };
         let to = hist.to.clone();
         let found = self.ask(move |reader| {
             let conversation = match find(reader, me, &to)? {
