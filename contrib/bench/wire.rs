@@ -71,6 +71,7 @@ fn render(kind: &str, count: usize) -> Outcome<()> {
         from: ana.clone(),
         to: Target::Person(bob.clone()),
         kind: EntryKind::Message,
+        tags: None,
         body: "x".repeat(100).into(),
     };
     let cursor = if kind == "READ-event" { Cursor::Read } else { Cursor::Delivered };

@@ -58,7 +58,7 @@ impl<'a> EntryLine<'a> {
             "GROUP" => EntryKind::Group,
             _ => tags.kind,
         };
-        let entry = Entry { id, time, from, to, kind, body: body.into() };
+        let entry = Entry { id, time, from, to, kind, body: body.into(), tags: None };
         Some(EntryLine { is_row, entry: Cow::Owned(entry), tags })
     }
 }
@@ -66,13 +66,16 @@ impl<'a> EntryLine<'a> {
 /// Takes the parts by reference, so that the server need not build and drop a line for each
 /// message.
 fn write_entry(out: &mut Vec<u8>, is_row: bool, entry: &Entry, tags: &Tags) {
-    let Entry { id, time, from, to, kind, body } = entry;
+    let Entry { id, time, from, to, kind, body, .. } = entry;
     put(
         out,
         &[match (is_row, kind) {
             (true, _) => "HIST ",
             (false, EntryKind::Message) => "MSG ",
             (false, EntryKind::Group) => "GROUP ",
+            (false, EntryKind::Edit) => "EDIT ",
+            (false, EntryKind::Del) => "DEL ",
+            (false, EntryKind::React) => "REACT ",
         }],
     );
     id.put(out);

@@ -66,7 +66,7 @@ fn entry() -> impl Strategy<Value = ServerLine<'static>> {
     let others = proptest::collection::vec(("[a-z]{1,3}[1-9]", "[^, \n]{0,9}"), 0..3);
     (any::<bool>(), id(), time(), handle(), target(), kind, plain(), others).prop_map(
         |(is_row, id, time, from, to, kind, body, others)| {
-            let entry = Entry { id, time, from, to, kind, body: body.into() };
+            let entry = Entry { id, time, from, to, kind, body: body.into(), tags: None };
             let others = others.into_iter().map(|(key, value)| (key.into(), value.into()));
             let tags = Tags {
                 kind: if is_row { kind } else { EntryKind::Message },
@@ -180,6 +180,7 @@ fn an_entry_is_one_line() {
         from: ana.clone(),
         to: Target::Person(ana),
         kind: EntryKind::Message,
+        tags: None,
         body: "a\nb\\".into(),
     };
     let event = written(&ServerLine::Entry(EntryLine::event(&entry)));

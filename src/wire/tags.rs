@@ -27,6 +27,9 @@ impl Tags {
         let kind = match self.kind {
             EntryKind::Message => None,
             EntryKind::Group => Some(("kind", "group")),
+            EntryKind::Edit => Some(("kind", "edit")),
+            EntryKind::Del => Some(("kind", "del")),
+            EntryKind::React => Some(("kind", "react")),
         };
         kind.into_iter().chain(self.others.iter().map(|(key, value)| (&**key, &**value)))
     }

@@ -34,7 +34,7 @@ pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Re
             if head > upto {
                 // Entries above `upto`, a few at most, are not counted.
                 let after = Some(upto.max(delivered));
-                let query = SpanQuery { count: usize::MAX - 1, before: None, after };
+                let query = SpanQuery { count: usize::MAX - 1, before: None, after, re: None };
                 let windows = windows(read, me, id, row.get(3)?)?;
                 for newer in span(read, id, &windows, &query)?.ids {
                     if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {

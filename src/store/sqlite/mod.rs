@@ -27,6 +27,7 @@ mod restore;
 mod schema;
 mod spare;
 mod survey;
+mod tags;
 mod write_back;
 mod writer;
 

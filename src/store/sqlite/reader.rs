@@ -12,7 +12,8 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::{
     Account, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
-    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
+    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, WaitingCount,
+    Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -118,8 +119,9 @@ impl Reader for SqliteReader {
         self.links_of(account)
     }
 
-    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
-        count::all_waiting(&self.connection, me, upto)
+    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error> {
+        let count = count::all_waiting(&self.connection, me, upto)?;
+        Ok(WaitingCount { count, marks: false })
     }
 
     fn page(
@@ -226,6 +228,19 @@ impl Reader for SqliteReader {
         }
         drop(log);
         rows.into_iter().map(|row| self.named(me, row)).collect()
+    }
+
+    fn marks(
+        &mut self,
+        _: AccountId,
+        _: EntryId,
+        _: EntryId,
+    ) -> Result<Option<ListPage<Entry, EntryId>>, Error> {
+        Ok(None)
+    }
+
+    fn answered(&mut self, _: AccountId, _: EntryId) -> Result<Option<bool>, Error> {
+        Ok(None)
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

@@ -298,7 +298,7 @@ impl<'a> Log<'a> {
         author_seq: i64,
     ) -> Result<(), Error> {
         let (seq, lost) = (self.seq, self.lost);
-        let who = self.who(account).filter(|who| self.people[*who].member.sees(seq));
+        let who = self.who(account).filter(|who| self.people[*who].member.was_in(id));
         let Some(who) = who else {
             let author = account.0;
             self.say(format_args!("entry {} is by account {author}, who was not in", id.0));
