@@ -103,6 +103,21 @@ impl Default for Marks {
     }
 }
 
+impl Marks {
+    /// The newest mark by anybody but this member, 0 if there is none.
+    pub fn by_others(&self, member: AccountId) -> EntryId {
+        if self.author == member { self.other } else { self.newest }
+    }
+
+    /// Adds a mark, which is the newest one now.
+    pub fn add(&mut self, mark: EntryId, author: AccountId) {
+        if self.author != author {
+            (self.other, self.author) = (self.newest, author);
+        }
+        self.newest = mark;
+    }
+}
+
 /// Whose a conversation is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConversationKind {
