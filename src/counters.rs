@@ -149,7 +149,7 @@ impl Counters {
     }
 
     /// Every number except the commit times: name, type, help text, value.
-    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 19] {
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 20] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();

@@ -121,6 +121,16 @@ pub enum Cursor {
     Read,
 }
 
+/// What a message can come to: `WAIT` waits for it, and `UNLESS` acts if it did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// Everyone's cursor has reached the message.
+    Reached(Cursor),
+    /// Somebody else has answered it: with a `RE`, a reaction that holds, or, in a direct chat, with
+    /// anything said since.
+    Answered,
+}
+
 /// Where an entry stands in the log of its conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryPos {
@@ -171,7 +181,7 @@ pub struct EntryTags {
     pub edit: Option<EntryId>,
     /// How often its text was forwarded; 0 if it was written here.
     pub fwd: u32,
-    /// Whom it calls, at most 20; of a mark, whom it concerns.
+    /// Whom it calls, at most [`CALLS`](crate::limits::CALLS); of a mark, whom it concerns.
     pub calls: Vec<Call>,
     /// An operator deleted the message.
     pub by_operator: bool,

@@ -57,9 +57,22 @@ pub const LINKS: usize = 100;
 /// Members of one group. A message is one entry whatever their number; what grows is the work of
 /// notifying them, and the group's memory while in use: some 450 bytes a member.
 pub const GROUP_MEMBERS: usize = 5_000;
+/// Characters in a reaction: an emoji that is joined from many, or a short word.
+pub const REACTION_MAX: usize = 16;
+/// Different reactions to one message. Each is shown in every row of `HIST`, and a vote has fewer
+/// answers.
+pub const REACTIONS: usize = 20;
+/// People that one message calls: with more, it is for everyone.
+pub const CALLS: usize = 20;
 /// Different names after `@` that are looked up in one text: enough for all that are called, with
 /// people who are not in the group among them.
 pub const CALLS_READ: usize = 100;
+/// Maximum rows of a `MARKS`.
+pub const MARKS_MAX: usize = 1_000;
+/// Maximum seconds until a command is due: a year.
+pub const LATER_SECONDS: u64 = 31_536_000;
+/// Commands of one account that wait for their time, as many as it may have tokens.
+pub const LATER: usize = 100;
 /// Maximum seconds of a `WAIT`: a day.
 pub const WAIT_MAX: u64 = 86_400;
 /// How often, in milliseconds, a session stores how far its account has been shown receipts. After

@@ -37,7 +37,7 @@ impl Chat {
             return Err(Refusal::NoSuchMessage(id.0).into());
         };
         if until == Condition::Answered {
-            self.said(pos)?;
+            self.message_at(pos)?;
         }
         // If one party has blocked the other, neither learns how far the other is, so a hidden
         // cursor counts as below the entry. Nobody waits for a deleted account.

@@ -12,9 +12,7 @@
 use super::stop::{Stop, both};
 use super::subject::Subject;
 use super::{Chat, Effect, Plan, Who};
-use crate::entry::{
-    AccountId, Call, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis,
-};
+use crate::entry::{AccountId, Call, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::store::{Change, ConversationKind, MessageState, NewEntry, Position};
@@ -35,10 +33,15 @@ pub(super) struct Mark {
 
 enum MarkKind {
     /// `replaced` is the edit before it.
-    Edit { replaced: Option<EntryId> },
+    Edit {
+        replaced: Option<EntryId>,
+    },
     Delete,
     /// `word` is `None` if the reaction is taken back. `was` is the one that it replaces.
-    React { word: Option<Box<str>>, was: Option<(EntryId, Box<str>)> },
+    React {
+        word: Option<Box<str>>,
+        was: Option<(EntryId, Box<str>)>,
+    },
 }
 
 impl Chat {
@@ -128,8 +131,7 @@ impl Chat {
         let subject = self.subject(me, about)?.standing()?;
         let place = self.place(me, &subject);
         let accounts = both(self.directory.account(me), self.directory.account(subject.pos.author));
-        let ((from, author), (place, was)) =
-            both(accounts, both(place, self.reaction(about, me)))?;
+        let ((from, author), (place, was)) = both(accounts, both(place, self.reaction(about, me)))?;
         place.open()?;
         let Subject { pos, message, .. } = subject;
         let was = was.as_ref().map(|(id, time, was)| (*id, *time, &**was));
@@ -174,7 +176,7 @@ impl Chat {
             return Err(no_message().into());
         }
         let pos = self.directory.entry_pos(about)?.ok_or_else(no_message)?;
-        let message = self.said(pos)?;
+        let message = self.message_at(pos)?;
         if message.gone.is_some() {
             return Ok((pos.author, None));
         }
@@ -215,7 +217,7 @@ impl Chat {
     /// Makes a mark.
     pub(super) fn mark(&mut self, who: Who, mark: Mark, text: Box<str>, now: Millis) {
         let Mark { about, author, from, to, verb, kind, tags } = mark;
-        let (conversation, message) = (about.conversation, about.id);
+        let message = about.id;
         let (entry_kind, body) = match &kind {
             MarkKind::Edit { .. } => (EntryKind::Edit, text),
             MarkKind::Delete => (EntryKind::Del, "-".into()),
@@ -290,8 +292,9 @@ impl Chat {
                 pos.author_seq = exempt;
                 // As with an entry of one's own, the cursors go along if nothing else waits. The
                 // author of a message that an operator deletes may have left.
-                let cursors = [Cursor::Delivered, Cursor::Read].into_iter();
-                for cursor in cursors.filter(|_| member.is_in()) {
+                let cursors = [Cursor::Delivered, Cursor::Read];
+                let is_in = member.is_in();
+                for cursor in cursors.into_iter().filter(|_| is_in) {
                     let at = member.cursor_mut(cursor);
                     if seq - at.seq == exempt - at.exempt && at.id >= foreign {
                         *at = Position { id, seq, exempt, ..*at };

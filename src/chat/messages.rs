@@ -85,10 +85,12 @@ impl Chat {
         let from = both(self.directory.account(me), self.conversation_for(me, to));
         let ((), (from, destination)) = both(is_new, from)?;
         let tags = match (to, &destination) {
-            (Target::Group(_), Destination::Known(id)) if memchr(b'@', body.as_bytes()).is_some() => {
+            (Target::Group(_), Destination::Known(id))
+                if memchr(b'@', body.as_bytes()).is_some() =>
+            {
                 let calls = self.calls(me, self.directory.conversation(*id)?, None, body)?;
-                let tags = || Box::new(EntryTags { calls, ..EntryTags::default() });
-                (!calls.is_empty()).then(tags)
+                let is_call = !calls.is_empty();
+                is_call.then(|| Box::new(EntryTags { calls, ..EntryTags::default() }))
             }
             _ => None,
         };
@@ -118,7 +120,7 @@ impl Chat {
 
     /// The conversation that a message from `me` goes into; refused if there is no such target, or
     /// if it has blocked `me`.
-    fn conversation_for(&self, me: AccountId, to: &Target) -> Result<Destination, Stop> {
+    pub(super) fn conversation_for(&self, me: AccountId, to: &Target) -> Result<Destination, Stop> {
         match to {
             Target::Group(name) => match self.directory.group_of(me, name)? {
                 Some(group) => Ok(Destination::Known(group)),
@@ -202,14 +204,8 @@ impl Chat {
     ) -> (EntryPos, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut pos = EntryPos {
-            conversation,
-            id,
-            seq: 1,
-            author,
-            author_seq: 1,
-            about: EntryId(0),
-        };
+        let mut pos =
+            EntryPos { conversation, id, seq: 1, author, author_seq: 1, about: EntryId(0) };
         let (mut after, mut of_two) = (EntryId(0), None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;

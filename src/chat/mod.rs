@@ -26,18 +26,18 @@ mod subject;
 use std::collections::VecDeque;
 use std::iter::Peekable;
 
-use directory::Directory;
 pub use audience::Awaited;
+use directory::Directory;
 pub use orders::Order;
 use rustc_hash::FxHashSet;
 pub use stop::Stop;
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryPos, Key, Millis, MoveNumber, Receipt,
-    SessionId, TokenId,
+    AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
+    TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, ConversationKind, Expire, Member, Need, Newest, Rank};
+use crate::store::{Added, Change, Expire, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
 use crate::wire::request::GroupChange;
@@ -141,7 +141,9 @@ impl Act {
     /// Bytes of message text in it.
     pub fn bytes(&self) -> usize {
         match self {
-            Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => body.len(),
+            Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
+                body.len()
+            }
             _ => 0,
         }
     }
@@ -311,9 +313,7 @@ impl Chat {
             Act::Answer { about, body, once } => {
                 self.plan_answer(who, *about, body, once.as_deref())
             }
-            Act::Forward { about, to, once } => {
-                self.plan_forward(who, *about, to, once.as_deref())
-            }
+            Act::Forward { about, to, once } => self.plan_forward(who, *about, to, once.as_deref()),
             Act::Edit { about, body } => self.plan_edit(who, *about, body, now),
             Act::Delete { about } => self.plan_delete(who, *about, now),
             Act::React { about, word } => self.plan_react(who, *about, word.as_deref()),

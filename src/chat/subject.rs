@@ -58,12 +58,12 @@ impl Chat {
     pub(super) fn subject(&self, me: AccountId, id: EntryId) -> Result<Subject<'_>, Stop> {
         let no_message = || Refusal::NoSuchMessage(id.0);
         let (pos, log, member) = self.visible_place(me, id)?.ok_or_else(no_message)?;
-        let message = self.said(pos)?;
+        let message = self.message_at(pos)?;
         Ok(Subject { pos, log, member, message })
     }
 
     /// The message of an entry; refused if the entry is none.
-    pub(super) fn said(&self, pos: EntryPos) -> Result<Cow<'_, MessageState>, Stop> {
+    pub(super) fn message_at(&self, pos: EntryPos) -> Result<Cow<'_, MessageState>, Stop> {
         let id = pos.id.0;
         if pos.about != EntryId(0) {
             return Err(Refusal::NotAMessage { id, about: Some(pos.about.0) }.into());
@@ -111,7 +111,16 @@ impl Chat {
             _ => None,
         })?;
         let NewEntry { pos, time, kind, body, tags } = new.clone();
-        Some(MessageState { pos, time, kind, gone: None, edit: None, body, tags, tally: Vec::new() })
+        Some(MessageState {
+            pos,
+            time,
+            kind,
+            gone: None,
+            edit: None,
+            body,
+            tags,
+            tally: Vec::new(),
+        })
     }
 
     /// The reaction of an account to a message, if one holds.

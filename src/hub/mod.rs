@@ -30,7 +30,8 @@ use smol::channel::Sender;
 use crate::chat::{Act, Chat, Effect, Order, Who};
 use crate::counters::Counters;
 use crate::entry::{
-    AccountId, Clock, Condition, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
+    AccountId, Clock, Condition, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId,
+    TokenId,
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle};

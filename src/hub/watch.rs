@@ -83,7 +83,9 @@ impl HubState {
         let awaited = self.decide(|chat| chat.awaited(who, until, id));
         let awaited = match until {
             Condition::Reached(_) => awaited,
-            Condition::Answered => awaited.and_then(|awaited| self.unanswered(who.account, awaited)),
+            Condition::Answered => {
+                awaited.and_then(|awaited| self.unanswered(who.account, awaited))
+            }
         };
         match awaited {
             Ok(Awaited { pos, other, count }) => {

@@ -15,6 +15,9 @@ use crate::wire::request::{Query, SessionCommand, Setting};
 use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, suggestions};
 
+/// The answer to a command that no rule carries out.
+pub(super) const NOT_HERE: Refusal = Refusal::NotHere { there: "no rule carries it out" };
+
 impl Session {
     pub(super) async fn carry_out(&mut self, held: Held) -> Result<(), End> {
         match held {
@@ -42,7 +45,8 @@ impl Session {
             }
             Held::Last { verb, act, bytes } => {
                 let act = self.resolve(verb, act).map_err(|_| Refusal::NothingSentYet.into());
-                let act = act.and_then(|act| self.spend(&act, bytes).map(|()| act).map_err(Halt::from));
+                let act =
+                    act.and_then(|act| self.spend(&act, bytes).map(|()| act).map_err(Halt::from));
                 match act {
                     Ok(act) => self.hand_over(vec![act], bytes),
                     Err(halt) => self.reply(verb, Err(halt))?,
@@ -84,6 +88,7 @@ impl Session {
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
             Query::Marks { which, after } => self.marks(which, after).await,
+            Query::Later => Err(NOT_HERE.into()),
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
             Query::Who(name) => self.members(name).await,

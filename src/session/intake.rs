@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
+use super::commands::NOT_HERE;
 use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;
@@ -230,11 +231,7 @@ impl Session {
 
     /// Turns a command into an act. A bare `ACK` or `READ`, or one with a name, is resolved to the
     /// ids that this session was sent; if it was sent none, it is held and answered here.
-    pub(super) fn resolve(
-        &mut self,
-        verb: &'static str,
-        command: ActCommand,
-    ) -> Result<Act, Held> {
+    pub(super) fn resolve(&mut self, verb: &'static str, command: ActCommand) -> Result<Act, Held> {
         let which = |which| {
             let refused = |refusal| Held::Refused { verb: verb.into(), refusal, sink: false };
             self.which(which).map_err(refused)
@@ -248,6 +245,9 @@ impl Session {
             }
             ActCommand::Edit { about, body } => Act::Edit { about: which(about)?, body },
             ActCommand::Delete { about } => Act::Delete { about: which(about)? },
+            ActCommand::Schedule { .. } | ActCommand::Unschedule { .. } => {
+                return Err(Held::Refused { verb: verb.into(), refusal: NOT_HERE, sink: false });
+            }
             ActCommand::React { about, word } => Act::React { about: which(about)?, word },
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
