@@ -64,9 +64,9 @@ pub static LINE_FORMS: [LineForm; 28] = [
     ),
     event("MSG", "MSG <id> <time> <from> <to> <tags> <body>"),
     event("GROUP", "GROUP <id> <time> <from> <#group> <tags> <change>"),
-    event("EDIT", "EDIT <id> <time> <from> <to> re=<id of the message> <new text>"),
-    event("DEL", "DEL <id> <time> <from> <to> re=<id of the message> -"),
-    event("REACT", "REACT <id> <time> <from> <to> re=<id of the message>,... <word or ->"),
+    event("EDIT", "EDIT <id> <time> <from> <to> re=<id> <new text>"),
+    event("DEL", "DEL <id> <time> <from> <to> re=<id> -"),
+    event("REACT", "REACT <id> <time> <from> <to> re=<id>[,at=<author>] <word or ->"),
     own(
         "GONE",
         "GONE <id> <time> <from> <to> del=<id> -",

@@ -73,26 +73,26 @@ pub(super) fn delete(input: &str) -> ParseResult<'_, Command> {
 
 /// `REACT = which (word / "-")`
 pub(super) fn react(input: &str) -> ParseResult<'_, Command> {
-    let none = value(None, field("-", |word| (word == "-").then_some(())));
-    map((which, alt((none, map(reaction, Some)))), |(about, word)| {
-        Command::Act(ActCommand::React { about, word })
-    })
-    .parse(input)
+    map((which, reaction), |(about, word)| Command::Act(ActCommand::React { about, word }))
+        .parse(input)
 }
 
-/// `word = 1*16(any but blank, ",", "=" and "/")`: one thing that can be shown. Emoji that are
-/// joined from several count as their parts.
-fn reaction(input: &str) -> ParseResult<'_, Box<str>> {
+/// `word = 1*16(any but blank, ",", "=" and "/")`, or `-` for none. An emoji that is joined from
+/// several counts as its parts.
+fn reaction(input: &str) -> ParseResult<'_, Option<Box<str>>> {
     const LABEL: &str = "a reaction of 1 to 16 characters without blanks , = and /, or -";
+    let is_odd = |c: char| {
+        matches!(c, ',' | '=' | '/')
+            || c.is_whitespace()
+            || (name::is_spoofing(c) && !joins_emoji(c))
+    };
     field(LABEL, |word| {
-        let fits = word.chars().count() <= limits::REACTION_MAX;
-        let is_odd = |c: char| {
-            matches!(c, ',' | '=' | '/')
-                || c.is_whitespace()
-                || (name::is_spoofing(c) && !joins_emoji(c))
-        };
+        if word == "-" {
+            return Some(None);
+        }
+        let fits = word.chars().count() <= limits::REACTION_MAX && !word.contains(is_odd);
         let shows = word.chars().any(|c| !joins_emoji(c));
-        (fits && shows && !word.contains(is_odd)).then(|| word.into())
+        (fits && shows).then(|| Some(word.into()))
     })
     .parse(input)
 }
@@ -113,13 +113,14 @@ pub(super) fn marks(input: &str) -> ParseResult<'_, Command> {
 pub(super) fn at(input: &str) -> ParseResult<'_, Command> {
     let number = field("the number of a command, as AT shows it", |word: &str| word.parse().ok());
     let unschedule = map(number, |number| ActCommand::Unschedule { number });
-    let schedule = map((due, later), |(due, later)| {
+    let schedule = map((due, cut(later)), |(due, later)| {
         let unless = None;
         ActCommand::Schedule { due, unless, later }
     });
+    let acts = alt((preceded(keyword("DEL"), cut(unschedule)), schedule));
     alt((
         value(Command::Query(Query::Later), eof),
-        map(alt((preceded(keyword("DEL"), cut(unschedule)), schedule)), Command::Act),
+        map(labelled_at_start(DueTime::EXPECTED, acts), Command::Act),
     ))
     .parse(input)
 }

@@ -4,10 +4,11 @@
 //! line is parsed into, by the rules of the grammar in `rules` and `mark_rules`, which are made of
 //! `fields`. The lines that the server sends are written and parsed by `reply` (`OK`), `events`
 //! (entries and receipts) and `rows` (all others), which are made of `columns` and `tags`;
-//! `refusal` has the sentences of `ERR`. `text` is the only place that escapes, `help` makes the
-//! text of `HELP` from the tables in `verb_table` and `line_forms`, and `suggestions` guesses what
-//! an unknown command was meant to be.
+//! `refusal` has the sentences of `ERR`. `text` is the only place that escapes, `calls` finds whom
+//! a text calls, `help` makes the text of `HELP` from the tables in `verb_table` and `line_forms`,
+//! and `suggestions` guesses what an unknown command was meant to be.
 
+pub mod calls;
 pub mod columns;
 mod events;
 mod fields;
