@@ -262,15 +262,14 @@ pub struct Chat {
 }
 
 impl Chat {
-    /// The rules for a log whose newest numbers are `newest`. Authors may edit and delete a message
-    /// for `amend` seconds; `None`: always.
-    pub fn new(newest: Newest, amend: Option<u64>) -> Chat {
+    /// The rules for a log whose newest numbers are `newest`.
+    pub fn new(newest: Newest) -> Chat {
         Chat {
             directory: Directory::default(),
             newest,
             recorded: newest,
             batch: Batch::default(),
-            amend,
+            amend: None,
             touched: Vec::new(),
             appended: Vec::new(),
             marked: Vec::new(),
@@ -279,6 +278,11 @@ impl Chat {
             unsettled: VecDeque::new(),
             is_unsettled: FxHashSet::default(),
         }
+    }
+
+    /// The same rules, where authors may edit and delete a message for `amend` seconds only.
+    pub fn with_amend(self, amend: Option<u64>) -> Chat {
+        Chat { amend, ..self }
     }
 
     /// Decides an act, and adds what follows from it and its answer to the batch.

@@ -13,7 +13,7 @@ const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have no conversation yet.
 fn two() -> Chat {
-    let mut chat = Chat::new(Newest { account: 2, ..Newest::default() }, None);
+    let mut chat = Chat::new(Newest { account: 2, ..Newest::default() });
     for (id, name) in [(1, "ana"), (2, "bia")] {
         let handle = Handle::new(name).unwrap();
         chat.directory().learn_account(Account {
@@ -256,20 +256,27 @@ fn needs(
 fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
     let name = Handle::new("team").unwrap();
     let id = ConversationId(7);
-    let pos =
-        EntryPos {
-            conversation: id,
-            id: EntryId(1),
-            seq: 1,
-            author: ANA.account,
-            author_seq: 1,
-            about: EntryId(0),
-        };
+    let pos = EntryPos {
+        conversation: id,
+        id: EntryId(1),
+        seq: 1,
+        author: ANA.account,
+        author_seq: 1,
+        about: EntryId(0),
+    };
     let stay = Stay { since: (EntryId(1), 1), until: None };
     let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
     let members = (1..=members).filter(|n| *n != 2).map(member).collect();
     let (kind, head, moved) = (ConversationKind::Group(name.clone()), EntryId(1), MoveNumber(0));
-    chat.directory().learn_conversation(Conversation { id, kind, head, seq: 1, moved, marks: Marks::default(), members });
+    chat.directory().learn_conversation(Conversation {
+        id,
+        kind,
+        head,
+        seq: 1,
+        moved,
+        marks: Marks::default(),
+        members,
+    });
     chat.newest.entry = EntryId(1);
     (name, pos)
 }
@@ -334,7 +341,15 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
         let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
         let members = (0..5_000).map(member).collect();
         let (head, moved) = (EntryId(1), MoveNumber(0));
-        chat.directory.learn_conversation(Conversation { id, kind, head, seq: 1, moved, marks: Marks::default(), members });
+        chat.directory.learn_conversation(Conversation {
+            id,
+            kind,
+            head,
+            seq: 1,
+            moved,
+            marks: Marks::default(),
+            members,
+        });
         assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");
         chat.finish();
         chat.committed();

@@ -148,7 +148,7 @@ impl Hub {
         let (inbox, waiting) = inbox();
         let state = HubState {
             queue: Queue::new(waiting),
-            chat: Chat::new(newest, amend),
+            chat: Chat::new(newest).with_amend(amend),
             writer,
             clock,
             now: clock.now(),
