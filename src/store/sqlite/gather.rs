@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
-use super::{count, lists};
+use super::{about, count, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -46,7 +46,16 @@ impl SqliteReader {
             Need::Direct(pair) => self.direct_of(*pair)?.map(Fact::Conversation),
             Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
             Need::EntryPos(id) => self.pos(*id)?.map(Fact::EntryPos),
-            Need::Message(_) | Need::Reaction(..) | Need::TextFor(..) => None,
+            Need::Message(id) => {
+                self.message_state(*id)?.map(|state| Fact::Message(Box::new(state)))
+            }
+            Need::Reaction(id, account) => {
+                let found = about::reaction(&self.connection, *id, *account)?;
+                Some(Fact::Reaction(*id, *account, found))
+            }
+            Need::TextFor(account, id) => {
+                self.text_for(*account, *id)?.map(|text| Fact::TextFor(*account, *id, text))
+            }
             Need::Group(name) => self.is_group(name)?.then(|| Fact::Group(name.clone())),
             Need::Membership(me, name) => {
                 let found = lists::membership(self, *me, name)?;

@@ -9,10 +9,11 @@ use rusqlite::{Connection, ToSql, params};
 
 use super::decode::{LEAVING, SqliteReader, kind_number};
 use super::generation::{self, Sidecar};
+use super::id_block::List;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, expire, id_block, run, tags};
+use super::{PATIENCE, beside, expire, id_block, marking, run, tags};
 use crate::entry::{AccountId, Cursor};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -234,11 +235,17 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
     match change {
         // Written in runs by `entries`.
         Change::Entry(_) => 0,
-        Change::Edited { .. }
-        | Change::Deleted { .. }
-        | Change::Reacted { .. }
-        | Change::Replied { .. }
-        | Change::Marked { .. } => 0,
+        Change::Edited { message, mark, replaced } => {
+            return marking::edited(on, *message, *mark, *replaced);
+        }
+        Change::Deleted { message, mark } => return marking::deleted(on, *message, *mark),
+        Change::Reacted { message, author, mark, word, .. } => {
+            return marking::reacted(on, *message, *author, *mark, word.as_deref());
+        }
+        Change::Replied { message, reply } => return marking::replied(on, *message, *reply),
+        Change::Marked { conversation, marks, added } => {
+            return marking::marked(on, *conversation, marks, added);
+        }
         Change::Account { id, handle, name, secret, time } => {
             index_words(on, *id, handle.as_str(), name.as_str())?;
             on.prepare_cached(
@@ -402,7 +409,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .execute(&*now)?
         }
         Change::Head { conversation, head, seq, moved, added } => {
-            let (tail, instead) = id_block::append(on, *conversation, *seq, added)?;
+            let (tail, instead) = id_block::append(on, List::Entries, *conversation, *seq, added)?;
             let sql = if instead {
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4, tail = ?5 WHERE id = ?1"
             } else {

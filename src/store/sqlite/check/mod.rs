@@ -13,7 +13,7 @@ mod person;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::id_block::above;
+use super::id_block::{List, above};
 use super::schema::today;
 use crate::entry::{ConversationId, EntryId};
 use crate::fold;
@@ -204,7 +204,11 @@ fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     while let Some(row) = rows.next()? {
         let (id, conversation) = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
         let below = EntryId(id.0 - 1);
-        if above(read, conversation, below).is_ok_and(|(mut ids, _)| ids.seek(below) == Some(id)) {
+        let is_listed = |of| {
+            above(read, of, conversation, below)
+                .is_ok_and(|(mut ids, _)| ids.seek(below) == Some(id))
+        };
+        if is_listed(List::Entries) || is_listed(List::Marks) {
             continue;
         }
         match &mut run {
