@@ -54,7 +54,7 @@ impl HubState {
                         Err(refusal) => self.tally.refused(refusal.code()),
                     }
                     let sent = match &answer {
-                        Ok(Reply::Sent { id, .. }) => Some(*id),
+                        Ok(Reply::Sent { verb: "MSG" | "RE" | "FWD", id, .. }) => Some(*id),
                         _ => None,
                     };
                     let wake = seat.outbox.answer(sent, |out| match &answer {
