@@ -136,12 +136,15 @@ pub enum Condition {
 pub struct EntryPos {
     pub conversation: ConversationId,
     pub id: EntryId,
-    /// It is the `seq`-th entry of its conversation, from 1.
+    /// It is the `seq`-th entry of its conversation, from 1. Marks are not counted: theirs is that
+    /// of the counted entry before it.
     pub seq: i64,
     pub author: AccountId,
     /// The author's `exempt` count up to and including this entry: entries that are the author's
     /// own or, in a group, that the author may not see.
     pub author_seq: i64,
+    /// Of a mark, the message that it is about; otherwise 0.
+    pub about: EntryId,
 }
 
 /// An entry as a reader sees it.

@@ -64,6 +64,9 @@ pub const REACTION_MAX: usize = 16;
 pub const REACTIONS: usize = 20;
 /// People that one message calls: with more, it is for everyone.
 pub const CALLS: usize = 20;
+/// Different names after `@` that are looked up in one text: enough for all that are called, with
+/// people who are not in the group among them.
+pub const CALLS_READ: usize = 100;
 /// Maximum rows of a `MARKS`.
 pub const MARKS_MAX: usize = 1_000;
 /// Maximum seconds until a command is due: a year.
@@ -329,8 +332,9 @@ pub const LINGER_TIME: Duration = Duration::from_secs(1);
 pub const ACK_PAUSE: Duration = Duration::from_secs(5);
 /// Time in which a session that is being closed may still send what is waiting.
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
-/// Pause between two looks for expired entries. Entries kept for days may be kept a minute longer.
-pub const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
+/// Pause between two looks for expired entries and for deleted text in the write-ahead log. That text
+/// is gone within a minute, so a reader may be in the way once.
+pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);
 /// Pause after `accept` failed for lack of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time in which one such failure is logged: a line for each would fill the disk that the messages

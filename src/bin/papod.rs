@@ -164,6 +164,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,
         keep: flags.keep,
+        amend: Some(flags.amend).filter(|seconds| *seconds > 0),
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
     };

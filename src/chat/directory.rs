@@ -15,12 +15,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, Conversation, ConversationKind, Fact, Member, Need, Once, Pair, Token,
+    Account, Conversation, ConversationKind, Fact, Member, MessageState, Need, Once, Pair, Token,
 };
+
+/// A reaction that holds: its mark, the time of that, and its word; `None`: there is none.
+pub type Reaction = Option<(EntryId, Millis, Box<str>)>;
 
 /// See the module documentation.
 #[derive(Default)]
@@ -39,6 +42,12 @@ pub struct Directory {
     recent: VecDeque<EntryPos>,
     /// Older entries that this batch asked about.
     older: HashMap<EntryId, EntryPos>,
+    /// Messages that acts of this batch are about, as it has left them.
+    messages: HashMap<EntryId, MessageState>,
+    /// The reactions to those, likewise.
+    reactions: HashMap<(EntryId, AccountId), Reaction>,
+    /// Texts of messages for accounts that may not see the last edit.
+    texts: HashMap<(AccountId, EntryId), Box<str>>,
     /// What was sent under `ONCE` keys that this batch used or asked about.
     once: HashMap<(AccountId, Box<str>), Once>,
     /// Exempt marks that this batch asked about.
@@ -215,6 +224,29 @@ impl Directory {
         self.lacks(Need::EntryPos(id))
     }
 
+    /// A message or another entry of this id with all that holds about it, if there is one.
+    pub fn message(&self, id: EntryId) -> Result<Option<&MessageState>, Need> {
+        match self.messages.get(&id) {
+            Some(message) => Ok(Some(message)),
+            None => self.lacks(Need::Message(id)),
+        }
+    }
+
+    /// A message in memory, to be changed.
+    pub fn message_mut(&mut self, id: EntryId) -> Option<&mut MessageState> {
+        found(self.messages.get_mut(&id))
+    }
+
+    /// The reaction of an account to a message, if one holds.
+    pub fn reaction(&self, id: EntryId, account: AccountId) -> Result<&Reaction, Need> {
+        self.reactions.get(&(id, account)).ok_or(Need::Reaction(id, account))
+    }
+
+    /// The text of a message that an account may see.
+    pub fn text_for(&self, account: AccountId, id: EntryId) -> Result<&str, Need> {
+        self.texts.get(&(account, id)).map(|text| &**text).ok_or(Need::TextFor(account, id))
+    }
+
     fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {
         if self.absent.contains(&need) { Ok(None) } else { Err(need) }
     }
@@ -225,6 +257,14 @@ impl Directory {
             Fact::Account(account) => self.learn_account(account),
             Fact::Conversation(conversation) => self.learn_conversation(conversation),
             Fact::EntryPos(pos) => drop(self.older.insert(pos.id, pos)),
+            Fact::Message(message) => {
+                self.looked_up += message.body.len();
+                self.messages.entry(message.pos.id).or_insert(*message);
+            }
+            Fact::Reaction(id, account, reaction) => {
+                self.reactions.entry((id, account)).or_insert(reaction);
+            }
+            Fact::TextFor(account, id, text) => drop(self.texts.insert((account, id), text)),
             Fact::Group(name) => drop(self.taken.insert(name)),
             Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
             Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),
@@ -287,6 +327,16 @@ impl Directory {
         self.blocked.insert((by, whom), on);
     }
 
+    /// Caches a message.
+    pub fn learn_message(&mut self, message: MessageState) {
+        self.messages.insert(message.pos.id, message);
+    }
+
+    /// Caches the reaction of an account to a message.
+    pub fn learn_reaction(&mut self, id: EntryId, account: AccountId, reaction: Reaction) {
+        self.reactions.insert((id, account), reaction);
+    }
+
     /// Caches what an account sent under a `ONCE` key.
     pub fn learn_once(&mut self, account: AccountId, key: Box<str>, once: Once) {
         self.once.insert((account, key), once);
@@ -319,6 +369,9 @@ impl Directory {
     /// above the bounds, in a bounded number of steps.
     pub fn tidy(&mut self) {
         self.older.clear();
+        self.messages.clear();
+        self.reactions.clear();
+        self.texts.clear();
         self.absent.clear();
         self.once.clear();
         self.exempt_marks.clear();

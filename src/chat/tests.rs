@@ -3,7 +3,9 @@
 use super::*;
 use crate::entry::EntryPos;
 use crate::limits;
-use crate::store::{Account, Conversation, Fact, Fronts, Pair, Stay};
+use crate::store::{
+    Account, Conversation, ConversationKind, Fact, Fronts, Marks, Member, Pair, Stay,
+};
 
 const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
 const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
@@ -222,6 +224,7 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
         seq: id,
         author: ANA.account,
         author_seq: id,
+        about: EntryId(0),
     };
     for id in [3, 4, 1_000_000_000_000] {
         chat.directory().learn_newest(pos(id));
@@ -253,13 +256,27 @@ fn needs(
 fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
     let name = Handle::new("team").unwrap();
     let id = ConversationId(7);
-    let pos =
-        EntryPos { conversation: id, id: EntryId(1), seq: 1, author: ANA.account, author_seq: 1 };
+    let pos = EntryPos {
+        conversation: id,
+        id: EntryId(1),
+        seq: 1,
+        author: ANA.account,
+        author_seq: 1,
+        about: EntryId(0),
+    };
     let stay = Stay { since: (EntryId(1), 1), until: None };
     let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
     let members = (1..=members).filter(|n| *n != 2).map(member).collect();
     let (kind, head, moved) = (ConversationKind::Group(name.clone()), EntryId(1), MoveNumber(0));
-    chat.directory().learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
+    chat.directory().learn_conversation(Conversation {
+        id,
+        kind,
+        head,
+        seq: 1,
+        moved,
+        marks: Marks::default(),
+        members,
+    });
     chat.newest.entry = EntryId(1);
     (name, pos)
 }
@@ -324,7 +341,15 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
         let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
         let members = (0..5_000).map(member).collect();
         let (head, moved) = (EntryId(1), MoveNumber(0));
-        chat.directory.learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
+        chat.directory.learn_conversation(Conversation {
+            id,
+            kind,
+            head,
+            seq: 1,
+            moved,
+            marks: Marks::default(),
+            members,
+        });
         assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");
         chat.finish();
         chat.committed();

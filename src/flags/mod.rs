@@ -180,6 +180,10 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = values::days)]
     pub keep: u64,
 
+    /// Let authors edit and delete a message for SECONDS only; 0 always does
+    #[arg(long, env = "PAPOD_AMEND", value_name = "SECONDS", default_value_t = 0, value_parser = values::number::<u64>)]
+    pub amend: u64,
+
     /// Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited
     #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0, value_parser = values::mib)]
     pub limit_db: u64,

@@ -30,7 +30,8 @@ use smol::channel::Sender;
 use crate::chat::{Act, Chat, Effect, Order, Who};
 use crate::counters::Counters;
 use crate::entry::{
-    AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
+    AccountId, Clock, Condition, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId,
+    TokenId,
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle};
@@ -80,9 +81,9 @@ pub enum Work {
     Used(TokenId),
     /// An operator's order.
     Order { order: Order, answer: Sender<Done> },
-    /// Starts a `WAIT`: the session is answered in its outbox once everyone else's cursor has
-    /// reached this message of its own. At most one per session.
-    Watch { session: SessionId, id: EntryId, cursor: Cursor },
+    /// Starts a `WAIT`: the session is answered in its outbox once this holds for an entry of its
+    /// account. At most one per session.
+    Watch { session: SessionId, id: EntryId, until: Condition },
     /// Ends the session's `WAIT` with a timeout.
     Unwatch { session: SessionId },
     /// Asks which of these accounts are online. The answer, in their order, is sent when the batch is
@@ -98,8 +99,8 @@ pub enum Work {
     Shown { account: AccountId, upto: MoveNumber },
     /// Does one step of expiry; the answer says whether it is on disk.
     Expire { step: Expire, answer: Sender<bool> },
-    /// Removes expired text from the write-ahead log; the answer says whether that is done. See
-    /// [`Writer::wipe`].
+    /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says
+    /// whether that is done. See [`Writer::wipe`].
     Wipe { answer: Sender<bool> },
     /// Ends the thread once all earlier work is done.
     End,
@@ -125,16 +126,29 @@ impl Hub {
     /// # Errors
     /// The store cannot be read, or the system provides no thread.
     pub fn start(
+        writer: Box<dyn Writer>,
+        clock: Clock,
+        counters: Arc<Counters>,
+    ) -> Result<(Hub, JoinHandle<()>), Error> {
+        Hub::start_limited(writer, clock, counters, None)
+    }
+
+    /// The same, where authors may edit and delete a message for `amend` seconds only.
+    ///
+    /// # Errors
+    /// As [`Hub::start`].
+    pub fn start_limited(
         mut writer: Box<dyn Writer>,
         clock: Clock,
         counters: Arc<Counters>,
+        amend: Option<u64>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let newest = writer.reader()?.newest()?;
         writer.record(&[])?;
         let (inbox, waiting) = inbox();
         let state = HubState {
             queue: Queue::new(waiting),
-            chat: Chat::new(newest),
+            chat: Chat::new(newest).with_amend(amend),
             writer,
             clock,
             now: clock.now(),
@@ -154,6 +168,8 @@ impl Hub {
             gathered: 0,
             room: 0,
             failing: false,
+            // Perhaps papod was killed before it was done.
+            needs_wipe: true,
             lost: Refusal::Storage,
             tally: Tally::new(counters),
         };
@@ -284,6 +300,8 @@ struct HubState {
     gathered: usize,
     /// The weight that this batch has room for: see [`Act::weight`].
     room: usize,
+    /// Expired or deleted text may still be in the write-ahead log.
+    needs_wipe: bool,
     /// The last commit failed, and that was logged.
     failing: bool,
     /// The refusal for acts that could not be recorded.
@@ -400,13 +418,14 @@ impl HubState {
             Work::Shown { account, upto } => self.shown(account, upto, None),
             Work::Used(token) => self.chat.used(token, self.now),
             Work::Order { order, answer } => self.order(&order, answer),
-            Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
+            Work::Watch { session, id, until } => self.watch(session, id, until),
             Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
             Work::Online { accounts, answer } => {
                 self.pending.push(Pending::Online { accounts, answer });
             }
             Work::Expire { step, answer } => {
                 self.chat.expire(step);
+                self.needs_wipe = true;
                 self.pending.push(Pending::Expired(answer));
             }
             Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),

@@ -67,8 +67,8 @@ pub struct Server {
     stop: Sender<()>,
     /// Disconnected when the hub's thread has ended.
     hub_lives: Receiver<()>,
-    /// Dropped to end the retention thread, if there is one.
-    retention: Option<mpsc::Sender<()>>,
+    /// Dropped to end the retention thread.
+    retention: mpsc::Sender<()>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Holds the database's lock until the last thread has ended.
@@ -118,7 +118,8 @@ impl Server {
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
         let (hub, hub_thread) =
-            Hub::start(writer, config.clock, counters.clone()).map_err(|e| plain(&e))?;
+            Hub::start_limited(writer, config.clock, counters.clone(), config.amend)
+                .map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -129,14 +130,10 @@ impl Server {
         };
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
-        let mut retention = None;
-        if config.keep > 0 {
-            let reader = reader().map_err(|e| plain(&e))?;
-            let keep = Retention::new(hub.clone(), reader, config.clock, config.keep);
-            let (stop, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
-            retention = Some(stop);
-            others.push(thread);
-        }
+        let keep = reader().map_err(|e| plain(&e))?;
+        let keep = Retention::new(hub.clone(), keep, config.clock, config.keep);
+        let (retention, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
+        others.push(thread);
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),

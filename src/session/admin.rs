@@ -69,7 +69,11 @@ impl Session {
                 });
                 Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
             }
-            Admin::DropMessage(_) => Err(super::answer::NOT_HERE.into()),
+            Admin::DropMessage(id) => {
+                self.order(Order::DropMessage(id)).await?;
+                self.event("admin-del", format_args!("id={}", id.0));
+                Ok(Some(Reply::MessageDropped(id)))
+            }
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {
                 let maintenance = self.services.maintenance.clone();

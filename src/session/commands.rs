@@ -5,13 +5,13 @@
 use super::answer::{Answer, Halt, NOT_HERE};
 use super::intake::Held;
 use super::{End, Me, Mode, Session};
-use crate::entry::{AccountId, Condition, ConversationId};
+use crate::entry::{AccountId, ConversationId};
 use crate::name::Target;
 use crate::readers::Asker;
 use crate::store::{self, Account, Pair, Reader};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{self, Reply};
-use crate::wire::request::{Hist, Query, SessionCommand, Setting};
+use crate::wire::request::{Query, SessionCommand, Setting};
 use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, suggestions};
 
@@ -39,6 +39,16 @@ impl Session {
             Held::Command { verb, command } => {
                 let answer = self.carry_out_command(command).await;
                 self.reply(verb, answer)
+            }
+            Held::Last { verb, act, bytes } => {
+                let act = self.resolve(verb, act).map_err(|_| Refusal::NothingSentYet.into());
+                let act =
+                    act.and_then(|act| self.spend(&act, bytes).map(|()| act).map_err(Halt::from));
+                match act {
+                    Ok(act) => self.hand_over(vec![act], bytes),
+                    Err(halt) => self.reply(verb, Err(halt))?,
+                }
+                Ok(())
             }
             Held::NothingSent { cursor, to } => {
                 let answer = match to {
@@ -70,12 +80,12 @@ impl Session {
                 let account = self.account().await?;
                 Ok(Some(Reply::You { handle: account.handle, name: account.name }))
             }
-            Query::Hist(Hist { re: Some(_), .. }) => Err(NOT_HERE.into()),
             Query::Hist(hist) => self.hist(hist).await,
             Query::Sync(after) => self.sync(after).await,
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
-            Query::Marks { .. } | Query::Later => Err(NOT_HERE.into()),
+            Query::Marks { which, after } => self.marks(which, after).await,
+            Query::Later => Err(NOT_HERE.into()),
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
             Query::Who(name) => self.members(name).await,
@@ -130,10 +140,7 @@ impl Session {
                 self.acknowledge_automatically();
                 Ok(Some(Reply::Set(setting)))
             }
-            SessionCommand::Wait { which, until: Condition::Reached(cursor), seconds } => {
-                self.wait_for(which, cursor, seconds)
-            }
-            SessionCommand::Wait { until: Condition::Answered, .. } => Err(NOT_HERE.into()),
+            SessionCommand::Wait { which, until, seconds } => self.wait_for(which, until, seconds),
             SessionCommand::NewToken { label } => self.new_token(label),
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,

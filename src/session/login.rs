@@ -153,11 +153,11 @@ impl Session {
                 if !valid {
                     return Ok(None);
                 }
-                let pending = reader.waiting(account, upto.entries)?;
+                let waiting = reader.waiting(account, upto.entries)?;
                 let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
-                let start = (!quiet).then(|| CatchUp::look(reader, account, upto, shown, pending));
-                Ok(Some((pending, shown, start.transpose()?)))
+                let start = (!quiet).then(|| CatchUp::look(reader, account, upto, shown, waiting));
+                Ok(Some((waiting.count, shown, start.transpose()?)))
             })
             .await;
         let (pending, shown, start) = match counted {

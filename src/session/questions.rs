@@ -11,7 +11,7 @@ use smol::{Timer, channel};
 use super::answer::{Answer, Halt};
 use super::commands::find;
 use super::{Patience, Session};
-use crate::entry::{AccountId, ConversationId, Cursor, Entry, EntryId};
+use crate::entry::{AccountId, Condition, ConversationId, Entry, EntryId};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
@@ -32,7 +32,8 @@ impl Session {
     /// `HIST`
     pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
         let me = self.me()?.account;
-        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
+        let re = hist.re.map(|which| self.which(which)).transpose()?;
+        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after, re };
         let to = hist.to.clone();
         let found = self.ask(move |reader| {
             let conversation = match find(reader, me, &to)? {
@@ -140,10 +141,31 @@ impl Session {
     }
 
     /// Resolves `last` to the session's last message.
-    fn which(&mut self, which: Which) -> Result<EntryId, Halt> {
+    pub(super) fn which(&self, which: Which) -> Result<EntryId, Refusal> {
         match which {
             Which::Id(id) => Ok(id),
-            Which::Last => Ok(self.outbox.last_sent().ok_or(Refusal::NothingSentYet)?),
+            Which::Last => self.outbox.last_sent().ok_or(Refusal::NothingSentYet),
+        }
+    }
+
+    /// `MARKS`
+    pub(super) async fn marks(&mut self, which: Which, after: Option<EntryId>) -> Answer {
+        let me = self.me()?.account;
+        let id = self.which(which)?;
+        let (mut after, mut count) = (after.unwrap_or(EntryId(0)), 0);
+        loop {
+            let page = self.ask(move |reader| reader.marks(me, id, after)).await?;
+            let ListPage { mut rows, next } = page.ok_or(Refusal::NoSuchMessage(id.0))?;
+            let room = limits::MARKS_MAX - count;
+            let more = next.is_some() || rows.len() > room;
+            rows.truncate(room);
+            count += rows.len();
+            self.say(|out| rows.iter().for_each(|row| EntryLine::mark(row).write(out)));
+            match next {
+                Some(next) if count < limits::MARKS_MAX => after = next,
+                _ => return Ok(Some(Reply::Marked { count, more })),
+            }
+            self.flush().await?;
         }
     }
 
@@ -162,12 +184,12 @@ impl Session {
         Ok(Some(Reply::Counted { list: List::Info, count: rows.len() }))
     }
 
-    /// `WAIT`: the hub answers it when the cursors have moved, or with `timeout` when the session's
-    /// timer expires.
-    pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
+    /// `WAIT`: the hub answers it when the condition holds, or with `timeout` when the session's timer
+    /// expires.
+    pub(super) fn wait_for(&mut self, which: Which, until: Condition, seconds: u64) -> Answer {
         let id = self.which(which)?;
         self.charge(WAIT)?;
-        self.hand_over_work(Work::Watch { session: self.id, id, cursor }, 1, 0);
+        self.hand_over_work(Work::Watch { session: self.id, id, until }, 1, 0);
         let until = Timer::after(Duration::from_secs(seconds));
         let look = Timer::interval(limits::PEER_LOOK);
         self.patience = Some(Box::new(Patience { until, look }));

@@ -1,7 +1,8 @@
 //! Words to disk and back, behind two traits: [`Writer`] and [`Reader`].
 //!
-//! The log is append-only: an entry, once written, is never changed. It may expire, together with
-//! all before it: see [`Expire`]. Every write is a [`Change`]; a batch of them is written as a
+//! The log is append-only: an entry, once written, is never changed. What is done to a message later
+//! is another entry, a mark. A message may be deleted, which leaves its place without its text, and
+//! entries may expire, together with all before them: see [`Expire`]. Every write is a [`Change`]; a batch of them is written as a
 //! whole and synced, or not at all. Every read is bounded by a page and holds no transaction when
 //! it returns. Nothing here knows the wire, or the rules of who may do what. Uniqueness (of a
 //! handle, of a chat between two) is also enforced by the store's own constraints.
@@ -23,7 +24,8 @@ pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
     Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, ListPage,
-    Member, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
+    Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
+    WaitingCount,
 };
 pub use walk::{Listing, Walk};
 
@@ -116,9 +118,11 @@ pub trait Reader: Send {
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
     /// How many entries up to `upto` wait for an account: arithmetic over the conversations in
     /// which some do. If those are more than [`PENDING`](crate::limits::PENDING), a lower bound.
-    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error>;
-    /// The next page of a walk over everything an account may see, of at most `rows` rows. It may
-    /// be empty if much has to be looked up first; the walk is over when [`Walk::done`] says so.
+    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error>;
+    /// The next page of a walk over everything an account may see, of at most `rows` rows: entries
+    /// and the marks that hold, merged. Messages have the text that holds, deleted ones none and
+    /// the tag `gone`. It may be empty if much has to be looked up first; the walk is over when
+    /// [`Walk::done`] says so.
     fn page(&mut self, me: AccountId, walk: Walk, rows: usize)
     -> Result<(Vec<Entry>, Walk), Error>;
     /// The receipts an account has missed: others' cursors that moved over its entries since
@@ -175,14 +179,26 @@ pub trait Reader: Send {
     /// most `count`. The best come first: exact handles, then exact words, each sorted by handle.
     /// The work is bounded, so if very many match, not all are considered.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
-    /// Entries of a conversation by their ids, in the given order, as `me` sees them: as many as
-    /// fit in a page, at least one. Expired entries are left out.
+    /// Entries of a conversation by their ids, in the given order, as `me` sees them, with their
+    /// reactions: as many as fit in a page, at least one. Expired entries are left out.
     fn entries(
         &mut self,
         me: AccountId,
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
+    /// Part of all that holds about a message, above the id `after`: its first text, if it was
+    /// edited, as a message with itself as `re`; its later texts; and the reactions. `None` if `me`
+    /// may not see the message, or if it was deleted.
+    fn marks(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: EntryId,
+    ) -> Result<Option<ListPage<Entry, EntryId>>, Error>;
+    /// Whether anybody else has answered a message of `me`: with a reply, with a reaction that
+    /// holds or, in a direct chat, with anything said since. `None` if it is no message of `me`.
+    fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error>;
     /// The next step of deleting entries from before `before`, if there is anything to do. Entries
     /// with times after `now`, from when the clock was wrong, count as old as the entries after
     /// them.

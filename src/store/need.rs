@@ -1,8 +1,8 @@
 //! What the rules ask of the store before they decide, and its answers: single rows, as many at a
 //! time as a batch needs.
 
-use super::{Account, Conversation, Once, Pair, Token};
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
+use super::{Account, Conversation, MessageState, Once, Pair, Token};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::name::Handle;
 
 /// Something that has to be looked up.
@@ -18,6 +18,12 @@ pub enum Need {
     Conversation(ConversationId),
     /// Where this entry stands, unless it has expired.
     EntryPos(EntryId),
+    /// This entry with all that holds about it, unless it has expired.
+    Message(EntryId),
+    /// The reaction of an account to a message.
+    Reaction(EntryId, AccountId),
+    /// The text of a message that an account may see.
+    TextFor(AccountId, EntryId),
     /// Whether there is a group of this name.
     Group(Handle),
     /// Whether this account is in the group of this name. The cost does not depend on whether there
@@ -49,6 +55,13 @@ pub enum Fact {
     Conversation(Conversation),
     /// Where an entry stands.
     EntryPos(EntryPos),
+    /// An entry with all that holds about it.
+    Message(Box<MessageState>),
+    /// The reaction of the account to the message: its mark, that one's time, and the word; `None`
+    /// if it has none, or has taken it back.
+    Reaction(EntryId, AccountId, Option<(EntryId, Millis, Box<str>)>),
+    /// The text of the message that the account may see.
+    TextFor(AccountId, EntryId, Box<str>),
     /// There is a group of this name.
     Group(Handle),
     /// The conversation of the group of this name; `None` if the account is not in it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::person::{Person, handle, register};
 use papo::chat::Act;
-use papo::entry::{Clock, Cursor, EntryId, Millis};
+use papo::entry::{Clock, Condition, Cursor, EntryId, Millis};
 use papo::hub::{Hub, Work};
 use papo::name::Target;
 use papo::store::sqlite::Database;
@@ -43,7 +43,11 @@ impl House {
 
     /// Another session of Ana's waits for what she wrote.
     fn wait(&self, id: i64, cursor: Cursor) {
-        self.hub.ask(Work::Watch { session: self.people[0].session, id: EntryId(id), cursor });
+        self.hub.ask(Work::Watch {
+            session: self.people[0].session,
+            id: EntryId(id),
+            until: Condition::Reached(cursor),
+        });
     }
 
     /// What Ana heard of her waiting, if it is over.

@@ -91,7 +91,7 @@ impl Bench {
     }
 
     pub fn waiting(&mut self, who: AccountId) -> u64 {
-        self.reader.waiting(who, EntryId(i64::MAX)).unwrap()
+        self.reader.waiting(who, EntryId(i64::MAX)).unwrap().count
     }
 
     /// All rows of `CHATS`.

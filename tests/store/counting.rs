@@ -149,6 +149,7 @@ proptest! {
                             count,
                             before: before.map(EntryId),
                             after: after.map(EntryId),
+                            re: None,
                         };
                         let span = store.reader.span(me, group, &query).unwrap();
                         let within = |id: &i64| {

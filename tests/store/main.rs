@@ -9,6 +9,7 @@ mod check;
 mod counting;
 mod find;
 mod forget;
+mod holding;
 mod lists;
 mod many_chats;
 mod marks;

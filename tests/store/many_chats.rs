@@ -316,7 +316,7 @@ impl Both<'_> {
             let account = Both::account(me);
             for upto in [newest, share(newest)] {
                 let waiting = self.model.waiting(me, upto);
-                let counted = self.store.reader.waiting(account, EntryId(upto)).unwrap();
+                let counted = self.store.reader.waiting(account, EntryId(upto)).unwrap().count;
                 assert_eq!(counted, waiting.len() as u64, "{me:?} up to {upto}");
             }
             let waiting = self.model.waiting(me, newest);

@@ -67,7 +67,7 @@ fn a_long_conversation_is_paged_whole_and_in_order() {
         assert_eq!(store.pages(ANA, false, EntryId(700)).0, all);
         let until = store.pages(ANA, false, EntryId(90)).0;
         assert_eq!(until, all.iter().filter(|(id, _)| *id <= 90).cloned().collect::<Vec<_>>());
-        assert_eq!(store.reader.waiting(ANA, EntryId(90)).unwrap(), 46);
+        assert_eq!(store.reader.waiting(ANA, EntryId(90)).unwrap().count, 46);
         // A cursor in the middle of one conversation leaves the others alone.
         store.advance(ANA, Cursor::Delivered, EntryId(401));
         let bias = others.iter().filter(|(id, _)| id % 4 == 1 && *id > 401).count();
@@ -198,7 +198,8 @@ fn span(
     before: Option<i64>,
 ) -> (Vec<i64>, bool) {
     let id = store.reader.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
-    let query = SpanQuery { count, before: before.map(EntryId), after: after.map(EntryId) };
+    let query =
+        SpanQuery { count, before: before.map(EntryId), after: after.map(EntryId), re: None };
     let span = store.reader.span(ANA, id, &query).unwrap();
     (span.ids.into_iter().map(|id| id.0).collect(), span.more)
 }

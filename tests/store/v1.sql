@@ -23,6 +23,7 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
+    marked INTEGER NOT NULL DEFAULT 0,  -- its newest mark, 0 if there is none; see `marking`
     tail BLOB NOT NULL DEFAULT x'',     -- ids that do not fill a block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
@@ -37,16 +38,54 @@ CREATE TABLE group_info(
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,               -- its place in the conversation, from 1
+    seq INTEGER NOT NULL,               -- its place in the conversation, from 1; of a mark: that of
+                                        -- the counted entry before it
     author INTEGER NOT NULL,
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
-    body TEXT NOT NULL
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
+                                        -- 3 a deletion, 4 a reaction
+    body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
+    re INTEGER,                         -- the message that it answers or, for a mark, is about
+    tags TEXT,                          -- what else it says, as store/sqlite/tags.rs writes it
+    changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
+CREATE TABLE about(
+    message INTEGER NOT NULL,
+    kind INTEGER NOT NULL,              -- 2 a new text, 3 that it is deleted, 4 a reaction, 5 that a
+                                        -- reaction was taken back
+    account INTEGER NOT NULL,           -- whose reaction; otherwise 0
+    mark INTEGER NOT NULL,
+    PRIMARY KEY(message, kind, account, mark)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tally(
+    message INTEGER NOT NULL,
+    word INTEGER NOT NULL,              -- the id of that reaction
+    count INTEGER NOT NULL,
+    PRIMARY KEY(message, word)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reply(
+    message INTEGER NOT NULL,
+    reply INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    PRIMARY KEY(message, reply)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
+    ids BLOB NOT NULL,
+    PRIMARY KEY(conversation, upto)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE marking(
+    conversation INTEGER PRIMARY KEY,
+    author INTEGER NOT NULL,            -- of the newest mark
+    other INTEGER NOT NULL,             -- the newest one by anybody else, 0 if there is none
+    count INTEGER NOT NULL,             -- how many it has had
+    tail BLOB NOT NULL                  -- as in `conversation`
+) STRICT;
+CREATE TABLE mark_block(
+    conversation INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
     ids BLOB NOT NULL,
     PRIMARY KEY(conversation, upto)
 ) STRICT, WITHOUT ROWID;
@@ -70,9 +109,11 @@ CREATE TABLE member(
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
     -- By these an account's direct chats are found in their order; groups are not.
-    waits INTEGER,                      -- lower bound of the first entry that waits for it; NULL: none does
+    waits INTEGER,                      -- lower bound of the first entry or mark that waits for it;
+                                        -- NULL: none does
     recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
     moved INTEGER,                      -- the same for moves that concern the account
+    marked INTEGER,                     -- the same for marks
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
@@ -83,6 +124,7 @@ CREATE INDEX member_recent ON member(account, recent);
 CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
+CREATE INDEX member_marked ON member(account, marked) WHERE marked IS NOT NULL;
 CREATE TABLE stay(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -199,16 +241,16 @@ WHERE m.delivered_told > 0;
 INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0);
 INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0);
 INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0);
-INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, X'0101', 0, 0, 0);
-INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, X'03', 0, 0, 0);
-INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
+INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
+INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
+INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
-linhas');
-INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
-INSERT INTO generation VALUES(1, X'63C659C843AFF713DC80C0AB16022359', X'CC574B291E96F354982FAA2398D8982D');
-INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, X'', X'', 1);
-INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, X'', X'', 1);
-INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, X'', X'', 1);
+linhas', NULL, NULL, 0);
+INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
+INSERT INTO generation VALUES(1, X'6A1F59EDC77BE0B5C0D467F055EE77E8', X'4167ABAB257AA1C61EA618B38B7860B7');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);
 INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
 INSERT INTO word VALUES('ana', 1);
 INSERT INTO word VALUES('bia', 2);

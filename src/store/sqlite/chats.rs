@@ -102,7 +102,7 @@ fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<C
     while let Some(row) = rows.next()? {
         let id = ConversationId(row.get(0)?);
         let below = Some(EntryId(before.newest.0 + 1));
-        let query = SpanQuery { count: 1, before: below, after: None };
+        let query = SpanQuery { count: 1, before: below, after: None, re: None };
         let was = span(read, id, &windows(read, me, id, false)?, &query)?.ids;
         found.extend(was.first().filter(|was| **was < before.down_to).map(|was| (*was, id)));
     }

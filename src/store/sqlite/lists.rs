@@ -160,7 +160,7 @@ pub(super) fn info(
         let mut query = reader.connection.prepare_cached(sql)?;
         list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
             let member = member_at(row, 0)?;
-            Ok((member.account, Some((member, row.get::<_, bool>(24)?))))
+            Ok((member.account, Some((member, row.get::<_, bool>(25)?))))
         })?
     };
     let mut found = Vec::new();

@@ -5,6 +5,7 @@
 //! database that was here last and whether the write-ahead log beside it is its own. `backup`
 //! copies it, `restore` puts a copy back.
 
+mod about;
 mod backup;
 mod chats;
 mod check;
@@ -19,6 +20,7 @@ mod id_block;
 mod lists;
 mod lock;
 mod main_file;
+mod marking;
 mod merge;
 mod orphan;
 mod reader;
@@ -27,6 +29,7 @@ mod restore;
 mod schema;
 mod spare;
 mod survey;
+mod tags;
 mod write_back;
 mod writer;
 

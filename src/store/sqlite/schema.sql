@@ -33,6 +33,7 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
+    marked INTEGER NOT NULL DEFAULT 0,  -- its newest mark, 0 if there is none; see `marking`
     tail BLOB NOT NULL DEFAULT x'',     -- ids that do not fill a block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
@@ -47,22 +48,74 @@ CREATE TABLE group_info(
     topic TEXT NOT NULL                 -- may be empty
 ) STRICT;
 
--- The log of the whole service, in the order of ids, so that writing is appending.
+-- The log of the whole service, in the order of ids, so that writing is appending. An entry about an
+-- earlier message is a mark: it has a row here and is not counted. A row is never changed, but that
+-- `changed` is set and its texts are overwritten, both without changing its length: a row that
+-- grows or shrinks may move others, and what is moved leaves copies that `secure_delete` misses.
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,               -- its place in the conversation, from 1
+    seq INTEGER NOT NULL,               -- its place in the conversation, from 1; of a mark: that of
+                                        -- the counted entry before it
     author INTEGER NOT NULL,
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
-    body TEXT NOT NULL
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
+                                        -- 3 a deletion, 4 a reaction
+    body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
+    re INTEGER,                         -- the message that it answers or, for a mark, is about
+    tags TEXT,                          -- what else it says, as store/sqlite/tags.rs writes it
+    changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
+
+-- What holds about a message.
+CREATE TABLE about(
+    message INTEGER NOT NULL,
+    kind INTEGER NOT NULL,              -- 2 a new text, 3 that it is deleted, 4 a reaction, 5 that a
+                                        -- reaction was taken back
+    account INTEGER NOT NULL,           -- whose reaction; otherwise 0
+    mark INTEGER NOT NULL,
+    PRIMARY KEY(message, kind, account, mark)
+) STRICT, WITHOUT ROWID;
+
+-- How many members react to a message with a word. The word is the body of one reaction that said
+-- it, which is kept for that even if it does not hold any more.
+CREATE TABLE tally(
+    message INTEGER NOT NULL,
+    word INTEGER NOT NULL,              -- the id of that reaction
+    count INTEGER NOT NULL,
+    PRIMARY KEY(message, word)
+) STRICT, WITHOUT ROWID;
+
+-- Replies to a message.
+CREATE TABLE reply(
+    message INTEGER NOT NULL,
+    reply INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    PRIMARY KEY(message, reply)
+) STRICT, WITHOUT ROWID;
 
 -- Which entries a conversation has: lists of 64 ids. How they are encoded: store/ids.rs.
 CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
+    ids BLOB NOT NULL,
+    PRIMARY KEY(conversation, upto)
+) STRICT, WITHOUT ROWID;
+
+-- The marks of a conversation that has any. Its newest one is in `conversation`.
+CREATE TABLE marking(
+    conversation INTEGER PRIMARY KEY,
+    author INTEGER NOT NULL,            -- of the newest mark
+    other INTEGER NOT NULL,             -- the newest one by anybody else, 0 if there is none
+    count INTEGER NOT NULL,             -- how many it has had
+    tail BLOB NOT NULL                  -- as in `conversation`
+) STRICT;
+
+-- Which marks a conversation has, as in `id_block`.
+CREATE TABLE mark_block(
+    conversation INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
     ids BLOB NOT NULL,
     PRIMARY KEY(conversation, upto)
 ) STRICT, WITHOUT ROWID;
@@ -89,9 +142,11 @@ CREATE TABLE member(
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
     -- By these an account's direct chats are found in their order; groups are not.
-    waits INTEGER,                      -- lower bound of the first entry that waits for it; NULL: none does
+    waits INTEGER,                      -- lower bound of the first entry or mark that waits for it;
+                                        -- NULL: none does
     recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
     moved INTEGER,                      -- the same for moves that concern the account
+    marked INTEGER,                     -- the same for marks
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
@@ -103,6 +158,7 @@ CREATE INDEX member_recent ON member(account, recent);
 CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
+CREATE INDEX member_marked ON member(account, marked) WHERE marked IS NOT NULL;
 
 -- Stays in a group, from one entry to another, both included; `until` is NULL while it lasts.
 CREATE TABLE stay(
@@ -188,7 +244,7 @@ CREATE INDEX word_of ON word(account);
 
 -- One row: the newest numbers given, and the newest entry that was deleted by age (0 if none). The
 -- last entries up to the floor may still be in `entry`, without their text, and their ids in an
--- `id_block` or a `tail`.
+-- `id_block`, a `mark_block` or a `tail`.
 CREATE TABLE newest(
     id INTEGER PRIMARY KEY CHECK(id = 1),
     entry INTEGER NOT NULL,

@@ -23,7 +23,7 @@ use crate::store::{Error, Stay};
 pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let sql =
         "SELECT c.id, c.head, c.seq, c.moved, c.low, c.high, c.tail, r.conversation IS NOT NULL,
-                c.gone_seq, c.gone_author, c.gone_author_seq
+                c.gone_seq, c.gone_author, c.gone_author_seq, c.marked
                FROM conversation c LEFT JOIN group_info r ON r.conversation = c.id ORDER BY c.id";
     let mut conversations = read.prepare(sql)?;
     let mut entries = read.prepare_cached(
@@ -43,10 +43,10 @@ pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(
         log.begin(floor, row.get(8)?, AccountId(row.get(9)?), row.get(10)?);
         log.whose(pair, moved);
         log.lists(read, row.get_ref(6)?.as_blob().unwrap_or_default(), &mut entries)?;
-        log.end(read, head, seq)?;
+        log.end(read, head, seq, EntryId(row.get(11)?))?;
         listed += log.listed;
     }
-    let sql = "SELECT count(*) FROM entry WHERE id > ?1";
+    let sql = "SELECT count(*) FROM entry WHERE id > ?1 AND kind < 2";
     let there: i64 = read.query_row(sql, [floor.0], |row| row.get(0))?;
     if there != listed { strays(read, found) } else { Ok(()) }
 }
@@ -298,7 +298,7 @@ impl<'a> Log<'a> {
         author_seq: i64,
     ) -> Result<(), Error> {
         let (seq, lost) = (self.seq, self.lost);
-        let who = self.who(account).filter(|who| self.people[*who].member.sees(seq));
+        let who = self.who(account).filter(|who| self.people[*who].member.was_in(id));
         let Some(who) = who else {
             let author = account.0;
             self.say(format_args!("entry {} is by account {author}, who was not in", id.0));
@@ -399,11 +399,18 @@ impl<'a> Log<'a> {
     }
 
     /// Compares the totals after the last entry.
-    fn end(&mut self, read: &Connection, head: EntryId, seq: i64) -> Result<(), Error> {
+    fn end(
+        &mut self,
+        read: &Connection,
+        head: EntryId,
+        seq: i64,
+        marked: EntryId,
+    ) -> Result<(), Error> {
         if self.found.are_enough() {
             return Ok(());
         }
-        self.compare(read, self.at)?;
+        // A cursor may stand at a mark, behind the last entry.
+        self.compare(read, self.at.max(marked))?;
         // If all entries have expired, the list may be gone as well.
         let is_gone = head <= self.floor && self.at <= head && seq == self.gone;
         if (head, seq) != (self.at, self.seq) && !is_gone {
