@@ -78,6 +78,11 @@ impl HubState {
                     {
                         seat.outbox.authored(id);
                     }
+                    if tags.as_ref().is_some_and(|tags| tags.fwd > 0)
+                        && let Some(seat) = self.seats.get(&who.session)
+                    {
+                        seat.outbox.forwarded(body.len() as u64);
+                    }
                     // A change of a group may change who its readers are, so it gets a block of its
                     // own. Marks are for those who may see their message.
                     let fits = |run: &Run| {
