@@ -11,7 +11,7 @@ use smol::{Timer, channel};
 use super::answer::{Answer, Halt};
 use super::commands::find;
 use super::{Patience, Session};
-use crate::entry::{AccountId, Condition, ConversationId, Entry, EntryId};
+use crate::entry::{AccountId, Condition, ConversationId, Entry, EntryId, EntryKind};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
@@ -155,7 +155,9 @@ impl Session {
         let (mut after, mut count) = (after.unwrap_or(EntryId(0)), 0);
         loop {
             let page = self.ask(move |reader| reader.marks(me, id, after)).await?;
-            let ListPage { mut rows, next } = page.ok_or(Refusal::NoSuchMessage(id.0))?;
+            let Some(ListPage { mut rows, next }) = page else {
+                return Err(self.no_message(id).await?.into());
+            };
             let room = limits::MARKS_MAX - count;
             let more = next.is_some() || rows.len() > room;
             rows.truncate(room);
@@ -167,6 +169,28 @@ impl Session {
             }
             self.flush().await?;
         }
+    }
+
+    /// Why an id names no message: what `SYNC` shows at this id says so.
+    async fn no_message(&mut self, id: EntryId) -> Result<Refusal, Halt> {
+        let me = self.me()?.account;
+        let newest = self.ask(move |reader| reader.newest()).await?.entry;
+        let before = EntryId(id.0.saturating_sub(1));
+        let mut walk = Walk::new(before, id.min(newest), false);
+        let mut rows = Vec::new();
+        while id <= newest && rows.is_empty() && !walk.done {
+            (rows, walk) = self.ask(move |reader| reader.page(me, walk, 1)).await?;
+        }
+        let Some(row) = rows.pop().filter(|row| row.id == id) else {
+            return Ok(Refusal::NoSuchMessage(id.0));
+        };
+        let about = row.tags.as_ref().and_then(|tags| tags.re).map(|about| about.0);
+        Ok(match row.kind {
+            EntryKind::Message if row.is_gone() => Refusal::Gone(id.0),
+            EntryKind::Message => Refusal::NoSuchMessage(id.0),
+            EntryKind::Group => Refusal::NotAMessage { id: id.0, about: None },
+            _ => Refusal::NotAMessage { id: id.0, about },
+        })
     }
 
     /// `INFO`
