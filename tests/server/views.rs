@@ -226,3 +226,43 @@ fn the_command_works_as_it_stands() {
     papod.stop();
     assert_eq!(run(), shown);
 }
+
+#[test]
+fn the_views_show_what_holds_about_a_message() {
+    let home = Home::new();
+    let papod = home.start();
+    let db = open(&home);
+    let [mut ana, mut bob] = ["ana", "bob"].map(|h| papod.register(h));
+    for (client, line) in [
+        (&mut ana, "MSG bob one"),
+        (&mut ana, "MSG bob two"),
+        (&mut bob, "RE 1 three"),
+        (&mut ana, "EDIT 1 four"),
+        (&mut ana, "EDIT 1 five"),
+        (&mut bob, "REACT 1 ok"),
+        (&mut ana, "REACT 1 ok"),
+        (&mut bob, "REACT 3 hm"),
+        (&mut bob, "REACT 3 -"),
+        (&mut ana, "DEL 2"),
+    ] {
+        client.say(line);
+        client.until("OK ");
+    }
+    let sql = "SELECT id, sender, kind, body, re, edited, deleted FROM messages ORDER BY id";
+    let messages = [
+        "1|ana|message|five|NULL|5|NULL",
+        "2|ana|message||NULL|NULL|10",
+        "3|bob|message|three|1|NULL|NULL",
+    ];
+    assert_eq!(ask(&db, sql), messages);
+    let sql = "SELECT id, sender, recipient, kind, message, body FROM marks ORDER BY id";
+    let marks = [
+        "4|ana|bob|edit|1|four",
+        "5|ana|bob|edit|1|five",
+        "6|bob|ana|react|1|ok",
+        "7|ana|bob|react|1|ok",
+        "10|ana|bob|del|2|-",
+    ];
+    assert_eq!(ask(&db, sql), marks);
+    assert_eq!(ask(&db, "SELECT message, word, count FROM reactions"), ["1|ok|2"]);
+}

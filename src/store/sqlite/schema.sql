@@ -275,14 +275,44 @@ SELECT e.id,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
        CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
-       e.body,
-       e.conversation
+       CASE WHEN NOT e.changed THEN e.body
+            WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
+            ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
+                           WHERE b.message = e.id AND b.kind = 2 ORDER BY b.mark DESC LIMIT 1),
+                          e.body)
+       END AS body,
+       e.conversation,
+       e.re,
+       (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+
+CREATE VIEW marks AS
+SELECT e.id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 2 THEN 'edit' WHEN 3 THEN 'del' ELSE 'react' END AS kind,
+       b.message,
+       e.body,
+       e.conversation
+FROM about b
+JOIN entry e ON e.id = b.mark
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE b.kind < 5;
+
+CREATE VIEW reactions AS
+SELECT t.message, e.body AS word, t.count
+FROM tally t
+JOIN entry e ON e.id = t.word;
 
 CREATE VIEW members AS
 SELECT m.conversation,
