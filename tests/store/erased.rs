@@ -1,17 +1,19 @@
-//! Deleted texts and replaced reactions are in no file any more, and damage to what holds about a
-//! message is named.
+//! Deleted texts and replaced reactions are in no file any more, a page reads few rows however many
+//! have reacted, and damage to what holds about a message is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use std::{fs, thread};
 
-use crate::bench::{ANA, BIA, Bench, CAIO, person};
+use crate::bench::{ANA, BIA, Bench, CAIO, handle, person};
 use crate::marks::{marked, marks};
 use crate::process::{Dice, PATIENCE};
 use papo::chat::Act;
-use papo::entry::{AccountId, EntryId};
-use papo::store::Maintenance;
+use papo::entry::{AccountId, EntryId, Millis};
+use papo::name::{DisplayName, Target};
 use papo::store::sqlite::Database;
+use papo::store::{Maintenance, SpanQuery};
+use papo::wire::request::GroupChange;
 
 /// Wipes, once what is being written back is.
 fn wipe(store: &mut Bench) {
@@ -96,6 +98,54 @@ fn what_is_deleted_is_in_no_file() {
     }
     drop(store);
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+}
+
+/// 200 members react to each of 50 messages, with 20 words.
+#[test]
+fn a_page_reads_the_words_and_not_the_reactions() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("papo.db");
+    let database = Database::open(&db).unwrap();
+    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
+    let mut store = Bench::new(Box::new(writer), Box::new(reader));
+    let people: Vec<_> = (0..200).map(|n| handle(&format!("p{n}"))).collect();
+    for person in &people {
+        let name = DisplayName::from(person);
+        store.decide(|chat| chat.register(person, &name, "hash", Millis(0)));
+    }
+    store.commit();
+    let change = GroupChange::New(people.clone());
+    store.act(ANA, Act::Group { name: handle("team"), change });
+    for _ in 0..50 {
+        let to = Target::Group(handle("team"));
+        store.act(ANA, Act::Send { to, body: "how many?".into(), once: None });
+        let about = store.chat.newest().entry;
+        for n in 0..200 {
+            // Their numbers follow those of ana, bia and caio.
+            let who = AccountId(4 + n);
+            store.act(who, Act::React { about, word: Some(format!("{}", n % 20).into()) });
+        }
+        store.commit();
+    }
+    let (team, _) = store.reader.membership(ANA, &handle("team")).unwrap().unwrap();
+    let query = SpanQuery { count: 50, before: None, after: None, re: None };
+    let span = store.reader.span(AccountId(4), team, &query).unwrap();
+    let rows = store.reader.entries(AccountId(4), team, &span.ids).unwrap();
+    assert_eq!(rows.len(), 50);
+    for tags in rows.iter().map(|row| row.tags.as_ref().unwrap()) {
+        let want: Vec<(u64, Box<str>)> = (0..20).map(|n| (10, n.to_string().into())).collect();
+        assert_eq!((&tags.react, tags.mine.as_deref()), (&want, Some("0")));
+    }
+    let tool = rusqlite::Connection::open(&db).unwrap();
+    let plan: Vec<String> = {
+        let sql = "EXPLAIN QUERY PLAN SELECT t.count, e.body FROM tally t
+                   JOIN entry e ON e.id = t.word WHERE t.message = 1";
+        let mut query = tool.prepare(sql).unwrap();
+        query.query_map([], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{plan:?}");
+    let sql = "SELECT max(n) FROM (SELECT count(*) AS n FROM tally GROUP BY message)";
+    assert_eq!(tool.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 20);
 }
 
 /// What is done to the database, and what is said of it.
