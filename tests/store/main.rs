@@ -11,6 +11,7 @@ mod erased;
 mod find;
 mod forget;
 mod holding;
+mod later;
 mod lists;
 mod many_chats;
 mod marks;

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
-use super::{about, count, lists};
+use super::{about, count, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -75,6 +75,13 @@ impl SqliteReader {
             }
             Need::Tokens(account) => Some(Fact::Tokens(*account, self.tokens_of(*account)?)),
             Need::Links(account) => Some(Fact::Links(*account, self.links_of(*account)?)),
+            Need::Later(account) => {
+                let (newest, list) = (
+                    later::newest(&self.connection, *account)?,
+                    later::of(&self.connection, *account)?,
+                );
+                Some(Fact::Later(*account, newest, list))
+            }
             Need::Secret(account) => {
                 Some(Fact::Secret(*account, self.secret_of(*account)?.unwrap_or_default()))
             }

@@ -17,6 +17,7 @@ mod find;
 mod gather;
 mod generation;
 mod id_block;
+mod later;
 mod lists;
 mod lock;
 mod main_file;

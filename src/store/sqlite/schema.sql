@@ -22,6 +22,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 
@@ -209,6 +210,23 @@ CREATE TABLE once(
     time INTEGER NOT NULL,
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
+
+-- Commands to carry out later. Like those of `entry`, rows keep their length and their place: one
+-- that is done or struck is overwritten, and deleted when all before it are done as well.
+CREATE TABLE later(
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- from 1 in each account
+    due INTEGER NOT NULL,
+    message INTEGER,                    -- NULL: unconditionally; else unless this message
+    condition INTEGER,                  -- is delivered (0), read (1) or answered (2) by then
+    command TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX later_of ON later(account, number) WHERE done = 0;
+CREATE INDEX later_due ON later(due, account, number) WHERE done = 0;
+CREATE INDEX later_open ON later(id) WHERE done = 0;
 
 CREATE TABLE block(
     account INTEGER NOT NULL,
