@@ -232,21 +232,21 @@ fn the_views_show_what_holds_about_a_message() {
     let home = Home::new();
     let papod = home.start();
     let db = open(&home);
-    let [mut ana, mut bob] = ["ana", "bob"].map(|h| papod.register(h));
-    for (client, line) in [
-        (&mut ana, "MSG bob one"),
-        (&mut ana, "MSG bob two"),
-        (&mut bob, "RE 1 three"),
-        (&mut ana, "EDIT 1 four"),
-        (&mut ana, "EDIT 1 five"),
-        (&mut bob, "REACT 1 ok"),
-        (&mut ana, "REACT 1 ok"),
-        (&mut bob, "REACT 3 hm"),
-        (&mut bob, "REACT 3 -"),
-        (&mut ana, "DEL 2"),
+    let mut people = ["ana", "bob"].map(|h| papod.register(h));
+    for (who, line) in [
+        (0, "MSG bob one"),
+        (0, "MSG bob two"),
+        (1, "RE 1 three"),
+        (0, "EDIT 1 four"),
+        (0, "EDIT 1 five"),
+        (1, "REACT 1 ok"),
+        (0, "REACT 1 ok"),
+        (1, "REACT 3 hm"),
+        (1, "REACT 3 -"),
+        (0, "DEL 2"),
     ] {
-        client.say(line);
-        client.until("OK ");
+        people[who].say(line);
+        people[who].until("OK ");
     }
     let sql = "SELECT id, sender, kind, body, re, edited, deleted FROM messages ORDER BY id";
     let messages = [
