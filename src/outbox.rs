@@ -47,6 +47,8 @@ struct OutboxState {
     /// The session's own entries and moves while it was behind.
     own: Option<Box<Own>>,
     unspent: Option<Box<Unspent>>,
+    /// See [`Drained::forwarded`].
+    forwarded: u64,
     bye: Option<Bye>,
     /// See [`Outbox::owner`].
     owner: Box<str>,
@@ -123,6 +125,8 @@ pub struct Drained {
     /// The session has fallen behind; the log continues where the items end.
     pub behind: Option<Watermark>,
     pub unspent: Option<Unspent>,
+    /// Bytes of texts that the session has forwarded, which it could not know.
+    pub forwarded: u64,
 }
 
 impl Outbox {
@@ -234,6 +238,7 @@ impl Outbox {
             answered: std::mem::take(&mut state.answered),
             behind: state.behind.take().map(|at| *at),
             unspent: state.unspent.take().map(|unspent| *unspent),
+            forwarded: std::mem::take(&mut state.forwarded),
         }
     }
 
@@ -283,6 +288,11 @@ impl Outbox {
         let unspent = state.unspent.get_or_insert_default();
         unspent.bytes += bytes;
         unspent.groups += groups;
+    }
+
+    /// Notes that the session has forwarded a text of so many bytes.
+    pub fn forwarded(&self, bytes: u64) {
+        self.state().forwarded += bytes;
     }
 
     /// Why the session must end, if it must.

@@ -30,6 +30,7 @@ complete -c papod -l metrics -d 'Serve Prometheus metrics at http://HOST:PORT/me
 complete -c papod -l keepalive -d 'Probe a TCP client that has been silent for this long, and end its session after twice as long if it has vanished; 0 never does' -r
 complete -c papod -l idle -d 'Disconnect a logged-in client after SECONDS without input' -r
 complete -c papod -l keep -d 'Delete entries older than DAYS; 0 keeps everything' -r
+complete -c papod -l amend -d 'Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit' -r
 complete -c papod -l limit-db -d 'Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited' -r
 complete -c papod -l log -d 'Log level: error, warn, info or debug' -r
 complete -c papod -l plain-anywhere -d 'Let --listen name other addresses than loopback; passwords and messages then cross the network readable'

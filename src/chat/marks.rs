@@ -226,8 +226,8 @@ impl Chat {
             }
         };
         let (id, at) = self.append_mark(&about, author, entry_kind, tags, body.clone(), now);
-        if let Some(unrecorded) = self.unrecorded(message)
-            && self.directory.message(message).is_err()
+        if self.directory.message(message).is_err()
+            && let Some(unrecorded) = self.unrecorded(message)
         {
             self.directory.learn_message(unrecorded);
         }

@@ -485,4 +485,6 @@ fn added(
 }
 
 #[cfg(test)]
+mod mark_tests;
+#[cfg(test)]
 mod tests;

@@ -7,12 +7,14 @@ use crate::store::{
     Account, Conversation, ConversationKind, Fact, Fronts, Marks, Member, Pair, Stay,
 };
 
-const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
-const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
-const NOW: Millis = Millis(5_000);
+pub(super) const ANA: Who =
+    Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
+pub(super) const BIA: Who =
+    Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
+pub(super) const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have no conversation yet.
-fn two() -> Chat {
+pub(super) fn two() -> Chat {
     let mut chat = Chat::new(Newest { account: 2, ..Newest::default() });
     for (id, name) in [(1, "ana"), (2, "bia")] {
         let handle = Handle::new(name).unwrap();
@@ -34,17 +36,17 @@ fn two() -> Chat {
     chat
 }
 
-fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Vec<Need>> {
+pub(super) fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Vec<Need>> {
     let to = Target::Person(Handle::new(to).unwrap());
     chat.decide(who, &mut Act::Send { to, body: "x".into(), once: None }, NOW)
 }
 
-fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec<Need>> {
+pub(super) fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec<Need>> {
     chat.decide(who, &mut Act::Advance { cursor, id: EntryId(id) }, NOW)
 }
 
 /// The effects of a batch, in words.
-fn told(batch: &Batch) -> Vec<String> {
+pub(super) fn told(batch: &Batch) -> Vec<String> {
     batch
         .effects
         .iter()

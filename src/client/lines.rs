@@ -47,6 +47,11 @@ pub fn is_message(entry: &Entry) -> bool {
     entry.kind == EntryKind::Message && !entry.is_gone()
 }
 
+/// The text of a message as people are shown it.
+pub fn text_of(entry: &Entry) -> &str {
+    if entry.is_gone() { "(deleted)" } else { &entry.body }
+}
+
 /// The conversation of an entry as `me` names it.
 pub fn conversation_of(entry: &Entry, me: &Handle) -> Target {
     if entry.from == *me { entry.to.clone() } else { conversation(entry) }

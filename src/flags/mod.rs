@@ -180,7 +180,7 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = values::days)]
     pub keep: u64,
 
-    /// Let authors edit and delete a message for SECONDS only; 0 always does
+    /// Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit
     #[arg(long, env = "PAPOD_AMEND", value_name = "SECONDS", default_value_t = 0, value_parser = values::number::<u64>)]
     pub amend: u64,
 

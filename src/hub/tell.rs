@@ -54,7 +54,7 @@ impl HubState {
                         Err(refusal) => self.tally.refused(refusal.code()),
                     }
                     let sent = match &answer {
-                        Ok(Reply::Sent { id, .. }) => Some(*id),
+                        Ok(Reply::Sent { verb: "MSG" | "RE" | "FWD", id, .. }) => Some(*id),
                         _ => None,
                     };
                     let wake = seat.outbox.answer(sent, |out| match &answer {
@@ -77,6 +77,11 @@ impl HubState {
                         && !seat.quiet
                     {
                         seat.outbox.authored(id);
+                    }
+                    if tags.as_ref().is_some_and(|tags| tags.fwd > 0)
+                        && let Some(seat) = self.seats.get(&who.session)
+                    {
+                        seat.outbox.forwarded(body.len() as u64);
                     }
                     // A change of a group may change who its readers are, so it gets a block of its
                     // own. Marks are for those who may see their message.

@@ -2,7 +2,7 @@
 //!
 //! Each runs after all earlier ones have been answered, so it sees their effects.
 
-use super::answer::{Answer, Halt};
+use super::answer::{Answer, Halt, NOT_HERE};
 use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
@@ -14,9 +14,6 @@ use crate::wire::reply::{self, Reply};
 use crate::wire::request::{Query, SessionCommand, Setting};
 use crate::wire::rows::{Bye, ErrLine, HelpLine};
 use crate::wire::{help, suggestions};
-
-/// The answer to a command that no rule carries out.
-pub(super) const NOT_HERE: Refusal = Refusal::NotHere { there: "no rule carries it out" };
 
 impl Session {
     pub(super) async fn carry_out(&mut self, held: Held) -> Result<(), End> {

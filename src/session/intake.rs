@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use smol::Timer;
 
-use super::commands::NOT_HERE;
+use super::answer::NOT_HERE;
 use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;

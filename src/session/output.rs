@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::time::Instant;
 
 use smol::Timer;
 
@@ -129,6 +130,10 @@ impl Session {
             let rates = &self.services.rates;
             rates.bytes.give_back(me.account, unspent.bytes);
             rates.groups.give_back(me.account, unspent.groups);
+        }
+        if self.is_limited && taken.forwarded > 0 {
+            let now = Instant::now();
+            self.services.rates.bytes.owe(me.account, taken.forwarded, now);
         }
         if let Some(at) = taken.behind {
             // `upto` equals `at`, so the hub is asked at once how far the log goes.

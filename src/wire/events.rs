@@ -3,20 +3,9 @@
 use std::borrow::Cow;
 
 use super::columns::{Column, Columns, cursor, put, verb};
-use super::tags::{self, OtherTags};
+use super::tags::{self, EntryForm, OtherTags};
 use super::text;
 use crate::entry::{Entry, EntryKind, EntryTags, Receipt};
-
-/// The form of an entry's line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryForm {
-    /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, or `GONE` in place of a deleted message.
-    Event,
-    /// `HIST`: a row of the log for something said.
-    Hist,
-    /// `MARK`: a row of the log for a mark, and in the replies to `MARKS` for a message's first text.
-    Mark,
-}
 
 /// An entry as a line: `MSG <id> <time> <from> <to> <tags> <body>`; the other events and the rows
 /// differ in their first word and, for a row, in `kind=`.

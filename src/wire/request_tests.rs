@@ -343,6 +343,22 @@ fn a_browser_is_known_by_its_first_line_or_its_host() {
 }
 
 #[test]
+fn help_fits_a_screen() {
+    let ana = ana();
+    for (listener, me) in [
+        (ListenerKind::Network, None),
+        (ListenerKind::Network, Some(&ana)),
+        (ListenerKind::Unix, Some(&ana)),
+        (ListenerKind::Admin, None),
+    ] {
+        let lines = overview(listener, me);
+        assert!(lines.len() < 24, "{}: {lines:#?}", lines.len());
+        // After the word HELP and a blank.
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+    }
+}
+
+#[test]
 fn secrets_are_not_printed() {
     let said = format!("{:?}", read("LOGIN ana hunter2"));
     assert!(!said.contains("hunter2"), "{said}");

@@ -7,9 +7,10 @@ use std::borrow::Cow;
 
 pub use super::columns::Typed;
 use super::columns::{Column, Columns, put};
-pub use super::events::{EntryForm, EntryLine, ReceiptLine};
+pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
 use super::reply::Reply;
+pub use super::tags::EntryForm;
 use crate::entry::{Condition, EntryId, Millis, SessionId};
 use crate::name::{Handle, Target};
 

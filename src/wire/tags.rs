@@ -2,9 +2,19 @@
 //! fixed order.
 
 use super::columns::{Column, Columns, put};
-use super::events::EntryForm;
 use crate::entry::{Call, EntryId, EntryKind, EntryTags};
 use crate::name::Handle;
+
+/// The form of an entry's line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryForm {
+    /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, or `GONE` in place of a deleted message.
+    Event,
+    /// `HIST`: a row of the log for something said.
+    Hist,
+    /// `MARK`: a row of the log for a mark, and in the replies to `MARKS` for a message's first text.
+    Mark,
+}
 
 /// Pairs with unknown keys, or with values that cannot be parsed, in their order on the line.
 pub type OtherTags = Vec<(Box<str>, Box<str>)>;

@@ -139,8 +139,11 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "messages",
         word: "RE",
-        form: "RE <id>|last <text>",
-        does: &["answers a message, in its conversation; last is the last one this session sent"],
+        form: "RE <id> <text>",
+        does: &[
+            "answers a message, in its conversation; <id> may be last, the last message that",
+            "this session sent, here and wherever an id stands for a message",
+        ],
         example: "RE 17 the usual place?",
         errors: "no-such-message no-such-group blocked storage",
         served: Served::Accounts,
@@ -149,7 +152,7 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "messages",
         word: "EDIT",
-        form: "EDIT <id>|last <text>",
+        form: "EDIT <id> <text>",
         does: &["gives your message another text; the texts before stay to be seen with MARKS"],
         example: "EDIT last lunch at two?",
         errors: "no-such-message not-yours too-late no-such-group blocked storage",
@@ -159,7 +162,7 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "messages",
         word: "DEL",
-        form: "DEL <id>|last",
+        form: "DEL <id>",
         does: &[
             "deletes your message for everyone, or as an admin anyone's in your group; its text",
             "and reactions leave the server's disk; its id, time and author stay; nobody can take",
@@ -173,7 +176,7 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "messages",
         word: "REACT",
-        form: "REACT <id>|last <word>|-",
+        form: "REACT <id> <word>|-",
         does: &[
             "gives your one reaction to a message: 1 to 16 characters without blanks , = and /;",
             "another one replaces it, and - takes it back",
@@ -186,7 +189,7 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "messages",
         word: "FWD",
-        form: "FWD <id>|last <to>",
+        form: "FWD <id> <to>",
         does: &[
             "sends again to <to> the text of a message that you may see; to yourself, it keeps",
             "the message among your notes",
@@ -199,7 +202,7 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "messages",
         word: "MARKS",
-        form: "MARKS <id>|last [after <id>]",
+        form: "MARKS <id> [after <id>]",
         does: &[
             "shows what holds about a message: its first text if it was changed, all later texts,",
             "and the reactions; at most 1000 rows",
@@ -212,11 +215,11 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "later",
         word: "AT",
-        form: "AT <time>|+<seconds> MSG|RE|FWD|ONCE ... | AT | AT DEL <n>",
+        form: "AT <time>|+<seconds> <command> | AT | AT DEL <n>",
         does: &[
-            "carries out the command then, at most a year ahead, even if you are not connected;",
-            "without a time, lists what waits; AT DEL strikes one; a command that is refused when",
-            "it is due comes back to you as a note",
+            "carries out a MSG, RE, FWD or ONCE then, at most a year ahead, even if you are not",
+            "connected; without a time, lists what waits; AT DEL strikes one; a command that is",
+            "refused when it is due comes back to you as a note",
         ],
         example: "AT +600 MSG ana tea",
         errors: "no-such-message too-many and those of the command",
@@ -226,10 +229,10 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "later",
         word: "UNLESS",
-        form: "UNLESS <id>|last delivered|read|answered <seconds> MSG|RE|FWD|ONCE ...",
+        form: "UNLESS <id> delivered|read|answered <seconds> <command>",
         does: &[
-            "carries out the command after so many seconds, unless your message was delivered,",
-            "read or answered by then; the server does it, so you need not stay connected",
+            "carries out a MSG, RE, FWD or ONCE after so many seconds, unless your message was",
+            "delivered, read or answered by then; you need not stay connected",
         ],
         example: "UNLESS last answered 600 MSG bia ana does not answer",
         errors: "no-such-message too-many and those of the command",
@@ -289,7 +292,7 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "history",
         word: "HIST",
-        form: "HIST <to> [n] [before <id>] [after <id>] [re <id>|last]",
+        form: "HIST <to> [n] [before|after|re <id> ...]",
         does: &[
             "shows the last n messages of a conversation (1 to 1000, or else 50), before and",
             "after these ids if given; with only after, the first n after it; with re, only",
