@@ -28,6 +28,7 @@ mod reader;
 mod receipts;
 mod restore;
 mod schema;
+mod span;
 mod spare;
 mod survey;
 mod tags;
