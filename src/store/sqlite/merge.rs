@@ -277,11 +277,8 @@ fn marked(
     from: EntryId,
     then: Unopened,
 ) -> Result<Unopened, Error> {
-    let before = match &then {
-        Unopened::Recent { before, .. } => *before,
-        Unopened::Later { from, .. } => Some(*from),
-        _ => None,
-    };
+    // All chats were begun after `from`.
+    let Unopened::Recent { before, .. } = then else { return Ok(then) };
     let first = read
         .prepare_cached("SELECT max(marked) FROM member WHERE account = ?1 AND marked <= ?2")?
         .query_row([me.0, from.0], |row| row.get::<_, Option<i64>>(0))?;
