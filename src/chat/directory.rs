@@ -275,6 +275,7 @@ impl Directory {
             }
             Fact::Tokens(account, tokens) => self.learn_tokens(account, tokens),
             Fact::Links(account, users) => self.learn_links(account, users),
+            Fact::Later(..) => {}
             Fact::Secret(account, secret) => self.learn_secret(account, secret),
             Fact::Absent(need) => drop(self.absent.insert(need)),
         }

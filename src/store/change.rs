@@ -1,7 +1,7 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
-use super::{Marks, Member, Moves, Once, Pair, Stay, Token};
+use super::{Later, Marks, Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis, MoveNumber,
     TokenId,
@@ -68,6 +68,10 @@ pub enum Change {
     },
     /// The entry `reply` answers a message.
     Replied { message: EntryId, reply: EntryId },
+    /// A command to carry out later. Its number is the highest given in its account.
+    Later { account: AccountId, later: Later },
+    /// A command was carried out, or is struck: its text is overwritten.
+    LaterDone { account: AccountId, number: u64 },
     /// A conversation's newest marks, and those that the batch adds to it.
     Marked { conversation: ConversationId, marks: Marks, added: Added },
     /// A full list of a cursor's earlier moves, the last of which named the entry `upto`.

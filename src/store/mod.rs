@@ -23,9 +23,9 @@ pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, ListPage,
-    Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
-    WaitingCount,
+    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, Later,
+    ListPage, Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay,
+    Token, WaitingCount,
 };
 pub use walk::{Listing, Walk};
 
@@ -199,6 +199,11 @@ pub trait Reader: Send {
     /// Whether anybody else has answered a message of `me`: with a reply, with a reaction that
     /// holds or, in a direct chat, with anything said since. `None` if it is no message of `me`.
     fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error>;
+    /// The commands that an account has carried out later, the soonest first.
+    fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error>;
+    /// The commands of all accounts that are due next, in the order in which they are: at most
+    /// `count`, and as many as fit in a page, at least one.
+    fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error>;
     /// The next step of deleting entries from before `before`, if there is anything to do. Entries
     /// with times after `now`, from when the clock was wrong, count as old as the entries after
     /// them.

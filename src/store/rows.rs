@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use super::moves::Moves;
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis, MoveNumber,
-    Receipt, TokenId,
+    AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis,
+    MoveNumber, Receipt, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
 
@@ -370,6 +370,19 @@ pub struct Span {
     pub ids: Vec<EntryId>,
     /// There are further entries within the same bounds.
     pub more: bool,
+}
+
+/// A command to carry out later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// Its number in its account, from 1.
+    pub number: u64,
+    /// When it is due.
+    pub due: Millis,
+    /// It is carried out unless this has come about for this message by then.
+    pub unless: Option<(EntryId, Condition)>,
+    /// The command as it was typed.
+    pub command: Box<str>,
 }
 
 /// What was sent under a `ONCE` key.

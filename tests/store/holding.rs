@@ -331,9 +331,10 @@ fn take(store: &mut Bench, model: &mut Model, step: &Step, number: usize) {
         Step::Move(who, cursor, id) => {
             let id = entry(id);
             store.act(PEOPLE[who].0, Act::Advance { cursor, id: EntryId(id) });
-            let found = model.seen(who).find(|(one, _)| *one == id).map(|(_, said)| said.in_group);
-            if let Some(in_group) = found {
-                let cursors = &mut model.cursors[who][usize::from(in_group)];
+            // Also up to a mark whose message has expired: it may be the last that was sent.
+            let found = model.log.range(model.floor + 1..).find(|(one, _)| **one == id);
+            if let Some((_, said)) = found.filter(|(_, said)| said.stays[who].is_some()) {
+                let cursors = &mut model.cursors[who][usize::from(said.in_group)];
                 cursors[0] = cursors[0].max(id);
                 if cursor == Cursor::Read {
                     cursors[1] = cursors[1].max(id);

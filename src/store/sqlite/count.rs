@@ -9,7 +9,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::expire::floor;
-use super::merge::{has_marks, span, windows};
+use super::merge::{has_marks, windows};
+use super::span::span;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::{Error, SpanQuery, WaitingCount};

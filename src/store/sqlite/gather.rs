@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
-use super::{about, count, lists};
+use super::{about, count, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -75,6 +75,13 @@ impl SqliteReader {
             }
             Need::Tokens(account) => Some(Fact::Tokens(*account, self.tokens_of(*account)?)),
             Need::Links(account) => Some(Fact::Links(*account, self.links_of(*account)?)),
+            Need::Later(account) => {
+                let (newest, list) = (
+                    later::newest(&self.connection, *account)?,
+                    later::of(&self.connection, *account)?,
+                );
+                Some(Fact::Later(*account, newest, list))
+            }
             Need::Secret(account) => {
                 Some(Fact::Secret(*account, self.secret_of(*account)?.unwrap_or_default()))
             }
@@ -113,9 +120,8 @@ impl SqliteReader {
 
     /// Where an entry stands, unless it has expired.
     pub(super) fn pos(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
-        // A mark expires with its message.
         let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, re, 0) FROM entry
-                   WHERE id = ?1 AND iif(kind > 1, re, id) > (SELECT floor FROM newest)";
+                   WHERE id = ?1 AND id > (SELECT floor FROM newest)";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([id.0], |row| {
             Ok(EntryPos {

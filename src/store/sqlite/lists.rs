@@ -4,9 +4,10 @@
 use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
 use super::decode::{SqliteReader, member_at};
+use super::expire;
 use super::merge::windows;
 use super::receipts::crossing;
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Pair};
@@ -134,7 +135,10 @@ pub(super) fn info(
     id: EntryId,
     after: AccountId,
 ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
-    let Some(pos) = reader.pos(id)? else {
+    // A mark expires with its message.
+    let floor = expire::floor(&reader.connection)?;
+    let is_left = |pos: &EntryPos| pos.about == EntryId(0) || pos.about > floor;
+    let Some(pos) = reader.pos(id)?.filter(is_left) else {
         return Ok(None);
     };
     let conversation = pos.conversation;
@@ -142,7 +146,8 @@ pub(super) fn info(
     let is_group = matches!(of, ConversationKind::Group(_));
     let sees = |reader: &SqliteReader, account| -> Result<bool, Error> {
         let windows = windows(&reader.connection, account, conversation, is_group)?;
-        Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
+        let has = |id| windows.iter().any(|(above, upto)| *above < id && id <= *upto);
+        Ok(has(id) && (pos.about == EntryId(0) || has(pos.about)))
     };
     let (is_mine, hidden) = match of {
         ConversationKind::Group(_) => (sees(reader, me)?, false),

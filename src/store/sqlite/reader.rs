@@ -6,15 +6,16 @@ use rusqlite::{OptionalExtension, params};
 
 use super::about::View;
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
-use super::merge::{span, windows};
-use super::{about, chats, count, expire, find, gather, lists, merge, receipts};
+use super::merge::windows;
+use super::span::span;
+use super::{about, chats, count, expire, find, gather, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
     Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
-    InfoRow, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token,
-    WaitingCount, Walk,
+    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery,
+    Token, WaitingCount, Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -256,6 +257,14 @@ impl Reader for SqliteReader {
 
     fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error> {
         about::answered(self, me, id)
+    }
+
+    fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error> {
+        later::of(&self.connection, account)
+    }
+
+    fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error> {
+        later::next_due(&self.connection, count)
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

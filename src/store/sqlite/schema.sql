@@ -22,6 +22,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 
@@ -210,6 +211,23 @@ CREATE TABLE once(
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
 
+-- Commands to carry out later. Like those of `entry`, rows keep their length and their place: one
+-- that is done or struck is overwritten, and deleted when all before it are done as well.
+CREATE TABLE later(
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- from 1 in each account
+    due INTEGER NOT NULL,
+    message INTEGER,                    -- NULL: unconditionally; else unless this message
+    condition INTEGER,                  -- is delivered (0), read (1) or answered (2) by then
+    command TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX later_of ON later(account, number) WHERE done = 0;
+CREATE INDEX later_due ON later(due, account, number) WHERE done = 0;
+CREATE INDEX later_open ON later(id) WHERE done = 0;
+
 CREATE TABLE block(
     account INTEGER NOT NULL,
     blocked INTEGER NOT NULL,
@@ -275,14 +293,44 @@ SELECT e.id,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
        CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
-       e.body,
-       e.conversation
+       CASE WHEN NOT e.changed THEN e.body
+            WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
+            ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
+                           WHERE b.message = e.id AND b.kind = 2 ORDER BY b.mark DESC LIMIT 1),
+                          e.body)
+       END AS body,
+       e.conversation,
+       e.re,
+       (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+
+CREATE VIEW marks AS
+SELECT e.id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 2 THEN 'edit' WHEN 3 THEN 'del' ELSE 'react' END AS kind,
+       b.message,
+       e.body,
+       e.conversation
+FROM about b
+JOIN entry e ON e.id = b.mark
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE b.kind < 5;
+
+CREATE VIEW reactions AS
+SELECT t.message, e.body AS word, t.count
+FROM tally t
+JOIN entry e ON e.id = t.word;
 
 CREATE VIEW members AS
 SELECT m.conversation,

@@ -13,7 +13,7 @@ use super::id_block::List;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, expire, id_block, marking, run, tags};
+use super::{PATIENCE, beside, expire, id_block, later, marking, run, tags};
 use crate::entry::{AccountId, Cursor};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -242,6 +242,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Reacted { message, author, mark, word, .. } => {
             return marking::reacted(on, *message, *author, *mark, word.as_deref());
         }
+        Change::Later { account, later } => return later::add(on, *account, later),
+        Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
         Change::Replied { message, reply } => return marking::replied(on, *message, *reply),
         Change::Marked { conversation, marks, added } => {
             return marking::marked(on, *conversation, marks, added);
@@ -322,6 +324,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("DELETE FROM link WHERE account = ?1 AND user = ?2")?
             .execute(params![account.0, user])?,
         Change::Gone { account, leaving } => {
+            later::done(on, *account, None)?;
             for table in ["token", "link", "word"] {
                 on.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [account.0])?;
             }

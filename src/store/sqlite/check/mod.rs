@@ -302,6 +302,11 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
          WHERE c.marked > m.delivered AND m.recent > 0 AND e.kind > 1 AND NOT e.changed
            AND e.author <> m.account AND e.id > m.delivered AND e.re > (SELECT floor FROM newest)
          GROUP BY m.conversation, m.account HAVING m.waits IS NULL OR m.waits > min(e.id)",
+        "SELECT format('the command %d of account %d cannot be carried out', l.number, l.account)
+         FROM later l LEFT JOIN account a ON a.id = l.account
+         WHERE NOT l.done AND (a.gone IS NOT 0 OR l.number NOT BETWEEN 1 AND a.later
+             OR (l.message IS NULL) <> (l.condition IS NULL)
+             OR l.condition NOT IN (0, 1, 2) OR l.command = '')",
         "SELECT format('conversation %d is gone, and still has marks', conversation)
          FROM marking WHERE conversation NOT IN (SELECT id FROM conversation)",
         "SELECT format('conversation %d has no marks, and a list of them', conversation)
