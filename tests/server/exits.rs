@@ -245,6 +245,8 @@ fn a_wrong_command_line() {
         &["--keep", "-1"],
         &["--keep", "soon"],
         &["--keep", "36501"],
+        &["--amend", "-1"],
+        &["--amend", "soon"],
         &["--limit-db", "-1"],
         &["--limit-db", "big"],
     ] {
