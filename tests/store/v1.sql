@@ -14,6 +14,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 CREATE TABLE conversation(
@@ -161,6 +162,19 @@ CREATE TABLE once(
     time INTEGER NOT NULL,
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE later(
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- from 1 in each account
+    due INTEGER NOT NULL,
+    message INTEGER,                    -- NULL: unconditionally; else unless this message
+    condition INTEGER,                  -- is delivered (0), read (1) or answered (2) by then
+    command TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX later_of ON later(account, number) WHERE done = 0;
+CREATE INDEX later_due ON later(due, account, number) WHERE done = 0;
+CREATE INDEX later_open ON later(id) WHERE done = 0;
 CREATE TABLE block(
     account INTEGER NOT NULL,
     blocked INTEGER NOT NULL,
@@ -211,14 +225,42 @@ SELECT e.id,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
        CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
-       e.body,
-       e.conversation
+       CASE WHEN NOT e.changed THEN e.body
+            WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
+            ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
+                           WHERE b.message = e.id AND b.kind = 2 ORDER BY b.mark DESC LIMIT 1),
+                          e.body)
+       END AS body,
+       e.conversation,
+       e.re,
+       (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+CREATE VIEW marks AS
+SELECT e.id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 2 THEN 'edit' WHEN 3 THEN 'del' ELSE 'react' END AS kind,
+       b.message,
+       e.body,
+       e.conversation
+FROM about b
+JOIN entry e ON e.id = b.mark
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE b.kind < 5;
+CREATE VIEW reactions AS
+SELECT t.message, e.body AS word, t.count
+FROM tally t
+JOIN entry e ON e.id = t.word;
 CREATE VIEW members AS
 SELECT m.conversation,
        coalesce('#' || r.name, '-') AS name,
@@ -238,16 +280,16 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 WHERE m.delivered_told > 0;
-INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0);
-INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0);
-INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0);
+INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0);
+INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0);
+INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0);
 INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
 INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
 INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'6A1F59EDC77BE0B5C0D467F055EE77E8', X'4167ABAB257AA1C61EA618B38B7860B7');
+INSERT INTO generation VALUES(1, X'0E68F3D4EEA2AFD7235711DA0613D5D3', X'395B5C8C67F2D46CC11443A46998371C');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

@@ -45,7 +45,9 @@ pub(super) fn append(
         let after = if held == 0 { EntryId(0) } else { added.after };
         return Ok((encode(after, &added.ids), false));
     }
-    let mut ids: Vec<EntryId> = tail(on, of, conversation)?.collect();
+    // The first marks of a conversation may be as many, and then it has no row with a tail yet.
+    let before = if held == 0 { Ids::default() } else { tail(on, of, conversation)? };
+    let mut ids: Vec<EntryId> = before.collect();
     if ids.len() != held {
         // Damage to older ids is no reason to refuse new entries.
         log::error!("{}", lost(conversation));
