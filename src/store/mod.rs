@@ -11,6 +11,8 @@ mod ids;
 mod maintenance;
 mod moves;
 mod need;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 mod walk;

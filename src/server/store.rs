@@ -1,0 +1,75 @@
+//! Which store a server has: the one that its configuration names, opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::config::Config;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::{PgDatabase, PgUrl};
+use crate::store::sqlite::{self, Database};
+use crate::store::{Error, Maintenance, Reader, Survey, Writer};
+
+/// Opens a reader.
+pub(super) type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync;
+
+/// A store that is open.
+pub(super) struct Opened {
+    pub(super) writer: Box<dyn Writer>,
+    pub(super) reader: Arc<OpenReader>,
+    pub(super) maintenance: Arc<dyn Maintenance>,
+    /// Its file, if it is one.
+    pub(super) file: Option<PathBuf>,
+    /// Held until the last thread has ended.
+    pub(super) held: Held,
+}
+
+/// What keeps a store this process's own.
+pub(super) enum Held {
+    /// The database's lock.
+    File { _database: Database },
+    /// The leader's row, as long as its connection lasts.
+    #[cfg(feature = "postgres")]
+    Leader,
+}
+
+/// Opens the store, or makes it.
+///
+/// # Errors
+/// One line for the operator.
+pub(super) fn open(config: &Config) -> Result<Opened, Error> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url(&config.db) {
+        let (database, writer) = PgDatabase::open(&url?)?;
+        let maintenance = Arc::new(database.maintenance());
+        let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
+        let writer = Box::new(writer);
+        return Ok(Opened { writer, reader, maintenance, file: None, held: Held::Leader });
+    }
+    let database = Database::open(&config.db)?.limited(config.limit_db);
+    let writer = Box::new(database.writer()?);
+    let maintenance = database.maintenance();
+    let of = maintenance.clone();
+    let reader = Arc::new(move || of.reader().map(|reader| Box::new(reader) as Box<dyn Reader>));
+    let file = Some(config.db.clone());
+    let held = Held::File { _database: database };
+    Ok(Opened { writer, reader, maintenance: Arc::new(maintenance), file, held })
+}
+
+/// Looks at the store, and changes nothing.
+pub(super) fn survey(db: &Path) -> Survey {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url(db) {
+        return match url {
+            Ok(url) => crate::store::postgres::survey(&url),
+            Err(e) => Survey { problems: vec![e.to_string()], ..Survey::default() },
+        };
+    }
+    sqlite::survey(db)
+}
+
+/// The database as a URL of PostgreSQL, if it is one.
+#[cfg(feature = "postgres")]
+fn url(db: &Path) -> Option<Result<PgUrl, Error>> {
+    let text = db.to_str().filter(|text| PgUrl::is_one(text))?;
+    Some(PgUrl::parse(text).map_err(|why| Error::new(format_args!("--db postgres://…: {why}"))))
+}
