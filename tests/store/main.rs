@@ -14,4 +14,5 @@ mod many_chats;
 mod marks;
 #[path = "../process/mod.rs"]
 mod process;
+mod stores;
 mod suite;
