@@ -30,7 +30,7 @@ use crate::wakeups;
 use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
-use store::{Held, Opened};
+use store::{OpenStore, StoreLock};
 
 /// Checks everything that a server with this configuration would read and listen on, and changes
 /// nothing.
@@ -73,7 +73,7 @@ pub struct Server {
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Keeps the store ours until the last thread has ended.
-    _held: Held,
+    _held: StoreLock,
 }
 
 impl Server {
@@ -105,7 +105,7 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let Opened { writer, reader, maintenance, file, held } =
+        let OpenStore { writer, reader, maintenance, file, held } =
             store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let open = {

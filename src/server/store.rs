@@ -13,18 +13,18 @@ use crate::store::{Error, Maintenance, Reader, Survey, Writer};
 pub(super) type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync;
 
 /// A store that is open.
-pub(super) struct Opened {
+pub(super) struct OpenStore {
     pub(super) writer: Box<dyn Writer>,
     pub(super) reader: Arc<OpenReader>,
     pub(super) maintenance: Arc<dyn Maintenance>,
     /// Its file, if it is one.
     pub(super) file: Option<PathBuf>,
-    /// Held until the last thread has ended.
-    pub(super) held: Held,
+    /// StoreLock until the last thread has ended.
+    pub(super) held: StoreLock,
 }
 
 /// What keeps a store this process's own.
-pub(super) enum Held {
+pub(super) enum StoreLock {
     /// The database's lock.
     File { _database: Database },
     /// The leader's row, as long as its connection lasts.
@@ -36,14 +36,14 @@ pub(super) enum Held {
 ///
 /// # Errors
 /// One line for the operator.
-pub(super) fn open(config: &Config) -> Result<Opened, Error> {
+pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     #[cfg(feature = "postgres")]
     if let Some(url) = url(&config.db) {
         let (database, writer) = PgDatabase::open(&url?)?;
         let maintenance = Arc::new(database.maintenance());
         let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
         let writer = Box::new(writer);
-        return Ok(Opened { writer, reader, maintenance, file: None, held: Held::Leader });
+        return Ok(OpenStore { writer, reader, maintenance, file: None, held: StoreLock::Leader });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
     let writer = Box::new(database.writer()?);
@@ -51,8 +51,8 @@ pub(super) fn open(config: &Config) -> Result<Opened, Error> {
     let of = maintenance.clone();
     let reader = Arc::new(move || of.reader().map(|reader| Box::new(reader) as Box<dyn Reader>));
     let file = Some(config.db.clone());
-    let held = Held::File { _database: database };
-    Ok(Opened { writer, reader, maintenance: Arc::new(maintenance), file, held })
+    let held = StoreLock::File { _database: database };
+    Ok(OpenStore { writer, reader, maintenance: Arc::new(maintenance), file, held })
 }
 
 /// Looks at the store, and changes nothing.

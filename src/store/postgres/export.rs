@@ -8,7 +8,7 @@ use rusqlite::types::Value;
 
 use super::PgError;
 use super::protocol::PgConnection;
-use super::source::{Batch, Purpose, Source};
+use super::source::{BatchId, PgPurpose, Source};
 use super::tables::{TABLES, Table};
 use super::value::PgRow;
 use crate::entry::EntryId;
@@ -26,12 +26,12 @@ pub(super) fn fill(
     broken_off: &AtomicBool,
     into: &Connection,
 ) -> Result<(), Error> {
-    let mut from = source.connect(Purpose::Maintain)?;
+    let mut from = source.connect(PgPurpose::Maintain)?;
     from.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
     let sql = "SELECT term, batch, entry, moved, account, conversation, token, floor FROM leader";
     let rows = from.query(sql, &[])?;
     let row = rows.first().ok_or_else(|| Error::damaged("there is no row of leader"))?;
-    let batch = Batch { term: row.get(0)?, number: row.get(1)? };
+    let batch = BatchId { term: row.get(0)?, number: row.get(1)? };
     if !source.is_confirmed(batch) {
         return Err(Error::new("no standby confirms what was written"));
     }

@@ -6,7 +6,7 @@ use rusqlite::types::ValueRef;
 
 use super::leader::Leadership;
 use super::protocol::{PgConnection, Statement};
-use super::source::{Purpose, Source};
+use super::source::{PgPurpose, Source};
 use super::tables::{TABLES, Table};
 use super::url::PgUrl;
 use super::value::Param;
@@ -29,7 +29,7 @@ pub fn import(file: &Path, url: &PgUrl) -> Result<u64, Error> {
 
 fn fill(from: &rusqlite::Connection, url: &PgUrl) -> Result<u64, Error> {
     let source = Source::new(url.clone());
-    let mut into = source.connect(Purpose::Write)?;
+    let mut into = source.connect(PgPurpose::Write)?;
     schema::prepare(&mut into)?;
     Leadership::begin(&mut into, &source)?;
     if !into.query("SELECT FROM account LIMIT 1", &[])?.is_empty() {

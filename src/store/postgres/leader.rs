@@ -11,7 +11,7 @@ use std::time::Instant;
 use super::PgError;
 use super::protocol::PgConnection;
 use super::schema::ONE_DISK;
-use super::source::{Batch, Purpose, Source};
+use super::source::{BatchId, PgPurpose, Source};
 use super::value::{Param, PgRow};
 use crate::limits;
 use crate::store::{Cause, Error};
@@ -51,14 +51,14 @@ pub(super) struct Leadership {
     node: String,
     host: String,
     /// The last batch that it knows to be recorded.
-    pub(super) last: Batch,
+    pub(super) last: BatchId,
     /// Why it can never write again.
     pub(super) over: Option<Error>,
 }
 
 /// A row of `leader`.
 struct Seen {
-    last: Batch,
+    last: BatchId,
     node: String,
     host: String,
     beat: i64,
@@ -75,7 +75,7 @@ impl Seen {
 
     fn of(row: &PgRow) -> Result<Seen, PgError> {
         Ok(Seen {
-            last: Batch { term: row.get(0)?, number: row.get(1)? },
+            last: BatchId { term: row.get(0)?, number: row.get(1)? },
             node: row.get(2)?,
             host: row.get(3)?,
             beat: row.get(4)?,
@@ -96,7 +96,7 @@ impl Leadership {
         getrandom::fill(&mut random).map_err(Error::new)?;
         let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let last = Batch::default();
+        let last = BatchId::default();
         let mut leadership = Leadership { node, host, last, over: None };
         let begun = Instant::now();
         loop {
@@ -142,7 +142,7 @@ impl Leadership {
         }
         on.execute("SET lock_timeout = 0")?;
         let Some(row) = taken.first() else { return Ok(false) };
-        self.last = Batch { term: row.get(0)?, number: row.get(1)? };
+        self.last = BatchId { term: row.get(0)?, number: row.get(1)? };
         source.confirm(self.last);
         if !row.get::<bool>(2)? {
             log::warn!("{}", ONE_DISK.trim_start_matches("warning: "));
@@ -162,7 +162,7 @@ impl Leadership {
             if let Some(over) = &self.over {
                 return Err(over.clone());
             }
-            let mut on = source.connect_patiently(Purpose::Write)?;
+            let mut on = source.connect_patiently(PgPurpose::Write)?;
             match self.try_to_resume(&mut on, source) {
                 Ok(true) => {
                     log::info!("writing again, in term {}", self.last.term);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::source::{Batch, Purpose, Source};
+use super::source::{BatchId, PgPurpose, Source};
 use super::url::PgUrl;
 use super::{PgError, export, schema};
 use crate::store::sqlite::exchange;
@@ -39,7 +39,7 @@ impl Maintenance for PgMaintenance {
     }
 
     fn sizes(&self) -> (u64, u64) {
-        let size = self.source.connect(Purpose::Maintain).and_then(|mut on| {
+        let size = self.source.connect(PgPurpose::Maintain).and_then(|mut on| {
             let rows = on.query("SELECT pg_database_size(current_database())", &[])?;
             rows.first().map_or(Ok(0), |row| row.get::<i64>(0))
         });
@@ -65,7 +65,7 @@ pub fn survey(url: &PgUrl) -> Survey {
 
 fn look_at(url: &PgUrl) -> Result<Survey, Error> {
     let source = Source::new(url.clone());
-    let mut on = source.connect(Purpose::Maintain)?;
+    let mut on = source.connect(PgPurpose::Maintain)?;
     if !schema::is_there(&mut on)? {
         let line = "no tables there; they would be made".to_owned();
         return Ok(Survey { problems: Vec::new(), remarks: vec![line] });
@@ -83,7 +83,7 @@ fn look_at(url: &PgUrl) -> Result<Survey, Error> {
         remarks.push(schema::ONE_DISK.to_owned());
     }
     // Nobody tells this process what is confirmed; what is there is looked at as it is.
-    source.confirm(Batch { term: i64::MAX, number: 0 });
+    source.confirm(BatchId { term: i64::MAX, number: 0 });
     let never = AtomicBool::new(false);
     let problems = exchange::findings_of(|into| export::fill(&source, &never, into))?;
     if problems.is_empty() {

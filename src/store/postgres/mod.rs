@@ -40,7 +40,7 @@ use leader::Leadership;
 use maintenance::PgMaintenance;
 pub use maintenance::survey;
 pub use reader::PgReader;
-use source::{Purpose, Source};
+use source::{PgPurpose, Source};
 pub use url::PgUrl;
 pub use writer::PgWriter;
 
@@ -64,7 +64,7 @@ impl PgDatabase {
 
     fn open_at(url: &PgUrl) -> Result<(PgDatabase, PgWriter), Error> {
         let source = Arc::new(Source::new(url.clone()));
-        let mut connection = source.connect(Purpose::Write)?;
+        let mut connection = source.connect(PgPurpose::Write)?;
         schema::prepare(&mut connection)?;
         let leadership = Leadership::begin(&mut connection, &source)?;
         let reader = PgReader::leading(source.clone(), connection, leadership);

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::PgError;
 use super::auth::authenticate;
-use super::socket::Socket;
+use super::socket::PgSocket;
 use super::value::{Param, PgRow, length};
 
 /// Bytes that are sent before answers are read. The system takes as many even if the server does
@@ -25,7 +25,7 @@ pub(super) type Statement<'a> = (&'static str, Vec<Param<'a>>);
 
 /// A connection.
 pub(super) struct PgConnection {
-    socket: Socket,
+    socket: PgSocket,
     /// Received and not looked at yet, from `at` on.
     input: Vec<u8>,
     at: usize,
@@ -41,7 +41,7 @@ pub(super) struct PgConnection {
 }
 
 /// What a message from the server is.
-type Message = (u8, Vec<u8>);
+type PgMessage = (u8, Vec<u8>);
 
 impl PgConnection {
     /// Introduces itself on a new socket. `settings` are those of the session, the user and the
@@ -50,7 +50,7 @@ impl PgConnection {
     /// # Errors
     /// The server refuses, or the connection is lost.
     pub(super) fn start(
-        socket: Socket,
+        socket: PgSocket,
         settings: &[(&str, &str)],
         password: Option<&str>,
     ) -> Result<PgConnection, PgError> {
@@ -247,7 +247,7 @@ impl PgConnection {
     }
 
     /// The next message, after those that may come at any time.
-    pub(super) fn next(&mut self) -> Result<Message, PgError> {
+    pub(super) fn next(&mut self) -> Result<PgMessage, PgError> {
         loop {
             let (tag, body) = self.read()?;
             match tag {
@@ -263,7 +263,7 @@ impl PgConnection {
         }
     }
 
-    fn read(&mut self) -> Result<Message, PgError> {
+    fn read(&mut self) -> Result<PgMessage, PgError> {
         loop {
             let rest = &self.input[self.at..];
             if let [tag, a, b, c, d, rest @ ..] = rest {

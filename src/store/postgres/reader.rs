@@ -13,15 +13,15 @@ use super::decode::{BY_HANDLE, BY_ID, token};
 use super::leader::Leadership;
 use super::merge::{span, windows};
 use super::protocol::{PgConnection, Statement};
-use super::source::{Batch, Purpose, Source};
+use super::source::{BatchId, PgPurpose, Source};
 use super::value::{Param, PgRow};
 use super::{PgError, chats, count, expire, find, gather, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, ChatRow, Conversation, Error, Expire, Fact, Found, GroupRow, InfoRow, ListPage,
-    Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
+    Account, Cause, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
+    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.
@@ -72,7 +72,7 @@ impl PgReader {
             }
             self.connection = Some(match &mut self.leadership {
                 Some(leadership) => leadership.resume(&self.source)?,
-                None => self.source.connect_patiently(Purpose::Read)?,
+                None => self.source.connect_patiently(PgPurpose::Read)?,
             });
         }
         Ok(())
@@ -126,7 +126,12 @@ impl PgReader {
 }
 
 impl Reader for PgReader {
-    fn begin(&mut self) -> Result<(), Error> {
+    /// Refuses [`Effort::Small`]: even the smallest question waits for the network, so it is asked
+    /// on a thread of its own.
+    fn begin(&mut self, effort: Effort) -> Result<(), Error> {
+        if effort == Effort::Small {
+            return Err(Error::of(Cause::Busy, "every question takes a round trip"));
+        }
         if std::mem::take(&mut self.in_question) {
             // The last question was not ended.
             self.disconnect();
@@ -138,7 +143,7 @@ impl Reader for PgReader {
             let rows = self.many(&[(begin, Vec::new()), (last, Vec::new())])?;
             let row = rows.last().and_then(|rows| rows.first());
             let row = row.ok_or_else(|| Error::damaged("there is no row of leader"))?;
-            let last = Batch { term: row.get(0)?, number: row.get(1)? };
+            let last = BatchId { term: row.get(0)?, number: row.get(1)? };
             if last >= before && self.source.is_confirmed(last) {
                 self.in_question = true;
                 return Ok(());

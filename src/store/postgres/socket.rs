@@ -13,27 +13,27 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use super::url::{PgHost, Tls};
+use super::url::{PgHost, PgTls};
 
 /// A stream.
-pub(super) enum Socket {
+pub(super) enum PgSocket {
     Tcp(TcpStream),
     Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     Unix(UnixStream),
 }
 
-impl Socket {
+impl PgSocket {
     /// Connects to a server; each step takes at most `time`.
     ///
     /// # Errors
     /// The system's reason, or why its certificate is not trusted.
-    pub(super) fn open(to: &PgHost, tls: &Tls, time: Duration) -> io::Result<Socket> {
+    pub(super) fn open(to: &PgHost, tls: &PgTls, time: Duration) -> io::Result<PgSocket> {
         let (name, port) = match to {
             PgHost::Folder(folder, port) => {
                 let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{port}")))?;
                 stream.set_read_timeout(Some(time))?;
                 stream.set_write_timeout(Some(time))?;
-                return Ok(Socket::Unix(stream));
+                return Ok(PgSocket::Unix(stream));
             }
             PgHost::Name(name, port) => (name, *port),
         };
@@ -45,8 +45,8 @@ impl Socket {
                     stream.set_read_timeout(Some(time))?;
                     stream.set_write_timeout(Some(time))?;
                     return match tls {
-                        Tls::Off => Ok(Socket::Tcp(stream)),
-                        Tls::Verified { roots } => secured(stream, name, roots.as_deref()),
+                        PgTls::Off => Ok(PgSocket::Tcp(stream)),
+                        PgTls::Verified { roots } => secured(stream, name, roots.as_deref()),
                     };
                 }
                 Err(e) => failed = e,
@@ -59,14 +59,14 @@ impl Socket {
     pub(super) fn patience(&mut self, time: Duration) -> io::Result<()> {
         let time = Some(time);
         match self {
-            Socket::Tcp(stream) => {
+            PgSocket::Tcp(stream) => {
                 stream.set_read_timeout(time).and_then(|()| stream.set_write_timeout(time))
             }
-            Socket::Tls(stream) => stream
+            PgSocket::Tls(stream) => stream
                 .sock
                 .set_read_timeout(time)
                 .and_then(|()| stream.sock.set_write_timeout(time)),
-            Socket::Unix(stream) => {
+            PgSocket::Unix(stream) => {
                 stream.set_read_timeout(time).and_then(|()| stream.set_write_timeout(time))
             }
         }
@@ -74,7 +74,7 @@ impl Socket {
 }
 
 /// Begins TLS, which the server has to be asked for, and checks its certificate for this name.
-fn secured(mut stream: TcpStream, name: &str, roots: Option<&Path>) -> io::Result<Socket> {
+fn secured(mut stream: TcpStream, name: &str, roots: Option<&Path>) -> io::Result<PgSocket> {
     stream.write_all(&[0, 0, 0, 8, 4, 210, 22, 47])?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
@@ -88,7 +88,7 @@ fn secured(mut stream: TcpStream, name: &str, roots: Option<&Path>) -> io::Resul
     while stream.conn.is_handshaking() {
         stream.conn.complete_io(&mut stream.sock)?;
     }
-    Ok(Socket::Tls(Box::new(stream)))
+    Ok(PgSocket::Tls(Box::new(stream)))
 }
 
 /// Trusts the authorities in this file, or those of the system.
@@ -115,30 +115,30 @@ fn trusting(roots: Option<&Path>) -> io::Result<Arc<ClientConfig>> {
     Ok(Arc::new(config.with_root_certificates(trusted).with_no_client_auth()))
 }
 
-impl Read for Socket {
+impl Read for PgSocket {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(stream) => stream.read(into),
-            Socket::Tls(stream) => stream.read(into),
-            Socket::Unix(stream) => stream.read(into),
+            PgSocket::Tcp(stream) => stream.read(into),
+            PgSocket::Tls(stream) => stream.read(into),
+            PgSocket::Unix(stream) => stream.read(into),
         }
     }
 }
 
-impl Write for Socket {
+impl Write for PgSocket {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(stream) => stream.write(bytes),
-            Socket::Tls(stream) => stream.write(bytes),
-            Socket::Unix(stream) => stream.write(bytes),
+            PgSocket::Tcp(stream) => stream.write(bytes),
+            PgSocket::Tls(stream) => stream.write(bytes),
+            PgSocket::Unix(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Socket::Tcp(stream) => stream.flush(),
-            Socket::Tls(stream) => stream.flush(),
-            Socket::Unix(stream) => stream.flush(),
+            PgSocket::Tcp(stream) => stream.flush(),
+            PgSocket::Tls(stream) => stream.flush(),
+            PgSocket::Unix(stream) => stream.flush(),
         }
     }
 }

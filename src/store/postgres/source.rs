@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::PgError;
 use super::protocol::PgConnection;
-use super::socket::Socket;
+use super::socket::PgSocket;
 use super::url::{PgHost, PgUrl};
 use crate::limits;
 use crate::store::{Cause, Error};
@@ -14,7 +14,7 @@ use crate::store::{Cause, Error};
 /// The database, as all connections of this process know it.
 pub(super) struct Source {
     pub(super) url: PgUrl,
-    confirmed: Mutex<Batch>,
+    confirmed: Mutex<BatchId>,
     changed: Condvar,
     /// Since when papod ends.
     ending: Mutex<Option<Instant>>,
@@ -22,14 +22,14 @@ pub(super) struct Source {
 
 /// A batch: the term in which it was recorded, and its number. Later ones are greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Batch {
+pub(super) struct BatchId {
     pub(super) term: i64,
     pub(super) number: i64,
 }
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum PgPurpose {
     /// Writing, and the lookups of the rules. No statement is ever broken off: a commit that waits
     /// for its standby would become visible without being there.
     Write,
@@ -45,17 +45,17 @@ impl Source {
         Source { url, confirmed, changed, ending: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Batch> {
+    fn lock(&self) -> MutexGuard<'_, BatchId> {
         self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest batch that is known to be on as many disks as the database is set to wait for.
-    pub(super) fn confirmed(&self) -> Batch {
+    pub(super) fn confirmed(&self) -> BatchId {
         *self.lock()
     }
 
     /// A batch is confirmed.
-    pub(super) fn confirm(&self, batch: Batch) {
+    pub(super) fn confirm(&self, batch: BatchId) {
         let mut confirmed = self.lock();
         *confirmed = (*confirmed).max(batch);
         self.changed.notify_all();
@@ -64,7 +64,7 @@ impl Source {
     /// Waits until a batch that was read is confirmed, for [`limits::PG_ANSWER`] at most. Until
     /// then it could be lost again: what a primary shows after a crash may not have reached its
     /// standby.
-    pub(super) fn is_confirmed(&self, batch: Batch) -> bool {
+    pub(super) fn is_confirmed(&self, batch: BatchId) -> bool {
         let confirmed = self.lock();
         let wait = self
             .changed
@@ -88,7 +88,7 @@ impl Source {
     ///
     /// # Errors
     /// None was found; with what each server said.
-    pub(super) fn connect(&self, purpose: Purpose) -> Result<PgConnection, PgError> {
+    pub(super) fn connect(&self, purpose: PgPurpose) -> Result<PgConnection, PgError> {
         let mut said = Vec::new();
         for host in &self.url.hosts {
             match self.connect_to(host, purpose) {
@@ -107,9 +107,9 @@ impl Source {
         Err(PgError::Lost(format!("no primary found: {}", said.join("; "))))
     }
 
-    fn connect_to(&self, host: &PgHost, purpose: Purpose) -> Result<PgConnection, PgError> {
+    fn connect_to(&self, host: &PgHost, purpose: PgPurpose) -> Result<PgConnection, PgError> {
         let password = self.url.password(host).map_err(PgError::Lost)?;
-        let socket = Socket::open(host, &self.url.tls(host), limits::PG_CONNECT);
+        let socket = PgSocket::open(host, &self.url.tls(host), limits::PG_CONNECT);
         let socket = socket.map_err(PgError::lost)?;
         let mut settings = vec![
             ("user", self.url.user.as_str()),
@@ -124,7 +124,7 @@ impl Source {
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),
         ];
-        if purpose != Purpose::Maintain {
+        if purpose != PgPurpose::Maintain {
             // Every statement finds its rows by an index. The planner, which knows how large the
             // tables were a while ago, would now and then read one from its beginning to its end.
             settings.extend(
@@ -132,7 +132,7 @@ impl Source {
                     .map(|it| (it, "off")),
             );
         }
-        if purpose == Purpose::Read {
+        if purpose == PgPurpose::Read {
             settings.push(("statement_timeout", limits::PG_QUESTION));
         }
         let mut connection = PgConnection::start(socket, &settings, password.as_deref())?;
@@ -140,7 +140,7 @@ impl Source {
         if standby.first().ok_or(PgError::Odd("no answer".into()))?.get(0)? {
             return Err(PgError::Lost("is a standby".into()));
         }
-        let patience = if purpose == Purpose::Maintain {
+        let patience = if purpose == PgPurpose::Maintain {
             Duration::from_secs(3600)
         } else {
             limits::PG_ANSWER
@@ -153,13 +153,13 @@ impl Source {
     ///
     /// # Errors
     /// Papod ends.
-    pub(super) fn connect_patiently(&self, purpose: Purpose) -> Result<PgConnection, Error> {
+    pub(super) fn connect_patiently(&self, purpose: PgPurpose) -> Result<PgConnection, Error> {
         let begun = Instant::now();
         let mut said = String::new();
         loop {
             match self.connect(purpose) {
                 Ok(connection) => {
-                    if !said.is_empty() && purpose == Purpose::Write {
+                    if !said.is_empty() && purpose == PgPurpose::Write {
                         log::info!("the database answers again, after {:.1?}", begun.elapsed());
                     }
                     return Ok(connection);
@@ -167,7 +167,7 @@ impl Source {
                 Err(e) => {
                     self.still_wanted(&e)?;
                     let why = e.to_string();
-                    if purpose == Purpose::Write
+                    if purpose == PgPurpose::Write
                         && begun.elapsed() > limits::PG_SILENCE
                         && said != why
                     {

@@ -9,7 +9,7 @@ use crate::fold;
 use crate::limits;
 use crate::store::{Change, Expire, Member, Position, Rank};
 
-/// The statement that records a batch, with as many parameters as [`Steps::params`] returns.
+/// The statement that records a batch, with as many parameters as [`BatchParams::params`] returns.
 pub(super) const RECORD: &str = "SELECT FROM papo_record(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
     $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40,
@@ -17,15 +17,15 @@ pub(super) const RECORD: &str = "SELECT FROM papo_record(
     $60, $61, $62)";
 
 /// Columns of as many numbers as each row has.
-struct Columns<const N: usize>([Vec<i64>; N]);
+struct NumberColumns<const N: usize>([Vec<i64>; N]);
 
-impl<const N: usize> Default for Columns<N> {
-    fn default() -> Columns<N> {
-        Columns([const { Vec::new() }; N])
+impl<const N: usize> Default for NumberColumns<N> {
+    fn default() -> NumberColumns<N> {
+        NumberColumns([const { Vec::new() }; N])
     }
 }
 
-impl<const N: usize> Columns<N> {
+impl<const N: usize> NumberColumns<N> {
     fn push(&mut self, row: [i64; N]) {
         for (column, number) in self.0.iter_mut().zip(row) {
             column.push(number);
@@ -39,19 +39,19 @@ impl<const N: usize> Columns<N> {
 
 /// A batch in these columns. It borrows texts and bytes from the changes.
 #[derive(Default)]
-pub(super) struct Steps<'a> {
+pub(super) struct BatchParams<'a> {
     newest: Vec<i64>,
     /// The kind of each step, and its six numbers.
-    rare: Columns<7>,
+    rare: NumberColumns<7>,
     texts: [Vec<&'a str>; 3],
     bytes: Vec<&'a [u8]>,
-    entries: Columns<7>,
+    entries: NumberColumns<7>,
     bodies: Vec<&'a str>,
-    heads: Columns<4>,
-    members: Columns<21>,
+    heads: NumberColumns<4>,
+    members: NumberColumns<21>,
     histories: [Vec<&'a [u8]>; 2],
-    exempt_marks: Columns<4>,
-    ranks: [Columns<3>; 3],
+    exempt_marks: NumberColumns<4>,
+    ranks: [NumberColumns<3>; 3],
 }
 
 /// The words by which `FIND` finds the accounts that a batch adds or renames, in the order of its
@@ -66,10 +66,10 @@ pub(super) fn words(changes: &[Change]) -> Vec<Vec<String>> {
     changes.iter().filter_map(of).collect()
 }
 
-impl<'a> Steps<'a> {
+impl<'a> BatchParams<'a> {
     /// A batch, with its [`words`].
-    pub(super) fn of(changes: &'a [Change], words: &'a [Vec<String>]) -> Steps<'a> {
-        let mut steps = Steps::default();
+    pub(super) fn of(changes: &'a [Change], words: &'a [Vec<String>]) -> BatchParams<'a> {
+        let mut steps = BatchParams::default();
         let mut words = words.iter();
         // A statement that changes one row twice is refused, so the last value is all that is sent.
         let mut ranks: [FxHashMap<(ConversationId, AccountId), i64>; 3] = Default::default();

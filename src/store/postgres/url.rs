@@ -54,7 +54,7 @@ impl PgHost {
 
 /// Whether the way to a server is encrypted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Tls {
+pub(super) enum PgTls {
     Off,
     /// And its certificate is checked: by the authorities in a file, or by those of the system.
     Verified {
@@ -69,7 +69,7 @@ pub struct PgUrl {
     pub(super) user: String,
     pub(super) database: String,
     /// What was said of TLS; `None`: nothing, so it is used unless the server is on this machine.
-    tls: Option<Tls>,
+    tls: Option<PgTls>,
 }
 
 impl PgUrl {
@@ -125,9 +125,9 @@ impl PgUrl {
             }
         }
         let tls = match mode.as_deref() {
-            None => roots.map(|roots| Tls::Verified { roots: Some(roots) }),
-            Some("disable") => Some(Tls::Off),
-            Some("verify-full") => Some(Tls::Verified { roots }),
+            None => roots.map(|roots| PgTls::Verified { roots: Some(roots) }),
+            Some("disable") => Some(PgTls::Off),
+            Some("verify-full") => Some(PgTls::Verified { roots }),
             Some(_) => return Err("sslmode= is disable or verify-full".into()),
         };
         if user.is_empty() {
@@ -146,8 +146,8 @@ impl PgUrl {
     }
 
     /// Whether the way to one of its servers is encrypted.
-    pub(super) fn tls(&self, host: &PgHost) -> Tls {
-        let usual = if host.is_here() { Tls::Off } else { Tls::Verified { roots: None } };
+    pub(super) fn tls(&self, host: &PgHost) -> PgTls {
+        let usual = if host.is_here() { PgTls::Off } else { PgTls::Verified { roots: None } };
         self.tls.clone().unwrap_or(usual)
     }
 
@@ -268,8 +268,8 @@ mod tests {
         let names: Vec<String> = several.hosts.iter().map(PgHost::to_string).collect();
         assert_eq!(names, ["db1", "db2:6000", "::1:7000"]);
         assert_eq!((several.user.as_str(), several.database.as_str()), ("papo", "chat"));
-        assert_eq!(several.tls(&several.hosts[0]), Tls::Verified { roots: None });
-        assert_eq!(several.tls(&several.hosts[2]), Tls::Off, "loopback");
+        assert_eq!(several.tls(&several.hosts[0]), PgTls::Verified { roots: None });
+        assert_eq!(several.tls(&several.hosts[2]), PgTls::Off, "loopback");
         for text in [
             "postgresql://papo@/chat?host=/run/pg&port=6000",
             "postgres://papo@%2Frun%2Fpg:6000/chat",
@@ -278,7 +278,10 @@ mod tests {
         }
         assert_eq!(url("postgres://papo@db").database, "papo");
         let roots = url("postgres://papo@db/chat?sslmode=verify-full&sslrootcert=/etc/ca.pem");
-        assert_eq!(roots.tls(&roots.hosts[0]), Tls::Verified { roots: Some("/etc/ca.pem".into()) });
+        assert_eq!(
+            roots.tls(&roots.hosts[0]),
+            PgTls::Verified { roots: Some("/etc/ca.pem".into()) }
+        );
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl PgRow {
     ///
     /// # Errors
     /// It is not of this type.
-    pub(super) fn get<T: Column>(&self, at: usize) -> Result<T, PgError> {
+    pub(super) fn get<T: FromColumn>(&self, at: usize) -> Result<T, PgError> {
         let column = self.columns.get(at).copied().flatten();
         let bytes = column.and_then(|(from, length)| self.body.get(from..from + length));
         T::of(bytes).ok_or_else(|| PgError::Odd(format!("column {at} of an answer is odd")))
@@ -119,12 +119,12 @@ impl PgRow {
 }
 
 /// A type that a column can have.
-pub(super) trait Column: Sized {
+pub(super) trait FromColumn: Sized {
     /// The value, if the bytes are one. `None` stands for `NULL`.
     fn of(bytes: Option<&[u8]>) -> Option<Self>;
 }
 
-impl Column for i64 {
+impl FromColumn for i64 {
     fn of(bytes: Option<&[u8]>) -> Option<i64> {
         match *bytes? {
             [a, b] => Some(i16::from_be_bytes([a, b]).into()),
@@ -134,7 +134,7 @@ impl Column for i64 {
     }
 }
 
-impl Column for bool {
+impl FromColumn for bool {
     fn of(bytes: Option<&[u8]>) -> Option<bool> {
         match *bytes? {
             [is] => Some(is != 0),
@@ -143,26 +143,26 @@ impl Column for bool {
     }
 }
 
-impl Column for String {
+impl FromColumn for String {
     fn of(bytes: Option<&[u8]>) -> Option<String> {
         str::from_utf8(bytes?).ok().map(str::to_owned)
     }
 }
 
-impl Column for Box<str> {
+impl FromColumn for Box<str> {
     fn of(bytes: Option<&[u8]>) -> Option<Box<str>> {
         str::from_utf8(bytes?).ok().map(Into::into)
     }
 }
 
-impl Column for Vec<u8> {
+impl FromColumn for Vec<u8> {
     fn of(bytes: Option<&[u8]>) -> Option<Vec<u8>> {
         bytes.map(<[u8]>::to_vec)
     }
 }
 
 /// An array of one dimension, without a `NULL`.
-impl Column for Vec<i64> {
+impl FromColumn for Vec<i64> {
     fn of(bytes: Option<&[u8]>) -> Option<Vec<i64>> {
         // Dimensions, whether there are NULLs, the type; of each dimension its length and where it
         // begins; and then each element with its length.
@@ -172,13 +172,13 @@ impl Column for Vec<i64> {
     }
 }
 
-impl Column for [u8; 32] {
+impl FromColumn for [u8; 32] {
     fn of(bytes: Option<&[u8]>) -> Option<[u8; 32]> {
         bytes?.try_into().ok()
     }
 }
 
-impl<T: Column> Column for Option<T> {
+impl<T: FromColumn> FromColumn for Option<T> {
     fn of(bytes: Option<&[u8]>) -> Option<Option<T>> {
         match bytes {
             None => Some(None),

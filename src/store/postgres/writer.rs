@@ -6,7 +6,7 @@
 //! the same ids. So to the rest of papod a primary that fails and is replaced is a pause.
 
 use super::PgReader;
-use super::steps::{RECORD, Steps, words};
+use super::steps::{BatchParams, RECORD, words};
 use crate::store::{Change, Error, Reader, Writer};
 
 /// The writer, whose connection the lookups of the rules use as well: so none of them is answered
@@ -27,7 +27,7 @@ impl Writer for PgWriter {
             return Ok(());
         }
         let words = words(changes);
-        let steps = Steps::of(changes, &words);
+        let steps = BatchParams::of(changes, &words);
         let mut in_doubt = None;
         loop {
             let connected = self.reader.connect();
