@@ -23,7 +23,7 @@ pub fn unkept(error: &Error) -> Refusal {
     match error.cause() {
         Cause::Disk => Refusal::Storage,
         Cause::Busy => Refusal::Held,
-        Cause::Damaged | Cause::Gone => Refusal::Broken,
+        Cause::Damaged | Cause::Gone | Cause::Over => Refusal::Broken,
         Cause::Bug => Refusal::Bug,
     }
 }

@@ -31,6 +31,7 @@ use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
 use store::{OpenStore, StoreLock};
+pub use store::{import, postgres};
 
 /// Checks everything that a server with this configuration would read and listen on, and changes
 /// nothing.

@@ -67,6 +67,37 @@ pub(super) fn survey(db: &Path) -> Survey {
     sqlite::survey(db)
 }
 
+/// What the log calls a database of PostgreSQL; `None`: it is another one.
+///
+/// # Errors
+/// One line: the URL is wrong, or this program was built without PostgreSQL.
+pub fn postgres(db: &Path) -> Option<Result<String, String>> {
+    #[cfg(feature = "postgres")]
+    return url(db).map(|url| url.map(|url| url.to_string()).map_err(|e| e.to_string()));
+    #[cfg(not(feature = "postgres"))]
+    {
+        let text = db.to_str()?;
+        let is_one = ["postgres://", "postgresql://"].iter().any(|it| text.starts_with(it));
+        is_one.then(|| {
+            Err("this papod was built without PostgreSQL: the database must be a file".into())
+        })
+    }
+}
+
+/// Fills the new database `db` of PostgreSQL with what is in a file. Returns the number of entries.
+///
+/// # Errors
+/// One line; nothing was changed then.
+pub fn import(file: &Path, db: &Path) -> Result<u64, String> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url(db) {
+        return url
+            .and_then(|url| crate::store::postgres::import(file, &url))
+            .map_err(|e| e.to_string());
+    }
+    Err(format!("{}: {} is no database of PostgreSQL", file.display(), db.display()))
+}
+
 /// The database as a URL of PostgreSQL, if it is one.
 #[cfg(feature = "postgres")]
 fn url(db: &Path) -> Option<Result<PgUrl, Error>> {

@@ -29,13 +29,8 @@ impl PgError {
 
     /// From the body of an error message or a notice.
     pub(super) fn parse(body: &[u8]) -> PgError {
-        let field = |tag: u8| {
-            let mut fields = body.split(|byte| *byte == 0);
-            let found = fields.find(|field| field.first() == Some(&tag));
-            found.map(|field| String::from_utf8_lossy(&field[1..]).into_owned()).unwrap_or_default()
-        };
-        let (code, mut message) = (field(b'C'), field(b'M'));
-        let detail = field(b'D');
+        let (code, mut message) = (field(body, b'C'), field(body, b'M'));
+        let detail = field(body, b'D');
         if !detail.is_empty() {
             message = format!("{message}: {detail}");
         }
@@ -49,6 +44,16 @@ impl PgError {
         }
     }
 
+    /// The same, of a commit: with what may have kept it from being answered.
+    pub(super) fn at_commit(self) -> PgError {
+        match self {
+            PgError::Lost(why) => PgError::Lost(format!(
+                "{why}; if synchronous_standby_names is set, a standby has to be there to confirm"
+            )),
+            e => e,
+        }
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         matches!(self, PgError::Lost(_) | PgError::Odd(_))
     }
@@ -56,12 +61,6 @@ impl PgError {
     /// Whether a server refuses with this SQLSTATE.
     pub(super) fn is(&self, state: &str) -> bool {
         matches!(self, PgError::Refused { code, .. } if code == state)
-    }
-
-    /// Whether, as a notice, it is a warning. One that comes with a commit says that it was not
-    /// waited for a standby.
-    pub(super) fn is_warning(&self) -> bool {
-        matches!(self, PgError::Refused { code, .. } if code.starts_with("01"))
     }
 
     /// Whether no further attempt will do better: who papod is, or which database it wants, has to
@@ -73,6 +72,19 @@ impl PgError {
             _ => false,
         }
     }
+}
+
+/// Whether a notice is a warning. One that comes with a commit says that it was not waited for a
+/// standby. Its SQLSTATE may be that of an error.
+pub(super) fn is_warning(notice: &[u8]) -> bool {
+    field(notice, b'V') == "WARNING"
+}
+
+/// A field of an error message or a notice (postgresql.org, "Error and Notice Message Fields").
+fn field(body: &[u8], tag: u8) -> String {
+    let mut fields = body.split(|byte| *byte == 0);
+    let found = fields.find(|field| field.first() == Some(&tag));
+    found.map(|field| String::from_utf8_lossy(&field[1..]).into_owned()).unwrap_or_default()
 }
 
 impl fmt::Display for PgError {

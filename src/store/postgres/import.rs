@@ -77,7 +77,7 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
                 (_, ValueRef::Null) => Param::MaybeInt(None),
                 (_, ValueRef::Text(text)) => {
-                    Param::Text(str::from_utf8(text).map_err(|e| Error::damaged(e))?)
+                    Param::Text(str::from_utf8(text).map_err(Error::damaged)?)
                 }
                 (_, ValueRef::Blob(bytes)) => Param::Bytes(bytes),
                 (_, ValueRef::Real(_)) => return Err(Error::damaged("a number is a fraction")),

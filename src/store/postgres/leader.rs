@@ -22,15 +22,16 @@ const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT
         coalesce(a.wait_event = 'SyncRep', false)
     FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started";
 
-/// Begins a new term after `$1`. Ids and move numbers jump by `$2` if the server's log has branched
-/// off since the last term began, and that term did not wait for a standby: then some that were
-/// given, and shown, may be lost, and must not be given again. `$3` and `$4` are the new leader.
+/// Begins a new term after `$1`. Ids and move numbers jump by `$2` if `$6`, or if the server is not
+/// the one of the last term, or its log has branched off since: see [`Jump`]. `$3` and `$4` are the
+/// new leader.
 const TAKE: &str = "WITH now AS (
-        SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer AS timeline,
+        SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
+                   || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS server,
                current_setting('synchronous_standby_names') <> '' AS standby
     ), jump AS (
-        SELECT CASE WHEN EXISTS(SELECT FROM term t, now WHERE t.term = $1 AND NOT t.standby
-                                AND t.timeline <> now.timeline) THEN $2 ELSE 0 END AS size
+        SELECT CASE WHEN $6 OR EXISTS(SELECT FROM term t, now WHERE t.term = $1
+                                AND t.server <> now.server) THEN $2 ELSE 0 END AS size
     ), new AS (
         UPDATE leader SET term = term + 1, beat = beat + 1, node = $3, host = $4,
             pid = pg_backend_pid(),
@@ -39,11 +40,24 @@ const TAKE: &str = "WITH now AS (
         FROM jump WHERE one AND term = $1 AND beat = $5
         RETURNING term, batch, entry, size
     )
-    INSERT INTO term SELECT term, $3, $4, now(), batch, entry - size, timeline, standby FROM new, now
+    INSERT INTO term SELECT term, $3, $4, now(), batch, entry - size, server, standby FROM new, now
     RETURNING term, batch_before, standby";
 
 /// Ends the server process of the leader.
-const END_IT: &str = "SELECT pg_terminate_backend(pid) FROM leader";
+const END_IT: &str = "SELECT pg_terminate_backend(a.pid) FROM leader l
+    JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started";
+
+/// Whether ids and move numbers jump as a term begins, because some that were given, and shown, may
+/// be lost, and must not be given again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Jump {
+    /// This process has given the last ones itself, and knows that none is lost.
+    Never,
+    /// A process that starts cannot know, if the server is another one, or was restored.
+    IfServerDiffers,
+    /// Some are lost.
+    Always,
+}
 
 /// This process as a leader.
 pub(super) struct Leadership {
@@ -102,43 +116,44 @@ impl Leadership {
         loop {
             let seen = Seen::look(on)?;
             let is_taken = seen.is_there && seen.node != leadership.node;
-            if is_taken && begun.elapsed() > limits::PG_HANDOVER {
-                return Err(Error::of(
-                    Cause::Busy,
-                    format_args!("in use by another papod, on {}", seen.host),
-                ));
+            let mut why = format!("in use by another papod, on {}", seen.host);
+            if !is_taken {
+                match leadership.take(on, source, &seen, Jump::IfServerDiffers) {
+                    Ok(true) => return Ok(leadership),
+                    Ok(false) => {}
+                    Err(e) if e.is("55P03") => why = format!("its row of leader is in use: {e}"),
+                    Err(e) => return Err(e.into()),
+                }
             }
-            if !is_taken && leadership.take(on, source, &seen)? {
-                return Ok(leadership);
+            if begun.elapsed() > limits::PG_HANDOVER {
+                return Err(Error::of(Cause::Busy, why));
             }
             thread::sleep(limits::PG_LOOK);
         }
     }
 
-    /// Tries to begin the next term. `false`: somebody was faster, or something else holds the row.
+    /// Tries to begin the next term. `false`: somebody was faster.
     fn take(
         &mut self,
         on: &mut PgConnection,
         source: &Source,
         seen: &Seen,
+        jump: Jump,
     ) -> Result<bool, PgError> {
         let params = [
             Param::Int(seen.last.term),
-            Param::Int(limits::JUMP),
+            Param::Int(if jump == Jump::Never { 0 } else { limits::JUMP }),
             Param::Text(&self.node),
             Param::Text(&self.host),
             Param::Int(seen.beat),
+            Param::Bool(jump == Jump::Always),
         ];
+        // Whoever holds the row may be frozen.
         on.execute("SET lock_timeout = 500")?;
-        let taken = on.query(TAKE, &params);
-        let taken = match taken {
-            // Whoever holds the row may be frozen.
-            Err(e) if e.is("55P03") => return Ok(false),
-            taken => taken?,
-        };
+        let taken = on.query(TAKE, &params).map_err(PgError::at_commit)?;
         // The warning says that the commit was not waited for a standby.
         if on.was_warned() {
-            return Ok(false);
+            return Err(PgError::Lost("no standby has confirmed what was written".into()));
         }
         on.execute("SET lock_timeout = 0")?;
         let Some(row) = taken.first() else { return Ok(false) };
@@ -168,17 +183,14 @@ impl Leadership {
                     log::info!("writing again, in term {}", self.last.term);
                     return Ok(on);
                 }
-                Ok(false) => {
-                    let why = PgError::Lost("no standby confirms what was written".into());
-                    source.still_wanted(&why)?;
-                    if begun.elapsed() > limits::PG_ANSWER && !has_said && self.over.is_none() {
-                        log::error!("waiting for the database: {why}");
-                        has_said = true;
-                    }
-                }
+                Ok(false) => {}
                 Err(e) => {
                     log::debug!("could not begin a new term: {e}");
                     source.still_wanted(&e)?;
+                    if begun.elapsed() > limits::PG_ANSWER && !has_said {
+                        log::error!("waiting for the database: {e}");
+                        has_said = true;
+                    }
                 }
             }
             thread::sleep(limits::PG_LOOK);
@@ -187,12 +199,17 @@ impl Leadership {
 
     fn try_to_resume(&mut self, on: &mut PgConnection, source: &Source) -> Result<bool, PgError> {
         let seen = Seen::look(on)?;
-        if seen.last < self.last {
-            self.over = Some(Error::of(
-                Cause::Gone,
-                "the database has lost what was confirmed: its primary was replaced by a server \
-                 that did not have all of it; papod has to be started again",
-            ));
+        if seen.last.number < self.last.number && seen.node == self.node {
+            // What was lost has been told, so its numbers are not given again.
+            let last = self.last;
+            if self.take(on, source, &seen, Jump::Always)? {
+                self.last = last;
+                self.over = Some(Error::of(
+                    Cause::Over,
+                    "it has lost messages that were confirmed: its primary was replaced by a server \
+                     that did not have all of them; papod has to be started again",
+                ));
+            }
             return Ok(false);
         }
         if seen.node != self.node {
@@ -202,7 +219,7 @@ impl Leadership {
             let kept = rows.first().map(|row| row.get(0)).transpose()?;
             self.last.number = kept.unwrap_or(self.last.number);
             self.over = Some(Error::of(
-                Cause::Busy,
+                Cause::Over,
                 format_args!("another papod, on {}, has taken the database over", seen.host),
             ));
             return Ok(false);
@@ -211,6 +228,6 @@ impl Leadership {
             // It is our own, and nobody listens to it any more.
             on.query(END_IT, &[])?;
         }
-        self.take(on, source, &seen)
+        self.take(on, source, &seen, Jump::Never)
     }
 }

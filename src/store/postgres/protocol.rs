@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::PgError;
 use super::auth::authenticate;
+use super::failure::is_warning;
 use super::socket::PgSocket;
 use super::value::{Param, PgRow, length};
 
@@ -254,7 +255,7 @@ impl PgConnection {
                 b'N' => {
                     let notice = PgError::parse(&body);
                     log::debug!("PostgreSQL says: {notice}");
-                    self.warned |= notice.is_warning();
+                    self.warned |= is_warning(&body);
                 }
                 // A setting was reported, or a notification sent.
                 b'S' | b'A' => {}

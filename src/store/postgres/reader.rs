@@ -32,6 +32,8 @@ pub struct PgReader {
     leadership: Option<Leadership>,
     /// A question has begun: if the connection is lost, it has failed.
     in_question: bool,
+    /// And nothing was read in it yet: then it can be begun anew.
+    is_unread: bool,
     pub(super) handles: FxHashMap<AccountId, Handle>,
 }
 
@@ -39,7 +41,14 @@ impl PgReader {
     /// A reader that connects when it is first asked.
     pub(super) fn new(source: Arc<Source>) -> PgReader {
         let handles = FxHashMap::default();
-        PgReader { source, connection: None, leadership: None, in_question: false, handles }
+        PgReader {
+            source,
+            connection: None,
+            leadership: None,
+            in_question: false,
+            is_unread: false,
+            handles,
+        }
     }
 
     /// The reader of the leader.
@@ -91,8 +100,15 @@ impl PgReader {
                     log::debug!("lost a connection to the database: {e}");
                     self.disconnect();
                     self.source.still_wanted(&e)?;
+                    if std::mem::take(&mut self.is_unread) {
+                        self.in_question = false;
+                        self.begin(Effort::Full)?;
+                    }
                 }
-                done => return Ok(done?),
+                done => {
+                    self.is_unread = false;
+                    return Ok(done?);
+                }
             }
         }
     }
@@ -145,7 +161,7 @@ impl Reader for PgReader {
             let row = row.ok_or_else(|| Error::damaged("there is no row of leader"))?;
             let last = BatchId { term: row.get(0)?, number: row.get(1)? };
             if last >= before && self.source.is_confirmed(last) {
-                self.in_question = true;
+                (self.in_question, self.is_unread) = (true, true);
                 return Ok(());
             }
             // It is not the primary any more, or its standby does not answer.

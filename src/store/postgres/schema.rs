@@ -71,7 +71,7 @@ fn make(on: &mut PgConnection) -> Result<(), Error> {
     if let Err(e) = made {
         // The failure ended the transaction; only its block is still open.
         on.send("ROLLBACK")?;
-        return Err(Error::from(e).about("the tables cannot be made"));
+        return Err(Error::from(e.at_commit()).about("the tables cannot be made"));
     }
     log::info!("made the tables of a new database");
     Ok(())

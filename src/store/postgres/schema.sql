@@ -36,7 +36,8 @@ CREATE TABLE term(
     began timestamptz NOT NULL DEFAULT now(),
     batch_before bigint NOT NULL,       -- the last batch of the terms before it
     entry_before bigint NOT NULL,       -- and the newest entry by then
-    timeline integer NOT NULL,          -- of the server's log; a promotion begins a new one
+    server text NOT NULL,               -- the cluster, and the timeline of its log: a promotion begins
+                                        -- a new one, and so does a restored backup
     standby boolean NOT NULL            -- whether commits waited for a standby as it began
 );
 

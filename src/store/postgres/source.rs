@@ -117,6 +117,8 @@ impl Source {
             ("application_name", "papod"),
             ("client_encoding", "UTF8"),
             ("synchronous_commit", "on"),
+            // That a commit was not waited for a standby comes as a warning.
+            ("client_min_messages", "warning"),
             ("statement_timeout", "0"),
             ("idle_in_transaction_session_timeout", "0"),
             // A server whose machine or network is gone must not be what holds the leader's row.
@@ -183,7 +185,7 @@ impl Source {
     /// Fails if papod ends, because of this failure.
     pub(super) fn still_wanted(&self, e: &PgError) -> Result<(), Error> {
         if self.has_ended() {
-            return Err(Error::of(Cause::Disk, format_args!("papod ends, and the database: {e}")));
+            return Err(Error::of(Cause::Over, format_args!("papod ends, and the database: {e}")));
         }
         Ok(())
     }

@@ -4,9 +4,15 @@
 //! term is begun first: from there on the call can do nothing any more, wherever it still is. And
 //! then the row of the leader tells whether the batch is there; if not, it is recorded again, with
 //! the same ids. So to the rest of papod a primary that fails and is replaced is a pause.
+//!
+//! A batch without changes is recorded as well: that shows that nobody else has become the leader,
+//! and without it a papod that was cut off would go on answering logins.
+
+use std::thread;
 
 use super::PgReader;
 use super::steps::{BatchParams, RECORD, words};
+use crate::limits;
 use crate::store::{Change, Error, Reader, Writer};
 
 /// The writer, whose connection the lookups of the rules use as well: so none of them is answered
@@ -23,9 +29,6 @@ impl PgWriter {
 
 impl Writer for PgWriter {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
-        if changes.is_empty() {
-            return Ok(());
-        }
         let words = words(changes);
         let steps = BatchParams::of(changes, &words);
         let mut in_doubt = None;
@@ -52,6 +55,12 @@ impl Writer for PgWriter {
                 Err(e) if e.is_lost() => log::warn!("lost the connection to the database: {e}"),
                 // Another term has begun.
                 Err(e) if e.is("PA001") => log::warn!("the database: {e}"),
+                // What is answered in a batch without changes is true only if this is still the
+                // leader, so it is not answered before that is known.
+                Err(e) if changes.is_empty() => {
+                    log::warn!("the database: {e}");
+                    thread::sleep(limits::PG_LOOK);
+                }
                 Err(e) => return Err(e.into()),
             }
             self.reader.disconnect();
