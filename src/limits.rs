@@ -362,6 +362,13 @@ pub const PG_SILENCE: Duration = Duration::from_millis(250);
 /// How long a papod that starts waits for the one before it to be gone from the database.
 #[cfg(feature = "postgres")]
 pub const PG_HANDOVER: Duration = Duration::from_secs(5);
+/// The same for a part of a copy of everything, at most [`PG_COPY`] rows; and a papod that ends waits
+/// for as long as this.
+#[cfg(feature = "postgres")]
+pub const PG_PART: Duration = Duration::from_secs(60);
+/// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
+#[cfg(feature = "postgres")]
+pub const PG_BEAT: Duration = Duration::from_secs(1);
 /// Rows that are copied from PostgreSQL at once, some 2 MB of messages.
 #[cfg(feature = "postgres")]
 pub const PG_COPY: i64 = 8_192;

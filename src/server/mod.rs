@@ -106,7 +106,7 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let OpenStore { writer, reader, maintenance, file, held } =
+        let OpenStore { writer, reader, maintenance, file, beat, held } =
             store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let open = {
@@ -184,6 +184,9 @@ impl Server {
             let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
             let task = metrics::serve(listener, counters.clone(), file.clone());
             door.executor.spawn(task).detach();
+        }
+        if let Some(pause) = beat {
+            door.executor.spawn(beats(hub.clone(), pause)).detach();
         }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -267,6 +270,16 @@ impl Server {
         for thread in others {
             let _ = thread.join();
         }
+    }
+}
+
+/// Has the hub record something now and then, also when nobody asks for anything.
+async fn beats(hub: Hub, pause: Duration) {
+    loop {
+        smol::Timer::after(pause).await;
+        // A question that needs no answer is a batch without changes.
+        let (answer, _) = channel::bounded(1);
+        hub.ask(Work::Online { accounts: Vec::new(), answer });
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 #[cfg(feature = "postgres")]
@@ -19,7 +20,10 @@ pub(super) struct OpenStore {
     pub(super) maintenance: Arc<dyn Maintenance>,
     /// Its file, if it is one.
     pub(super) file: Option<PathBuf>,
-    /// StoreLock until the last thread has ended.
+    /// How often the hub has to record something, be it nothing, since another process could take
+    /// the store over.
+    pub(super) beat: Option<Duration>,
+    /// Held until the last thread has ended.
     pub(super) held: StoreLock,
 }
 
@@ -43,7 +47,9 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
         let maintenance = Arc::new(database.maintenance());
         let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
         let writer = Box::new(writer);
-        return Ok(OpenStore { writer, reader, maintenance, file: None, held: StoreLock::Leader });
+        let beat = Some(crate::limits::PG_BEAT);
+        let held = StoreLock::Leader;
+        return Ok(OpenStore { writer, reader, maintenance, file: None, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
     let writer = Box::new(database.writer()?);
@@ -52,7 +58,7 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     let reader = Arc::new(move || of.reader().map(|reader| Box::new(reader) as Box<dyn Reader>));
     let file = Some(config.db.clone());
     let held = StoreLock::File { _database: database };
-    Ok(OpenStore { writer, reader, maintenance: Arc::new(maintenance), file, held })
+    Ok(OpenStore { writer, reader, maintenance: Arc::new(maintenance), file, beat: None, held })
 }
 
 /// Looks at the store, and changes nothing.

@@ -1,6 +1,8 @@
 //! PostgreSQL servers of the tests' own: each in a temporary folder, on a Unix socket in it, and
 //! ended by its process id with the thread that started it.
 
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +13,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, geteuid, kill_process};
 
+use crate::process::tls;
+
+/// The user that has no files, and its group.
+const NOBODY: u32 = 65_534;
+
 /// For how long a server is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -18,7 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Cluster {
     folder: tempfile::TempDir,
     server: Child,
+    pub port: u16,
 }
+
+/// The usual port, which names a socket in a folder as well.
+const PORT: u16 = 5432;
 
 /// A program of PostgreSQL, which Debian does not put into the usual folders.
 fn program(name: &str) -> Command {
@@ -28,7 +39,7 @@ fn program(name: &str) -> Command {
     command.stdin(Stdio::null());
     if geteuid().is_root() {
         // It refuses to run as root.
-        command.uid(65_534).gid(65_534);
+        command.uid(NOBODY).gid(NOBODY);
     }
     // If the tests are killed, it ends as well.
     let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::QUIT))?);
@@ -40,7 +51,6 @@ fn program(name: &str) -> Command {
 }
 
 fn open_to_all(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
 }
 
@@ -65,6 +75,27 @@ impl Cluster {
 
     /// The same with these settings.
     pub fn start_with(settings: &[&str]) -> Cluster {
+        Cluster::serve(Cluster::made(), PORT, settings)
+    }
+
+    /// The same on a port of localhost, for connections with TLS only.
+    pub fn start_with_tls() -> Cluster {
+        let folder = Cluster::made();
+        for (from, to) in [("leaf.pem", "server.crt"), ("leaf.key", "server.key")] {
+            let to = folder.path().join("data").join(to);
+            std::fs::copy(tls::file(from), &to).unwrap();
+            std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if geteuid().is_root() {
+                std::os::unix::fs::chown(&to, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        // PostgreSQL cannot choose a free one itself.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Cluster::serve(folder, free, &["ssl=on", "listen_addresses=127.0.0.1"])
+    }
+
+    /// A folder with the data of a new server.
+    fn made() -> tempfile::TempDir {
         let folder = folder();
         let data = folder.path().join("data");
         make(
@@ -74,9 +105,9 @@ impl Cluster {
                 .arg(&data),
         );
         let access = "local all locked scram-sha-256\nlocal all all trust\n\
-                      local replication all trust\n";
+                      local replication all trust\nhostssl all all all trust\n";
         std::fs::write(data.join("pg_hba.conf"), access).unwrap();
-        Cluster::serve(folder, settings)
+        folder
     }
 
     /// A standby of this server.
@@ -89,19 +120,20 @@ impl Cluster {
                 .arg("-D")
                 .arg(folder.path().join("data")),
         );
-        Cluster::serve(folder, &[])
+        Cluster::serve(folder, PORT, &[])
     }
 
-    fn serve(folder: tempfile::TempDir, settings: &[&str]) -> Cluster {
+    fn serve(folder: tempfile::TempDir, port: u16, settings: &[&str]) -> Cluster {
         let mut server = program("postgres");
         server.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
+        server.arg("-p").arg(port.to_string());
         let usual = ["listen_addresses=", "fsync=off", "max_connections=200"];
         for setting in usual.iter().chain(settings) {
             server.arg("-c").arg(setting);
         }
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let server = server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts");
-        let cluster = Cluster { folder, server };
+        let cluster = Cluster { folder, server, port };
         cluster.until("postgres", "SELECT true");
         cluster
     }
@@ -114,7 +146,11 @@ impl Cluster {
     /// Runs SQL; returns what it says, or `None` if it fails.
     pub fn ask(&self, database: &str, sql: &str) -> Option<String> {
         let mut psql = program("psql");
-        psql.arg("-h").arg(self.path()).args(["-U", "papo", "-qAt", "-c", sql, database]);
+        psql.arg("-h")
+            .arg(self.path())
+            .arg("-p")
+            .arg(self.port.to_string())
+            .args(["-U", "papo", "-qAt", "-c", sql, database]);
         let output = psql.output().expect("psql runs");
         let said = String::from_utf8(output.stdout).unwrap().trim().to_owned();
         output.status.success().then_some(said)

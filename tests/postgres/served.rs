@@ -1,6 +1,7 @@
 //! The real papod on PostgreSQL: how it starts, what it refuses and in which words, and the ways
 //! into the database and out of it.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -8,6 +9,7 @@ use papo::store::Maintenance;
 use papo::store::postgres::{PgDatabase, PgUrl};
 
 use crate::cluster::{Cluster, cluster, url};
+use crate::process::tls;
 use crate::process::{Entry, Home, Papod, USUAL, papod, run};
 
 /// A papod that would serve this database.
@@ -105,7 +107,6 @@ fn a_password_is_taken_from_the_environment_and_never_said() {
     std::fs::write(&passwords, "*:*:*:locked:geheim\n").unwrap();
     let open = refused(on(&db).env("PGPASSFILE", &passwords));
     assert!(open.contains("chmod 600"), "{open}");
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut right = on(&db);
     right.env("PGPASSFILE", &passwords);
@@ -113,13 +114,32 @@ fn a_password_is_taken_from_the_environment_and_never_said() {
 }
 
 #[test]
+fn a_server_elsewhere_has_to_prove_its_name() {
+    let server = Cluster::start_with_tls();
+    let name = server.make_database();
+    let at = |host: &str, roots: &str| {
+        let (port, roots) = (server.port, tls::file(roots).display().to_string());
+        format!("postgres://papo@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={roots}")
+    };
+    for (host, roots) in [("localhost", "other.pem"), ("127.0.0.1", "ca.pem")] {
+        let why = refused(&mut on(&at(host, roots)));
+        assert!(why.contains("certificate"), "{why}");
+    }
+    let plain = format!("postgres://papo@localhost:{}/{name}?sslmode=disable", server.port);
+    let why = refused(&mut on(&plain));
+    assert!(why.contains("no encryption"), "{why}");
+    let papod = Papod::start(Path::new(&at("localhost", "ca.pem")));
+    papod.register("ana").send("ana", "secret");
+    let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                     WHERE application_name = 'papod'";
+    server.until(&name, encrypted);
+    papod.stop();
+}
+
+#[test]
 fn nothing_is_confirmed_without_the_standby_that_is_waited_for() {
     let lonely = Cluster::start_with(&["synchronous_standby_names=*"]);
-    let db = {
-        assert!(lonely.run("postgres", "SET synchronous_commit = local; CREATE DATABASE papo"));
-        url(&[&lonely], "papo")
-    };
-    let why = refused(&mut on(&db));
+    let why = refused(&mut on(&url(&[&lonely], "postgres")));
     assert!(why.contains("a standby has to be there"), "{why}");
 }
 

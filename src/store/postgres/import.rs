@@ -29,7 +29,7 @@ pub fn import(file: &Path, url: &PgUrl) -> Result<u64, Error> {
 
 fn fill(from: &rusqlite::Connection, url: &PgUrl) -> Result<u64, Error> {
     let source = Source::new(url.clone());
-    let mut into = source.connect(PgPurpose::Write)?;
+    let mut into = source.connect(PgPurpose::Maintain)?;
     schema::prepare(&mut into)?;
     Leadership::begin(&mut into, &source)?;
     if !into.query("SELECT FROM account LIMIT 1", &[])?.is_empty() {
@@ -60,7 +60,9 @@ fn fill(from: &rusqlite::Connection, url: &PgUrl) -> Result<u64, Error> {
         return Err(PgError::Lost("no standby confirms what was written".into()).into());
     }
     // So that the planner knows from the beginning how large the tables are.
-    into.execute("ANALYZE")?;
+    if let Err(e) = into.execute("ANALYZE") {
+        log::warn!("the server will analyse the new tables later: {e}");
+    }
     Ok(entries)
 }
 

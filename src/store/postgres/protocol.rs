@@ -217,7 +217,11 @@ impl PgConnection {
         let mut left = self.owed + more;
         self.warned = false;
         while left > 0 {
-            let (tag, body) = self.next()?;
+            let (tag, body) = match self.next() {
+                // A server says why before it closes the connection.
+                Err(PgError::Lost(_)) if failed.is_some() && self.owed == 0 => break,
+                next => next?,
+            };
             match tag {
                 b'D' => {
                     let row = PgRow::parse(&body);

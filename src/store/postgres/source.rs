@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::PgError;
 use super::protocol::PgConnection;
@@ -142,11 +142,8 @@ impl Source {
         if standby.first().ok_or(PgError::Odd("no answer".into()))?.get(0)? {
             return Err(PgError::Lost("is a standby".into()));
         }
-        let patience = if purpose == PgPurpose::Maintain {
-            Duration::from_secs(3600)
-        } else {
-            limits::PG_ANSWER
-        };
+        let patience =
+            if purpose == PgPurpose::Maintain { limits::PG_PART } else { limits::PG_ANSWER };
         connection.patience(patience)?;
         Ok(connection)
     }
