@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::cluster::{Cluster, url};
 use crate::process::{Client, PATIENCE, Papod};
 
@@ -161,6 +163,22 @@ fn a_primary_that_lacks_what_was_confirmed_ends_papod() {
     assert_eq!(ana.history("ana", 0).len(), 1);
     assert!(ana.send("ana", "goes on") > lost);
     papod.stop();
+}
+
+#[test]
+fn a_papod_that_ends_without_its_database_says_nothing_of_what_is_in_doubt() {
+    let mut server = Cluster::start();
+    let mut papod = Papod::start(Path::new(&server.database()));
+    let mut ana = papod.register("ana");
+    ana.send("ana", "is confirmed");
+    server.kill();
+    ana.say("MSG ana is in doubt");
+    // The hub has it in hand when it looks for its database.
+    papod.until_logged("lost the connection to the database");
+    papod.signal(Signal::TERM);
+    let said = ana.rest();
+    assert!(said.iter().all(|line| line.starts_with("BYE ")), "{said:?}");
+    assert_eq!(papod.wait().code(), Some(0), "{}", papod.log());
 }
 
 #[test]

@@ -125,6 +125,7 @@ impl Source {
             ("tcp_keepalives_idle", "5"),
             ("tcp_keepalives_interval", "5"),
             ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "20000"),
         ];
         if purpose != PgPurpose::Maintain {
             // Every statement finds its rows by an index. The planner, which knows how large the

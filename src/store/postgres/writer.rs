@@ -61,7 +61,11 @@ impl Writer for PgWriter {
                     log::warn!("the database: {e}");
                     thread::sleep(limits::PG_LOOK);
                 }
-                Err(e) => return Err(e.into()),
+                Err(e) => {
+                    // The refusal may be told, once it is known that this is still the leader.
+                    self.record(&[])?;
+                    return Err(e.into());
+                }
             }
             self.reader.disconnect();
             in_doubt = Some(next.number);
