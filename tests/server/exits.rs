@@ -318,7 +318,7 @@ fn every_flag_is_a_variable_too() {
     assert!(flags.len() >= 5, "{flags:?}");
     for flag in flags {
         // What is done once is no setting: a variable would do it at each start.
-        if ["--restore", "--check", "--env-file"].contains(&&*flag) {
+        if ["--restore", "--import", "--check", "--env-file"].contains(&&*flag) {
             assert!(!help.contains(&format!("PAPOD_{}", flag[2..].to_uppercase())), "{help}");
             continue;
         }

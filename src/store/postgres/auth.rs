@@ -5,7 +5,7 @@ use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 
 use super::PgError;
-use super::protocol::PgConnection;
+use super::message::MessageStream;
 use super::value::length;
 
 /// Answers what the server asks, until it is satisfied.
@@ -13,14 +13,14 @@ use super::value::length;
 /// # Errors
 /// It is not, or wants something unknown, or a password that is not set.
 pub(super) fn authenticate(
-    connection: &mut PgConnection,
+    stream: &mut MessageStream,
     user: &str,
     password: Option<&str>,
 ) -> Result<(), PgError> {
     let odd = || PgError::Odd("an unknown kind of authentication".into());
     let mut scram = None;
     loop {
-        let (tag, body) = connection.next()?;
+        let (tag, body) = stream.next()?;
         if tag == b'E' {
             return Err(PgError::parse(&body));
         }
@@ -33,11 +33,11 @@ pub(super) fn authenticate(
         }
         let Some(password) = password else { return Err(PgError::NoPassword) };
         match kind {
-            3 => connection.message(b'p', |out| text(out, password)),
+            3 => stream.message(b'p', |out| text(out, password)),
             5 => {
                 let salt = *rest.first_chunk().ok_or_else(odd)?;
                 let hash = md5_hash(user.as_bytes(), password.as_bytes(), salt);
-                connection.message(b'p', |out| text(out, &hash));
+                stream.message(b'p', |out| text(out, &hash));
             }
             10 => {
                 let mut offered = rest.split(|byte| *byte == 0);
@@ -46,7 +46,7 @@ pub(super) fn authenticate(
                 }
                 let binding = ChannelBinding::unsupported();
                 let begun = scram.insert(ScramSha256::new(password.as_bytes(), binding));
-                connection.message(b'p', |out| {
+                stream.message(b'p', |out| {
                     text(out, SCRAM_SHA_256);
                     out.extend(length(begun.message().len()));
                     out.extend_from_slice(begun.message());
@@ -55,7 +55,7 @@ pub(super) fn authenticate(
             11 => {
                 let scram = scram.as_mut().ok_or_else(odd)?;
                 scram.update(rest).map_err(|e| PgError::Odd(e.to_string()))?;
-                connection.message(b'p', |out| out.extend_from_slice(scram.message()));
+                stream.message(b'p', |out| out.extend_from_slice(scram.message()));
             }
             12 => {
                 let scram = scram.as_mut().ok_or_else(odd)?;
@@ -65,7 +65,7 @@ pub(super) fn authenticate(
             }
             _ => return Err(odd()),
         }
-        connection.flush()?;
+        stream.flush()?;
     }
 }
 

@@ -20,6 +20,7 @@ mod leader;
 mod lists;
 mod maintenance;
 mod merge;
+mod message;
 mod protocol;
 mod reader;
 mod receipts;

@@ -6,16 +6,15 @@
 //! when they are first used. Several can be sent before the first answer is read, so that many
 //! lookups take one round trip.
 
-use std::io::{Read, Write};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
 use super::PgError;
 use super::auth::authenticate;
-use super::failure::is_warning;
+use super::message::MessageStream;
 use super::socket::PgSocket;
-use super::value::{Param, PgRow, length};
+use super::value::{Param, PgRow};
 
 /// Bytes that are sent before answers are read. The system takes as many even if the server does
 /// not read, since it waits for its answers to be read.
@@ -26,23 +25,14 @@ pub(super) type Statement<'a> = (&'static str, Vec<Param<'a>>);
 
 /// A connection.
 pub(super) struct PgConnection {
-    socket: PgSocket,
-    /// Received and not looked at yet, from `at` on.
-    input: Vec<u8>,
-    at: usize,
-    output: Vec<u8>,
+    stream: MessageStream,
     /// The numbers of the prepared statements.
     prepared: FxHashMap<&'static str, usize>,
     /// How many statements were ever prepared.
     named: usize,
     /// Answers that nobody waits for, and that have to be read before the next one.
     owed: usize,
-    /// A warning came with the last answer.
-    warned: bool,
 }
-
-/// What a message from the server is.
-type PgMessage = (u8, Vec<u8>);
 
 impl PgConnection {
     /// Introduces itself on a new socket. `settings` are those of the session, the user and the
@@ -56,14 +46,10 @@ impl PgConnection {
         password: Option<&str>,
     ) -> Result<PgConnection, PgError> {
         let mut connection = PgConnection {
-            socket,
-            input: Vec::new(),
-            at: 0,
-            output: Vec::new(),
+            stream: MessageStream::new(socket),
             prepared: FxHashMap::default(),
             named: 0,
             owed: 0,
-            warned: false,
         };
         let mut body = 196_608_i32.to_be_bytes().to_vec();
         for (name, value) in settings {
@@ -73,18 +59,16 @@ impl PgConnection {
             }
         }
         body.push(0);
-        connection.output.extend(length(body.len() + 4));
-        connection.output.extend(body);
-        connection.flush()?;
+        connection.stream.begin(&body)?;
         let user = settings.iter().find(|(name, _)| *name == "user").map_or("", |(_, user)| user);
-        authenticate(&mut connection, user, password)?;
+        authenticate(&mut connection.stream, user, password)?;
         connection.answers(1)?;
         Ok(connection)
     }
 
     /// Gives up on an answer that takes longer than this.
     pub(super) fn patience(&mut self, time: Duration) -> Result<(), PgError> {
-        self.socket.patience(time).map_err(PgError::lost)
+        self.stream.patience(time)
     }
 
     /// Asks one question.
@@ -115,16 +99,16 @@ impl PgConnection {
         params: &[Param],
     ) -> Result<Vec<Vec<PgRow>>, PgError> {
         self.add(sql, params);
-        if self.output.len() >= AHEAD { self.end_ahead() } else { Ok(Vec::new()) }
+        if self.stream.unsent() >= AHEAD { self.end_ahead() } else { Ok(Vec::new()) }
     }
 
     /// Asks the questions that were added.
     pub(super) fn end_ahead(&mut self) -> Result<Vec<Vec<PgRow>>, PgError> {
-        if self.output.is_empty() {
+        if self.stream.unsent() == 0 {
             return Ok(Vec::new());
         }
         self.sync();
-        self.flush()?;
+        self.stream.flush()?;
         let answers = self.answers(1);
         if answers.is_err() {
             // It is not known which statements were prepared. They are prepared again, under other
@@ -137,7 +121,7 @@ impl PgConnection {
     /// Runs statements without parameters, all of them or none, and without their rows.
     pub(super) fn execute(&mut self, sql: &str) -> Result<(), PgError> {
         self.ask(sql);
-        self.flush()?;
+        self.stream.flush()?;
         self.answers(1).map(|_| ())
     }
 
@@ -145,16 +129,16 @@ impl PgConnection {
     pub(super) fn send(&mut self, sql: &str) -> Result<(), PgError> {
         self.ask(sql);
         self.owed += 1;
-        self.flush()
+        self.stream.flush()
     }
 
     /// Whether a warning came with the last answer.
     pub(super) fn was_warned(&self) -> bool {
-        self.warned
+        self.stream.warned
     }
 
     fn ask(&mut self, sql: &str) {
-        self.message(b'Q', |out| {
+        self.stream.message(b'Q', |out| {
             out.extend_from_slice(sql.as_bytes());
             out.push(0);
         });
@@ -167,7 +151,7 @@ impl PgConnection {
         if known.is_none() {
             self.named += 1;
             self.prepared.insert(sql, number);
-            self.message(b'P', |out| {
+            self.stream.message(b'P', |out| {
                 name(out, number);
                 out.extend_from_slice(sql.as_bytes());
                 out.push(0);
@@ -175,7 +159,7 @@ impl PgConnection {
                 params.iter().for_each(|param| out.extend(param.oid().to_be_bytes()));
             });
         }
-        self.message(b'B', |out| {
+        self.stream.message(b'B', |out| {
             // The portal has no name.
             out.push(0);
             name(out, number);
@@ -187,27 +171,11 @@ impl PgConnection {
             out.extend([0, 1, 0, 1]);
         });
         // The unnamed portal, all rows.
-        self.message(b'E', |out| out.extend([0; 5]));
+        self.stream.message(b'E', |out| out.extend([0; 5]));
     }
 
     fn sync(&mut self) {
-        self.message(b'S', |_| {});
-    }
-
-    /// Adds a message to what is sent next.
-    pub(super) fn message(&mut self, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {
-        self.output.push(tag);
-        let start = self.output.len();
-        self.output.extend([0; 4]);
-        body(&mut self.output);
-        let bytes = length(self.output.len() - start);
-        self.output[start..start + 4].copy_from_slice(&bytes);
-    }
-
-    pub(super) fn flush(&mut self) -> Result<(), PgError> {
-        let sent = self.socket.write_all(&self.output).and_then(|()| self.socket.flush());
-        self.output.clear();
-        sent.map_err(PgError::lost)
+        self.stream.message(b'S', |_| {});
     }
 
     /// Reads answers until the server is ready again, `more` times, after those that are owed.
@@ -215,9 +183,9 @@ impl PgConnection {
         let (mut found, mut rows) = (Vec::new(), Vec::new());
         let mut failed = None;
         let mut left = self.owed + more;
-        self.warned = false;
+        self.stream.warned = false;
         while left > 0 {
-            let (tag, body) = match self.next() {
+            let (tag, body) = match self.stream.next() {
                 // A server says why before it closes the connection.
                 Err(PgError::Lost(_)) if failed.is_some() && self.owed == 0 => break,
                 next => next?,
@@ -242,7 +210,7 @@ impl PgConnection {
                         self.owed -= 1;
                         found.clear();
                         failed = None;
-                        self.warned = false;
+                        self.stream.warned = false;
                     }
                 }
                 _ => {}
@@ -250,55 +218,15 @@ impl PgConnection {
         }
         failed.map_or(Ok(found), Err)
     }
-
-    /// The next message, after those that may come at any time.
-    pub(super) fn next(&mut self) -> Result<PgMessage, PgError> {
-        loop {
-            let (tag, body) = self.read()?;
-            match tag {
-                b'N' => {
-                    let notice = PgError::parse(&body);
-                    log::debug!("PostgreSQL says: {notice}");
-                    self.warned |= is_warning(&body);
-                }
-                // A setting was reported, or a notification sent.
-                b'S' | b'A' => {}
-                _ => return Ok((tag, body)),
-            }
-        }
-    }
-
-    fn read(&mut self) -> Result<PgMessage, PgError> {
-        loop {
-            let rest = &self.input[self.at..];
-            if let [tag, a, b, c, d, rest @ ..] = rest {
-                // The length counts itself.
-                let bytes = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
-                let bytes = bytes.checked_sub(4).ok_or(PgError::Odd("a message is odd".into()))?;
-                if let Some(body) = rest.get(..bytes) {
-                    let message = (*tag, body.to_vec());
-                    self.at += 5 + bytes;
-                    return Ok(message);
-                }
-            }
-            self.input.drain(..self.at);
-            self.at = 0;
-            let mut buffer = [0; 16 * 1024];
-            match self.socket.read(&mut buffer).map_err(PgError::lost)? {
-                0 => return Err(PgError::Lost("the server has closed the connection".into())),
-                n => self.input.extend_from_slice(&buffer[..n]),
-            }
-        }
-    }
 }
 
 /// Says goodbye, so that the server does not wait for more.
 impl Drop for PgConnection {
     fn drop(&mut self) {
-        self.output.clear();
-        self.message(b'X', |_| {});
+        self.stream.forget();
+        self.stream.message(b'X', |_| {});
         // The connection may be lost.
-        let _ = self.flush();
+        let _ = self.stream.flush();
     }
 }
 
