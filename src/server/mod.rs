@@ -277,9 +277,12 @@ impl Server {
 async fn beats(hub: Hub, pause: Duration) {
     loop {
         smol::Timer::after(pause).await;
-        // A question that needs no answer is a batch without changes.
-        let (answer, _) = channel::bounded(1);
+        // A question about nobody is a batch without changes.
+        let (answer, answered) = channel::bounded(1);
         hub.ask(Work::Online { accounts: Vec::new(), answer });
+        if answered.recv().await.is_err() {
+            return;
+        }
     }
 }
 
