@@ -356,3 +356,36 @@ pub const WARNINGS: usize = 4_096;
 pub const AUTH_COMMAND_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a secret that is passed to it. With the handle it fits into the smallest pipe, a page.
 pub const AUTH_COMMAND_SECRET: usize = 1_024;
+
+/// Time to reach one of the servers of PostgreSQL. In one network it is a millisecond, so one that
+/// takes this long is down, and the next one is tried.
+#[cfg(feature = "postgres")]
+pub const PG_CONNECT: Duration = Duration::from_secs(1);
+/// Time after which an answer of PostgreSQL is given up, and with it the connection. A batch takes
+/// milliseconds; a standby that is restarted takes a few seconds, for which a commit waits.
+#[cfg(feature = "postgres")]
+pub const PG_ANSWER: Duration = Duration::from_secs(5);
+/// Milliseconds that a statement of a question may take: as long as
+/// [`READ_STEPS`] allow with SQLite.
+#[cfg(feature = "postgres")]
+pub const PG_QUESTION: &str = "4500";
+/// Pause between two looks for a primary, or whether the leader is gone.
+#[cfg(feature = "postgres")]
+pub const PG_LOOK: Duration = Duration::from_millis(20);
+/// How long no primary is found before the log says so: a connection that was cut is replaced
+/// within that, which is no news.
+#[cfg(feature = "postgres")]
+pub const PG_SILENCE: Duration = Duration::from_millis(250);
+/// How long a papod that starts waits for the one before it to be gone from the database.
+#[cfg(feature = "postgres")]
+pub const PG_HANDOVER: Duration = Duration::from_secs(5);
+/// The same for a part of a copy of everything, at most [`PG_COPY`] rows; and a papod that ends waits
+/// for as long as this.
+#[cfg(feature = "postgres")]
+pub const PG_PART: Duration = Duration::from_secs(60);
+/// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
+#[cfg(feature = "postgres")]
+pub const PG_BEAT: Duration = Duration::from_secs(1);
+/// Rows that are copied from PostgreSQL at once, some 2 MB of messages.
+#[cfg(feature = "postgres")]
+pub const PG_COPY: i64 = 8_192;

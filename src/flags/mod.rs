@@ -141,7 +141,8 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = values::boolean)]
     pub limit_local: bool,
 
-    /// Database file [default: papo/papo.db in the user's data folder]
+    /// Database file, or postgres://USER@HOST/DATABASE if papod was built with PostgreSQL
+    /// [default: papo/papo.db in the user's data folder]
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
 
@@ -149,6 +150,11 @@ pub struct Flags {
     /// no papod may be using it
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub restore: Option<PathBuf>,
+
+    /// Fill the new PostgreSQL database that --db names with what is in the database file FILE, which no
+    /// papod may be using, and exit
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "restore"])]
+    pub import: Option<PathBuf>,
 
     /// Check all settings and the database, print what is there and what is wrong, start nothing, and exit
     #[arg(long)]

@@ -345,7 +345,7 @@ impl HubState {
             self.clear_waits();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
-            let committed = self.commit(&batch);
+            let Some(committed) = self.commit(&batch) else { return };
             if committed {
                 self.revoked.clear();
                 self.covering.clear();

@@ -60,7 +60,8 @@ impl Session {
             }
             Admin::Stats => {
                 let mut rows = self.services.counters.rows();
-                let (database, log) = self.services.maintenance.sizes();
+                let maintenance = self.services.maintenance.clone();
+                let (database, log) = smol::unblock(move || maintenance.sizes()).await;
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
                 self.say(|out| {
                     for (name, value) in &rows {

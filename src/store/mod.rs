@@ -12,6 +12,8 @@ mod ids;
 mod maintenance;
 mod moves;
 mod need;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 mod walk;
@@ -36,9 +38,10 @@ use crate::name::Handle;
 pub trait Writer: Send {
     /// Writes all of `changes` in their order, or none of them; they are on disk when it returns.
     /// Also ends the transaction that [`Writer::reader`] began, even if there is nothing to write.
+    /// A store that another process could take over makes sure that none has, even then.
     ///
     /// # Errors
-    /// Why nothing was written. The next call may succeed.
+    /// Why nothing was written. The next call may succeed, unless the cause is [`Cause::Over`].
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
     /// Removes expired text from where a store still holds it outside its tables, such as a
     /// write-ahead log. Returns whether that is done: `false` if a reader is in the way, which is
@@ -229,6 +232,9 @@ pub enum Cause {
     Damaged,
     /// The files of the store were removed or replaced while it was in use.
     Gone,
+    /// This process can not write to the store any more, or papod ends and it is not known whether
+    /// a batch was written. Papod ends without another answer, as if it had crashed.
+    Over,
     /// A bug of ours: a violated constraint, or an impossible request.
     Bug,
 }

@@ -145,6 +145,13 @@ impl Merge {
         Some((id, key, self.lanes.remove(&key)))
     }
 
+    /// Puts an id back that was taken. What is in memory of its conversation lies behind it.
+    #[cfg(feature = "postgres")]
+    pub(super) fn put_back(&mut self, id: EntryId, conversation: ConversationId) {
+        self.lanes.remove(&conversation);
+        self.next.push(Reverse((id, conversation)));
+    }
+
     /// Adds a conversation with its next id.
     pub(super) fn push(&mut self, id: EntryId, lane: Lane) {
         self.next.push(Reverse((id, lane.key())));

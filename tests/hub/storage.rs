@@ -221,6 +221,34 @@ fn whose_key_would_have_become_void_goes_on_where_that_was_not_kept() {
 }
 
 /// Whose fault it is decides what a client is told, and what it can do.
+/// A store that somebody else has taken over, or of which nobody knows what it has written: not
+/// even a login is answered, which has nothing to write.
+#[test]
+fn a_store_that_is_over_ends_the_hub_without_an_answer() {
+    struct Over(SqliteWriter, bool);
+    impl Writer for Over {
+        fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
+            self.0.record(changes)?;
+            // The first is the hub's, as it starts.
+            match std::mem::replace(&mut self.1, true) {
+                false => Ok(()),
+                true => Err(Error::of(Cause::Over, "for this test")),
+            }
+        }
+        fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
+            self.0.reader()
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let writer = Box::new(Over(database.writer().unwrap(), false));
+    let (hub, thread) = Hub::start(writer, Clock::Still(Millis(0)), Arc::default()).unwrap();
+    let (answer, answered) = channel::bounded(1);
+    hub.ask(Work::Online { accounts: vec![AccountId(1)], answer });
+    assert!(answered.recv_blocking().is_err());
+    thread.join().unwrap();
+}
+
 #[test]
 fn a_client_is_told_what_kind_of_failure_it_was() {
     struct Failing(SqliteWriter, Cause);

@@ -17,4 +17,5 @@ mod many_chats;
 mod marks;
 #[path = "../process/mod.rs"]
 mod process;
+mod stores;
 mod suite;

@@ -12,6 +12,8 @@ mod check;
 mod count;
 mod decode;
 mod draft;
+#[cfg(feature = "postgres")]
+pub(in crate::store) mod exchange;
 mod expire;
 mod find;
 mod gather;
@@ -238,12 +240,7 @@ fn create(path: &Path) -> Result<Lock, Error> {
         return Err(Error::of(Cause::Busy, "in use by another papod"));
     }
     let connection = Connection::open(&draft)?;
-    connection.execute_batch(&format!(
-        "PRAGMA page_size = 4096;
-         PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA application_id = {APPLICATION_ID};
-         PRAGMA synchronous = FULL;"
-    ))?;
+    lay_out(&connection)?;
     schema::create(&connection)?;
     let generation = generation::current(&connection)?;
     connection.close().map_err(|(_, e)| e)?;
@@ -251,6 +248,16 @@ fn create(path: &Path) -> Result<Lock, Error> {
     fs::rename(&draft, path).map_err(io)?;
     File::open(folder(path)).and_then(|f| f.sync_all()).map_err(io)?;
     Ok(lock)
+}
+
+/// Settings that a database keeps from its first page on.
+fn lay_out(connection: &Connection) -> Result<(), Error> {
+    Ok(connection.execute_batch(&format!(
+        "PRAGMA page_size = 4096;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA synchronous = FULL;"
+    ))?)
 }
 
 /// The path of a file with symbolic links resolved, even if there is no file yet.
