@@ -220,7 +220,6 @@ fn whose_key_would_have_become_void_goes_on_where_that_was_not_kept() {
     thread.join().unwrap();
 }
 
-/// Whose fault it is decides what a client is told, and what it can do.
 /// A store that somebody else has taken over, or of which nobody knows what it has written: not
 /// even a login is answered, which has nothing to write.
 #[test]
@@ -249,6 +248,7 @@ fn a_store_that_is_over_ends_the_hub_without_an_answer() {
     thread.join().unwrap();
 }
 
+/// Whose fault it is decides what a client is told, and what it can do.
 #[test]
 fn a_client_is_told_what_kind_of_failure_it_was() {
     struct Failing(SqliteWriter, Cause);
