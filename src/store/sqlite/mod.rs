@@ -34,6 +34,7 @@ mod span;
 mod spare;
 mod survey;
 mod tags;
+mod visible;
 mod write_back;
 mod writer;
 
