@@ -75,8 +75,8 @@ impl Act {
             Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,
             // The text of what is forwarded is not known yet.
             Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } => Act::MARK,
-            // Its row is in three indexes.
-            Act::Schedule { command, .. } => Act::MARK + command.len() / Act::TEXT,
+            // It may be due at once.
+            Act::Schedule { act, .. } => Act::MARK + act.weight(),
             Act::Unschedule { .. } => Act::MARK,
             Act::Advance { .. } => 1,
             Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),

@@ -137,7 +137,13 @@ impl Chat {
         }
     }
 
-    pub(super) fn change_later(&mut self, who: Who, plan: LaterPlan, command: Box<str>) {
+    pub(super) fn change_later(
+        &mut self,
+        who: Who,
+        plan: LaterPlan,
+        command: Box<str>,
+        now: Millis,
+    ) {
         let account = who.account;
         match plan {
             LaterPlan::Schedule { verb, number, due, unless } => {
@@ -145,8 +151,12 @@ impl Chat {
                     kept.newest = number;
                     kept.waiting.push(number);
                 }
-                self.soonest = self.soonest.into_iter().chain([due]).min();
                 let later = Later { number, due, unless, command };
+                if due <= now {
+                    self.at_once = Some((account, later.clone()));
+                } else {
+                    self.soonest = self.soonest.into_iter().chain([due]).min();
+                }
                 self.batch.changes.push(Change::Later { account, later });
                 let reply = Reply::Scheduled { verb, number, time: due };
                 self.answer(who, verb, Ok(reply));
@@ -156,6 +166,11 @@ impl Chat {
                 self.answer(who, "AT", Ok(Reply::Unscheduled { number }));
             }
         }
+    }
+
+    /// The command that was just put off, if it is due already.
+    pub fn take_at_once(&mut self) -> Option<(AccountId, Later)> {
+        self.at_once.take()
     }
 
     fn strike(&mut self, account: AccountId, number: u64) {

@@ -39,7 +39,7 @@ use crate::entry::{
     AccountId, ConversationId, EntryId, Key, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
 use crate::name::{Handle, Target};
-use crate::store::{Added, Change, Expire, Need, Newest, Rank};
+use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
@@ -124,6 +124,8 @@ pub struct Chat {
     amend: Option<u64>,
     /// When the first command is due that was put off since the hub last asked.
     soonest: Option<Millis>,
+    /// A command that was due already when it was put off.
+    at_once: Option<(AccountId, Later)>,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
     /// Entries that the batch has added, each with the one before it in its conversation.
@@ -151,6 +153,7 @@ impl Chat {
             batch: Batch::default(),
             amend: None,
             soonest: None,
+            at_once: None,
             touched: Vec::new(),
             appended: Vec::new(),
             marked: Vec::new(),
@@ -226,7 +229,7 @@ impl Chat {
             Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),
-            Plan::Later(plan) => self.change_later(who, plan, text),
+            Plan::Later(plan) => self.change_later(who, plan, text, now),
             Plan::Advance(moves) => self.advance(who, moves, now),
             Plan::Group(plan) => self.change_group(who, plan, now),
             Plan::Account(plan) => self.change_account(who, plan, now),
@@ -337,7 +340,7 @@ impl Chat {
     pub fn rollback(&mut self) {
         self.newest = self.recorded;
         self.batch = Batch::default();
-        self.soonest = None;
+        (self.soonest, self.at_once) = (None, None);
         self.touched.clear();
         self.appended.clear();
         self.marked.clear();

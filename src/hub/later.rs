@@ -109,6 +109,16 @@ impl HubState {
         done.map(|()| weight)
     }
 
+    /// Carries out the command that was just put off, if it is due already: before whatever its
+    /// session asked for after it.
+    pub(super) fn carry_out_at_once(&mut self) {
+        let Some((account, later)) = self.chat.take_at_once() else { return };
+        let mut act = Act::stored(&later.command);
+        if self.carry_out(account, &later, &mut act).is_err() {
+            self.agenda.add(Some(later.due));
+        }
+    }
+
     fn carry_out(
         &mut self,
         account: AccountId,
@@ -122,7 +132,8 @@ impl HubState {
             Due::Unanswered(id) => {
                 self.looked_up += 1;
                 let answered = self.writer.reader().and_then(|r| r.answered(account, id));
-                answered.map_err(|e| self.unreadable(&e))? == Some(false)
+                // A message of this batch is not in the store yet.
+                answered.map_err(|e| self.unreadable(&e))? != Some(true)
             }
         };
         self.decide(|chat| match is_due {

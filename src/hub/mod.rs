@@ -486,6 +486,7 @@ impl HubState {
                 self.chat.answer(who, verb, Err(refusal));
             }
         }
+        self.carry_out_at_once();
         self.revoke();
     }
 

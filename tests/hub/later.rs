@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::person::{Person, handle, register};
 use papo::chat::Act;
-use papo::entry::{AccountId, Clock, EntryId};
+use papo::entry::{AccountId, Clock, Cursor, EntryId};
 use papo::hub::{Hub, Work};
 use papo::limits;
 use papo::name::Target;
@@ -147,6 +147,97 @@ fn many_that_are_due_at_once_keep_nobody_waiting() {
     }
     assert_eq!((sum, done()), (ACCOUNTS * limits::LATER, 0), "each once");
     assert!(reader.next_due(1).unwrap().is_empty());
+    hub.ask(Work::End);
+    thread.join().unwrap();
+}
+
+#[test]
+fn what_is_refused_by_then_comes_back_as_a_message() {
+    static NOW: AtomicI64 = AtomicI64::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let writer = Box::new(database.writer().unwrap());
+    let (hub, thread) = Hub::start(writer, Clock::Told(&NOW), Default::default()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let bia = register(&hub, 2, "bia").unwrap();
+    ana.acts(&hub, vec![send("bia", "one"), send("bia", "two")]);
+    let lines = [
+        r"AT +60 RE 1 C:\temp\nnext",
+        "AT +60 ONCE k FWD 2 bia",
+        "UNLESS 1 read 60 MSG bia deleted",
+        "UNLESS 2 read 60 MSG bia unread",
+        "UNLESS 2 delivered 60 MSG bia not received",
+        "UNLESS 2 answered 60 MSG bia not answered",
+    ];
+    ana.acts(&hub, lines.map(at).into());
+    ana.acts(&hub, vec![Act::Delete { about: EntryId(1) }]);
+    bia.acts(&hub, vec![Act::Advance { cursor: Cursor::Delivered, id: EntryId(2) }]);
+    bia.acts(&hub, vec![Act::Block { whom: handle("ana"), on: true }]);
+    ana.heard(&hub);
+    bia.heard(&hub);
+    NOW.store(60_000, Ordering::SeqCst);
+    let heard = ana.heard(&hub);
+    let blocked = "ERR MSG blocked bia: this account has blocked you";
+    let want = [
+        r"late=1 not sent: ERR RE no-such-message 1: this message was deleted: RE 1 C:\\temp\nnext",
+        "late=2 not sent: ERR ONCE blocked bia: this account has blocked you: ONCE k FWD 2 bia",
+        // Since the block, ana does not learn what bia has received.
+        &format!("late=4 not sent: {blocked}: MSG bia unread"),
+        &format!("late=5 not sent: {blocked}: MSG bia not received"),
+        &format!("late=6 not sent: {blocked}: MSG bia not answered"),
+    ];
+    let heard: Vec<&str> =
+        heard.lines().map(|line| line.split_once("ana ana ").unwrap().1).collect();
+    assert_eq!(heard, want);
+    assert_eq!(bia.heard(&hub), "");
+    hub.ask(Work::End);
+    thread.join().unwrap();
+}
+
+/// Each condition, come about in time and not.
+#[test]
+fn unless_acts_only_if_it_did_not_come_about() {
+    static NOW: AtomicI64 = AtomicI64::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let writer = Box::new(database.writer().unwrap());
+    let (hub, thread) = Hub::start(writer, Clock::Told(&NOW), Default::default()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let bia = register(&hub, 2, "bia").unwrap();
+    let advance = |cursor| move |id| vec![Act::Advance { cursor, id: EntryId(id) }];
+    let react = |word: Option<&'static str>| {
+        move |id| vec![Act::React { about: EntryId(id), word: word.map(Into::into) }]
+    };
+    type Does<'a> = &'a dyn Fn(i64) -> Vec<Act>;
+    let cases: [(&str, Does, bool); 8] = [
+        ("delivered", &|_| vec![], true),
+        ("delivered", &advance(Cursor::Delivered), false),
+        ("read", &advance(Cursor::Delivered), true),
+        ("read", &advance(Cursor::Read), false),
+        ("answered", &advance(Cursor::Read), true),
+        ("answered", &react(Some("ok")), false),
+        (
+            "answered",
+            &|id| react(Some("ok"))(id).into_iter().chain(react(None)(id)).collect(),
+            true,
+        ),
+        ("answered", &|_| vec![send("ana", "yes")], false),
+    ];
+    for (round, (until, does, acts)) in (0..).zip(cases) {
+        let now = round * 60_000;
+        NOW.store(now, Ordering::SeqCst);
+        ana.acts(&hub, vec![send("bia", "alert")]);
+        let heard = ana.heard(&hub);
+        let sent = heard.lines().last().unwrap().split(' ').nth(2).unwrap();
+        let id: i64 = sent.parse().unwrap();
+        ana.acts(&hub, vec![at(&format!("UNLESS {id} {until} 60 MSG ana escalate"))]);
+        bia.acts(&hub, does(id));
+        ana.heard(&hub);
+        NOW.store(now + 59_999, Ordering::SeqCst);
+        assert!(!ana.heard(&hub).contains("late="), "too early: {until}");
+        NOW.store(now + 60_000, Ordering::SeqCst);
+        assert_eq!(ana.heard(&hub).contains(" escalate"), acts, "round {round}: {until}");
+    }
     hub.ask(Work::End);
     thread.join().unwrap();
 }
