@@ -60,7 +60,7 @@ mod tests {
     const T: &str = "2026-01-01T00:00:00.000Z";
 
     fn without_17(lines: &str, from: usize) -> Option<String> {
-        let lines = lines.replace('T', T);
+        let lines = lines.replace(" T", &format!(" {T}"));
         let left = withdrawn(lines.as_bytes(), from, EntryId(17), EntryId(20))?;
         Some(String::from_utf8(left).unwrap().replace(T, "T"))
     }
