@@ -319,8 +319,8 @@ fn type_all(client: &mut Client, verb: &Verb, lines: &[Vec<u8>], confirmed: &mut
                     typed.next();
                 }
                 "HIST" | "HELP" | "CHAT" | "INFO" | "USER" | "GROUPS" | "MEMBER" | "BLOCKED"
-                | "TOKEN" => rows = true,
-                "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {
+                | "TOKEN" | "MARK" | "AT" => rows = true,
+                "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {
                     assert!(!rows, "an event splits a reply: {}", at());
                 }
                 _ => panic!("{}", at()),
