@@ -164,10 +164,16 @@ fn long_texts_that_are_due_are_done_as_well() {
     for n in 1..=count {
         ana.acts(&hub, vec![send("ana", &format!("{n} {}", "x".repeat(60_000)))]);
     }
+    let mut reader = database.reader().unwrap();
+    while reader.newest().unwrap().entry < EntryId(count as i64) {
+        ana.heard(&hub);
+    }
     ana.acts(&hub, (1..=count).map(|n| at(&format!("AT +60 FWD {n} ana"))).collect());
     ana.heard(&hub);
+    while reader.next_due(usize::MAX).unwrap().len() < count {
+        ana.heard(&hub);
+    }
     NOW.store(60_000, Ordering::SeqCst);
-    let mut reader = database.reader().unwrap();
     while !reader.next_due(1).unwrap().is_empty() {
         ana.heard(&hub);
     }
