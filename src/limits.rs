@@ -305,6 +305,8 @@ pub const UNHEARD: usize = 49_152;
 pub const PEER_LOOK: Duration = Duration::from_secs(5);
 /// Time that a new connection has to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
+/// Connections to look through at once for those whose time to log in is over: some 50 µs.
+pub const LOGINS_LOOK: usize = 1_000;
 /// Time for which a peer may accept no byte while some are waiting for it.
 pub const STALLED_TIME: Duration = Duration::from_secs(15 * 60);
 /// After `BYE`: time for which further input is read and dropped, so that the last lines are not

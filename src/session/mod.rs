@@ -248,10 +248,6 @@ impl Session {
     /// Serves the connection to its end. Boxed: the future of an async fn holds an argument twice,
     /// as passed and as moved, which would double its size.
     pub async fn run(mut self: Box<Self>) {
-        // The admin socket identifies operators, so they need not log in.
-        if self.listener != ListenerKind::Admin {
-            self.set_login_deadline();
-        }
         self.say(|out| HelloLine::OURS.write(out));
         let Err(end) = self.serve().await;
         match end {
