@@ -264,7 +264,7 @@ mod tests {
         let (_, operators) = enter(ListenerKind::Admin);
         let (left, _) = enter(ListenerKind::Network);
         let silent: Vec<_> =
-            (0..limits::LOGINS_LOOK).map(|_| enter(ListenerKind::Network).1).collect();
+            (0..=limits::LOGINS_LOOK).map(|_| enter(ListenerKind::Network).1).collect();
         assert!(roster.end_logins(time) <= time);
         roster.name(ana, Handle::new("ana"));
         roster.leave(left);
