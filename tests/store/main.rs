@@ -7,6 +7,7 @@ mod backup;
 mod bench;
 mod check;
 mod counting;
+mod files;
 mod find;
 mod forget;
 mod lists;
