@@ -6,10 +6,11 @@ use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::merge::{span, windows};
-use super::{chats, count, expire, find, gather, lists, merge, receipts};
+use super::{chats, count, expire, gather, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::find;
 use crate::store::{
     Account, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
     ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
