@@ -15,10 +15,11 @@ use super::merge::{span, windows};
 use super::protocol::{PgConnection, Statement};
 use super::source::{BatchId, PgPurpose, Source};
 use super::value::{Param, PgRow};
-use super::{PgError, chats, count, expire, find, gather, lists, merge, receipts};
+use super::{PgError, chats, count, expire, gather, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::find;
 use crate::store::{
     Account, Cause, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
     ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
