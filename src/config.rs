@@ -49,6 +49,12 @@ pub struct Limits {
     pub commands: u64,
     /// New groups of one account in a day.
     pub groups: u64,
+    /// Bytes in a file; 0: no limit.
+    pub file: u64,
+    /// Bytes of files that an account may put in a day; 0: no limit.
+    pub files_day: u64,
+    /// Bytes of all files together; 0: no limit.
+    pub files: u64,
     /// Bytes of messages of one account in a day.
     pub bytes: u64,
     /// Whether the limits on addresses and accounts also apply to loopback and Unix sockets.
@@ -69,6 +75,9 @@ impl Limits {
         messages: limits::MESSAGES,
         commands: limits::COMMANDS,
         groups: limits::GROUPS,
+        file: limits::FILE,
+        files_day: limits::FILES_DAY,
+        files: limits::FILES,
         bytes: limits::MESSAGE_BYTES,
         local: false,
     };
@@ -127,6 +136,11 @@ pub struct Config {
     pub idle: Option<u64>,
     /// Days after which entries are deleted, up to `limits::KEEP_MAX`; 0: never.
     pub keep: u64,
+    /// Days after which the contents of files are deleted, up to `limits::KEEP_MAX`; 0: with their
+    /// entries.
+    pub keep_files: u64,
+    /// The folder of the contents of files; `None`: the name of `db` with `-files`.
+    pub files: Option<PathBuf>,
     /// Seconds for which authors may edit and delete a message; `None`: always.
     pub amend: Option<u64>,
     /// The maximum size of the database file in MiB; `None`: unlimited.
@@ -153,6 +167,8 @@ impl Config {
             keepalive: Some(limits::KEEPALIVE),
             idle: None,
             keep: 0,
+            keep_files: 0,
+            files: None,
             amend: None,
             limit_db: None,
             clock: Clock::System,

@@ -3,6 +3,7 @@
 //! A conversation is an append-only log of entries; a member is two cursors in it. Everything here
 //! is plain data that the rules, the store and the sessions share.
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -179,6 +180,8 @@ pub struct EntryTags {
     pub re: Option<EntryId>,
     /// The latest mark that changed its text.
     pub edit: Option<EntryId>,
+    /// Bytes of the file that it is; its text is the file's name.
+    pub file: Option<u64>,
     /// How often its text was forwarded; 0 if it was written here.
     pub fwd: u32,
     /// Whom it calls, at most [`CALLS`](crate::limits::CALLS); of a mark, whom it concerns.
@@ -191,6 +194,43 @@ pub struct EntryTags {
     pub react: Vec<(u64, Box<str>)>,
     /// The reader's own reaction. In rows of `HIST` only.
     pub mine: Option<Box<str>>,
+}
+
+/// The SHA-256 of a file's content, by which the content is kept and found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ContentHash(pub [u8; 32]);
+
+impl ContentHash {
+    /// The hash that is written as `text`: 64 hexadecimal digits in lower case.
+    pub fn parse(text: &str) -> Option<ContentHash> {
+        let text = text.as_bytes();
+        let digit = |b: u8| match b {
+            b'0'..=b'9' => Some(b - b'0'),
+            b'a'..=b'f' => Some(b - b'a' + 10),
+            _ => None,
+        };
+        if text.len() != 64 {
+            return None;
+        }
+        let mut hash = [0; 32];
+        for (byte, pair) in hash.iter_mut().zip(text.chunks_exact(2)) {
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        Some(ContentHash(hash))
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The content of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileRef {
+    pub hash: ContentHash,
+    pub bytes: u64,
 }
 
 /// Whom a message calls.

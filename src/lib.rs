@@ -19,7 +19,8 @@
 //! ```text
 //! 5 bin/  flags    client         flags, logging, exit statuses; the other end of the wire
 //! 4 server  session  metrics      sockets and tasks; the only floor that knows them
-//! 3 hub  outbox  readers  wakeups threads and their queues
+//! 3 hub  outbox  readers          threads and their queues
+//!   wakeups  file_workers
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  owner  fold  limits  config  rates  password    the words everyone uses
@@ -33,6 +34,7 @@ pub mod client;
 pub mod config;
 pub mod counters;
 pub mod entry;
+pub mod file_workers;
 pub mod flags;
 pub mod fold;
 pub mod hub;

@@ -79,6 +79,27 @@ pub const DUE: usize = 128;
 /// How often the hub looks at the clock while commands wait for their time, as the clock may be
 /// set, and how long it waits after a failure of the store.
 pub const DUE_LOOK: Duration = Duration::from_secs(1);
+/// Bytes in a file's name, as file systems allow.
+pub const FILE_NAME_MAX: usize = 255;
+/// Bytes of a file: a photograph, a recording of some minutes, a day's log.
+pub const FILE: u64 = 16 * 1024 * 1024;
+/// Bytes of files that one account may put in a day: sixteen of the largest.
+pub const FILES_DAY: u64 = 256 * 1024 * 1024;
+/// Bytes of all files together, so that a server does not fill its disk unnoticed.
+pub const FILES: u64 = 10 * 1024 * 1024 * 1024;
+/// Uploads under way at a time. They are on disk and cost little; what it bounds is the disk that
+/// those who never finish can hold: a GiB with files of the largest size.
+pub const UPLOADS: usize = 64;
+/// Threads that write and read files. Each waits for the disk most of the time, and for a sync some
+/// 100 ms at worst; with four, downloads go on while two or three uploads are synced.
+pub const FILE_WORKERS: usize = 4;
+/// The nice(2) increment of those threads: messages go before files.
+pub const FILE_WORKERS_NICE: i32 = 5;
+/// Bytes of a file in one row of a `GET`: 64,000 characters of Base64, a multiple of three, so that
+/// only the last row is padded.
+pub const FILE_ROW: usize = 48_000;
+/// Names of content that the keeper reads from the store at once.
+pub const SWEEP: usize = 256;
 /// Maximum seconds of a `WAIT`: a day.
 pub const WAIT_MAX: u64 = 86_400;
 /// How often, in milliseconds, a session stores how far its account has been shown receipts. After

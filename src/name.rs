@@ -67,7 +67,7 @@ pub struct DisplayName(Box<str>);
 /// Why a text is not a display name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAName {
-    /// It has no character, or more than 64.
+    /// It has no character, or too many.
     Length,
     /// The character at this byte offset may not stand in a name.
     Character(usize),
@@ -100,6 +100,34 @@ impl From<&Handle> for DisplayName {
     }
 }
 
+/// The name of a file: 1 to 255 bytes, no `/`, no control, bidirectional or zero-width character, and
+/// neither `.` nor `-` at its beginning, so that a program may use it as a name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileName(Box<str>);
+
+impl FileName {
+    /// The rule, as errors name it.
+    pub const EXPECTED: &str = "a file's name, without / and not beginning with . or -";
+
+    /// Checks `text`, which the caller has trimmed.
+    ///
+    /// # Errors
+    /// The rule that is broken, and where; [`NotAName::Length`] stands for all rules but that about
+    /// hidden characters.
+    pub fn new(text: &str) -> Result<FileName, NotAName> {
+        if let Some((at, _)) = text.char_indices().find(|(_, c)| is_spoofing(*c)) {
+            return Err(NotAName::Character(at));
+        }
+        let is_plain = !text.contains('/') && !text.starts_with(['.', '-']);
+        let fits = (1..=limits::FILE_NAME_MAX).contains(&text.len());
+        if fits && is_plain { Ok(FileName(text.into())) } else { Err(NotAName::Length) }
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Characters that change how a terminal shows those around them: controls, the line and paragraph
 /// separators, and the bidirectional and zero-width ones of Unicode's `Cf` (UAX #9 and UTS #39
 /// describe spoofing with them).
@@ -123,6 +151,19 @@ mod tests {
         }
         for bad in ["", "a", "1a", "-a", "a b", "a#", "ação", "a\n", &"x".repeat(33)] {
             assert_eq!(Handle::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_files_name_leads_nowhere() {
+        for good in ["a", "holiday photo.jpg", "a.tar.gz", "é", "a-b", &"x".repeat(255)] {
+            assert_eq!(FileName::new(good).unwrap().as_str(), good);
+        }
+        for bad in ["", ".", "..", ".rc", "-rf", "a/b", "/a", "../a", &"x".repeat(256)] {
+            assert_eq!(FileName::new(bad), Err(NotAName::Length), "{bad:?}");
+        }
+        for bad in ["x\u{202E}y", "x\u{200B}", "x\ny", "x\ty"] {
+            assert_eq!(FileName::new(bad), Err(NotAName::Character(1)), "{bad:?}");
         }
     }
 

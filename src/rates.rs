@@ -24,6 +24,8 @@ pub struct Rates {
     pub bytes: Rate<AccountId>,
     /// Other commands of an account, weighted by their cost.
     pub commands: Rate<AccountId>,
+    /// Bytes of files that an account puts.
+    pub files: Rate<AccountId>,
     /// New groups of an account.
     pub groups: Rate<AccountId>,
 }
@@ -38,6 +40,7 @@ impl Rates {
             messages: Rate::new(allowed.messages.saturating_mul(burst.as_secs()), burst),
             bytes: Rate::new(allowed.bytes, day),
             commands: Rate::new(allowed.commands.saturating_mul(burst.as_secs()), burst),
+            files: Rate::new(allowed.files_day, day),
             groups: Rate::new(allowed.groups, day),
         }
     }

@@ -134,8 +134,16 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         Some(_) => db,
         None => std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?,
     };
+    if on_postgres.is_some() && flags.files.is_some() {
+        return Err("--files is for a database file; on PostgreSQL papod keeps no files".into());
+    }
+    let files = match (&on_postgres, flags.files) {
+        (Some(_), _) => None,
+        (None, Some(files)) => Some(files),
+        (None, None) => Some(sqlite::files_beside(&db)),
+    };
     if let Some(file) = &flags.restore {
-        return restore(file, &db);
+        return restore(file, &db, files.as_deref());
     }
     raise_open_files(flags.limit_connections);
     // Before the server starts, so that no signal is missed.
@@ -174,6 +182,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
             messages: flags.limit_messages,
             commands: flags.limit_commands,
             groups: flags.limit_groups,
+            file: flags.limit_file,
+            files_day: flags.limit_files_day,
+            files: flags.limit_files,
             bytes: flags.limit_bytes,
             local: flags.limit_local,
         },
@@ -183,6 +194,8 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,
         keep: flags.keep,
+        keep_files: flags.keep_files,
+        files,
         amend: Some(flags.amend).filter(|seconds| *seconds > 0),
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
@@ -234,11 +247,18 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
 }
 
 /// `--restore`: replaces the database and prints what happened to the files.
-fn restore(from: &Path, db: &Path) -> Result<(), String> {
-    let aside = sqlite::restore(from, db).map_err(|e| e.to_string())?;
+fn restore(from: &Path, db: &Path, files: Option<&Path>) -> Result<(), String> {
+    let files = files.map_or_else(|| sqlite::files_beside(db), Path::to_owned);
+    let done = sqlite::restore(from, db, &files).map_err(|e| e.to_string())?;
+    let sqlite::Restored { aside, missing } = done;
     println!("{} is now a copy of {}; ids continue far above", db.display(), from.display());
     if let Some(aside) = aside {
         println!("the old database is now {}, with the files that belong to it", aside.display());
+    }
+    if missing > 0 {
+        let s = if missing == 1 { "" } else { "s" };
+        let folder = sqlite::files_beside(from);
+        println!("{missing} file{s} that it names: not in {}", folder.display());
     }
     if geteuid().is_root() && fs::metadata(db).is_ok_and(|meta| meta.uid() == 0) {
         let folder = db.parent().unwrap_or(db).display();

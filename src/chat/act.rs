@@ -1,7 +1,10 @@
 //! What an account can ask for that changes something, and what it costs.
 
+use std::sync::Arc;
+
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::name::{DisplayName, Handle, Target};
+use crate::store::folder::PlacedFile;
 use crate::wire::reply;
 use crate::wire::request::{DueTime, GroupChange};
 
@@ -12,6 +15,8 @@ pub enum Act {
     Send { to: Target, body: String, once: Option<Box<str>> },
     /// Answers a message in its conversation, with or without a `ONCE` key.
     Answer { about: EntryId, body: String, once: Option<Box<str>> },
+    /// Sends a file: what was put, unless that was said again under a `ONCE` key.
+    SendFile { to: Target, name: Box<str>, once: Option<Box<str>>, put: Option<Arc<PlacedFile>> },
     /// Says a message again in another conversation.
     Forward { about: EntryId, to: Target, once: Option<Box<str>> },
     /// Gives a message of its own another text.
@@ -74,6 +79,7 @@ impl Act {
             Act::Answer { body, .. } => 2 + body.len() / Act::TEXT,
             Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,
             // The text of what is forwarded is not known yet.
+            Act::SendFile { .. } => 2,
             Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } => Act::MARK,
             // It may be due at once.
             Act::Schedule { act, .. } => Act::MARK + act.weight(),
@@ -99,7 +105,9 @@ impl Act {
             Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
                 std::mem::take(body).into_boxed_str()
             }
-            Act::Schedule { command, .. } => std::mem::take(command),
+            Act::Schedule { command: text, .. } | Act::SendFile { name: text, .. } => {
+                std::mem::take(text)
+            }
             _ => Box::default(),
         }
     }
@@ -110,7 +118,7 @@ impl Act {
             Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
                 body.len()
             }
-            Act::Schedule { command, .. } => command.len(),
+            Act::Schedule { command: text, .. } | Act::SendFile { name: text, .. } => text.len(),
             _ => 0,
         }
     }
@@ -126,9 +134,11 @@ impl Act {
         match self {
             Act::Send { once: Some(_), .. }
             | Act::Answer { once: Some(_), .. }
+            | Act::SendFile { once: Some(_), .. }
             | Act::Forward { once: Some(_), .. } => "ONCE",
             Act::Send { .. } => "MSG",
             Act::Answer { .. } => "RE",
+            Act::SendFile { .. } => "FILE",
             Act::Forward { .. } => "FWD",
             Act::Edit { .. } => "EDIT",
             Act::Delete { .. } => "DEL",

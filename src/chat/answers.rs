@@ -1,6 +1,6 @@
 //! Answers and forwarded messages: messages that come from an earlier one.
 
-use super::messages::{Destination, NewMessage, OnceKey};
+use super::messages::{Destination, NewFile, NewMessage, OnceKey};
 use super::stop::{Stop, both};
 use super::subject::Subject;
 use super::{Chat, Plan, Who};
@@ -45,6 +45,7 @@ impl Chat {
             verb: "RE",
             tags: Some(Box::new(tags)),
             text: None,
+            file: None,
         }))
     }
 
@@ -70,8 +71,13 @@ impl Chat {
         let destination = self.conversation_for(me, to);
         let (text, (from, destination)) =
             both(text, both(self.directory.account(me), destination))?;
+        let bytes = message.tags.as_ref().and_then(|tags| tags.file);
+        if bytes.is_some() && message.file.is_none() {
+            return Err(Refusal::FileForgotten(about.0).into());
+        }
+        let file = message.file.map(|file| NewFile { file, put: None });
         let fwd = message.tags.as_ref().map_or(0, |tags| tags.fwd).saturating_add(1);
-        let tags = EntryTags { fwd, ..EntryTags::default() };
+        let tags = EntryTags { fwd, file: bytes, ..EntryTags::default() };
         Ok(Plan::Send(NewMessage {
             from: from.handle.clone(),
             to: to.clone(),
@@ -80,6 +86,7 @@ impl Chat {
             verb: "FWD",
             tags: Some(Box::new(tags)),
             text: Some(text.into()),
+            file,
         }))
     }
 }

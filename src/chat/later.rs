@@ -305,7 +305,8 @@ impl Chat {
         let from = me.handle.clone();
         let (tags, once) = (None, None);
         let text = Some(notice(verb, &refusal, &later.command));
-        Ok(Some(NewMessage { verb: "MSG", from, to, destination, once, tags, text }))
+        let file = None;
+        Ok(Some(NewMessage { verb: "MSG", from, to, destination, once, tags, text, file }))
     }
 }
 

@@ -13,7 +13,7 @@ use super::subject::Subject;
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{AccountId, Call, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis};
 use crate::limits;
-use crate::name::{Handle, Target};
+use crate::name::{FileName, Handle, Target};
 use crate::store::{Change, ConversationKind, MessageState, NewEntry, Position};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -65,6 +65,11 @@ impl Chat {
         if *message.body == *body {
             let (id, time) = message.edit.unwrap_or((pos.id, message.time));
             return Ok(Plan::Reply { verb: "EDIT", reply: Reply::Sent { verb: "EDIT", id, time } });
+        }
+        if message.tags.as_ref().is_some_and(|tags| tags.file.is_some())
+            && FileName::new(body).is_err()
+        {
+            return Err(Refusal::NotAFileName.into());
         }
         self.amendable(&message, now)?;
         let replaced = message.edit.map(|(id, _)| id);
@@ -240,7 +245,7 @@ impl Chat {
             MarkKind::Delete => {
                 if let Some(known) = self.directory.message_mut(message) {
                     (known.gone, known.edit) = (Some((id, now)), None);
-                    (known.body, known.tags) = (Box::default(), None);
+                    (known.body, known.tags, known.file) = (Box::default(), None, None);
                     known.tally.clear();
                 }
                 self.batch.changes.push(Change::Deleted { message, mark: id });

@@ -17,15 +17,19 @@
 //!
 //! `src/ARCHITECTURE.md` has an example with numbers.
 
+use std::sync::Arc;
+
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis, MoveNumber,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
+    MoveNumber,
 };
 use crate::name::{Handle, Target};
+use crate::store::folder::PlacedFile;
 use crate::store::{
     Change, Conversation, ConversationKind, Marks, Member, NewEntry, Once, Pair, Position,
 };
@@ -42,12 +46,21 @@ pub(super) struct NewMessage {
     pub(super) tags: Option<Box<EntryTags>>,
     /// The text, if the act does not have it.
     pub(super) text: Option<Box<str>>,
+    /// Its file.
+    pub(super) file: Option<NewFile>,
+}
+
+/// The file of a message that may be sent.
+pub(super) struct NewFile {
+    pub(super) file: FileRef,
+    /// It was put for this message.
+    pub(super) put: Option<Arc<PlacedFile>>,
 }
 
 /// A `ONCE` key, and the digest of what was sent under it.
 pub(super) struct OnceKey {
-    key: Box<str>,
-    digest: [u8; 32],
+    pub(super) key: Box<str>,
+    pub(super) digest: [u8; 32],
 }
 
 impl OnceKey {
@@ -96,7 +109,16 @@ impl Chat {
         };
         let (from, to) = (from.handle.clone(), to.clone());
         let verb = "MSG";
-        Ok(Plan::Send(NewMessage { verb, from, to, destination, once, tags, text: None }))
+        Ok(Plan::Send(NewMessage {
+            verb,
+            from,
+            to,
+            destination,
+            once,
+            tags,
+            text: None,
+            file: None,
+        }))
     }
 
     /// The answer to a command that was sent before under the same `ONCE` key; refused if another
@@ -153,7 +175,7 @@ impl Chat {
     }
 
     pub(super) fn send(&mut self, who: Who, message: NewMessage, text: Box<str>, now: Millis) {
-        let NewMessage { verb, from, to, destination, once, tags, text: own } = message;
+        let NewMessage { verb, from, to, destination, once, tags, text: own, file } = message;
         let conversation = match destination {
             Destination::Known(conversation) => conversation,
             Destination::New(pair) => self.open_direct(pair),
@@ -165,12 +187,23 @@ impl Chat {
         if let Some(message) = about {
             self.batch.changes.push(Change::Replied { message, reply: pos.id });
         }
+        let content = file.as_ref().map(|file| file.file);
+        if let Some(file) = content {
+            self.batch.changes.push(Change::File { entry: pos.id, file });
+        }
         if let Some(OnceKey { key, digest }) = once {
-            let once = Once { digest, id: pos.id, time: now };
+            // Only a `FILE` said again needs it.
+            let file = content.filter(|_| verb == "FILE");
+            let once = Once { digest, file, id: pos.id, time: now };
             self.directory.learn_once(who.account, key.clone(), once.clone());
             self.batch.changes.push(Change::Once { account: who.account, key, once });
         }
-        self.answer(who, asked, Ok(Reply::Sent { verb, id: pos.id, time: now }));
+        let reply = match content {
+            Some(file) if verb == "FILE" => Reply::FileSent { id: pos.id, time: now, file },
+            _ => Reply::Sent { verb, id: pos.id, time: now },
+        };
+        self.answer(who, asked, Ok(reply));
+        self.placed(who, file.and_then(|file| file.put));
         self.tell(who, Effect::Entry { at, from, to });
     }
 

@@ -14,6 +14,7 @@ mod audience;
 mod cache;
 mod calls;
 pub mod directory;
+mod files;
 mod groups;
 pub mod later;
 mod marks;
@@ -27,6 +28,7 @@ mod subject;
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
+use std::sync::Arc;
 
 pub use act::Act;
 pub use audience::Awaited;
@@ -39,6 +41,7 @@ use crate::entry::{
     AccountId, ConversationId, EntryId, Key, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
 use crate::name::{Handle, Target};
+use crate::store::folder::PlacedFile;
 use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -59,6 +62,8 @@ pub struct Who {
 pub enum Effect {
     /// To the session that acted: the final line of its command.
     Answer { verb: &'static str, answer: Result<Reply, Refusal> },
+    /// A placed file has its entry, or is not needed.
+    Placed(Arc<PlacedFile>),
     /// To all who may see it, except the acting session: the new entry, at index `at` of the
     /// changes.
     Entry { at: usize, from: Handle, to: Target },
@@ -90,6 +95,8 @@ pub enum Effect {
 enum Plan {
     /// Nothing changes; only this answer is given.
     Reply { verb: &'static str, reply: Reply },
+    /// Nothing changes, and what was put is not needed.
+    FileReply { reply: Reply, put: Option<Arc<PlacedFile>> },
     /// A message is written.
     Send(messages::NewMessage),
     /// A mark is made.
@@ -201,6 +208,9 @@ impl Chat {
             Act::Answer { about, body, once } => {
                 self.plan_answer(who, *about, body, once.as_deref())
             }
+            Act::SendFile { to, name, once, put } => {
+                self.plan_file(who, to, name, once.as_deref(), put.as_ref())
+            }
             Act::Forward { about, to, once } => self.plan_forward(who, *about, to, once.as_deref()),
             Act::Edit { about, body } => self.plan_edit(who, *about, body, now),
             Act::Delete { about } => self.plan_delete(who, *about, now),
@@ -227,6 +237,10 @@ impl Chat {
     fn apply(&mut self, who: Who, plan: Plan, text: Box<str>, now: Millis) {
         match plan {
             Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
+            Plan::FileReply { reply, put } => {
+                self.answer(who, "ONCE", Ok(reply));
+                self.placed(who, put);
+            }
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),
             Plan::Later(plan) => self.change_later(who, plan, text, now),

@@ -110,6 +110,10 @@ impl Chat {
             Change::Entry(new) if new.pos.id == id => Some(new),
             _ => None,
         })?;
+        let file = self.batch.changes.iter().rev().find_map(|change| match change {
+            Change::File { entry, file } if *entry == id => Some(*file),
+            _ => None,
+        });
         let NewEntry { pos, time, kind, body, tags } = new.clone();
         Some(MessageState {
             pos,
@@ -119,6 +123,7 @@ impl Chat {
             edit: None,
             body,
             tags,
+            file,
             tally: Vec::new(),
         })
     }

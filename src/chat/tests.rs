@@ -62,6 +62,7 @@ pub(super) fn told(batch: &Batch) -> Vec<String> {
                 let readers: Vec<_> = readers.iter().map(|r| r.0).collect();
                 format!("{:?} {} for {readers:?}", receipt.cursor, receipt.id.0)
             }
+            Effect::Placed(_) => "placed".into(),
             Effect::Present { on, .. } => format!("present {on}"),
             Effect::Disconnect { .. } | Effect::DisconnectAll { .. } => "disconnect".into(),
         })

@@ -133,6 +133,18 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_GROUPS", value_name = "N", default_value_t = Limits::DEFAULT.groups, value_parser = values::number::<u64>)]
     pub limit_groups: u64,
 
+    /// Bytes in a file
+    #[arg(long, env = "PAPOD_LIMIT_FILE", value_name = "BYTES", default_value_t = Limits::DEFAULT.file, value_parser = values::number::<u64>)]
+    pub limit_file: u64,
+
+    /// Bytes of files per account in a day
+    #[arg(long, env = "PAPOD_LIMIT_FILES_DAY", value_name = "BYTES", default_value_t = Limits::DEFAULT.files_day, value_parser = values::number::<u64>)]
+    pub limit_files_day: u64,
+
+    /// Bytes of all files together
+    #[arg(long, env = "PAPOD_LIMIT_FILES", value_name = "BYTES", default_value_t = Limits::DEFAULT.files, value_parser = values::number::<u64>)]
+    pub limit_files: u64,
+
     /// Bytes of messages per account in a day
     #[arg(long, env = "PAPOD_LIMIT_BYTES", value_name = "N", default_value_t = Limits::DEFAULT.bytes, value_parser = values::number::<u64>)]
     pub limit_bytes: u64,
@@ -145,6 +157,11 @@ pub struct Flags {
     /// [default: papo/papo.db in the user's data folder]
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
+
+    /// Folder for the contents of files, which no other database may use [default: the database's name
+    /// with -files]
+    #[arg(long, env = "PAPOD_FILES", value_name = "DIR")]
+    pub files: Option<PathBuf>,
 
     /// Put the backup FILE in the place of the database, keep the old one under another name, and exit;
     /// no papod may be using it
@@ -185,6 +202,10 @@ pub struct Flags {
     /// Delete entries older than DAYS; 0 keeps everything
     #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = values::days)]
     pub keep: u64,
+
+    /// Delete the contents of files after DAYS, and keep the messages; 0 keeps them as long as these
+    #[arg(long, env = "PAPOD_KEEP_FILES", value_name = "DAYS", default_value = "0", value_parser = values::days)]
+    pub keep_files: u64,
 
     /// Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit
     #[arg(long, env = "PAPOD_AMEND", value_name = "SECONDS", default_value_t = 0, value_parser = values::number::<u64>)]

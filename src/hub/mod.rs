@@ -439,7 +439,7 @@ impl HubState {
             }
             Work::Expire { step, answer } => {
                 self.chat.expire(step);
-                self.needs_wipe = true;
+                self.needs_wipe |= step.deletes_text();
                 self.pending.push(Pending::Expired(answer));
             }
             Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),

@@ -1,6 +1,7 @@
 //! Deleting entries older than the retention period (`--keep`): a thread that looks for them and
 //! asks the hub to delete them, one small step after the other. It also sees to it that text that
-//! was deleted, in this way or with `DEL`, leaves the write-ahead log.
+//! was deleted, in this way or with `DEL`, leaves the write-ahead log, and that contents of files
+//! leave the disk when no entry has them.
 //!
 //! It waits for each step before it looks for the next one, so that the hub can do other work in
 //! between. It decides nothing itself: the store says what comes next, and the hub writes it.
@@ -13,8 +14,9 @@ use smol::channel::{self, Sender};
 
 use super::{Hub, Work};
 use crate::counters::Counters;
-use crate::entry::{Clock, Millis};
+use crate::entry::{Clock, ContentHash, Millis};
 use crate::limits;
+use crate::store::folder::Folder;
 use crate::store::{Effort, Error, Expire, Reader};
 
 /// Milliseconds in a day.
@@ -27,13 +29,33 @@ pub struct Retention {
     clock: Clock,
     /// The retention period, in milliseconds; 0: no entry gets too old.
     time: i64,
+    /// That of the contents of files.
+    file_time: i64,
+    files: Option<Arc<Folder>>,
+    /// Contents to look at, since the folder was looked through when papod started.
+    doubtful: Vec<ContentHash>,
+    /// The folder was looked through.
+    has_looked: bool,
+}
+
+fn millis(days: u64) -> i64 {
+    i64::try_from(days.min(limits::KEEP_MAX)).unwrap_or(0) * DAY
 }
 
 impl Retention {
     /// Keeps entries for `days` days, from 1 to [`limits::KEEP_MAX`]; 0: always.
     pub fn new(hub: Hub, reader: Box<dyn Reader>, clock: Clock, days: u64) -> Retention {
-        let days = i64::try_from(days.min(limits::KEEP_MAX)).unwrap_or(0);
-        Retention { hub, reader, clock, time: days * DAY }
+        let (files, doubtful, has_looked) = Default::default();
+        let time = millis(days);
+        Retention { hub, reader, clock, time, file_time: 0, files, doubtful, has_looked }
+    }
+
+    /// Also sweeps this folder of contents, and keeps those for `days` days; 0: as long as their
+    /// entries.
+    pub fn with_files(mut self, files: Option<Arc<Folder>>, days: u64) -> Retention {
+        self.files = files;
+        self.file_time = millis(days);
+        self
     }
 
     /// Starts the thread. It makes a pass every [`limits::EXPIRE_PAUSE`], and ends when the sender
@@ -74,19 +96,71 @@ impl Retention {
                 return Ok(false);
             }
         }
-        Ok(self.ask(|answer| Work::Wipe { answer }))
+        let is_wiped = self.ask(|answer| Work::Wipe { answer });
+        Ok(self.sweep()? && is_wiped)
     }
 
     fn next(&mut self) -> Result<Option<Expire>, Error> {
-        if self.time == 0 {
+        let now = self.clock.now();
+        let before = |time| Millis(now.0.saturating_sub(time));
+        if self.time > 0 {
+            let before = before(self.time);
+            let step = self.ask_store(|reader| reader.next_expiry(before, now))?;
+            if step.is_some() {
+                return Ok(step);
+            }
+        }
+        if self.file_time == 0 {
             return Ok(None);
         }
-        let now = self.clock.now();
-        let before = Millis(now.0.saturating_sub(self.time));
+        let before = before(self.file_time);
+        let upto = self.ask_store(|reader| reader.next_old_file(before, now))?;
+        Ok(upto.map(|upto| Expire::Files { upto }))
+    }
+
+    /// Deletes contents of files that no entry has. Returns whether that is done: `false` during a
+    /// backup, or if the hub could not write.
+    fn sweep(&mut self) -> Result<bool, Error> {
+        let Some(folder) = self.files.clone() else { return Ok(true) };
+        if !self.has_looked {
+            // What was placed before papod was killed may have no entry.
+            self.doubtful = folder.contents().map_err(Error::new)?;
+            self.has_looked = true;
+        }
+        self.doubtful.extend(folder.take_untaken());
+        while let Some(content) = self.doubtful.last().copied() {
+            if !self.sweep_one(&folder, content)? {
+                return Ok(false);
+            }
+            self.doubtful.pop();
+        }
+        loop {
+            let dropped = self.ask_store(|reader| reader.dropped())?;
+            let Some((upto, _)) = dropped.last().copied() else { return Ok(true) };
+            for (_, content) in dropped {
+                if !self.sweep_one(&folder, content)? {
+                    return Ok(false);
+                }
+            }
+            let step = Expire::Swept { upto };
+            if !self.ask(|answer| Work::Expire { step, answer }) {
+                return Ok(false);
+            }
+        }
+    }
+
+    fn sweep_one(&mut self, folder: &Folder, content: ContentHash) -> Result<bool, Error> {
+        folder.sweep(content, || self.ask_store(|reader| reader.is_used(content)))
+    }
+
+    fn ask_store<T>(
+        &mut self,
+        question: impl FnOnce(&mut dyn Reader) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.reader.begin(Effort::Full)?;
-        let step = self.reader.next_expiry(before, now);
+        let answer = question(&mut *self.reader);
         self.reader.end();
-        step
+        answer
     }
 
     fn ask(&self, work: impl FnOnce(Sender<bool>) -> Work) -> bool {

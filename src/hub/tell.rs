@@ -54,7 +54,10 @@ impl HubState {
                         Err(refusal) => self.tally.refused(refusal.code()),
                     }
                     let sent = match &answer {
-                        Ok(Reply::Sent { verb: "MSG" | "RE" | "FWD", id, .. }) => Some(*id),
+                        Ok(
+                            Reply::Sent { verb: "MSG" | "RE" | "FWD", id, .. }
+                            | Reply::FileSent { id, .. },
+                        ) => Some(*id),
                         _ => None,
                     };
                     let wake = seat.outbox.answer(sent, |out| match &answer {
@@ -66,6 +69,7 @@ impl HubState {
                     }
                 }
                 _ if !committed => {}
+                Effect::Placed(put) => put.take(),
                 Effect::Entry { at, from, to } => {
                     let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
                         continue;

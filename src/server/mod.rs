@@ -18,13 +18,14 @@ use smol::channel::{self, Receiver, Sender};
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::file_workers::FileWorkers;
 use crate::hub::{Hub, Retention, Work};
 use crate::limits;
 use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::session::{BusyLine, Certificates, Roster, Services};
+use crate::session::{BusyLine, Certificates, Files, Roster, Services};
 use crate::store::Survey;
 use crate::wakeups;
 use door::Door;
@@ -49,7 +50,7 @@ pub fn check(config: &Config) -> Survey {
     let auth = config.auth_command.as_deref().map(AuthCommand::new);
     found.problems.extend(auth.and_then(Result::err));
     found.problems.extend(listen::check(config));
-    let Survey { problems, remarks } = store::survey(&config.db);
+    let Survey { problems, remarks } = store::survey(config);
     found.problems.extend(problems);
     found.remarks.extend(remarks);
     found
@@ -106,7 +107,7 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let OpenStore { writer, reader, maintenance, file, beat, held } =
+        let OpenStore { writer, reader, maintenance, file, folder, beat, held } =
             store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let open = {
@@ -133,15 +134,26 @@ impl Server {
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
         let keep = reader().map_err(|e| plain(&e))?;
-        let keep = Retention::new(hub.clone(), keep, config.clock, config.keep);
+        let keep = Retention::new(hub.clone(), keep, config.clock, config.keep)
+            .with_files(folder.clone(), config.keep_files);
         let (retention, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
         others.push(thread);
+        let files = match folder {
+            Some(folder) => {
+                let (workers, threads) =
+                    FileWorkers::start(counters.clone()).map_err(|e| plain(&e))?;
+                others.extend(threads);
+                Some(Files { folder, workers })
+            }
+            None => None,
+        };
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
             maintenance,
             hasher,
+            files,
             counters: counters.clone(),
             clock: config.clock,
             idle,

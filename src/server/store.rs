@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::store::folder::Folder;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{PgDatabase, PgUrl};
 use crate::store::sqlite::{self, Database};
@@ -20,6 +21,8 @@ pub(super) struct OpenStore {
     pub(super) maintenance: Arc<dyn Maintenance>,
     /// Its file, if it is one.
     pub(super) file: Option<PathBuf>,
+    /// Where the contents of files are, if it has any.
+    pub(super) folder: Option<Arc<Folder>>,
     /// How often the hub has to record something, be it nothing, since another process could take
     /// the store over.
     pub(super) beat: Option<Duration>,
@@ -49,20 +52,31 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
         let writer = Box::new(writer);
         let beat = Some(crate::limits::PG_BEAT);
         let held = StoreLock::Leader;
-        return Ok(OpenStore { writer, reader, maintenance, file: None, beat, held });
+        let (file, folder) = (None, None);
+        return Ok(OpenStore { writer, reader, maintenance, file, folder, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
+    let folder = Arc::new(Folder::open(&files(config), config.limits.files)?);
+    let database = database.with_files(folder.clone());
     let writer = Box::new(database.writer()?);
     let maintenance = database.maintenance();
     let of = maintenance.clone();
     let reader = Arc::new(move || of.reader().map(|reader| Box::new(reader) as Box<dyn Reader>));
     let file = Some(config.db.clone());
     let held = StoreLock::File { _database: database };
-    Ok(OpenStore { writer, reader, maintenance: Arc::new(maintenance), file, beat: None, held })
+    let maintenance = Arc::new(maintenance);
+    let folder = Some(folder);
+    Ok(OpenStore { writer, reader, maintenance, file, folder, beat: None, held })
+}
+
+/// The folder of the contents of files.
+fn files(config: &Config) -> PathBuf {
+    config.files.clone().unwrap_or_else(|| sqlite::files_beside(&config.db))
 }
 
 /// Looks at the store, and changes nothing.
-pub(super) fn survey(db: &Path) -> Survey {
+pub(super) fn survey(config: &Config) -> Survey {
+    let db = &*config.db;
     #[cfg(feature = "postgres")]
     if let Some(url) = url(db) {
         return match url {
@@ -70,7 +84,7 @@ pub(super) fn survey(db: &Path) -> Survey {
             Err(e) => Survey { problems: vec![e.to_string()], ..Survey::default() },
         };
     }
-    sqlite::survey(db)
+    sqlite::survey(db, &files(config))
 }
 
 /// What the log calls a database of PostgreSQL; `None`: it is another one.

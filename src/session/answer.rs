@@ -2,6 +2,7 @@
 //! of the session.
 
 use super::End;
+use crate::file_workers::NotDone;
 use crate::hub;
 use crate::password::Failed;
 use crate::rates::TooFast;
@@ -45,6 +46,12 @@ impl From<Unanswered> for Halt {
             Unanswered::Store(e) => e.into(),
             Unanswered::Bug => Halt::Refused(Refusal::Bug),
         }
+    }
+}
+
+impl From<NotDone> for Halt {
+    fn from(_: NotDone) -> Halt {
+        Halt::Refused(Refusal::Bug)
     }
 }
 

@@ -22,6 +22,10 @@ impl Session {
             Held::Refused { verb, refusal, sink } => {
                 self.services.counters.refuse(refusal.code());
                 self.say(|out| ErrLine::write_refusal(out, &verb, &refusal));
+                if verb == "PUT" {
+                    // A line that could not be read is a hole in the file all the same.
+                    self.spoil();
+                }
                 if sink {
                     self.mode = Mode::Refused(Box::new(refusal));
                 }
@@ -85,6 +89,7 @@ impl Session {
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
             Query::Marks { which, after } => self.marks(which, after).await,
+            Query::File { which, from } => self.get(which, from).await,
             Query::Later => self.later().await,
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
@@ -124,6 +129,8 @@ impl Session {
                 answer
             }
             SessionCommand::Passwd { old, new } => self.passwd(old, new).await,
+            SessionCommand::Put(bytes) => self.put(bytes).await,
+            SessionCommand::SendFile { to, name, once } => self.send_file(to, name, once).await,
             SessionCommand::Talk { to, raw } => self.talk(to, raw).await,
             SessionCommand::Set(setting) => {
                 let me = self.me()?;

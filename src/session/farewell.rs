@@ -113,6 +113,7 @@ impl Session {
     }
 
     fn give_up(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
+        self.drop_put();
         let me = self.me.take()?;
         self.services.roster.name(self.id, None);
         let left = self.outbox.close();

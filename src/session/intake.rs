@@ -153,6 +153,7 @@ impl Session {
             | Act::Edit { .. }
             | Act::Delete { .. }
             | Act::React { .. }
+            | Act::SendFile { .. }
             | Act::Schedule { .. } => 0,
             Act::Group {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
@@ -181,6 +182,7 @@ impl Session {
                 | Act::Edit { .. }
                 | Act::Delete { .. }
                 | Act::React { .. }
+                | Act::SendFile { .. }
                 | Act::Schedule { .. }
                 | Act::Group { .. }
         );
@@ -356,6 +358,10 @@ fn command(line: &[u8], known: bool, listener: ListenerKind) -> Parsed {
         let suggestion = suggestions::suggest(word, listener);
         return refused(help::display_verb(word), Refusal::BadCommand { suggestion });
     };
+    // Two verbs of ours are methods of HTTP.
+    if matches!(verb.word, "GET" | "PUT") && request::is_http(said) {
+        return Parsed::Held(Held::Stranger(Bye::NotHttp));
+    }
     if !verb.served.at(listener) {
         let there = match (listener, verb.served) {
             (ListenerKind::Admin, _) => "this socket serves only ADMIN, HELP, PING and QUIT",

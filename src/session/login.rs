@@ -330,6 +330,7 @@ impl Session {
             retry: None,
             behind: None,
             sync: None,
+            put: None,
         }));
     }
 

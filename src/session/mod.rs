@@ -15,6 +15,7 @@ mod catchup;
 mod certificates;
 mod commands;
 mod farewell;
+mod files;
 mod intake;
 mod links;
 mod login;
@@ -42,6 +43,7 @@ use smol::Timer;
 
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
+pub use files::Files;
 pub use roster::Roster;
 pub use socket::{Accepted, Peer, Socket};
 pub use stream::Stream;
@@ -85,6 +87,8 @@ pub struct Services {
     pub maintenance: Arc<dyn Maintenance>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
+    /// Where the contents of files are; `None` if this server keeps no files.
+    pub files: Option<Files>,
     pub counters: Arc<Counters>,
     pub clock: Clock,
     /// Time without input after which a logged-in client is disconnected; `None`: never.
@@ -162,6 +166,8 @@ struct Me {
     behind: Option<Box<Lag>>,
     /// Where the latest `SYNC` continues, if there was more.
     sync: Option<Box<Walk>>,
+    /// What was put.
+    put: Option<Box<files::Put>>,
 }
 
 /// How far a session that is served from the log has come.

@@ -210,7 +210,7 @@ impl Session {
     }
 
     /// Why an id names no message: what `SYNC` shows at this id says so.
-    async fn no_message(&mut self, id: EntryId) -> Result<Refusal, Halt> {
+    pub(super) async fn no_message(&mut self, id: EntryId) -> Result<Refusal, Halt> {
         let me = self.me()?.account;
         let newest = self.ask(move |reader| reader.newest()).await?.entry;
         let before = EntryId(id.0.saturating_sub(1));

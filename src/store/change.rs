@@ -3,8 +3,8 @@
 
 use super::{Later, Marks, Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis, MoveNumber,
-    TokenId,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
+    MoveNumber, TokenId,
 };
 use crate::name::{DisplayName, Handle};
 
@@ -72,6 +72,8 @@ pub enum Change {
     Later { account: AccountId, later: Later },
     /// A command was carried out, or is struck: its text is overwritten.
     LaterDone { account: AccountId, number: u64 },
+    /// An entry has this file.
+    File { entry: EntryId, file: FileRef },
     /// A conversation's newest marks, and those that the batch adds to it.
     Marked { conversation: ConversationId, marks: Marks, added: Added },
     /// A full list of a cursor's earlier moves, the last of which named the entry `upto`.
@@ -119,10 +121,22 @@ pub enum Rank {
 pub enum Expire {
     /// Entries above `after` and up to `upto` expire: nobody can read their text any more.
     Entries { after: EntryId, upto: EntryId },
+    /// The files of entries up to `upto` are forgotten. The entries stay.
+    Files { upto: EntryId },
+    /// The contents that the store listed as dropped, up to this number of its list, have been
+    /// deleted, or are used again.
+    Swept { upto: i64 },
     /// Deletes some of the rows about expired entries that are no longer needed.
     Rows,
     /// Returns some of the empty pages to the file system.
     Pages,
+}
+
+impl Expire {
+    /// Whether text is deleted by it, which may still be in the write-ahead log then.
+    pub fn deletes_text(self) -> bool {
+        !matches!(self, Expire::Files { .. } | Expire::Swept { .. })
+    }
 }
 
 /// An entry to write.

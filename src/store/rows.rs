@@ -5,8 +5,8 @@ use smallvec::SmallVec;
 use super::Error;
 use super::moves::Moves;
 use crate::entry::{
-    AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis,
-    MoveNumber, Receipt, TokenId,
+    AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef,
+    Millis, MoveNumber, Receipt, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
 
@@ -354,8 +354,20 @@ pub struct MessageState {
     pub body: Box<str>,
     /// What it says besides, as it was written.
     pub tags: Option<Box<EntryTags>>,
+    /// Its file, unless it has none, or the file was deleted.
+    pub file: Option<FileRef>,
     /// The words of the reactions that hold, the most frequent first, and how many have each.
     pub tally: Vec<(Box<str>, u64)>,
+}
+
+/// The file of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// The message is no file.
+    None,
+    /// It was one, and its bytes were deleted by age.
+    Forgotten,
+    Kept(FileRef),
 }
 
 /// Which part of a conversation to read.
@@ -398,6 +410,8 @@ pub struct Later {
 pub struct Once {
     /// SHA-256 of the target, a zero byte and the text.
     pub digest: [u8; 32],
+    /// The file that it was.
+    pub file: Option<FileRef>,
     /// The entry it became.
     pub id: EntryId,
     /// The time of that entry.

@@ -8,8 +8,10 @@ use std::cell::Cell;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+
 use super::text;
-use crate::entry::{Condition, Cursor, EntryId, Millis};
+use crate::entry::{Condition, ContentHash, Cursor, EntryId, FileRef, Millis};
 use crate::name::{Handle, Target};
 
 /// A type that is written as a column.
@@ -232,6 +234,47 @@ impl<'a> Column<'a> for Typed<'a> {
 
     fn take(columns: &mut Columns<'a>) -> Option<Typed<'a>> {
         columns.rest().map(|rest| Typed(rest.into()))
+    }
+}
+
+/// Bytes in Base64 (RFC 4648, section 4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base64<'a>(pub Cow<'a, [u8]>);
+
+impl<'a> Column<'a> for Base64<'a> {
+    fn put(&self, out: &mut Vec<u8>) {
+        let at = out.len();
+        out.resize(at + self.0.len().div_ceil(3) * 4, 0);
+        // The room is exact, so this does not fail.
+        let written = BASE64_STANDARD.encode_slice(&self.0, &mut out[at..]).unwrap_or(0);
+        out.truncate(at + written);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Base64<'a>> {
+        BASE64_STANDARD.decode(columns.word()?).ok().map(|bytes| Base64(bytes.into()))
+    }
+}
+
+impl<'a> Column<'a> for ContentHash {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[&self.to_string()]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<ContentHash> {
+        ContentHash::parse(columns.word()?)
+    }
+}
+
+impl<'a> Column<'a> for FileRef {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.bytes.put(out);
+        out.push(b' ');
+        self.hash.put(out);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<FileRef> {
+        let bytes = columns.read()?;
+        Some(FileRef { bytes, hash: columns.read()? })
     }
 }
 

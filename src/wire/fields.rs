@@ -1,6 +1,8 @@
 //! The fields that the rules of the grammar are made of, and the labels that `ERR bad-syntax` shows
 //! for them.
 
+use base64::DecodeError;
+use base64::prelude::{BASE64_STANDARD as STANDARD, Engine as _};
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{take_till1, take_while};
@@ -12,7 +14,7 @@ use super::request::{Secret, blank, first_word};
 use super::text;
 use crate::entry::EntryId;
 use crate::limits;
-use crate::name::{DisplayName, Handle, NotAName, Target};
+use crate::name::{DisplayName, FileName, Handle, NotAName, Target, is_spoofing};
 
 /// A parse error: the innermost label at the furthest position.
 #[derive(Debug, PartialEq)]
@@ -133,6 +135,39 @@ pub(super) fn display_name(input: &str) -> ParseResult<'_, DisplayName> {
         },
     };
     Err(nom::Err::Failure(Expected { rest: input, label: LABEL, hidden }))
+}
+
+/// `file-name = free text of 1*255 bytes`, see [`FileName`]
+pub(super) fn file_name(input: &str) -> ParseResult<'_, FileName> {
+    let hidden = match FileName::new(&text::unescape(input)) {
+        Ok(name) => return Ok(("", name)),
+        Err(NotAName::Length) => None,
+        // As typed, or as a line break typed as `\n`.
+        Err(NotAName::Character(at)) => {
+            input.find(is_spoofing).or_else(|| input.find("\\n")).or(Some(at))
+        }
+    };
+    Err(nom::Err::Failure(Expected { rest: input, label: FileName::EXPECTED, hidden }))
+}
+
+/// `base64 = 1*(4(ALPHA / DIGIT / "+" / "/" / "="))`, as in RFC 4648, section 4
+pub(super) fn base64(input: &str) -> ParseResult<'_, Box<[u8]>> {
+    let wrong = |at: usize| {
+        let rest = input.get(at..).unwrap_or_default();
+        nom::Err::Failure(Expected {
+            rest,
+            label: "Base64, whole groups of 4 characters",
+            hidden: None,
+        })
+    };
+    match STANDARD.decode(input) {
+        Ok(bytes) if !bytes.is_empty() => Ok(("", bytes.into())),
+        Ok(_) => Err(wrong(0)),
+        Err(DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _)) => {
+            Err(wrong(at))
+        }
+        Err(DecodeError::InvalidLength(_) | DecodeError::InvalidPadding) => Err(wrong(input.len())),
+    }
 }
 
 /// `text = 1*(any)`: the rest of the line.

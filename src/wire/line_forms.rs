@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 28] = [
+pub static LINE_FORMS: [LineForm; 29] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -101,6 +101,7 @@ pub static LINE_FORMS: [LineForm; 28] = [
         "MARK <id> <time> <from> <to> kind=<edit|del|react|text>,re=<id> <body>",
         &["MARKS", "SYNC"],
     ),
+    row("DATA", "DATA <base64>", &["GET"]),
     row("AT", "AT <n> <time> <id or -> <delivered|read|answered or -> <command>", &["AT"]),
     row("CHAT", "CHAT <to> <unread> <last id> <last time>", &["CHATS"]),
     row(

@@ -8,7 +8,7 @@ use nom::sequence::preceded;
 
 use super::fields::*;
 use super::request::{ActCommand, Command, DueTime, LaterCommand, Query};
-use super::rules::{condition, second, which};
+use super::rules::{condition, file_once, second, which};
 use crate::entry::Millis;
 use crate::limits;
 use crate::name;
@@ -28,9 +28,11 @@ pub(super) fn forward(input: &str) -> ParseResult<'_, Command> {
     sent("FWD", None, input).map(act)
 }
 
-/// `ONCE = key ("MSG" target text / "RE" which text / "FWD" which target)`
+/// `ONCE = key ("MSG" target text / "RE" which text / "FWD" which target / "FILE" target file-name)`
 pub(super) fn once(input: &str) -> ParseResult<'_, Command> {
-    sent_once(input).map(act)
+    const VERBS: &str = "MSG, RE, FWD or FILE";
+    let (input, (key, verb)) = (key, field(VERBS, |said| second(VERBS, said))).parse(input)?;
+    if verb == "FILE" { file_once(Some(key), input) } else { sent(verb, Some(key), input).map(act) }
 }
 
 fn act((rest, command): (&str, ActCommand)) -> (&str, Command) {

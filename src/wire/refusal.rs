@@ -5,7 +5,7 @@
 use std::fmt;
 
 use crate::limits;
-use crate::name::{Handle, Target};
+use crate::name::{FileName, Handle, Target};
 
 /// What to type instead of an unknown command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,22 @@ pub enum Refusal {
     NotAMessage { id: i64, about: Option<i64> },
     /// The message was deleted.
     Gone(i64),
+    /// Nothing was put that could be sent.
+    NothingPut,
+    /// A `PUT` was refused, and with it all that was put.
+    Spoiled,
+    /// The message is no file.
+    NoFile(i64),
+    /// The bytes of the message's file were deleted by age.
+    FileForgotten(i64),
+    /// The file has only so many bytes.
+    BeyondFile { bytes: u64 },
+    /// A file may have so many bytes at most.
+    FileTooLong { bytes: u64 },
+    /// All files together have as many bytes as they may.
+    FilesFull,
+    /// The message is a file, and this is no name for one.
+    NotAFileName,
     /// The account has no command for later with this number.
     NothingLater(u64),
     /// Another's message cannot be changed; `author` can.
@@ -133,9 +149,11 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Refusal::BadCommand { .. } | Refusal::NotHere { .. } => "bad-command",
-            Refusal::BadSyntax { .. } => "bad-syntax",
+            Refusal::BadSyntax { .. } | Refusal::BeyondFile { .. } | Refusal::NotAFileName => {
+                "bad-syntax"
+            }
             Refusal::BadText { .. } => "bad-text",
-            Refusal::TooLong => "too-long",
+            Refusal::TooLong | Refusal::FileTooLong { .. } => "too-long",
             Refusal::NeedLogin => "need-login",
             Refusal::AlreadyIn(_) => "already-in",
             Refusal::WrongSecret | Refusal::NoSecret { .. } | Refusal::WrongOld => "wrong-secret",
@@ -149,6 +167,11 @@ impl Refusal {
             | Refusal::NothingLater(_)
             | Refusal::NothingSent(_)
             | Refusal::NothingSentYet => "no-such-message",
+            Refusal::NothingPut
+            | Refusal::Spoiled
+            | Refusal::NoFile(_)
+            | Refusal::FileForgotten(_) => "no-file",
+            Refusal::FilesFull => "storage",
             Refusal::NotYours { .. } | Refusal::NotYoursToDelete { .. } => "not-yours",
             Refusal::TooLate { .. } => "too-late",
             Refusal::NotAdmin(_) => "not-admin",
@@ -237,6 +260,20 @@ impl fmt::Display for Refusal {
                 write!(f, "{id}: not a message, but a change of a group; use a message's id")
             }
             Refusal::Gone(id) => write!(f, "{id}: this message was deleted"),
+            Refusal::NothingPut => f.write_str("nothing was put yet; PUT <base64> adds bytes"),
+            Refusal::Spoiled => {
+                f.write_str("a PUT was refused, so the file is not whole; PUT - begins a new one")
+            }
+            Refusal::NoFile(id) => write!(f, "{id}: this message is no file"),
+            Refusal::FileForgotten(id) => {
+                write!(f, "{id}: the server has deleted this file by its age")
+            }
+            Refusal::BeyondFile { bytes } => write!(f, "the file has {bytes} bytes only"),
+            Refusal::FileTooLong { bytes } => write!(f, "a file may have at most {bytes} bytes"),
+            Refusal::FilesFull => {
+                f.write_str("the server has no room for this file; nothing was saved")
+            }
+            Refusal::NotAFileName => write!(f, "the message is a file; expected {}", FileName::EXPECTED),
             Refusal::NothingLater(number) => {
                 write!(f, "{number}: nothing waits under this number; AT shows what does")
             }

@@ -4,7 +4,7 @@ pub use super::columns::verb;
 use super::columns::{Column, Columns, More, cursor, put};
 use super::request::{GroupChange, Setting};
 use super::text;
-use crate::entry::{Condition, Cursor, EntryId, Millis};
+use crate::entry::{Condition, Cursor, EntryId, FileRef, Millis};
 use crate::name::{DisplayName, Handle, Target};
 
 /// The final line of a command that was carried out.
@@ -29,6 +29,12 @@ pub enum Reply {
     /// `OK MSG`, `OK RE` and the like, of all verbs that make an entry. The id is that of the entry;
     /// for a mark that was there already, that of the one that made it so.
     Sent { verb: &'static str, id: EntryId, time: Millis },
+    /// `OK PUT`, with the number of bytes put so far.
+    Put { bytes: u64 },
+    /// `OK FILE`, of a message with this file.
+    FileSent { id: EntryId, time: Millis, file: FileRef },
+    /// `OK GET`, of the whole file.
+    FileShown { id: EntryId, file: FileRef },
     /// `OK TALK`; `None` when it ends.
     Talking(Option<Target>),
     /// `OK ACK` and `OK READ`; no id if nothing had been sent.
@@ -162,6 +168,9 @@ impl Reply {
             Reply::Named => ok!(out, "NAME"),
             Reply::PasswordChanged => ok!(out, "PASSWD"),
             Reply::Sent { verb, id, time } => ok!(out, verb, id, time),
+            Reply::Put { bytes } => ok!(out, "PUT", bytes),
+            Reply::FileSent { id, time, file } => ok!(out, "FILE", id, time, file),
+            Reply::FileShown { id, file } => ok!(out, "GET", id, file),
             Reply::Talking(to) => ok!(out, "TALK", to),
             Reply::Moved { cursor, id } => ok!(out, verb(*cursor), id),
             Reply::Set(setting) => ok!(out, "SET", setting.words()),
@@ -215,6 +224,12 @@ impl Reply {
             }
             "NAME" => Reply::Named,
             "PASSWD" => Reply::PasswordChanged,
+            "PUT" => Reply::Put { bytes: columns.read()? },
+            "FILE" => {
+                let (id, time) = (columns.read()?, columns.read()?);
+                Reply::FileSent { id, time, file: columns.read()? }
+            }
+            "GET" => Reply::FileShown { id: columns.read()?, file: columns.read()? },
             "TALK" => Reply::Talking(columns.read()?),
             "ACK" | "READ" => Reply::Moved { cursor: cursor(verb)?, id: columns.read()? },
             "SET" => {

@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::text;
 use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::limits;
-use crate::name::{DisplayName, Handle, Target};
+use crate::name::{DisplayName, FileName, Handle, Target};
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub enum Query {
     Info(Which),
     /// `MARKS`; only marks with larger ids than `after`.
     Marks { which: Which, after: Option<EntryId> },
+    /// `GET`, from a byte on
+    File { which: Which, from: u64 },
     /// `AT` without a time
     Later,
     /// `FIND`
@@ -109,6 +111,10 @@ pub enum SessionCommand {
     Help { verb: Option<Box<str>> },
     /// `PASSWD`
     Passwd { old: Secret, new: Secret },
+    /// `PUT`; `None` drops what was put.
+    Put(Option<Box<[u8]>>),
+    /// `FILE`, or `ONCE` with a key.
+    SendFile { to: Target, name: FileName, once: Option<Box<str>> },
     /// `TALK`
     Talk { to: Target, raw: bool },
     /// `SET`

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entry::{Condition, Cursor, EntryId, Millis};
-use crate::name::{DisplayName, Target};
+use crate::name::{DisplayName, FileName, Target};
 use crate::wire::refusal::Suggestion;
 use crate::wire::request::{
     ActCommand, Admin, Command, DueTime, Hist, Query, Secret, SessionCommand, Setting, Upto, Which,
@@ -383,4 +383,56 @@ proptest! {
         let line = String::from_utf8(line).unwrap();
         prop_assert_eq!(read(&line), Ok(message(person("bia"), &body)));
     }
+}
+
+#[test]
+fn bytes_are_base64_in_whole_groups() {
+    let put = |bytes: &[u8]| Ok(Command::Session(SessionCommand::Put(Some(bytes.into()))));
+    assert_eq!(read("PUT aGVsbG8K"), put(b"hello\n"));
+    assert_eq!(read("put YQ=="), put(b"a"));
+    assert_eq!(read("PUT -"), Ok(Command::Session(SessionCommand::Put(None))));
+    const BASE64: &str = "Base64, whole groups of 4 characters";
+    for (line, column) in [
+        ("PUT", 4),
+        ("PUT -x", 5),
+        ("PUT aGVsbG8", 12),
+        ("PUT aGVs bG8K", 9),
+        ("PUT aGV_bG8K", 8),
+        ("PUT YR==", 6),
+        ("PUT aGVséG8K", 9),
+    ] {
+        assert_eq!(refused(line), (column, BASE64), "{line}");
+    }
+}
+
+#[test]
+fn a_file_has_a_name_and_a_target() {
+    let file = |name: &str, once: Option<&str>| {
+        let (to, name) = (person("bia"), FileName::new(name).unwrap());
+        Ok(Command::Session(SessionCommand::SendFile { to, name, once: once.map(Into::into) }))
+    };
+    assert_eq!(read("FILE bia  my photo.jpg "), file("my photo.jpg", None));
+    assert_eq!(read("ONCE k FILE bia a"), file("a", Some("k")));
+    for (line, column) in [
+        ("FILE bia", 9),
+        ("FILE bia ../../etc/passwd", 10),
+        ("FILE bia .rc", 10),
+        ("FILE bia -rf", 10),
+        ("FILE bia a/b", 10),
+        ("ONCE k FILE bia a/b", 17),
+    ] {
+        assert_eq!(refused(line), (column, FileName::EXPECTED), "{line}");
+    }
+    let byte = |line| match read(line) {
+        Err(Refusal::BadText { byte, .. }) => byte,
+        other => panic!("{line:?} gave {other:?}"),
+    };
+    assert_eq!(byte("FILE bia a\u{202E}b"), 11);
+    assert_eq!(byte(r"FILE bia a\nb"), 11);
+    let (which, from) = (Which::Id(EntryId(17)), 5);
+    assert_eq!(read("GET 17 5"), Ok(Command::Query(Query::File { which, from })));
+    let (which, from) = (Which::Last, 0);
+    assert_eq!(read("GET last"), Ok(Command::Query(Query::File { which, from })));
+    assert_eq!(refused("GET 17 -1").0, 8);
+    assert_eq!(refused("AT +5 ONCE k FILE bia a").1, "MSG, RE or FWD");
 }

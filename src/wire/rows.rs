@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-pub use super::columns::Typed;
+pub use super::columns::{Base64, Typed};
 use super::columns::{Column, Columns, put};
 pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
@@ -213,6 +213,11 @@ lines! {
         state: Progress,
         delivered: Option<Millis>,
         read: Option<Millis>,
+    }
+
+    /// `DATA <base64>`, a part of a file
+    "DATA" Data DataLine<'a> {
+        bytes: Base64<'a>,
     }
 
     /// `AT <n> <time> <id or -> <delivered|read|answered or -> <command>`

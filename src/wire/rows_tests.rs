@@ -2,7 +2,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::entry::{Call, Condition, Cursor, Entry, EntryKind, EntryTags, Receipt};
+use crate::entry::{
+    Call, Condition, ContentHash, Cursor, Entry, EntryKind, EntryTags, FileRef, Receipt,
+};
 use crate::name::DisplayName;
 use crate::wire::reply::{List, SCHEDULING, SENDING};
 use crate::wire::request::{GroupChange, Setting};
@@ -74,12 +76,14 @@ fn tags() -> impl Strategy<Value = Option<Box<EntryTags>>> {
     let calls = proptest::collection::vec(call, 0..4);
     let react = proptest::collection::vec((any::<u64>(), reaction()), 0..4);
     let ids = [maybe(id()), maybe(id()), maybe(id())];
+    let file = (maybe(any::<u64>()), any::<u32>());
     let tags =
-        (ids, any::<u32>(), calls, any::<bool>(), maybe(any::<u64>()), react, maybe(reaction()))
-            .prop_map(|([gone, re, edit], fwd, calls, by_operator, late, react, mine)| EntryTags {
+        (ids, file, calls, any::<bool>(), maybe(any::<u64>()), react, maybe(reaction()))
+            .prop_map(|([gone, re, edit], (file, fwd), calls, by_operator, late, react, mine)| EntryTags {
                 gone,
                 re,
                 edit,
+                file,
                 fwd,
                 calls,
                 by_operator,
@@ -112,6 +116,11 @@ fn entry() -> impl Strategy<Value = ServerLine<'static>> {
     )
 }
 
+fn file() -> impl Strategy<Value = FileRef> {
+    (any::<[u8; 32]>(), any::<u64>())
+        .prop_map(|(hash, bytes)| FileRef { hash: ContentHash(hash), bytes })
+}
+
 fn reply() -> impl Strategy<Value = Reply> {
     let name = "[a-z][a-z ]{0,20}[a-z]".prop_map(|name| DisplayName::new(&name).unwrap());
     let group = (select(GroupChange::WORDS.to_vec()), handle());
@@ -130,6 +139,9 @@ fn reply() -> impl Strategy<Value = Reply> {
         (handle(), any::<bool>()).prop_map(|(whom, on)| Reply::Blocked { whom, on }),
         (managed, handle()).prop_map(|(words, handle)| Reply::Managed { words, handle }),
         any::<u64>().prop_map(|bytes| Reply::BackedUp { bytes }),
+        any::<u64>().prop_map(|bytes| Reply::Put { bytes }),
+        (id(), time(), file()).prop_map(|(id, time, file)| Reply::FileSent { id, time, file }),
+        (id(), file()).prop_map(|(id, file)| Reply::FileShown { id, file }),
     ];
     let talk = prop_oneof![
         select(vec![Reply::Quit, Reply::Helped, Reply::Named, Reply::PasswordChanged]),
@@ -189,6 +201,8 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         (word(), time(), maybe(time())).prop_map(|(label, created, used)| {
             ServerLine::Token(TokenLine { label, created, used })
         }),
+        proptest::collection::vec(any::<u8>(), 1..80)
+            .prop_map(|bytes| ServerLine::Data(DataLine { bytes: Base64(bytes.into()) })),
         any::<u32>().prop_map(|user| ServerLine::Uid(UidLine { user })),
         (word(), any::<u64>()).prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),
         (any::<u64>(), maybe(handle()), word(), time()).prop_map(|(id, handle, address, since)| {
@@ -351,7 +365,7 @@ proptest! {
     fn no_line_makes_the_reader_panic(
         word in select(vec![
             "MSG", "EDIT", "REACT", "GONE", "HIST", "MARK", "OK", "OK ADMIN", "OK AT", "AT", "ERR",
-            "INFO", "GROUPS", "TOKEN",
+            "INFO", "GROUPS", "TOKEN", "DATA", "OK FILE",
         ]),
         rest in "[ -~é]{0,60}",
     ) {

@@ -105,6 +105,35 @@ pub(super) fn passwd(input: &str) -> ParseResult<'_, Command> {
     .parse(input)
 }
 
+/// `PUT = base64 / "-"`
+pub(super) fn put(input: &str) -> ParseResult<'_, Command> {
+    let drop = map(keyword("-"), |()| None);
+    map(alt((drop, map(base64, Some))), |put| Command::Session(SessionCommand::Put(put)))
+        .parse(input)
+}
+
+/// `FILE = target file-name`
+pub(super) fn file(input: &str) -> ParseResult<'_, Command> {
+    file_once(None, input)
+}
+
+/// The fields of a `FILE`, with the key of its `ONCE`.
+pub(super) fn file_once(once: Option<Box<str>>, input: &str) -> ParseResult<'_, Command> {
+    let (rest, (to, name)) = (target, file_name).parse(input)?;
+    Ok((rest, Command::Session(SessionCommand::SendFile { to, name, once })))
+}
+
+/// `GET = which [byte]`
+pub(super) fn get(input: &str) -> ParseResult<'_, Command> {
+    let byte = field("the number of a byte, counted from 0", |word: &str| {
+        word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().unwrap_or(u64::MAX))
+    });
+    map((which, opt_field(byte)), |(which, from)| {
+        Command::Query(Query::File { which, from: from.unwrap_or(0) })
+    })
+    .parse(input)
+}
+
 /// `TALK = target ["raw"]`
 pub(super) fn talk(input: &str) -> ParseResult<'_, Command> {
     map((target, opt_field(keyword("raw"))), |(to, raw)| {

@@ -7,7 +7,7 @@ use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
 /// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
-const ELSEWHERE: [(&[&str], &str); 25] = [
+const ELSEWHERE: [(&[&str], &str); 27] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
         "REG <handle> <password> creates an account",
@@ -45,6 +45,11 @@ const ELSEWHERE: [(&[&str], &str); 25] = [
         &["schedule", "remind", "reminder", "later", "delay", "timer"],
         "AT +<seconds> MSG <to> <text> sends a message later",
     ),
+    (
+        &["upload", "attach", "sendfile", "image", "photo", "document", "dcc"],
+        "PUT <base64> adds bytes of a file, FILE <to> <name> then sends it",
+    ),
+    (&["download", "fetch", "wget", "curl"], "GET <id> shows the file of a message"),
     (
         &["who", "names", "members"],
         "GROUP WHO <name> lists a group's members, FIND <text> finds people",
@@ -141,6 +146,8 @@ mod tests {
             ("/forward", "FWD"),
             ("remind", "AT"),
             ("eidt", "EDIT"),
+            ("upload", "FILE"),
+            ("/download", "GET"),
         ] {
             let suggestion = suggest(word, ListenerKind::Network);
             let said = crate::wire::refusal::Refusal::BadCommand { suggestion }.to_string();

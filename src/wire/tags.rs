@@ -84,11 +84,14 @@ impl TagWriter<'_> {
     }
 
     fn known(&mut self, tags: &EntryTags) {
-        let EntryTags { gone, re, edit, fwd, calls, by_operator, late, react, mine } = tags;
+        let EntryTags { gone, re, edit, file, fwd, calls, by_operator, late, react, mine } = tags;
         for (key, id) in [("del", gone), ("re", re), ("edit", edit)] {
             if let Some(id) = id {
                 id.put(self.tag(key));
             }
+        }
+        if let Some(bytes) = file {
+            bytes.put(self.tag("file"));
         }
         if *fwd > 0 {
             fwd.put(self.tag("fwd"));
@@ -149,6 +152,7 @@ impl Known {
             "del" => tags.gone = Some(read::<EntryId>(value)?),
             "re" => tags.re = Some(read(value)?),
             "edit" => tags.edit = Some(read(value)?),
+            "file" => tags.file = Some(read(value)?),
             "fwd" => tags.fwd = read(value).filter(|times| *times > 0)?,
             "at" => tags.calls = value.split('/').map(call).collect::<Option<_>>()?,
             "by" if value == "operator" => tags.by_operator = true,
@@ -205,18 +209,18 @@ mod tests {
         assert_eq!(row("-"), "-");
         assert_eq!(row("a=1,kind=group,b=2"), "kind=group,a=1,b=2");
         assert_eq!(row("x,,a=b=c,kind=gone"), "a=b=c,kind=gone");
-        assert_eq!(row("kind=expire,file=6"), "kind=expire,file=6");
-        assert_eq!(row("re=x,edit=,fwd=0,at=a,by=me,react=1/2*,mine="), {
-            "re=x,edit=,fwd=0,at=a,by=me,react=1/2*,mine="
+        assert_eq!(row("kind=expire,exp=6"), "kind=expire,exp=6");
+        assert_eq!(row("re=x,edit=,file=-,fwd=0,at=a,by=me,react=1/2*,mine="), {
+            "re=x,edit=,file=-,fwd=0,at=a,by=me,react=1/2*,mine="
         });
     }
 
     #[test]
     fn known_tags_have_an_order() {
-        let typed = "mine=2,react=3*2/1*a*b,late=7,by=operator,at=@all/bob,fwd=2,edit=4,re=1,\
+        let typed = "mine=2,react=3*2/1*a*b,late=7,by=operator,at=@all/bob,fwd=2,file=6,edit=4,re=1,\
                      del=9,kind=gone";
-        let ordered = "kind=gone,del=9,re=1,edit=4,fwd=2,at=@all/bob,by=operator,late=7,\
-                       react=3*2/1*a*b,mine=2";
+        let ordered = "kind=gone,del=9,re=1,edit=4,file=6,fwd=2,at=@all/bob,by=operator,\
+                       late=7,react=3*2/1*a*b,mine=2";
         assert_eq!(again(EntryForm::Hist, typed), ordered);
         let known = parse(EntryForm::Hist, ordered);
         assert_eq!(known.kind, None);
@@ -226,6 +230,7 @@ mod tests {
                 gone: Some(EntryId(9)),
                 re: Some(EntryId(1)),
                 edit: Some(EntryId(4)),
+                file: Some(6),
                 fwd: 2,
                 calls: vec![Call::All, Call::Handle(Handle::new("bob").unwrap())],
                 by_operator: true,
@@ -249,7 +254,7 @@ mod tests {
         #[test]
         fn nothing_makes_the_reader_panic(
             form in select(FORMS.to_vec()),
-            column in "([a-c]|kind|del|re|edit|fwd|at|by|late|react|mine|=|,|[0-9*/@-]|group|gone){1,40}",
+            column in "([a-c]|kind|del|re|edit|file|fwd|at|by|late|react|mine|=|,|[0-9*/@-]|group|gone){1,40}",
         ) {
             let once = again(form, &column);
             prop_assert_eq!(again(form, &once), once);

@@ -7,7 +7,7 @@ use super::verbs::{Served, Verb};
 use super::{mark_rules, rules};
 
 /// Every verb that is served, in the order in which a newcomer meets them.
-pub static VERBS: [Verb; 34] = [
+pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "REG",
@@ -126,13 +126,13 @@ pub static VERBS: [Verb; 34] = [
     Verb {
         subject: "writing",
         word: "ONCE",
-        form: "ONCE <key> MSG|RE|FWD ...",
+        form: "ONCE <key> MSG|RE|FWD|FILE ...",
         does: &[
             "sends at most once per key, ever; repeating it returns the first answer, so a",
             "script can simply retry; a key has 1 to 64 characters without blanks",
         ],
         example: "ONCE backup-2026-01-01 MSG bia backup done",
-        errors: "key-reused and those of MSG, RE or FWD",
+        errors: "key-reused and those of MSG, RE, FWD or FILE",
         served: Served::Accounts,
         rule: mark_rules::once,
     },
@@ -211,6 +211,46 @@ pub static VERBS: [Verb; 34] = [
         errors: "no-such-message",
         served: Served::Accounts,
         rule: mark_rules::marks,
+    },
+    Verb {
+        subject: "files",
+        word: "PUT",
+        form: "PUT <base64>|-",
+        does: &[
+            "adds bytes to the file that this session is about to send; each line is Base64,",
+            "whole by itself, of any length; PUT - drops what was put; after a PUT that is",
+            "refused, nothing is taken until PUT - or FILE was answered",
+        ],
+        example: "PUT aGVsbG8K",
+        errors: "no-file too-long too-fast too-many storage",
+        served: Served::Accounts,
+        rule: rules::put,
+    },
+    Verb {
+        subject: "files",
+        word: "FILE",
+        form: "FILE <to> <name>",
+        does: &[
+            "sends what was put as a message, whose text is the file's name: 1 to 255 bytes,",
+            "without / and not beginning with . or -; OK has its id, time, bytes and SHA-256",
+        ],
+        example: "FILE bia holiday photo.jpg",
+        errors: "no-file no-such-user no-such-group blocked storage",
+        served: Served::Accounts,
+        rule: rules::file,
+    },
+    Verb {
+        subject: "files",
+        word: "GET",
+        form: "GET <id> [<byte>]",
+        does: &[
+            "shows the file of a message that you may see, from this byte on, 0 or a higher",
+            "one; events wait meanwhile, so use a quiet session",
+        ],
+        example: "GET 18",
+        errors: "no-such-message no-file storage",
+        served: Served::Accounts,
+        rule: rules::get,
     },
     Verb {
         subject: "later",

@@ -60,6 +60,7 @@ impl Narrow {
             readers,
             maintenance: Arc::new(database.maintenance()),
             hasher,
+            files: None,
             counters: counters.clone(),
             clock,
             idle: None,

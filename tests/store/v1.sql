@@ -65,6 +65,16 @@ CREATE TABLE tally(
     count INTEGER NOT NULL,
     PRIMARY KEY(message, word)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE file(
+    entry INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,                 -- SHA-256 of the content
+    bytes INTEGER NOT NULL
+) STRICT;
+CREATE INDEX file_hash ON file(hash);
+CREATE TABLE dropped_file(
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL
+) STRICT;
 CREATE TABLE reply(
     message INTEGER NOT NULL,
     reply INTEGER NOT NULL,
@@ -160,6 +170,8 @@ CREATE TABLE once(
     digest BLOB NOT NULL,               -- SHA-256 of the target, a zero byte, and the text
     entry INTEGER NOT NULL,
     time INTEGER NOT NULL,
+    hash BLOB,                          -- of a file: SHA-256 of its content
+    bytes INTEGER,                      -- and how many it has
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE later(
@@ -234,8 +246,11 @@ SELECT e.id,
        e.conversation,
        e.re,
        (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
-       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted,
+       lower(hex(f.hash)) AS file,
+       f.bytes AS file_bytes
 FROM entry e
+LEFT JOIN file f ON f.entry = e.id
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
@@ -289,7 +304,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'0E68F3D4EEA2AFD7235711DA0613D5D3', X'395B5C8C67F2D46CC11443A46998371C');
+INSERT INTO generation VALUES(1, X'62F2B925E111E0FD8D5E941F63E3B4C0', X'CC9EEBD39C556DB127B39D6F42B1171D');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

@@ -24,6 +24,10 @@ use crate::store::sqlite::exchange;
 /// server's reason. Nothing was changed then.
 pub fn import(file: &Path, url: &PgUrl) -> Result<u64, Error> {
     let sqlite = exchange::sound(file)?;
+    if sqlite.query_row("SELECT EXISTS(SELECT 1 FROM file)", [], |row| row.get(0))? {
+        let why = "it has files, which papod does not keep in PostgreSQL";
+        return Err(Error::new(why).about(file.display()));
+    }
     fill(&sqlite, url).map_err(|e| e.about(url))
 }
 

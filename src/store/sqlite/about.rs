@@ -199,8 +199,10 @@ impl SqliteReader {
         let tally = if row.is_changed && gone.is_none() { tally(read, id)? } else { Vec::new() };
         let tally = tally.into_iter().map(|(count, word)| (word, count)).collect();
         let tags = row.tags.filter(|_| gone.is_none());
+        let is_file = tags.as_ref().is_some_and(|tags| tags.file.is_some());
+        let file = if is_file { self.file_of(id)? } else { None };
         let (time, kind) = (row.time, row.kind);
-        Ok(Some(MessageState { pos, time, kind, gone, edit, body, tags, tally }))
+        Ok(Some(MessageState { pos, time, kind, gone, edit, body, tags, file, tally }))
     }
 
     /// The text of a message that an account may see; `None` if it may not, or if it was deleted.
@@ -210,7 +212,7 @@ impl SqliteReader {
 
     /// A message with the text that an account may see, and the parts of its conversation that the
     /// account may see; `None` if it may not see the message, or if it was deleted.
-    fn seen_message(
+    pub(super) fn seen_message(
         &self,
         me: AccountId,
         id: EntryId,

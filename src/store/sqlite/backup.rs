@@ -3,6 +3,9 @@
 //! before it began and holds nobody up. While it reads, the write-ahead log cannot be written back
 //! past that point, so it grows by what is written meanwhile.
 //!
+//! Links to the contents of the files that the copy names, or copies of them, go into a folder beside
+//! it before it has its name.
+//!
 //! The copy is written as a draft in the same folder and gets its name at the end. It gets a new
 //! generation, so it is recognised as a copy if it is put in the place of the database.
 
@@ -13,7 +16,10 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use super::contents::{NewContents, linked};
 use super::draft::Draft;
+use super::files::files_beside;
+use super::generation::alone;
 use super::{SqliteMaintenance, beside, ended, folder};
 use crate::owner;
 use crate::store::{BackupError, Cause, Error};
@@ -29,11 +35,13 @@ impl SqliteMaintenance {
     pub(super) fn copy(&self, path: &Path) -> Result<u64, BackupError> {
         let path = std::path::absolute(path)?;
         // SQLite would take files of these names for the new file or its logs.
-        for ending in ["", "-journal", "-wal"] {
+        for ending in ["", "-journal", "-wal", "-files"] {
             if beside(&path, ending).symlink_metadata().is_ok() {
                 return Err(BackupError::Exists);
             }
         }
+        // The contents of files that the copy names stay where they are until it has them.
+        let _pin = self.files.as_ref().map(|folder| folder.pin());
         let found = self.lock.verify(None);
         // If the file was overwritten, neither it nor what the log adds to it is this database.
         self.lock.look_at_main()?;
@@ -56,13 +64,22 @@ impl SqliteMaintenance {
         let draft = Draft::beside(path).map_err(|e| self.no_room_for(path, &e))?;
         copy_into(connection, &draft).map_err(BackupError::Failed)?;
         draft.file().sync_all()?;
+        let files = match &self.files {
+            Some(folder) => {
+                let copy = alone(draft.path())?;
+                linked(&copy, |content| folder.path_of(content), &files_beside(path))?
+            }
+            None => None,
+        };
         if self.has_ended() {
             return Err(ended().into());
         }
-        draft.name(path).map_err(|e| match e.kind() {
+        let bytes = draft.name(path).map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => BackupError::Exists,
             _ => e.into(),
-        })
+        })?;
+        files.map(NewContents::keep);
+        Ok(bytes)
     }
 
     /// The error that no file can be created in the folder of `path`. A service manager may let

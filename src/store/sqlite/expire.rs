@@ -10,7 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::marking;
+use super::{files, marking};
 use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::store::{Error, Expire};
@@ -101,6 +101,8 @@ fn old_enough(
 pub(super) fn step(on: &Connection, step: Expire) -> Result<(), Error> {
     match step {
         Expire::Entries { after, upto } => entries(on, after, upto),
+        Expire::Files { upto } => files::drop_of(on, EntryId(0), upto),
+        Expire::Swept { upto } => files::swept(on, upto),
         Expire::Rows => rows(on),
         Expire::Pages => pages(on),
     }

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
+use super::files::file_at;
 use super::{about, count, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
@@ -152,10 +153,12 @@ impl SqliteReader {
     }
 
     fn done_once(&self, account: AccountId, key: &str) -> Result<Option<Once>, Error> {
-        let sql = "SELECT digest, entry, time FROM once WHERE account = ?1 AND key = ?2";
+        let sql =
+            "SELECT digest, entry, time, hash, bytes FROM once WHERE account = ?1 AND key = ?2";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row(params![account.0, key], |row| {
-            Ok(Once { digest: row.get(0)?, id: EntryId(row.get(1)?), time: Millis(row.get(2)?) })
+            let (id, time) = (EntryId(row.get(1)?), Millis(row.get(2)?));
+            Ok(Once { digest: row.get(0)?, file: file_at(row, 3)?, id, time })
         });
         Ok(row.optional()?)
     }

@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::files;
 use super::id_block::{self, List};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::store::change::Added;
@@ -105,7 +106,7 @@ pub(super) fn marked(
 }
 
 /// Overwrites the marks of the messages from `first` to `last`, and drops all that is known about
-/// these messages, except their replies and that they were deleted.
+/// these messages, their files included, except their replies and that they were deleted.
 fn forget(on: &Connection, first: EntryId, last: EntryId) -> Result<(), Error> {
     let range = [first.0, last.0];
     let marks: Vec<EntryId> = {
@@ -118,6 +119,7 @@ fn forget(on: &Connection, first: EntryId, last: EntryId) -> Result<(), Error> {
     for mark in &marks {
         erase(on, *mark)?;
     }
+    files::drop_of(on, first, last)?;
     for sql in [
         "DELETE FROM about WHERE message BETWEEN ?1 AND ?2 AND kind <> 3",
         "DELETE FROM tally WHERE message BETWEEN ?1 AND ?2",

@@ -9,12 +9,14 @@ mod about;
 mod backup;
 mod chats;
 mod check;
+mod contents;
 mod count;
 mod decode;
 mod draft;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod exchange;
 mod expire;
+mod files;
 mod find;
 mod gather;
 mod generation;
@@ -49,15 +51,17 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
+pub use files::files_beside;
 use generation::{Inspection, Sidecar};
 use lock::Lock;
 use main_file::Generation;
 pub use reader::SqliteReader;
-pub use restore::restore;
+pub use restore::{Restored, restore};
 use spare::Spare;
 pub use survey::survey;
 pub use writer::SqliteWriter;
 
+use super::folder::Folder;
 use super::{BackupError, Cause, Error, Maintenance};
 
 /// The busy timeout of every connection, for a tool that holds the database for a moment.
@@ -108,6 +112,8 @@ pub struct Database {
     limit: Option<u64>,
     ending: Arc<Ending>,
     spare: Arc<Spare>,
+    /// Where the contents of files are.
+    files: Option<Arc<Folder>>,
 }
 
 impl Database {
@@ -163,13 +169,19 @@ impl Database {
             sidecar.may_become(current, Generation::default()).map_err(Error::new)?;
         }
         let (ending, spare) = Default::default();
-        Ok(Database { lock, sidecar, limit: None, ending, spare })
+        Ok(Database { lock, sidecar, limit: None, ending, spare, files: None })
     }
 
     /// The same database with a maximum size of its main file, in MiB. A write that does not fit
     /// fails as on a full disk. The write-ahead log is not counted.
     pub fn limited(mut self, mib: Option<u64>) -> Database {
         self.limit = mib;
+        self
+    }
+
+    /// The same database with the folder of its files, for backups and checks.
+    pub fn with_files(mut self, folder: Arc<Folder>) -> Database {
+        self.files = Some(folder);
         self
     }
 
@@ -205,8 +217,8 @@ impl Database {
 
     /// Backup and check of the database while it is in use.
     pub fn maintenance(&self) -> SqliteMaintenance {
-        let (lock, ending, spare) = (&self.lock, &self.ending, &self.spare);
-        SqliteMaintenance { lock: lock.clone(), ending: ending.clone(), spare: spare.clone() }
+        let (lock, ending, spare) = (self.lock.clone(), self.ending.clone(), self.spare.clone());
+        SqliteMaintenance { lock, ending, spare, files: self.files.clone() }
     }
 }
 
@@ -284,6 +296,7 @@ pub struct SqliteMaintenance {
     lock: Arc<Lock>,
     ending: Arc<Ending>,
     spare: Arc<Spare>,
+    files: Option<Arc<Folder>>,
 }
 
 /// How maintenance is broken off.
@@ -303,7 +316,14 @@ impl Maintenance for SqliteMaintenance {
         if let Err(e) = self.lock.verify(None) {
             return Ok(vec![e.to_string()]);
         }
-        let found = self.until_ended(check::findings);
+        let pin = self.files.as_ref().map(|folder| (folder, folder.pin()));
+        let found = self.until_ended(|on| {
+            let mut found = check::findings(on)?;
+            if let Some((folder, _)) = &pin {
+                found.extend(files::missing(on, |content| folder.path_of(content))?);
+            }
+            Ok(found)
+        });
         if self.has_ended() { Err(ended()) } else { found }
     }
 

@@ -9,14 +9,14 @@ use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
 use super::{about, chats, count, expire, gather, later, lists, merge, receipts};
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
+use crate::entry::{AccountId, ContentHash, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
-    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery,
-    Token, WaitingCount, Walk,
+    Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, FileState,
+    Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span,
+    SpanQuery, Token, WaitingCount, Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -258,6 +258,22 @@ impl Reader for SqliteReader {
 
     fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error> {
         about::answered(self, me, id)
+    }
+
+    fn file(&mut self, me: AccountId, id: EntryId) -> Result<Option<FileState>, Error> {
+        self.file_state(me, id)
+    }
+
+    fn is_used(&mut self, content: ContentHash) -> Result<bool, Error> {
+        self.is_content_used(content)
+    }
+
+    fn dropped(&mut self) -> Result<Vec<(i64, ContentHash)>, Error> {
+        self.dropped_contents()
+    }
+
+    fn next_old_file(&mut self, before: Millis, now: Millis) -> Result<Option<EntryId>, Error> {
+        self.old_file(before, now)
     }
 
     fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error> {

@@ -6,7 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::check::findings;
+use super::contents::{fetch, set_aside};
 use super::draft::Draft;
+use super::files::files_beside;
 use super::generation::alone;
 use super::lock::Lock;
 use super::{beside, check_header, folder, give, length, resolved};
@@ -15,16 +17,26 @@ use crate::store::{Cause, Error};
 /// The files of a database, by their suffixes: the main file comes first.
 const FILES: [&str; 5] = ["", "-wal", "-journal", "-shm", ".generation"];
 
-/// Puts a copy of `from` in the place of the database at `path`. What was there is renamed, and its
-/// new name returned. When papod opens the copy, new ids go on far above.
+/// What became of what was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restored {
+    /// The new name of the database that was there.
+    pub aside: Option<PathBuf>,
+    /// How many contents of files are named by the new one, and are in none of the folders.
+    pub missing: u64,
+}
+
+/// Puts a copy of `from` in the place of the database at `path`, and the contents of its files into
+/// the folder `files`. What was there is renamed; links to the contents of its files, or copies of
+/// them, are then in the folder of the new name. When papod opens the copy, new ids go on far above.
 ///
 /// # Errors
 /// One line that names the file and gives the reason: `from` is not a complete and sound database,
 /// or the one at `path` is in use by a papod. Nothing was changed, unless the disk failed half-way;
 /// nothing is ever deleted.
-pub fn restore(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
+pub fn restore(from: &Path, path: &Path, files: &Path) -> Result<Restored, Error> {
     let new = new_folders(path);
-    let done = put(from, path);
+    let done = put(from, path, files);
     if done.is_err() {
         // Folders that were created for it and are empty. One that somebody uses by now stays.
         for folder in new {
@@ -40,7 +52,7 @@ fn new_folders(path: &Path) -> Vec<&Path> {
     above.take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists()).collect()
 }
 
-fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
+fn put(from: &Path, path: &Path, files: &Path) -> Result<Restored, Error> {
     let io = |e: io::Error| Error::new(e).about(path.display());
     DirBuilder::new().recursive(true).mode(0o700).create(folder(path)).map_err(io)?;
     let here = |e: Error| e.about(path.display());
@@ -50,6 +62,14 @@ fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
     let mut draft = copy_of(from, path).map_err(|e| e.about(from.display()))?;
     let is_there = FILES.iter().any(|ending| beside(path, ending).symlink_metadata().is_ok());
     let aside = is_there.then(|| free_name(path));
+    // Contents are only added here, so both databases have theirs at any moment. The next papod
+    // sweeps those that its database does not name.
+    if let Some(aside) = &aside
+        && files.exists()
+    {
+        set_aside(files, &files_beside(aside))?;
+    }
+    let missing = fetch(&alone(draft.path())?, &files_beside(from), files)?;
     if let Some(aside) = &aside
         && path.symlink_metadata().is_ok()
         && fs::hard_link(path, aside).is_err()
@@ -69,7 +89,7 @@ fn put(from: &Path, path: &Path) -> Result<Option<PathBuf>, Error> {
         }
     }
     File::open(folder(path)).and_then(|folder| folder.sync_all()).map_err(io)?;
-    Ok(aside)
+    Ok(Restored { aside, missing })
 }
 
 /// A copy of `from` in the folder of `path`, checked.
@@ -115,7 +135,8 @@ fn copy_of(from: &Path, path: &Path) -> Result<Draft, Error> {
 /// A free name beside the database: no file has it, with any of the suffixes.
 fn free_name(path: &Path) -> PathBuf {
     let is_free = |name: &PathBuf| {
-        FILES.iter().all(|ending| beside(name, ending).symlink_metadata().is_err())
+        let mut endings = FILES.iter().chain(&["-files"]);
+        endings.all(|ending| beside(name, ending).symlink_metadata().is_err())
     };
     let mut names = (1_u64..).map(|n| beside(path, &format!(".aside-{n}")));
     names.find(is_free).unwrap_or_else(|| beside(path, ".aside"))

@@ -88,6 +88,21 @@ CREATE TABLE tally(
     PRIMARY KEY(message, word)
 ) STRICT, WITHOUT ROWID;
 
+-- The files of messages. The contents are beside the database: see store/folder.rs.
+CREATE TABLE file(
+    entry INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,                 -- SHA-256 of the content
+    bytes INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX file_hash ON file(hash);
+
+-- Contents that an entry no longer has, until the keeper has looked whether any other has.
+CREATE TABLE dropped_file(
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL
+) STRICT;
+
 -- Replies to a message.
 CREATE TABLE reply(
     message INTEGER NOT NULL,
@@ -208,6 +223,8 @@ CREATE TABLE once(
     digest BLOB NOT NULL,               -- SHA-256 of the target, a zero byte, and the text
     entry INTEGER NOT NULL,
     time INTEGER NOT NULL,
+    hash BLOB,                          -- of a file: SHA-256 of its content
+    bytes INTEGER,                      -- and how many it has
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
 
@@ -302,8 +319,11 @@ SELECT e.id,
        e.conversation,
        e.re,
        (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
-       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted,
+       lower(hex(f.hash)) AS file,
+       f.bytes AS file_bytes
 FROM entry e
+LEFT JOIN file f ON f.entry = e.id
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::check::findings;
+use super::files::missing;
 use super::generation::{Inspection, alone};
 use super::lock::Lock;
 use super::{beside, check_header, folder, lock, orphan, read_connection, resolved};
@@ -17,9 +18,9 @@ use crate::owner;
 use crate::store::{Cause, Error, Survey};
 
 /// Looks at the database at `path`, even while a papod uses it, and changes nothing. A missing
-/// database is no problem; an empty file is one.
-pub fn survey(path: &Path) -> Survey {
-    let mut found = look_at(path).unwrap_or_else(|e| {
+/// database is no problem; an empty file is one. `files` is the folder of the contents of its files.
+pub fn survey(path: &Path, files: &Path) -> Survey {
+    let mut found = look_at(path, files).unwrap_or_else(|e| {
         let denied = refused(path).filter(|_| e.cause() == Cause::Disk);
         let denied = denied.map(|why| format!("; {why}")).unwrap_or_default();
         Survey { problems: vec![format!("{e}{denied}")], ..Survey::default() }
@@ -30,7 +31,7 @@ pub fn survey(path: &Path) -> Survey {
     found
 }
 
-fn look_at(path: &Path) -> Result<Survey, Error> {
+fn look_at(path: &Path, files: &Path) -> Result<Survey, Error> {
     if fs::metadata(folder(path)).is_err_and(|e| e.kind() == io::ErrorKind::NotFound) {
         return Ok(none());
     }
@@ -43,7 +44,7 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
             if !beside(path, "-wal").exists() {
                 return Err(e.about("open under another name; check it under that one"));
             }
-            return of(&read_connection(path)?, path);
+            return of(&read_connection(path)?, path, files);
         }
         Err(e) => return Err(e),
     };
@@ -53,13 +54,13 @@ fn look_at(path: &Path) -> Result<Survey, Error> {
     }
     check_header(lock.file(), path)?;
     if !Inspection::look(lock.file(), path)?.has_log {
-        return of(&alone(path)?, path);
+        return of(&alone(path)?, path, files);
     }
     // Reading the log takes an index of it, the `-shm` file. If there was none, it is removed
     // again.
     let index = beside(path, "-shm");
     let is_new = !index.exists();
-    let found = read_connection(path).and_then(|connection| of(&connection, path));
+    let found = read_connection(path).and_then(|connection| of(&connection, path, files));
     if is_new {
         lock::remove(&index)?;
     }
@@ -73,8 +74,11 @@ fn none() -> Survey {
 }
 
 /// The survey of a database that can be read.
-fn of(connection: &Connection, path: &Path) -> Result<Survey, Error> {
-    let problems = findings(connection)?;
+fn of(connection: &Connection, path: &Path, files: &Path) -> Result<Survey, Error> {
+    let mut problems = findings(connection)?;
+    if problems.is_empty() {
+        problems = missing(connection, |content| files.join(content.to_string()))?;
+    }
     let mut remarks: Vec<String> = warning(path).into_iter().collect();
     if problems.is_empty() {
         // An older schema may have other tables.

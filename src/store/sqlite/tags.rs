@@ -24,6 +24,9 @@ pub(super) fn encode(tags: &EntryTags) -> Option<String> {
     if tags.by_operator {
         words.push("by=operator".to_owned());
     }
+    if let Some(bytes) = tags.file {
+        words.push(format!("file={bytes}"));
+    }
     (!words.is_empty()).then(|| words.join(" "))
 }
 
@@ -36,6 +39,7 @@ pub(super) fn decode(stored: &str, tags: &mut EntryTags) -> Result<(), Error> {
     for word in stored.split(' ') {
         match word.split_once('=').ok_or_else(bad)? {
             ("fwd", times) => tags.fwd = times.parse().map_err(|_| bad())?,
+            ("file", bytes) => tags.file = Some(bytes.parse().map_err(|_| bad())?),
             ("late", number) => tags.late = Some(number.parse().map_err(|_| bad())?),
             ("by", "operator") => tags.by_operator = true,
             ("at", calls) => {
@@ -69,6 +73,7 @@ mod tests {
                 EntryTags { late: Some(17), by_operator: true, ..EntryTags::default() },
                 Some("late=17 by=operator"),
             ),
+            (EntryTags { file: Some(6), fwd: 1, ..EntryTags::default() }, Some("fwd=1 file=6")),
         ] {
             assert_eq!(encode(&tags).as_deref(), stored);
             let mut read = EntryTags::default();
@@ -79,7 +84,8 @@ mod tests {
 
     #[test]
     fn damage_is_noticed() {
-        for stored in ["", "fwd", "fwd=x", "at=", "at=bob/", "by=nobody", "new=1", "fwd=1  at=bob"]
+        for stored in
+            ["", "fwd", "fwd=x", "file=-1", "at=", "at=bob/", "by=nobody", "new=1", "fwd=1  at=bob"]
         {
             assert!(decode(stored, &mut EntryTags::default()).is_err(), "{stored:?}");
         }

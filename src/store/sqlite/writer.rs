@@ -13,7 +13,7 @@ use super::id_block::List;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, expire, id_block, later, marking, run, tags};
+use super::{PATIENCE, beside, expire, files, id_block, later, marking, run, tags};
 use crate::entry::{AccountId, Cursor};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -248,6 +248,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         }
         Change::Later { account, later } => return later::add(on, *account, later),
         Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
+        Change::File { entry, file } => return files::add(on, *entry, *file),
         Change::Replied { message, reply } => return marking::replied(on, *message, *reply),
         Change::Marked { conversation, marks, added } => {
             return marking::marked(on, *conversation, marks, added);
@@ -307,8 +308,16 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("INSERT OR REPLACE INTO exempt_mark VALUES(?1, ?2, ?3, ?4)")?
             .execute(params![conversation.0, account.0, seq, count])?,
         Change::Once { account, key, once } => on
-            .prepare_cached("INSERT INTO once VALUES(?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![account.0, key, once.digest, once.id.0, once.time.0])?,
+            .prepare_cached("INSERT INTO once VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+            .execute(params![
+                account.0,
+                key,
+                once.digest,
+                once.id.0,
+                once.time.0,
+                once.file.map(|file| file.hash.0),
+                once.file.map(|file| file.bytes.cast_signed()),
+            ])?,
         Change::Block { by, whom, on: true } => on
             .prepare_cached("INSERT OR IGNORE INTO block VALUES(?1, ?2)")?
             .execute([by.0, whom.0])?,

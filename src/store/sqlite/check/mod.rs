@@ -43,7 +43,7 @@ impl Findings {
 type Rule = fn(&Connection, &mut Findings) -> Result<(), Error>;
 
 /// The parts of the check, with their names for when they cannot be read.
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 10] = [
     ("the file", pages),
     ("the newest numbers", newest),
     ("the accounts", accounts),
@@ -51,6 +51,7 @@ const RULES: [(&str, Rule); 9] = [
     ("the groups", groups),
     ("the conversations", log::conversations),
     ("the marks", marks::marks),
+    ("the files", files),
     ("the moves of cursors", moves::moves),
     ("the rest", references),
 ];
@@ -230,6 +231,25 @@ fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         }
     }
     close(run);
+    Ok(())
+}
+
+/// Checks that files are those of messages. Whether their contents are there, `missing` looks.
+fn files(read: &Connection, found: &mut Findings) -> Result<(), Error> {
+    for sql in [
+        "SELECT format('the file of entry %d is that of no message', f.entry)
+         FROM file f LEFT JOIN entry e ON e.id = f.entry
+         WHERE e.kind IS NOT 0 OR f.entry <= (SELECT floor FROM newest)",
+        "SELECT format('entry %d is said to have %d bytes', f.entry, f.bytes)
+         FROM file f JOIN entry e ON e.id = f.entry
+         WHERE e.kind = 0 AND instr(' ' || coalesce(e.tags, '') || ' ', format(' file=%d ', f.bytes)) = 0",
+        "SELECT format('the file of entry %d has no hash of 32 bytes', entry)
+         FROM file WHERE length(hash) <> 32",
+        "SELECT format('the content %s has %d and %d bytes', lower(hex(hash)), min(bytes), max(bytes))
+         FROM file GROUP BY hash HAVING min(bytes) <> max(bytes)",
+    ] {
+        each(read, found, sql)?;
+    }
     Ok(())
 }
 

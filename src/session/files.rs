@@ -1,0 +1,252 @@
+//! `PUT`, `FILE` and `GET`: the bytes of files go from the socket to a folder and back, a part at a
+//! time. The threads of `file_workers` touch the disk; a session holds one part in memory.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use smol::Timer;
+
+use super::answer::{Answer, Halt};
+use super::warnings::Obstacle;
+use super::{Me, Session};
+use crate::chat::Act;
+use crate::entry::FileRef;
+use crate::file_workers::FileWorkers;
+use crate::limits;
+use crate::name::{FileName, Target};
+use crate::rates::TooFast;
+use crate::store::FileState;
+use crate::store::folder::{Folder, PlacedFile, Upload, UploadError};
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::Reply;
+use crate::wire::request::Which;
+use crate::wire::rows::{Base64, Bye, DataLine};
+
+/// Where the contents of files are, and who reads and writes them.
+pub struct Files {
+    pub folder: Arc<Folder>,
+    pub workers: FileWorkers,
+}
+
+/// What a session has put.
+pub(super) enum Put {
+    Open(Upload),
+    /// It was complete, and its `FILE` was refused or is under way.
+    Placed(Arc<PlacedFile>),
+    /// A `PUT` was refused.
+    Spoiled,
+}
+
+impl Put {
+    fn bytes(&self) -> u64 {
+        match self {
+            Put::Open(upload) => upload.bytes(),
+            Put::Placed(placed) => placed.file().bytes,
+            Put::Spoiled => 0,
+        }
+    }
+}
+
+impl Session {
+    fn files(&self) -> Result<&Files, Halt> {
+        let there = "this server keeps its messages in PostgreSQL, and no files";
+        Ok(self.services.files.as_ref().ok_or(Refusal::NotHere { there })?)
+    }
+
+    /// Has a part of a file read or written, and waits until that is done, or the session must end.
+    async fn have_done<T: Send + 'static>(
+        &mut self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Halt> {
+        let workers = self.files()?.workers.clone();
+        let (origin, account) = (self.origin(), self.me.as_ref().map(|me| me.account));
+        let done = self.or_end(workers.work(origin, account, job)).await??;
+        self.queue_up().await;
+        Ok(done)
+    }
+
+    /// What was put and has not been sent yet.
+    fn take_put(&mut self) -> Option<Put> {
+        let put = *self.me.as_mut()?.put.take()?;
+        match &put {
+            Put::Placed(placed) if placed.is_taken() => None,
+            _ => Some(put),
+        }
+    }
+
+    /// Drops what was put.
+    pub(super) fn drop_put(&mut self) {
+        if let (Some(put), Ok(files)) = (self.take_put(), self.files()) {
+            let account = self.me.as_ref().map(|me| me.account);
+            files.workers.discard(self.origin(), account, put);
+        }
+    }
+
+    /// Drops what was put, and refuses all that is put until that is answered.
+    pub(super) fn spoil(&mut self) {
+        self.drop_put();
+        if let Some(me) = &mut self.me {
+            me.put = Some(Box::new(Put::Spoiled));
+        }
+    }
+
+    /// `PUT`
+    pub(super) async fn put(&mut self, bytes: Option<Box<[u8]>>) -> Answer {
+        self.files()?;
+        let Some(bytes) = bytes else {
+            self.drop_put();
+            return Ok(Some(Reply::Put { bytes: 0 }));
+        };
+        let added = self.add(bytes).await;
+        if let Err(Halt::Refused(_)) = added {
+            self.spoil();
+        }
+        Ok(Some(Reply::Put { bytes: added? }))
+    }
+
+    /// Adds bytes to what was put. Returns how many there are.
+    async fn add(&mut self, bytes: Box<[u8]>) -> Result<u64, Halt> {
+        let put = self.take_put();
+        if let Some(Put::Spoiled) = put {
+            return Err(Refusal::Spoiled.into());
+        }
+        let sum = put.as_ref().map_or(0, Put::bytes).saturating_add(bytes.len() as u64);
+        // In its place again, so that it is dropped like everything else that was put.
+        self.me()?.put = put.map(Box::new);
+        let most = self.services.limits.file;
+        if most > 0 && sum > most {
+            return Err(Refusal::FileTooLong { bytes: most }.into());
+        }
+        self.charge_file(bytes.len() as u64)?;
+        let put = self.take_put();
+        let folder = self.files()?.folder.clone();
+        let added = self.have_done(move || {
+            let mut upload = match put {
+                Some(Put::Open(upload)) => upload,
+                Some(Put::Placed(placed)) => Upload::again(&placed)?,
+                Some(Put::Spoiled) | None => Upload::begin(&folder)?,
+            };
+            upload.add(&bytes)?;
+            Ok(upload)
+        });
+        let upload = added.await?.map_err(|e| match e {
+            UploadError::TooMany => Refusal::TooManyOf("uploads at once; try again in a minute"),
+            UploadError::Full => Refusal::FilesFull,
+            UploadError::Failed(e) => {
+                log::error!("cannot write a file: {e}");
+                Refusal::Storage
+            }
+        })?;
+        self.me()?.put = Some(Box::new(Put::Open(upload)));
+        Ok(sum)
+    }
+
+    /// Charges bytes of files to the account.
+    fn charge_file(&mut self, bytes: u64) -> Result<(), TooFast> {
+        const DAY: u64 = 24 * 60 * 60;
+        let (true, Some(Me { account, .. })) = (self.is_limited, self.me.as_deref()) else {
+            return Ok(());
+        };
+        let most = self.services.limits.files_day;
+        // The rate alone would let a single one through.
+        let spent = match most > 0 && bytes > most {
+            true => Err(TooFast(DAY)),
+            false => self.services.rates.files.spend(*account, bytes, Instant::now()),
+        };
+        let wait = spent.inspect_err(|_| self.note(Obstacle::Limit("--limit-files-day")))?;
+        if !wait.is_zero() {
+            self.brake = Some(Box::new(Timer::after(wait)));
+        }
+        Ok(())
+    }
+
+    /// `FILE`: puts the content in its place and hands the message to the hub, which answers it.
+    pub(super) async fn send_file(
+        &mut self,
+        to: Target,
+        name: FileName,
+        once: Option<Box<str>>,
+    ) -> Answer {
+        self.files()?;
+        let put = match self.take_put() {
+            Some(Put::Spoiled) => return Err(Refusal::Spoiled.into()),
+            None if once.is_none() => return Err(Refusal::NothingPut.into()),
+            None => None,
+            Some(Put::Placed(placed)) => Some(placed),
+            Some(Put::Open(upload)) => {
+                let placed = self.have_done(move || upload.place()).await?;
+                Some(placed.map_err(|e| {
+                    log::error!("cannot put a file in its place: {e}");
+                    Refusal::Storage
+                })?)
+            }
+        };
+        self.me()?.put = put.clone().map(|placed| Box::new(Put::Placed(placed)));
+        let bytes = name.as_str().len();
+        let act = Act::SendFile { to, name: name.as_str().into(), once, put };
+        self.spend(&act, bytes)?;
+        self.hand_over(vec![act], bytes);
+        Ok(None)
+    }
+
+    /// `GET`: rows from byte `from` on.
+    pub(super) async fn get(&mut self, which: Which, from: u64) -> Answer {
+        self.files()?;
+        let me = self.me()?.account;
+        let id = self.which(which)?;
+        let file = match self.ask(move |reader| reader.file(me, id)).await? {
+            None => return Err(self.no_message(id).await?.into()),
+            Some(FileState::None) => return Err(Refusal::NoFile(id.0).into()),
+            Some(FileState::Forgotten) => return Err(Refusal::FileForgotten(id.0).into()),
+            Some(FileState::Kept(file)) => file,
+        };
+        if from > file.bytes {
+            return Err(Refusal::BeyondFile { bytes: file.bytes }.into());
+        }
+        let folder = self.files()?.folder.clone();
+        let read = move || folder.read(file.hash)?.map(|open| part(open, file, from)).transpose();
+        let (mut open, mut bytes) = match self.have_done(read).await? {
+            Ok(Some(part)) => part,
+            // It may have been deleted since it was looked up.
+            Ok(None) => match self.ask(move |reader| reader.file(me, id)).await? {
+                Some(FileState::Kept(_)) => return Err(lost(&file, "it is not there")),
+                Some(FileState::Forgotten) => return Err(Refusal::FileForgotten(id.0).into()),
+                _ => return Err(self.no_message(id).await?.into()),
+            },
+            Err(e) => return Err(lost(&file, e)),
+        };
+        let mut at = from;
+        while !bytes.is_empty() {
+            at += bytes.len() as u64;
+            self.say(|out| DataLine { bytes: Base64(bytes.into()) }.write(out));
+            self.flush().await?;
+            // Who takes bytes is not idle.
+            if self.deadline.as_ref().is_some_and(|deadline| deadline.1 == Bye::Idle) {
+                self.set_idle_deadline();
+            }
+            if at >= file.bytes {
+                break;
+            }
+            let read = self.have_done(move || part(open, file, at)).await?;
+            (open, bytes) = read.map_err(|e| lost(&file, e))?;
+        }
+        Ok(Some(Reply::FileShown { id, file }))
+    }
+}
+
+/// The bytes of a row, from `at` on; fewer than a row only at the end.
+fn part(open: File, file: FileRef, at: u64) -> io::Result<(File, Vec<u8>)> {
+    let rest = usize::try_from(file.bytes.saturating_sub(at)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; rest.min(limits::FILE_ROW)];
+    open.read_exact_at(&mut bytes, at)?;
+    Ok((open, bytes))
+}
+
+/// A content that is not there, or not whole.
+fn lost(file: &FileRef, why: impl std::fmt::Display) -> Halt {
+    log::error!("the file {} cannot be read: {why}", file.hash);
+    Halt::Refused(Refusal::Broken)
+}

@@ -1,0 +1,148 @@
+//! Copies of the contents of files, beside copies of a database: for backups, and back again.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+
+use super::{files, give};
+use crate::entry::ContentHash;
+use crate::store::Error;
+
+/// A folder that is removed with all that is in it if it is dropped before it is kept.
+pub(super) struct NewContents {
+    path: PathBuf,
+    is_kept: bool,
+}
+
+impl NewContents {
+    pub(super) fn keep(mut self) {
+        self.is_kept = true;
+    }
+}
+
+impl Drop for NewContents {
+    fn drop(&mut self) {
+        if !self.is_kept
+            && let Err(e) = fs::remove_dir_all(&self.path)
+        {
+            log::warn!("{}: cannot remove this folder: {e}", self.path.display());
+        }
+    }
+}
+
+/// Puts links to the contents that a database names, or copies of them, into the new folder `into`.
+/// They are on disk when this returns. `None`: it names none, and there is no folder.
+///
+/// # Errors
+/// The folder exists, or the system's reason.
+pub(super) fn linked(
+    of: &Connection,
+    from: impl Fn(ContentHash) -> PathBuf,
+    into: &Path,
+) -> Result<Option<NewContents>, Error> {
+    let mut new = None;
+    files::all(of, |_, file| {
+        if new.is_none() {
+            DirBuilder::new().mode(0o700).create(into).map_err(here(into))?;
+            new = Some(NewContents { path: into.to_owned(), is_kept: false });
+        }
+        let from = from(file.hash);
+        match link_or_copy(&from, &into.join(file.hash.to_string())) {
+            // A check says so as well. The rest is worth having.
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                log::error!("{}: {e}; the backup is made without it", from.display());
+                Ok(())
+            }
+            done => done.map_err(here(into)),
+        }
+    })?;
+    if new.is_some() {
+        sync(into)?;
+    }
+    Ok(new)
+}
+
+/// Copies the contents that a database names from one folder to another, those that are not there.
+/// Returns how many are in neither.
+///
+/// # Errors
+/// The system's reason.
+pub(super) fn fetch(of: &Connection, from: &Path, into: &Path) -> Result<u64, Error> {
+    let mut missing = 0;
+    let mut is_there = into.exists();
+    files::all(of, |_, file| {
+        let name = file.hash.to_string();
+        let (source, target) = (from.join(&name), into.join(&name));
+        if fs::metadata(&target).is_ok_and(|meta| meta.len() == file.bytes) {
+            return Ok(());
+        }
+        if !fs::metadata(&source).is_ok_and(|meta| meta.len() == file.bytes) {
+            missing += 1;
+            return Ok(());
+        }
+        if !is_there {
+            DirBuilder::new().mode(0o700).create(into).map_err(here(into))?;
+            give(&File::open(into).map_err(here(into))?, super::folder(into))
+                .map_err(here(into))?;
+            is_there = true;
+        }
+        // Under the name of an upload, which papod removes if this is interrupted.
+        let draft = into.join("upload-restored");
+        match fs::remove_file(&draft) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(here(into)(e)),
+            _ => {}
+        }
+        copy(&source, &draft).map_err(here(into))?;
+        give(&File::open(&draft).map_err(here(into))?, into).map_err(here(into))?;
+        fs::rename(&draft, &target).map_err(here(into))
+    })?;
+    if is_there {
+        sync(into)?;
+        sync(super::folder(into))?;
+    }
+    Ok(missing)
+}
+
+/// Puts links to everything in the folder `from`, or copies of it, into the new folder `into`.
+///
+/// # Errors
+/// The system's reason.
+pub(super) fn set_aside(from: &Path, into: &Path) -> Result<(), Error> {
+    DirBuilder::new().mode(0o700).create(into).map_err(here(into))?;
+    give(&File::open(into).map_err(here(into))?, from).map_err(here(into))?;
+    for entry in fs::read_dir(from).map_err(here(from))? {
+        let entry = entry.map_err(here(from))?;
+        if ContentHash::parse(&entry.file_name().to_string_lossy()).is_some() {
+            link_or_copy(&entry.path(), &into.join(entry.file_name())).map_err(here(into))?;
+        }
+    }
+    sync(into)
+}
+
+fn here(path: &Path) -> impl Fn(io::Error) -> Error + '_ {
+    move |e| Error::new(e).about(path.display())
+}
+
+fn sync(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(here(folder))
+}
+
+/// Contents never change, so two names for one do no harm.
+fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(e) if !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
+            copy(from, to)
+        }
+        done => done,
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let mut open = OpenOptions::new();
+    let mut to = open.write(true).create_new(true).mode(0o600).open(to)?;
+    io::copy(&mut File::open(from)?, &mut to)?;
+    to.sync_all()
+}
