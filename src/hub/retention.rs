@@ -16,7 +16,7 @@ use super::{Hub, Work};
 use crate::counters::Counters;
 use crate::entry::{Clock, ContentHash, Millis};
 use crate::limits;
-use crate::store::folder::Folder;
+use crate::store::folder::{Folder, Swept};
 use crate::store::{Effort, Error, Expire, Reader};
 
 /// Milliseconds in a day.
@@ -128,17 +128,23 @@ impl Retention {
             self.has_looked = true;
         }
         self.doubtful.extend(folder.take_untaken());
+        let mut deleted = 0;
         while let Some(content) = self.doubtful.last().copied() {
-            if !self.sweep_one(&folder, content)? {
-                return Ok(false);
+            match self.sweep_one(&folder, content)? {
+                Swept::Later => return Ok(false),
+                Swept::Kept => {}
+                Swept::Deleted => deleted += 1,
             }
             self.doubtful.pop();
+        }
+        if deleted > 0 {
+            log::info!("files that were put and not sent: {deleted} deleted");
         }
         loop {
             let dropped = self.ask_store(|reader| reader.dropped())?;
             let Some((upto, _)) = dropped.last().copied() else { return Ok(true) };
             for (_, content) in dropped {
-                if !self.sweep_one(&folder, content)? {
+                if self.sweep_one(&folder, content)? == Swept::Later {
                     return Ok(false);
                 }
             }
@@ -149,7 +155,7 @@ impl Retention {
         }
     }
 
-    fn sweep_one(&mut self, folder: &Folder, content: ContentHash) -> Result<bool, Error> {
+    fn sweep_one(&mut self, folder: &Folder, content: ContentHash) -> Result<Swept, Error> {
         folder.sweep(content, || self.ask_store(|reader| reader.is_used(content)))
     }
 

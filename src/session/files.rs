@@ -97,7 +97,9 @@ impl Session {
     pub(super) async fn put(&mut self, bytes: Option<Box<[u8]>>) -> Answer {
         self.files()?;
         let Some(bytes) = bytes else {
-            self.drop_put();
+            if let Some(put) = self.take_put() {
+                self.have_done(move || drop(put)).await?;
+            }
             return Ok(Some(Reply::Put { bytes: 0 }));
         };
         let added = self.add(bytes).await;

@@ -60,6 +60,16 @@ struct FolderUses {
     pins: usize,
 }
 
+/// What became of a content that was to be swept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swept {
+    Deleted,
+    /// It is in use.
+    Kept,
+    /// It has to be looked at again: a backup is under way.
+    Later,
+}
+
 /// Why an upload cannot go on. What was written of it is gone.
 #[derive(Debug)]
 pub enum UploadError {
@@ -183,8 +193,7 @@ impl Folder {
         std::mem::take(&mut self.uses().untaken)
     }
 
-    /// Deletes a content if nobody holds it and, as `is_used` finds out, no entry has it. Returns
-    /// whether that is settled: `false` during a backup.
+    /// Deletes a content if nobody holds it and, as `is_used` finds out, no entry has it.
     ///
     /// # Errors
     /// Those of `is_used`, or the system's reason.
@@ -192,32 +201,32 @@ impl Folder {
         &self,
         content: ContentHash,
         is_used: impl FnOnce() -> Result<bool, Error>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Swept, Error> {
         // What is placed from here on waits, so a content that is not held now gets no entry before
         // this is done.
         let _placing = self.placing();
         {
             let uses = self.uses();
             if uses.pins > 0 {
-                return Ok(false);
+                return Ok(Swept::Later);
             }
             // It is noted again if no entry takes it.
             if uses.held.contains_key(&content) {
-                return Ok(true);
+                return Ok(Swept::Kept);
             }
         }
         if is_used()? {
-            return Ok(true);
+            return Ok(Swept::Kept);
         }
         let path = self.path_of(content);
         let bytes = match path.symlink_metadata() {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(true),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Swept::Deleted),
             meta => meta.map_err(Error::new)?.len(),
         };
         fs::remove_file(&path).map_err(|e| Error::new(e).about(path.display()))?;
         let mut uses = self.uses();
         uses.bytes = uses.bytes.saturating_sub(bytes);
-        Ok(true)
+        Ok(Swept::Deleted)
     }
 
     /// Keeps all contents where they are until the pin is dropped.

@@ -237,7 +237,7 @@ fn a_broken_form_about_a_message_says_where() {
     assert_eq!(refused("MARKS 17 after last"), (16, "the id of a message"));
     assert_eq!(refused("HIST bia re 1 re 2"), (15, "before, after and re at most once each"));
     assert_eq!(refused("WAIT 17 done 5"), (9, "delivered, read or answered"));
-    assert_eq!(refused("ONCE k EDIT 17 x"), (8, "MSG, RE or FWD"));
+    assert_eq!(refused("ONCE k EDIT 17 x"), (8, "MSG, RE, FWD or FILE"));
     assert_eq!(refused("AT +5 EDIT 17 x"), (7, "MSG, RE, FWD or ONCE"));
     assert_eq!(refused("AT +5 AT +5 MSG bia x"), (7, "MSG, RE, FWD or ONCE"));
     assert_eq!(refused("AT +5 ONCE k MSG bia"), (21, "the text of the message"));

@@ -71,7 +71,7 @@ pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "TOKEN",
-        form: "TOKEN NEW <label> | TOKEN LIST | TOKEN DEL <label>",
+        form: "TOKEN NEW|LIST|DEL [<label>]",
         does: &[
             "creates a token (shown once) that works as a password in LOGIN; lists your",
             "tokens; revokes one and closes its sessions",
@@ -84,7 +84,7 @@ pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "UID",
-        form: "UID LINK | UID LIST | UID UNLINK <uid>",
+        form: "UID LINK|LIST|UNLINK [<uid>]",
         does: &[
             "lets your system user LOGIN <handle> without a secret on this socket; lists",
             "linked users; unlinks one and closes its sessions",
@@ -126,10 +126,11 @@ pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "writing",
         word: "ONCE",
-        form: "ONCE <key> MSG|RE|FWD|FILE ...",
+        form: "ONCE <key> <command>",
         does: &[
-            "sends at most once per key, ever; repeating it returns the first answer, so a",
-            "script can simply retry; a key has 1 to 64 characters without blanks",
+            "carries out a MSG, RE, FWD or FILE at most once per key, ever; repeating it returns",
+            "the first answer, so a script can simply retry; a key has 1 to 64 characters",
+            "without blanks",
         ],
         example: "ONCE backup-2026-01-01 MSG bia backup done",
         errors: "key-reused and those of MSG, RE, FWD or FILE",

@@ -13,4 +13,5 @@ mod receipts;
 mod soak;
 mod stalls;
 mod unkept;
+mod uploads;
 mod written_back;

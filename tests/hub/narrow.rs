@@ -12,12 +12,14 @@ use std::time::Duration;
 use papo::config::{Limits, PasswordCost};
 use papo::counters::Counters;
 use papo::entry::{Clock, Millis};
+use papo::file_workers::FileWorkers;
 use papo::hub::Hub;
 use papo::outbox::Outbox;
 use papo::password::Hasher;
 use papo::rates::Rates;
 use papo::readers::Readers;
-use papo::session::{BusyLine, Roster, Services, Session, Socket, Stream};
+use papo::session::{BusyLine, Files, Roster, Services, Session, Socket, Stream};
+use papo::store::folder::Folder;
 use papo::store::sqlite::Database;
 use papo::store::{Error, Reader};
 use papo::wire::help::ListenerKind;
@@ -55,12 +57,15 @@ impl Narrow {
         let (readers, _) = Readers::start(other(open), counters.clone()).unwrap();
         let cost = PasswordCost { kib: 8, passes: 1 };
         let (hasher, _) = Hasher::start(cost, 16, counters.clone()).unwrap();
+        let contents = folder.path().join("papo.db-files");
+        let contents = Arc::new(Folder::open(&contents, 0).unwrap());
+        let (workers, _) = FileWorkers::start(counters.clone()).unwrap();
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
             maintenance: Arc::new(database.maintenance()),
             hasher,
-            files: None,
+            files: Some(Files { folder: contents, workers }),
             counters: counters.clone(),
             clock,
             idle: None,

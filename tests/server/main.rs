@@ -24,5 +24,6 @@ mod processes;
 mod restore;
 mod settings;
 mod started;
+mod uploads;
 mod views;
 mod ways;
