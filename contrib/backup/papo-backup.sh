@@ -90,6 +90,7 @@ make() {
     esac
     made=$(contents "$1") || {
         mv "$1" "$1.damaged"
+        [ ! -d "$1-files" ] || mv "$1-files" "$1.damaged-files"
         fail "$1.damaged: not a sound database; older backups stay. ADMIN CHECK looks at papod's own"
     }
 }
@@ -183,9 +184,11 @@ if [ $# = 1 ]; then
     [ ! -t 1 ] || fail "standard output is a terminal; redirect it to a file or a pipe"
     is_there_room
     name=stream-$$.db
-    trap 'rm -f "$name"' EXIT
+    trap 'rm -rf "$name" "$name-files"' EXIT
     trap 'exit 1' HUP INT TERM
     make "$folder/$name"
+    [ ! -d "$name-files" ] ||
+        say "messages have files, which are not in this copy; OPERATING.md says how to copy them"
     cat "$name"
     exit
 fi
@@ -195,10 +198,11 @@ name
 make "$folder/$name"
 if ! is_of_same "$old" "$made"; then
     mv "$name" "$name.other"
+    [ ! -d "$name-files" ] || mv "$name-files" "$name.other-files"
     say "$folder/$name.other: $made"
     say "the newest backup there: $old"
     fail "this is another database, so no backup is removed; move the others away to start over"
 fi
 printf '%s %s\n' "$name" "$made" >.newest
-backups | too_old | while IFS= read -r old; do rm "$old"; done
+backups | too_old | while IFS= read -r old; do rm -rf "$old" "$old-files"; done
 say "$folder/$name: $(wc -c <"$name") bytes, checked; $(backups | wc -l) kept"

@@ -62,7 +62,9 @@ impl Session {
                 let mut rows = self.services.counters.rows();
                 let maintenance = self.services.maintenance.clone();
                 let (database, log) = smol::unblock(move || maintenance.sizes()).await;
+                let files = self.services.files.as_ref().map_or(0, |files| files.folder.bytes());
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
+                rows.push(("files_bytes", files));
                 self.say(|out| {
                     for (name, value) in &rows {
                         StatLine { name, value: *value }.write(out);

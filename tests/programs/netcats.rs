@@ -183,6 +183,51 @@ fn socat_through_tls() {
     });
 }
 
+/// A file goes there and comes back through the pipes of PROTOCOL.md.
+fn a_file_goes_through(nc: &str) {
+    let home = Home::new();
+    let papod = home.start();
+    drop((papod.register("alice"), papod.register("bob")));
+    let photo: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 / 3) as u8 ^ (n / 251) as u8).collect();
+    fs::write(home.path().join("photo.jpg"), &photo).unwrap();
+    for width in ["48000", "76"] {
+        let script = format!(
+            r#"{{ printf 'LOGIN alice %s quiet\n' "$PASSWORD"
+                 base64 -w {width} photo.jpg | sed 's/^/PUT /'
+                 printf 'FILE bob photo.jpg\nQUIT\n'; }} | {nc} "$1" "$2" | grep '^OK FILE'"#
+        );
+        let sent = String::from_utf8(shell("sh", None, &script, &papod, home.path())).unwrap();
+        let id = process::id(sent.trim_start_matches("OK "));
+        let script = format!(
+            r#"printf 'LOGIN bob %s quiet\nGET {id}\nQUIT\n' "$PASSWORD" | {nc} "$1" "$2" |
+                 sed -n 's/^DATA //p' | base64 -d"#
+        );
+        assert!(shell("sh", None, &script, &papod, home.path()) == photo, "{nc}, {width}");
+        let sum = "sha256sum photo.jpg";
+        let sum = String::from_utf8(shell("sh", None, sum, &papod, home.path())).unwrap();
+        assert!(sent.contains(sum.split(' ').next().unwrap()), "{sent}");
+    }
+    papod.stop();
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn a_file_goes_through_openbsd_nc() {
+    a_file_goes_through("nc.openbsd");
+}
+
+#[test]
+#[ignore = "needs ncat"]
+fn a_file_goes_through_ncat() {
+    a_file_goes_through("ncat");
+}
+
+#[test]
+#[ignore = "needs busybox"]
+fn a_file_goes_through_busybox_nc() {
+    a_file_goes_through("busybox nc");
+}
+
 #[test]
 #[ignore = "needs bash"]
 fn bash_alone() {
