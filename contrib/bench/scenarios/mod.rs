@@ -11,6 +11,7 @@ mod half_load;
 mod hist;
 mod hostile;
 mod idle;
+mod marks;
 mod ping_pong;
 mod scale;
 mod send;
@@ -46,6 +47,7 @@ pub const ALL: &[Scenario] = &[
     drain::SCENARIO,
     hist::SCENARIO,
     sync::SCENARIO,
+    marks::SCENARIO,
     sessions::SCENARIO,
     burst::SCENARIO,
     hostile::SCENARIO,
