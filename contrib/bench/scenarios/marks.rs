@@ -1,17 +1,18 @@
 //! `marks`: what a mark costs beside a message, a page of `HIST` where many have reacted, and
 //! commands that are due in the same moment.
 //!
-//! 50 sessions with 16 commands in flight each say something to a partner who is away, then change
-//! it, then react to it, each for a while. Then 200 members of a group react to each of 50 messages
-//! with one of 20 words, and the page with all of them is asked for. At last 100 accounts have a
-//! hundred commands each carried out in the same second.
+//! 50 sessions with 16 commands in flight each send messages to a partner who is away; or edit those
+//! that they have sent, one after the other; or react to them. Then 200 members of a group react to
+//! each of 50 messages with one of 20 words, and the page with all of them is asked for. At last 100
+//! accounts have a hundred commands each carried out in the same second.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::Scenario;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
-use crate::people::{ask, enter, enter_quietly, message, register, unexpected};
+use crate::people::{ask, enter, enter_quietly, message, register, send, unexpected};
 use crate::report::Subject;
 use crate::stats::{Latencies, median};
 use crate::{Bench, Outcome};
@@ -25,6 +26,8 @@ pub const SCENARIO: Scenario = Scenario {
 
 const PAIRS: usize = 50;
 const IN_FLIGHT: usize = 16;
+/// Messages that each of them has sent before, and then changes one after the other.
+const EACH: u64 = 2_000;
 const MEMBERS: usize = 200;
 const ROWS: usize = 50;
 const WORDS: usize = 20;
@@ -48,9 +51,11 @@ fn repeated(bench: &mut Bench) -> Outcome<()> {
         let away = bench.handles("away", PAIRS);
         register(&mut net, server.address, &away)?;
         let slots = enter(&mut net, server.address, &bench.handles("here", PAIRS))?;
-        let say = |n: usize| String::from_utf8_lossy(&message(&away[n])).into_owned();
-        ask(&mut net, &slots, say, "OK MSG")?;
-        let mut saying = Saying { verb, to: &away, slots: &slots, said: 0, done: 0 };
+        let mut saying = Saying { verb, to: HashMap::new(), done: 0 };
+        for (at, to) in slots.iter().zip(away) {
+            let last = send(&mut net, *at, std::slice::from_ref(&to), EACH as usize)?;
+            saying.to.insert(*at, (to, last, 0));
+        }
         for at in &slots {
             for _ in 0..IN_FLIGHT {
                 saying.say(*at, &mut net.out);
@@ -65,37 +70,29 @@ fn repeated(bench: &mut Bench) -> Outcome<()> {
     Ok(())
 }
 
-struct Saying<'a> {
+struct Saying {
     verb: &'static str,
-    to: &'a [String],
-    slots: &'a [usize],
-    said: usize,
+    /// By the slot: to whom it speaks, its last message, and how much it has said since.
+    to: HashMap<usize, (String, u64, u64)>,
     done: u64,
 }
 
-impl Saying<'_> {
+impl Saying {
     fn say(&mut self, at: usize, out: &mut Outputs) {
+        let Some((to, last, said)) = self.to.get_mut(&at) else { return };
         // No mark says what the one before it has said, so each is an entry.
-        let said = self.said;
-        self.said += 1;
-        match self.verb {
-            "MSG" => {
-                let n = self.slots.iter().position(|slot| *slot == at).unwrap_or_default();
-                out.to(at).extend_from_slice(&message(&self.to[n]));
-            }
-            "EDIT" => {
-                let line = format!("EDIT last {said:0>100}\n");
-                out.to(at).extend_from_slice(line.as_bytes());
-            }
-            _ => {
-                let line = format!("REACT last {}\n", said % 1_000_000);
-                out.to(at).extend_from_slice(line.as_bytes());
-            }
-        }
+        let (id, round) = (*last - *said % EACH, *said / EACH);
+        *said += 1;
+        let line = match self.verb {
+            "MSG" => message(to),
+            "EDIT" => format!("EDIT {id} {round:0>100}\n").into_bytes(),
+            _ => format!("REACT {id} {round}\n").into_bytes(),
+        };
+        out.to(at).extend_from_slice(&line);
     }
 }
 
-impl Peer for Saying<'_> {
+impl Peer for Saying {
     fn line(&mut self, at: usize, _: Instant, line: &[u8], out: &mut Outputs) -> Outcome<()> {
         if !line.starts_with(b"OK ") {
             return unexpected(line);
