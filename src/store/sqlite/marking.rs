@@ -49,11 +49,13 @@ pub(super) fn reacted(
         .prepare_cached(sql)?
         .query_row([message.0, kind, author.0], |row| Ok(EntryId(row.get(0)?)))
         .optional()?;
-    if let Some(before) = before {
-        set_changed(on, before)?;
-    }
-    if let Some((before, was)) = was {
-        uncount(on, message, before, was)?;
+    match (before, was) {
+        (_, Some((before, was))) => {
+            set_changed(on, before)?;
+            uncount(on, message, before, was)?;
+        }
+        (Some(before), None) => erase(on, before)?,
+        (None, None) => {}
     }
     let Some(word) = word else { return add(on, message, TAKEN_BACK, author, mark) };
     match kept(on, message, word)? {
