@@ -162,11 +162,19 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
 /// # Errors
 /// `Unfit` if it is too long for a server, or blank.
 pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
+    with_text(&format!("ONCE {key} MSG {to}"), plain)
+}
+
+/// A command that ends with a text: `head` is all before that.
+///
+/// # Errors
+/// `Unfit` if it is too long for a server, or the text is blank.
+pub fn with_text(head: &str, plain: &str) -> Result<String, Failure> {
     // The server would accept a lone line break, but it can only be an accident.
     if plain.trim().is_empty() {
         return Err(Failure::Unfit("not sent: the text is empty".to_owned()));
     }
-    let command = command(key, to, plain);
+    let command = format!("{head} {}", escaped(plain));
     // Including the line end.
     let (length, most) = (command.len() + 1, limits::LINE);
     if length > most {

@@ -41,3 +41,4 @@ pub mod tail;
 pub mod terminal;
 pub mod token;
 pub mod trust;
+pub mod when;

@@ -13,8 +13,10 @@ use rustyline::{
 use super::device::Device;
 use super::groups;
 use super::known::{Known, Out, Typed, lock};
+use super::message_command;
 use super::prompt::Typing;
 use super::recalled::Recalled;
+use super::sequences::digit_key;
 use super::slash_command;
 
 /// Lines kept for the arrow keys in a conversation.
@@ -25,6 +27,9 @@ const STOPPING: Duration = Duration::from_millis(100);
 
 /// Time limit for names that only the server knows.
 const NAMES: Duration = Duration::from_secs(1);
+
+/// Time limit for what Alt-R and Alt-E offer, which is known on this side.
+const OFFERED: Duration = Duration::from_secs(1);
 
 /// A key and what it does here.
 struct KeyBinding {
@@ -48,6 +53,10 @@ enum Does {
     Leave,
     Redraw,
     Next,
+    Numbers,
+    React(usize),
+    Answer,
+    Edit,
     Stop,
     Hide,
 }
@@ -65,7 +74,10 @@ impl ConditionalEventHandler for KeyBinding {
             Does::End => return Some(self.end(line)),
             Does::Complete => return Some(self.complete(&line[..ctx.pos()])),
             Does::Earlier | Does::Later => return self.recall(line),
-            Does::Interrupt if !line.is_empty() => return Some(replace(String::new())),
+            Does::Interrupt if !line.is_empty() => {
+                (self.typed)(Typed::Cleared);
+                return Some(replace(String::new()));
+            }
             // Deletes what is under the cursor.
             Does::Leave if !line.is_empty() => return None,
             Does::Leave if lock(&self.known).may_leave() => return Some(Cmd::EndOfFile),
@@ -77,6 +89,14 @@ impl ConditionalEventHandler for KeyBinding {
             // The unfinished line is meant for the current conversation.
             Does::Next if is_secret || !line.is_empty() => (self.typed)(Typed::Busy),
             Does::Next => (self.typed)(Typed::Next),
+            Does::Numbers | Does::React(_) | Does::Answer | Does::Edit if is_secret => {}
+            Does::Numbers => (self.typed)(Typed::Numbers),
+            Does::React(number) => (self.typed)(Typed::React(number)),
+            // What is typed already becomes the answer, unless it is a command.
+            Does::Answer if line.starts_with('/') => {}
+            Does::Answer => return self.offered(Typed::Answer, &message_command::unnamed(line)),
+            Does::Edit if !line.is_empty() => (self.typed)(Typed::Busy),
+            Does::Edit => return self.offered(Typed::Edit, ""),
             Does::Stop => {
                 self.stop();
                 // Other programs have written to the terminal meanwhile.
@@ -116,6 +136,15 @@ impl KeyBinding {
             }
         }
         replace(String::new())
+    }
+
+    /// Replaces the line by what is offered, with `rest` behind it.
+    fn offered(&self, ask: fn(mpsc::Sender<String>) -> Typed, rest: &str) -> Option<Cmd> {
+        let (answer, offered) = mpsc::channel();
+        (self.typed)(ask(answer));
+        // If there is nothing, the user is told why.
+        let offered = offered.recv_timeout(OFFERED).ok();
+        Some(offered.map_or(Cmd::Noop, |offered| replace(format!("{offered}{rest}"))))
     }
 
     /// Keeps a key of a secret from the editor, which would show it and could bring it back.
@@ -264,6 +293,12 @@ pub fn bind(
     does(KeyEvent::ctrl('d'), Does::Leave);
     does(KeyEvent::ctrl('l'), Does::Redraw);
     does(KeyEvent::alt('n'), Does::Next);
+    does(KeyEvent::alt('m'), Does::Numbers);
+    does(KeyEvent::alt('r'), Does::Answer);
+    does(KeyEvent::alt('e'), Does::Edit);
+    for digit in 1..=9 {
+        does(KeyEvent::alt(digit_key(digit)), Does::React(digit));
+    }
     does(KeyEvent::ctrl('z'), Does::Stop);
     // Line breaks in a message. A terminal without bracketed paste sends Ctrl-J for each line of
     // pasted text.

@@ -4,8 +4,9 @@ use std::num::NonZero;
 
 use jiff::tz::TimeZone;
 
-use super::item::{ScreenItem, Style, Tick};
+use super::item::ScreenItem;
 use super::screen::{Room, Screen, Size};
+use super::style::{Style, Tick};
 use crate::name::Handle;
 use crate::wire::rows::EntryLine;
 
@@ -226,7 +227,7 @@ fn what_comes_while_one_has_scrolled_back_is_counted_below() {
     let rows = paper.rows();
     assert_eq!(rows[..6], before[..6]);
     assert_eq!(rows[6..], ["── 2 new below; PageDown goes on, Ente…", "> half a line"]);
-    let page = paper.screen.newest(ROOM);
+    let page = paper.screen.draw_newest(ROOM);
     paper.print(&page);
     let page = paper.screen.older(ROOM).unwrap();
     paper.print(&page);

@@ -5,30 +5,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Zoned;
 use jiff::tz::TimeZone;
 use smol::channel::Sender;
 
 use super::TerminalOptions;
 use super::chats::Chats;
 use super::editor::Keyboard;
-use super::groups;
-use super::item::{Said, ScreenItem, Style, Tick};
+use super::item::ScreenItem;
 use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
 use super::notices;
 use super::passwd::{Passwd, PasswdStep};
+use super::picked::Picked;
+use super::said::Said;
 use super::screen::Screen;
-use super::slash_command::{self, SlashCommand};
+use super::slash_command;
+use super::stale::Stale;
+use super::style::Style;
 use crate::client::failure::Failure;
 use crate::client::lines;
-use crate::client::send::random_key;
 use crate::entry::Entry;
 use crate::name::Handle;
 
 /// Acknowledgements due in a conversation, up to these ids; 0 is none.
 #[derive(Clone, Copy, Default)]
-pub struct AckMark {
+pub struct DueAck {
     pub(super) ack: u64,
     pub(super) read: u64,
 }
@@ -38,7 +39,7 @@ pub const LOADED: usize = 100;
 
 /// A message that the server has not confirmed.
 pub struct Unsent {
-    key: String,
+    pub(super) key: String,
     pub to: String,
     pub said: Said,
 }
@@ -91,10 +92,16 @@ pub struct Talk {
     pub(super) is_there: bool,
     /// The password is being changed.
     pub(super) passwd: Option<Passwd>,
+    /// Messages picked for the next line.
+    pub(super) picked: Picked,
+    /// Messages whose rows are to be fetched.
+    pub(super) stale: Stale,
+    /// Messages with a notice on the desktop, and its number once that is known.
+    pub(super) noticed: BTreeMap<u64, Option<u32>>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
-    pub(super) marks: BTreeMap<String, AckMark>,
-    pub(super) is_marking: bool,
+    pub(super) due_acks: BTreeMap<String, DueAck>,
+    pub(super) is_acking: bool,
     /// Commands whose answers the user waits for.
     waited_for: usize,
     /// The first of the commands has taken more than a second.
@@ -133,9 +140,12 @@ impl Talk {
             is_live: false,
             is_there: true,
             passwd: None,
+            picked: Picked::default(),
+            stale: Stale::default(),
+            noticed: BTreeMap::new(),
             is_loading: false,
-            marks: BTreeMap::new(),
-            is_marking: false,
+            due_acks: BTreeMap::new(),
+            is_acking: false,
             waited_for: 0,
             is_slow: false,
         }
@@ -159,6 +169,7 @@ impl Talk {
                     self.complain(&why);
                 }
             }
+            News::Noticed(id, notice) => self.noticed(id, notice),
             News::GoesOn => self.keyboard.go_on(),
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
@@ -167,6 +178,7 @@ impl Talk {
             News::Answer(purpose, answer) => {
                 self.is_slow = false;
                 self.waited_for -= usize::from(purpose.is_waited_for());
+                self.stale.loads -= usize::from(purpose.is_load());
                 match answer {
                     Ok(reply) => self.answered(purpose, &reply),
                     Err(failure @ Failure::Secret(_)) if !purpose.is_passwd() => {
@@ -192,13 +204,18 @@ impl Talk {
             Typed::Line(line) => {
                 self.keyboard.takes_line();
                 self.go_to_end();
+                let deleting = self.picked.deleting.take();
                 if !line.is_empty() {
                     self.order(slash_command::read(&line))?;
+                } else if let Some(id) = deleting {
+                    self.delete(id);
                 } else if self.is_offline {
                     for wake in &self.wake {
                         let _ = wake.try_send(());
                     }
                 }
+                self.picked.offered = None;
+                self.take_numbers_away();
             }
             Typed::Secret(secret) => self.secret(secret),
             Typed::Bytes => self.complain(
@@ -225,6 +242,14 @@ impl Talk {
                 ));
                 self.keyboard.may_leave(true);
             }
+            Typed::Numbers => self.toggle_numbers(),
+            Typed::React(number) => self.react_to(number),
+            Typed::Answer(answer) => drop(self.offer_answer().map(|line| answer.send(line))),
+            Typed::Edit(answer) => drop(self.offer_edit().map(|line| answer.send(line))),
+            Typed::Cleared => self.picked.offered = None,
+            Typed::Interrupt if self.picked.deleting.take().is_some() => {
+                self.remark("      it is not deleted");
+            }
             Typed::Interrupt if self.passwd.is_some() => self.secret(String::new()),
             Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
             Typed::Redraw => {
@@ -237,70 +262,6 @@ impl Talk {
             }
             Typed::Ways(ways) => self.remark(&format!("      {}", ways.join("  "))),
             Typed::End(_) => {}
-        }
-        Ok(())
-    }
-
-    fn order(&mut self, order: SlashCommand) -> Result<(), Failure> {
-        match order {
-            SlashCommand::Text(text) => {
-                // In nc this would be a command.
-                let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
-                let before = self.unsent.len();
-                let Some(to) = self.current.clone() else {
-                    self.complain("to whom? /to bob, then write");
-                    return Ok(());
-                };
-                self.send(to, text)?;
-                if is_verb && self.unsent.len() > before {
-                    self.remark("      sent as text; /help lists the commands");
-                }
-            }
-            SlashCommand::To(name) => self.turn_to(&name),
-            SlashCommand::Number(n) => {
-                if let Some(name) = self.numbered(n) {
-                    self.turn_to(&name);
-                }
-            }
-            SlashCommand::Say(n, text) => {
-                if let Some(to) = self.shown_number(n) {
-                    self.send(to, text)?;
-                }
-            }
-            SlashCommand::Chats(is_all) => {
-                self.ask("CHATS".to_owned(), Purpose::Chats(Some(is_all)))
-            }
-            SlashCommand::Passwd => {
-                self.remark("      type your current password; Enter alone cancels");
-                self.passwd = Some(Passwd::default());
-                self.keyboard.ask_secret(true);
-            }
-            SlashCommand::Back => self.older(),
-            SlashCommand::Help => self.remark(slash_command::HELP),
-            SlashCommand::Group(typed) => {
-                let is_mine = |name: &str| self.chats.names().any(|known| known == name);
-                match groups::command(&typed, self.current.as_deref(), is_mine) {
-                    // A group without other members.
-                    Ok(made) if made.starts_with("GROUP NEW ") && made.split(' ').count() == 3 => {
-                        self.ask(made, Purpose::Made);
-                    }
-                    Ok(command) => self.ask(command, Purpose::Show),
-                    Err(usage) => self.complain(&usage),
-                }
-            }
-            SlashCommand::Command(command) => self.ask(command, Purpose::Show),
-            SlashCommand::Unclear(why) => self.complain(&why),
-            SlashCommand::Who => match self.current.clone() {
-                Some(name) if name.starts_with('#') => {
-                    self.ask(format!("GROUP WHO {name}"), Purpose::Show);
-                }
-                Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
-                None => self.complain("nobody to write to yet: try /to bob"),
-            },
-            SlashCommand::Info(id) => match id.or(self.screen.newest_own()) {
-                Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
-                None => self.complain("you have not written here yet"),
-            },
         }
         Ok(())
     }
@@ -325,7 +286,7 @@ impl Talk {
     fn go_to_end(&mut self) {
         if !self.screen.is_at_end() {
             let room = self.keyboard.room();
-            self.keyboard.print(self.screen.newest(room));
+            self.keyboard.print(self.screen.draw_newest(room));
             self.is_seen();
         }
     }
@@ -333,6 +294,8 @@ impl Talk {
     /// Switches to a conversation. What is typed goes there from now on.
     pub(super) fn turn_to(&mut self, name: &str) {
         self.current = Some(name.to_owned());
+        self.picked = Picked::default();
+        self.stale.clear();
         self.keyboard.turn_to(name);
         self.say_where();
         // Gives it a number.
@@ -350,7 +313,7 @@ impl Talk {
         if is_mine { "notes to yourself".to_owned() } else { name.to_owned() }
     }
 
-    fn older(&mut self) {
+    pub(super) fn older(&mut self) {
         let room = self.keyboard.room();
         if let Some(page) = self.screen.older(room) {
             self.keyboard.print(page);
@@ -362,39 +325,6 @@ impl Talk {
                 (format!("HIST {name} {LOADED} before {oldest}"), Purpose::Older(name.clone()));
             self.ask(command, purpose);
         }
-    }
-
-    fn send(&mut self, to: String, text: String) -> Result<(), Failure> {
-        if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
-            self.complain(
-                "not sent: it contains control characters (colour codes?), which are never sent",
-            );
-            return Ok(());
-        }
-        let key = random_key()?;
-        let command = match lines::once(&key, &to, &text) {
-            Ok(command) => command,
-            Err(failure) => {
-                self.complain(failure.to_string().trim_start_matches("papo: "));
-                return Ok(());
-            }
-        };
-        let said = Said {
-            id: None,
-            key: Some(key.clone()),
-            time: Zoned::now(),
-            from: None,
-            body: text,
-            is_change: false,
-            tick: Tick::Waiting,
-        };
-        if self.current.as_ref() == Some(&to) {
-            self.add(ScreenItem::Said(Box::new(said.clone())));
-        }
-        self.unsent.push(Unsent { key: key.clone(), to, said });
-        self.keyboard.may_leave(false);
-        self.ask(command, Purpose::Send(key));
-        Ok(())
     }
 
     /// The server has answered for this key. Held events that were not sent from here are shown.
@@ -413,9 +343,11 @@ impl Talk {
     /// The server's log was put back: ids mean other entries now.
     pub(super) fn begin_anew(&mut self, told: &str) {
         (self.is_live, self.put_back) = (false, Some(told.to_owned()));
-        self.marks.clear();
+        self.due_acks.clear();
         self.sent.clear();
         self.held.clear();
+        self.stale.clear();
+        self.noticed.clear();
         for chat in self.chats.all_mut() {
             chat.put_back();
         }
@@ -423,13 +355,13 @@ impl Talk {
 
     /// Nothing is being acknowledged or sent.
     pub fn is_settled(&self) -> bool {
-        !self.is_marking && self.unsent.is_empty()
+        !self.is_acking && self.unsent.is_empty()
     }
 
     /// A command was answered after the screen was closed.
     pub fn answered_late(&mut self, purpose: &Purpose) {
         match purpose {
-            Purpose::Mark(_) => self.mark_more(true),
+            Purpose::Ack(_) => self.ack_more(true),
             Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
             _ => {}
         }
@@ -442,6 +374,7 @@ impl Talk {
                 self.remark("waiting for the server");
             }
         }
+        self.stale.loads += usize::from(purpose.is_load());
         // Unbounded, and closed only at the end.
         let _ = self.jobs.try_send(PendingCommand { command, purpose });
     }
