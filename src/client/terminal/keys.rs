@@ -11,7 +11,6 @@ use rustyline::{
 };
 
 use super::device::Device;
-use super::groups;
 use super::known::{Known, Out, Typed, lock};
 use super::message_command;
 use super::prompt::Typing;
@@ -201,15 +200,16 @@ impl KeyBinding {
     fn complete(&self, before: &str) -> Cmd {
         let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
         let (start, word) = (before.len() - word.len(), word.to_ascii_lowercase());
+        let arguments = slash_command::arguments(before[..start].trim_end());
         let (begin, known) = match word.chars().next() {
             Some('/') if start == 0 => {
                 let orders =
                     slash_command::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
             }
-            _ if before[..start].trim_end() == "/group" => {
-                let verbs = groups::VERBS.iter().filter(|verb| verb.starts_with(&word));
-                ("", verbs.map(|verb| (*verb).to_owned()).collect())
+            _ if !arguments.is_empty() => {
+                let fitting = arguments.iter().filter(|argument| argument.starts_with(&word));
+                ("", fitting.map(|argument| (*argument).to_owned()).collect())
             }
             // A group typed as in a shell.
             Some('+') => {

@@ -36,6 +36,8 @@ mod picked;
 mod prompt;
 mod recalled;
 mod repaint;
+#[cfg(test)]
+mod repaint_tests;
 mod said;
 mod screen;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Parses a typed line: a text to send, or a command that begins with `/`.
 
 use super::super::lines;
+use super::groups;
 use super::message_command;
 
 /// The commands, for completion.
@@ -8,6 +9,17 @@ pub const NAMES: &[&str] = &[
     "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info", "later",
     "marks", "name", "passwd", "quit", "re", "react", "to", "unblock", "unless", "who", "whoami",
 ];
+
+/// The words that may follow a command, for completion.
+pub fn arguments(command: &str) -> &'static [&'static str] {
+    match command {
+        "/group" => groups::VERBS,
+        "/unless" => &["answered", "delivered", "read"],
+        "/later" => &["del"],
+        "/help" => &["messages"],
+        _ => &[],
+    }
+}
 
 /// The text of `/help`.
 pub const HELP: &str = "\
