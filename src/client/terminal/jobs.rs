@@ -94,6 +94,12 @@ impl Purpose {
         matches!(self, Purpose::Open(_) | Purpose::Older(_) | Purpose::Missed(_))
     }
 
+    /// Whether the user has done something to a message that would be lost if it were not carried
+    /// out.
+    pub fn is_done_to_a_message(&self) -> bool {
+        matches!(self, Purpose::Change | Purpose::Forward(_) | Purpose::PutOff(_))
+    }
+
     /// Whether the user waits for the answer.
     pub fn is_waited_for(&self) -> bool {
         use Purpose::{Change, Forward};

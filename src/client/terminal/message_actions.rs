@@ -194,12 +194,14 @@ impl Talk {
 
     /// What Alt-R puts in front of the line; it answers the message that fits now.
     pub(super) fn offer_answer(&mut self) -> Option<String> {
+        self.picked.offered = None;
         self.picked.offered = self.chosen_to_answer(&MessageChoice::Newest);
         self.picked.offered.map(|_| "/re ".to_owned())
     }
 
     /// The line with which Alt-E changes the user's last message.
     pub(super) fn offer_edit(&mut self) -> Option<String> {
+        self.picked.offered = None;
         let id = self.chosen_own(&MessageChoice::Newest)?;
         self.picked.offered = Some(id);
         let text = unnamed(&self.screen.said(id)?.body);

@@ -112,7 +112,7 @@ pub async fn talk(named: &Named, options: TerminalOptions) -> Result<(), Failure
 
 async fn conversation(named: &Named, options: TerminalOptions) -> Result<(), Failure> {
     let (account, first) = welcome::account(named).await?;
-    let (over, unsent) = match converse(&account, options, first).await {
+    let (over, unsent, unconfirmed) = match converse(&account, options, first).await {
         Err(Failure::Secret(_)) if account.may_ask() => {
             welcome::say(&format!("papo: {}.", account.locked_out()))?;
             let account = welcome::with_password(named).await?;
@@ -123,8 +123,12 @@ async fn conversation(named: &Named, options: TerminalOptions) -> Result<(), Fai
     for Unsent { to, said, .. } in &unsent {
         report(format_args!("papo: not confirmed, to {to}: {}", said.body));
     }
+    if unconfirmed > 0 {
+        let s = if unconfirmed == 1 { "" } else { "s" };
+        report(format_args!("papo: not confirmed: {unconfirmed} change{s} of messages"));
+    }
     over?;
-    match unsent.len() {
+    match unsent.len() + unconfirmed {
         0 => Ok(()),
         n => Err(Failure::Lost(format!("left with {n} unsent"))),
     }
@@ -134,7 +138,7 @@ async fn converse(
     account: &Credentials,
     options: TerminalOptions,
     first: Option<String>,
-) -> Result<(Result<(), Failure>, Vec<Unsent>), Failure> {
+) -> Result<(Result<(), Failure>, Vec<Unsent>, usize), Failure> {
     let (tell, news) = unbounded();
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
@@ -193,7 +197,7 @@ async fn converse(
         over => over,
     };
     drop((work, signals));
-    Ok((over, talk.unsent))
+    Ok((over, talk.unsent, talk.unconfirmed))
 }
 
 /// Waits for the last acknowledgements and confirmations.

@@ -56,7 +56,7 @@ fn a_text_that_grows_moves_what_is_below_it_and_nothing_else() {
         "11:58 read you: a text that has to be",
         "           broken into two rows",
         "           (edited)",
-        "           ↳ you: a text that has to …",
+        "           ↳ you: a text that has to b…",
         "11:58      bob: three",
         "> half a line",
     ];
@@ -98,8 +98,7 @@ fn a_row_shows_all_that_holds() {
         lines(&tagged(8, "bob", tags, "one")),
         [
             "           ↳ …",
-            "11:58      bob: ⏲ one",
-            "           (forwarded,edited)",
+            "11:58      bob: ⏲ one (forwarded,edited)",
             "           👍 12  [ok 3]",
             "           a-long-reaction 1",
         ]

@@ -31,7 +31,7 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /who         who is there
   /info        who has received and read your last message here
   /group new team bob   create a group; /group alone lists what else there is
-  /re yes      answer the last message; /edit, /del, /react, /at: /help messages
+  /re yes      answer the last message; /help messages: edit, delete, react, …
   /block bob   refuse messages from somebody; /unblock bob
   /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
@@ -43,9 +43,9 @@ To send a text that begins with /, type //.";
 /// The text of `/help messages`.
 pub const MESSAGES: &str = "\
   /re yes          answer the last message of others (Alt-R)
-  /edit new text   change your last message (Alt-E brings it back); s/old/new/ too
+  /edit new text   change your last message; Alt-E brings it back; s/old/new/
   /del             delete your last message for everyone, after Enter
-  /react ok        react to the last message; /react alone: 👍; /react - takes it back
+  /react ok        react to the last message; alone: 👍; /react - takes it back
   /fwd bob         send the last message on; /fwd NAME with your own: keep it
   /marks           the earlier texts of a message, and who has reacted
 Another message is named by a piece of its text: /re lunch/ yes, /del lunch.

@@ -78,6 +78,8 @@ pub struct Talk {
     pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
+    /// Edits, deletions and the like that the server has not confirmed.
+    pub(super) unconfirmed: usize,
     /// The user's entries that came as events while something was unsent: perhaps the same
     /// messages.
     pub(super) held: Vec<Entry>,
@@ -134,6 +136,7 @@ impl Talk {
             tell,
             warning: if options.notify { notices::missing() } else { None },
             unsent: Vec::new(),
+            unconfirmed: 0,
             held: Vec::new(),
             sent: BTreeSet::new(),
             put_back: None,
@@ -158,7 +161,7 @@ impl Talk {
     pub fn take(&mut self, news: News) -> Result<bool, Failure> {
         match news {
             News::Typed(Typed::End(None)) => return Ok(true),
-            News::Typed(Typed::Leave) if self.unsent.is_empty() => return Ok(true),
+            News::Typed(Typed::Leave) if self.is_all_sent() => return Ok(true),
             News::Typed(Typed::End(Some(why))) => {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
@@ -179,6 +182,10 @@ impl Talk {
                 self.is_slow = false;
                 self.waited_for -= usize::from(purpose.is_waited_for());
                 self.stale.loads -= usize::from(purpose.is_load());
+                if purpose.is_done_to_a_message() {
+                    self.unconfirmed -= 1;
+                    self.keyboard.may_leave(self.is_all_sent());
+                }
                 match answer {
                     Ok(reply) => self.answered(purpose, &reply),
                     Err(failure @ Failure::Secret(_)) if !purpose.is_passwd() => {
@@ -235,7 +242,7 @@ impl Talk {
             Typed::Next => self.next(),
             Typed::Busy => self.complain("Enter sends what you have typed, Ctrl-C clears it"),
             Typed::Leave => {
-                let n = self.unsent.len();
+                let n = self.unsent.len() + self.unconfirmed;
                 let (s, them) = if n == 1 { ("", "it") } else { ("s", "them") };
                 self.complain(&format!(
                     "{n} message{s} not sent yet; press Ctrl-D again to leave without sending {them}"
@@ -330,8 +337,8 @@ impl Talk {
     /// The server has answered for this key. Held events that were not sent from here are shown.
     pub(super) fn is_sent(&mut self, key: &str) {
         self.unsent.retain(|unsent| unsent.key != key);
+        self.keyboard.may_leave(self.is_all_sent());
         if self.unsent.is_empty() {
-            self.keyboard.may_leave(true);
             for entry in std::mem::take(&mut self.held) {
                 if !self.sent.contains(&entry.id.number()) {
                     self.show(&entry);
@@ -353,9 +360,14 @@ impl Talk {
         }
     }
 
+    /// The server has confirmed all that was typed.
+    fn is_all_sent(&self) -> bool {
+        self.unsent.is_empty() && self.unconfirmed == 0
+    }
+
     /// Nothing is being acknowledged or sent.
     pub fn is_settled(&self) -> bool {
-        !self.is_acking && self.unsent.is_empty()
+        !self.is_acking && self.is_all_sent()
     }
 
     /// A command was answered after the screen was closed.
@@ -363,6 +375,7 @@ impl Talk {
         match purpose {
             Purpose::Ack(_) => self.ack_more(true),
             Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
+            purpose if purpose.is_done_to_a_message() => self.unconfirmed -= 1,
             _ => {}
         }
     }
@@ -375,6 +388,10 @@ impl Talk {
             }
         }
         self.stale.loads += usize::from(purpose.is_load());
+        if purpose.is_done_to_a_message() {
+            self.unconfirmed += 1;
+            self.keyboard.may_leave(false);
+        }
         // Unbounded, and closed only at the end.
         let _ = self.jobs.try_send(PendingCommand { command, purpose });
     }

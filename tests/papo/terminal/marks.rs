@@ -89,8 +89,7 @@ fn what_is_off_the_screen_is_told_in_a_line() {
     bob.until("OK REACT ");
     window.key("PageUp");
     window.says(
-        "HH:MM read you: a question of mine
-           ok 1
+        "           ok 1
 HH:MM      bob: lunch at two? (edited)
            ok 1
 HH:MM      bob: (deleted)
@@ -106,18 +105,18 @@ fn a_deletion_asks_first_and_leaves_nothing_on_the_screen() {
     let window = place.talking("ana", "bob");
     window.line("my pin is 4711");
     bob.until("MSG 1 ");
-    let asked = "delete “my pin is 4711” for everyone? Enter does, Ctrl-C not\n   delete?>";
+    let asked = "delete “my pin is 4711” for everyone? Enter does, Ctrl-C not\n  delete?>";
     window.line("/del");
     window.says(asked);
     window.key("C-c");
     window.says("it is not deleted\n      bob>");
     window.line("/del");
-    window.says("Ctrl-C not\n   delete?>");
+    window.says("Ctrl-C not\n  delete?>");
     window.line("no");
     bob.until("MSG 2 ");
     window.says("you: no\n      bob>");
     window.line("/del pin/");
-    window.says("Ctrl-C not\n   delete?>");
+    window.says("Ctrl-C not\n  delete?>");
     window.key("Enter");
     let heard = bob.until("DEL ");
     assert!(heard.last().unwrap().ends_with(" ana bob re=1 -"), "{heard:?}");
@@ -153,7 +152,7 @@ fn what_was_deleted_while_one_was_away_is_there_without_its_text() {
          |           ok 1
          |HH:MM      bob: (deleted)";
     shows(&window, shown);
-    bob.until("ACK 5 ");
+    bob.until("ACK 2 ");
     window.text("x");
     bob.until("READ 2 ");
     bob.send("ana", "I am here");
@@ -167,10 +166,10 @@ fn what_was_deleted_while_one_was_away_is_there_without_its_text() {
 fn what_was_done_during_an_outage_shows_when_it_is_over() {
     let mut place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
     for text in ["one", "two", "three"] {
         bob.send("ana", text);
     }
-    let window = place.talking("ana", "bob");
     window.says("bob: three");
     place.kill();
     window.says("trying again");
