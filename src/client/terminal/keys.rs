@@ -142,8 +142,10 @@ impl KeyBinding {
         let (answer, offered) = mpsc::channel();
         (self.typed)(ask(answer));
         // If there is nothing, the user is told why.
-        let offered = offered.recv_timeout(OFFERED).ok();
-        Some(offered.map_or(Cmd::Noop, |offered| replace(format!("{offered}{rest}"))))
+        let Ok(offered) = offered.recv_timeout(OFFERED) else { return Some(Cmd::Noop) };
+        // A line that is recalled has the cursor at its end.
+        lock(&self.known).recalled = Some(format!("{offered}{rest}"));
+        Some(Cmd::PreviousHistory)
     }
 
     /// Keeps a key of a secret from the editor, which would show it and could bring it back.

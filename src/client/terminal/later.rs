@@ -21,13 +21,13 @@ pub fn row(number: u64, time: Millis, what: &str, zone: &TimeZone, columns: usiz
 
 /// What a row of `AT` says.
 pub fn what(row: &AtLine) -> String {
-    let unless = row.unless.map(|unless| format!("{}, ", self::unless(unless)));
-    format!("{}{}", unless.unwrap_or_default(), command(&row.command.0))
+    let unless = row.unless.map(unless).unwrap_or_default();
+    format!("{unless}{}", command(&row.command.0))
 }
 
-/// The condition of an `UNLESS`.
+/// The condition of an `UNLESS`, in front of what it does.
 pub fn unless(condition: Condition) -> String {
-    format!("unless {}", condition_word(condition))
+    format!("unless {}, ", condition_word(condition))
 }
 
 /// What a command that waits will do.

@@ -14,6 +14,7 @@ use crate::client::lines;
 use crate::client::send::random_key;
 use crate::wire::columns::written_time;
 use crate::wire::request::DueTime;
+use crate::wire::rows::condition_word;
 
 impl Talk {
     /// Carries out a command about a message, with what was typed behind it.
@@ -77,13 +78,12 @@ impl Talk {
                     DueTime::In(seconds) => format!("+{seconds}"),
                     DueTime::At(time) => written_time(time),
                 };
-                self.put_off(&format!("AT {due}"), &to, &text, None)?;
+                self.put_off(&format!("AT {due}"), &to, &text, "")?;
             }
             MessageCommand::Unless(choice, state, seconds, to, text) => {
                 if let Some(id) = self.chosen_own(&choice) {
-                    let unless = later::unless(state);
-                    let head = format!("UNLESS {id} {} {seconds}", &unless["unless ".len()..]);
-                    self.put_off(&head, &to.to_string(), &text, Some(unless))?;
+                    let head = format!("UNLESS {id} {} {seconds}", condition_word(state));
+                    self.put_off(&head, &to.to_string(), &text, &later::unless(state))?;
                 }
             }
             MessageCommand::Later => self.ask("AT".to_owned(), Purpose::Show),
@@ -92,18 +92,11 @@ impl Talk {
         Ok(())
     }
 
-    /// Has a text sent later; `head` says when.
-    fn put_off(
-        &mut self,
-        head: &str,
-        to: &str,
-        text: &str,
-        unless: Option<String>,
-    ) -> Result<(), Failure> {
+    /// Has a text sent later; `head` says when, `unless` on what condition.
+    fn put_off(&mut self, head: &str, to: &str, text: &str, unless: &str) -> Result<(), Failure> {
         // With a key, so that it cannot be sent twice.
         let head = format!("{head} ONCE {} MSG {to}", random_key()?);
         if let Some(command) = self.with_text(&head, text) {
-            let unless = unless.map(|unless| format!("{unless}, ")).unwrap_or_default();
             self.ask(command, Purpose::PutOff(format!("{unless}to {to}: {text}")));
         }
         Ok(())

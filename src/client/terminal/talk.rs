@@ -242,10 +242,13 @@ impl Talk {
             Typed::Next => self.next(),
             Typed::Busy => self.complain("Enter sends what you have typed, Ctrl-C clears it"),
             Typed::Leave => {
-                let n = self.unsent.len() + self.unconfirmed;
+                let (n, what, leaves) = match self.unsent.len() {
+                    0 => (self.unconfirmed, "change", "leave without"),
+                    n => (n, "message", "leave without sending"),
+                };
                 let (s, them) = if n == 1 { ("", "it") } else { ("s", "them") };
                 self.complain(&format!(
-                    "{n} message{s} not sent yet; press Ctrl-D again to leave without sending {them}"
+                    "{n} {what}{s} not sent yet; press Ctrl-D again to {leaves} {them}"
                 ));
                 self.keyboard.may_leave(true);
             }

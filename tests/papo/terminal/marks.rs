@@ -242,3 +242,50 @@ fn reactions_stand_under_the_message_with_ones_own_marked() {
     window.line("/marks fish");
     window.says("      HH:MM  2 bob\n      bob>");
 }
+
+#[test]
+#[ignore = "needs tmux"]
+fn what_is_changed_while_the_server_is_dead_is_changed_when_it_is_back() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    window.line("lunch at one?");
+    window.says("✓    you: lunch at one?");
+    place.kill();
+    window.says("trying again");
+    window.line("s/one/two/");
+    window.key("C-d");
+    window.says("1 change not sent yet; press Ctrl-D again to leave without it\n");
+    window.text("x");
+    window.key("C-c");
+    place.restart();
+    window.says("✓    you: lunch at two? (edited)\n");
+    // Left at once, it is not made, and that is said.
+    place.kill();
+    window.says("trying again ──\n      bob>\n      offline");
+    window.line("s/two/three/");
+    window.line("/quit now");
+    window.says("papo: not confirmed: 1 change of messages\n");
+    window.says("papo: left with 1 unsent\nstatus 3\n");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn help_and_completion_know_all_of_it() {
+    let place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    window.text("/help m");
+    window.key("Tab");
+    window.says("bob> /help messages");
+    window.key("Enter");
+    window.says("  /re yes          answer the last message of others (Alt-R)\n");
+    window.text("/unl");
+    window.key("Tab");
+    window.text("a");
+    window.key("Tab");
+    window.says("bob> /unless answered");
+    window.key("C-c");
+    window.line("/re");
+    window.says("usage: /re TEXT answers the last message; /re PIECE/ TEXT another one\n");
+    window.line("/edit");
+    window.says("usage: /edit TEXT changes your last message; Alt-E brings it back\n");
+}
