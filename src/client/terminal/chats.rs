@@ -361,6 +361,19 @@ mod tests {
     }
 
     #[test]
+    fn a_changed_message_is_listed_with_what_it_says_now() {
+        let mut chats = chats(&["bob", "cid"]);
+        chats.chat("bob").0.set_unread(1);
+        chats.changed("bob", 1, "(deleted)");
+        // An older one than the last is not listed.
+        chats.changed("cid", 1, "(deleted)");
+        chats.changed("nobody", 1, "(deleted)");
+        let list = chats.list(Size { columns: 80, rows: 24 }, false, &TimeZone::UTC);
+        assert!(list.contains("bob: (deleted)") && list.contains("cid: number 2"), "{list}");
+        assert_eq!(chats.activity(None).newest, "bob: (deleted)");
+    }
+
+    #[test]
     fn numbers_stay_whatever_is_forgotten() {
         let mut chats = chats(&["bob", "cid"]);
         assert!(chats.chat("nobody").1);

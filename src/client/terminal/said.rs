@@ -201,7 +201,6 @@ impl Said {
             let quote = cut(&format!("↳ {quote}"), width.saturating_sub(INDENT));
             lines.push(ScreenLine::new(format!("{indent}{}", style.faint(&quote))));
         }
-        let first = lines.len();
         let (time, sign) = (self.time.strftime("%H:%M").to_string(), self.sign(style));
         let start = format!("{} {sign} ", style.faint(&time));
         let wrapped = wrap(&text, width.saturating_sub(INDENT));
@@ -225,7 +224,6 @@ impl Said {
             let text = format!("{start}{name}{text}{note}");
             lines.push(ScreenLine::new(text.trim_end().to_owned()));
         }
-        debug_assert_eq!(first, self.above());
         lines.extend(self.reaction_lines(width.saturating_sub(INDENT), style));
         lines
     }

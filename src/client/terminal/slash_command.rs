@@ -42,18 +42,19 @@ To send a text that begins with /, type //.";
 
 /// The text of `/help messages`.
 pub const MESSAGES: &str = "\
-  /re yes          answer the last message of others (Alt-R)
-  /edit new text   change your last message; Alt-E brings it back; s/old/new/
-  /del             delete your last message for everyone, after Enter
-  /react ok        react to the last message; alone: 👍; - takes it back
-  /fwd bob         send the last message on; your own name keeps it as a note
-  /marks           the earlier texts of a message, and who has reacted
-Another message is named by a piece of its text: /re lunch/ yes, /del lunch.
+With the last message that fits:
+  /re yes          answer that of somebody else; Alt-R too
+  /edit new text   change yours; Alt-E brings it back; s/old/new/
+  /del             delete yours for everyone, after Enter
+  /react ok        react to it; alone: 👍; - takes it back
+  /fwd bob         send it on; your own name keeps it among your notes
+  /marks           its earlier texts, and who has reacted
+Another one is named by a piece of its text: /re lunch/ yes, /del lunch.
 Or by a number: Alt-M shows them, /re 3 yes uses one, Alt-1 to Alt-9 react.
-  /at 9:00 tea     send a text here later, or /at +10m; in your notes a reminder
+  /at 9:00 tea     send a text here later, or /at +10m; a reminder in notes
   /unless read 10m +oncall text
-                   send that if your last message is not read by then; also
-                   delivered, answered
+                   send that if yours is not read by then; also delivered,
+                   answered
   /later           what waits to be sent; /later del 3 cancels it
 @bob in a group calls bob, @all everyone if you are an admin.";
 

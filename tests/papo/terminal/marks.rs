@@ -163,6 +163,43 @@ fn what_was_deleted_while_one_was_away_is_there_without_its_text() {
 
 #[test]
 #[ignore = "needs tmux"]
+fn what_waits_elsewhere_is_announced_though_a_mark_came_after_it() {
+    let place = Place::with(&["ana", "bob", "cid"]);
+    let mut cid = place.client("cid");
+    cid.send("ana", "one");
+    place.client("bob").send("ana", "hello");
+    for mark in ["EDIT 1 two", "REACT 1 ok"] {
+        cid.say(mark);
+        cid.until("OK ");
+    }
+    let window = place.shell("ana");
+    window.start("papo");
+    // A mark moves no conversation up: bob's is opened.
+    window.says("bob: hello\n      bob>\n      2:cid  cid: two");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn an_admin_deletes_what_others_said() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    window.line("/group new team bob");
+    window.says("#team>");
+    bob.until("GROUP ");
+    bob.send("#team", "buy now");
+    window.says("bob: buy now");
+    window.line("/del buy");
+    window.says("delete “buy now” for everyone?");
+    window.key("Enter");
+    let heard = bob.until("DEL ").pop().unwrap();
+    assert!(heard.contains(" ana #team re=2,at=bob -"), "{heard}");
+    window.key("C-l");
+    window.changes(|screen| screen.contains("HH:MM      bob: (deleted)\n"));
+}
+
+#[test]
+#[ignore = "needs tmux"]
 fn what_was_done_during_an_outage_shows_when_it_is_over() {
     let mut place = Place::with(&["ana", "bob"]);
     let mut bob = place.client("bob");
@@ -277,7 +314,7 @@ fn help_and_completion_know_all_of_it() {
     window.key("Tab");
     window.says("bob> /help messages");
     window.key("Enter");
-    window.says("  /re yes          answer the last message of others (Alt-R)\n");
+    window.says("  /re yes          answer that of somebody else; Alt-R too\n");
     window.text("/unl");
     window.key("Tab");
     window.text("a");
