@@ -68,8 +68,9 @@ pub enum Act {
     Group { name: Handle, change: GroupChange },
     /// Blocks someone (`on`), or unblocks them.
     Block { whom: Handle, on: bool },
-    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else.
-    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
+    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else. With
+    /// `to` it may only write there.
+    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32], to: Option<Target> },
     /// Revokes a token.
     DropToken { label: Box<str> },
     /// Lets a system user log in without a secret (`on`), or no longer.
@@ -287,7 +288,9 @@ impl Chat {
             Act::SetSecret { was, secret } => self.plan_secret(who, was, secret),
             Act::Group { name, change } => self.plan_group(who, name, change),
             Act::Block { whom, on } => self.plan_block(who, whom, *on),
-            Act::NewToken { label, token, hash } => self.plan_new_token(who, label, token, *hash),
+            Act::NewToken { label, token, hash, to } => {
+                self.plan_new_token(who, label, token, *hash, to.as_ref())
+            }
             Act::DropToken { label } => self.plan_drop_token(who, label),
             Act::Link { user, on } => self.plan_link(who, *user, *on),
         }

@@ -104,8 +104,8 @@ impl Session {
             SessionCommand::Register { handle, password, name } => {
                 self.register(handle, password, name).await
             }
-            SessionCommand::Login { handle, secret, quiet } => {
-                let answer = self.login(handle, secret, quiet).await;
+            SessionCommand::Login { handle, secret, events } => {
+                let answer = self.login(handle, secret, events).await;
                 if matches!(answer, Err(Halt::Refused(_))) {
                     self.services.counters.logins_refused.add(1);
                 }
@@ -131,7 +131,7 @@ impl Session {
             SessionCommand::Wait { which, cursor, seconds } => {
                 self.wait_for(which, cursor, seconds)
             }
-            SessionCommand::NewToken { label } => self.new_token(label),
+            SessionCommand::NewToken { label, to } => self.new_token(label, to).await,
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,
         }
@@ -214,7 +214,7 @@ impl Session {
     }
 
     /// Refuses if no message can be sent to the target.
-    async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
+    pub(super) async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
         let refused = self.ask(move |reader| match asked {

@@ -62,6 +62,7 @@ use crate::store::{Maintenance, Walk};
 use crate::wire::help::ListenerKind;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
+use crate::wire::request::Events;
 use crate::wire::rows::{Bye, HelloLine};
 use crate::wire::telnet::Negotiation;
 use intake::{Held, Pause};
@@ -147,8 +148,13 @@ struct Me {
     /// `SET ack auto`: entries written to the socket count as delivered.
     auto: bool,
     key: Key,
+    /// What `LOGIN` asked for.
+    events: Events,
     /// Whether receipts are sent: `SET receipts`, and not `LOGIN … quiet`.
     receipts: bool,
+    /// The only target that the token which opened the session may write to; then nothing else is
+    /// served but `PING` and `QUIT`.
+    only: Option<Target>,
     /// Free `ACK`s and `READ`s left; see [`limits::FREE_MOVES`].
     free_moves: usize,
     /// Last entries sent per conversation; `None` until something was sent.

@@ -87,6 +87,8 @@ pub enum Refusal {
     NotToldNow,
     /// Not allowed in a session opened with a token.
     NotAllowed,
+    /// The session was opened with a token that may only write to this target.
+    OnlyTo(Target),
     /// This account has blocked the asker.
     Blocked(Handle),
     /// Something else was sent under this key.
@@ -140,7 +142,7 @@ impl Refusal {
             Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
             Refusal::KeptElsewhere { makes: false } => "not-allowed",
             Refusal::NotToldNow => "storage",
-            Refusal::NotAllowed | Refusal::UserUnknown => "not-allowed",
+            Refusal::NotAllowed | Refusal::OnlyTo(_) | Refusal::UserUnknown => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused(_) => "key-reused",
             Refusal::Timeout => "timeout",
@@ -252,6 +254,7 @@ impl fmt::Display for Refusal {
             Refusal::NotAllowed => {
                 f.write_str("not allowed when logged in with a token; log in with the password")
             }
+            Refusal::OnlyTo(to) => write!(f, "this token is only for MSG {to}"),
             Refusal::Blocked(handle) => write!(f, "{handle} does not accept messages from you"),
             Refusal::KeyReused(key) => {
                 write!(f, "{key}: something else was sent under this key; use a new one")

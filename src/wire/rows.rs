@@ -243,11 +243,13 @@ lines! {
         handle: Handle,
     }
 
-    /// `TOKEN <label> <created> <last used or ->`
+    /// `TOKEN <label> <created> <last used or -> <target or ->`
     "TOKEN" Token TokenLine<'a> {
         label: &'a str,
         created: Millis,
         used: Option<Millis>,
+        /// The only conversation that it may write to.
+        to: Option<Target>,
     }
 
     /// `UID <uid>`

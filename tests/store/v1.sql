@@ -131,6 +131,7 @@ CREATE TABLE token(
     hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is stored nowhere
     created INTEGER NOT NULL,
     used INTEGER,                       -- when it was last used, to the minute
+    target TEXT,                        -- the only handle or #group it may write to; NULL: no limit
     UNIQUE(account, label)
 ) STRICT;
 CREATE TABLE link(
@@ -205,7 +206,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas');
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
-INSERT INTO generation VALUES(1, X'63C659C843AFF713DC80C0AB16022359', X'CC574B291E96F354982FAA2398D8982D');
+INSERT INTO generation VALUES(1, X'8A5877CBC002829C5DC160A7641C6CA9', X'13998C0A05E28C3573DC554B99D001DD');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, X'', X'', 1);

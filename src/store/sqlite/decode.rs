@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -236,6 +237,13 @@ pub(super) fn log_row(
     row.optional()?.ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
 }
 
+/// The target spelled in column `at`.
+fn target(row: &Row, at: usize) -> rusqlite::Result<Option<Target>> {
+    let Some(text) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
+    let invalid = || rusqlite::Error::InvalidColumnType(at, text.clone(), Type::Text);
+    Target::new(&text).map(Some).ok_or_else(invalid)
+}
+
 pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
     let used: Option<i64> = row.get(5)?;
     Ok(Token {
@@ -245,6 +253,7 @@ pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
         hash: row.get(3)?,
         created: Millis(row.get(4)?),
         used: used.map(Millis),
+        to: target(row, 6)?,
     })
 }
 
