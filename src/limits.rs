@@ -339,3 +339,7 @@ pub const WARNINGS: usize = 4_096;
 pub const AUTH_COMMAND_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a secret that is passed to it. With the handle it fits into the smallest pipe, a page.
 pub const AUTH_COMMAND_SECRET: usize = 1_024;
+
+/// Bytes of one direction of a pipe in memory between a session and a part of papod that is its
+/// client: the buffer of a read, so that a session need not wait between two.
+pub const PIPE: usize = 16_384;

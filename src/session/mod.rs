@@ -19,6 +19,7 @@ mod intake;
 mod links;
 mod login;
 mod output;
+mod pipe;
 mod proof;
 mod questions;
 mod roster;
@@ -42,6 +43,7 @@ use smol::Timer;
 
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
+pub use pipe::{PipeEnd, pipe};
 pub use roster::Roster;
 pub use socket::{Accepted, Peer, Socket};
 pub use stream::Stream;
