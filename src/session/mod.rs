@@ -43,10 +43,12 @@ use smol::Timer;
 
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
+pub use output::peer;
 pub use pipe::{PipeEnd, pipe};
 pub use roster::Roster;
 pub use socket::{Accepted, Peer, Socket};
 pub use stream::Stream;
+pub use tokens::hash as token_hash;
 
 use crate::chat::Act;
 use crate::config::Limits;

@@ -28,7 +28,7 @@ pub(super) fn new() -> Option<Box<str>> {
 }
 
 /// The hash under which a token is stored; `None` if `secret` does not have the form of one.
-pub(super) fn hash(secret: &str) -> Option<[u8; 32]> {
+pub fn hash(secret: &str) -> Option<[u8; 32]> {
     let is_token = secret.starts_with(PREFIX) && secret.len() == PREFIX.len() + 2 * RANDOM;
     is_token.then(|| Sha256::digest(secret).into())
 }

@@ -1,0 +1,221 @@
+//! Publishing: what the request says becomes one `MSG`.
+
+use serde_json::Value;
+
+use super::actions;
+use super::answer::{Denial, Response, object};
+use super::link::Link;
+use super::notice::{Notice, must_fit, parse_priority};
+use super::request::Head;
+use super::topics::Topic;
+use crate::entry::{EntryId, Millis};
+use crate::limits;
+use crate::name::Target;
+use crate::wire::reply::Reply;
+use crate::wire::text;
+
+/// The parameters of a publication: JSON first, if there is any, then header lines and the query.
+pub struct Params<'a> {
+    pub head: &'a Head,
+    pub json: Option<&'a Value>,
+}
+
+impl Params<'_> {
+    /// A text under its name in JSON, or one of its other names.
+    fn text(&self, key: &str, names: &[&str]) -> Result<Option<String>, Denial> {
+        match self.json.and_then(|json| json.get(key)) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(text)) if text.is_empty() => {}
+            Some(Value::String(text)) => return Ok(Some(text.clone())),
+            Some(_) => {
+                return Err(Denial::new(40024, format!("invalid JSON: {key} is not a text")));
+            }
+        }
+        Ok(self.head.param(names))
+    }
+
+    fn priority(&self) -> Result<Option<u8>, Denial> {
+        if let Some(priority) = self.json.and_then(|json| json.get("priority")) {
+            match priority.as_u64() {
+                Some(0) => {}
+                Some(number) => return parse_priority(&number.to_string()).map(Some),
+                None if priority.is_null() => {}
+                None => return parse_priority("").map(Some),
+            }
+        }
+        let said = self.head.param(&["x-priority", "priority", "prio", "p"]);
+        said.map(|said| parse_priority(&said)).transpose()
+    }
+
+    fn tags(&self) -> Result<Vec<String>, Denial> {
+        let invalid = || Denial::new(40024, "invalid JSON: tags are a list of texts");
+        let said = match self.json.and_then(|json| json.get("tags")) {
+            None | Some(Value::Null) => None,
+            Some(Value::Array(tags)) => {
+                let tags = tags.iter().map(|tag| tag.as_str().ok_or_else(invalid));
+                Some(tags.collect::<Result<Vec<_>, _>>()?.join(","))
+            }
+            Some(_) => return Err(invalid()),
+        };
+        let said = said.or_else(|| self.head.param(&["x-tags", "tags", "tag", "ta"]));
+        let tags = said.unwrap_or_default();
+        let tags = tags.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+        Ok(tags.map(str::to_owned).collect())
+    }
+
+    fn views(&self) -> Result<Vec<(String, String)>, Denial> {
+        match self.json.and_then(|json| json.get("actions")) {
+            None | Some(Value::Null) => {
+                let said = self.head.param(&["x-actions", "actions", "action"]);
+                said.map_or(Ok(Vec::new()), |said| actions::parse(&said))
+            }
+            Some(said) => actions::of_json(said),
+        }
+    }
+
+    /// Refuses what cannot be done, so that nobody takes it for done.
+    fn refuse_the_rest(&self) -> Result<(), Denial> {
+        let has = |key, names: &[&str]| self.text(key, names).map(|said| said.is_some());
+        if has("email", &["x-email", "x-e-mail", "email", "e-mail", "mail", "e"])? {
+            return Err(Denial::new(40001, "e-mail notifications are not supported"));
+        }
+        if has("call", &["x-call", "call"])? {
+            return Err(Denial::new(40032, "phone calls are not supported"));
+        }
+        if has("delay", &["x-delay", "delay", "x-at", "at", "x-in", "in"])? {
+            return Err(Denial::new(40004, "delayed messages are not supported"));
+        }
+        if has("sequence_id", &["x-sequence-id", "sequence-id", "sid"])? {
+            return Err(Denial::new(50101, "messages cannot be changed"));
+        }
+        Ok(())
+    }
+
+    /// The notice, of which `body` is the text if it has any.
+    ///
+    /// # Errors
+    /// A parameter is invalid, or asks for what cannot be done.
+    pub fn notice(&self, body: &[u8]) -> Result<Notice, Denial> {
+        self.refuse_the_rest()?;
+        let Ok(body) = str::from_utf8(body) else {
+            return Err(Denial::new(40014, "attachments are not supported: the body is not UTF-8"));
+        };
+        let mut title = self.text("title", &["x-title", "title", "t"])?.unwrap_or_default();
+        let message = self.text("message", &["x-message", "message", "m"])?.unwrap_or_default();
+        // A header line cannot have a line break.
+        let message = if self.json.is_some() { message } else { message.replace("\\n", "\n") };
+        let mut message = if body.trim().is_empty() { message } else { body.to_owned() };
+        // A long text comes as a file, from some.
+        let name = self.text("filename", &["x-filename", "filename", "file", "f"])?;
+        match name {
+            Some(name) if title.is_empty() => title = name,
+            Some(name) => message = format!("{name}\n{message}"),
+            None => {}
+        }
+        let notice = Notice {
+            title,
+            message,
+            priority: self.priority()?,
+            tags: self.tags()?,
+            click: self.text("click", &["x-click", "click"])?.unwrap_or_default(),
+            attach: self.text("attach", &["x-attach", "attach", "a"])?.unwrap_or_default(),
+            views: self.views()?,
+        };
+        Ok(notice.cleaned())
+    }
+}
+
+/// A notice that was said.
+pub struct Published {
+    pub id: EntryId,
+    pub time: Millis,
+}
+
+/// Says a text, and waits until that is on disk.
+///
+/// # Errors
+/// The text is too long, or papo refuses it.
+pub async fn say(
+    link: &mut Link,
+    target: &Target,
+    said: &str,
+    key: Option<&str>,
+) -> Result<Published, Denial> {
+    must_fit(said)?;
+    let mut line = match key {
+        Some(key) => format!("ONCE {key} MSG {target} ").into_bytes(),
+        None => format!("MSG {target} ").into_bytes(),
+    };
+    text::escape(said, &mut line);
+    line.push(b'\n');
+    link.send(&line).await?;
+    match link.reply().await? {
+        Reply::Sent { id, time } => Ok(Published { id, time }),
+        _ => Err(Denial::new(50001, "bug: this is not the answer to MSG")),
+    }
+}
+
+/// `Idempotency-Key`
+///
+/// # Errors
+/// It is not a key.
+pub fn key(head: &Head) -> Result<Option<&str>, Denial> {
+    let Some(key) = head.header("idempotency-key") else { return Ok(None) };
+    let key = key.trim_matches('"');
+    let is_key = (1..=limits::KEY_MAX).contains(&key.chars().count())
+        && !key.contains(|c: char| c.is_whitespace() || c.is_control());
+    if is_key {
+        return Ok(Some(key));
+    }
+    Err(Denial::bad("an Idempotency-Key has 1 to 64 characters without blanks"))
+}
+
+/// The `WAIT` that `?wait=` asks for.
+///
+/// # Errors
+/// It is invalid.
+pub fn wait(head: &Head) -> Result<Option<String>, Denial> {
+    let Some(state) = head.query("wait") else { return Ok(None) };
+    let seconds = match head.query("timeout") {
+        None => Some(limits::HTTP_WAIT),
+        Some(said) => {
+            let is_number = said.bytes().all(|b| b.is_ascii_digit());
+            said.parse().ok().filter(|n| is_number && (1..=limits::WAIT_MAX).contains(n))
+        }
+    };
+    match (state.to_ascii_lowercase().as_str(), seconds) {
+        (state @ ("delivered" | "read"), Some(seconds)) => {
+            Ok(Some(format!("WAIT last {state} {seconds}\n")))
+        }
+        _ => Err(Denial::bad("wait is delivered or read, timeout 1 to 86400 seconds")),
+    }
+}
+
+/// An id as ntfy's programs see it.
+pub fn written_id(id: EntryId) -> String {
+    format!("{:012}", id.0)
+}
+
+/// The answer to a publication: what was understood of it.
+pub fn published(said: &Published, topic: &Topic, notice: &Notice) -> Response {
+    let mut fields = vec![
+        ("id", written_id(said.id).into()),
+        ("time", said.time.0.div_euclid(1_000).into()),
+        ("event", "message".into()),
+        ("topic", topic.spelled.as_str().into()),
+    ];
+    if !notice.title.is_empty() {
+        fields.push(("title", notice.title.as_str().into()));
+    }
+    fields.push(("message", notice.message.as_str().into()));
+    if let Some(priority) = notice.priority.filter(|priority| *priority != 3) {
+        fields.push(("priority", priority.into()));
+    }
+    if !notice.tags.is_empty() {
+        fields.push(("tags", notice.tags.clone().into()));
+    }
+    if !notice.click.is_empty() {
+        fields.push(("click", notice.click.as_str().into()));
+    }
+    Response::json(&object(fields))
+}
