@@ -245,6 +245,7 @@ complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcomm
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l to -d 'Only for sending to this handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F

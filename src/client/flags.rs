@@ -380,6 +380,9 @@ pub enum TokenVerb {
         /// A name for it, 1 to 64 characters without blanks
         #[arg(value_parser = key)]
         label: String,
+        /// Only for sending to this handle or +group
+        #[arg(long, value_parser = lines::target)]
+        to: Option<Target>,
     },
     /// Revoke a token, and close the sessions it opened
     Del {

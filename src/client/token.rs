@@ -13,6 +13,7 @@ use super::progress::{SERVER, shown};
 use super::queries::{local, show};
 use super::secret;
 use super::stdout::print;
+use crate::name::Target;
 use crate::wire::rows::{ServerLine, TokenLine};
 
 /// Shows the tokens: label, creation, last use.
@@ -36,9 +37,11 @@ pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     .map(drop)
 }
 
-/// Makes a token and prints it; it is never shown again.
-pub async fn new(named: &Named, label: &str) -> Result<(), Failure> {
-    let made = ask(named, &format!("TOKEN NEW {label}")).await.map_err(with_advice)?;
+/// Makes a token, perhaps one that may only write to a target, and prints it; it is never shown
+/// again.
+pub async fn new(named: &Named, label: &str, to: Option<&Target>) -> Result<(), Failure> {
+    let to = to.map_or(String::new(), |to| format!(" to {to}"));
+    let made = ask(named, &format!("TOKEN NEW {label}{to}")).await.map_err(with_advice)?;
     print(&made.token()?)
 }
 
