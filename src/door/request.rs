@@ -130,10 +130,10 @@ fn is_http_priority(value: &str) -> bool {
     })
 }
 
-type Target = (Vec<String>, Vec<(String, String)>);
+type PathAndQuery = (Vec<String>, Vec<(String, String)>);
 
 /// The path and the query of a target, of which the absolute form means the same as the usual one.
-fn target_of(target: &str) -> Result<Target, Denial> {
+fn target_of(target: &str) -> Result<PathAndQuery, Denial> {
     let rest = ["http://", "https://"].iter().find_map(|scheme| {
         let begin = target.get(..scheme.len())?;
         begin.eq_ignore_ascii_case(scheme).then(|| &target[scheme.len()..])

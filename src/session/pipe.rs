@@ -23,9 +23,9 @@ pub struct PipeEnd {
 #[derive(Default)]
 struct Ring {
     state: Mutex<RingState>,
-    /// Woken when there is something to read.
+    /// Wakes when there is something to read.
     reader: AtomicWaker,
-    /// Woken when there is room again.
+    /// Wakes when there is room again.
     writer: AtomicWaker,
 }
 
@@ -157,9 +157,9 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Woken(AtomicUsize);
+    struct Wakes(AtomicUsize);
 
-    impl Wake for Woken {
+    impl Wake for Wakes {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn it_is_bounded_and_both_ends_wait_for_each_other() {
         let (near, far) = pipe();
-        let woken = Arc::new(Woken::default());
+        let woken = Arc::new(Wakes::default());
         let waker = Waker::from(woken.clone());
         let mut cx = Context::from_waker(&waker);
         let mut buffer = vec![0; 2 * limits::PIPE];
