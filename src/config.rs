@@ -147,6 +147,8 @@ pub struct Config {
     pub idle: Option<u64>,
     /// Days after which entries are deleted, up to `limits::KEEP_MAX`; 0: never.
     pub keep: u64,
+    /// Seconds for which authors may edit and delete a message; `None`: always.
+    pub amend: Option<u64>,
     /// The maximum size of the database file in MiB; `None`: unlimited.
     pub limit_db: Option<u64>,
     pub clock: Clock,
@@ -174,6 +176,7 @@ impl Config {
             keepalive: Some(limits::KEEPALIVE),
             idle: None,
             keep: 0,
+            amend: None,
             limit_db: None,
             clock: Clock::System,
         }

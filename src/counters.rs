@@ -87,6 +87,8 @@ pub struct Counters {
     pub commands: Count,
     /// Messages recorded.
     pub messages: Count,
+    /// Edits, deletions and reactions recorded.
+    pub marks: Count,
     /// Entries put into an outbox: a message to three sessions counts three times.
     pub deliveries: Count,
     /// Cursor moves.
@@ -147,7 +149,7 @@ impl Counters {
     }
 
     /// Every number except the commit times: name, type, help text, value.
-    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 19] {
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 20] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -170,6 +172,7 @@ impl Counters {
             ("questions_waiting", Gauge, "Questions waiting for a reader.", of(&self.questions)),
             ("commands", Counter, "Commands decided.", of(&self.commands)),
             ("messages", Counter, "Messages recorded.", of(&self.messages)),
+            ("marks", Counter, "Edits, deletions and reactions recorded.", of(&self.marks)),
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
             ("receipts", Counter, "Receipts recorded.", of(&self.receipts)),
             ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),

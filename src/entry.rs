@@ -46,11 +46,26 @@ pub enum Key {
     User(u32),
 }
 
+/// What an entry is: something said, which is counted, or a mark, which is not. A mark is about an
+/// earlier message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EntryKind {
     Message,
     /// A change of a group; its text is the change.
     Group,
+    /// A mark: the new text of its message.
+    Edit,
+    /// A mark: the end of its message. Its text is `-`.
+    Del,
+    /// A mark: its author's one reaction to the message, or `-` if that is taken back.
+    React,
+}
+
+impl EntryKind {
+    /// Whether such an entry is about an earlier message, and so not counted.
+    pub fn is_mark(self) -> bool {
+        matches!(self, EntryKind::Edit | EntryKind::Del | EntryKind::React)
+    }
 }
 
 /// The number of a connection, counted from 1 since the server started; the log names sessions by
@@ -106,17 +121,30 @@ pub enum Cursor {
     Read,
 }
 
+/// What a message can come to: `WAIT` waits for it, and `UNLESS` acts if it did not come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// Everyone's cursor has reached the message.
+    Reached(Cursor),
+    /// Somebody else has answered it: with a `RE`, a reaction that holds, or, in a direct chat, with
+    /// anything said since.
+    Answered,
+}
+
 /// Where an entry stands in the log of its conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EntryPos {
     pub conversation: ConversationId,
     pub id: EntryId,
-    /// It is the `seq`-th entry of its conversation, from 1.
+    /// It is the `seq`-th entry of its conversation, from 1. Marks are not counted: theirs is that
+    /// of the counted entry before it.
     pub seq: i64,
     pub author: AccountId,
     /// The author's `exempt` count up to and including this entry: entries that are the author's
     /// own or, in a group, that the author may not see.
     pub author_seq: i64,
+    /// Of a mark, the message that it is about; otherwise 0.
+    pub about: EntryId,
 }
 
 /// An entry as a reader sees it.
@@ -129,8 +157,49 @@ pub struct Entry {
     /// The other party of a direct chat, or the group.
     pub to: Target,
     pub kind: EntryKind,
+    /// Its further properties; `None` for the usual message, which has none.
+    pub tags: Option<Box<EntryTags>>,
     /// The unescaped text: real line breaks, single backslashes.
     pub body: Box<str>,
+}
+
+impl Entry {
+    /// Whether it was deleted. Then its text is `-`.
+    pub fn is_gone(&self) -> bool {
+        self.tags.as_ref().is_some_and(|tags| tags.gone.is_some())
+    }
+}
+
+/// Properties that few entries have. On the wire they are tags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryTags {
+    /// The mark that deleted it.
+    pub gone: Option<EntryId>,
+    /// The message that it answers; of a mark, the message that it is about.
+    pub re: Option<EntryId>,
+    /// The latest mark that changed its text.
+    pub edit: Option<EntryId>,
+    /// How often its text was forwarded; 0 if it was written here.
+    pub fwd: u32,
+    /// Whom it calls, at most [`CALLS`](crate::limits::CALLS); of a mark, whom it concerns.
+    pub calls: Vec<Call>,
+    /// An operator deleted the message.
+    pub by_operator: bool,
+    /// The number of the `AT` or `UNLESS` that sent it.
+    pub late: Option<u64>,
+    /// The reactions that hold, with their counts, the most frequent first. In rows of `HIST` only.
+    pub react: Vec<(u64, Box<str>)>,
+    /// The reader's own reaction. In rows of `HIST` only.
+    pub mine: Option<Box<str>>,
+}
+
+/// Whom a message calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Everyone in the group.
+    All,
+    /// One member.
+    Handle(Handle),
 }
 
 /// A cursor move, as reported to the authors of the entries it covers.

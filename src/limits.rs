@@ -57,6 +57,28 @@ pub const LINKS: usize = 100;
 /// Members of one group. A message is one entry whatever their number; what grows is the work of
 /// notifying them, and the group's memory while in use: some 450 bytes a member.
 pub const GROUP_MEMBERS: usize = 5_000;
+/// Characters in a reaction: an emoji that is joined from many, or a short word.
+pub const REACTION_MAX: usize = 16;
+/// Different reactions to one message. Each is shown in every row of `HIST`, and a vote has fewer
+/// answers.
+pub const REACTIONS: usize = 20;
+/// People that one message calls: with more, it is for everyone.
+pub const CALLS: usize = 20;
+/// Different names after `@` that are looked up in one text: enough for all that are called, with
+/// people who are not in the group among them.
+pub const CALLS_READ: usize = 100;
+/// Maximum rows of a `MARKS`.
+pub const MARKS_MAX: usize = 1_000;
+/// Maximum seconds until a command is due: a year.
+pub const LATER_SECONDS: u64 = 31_536_000;
+/// Commands of one account that wait for their time, as many as it may have tokens.
+pub const LATER: usize = 100;
+/// Commands that are due and share a batch with other work: some 10 ms if they have nothing in
+/// common, so that ten thousand are done in a second.
+pub const DUE: usize = 128;
+/// How often the hub looks at the clock while commands wait for their time, as the clock may be
+/// set, and how long it waits after a failure of the store.
+pub const DUE_LOOK: Duration = Duration::from_secs(1);
 /// Maximum seconds of a `WAIT`: a day.
 pub const WAIT_MAX: u64 = 86_400;
 /// How often, in milliseconds, a session stores how far its account has been shown receipts. After
@@ -161,7 +183,7 @@ pub const LOG_PAGES: i64 = 10_000;
 /// Chats that the store may list as having something waiting when nothing does any more; a login
 /// looks at each in vain, some 3 µs.
 pub const UNSETTLED: usize = 1_024;
-/// Newest entries whose position the hub keeps in memory, 40 bytes each.
+/// Newest entries whose position the hub keeps in memory, 48 bytes each.
 pub const RECENT: usize = 16_384;
 
 /// Faults of a damaged database that a check names before it stops: as many as a person reads
@@ -300,11 +322,13 @@ pub const KEEPALIVE_PROBES: u32 = 4;
 /// Bytes sent to a peer since it last sent something, above which it may be alive but have stopped
 /// reading. It then gets [`STALLED_TIME`], since `TCP_USER_TIMEOUT` would disconnect it as well
 /// (Linux, `tcp_probe_timer`). Peers' buffers hold 64 KiB and more.
-pub const UNHEARD: usize = 49_152;
+pub const UNHEARD: u32 = 49_152;
 /// Pause between two checks whether a client in a `WAIT` is still connected: one poll(2).
 pub const PEER_LOOK: Duration = Duration::from_secs(5);
 /// Time that a new connection has to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
+/// Connections to look through at once for those whose time to log in is over: some 50 µs.
+pub const LOGINS_LOOK: usize = 1_000;
 /// Time for which a peer may accept no byte while some are waiting for it.
 pub const STALLED_TIME: Duration = Duration::from_secs(15 * 60);
 /// After `BYE`: time for which further input is read and dropped, so that the last lines are not
@@ -316,8 +340,9 @@ pub const LINGER_TIME: Duration = Duration::from_secs(1);
 pub const ACK_PAUSE: Duration = Duration::from_secs(5);
 /// Time in which a session that is being closed may still send what is waiting.
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
-/// Pause between two looks for expired entries. Entries kept for days may be kept a minute longer.
-pub const EXPIRE_PAUSE: Duration = Duration::from_secs(60);
+/// Pause between two looks for expired entries and for deleted text in the write-ahead log. That text
+/// is gone within a minute, so a reader may be in the way once.
+pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);
 /// Pause after `accept` failed for lack of file descriptors or memory.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Time in which one such failure is logged: a line for each would fill the disk that the messages
@@ -388,3 +413,35 @@ pub const HTTP_ALL: usize = 100;
 pub const RETRY_AFTER: u64 = 5;
 /// Seconds of a `wait=` that names none.
 pub const HTTP_WAIT: u64 = 60;
+/// Time to reach one of the servers of PostgreSQL. In one network it is a millisecond, so one that
+/// takes this long is down, and the next one is tried.
+#[cfg(feature = "postgres")]
+pub const PG_CONNECT: Duration = Duration::from_secs(1);
+/// Time after which an answer of PostgreSQL is given up, and with it the connection. A batch takes
+/// milliseconds; a standby that is restarted takes a few seconds, for which a commit waits.
+#[cfg(feature = "postgres")]
+pub const PG_ANSWER: Duration = Duration::from_secs(5);
+/// Milliseconds that a statement of a question may take: as long as
+/// [`READ_STEPS`] allow with SQLite.
+#[cfg(feature = "postgres")]
+pub const PG_QUESTION: &str = "4500";
+/// Pause between two looks for a primary, or whether the leader is gone.
+#[cfg(feature = "postgres")]
+pub const PG_LOOK: Duration = Duration::from_millis(20);
+/// How long no primary is found before the log says so: a connection that was cut is replaced
+/// within that, which is no news.
+#[cfg(feature = "postgres")]
+pub const PG_SILENCE: Duration = Duration::from_millis(250);
+/// How long a papod that starts waits for the one before it to be gone from the database.
+#[cfg(feature = "postgres")]
+pub const PG_HANDOVER: Duration = Duration::from_secs(5);
+/// The same for a part of a copy of everything, at most [`PG_COPY`] rows; and a papod that ends waits
+/// for as long as this.
+#[cfg(feature = "postgres")]
+pub const PG_PART: Duration = Duration::from_secs(60);
+/// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
+#[cfg(feature = "postgres")]
+pub const PG_BEAT: Duration = Duration::from_secs(1);
+/// Rows that are copied from PostgreSQL at once, some 2 MB of messages.
+#[cfg(feature = "postgres")]
+pub const PG_COPY: i64 = 8_192;

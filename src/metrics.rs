@@ -23,8 +23,8 @@ use crate::store::sqlite;
 
 /// Serves all connections, for as long as papod runs. When there are
 /// [`limits::METRICS_CONNECTIONS`], a new one replaces the oldest that has not sent a request, so
-/// silent ones do not delay a scrape.
-pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: PathBuf) {
+/// silent ones do not delay a scrape. `db` is the database's file, if it is one.
+pub async fn serve(listener: TcpListener, counters: Arc<Counters>, db: Option<PathBuf>) {
     let mut open: Vec<Scraper> = Vec::new();
     loop {
         let mut next = pin!(accept(&listener));
@@ -72,7 +72,7 @@ async fn connection(
     stream: TcpStream,
     asked: Arc<AtomicBool>,
     counters: Arc<Counters>,
-    db: PathBuf,
+    db: Option<PathBuf>,
 ) {
     let late = async {
         Timer::after(limits::METRICS_TIME).await;
@@ -80,7 +80,7 @@ async fn connection(
     };
     let text = || {
         asked.store(true, Ordering::Relaxed);
-        text(&counters, &db)
+        text(&counters, db.as_deref())
     };
     if let Err(e) = answer(stream, text).or(late).await {
         log::debug!("metrics: a connection was lost: {e}");
@@ -88,14 +88,17 @@ async fn connection(
 }
 
 /// The body of a response.
-fn text(counters: &Counters, db: &std::path::Path) -> String {
+fn text(counters: &Counters, db: Option<&std::path::Path>) -> String {
     let mut text = String::new();
     counters.prometheus(&mut text);
-    let (database, log) = sqlite::sizes(db);
-    let about = "Size of the database file.";
-    counters::gauge(&mut text, "database_bytes", about, database);
-    let about = "Size of the database's write-ahead log.";
-    counters::gauge(&mut text, "database_log_bytes", about, log);
+    // PostgreSQL has metrics of its own.
+    if let Some(db) = db {
+        let (database, log) = sqlite::sizes(db);
+        let about = "Size of the database file.";
+        counters::gauge(&mut text, "database_bytes", about, database);
+        let about = "Size of the database's write-ahead log.";
+        counters::gauge(&mut text, "database_log_bytes", about, log);
+    }
     counters::process(&mut text, memory());
     text
 }

@@ -5,7 +5,7 @@
 //! session falls *behind* and is served from the log, so that a full outbox costs nobody else
 //! anything.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
@@ -15,16 +15,19 @@ use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::wire::rows::Bye;
+use crate::wire::withdrawal::withdrawn;
 
 pub struct Outbox {
     state: Mutex<OutboxState>,
     waker: AtomicWaker,
     /// Bytes of entries and receipts that may wait.
-    room: usize,
+    room: u32,
     /// See [`Outbox::proved`].
     proved: AtomicI64,
     /// See [`Outbox::lost_moves`].
     lost_moves: AtomicU32,
+    /// `OutboxState::deleted` is not empty.
+    has_deleted: AtomicBool,
 }
 
 impl Default for Outbox {
@@ -40,13 +43,17 @@ struct OutboxState {
     /// Bytes of the entries and receipts, which count against the bound.
     bytes: usize,
     /// Final lines put in since the last [`Outbox::take`].
-    answered: usize,
+    answered: u32,
     /// The last message that the session sent, 0 if there is none.
     sent: EntryId,
     behind: Option<Box<Watermark>>,
     /// The session's own entries and moves while it was behind.
     own: Option<Box<Own>>,
     unspent: Option<Box<Unspent>>,
+    /// See [`Drained::forwarded`].
+    forwarded: u64,
+    /// Messages that were deleted since the session last looked, each with the mark that did it.
+    deleted: Vec<(EntryId, EntryId)>,
     bye: Option<Bye>,
     /// See [`Outbox::owner`].
     owner: Box<str>,
@@ -92,6 +99,18 @@ impl Outgoing {
             Outgoing::Block(block) => &block.lines,
         }
     }
+
+    /// Sets what [`Outgoing::lines`] returns.
+    pub fn replace_lines(&mut self, instead: Vec<u8>) {
+        match self {
+            Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => *lines = instead,
+            Outgoing::Block(block) => {
+                let Block { last, ref from, ref to, .. } = **block;
+                let (from, to) = (from.clone(), to.clone());
+                *block = Arc::new(Block { lines: instead, last, from, to });
+            }
+        }
+    }
 }
 
 /// Entries that one session wrote into one conversation, as lines.
@@ -119,17 +138,28 @@ pub struct Drained {
     /// To be sent in this order.
     pub items: Vec<Outgoing>,
     /// How many commands the items answer.
-    pub answered: usize,
+    pub answered: u32,
     /// The session has fallen behind; the log continues where the items end.
     pub behind: Option<Watermark>,
     pub unspent: Option<Unspent>,
+    /// Bytes of texts that the session has forwarded, which it could not know.
+    pub forwarded: u64,
 }
 
 impl Outbox {
     /// The session falls behind once `room` bytes of entries and receipts are waiting.
     pub fn new(room: usize) -> Outbox {
+        // A connection holds few fields, and small ones: thousands are idle.
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
         let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
-        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room, proved, lost_moves }
+        Outbox {
+            state: Mutex::default(),
+            waker: AtomicWaker::new(),
+            room,
+            proved,
+            lost_moves,
+            has_deleted: AtomicBool::new(false),
+        }
     }
 
     /// The session's account and origin, as fields of a log line: `from=192.0.2.7 handle=ana`.
@@ -191,6 +221,34 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
+    /// Takes the text of a message that `mark` has deleted out of what waits here, and has the
+    /// session do so with what it has taken. Returns whether the session has to be woken.
+    pub fn withdraw(&self, message: EntryId, mark: EntryId) -> bool {
+        let mut state = self.state();
+        let OutboxState { items, bytes, .. } = &mut *state;
+        for item in items {
+            let Outgoing::Block(block) = item else { continue };
+            if let Some(lines) = withdrawn(&block.lines, 0, message, mark) {
+                *bytes = *bytes - block.lines.len() + lines.len();
+                item.replace_lines(lines);
+            }
+        }
+        state.deleted.push((message, mark));
+        self.has_deleted.store(true, Ordering::Release);
+        state.mark_changed()
+    }
+
+    /// Takes out the messages that were deleted since this was last called, each with the mark that
+    /// did it.
+    pub fn take_deleted(&self) -> Vec<(EntryId, EntryId)> {
+        if !self.has_deleted.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut state = self.state();
+        self.has_deleted.store(false, Ordering::Release);
+        std::mem::take(&mut state.deleted)
+    }
+
     /// Records an entry that the session wrote while it was behind, which is left out when it pages
     /// the log.
     pub fn authored(&self, id: EntryId) {
@@ -234,6 +292,7 @@ impl Outbox {
             answered: std::mem::take(&mut state.answered),
             behind: state.behind.take().map(|at| *at),
             unspent: state.unspent.take().map(|unspent| *unspent),
+            forwarded: std::mem::take(&mut state.forwarded),
         }
     }
 
@@ -285,6 +344,11 @@ impl Outbox {
         unspent.groups += groups;
     }
 
+    /// Notes that the session has forwarded a text of so many bytes.
+    pub fn forwarded(&self, bytes: u64) {
+        self.state().forwarded += bytes;
+    }
+
     /// Why the session must end, if it must.
     pub fn bye(&self) -> Option<Bye> {
         self.state().bye
@@ -312,8 +376,8 @@ impl OutboxState {
         !std::mem::replace(&mut self.changed, true)
     }
 
-    fn has_room(&mut self, room: usize, at: Watermark) -> bool {
-        if self.bytes < room && !self.closed {
+    fn has_room(&mut self, room: u32, at: Watermark) -> bool {
+        if self.bytes < room as usize && !self.closed {
             return true;
         }
         self.behind = Some(Box::new(at));

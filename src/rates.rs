@@ -92,6 +92,17 @@ impl<K: Copy + Eq + Hash> Rate<K> {
         Ok(wait)
     }
 
+    /// Spends `amount` for something that is done already, however much it is.
+    pub fn owe(&self, who: K, amount: u64, now: Instant) {
+        if self.most > 0 {
+            let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = empty_at.get_mut(&who) {
+                let cost = self.time.mul_f64(amount.min(self.most) as f64 / self.most as f64);
+                *at = (*at).max(now) + cost;
+            }
+        }
+    }
+
     /// Refunds what was spent on something that the server then failed to do.
     pub fn give_back(&self, who: K, amount: u64) {
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);

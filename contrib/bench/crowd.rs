@@ -271,9 +271,21 @@ impl<P: Writer> Crowd<P> {
             *at = Position { id, seq, exempt: seq, ..*at };
         }
         (member.exempt, member.last_own) = (seq, id);
-        let pos =
-            EntryPos { conversation: log.id, id, seq, author: member.account, author_seq: seq };
-        self.changes.push(Change::Entry(NewEntry { pos, time: self.now, kind, body: body.into() }));
+        let pos = EntryPos {
+            conversation: log.id,
+            id,
+            seq,
+            author: member.account,
+            author_seq: seq,
+            about: EntryId(0),
+        };
+        self.changes.push(Change::Entry(NewEntry {
+            pos,
+            time: self.now,
+            kind,
+            body: body.into(),
+            tags: None,
+        }));
     }
 
     /// All that was written; the others have read it or not.

@@ -176,6 +176,7 @@ impl Log {
             seq: talk.seq + 1,
             author,
             author_seq,
+            about: EntryId(0),
         };
         let (kind, body) = (EntryKind::Message, "x".repeat(100).into());
         if talk.added.ids.is_empty() {
@@ -184,7 +185,7 @@ impl Log {
         talk.added.ids.push(id);
         talk.head = id;
         talk.seq += 1;
-        self.changes.push(Change::Entry(NewEntry { pos, time: self.now, kind, body }));
+        self.changes.push(Change::Entry(NewEntry { pos, time: self.now, kind, body, tags: None }));
     }
 
     /// Everyone reads what there is, but who is away; at the end also but for one in eight.

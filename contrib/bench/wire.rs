@@ -71,6 +71,7 @@ fn render(kind: &str, count: usize) -> Outcome<()> {
         from: ana.clone(),
         to: Target::Person(bob.clone()),
         kind: EntryKind::Message,
+        tags: None,
         body: "x".repeat(100).into(),
     };
     let cursor = if kind == "READ-event" { Cursor::Read } else { Cursor::Delivered };
@@ -81,7 +82,7 @@ fn render(kind: &str, count: usize) -> Outcome<()> {
         let (id, time) = (EntryId(entry.id.0 + 1), Millis(MOMENT + n as i64 / 100));
         (entry.id, entry.time, receipt.id, receipt.time) = (id, time, id, time);
         match kind {
-            "OK-MSG" => Reply::Sent { id, time }.write(&mut out),
+            "OK-MSG" => Reply::Sent { verb: "MSG", id, time }.write(&mut out),
             "OK-ACK" => Reply::Moved { cursor, id: Some(id) }.write(&mut out),
             "OK-PING" => Reply::Pong(String::new()).write(&mut out),
             "MSG-event" => EntryLine::event(&entry).write(&mut out),

@@ -23,7 +23,7 @@ _papod() {
 
     case "${cmd}" in
         papod)
-            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-bytes --limit-local --db --restore --check --env-file --password-cost --metrics --keepalive --idle --keep --limit-db --log --help --version"
+            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-bytes --limit-local --db --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --amend --limit-db --log --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -141,6 +141,10 @@ _papod() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --import)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --env-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -162,6 +166,10 @@ _papod() {
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --amend)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -108,13 +108,32 @@ fn reload(flags: &Flags, process: Pid) -> Result<(), String> {
 /// `limits`: those that differ from the defaults, for the log.
 fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     let db = match flags.db {
-        Some(db) if is_url(&db) => {
-            return Err(format!("{}: the database must be a file", scheme(&db)));
-        }
         Some(db) => db,
         None => default_db().ok_or("HOME is not set; --db FILE says where the database goes")?,
     };
-    let db = std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?;
+    let on_postgres = server::postgres(&db).transpose()?;
+    if on_postgres.is_some() {
+        if flags.restore.is_some() {
+            return Err(
+                "--restore is for a database file; --import FILE fills one of PostgreSQL".into()
+            );
+        }
+        if flags.limit_db > 0 {
+            return Err("--limit-db is for a database file; it has no effect on PostgreSQL".into());
+        }
+    } else if is_url(&db) {
+        return Err(format!("{}: the database must be a file", scheme(&db)));
+    }
+    if let Some(file) = &flags.import {
+        let into = on_postgres.ok_or("--import needs --db postgres://…, the database to fill")?;
+        let entries = server::import(file, &db)?;
+        println!("{into} is now a copy of {}, with {entries} entries", file.display());
+        return Ok(());
+    }
+    let db = match &on_postgres {
+        Some(_) => db,
+        None => std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?,
+    };
     if let Some(file) = &flags.restore {
         return restore(file, &db);
     }
@@ -170,6 +189,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,
         keep: flags.keep,
+        amend: Some(flags.amend).filter(|seconds| *seconds > 0),
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,
     };
@@ -192,7 +212,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         let PasswordCost { kib, passes } = usual;
         log::warn!("--password-cost is below {kib}:{passes}; use that for tests only");
     }
-    log::info!("database {}", config.db.display());
+    log::info!("database {}", on_postgres.unwrap_or_else(|| config.db.display().to_string()));
     if config.keep > 0 {
         log::info!("entries older than {} days are deleted", config.keep);
     }

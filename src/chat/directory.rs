@@ -15,12 +15,24 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rustc_hash::FxHashMap;
 
 use super::cache::Cache;
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, Conversation, ConversationKind, Fact, Member, Need, Once, Pair, Token,
+    Account, Conversation, ConversationKind, Fact, Member, MessageState, Need, Once, Pair, Token,
 };
+
+/// A reaction that holds: its mark, the time of that, and its word; `None`: there is none.
+pub type Reaction = Option<(EntryId, Millis, Box<str>)>;
+
+/// The numbers of an account's commands for later.
+#[derive(Debug, Default)]
+pub struct LaterNumbers {
+    /// The highest one given.
+    pub newest: u64,
+    /// Those that wait.
+    pub waiting: Vec<u64>,
+}
 
 /// See the module documentation.
 #[derive(Default)]
@@ -39,6 +51,12 @@ pub struct Directory {
     recent: VecDeque<EntryPos>,
     /// Older entries that this batch asked about.
     older: HashMap<EntryId, EntryPos>,
+    /// Messages that acts of this batch are about, as it has left them.
+    messages: HashMap<EntryId, MessageState>,
+    /// The reactions to those, likewise.
+    reactions: HashMap<(EntryId, AccountId), Reaction>,
+    /// Texts of messages for accounts that may not see the last edit.
+    texts: HashMap<(AccountId, EntryId), Box<str>>,
     /// What was sent under `ONCE` keys that this batch used or asked about.
     once: HashMap<(AccountId, Box<str>), Once>,
     /// Exempt marks that this batch asked about.
@@ -47,6 +65,8 @@ pub struct Directory {
     tokens: HashMap<AccountId, Vec<Token>>,
     /// Linked system users of the accounts whose links this batch changes.
     links: HashMap<AccountId, Vec<u32>>,
+    /// The commands for later of the accounts where this batch changes them.
+    later: HashMap<AccountId, LaterNumbers>,
     /// Hashes of the passwords that this batch changes.
     secrets: HashMap<AccountId, String>,
     /// Names that this batch asked about and groups have.
@@ -185,6 +205,16 @@ impl Directory {
         found(self.links.get_mut(&account))
     }
 
+    /// What an account has carried out later.
+    pub fn later(&self, account: AccountId) -> Result<&LaterNumbers, Need> {
+        self.later.get(&account).ok_or(Need::Later(account))
+    }
+
+    /// The same, which a plan has looked up, to be changed: see `found`.
+    pub fn later_mut(&mut self, account: AccountId) -> Option<&mut LaterNumbers> {
+        found(self.later.get_mut(&account))
+    }
+
     /// The hash of an account's password; empty if it has none.
     pub fn secret(&self, account: AccountId) -> Result<&str, Need> {
         self.secrets.get(&account).map(String::as_str).ok_or(Need::Secret(account))
@@ -215,6 +245,29 @@ impl Directory {
         self.lacks(Need::EntryPos(id))
     }
 
+    /// A message or another entry of this id with all that holds about it, if there is one.
+    pub fn message(&self, id: EntryId) -> Result<Option<&MessageState>, Need> {
+        match self.messages.get(&id) {
+            Some(message) => Ok(Some(message)),
+            None => self.lacks(Need::Message(id)),
+        }
+    }
+
+    /// A message in memory, to be changed.
+    pub fn message_mut(&mut self, id: EntryId) -> Option<&mut MessageState> {
+        found(self.messages.get_mut(&id))
+    }
+
+    /// The reaction of an account to a message, if one holds.
+    pub fn reaction(&self, id: EntryId, account: AccountId) -> Result<&Reaction, Need> {
+        self.reactions.get(&(id, account)).ok_or(Need::Reaction(id, account))
+    }
+
+    /// The text of a message that an account may see.
+    pub fn text_for(&self, account: AccountId, id: EntryId) -> Result<&str, Need> {
+        self.texts.get(&(account, id)).map(|text| &**text).ok_or(Need::TextFor(account, id))
+    }
+
     fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {
         if self.absent.contains(&need) { Ok(None) } else { Err(need) }
     }
@@ -225,6 +278,14 @@ impl Directory {
             Fact::Account(account) => self.learn_account(account),
             Fact::Conversation(conversation) => self.learn_conversation(conversation),
             Fact::EntryPos(pos) => drop(self.older.insert(pos.id, pos)),
+            Fact::Message(message) => {
+                self.looked_up += message.body.len();
+                self.messages.entry(message.pos.id).or_insert(*message);
+            }
+            Fact::Reaction(id, account, reaction) => {
+                self.reactions.entry((id, account)).or_insert(reaction);
+            }
+            Fact::TextFor(account, id, text) => drop(self.texts.insert((account, id), text)),
             Fact::Group(name) => drop(self.taken.insert(name)),
             Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
             Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),
@@ -235,6 +296,10 @@ impl Directory {
             }
             Fact::Tokens(account, tokens) => self.learn_tokens(account, tokens),
             Fact::Links(account, users) => self.learn_links(account, users),
+            Fact::Later(account, newest, waiting) => {
+                let waiting = waiting.iter().map(|later| later.number).collect();
+                self.later.entry(account).or_insert(LaterNumbers { newest, waiting });
+            }
             Fact::Secret(account, secret) => self.learn_secret(account, secret),
             Fact::Absent(need) => drop(self.absent.insert(need)),
         }
@@ -287,6 +352,16 @@ impl Directory {
         self.blocked.insert((by, whom), on);
     }
 
+    /// Caches a message.
+    pub fn learn_message(&mut self, message: MessageState) {
+        self.messages.insert(message.pos.id, message);
+    }
+
+    /// Caches the reaction of an account to a message.
+    pub fn learn_reaction(&mut self, id: EntryId, account: AccountId, reaction: Reaction) {
+        self.reactions.insert((id, account), reaction);
+    }
+
     /// Caches what an account sent under a `ONCE` key.
     pub fn learn_once(&mut self, account: AccountId, key: Box<str>, once: Once) {
         self.once.insert((account, key), once);
@@ -319,11 +394,15 @@ impl Directory {
     /// above the bounds, in a bounded number of steps.
     pub fn tidy(&mut self) {
         self.older.clear();
+        self.messages.clear();
+        self.reactions.clear();
+        self.texts.clear();
         self.absent.clear();
         self.once.clear();
         self.exempt_marks.clear();
         self.tokens.clear();
         self.links.clear();
+        self.later.clear();
         self.taken.clear();
         self.memberships.clear();
         self.members.clear();

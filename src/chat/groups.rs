@@ -17,7 +17,7 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::store::{Change, Conversation, ConversationKind, Member, Position, Stay};
+use crate::store::{Change, Conversation, ConversationKind, Marks, Member, Position, Stay};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange as Group;
@@ -200,7 +200,7 @@ impl Chat {
     pub(super) fn change_group(&mut self, who: Who, plan: GroupPlan, now: Millis) {
         let GroupPlan { name, from, id, word, said, effect } = plan;
         let id = id.unwrap_or_else(|| self.found(who.account, &name));
-        let (pos, at) = self.append(id, who.account, EntryKind::Group, said, now);
+        let (pos, at) = self.append(id, who.account, EntryKind::Group, None, said, now);
         match effect {
             GroupEffect::Topic(topic) => self.batch.changes.push(Change::Topic { id, topic }),
             GroupEffect::MakeAdmin(account) => self.make_admin(id, account),
@@ -222,7 +222,9 @@ impl Chat {
         let (kind, head, moved) =
             (ConversationKind::Group(name.clone()), EntryId(0), MoveNumber(0));
         let members = vec![member];
-        self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
+        let marks = Marks::default();
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, members };
+        self.directory.learn_conversation(log);
         self.batch.changes.push(Change::Group { id, name: name.clone() });
         self.batch.changes.push(Change::Stay { conversation: id, account: founder, stay });
         id
@@ -233,7 +235,7 @@ impl Chat {
         let conversation = pos.conversation;
         let stay = Stay { since: (pos.id, pos.seq), until: None };
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
-        let before = log.members.capacity();
+        let (before, marks) = (log.members.capacity(), log.marks);
         // The first `hidden` entries are from before they joined, and do not wait for them.
         let hidden = pos.seq - 1;
         let (mut new, mut grown) = (Vec::new(), 0);
@@ -262,8 +264,10 @@ impl Chat {
                     for cursor in [Cursor::Delivered, Cursor::Read] {
                         let exempt = member.exempt;
                         let at = member.cursor_mut(cursor);
-                        // Nothing waited when it left, so the cursor skips what it cannot see.
-                        if left - at.seq == before - at.exempt {
+                        // Nothing waited when it left, so the cursor skips what it cannot see. A mark
+                        // from while it was out may keep it back, which does no harm.
+                        let marks = marks.by_others(account);
+                        if left - at.seq == before - at.exempt && at.id >= marks {
                             let id = EntryId(pos.id.0 - 1);
                             *at = Position { id, seq: hidden, exempt, ..*at };
                         } else {

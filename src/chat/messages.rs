@@ -17,31 +17,49 @@
 //!
 //! `src/ARCHITECTURE.md` has an example with numbers.
 
+use memchr::memchr;
 use sha2::{Digest, Sha256};
 
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis, MoveNumber,
 };
 use crate::name::{Handle, Target};
 use crate::store::{
-    Change, Conversation, ConversationKind, Member, NewEntry, Once, Pair, Position,
+    Change, Conversation, ConversationKind, Marks, Member, NewEntry, Once, Pair, Position,
 };
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
-/// A message that may be sent; its text stays in the act.
-pub(super) struct Message {
-    from: Handle,
-    to: Target,
-    destination: Destination,
-    /// Its `ONCE` key, and the digest of target and text that the key stands for.
-    once: Option<(Box<str>, [u8; 32])>,
+/// A message that may be sent; its text stays in the act, if the act has it.
+pub(super) struct NewMessage {
+    pub(super) verb: &'static str,
+    pub(super) from: Handle,
+    pub(super) to: Target,
+    pub(super) destination: Destination,
+    pub(super) once: Option<OnceKey>,
+    pub(super) tags: Option<Box<EntryTags>>,
+    /// The text, if the act does not have it.
+    pub(super) text: Option<Box<str>>,
+}
+
+/// A `ONCE` key, and the digest of what was sent under it.
+pub(super) struct OnceKey {
+    key: Box<str>,
+    digest: [u8; 32],
+}
+
+impl OnceKey {
+    /// `what` is the command without its text.
+    pub(super) fn new(key: &str, what: &str, text: &str) -> OnceKey {
+        let digest = Sha256::new().chain_update(what).chain_update([0]);
+        OnceKey { key: key.into(), digest: digest.chain_update(text).finalize().into() }
+    }
 }
 
 /// The conversation that a message goes into.
-enum Destination {
+pub(super) enum Destination {
     /// An existing one.
     Known(ConversationId),
     /// The direct chat of these two, which this first message opens.
@@ -57,25 +75,52 @@ impl Chat {
         once: Option<&str>,
     ) -> Result<Plan, Stop> {
         let me = who.account;
-        let is_new = match once.map(|key| (key, self.directory.once(me, key))) {
-            Some((_, Ok(Some(first)))) if first.digest == digest(to, body) => {
-                let reply = Reply::Sent { id: first.id, time: first.time };
-                return Ok(Plan::Reply { verb: "ONCE", reply });
-            }
-            Some((key, Ok(Some(_)))) => return Err(Refusal::KeyReused(key.into()).into()),
-            Some((_, Err(need))) => Err(need),
-            Some((_, Ok(None))) | None => Ok(()),
+        let once = once.map(|key| OnceKey::new(key, &to.to_string(), body));
+        let is_new = match self.first_sent(me, once.as_ref(), "MSG") {
+            Ok(Some(plan)) => return Ok(plan),
+            Err(Stop::Refused(refusal)) => return Err(refusal.into()),
+            Err(needs) => Err(needs),
+            Ok(None) => Ok(()),
         };
         let from = both(self.directory.account(me), self.conversation_for(me, to));
         let ((), (from, destination)) = both(is_new, from)?;
-        let once = once.map(|key| (key.into(), digest(to, body)));
-        let from = from.handle.clone();
-        Ok(Plan::Send(Message { from, to: to.clone(), destination, once }))
+        let tags = match (to, &destination) {
+            (Target::Group(_), Destination::Known(id))
+                if memchr(b'@', body.as_bytes()).is_some() =>
+            {
+                let calls = self.calls(me, self.directory.conversation(*id)?, None, body)?;
+                let is_call = !calls.is_empty();
+                is_call.then(|| Box::new(EntryTags { calls, ..EntryTags::default() }))
+            }
+            _ => None,
+        };
+        let (from, to) = (from.handle.clone(), to.clone());
+        let verb = "MSG";
+        Ok(Plan::Send(NewMessage { verb, from, to, destination, once, tags, text: None }))
+    }
+
+    /// The answer to a command that was sent before under the same `ONCE` key; refused if another
+    /// one was. `verb` is that of the command under the key.
+    pub(super) fn first_sent(
+        &self,
+        me: AccountId,
+        once: Option<&OnceKey>,
+        verb: &'static str,
+    ) -> Result<Option<Plan>, Stop> {
+        let Some(OnceKey { key, digest }) = once else { return Ok(None) };
+        match self.directory.once(me, key)? {
+            None => Ok(None),
+            Some(first) if first.digest == *digest => {
+                let reply = Reply::Sent { verb, id: first.id, time: first.time };
+                Ok(Some(Plan::Reply { verb: "ONCE", reply }))
+            }
+            Some(_) => Err(Refusal::KeyReused(key.clone()).into()),
+        }
     }
 
     /// The conversation that a message from `me` goes into; refused if there is no such target, or
     /// if it has blocked `me`.
-    fn conversation_for(&self, me: AccountId, to: &Target) -> Result<Destination, Stop> {
+    pub(super) fn conversation_for(&self, me: AccountId, to: &Target) -> Result<Destination, Stop> {
         match to {
             Target::Group(name) => match self.directory.group_of(me, name)? {
                 Some(group) => Ok(Destination::Known(group)),
@@ -107,20 +152,25 @@ impl Chat {
         Ok(by_me || by_other)
     }
 
-    pub(super) fn send(&mut self, who: Who, message: Message, text: Box<str>, now: Millis) {
-        let Message { from, to, destination, once } = message;
+    pub(super) fn send(&mut self, who: Who, message: NewMessage, text: Box<str>, now: Millis) {
+        let NewMessage { verb, from, to, destination, once, tags, text: own } = message;
         let conversation = match destination {
             Destination::Known(conversation) => conversation,
             Destination::New(pair) => self.open_direct(pair),
         };
-        let verb = if once.is_some() { "ONCE" } else { "MSG" };
-        let (pos, at) = self.append(conversation, who.account, EntryKind::Message, text, now);
-        if let Some((key, digest)) = once {
+        let asked = if once.is_some() { "ONCE" } else { verb };
+        let about = tags.as_ref().and_then(|tags| tags.re);
+        let (kind, text) = (EntryKind::Message, own.unwrap_or(text));
+        let (pos, at) = self.append(conversation, who.account, kind, tags, text, now);
+        if let Some(message) = about {
+            self.batch.changes.push(Change::Replied { message, reply: pos.id });
+        }
+        if let Some(OnceKey { key, digest }) = once {
             let once = Once { digest, id: pos.id, time: now };
             self.directory.learn_once(who.account, key.clone(), once.clone());
             self.batch.changes.push(Change::Once { account: who.account, key, once });
         }
-        self.answer(who, verb, Ok(Reply::Sent { id: pos.id, time: now }));
+        self.answer(who, asked, Ok(Reply::Sent { verb, id: pos.id, time: now }));
         self.tell(who, Effect::Entry { at, from, to });
     }
 
@@ -135,7 +185,9 @@ impl Chat {
         self.touched.extend(members.iter().map(|member| (id, member.account)));
         self.batch.changes.push(Change::Direct { id, pair });
         let (kind, head, moved) = (ConversationKind::Direct(pair), EntryId(0), MoveNumber(0));
-        self.directory.learn_conversation(Conversation { id, kind, head, seq: 0, moved, members });
+        let marks = Marks::default();
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, members };
+        self.directory.learn_conversation(log);
         id
     }
 
@@ -146,12 +198,14 @@ impl Chat {
         conversation: ConversationId,
         author: AccountId,
         kind: EntryKind,
+        tags: Option<Box<EntryTags>>,
         body: Box<str>,
         now: Millis,
     ) -> (EntryPos, usize) {
         self.newest.entry.0 += 1;
         let id = self.newest.entry;
-        let mut pos = EntryPos { conversation, id, seq: 1, author, author_seq: 1 };
+        let mut pos =
+            EntryPos { conversation, id, seq: 1, author, author_seq: 1, about: EntryId(0) };
         let (mut after, mut of_two) = (EntryId(0), None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;
@@ -162,21 +216,26 @@ impl Chat {
             if let ConversationKind::Direct(pair) = log.kind {
                 of_two = Some(pair);
             }
+            // Notes that come late wait for their author like an entry from somebody else.
+            let is_late = tags.as_ref().is_some_and(|tags| tags.late.is_some());
+            let is_exempt = i64::from(!(is_late && log.kind.is_notes()));
+            let foreign = log.marks.by_others(author);
             if let Some(member) = log.member_mut(author) {
                 let mut stays = false;
                 for cursor in [Cursor::Delivered, Cursor::Read] {
                     let exempt = member.exempt;
                     let at = member.cursor_mut(cursor);
-                    // All entries above the cursor are exempt, so nothing waits there, and the
-                    // cursor goes along to the author's own new entry. This is not a move: nobody
-                    // gets a receipt, and `told` and `number` stay.
-                    if before - at.seq == exempt - at.exempt {
+                    // All entries above the cursor are exempt and all marks the author's own, so
+                    // nothing waits there, and the cursor goes along to the author's own new entry.
+                    // This is not a move: nobody gets a receipt, and `told` and `number` stay.
+                    let nothing_waits = before - at.seq == exempt - at.exempt && at.id >= foreign;
+                    if nothing_waits && is_exempt == 1 {
                         *at = Position { id, seq: pos.seq, exempt: exempt + 1, ..*at };
                     } else {
                         stays = true;
                     }
                 }
-                member.exempt += 1;
+                member.exempt += is_exempt;
                 member.last_own = id;
                 pos.author_seq = member.exempt;
                 // In a direct chat, `seq` and `author_seq` of any entry give the counts of both
@@ -197,14 +256,7 @@ impl Chat {
         self.touched.push((conversation, author));
         self.appended.push((conversation, id, after));
         self.directory.learn_newest(pos);
-        self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body }));
+        self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body, tags }));
         (pos, self.batch.changes.len() - 1)
     }
-}
-
-/// SHA-256 of target and text. A second `ONCE` with the same key and digest is a repetition; with
-/// another digest it is refused.
-fn digest(to: &Target, body: &str) -> [u8; 32] {
-    let digest = Sha256::new().chain_update(to.to_string()).chain_update([0]);
-    digest.chain_update(body).finalize().into()
 }

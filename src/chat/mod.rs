@@ -8,32 +8,40 @@
 //! to be looked up first, the hub does so and asks again. Decisions accumulate in a [`Batch`],
 //! which is recorded as a whole before anyone is told.
 
+mod act;
+mod answers;
+mod audience;
 mod cache;
+mod calls;
 pub mod directory;
 mod groups;
+pub mod later;
+mod marks;
 mod messages;
 mod moves;
 mod orders;
 mod people;
 mod rank;
 mod stop;
+mod subject;
 
 use std::collections::VecDeque;
+use std::iter::Peekable;
 
+pub use act::Act;
+pub use audience::Awaited;
 use directory::Directory;
 pub use orders::Order;
 use rustc_hash::FxHashSet;
 pub use stop::Stop;
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryPos, Key, Millis, MoveNumber, Receipt,
-    SessionId, TokenId,
+    AccountId, ConversationId, EntryId, Key, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
-use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, ConversationKind, Expire, Member, Need, Newest, Rank};
+use crate::name::{Handle, Target};
+use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
-use crate::wire::request::GroupChange;
+use crate::wire::reply::Reply;
 
 /// On whose behalf an act is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,104 +52,6 @@ pub struct Who {
     pub account: AccountId,
     /// What the session was opened with.
     pub key: Key,
-}
-
-/// Everything an account can do that changes something.
-#[derive(Debug)]
-pub enum Act {
-    /// Sends a message; with a `ONCE` key, at most once under that key.
-    Send { to: Target, body: String, once: Option<Box<str>> },
-    /// Moves a cursor up to an entry, in the entry's conversation.
-    Advance { cursor: Cursor, id: EntryId },
-    /// Moves a cursor in several conversations, up to each of these entries, which the session was
-    /// sent. `answer` is the id that the reply names; `None` for moves that no command asked for,
-    /// which get no reply. `lost_moves` is the session's count of failed moves
-    /// (`Outbox::lost_moves`) when it made the list: the list relies on all earlier ones, so it is
-    /// refused if the count has changed.
-    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
-    /// Changes the display name.
-    Rename(DisplayName),
-    /// Replaces the password hash `was` by `secret`; refused if the account's hash is no longer
-    /// `was`.
-    SetSecret { was: String, secret: String },
-    /// Creates or changes a group.
-    Group { name: Handle, change: GroupChange },
-    /// Blocks someone (`on`), or unblocks them.
-    Block { whom: Handle, on: bool },
-    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else. With
-    /// `to` it may only write there.
-    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32], to: Option<Target> },
-    /// Revokes a token.
-    DropToken { label: Box<str> },
-    /// Lets a system user log in without a secret (`on`), or no longer.
-    Link { user: u32, on: bool },
-}
-
-impl Act {
-    /// Weight of moving a cursor in one of several conversations. Each move writes a row of its
-    /// own, while messages to a busy conversation share its rows.
-    pub const MOVE: usize = 4;
-
-    /// Bytes of text that weigh as much as one more message: half a page of the database.
-    const TEXT: usize = 2_048;
-
-    /// Approximate cost of deciding and recording it, in short messages to a busy conversation.
-    /// Lookups are charged separately (`limits::LOOK_UP`).
-    pub fn weight(&self) -> usize {
-        match self {
-            Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
-            Act::Advance { .. } => 1,
-            Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
-            Act::Group {
-                change: GroupChange::New(handles) | GroupChange::Add(handles), ..
-            } => 2 + 2 * handles.len(),
-            Act::Group { .. } | Act::Block { .. } => 2,
-            // The account's words in the search index are written anew.
-            Act::Rename(_) => 8,
-            Act::SetSecret { .. }
-            | Act::NewToken { .. }
-            | Act::DropToken { .. }
-            | Act::Link { .. } => 4,
-        }
-    }
-
-    /// Takes out a message's text; empty for all other acts.
-    fn take_text(&mut self) -> Box<str> {
-        match self {
-            Act::Send { body, .. } => std::mem::take(body).into_boxed_str(),
-            _ => Box::default(),
-        }
-    }
-
-    /// Bytes of message text in it.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Act::Send { body, .. } => body.len(),
-            _ => 0,
-        }
-    }
-
-    /// Whether it is a command, whose sender waits for a final line. Automatic acknowledgements are
-    /// not.
-    pub fn is_asked(&self) -> bool {
-        !matches!(self, Act::AdvanceAll { answer: None, .. })
-    }
-
-    /// The verb in its final line.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Act::Send { once: Some(_), .. } => "ONCE",
-            Act::Send { .. } => "MSG",
-            Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
-            Act::Rename(_) => "NAME",
-            Act::SetSecret { .. } => "PASSWD",
-            Act::Group { .. } => "GROUP",
-            Act::Block { on: true, .. } => "BLOCK",
-            Act::Block { on: false, .. } => "UNBLOCK",
-            Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",
-            Act::Link { .. } => "UID",
-        }
-    }
 }
 
 /// Whom to notify of what once the batch is on disk.
@@ -176,25 +86,16 @@ pub enum Effect {
     DisconnectAll { gone: bool },
 }
 
-/// What a `WAIT` has to know: how many members have yet to receive or read an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Awaited {
-    /// The entry's conversation.
-    pub conversation: ConversationId,
-    /// The entry's `seq` there.
-    pub seq: i64,
-    /// The other party, in a direct chat.
-    pub other: Option<AccountId>,
-    /// Members whose cursor is still below the entry.
-    pub count: usize,
-}
-
 /// A plan for one act. The message text stays in the act, so that no plan copies a long text.
 enum Plan {
     /// Nothing changes; only this answer is given.
     Reply { verb: &'static str, reply: Reply },
     /// A message is written.
-    Send(messages::Message),
+    Send(messages::NewMessage),
+    /// A mark is made.
+    Mark(Box<marks::Mark>),
+    /// A command is put off, or struck.
+    Later(later::LaterPlan),
     /// Cursors move.
     Advance(moves::CursorMoves),
     /// A group is created or changed.
@@ -219,10 +120,18 @@ pub struct Chat {
     /// What `newest` was when the batch began.
     recorded: Newest,
     batch: Batch,
+    /// Seconds after a message in which its author may edit or delete it; `None`: always.
+    amend: Option<u64>,
+    /// When the first command is due that was put off since the hub last asked.
+    soonest: Option<Millis>,
+    /// A command that was due already when it was put off.
+    at_once: Option<(AccountId, Later)>,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
     /// Entries that the batch has added, each with the one before it in its conversation.
     appended: Vec<(ConversationId, EntryId, EntryId)>,
+    /// Marks that the batch has added, likewise.
+    marked: Vec<(ConversationId, EntryId, EntryId)>,
     /// The exempt marks of this batch, which the store does not have yet: conversation, member,
     /// `seq` and count, as in [`Change::ExemptMark`].
     exempt_marks: Vec<(ConversationId, AccountId, i64, i64)>,
@@ -242,8 +151,12 @@ impl Chat {
             newest,
             recorded: newest,
             batch: Batch::default(),
+            amend: None,
+            soonest: None,
+            at_once: None,
             touched: Vec::new(),
             appended: Vec::new(),
+            marked: Vec::new(),
             exempt_marks: Vec::new(),
             ranked: Vec::new(),
             unsettled: VecDeque::new(),
@@ -251,12 +164,17 @@ impl Chat {
         }
     }
 
+    /// The same rules, where authors may edit and delete a message for `amend` seconds only.
+    pub fn with_amend(self, amend: Option<u64>) -> Chat {
+        Chat { amend, ..self }
+    }
+
     /// Decides an act, and adds what follows from it and its answer to the batch.
     ///
     /// # Errors
     /// What has to be looked up first; the batch is unchanged.
     pub fn decide(&mut self, who: Who, act: &mut Act, now: Millis) -> Result<(), Vec<Need>> {
-        match self.plan(who, act) {
+        match self.plan(who, act, now) {
             Ok(plan) => self.apply(who, plan, act.take_text(), now),
             Err(Stop::Refused(refusal)) => self.answer(who, act.verb(), Err(refusal)),
             Err(Stop::Needs(needs)) => return Err(needs),
@@ -266,8 +184,8 @@ impl Chat {
 
     /// What has to be looked up before an act can be decided: empty if nothing is known to be
     /// missing. Answers may lead to further needs.
-    pub fn missing(&self, who: Who, act: &Act) -> Vec<Need> {
-        match self.plan(who, act) {
+    pub fn missing(&self, who: Who, act: &Act, now: Millis) -> Vec<Need> {
+        match self.plan(who, act, now) {
             Err(Stop::Needs(needs)) => needs,
             Ok(_) | Err(Stop::Refused(_)) => Vec::new(),
         }
@@ -277,9 +195,20 @@ impl Chat {
     ///
     /// # Errors
     /// What has to be looked up first, or why the act is refused.
-    fn plan(&self, who: Who, act: &Act) -> Result<Plan, Stop> {
+    fn plan(&self, who: Who, act: &Act, now: Millis) -> Result<Plan, Stop> {
         match act {
             Act::Send { to, body, once } => self.plan_send(who, to, body, once.as_deref()),
+            Act::Answer { about, body, once } => {
+                self.plan_answer(who, *about, body, once.as_deref())
+            }
+            Act::Forward { about, to, once } => self.plan_forward(who, *about, to, once.as_deref()),
+            Act::Edit { about, body } => self.plan_edit(who, *about, body, now),
+            Act::Delete { about } => self.plan_delete(who, *about, now),
+            Act::React { about, word } => self.plan_react(who, *about, word.as_deref()),
+            Act::Schedule { due, unless, act, .. } => {
+                self.plan_schedule(who, *due, *unless, act, now)
+            }
+            Act::Unschedule { number } => self.plan_unschedule(who, *number),
             Act::Advance { cursor, id } => self.plan_advance(who, *cursor, *id),
             Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.plan_advance_all(who, *cursor, ids, *answer)
@@ -301,6 +230,8 @@ impl Chat {
         match plan {
             Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
             Plan::Send(message) => self.send(who, message, text, now),
+            Plan::Mark(mark) => self.mark(who, *mark, text, now),
+            Plan::Later(plan) => self.change_later(who, plan, text, now),
             Plan::Advance(moves) => self.advance(who, moves, now),
             Plan::Group(plan) => self.change_group(who, plan, now),
             Plan::Account(plan) => self.change_account(who, plan, now),
@@ -320,50 +251,6 @@ impl Chat {
     /// The last effect in the batch.
     pub fn latest(&self) -> Option<&(Who, Effect)> {
         self.batch.effects.last()
-    }
-
-    /// The accounts that may see the `seq`-th entry of a conversation. It must be in memory, as all
-    /// conversations of the batch are.
-    pub fn readers(&self, id: ConversationId, seq: i64) -> impl Iterator<Item = AccountId> {
-        let members = self.directory.cached(id).map_or(&[][..], |c| &c.members);
-        members.iter().filter(move |m| m.sees(seq)).map(|m| m.account)
-    }
-
-    /// Counts the members whose `cursor` is still below an entry: of those who may see it and have
-    /// not left, all but its author.
-    ///
-    /// # Errors
-    /// `who` is not its author, or something has to be looked up first.
-    pub fn awaited(&self, who: Who, cursor: Cursor, id: EntryId) -> Result<Awaited, Stop> {
-        let me = who.account;
-        let own = |pos: &EntryPos| pos.author == me;
-        let Some((pos, log, _)) = self.visible_place(me, id)?.filter(|(pos, ..)| own(pos)) else {
-            return Err(Refusal::NoSuchMessage(id.0).into());
-        };
-        // If one party has blocked the other, neither learns how far the other is, so a hidden
-        // cursor counts as below the entry. Nobody waits for a deleted account.
-        let (mut hidden, mut gone) = (false, false);
-        let other = match log.kind {
-            ConversationKind::Direct(pair) => Some(pair.other(me)),
-            ConversationKind::Group(_) => None,
-        };
-        if let Some(other) = other.filter(|other| *other != me) {
-            let (account, is_hidden) =
-                stop::both(self.directory.account(other), self.is_hidden(me, other))?;
-            (gone, hidden) = (account.gone, is_hidden);
-        }
-        let late = |m: &&Member| {
-            let has_come = m.cursor(cursor).id >= id && !hidden;
-            m.account != me && m.sees(pos.seq) && !has_come && !gone
-        };
-        let count = log.present().filter(late).count();
-        Ok(Awaited { conversation: pos.conversation, seq: pos.seq, other, count })
-    }
-
-    /// Whether an account may see the `seq`-th entry of a conversation, which must be in memory.
-    pub fn sees(&self, id: ConversationId, account: AccountId, seq: i64) -> bool {
-        let member = self.directory.cached(id).and_then(|log| log.member(account));
-        member.is_some_and(|member| member.sees(seq))
     }
 
     /// Number of effects in the batch so far.
@@ -399,8 +286,10 @@ impl Chat {
         self.touched.sort_unstable();
         self.touched.dedup();
         self.appended.sort_unstable();
+        self.marked.sort_unstable();
         self.rank_by_waiting();
         let mut appended = self.appended.drain(..).peekable();
+        let mut marked = self.marked.drain(..).peekable();
         let mut last = None;
         for (id, account) in self.touched.drain(..) {
             let Some(conversation) = self.directory.cached(id) else {
@@ -408,13 +297,7 @@ impl Chat {
             };
             if last != Some(id) {
                 last = Some(id);
-                let mut added = Added::default();
-                while let Some((_, entry, after)) = appended.next_if(|(of, ..)| *of == id) {
-                    if added.ids.is_empty() {
-                        added.after = after;
-                    }
-                    added.ids.push(entry);
-                }
+                let added = self::added(&mut appended, id);
                 self.batch.changes.push(Change::Head {
                     conversation: id,
                     head: conversation.head,
@@ -422,6 +305,11 @@ impl Chat {
                     moved: conversation.moved,
                     added,
                 });
+                let added = self::added(&mut marked, id);
+                if !added.ids.is_empty() {
+                    let marks = conversation.marks;
+                    self.batch.changes.push(Change::Marked { conversation: id, marks, added });
+                }
             }
             if let Some(member) = conversation.member(account) {
                 let member = Box::new(member.clone());
@@ -429,7 +317,7 @@ impl Chat {
                 self.batch.changes.push(change);
             }
         }
-        drop(appended);
+        drop((appended, marked));
         self.record_ranks();
         if self.newest != self.recorded {
             self.batch.changes.push(Change::Newest(self.newest));
@@ -454,8 +342,10 @@ impl Chat {
     pub fn rollback(&mut self) {
         self.newest = self.recorded;
         self.batch = Batch::default();
+        (self.soonest, self.at_once) = (None, None);
         self.touched.clear();
         self.appended.clear();
+        self.marked.clear();
         self.exempt_marks.clear();
         self.ranked.clear();
         self.directory = Directory::default();
@@ -471,5 +361,22 @@ impl Chat {
     }
 }
 
+/// The next entries in a sorted list that belong to this conversation.
+fn added(
+    all: &mut Peekable<impl Iterator<Item = (ConversationId, EntryId, EntryId)>>,
+    id: ConversationId,
+) -> Added {
+    let mut added = Added::default();
+    while let Some((_, entry, after)) = all.next_if(|(of, ..)| *of == id) {
+        if added.ids.is_empty() {
+            added.after = after;
+        }
+        added.ids.push(entry);
+    }
+    added
+}
+
+#[cfg(test)]
+mod mark_tests;
 #[cfg(test)]
 mod tests;

@@ -90,7 +90,7 @@ impl Chat {
         let Some(pos) = self.directory.entry_pos(id)? else { return Ok(None) };
         // For an account that was never in it, the conversation is not looked up.
         let found = self.directory.conversation_of(me, pos.conversation)?;
-        let visible = found.filter(|(_, member)| member.sees(pos.seq));
+        let visible = found.filter(|(_, member)| member.sees(&pos));
         Ok(visible.map(|(log, member)| (pos, log, member)))
     }
 

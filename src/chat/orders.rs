@@ -5,9 +5,10 @@
 //! An order comes from no session of an account, so its result is returned to the caller and does
 //! not go into an outbox.
 
+use super::marks::Mark;
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Who};
-use crate::entry::{AccountId, Key, Millis, SessionId, TokenId};
+use crate::entry::{AccountId, EntryId, Key, Millis, SessionId, TokenId};
 use crate::name::{DisplayName, Handle};
 use crate::store::Change;
 use crate::wire::refusal::Refusal;
@@ -30,6 +31,8 @@ pub enum Order {
     DropUser(Handle),
     /// Disconnects the sessions of an account.
     Kick(Handle),
+    /// Deletes a message.
+    DropMessage(EntryId),
 }
 
 /// An order that can be carried out.
@@ -52,6 +55,8 @@ enum OrderPlan {
     /// Continues a deletion that was interrupted.
     GoOn(AccountId),
     Kick(AccountId),
+    /// Of this author; no mark if it was deleted already.
+    DropMessage(AccountId, Option<Box<Mark>>),
 }
 
 /// Everything that opens an account except its password.
@@ -90,6 +95,10 @@ impl Chat {
             }
             Order::Revoke(handle) => OrderPlan::Revoke(self.plan_revoke(self.living(handle)?)?),
             Order::Kick(handle) => OrderPlan::Kick(self.living(handle)?),
+            Order::DropMessage(id) => {
+                let (author, mark) = self.plan_drop(*id)?;
+                OrderPlan::DropMessage(author, mark)
+            }
             Order::DropUser(handle) => {
                 let known = self.directory.handle(handle)?;
                 let known = known.ok_or_else(|| Refusal::NoSuchUser(handle.clone()))?;
@@ -141,6 +150,14 @@ impl Chat {
             OrderPlan::GoOn(account) => account,
             OrderPlan::Kick(account) => {
                 self.disconnect_all(account, false);
+                account
+            }
+            OrderPlan::DropMessage(account, mark) => {
+                if let Some(mark) = mark {
+                    // No session has the number 0, so nobody gets the answer, and none is left out.
+                    let who = Who { session: SessionId(0), account, key: Key::Password };
+                    self.mark(who, *mark, Box::default(), now);
+                }
                 account
             }
         }

@@ -17,7 +17,7 @@ use super::Chat;
 use super::stop::Stop;
 use crate::entry::{AccountId, ConversationId, EntryId, MoveNumber};
 use crate::limits;
-use crate::store::{Change, ConversationKind, Fronts, Member, Pair, Rank};
+use crate::store::{Change, ConversationKind, Fronts, Marks, Member, Pair, Rank};
 
 impl Chat {
     /// To be called when an entry was added to the chat of a pair: it now comes first for both.
@@ -30,6 +30,13 @@ impl Chat {
     /// To be called when a cursor moved in a direct chat, for each account that the move concerns.
     pub(super) fn rank_by_move(&mut self, id: ConversationId, of: AccountId, number: MoveNumber) {
         self.rank(id, of, |fronts| &mut fronts.moved, Rank::Moved(number));
+    }
+
+    /// To be called when a mark was added to the chat of a pair.
+    pub(super) fn rank_by_mark(&mut self, id: ConversationId, pair: Pair, mark: EntryId) {
+        for account in [pair.low, pair.high] {
+            self.rank(id, account, |fronts| &mut fronts.marked, Rank::Marked(mark));
+        }
     }
 
     /// Puts a chat before all others of an account in one order, unless it comes first already.
@@ -52,12 +59,13 @@ impl Chat {
             Rank::Waits(first) => member.waits = first,
             Rank::Recent(entry) => member.recent = entry,
             Rank::Moved(number) => member.moved = number,
+            Rank::Marked(mark) => member.marked = mark,
         }
         self.ranked.push((id, account, rank));
     }
 
     /// Determines in which touched chats something waits since this batch, and in which nothing
-    /// does any more. `touched` and `appended` must be sorted.
+    /// does any more. `touched`, `appended` and `marked` must be sorted.
     pub(super) fn rank_by_waiting(&mut self) {
         let floor = self.newest.floor;
         let mut last = None;
@@ -70,12 +78,21 @@ impl Chat {
             if !matches!(log.kind, ConversationKind::Direct(_)) {
                 continue;
             }
-            let at = self.appended.partition_point(|(of, ..)| *of < id);
-            let added = self.appended.get(at).filter(|(of, ..)| *of == id);
-            let seq = log.seq;
+            // The first entry or mark that the batch has added, and the newest one before it.
+            let first = |all: &[(ConversationId, EntryId, EntryId)]| {
+                let at = all.partition_point(|(of, ..)| *of < id);
+                all.get(at).filter(|(of, ..)| *of == id).map(|(_, first, before)| (*first, *before))
+            };
+            let added = match (first(&self.appended), first(&self.marked)) {
+                (Some(entry), Some(mark)) => Some((entry.0.min(mark.0), entry.1.max(mark.1))),
+                (Some((first, before)), None) => Some((first, before.max(log.marks.newest))),
+                (None, Some((first, before))) => Some((first, before.max(log.head))),
+                (None, None) => None,
+            };
+            let (seq, marks) = (log.seq, log.marks);
             for member in &mut log.members {
                 let first = match added {
-                    _ if !waits(seq, member) => {
+                    _ if !waits(seq, &marks, member) => {
                         if member.waits.0 != 0 && self.is_unsettled.insert((id, member.account)) {
                             self.unsettled.push_back((id, member.account));
                         }
@@ -83,7 +100,7 @@ impl Chat {
                     }
                     // The batch's first entry is the first that waits: nothing waited before it, or
                     // only what has expired.
-                    Some((_, first, before)) if member.waits.0 == 0 || *before <= floor => *first,
+                    Some((first, before)) if member.waits.0 == 0 || before <= floor => first,
                     // The entry it named has expired, and with it the store may have cleared
                     // `waits`. What waits now lies above the floor.
                     _ if member.waits.0 != 0 && member.waits <= floor => EntryId(floor.0 + 1),
@@ -116,7 +133,7 @@ impl Chat {
         }
         let Some((id, account)) = self.unsettled.front() else { return Ok(None) };
         let log = self.directory.conversation(*id)?;
-        let waits = log.member(*account).is_none_or(|member| waits(log.seq, member));
+        let waits = log.member(*account).is_none_or(|member| waits(log.seq, &log.marks, member));
         Ok(Some(waits))
     }
 
@@ -153,7 +170,9 @@ impl Chat {
 }
 
 /// Whether something waits for a member of a conversation that has had `seq` entries: whether more
-/// entries lie above its delivered cursor than are exempt there (see [`super::messages`]).
-fn waits(seq: i64, member: &Member) -> bool {
-    seq - member.delivered.seq > member.exempt - member.delivered.exempt
+/// entries lie above its delivered cursor than are exempt there (see [`super::messages`]), or a mark
+/// by somebody else.
+fn waits(seq: i64, marks: &Marks, member: &Member) -> bool {
+    let at = &member.delivered;
+    seq - at.seq > member.exempt - at.exempt || marks.by_others(member.account) > at.id
 }

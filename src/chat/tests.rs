@@ -1,16 +1,22 @@
 //! The rules on their own: no store, no clock, no session.
 
 use super::*;
-use crate::entry::EntryPos;
+use crate::entry::{Cursor, EntryPos};
 use crate::limits;
-use crate::store::{Account, Conversation, Fact, Fronts, Pair, Stay};
+use crate::name::DisplayName;
+use crate::store::{
+    Account, Conversation, ConversationKind, Fact, Fronts, Marks, Member, Pair, Stay,
+};
+use crate::wire::request::GroupChange;
 
-const ANA: Who = Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
-const BIA: Who = Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
-const NOW: Millis = Millis(5_000);
+pub(super) const ANA: Who =
+    Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
+pub(super) const BIA: Who =
+    Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
+pub(super) const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have no conversation yet.
-fn two() -> Chat {
+pub(super) fn two() -> Chat {
     let mut chat = Chat::new(Newest { account: 2, ..Newest::default() });
     for (id, name) in [(1, "ana"), (2, "bia")] {
         let handle = Handle::new(name).unwrap();
@@ -32,17 +38,17 @@ fn two() -> Chat {
     chat
 }
 
-fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Vec<Need>> {
+pub(super) fn send(chat: &mut Chat, who: Who, to: &str) -> Result<(), Vec<Need>> {
     let to = Target::Person(Handle::new(to).unwrap());
     chat.decide(who, &mut Act::Send { to, body: "x".into(), once: None }, NOW)
 }
 
-fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec<Need>> {
+pub(super) fn advance(chat: &mut Chat, who: Who, cursor: Cursor, id: i64) -> Result<(), Vec<Need>> {
     chat.decide(who, &mut Act::Advance { cursor, id: EntryId(id) }, NOW)
 }
 
 /// The effects of a batch, in words.
-fn told(batch: &Batch) -> Vec<String> {
+pub(super) fn told(batch: &Batch) -> Vec<String> {
     batch
         .effects
         .iter()
@@ -222,6 +228,7 @@ fn the_newest_entries_are_found_by_ids_with_gaps() {
         seq: id,
         author: ANA.account,
         author_seq: id,
+        about: EntryId(0),
     };
     for id in [3, 4, 1_000_000_000_000] {
         chat.directory().learn_newest(pos(id));
@@ -253,13 +260,27 @@ fn needs(
 fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
     let name = Handle::new("team").unwrap();
     let id = ConversationId(7);
-    let pos =
-        EntryPos { conversation: id, id: EntryId(1), seq: 1, author: ANA.account, author_seq: 1 };
+    let pos = EntryPos {
+        conversation: id,
+        id: EntryId(1),
+        seq: 1,
+        author: ANA.account,
+        author_seq: 1,
+        about: EntryId(0),
+    };
     let stay = Stay { since: (EntryId(1), 1), until: None };
     let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
     let members = (1..=members).filter(|n| *n != 2).map(member).collect();
     let (kind, head, moved) = (ConversationKind::Group(name.clone()), EntryId(1), MoveNumber(0));
-    chat.directory().learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
+    chat.directory().learn_conversation(Conversation {
+        id,
+        kind,
+        head,
+        seq: 1,
+        moved,
+        marks: Marks::default(),
+        members,
+    });
     chat.newest.entry = EntryId(1);
     (name, pos)
 }
@@ -324,7 +345,15 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
         let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
         let members = (0..5_000).map(member).collect();
         let (head, moved) = (EntryId(1), MoveNumber(0));
-        chat.directory.learn_conversation(Conversation { id, kind, head, seq: 1, moved, members });
+        chat.directory.learn_conversation(Conversation {
+            id,
+            kind,
+            head,
+            seq: 1,
+            moved,
+            marks: Marks::default(),
+            members,
+        });
         assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");
         chat.finish();
         chat.committed();

@@ -14,7 +14,7 @@ use super::lines::{conversation_of, written};
 use crate::entry::Entry;
 use crate::name::Handle;
 use crate::wire::reply::Reply as Done;
-use crate::wire::rows::{ByeLine, EntryLine, ErrLine, LiveLine, ReceiptLine};
+use crate::wire::rows::{ByeLine, EntryForm, EntryLine, ErrLine, LiveLine, ReceiptLine};
 
 /// A reader's position in the log.
 pub struct Follower {
@@ -76,7 +76,10 @@ impl Follower {
     /// `Refused` if the log cannot be read; `Lost` if a page of it brings nothing new.
     pub fn take(&mut self, line: String) -> Result<Followed, Failure> {
         if let Some(known) = EntryLine::parse(&line) {
-            return Ok(if known.is_row { self.row(known) } else { self.event(line, &known.entry) });
+            return Ok(match known.form {
+                EntryForm::Event => self.event(line, &known.entry),
+                _ => self.row(known),
+            });
         }
         if ReceiptLine::parse(&line).is_some() || ByeLine::parse(&line).is_some() {
             return Ok(Followed::News(line));

@@ -69,8 +69,8 @@ impl Default for Object {
 /// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in
 /// front if one is given.
 pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
-    let EntryLine { entry, tags, .. } = line;
-    let tags = tags.pairs().fold(Object::new(), |tags, (key, value)| tags.text(key, value)).end();
+    let (entry, tags) = (&line.entry, line.tags().into_iter());
+    let tags = tags.fold(Object::new(), |tags, (key, value)| tags.text(&key, &value)).end();
     let object = Object::new();
     let object = match event {
         Some(event) => object.text("event", event),

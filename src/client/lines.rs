@@ -42,9 +42,14 @@ pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
     String::from_utf8_lossy(&line).into_owned()
 }
 
-/// Whether an entry is a message, and not a change of a group.
+/// Whether an entry is a message with a text, and not a change of a group, a mark, or deleted.
 pub fn is_message(entry: &Entry) -> bool {
-    entry.kind == EntryKind::Message
+    entry.kind == EntryKind::Message && !entry.is_gone()
+}
+
+/// The text of a message as people are shown it.
+pub fn text_of(entry: &Entry) -> &str {
+    if entry.is_gone() { "(deleted)" } else { &entry.body }
 }
 
 /// The conversation of an entry as `me` names it.

@@ -49,10 +49,11 @@ pub async fn hist(
             return Some(json::entry(&row, None));
         }
         let entry = &row.entry;
-        let sign = if lines::is_message(entry) { ":" } else { " *" };
+        let is_said = lines::is_message(entry) || entry.is_gone();
+        let sign = if is_said { ":" } else { " *" };
         let head = format!("{:>6}  {}  ", entry.id.number(), local(entry.time));
         // Later lines are indented to the name, so that none looks like another message.
-        let body = entry.body.replace('\n', &format!("\n{}", " ".repeat(head.len())));
+        let body = lines::text_of(entry).replace('\n', &format!("\n{}", " ".repeat(head.len())));
         Some(format!("{head}{}{sign} {body}", entry.from))
     })
     .await?;

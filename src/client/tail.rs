@@ -161,7 +161,7 @@ impl Tail<'_> {
             return Ok(());
         }
         let line = if self.options.json {
-            json::entry(known, Some("GROUP").filter(|_| !is_message))
+            json::entry(known, Some(known.word()).filter(|_| !is_message))
         } else {
             line
         };

@@ -110,7 +110,8 @@ impl HttpConnection {
     /// Yields to other sessions if this one's turn is over.
     async fn give_way(&mut self) {
         if self.turn.elapsed() >= limits::SESSION_TURN {
-            self.shared.services.line.wait(self.origin, None).await;
+            let (line, mut has_joined) = (&self.shared.services.line, false);
+            poll_fn(|cx| line.poll_turn(&mut has_joined, self.origin, None, cx)).await;
             self.turn = Instant::now();
         }
     }

@@ -150,7 +150,7 @@ pub async fn say(
     line.push(b'\n');
     link.send(&line).await?;
     match link.reply().await? {
-        Reply::Sent { id, time } => Ok(Published { id, time }),
+        Reply::Sent { id, time, verb: _ } => Ok(Published { id, time }),
         _ => Err(Denial::new(50001, "bug: this is not the answer to MSG")),
     }
 }

@@ -155,7 +155,8 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LIMIT_LOCAL", value_parser = values::boolean)]
     pub limit_local: bool,
 
-    /// Database file [default: papo/papo.db in the user's data folder]
+    /// Database file, or postgres://USER@HOST/DATABASE if papod was built with PostgreSQL
+    /// [default: papo/papo.db in the user's data folder]
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
 
@@ -163,6 +164,11 @@ pub struct Flags {
     /// no papod may be using it
     #[arg(long, value_name = "FILE", conflicts_with = "check")]
     pub restore: Option<PathBuf>,
+
+    /// Fill the new PostgreSQL database that --db names with what is in the database file FILE, which no
+    /// papod may be using, and exit
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["check", "restore"])]
+    pub import: Option<PathBuf>,
 
     /// Check all settings and the database, print what is there and what is wrong, start nothing, and exit
     #[arg(long)]
@@ -193,6 +199,10 @@ pub struct Flags {
     /// Delete entries older than DAYS; 0 keeps everything
     #[arg(long, env = "PAPOD_KEEP", value_name = "DAYS", default_value = "0", value_parser = values::days)]
     pub keep: u64,
+
+    /// Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit
+    #[arg(long, env = "PAPOD_AMEND", value_name = "SECONDS", default_value_t = 0, value_parser = values::number::<u64>)]
+    pub amend: u64,
 
     /// Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited
     #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0, value_parser = values::mib)]

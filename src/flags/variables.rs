@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn a_slip_in_a_variable_is_told_from_one_of_somebody_else() {
         let known = ["PAPOD_REGISTRATION", "PAPOD_DB", "PAPOD_LIMIT_ADDRESS"];
-        let why = |name, value| unknown(name, value, &known, &["restore", "db"]);
+        let why = |name, value| unknown(name, value, &known, &["restore", "import", "db"]);
         for (slip, meant) in [
             ("PAPOD_REGISTRATIONS", "did you mean PAPOD_REGISTRATION?"),
             ("PAPOD_registration", "did you mean PAPOD_REGISTRATION?"),

@@ -7,19 +7,24 @@ use crate::chat::Batch;
 use crate::store::Cause;
 
 impl HubState {
-    /// Records a batch. Returns whether it is on disk.
-    pub(super) fn commit(&mut self, batch: &Batch) -> bool {
+    /// Records a batch. Returns whether it is on disk; `None`: nothing may be answered any more,
+    /// and the hub ends.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Option<bool> {
         let start = Instant::now();
         let done = self.writer.record(&batch.changes);
+        if let Some(e) = done.as_ref().err().filter(|e| e.cause() == Cause::Over) {
+            log::error!("the database is out of reach for good: {e}");
+            return None;
+        }
         if batch.changes.is_empty() {
             // This only ended the transaction of the lookups; it does not show whether writing
             // works.
             if let Err(e) = done {
                 log::debug!("could not end a read transaction: {e}");
             }
-            return true;
+            return Some(true);
         }
-        match done {
+        Some(match done {
             Ok(()) => {
                 self.tally.kept(start.elapsed());
                 if std::mem::take(&mut self.failing) {
@@ -38,6 +43,6 @@ impl HubState {
                 self.chat.rollback();
                 false
             }
-        }
+        })
     }
 }

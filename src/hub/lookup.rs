@@ -21,7 +21,7 @@ use crate::wire::refusal::Refusal;
 /// The refusal that a client gets for a failure of the store.
 pub fn unkept(error: &Error) -> Refusal {
     match error.cause() {
-        Cause::Disk => Refusal::Storage,
+        Cause::Disk | Cause::Over => Refusal::Storage,
         Cause::Busy => Refusal::Held,
         Cause::Damaged | Cause::Gone => Refusal::Broken,
         Cause::Bug => Refusal::Bug,
@@ -107,7 +107,7 @@ impl HubState {
             let seat = seats.get(&session).filter(|seat| !seat.revoked)?;
             Some((seat.who(session), act))
         });
-        let mut room = self.room.saturating_sub(act.weight());
+        let (mut room, now) = (self.room.saturating_sub(act.weight()), self.now);
         let mut round = Round::default();
         round.add(who.account, needs);
         round.own = round.needs.len();
@@ -118,7 +118,7 @@ impl HubState {
                 break;
             }
             self.gathered += 1;
-            let missing = self.chat.missing(who, act);
+            let missing = self.chat.missing(who, act, now);
             // Its needs lead to about as many again.
             room = room.saturating_sub(act.weight() + 2 * missing.len() * limits::LOOK_UP);
             if !missing.is_empty() {
@@ -144,7 +144,7 @@ impl HubState {
             }
             round = Round::default();
             lacking.retain(|(who, one)| {
-                let missing = self.chat.missing(*who, one);
+                let missing = self.chat.missing(*who, one, now);
                 let lacks = !missing.is_empty();
                 round.add(who.account, missing);
                 if std::ptr::eq(*one, act) {

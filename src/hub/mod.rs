@@ -8,6 +8,7 @@
 
 mod commit;
 mod inbox;
+mod later;
 mod lookup;
 mod orders;
 mod pending;
@@ -30,15 +31,16 @@ use smol::channel::Sender;
 use crate::chat::{Act, Chat, Effect, Order, Who};
 use crate::counters::Counters;
 use crate::entry::{
-    AccountId, Clock, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId, TokenId,
+    AccountId, Clock, Condition, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId,
+    TokenId,
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Error, Expire, Writer};
-use crate::wire::refusal::Refusal;
-use crate::wire::request::Events;
+use crate::wire::{refusal::Refusal, request::Events};
 use inbox::{InboxSender, inbox};
+use later::Agenda;
 pub use lookup::unkept;
 use orders::Leaving;
 use queue::Queue;
@@ -81,9 +83,9 @@ pub enum Work {
     Used(TokenId),
     /// An operator's order.
     Order { order: Order, answer: Sender<Done> },
-    /// Starts a `WAIT`: the session is answered in its outbox once everyone else's cursor has
-    /// reached this message of its own. At most one per session.
-    Watch { session: SessionId, id: EntryId, cursor: Cursor },
+    /// Starts a `WAIT`: the session is answered in its outbox once this holds for an entry of its
+    /// account. At most one per session.
+    Watch { session: SessionId, id: EntryId, until: Condition },
     /// Ends the session's `WAIT` with a timeout.
     Unwatch { session: SessionId },
     /// Asks which of these accounts are online. The answer, in their order, is sent when the batch is
@@ -99,8 +101,8 @@ pub enum Work {
     Shown { account: AccountId, upto: MoveNumber },
     /// Does one step of expiry; the answer says whether it is on disk.
     Expire { step: Expire, answer: Sender<bool> },
-    /// Removes expired text from the write-ahead log; the answer says whether that is done. See
-    /// [`Writer::wipe`].
+    /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says
+    /// whether that is done. See [`Writer::wipe`].
     Wipe { answer: Sender<bool> },
     /// Ends the thread once all earlier work is done.
     End,
@@ -126,16 +128,32 @@ impl Hub {
     /// # Errors
     /// The store cannot be read, or the system provides no thread.
     pub fn start(
-        mut writer: Box<dyn Writer>,
+        writer: Box<dyn Writer>,
         clock: Clock,
         counters: Arc<Counters>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
+        Hub::start_limited(writer, clock, counters, None)
+    }
+
+    /// The same, where authors may edit and delete a message for `amend` seconds only.
+    ///
+    /// # Errors
+    /// As [`Hub::start`].
+    pub fn start_limited(
+        mut writer: Box<dyn Writer>,
+        clock: Clock,
+        counters: Arc<Counters>,
+        amend: Option<u64>,
+    ) -> Result<(Hub, JoinHandle<()>), Error> {
         let newest = writer.reader()?.newest()?;
+        let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
         writer.record(&[])?;
+        // Perhaps papod was killed before a deleted text had left the write-ahead log.
+        let needs_wipe = !writer.wipe().unwrap_or(false);
         let (inbox, waiting) = inbox();
         let state = HubState {
             queue: Queue::new(waiting),
-            chat: Chat::new(newest),
+            chat: Chat::new(newest).with_amend(amend),
             writer,
             clock,
             now: clock.now(),
@@ -144,6 +162,7 @@ impl Hub {
             watches: FxHashMap::default(),
             pending: Vec::new(),
             leaving: VecDeque::new(),
+            agenda: Agenda::new(due),
             revoked: Vec::new(),
             covering: Vec::new(),
             unkept: Unkept::default(),
@@ -155,6 +174,7 @@ impl Hub {
             gathered: 0,
             room: 0,
             failing: false,
+            needs_wipe,
             lost: Refusal::Storage,
             tally: Tally::new(counters),
         };
@@ -265,6 +285,8 @@ struct HubState {
     pending: Vec<Pending>,
     /// Deleted accounts that still have to leave groups, one account after the other.
     leaving: VecDeque<Leaving>,
+    /// When commands are due.
+    agenda: Agenda,
     /// Sessions whose key was revoked in this batch.
     revoked: Vec<SessionId>,
     /// Sessions with a bare `ACK` or `READ` in this batch.
@@ -285,6 +307,8 @@ struct HubState {
     gathered: usize,
     /// The weight that this batch has room for: see [`Act::weight`].
     room: usize,
+    /// Expired or deleted text may still be in the write-ahead log.
+    needs_wipe: bool,
     /// The last commit failed, and that was logged.
     failing: bool,
     /// The refusal for acts that could not be recorded.
@@ -297,16 +321,21 @@ impl HubState {
         let mut ended = false;
         while !(ended && self.queue.is_empty()) {
             let (busy, seats) = (!self.leaving.is_empty(), &self.seats);
-            if self.queue.begin(busy, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
+            let time = self.agenda.wait(self.clock.now());
+            if self.queue.begin(busy, time, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
                 return;
             }
             let began = Instant::now();
             // Everything in a batch has the same time.
             self.now = self.clock.now();
-            let (mut weight, mut bytes, mut commands) = (0, 0, 0);
+            let (mut bytes, mut commands) = (0, 0);
             self.leave_groups();
             (self.looked_up, self.gathered) = (0, 0);
             let (most, most_bytes) = self.queue.most();
+            let due = if ended { 0 } else { self.carry_out_due() };
+            let looked_up = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+            // However many are due, half of the batch is for other work.
+            let mut weight = (due + looked_up).min(most / 2);
             while weight < most && bytes < most_bytes {
                 if self.chat.directory().has_enough() {
                     break;
@@ -328,12 +357,14 @@ impl HubState {
             self.clear_waits();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
-            let committed = self.commit(&batch);
+            let Some(committed) = self.commit(&batch) else { return };
+            self.agenda.add(self.chat.soonest());
             if committed {
                 self.revoked.clear();
                 self.covering.clear();
             } else {
                 self.take_back(&batch);
+                self.agenda.failed(self.now);
                 for session in self.queue.unfinished() {
                     // Pieces recorded in earlier batches stay; the rest is dropped.
                     batch.effects.extend(self.abandon(session));
@@ -401,13 +432,14 @@ impl HubState {
             Work::Shown { account, upto } => self.shown(account, upto, None),
             Work::Used(token) => self.chat.used(token, self.now),
             Work::Order { order, answer } => self.order(&order, answer),
-            Work::Watch { session, id, cursor } => self.watch(session, id, cursor),
+            Work::Watch { session, id, until } => self.watch(session, id, until),
             Work::Unwatch { session } => self.end_watch(session, Refusal::Timeout),
             Work::Online { accounts, answer } => {
                 self.pending.push(Pending::Online { accounts, answer });
             }
             Work::Expire { step, answer } => {
                 self.chat.expire(step);
+                self.needs_wipe = true;
                 self.pending.push(Pending::Expired(answer));
             }
             Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),
@@ -455,6 +487,7 @@ impl HubState {
                 self.chat.answer(who, verb, Err(refusal));
             }
         }
+        self.carry_out_at_once();
         self.revoke();
     }
 

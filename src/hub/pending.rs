@@ -19,11 +19,14 @@ impl HubState {
         let wipe = wakeups::together(|| self.answer_and_wake(committed));
         // This may take a while, so it comes after all other answers.
         if let Some(answer) = wipe {
-            let wiped = self.writer.wipe().unwrap_or_else(|e| {
-                log::error!("cannot truncate the write-ahead log after deleting entries: {e}");
-                false
-            });
-            let _ = answer.try_send(wiped);
+            if self.needs_wipe {
+                let wiped = self.writer.wipe().unwrap_or_else(|e| {
+                    log::error!("cannot truncate the write-ahead log after deleting text: {e}");
+                    false
+                });
+                self.needs_wipe = !wiped;
+            }
+            let _ = answer.try_send(!self.needs_wipe);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Deleting entries older than the retention period (`--keep`): a thread that looks for them and
-//! asks the hub to delete them, one small step after the other.
+//! asks the hub to delete them, one small step after the other. It also sees to it that text that
+//! was deleted, in this way or with `DEL`, leaves the write-ahead log.
 //!
 //! It waits for each step before it looks for the next one, so that the hub can do other work in
 //! between. It decides nothing itself: the store says what comes next, and the hub writes it.
@@ -24,17 +25,15 @@ pub struct Retention {
     hub: Hub,
     reader: Box<dyn Reader>,
     clock: Clock,
-    /// The retention period, in milliseconds.
+    /// The retention period, in milliseconds; 0: no entry gets too old.
     time: i64,
-    /// Expired text may still be in the write-ahead log, perhaps from a papod that was killed.
-    needs_wipe: bool,
 }
 
 impl Retention {
-    /// Keeps entries for `days` days, from 1 to [`limits::KEEP_MAX`].
+    /// Keeps entries for `days` days, from 1 to [`limits::KEEP_MAX`]; 0: always.
     pub fn new(hub: Hub, reader: Box<dyn Reader>, clock: Clock, days: u64) -> Retention {
         let days = i64::try_from(days.min(limits::KEEP_MAX)).unwrap_or(0);
-        Retention { hub, reader, clock, time: days * DAY, needs_wipe: true }
+        Retention { hub, reader, clock, time: days * DAY }
     }
 
     /// Starts the thread. It makes a pass every [`limits::EXPIRE_PAUSE`], and ends when the sender
@@ -62,7 +61,8 @@ impl Retention {
         Ok((stop, thread::Builder::new().name("keeper".into()).spawn(run)?))
     }
 
-    /// Deletes all entries that are old enough now. Returns whether that is done: `false` if the
+    /// Deletes all entries that are old enough now, and has deleted text leave the write-ahead log.
+    /// Returns whether that is done: `false` if the
     /// hub could not write or has ended, or if a reader keeps the write-ahead log from being
     /// emptied.
     ///
@@ -70,16 +70,17 @@ impl Retention {
     /// The store cannot be read.
     pub fn pass(&mut self) -> Result<bool, Error> {
         while let Some(step) = self.next()? {
-            self.needs_wipe = true;
             if !self.ask(|answer| Work::Expire { step, answer }) {
                 return Ok(false);
             }
         }
-        self.needs_wipe = self.needs_wipe && !self.ask(|answer| Work::Wipe { answer });
-        Ok(!self.needs_wipe)
+        Ok(self.ask(|answer| Work::Wipe { answer }))
     }
 
     fn next(&mut self) -> Result<Option<Expire>, Error> {
+        if self.time == 0 {
+            return Ok(None);
+        }
         let now = self.clock.now();
         let before = Millis(now.0.saturating_sub(self.time));
         self.reader.begin(Effort::Full)?;

@@ -152,12 +152,17 @@ impl HubState {
         }
         for (who, effect) in &batch.effects {
             if let Effect::Entry { at, .. } = effect
-                && let Some(Change::Entry(NewEntry { pos, kind, body, .. })) =
+                && let Some(Change::Entry(NewEntry { pos, kind, body, tags, .. })) =
                     batch.changes.get(*at)
             {
+                let is_forwarded = tags.as_ref().is_some_and(|tags| tags.fwd > 0);
                 let unspent = match kind {
-                    EntryKind::Message => Unspent { bytes: body.len() as u64, groups: 0 },
+                    EntryKind::Message if is_forwarded => Unspent::default(),
+                    EntryKind::Message | EntryKind::Edit => {
+                        Unspent { bytes: body.len() as u64, groups: 0 }
+                    }
                     EntryKind::Group => Unspent { bytes: 0, groups: u64::from(pos.seq == 1) },
+                    EntryKind::Del | EntryKind::React => Unspent::default(),
                 };
                 self.give_back(who.session, unspent);
             }
@@ -185,7 +190,10 @@ impl HubState {
 /// What an act counts towards its account's daily limits.
 pub(super) fn charged(act: &Act) -> Unspent {
     match act {
-        Act::Send { body, .. } => Unspent { bytes: body.len() as u64, groups: 0 },
+        Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
+            Unspent { bytes: body.len() as u64, groups: 0 }
+        }
+        Act::Schedule { command, .. } => Unspent { bytes: command.len() as u64, groups: 0 },
         Act::Group { change: GroupChange::New(_), .. } => Unspent { bytes: 0, groups: 1 },
         _ => Unspent::default(),
     }

@@ -9,6 +9,7 @@ use crate::counters::Counters;
 pub(super) struct Tally {
     counters: Arc<Counters>,
     pub(super) messages: u64,
+    pub(super) marks: u64,
     pub(super) deliveries: u64,
     pub(super) receipts: u64,
     /// Sessions that are served from the log. Unlike the others this is a current value, not reset
@@ -18,7 +19,7 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new(counters: Arc<Counters>) -> Tally {
-        Tally { counters, messages: 0, deliveries: 0, receipts: 0, behind: 0 }
+        Tally { counters, messages: 0, marks: 0, deliveries: 0, receipts: 0, behind: 0 }
     }
 
     /// Counts a successful commit and its duration.
@@ -41,6 +42,7 @@ impl Tally {
         let counters = &self.counters;
         counters.commands.add(commands as u64);
         counters.messages.add(std::mem::take(&mut self.messages));
+        counters.marks.add(std::mem::take(&mut self.marks));
         counters.deliveries.add(std::mem::take(&mut self.deliveries));
         counters.receipts.add(std::mem::take(&mut self.receipts));
         counters.logged_in.set(sessions as u64);

@@ -13,8 +13,7 @@ use super::watch::Passed;
 use super::{HubState, Seat, Tally};
 use crate::chat::{Batch, Effect, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber,
-    SessionId,
+    AccountId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber, SessionId,
 };
 use crate::limits;
 use crate::outbox::{Block, Outbox, Pushed, Watermark};
@@ -26,11 +25,9 @@ use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
 /// Consecutive entries of one session in one conversation, about to be told.
 struct Run {
     who: Who,
-    conversation: ConversationId,
     kind: EntryKind,
-    first: EntryId,
-    /// The `seq` of the first.
-    seq: i64,
+    /// Where the first stands.
+    first: EntryPos,
     /// Number of entries.
     count: u64,
     block: Block,
@@ -58,7 +55,7 @@ impl HubState {
                         Err(refusal) => self.tally.refused(refusal.code()),
                     }
                     let sent = match &answer {
-                        Ok(Reply::Sent { id, .. }) => Some(*id),
+                        Ok(Reply::Sent { verb: "MSG" | "RE" | "FWD", id, .. }) => Some(*id),
                         _ => None,
                     };
                     let wake = seat.outbox.answer(sent, |out| match &answer {
@@ -75,28 +72,48 @@ impl HubState {
                         continue;
                     };
                     let (pos, time, kind) = (new.pos, new.time, new.kind);
-                    let (id, body) = (pos.id, std::mem::take(&mut new.body));
+                    let (id, body, tags) = (pos.id, std::mem::take(&mut new.body), new.tags.take());
                     if let Some(seat) = self.seats.get(&who.session)
                         && seat.is_behind()
                     {
                         seat.outbox.authored(id);
                     }
+                    if tags.as_ref().is_some_and(|tags| tags.fwd > 0)
+                        && let Some(seat) = self.seats.get(&who.session)
+                    {
+                        seat.outbox.forwarded(body.len() as u64);
+                    }
                     // A change of a group may change who its readers are, so it gets a block of its
-                    // own.
+                    // own. Marks are for those who may see their message.
                     let fits = |run: &Run| {
-                        run.conversation == pos.conversation
-                            && (run.kind, kind) == (EntryKind::Message, EntryKind::Message)
+                        let alike = match (run.kind, kind) {
+                            (EntryKind::Message, EntryKind::Message) => true,
+                            (before, kind) if before.is_mark() && kind.is_mark() => {
+                                run.first.about == pos.about
+                            }
+                            _ => false,
+                        };
+                        alike
+                            && run.first.conversation == pos.conversation
                             && self.lines.len() < limits::BLOCK
                     };
                     if !run.as_ref().is_some_and(fits) {
                         self.close(run.take());
                     }
-                    let entry = Entry { id, time, from, to, kind, body };
+                    let entry = Entry { id, time, from, to, kind, tags, body };
                     let open = run.get_or_insert_with(|| Run::open(who, &pos, &entry));
                     open.block.last = id;
                     open.count += 1;
                     self.tally.messages += u64::from(kind == EntryKind::Message);
+                    self.tally.marks += u64::from(kind.is_mark());
+                    if kind == EntryKind::Del {
+                        self.needs_wipe = true;
+                        self.withdraw(&pos);
+                    }
                     EntryLine::event(&entry).write(&mut self.lines);
+                    if !self.watches.is_empty() {
+                        self.answers(&pos, &entry);
+                    }
                 }
                 Effect::Receipt { receipt, conversation, number, readers, was, hidden_from } => {
                     self.close(run.take());
@@ -140,18 +157,32 @@ impl HubState {
         self.chat.committed();
     }
 
+    /// Takes the text of a deleted message out of what waits for the sessions of all who may have
+    /// seen it, those who have left its group since included.
+    fn withdraw(&mut self, mark: &EntryPos) {
+        let message = EntryPos { id: mark.about, about: EntryId(0), ..*mark };
+        for account in self.chat.readers(message) {
+            let sessions = self.online.get(&account).map_or(&[][..], |p| &p.sessions);
+            for seat in sessions.iter().filter_map(|session| self.seats.get(session)) {
+                if seat.outbox.withdraw(message.id, mark.id) {
+                    self.to_wake.push(seat.outbox.clone());
+                }
+            }
+        }
+    }
+
     /// Pushes a run of entries to everyone who may read it.
     fn close(&mut self, run: Option<Run>) {
-        let Some(Run { who, conversation, first, seq, count, mut block, .. }) = run else {
+        let Some(Run { who, first, count, mut block, .. }) = run else {
             return;
         };
         // An exact copy without spare capacity, since outboxes are bounded by the bytes of their
         // lines.
         block.lines = self.lines.to_vec();
         self.lines.clear();
-        let at = Watermark { entries: EntryId(first.0 - 1), ..self.told };
+        let at = Watermark { entries: EntryId(first.id.0 - 1), ..self.told };
         let block = Arc::new(block);
-        for account in self.chat.readers(conversation, seq) {
+        for account in self.chat.readers(first) {
             let Some(presence) = self.online.get_mut(&account) else {
                 continue;
             };
@@ -251,8 +282,7 @@ impl Run {
     fn open(who: Who, pos: &EntryPos, entry: &Entry) -> Run {
         let (from, to) = (entry.from.clone(), entry.to.clone());
         let block = Block { lines: Vec::new(), last: entry.id, from, to };
-        let (conversation, first, seq) = (pos.conversation, pos.id, pos.seq);
-        Run { who, conversation, kind: entry.kind, first, seq, count: 0, block }
+        Run { who, kind: entry.kind, first: *pos, count: 0, block }
     }
 }
 

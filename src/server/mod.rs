@@ -3,6 +3,7 @@
 mod door;
 mod listen;
 mod proxy;
+mod store;
 
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
@@ -25,12 +26,13 @@ use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{BusyLine, Certificates, Roster, Services};
-use crate::store::sqlite::{self, Database};
-use crate::store::{Reader, Survey};
+use crate::store::Survey;
 use crate::wakeups;
 use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
+use store::{OpenStore, StoreLock};
+pub use store::{import, postgres};
 
 /// Checks everything that a server with this configuration would read and listen on, and changes
 /// nothing.
@@ -48,7 +50,7 @@ pub fn check(config: &Config) -> Survey {
     let auth = config.auth_command.as_deref().map(AuthCommand::new);
     found.problems.extend(auth.and_then(Result::err));
     found.problems.extend(listen::check(config));
-    let Survey { problems, remarks } = sqlite::survey(&config.db);
+    let Survey { problems, remarks } = store::survey(&config.db);
     found.problems.extend(problems);
     found.remarks.extend(remarks);
     found
@@ -68,12 +70,12 @@ pub struct Server {
     stop: Sender<()>,
     /// Disconnected when the hub's thread has ended.
     hub_lives: Receiver<()>,
-    /// Dropped to end the retention thread, if there is one.
-    retention: Option<mpsc::Sender<()>>,
+    /// Dropped to end the retention thread.
+    retention: mpsc::Sender<()>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
-    /// Holds the database's lock until the last thread has ended.
-    _database: Database,
+    /// Keeps the store ours until the last thread has ended.
+    _held: StoreLock,
 }
 
 impl Server {
@@ -105,13 +107,13 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let database = Database::open(&config.db).map_err(|e| plain(&e))?;
-        let database = database.limited(config.limit_db);
-        let reader = || database.reader().map(|reader| Box::new(reader) as Box<dyn Reader>);
-        let writer = Box::new(database.writer().map_err(|e| plain(&e))?);
+        let OpenStore { writer, reader, maintenance, file, beat, held } =
+            store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
-        let maintenance = database.maintenance();
-        let open = move || maintenance.reader().map(|reader| Box::new(reader) as Box<dyn Reader>);
+        let open = {
+            let reader = reader.clone();
+            move || reader()
+        };
         let (readers, mut others) =
             Readers::start(open, counters.clone()).map_err(|e| plain(&e))?;
         let (hasher, threads) =
@@ -119,7 +121,8 @@ impl Server {
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
         let (hub, hub_thread) =
-            Hub::start(writer, config.clock, counters.clone()).map_err(|e| plain(&e))?;
+            Hub::start_limited(writer, config.clock, counters.clone(), config.amend)
+                .map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -130,19 +133,15 @@ impl Server {
         };
         others
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
-        let mut retention = None;
-        if config.keep > 0 {
-            let reader = reader().map_err(|e| plain(&e))?;
-            let keep = Retention::new(hub.clone(), reader, config.clock, config.keep);
-            let (stop, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
-            retention = Some(stop);
-            others.push(thread);
-        }
+        let keep = reader().map_err(|e| plain(&e))?;
+        let keep = Retention::new(hub.clone(), keep, config.clock, config.keep);
+        let (retention, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
+        others.push(thread);
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
-            maintenance: Arc::new(database.maintenance()),
+            maintenance,
             hasher,
             counters: counters.clone(),
             clock: config.clock,
@@ -173,6 +172,7 @@ impl Server {
             warned: None.into(),
         });
         door.watch_certificates();
+        door.watch_logins();
         let mut addresses = Vec::new();
         for listener in &listeners {
             if let ListeningSocket::Tcp(socket) = &listener.socket {
@@ -189,8 +189,11 @@ impl Server {
             metrics_addresses.collect::<Result<_, _>>().map_err(|e| plain(&e))?;
         for listener in metrics {
             let listener = async_net::TcpListener::try_from(listener).map_err(|e| plain(&e))?;
-            let task = metrics::serve(listener, counters.clone(), config.db.clone());
+            let task = metrics::serve(listener, counters.clone(), file.clone());
             door.executor.spawn(task).detach();
+        }
+        if let Some(pause) = beat {
+            door.executor.spawn(beats(hub.clone(), pause)).detach();
         }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -216,7 +219,7 @@ impl Server {
             retention,
             executors,
             others,
-            _database: database,
+            _held: held,
         })
     }
 
@@ -273,6 +276,19 @@ impl Server {
         drop((door, hub, retention));
         for thread in others {
             let _ = thread.join();
+        }
+    }
+}
+
+/// Has the hub record something now and then, also when nobody asks for anything.
+async fn beats(hub: Hub, pause: Duration) {
+    loop {
+        smol::Timer::after(pause).await;
+        // A question about nobody is a batch without changes.
+        let (answer, answered) = channel::bounded(1);
+        hub.ask(Work::Online { accounts: Vec::new(), answer });
+        if answered.recv().await.is_err() {
+            return;
         }
     }
 }

@@ -60,7 +60,8 @@ impl Session {
             }
             Admin::Stats => {
                 let mut rows = self.services.counters.rows();
-                let (database, log) = self.services.maintenance.sizes();
+                let maintenance = self.services.maintenance.clone();
+                let (database, log) = smol::unblock(move || maintenance.sizes()).await;
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
                 self.say(|out| {
                     for (name, value) in &rows {
@@ -68,6 +69,11 @@ impl Session {
                     }
                 });
                 Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
+            }
+            Admin::DropMessage(id) => {
+                self.order(Order::DropMessage(id)).await?;
+                self.event("admin-del", format_args!("id={}", id.0));
+                Ok(Some(Reply::MessageDropped(id)))
             }
             Admin::Backup(path) => self.backup(path).await,
             Admin::Check => {

@@ -14,7 +14,7 @@ use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Block, Outgoing, Watermark};
-use crate::store::{Error, Reader, Receipts, Walk};
+use crate::store::{Error, Reader, Receipts, WaitingCount, Walk};
 use crate::wire::request::Events;
 use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine};
 
@@ -186,10 +186,10 @@ impl CatchUp {
         account: AccountId,
         upto: Watermark,
         shown: MoveNumber,
-        pending: u64,
+        waiting: WaitingCount,
     ) -> Result<CatchUp, Error> {
         let mut walk = Walk::new(EntryId(0), upto.entries, true);
-        walk.done = pending == 0;
+        walk.done = waiting.count == 0 && !waiting.marks;
         let receipts =
             if walk.done { Some(reader.receipts(account, shown, upto.moves)?) } else { None };
         Ok(CatchUp { shown, walk, receipts })

@@ -40,6 +40,16 @@ impl Session {
                 let answer = self.carry_out_command(command).await;
                 self.reply(verb, answer)
             }
+            Held::Last { verb, act, bytes } => {
+                let act = self.resolve(verb, act).map_err(|_| Refusal::NothingSentYet.into());
+                let act =
+                    act.and_then(|act| self.spend(&act, bytes).map(|()| act).map_err(Halt::from));
+                match act {
+                    Ok(act) => self.hand_over(vec![act], bytes),
+                    Err(halt) => self.reply(verb, Err(halt))?,
+                }
+                Ok(())
+            }
             Held::NothingSent { cursor, to } => {
                 let answer = match to {
                     Some(to) => self.nothing_sent(to).await,
@@ -74,6 +84,8 @@ impl Session {
             Query::Sync(after) => self.sync(after).await,
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
+            Query::Marks { which, after } => self.marks(which, after).await,
+            Query::Later => self.later().await,
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
             Query::Who(name) => self.members(name).await,
@@ -128,9 +140,7 @@ impl Session {
                 self.acknowledge_automatically();
                 Ok(Some(Reply::Set(setting)))
             }
-            SessionCommand::Wait { which, cursor, seconds } => {
-                self.wait_for(which, cursor, seconds)
-            }
+            SessionCommand::Wait { which, until, seconds } => self.wait_for(which, until, seconds),
             SessionCommand::NewToken { label, to } => self.new_token(label, to).await,
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,
@@ -235,7 +245,8 @@ impl Session {
     async fn talk(&mut self, to: Target, raw: bool) -> Answer {
         match self.may_write(&to).await {
             Ok(()) => {
-                self.mode = if raw { Mode::Raw(to.clone()) } else { Mode::Talk(to.clone()) };
+                let mode = if raw { Mode::Raw } else { Mode::Talk };
+                self.mode = mode(Box::new(to.clone()));
                 Ok(Some(Reply::Talking(Some(to))))
             }
             Err(Halt::Refused(refusal)) => {

@@ -19,7 +19,7 @@ use crate::wire::help::{ListenerKind, Served};
 use crate::wire::line::{self, Next};
 use crate::wire::refusal::{Refusal, Suggestion};
 use crate::wire::request::{
-    self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto,
+    self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto, Which,
 };
 use crate::wire::rows::Bye;
 use crate::wire::{help, reply, suggestions, telnet, text};
@@ -36,6 +36,8 @@ pub enum Held {
     /// A bare `ACK` or `READ`, or one with a name, of a session that was sent nothing: in this
     /// conversation, or at all.
     NothingSent { cursor: Cursor, to: Option<Target> },
+    /// A command about the last message that this session sent, which may be among those before it.
+    Last { verb: &'static str, act: ActCommand, bytes: usize },
     /// A lone `/` in `TALK`.
     EndOfTalk,
     /// A line that cannot be carried out. `sink`: it was a `TALK … raw`, so the lines after it were
@@ -122,7 +124,8 @@ impl Session {
             let held = match parsed {
                 Parsed::Nothing => continue,
                 Parsed::Held(held) => held,
-                Parsed::Act { verb, act } => match self.resolve(act) {
+                Parsed::Act { verb, act } if is_about_last(&act) => Held::Last { verb, act, bytes },
+                Parsed::Act { verb, act } => match self.resolve(verb, act) {
                     Ok(act) => match self.spend(&act, bytes) {
                         Ok(()) => {
                             all_bytes += bytes;
@@ -144,19 +147,25 @@ impl Session {
 
     /// Charges an act to its account's rates. If one is exceeded by little, the session parses no
     /// more lines for a while.
-    fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
+    pub(super) fn spend(&mut self, act: &Act, bytes: usize) -> Result<(), TooFast> {
         let (true, Some(me)) = (self.is_limited, &mut self.me) else {
             return Ok(());
         };
         let cost: usize = match act {
-            Act::Send { .. } => 0,
+            Act::Send { .. }
+            | Act::Answer { .. }
+            | Act::Forward { .. }
+            | Act::Edit { .. }
+            | Act::Delete { .. }
+            | Act::React { .. }
+            | Act::Schedule { .. } => 0,
             Act::Group {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
             } => handles.len() / 4,
             Act::Group { .. } => 0,
             Act::Advance { .. } => 1,
             Act::AdvanceAll { ids, .. } => ids.len().max(1),
-            Act::Block { .. } => 2,
+            Act::Block { .. } | Act::Unschedule { .. } => 2,
             Act::Rename(_)
             | Act::SetSecret { .. }
             | Act::NewToken { .. }
@@ -169,7 +178,18 @@ impl Session {
         };
         me.free_moves -= free;
         let cost = cost - free;
-        if !matches!(act, Act::Send { .. } | Act::Group { .. }) {
+        let is_entry = matches!(
+            act,
+            Act::Send { .. }
+                | Act::Answer { .. }
+                | Act::Forward { .. }
+                | Act::Edit { .. }
+                | Act::Delete { .. }
+                | Act::React { .. }
+                | Act::Schedule { .. }
+                | Act::Group { .. }
+        );
+        if !is_entry {
             return match self.charge(cost) {
                 // Its entries already count as covered, so it is delayed instead of refused.
                 Err(TooFast(_)) if matches!(act, Act::AdvanceAll { .. }) => {
@@ -217,8 +237,26 @@ impl Session {
 
     /// Turns a command into an act. A bare `ACK` or `READ`, or one with a name, is resolved to the
     /// ids that this session was sent; if it was sent none, it is held and answered here.
-    fn resolve(&mut self, command: ActCommand) -> Result<Act, Held> {
+    pub(super) fn resolve(&mut self, verb: &'static str, command: ActCommand) -> Result<Act, Held> {
+        let refused = |refusal| Held::Refused { verb: verb.into(), refusal, sink: false };
+        let which = |which| self.which(which).map_err(refused);
         Ok(match command {
+            ActCommand::Answer { about, body, once } => {
+                Act::Answer { about: which(about)?, body, once }
+            }
+            ActCommand::Forward { about, to, once } => {
+                Act::Forward { about: which(about)?, to, once }
+            }
+            ActCommand::Edit { about, body } => Act::Edit { about: which(about)?, body },
+            ActCommand::Delete { about } => Act::Delete { about: which(about)? },
+            ActCommand::Schedule { due, unless, later } => {
+                let unless = unless.map(|(id, until)| Ok((which(id)?, until))).transpose()?;
+                let is_about_last = is_about_last(&later.command);
+                let last = is_about_last.then(|| which(Which::Last)).transpose()?;
+                Act::schedule(due, unless, &later, last).map_err(refused)?
+            }
+            ActCommand::Unschedule { number } => Act::Unschedule { number },
+            ActCommand::React { about, word } => Act::React { about: which(about)?, word },
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
             ActCommand::Group { name, change } => Act::Group { name, change },
@@ -244,6 +282,20 @@ impl Session {
                 }
             }
         })
+    }
+}
+
+/// Whether a command is about the last message that its session sent.
+fn is_about_last(act: &ActCommand) -> bool {
+    match act {
+        ActCommand::Answer { about, .. }
+        | ActCommand::Forward { about, .. }
+        | ActCommand::Edit { about, .. }
+        | ActCommand::Delete { about }
+        | ActCommand::React { about, .. } => *about == Which::Last,
+        ActCommand::Schedule { unless: Some((Which::Last, _)), .. } => true,
+        ActCommand::Schedule { later, .. } => is_about_last(&later.command),
+        _ => false,
     }
 }
 
@@ -350,7 +402,9 @@ fn only_to(only: &Target, parsed: Parsed) -> Parsed {
         Parsed::Held(Held::Command { verb, command: SessionCommand::Talk { raw, .. } }) => {
             (verb, raw)
         }
-        Parsed::Held(Held::Query { verb, .. } | Held::Command { verb, .. })
+        Parsed::Held(
+            Held::Query { verb, .. } | Held::Command { verb, .. } | Held::Last { verb, .. },
+        )
         | Parsed::Act { verb, .. } => (verb, false),
         Parsed::Held(Held::NothingSent { cursor, .. }) => (reply::verb(cursor), false),
         Parsed::Held(Held::EndOfTalk) => ("TALK", false),

@@ -15,6 +15,7 @@ use crate::hub::{Entered, Work};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::rates::TooFast;
+use crate::store::WaitingCount;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::{Events, Secret};
@@ -165,13 +166,16 @@ impl Session {
                 if !valid {
                     return Ok(None);
                 }
-                let pending =
-                    if only_writes { 0 } else { reader.waiting(account, upto.entries)? };
+                let waiting = if only_writes {
+                    WaitingCount::default()
+                } else {
+                    reader.waiting(account, upto.entries)?
+                };
                 let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
                 let start = (events == Events::All)
-                    .then(|| CatchUp::look(reader, account, upto, shown, pending));
-                Ok(Some((pending, shown, start.transpose()?)))
+                    .then(|| CatchUp::look(reader, account, upto, shown, waiting));
+                Ok(Some((waiting.count, shown, start.transpose()?)))
             })
             .await;
         let (pending, shown, start) = match counted {

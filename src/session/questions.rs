@@ -11,18 +11,20 @@ use smol::{Timer, channel};
 use super::answer::{Answer, Halt};
 use super::commands::find;
 use super::{Patience, Session};
-use crate::entry::{AccountId, ConversationId, Cursor, Entry, EntryId};
+use crate::chat::later::typed;
+use crate::entry::{AccountId, Condition, ConversationId, Entry, EntryId, EntryKind};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
-use crate::store::{Error, InfoRow, ListPage, Listing, Reader, Span, SpanQuery, Walk};
+use crate::store::{Error, InfoRow, Later, ListPage, Listing, Reader, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
-    Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
+    AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, Typed,
+    UserLine,
 };
 
 /// Cost of a `WAIT`, in `ACK`s.
@@ -32,7 +34,8 @@ impl Session {
     /// `HIST`
     pub(super) async fn hist(&mut self, hist: Hist) -> Answer {
         let me = self.me()?.account;
-        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after };
+        let re = hist.re.map(|which| self.which(which)).transpose()?;
+        let query = SpanQuery { count: hist.count, before: hist.before, after: hist.after, re };
         let to = hist.to.clone();
         let found = self.ask(move |reader| {
             let conversation = match find(reader, me, &to)? {
@@ -140,11 +143,92 @@ impl Session {
     }
 
     /// Resolves `last` to the session's last message.
-    fn which(&mut self, which: Which) -> Result<EntryId, Halt> {
+    pub(super) fn which(&self, which: Which) -> Result<EntryId, Refusal> {
         match which {
             Which::Id(id) => Ok(id),
-            Which::Last => Ok(self.outbox.last_sent().ok_or(Refusal::NothingSentYet)?),
+            Which::Last => self.outbox.last_sent().ok_or(Refusal::NothingSentYet),
         }
+    }
+
+    /// `MARKS`
+    pub(super) async fn marks(&mut self, which: Which, after: Option<EntryId>) -> Answer {
+        let me = self.me()?.account;
+        let id = self.which(which)?;
+        let (mut after, mut count) = (after.unwrap_or(EntryId(0)), 0);
+        loop {
+            let page = self.ask(move |reader| reader.marks(me, id, after)).await?;
+            let Some(ListPage { mut rows, next }) = page else {
+                return Err(self.no_message(id).await?.into());
+            };
+            let room = limits::MARKS_MAX - count;
+            let more = next.is_some() || rows.len() > room;
+            rows.truncate(room);
+            count += rows.len();
+            self.say(|out| rows.iter().for_each(|row| EntryLine::mark(row).write(out)));
+            match next {
+                Some(next) if count < limits::MARKS_MAX => after = next,
+                _ => return Ok(Some(Reply::Marked { count, more })),
+            }
+            self.flush().await?;
+        }
+    }
+
+    /// `AT`: what waits, a page at a time.
+    pub(super) async fn later(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let (mut after, mut count) = (None, 0);
+        loop {
+            let rows = self.ask(move |reader| {
+                let mut rows = reader.later(me)?;
+                rows.retain(|row| Some((row.due, row.number)) > after);
+                let mut bytes = 0;
+                let page = rows.iter().take_while(|row| {
+                    let fits = bytes < limits::PAGE_BYTES;
+                    bytes += row.command.len();
+                    fits
+                });
+                let page = page.count();
+                rows.truncate(page);
+                Ok(rows)
+            });
+            let rows = rows.await?;
+            let Some(last) = rows.last() else {
+                return Ok(Some(Reply::Counted { list: List::Later, count }));
+            };
+            after = Some((last.due, last.number));
+            count += rows.len();
+            self.say(|out| {
+                for Later { number, due, unless, command } in &rows {
+                    let (number, time) = (*number, *due);
+                    let (about, unless) = unless.unzip();
+                    let command = Typed(typed(command).1.into());
+                    AtLine { number, time, about, unless, command }.write(out);
+                }
+            });
+            self.flush().await?;
+        }
+    }
+
+    /// Why an id names no message: what `SYNC` shows at this id says so.
+    async fn no_message(&mut self, id: EntryId) -> Result<Refusal, Halt> {
+        let me = self.me()?.account;
+        let newest = self.ask(move |reader| reader.newest()).await?.entry;
+        let before = EntryId(id.0.saturating_sub(1));
+        let mut walk = Walk::new(before, id.min(newest), false);
+        let mut rows = Vec::new();
+        while id <= newest && rows.is_empty() && !walk.done {
+            (rows, walk) = self.ask(move |reader| reader.page(me, walk, 1)).await?;
+        }
+        let Some(row) = rows.pop().filter(|row| row.id == id) else {
+            return Ok(Refusal::NoSuchMessage(id.0));
+        };
+        let about = row.tags.as_ref().and_then(|tags| tags.re).map(|about| about.0);
+        Ok(match row.kind {
+            EntryKind::Message if row.is_gone() => Refusal::Gone(id.0),
+            EntryKind::Message => Refusal::NoSuchMessage(id.0),
+            EntryKind::Group => Refusal::NotAMessage { id: id.0, about: None },
+            _ => Refusal::NotAMessage { id: id.0, about },
+        })
     }
 
     /// `INFO`
@@ -162,12 +246,12 @@ impl Session {
         Ok(Some(Reply::Counted { list: List::Info, count: rows.len() }))
     }
 
-    /// `WAIT`: the hub answers it when the cursors have moved, or with `timeout` when the session's
-    /// timer expires.
-    pub(super) fn wait_for(&mut self, which: Which, cursor: Cursor, seconds: u64) -> Answer {
+    /// `WAIT`: the hub answers it when the condition holds, or with `timeout` when the session's timer
+    /// expires.
+    pub(super) fn wait_for(&mut self, which: Which, until: Condition, seconds: u64) -> Answer {
         let id = self.which(which)?;
         self.charge(WAIT)?;
-        self.hand_over_work(Work::Watch { session: self.id, id, cursor }, 1, 0);
+        self.hand_over_work(Work::Watch { session: self.id, id, until }, 1, 0);
         let until = Timer::after(Duration::from_secs(seconds));
         let look = Timer::interval(limits::PEER_LOOK);
         self.patience = Some(Box::new(Patience { until, look }));

@@ -1,9 +1,10 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
-use super::{Member, Moves, Once, Pair, Stay, Token};
+use super::{Later, Marks, Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber, TokenId,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis, MoveNumber,
+    TokenId,
 };
 use crate::name::{DisplayName, Handle};
 
@@ -50,6 +51,29 @@ pub enum Change {
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.
     Entry(NewEntry),
+    /// A message has the text of the entry `mark` from now on. Like the three after it, this comes
+    /// after the entry that it names. `replaced` is the edit that held before.
+    Edited { message: EntryId, mark: EntryId, replaced: Option<EntryId> },
+    /// A message is deleted: its texts and its reactions are overwritten.
+    Deleted { message: EntryId, mark: EntryId },
+    /// An author's reaction to a message is this `word` from now on; `None`: it is taken back.
+    /// `replaced` and `was` are the reaction that held before.
+    Reacted {
+        message: EntryId,
+        author: AccountId,
+        mark: EntryId,
+        replaced: Option<EntryId>,
+        word: Option<Box<str>>,
+        was: Option<Box<str>>,
+    },
+    /// The entry `reply` answers a message.
+    Replied { message: EntryId, reply: EntryId },
+    /// A command to carry out later. Its number is the highest given in its account.
+    Later { account: AccountId, later: Later },
+    /// A command was carried out, or is struck: its text is overwritten.
+    LaterDone { account: AccountId, number: u64 },
+    /// A conversation's newest marks, and those that the batch adds to it.
+    Marked { conversation: ConversationId, marks: Marks, added: Added },
     /// A full list of a cursor's earlier moves, the last of which named the entry `upto`.
     CursorHistory {
         conversation: ConversationId,
@@ -74,18 +98,20 @@ pub enum Change {
 /// What an account's direct chats are ordered by, so that the first ones are found without reading
 /// the others: see the fields of these names in [`Member`].
 ///
-/// `Recent` and `Moved` are written when a chat comes before all others of the account, not each
+/// `Recent`, `Moved` and `Marked` are written when a chat comes before all others of the account, not each
 /// time one that already comes first goes on, which is the usual case. So a chat's written rank may
-/// be older than its newest entry (or move), but that newest one is still older than the written
+/// be older than its newest entry (or move, or mark), but that newest one is still older than the written
 /// rank of the chat before it. The order by rank is therefore the order by newest entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// A lower bound of the first entry that waits; 0: nothing waits.
+    /// A lower bound of the first entry or mark that waits; 0: nothing waits.
     Waits(EntryId),
     /// The entry with which the chat came first.
     Recent(EntryId),
     /// The move with which it came first.
     Moved(MoveNumber),
+    /// The mark with which it came first.
+    Marked(EntryId),
 }
 
 /// A step of expiry. Each is small, so that it can share a batch with other work.
@@ -106,16 +132,18 @@ pub struct NewEntry {
     pub pos: EntryPos,
     /// When the server took it.
     pub time: Millis,
-    /// A message or a change of a group.
+    /// What kind of entry it is.
     pub kind: EntryKind,
     /// The text.
     pub body: Box<str>,
+    /// What it says besides. For a mark, `re` is the message that it is about.
+    pub tags: Option<Box<EntryTags>>,
 }
 
-/// New entries of one conversation.
+/// New entries of one conversation, or new marks.
 #[derive(Clone, Debug, Default)]
 pub struct Added {
-    /// The conversation's entry before them, 0 if there is none.
+    /// The conversation's entry (or mark) before them, 0 if there is none.
     pub after: EntryId,
     /// Their ids, ascending.
     pub ids: Vec<EntryId>,

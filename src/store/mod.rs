@@ -1,16 +1,20 @@
 //! Words to disk and back, behind two traits: [`Writer`] and [`Reader`].
 //!
-//! The log is append-only: an entry, once written, is never changed. It may expire, together with
-//! all before it: see [`Expire`]. Every write is a [`Change`]; a batch of them is written as a
+//! The log is append-only: an entry, once written, is never changed. What is done to a message later
+//! is another entry, a mark. A message may be deleted, which leaves its place without its text, and
+//! entries may expire, together with all before them: see [`Expire`]. Every write is a [`Change`]; a batch of them is written as a
 //! whole and synced, or not at all. Every read is bounded by a page and holds no transaction when
 //! it returns. Nothing here knows the wire, or the rules of who may do what. Uniqueness (of a
 //! handle, of a chat between two) is also enforced by the store's own constraints.
 
 mod change;
+mod find;
 mod ids;
 mod maintenance;
 mod moves;
 mod need;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rows;
 pub mod sqlite;
 mod walk;
@@ -22,8 +26,9 @@ pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, ListPage,
-    Member, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token,
+    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, Later,
+    ListPage, Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay,
+    Token, WaitingCount,
 };
 pub use walk::{Listing, Walk};
 
@@ -34,9 +39,10 @@ use crate::name::Handle;
 pub trait Writer: Send {
     /// Writes all of `changes` in their order, or none of them; they are on disk when it returns.
     /// Also ends the transaction that [`Writer::reader`] began, even if there is nothing to write.
+    /// A store that another process could take over makes sure that none has, even then.
     ///
     /// # Errors
-    /// Why nothing was written. The next call may succeed.
+    /// Why nothing was written. The next call may succeed, unless the cause is [`Cause::Over`].
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
     /// Removes expired text from where a store still holds it outside its tables, such as a
     /// write-ahead log. Returns whether that is done: `false` if a reader is in the way, which is
@@ -116,9 +122,11 @@ pub trait Reader: Send {
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
     /// How many entries up to `upto` wait for an account: arithmetic over the conversations in
     /// which some do. If those are more than [`PENDING`](crate::limits::PENDING), a lower bound.
-    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error>;
-    /// The next page of a walk over everything an account may see, of at most `rows` rows. It may
-    /// be empty if much has to be looked up first; the walk is over when [`Walk::done`] says so.
+    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error>;
+    /// The next page of a walk over everything an account may see, of at most `rows` rows: entries
+    /// and the marks that hold, merged. Messages have the text that holds, deleted ones none and
+    /// the tag `gone`. It may be empty if much has to be looked up first; the walk is over when
+    /// [`Walk::done`] says so.
     fn page(&mut self, me: AccountId, walk: Walk, rows: usize)
     -> Result<(Vec<Entry>, Walk), Error>;
     /// The receipts an account has missed: others' cursors that moved over its entries since
@@ -175,14 +183,31 @@ pub trait Reader: Send {
     /// most `count`. The best come first: exact handles, then exact words, each sorted by handle.
     /// The work is bounded, so if very many match, not all are considered.
     fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error>;
-    /// Entries of a conversation by their ids, in the given order, as `me` sees them: as many as
-    /// fit in a page, at least one. Expired entries are left out.
+    /// Entries of a conversation by their ids, in the given order, as `me` sees them, with their
+    /// reactions: as many as fit in a page, at least one. Expired entries are left out.
     fn entries(
         &mut self,
         me: AccountId,
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
+    /// Part of all that holds about a message, above the id `after`: its first text, if it was
+    /// edited, as a message with itself as `re`; its later texts; and the reactions. `None` if `me`
+    /// may not see the message, or if it was deleted.
+    fn marks(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: EntryId,
+    ) -> Result<Option<ListPage<Entry, EntryId>>, Error>;
+    /// Whether anybody else has answered a message of `me`: with a reply, with a reaction that
+    /// holds or, in a direct chat, with anything said since. `None` if it is no message of `me`.
+    fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error>;
+    /// The commands that an account has carried out later, the soonest first.
+    fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error>;
+    /// The commands of all accounts that are due next, in the order in which they are: at most
+    /// `count`, and as many as fit in a page, at least one.
+    fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error>;
     /// The next step of deleting entries from before `before`, if there is anything to do. Entries
     /// with times after `now`, from when the clock was wrong, count as old as the entries after
     /// them.
@@ -208,6 +233,9 @@ pub enum Cause {
     Damaged,
     /// The files of the store were removed or replaced while it was in use.
     Gone,
+    /// This process can not write to the store any more, or papod ends and it is not known whether
+    /// a batch was written. Papod ends without another answer, as if it had crashed.
+    Over,
     /// A bug of ours: a violated constraint, or an impossible request.
     Bug,
 }

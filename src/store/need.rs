@@ -1,8 +1,8 @@
 //! What the rules ask of the store before they decide, and its answers: single rows, as many at a
 //! time as a batch needs.
 
-use super::{Account, Conversation, Once, Pair, Token};
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos};
+use super::{Account, Conversation, Later, MessageState, Once, Pair, Token};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::name::Handle;
 
 /// Something that has to be looked up.
@@ -18,6 +18,12 @@ pub enum Need {
     Conversation(ConversationId),
     /// Where this entry stands, unless it has expired.
     EntryPos(EntryId),
+    /// This entry with all that holds about it, unless it has expired.
+    Message(EntryId),
+    /// The reaction of an account to a message.
+    Reaction(EntryId, AccountId),
+    /// The text of a message that an account may see.
+    TextFor(AccountId, EntryId),
     /// Whether there is a group of this name.
     Group(Handle),
     /// Whether this account is in the group of this name. The cost does not depend on whether there
@@ -38,6 +44,8 @@ pub enum Need {
     Links(AccountId),
     /// The hash of an account's password.
     Secret(AccountId),
+    /// The commands that an account has carried out later.
+    Later(AccountId),
 }
 
 /// The answer to a [`Need`].
@@ -49,6 +57,13 @@ pub enum Fact {
     Conversation(Conversation),
     /// Where an entry stands.
     EntryPos(EntryPos),
+    /// An entry with all that holds about it.
+    Message(Box<MessageState>),
+    /// The reaction of the account to the message: its mark, that one's time, and the word; `None`
+    /// if it has none, or has taken it back.
+    Reaction(EntryId, AccountId, Option<(EntryId, Millis, Box<str>)>),
+    /// The text of the message that the account may see.
+    TextFor(AccountId, EntryId, Box<str>),
     /// There is a group of this name.
     Group(Handle),
     /// The conversation of the group of this name; `None` if the account is not in it.
@@ -67,6 +82,9 @@ pub enum Fact {
     Links(AccountId, Vec<u32>),
     /// The hash of the account's password; empty if it has none.
     Secret(AccountId, String),
+    /// The highest number given to a command that the account has carried out later, and those that
+    /// wait, the soonest first.
+    Later(AccountId, u64, Vec<Later>),
     /// The store does not have it.
     Absent(Need),
 }

@@ -2,9 +2,11 @@
 
 use smallvec::SmallVec;
 
+use super::Error;
 use super::moves::Moves;
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt, TokenId,
+    AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis,
+    MoveNumber, Receipt, TokenId,
 };
 use crate::name::{DisplayName, Handle, Target};
 
@@ -30,14 +32,16 @@ pub struct Account {
     pub fronts: Fronts,
 }
 
-/// The direct chats of an account that come first in the two orders by newest entry and newest
-/// move: see [`Rank`](super::Rank).
+/// The direct chats of an account that come first in the orders by newest entry, newest move and
+/// newest mark: see [`Rank`](super::Rank).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fronts {
     /// The one with the newest entry.
     pub recent: Option<ConversationId>,
     /// The one with the newest move that concerns the account.
     pub moved: Option<ConversationId>,
+    /// The one with the newest mark.
+    pub marked: Option<ConversationId>,
 }
 
 /// Two accounts, the lower number first; the same one twice for notes to oneself.
@@ -74,8 +78,45 @@ pub struct Conversation {
     pub seq: i64,
     /// The newest move of a cursor in it.
     pub moved: MoveNumber,
+    /// Its newest marks.
+    pub marks: Marks,
     /// Its members, including past members of a group, sorted by account.
     pub members: Vec<Member>,
+}
+
+/// The newest marks of a conversation: entries that say something about a message and are not
+/// counted. From these follows the newest mark by anybody but a given member, which the cursors of
+/// that member must not skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// The newest one, 0 if there is none.
+    pub newest: EntryId,
+    /// Its author; 0 if there is none.
+    pub author: AccountId,
+    /// The newest one by anybody else, 0 if there is none.
+    pub other: EntryId,
+}
+
+impl Default for Marks {
+    /// No marks.
+    fn default() -> Marks {
+        Marks { newest: EntryId(0), author: AccountId(0), other: EntryId(0) }
+    }
+}
+
+impl Marks {
+    /// The newest mark by anybody but this member, 0 if there is none.
+    pub fn by_others(&self, member: AccountId) -> EntryId {
+        if self.author == member { self.other } else { self.newest }
+    }
+
+    /// Adds a mark, which is the newest one now.
+    pub fn add(&mut self, mark: EntryId, author: AccountId) {
+        if self.author != author {
+            (self.other, self.author) = (self.newest, author);
+        }
+        self.newest = mark;
+    }
 }
 
 /// Whose a conversation is.
@@ -85,6 +126,13 @@ pub enum ConversationKind {
     Direct(Pair),
     /// The conversation of the group of this name.
     Group(Handle),
+}
+
+impl ConversationKind {
+    /// Whether it is the direct chat of an account with itself.
+    pub fn is_notes(&self) -> bool {
+        matches!(self, ConversationKind::Direct(pair) if pair.low == pair.high)
+    }
 }
 
 impl Conversation {
@@ -157,14 +205,16 @@ pub struct Member {
     /// Its stays in a group, in order; empty in a direct chat, which nobody leaves. Most members
     /// have one stay, which needs no allocation.
     pub stays: SmallVec<[Stay; 1]>,
-    /// In a direct chat: a lower bound of the first entry that waits for it, 0 if nothing does.
-    /// This and the next two are 0 in a group: see [`Rank`](super::Rank).
+    /// In a direct chat: a lower bound of the first entry or mark that waits for it, 0 if nothing
+    /// does. This and the next three are 0 in a group: see [`Rank`](super::Rank).
     pub waits: EntryId,
     /// In a direct chat: the entry with which the chat came before all others of the account.
     pub recent: EntryId,
     /// The same for moves that concern the account: the other party's over its entries, and its own
     /// reading.
     pub moved: MoveNumber,
+    /// The same for marks.
+    pub marked: EntryId,
     /// Earlier moves of its delivered and its read cursor that are not yet in a full list.
     pub history: [Moves; 2],
 }
@@ -184,6 +234,7 @@ impl Member {
             waits: EntryId(0),
             recent: EntryId(0),
             moved: MoveNumber(0),
+            marked: EntryId(0),
             history: Default::default(),
         }
     }
@@ -198,9 +249,15 @@ impl Member {
         self.stays.last().is_none_or(|stay| stay.until.is_none())
     }
 
-    /// Whether it may see the `seq`-th entry.
-    pub fn sees(&self, seq: i64) -> bool {
-        let within = |stay: &Stay| stay.since.1 <= seq && stay.until.is_none_or(|(_, u)| seq <= u);
+    /// Whether it may see an entry: it was in by then and, if the entry is a mark, also when the
+    /// message was written.
+    pub fn sees(&self, pos: &EntryPos) -> bool {
+        self.was_in(pos.id) && (pos.about == EntryId(0) || self.was_in(pos.about))
+    }
+
+    /// Whether an entry of this id falls into one of its stays.
+    pub fn was_in(&self, id: EntryId) -> bool {
+        let within = |stay: &Stay| stay.since.0 <= id && stay.until.is_none_or(|(u, _)| id <= u);
         self.stays.is_empty() || self.stays.iter().any(within)
     }
 
@@ -271,6 +328,36 @@ pub struct Receipts {
     pub through: MoveNumber,
 }
 
+/// What waits for an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WaitingCount {
+    /// How many entries.
+    pub count: u64,
+    /// Marks may wait as well. If not, and nothing is counted, there is nothing to send.
+    pub marks: bool,
+}
+
+/// A message, or another entry, with all that holds about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageState {
+    /// Where it stands.
+    pub pos: EntryPos,
+    /// When it was written.
+    pub time: Millis,
+    /// What it is: only a message can be answered or have marks.
+    pub kind: EntryKind,
+    /// The mark that deleted it, and when.
+    pub gone: Option<(EntryId, Millis)>,
+    /// The last edit, and when.
+    pub edit: Option<(EntryId, Millis)>,
+    /// The text that holds; empty if it was deleted.
+    pub body: Box<str>,
+    /// What it says besides, as it was written.
+    pub tags: Option<Box<EntryTags>>,
+    /// The words of the reactions that hold, the most frequent first, and how many have each.
+    pub tally: Vec<(Box<str>, u64)>,
+}
+
 /// Which part of a conversation to read.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanQuery {
@@ -280,6 +367,8 @@ pub struct SpanQuery {
     pub before: Option<EntryId>,
     /// Only above this.
     pub after: Option<EntryId>,
+    /// Only replies to this message.
+    pub re: Option<EntryId>,
 }
 
 /// A part of a conversation.
@@ -289,6 +378,19 @@ pub struct Span {
     pub ids: Vec<EntryId>,
     /// There are further entries within the same bounds.
     pub more: bool,
+}
+
+/// A command to carry out later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// Its number in its account, from 1.
+    pub number: u64,
+    /// When it is due.
+    pub due: Millis,
+    /// It is carried out unless this has come about for this message by then.
+    pub unless: Option<(EntryId, Condition)>,
+    /// The command as it was typed.
+    pub command: Box<str>,
 }
 
 /// What was sent under a `ONCE` key.
@@ -378,4 +480,9 @@ pub struct Found {
     pub handle: Handle,
     /// Its display name.
     pub name: DisplayName,
+}
+
+/// A name that is stored, so it kept the rules when it was written.
+pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
+    Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -44,18 +45,31 @@ impl Walk {
 /// A part of a conversation that an account may see: above the first id, up to the second.
 pub(super) type Window = (EntryId, EntryId);
 
-/// What lies ahead in one conversation.
+/// What lies ahead in one conversation: of its entries, or of its marks.
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) conversation: ConversationId,
     pub(super) kind: ConversationKind,
-    /// The parts that may be seen, the oldest last.
-    pub(super) windows: Vec<Window>,
+    /// Its marks.
+    pub(super) is_of_marks: bool,
+    /// The parts that may be seen, the oldest first.
+    pub(super) windows: Arc<[Window]>,
+    /// How many of those have been passed.
+    pub(super) passed: usize,
     /// A list of its ids, beginning with the next one or one already passed.
     pub(super) ids: Ids,
     /// No ids follow that list.
     pub(super) whole: bool,
 }
+
+impl Lane {
+    fn key(&self) -> LaneKey {
+        (self.conversation, self.is_of_marks)
+    }
+}
+
+/// A conversation, and whether its marks are meant.
+pub(super) type LaneKey = (ConversationId, bool);
 
 /// Which conversations have not been opened yet, and so in which order they will be.
 #[derive(Debug)]
@@ -65,6 +79,9 @@ pub(super) enum Unopened {
     /// Direct chats in which something waits, by [`Rank::Waits`](super::Rank::Waits) above this
     /// entry.
     Waiting(EntryId),
+    /// Direct chats whose [`Rank::Marked`](super::Rank::Marked) is above `above`, if begun before
+    /// `before`; and then those of `then`.
+    Marked { above: EntryId, before: Option<ConversationId>, then: Box<Unopened> },
     /// Direct chats whose [`Rank::Recent`](super::Rank::Recent) is above `above`, if begun before
     /// `before`; and then those begun later, if `before` is given.
     Recent { above: EntryId, before: Option<ConversationId> },
@@ -78,23 +95,23 @@ impl Unopened {
     /// Whether no entry of those conversations lies at `id` or below.
     pub(super) fn is_above(&self, id: EntryId) -> bool {
         match self {
-            Unopened::Groups(_) | Unopened::Recent { .. } => false,
+            Unopened::Groups(_) | Unopened::Marked { .. } | Unopened::Recent { .. } => false,
             Unopened::Waiting(reached) | Unopened::Later { reached, .. } => id <= *reached,
             Unopened::Nothing => true,
         }
     }
 }
 
-/// Conversations, merged by the next id of each.
+/// Conversations, merged by the next id of each; those with marks twice.
 #[derive(Debug)]
 pub(super) struct Merge {
     pub(super) unopened: Unopened,
     /// The next id of each opened conversation that has one. A conversation may be here twice, if
     /// it changed its rank and was met again: then one of the ids has been passed when its turn
     /// comes.
-    next: BinaryHeap<Reverse<(EntryId, ConversationId)>>,
+    next: BinaryHeap<Reverse<(EntryId, LaneKey)>>,
     /// What is in memory of some of them, at most [`limits::LANES`].
-    lanes: FxHashMap<ConversationId, Lane>,
+    lanes: FxHashMap<LaneKey, Lane>,
     /// If there was no room for all: the lowest id that was dropped. From there on, what is ahead
     /// has to be looked up anew.
     horizon: Option<EntryId>,
@@ -122,19 +139,26 @@ impl Merge {
     }
 
     /// Takes the next id and what is in memory of its conversation.
-    pub(super) fn pop(&mut self) -> Option<(EntryId, ConversationId, Option<Lane>)> {
+    pub(super) fn pop(&mut self) -> Option<(EntryId, LaneKey, Option<Lane>)> {
         self.peek()?;
-        let Reverse((id, conversation)) = self.next.pop()?;
-        Some((id, conversation, self.lanes.remove(&conversation)))
+        let Reverse((id, key)) = self.next.pop()?;
+        Some((id, key, self.lanes.remove(&key)))
+    }
+
+    /// Puts an id back that was taken. What is in memory of its conversation lies behind it.
+    #[cfg(feature = "postgres")]
+    pub(super) fn put_back(&mut self, id: EntryId, conversation: ConversationId) {
+        self.lanes.remove(&conversation);
+        self.next.push(Reverse((id, conversation)));
     }
 
     /// Adds a conversation with its next id.
     pub(super) fn push(&mut self, id: EntryId, lane: Lane) {
-        self.next.push(Reverse((id, lane.conversation)));
+        self.next.push(Reverse((id, lane.key())));
         if self.lanes.len() >= limits::LANES {
             self.lanes.clear();
         }
-        self.lanes.insert(lane.conversation, lane);
+        self.lanes.insert(lane.key(), lane);
         if self.next.len() >= 2 * limits::AHEAD {
             let mut all = std::mem::take(&mut self.next).into_vec();
             let (_, Reverse((cut, _)), _) =
@@ -187,7 +211,9 @@ mod tests {
             let lane = Lane {
                 conversation: ConversationId(id),
                 kind: ConversationKind::Direct(Pair::of(AccountId(1), AccountId(id))),
-                windows: Vec::new(),
+                is_of_marks: false,
+                windows: Arc::new([]),
+                passed: 0,
                 ids: Ids::default(),
                 whole: true,
             };

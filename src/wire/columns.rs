@@ -9,7 +9,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::text;
-use crate::entry::{Cursor, EntryId, Millis};
+use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::name::{Handle, Target};
 
 /// A type that is written as a column.
@@ -187,6 +187,47 @@ impl<'a> Column<'a> for Cursor {
     fn take(columns: &mut Columns<'a>) -> Option<Cursor> {
         let word = columns.word()?;
         [Cursor::Delivered, Cursor::Read].into_iter().find(|cursor| state(*cursor) == word)
+    }
+}
+
+/// `delivered`, `read` or `answered`.
+impl<'a> Column<'a> for Condition {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[condition_word(*self)]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Condition> {
+        condition(columns.word()?)
+    }
+}
+
+/// The condition with this word, in lower case.
+pub(super) fn condition(word: &str) -> Option<Condition> {
+    let reached = [Cursor::Delivered, Cursor::Read].map(Condition::Reached);
+    let mut all = reached.into_iter().chain([Condition::Answered]);
+    all.find(|condition| condition_word(*condition) == word)
+}
+
+fn condition_word(condition: Condition) -> &'static str {
+    match condition {
+        Condition::Reached(cursor) => state(cursor),
+        Condition::Answered => "answered",
+    }
+}
+
+/// A command as it was typed, so that nothing in it is escaped once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Typed<'a>(pub Cow<'a, str>);
+
+impl<'a> Column<'a> for Typed<'a> {
+    const IS_TEXT: bool = true;
+
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[&self.0]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Typed<'a>> {
+        columns.rest().map(|rest| Typed(rest.into()))
     }
 }
 

@@ -10,7 +10,8 @@ use super::fields;
 pub use super::line_forms::{Class, LINE_FORMS, LineForm};
 use super::refusal::Refusal;
 use super::request::{Request, blank, first_word};
-pub use super::verbs::{ListenerKind, Served, VERBS, Verb};
+pub use super::verb_table::VERBS;
+pub use super::verbs::{ListenerKind, Served, Verb};
 use crate::limits;
 use crate::name::{self, Handle};
 

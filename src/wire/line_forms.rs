@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 22] = [
+pub static LINE_FORMS: [LineForm; 28] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -64,6 +64,14 @@ pub static LINE_FORMS: [LineForm; 22] = [
     ),
     event("MSG", "MSG <id> <time> <from> <to> <tags> <body>"),
     event("GROUP", "GROUP <id> <time> <from> <#group> <tags> <change>"),
+    event("EDIT", "EDIT <id> <time> <from> <to> re=<id> <new text>"),
+    event("DEL", "DEL <id> <time> <from> <to> re=<id> -"),
+    event("REACT", "REACT <id> <time> <from> <to> re=<id>[,at=<author>] <word or ->"),
+    own(
+        "GONE",
+        "GONE <id> <time> <from> <to> del=<id> -",
+        &["in place of a message that was deleted before it could be sent"],
+    ),
     event("ACK", "ACK <id> <time> <from> <to>"),
     event("READ", "READ <id> <time> <from> <to>"),
     own(
@@ -88,6 +96,12 @@ pub static LINE_FORMS: [LineForm; 22] = [
         ],
     ),
     row("HIST", "HIST <id> <time> <from> <to> <tags> <body>", &["HIST", "SYNC"]),
+    row(
+        "MARK",
+        "MARK <id> <time> <from> <to> kind=<edit|del|react|text>,re=<id> <body>",
+        &["MARKS", "SYNC"],
+    ),
+    row("AT", "AT <n> <time> <id or -> <delivered|read|answered or -> <command>", &["AT"]),
     row("CHAT", "CHAT <to> <unread> <last id> <last time>", &["CHATS"]),
     row(
         "INFO",

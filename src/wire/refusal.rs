@@ -54,6 +54,20 @@ pub enum Refusal {
     NoSuchGroup(Handle),
     /// No entry with this id that the asker may see.
     NoSuchMessage(i64),
+    /// The same, to an operator, who has no messages.
+    NoMessageHasId(i64),
+    /// The entry is no message: a mark about the message `about`, or a change of a group.
+    NotAMessage { id: i64, about: Option<i64> },
+    /// The message was deleted.
+    Gone(i64),
+    /// The account has no command for later with this number.
+    NothingLater(u64),
+    /// Another's message cannot be changed; `author` can.
+    NotYours { id: i64, author: Handle },
+    /// Another's message can be deleted by `author` and, in this group, by an admin.
+    NotYoursToDelete { id: i64, author: Handle, group: Option<Handle> },
+    /// The message is older than `--amend` allows, in seconds.
+    TooLate { id: i64, seconds: u64 },
     /// This session was sent nothing of that conversation.
     NothingSent(Target),
     /// This session has sent no message.
@@ -130,9 +144,15 @@ impl Refusal {
             Refusal::Taken(_) => "taken",
             Refusal::NoSuchUser(_) | Refusal::NoSuchAccount(_) => "no-such-user",
             Refusal::NoSuchGroup(_) => "no-such-group",
-            Refusal::NoSuchMessage(_) | Refusal::NothingSent(_) | Refusal::NothingSentYet => {
-                "no-such-message"
-            }
+            Refusal::NoSuchMessage(_)
+            | Refusal::NoMessageHasId(_)
+            | Refusal::NotAMessage { .. }
+            | Refusal::Gone(_)
+            | Refusal::NothingLater(_)
+            | Refusal::NothingSent(_)
+            | Refusal::NothingSentYet => "no-such-message",
+            Refusal::NotYours { .. } | Refusal::NotYoursToDelete { .. } => "not-yours",
+            Refusal::TooLate { .. } => "too-late",
             Refusal::NotAdmin(_) => "not-admin",
             Refusal::NotInGroup(..) => "no-such-user",
             Refusal::GroupTaken(_) | Refusal::LabelTaken(_) => "taken",
@@ -211,6 +231,30 @@ impl fmt::Display for Refusal {
                 write!(f, "#{name}: no such group, or you are not in it")
             }
             Refusal::NoSuchMessage(id) => write!(f, "{id}: no message of yours has this id"),
+            Refusal::NoMessageHasId(id) => write!(f, "{id}: no message has this id"),
+            Refusal::NotAMessage { id, about: Some(about) } => {
+                write!(f, "{id}: not a message, but about one; use {about}, its message")
+            }
+            Refusal::NotAMessage { id, about: None } => {
+                write!(f, "{id}: not a message, but a change of a group; use a message's id")
+            }
+            Refusal::Gone(id) => write!(f, "{id}: this message was deleted"),
+            Refusal::NothingLater(number) => {
+                write!(f, "{number}: nothing waits under this number; AT shows what does")
+            }
+            Refusal::NotYours { id, author } => {
+                write!(f, "{id}: only {author} may change this; RE {id} <text> answers it")
+            }
+            Refusal::NotYoursToDelete { id, author, group: None } => {
+                write!(f, "{id}: only {author} may delete this")
+            }
+            Refusal::NotYoursToDelete { id, author, group: Some(group) } => {
+                write!(f, "{id}: only {author} or an admin of #{group} may delete this")
+            }
+            Refusal::TooLate { id, seconds } => {
+                let s = if *seconds == 1 { "" } else { "s" };
+                write!(f, "{id}: too old; messages may be changed here for {seconds} second{s} only")
+            }
             Refusal::NothingSent(to) => {
                 write!(f, "{to}: this session has received nothing from there yet; HIST {to} shows the history")
             }

@@ -4,7 +4,7 @@ pub use super::columns::verb;
 use super::columns::{Column, Columns, More, cursor, put};
 use super::request::{GroupChange, Setting};
 use super::text;
-use crate::entry::{Cursor, EntryId, Millis};
+use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::name::{DisplayName, Handle, Target};
 
 /// The final line of a command that was carried out.
@@ -26,8 +26,9 @@ pub enum Reply {
     Named,
     /// `OK PASSWD`
     PasswordChanged,
-    /// `OK MSG`
-    Sent { id: EntryId, time: Millis },
+    /// `OK MSG`, `OK RE` and the like, of all verbs that make an entry. The id is that of the entry;
+    /// for a mark that was there already, that of the one that made it so.
+    Sent { verb: &'static str, id: EntryId, time: Millis },
     /// `OK TALK`; `None` when it ends.
     Talking(Option<Target>),
     /// `OK ACK` and `OK READ`; no id if nothing had been sent.
@@ -36,6 +37,8 @@ pub enum Reply {
     Set(Setting),
     /// `OK HIST`
     Listed { count: usize, more: bool },
+    /// `OK MARKS`
+    Marked { count: usize, more: bool },
     /// `OK SYNC`
     Synced { last: EntryId, more: bool },
     /// `OK GROUP NEW` and the like
@@ -53,7 +56,13 @@ pub enum Reply {
     /// `OK ADMIN BACKUP`
     BackedUp { bytes: u64 },
     /// `OK WAIT`
-    Waited { id: EntryId, cursor: Cursor },
+    Waited { id: EntryId, until: Condition },
+    /// `OK AT`, `OK UNLESS`: the command's number, and when it is due
+    Scheduled { verb: &'static str, number: u64, time: Millis },
+    /// `OK AT DEL`
+    Unscheduled { number: u64 },
+    /// `OK ADMIN DEL`
+    MessageDropped(EntryId),
     /// `OK ADMIN KICK`
     Kicked { sessions: usize },
     /// The end of a list, with the number of its rows
@@ -65,6 +74,7 @@ pub enum Reply {
 pub enum List {
     Chats,
     Info,
+    Later,
     Find,
     Groups,
     Members,
@@ -77,9 +87,10 @@ pub enum List {
 }
 
 impl List {
-    pub const ALL: [List; 11] = [
+    pub const ALL: [List; 12] = [
         List::Chats,
         List::Info,
+        List::Later,
         List::Find,
         List::Groups,
         List::Members,
@@ -96,6 +107,7 @@ impl List {
         match self {
             List::Chats => "CHATS",
             List::Info => "INFO",
+            List::Later => "AT",
             List::Find => "FIND",
             List::Groups => "GROUP LIST",
             List::Members => "GROUP WHO",
@@ -108,6 +120,12 @@ impl List {
         }
     }
 }
+
+/// The verbs that make an entry, as [`Reply::Sent`] names them.
+pub(super) const SENDING: [&str; 6] = ["MSG", "RE", "FWD", "EDIT", "DEL", "REACT"];
+
+/// The verbs that put a command off, as [`Reply::Scheduled`] names them.
+pub(super) const SCHEDULING: [&str; 2] = ["AT", "UNLESS"];
 
 /// The words of the commands of `ADMIN USER`.
 const MANAGED: [&str; 4] = ["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"];
@@ -143,11 +161,12 @@ impl Reply {
             }
             Reply::Named => ok!(out, "NAME"),
             Reply::PasswordChanged => ok!(out, "PASSWD"),
-            Reply::Sent { id, time } => ok!(out, "MSG", id, time),
+            Reply::Sent { verb, id, time } => ok!(out, verb, id, time),
             Reply::Talking(to) => ok!(out, "TALK", to),
             Reply::Moved { cursor, id } => ok!(out, verb(*cursor), id),
             Reply::Set(setting) => ok!(out, "SET", setting.words()),
             Reply::Listed { count, more } => ok!(out, "HIST", count, More(*more)),
+            Reply::Marked { count, more } => ok!(out, "MARKS", count, More(*more)),
             Reply::Synced { last, more } => ok!(out, "SYNC", last, More(*more)),
             Reply::Grouped { word, name } => put(out, &["OK GROUP ", word, " #", name.as_str()]),
             Reply::Blocked { whom, on: true } => ok!(out, "BLOCK", whom),
@@ -158,7 +177,10 @@ impl Reply {
             Reply::Linked { user, on: false } => ok!(out, "UID UNLINK", user),
             Reply::Managed { words, handle } => ok!(out, "ADMIN", *words, handle),
             Reply::BackedUp { bytes } => ok!(out, "ADMIN BACKUP", bytes),
-            Reply::Waited { id, cursor } => ok!(out, "WAIT", id, cursor),
+            Reply::Waited { id, until } => ok!(out, "WAIT", id, until),
+            Reply::Scheduled { verb, number, time } => ok!(out, verb, number, time),
+            Reply::Unscheduled { number } => ok!(out, "AT DEL", number),
+            Reply::MessageDropped(id) => ok!(out, "ADMIN DEL", id),
             Reply::Kicked { sessions } => ok!(out, "ADMIN KICK", sessions),
             Reply::Counted { list, count } => ok!(out, list.verb(), count),
         }
@@ -168,6 +190,9 @@ impl Reply {
     /// Parses a line; `None` if it is not an `OK`, or that of an unknown verb.
     pub fn parse(line: &str) -> Option<Reply> {
         let rest = Columns::after(line, "OK")?.rest()?;
+        if let Some(scheduled) = scheduled(rest) {
+            return Some(scheduled);
+        }
         let counted = |list: &List| {
             let count = Columns::after(rest, list.verb())?.read()?;
             Some(Reply::Counted { list: *list, count })
@@ -190,7 +215,6 @@ impl Reply {
             }
             "NAME" => Reply::Named,
             "PASSWD" => Reply::PasswordChanged,
-            "MSG" => Reply::Sent { id: columns.read()?, time: columns.read()? },
             "TALK" => Reply::Talking(columns.read()?),
             "ACK" | "READ" => Reply::Moved { cursor: cursor(verb)?, id: columns.read()? },
             "SET" => {
@@ -201,6 +225,10 @@ impl Reply {
             "HIST" => {
                 let (count, More(more)) = (columns.read()?, columns.read()?);
                 Reply::Listed { count, more }
+            }
+            "MARKS" => {
+                let (count, More(more)) = (columns.read()?, columns.read()?);
+                Reply::Marked { count, more }
             }
             "SYNC" => {
                 let (last, More(more)) = (columns.read()?, columns.read()?);
@@ -227,9 +255,11 @@ impl Reply {
                 let on = known(&["LINK", "UNLINK"], columns.word()?)? == "LINK";
                 Reply::Linked { user: columns.read()?, on }
             }
-            "WAIT" => Reply::Waited { id: columns.read()?, cursor: columns.read()? },
+            "WAIT" => Reply::Waited { id: columns.read()?, until: columns.read()? },
+            "AT" if columns.word()? == "DEL" => Reply::Unscheduled { number: columns.read()? },
             "ADMIN" => match columns.word()? {
                 "BACKUP" => Reply::BackedUp { bytes: columns.read()? },
+                "DEL" => Reply::MessageDropped(columns.read()?),
                 "KICK" => Reply::Kicked { sessions: columns.read()? },
                 "USER" => {
                     let word = columns.word()?;
@@ -238,9 +268,19 @@ impl Reply {
                 }
                 _ => return None,
             },
-            _ => return None,
+            _ => {
+                let verb = known(&SENDING, verb)?;
+                Reply::Sent { verb, id: columns.read()?, time: columns.read()? }
+            }
         })
     }
+}
+
+/// `OK AT <n> <time>`, which begins as the end of a list does.
+fn scheduled(rest: &str) -> Option<Reply> {
+    let mut columns = Columns::of(rest);
+    let verb = known(&SCHEDULING, columns.word()?)?;
+    Some(Reply::Scheduled { verb, number: columns.read()?, time: columns.read()? })
 }
 
 /// The one of `words` that equals `word`.

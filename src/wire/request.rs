@@ -5,8 +5,10 @@
 
 use std::path::Path;
 
+use super::refusal::Refusal;
 use super::text;
-use crate::entry::{Cursor, EntryId};
+use crate::entry::{Condition, Cursor, EntryId, Millis};
+use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 
 /// A parsed line.
@@ -33,6 +35,20 @@ pub enum Command {
 pub enum ActCommand {
     /// `MSG`, or `ONCE` with a key.
     Send { to: Target, body: String, once: Option<Box<str>> },
+    /// `RE`, or `ONCE` with a key.
+    Answer { about: Which, body: String, once: Option<Box<str>> },
+    /// `FWD`, or `ONCE` with a key.
+    Forward { about: Which, to: Target, once: Option<Box<str>> },
+    /// `EDIT`
+    Edit { about: Which, body: String },
+    /// `DEL`
+    Delete { about: Which },
+    /// `REACT`; no word takes the reaction back.
+    React { about: Which, word: Option<Box<str>> },
+    /// `AT`, and `UNLESS` with a condition.
+    Schedule { due: DueTime, unless: Option<(Which, Condition)>, later: LaterCommand },
+    /// `AT DEL`
+    Unschedule { number: u64 },
     /// `ACK` and `READ`
     Move { cursor: Cursor, upto: Upto },
     /// `NAME`
@@ -60,6 +76,10 @@ pub enum Query {
     Chats,
     /// `INFO`
     Info(Which),
+    /// `MARKS`; only marks with larger ids than `after`.
+    Marks { which: Which, after: Option<EntryId> },
+    /// `AT` without a time
+    Later,
     /// `FIND`
     Find { text: String },
     /// `GROUP LIST`
@@ -94,7 +114,7 @@ pub enum SessionCommand {
     /// `SET`
     Set(Setting),
     /// `WAIT`
-    Wait { which: Which, cursor: Cursor, seconds: u64 },
+    Wait { which: Which, until: Condition, seconds: u64 },
     /// `TOKEN NEW`; with `to`, of a token that may only write there.
     NewToken { label: Box<str>, to: Option<Target> },
     /// `UID LINK`, of the system user at the other end.
@@ -120,18 +140,63 @@ pub enum Admin {
     Revoke(Handle),
     /// `USER DEL`
     DropUser(Handle),
+    /// `DEL`, of a message
+    DropMessage(EntryId),
     /// `BACKUP`
     Backup(Box<Path>),
     /// `CHECK`
     Check,
 }
 
-/// The message that `INFO` or `WAIT` is about.
+/// The message that a command is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     Id(EntryId),
     /// The last message that this session sent.
     Last,
+}
+
+/// When a command is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DueTime {
+    /// At this time, which may have passed.
+    At(Millis),
+    /// After so many seconds, at most [`LATER_SECONDS`](limits::LATER_SECONDS).
+    In(u64),
+}
+
+impl DueTime {
+    /// The time of a command that is given now.
+    ///
+    /// # Errors
+    /// `bad-syntax` if it is more than a year ahead.
+    pub fn from(self, now: Millis) -> Result<Millis, Refusal> {
+        const YEAR: i64 = limits::LATER_SECONDS as i64 * 1000;
+        match self {
+            DueTime::At(time) if time.0.saturating_sub(now.0) > YEAR => {
+                // Behind `AT `: of the two verbs only this one has a time.
+                Err(Refusal::BadSyntax { expected: DueTime::EXPECTED, column: 4 })
+            }
+            DueTime::At(time) => Ok(time),
+            // At most a year, as the rule has checked.
+            DueTime::In(seconds) => Ok(Millis(now.0 + (seconds as i64).saturating_mul(1000))),
+        }
+    }
+
+    /// The form of a due time, as errors name it.
+    pub(super) const EXPECTED: &str =
+        "a time like 2026-01-01T09:00:00Z or +600 seconds, at most a year ahead";
+}
+
+/// A command that waits for its time: `MSG`, `RE`, `FWD`, or `ONCE` with one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaterCommand {
+    /// The verb with which it is answered.
+    pub verb: &'static str,
+    /// [`ActCommand::Send`], [`Answer`](ActCommand::Answer) or [`Forward`](ActCommand::Forward).
+    pub command: Box<ActCommand>,
+    /// As it was typed; [`help::read`](super::help::read) parses it again.
+    pub typed: Box<str>,
 }
 
 /// A change of a group.
@@ -223,6 +288,8 @@ pub struct Hist {
     pub before: Option<EntryId>,
     /// Only entries with larger ids.
     pub after: Option<EntryId>,
+    /// Only answers to this message.
+    pub re: Option<Which>,
 }
 
 /// A password or token. `Debug` does not show it.

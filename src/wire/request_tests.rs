@@ -1,11 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::entry::{Cursor, EntryId};
+use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::name::{DisplayName, Target};
 use crate::wire::refusal::Suggestion;
 use crate::wire::request::{
-    ActCommand, Command, Events, Hist, Query, Secret, SessionCommand, Setting, Upto, is_http,
+    ActCommand, Admin, Command, DueTime, Events, Hist, Query, Secret, SessionCommand, Setting,
+    Upto, Which, is_http,
 };
 use crate::wire::suggestions::suggest;
 use crate::wire::text;
@@ -62,7 +63,8 @@ fn every_verb_reads_its_forms() {
     let hist = |count, before, after| {
         let id = |n: Option<i64>| n.map(EntryId);
         let to = person("bia");
-        Command::Query(Query::Hist(Hist { to, count, before: id(before), after: id(after) }))
+        let (before, after, re) = (id(before), id(after), None);
+        Command::Query(Query::Hist(Hist { to, count, before, after, re }))
     };
     let moved = |cursor, upto| Command::Act(ActCommand::Move { cursor, upto });
     let ack = |upto| moved(Cursor::Delivered, upto);
@@ -128,6 +130,126 @@ fn every_verb_reads_its_forms() {
     for (line, request) in cases {
         assert_eq!(read(line), Ok(request), "{line}");
     }
+}
+
+#[test]
+fn what_is_done_with_a_message_reads_its_forms() {
+    let act = Command::Act;
+    let id = Which::Id(EntryId(17));
+    let body = || "x y".to_owned();
+    let key = || Some("k".into());
+    let wait =
+        |until| Command::Session(SessionCommand::Wait { which: Which::Last, until, seconds: 5 });
+    let hist = |before, re| {
+        let to = person("bia");
+        Command::Query(Query::Hist(Hist { to, count: 50, before, after: None, re }))
+    };
+    let cases = [
+        ("RE 17 x y", act(ActCommand::Answer { about: id, body: body(), once: None })),
+        ("re LAST x y", act(ActCommand::Answer { about: Which::Last, body: body(), once: None })),
+        ("ONCE k RE 17 x y", act(ActCommand::Answer { about: id, body: body(), once: key() })),
+        ("FWD 17 bia", act(ActCommand::Forward { about: id, to: person("bia"), once: None })),
+        (
+            "ONCE k fwd 17 bia",
+            act(ActCommand::Forward { about: id, to: person("bia"), once: key() }),
+        ),
+        (
+            "ONCE k MSG bia x y",
+            act(ActCommand::Send { to: person("bia"), body: body(), once: key() }),
+        ),
+        ("EDIT last x y", act(ActCommand::Edit { about: Which::Last, body: body() })),
+        ("DEL 17", act(ActCommand::Delete { about: id })),
+        ("REACT 17 -", act(ActCommand::React { about: id, word: None })),
+        ("REACT 17 👍", act(ActCommand::React { about: id, word: Some("👍".into()) })),
+        ("REACT last +1", act(ActCommand::React { about: Which::Last, word: Some("+1".into()) })),
+        ("MARKS 17", Command::Query(Query::Marks { which: id, after: None })),
+        ("MARKS 17 after 9", Command::Query(Query::Marks { which: id, after: Some(EntryId(9)) })),
+        ("HIST bia re 17", hist(None, Some(id))),
+        ("HIST bia RE last before 9", hist(Some(EntryId(9)), Some(Which::Last))),
+        ("WAIT last answered 5", wait(Condition::Answered)),
+        ("WAIT last Read 5", wait(Condition::Reached(Cursor::Read))),
+        ("ADMIN DEL 17", Command::Session(SessionCommand::Admin(Admin::DropMessage(EntryId(17))))),
+        ("AT", Command::Query(Query::Later)),
+        ("AT DEL 3", act(ActCommand::Unschedule { number: 3 })),
+    ];
+    for (line, request) in cases {
+        assert_eq!(read(line), Ok(request), "{line}");
+    }
+}
+
+#[test]
+fn a_reaction_is_one_short_word() {
+    let family = "\u{1F468}\u{200D}\u{1F469}\u{200D}\u{1F467}";
+    let england = "\u{1F3F4}\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}";
+    for word in ["ok", "2", "*", "❤\u{FE0F}", family, england, &"é".repeat(16)] {
+        let expected = ActCommand::React { about: Which::Id(EntryId(1)), word: Some(word.into()) };
+        assert_eq!(read(&format!("REACT 1 {word}")), Ok(Command::Act(expected)), "{word}");
+    }
+    let label = "a reaction of 1 to 16 characters without blanks , = and /, or -";
+    for word in ["a,b", "a=b", "a/b", "a\u{202E}", "\u{200D}", "a\u{2028}b", &"é".repeat(17)] {
+        assert_eq!(refused(&format!("REACT 1 {word}")), (9, label), "{word}");
+    }
+    assert_eq!(refused("REACT 1"), (8, label));
+    assert_eq!(refused("REACT 1 ok then"), (12, "the end of the line"));
+}
+
+#[test]
+fn a_command_for_later_is_kept_as_it_was_typed() {
+    let schedule = |line| match read(line) {
+        Ok(Command::Act(ActCommand::Schedule { due, unless, later })) => (due, unless, later),
+        other => panic!("{line:?} gave {other:?}"),
+    };
+    let (due, unless, later) = schedule(r"at +600  msg BIA  a\nb\c");
+    assert_eq!((due, unless), (DueTime::In(600), None));
+    assert_eq!((later.verb, &*later.typed), ("MSG", r"msg BIA  a\nb\c"));
+    assert_eq!(*later.command, {
+        ActCommand::Send { to: person("bia"), body: "a\nb\\c".into(), once: None }
+    });
+    assert_eq!(read(&later.typed), Ok(Command::Act(*later.command)));
+    let (due, _, later) = schedule("AT 2026-01-01T01:00:00+01:00 ONCE k RE last a\u{2028}b");
+    assert_eq!(due, DueTime::At(Millis(1_767_225_600_000)));
+    assert_eq!((later.verb, &*later.typed), ("ONCE", r"ONCE k RE last a\nb"));
+    assert_eq!(read(&later.typed), Ok(Command::Act(*later.command)));
+    let (due, unless, _) = schedule("UNLESS last answered 0 FWD 17 bia");
+    assert_eq!((due, unless), (DueTime::In(0), Some((Which::Last, Condition::Answered))));
+}
+
+#[test]
+fn a_due_time_is_within_a_year() {
+    let now = Millis(1_000_000);
+    let year = 31_536_000;
+    assert_eq!(DueTime::In(600).from(now), Ok(Millis(1_600_000)));
+    assert_eq!(DueTime::At(Millis(5)).from(now), Ok(Millis(5)));
+    let last = Millis(now.0 + year * 1000);
+    assert_eq!(DueTime::At(last).from(now), Ok(last));
+    let beyond = DueTime::At(Millis(last.0 + 1)).from(now);
+    assert!(matches!(beyond, Err(Refusal::BadSyntax { column: 4, .. })), "{beyond:?}");
+    let due = "a time like 2026-01-01T09:00:00Z or +600 seconds, at most a year ahead";
+    for time in ["9:00", "2026-01-01", "+", "+x", "+-5", "+31536001", "600"] {
+        assert_eq!(refused(&format!("AT {time} MSG bia x")), (4, due), "{time}");
+    }
+    assert!(read("AT +31536000 MSG bia x").is_ok());
+    assert_eq!(refused("UNLESS 17 read 31536001 MSG bia x").0, 16);
+}
+
+#[test]
+fn a_broken_form_about_a_message_says_where() {
+    assert_eq!(refused("RE"), (3, "the id of a message, or last"));
+    assert_eq!(refused("RE bia x"), (4, "the id of a message, or last"));
+    assert_eq!(refused("RE 17"), (6, "the text of the message"));
+    assert_eq!(refused("DEL 17 18"), (8, "the end of the line"));
+    assert_eq!(refused("FWD 17 2x"), (8, "a handle or #group"));
+    assert_eq!(refused("MARKS 17 before 3"), (10, "after <id> or the end of the line"));
+    assert_eq!(refused("MARKS 17 after last"), (16, "the id of a message"));
+    assert_eq!(refused("HIST bia re 1 re 2"), (15, "before, after and re at most once each"));
+    assert_eq!(refused("WAIT 17 done 5"), (9, "delivered, read or answered"));
+    assert_eq!(refused("ONCE k EDIT 17 x"), (8, "MSG, RE or FWD"));
+    assert_eq!(refused("AT +5 EDIT 17 x"), (7, "MSG, RE, FWD or ONCE"));
+    assert_eq!(refused("AT +5 AT +5 MSG bia x"), (7, "MSG, RE, FWD or ONCE"));
+    assert_eq!(refused("AT +5 ONCE k MSG bia"), (21, "the text of the message"));
+    assert_eq!(refused("AT +5 FWD 17 bia x"), (18, "the end of the line"));
+    assert_eq!(refused("AT DEL x"), (8, "the number of a command, as AT shows it"));
+    assert_eq!(refused("ADMIN DEL last"), (11, "the id of a message"));
 }
 
 #[test]
@@ -227,6 +349,22 @@ fn a_browser_is_known_by_its_first_line_or_its_host() {
     }
     for line in ["GET / HTTP/", "HTTP/1.1 200", "GET /", "Hostess: x", "PING"] {
         assert!(!is_http(line), "{line}");
+    }
+}
+
+#[test]
+fn help_fits_a_screen() {
+    let ana = ana();
+    for (listener, me) in [
+        (ListenerKind::Network, None),
+        (ListenerKind::Network, Some(&ana)),
+        (ListenerKind::Unix, Some(&ana)),
+        (ListenerKind::Admin, None),
+    ] {
+        let lines = overview(listener, me);
+        assert!(lines.len() < 24, "{}: {lines:#?}", lines.len());
+        // After the word HELP and a blank.
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
     }
 }
 

@@ -5,11 +5,13 @@
 
 use std::borrow::Cow;
 
+pub use super::columns::Typed;
 use super::columns::{Column, Columns, put};
 pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
 use super::reply::Reply;
-use crate::entry::{EntryId, Millis, SessionId};
+pub use super::tags::EntryForm;
+use crate::entry::{Condition, EntryId, Millis, SessionId};
 use crate::name::{Handle, Target};
 
 /// Columns that are one of a few fixed words.
@@ -128,7 +130,7 @@ macro_rules! lines {
         /// Any line that the server sends.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum ServerLine<'a> {
-            /// `MSG`, `GROUP`, `HIST`
+            /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, `GONE`, `HIST`, `MARK`
             Entry(EntryLine<'a>),
             /// `ACK`, `READ`
             Receipt(ReceiptLine<'a>),
@@ -141,7 +143,9 @@ macro_rules! lines {
             /// Parses a line; `None` if its form is unknown.
             pub fn parse(line: &'a str) -> Option<ServerLine<'a>> {
                 match Columns::of(line).word()? {
-                    "MSG" | "GROUP" | "HIST" => EntryLine::parse(line).map(ServerLine::Entry),
+                    "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "HIST" | "MARK" => {
+                        EntryLine::parse(line).map(ServerLine::Entry)
+                    }
                     "ACK" | "READ" => ReceiptLine::parse(line).map(ServerLine::Receipt),
                     "OK" => Reply::parse(line).map(ServerLine::Ok),
                     $($word => $name::parse(line).map(ServerLine::$variant),)*
@@ -209,6 +213,19 @@ lines! {
         state: Progress,
         delivered: Option<Millis>,
         read: Option<Millis>,
+    }
+
+    /// `AT <n> <time> <id or -> <delivered|read|answered or -> <command>`
+    "AT" At AtLine<'a> {
+        /// Its number in the account.
+        number: u64,
+        /// When it is due.
+        time: Millis,
+        /// The message that an `UNLESS` is about.
+        about: Option<EntryId>,
+        /// What must not have come about by then.
+        unless: Option<Condition>,
+        command: Typed<'a>,
     }
 
     /// `USER <handle> <online|offline> <last seen or -> <display name>`

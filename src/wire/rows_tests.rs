@@ -2,11 +2,10 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
-use crate::entry::{Cursor, Entry, EntryKind, Receipt};
+use crate::entry::{Call, Condition, Cursor, Entry, EntryKind, EntryTags, Receipt};
 use crate::name::DisplayName;
-use crate::wire::reply::List;
+use crate::wire::reply::{List, SCHEDULING, SENDING};
 use crate::wire::request::{GroupChange, Setting};
-use crate::wire::tags::Tags;
 use crate::wire::text;
 
 fn written(line: &ServerLine) -> String {
@@ -61,18 +60,54 @@ fn text() -> impl Strategy<Value = Cow<'static, str>> {
     plain().prop_map(Cow::Owned)
 }
 
+fn condition() -> impl Strategy<Value = Condition> {
+    prop_oneof![cursor().prop_map(Condition::Reached), Just(Condition::Answered)]
+}
+
+/// A reaction, in a value of a tag.
+fn reaction() -> impl Strategy<Value = Box<str>> {
+    "[^ ,=/\t\n]{1,16}".prop_map(Box::from)
+}
+
+fn tags() -> impl Strategy<Value = Option<Box<EntryTags>>> {
+    let call = prop_oneof![Just(Call::All), handle().prop_map(Call::Handle)];
+    let calls = proptest::collection::vec(call, 0..4);
+    let react = proptest::collection::vec((any::<u64>(), reaction()), 0..4);
+    let ids = [maybe(id()), maybe(id()), maybe(id())];
+    let tags =
+        (ids, any::<u32>(), calls, any::<bool>(), maybe(any::<u64>()), react, maybe(reaction()))
+            .prop_map(|([gone, re, edit], fwd, calls, by_operator, late, react, mine)| EntryTags {
+                gone,
+                re,
+                edit,
+                fwd,
+                calls,
+                by_operator,
+                late,
+                react,
+                mine,
+            });
+    let tags = tags.prop_map(|tags| Some(tags).filter(|tags| *tags != EntryTags::default()));
+    prop_oneof![Just(None), tags.prop_map(|tags| tags.map(Box::new))]
+}
+
 fn entry() -> impl Strategy<Value = ServerLine<'static>> {
-    let kind = select(vec![EntryKind::Message, EntryKind::Group]);
+    let kind = select(vec![
+        EntryKind::Message,
+        EntryKind::Group,
+        EntryKind::Edit,
+        EntryKind::Del,
+        EntryKind::React,
+    ]);
+    let form = select(vec![EntryForm::Event, EntryForm::Hist, EntryForm::Mark]);
     let others = proptest::collection::vec(("[a-z]{1,3}[1-9]", "[^, \n]{0,9}"), 0..3);
-    (any::<bool>(), id(), time(), handle(), target(), kind, plain(), others).prop_map(
-        |(is_row, id, time, from, to, kind, body, others)| {
-            let entry = Entry { id, time, from, to, kind, body: body.into() };
+    let body = plain().prop_map(|body| if body.is_empty() { "-".into() } else { body });
+    (form, (id(), time(), handle(), target()), kind, tags(), body, others).prop_map(
+        |(form, (id, time, from, to), kind, tags, body, others)| {
+            let entry = Entry { id, time, from, to, kind, tags, body: body.into() };
             let others = others.into_iter().map(|(key, value)| (key.into(), value.into()));
-            let tags = Tags {
-                kind: if is_row { kind } else { EntryKind::Message },
-                others: others.collect(),
-            };
-            ServerLine::Entry(EntryLine { is_row, entry: Cow::Owned(entry), tags })
+            let (entry, others) = (Cow::Owned(entry), others.collect());
+            ServerLine::Entry(EntryLine { form, entry, others })
         },
     )
 }
@@ -99,14 +134,23 @@ fn reply() -> impl Strategy<Value = Reply> {
     let talk = prop_oneof![
         select(vec![Reply::Quit, Reply::Helped, Reply::Named, Reply::PasswordChanged]),
         plain().prop_map(Reply::Pong),
-        (id(), time()).prop_map(|(id, time)| Reply::Sent { id, time }),
+        (select(SENDING.to_vec()), id(), time()).prop_map(|(verb, id, time)| Reply::Sent {
+            verb,
+            id,
+            time
+        }),
+        (select(SCHEDULING.to_vec()), any::<u64>(), time())
+            .prop_map(|(verb, number, time)| { Reply::Scheduled { verb, number, time } }),
+        any::<u64>().prop_map(|number| Reply::Unscheduled { number }),
         maybe(target()).prop_map(Reply::Talking),
         (cursor(), maybe(id())).prop_map(|(cursor, id)| Reply::Moved { cursor, id }),
         select(Setting::ALL.to_vec()).prop_map(Reply::Set),
         (any::<usize>(), any::<bool>()).prop_map(|(count, more)| Reply::Listed { count, more }),
+        (any::<usize>(), any::<bool>()).prop_map(|(count, more)| Reply::Marked { count, more }),
         (id(), any::<bool>()).prop_map(|(last, more)| Reply::Synced { last, more }),
         group.prop_map(|(word, name)| Reply::Grouped { word, name }),
-        (id(), cursor()).prop_map(|(id, cursor)| Reply::Waited { id, cursor }),
+        (id(), condition()).prop_map(|(id, until)| Reply::Waited { id, until }),
+        id().prop_map(Reply::MessageDropped),
         (list, any::<usize>()).prop_map(|(list, count)| Reply::Counted { list, count }),
         any::<usize>().prop_map(|sessions| Reply::Kicked { sessions }),
     ];
@@ -134,6 +178,12 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
             ServerLine::Member(MemberLine { group, handle, role })
         }),
         handle().prop_map(|handle| ServerLine::Blocked(BlockedLine { handle })),
+        (any::<u64>(), time(), maybe(id()), maybe(condition()), "[^\n]{1,20}").prop_map(
+            |(number, time, about, unless, command)| {
+                let command = Typed(command.into());
+                ServerLine::At(AtLine { number, time, about, unless, command })
+            }
+        ),
     ];
     let others = prop_oneof![
         (word(), time(), maybe(time()), maybe(target())).prop_map(|(label, created, used, to)| {
@@ -180,6 +230,7 @@ fn an_entry_is_one_line() {
         from: ana.clone(),
         to: Target::Person(ana),
         kind: EntryKind::Message,
+        tags: None,
         body: "a\nb\\".into(),
     };
     let event = written(&ServerLine::Entry(EntryLine::event(&entry)));
@@ -189,6 +240,55 @@ fn an_entry_is_one_line() {
     assert_eq!(row, r"HIST 17 1970-01-01T00:00:00.000Z ana ana kind=group a\nb\\");
     let event = EntryLine::parse(&row).unwrap().into_event();
     assert_eq!(event, EntryLine::event(&entry));
+}
+
+#[test]
+fn marks_are_written_as_events_and_as_rows() {
+    let (ana, bob) = (Handle::new("ana").unwrap(), Handle::new("bob").unwrap());
+    let mut entry = Entry {
+        id: EntryId(4),
+        time: Millis(0),
+        from: ana.clone(),
+        to: Target::Person(bob),
+        kind: EntryKind::Edit,
+        tags: Some(Box::new(EntryTags { re: Some(EntryId(1)), ..EntryTags::default() })),
+        body: "lunch at two?".into(),
+    };
+    let lines = |entry: &Entry| {
+        let lines = [EntryLine::event(entry), EntryLine::row(entry), EntryLine::mark(entry)];
+        lines.map(|line| written(&ServerLine::Entry(line)).replace("1970-01-01T00:00:00.000Z", "T"))
+    };
+    let mark = "MARK 4 T ana bob kind=edit,re=1 lunch at two?";
+    assert_eq!(lines(&entry), ["EDIT 4 T ana bob re=1 lunch at two?", mark, mark]);
+    entry.kind = EntryKind::React;
+    entry.tags.as_mut().unwrap().calls = vec![Call::Handle(ana)];
+    let mark = "MARK 4 T ana bob kind=react,re=1,at=ana lunch at two?";
+    assert_eq!(lines(&entry), ["REACT 4 T ana bob re=1,at=ana lunch at two?", mark, mark]);
+    entry.kind = EntryKind::Message;
+    let [event, row, text] = lines(&entry);
+    assert_eq!(event, "MSG 4 T ana bob re=1,at=ana lunch at two?");
+    assert_eq!(row, "HIST 4 T ana bob re=1,at=ana lunch at two?");
+    assert_eq!(text, "MARK 4 T ana bob kind=text,re=1,at=ana lunch at two?");
+    entry.tags = Some(Box::new(EntryTags { gone: Some(EntryId(6)), ..EntryTags::default() }));
+    entry.body = "".into();
+    let [event, row, _] = lines(&entry);
+    assert_eq!(
+        [&*event, &*row],
+        ["GONE 4 T ana bob del=6 -", "HIST 4 T ana bob kind=gone,del=6 -"]
+    );
+}
+
+#[test]
+fn a_command_put_off_is_told_from_a_list_of_them() {
+    let listed = Reply::Counted { list: List::Later, count: 3 };
+    assert_eq!(Reply::parse("OK AT 3"), Some(listed));
+    let due = Reply::Scheduled { verb: "AT", number: 3, time: Millis(0) };
+    assert_eq!(Reply::parse("OK AT 3 1970-01-01T00:00:00.000Z"), Some(due));
+    assert_eq!(Reply::parse("OK AT DEL 3"), Some(Reply::Unscheduled { number: 3 }));
+    let typed = r"AT 1 1970-01-01T00:00:00.000Z 17 answered MSG ana a\nb\c";
+    let Some(ServerLine::At(row)) = ServerLine::parse(typed) else { panic!("no row of AT") };
+    assert_eq!(row.command.0, r"MSG ana a\nb\c");
+    assert_eq!(written(&ServerLine::At(row)), typed);
 }
 
 #[test]
@@ -205,7 +305,18 @@ fn what_a_later_server_adds_is_passed_over() {
     ] {
         assert_eq!(read(line).as_deref(), Some(known));
     }
-    for unknown in ["", "EDIT 5 x", "OK", "OK EDIT 5", "LIVE", "LIVE x", "MSG 1 x ana bia - hi"] {
+    let later = "MARK 9 1970-01-01T00:00:00.000Z ana ana kind=flag ana mute -";
+    for unknown in [
+        later,
+        "",
+        "EDIT 5 x",
+        "GONE 1 1970-01-01T00:00:00.000Z ana bia - -",
+        "OK",
+        "OK EDIT 5",
+        "LIVE",
+        "LIVE x",
+        "MSG 1 x ana bia - hi",
+    ] {
         assert_eq!(read(unknown), None, "{unknown}");
     }
 }
@@ -238,7 +349,10 @@ proptest! {
     /// Whatever is parsed from any line parses again once written.
     #[test]
     fn no_line_makes_the_reader_panic(
-        word in select(vec!["MSG", "HIST", "OK", "OK ADMIN", "ERR", "INFO", "GROUPS", "TOKEN"]),
+        word in select(vec![
+            "MSG", "EDIT", "REACT", "GONE", "HIST", "MARK", "OK", "OK ADMIN", "OK AT", "AT", "ERR",
+            "INFO", "GROUPS", "TOKEN",
+        ]),
         rest in "[ -~é]{0,60}",
     ) {
         let line = format!("{word} {rest}");

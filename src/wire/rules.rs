@@ -1,5 +1,5 @@
 //! The grammar: one function for each rule, with the rule as its doc comment. PROTOCOL.md has them
-//! all.
+//! all. The rules about single messages are in `mark_rules`.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,13 @@ use nom::error::context;
 use nom::multi::{many0, many1};
 use nom::sequence::{preceded, terminated};
 
+use super::columns;
 use super::fields::*;
 use super::request::{
     ActCommand, Admin, Command, Events, GroupChange, Hist, Query, Secret, SessionCommand, Setting,
     Upto, Which,
 };
-use crate::entry::Cursor;
+use crate::entry::{Condition, Cursor};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 
@@ -63,10 +64,10 @@ pub(super) fn ping(input: &str) -> ParseResult<'_, Command> {
 const GROUP: &str = "NEW, ADD, REMOVE, ADMIN, TOPIC, LEAVE, LIST or WHO";
 const TOKEN: &str = "NEW, LIST or DEL";
 const UID: &str = "LINK, LIST or UNLINK";
-const ADMIN: &str = "STATS, SESSIONS, KICK, USER, BACKUP or CHECK";
+const ADMIN: &str = "STATS, SESSIONS, KICK, USER, DEL, BACKUP or CHECK";
 
 /// The one of `words` that `said` is, in any letter case.
-fn second(words: &'static str, said: &str) -> Option<&'static str> {
+pub(super) fn second(words: &'static str, said: &str) -> Option<&'static str> {
     let mut known = words.split([',', ' ']).filter(|known| !matches!(*known, "" | "or"));
     known.find(|known| known.eq_ignore_ascii_case(said))
 }
@@ -79,6 +80,7 @@ pub(super) fn help(input: &str) -> ParseResult<'_, Command> {
         "GROUP" => GROUP,
         "TOKEN" => TOKEN,
         "UID" => UID,
+        "AT" => "DEL",
         "ADMIN" => ADMIN,
         _ => "",
     };
@@ -103,12 +105,6 @@ pub(super) fn passwd(input: &str) -> ParseResult<'_, Command> {
         Command::Session(SessionCommand::Passwd { old, new })
     })
     .parse(input)
-}
-
-/// `MSG = target text`
-pub(super) fn message(input: &str) -> ParseResult<'_, Command> {
-    map((target, body), |(to, body)| Command::Act(ActCommand::Send { to, body, once: None }))
-        .parse(input)
 }
 
 /// `TALK = target ["raw"]`
@@ -162,71 +158,65 @@ pub(super) fn set(input: &str) -> ParseResult<'_, Command> {
     }
 }
 
-/// `HIST = target [n] ["before" id] ["after" id]`, the bounds in any order.
+/// `HIST = target [n] ["before" id] ["after" id] ["re" which]`, the bounds in any order.
 pub(super) fn hist(input: &str) -> ParseResult<'_, Command> {
     let (mut input, to) = target(input)?;
-    let mut hist = Hist { to, count: limits::HIST_DEFAULT, before: None, after: None };
+    let (count, before, after, re) = (limits::HIST_DEFAULT, None, None, None);
+    let mut hist = Hist { to, count, before, after, re };
     if input.starts_with(|c: char| c.is_ascii_digit()) {
-        (input, hist.count) = count(input)?;
+        (input, hist.count) = count_of_rows(input)?;
     }
     while !input.is_empty() {
-        let which = alt((value(true, keyword("before")), value(false, keyword("after"))));
-        let label = "a number of rows from 1 to 1000, before <id> or after <id>";
-        let (then, before) = match context(label, which).parse(input) {
-            Err(nom::Err::Error(e)) => return Err(nom::Err::Error(Expected { label, ..e })),
-            other => other?,
+        let label = "a number of rows from 1 to 1000, before <id>, after <id> or re <id>";
+        let words = "before, after or re";
+        let (then, word) = field(label, |said| second(words, said)).parse(input)?;
+        let is_again = match word {
+            "before" => hist.before.is_some(),
+            "after" => hist.after.is_some(),
+            _ => hist.re.is_some(),
         };
-        let bound = if before { &mut hist.before } else { &mut hist.after };
-        if bound.is_some() {
-            let label = "before and after at most once each";
+        if is_again {
+            let label = "before, after and re at most once each";
             return Err(nom::Err::Error(Expected { rest: input, label, hidden: None }));
         }
-        let (then, id) = id(then)?;
-        *bound = Some(id);
-        input = then;
+        input = match word {
+            "re" => map(which, |which| hist.re = Some(which)).parse(then)?.0,
+            "before" => map(id, |id| hist.before = Some(id)).parse(then)?.0,
+            _ => map(id, |id| hist.after = Some(id)).parse(then)?.0,
+        };
     }
     Ok((input, Command::Query(Query::Hist(hist))))
 }
 
 /// `n = 1*DIGIT`, from 1 to 1,000
-fn count(input: &str) -> ParseResult<'_, usize> {
+fn count_of_rows(input: &str) -> ParseResult<'_, usize> {
     field("a number of rows from 1 to 1000", |word| {
         word.parse().ok().filter(|n| (1..=limits::HIST_MAX).contains(n))
     })
     .parse(input)
 }
 
-/// `ONCE = key "MSG" target text`
-pub(super) fn once(input: &str) -> ParseResult<'_, Command> {
-    map((key, keyword("MSG"), target, body), |(key, (), to, body)| {
-        Command::Act(ActCommand::Send { to, body, once: Some(key) })
-    })
-    .parse(input)
-}
-
 /// `which = id / "last"`
-fn which(input: &str) -> ParseResult<'_, Which> {
+pub(super) fn which(input: &str) -> ParseResult<'_, Which> {
     let last = value(Which::Last, keyword("last"));
     labelled("the id of a message, or last", alt((map(id, Which::Id), last))).parse(input)
 }
 
-/// `WAIT = which ("delivered" / "read") seconds`
+/// `WAIT = which condition seconds`
 pub(super) fn wait(input: &str) -> ParseResult<'_, Command> {
-    let cursor = field("delivered or read", |word| {
-        let is = |other: &str| word.eq_ignore_ascii_case(other);
-        match () {
-            () if is("delivered") => Some(Cursor::Delivered),
-            () if is("read") => Some(Cursor::Read),
-            () => None,
-        }
-    });
     let seconds = field("a number of seconds from 1 to 86400", |word: &str| {
         word.parse().ok().filter(|n| (1..=limits::WAIT_MAX).contains(n))
     });
-    map((which, cursor, seconds), |(which, cursor, seconds)| {
-        Command::Session(SessionCommand::Wait { which, cursor, seconds })
+    map((which, condition, seconds), |(which, until, seconds)| {
+        Command::Session(SessionCommand::Wait { which, until, seconds })
     })
     .parse(input)
+}
+
+/// `condition = "delivered" / "read" / "answered"`
+pub(super) fn condition(input: &str) -> ParseResult<'_, Condition> {
+    field("delivered, read or answered", |word| columns::condition(&word.to_ascii_lowercase()))
+        .parse(input)
 }
 
 /// `SYNC = id`
@@ -324,7 +314,7 @@ pub(super) fn uid(input: &str) -> ParseResult<'_, Command> {
     .parse(input)
 }
 
-/// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "BACKUP" path /
+/// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "DEL" id / "BACKUP" path /
 /// "USER" ("NEW" newcomer / "PASSWD" handle password / "REVOKE" handle / "DEL" handle)`
 pub(super) fn admin(input: &str) -> ParseResult<'_, Command> {
     let path = context(
@@ -353,6 +343,7 @@ pub(super) fn admin(input: &str) -> ParseResult<'_, Command> {
                 value(Admin::Sessions, keyword("SESSIONS")),
                 value(Admin::Check, keyword("CHECK")),
                 preceded(keyword("KICK"), cut(map(handle, Admin::Kick))),
+                preceded(keyword("DEL"), cut(map(id, Admin::DropMessage))),
                 preceded(keyword("BACKUP"), cut(path)),
                 preceded(keyword("USER"), cut(user)),
             )),

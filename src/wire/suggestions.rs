@@ -7,7 +7,7 @@ use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
 /// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
-const ELSEWHERE: [(&[&str], &str); 18] = [
+const ELSEWHERE: [(&[&str], &str); 25] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
         "REG <handle> <password> creates an account",
@@ -26,6 +26,25 @@ const ELSEWHERE: [(&[&str], &str); 18] = [
         "MSG <to> <text> sends a message, TALK <to> starts a chat",
     ),
     (&["chat", "open", "enter"], "TALK <to> starts a chat"),
+    (&["reply", "answer", "respond", "quote"], "RE <id> <text> answers a message"),
+    (
+        &["amend", "change", "correct", "modify", "replace", "s"],
+        "EDIT <id> <text> gives your message another text",
+    ),
+    (
+        &["delete", "unsend", "retract", "recall", "revoke", "undo", "rm"],
+        "DEL <id> deletes a message of yours for everyone",
+    ),
+    (&["like", "vote", "emoji", "reaction", "reactions"], "REACT <id> <word> reacts to a message"),
+    (
+        &["forward", "share", "star", "save", "bookmark"],
+        "FWD <id> <to> sends a message on; to yourself, it keeps it",
+    ),
+    (&["versions", "edits", "original"], "MARKS <id> shows what a message said before"),
+    (
+        &["schedule", "remind", "reminder", "later", "delay", "timer"],
+        "AT +<seconds> MSG <to> <text> sends a message later",
+    ),
     (
         &["who", "names", "members"],
         "GROUP WHO <name> lists a group's members, FIND <text> finds people",
@@ -82,15 +101,17 @@ pub fn suggest(word: &str, listener: ListenerKind) -> Suggestion {
     nearest(bare, listener).map_or(Suggestion::Text, Suggestion::Verb)
 }
 
-/// The nearest verb, if it is within one typo, or two for a verb of six letters or more.
+/// The nearest verb that is within one typo, or two for a verb of six letters or more. Two letters
+/// are near too many words.
 fn nearest(word: &str, listener: ListenerKind) -> Option<&'static str> {
     if word.len() > 2 * VERBS.iter().map(|verb| verb.word.len()).max().unwrap_or(0) {
         return None;
     }
     let word = word.to_ascii_uppercase();
     let slips = |verb: &&help::Verb| strsim::osa_distance(verb.word, &word);
-    let near = VERBS.iter().filter(|verb| verb.served.at(listener)).min_by_key(slips)?;
-    (slips(&near) <= near.word.len().div_euclid(3).clamp(1, 2)).then_some(near.word)
+    let is_near = |verb: &&help::Verb| slips(verb) <= verb.word.len().div_euclid(3).min(2);
+    let served = VERBS.iter().filter(|verb| verb.served.at(listener));
+    served.filter(is_near).min_by_key(slips).map(|near| near.word)
 }
 
 #[cfg(test)]
@@ -115,11 +136,22 @@ mod tests {
             ("#team:", "TALK #team"),
             ("+team", "MSG #team"),
             ("/start", "REG"),
+            ("reply", "RE"),
+            ("unsend", "DEL"),
+            ("/forward", "FWD"),
+            ("remind", "AT"),
+            ("eidt", "EDIT"),
         ] {
             let suggestion = suggest(word, ListenerKind::Network);
             let said = crate::wire::refusal::Refusal::BadCommand { suggestion }.to_string();
             assert!(said.contains(verb), "{word}: {said}");
         }
+    }
+
+    #[test]
+    fn a_verb_of_two_letters_is_near_nothing() {
+        assert_eq!(suggest("me", ListenerKind::Network), Suggestion::Text);
+        assert_eq!(suggest("act", ListenerKind::Network), Suggestion::Verb("ACK"));
     }
 
     #[test]

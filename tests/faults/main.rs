@@ -4,6 +4,8 @@
 mod exhausted;
 mod full;
 mod kills;
+mod later;
+mod marks;
 mod power;
 #[path = "../process/mod.rs"]
 mod process;

@@ -26,7 +26,7 @@ use papo::name::Handle;
 use papo::store::sqlite::{Database, SqliteReader};
 use papo::store::{Fact, Maintenance, Need, Reader, Walk};
 use rustix::process::Signal;
-use trace::Call;
+use trace::SystemCall;
 
 /// Things that each of the people says in each of the two rounds.
 const SAID: usize = 100;
@@ -48,7 +48,7 @@ struct Said {
 }
 
 /// All lines that were sent, each with the command that it answers.
-fn lines(calls: &[Call], talks: &[Talk]) -> Vec<Said> {
+fn lines(calls: &[SystemCall], talks: &[Talk]) -> Vec<Said> {
     let mut said = Vec::new();
     for talk in talks {
         let mut typed = talk.typed.iter();
@@ -165,7 +165,7 @@ fn verify(folder: &Path, said: &[&Said]) -> Result<(), String> {
 /// the sync `ignored` covered is not on the disk by it. Gives back what was found at each.
 fn play(
     home: &Home,
-    calls: &[Call],
+    calls: &[SystemCall],
     said: &[Said],
     cuts: &[usize],
     ignored: Option<usize>,
@@ -232,7 +232,7 @@ fn what_is_confirmed_survives_a_power_cut() {
     let (more, end) = trace::read(&record(1), end);
     calls.extend(more);
     let said = lines(&calls, &talks);
-    let is_sync = |call: &&Call| call.name == "fdatasync" || call.name == "fsync";
+    let is_sync = |call: &&SystemCall| call.name == "fdatasync" || call.name == "fsync";
     let syncs = calls.iter().filter(is_sync).count();
     let writes = calls.iter().filter(|call| call.name == "pwrite64").count();
 
@@ -254,7 +254,7 @@ fn what_is_confirmed_survives_a_power_cut() {
     );
 
     // The control: the last message is there by the last sync, and by nothing else.
-    let is_last = |call: &Call| call.name == "fdatasync" && call.on.ends_with("papo.db-wal");
+    let is_last = |call: &SystemCall| call.name == "fdatasync" && call.on.ends_with("papo.db-wal");
     let last_sync = calls.iter().rposition(is_last);
     assert!(last_sync.is_some());
     let found = play(&home, &calls, &said, &[end], last_sync, || 0, &mut dice);
@@ -292,7 +292,7 @@ fn what_is_confirmed_survives_a_power_cut_while_the_log_is_written_back() {
     let first = said.iter().find(|said| said.line.starts_with("OK MSG ")).unwrap().began;
     let mut later = calls.iter().filter(|call| call.name == "pwrite64" && call.began > first);
     let back = later.find(|call| call.on.ends_with("papo.db")).expect("it is written back").began;
-    let anew = |call: &&Call| call.on.ends_with("-wal") && call.rest.ends_with(", 0");
+    let anew = |call: &&SystemCall| call.on.ends_with("-wal") && call.rest.ends_with(", 0");
     let anew = later.find(anew).expect("the log begins anew").began;
     let mut cuts = Vec::new();
     for (from, to) in [(back - 40, back + 20), (back, anew), (anew - 20, anew + 60), (anew, end)] {
@@ -308,7 +308,7 @@ fn what_is_confirmed_survives_a_power_cut_while_the_log_is_written_back() {
     }
     // The control: the database is not synced before the log begins anew, and the power is cut
     // before the next sync makes up for it.
-    let is_it = |call: &Call| call.name == "fdatasync" && call.on.ends_with("papo.db");
+    let is_it = |call: &SystemCall| call.name == "fdatasync" && call.on.ends_with("papo.db");
     let sync = calls.iter().rposition(|call| is_it(call) && call.began < anew);
     let next = calls.iter().find(|call| is_it(call) && call.began > anew);
     let cut = next.map_or(end, |call| call.began - 1);

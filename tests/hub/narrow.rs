@@ -32,7 +32,7 @@ pub struct Narrow {
     pub counters: Arc<Counters>,
     pub database: Database,
     pub services: Arc<Services>,
-    _folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl Narrow {
@@ -69,7 +69,7 @@ impl Narrow {
             roster: Roster::new(Limits::DEFAULT),
             line: BusyLine::default(),
         });
-        Narrow { hub, counters, database, services, _folder: folder }
+        Narrow { hub, counters, database, services, folder }
     }
 
     /// A connection on which something is typed at once, and the session's thread.

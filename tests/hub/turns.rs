@@ -321,7 +321,7 @@ fn where_nothing_waits_any_more_the_store_says_so_for_all_but_some() {
     assert!(rows(waits) < (most + more) as i64, "{}", rows(waits));
     let mut reader = house.database.reader().unwrap();
     let newest = reader.newest().unwrap().entry;
-    assert_eq!(reader.waiting(AccountId(1), newest).unwrap(), 0);
+    assert_eq!(reader.waiting(AccountId(1), newest).unwrap().count, 0);
     house.stop();
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::person::{Person, handle, register};
 use papo::chat::Act;
-use papo::entry::{Clock, Cursor, EntryId, Millis};
+use papo::entry::{Clock, Condition, Cursor, EntryId, Millis};
 use papo::hub::{Hub, Work};
 use papo::name::Target;
 use papo::store::sqlite::Database;
@@ -14,6 +14,7 @@ use papo::wire::request::GroupChange;
 struct House {
     hub: Hub,
     people: Vec<Person>,
+    _database: Database,
     _folder: tempfile::TempDir,
 }
 
@@ -25,7 +26,7 @@ fn house() -> House {
     let (hub, _) = Hub::start(writer, Clock::Still(Millis(0)), Arc::default()).unwrap();
     let names = ["ana", "bia", "caio", "dora"];
     let people = (1..).zip(names).map(|(n, name)| register(&hub, n, name).unwrap()).collect();
-    House { hub, people, _folder: folder }
+    House { hub, people, _database: database, _folder: folder }
 }
 
 impl House {
@@ -43,7 +44,11 @@ impl House {
 
     /// Another session of Ana's waits for what she wrote.
     fn wait(&self, id: i64, cursor: Cursor) {
-        self.hub.ask(Work::Watch { session: self.people[0].session, id: EntryId(id), cursor });
+        self.hub.ask(Work::Watch {
+            session: self.people[0].session,
+            id: EntryId(id),
+            until: Condition::Reached(cursor),
+        });
     }
 
     /// What Ana heard of her waiting, if it is over.

@@ -245,6 +245,8 @@ fn a_wrong_command_line() {
         &["--keep", "-1"],
         &["--keep", "soon"],
         &["--keep", "36501"],
+        &["--amend", "-1"],
+        &["--amend", "soon"],
         &["--limit-db", "-1"],
         &["--limit-db", "big"],
     ] {
@@ -318,7 +320,7 @@ fn every_flag_is_a_variable_too() {
     assert!(flags.len() >= 5, "{flags:?}");
     for flag in flags {
         // What is done once is no setting: a variable would do it at each start.
-        if ["--restore", "--check", "--env-file"].contains(&&*flag) {
+        if ["--restore", "--import", "--check", "--env-file"].contains(&&*flag) {
             assert!(!help.contains(&format!("PAPOD_{}", flag[2..].to_uppercase())), "{help}");
             continue;
         }
@@ -420,6 +422,12 @@ fn a_url_is_refused_and_its_password_not_said() {
     let help = run(papod().arg("--help").env("PAPOD_DB", url));
     let help = String::from_utf8(help.stdout).unwrap();
     let misused = run(papod().arg("--no-such-flag").env("PAPOD_DB", url));
+    let why = if cfg!(feature = "postgres") { "set PGPASSWORD" } else { "without PostgreSQL" };
+    assert!(by_flag.contains(why) && by_variable.contains(why), "{by_flag}{by_variable}");
+    let elsewhere = refused(papod().args(["--listen", "127.0.0.1:0", "--db", "mysql://db/papo"]));
+    assert!(elsewhere.contains("mysql://: the database must be a file"), "{elsewhere}");
+    let by_import = refused(papod().args(["--import", "papo.db", "--db", "other.db"]));
+    assert!(by_import.contains("--db postgres://"), "{by_import}");
     for said in [by_flag, by_variable, help, stderr(&misused)] {
         assert!(!said.contains("hunter-two"), "{said}");
     }

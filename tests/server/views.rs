@@ -226,3 +226,43 @@ fn the_command_works_as_it_stands() {
     papod.stop();
     assert_eq!(run(), shown);
 }
+
+#[test]
+fn the_views_show_what_holds_about_a_message() {
+    let home = Home::new();
+    let papod = home.start();
+    let db = open(&home);
+    let mut people = ["ana", "bob"].map(|h| papod.register(h));
+    for (who, line) in [
+        (0, "MSG bob one"),
+        (0, "MSG bob two"),
+        (1, "RE 1 three"),
+        (0, "EDIT 1 four"),
+        (0, "EDIT 1 five"),
+        (1, "REACT 1 ok"),
+        (0, "REACT 1 ok"),
+        (1, "REACT 3 hm"),
+        (1, "REACT 3 -"),
+        (0, "DEL 2"),
+    ] {
+        people[who].say(line);
+        people[who].until("OK ");
+    }
+    let sql = "SELECT id, sender, kind, body, re, edited, deleted FROM messages ORDER BY id";
+    let messages = [
+        "1|ana|message|five|NULL|5|NULL",
+        "2|ana|message||NULL|NULL|10",
+        "3|bob|message|three|1|NULL|NULL",
+    ];
+    assert_eq!(ask(&db, sql), messages);
+    let sql = "SELECT id, sender, recipient, kind, message, body FROM marks ORDER BY id";
+    let marks = [
+        "4|ana|bob|edit|1|four",
+        "5|ana|bob|edit|1|five",
+        "6|bob|ana|react|1|ok",
+        "7|ana|bob|react|1|ok",
+        "10|ana|bob|del|2|-",
+    ];
+    assert_eq!(ask(&db, sql), marks);
+    assert_eq!(ask(&db, "SELECT message, word, count FROM reactions"), ["1|ok|2"]);
+}

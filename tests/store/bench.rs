@@ -4,8 +4,10 @@ use papo::chat::{Act, Chat, Stop, Who};
 use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
-use papo::store::sqlite::Database;
-use papo::store::{ChatRow, Expire, Listing, Maintenance, Need, Reader, Walk, Writer};
+use papo::store::{ChatRow, Expire, Listing, Need, Reader, Walk, Writer};
+
+/// Runs a test against a store: SQLite in tests/store, PostgreSQL in tests/postgres.
+pub use crate::stores::every_store;
 
 /// A store under test, written to by the rules as the hub would.
 pub struct Bench {
@@ -91,7 +93,7 @@ impl Bench {
     }
 
     pub fn waiting(&mut self, who: AccountId) -> u64 {
-        self.reader.waiting(who, EntryId(i64::MAX)).unwrap()
+        self.reader.waiting(who, EntryId(i64::MAX)).unwrap().count
     }
 
     /// All rows of `CHATS`.
@@ -127,14 +129,4 @@ impl Bench {
             walk = next;
         }
     }
-}
-
-/// Runs a test against every store there is. Whatever a test did, nothing is wrong with the store.
-pub fn every_store(test: impl Fn(&mut Bench)) {
-    // In memory where there is such a folder: how fast a disk is must not matter here.
-    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
-    let database = Database::open(&folder.path().join("papo.db")).unwrap();
-    let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
-    test(&mut Bench::new(Box::new(writer), Box::new(reader)));
-    assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
 }

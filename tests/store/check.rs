@@ -165,8 +165,14 @@ const DAMAGE: [(&str, &str); 62] = [
     ("UPDATE entry SET kind = 1 WHERE id = 17", "entry 17 is of no kind that fits here"),
     ("UPDATE entry SET body = '' WHERE id = 17", "entry 17 has no text"),
     ("UPDATE entry SET body = CAST(x'ff41' AS TEXT) WHERE id = 17", "entry 17 has no text, or"),
-    ("INSERT INTO entry VALUES(150000, 1, 201, 1, 3, 0, 0, 'x')", "entry 150000: conversation 1"),
-    ("INSERT INTO entry VALUES(150000, 9, 201, 1, 3, 0, 0, 'x')", "entry 150000: conversation 9"),
+    (
+        "INSERT INTO entry VALUES(150000, 1, 201, 1, 3, 0, 0, 'x', NULL, NULL, 0)",
+        "entry 150000: conversation 1",
+    ),
+    (
+        "INSERT INTO entry VALUES(150000, 9, 201, 1, 3, 0, 0, 'x', NULL, NULL, 0)",
+        "entry 150000: conversation 9",
+    ),
     ("DELETE FROM id_block WHERE upto = 128", "conversation 1: entry 129 is number 65, not 129"),
     ("UPDATE id_block SET ids = substr(ids, 1, 63) WHERE upto = 128", "its list of ids up to 128"),
     ("UPDATE id_block SET ids = x'' WHERE upto = 64", "its list of ids up to 64 is damaged"),

@@ -197,16 +197,16 @@ fn what_is_forgotten_is_no_message_any_more() {
     store.forget(EntryId(3));
     let pair = Pair::of(ANA, BIA);
     let direct = store.reader.direct(pair).unwrap().unwrap().id;
-    let all = SpanQuery { count: 10, before: None, after: None };
+    let all = SpanQuery { count: 10, before: None, after: None, re: None };
     let span = |store: &mut Bench, query| store.reader.span(BIA, direct, &query).unwrap();
     assert_eq!(span(&mut store, all).ids, [EntryId(4), EntryId(5)]);
     // There are no more of them, from either end.
-    let one = SpanQuery { count: 1, before: Some(EntryId(5)), after: None };
+    let one = SpanQuery { count: 1, before: Some(EntryId(5)), after: None, re: None };
     assert!(!span(&mut store, one).more);
-    let two = SpanQuery { count: 2, before: None, after: Some(EntryId(0)) };
+    let two = SpanQuery { count: 2, before: None, after: Some(EntryId(0)), re: None };
     assert_eq!(span(&mut store, two).ids, [EntryId(4), EntryId(5)]);
     assert_eq!(store.waiting(BIA), 2);
-    assert_eq!(store.reader.waiting(BIA, EntryId(4)).unwrap(), 1);
+    assert_eq!(store.reader.waiting(BIA, EntryId(4)).unwrap().count, 1);
     for id in 1..=5 {
         let is_left = id > 3;
         let place = store.reader.gather(&[Need::EntryPos(EntryId(id))], 1).unwrap();
@@ -407,7 +407,7 @@ fn what_is_forgotten_under_a_reader_is_passed_over() {
     }
     // The rows of a list that was made before.
     let direct = store.reader.direct(Pair::of(ANA, CAIO)).unwrap().unwrap().id;
-    let query = SpanQuery { count: 1_000, before: None, after: None };
+    let query = SpanQuery { count: 1_000, before: None, after: None, re: None };
     let ids = store.reader.span(CAIO, direct, &query).unwrap().ids;
     store.forget(ids[ids.len() - 2]);
     let rows = store.reader.entries(CAIO, direct, &ids).unwrap();

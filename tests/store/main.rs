@@ -7,11 +7,16 @@ mod backup;
 mod bench;
 mod check;
 mod counting;
+mod erased;
+mod files;
 mod find;
 mod forget;
+mod holding;
+mod later;
 mod lists;
 mod many_chats;
 mod marks;
 #[path = "../process/mod.rs"]
 mod process;
+mod stores;
 mod suite;

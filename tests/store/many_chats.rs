@@ -45,8 +45,8 @@ struct Line {
 
 #[derive(Clone, Debug)]
 struct Model {
-    /// Of each entry: where, and by whom.
-    log: Vec<(Talk, Who)>,
+    /// Of each entry: where, by whom and, of an edit, of which message.
+    log: Vec<(Talk, Who, Option<i64>)>,
     lines: BTreeMap<(Talk, Who), [Line; 2]>,
     moved: i64,
     floor: i64,
@@ -61,21 +61,21 @@ impl Model {
         }
     }
 
-    fn say(&mut self, talk: Talk, who: Who) {
+    fn say(&mut self, talk: Talk, who: Who, about: Option<i64>) {
         let newest = self.log.len() as i64 + 1;
         for line in self.lines.entry((talk, who)).or_default() {
-            let waits = |(id, (t, by)): (usize, &(Talk, Who))| {
+            let waits = |(id, (t, by, _)): (usize, &(Talk, Who, Option<i64>))| {
                 *t == talk && *by != who && id as i64 + 1 > line.at
             };
             if !self.log.iter().enumerate().any(waits) {
                 line.at = newest;
             }
         }
-        self.log.push((talk, who));
+        self.log.push((talk, who, about));
     }
 
     fn advance(&mut self, who: Who, cursor: Cursor, id: i64, now: i64) {
-        let Some((talk, _)) = usize::try_from(id - 1).ok().and_then(|at| self.log.get(at)) else {
+        let Some((talk, ..)) = usize::try_from(id - 1).ok().and_then(|at| self.log.get(at)) else {
             return;
         };
         if id <= self.floor || !Model::members(*talk).contains(&who) {
@@ -96,13 +96,24 @@ impl Model {
         }
     }
 
-    /// The entries that someone sees, with their authors.
+    /// The entries that someone sees, edits included, with their authors.
     fn seen(&self, who: Who) -> impl Iterator<Item = (i64, Talk, Who)> {
         let log = self.log.iter().zip(1..).skip(self.floor as usize);
-        let log = log.map(|((talk, by), id)| (id, *talk, *by));
+        let log = log.filter(|((.., about), _)| about.is_none_or(|about| about > self.floor));
+        let log = log.map(|((talk, by, _), id)| (id, *talk, *by));
         log.filter(move |(_, talk, _)| Model::members(*talk).contains(&who))
     }
 
+    fn is_edit(&self, id: i64) -> bool {
+        self.log[id as usize - 1].2.is_some()
+    }
+
+    /// The same without the edits.
+    fn counted(&self, who: Who) -> impl Iterator<Item = (i64, Talk, Who)> {
+        self.seen(who).filter(|(id, ..)| !self.is_edit(*id))
+    }
+
+    /// What waits, edits included.
     fn waiting(&self, who: Who, upto: i64) -> Vec<i64> {
         let at = |talk| self.lines.get(&(talk, who)).map_or(0, |[delivered, _]| delivered.at);
         let waits =
@@ -112,7 +123,7 @@ impl Model {
 
     fn chats(&self, who: Who) -> Vec<i64> {
         let mut last = BTreeMap::new();
-        last.extend(self.seen(who).map(|(id, talk, _)| (talk, id)));
+        last.extend(self.counted(who).map(|(id, talk, _)| (talk, id)));
         let mut last: Vec<i64> = last.into_values().collect();
         last.sort_unstable_by(|a, b| b.cmp(a));
         last
@@ -127,7 +138,7 @@ impl Model {
                 due.extend((number > own).then_some((number, Cursor::Read, told)));
                 continue;
             }
-            let mine = self.seen(me).filter(|(_, t, by)| t == talk && *by == me);
+            let mine = self.counted(me).filter(|(_, t, by)| t == talk && *by == me);
             let Some(last) = mine.map(|(id, ..)| id).last() else { continue };
             let is_due = |line: &Line| {
                 let (number, _) = newest(line);
@@ -148,7 +159,7 @@ impl Model {
 
     /// When an entry came to each of those who see it and did not write it, to the second.
     fn info(&self, id: i64) -> Vec<(Who, [Option<i64>; 2])> {
-        let (talk, by) = self.log[id as usize - 1];
+        let (talk, by, _) = self.log[id as usize - 1];
         let others = Model::members(talk).into_iter().filter(|who| *who != by);
         let times = |who| {
             let lines = self.lines.get(&(talk, who)).cloned().unwrap_or_default();
@@ -170,6 +181,8 @@ enum Step {
     Answer(u8, bool),
     Note,
     SayToTeam(u8),
+    /// The author of a message changes it, once.
+    Edit(u16),
     Move(bool, Cursor, u16),
     /// The newest is read by whom it is for.
     Read,
@@ -187,6 +200,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (any::<u8>(), any::<bool>()).prop_map(|(n, mine)| Step::Answer(n, mine)),
         1 => Just(Step::Note),
         2 => any::<u8>().prop_map(Step::SayToTeam),
+        4 => any::<u16>().prop_map(Step::Edit),
         6 => (any::<bool>(), cursor(), any::<u16>()).prop_map(|(mine, c, id)| Step::Move(mine, c, id)),
         4 => Just(Step::Read),
         3 => Just(Step::Commit),
@@ -216,7 +230,7 @@ impl Both<'_> {
             (Talk::Team, _) => Target::Group(handle("team")),
         };
         self.store.act(Both::account(who), Act::Send { to, body: "x".into(), once: None });
-        self.model.say(talk, who);
+        self.model.say(talk, who, None);
     }
 
     fn advance(&mut self, who: Who, cursor: Cursor, id: i64) {
@@ -246,6 +260,17 @@ impl Both<'_> {
             Step::SayToTeam(n) => {
                 self.say(Talk::Team, usize::from(n).checked_sub(1).map(|n| n % TEAM));
             }
+            Step::Edit(part) => {
+                let id = (1 + usize::from(part) * newest / 65_536) as i64;
+                let (talk, who, about) = self.model.log[id as usize - 1];
+                let is_edited = self.model.log.iter().any(|(.., about)| *about == Some(id));
+                // The first entry creates the group.
+                if id > self.model.floor.max(1) && about.is_none() && !is_edited {
+                    let act = Act::Edit { about: EntryId(id), body: "y".into() };
+                    self.store.act(Both::account(who), act);
+                    self.model.say(talk, who, Some(id));
+                }
+            }
             Step::Move(mine, cursor, part) => {
                 let id = 1 + usize::from(part) * newest / 65_536;
                 let who = match self.model.log[id - 1].0 {
@@ -256,7 +281,7 @@ impl Both<'_> {
                 self.advance(who, cursor, id as i64);
             }
             Step::Read => {
-                if let (Talk::Friend(n), by) = self.model.log[newest - 1] {
+                if let (Talk::Friend(n), by, _) = self.model.log[newest - 1] {
                     let who = if by.is_some() { None } else { Some(n) };
                     self.advance(who, Cursor::Read, newest as i64);
                 }
@@ -315,8 +340,9 @@ impl Both<'_> {
         for me in [None, Some(0), Some(CHATS - 1)] {
             let account = Both::account(me);
             for upto in [newest, share(newest)] {
-                let waiting = self.model.waiting(me, upto);
-                let counted = self.store.reader.waiting(account, EntryId(upto)).unwrap();
+                let mut waiting = self.model.waiting(me, upto);
+                waiting.retain(|id| !self.model.is_edit(*id));
+                let counted = self.store.reader.waiting(account, EntryId(upto)).unwrap().count;
                 assert_eq!(counted, waiting.len() as u64, "{me:?} up to {upto}");
             }
             let waiting = self.model.waiting(me, newest);
@@ -376,7 +402,7 @@ proptest! {
             let mut both = Both { store, model: model.clone(), kept: model };
             let team = (0..TEAM).map(|n| handle(&format!("f{n}"))).collect();
             both.store.act(ANA, Act::Group { name: handle("team"), change: GroupChange::New(team) });
-            both.model.say(Talk::Team, None);
+            both.model.say(Talk::Team, None, None);
             // What was said before does not wait for them.
             for n in 0..TEAM {
                 both.model.lines.insert((Talk::Team, Some(n)), Default::default());

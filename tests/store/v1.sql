@@ -14,6 +14,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 CREATE TABLE conversation(
@@ -23,6 +24,7 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
+    marked INTEGER NOT NULL DEFAULT 0,  -- its newest mark, 0 if there is none; see `marking`
     tail BLOB NOT NULL DEFAULT x'',     -- ids that do not fill a block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
@@ -37,16 +39,54 @@ CREATE TABLE group_info(
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,               -- its place in the conversation, from 1
+    seq INTEGER NOT NULL,               -- its place in the conversation, from 1; of a mark: that of
+                                        -- the counted entry before it
     author INTEGER NOT NULL,
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
-    body TEXT NOT NULL
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
+                                        -- 3 a deletion, 4 a reaction
+    body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
+    re INTEGER,                         -- the message that it answers or, for a mark, is about
+    tags TEXT,                          -- what else it says, as store/sqlite/tags.rs writes it
+    changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
+CREATE TABLE about(
+    message INTEGER NOT NULL,
+    kind INTEGER NOT NULL,              -- 2 a new text, 3 that it is deleted, 4 a reaction, 5 that a
+                                        -- reaction was taken back
+    account INTEGER NOT NULL,           -- whose reaction; otherwise 0
+    mark INTEGER NOT NULL,
+    PRIMARY KEY(message, kind, account, mark)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE tally(
+    message INTEGER NOT NULL,
+    word INTEGER NOT NULL,              -- the id of that reaction
+    count INTEGER NOT NULL,
+    PRIMARY KEY(message, word)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reply(
+    message INTEGER NOT NULL,
+    reply INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    PRIMARY KEY(message, reply)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
+    ids BLOB NOT NULL,
+    PRIMARY KEY(conversation, upto)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE marking(
+    conversation INTEGER PRIMARY KEY,
+    author INTEGER NOT NULL,            -- of the newest mark
+    other INTEGER NOT NULL,             -- the newest one by anybody else, 0 if there is none
+    count INTEGER NOT NULL,             -- how many it has had
+    tail BLOB NOT NULL                  -- as in `conversation`
+) STRICT;
+CREATE TABLE mark_block(
+    conversation INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
     ids BLOB NOT NULL,
     PRIMARY KEY(conversation, upto)
 ) STRICT, WITHOUT ROWID;
@@ -70,9 +110,11 @@ CREATE TABLE member(
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
     -- By these an account's direct chats are found in their order; groups are not.
-    waits INTEGER,                      -- lower bound of the first entry that waits for it; NULL: none does
+    waits INTEGER,                      -- lower bound of the first entry or mark that waits for it;
+                                        -- NULL: none does
     recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
     moved INTEGER,                      -- the same for moves that concern the account
+    marked INTEGER,                     -- the same for marks
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
@@ -83,6 +125,7 @@ CREATE INDEX member_recent ON member(account, recent);
 CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
+CREATE INDEX member_marked ON member(account, marked) WHERE marked IS NOT NULL;
 CREATE TABLE stay(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -119,6 +162,19 @@ CREATE TABLE once(
     time INTEGER NOT NULL,
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE later(
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- from 1 in each account
+    due INTEGER NOT NULL,
+    message INTEGER,                    -- NULL: unconditionally; else unless this message
+    condition INTEGER,                  -- is delivered (0), read (1) or answered (2) by then
+    command TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX later_of ON later(account, number) WHERE done = 0;
+CREATE INDEX later_due ON later(due, account, number) WHERE done = 0;
+CREATE INDEX later_open ON later(id) WHERE done = 0;
 CREATE TABLE block(
     account INTEGER NOT NULL,
     blocked INTEGER NOT NULL,
@@ -170,14 +226,42 @@ SELECT e.id,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
        CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
-       e.body,
-       e.conversation
+       CASE WHEN NOT e.changed THEN e.body
+            WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
+            ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
+                           WHERE b.message = e.id AND b.kind = 2 ORDER BY b.mark DESC LIMIT 1),
+                          e.body)
+       END AS body,
+       e.conversation,
+       e.re,
+       (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+CREATE VIEW marks AS
+SELECT e.id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 2 THEN 'edit' WHEN 3 THEN 'del' ELSE 'react' END AS kind,
+       b.message,
+       e.body,
+       e.conversation
+FROM about b
+JOIN entry e ON e.id = b.mark
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE b.kind < 5;
+CREATE VIEW reactions AS
+SELECT t.message, e.body AS word, t.count
+FROM tally t
+JOIN entry e ON e.id = t.word;
 CREATE VIEW members AS
 SELECT m.conversation,
        coalesce('#' || r.name, '-') AS name,
@@ -197,19 +281,19 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 WHERE m.delivered_told > 0;
-INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0);
-INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0);
-INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0);
-INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, X'0101', 0, 0, 0);
-INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, X'03', 0, 0, 0);
-INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1');
+INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0);
+INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0);
+INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0);
+INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
+INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
+INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
-linhas');
-INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3');
-INSERT INTO generation VALUES(1, X'8A5877CBC002829C5DC160A7641C6CA9', X'13998C0A05E28C3573DC554B99D001DD');
-INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, X'', X'', 1);
-INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, X'', X'', 1);
-INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, X'', X'', 1);
+linhas', NULL, NULL, 0);
+INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
+INSERT INTO generation VALUES(1, X'0E68F3D4EEA2AFD7235711DA0613D5D3', X'395B5C8C67F2D46CC11443A46998371C');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);
 INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
 INSERT INTO word VALUES('ana', 1);
 INSERT INTO word VALUES('bia', 2);

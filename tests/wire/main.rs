@@ -3,5 +3,6 @@
 #[path = "../../contrib/fuzz/checks/mod.rs"]
 mod checks;
 mod corpus;
+mod place;
 mod transcript;
 mod transcripts;

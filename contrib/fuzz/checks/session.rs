@@ -11,7 +11,7 @@ use papo::config::{Config, PasswordCost};
 use papo::limits;
 use papo::server::Server;
 use papo::wire::request::{self, Command, SessionCommand, Which};
-use papo::wire::rows::{EntryLine, ServerLine};
+use papo::wire::rows::{EntryForm, EntryLine, ServerLine};
 use papo::wire::{help, line, telnet};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -211,7 +211,7 @@ impl Person {
                     rows = false;
                     assert!(!["bug", "storage"].contains(&refused.code), "{}", at());
                 }
-                ServerLine::Entry(EntryLine { is_row: false, .. })
+                ServerLine::Entry(EntryLine { form: EntryForm::Event, .. })
                 | ServerLine::Receipt(_)
                 | ServerLine::Live(_)
                 | ServerLine::Hello(_) => assert!(!rows, "an event splits a reply: {}", at()),

@@ -10,7 +10,7 @@ use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
 use super::item::{self, Tick};
 use super::screen::Size;
-use crate::client::lines::is_message;
+use crate::client::lines::{is_message, text_of};
 use crate::entry::Entry;
 use crate::name::Handle;
 
@@ -136,8 +136,8 @@ impl ListedChat {
 /// An entry with its author; it is cut when it is shown.
 fn in_one_line(entry: &Entry, me: &Handle) -> String {
     let who = if entry.from == *me { "you" } else { entry.from.as_str() };
-    if is_message(entry) {
-        format!("{who}: {}", entry.body.chars().take(KEPT).collect::<String>())
+    if is_message(entry) || entry.is_gone() {
+        format!("{who}: {}", text_of(entry).chars().take(KEPT).collect::<String>())
     } else {
         format!("{who} {}", item::change(&entry.body, me))
     }

@@ -42,7 +42,13 @@ impl Talk {
 
     fn entry(&mut self, entry: Entry) {
         let (id, is_mine) = (entry.id.number(), entry.from == self.me);
-        if !self.is_live {
+        if entry.kind.is_mark() {
+            // The texts on the screen stay as they were received.
+            if !is_mine {
+                let name = self.conversation(&entry);
+                self.mark(&name, id, false);
+            }
+        } else if !self.is_live {
             // Waiting entries are shown once all have come.
             let (name, me) = (self.conversation(&entry), self.me.clone());
             self.chat(&name).heard(&entry, &me);

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::columns::{ScreenLine, cut, width, wrap};
-use crate::client::lines::is_message;
+use crate::client::lines::{is_message, text_of};
 use crate::entry::Entry;
 use crate::name::Handle;
 
@@ -122,9 +122,9 @@ impl ScreenItem {
     /// An entry as `me` sees it.
     pub fn entry(entry: &Entry, me: &Handle, zone: &TimeZone) -> ScreenItem {
         let time = Timestamp::from_millisecond(entry.time.0).unwrap_or_else(|_| Timestamp::now());
-        let is_change = !is_message(entry);
+        let is_change = !is_message(entry) && !entry.is_gone();
         let mine = entry.from == *me;
-        let body = if is_change { change(&entry.body, me) } else { entry.body.to_string() };
+        let body = if is_change { change(&entry.body, me) } else { text_of(entry).to_owned() };
         ScreenItem::Said(Box::new(Said {
             id: Some(entry.id.number()),
             key: None,

@@ -4,7 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::SqliteReader;
-use super::merge::{span, windows};
+use super::span::span;
+use super::visible::windows;
 use super::{count, expire};
 use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;
@@ -102,7 +103,7 @@ fn overtaken(read: &Connection, me: AccountId, before: Bookmark) -> Result<Vec<C
     while let Some(row) = rows.next()? {
         let id = ConversationId(row.get(0)?);
         let below = Some(EntryId(before.newest.0 + 1));
-        let query = SpanQuery { count: 1, before: below, after: None };
+        let query = SpanQuery { count: 1, before: below, after: None, re: None };
         let was = span(read, id, &windows(read, me, id, false)?, &query)?.ids;
         found.extend(was.first().filter(|was| **was < before.down_to).map(|was| (*was, id)));
     }

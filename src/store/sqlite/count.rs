@@ -1,4 +1,5 @@
-//! How many entries wait above a cursor, by arithmetic, even if some of them have expired.
+//! How many entries wait above a cursor, by arithmetic, even if some of them have expired; and
+//! whether marks do, which are not counted.
 //!
 //! The number is that of all entries above the cursor, less those among them that are exempt (see
 //! [`Member::exempt`](crate::store::Member::exempt)). If the cursor stands below the last expired
@@ -8,22 +9,34 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::expire::floor;
-use super::merge::{span, windows};
+use super::merge::has_marks;
+use super::span::span;
+use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
-use crate::store::{Error, SpanQuery};
+use crate::store::{Error, SpanQuery, WaitingCount};
 
 /// How many entries up to `upto` wait for an account, in its groups and in the direct chats where
 /// some do. After [`limits::PENDING`] conversations the rest is not counted.
-pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Result<u64, Error> {
+pub(super) fn all_waiting(
+    read: &Connection,
+    me: AccountId,
+    upto: EntryId,
+) -> Result<WaitingCount, Error> {
     let columns = "SELECT c.id, c.head, m.delivered,
                 c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
                 coalesce(m.until_seq, c.seq), m.exempt, m.last_own, m.read_exempt,
-                m.delivered_seq, m.delivered_exempt
+                m.delivered_seq, m.delivered_exempt, c.marked > m.delivered
          FROM member m JOIN conversation c ON c.id = m.conversation
-         WHERE m.account = ?1 AND coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)";
-    let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
-    let (mut waiting, mut counted) = (0, 0);
+         WHERE m.account = ?1
+           AND (coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)
+                OR c.marked > m.delivered)";
+    // Notes wait for their author if they came late.
+    let mut waits = read.prepare_cached(
+        "SELECT e.author <> ?2 OR (c.low = c.high AND coalesce(e.tags LIKE '%late=%', 0))
+         FROM entry e JOIN conversation c ON c.id = e.conversation WHERE e.id = ?1",
+    )?;
+    let (mut waiting, mut marks, mut counted) = (0, false, 0);
     for which in ["m.recent = 0 AND ?2 > 0", "m.waits <= ?2"] {
         let mut lanes = read.prepare_cached(&format!("{columns} AND {which}"))?;
         let mut rows = lanes.query([me.0, upto.0])?;
@@ -34,22 +47,23 @@ pub(super) fn all_waiting(read: &Connection, me: AccountId, upto: EntryId) -> Re
             if head > upto {
                 // Entries above `upto`, a few at most, are not counted.
                 let after = Some(upto.max(delivered));
-                let query = SpanQuery { count: usize::MAX - 1, before: None, after };
+                let query = SpanQuery { count: usize::MAX - 1, before: None, after, re: None };
                 let windows = windows(read, me, id, row.get(3)?)?;
                 for newer in span(read, id, &windows, &query)?.ids {
-                    if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
-                        here -= 1;
-                    }
+                    here -= waits.query_row([newer.0, me.0], |row| row.get::<_, i64>(0))?;
                 }
             }
             waiting += here;
-            counted += usize::from(here > 0);
+            let has_marks =
+                row.get(13)? && (marks || has_marks(read, me, id, row.get(3)?, delivered)?);
+            marks |= has_marks;
+            counted += usize::from(here > 0 || has_marks);
             if counted >= limits::PENDING {
                 break;
             }
         }
     }
-    Ok(u64::try_from(waiting).unwrap_or(0))
+    Ok(WaitingCount { count: u64::try_from(waiting).unwrap_or(0), marks })
 }
 
 /// How many entries wait above a cursor. From column `first` on, `row` has these columns of

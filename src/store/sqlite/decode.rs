@@ -8,14 +8,15 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::tags;
 use crate::entry::{
-    AccountId, ConversationId, Entry, EntryId, EntryKind, Millis, MoveNumber, TokenId,
+    AccountId, ConversationId, Entry, EntryId, EntryKind, EntryTags, Millis, MoveNumber, TokenId,
 };
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{
-    Account, Conversation, ConversationKind, Error, Fronts, Member, Moves, Pair, Position, Stay,
-    Token,
+    Account, Conversation, ConversationKind, Error, Fronts, Marks, Member, Moves, Pair, Position,
+    Stay, Token,
 };
 
 /// The query for an account by `$column`, with the direct chats that come first.
@@ -26,7 +27,9 @@ macro_rules! account_by {
                 (SELECT conversation FROM member
                  WHERE account = a.id AND recent > 0 ORDER BY recent DESC LIMIT 1),
                 (SELECT conversation FROM member
-                 WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1)
+                 WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1),
+                (SELECT conversation FROM member
+                 WHERE account = a.id AND marked IS NOT NULL ORDER BY marked DESC LIMIT 1)
              FROM account a WHERE ",
             $column,
             " = ?1"
@@ -94,7 +97,7 @@ impl SqliteReader {
             let (handle, name): (String, String) = (row.get(1)?, row.get(2)?);
             let seen: Option<i64> = row.get(4)?;
             let front = |at| row.get::<_, Option<i64>>(at).map(|id| id.map(ConversationId));
-            let fronts = Fronts { recent: front(6)?, moved: front(7)? };
+            let fronts = Fronts { recent: front(6)?, moved: front(7)?, marked: front(8)? };
             let shown = MoveNumber(row.get(3)?);
             Ok((
                 AccountId(row.get(0)?),
@@ -130,11 +133,20 @@ impl SqliteReader {
         let row = self.connection.prepare_cached(sql)?.query_row(keys, |row| {
             let id: i64 = row.get(0)?;
             let kind = kind(row, 1, ConversationId(id));
-            Ok((kind, id, EntryId(row.get(4)?), row.get(5)?, row.get(6)?))
+            let (head, newest) = (EntryId(row.get(4)?), EntryId(row.get(7)?));
+            Ok((kind, id, head, row.get(5)?, row.get(6)?, newest))
         });
-        let Some((kind, id, head, seq, moved)) = row.optional()? else {
+        let Some((kind, id, head, seq, moved, newest)) = row.optional()? else {
             return Ok(None);
         };
+        let mut marks = Marks { newest, ..Marks::default() };
+        if newest != EntryId(0) {
+            let sql = "SELECT author, other FROM marking WHERE conversation = ?1";
+            (marks.author, marks.other) = self
+                .connection
+                .prepare_cached(sql)?
+                .query_row([id], |row| Ok((AccountId(row.get(0)?), EntryId(row.get(1)?))))?;
+        }
         let kind = kind?;
         let is_group = matches!(kind, ConversationKind::Group(_));
         let mut members = self
@@ -161,7 +173,7 @@ impl SqliteReader {
             }
         }
         let (id, moved) = (ConversationId(id), MoveNumber(moved));
-        Ok(Some(Conversation { id, kind, head, seq, moved, members }))
+        Ok(Some(Conversation { id, kind, head, seq, moved, marks, members }))
     }
 
     /// A row of the log as an entry for `me`, with handles in place of numbers.
@@ -176,7 +188,8 @@ impl SqliteReader {
             }
         };
         let from = self.handle(row.author)?;
-        Ok(Entry { id: row.id, time: row.time, from, to, kind: row.kind, body: row.body })
+        let LogRow { id, time, kind, tags, body, .. } = row;
+        Ok(Entry { id, time, from, to, kind, tags, body })
     }
 
     /// Whose a conversation is, without its members.
@@ -211,11 +224,16 @@ pub(super) struct LogRow {
     pub(super) time: Millis,
     pub(super) kind: EntryKind,
     pub(super) body: Box<str>,
+    pub(super) tags: Option<Box<EntryTags>>,
+    /// `about` knows more of a message; a mark may not hold.
+    pub(super) is_changed: bool,
 }
 
 /// The statement that reads a row of the log, prepared once for a page and run for each id.
 pub(super) fn log_rows<'a>(read: &'a Connection) -> Result<CachedStatement<'a>, Error> {
-    Ok(read.prepare_cached("SELECT author, time, kind, body FROM entry WHERE id = ?1")?)
+    Ok(read.prepare_cached(
+        "SELECT author, time, kind, body, re, tags, changed FROM entry WHERE id = ?1",
+    )?)
 }
 
 pub(super) fn log_row(
@@ -223,18 +241,48 @@ pub(super) fn log_row(
     id: EntryId,
     of: ConversationKind,
 ) -> Result<LogRow, Error> {
-    let row = rows.query_row([id.0], |row| {
-        let is_group: bool = row.get(2)?;
-        Ok(LogRow {
-            id,
-            of,
-            author: AccountId(row.get(0)?),
-            time: Millis(row.get(1)?),
-            kind: if is_group { EntryKind::Group } else { EntryKind::Message },
-            body: row.get(3)?,
-        })
-    });
-    row.optional()?.ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
+    let mut rows = rows.query([id.0])?;
+    let row = rows.next()?;
+    let row = row.ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))?;
+    Ok(LogRow {
+        id,
+        of,
+        author: AccountId(row.get(0)?),
+        time: Millis(row.get(1)?),
+        kind: entry_kind(row.get(2)?)?,
+        body: row.get(3)?,
+        tags: entry_tags(row, 4)?,
+        is_changed: row.get(6)?,
+    })
+}
+
+/// The tags of an entry, from its `re` and `tags`, which are in `row` from column `first` on.
+pub(super) fn entry_tags(row: &Row, first: usize) -> Result<Option<Box<EntryTags>>, Error> {
+    let re: Option<i64> = row.get(first)?;
+    let stored = row.get_ref(first + 1)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    if re.is_none() && stored.is_none() {
+        return Ok(None);
+    }
+    let mut found = Box::new(EntryTags { re: re.map(EntryId), ..EntryTags::default() });
+    // Of a deleted message nothing but zeros is left.
+    if let Some(stored) = stored.filter(|stored| !stored.starts_with('\0')) {
+        tags::decode(stored, &mut found)?;
+    }
+    Ok(Some(found))
+}
+
+/// The kinds of entries, in the order of their numbers in `entry` and `about`.
+const KINDS: [EntryKind; 5] =
+    [EntryKind::Message, EntryKind::Group, EntryKind::Edit, EntryKind::Del, EntryKind::React];
+
+/// The number of a kind of entry.
+pub(super) fn kind_number(kind: EntryKind) -> i64 {
+    KINDS.iter().zip(0..).find(|(one, _)| **one == kind).map_or(0, |(_, number)| number)
+}
+
+pub(super) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
+    let kind = usize::try_from(number).ok().and_then(|at| KINDS.get(at));
+    kind.copied().ok_or_else(|| Error::damaged(format!("an entry is of the kind {number}")))
 }
 
 /// The target spelled in column `at`.
@@ -282,7 +330,8 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         waits: EntryId(row.get::<_, Option<i64>>(first + 18)?.unwrap_or(0)),
         recent: EntryId(row.get(first + 19)?),
         moved: MoveNumber(row.get::<_, Option<i64>>(first + 20)?.unwrap_or(0)),
-        history: [moves(first + 21)?, moves(first + 22)?],
+        marked: EntryId(row.get::<_, Option<i64>>(first + 21)?.unwrap_or(0)),
+        history: [moves(first + 22)?, moves(first + 23)?],
     })
 }
 

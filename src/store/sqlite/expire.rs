@@ -10,6 +10,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::marking;
 use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::store::{Error, Expire};
@@ -57,10 +58,12 @@ fn old_enough(
     now: Millis,
 ) -> Result<Option<EntryId>, Error> {
     let mut query = read.prepare_cached(
-        "SELECT id, time, octet_length(body) FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT id, time, octet_length(body),
+                iif(changed, (SELECT count(*) FROM about WHERE message = entry.id), 0)
+         FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let mut rows = query.query(params![floor.0, limits::EXPIRE as i64])?;
-    let (mut old, mut last, mut bytes) = (None, floor.0, 0_usize);
+    let (mut old, mut last, mut bytes, mut marks) = (None, floor.0, 0_usize, 0_i64);
     while let Some(row) = rows.next()? {
         let (id, time): (i64, i64) = (row.get(0)?, row.get(1)?);
         if time < before.0 {
@@ -70,7 +73,8 @@ fn old_enough(
         }
         last = id;
         bytes += usize::try_from(row.get::<_, i64>(2)?).unwrap_or(0);
-        if bytes >= limits::BATCH_BYTES {
+        marks += row.get::<_, i64>(3)?;
+        if bytes >= limits::BATCH_BYTES || marks >= limits::EXPIRE as i64 {
             break;
         }
     }
@@ -114,10 +118,12 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
     )?;
     let mut id_block =
         on.prepare_cached("DELETE FROM id_block WHERE conversation = ?1 AND upto <= ?2")?;
+    let mut mark_block =
+        on.prepare_cached("DELETE FROM mark_block WHERE conversation = ?1 AND upto <= ?2")?;
     // Nothing waits in a conversation that has no entries left.
     let mut waits = on.prepare_cached(
         "UPDATE member SET waits = NULL WHERE conversation = ?1 AND waits IS NOT NULL
-             AND (SELECT head FROM conversation WHERE id = ?1) <= ?2",
+             AND (SELECT max(head, marked) FROM conversation WHERE id = ?1) <= ?2",
     )?;
     let mut stale = on.prepare_cached("INSERT OR REPLACE INTO stale VALUES(?1, 0)")?;
     let mut rows = last.query([after.0, upto.0])?;
@@ -128,13 +134,16 @@ fn entries(on: &Connection, after: EntryId, upto: EntryId) -> Result<(), Error> 
         waits.execute([conversation, upto.0])?;
         // A block of ids is gone: often enough to look for rows about expired entries, and not for
         // each entry.
+        mark_block.execute([conversation, upto.0])?;
         if id_block.execute([conversation, upto.0])? > 0 {
             stale.execute([conversation])?;
         }
     }
+    marking::expire(on, after, upto)?;
     // As long as the text was, so that the row stays where it is.
     on.prepare_cached(
-        "UPDATE entry SET body = CAST(zeroblob(octet_length(body)) AS TEXT)
+        "UPDATE entry SET body = CAST(zeroblob(octet_length(body)) AS TEXT),
+             tags = iif(tags IS NULL, NULL, CAST(zeroblob(octet_length(tags)) AS TEXT))
          WHERE id > ?1 AND id <= ?2",
     )?
     .execute([after.0, upto.0])?;

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
-use super::{count, lists};
+use super::{about, count, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -46,6 +46,16 @@ impl SqliteReader {
             Need::Direct(pair) => self.direct_of(*pair)?.map(Fact::Conversation),
             Need::Conversation(id) => self.conversation(*id)?.map(Fact::Conversation),
             Need::EntryPos(id) => self.pos(*id)?.map(Fact::EntryPos),
+            Need::Message(id) => {
+                self.message_state(*id)?.map(|state| Fact::Message(Box::new(state)))
+            }
+            Need::Reaction(id, account) => {
+                let found = about::reaction(&self.connection, *id, *account)?;
+                Some(Fact::Reaction(*id, *account, found))
+            }
+            Need::TextFor(account, id) => {
+                self.text_for(*account, *id)?.map(|text| Fact::TextFor(*account, *id, text))
+            }
             Need::Group(name) => self.is_group(name)?.then(|| Fact::Group(name.clone())),
             Need::Membership(me, name) => {
                 let found = lists::membership(self, *me, name)?;
@@ -65,6 +75,13 @@ impl SqliteReader {
             }
             Need::Tokens(account) => Some(Fact::Tokens(*account, self.tokens_of(*account)?)),
             Need::Links(account) => Some(Fact::Links(*account, self.links_of(*account)?)),
+            Need::Later(account) => {
+                let (newest, list) = (
+                    later::newest(&self.connection, *account)?,
+                    later::of_rules(&self.connection, *account)?,
+                );
+                Some(Fact::Later(*account, newest, list))
+            }
             Need::Secret(account) => {
                 Some(Fact::Secret(*account, self.secret_of(*account)?.unwrap_or_default()))
             }
@@ -80,7 +97,7 @@ impl SqliteReader {
     }
 
     pub(super) fn direct_of(&self, pair: Pair) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT id, low, high, NULL, head, seq, moved FROM conversation
+        let sql = "SELECT id, low, high, NULL, head, seq, moved, marked FROM conversation
                    WHERE low = ?1 AND high = ?2";
         self.find_conversation(sql, params![pair.low.0, pair.high.0])
     }
@@ -95,14 +112,15 @@ impl SqliteReader {
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved FROM conversation c
+        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved, c.marked
+                   FROM conversation c
                    LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ?1";
         self.find_conversation(sql, [id.0])
     }
 
     /// Where an entry stands, unless it has expired.
     pub(super) fn pos(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
-        let sql = "SELECT conversation, seq, author, author_seq FROM entry
+        let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, re, 0) FROM entry
                    WHERE id = ?1 AND id > (SELECT floor FROM newest)";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([id.0], |row| {
@@ -112,6 +130,7 @@ impl SqliteReader {
                 seq: row.get(1)?,
                 author: AccountId(row.get(2)?),
                 author_seq: row.get(3)?,
+                about: EntryId(row.get(4)?),
             })
         });
         Ok(row.optional()?)

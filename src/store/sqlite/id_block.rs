@@ -1,5 +1,6 @@
-//! The ids of the entries of a conversation. They are kept in blocks of 64, one row for each block;
-//! the rest, the tail, is in the row of the conversation, which is written with each batch anyway.
+//! The ids of the entries of a conversation, and those of its marks. They are kept in blocks of 64, one row for each block;
+//! the rest, the tail, is in the row of the conversation, which is written with each batch anyway; of marks, in a row of
+//! `marking`.
 //!
 //! The alternatives, as measured: an index of all entries by conversation costs a further page to
 //! write for each message in a quiet conversation; a pointer from each entry to the one before it
@@ -13,27 +14,47 @@ use crate::store::Error;
 use crate::store::change::Added;
 use crate::store::ids::{Ids, encode};
 
-/// Records entries that were added to a conversation, which has had `seq` of them now. Returns the
-/// encoded ids for its tail, and whether they replace the tail or are appended to it.
+/// Which of the two lists of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum List {
+    Entries,
+    Marks,
+}
+
+/// SQL that names the table of the blocks of a list.
+macro_rules! of_blocks {
+    ($list: expr, $before: literal, $after: literal) => {
+        match $list {
+            List::Entries => concat!($before, " id_block ", $after),
+            List::Marks => concat!($before, " mark_block ", $after),
+        }
+    };
+}
+
+/// Records entries (or marks) that were added to a conversation, which has had `count` of them now.
+/// Returns the encoded ids for its tail, and whether they replace the tail or are appended to it.
 pub(super) fn append(
     on: &Connection,
+    of: List,
     conversation: ConversationId,
-    seq: i64,
+    count: i64,
     added: &Added,
 ) -> Result<(Vec<u8>, bool), Error> {
-    let held = usize::try_from(seq).unwrap_or(0).saturating_sub(added.ids.len()) % ID_BLOCK;
+    let held = usize::try_from(count).unwrap_or(0).saturating_sub(added.ids.len()) % ID_BLOCK;
     if held + added.ids.len() < ID_BLOCK {
         let after = if held == 0 { EntryId(0) } else { added.after };
         return Ok((encode(after, &added.ids), false));
     }
-    let mut ids: Vec<EntryId> = tail(on, conversation)?.collect();
+    // The first marks of a conversation may be as many, and then it has no row with a tail yet.
+    let before = if held == 0 { Ids::default() } else { tail(on, of, conversation)? };
+    let mut ids: Vec<EntryId> = before.collect();
     if ids.len() != held {
         // Damage to older ids is no reason to refuse new entries.
         log::error!("{}", lost(conversation));
     }
     ids.extend(&added.ids);
-    let mut insert =
-        on.prepare_cached("INSERT INTO id_block(conversation, upto, ids) VALUES(?1, ?2, ?3)")?;
+    let sql = of_blocks!(of, "INSERT INTO", "VALUES(?1, ?2, ?3)");
+    let mut insert = on.prepare_cached(sql)?;
     let id_blocks = ids.chunks_exact(ID_BLOCK);
     let rest = encode(EntryId(0), id_blocks.remainder());
     for id_block in id_blocks {
@@ -47,16 +68,20 @@ pub(super) fn append(
 /// is the tail.
 pub(super) fn above(
     read: &Connection,
+    of: List,
     conversation: ConversationId,
     floor: EntryId,
 ) -> Result<(Ids, bool), Error> {
-    let sql = "SELECT ids FROM id_block WHERE conversation = ?1 AND upto > ?2
-               ORDER BY upto LIMIT 1";
+    let sql = of_blocks!(
+        of,
+        "SELECT ids FROM",
+        "WHERE conversation = ?1 AND upto > ?2 ORDER BY upto LIMIT 1"
+    );
     match list(read, sql, conversation, floor)? {
         // Callers repeat until they find an id, so this would go on forever.
         Some(ids) if ids.clone().seek(floor).is_none() => Err(lost(conversation)),
         Some(ids) => Ok((ids, false)),
-        None => Ok((tail(read, conversation)?, true)),
+        None => Ok((tail(read, of, conversation)?, true)),
     }
 }
 
@@ -92,7 +117,10 @@ fn list(
     Ok(row.optional()?)
 }
 
-fn tail(read: &Connection, conversation: ConversationId) -> Result<Ids, Error> {
-    let mut query = read.prepare_cached("SELECT tail FROM conversation WHERE id = ?1")?;
+fn tail(read: &Connection, of: List, conversation: ConversationId) -> Result<Ids, Error> {
+    let mut query = read.prepare_cached(match of {
+        List::Entries => "SELECT tail FROM conversation WHERE id = ?1",
+        List::Marks => "SELECT tail FROM marking WHERE conversation = ?1",
+    })?;
     Ok(query.query_row([conversation.0], |row| Ok(Ids::new(row.get_ref(0)?.as_blob()?)))?)
 }

@@ -4,11 +4,13 @@
 use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
 use super::decode::{SqliteReader, member_at};
-use super::merge::windows;
+use super::expire;
 use super::receipts::crossing;
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
+use super::visible::windows;
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::rows::known_handle;
 use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Pair};
 
 /// Reads a page of a list: at most [`limits::LIST_ROWS`] rows. `one` returns the number of a row,
@@ -134,7 +136,10 @@ pub(super) fn info(
     id: EntryId,
     after: AccountId,
 ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
-    let Some(pos) = reader.pos(id)? else {
+    // A mark expires with its message.
+    let floor = expire::floor(&reader.connection)?;
+    let is_left = |pos: &EntryPos| pos.about == EntryId(0) || pos.about > floor;
+    let Some(pos) = reader.pos(id)?.filter(is_left) else {
         return Ok(None);
     };
     let conversation = pos.conversation;
@@ -142,7 +147,8 @@ pub(super) fn info(
     let is_group = matches!(of, ConversationKind::Group(_));
     let sees = |reader: &SqliteReader, account| -> Result<bool, Error> {
         let windows = windows(&reader.connection, account, conversation, is_group)?;
-        Ok(windows.iter().any(|(above, upto)| *above < id && id <= *upto))
+        let has = |id| windows.iter().any(|(above, upto)| *above < id && id <= *upto);
+        Ok(has(id) && (pos.about == EntryId(0) || has(pos.about)))
     };
     let (is_mine, hidden) = match of {
         ConversationKind::Group(_) => (sees(reader, me)?, false),
@@ -160,7 +166,7 @@ pub(super) fn info(
         let mut query = reader.connection.prepare_cached(sql)?;
         list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
             let member = member_at(row, 0)?;
-            Ok((member.account, Some((member, row.get::<_, bool>(24)?))))
+            Ok((member.account, Some((member, row.get::<_, bool>(25)?))))
         })?
     };
     let mut found = Vec::new();
@@ -182,8 +188,4 @@ pub(super) fn info(
         found.push(InfoRow { handle: reader.handle(them.account)?, delivered, read, left: *left });
     }
     Ok(Some(ListPage { rows: found, next: page.next }))
-}
-
-pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
-    Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

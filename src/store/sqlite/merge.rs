@@ -1,38 +1,21 @@
-//! Reading along the log: the ids of a part of one conversation, and several conversations merged
-//! in the order of their ids. Every function reads at most a page.
+//! Reading along the log: several conversations merged in the order of their ids. Every function
+//! reads at most a page.
+
+use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, params};
+use smallvec::SmallVec;
 
+use super::about::View;
 use super::decode::{LogRow, kind, log_row, log_rows};
 use super::expire;
-use super::id_block::{above, below};
+use super::id_block::{List, above};
+use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::Ids;
 use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
-use crate::store::{ConversationKind, Error, Span, SpanQuery};
-
-/// The parts of a conversation that an account may see, the oldest first: all of a direct chat, its
-/// stays in a group.
-pub(super) fn windows(
-    read: &Connection,
-    me: AccountId,
-    conversation: ConversationId,
-    is_group: bool,
-) -> Result<Vec<Window>, Error> {
-    let newest = EntryId(i64::MAX);
-    if !is_group {
-        return Ok(vec![(EntryId(0), newest)]);
-    }
-    let sql = "SELECT since, until FROM stay WHERE conversation = ?1 AND account = ?2
-               ORDER BY since";
-    let mut query = read.prepare_cached(sql)?;
-    let rows = query.query_map(params![conversation.0, me.0], |row| {
-        let until: Option<i64> = row.get(1)?;
-        Ok((EntryId(row.get::<_, i64>(0)? - 1), until.map_or(newest, EntryId)))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
+use crate::store::{ConversationKind, Error};
 
 /// The next page of a walk.
 pub(super) fn page(
@@ -76,28 +59,36 @@ pub(super) fn page(
         if steps >= rows || bytes >= limits::PAGE_BYTES {
             break;
         }
-        let Some((id, conversation, lane)) = merge.pop() else { break };
+        let Some((id, (conversation, is_of_marks), lane)) = merge.pop() else { break };
         if id <= walk.at {
             continue;
         }
         steps += 1;
         let mut lane = match lane {
             Some(lane) => lane,
-            None => match open(read, me, conversation, EntryId(id.0 - 1), walk.waiting)? {
-                Some((there, lane)) if there == id => lane,
-                // The entry was acknowledged meanwhile.
-                Some((later, lane)) if later <= walk.upto => {
-                    merge.push(later, lane);
-                    continue;
+            None => {
+                let lanes = open(read, me, conversation, EntryId(id.0 - 1), walk.waiting)?;
+                match lanes.into_iter().find(|(_, lane)| lane.is_of_marks == is_of_marks) {
+                    Some((there, lane)) if there == id => lane,
+                    // The entry was acknowledged meanwhile.
+                    Some((later, lane)) if later <= walk.upto => {
+                        merge.push(later, lane);
+                        continue;
+                    }
+                    _ => continue,
                 }
-                _ => continue,
-            },
+            }
         };
         walk.at = id;
         let row = log_row(&mut log, id, lane.kind.clone())?;
-        if !(walk.waiting && row.author == me) {
-            bytes += row.body.len();
-            found.push(row);
+        let is_late =
+            row.of.is_notes() && row.tags.as_ref().is_some_and(|tags| tags.late.is_some());
+        if !walk.waiting || row.author != me || is_late {
+            let view = View { read, windows: &lane.windows, floor };
+            if let Some(row) = view.shown(row)? {
+                bytes += row.body.len();
+                found.push(row);
+            }
         }
         if let Some(next) = follow(read, &mut lane, id)?.filter(|next| *next <= walk.upto) {
             merge.push(next, lane);
@@ -123,7 +114,8 @@ fn open_more(
         Ok(rows.collect::<Result<_, _>>()?)
     };
     let next;
-    let found = match merge.unopened {
+    let mut are_later = false;
+    let found = match std::mem::replace(&mut merge.unopened, Unopened::Nothing) {
         Unopened::Nothing => return Ok(1),
         Unopened::Groups(above) => {
             let found = list(
@@ -135,8 +127,21 @@ fn open_more(
             next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
                 Some((_, last)) => Unopened::Groups(*last),
                 None if waiting => Unopened::Waiting(EntryId(0)),
-                None => recent(read, me, from)?,
+                None => marked(read, me, from, recent(read, me, from)?)?,
             };
+            found
+        }
+        Unopened::Marked { above, before, then } => {
+            let mut found = list(
+                "SELECT marked, conversation FROM member
+                 WHERE account = ?1 AND marked > ?2 ORDER BY marked LIMIT ?3",
+                &[me.0, above.0, page],
+            )?;
+            next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
+                Some((last, _)) => Unopened::Marked { above: EntryId(*last), before, then },
+                None => *then,
+            };
+            found.retain(|(_, id)| before.is_none_or(|before| *id < before));
             found
         }
         Unopened::Waiting(above) => {
@@ -167,6 +172,7 @@ fn open_more(
             found
         }
         Unopened::Later { from: first, .. } => {
+            are_later = true;
             let found = list(
                 "SELECT conversation, conversation FROM member
                  WHERE account = ?1 AND conversation >= ?2 AND direct
@@ -188,8 +194,11 @@ fn open_more(
     let mut last = EntryId(0);
     for (_, conversation) in found {
         work += 1;
-        if let Some((id, lane)) = open(read, me, conversation, from, waiting)? {
-            last = id;
+        for (id, lane) in open(read, me, conversation, from, waiting)? {
+            // Marks lie above the first entry of their conversation.
+            if !lane.is_of_marks {
+                last = id;
+            }
             if id <= upto {
                 merge.push(id, lane);
             }
@@ -197,8 +206,12 @@ fn open_more(
     }
     merge.unopened = match next {
         // The conversations that follow were begun after the last of these.
-        Unopened::Later { from, .. } if matches!(merge.unopened, Unopened::Later { .. }) => {
-            if last > upto { Unopened::Nothing } else { Unopened::Later { from, reached: last } }
+        Unopened::Later { from, .. } if are_later => {
+            if last > upto {
+                Unopened::Nothing
+            } else {
+                Unopened::Later { from, reached: last }
+            }
         }
         next => next,
     };
@@ -237,6 +250,23 @@ fn recent(read: &Connection, me: AccountId, from: EntryId) -> Result<Unopened, E
     })
 }
 
+/// The direct chats with marks above `from`, before those in `then`: found by their rank, as in
+/// [`recent`]. Those that are opened when the walk gets to them are opened with their marks.
+fn marked(
+    read: &Connection,
+    me: AccountId,
+    from: EntryId,
+    then: Unopened,
+) -> Result<Unopened, Error> {
+    // All chats were begun after `from`.
+    let Unopened::Recent { before, .. } = then else { return Ok(then) };
+    let first = read
+        .prepare_cached("SELECT max(marked) FROM member WHERE account = ?1 AND marked <= ?2")?
+        .query_row([me.0, from.0], |row| row.get::<_, Option<i64>>(0))?;
+    let above = EntryId(first.map_or(from.0, |first| first - 1));
+    Ok(Unopened::Marked { above, before, then: Box::new(then) })
+}
+
 /// The lowest number of a conversation begun after entry `at`, judged by the account's own direct
 /// chats. Conversations are numbered in the order of their first entries, so this is a
 /// binary search.
@@ -266,30 +296,31 @@ fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<Conversa
 
 /// The first entry of a conversation.
 fn first(read: &Connection, conversation: ConversationId) -> Result<EntryId, Error> {
-    let (mut ids, _) = above(read, conversation, EntryId(0))?;
+    let (mut ids, _) = above(read, List::Entries, conversation, EntryId(0))?;
     Ok(ids.next().unwrap_or_default())
 }
 
-/// Opens a conversation at its next id above `from` and, if only waiting entries are wanted, above
-/// the delivered cursor. `None` if there is no such id.
+/// Opens a conversation at the next id of its entries, and at that of its marks, above `from` and,
+/// if only waiting ones are wanted, above the delivered cursor. Returns those that have such an id.
 fn open(
     read: &Connection,
     me: AccountId,
     conversation: ConversationId,
     from: EntryId,
     waiting: bool,
-) -> Result<Option<(EntryId, Lane)>, Error> {
+) -> Result<SmallVec<[(EntryId, Lane); 1]>, Error> {
+    let mut found = SmallVec::new();
     let mut query = read.prepare_cached(
         "SELECT c.low, c.high, r.name, m.delivered, c.tail,
                 (SELECT s.ids FROM id_block s WHERE s.conversation = c.id
                      AND s.upto > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END
-                 ORDER BY s.upto LIMIT 1)
+                 ORDER BY s.upto LIMIT 1), c.marked
          FROM conversation c JOIN member m ON m.conversation = c.id AND m.account = ?2
          LEFT JOIN group_info r ON r.conversation = c.id
-         WHERE c.id = ?1 AND c.head > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END",
+         WHERE c.id = ?1 AND max(c.head, c.marked) > CASE WHEN ?4 THEN max(?3, m.delivered) ELSE ?3 END",
     )?;
     let mut rows = query.query(params![conversation.0, me.0, from.0, waiting])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else { return Ok(found) };
     let kind = kind(row, 0, conversation)?;
     let delivered = EntryId(row.get(3)?);
     let floor = if waiting { from.max(delivered) } else { from };
@@ -298,105 +329,51 @@ fn open(
         Some(ids) => (Ids::new(ids), false),
         None => (Ids::new(row.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?), true),
     };
-    let mut windows = windows(read, me, conversation, matches!(kind, ConversationKind::Group(_)))?;
-    windows.reverse();
-    let mut lane = Lane { conversation, kind, windows, ids, whole };
-    Ok(follow(read, &mut lane, floor)?.map(|id| (id, lane)))
+    let is_group = matches!(kind, ConversationKind::Group(_));
+    let windows: Arc<[Window]> = windows(read, me, conversation, is_group)?.into();
+    let (is_of_marks, passed) = (false, 0);
+    let mut lane = Lane { conversation, kind, is_of_marks, windows, passed, ids, whole };
+    let marks = (EntryId(row.get(6)?) > floor).then(|| (lane.kind.clone(), lane.windows.clone()));
+    found.extend(follow(read, &mut lane, floor)?.map(|id| (id, lane)));
+    if let Some((kind, windows)) = marks {
+        let (ids, whole) = above(read, List::Marks, conversation, floor)?;
+        let mut lane = Lane { conversation, kind, is_of_marks: true, windows, passed, ids, whole };
+        found.extend(follow(read, &mut lane, floor)?.map(|id| (id, lane)));
+    }
+    Ok(found)
 }
 
 /// The first id above `floor` in a lane, reading further lists of ids if necessary.
 fn follow(read: &Connection, lane: &mut Lane, floor: EntryId) -> Result<Option<EntryId>, Error> {
-    while let Some((above_this, upto)) = lane.windows.last().copied() {
+    while let Some((above_this, upto)) = lane.windows.get(lane.passed).copied() {
         let floor = floor.max(above_this);
         match lane.ids.seek(floor) {
             Some(id) if id <= upto => return Ok(Some(id)),
             None if lane.whole => return Ok(None),
             None if floor < upto => {
-                (lane.ids, lane.whole) = above(read, lane.conversation, floor)?;
+                let of = if lane.is_of_marks { List::Marks } else { List::Entries };
+                (lane.ids, lane.whole) = above(read, of, lane.conversation, floor)?;
             }
-            _ => {
-                lane.windows.pop();
-            }
+            _ => lane.passed += 1,
         }
     }
     Ok(None)
 }
 
-/// The ids of a conversation within the windows and the bounds of a query, without expired ones.
-pub(super) fn span(
+/// Whether a conversation has marks above `floor` that an account may see.
+pub(super) fn has_marks(
     read: &Connection,
+    me: AccountId,
     conversation: ConversationId,
-    windows: &[Window],
-    query: &SpanQuery,
-) -> Result<Span, Error> {
-    // One more than asked for tells whether there are more.
-    let wanted = query.count + 1;
-    let forgotten = expire::floor(read)?;
-    let mut ids = Vec::new();
-    let from_the_first = query.after.is_some() && query.before.is_none();
-    let mut windows = windows.to_vec();
-    if !from_the_first {
-        windows.reverse();
-    }
-    for (above_this, upto) in windows {
-        let floor = query.after.unwrap_or_default().max(above_this).max(forgotten);
-        let top = query.before.map_or(upto, |before| upto.min(EntryId((before.0 - 1).max(0))));
-        if floor < top && from_the_first {
-            upwards(read, conversation, (floor, top), wanted, &mut ids)?;
-        } else if floor < top {
-            downwards(read, conversation, (floor, top), wanted, &mut ids)?;
+    is_group: bool,
+    floor: EntryId,
+) -> Result<bool, Error> {
+    for (above_this, upto) in windows(read, me, conversation, is_group)? {
+        let floor = floor.max(above_this);
+        let next = above(read, List::Marks, conversation, floor)?.0.seek(floor);
+        if next.is_some_and(|next| next <= upto) {
+            return Ok(true);
         }
     }
-    let more = ids.len() > query.count;
-    ids.truncate(query.count);
-    if !from_the_first {
-        ids.reverse();
-    }
-    Ok(Span { ids, more })
-}
-
-/// Adds the ids within a window, the lowest first, until there are as many as wanted.
-fn upwards(
-    read: &Connection,
-    conversation: ConversationId,
-    (mut floor, top): Window,
-    wanted: usize,
-    into: &mut Vec<EntryId>,
-) -> Result<(), Error> {
-    loop {
-        let (mut ids, whole) = above(read, conversation, floor)?;
-        while let Some(id) = ids.seek(floor) {
-            if id > top || into.len() >= wanted {
-                return Ok(());
-            }
-            into.push(id);
-            floor = id;
-        }
-        if whole {
-            return Ok(());
-        }
-    }
-}
-
-/// Adds the ids within a window, the highest first, until there are as many as wanted.
-fn downwards(
-    read: &Connection,
-    conversation: ConversationId,
-    (floor, mut top): Window,
-    wanted: usize,
-    into: &mut Vec<EntryId>,
-) -> Result<(), Error> {
-    let mut list = Some(above(read, conversation, EntryId(top.0 - 1))?.0);
-    while let Some(ids) = list {
-        let ids: Vec<EntryId> = ids.take_while(|id| *id <= top).collect();
-        for id in ids.into_iter().rev() {
-            if id <= floor || into.len() >= wanted {
-                return Ok(());
-            }
-            into.push(id);
-            top = EntryId(id.0 - 1);
-        }
-        list = below(read, conversation, top)?;
-    }
-    Ok(())
+    Ok(false)
 }

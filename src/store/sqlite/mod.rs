@@ -5,28 +5,36 @@
 //! database that was here last and whether the write-ahead log beside it is its own. `backup`
 //! copies it, `restore` puts a copy back.
 
+mod about;
 mod backup;
 mod chats;
 mod check;
 mod count;
 mod decode;
 mod draft;
+#[cfg(feature = "postgres")]
+pub(in crate::store) mod exchange;
 mod expire;
 mod find;
 mod gather;
 mod generation;
 mod id_block;
+mod later;
 mod lists;
 mod lock;
 mod main_file;
+mod marking;
 mod merge;
 mod orphan;
 mod reader;
 mod receipts;
 mod restore;
 mod schema;
+mod span;
 mod spare;
 mod survey;
+mod tags;
+mod visible;
 mod write_back;
 mod writer;
 
@@ -147,7 +155,8 @@ impl Database {
             let newest = generation::jump(&connection, &lock, &sidecar)?;
             log::warn!("the database was restored or copied: ids continue above {newest}");
         }
-        lock.know(generation::current(&connection)?)?;
+        let cookie = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
+        lock.know(generation::current(&connection)?, cookie)?;
         if sidecar.is_in_log() {
             // When this connection is closed, the log is written back.
             let current = generation::current(&connection)?;
@@ -233,12 +242,7 @@ fn create(path: &Path) -> Result<Lock, Error> {
         return Err(Error::of(Cause::Busy, "in use by another papod"));
     }
     let connection = Connection::open(&draft)?;
-    connection.execute_batch(&format!(
-        "PRAGMA page_size = 4096;
-         PRAGMA auto_vacuum = INCREMENTAL;
-         PRAGMA application_id = {APPLICATION_ID};
-         PRAGMA synchronous = FULL;"
-    ))?;
+    lay_out(&connection)?;
     schema::create(&connection)?;
     let generation = generation::current(&connection)?;
     connection.close().map_err(|(_, e)| e)?;
@@ -246,6 +250,16 @@ fn create(path: &Path) -> Result<Lock, Error> {
     fs::rename(&draft, path).map_err(io)?;
     File::open(folder(path)).and_then(|f| f.sync_all()).map_err(io)?;
     Ok(lock)
+}
+
+/// Settings that a database keeps from its first page on.
+fn lay_out(connection: &Connection) -> Result<(), Error> {
+    Ok(connection.execute_batch(&format!(
+        "PRAGMA page_size = 4096;
+         PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA application_id = {APPLICATION_ID};
+         PRAGMA synchronous = FULL;"
+    ))?)
 }
 
 /// The path of a file with symbolic links resolved, even if there is no file yet.

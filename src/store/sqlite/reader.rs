@@ -4,15 +4,19 @@ use std::sync::atomic::Ordering;
 
 use rusqlite::{OptionalExtension, params};
 
+use super::about::View;
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
-use super::merge::{span, windows};
-use super::{chats, count, expire, find, gather, lists, merge, receipts};
+use super::span::span;
+use super::visible::windows;
+use super::{about, chats, count, expire, gather, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::find;
 use crate::store::{
-    Account, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
-    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
+    Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
+    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery,
+    Token, WaitingCount, Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -118,7 +122,7 @@ impl Reader for SqliteReader {
         self.links_of(account)
     }
 
-    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
+    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error> {
         count::all_waiting(&self.connection, me, upto)
     }
 
@@ -211,13 +215,28 @@ impl Reader for SqliteReader {
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error> {
+        let read = &self.connection;
         let of = self.whose(conversation)?;
-        let floor = expire::floor(&self.connection)?;
-        let mut log = log_rows(&self.connection)?;
+        let floor = expire::floor(read)?;
+        let mut log = log_rows(read)?;
         let mut rows = Vec::new();
         let mut bytes = 0;
+        let mut seen = None;
         for id in ids.iter().filter(|id| **id > floor).take(limits::PAGE_ROWS) {
-            let row = log_row(&mut log, *id, of.clone())?;
+            let mut row = log_row(&mut log, *id, of.clone())?;
+            if row.is_changed {
+                let windows = match seen.take() {
+                    Some(windows) => windows,
+                    None => {
+                        let is_group = matches!(of, ConversationKind::Group(_));
+                        windows(read, me, conversation, is_group)?
+                    }
+                };
+                let view = View { read, windows: &windows, floor };
+                view.complete(&mut row)?;
+                view.add_reactions(me, &mut row)?;
+                seen = Some(windows);
+            }
             bytes += row.body.len();
             rows.push(row);
             if bytes >= limits::PAGE_BYTES {
@@ -226,6 +245,27 @@ impl Reader for SqliteReader {
         }
         drop(log);
         rows.into_iter().map(|row| self.named(me, row)).collect()
+    }
+
+    fn marks(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: EntryId,
+    ) -> Result<Option<ListPage<Entry, EntryId>>, Error> {
+        about::marks(self, me, id, after)
+    }
+
+    fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error> {
+        about::answered(self, me, id)
+    }
+
+    fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error> {
+        later::of(&self.connection, account)
+    }
+
+    fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error> {
+        later::next_due(&self.connection, count)
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

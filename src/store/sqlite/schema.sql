@@ -22,6 +22,7 @@ CREATE TABLE account(
     created INTEGER NOT NULL,
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 
@@ -33,6 +34,7 @@ CREATE TABLE conversation(
     head INTEGER NOT NULL,              -- its newest entry, 0 if there is none
     seq INTEGER NOT NULL,               -- how many entries it has had
     moved INTEGER NOT NULL,             -- the newest cursor move in it
+    marked INTEGER NOT NULL DEFAULT 0,  -- its newest mark, 0 if there is none; see `marking`
     tail BLOB NOT NULL DEFAULT x'',     -- ids that do not fill a block yet; see `id_block`
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
@@ -47,22 +49,74 @@ CREATE TABLE group_info(
     topic TEXT NOT NULL                 -- may be empty
 ) STRICT;
 
--- The log of the whole service, in the order of ids, so that writing is appending.
+-- The log of the whole service, in the order of ids, so that writing is appending. An entry about an
+-- earlier message is a mark: it has a row here and is not counted. A row is never changed, but that
+-- `changed` is set and its texts are overwritten, both without changing its length: a row that
+-- grows or shrinks may move others, and what is moved leaves copies that `secure_delete` misses.
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
-    seq INTEGER NOT NULL,               -- its place in the conversation, from 1
+    seq INTEGER NOT NULL,               -- its place in the conversation, from 1; of a mark: that of
+                                        -- the counted entry before it
     author INTEGER NOT NULL,
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
-    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group
-    body TEXT NOT NULL
+    kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
+                                        -- 3 a deletion, 4 a reaction
+    body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
+    re INTEGER,                         -- the message that it answers or, for a mark, is about
+    tags TEXT,                          -- what else it says, as store/sqlite/tags.rs writes it
+    changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
+
+-- What holds about a message.
+CREATE TABLE about(
+    message INTEGER NOT NULL,
+    kind INTEGER NOT NULL,              -- 2 a new text, 3 that it is deleted, 4 a reaction, 5 that a
+                                        -- reaction was taken back
+    account INTEGER NOT NULL,           -- whose reaction; otherwise 0
+    mark INTEGER NOT NULL,
+    PRIMARY KEY(message, kind, account, mark)
+) STRICT, WITHOUT ROWID;
+
+-- How many members react to a message with a word. The word is the body of one reaction that said
+-- it, which is kept for that even if it does not hold any more.
+CREATE TABLE tally(
+    message INTEGER NOT NULL,
+    word INTEGER NOT NULL,              -- the id of that reaction
+    count INTEGER NOT NULL,
+    PRIMARY KEY(message, word)
+) STRICT, WITHOUT ROWID;
+
+-- Replies to a message.
+CREATE TABLE reply(
+    message INTEGER NOT NULL,
+    reply INTEGER NOT NULL,
+    author INTEGER NOT NULL,
+    PRIMARY KEY(message, reply)
+) STRICT, WITHOUT ROWID;
 
 -- Which entries a conversation has: lists of 64 ids. How they are encoded: store/ids.rs.
 CREATE TABLE id_block(
     conversation INTEGER NOT NULL,
     upto INTEGER NOT NULL,              -- the last id of the list
+    ids BLOB NOT NULL,
+    PRIMARY KEY(conversation, upto)
+) STRICT, WITHOUT ROWID;
+
+-- The marks of a conversation that has any. Its newest one is in `conversation`.
+CREATE TABLE marking(
+    conversation INTEGER PRIMARY KEY,
+    author INTEGER NOT NULL,            -- of the newest mark
+    other INTEGER NOT NULL,             -- the newest one by anybody else, 0 if there is none
+    count INTEGER NOT NULL,             -- how many it has had
+    tail BLOB NOT NULL                  -- as in `conversation`
+) STRICT;
+
+-- Which marks a conversation has, as in `id_block`.
+CREATE TABLE mark_block(
+    conversation INTEGER NOT NULL,
+    upto INTEGER NOT NULL,
     ids BLOB NOT NULL,
     PRIMARY KEY(conversation, upto)
 ) STRICT, WITHOUT ROWID;
@@ -89,9 +143,11 @@ CREATE TABLE member(
     admin INTEGER NOT NULL DEFAULT 0,   -- 1: may change the group
     until_seq INTEGER,                  -- NULL while it is in; else the `seq` of its last entry
     -- By these an account's direct chats are found in their order; groups are not.
-    waits INTEGER,                      -- lower bound of the first entry that waits for it; NULL: none does
+    waits INTEGER,                      -- lower bound of the first entry or mark that waits for it;
+                                        -- NULL: none does
     recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
     moved INTEGER,                      -- the same for moves that concern the account
+    marked INTEGER,                     -- the same for marks
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
@@ -103,6 +159,7 @@ CREATE INDEX member_recent ON member(account, recent);
 CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
+CREATE INDEX member_marked ON member(account, marked) WHERE marked IS NOT NULL;
 
 -- Stays in a group, from one entry to another, both included; `until` is NULL while it lasts.
 CREATE TABLE stay(
@@ -154,6 +211,23 @@ CREATE TABLE once(
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
 
+-- Commands to carry out later. Like those of `entry`, rows keep their length and their place: one
+-- that is done or struck is overwritten, and deleted when all before it are done as well.
+CREATE TABLE later(
+    id INTEGER PRIMARY KEY,
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- from 1 in each account
+    due INTEGER NOT NULL,
+    message INTEGER,                    -- NULL: unconditionally; else unless this message
+    condition INTEGER,                  -- is delivered (0), read (1) or answered (2) by then
+    command TEXT NOT NULL,
+    done INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE UNIQUE INDEX later_of ON later(account, number) WHERE done = 0;
+CREATE INDEX later_due ON later(due, account, number) WHERE done = 0;
+CREATE INDEX later_open ON later(id) WHERE done = 0;
+
 CREATE TABLE block(
     account INTEGER NOT NULL,
     blocked INTEGER NOT NULL,
@@ -189,7 +263,7 @@ CREATE INDEX word_of ON word(account);
 
 -- One row: the newest numbers given, and the newest entry that was deleted by age (0 if none). The
 -- last entries up to the floor may still be in `entry`, without their text, and their ids in an
--- `id_block` or a `tail`.
+-- `id_block`, a `mark_block` or a `tail`.
 CREATE TABLE newest(
     id INTEGER PRIMARY KEY CHECK(id = 1),
     entry INTEGER NOT NULL,
@@ -220,14 +294,44 @@ SELECT e.id,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
        CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
-       e.body,
-       e.conversation
+       CASE WHEN NOT e.changed THEN e.body
+            WHEN EXISTS(SELECT 1 FROM about WHERE message = e.id AND kind = 3) THEN ''
+            ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
+                           WHERE b.message = e.id AND b.kind = 2 ORDER BY b.mark DESC LIMIT 1),
+                          e.body)
+       END AS body,
+       e.conversation,
+       e.re,
+       (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.id > (SELECT floor FROM newest);
+WHERE e.kind < 2 AND e.id > (SELECT floor FROM newest);
+
+CREATE VIEW marks AS
+SELECT e.id,
+       strftime('%Y-%m-%dT%H:%M:%fZ', e.time / 1000.0, 'unixepoch') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 2 THEN 'edit' WHEN 3 THEN 'del' ELSE 'react' END AS kind,
+       b.message,
+       e.body,
+       e.conversation
+FROM about b
+JOIN entry e ON e.id = b.mark
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE b.kind < 5;
+
+CREATE VIEW reactions AS
+SELECT t.message, e.body AS word, t.count
+FROM tally t
+JOIN entry e ON e.id = t.word;
 
 CREATE VIEW members AS
 SELECT m.conversation,

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ToSql, params};
 
-use super::decode::{LEAVING, SqliteReader};
+use super::decode::{LEAVING, SqliteReader, kind_number};
 use super::generation::{self, Sidecar};
+use super::id_block::List;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, expire, id_block, run};
-use crate::entry::{AccountId, Cursor, EntryKind};
+use super::{PATIENCE, beside, expire, id_block, later, marking, run, tags};
+use crate::entry::{AccountId, Cursor};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
 
@@ -21,6 +22,7 @@ const RANK_WAITS: &str = "UPDATE member SET waits = nullif(?3, 0)
                            WHERE conversation = ?1 AND account = ?2";
 const RANK_RECENT: &str = "UPDATE member SET recent = ?3 WHERE conversation = ?1 AND account = ?2";
 const RANK_MOVED: &str = "UPDATE member SET moved = ?3 WHERE conversation = ?1 AND account = ?2";
+const RANK_MARKED: &str = "UPDATE member SET marked = ?3 WHERE conversation = ?1 AND account = ?2";
 
 /// The only connection that writes. The rules' lookups go through it as well, so the pages they
 /// read are in its cache for the writing; another connection would lose its cache with each commit.
@@ -100,6 +102,10 @@ impl SqliteWriter {
         let _gate = self.write_back.gate();
         self.backlog = Backlog::of(on)?;
         let is_written_back = self.backlog.log == self.backlog.written;
+        if is_written_back {
+            // While the log is there that the main file is compared with if its schema is new.
+            self.lock.verify_main()?;
+        }
         self.is_first = salt.is_none() || salt != self.renewed || is_written_back;
         run(on, "BEGIN IMMEDIATE")
     }
@@ -206,11 +212,11 @@ fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
 /// Writes the entries at the beginning of `changes` and returns what follows them.
 fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
     let mut insert = on.prepare_cached(
-        "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body)
-         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body, re, tags)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for (at, change) in changes.iter().enumerate() {
-        let Change::Entry(NewEntry { pos, time, kind, body }) = change else {
+        let Change::Entry(NewEntry { pos, time, kind, body, tags }) = change else {
             return Ok(&changes[at..]);
         };
         insert.execute(params![
@@ -220,8 +226,10 @@ fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], E
             pos.author.0,
             pos.author_seq,
             time.0,
-            matches!(kind, EntryKind::Group),
+            kind_number(*kind),
             body,
+            tags.as_ref().and_then(|tags| tags.re).map(|re| re.0),
+            tags.as_ref().and_then(|tags| tags::encode(tags)),
         ])?;
     }
     Ok(&[])
@@ -231,6 +239,19 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
     match change {
         // Written in runs by `entries`.
         Change::Entry(_) => 0,
+        Change::Edited { message, mark, replaced } => {
+            return marking::edited(on, *message, *mark, *replaced);
+        }
+        Change::Deleted { message, mark } => return marking::deleted(on, *message, *mark),
+        Change::Reacted { message, author, mark, word, .. } => {
+            return marking::reacted(on, *message, *author, *mark, word.as_deref());
+        }
+        Change::Later { account, later } => return later::add(on, *account, later),
+        Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
+        Change::Replied { message, reply } => return marking::replied(on, *message, *reply),
+        Change::Marked { conversation, marks, added } => {
+            return marking::marked(on, *conversation, marks, added);
+        }
         Change::Account { id, handle, name, secret, time } => {
             index_words(on, *id, handle.as_str(), name.as_str())?;
             on.prepare_cached(
@@ -314,6 +335,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("DELETE FROM link WHERE account = ?1 AND user = ?2")?
             .execute(params![account.0, user])?,
         Change::Gone { account, leaving } => {
+            later::done(on, *account, None)?;
             for table in ["token", "link", "word"] {
                 on.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [account.0])?;
             }
@@ -343,6 +365,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 Rank::Waits(first) => (RANK_WAITS, first.0),
                 Rank::Recent(entry) => (RANK_RECENT, entry.0),
                 Rank::Moved(number) => (RANK_MOVED, number.0),
+                Rank::Marked(mark) => (RANK_MARKED, mark.0),
             };
             on.prepare_cached(sql)?.execute([conversation.0, account.0, to])?
         }
@@ -388,19 +411,19 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             if changed > 0 {
                 return Ok(());
             }
-            let ranks = [member.waits.0, member.recent.0, member.moved.0];
+            let ranks = [member.waits.0, member.recent.0, member.moved.0, member.marked.0];
             let ranks = ranks.iter().map(|rank| rank as &dyn ToSql);
             let now: Vec<&dyn ToSql> = now.iter().copied().chain(ranks).collect();
             on.prepare_cached(
                 "INSERT INTO member VALUES
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                  ?17, ?18, nullif(?21, 0), ?22, nullif(?23, 0), ?19, ?20,
+                  ?17, ?18, nullif(?21, 0), ?22, nullif(?23, 0), nullif(?24, 0), ?19, ?20,
                   (SELECT low IS NOT NULL FROM conversation WHERE id = ?1))",
             )?
             .execute(&*now)?
         }
         Change::Head { conversation, head, seq, moved, added } => {
-            let (tail, instead) = id_block::append(on, *conversation, *seq, added)?;
+            let (tail, instead) = id_block::append(on, List::Entries, *conversation, *seq, added)?;
             let sql = if instead {
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4, tail = ?5 WHERE id = ?1"
             } else {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 
-use super::trace::Call;
+use super::trace::SystemCall;
 use crate::process::Dice;
 
 const SECTOR: usize = 512;
@@ -81,14 +81,14 @@ impl Disk {
     }
 
     /// The file that a call works on, if it is one of these.
-    fn file(&mut self, call: &Call) -> Option<&mut (Vec<u8>, Queue)> {
+    fn file(&mut self, call: &SystemCall) -> Option<&mut (Vec<u8>, Queue)> {
         // One that has lost its name is of no further use.
         let file = *self.now.get(&self.name(&call.on)?)?;
         self.files.get_mut(file)
     }
 
     /// A call begins: what it writes may be on the disk from now on.
-    pub fn begins(&mut self, number: usize, call: &Call) {
+    pub fn begins(&mut self, number: usize, call: &SystemCall) {
         let last = |n: usize| -> usize {
             let word = call.rest.rsplit(", ").nth(n).expect("it has that many arguments");
             word.parse().expect("a number")
@@ -119,7 +119,7 @@ impl Disk {
     }
 
     /// A call is through: what a sync has covered is on the disk.
-    pub fn ends(&mut self, number: usize, call: &Call) {
+    pub fn ends(&mut self, number: usize, call: &SystemCall) {
         let path = |n: usize| String::from_utf8(call.texts[n].clone()).expect("a path");
         match &*call.name {
             "pwrite64" | "ftruncate" => {

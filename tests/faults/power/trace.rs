@@ -12,7 +12,7 @@ pub const CALLS: &str = "trace=openat,?pwrite64,write,writev,pwritev,?pwritev2,?
                          ?link,linkat,?unlink,unlinkat,?rename,?renameat,renameat2";
 
 /// One call.
-pub struct Call {
+pub struct SystemCall {
     pub name: String,
     /// What its descriptor is: a path, or for a connection `TCP:[…->…]`.
     pub on: String,
@@ -30,9 +30,9 @@ pub struct Call {
 
 /// Reads a recording, whose first line is counted as `first`. Gives back its calls in the order in
 /// which they began, and the number of the line behind it.
-pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
+pub fn read(path: &Path, first: usize) -> (Vec<SystemCall>, usize) {
     let text = fs::read_to_string(path).expect("strace writes ASCII");
-    let (mut calls, mut open) = (Vec::<Call>::new(), HashMap::new());
+    let (mut calls, mut open) = (Vec::<SystemCall>::new(), HashMap::new());
     // Of each thread, where its newest call stands.
     let mut newest = HashMap::new();
     let mut end = first;
@@ -75,7 +75,7 @@ pub fn read(path: &Path, first: usize) -> (Vec<Call>, usize) {
 }
 
 /// Takes the line of a call apart; `None` for a line that is none.
-fn call(line: &str, began: usize, done: usize) -> Option<Call> {
+fn call(line: &str, began: usize, done: usize) -> Option<SystemCall> {
     let (said, result) = line.rsplit_once(" = ")?;
     // Where it is none it was a question mark or, of a thread that dies, a number of any size.
     let result = result.split(['<', ' ']).next()?.parse().ok();
@@ -94,7 +94,7 @@ fn call(line: &str, began: usize, done: usize) -> Option<Call> {
     }
     let on = rest.split_once('<').map_or("", |(_, on)| on);
     let on = on.split_once(">,").map_or(on.trim_end_matches('>'), |(on, _)| on).to_owned();
-    Some(Call { name: name.into(), on, texts, rest, result, began, done })
+    Some(SystemCall { name: name.into(), on, texts, rest, result, began, done })
 }
 
 /// Reads a text up to its closing quote: C's escapes, with octal numbers.

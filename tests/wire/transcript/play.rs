@@ -37,7 +37,7 @@ impl Stage {
             // The least that Argon2 takes: what it costs is not what is tested here.
             password_cost: PasswordCost { kib: 8, passes: 1 },
             clock: Clock::Still(NOW),
-            ..Config::new(folder.path().join("papo.db"))
+            ..Config::new(crate::place::database(folder.path()))
         };
         let server = Server::start(&config).expect("the server starts");
         Stage { server, folder }

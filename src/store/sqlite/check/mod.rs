@@ -4,16 +4,17 @@
 //! and holds no more than one conversation's members in memory.
 //!
 //! Its findings are for an operator: damage by a disk or by another program, or a bug of ours. It
-//! repairs nothing. `log` checks the conversations, with a `person` for each member, and `moves`
-//! the histories of cursors.
+//! repairs nothing. `log` checks the conversations, with a `person` for each member, `marks`
+//! what is done to messages later, and `moves` the histories of cursors.
 
 mod log;
+mod marks;
 mod moves;
 mod person;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::id_block::above;
+use super::id_block::{List, above};
 use super::schema::today;
 use crate::entry::{ConversationId, EntryId};
 use crate::fold;
@@ -42,13 +43,14 @@ impl Findings {
 type Rule = fn(&Connection, &mut Findings) -> Result<(), Error>;
 
 /// The parts of the check, with their names for when they cannot be read.
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 9] = [
     ("the file", pages),
     ("the newest numbers", newest),
     ("the accounts", accounts),
     ("the words", words),
     ("the groups", groups),
     ("the conversations", log::conversations),
+    ("the marks", marks::marks),
     ("the moves of cursors", moves::moves),
     ("the rest", references),
 ];
@@ -106,7 +108,11 @@ fn each(read: &Connection, found: &mut Findings, sql: &str) -> Result<(), Error>
 fn newest(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     for (column, of, given) in [
         ("entry", "entry", "SELECT max(id) FROM entry"),
-        ("entry", "newest entry of a conversation", "SELECT max(head) FROM conversation"),
+        (
+            "entry",
+            "newest entry of a conversation",
+            "SELECT max(max(head, marked)) FROM conversation",
+        ),
         ("entry", "entry of a key", "SELECT max(entry) FROM once"),
         ("account", "account", "SELECT max(id) FROM account"),
         ("conversation", "conversation", "SELECT max(id) FROM conversation"),
@@ -204,7 +210,11 @@ fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     while let Some(row) = rows.next()? {
         let (id, conversation) = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
         let below = EntryId(id.0 - 1);
-        if above(read, conversation, below).is_ok_and(|(mut ids, _)| ids.seek(below) == Some(id)) {
+        let is_listed = |of| {
+            above(read, of, conversation, below)
+                .is_ok_and(|(mut ids, _)| ids.seek(below) == Some(id))
+        };
+        if is_listed(List::Entries) || is_listed(List::Marks) {
             continue;
         }
         match &mut run {
@@ -271,13 +281,37 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
                        m.account, m.conversation)
          FROM member m JOIN conversation c ON c.id = m.conversation
          WHERE (c.low IS NULL) <> (m.recent = 0) OR (c.low IS NULL) = m.direct
-            OR (c.low IS NULL AND coalesce(m.waits, m.moved) NOT NULL)",
+            OR (c.low IS NULL AND coalesce(m.waits, m.moved, m.marked) NOT NULL)",
         "SELECT format('account %d has conversation %d not in its place among its chats',
                        account, conversation)
          FROM (SELECT m.account, m.conversation, m.recent, c.head,
                       lag(m.recent) OVER (PARTITION BY m.account ORDER BY m.recent DESC) AS before
                FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.recent > 0)
          WHERE recent > head OR head >= before",
+        "SELECT format('account %d has conversation %d not in its place by its marks',
+                       account, conversation)
+         FROM (SELECT m.account, m.conversation, m.marked, c.marked AS newest,
+                      lag(m.marked) OVER (PARTITION BY m.account ORDER BY m.marked DESC) AS before
+               FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.recent > 0)
+         WHERE marked > newest OR (marked IS NULL) <> (newest = 0)
+            OR (marked IS NOT NULL AND newest >= before)",
+        "SELECT format('the mark %d waits for account %d in conversation %d, it is said with %d',
+                       min(e.id), m.account, m.conversation, coalesce(m.waits, 0))
+         FROM entry e CROSS JOIN conversation c ON c.id = e.conversation
+         CROSS JOIN member m ON m.conversation = c.id
+         WHERE c.marked > m.delivered AND m.recent > 0 AND e.kind > 1 AND NOT e.changed
+           AND e.author <> m.account AND e.id > m.delivered AND e.re > (SELECT floor FROM newest)
+         GROUP BY m.conversation, m.account HAVING m.waits IS NULL OR m.waits > min(e.id)",
+        "SELECT format('the command %d of account %d cannot be carried out', l.number, l.account)
+         FROM later l LEFT JOIN account a ON a.id = l.account
+         WHERE NOT l.done AND (a.gone IS NOT 0 OR l.number NOT BETWEEN 1 AND a.later
+             OR (l.message IS NULL) <> (l.condition IS NULL)
+             OR l.condition NOT IN (0, 1, 2) OR l.command = '')",
+        "SELECT format('conversation %d is gone, and still has marks', conversation)
+         FROM marking WHERE conversation NOT IN (SELECT id FROM conversation)",
+        "SELECT format('conversation %d has no marks, and a list of them', conversation)
+         FROM mark_block WHERE conversation NOT IN (SELECT conversation FROM marking)
+         GROUP BY conversation",
     ] {
         if found.are_enough() {
             break;

@@ -1,0 +1,85 @@
+//! Answers and forwarded messages: messages that come from an earlier one.
+
+use super::messages::{Destination, NewMessage, OnceKey};
+use super::stop::{Stop, both};
+use super::subject::Subject;
+use super::{Chat, Plan, Who};
+use crate::entry::{EntryId, EntryTags};
+use crate::name::Target;
+use crate::wire::refusal::Refusal;
+
+impl Chat {
+    /// Plans an answer to a message, in its conversation.
+    pub(super) fn plan_answer(
+        &self,
+        who: Who,
+        about: EntryId,
+        body: &str,
+        once: Option<&str>,
+    ) -> Result<Plan, Stop> {
+        let me = who.account;
+        let once = once.map(|key| OnceKey::new(key, &format!("RE {}", about.0), body));
+        if let Some(plan) = self.first_sent(me, once.as_ref(), "RE")? {
+            return Ok(plan);
+        }
+        let subject = self.subject(me, about)?.standing()?;
+        let (from, place) = both(self.directory.account(me), self.place(me, &subject))?;
+        if let (Target::Person(handle), true) = (&place.to, place.gone) {
+            return Err(Refusal::NoSuchUser(handle.clone()).into());
+        }
+        place.open()?;
+        let Subject { pos, log, .. } = subject;
+        let mut calls = Vec::new();
+        if place.other.is_none() {
+            let author = self.directory.account(pos.author);
+            let (author, ()) = both(author, self.calls(me, log, None, body).map(drop))?;
+            let first = (pos.author != me).then(|| author.handle.clone());
+            calls = self.calls(me, log, first, body)?;
+        }
+        let tags = EntryTags { re: Some(about), calls, ..EntryTags::default() };
+        Ok(Plan::Send(NewMessage {
+            from: from.handle.clone(),
+            to: place.to,
+            destination: Destination::Known(pos.conversation),
+            once,
+            verb: "RE",
+            tags: Some(Box::new(tags)),
+            text: None,
+        }))
+    }
+
+    /// Plans to say a message again in another conversation, with the text that `me` sees.
+    pub(super) fn plan_forward(
+        &self,
+        who: Who,
+        about: EntryId,
+        to: &Target,
+        once: Option<&str>,
+    ) -> Result<Plan, Stop> {
+        let me = who.account;
+        let once = once.map(|key| OnceKey::new(key, &format!("FWD {} {to}", about.0), ""));
+        if let Some(plan) = self.first_sent(me, once.as_ref(), "FWD")? {
+            return Ok(plan);
+        }
+        let subject = self.subject(me, about)?.standing()?;
+        let Subject { member, message, .. } = &subject;
+        let text = match message.edit {
+            Some((edit, _)) if !member.was_in(edit) => self.directory.text_for(me, about),
+            _ => Ok(&*message.body),
+        };
+        let destination = self.conversation_for(me, to);
+        let (text, (from, destination)) =
+            both(text, both(self.directory.account(me), destination))?;
+        let fwd = message.tags.as_ref().map_or(0, |tags| tags.fwd).saturating_add(1);
+        let tags = EntryTags { fwd, ..EntryTags::default() };
+        Ok(Plan::Send(NewMessage {
+            from: from.handle.clone(),
+            to: to.clone(),
+            destination,
+            once,
+            verb: "FWD",
+            tags: Some(Box::new(tags)),
+            text: Some(text.into()),
+        }))
+    }
+}

@@ -1,0 +1,112 @@
+//! Which store a server has: the one that its configuration names, opened.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::Config;
+#[cfg(feature = "postgres")]
+use crate::store::postgres::{PgDatabase, PgUrl};
+use crate::store::sqlite::{self, Database};
+use crate::store::{Error, Maintenance, Reader, Survey, Writer};
+
+/// Opens a reader.
+pub(super) type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync;
+
+/// A store that is open.
+pub(super) struct OpenStore {
+    pub(super) writer: Box<dyn Writer>,
+    pub(super) reader: Arc<OpenReader>,
+    pub(super) maintenance: Arc<dyn Maintenance>,
+    /// Its file, if it is one.
+    pub(super) file: Option<PathBuf>,
+    /// How often the hub has to record something, be it nothing, since another process could take
+    /// the store over.
+    pub(super) beat: Option<Duration>,
+    /// Held until the last thread has ended.
+    pub(super) held: StoreLock,
+}
+
+/// What keeps a store this process's own.
+pub(super) enum StoreLock {
+    /// The database's lock.
+    File { _database: Database },
+    /// The leader's row, as long as its connection lasts.
+    #[cfg(feature = "postgres")]
+    Leader,
+}
+
+/// Opens the store, or makes it.
+///
+/// # Errors
+/// One line for the operator.
+pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url(&config.db) {
+        let (database, writer) = PgDatabase::open(&url?)?;
+        let maintenance = Arc::new(database.maintenance());
+        let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
+        let writer = Box::new(writer);
+        let beat = Some(crate::limits::PG_BEAT);
+        let held = StoreLock::Leader;
+        return Ok(OpenStore { writer, reader, maintenance, file: None, beat, held });
+    }
+    let database = Database::open(&config.db)?.limited(config.limit_db);
+    let writer = Box::new(database.writer()?);
+    let maintenance = database.maintenance();
+    let of = maintenance.clone();
+    let reader = Arc::new(move || of.reader().map(|reader| Box::new(reader) as Box<dyn Reader>));
+    let file = Some(config.db.clone());
+    let held = StoreLock::File { _database: database };
+    Ok(OpenStore { writer, reader, maintenance: Arc::new(maintenance), file, beat: None, held })
+}
+
+/// Looks at the store, and changes nothing.
+pub(super) fn survey(db: &Path) -> Survey {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url(db) {
+        return match url {
+            Ok(url) => crate::store::postgres::survey(&url),
+            Err(e) => Survey { problems: vec![e.to_string()], ..Survey::default() },
+        };
+    }
+    sqlite::survey(db)
+}
+
+/// What the log calls a database of PostgreSQL; `None`: it is another one.
+///
+/// # Errors
+/// One line: the URL is wrong, or this program was built without PostgreSQL.
+pub fn postgres(db: &Path) -> Option<Result<String, String>> {
+    #[cfg(feature = "postgres")]
+    return url(db).map(|url| url.map(|url| url.to_string()).map_err(|e| e.to_string()));
+    #[cfg(not(feature = "postgres"))]
+    {
+        let text = db.to_str()?;
+        let is_one = ["postgres://", "postgresql://"].iter().any(|it| text.starts_with(it));
+        is_one.then(|| {
+            Err("this papod was built without PostgreSQL: the database must be a file".into())
+        })
+    }
+}
+
+/// Fills the new database `db` of PostgreSQL with what is in a file. Returns the number of entries.
+///
+/// # Errors
+/// One line; nothing was changed then.
+pub fn import(file: &Path, db: &Path) -> Result<u64, String> {
+    #[cfg(feature = "postgres")]
+    if let Some(url) = url(db) {
+        return url
+            .and_then(|url| crate::store::postgres::import(file, &url))
+            .map_err(|e| e.to_string());
+    }
+    Err(format!("{}: {} is no database of PostgreSQL", file.display(), db.display()))
+}
+
+/// The database as a URL of PostgreSQL, if it is one.
+#[cfg(feature = "postgres")]
+fn url(db: &Path) -> Option<Result<PgUrl, Error>> {
+    let text = db.to_str().filter(|text| PgUrl::is_one(text))?;
+    Some(PgUrl::parse(text).map_err(|why| Error::new(format_args!("--db postgres://…: {why}"))))
+}

@@ -1,0 +1,281 @@
+//! Rows of the tables as the store's types: accounts, conversations with their members, entries.
+
+use smallvec::SmallVec;
+
+use super::PgReader;
+use super::value::{Param, PgRow};
+use crate::entry::{
+    AccountId, ConversationId, Entry, EntryId, EntryKind, Millis, MoveNumber, TokenId,
+};
+use crate::limits;
+use crate::name::{DisplayName, Handle, Target};
+use crate::store::{
+    Account, Conversation, ConversationKind, Error, Fronts, Member, Moves, Pair, Position, Stay,
+    Token,
+};
+
+/// The query for an account by `$column`, with the direct chats that come first.
+macro_rules! account_by {
+    ($column: literal) => {
+        concat!(
+            "SELECT id, handle, name, shown, seen, gone,
+                (SELECT conversation FROM member
+                 WHERE account = a.id AND recent > 0 ORDER BY recent DESC LIMIT 1),
+                (SELECT conversation FROM member
+                 WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1)
+             FROM account a WHERE ",
+            $column,
+            " = $1"
+        )
+    };
+}
+pub(super) const BY_ID: &str = account_by!("id");
+pub(super) const BY_HANDLE: &str = account_by!("handle");
+
+/// The value of `account.gone` for a deleted account that may still be in groups.
+const STILL_LEAVING: i64 = 2;
+
+/// A row of the log, with its author as a number.
+pub(super) struct PgLogRow {
+    pub(super) id: EntryId,
+    /// Whose the conversation is.
+    pub(super) of: ConversationKind,
+    pub(super) author: AccountId,
+    time: Millis,
+    kind: EntryKind,
+    pub(super) body: Box<str>,
+}
+
+impl PgReader {
+    /// The handles of some accounts are in the cache after this.
+    fn learn_handles(&mut self, of: impl Iterator<Item = AccountId>) -> Result<(), Error> {
+        let mut unknown: Vec<i64> =
+            of.filter(|id| !self.handles.contains_key(id)).map(|id| id.0).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        if self.handles.len() >= limits::DIRECTORY {
+            self.handles.clear();
+        }
+        let sql = "SELECT id, handle FROM account WHERE id = ANY($1)";
+        for row in self.rows(sql, &[Param::Ints(&unknown)])? {
+            let (id, handle): (i64, String) = (row.get(0)?, row.get(1)?);
+            let handle = Handle::new(&handle).ok_or_else(|| bad_name(id))?;
+            self.handles.insert(AccountId(id), handle);
+        }
+        Ok(())
+    }
+
+    pub(super) fn handle(&mut self, id: AccountId) -> Result<Handle, Error> {
+        if !self.handles.contains_key(&id) {
+            self.learn_handles(std::iter::once(id))?;
+        }
+        let found = self.handles.get(&id).cloned();
+        found.ok_or_else(|| Error::damaged(format!("account {} is gone", id.0)))
+    }
+
+    pub(super) fn find_account(
+        &mut self,
+        sql: &'static str,
+        key: Param,
+    ) -> Result<Option<Account>, Error> {
+        self.row(sql, &[key])?.map(|row| account(&row)).transpose()
+    }
+
+    /// Rows of the log as entries for `me`, with handles in place of numbers.
+    pub(super) fn named(
+        &mut self,
+        me: AccountId,
+        rows: Vec<PgLogRow>,
+    ) -> Result<Vec<Entry>, Error> {
+        let other = |row: &PgLogRow| match row.of {
+            ConversationKind::Direct(pair) => pair.other(row.author),
+            ConversationKind::Group(_) => row.author,
+        };
+        let all: Vec<AccountId> = rows.iter().flat_map(|row| [row.author, other(row)]).collect();
+        self.learn_handles(all.into_iter())?;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let to = match &row.of {
+                ConversationKind::Group(name) => Target::Group(name.clone()),
+                ConversationKind::Direct(pair) if pair.low == me || pair.high == me => {
+                    Target::Person(self.handle(pair.other(row.author))?)
+                }
+                ConversationKind::Direct(_) => {
+                    return Err(Error::damaged(format!("entry {} belongs to others", row.id.0)));
+                }
+            };
+            let from = self.handle(row.author)?;
+            let PgLogRow { id, time, kind, body, .. } = row;
+            entries.push(Entry { id, time, from, to, kind, body });
+        }
+        Ok(entries)
+    }
+
+    /// Rows of the log by their ids, each with whose its conversation is: as many as fit in a page
+    /// of [`limits::PAGE_BYTES`], at least one. Those by `free` do not count.
+    pub(super) fn log_rows(
+        &mut self,
+        ids: &[i64],
+        of: &[ConversationKind],
+        free: Option<AccountId>,
+    ) -> Result<Vec<PgLogRow>, Error> {
+        let sql = "SELECT id, author, time, kind, body
+                   FROM (SELECT e.*, n.at, sum(CASE WHEN e.author = $2 THEN 0
+                                               ELSE octet_length(e.body) END)
+                                           OVER (ORDER BY n.at ROWS BETWEEN UNBOUNDED PRECEDING
+                                                 AND 1 PRECEDING) AS before
+                         FROM unnest($1) WITH ORDINALITY AS n(id, at)
+                         JOIN entry e ON e.id = n.id) AS e
+                   WHERE coalesce(before, 0) < $3 ORDER BY at";
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let free = free.map_or(0, |id| id.0);
+        let bytes = limits::PAGE_BYTES as i64;
+        let params = [Param::Ints(ids), Param::Int(free), Param::Int(bytes)];
+        let rows = self.rows(sql, &params)?;
+        let (mut found, mut bytes) = (Vec::with_capacity(rows.len()), 0);
+        for ((row, id), of) in rows.iter().zip(ids).zip(of) {
+            if row.get::<i64>(0)? != *id {
+                break;
+            }
+            let (author, body) = (AccountId(row.get(1)?), row.get::<Box<str>>(4)?);
+            bytes += if author.0 == free { 0 } else { body.len() };
+            found.push(PgLogRow {
+                id: EntryId(*id),
+                of: of.clone(),
+                author,
+                time: Millis(row.get(2)?),
+                kind: if row.get::<i64>(3)? == 0 { EntryKind::Message } else { EntryKind::Group },
+                body,
+            });
+        }
+        match ids.get(found.len()) {
+            Some(missing) if bytes < limits::PAGE_BYTES => {
+                Err(Error::damaged(format!("entry {missing} is missing")))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// Whose a conversation is, without its members.
+    pub(super) fn whose(&mut self, id: ConversationId) -> Result<ConversationKind, Error> {
+        let sql = "SELECT c.low, c.high, r.name FROM conversation c
+                   LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = $1";
+        let row = self.row(sql, &[Param::Int(id.0)])?;
+        let row = row.ok_or_else(|| Error::damaged(format!("conversation {} is gone", id.0)))?;
+        kind(&row, 0, id)
+    }
+}
+
+fn bad_name(id: i64) -> Error {
+    Error::damaged(format!("account {id} has a name that breaks the rules"))
+}
+
+/// A row of [`BY_ID`] or [`BY_HANDLE`].
+pub(super) fn account(row: &PgRow) -> Result<Account, Error> {
+    let (id, handle, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let gone: i64 = row.get(5)?;
+    let front = |at| row.get::<Option<i64>>(at).map(|id| id.map(ConversationId));
+    Ok(Account {
+        id: AccountId(id),
+        handle: Handle::new(&handle).ok_or_else(|| bad_name(id))?,
+        name: DisplayName::new(&name).map_err(|_| bad_name(id))?,
+        shown: MoveNumber(row.get(3)?),
+        seen: row.get::<Option<i64>>(4)?.map(Millis),
+        gone: gone != 0,
+        leaving: gone == STILL_LEAVING,
+        fronts: Fronts { recent: front(6)?, moved: front(7)? },
+    })
+}
+
+/// A conversation from the rows of it, of its members and of their stays.
+pub(super) fn conversation(
+    row: &PgRow,
+    members: &[PgRow],
+    stays: &[PgRow],
+) -> Result<Conversation, Error> {
+    let id = ConversationId(row.get(0)?);
+    let kind = kind(row, 1, id)?;
+    let (head, seq, moved) = (EntryId(row.get(4)?), row.get(5)?, MoveNumber(row.get(6)?));
+    let members = members.iter().map(|row| member_at(row, 0));
+    let mut members = members.collect::<Result<Vec<Member>, _>>()?;
+    for row in stays {
+        let account = AccountId(row.get(0)?);
+        let until: Option<i64> = row.get(3)?;
+        let until = until.map(|id| Ok::<_, Error>((EntryId(id), row.get(4)?))).transpose()?;
+        let stay = Stay { since: (EntryId(row.get(1)?), row.get(2)?), until };
+        if let Ok(at) = members.binary_search_by_key(&account, |m| m.account) {
+            members[at].stays.push(stay);
+        }
+    }
+    Ok(Conversation { id, kind, head, seq, moved, members })
+}
+
+/// Whose conversation `id` is, from its `low`, its `high` and its name as a group, which are in
+/// `row` from column `first` on.
+pub(super) fn kind(
+    row: &PgRow,
+    first: usize,
+    id: ConversationId,
+) -> Result<ConversationKind, Error> {
+    let name: Option<Box<str>> = row.get(first + 2)?;
+    Ok(match name {
+        None => ConversationKind::Direct(Pair {
+            low: AccountId(row.get(first)?),
+            high: AccountId(row.get(first + 1)?),
+        }),
+        Some(name) => ConversationKind::Group(Handle::new(&name).ok_or_else(|| {
+            Error::damaged(format!("group {} has a name that breaks the rules", id.0))
+        })?),
+    })
+}
+
+pub(super) fn token(row: &PgRow) -> Result<Token, Error> {
+    Ok(Token {
+        id: TokenId(row.get(0)?),
+        account: AccountId(row.get(1)?),
+        label: row.get(2)?,
+        hash: row.get(3)?,
+        created: Millis(row.get(4)?),
+        used: row.get::<Option<i64>>(5)?.map(Millis),
+        to: match row.get::<Option<Box<str>>>(6)? {
+            None => None,
+            Some(to) => Some(
+                Target::new(&to)
+                    .ok_or_else(|| Error::damaged("a token is for a name that breaks the rules"))?,
+            ),
+        },
+    })
+}
+
+/// A row of `member` whose columns begin at `first` in `row`.
+pub(super) fn member_at(row: &PgRow, first: usize) -> Result<Member, Error> {
+    let position = |at: usize| -> Result<Position, Error> {
+        Ok(Position {
+            id: EntryId(row.get(at)?),
+            seq: row.get(at + 1)?,
+            exempt: row.get(at + 2)?,
+            told: EntryId(row.get(at + 3)?),
+            time: Millis(row.get(at + 4)?),
+            number: MoveNumber(row.get(at + 5)?),
+        })
+    };
+    let moves = |at: usize| -> Result<Moves, Error> { Ok(Moves::new(row.get::<Vec<u8>>(at)?)) };
+    Ok(Member {
+        account: AccountId(row.get(first + 1)?),
+        exempt: row.get(first + 2)?,
+        last_own: EntryId(row.get(first + 3)?),
+        delivered: position(first + 4)?,
+        read: position(first + 10)?,
+        admin: row.get(first + 16)?,
+        stays: SmallVec::new(),
+        waits: EntryId(row.get::<Option<i64>>(first + 18)?.unwrap_or(0)),
+        recent: EntryId(row.get(first + 19)?),
+        moved: MoveNumber(row.get::<Option<i64>>(first + 20)?.unwrap_or(0)),
+        history: [moves(first + 21)?, moves(first + 22)?],
+    })
+}

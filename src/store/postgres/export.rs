@@ -1,0 +1,159 @@
+//! The whole database, in one state, as a SQLite database of papo's: a backup that any papod can
+//! open, and the form in which it is checked, by the same rules.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rusqlite::Connection;
+use rusqlite::types::Value;
+
+use super::PgError;
+use super::protocol::PgConnection;
+use super::source::{BatchId, PgPurpose, Source};
+use super::tables::{TABLES, Table};
+use super::value::PgRow;
+use crate::entry::EntryId;
+use crate::fold;
+use crate::limits;
+use crate::store::Error;
+use crate::store::ids::encode;
+
+/// Copies everything that is confirmed into an empty database.
+///
+/// # Errors
+/// The reason of either, or that `broken_off` is set.
+pub(super) fn fill(
+    source: &Source,
+    broken_off: &AtomicBool,
+    into: &Connection,
+) -> Result<(), Error> {
+    let mut from = source.connect(PgPurpose::Maintain)?;
+    from.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    let sql = "SELECT term, batch, entry, moved, account, conversation, token, floor FROM leader";
+    let rows = from.query(sql, &[])?;
+    let row = rows.first().ok_or_else(|| Error::damaged("there is no row of leader"))?;
+    let batch = BatchId { term: row.get(0)?, number: row.get(1)? };
+    if !source.is_confirmed(batch) {
+        return Err(Error::new("no standby confirms what was written"));
+    }
+    let mut newest = into.prepare(
+        "UPDATE newest SET entry = ?1, moved = ?2, account = ?3, conversation = ?4, token = ?5,
+             floor = ?6",
+    )?;
+    let numbers = (2..8).map(|at| row.get::<i64>(at)).collect::<Result<Vec<_>, _>>()?;
+    newest.execute(rusqlite::params_from_iter(&numbers))?;
+    for table in &TABLES {
+        copy(&mut from, table, broken_off, into)?;
+    }
+    words(into)?;
+    lists(&mut from, numbers[5], broken_off, into)
+}
+
+fn copy(
+    from: &mut PgConnection,
+    table: &Table,
+    broken_off: &AtomicBool,
+    into: &Connection,
+) -> Result<(), Error> {
+    let mut insert = into.prepare(table.insert)?;
+    from.execute(table.declare)?;
+    loop {
+        let rows = from.query(table.fetch, &[])?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            let values = values(row, table.kinds)?;
+            insert
+                .execute(rusqlite::params_from_iter(values))
+                .map_err(|e| Error::from(e).about(table.name))?;
+        }
+        go_on(broken_off)?;
+    }
+}
+
+fn go_on(broken_off: &AtomicBool) -> Result<(), Error> {
+    let is_over = broken_off.load(Ordering::SeqCst);
+    if is_over { Err(Error::new("papod is shutting down")) } else { Ok(()) }
+}
+
+fn values(row: &PgRow, kinds: &str) -> Result<Vec<Value>, PgError> {
+    let value = |(at, kind)| {
+        Ok(match kind {
+            't' => row.get::<Option<String>>(at)?.map_or(Value::Null, Value::Text),
+            'b' => row.get::<Option<Vec<u8>>>(at)?.map_or(Value::Null, Value::Blob),
+            'f' => Value::Integer(row.get::<bool>(at)?.into()),
+            _ => row.get::<Option<i64>>(at)?.map_or(Value::Null, Value::Integer),
+        })
+    };
+    kinds.chars().enumerate().map(value).collect()
+}
+
+/// The words by which accounts are found follow from their names.
+fn words(into: &Connection) -> Result<(), Error> {
+    let mut accounts = into.prepare("SELECT id, handle, name FROM account WHERE gone = 0")?;
+    let mut insert = into.prepare("INSERT INTO word VALUES(?1, ?2)")?;
+    let mut rows = accounts.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, handle, name): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        for word in fold::words(&handle, &name) {
+            insert.execute((word, id))?;
+        }
+    }
+    Ok(())
+}
+
+/// A conversation whose ids are being listed.
+struct IdList {
+    conversation: i64,
+    ids: Vec<EntryId>,
+}
+
+/// The lists of ids of each conversation.
+fn lists(
+    from: &mut PgConnection,
+    floor: i64,
+    broken_off: &AtomicBool,
+    into: &Connection,
+) -> Result<(), Error> {
+    from.execute(
+        "DECLARE papo_lists NO SCROLL CURSOR FOR SELECT c.id, c.gone_seq, c.head, e.id
+         FROM conversation c LEFT JOIN entry e ON e.conversation = c.id ORDER BY c.id, e.id",
+    )?;
+    let mut block = into.prepare("INSERT INTO id_block VALUES(?1, ?2, ?3)")?;
+    let mut tail = into.prepare("UPDATE conversation SET tail = ?2 WHERE id = ?1")?;
+    let mut end = |list: Option<IdList>| -> Result<(), Error> {
+        if let Some(list) = list {
+            tail.execute((list.conversation, encode(EntryId(0), &list.ids)))?;
+        }
+        Ok(())
+    };
+    let mut list: Option<IdList> = None;
+    loop {
+        let rows = from.query("FETCH 8192 FROM papo_lists", &[])?;
+        if rows.is_empty() {
+            return end(list);
+        }
+        for row in &rows {
+            let conversation = row.get(0)?;
+            if list.as_ref().is_none_or(|list| list.conversation != conversation) {
+                let ids = expired(row.get(1)?, floor.min(row.get(2)?));
+                end(list.replace(IdList { conversation, ids }))?;
+            }
+            let Some(list) = &mut list else { continue };
+            list.ids.extend(row.get::<Option<i64>>(3)?.map(EntryId));
+            if list.ids.len() == limits::ID_BLOCK {
+                let upto = list.ids.last().map_or(0, |id| id.0);
+                block.execute((conversation, upto, encode(EntryId(0), &list.ids)))?;
+                list.ids.clear();
+            }
+        }
+        go_on(broken_off)?;
+    }
+}
+
+/// Ids for the expired entries that share a block with others. Which they had is not known any more,
+/// and nobody asks: they only have to be as many, and not above `last`.
+fn expired(gone: i64, last: i64) -> Vec<EntryId> {
+    let shared = gone % limits::ID_BLOCK as i64;
+    (last - shared + 1..=last).map(EntryId).collect()
+}

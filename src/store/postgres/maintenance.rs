@@ -1,0 +1,95 @@
+//! Backup and check of the database while it is in use, and what `papod --check` says of it.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::source::{BatchId, PgPurpose, Source};
+use super::url::PgUrl;
+use super::{PgError, export, schema};
+use crate::store::sqlite::exchange;
+use crate::store::{BackupError, Error, Maintenance, Survey};
+
+/// Operations that read the whole database, on any thread.
+pub(super) struct PgMaintenance {
+    source: Arc<Source>,
+    is_ending: AtomicBool,
+    /// Locked for reading while an operation is under way.
+    under_way: RwLock<()>,
+}
+
+impl PgMaintenance {
+    pub(super) fn new(source: Arc<Source>) -> PgMaintenance {
+        PgMaintenance { source, is_ending: AtomicBool::new(false), under_way: RwLock::default() }
+    }
+}
+
+impl Maintenance for PgMaintenance {
+    /// The copy is a SQLite database, which any papod can open.
+    fn backup(&self, path: &Path) -> Result<u64, BackupError> {
+        let _under_way = self.under_way.read().unwrap_or_else(PoisonError::into_inner);
+        exchange::filled(path, |into| export::fill(&self.source, &self.is_ending, into))
+    }
+
+    /// Copies the database into the folder for temporary files, and checks the copy by the rules for
+    /// SQLite.
+    fn check(&self) -> Result<Vec<String>, Error> {
+        let _under_way = self.under_way.read().unwrap_or_else(PoisonError::into_inner);
+        exchange::findings_of(|into| export::fill(&self.source, &self.is_ending, into))
+    }
+
+    fn sizes(&self) -> (u64, u64) {
+        let size = self.source.connect(PgPurpose::Maintain).and_then(|mut on| {
+            let rows = on.query("SELECT pg_database_size(current_database())", &[])?;
+            rows.first().map_or(Ok(0), |row| row.get::<i64>(0))
+        });
+        (size.ok().and_then(|size| u64::try_from(size).ok()).unwrap_or(0), 0)
+    }
+
+    fn end(&self) {
+        self.is_ending.store(true, Ordering::SeqCst);
+        self.source.end();
+        drop(self.under_way.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// Looks at the database at `url`, even while a papod uses it, and changes nothing.
+pub fn survey(url: &PgUrl) -> Survey {
+    let mut found = look_at(url)
+        .unwrap_or_else(|e| Survey { problems: vec![e.to_string()], ..Survey::default() });
+    for line in found.problems.iter_mut().chain(&mut found.remarks) {
+        *line = format!("{url}: {line}");
+    }
+    found
+}
+
+fn look_at(url: &PgUrl) -> Result<Survey, Error> {
+    let source = Source::new(url.clone());
+    let mut on = source.connect(PgPurpose::Maintain)?;
+    if !schema::is_there(&mut on)? {
+        let line = "no tables there; they would be made".to_owned();
+        return Ok(Survey { problems: Vec::new(), remarks: vec![line] });
+    }
+    schema::check(&mut on)?;
+    let sql = "SELECT (SELECT count(*) FROM account WHERE gone = 0),
+                      (SELECT count(*) FROM entry WHERE kind = 0), entry,
+                      current_setting('synchronous_standby_names') <> ''
+               FROM leader";
+    let rows = on.query(sql, &[])?;
+    let row = rows.first().ok_or_else(|| PgError::Odd("there is no row of leader".into()))?;
+    let (accounts, messages, newest): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    let mut remarks = Vec::new();
+    if !row.get::<bool>(3)? {
+        remarks.push(schema::ONE_DISK.to_owned());
+    }
+    // Nobody tells this process what is confirmed; what is there is looked at as it is.
+    source.confirm(BatchId { term: i64::MAX, number: 0 });
+    let never = AtomicBool::new(false);
+    let problems = exchange::findings_of(|into| export::fill(&source, &never, into))?;
+    if problems.is_empty() {
+        let counted = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        let (accounts, messages) = (counted(accounts, "account"), counted(messages, "message"));
+        remarks.push(format!("sound; {accounts}, {messages}, newest id {newest}"));
+    }
+    Ok(Survey { problems, remarks })
+}

@@ -1,0 +1,84 @@
+//! The log in PostgreSQL, which may have standbys on other machines: `OK` then means that a message
+//! is on the disks of as many as it is set to wait for.
+//!
+//! One papod at a time is the `leader`, and writes. `url` says where the database is, `source` finds
+//! its primary, `protocol` speaks with it. `writer` and `steps` write a batch, as one call of a
+//! function in record.sql. `reader` reads. `export` and `import` copy everything into a SQLite
+//! database, and back.
+
+mod auth;
+mod chats;
+mod count;
+mod decode;
+mod expire;
+mod export;
+mod failure;
+mod find;
+mod gather;
+mod import;
+mod leader;
+mod lists;
+mod maintenance;
+mod merge;
+mod message;
+mod protocol;
+mod reader;
+mod receipts;
+mod schema;
+mod socket;
+mod source;
+mod steps;
+mod tables;
+mod url;
+mod value;
+mod writer;
+
+use std::sync::Arc;
+
+use failure::PgError;
+pub use import::import;
+use leader::Leadership;
+use maintenance::PgMaintenance;
+pub use maintenance::survey;
+pub use reader::PgReader;
+use source::{PgPurpose, Source};
+pub use url::PgUrl;
+pub use writer::PgWriter;
+
+use super::{Error, Maintenance};
+
+/// A database that this process leads.
+pub struct PgDatabase {
+    source: Arc<Source>,
+}
+
+impl PgDatabase {
+    /// Opens the database, making its tables at the first time, and becomes its leader.
+    ///
+    /// # Errors
+    /// One line: no primary answers, the password is wrong, another papod leads, or the schema is
+    /// of a newer papod.
+    pub fn open(url: &PgUrl) -> Result<(PgDatabase, PgWriter), Error> {
+        let name = url.to_string();
+        PgDatabase::open_at(url).map_err(|e| e.about(name))
+    }
+
+    fn open_at(url: &PgUrl) -> Result<(PgDatabase, PgWriter), Error> {
+        let source = Arc::new(Source::new(url.clone()));
+        let mut connection = source.connect(PgPurpose::Write)?;
+        schema::prepare(&mut connection)?;
+        let leadership = Leadership::begin(&mut connection, &source)?;
+        let reader = PgReader::leading(source.clone(), connection, leadership);
+        Ok((PgDatabase { source }, PgWriter::new(reader)))
+    }
+
+    /// Backup and check of the database while it is in use.
+    pub fn maintenance(&self) -> impl Maintenance + 'static {
+        PgMaintenance::new(self.source.clone())
+    }
+
+    /// A reader, which connects when it is first asked.
+    pub fn reader(&self) -> PgReader {
+        PgReader::new(self.source.clone())
+    }
+}

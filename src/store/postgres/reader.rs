@@ -1,0 +1,361 @@
+//! Reading from PostgreSQL: each read covers at most a page, and each question is one transaction.
+//!
+//! A question believes only what can not be lost any more: it reads in its own snapshot which batch
+//! is the last, and waits until that is known to be confirmed. And it asks no server that lags
+//! behind what was confirmed before it began.
+
+use std::sync::Arc;
+use std::thread;
+
+use rustc_hash::FxHashMap;
+
+use super::decode::{BY_HANDLE, BY_ID, token};
+use super::leader::Leadership;
+use super::merge::{span, windows};
+use super::protocol::{PgConnection, Statement};
+use super::source::{BatchId, PgPurpose, Source};
+use super::value::{Param, PgRow};
+use super::{PgError, chats, count, expire, gather, lists, merge, receipts};
+use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
+use crate::limits;
+use crate::name::Handle;
+use crate::store::find;
+use crate::store::{
+    Account, Cause, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
+    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
+};
+
+/// A connection to read from, and a cache of handles, which never change.
+pub struct PgReader {
+    pub(super) source: Arc<Source>,
+    connection: Option<PgConnection>,
+    /// It is the writer's.
+    leadership: Option<Leadership>,
+    /// A question has begun: if the connection is lost, it has failed.
+    in_question: bool,
+    /// And nothing was read in it yet: then it can be begun anew.
+    is_unread: bool,
+    pub(super) handles: FxHashMap<AccountId, Handle>,
+}
+
+impl PgReader {
+    /// A reader that connects when it is first asked.
+    pub(super) fn new(source: Arc<Source>) -> PgReader {
+        let handles = FxHashMap::default();
+        PgReader {
+            source,
+            connection: None,
+            leadership: None,
+            in_question: false,
+            is_unread: false,
+            handles,
+        }
+    }
+
+    /// The reader of the leader.
+    pub(super) fn leading(
+        source: Arc<Source>,
+        connection: PgConnection,
+        leadership: Leadership,
+    ) -> PgReader {
+        let (connection, leadership) = (Some(connection), Some(leadership));
+        PgReader { connection, leadership, ..PgReader::new(source) }
+    }
+
+    /// Its connection, if there is one, and its leadership, if it is the leader's.
+    pub(super) fn as_leader(&mut self) -> Option<(Option<&mut PgConnection>, &mut Leadership)> {
+        Some((self.connection.as_mut(), self.leadership.as_mut()?))
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        self.connection = None;
+    }
+
+    /// Connects if it is not connected, however long that takes.
+    ///
+    /// # Errors
+    /// A question was cut off, papod ends, or another papod leads.
+    pub(super) fn connect(&mut self) -> Result<(), Error> {
+        if self.connection.is_none() {
+            if self.in_question {
+                return Err(PgError::Lost("the connection was lost".into()).into());
+            }
+            self.connection = Some(match &mut self.leadership {
+                Some(leadership) => leadership.resume(&self.source)?,
+                None => self.source.connect_patiently(PgPurpose::Read)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// Asks, and asks again on another connection if that is lost.
+    fn ask<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut PgConnection) -> Result<T, PgError>,
+    ) -> Result<T, Error> {
+        loop {
+            self.connect()?;
+            let Some(connection) = &mut self.connection else { continue };
+            match ask(connection) {
+                Err(e) if e.is_lost() => {
+                    log::debug!("lost a connection to the database: {e}");
+                    self.disconnect();
+                    self.source.still_wanted(&e)?;
+                    if std::mem::take(&mut self.is_unread) {
+                        self.in_question = false;
+                        self.begin(Effort::Full)?;
+                    }
+                }
+                done => {
+                    self.is_unread = false;
+                    return Ok(done?);
+                }
+            }
+        }
+    }
+
+    pub(super) fn rows(
+        &mut self,
+        sql: &'static str,
+        params: &[Param],
+    ) -> Result<Vec<PgRow>, Error> {
+        self.ask(|connection| connection.query(sql, params))
+    }
+
+    /// The first row.
+    pub(super) fn row(
+        &mut self,
+        sql: &'static str,
+        params: &[Param],
+    ) -> Result<Option<PgRow>, Error> {
+        Ok(self.rows(sql, params)?.into_iter().next())
+    }
+
+    /// The rows of several questions, asked at once.
+    pub(super) fn many(&mut self, all: &[Statement]) -> Result<Vec<Vec<PgRow>>, Error> {
+        self.ask(|connection| connection.queries(all))
+    }
+
+    /// Whether there is a row.
+    pub(super) fn exists(&mut self, sql: &'static str, params: &[Param]) -> Result<bool, Error> {
+        Ok(!self.rows(sql, params)?.is_empty())
+    }
+}
+
+impl Reader for PgReader {
+    /// Refuses [`Effort::Small`]: even the smallest question waits for the network, so it is asked
+    /// on a thread of its own.
+    fn begin(&mut self, effort: Effort) -> Result<(), Error> {
+        if effort == Effort::Small {
+            return Err(Error::of(Cause::Busy, "every question takes a round trip"));
+        }
+        if std::mem::take(&mut self.in_question) {
+            // The last question was not ended.
+            self.disconnect();
+        }
+        loop {
+            let before = self.source.confirmed();
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            let last = "SELECT term, batch FROM leader";
+            let rows = self.many(&[(begin, Vec::new()), (last, Vec::new())])?;
+            let row = rows.last().and_then(|rows| rows.first());
+            let row = row.ok_or_else(|| Error::damaged("there is no row of leader"))?;
+            let last = BatchId { term: row.get(0)?, number: row.get(1)? };
+            if last >= before && self.source.is_confirmed(last) {
+                (self.in_question, self.is_unread) = (true, true);
+                return Ok(());
+            }
+            // It is not the primary any more, or its standby does not answer.
+            self.disconnect();
+            self.source.still_wanted(&PgError::Lost("nothing is confirmed".into()))?;
+            thread::sleep(limits::PG_LOOK);
+        }
+    }
+
+    fn end(&mut self) {
+        self.in_question = false;
+        // The next question does not have to wait for this, and will find out if it fails.
+        if let Some(Err(e)) = self.connection.as_mut().map(|on| on.send("COMMIT")) {
+            log::debug!("could not end a question: {e}");
+            self.disconnect();
+        }
+    }
+
+    fn newest(&mut self) -> Result<Newest, Error> {
+        let sql = "SELECT entry, moved, account, conversation, token, floor FROM leader";
+        let row = self.row(sql, &[])?.ok_or_else(|| Error::damaged("there is no row of leader"))?;
+        Ok(Newest {
+            entry: EntryId(row.get(0)?),
+            moved: MoveNumber(row.get(1)?),
+            account: row.get(2)?,
+            conversation: row.get(3)?,
+            token: row.get(4)?,
+            floor: EntryId(row.get(5)?),
+        })
+    }
+
+    fn gather(&mut self, needs: &[Need], must: usize) -> Result<Vec<Fact>, Error> {
+        gather::gather(self, needs, must)
+    }
+
+    fn account(&mut self, handle: &Handle) -> Result<Option<Account>, Error> {
+        self.find_account(BY_HANDLE, Param::Text(handle.as_str()))
+    }
+
+    fn account_by_id(&mut self, id: AccountId) -> Result<Option<Account>, Error> {
+        self.find_account(BY_ID, Param::Int(id.0))
+    }
+
+    fn secret(&mut self, id: AccountId) -> Result<Option<String>, Error> {
+        let row = self.row(gather::SECRET, &[Param::Int(id.0)])?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
+    }
+
+    fn direct(&mut self, pair: Pair) -> Result<Option<Conversation>, Error> {
+        gather::direct(self, pair)
+    }
+
+    fn memberships(
+        &mut self,
+        me: AccountId,
+        after: ConversationId,
+        count: usize,
+    ) -> Result<Vec<(ConversationId, bool)>, Error> {
+        let sql = "SELECT m.conversation, c.low IS NULL AND m.until_seq IS NULL
+                   FROM member m JOIN conversation c ON c.id = m.conversation
+                   WHERE m.account = $1 AND m.recent = 0 AND m.conversation > $2
+                   ORDER BY m.conversation LIMIT $3";
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let rows = self.rows(sql, &[Param::Int(me.0), Param::Int(after.0), Param::Int(count)])?;
+        rows.iter().map(|row| Ok((ConversationId(row.get(0)?), row.get(1)?))).collect()
+    }
+
+    fn blocked(&mut self, by: AccountId, whom: AccountId) -> Result<bool, Error> {
+        self.exists(gather::BLOCKED, &[Param::Int(by.0), Param::Int(whom.0)])
+    }
+
+    fn blocks(
+        &mut self,
+        by: AccountId,
+        after: AccountId,
+    ) -> Result<ListPage<Handle, AccountId>, Error> {
+        lists::blocks(self, by, after)
+    }
+
+    fn token(&mut self, hash: &[u8; 32]) -> Result<Option<Token>, Error> {
+        let row = self.row("SELECT * FROM token WHERE hash = $1", &[Param::Bytes(hash)])?;
+        row.map(|row| token(&row)).transpose()
+    }
+
+    fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error> {
+        self.rows(gather::TOKENS, &[Param::Int(account.0)])?.iter().map(token).collect()
+    }
+
+    fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error> {
+        gather::users(&self.rows(gather::LINKS, &[Param::Int(account.0)])?)
+    }
+
+    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
+        count::all_waiting(self, me, upto)
+    }
+
+    fn page(
+        &mut self,
+        me: AccountId,
+        mut walk: Walk,
+        rows: usize,
+    ) -> Result<(Vec<Entry>, Walk), Error> {
+        let found = merge::page(self, me, &mut walk, rows)?;
+        Ok((self.named(me, found)?, walk))
+    }
+
+    fn receipts(
+        &mut self,
+        me: AccountId,
+        after: MoveNumber,
+        own: MoveNumber,
+    ) -> Result<Receipts, Error> {
+        receipts::receipts(self, me, after, own)
+    }
+
+    fn span(
+        &mut self,
+        me: AccountId,
+        id: ConversationId,
+        query: &SpanQuery,
+    ) -> Result<Span, Error> {
+        let sql = "SELECT low IS NULL FROM conversation WHERE id = $1";
+        let row = self.row(sql, &[Param::Int(id.0)])?;
+        let row = row.ok_or_else(|| Error::damaged(format!("conversation {} is gone", id.0)))?;
+        let windows = windows(self, me, id, row.get(0)?)?;
+        span(self, id, &windows, query)
+    }
+
+    fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error> {
+        chats::page(self, me, list)
+    }
+
+    fn group_names(
+        &mut self,
+        me: AccountId,
+        after: ConversationId,
+    ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error> {
+        lists::group_names(self, me, after)
+    }
+
+    fn group_rows(
+        &mut self,
+        me: AccountId,
+        which: &[ConversationId],
+    ) -> Result<ListPage<GroupRow, usize>, Error> {
+        lists::group_rows(self, me, which)
+    }
+
+    fn membership(
+        &mut self,
+        me: AccountId,
+        name: &Handle,
+    ) -> Result<Option<(ConversationId, bool)>, Error> {
+        let row = self.row(gather::MEMBERSHIP, &[Param::Text(name.as_str()), Param::Int(me.0)])?;
+        gather::membership(row.as_ref())
+    }
+
+    fn who(
+        &mut self,
+        id: ConversationId,
+        after: AccountId,
+    ) -> Result<ListPage<(Handle, bool), AccountId>, Error> {
+        lists::who(self, id, after)
+    }
+
+    fn info(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: AccountId,
+    ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
+        lists::info(self, me, id, after)
+    }
+
+    fn find(&mut self, words: &[String], count: usize) -> Result<Vec<Found>, Error> {
+        find::find(self, words, count)
+    }
+
+    fn entries(
+        &mut self,
+        me: AccountId,
+        conversation: ConversationId,
+        ids: &[EntryId],
+    ) -> Result<Vec<Entry>, Error> {
+        let of = self.whose(conversation)?;
+        let floor = expire::floor(self)?;
+        let ids: Vec<i64> = ids.iter().filter(|id| **id > floor).map(|id| id.0).collect();
+        let ids = &ids[..ids.len().min(limits::PAGE_ROWS)];
+        let rows = self.log_rows(ids, &vec![of; ids.len()], None)?;
+        self.named(me, rows)
+    }
+
+    fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {
+        expire::next(self, before, now)
+    }
+}

@@ -1,0 +1,205 @@
+-- Records a batch: one call, so that no half of one is ever open while papod is stopped. Fails with
+-- PA001 if `of_term` is not the leader's term, or `of_batch` not the next batch.
+--
+-- What is rare comes as a list of steps, in their order, each with up to six numbers, three texts
+-- and some bytes (see store/postgres/steps.rs). What is frequent comes as columns: new entries,
+-- heads of conversations, members, exempt marks, and the three ranks of members.
+CREATE FUNCTION papo_record(
+    of_term bigint, of_batch bigint, numbers bigint[],
+    kinds bigint[], n1 bigint[], n2 bigint[], n3 bigint[], n4 bigint[], n5 bigint[], n6 bigint[],
+    t1 text[], t2 text[], t3 text[], b bytea[],
+    e_id bigint[], e_conversation bigint[], e_seq bigint[], e_author bigint[], e_author_seq bigint[],
+    e_time bigint[], e_kind bigint[], e_body text[],
+    h_id bigint[], h_head bigint[], h_seq bigint[], h_moved bigint[],
+    m_conversation bigint[], m_account bigint[], m_exempt bigint[], m_last_own bigint[],
+    d bigint[], d_seq bigint[], d_exempt bigint[], d_told bigint[], d_time bigint[], d_number bigint[],
+    r bigint[], r_seq bigint[], r_exempt bigint[], r_told bigint[], r_time bigint[], r_number bigint[],
+    m_admin bigint[], m_until bigint[], m_waits bigint[], m_recent bigint[], m_moved bigint[],
+    d_history bytea[], r_history bytea[],
+    x_conversation bigint[], x_account bigint[], x_seq bigint[], x_count bigint[],
+    w_conversation bigint[], w_account bigint[], w_to bigint[],
+    c_conversation bigint[], c_account bigint[], c_to bigint[],
+    v_conversation bigint[], v_account bigint[], v_to bigint[]
+) RETURNS void LANGUAGE plpgsql AS $papo$
+#variable_conflict use_column
+DECLARE
+    i integer;
+BEGIN
+    UPDATE leader SET batch = of_batch, beat = beat + 1,
+        entry = coalesce(numbers[1], entry), moved = coalesce(numbers[2], moved),
+        account = coalesce(numbers[3], account), conversation = coalesce(numbers[4], conversation),
+        token = coalesce(numbers[5], token), floor = coalesce(numbers[6], floor)
+    WHERE one AND term = of_term AND batch = of_batch - 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'another papod is the leader' USING ERRCODE = 'PA001';
+    END IF;
+    FOR i IN 1 .. cardinality(kinds) LOOP
+        CASE kinds[i]
+        WHEN 1 THEN
+            INSERT INTO account(id, handle, name, secret, created, shown)
+            VALUES (n1[i], t1[i], t2[i], t3[i], n2[i], 0);
+        WHEN 2 THEN
+            UPDATE account SET name = t1[i] WHERE id = n1[i];
+            DELETE FROM word WHERE account = n1[i];
+        WHEN 3 THEN
+            INSERT INTO word VALUES (t1[i], n1[i]);
+        WHEN 4 THEN
+            UPDATE account SET secret = t1[i] WHERE id = n1[i];
+        WHEN 5 THEN
+            UPDATE account SET shown = greatest(shown, n2[i]), seen = coalesce(nullif(n3[i], -1), seen)
+            WHERE id = n1[i];
+        WHEN 6 THEN
+            INSERT INTO conversation(id, low, high, head, seq, moved)
+            VALUES (n1[i], n2[i], n3[i], 0, 0, 0);
+        WHEN 7 THEN
+            INSERT INTO conversation(id, head, seq, moved) VALUES (n1[i], 0, 0, 0);
+            INSERT INTO group_info VALUES (n1[i], t1[i], '');
+        WHEN 8 THEN
+            UPDATE group_info SET topic = t1[i] WHERE conversation = n1[i];
+        WHEN 9 THEN
+            INSERT INTO stay VALUES (n1[i], n2[i], n3[i], n4[i], nullif(n5[i], -1), nullif(n6[i], -1))
+            ON CONFLICT (conversation, account, since)
+            DO UPDATE SET until = excluded.until, until_seq = excluded.until_seq;
+        WHEN 10 THEN
+            INSERT INTO once VALUES (n1[i], t1[i], b[i], n2[i], n3[i]);
+        WHEN 11 THEN
+            INSERT INTO block VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
+        WHEN 12 THEN
+            DELETE FROM block WHERE account = n1[i] AND blocked = n2[i];
+        WHEN 13 THEN
+            INSERT INTO token
+            VALUES (n1[i], n2[i], t1[i], b[i], n3[i], NULL,
+                    CASE n4[i] WHEN 1 THEN t2[i] WHEN 2 THEN '#' || t2[i] END);
+        WHEN 14 THEN
+            DELETE FROM token WHERE id = n1[i];
+        WHEN 15 THEN
+            INSERT INTO link VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
+        WHEN 16 THEN
+            DELETE FROM link WHERE account = n1[i] AND "user" = n2[i];
+        WHEN 17 THEN
+            DELETE FROM token WHERE account = n1[i];
+            DELETE FROM link WHERE account = n1[i];
+            DELETE FROM word WHERE account = n1[i];
+            UPDATE account SET gone = n2[i], secret = '' WHERE id = n1[i];
+        WHEN 18 THEN
+            UPDATE token SET used = n2[i] WHERE id = n1[i];
+        WHEN 19 THEN
+            INSERT INTO cursor_history VALUES (n1[i], n2[i], n3[i], n4[i], b[i]);
+        WHEN 20 THEN
+            PERFORM papo_expire(n1[i], n2[i], n3[i]);
+        WHEN 21 THEN
+            PERFORM papo_tidy(n1[i]);
+        END CASE;
+    END LOOP;
+    IF cardinality(e_id) > 0 THEN
+        INSERT INTO entry SELECT * FROM
+            unnest(e_id, e_conversation, e_seq, e_author, e_author_seq, e_time, e_kind, e_body);
+    END IF;
+    IF cardinality(h_id) > 0 THEN
+        UPDATE conversation c SET head = h.head, seq = h.seq, moved = h.moved
+        FROM unnest(h_id, h_head, h_seq, h_moved) AS h(id, head, seq, moved) WHERE c.id = h.id;
+    END IF;
+    IF cardinality(m_account) > 0 THEN
+        INSERT INTO member AS m
+        SELECT n.c, n.a, n.e, n.l, n.d1, n.d2, n.d3, n.d4, n.d5, n.d6, n.r1, n.r2, n.r3, n.r4, n.r5,
+               n.r6, n.admin <> 0, nullif(n.until, -1), nullif(n.waits, 0), n.recent,
+               nullif(n.moved, 0), n.dh, n.rh, (SELECT low IS NOT NULL FROM conversation WHERE id = n.c)
+        FROM unnest(m_conversation, m_account, m_exempt, m_last_own,
+                    d, d_seq, d_exempt, d_told, d_time, d_number,
+                    r, r_seq, r_exempt, r_told, r_time, r_number,
+                    m_admin, m_until, m_waits, m_recent, m_moved, d_history, r_history)
+             AS n(c, a, e, l, d1, d2, d3, d4, d5, d6, r1, r2, r3, r4, r5, r6,
+                  admin, until, waits, recent, moved, dh, rh)
+        ON CONFLICT (conversation, account) DO UPDATE SET
+            exempt = excluded.exempt, last_own = excluded.last_own,
+            delivered = excluded.delivered, delivered_seq = excluded.delivered_seq,
+            delivered_exempt = excluded.delivered_exempt, delivered_told = excluded.delivered_told,
+            delivered_time = excluded.delivered_time, delivered_number = excluded.delivered_number,
+            read = excluded.read, read_seq = excluded.read_seq, read_exempt = excluded.read_exempt,
+            read_told = excluded.read_told, read_time = excluded.read_time,
+            read_number = excluded.read_number, admin = excluded.admin,
+            until_seq = excluded.until_seq, delivered_history = excluded.delivered_history,
+            read_history = excluded.read_history;
+    END IF;
+    IF cardinality(x_account) > 0 THEN
+        INSERT INTO exempt_mark SELECT * FROM unnest(x_conversation, x_account, x_seq, x_count)
+        ON CONFLICT (conversation, account, seq) DO UPDATE SET count = excluded.count;
+    END IF;
+    IF cardinality(w_account) > 0 THEN
+        UPDATE member m SET waits = nullif(n.number, 0)
+        FROM unnest(w_conversation, w_account, w_to) AS n(c, a, number)
+        WHERE m.conversation = n.c AND m.account = n.a;
+    END IF;
+    IF cardinality(c_account) > 0 THEN
+        UPDATE member m SET recent = n.number
+        FROM unnest(c_conversation, c_account, c_to) AS n(c, a, number)
+        WHERE m.conversation = n.c AND m.account = n.a;
+    END IF;
+    IF cardinality(v_account) > 0 THEN
+        UPDATE member m SET moved = n.number
+        FROM unnest(v_conversation, v_account, v_to) AS n(c, a, number)
+        WHERE m.conversation = n.c AND m.account = n.a;
+    END IF;
+END
+$papo$;
+
+-- Deletes entries above `lower_end` and up to `upper_end`; see `Expire::Entries`. What still has to be
+-- deleted about them is looked for once for each `block` entries of a conversation.
+CREATE FUNCTION papo_expire(lower_end bigint, upper_end bigint, block bigint) RETURNS void
+LANGUAGE plpgsql AS $papo$
+#variable_conflict use_column
+DECLARE
+    last record;
+BEGIN
+    FOR last IN SELECT DISTINCT ON (e.conversation) e.conversation, e.seq, e.author, e.author_seq
+                FROM entry e WHERE e.id > lower_end AND e.id <= upper_end
+                ORDER BY e.conversation, e.id DESC LOOP
+        INSERT INTO stale SELECT c.id, 0 FROM conversation c
+        WHERE c.id = last.conversation AND last.seq / block > c.gone_seq / block
+        ON CONFLICT (conversation) DO UPDATE SET account = 0;
+        UPDATE conversation SET gone_seq = last.seq, gone_author = last.author,
+            gone_author_seq = last.author_seq
+        WHERE id = last.conversation;
+        -- Nothing waits in a conversation that has no entries left.
+        UPDATE member SET waits = NULL WHERE conversation = last.conversation AND waits IS NOT NULL
+            AND (SELECT head FROM conversation WHERE id = last.conversation) <= upper_end;
+    END LOOP;
+    DELETE FROM entry WHERE id <= upper_end;
+END
+$papo$;
+
+-- Deletes rows about expired entries that are no longer needed, of about `most` members; see
+-- `Expire::Rows`.
+CREATE FUNCTION papo_tidy(most bigint) RETURNS void LANGUAGE plpgsql AS $papo$
+#variable_conflict use_column
+DECLARE
+    gone bigint := (SELECT floor FROM leader);
+    due record;
+    member_account bigint;
+    deleted bigint;
+    looked_at bigint := 0;
+BEGIN
+    FOR due IN SELECT s.conversation, s.account, c.gone_seq FROM stale s
+               JOIN conversation c ON c.id = s.conversation ORDER BY s.conversation LOOP
+        FOR member_account IN SELECT m.account FROM member m
+                WHERE m.conversation = due.conversation AND m.account >= due.account
+                ORDER BY m.account LOOP
+            IF looked_at >= most THEN
+                UPDATE stale SET account = member_account WHERE conversation = due.conversation;
+                RETURN;
+            END IF;
+            DELETE FROM cursor_history p WHERE p.conversation = due.conversation
+                AND p.account = member_account AND p.cursor IN (0, 1) AND p.upto <= gone;
+            GET DIAGNOSTICS deleted = ROW_COUNT;
+            looked_at := looked_at + 1 + deleted;
+            DELETE FROM exempt_mark x WHERE x.conversation = due.conversation
+                AND x.account = member_account AND x.seq <
+                    (SELECT max(y.seq) FROM exempt_mark y WHERE y.conversation = due.conversation
+                     AND y.account = member_account AND y.seq <= due.gone_seq);
+            GET DIAGNOSTICS deleted = ROW_COUNT;
+            looked_at := looked_at + deleted;
+        END LOOP;
+        DELETE FROM stale WHERE conversation = due.conversation;
+    END LOOP;
+END
+$papo$;

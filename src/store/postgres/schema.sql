@@ -1,0 +1,243 @@
+-- The tables, and the views that people and their tools may rely on: those of
+-- store/sqlite/schema.sql, in the same words, which says what each column means. Where something
+-- differs, the reason is here. Times are milliseconds since 1970-01-01 UTC.
+
+CREATE TABLE schema_version(
+    version integer NOT NULL
+);
+
+-- One row: who may write, and the newest numbers given. Each batch updates it first, and names the
+-- term and the number of the batch before: so a papod that is not the leader any more writes
+-- nothing, whatever it believes, and it is always known whether a batch was recorded. Leader and
+-- term are what consensus protocols call them: a term has one leader, and terms only grow.
+CREATE TABLE leader(
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    term bigint NOT NULL,
+    batch bigint NOT NULL,              -- the number of the last batch
+    beat bigint NOT NULL,               -- grows whenever the leader does anything
+    node text NOT NULL,                 -- which process it is: a random number
+    host text NOT NULL,                 -- the name of its machine, for operators
+    pid integer,                        -- the server process of its connection, and when that began:
+    started timestamptz,                -- while pg_stat_activity has it, the leader is there
+    -- The columns of `newest` in SQLite.
+    entry bigint NOT NULL,
+    moved bigint NOT NULL,
+    account bigint NOT NULL,
+    conversation bigint NOT NULL,
+    token bigint NOT NULL,
+    floor bigint NOT NULL
+) WITH (fillfactor = 10);               -- room in its page, so that no update touches an index
+
+-- One row for each term.
+CREATE TABLE term(
+    term bigint PRIMARY KEY,
+    node text NOT NULL,
+    host text NOT NULL,
+    began timestamptz NOT NULL DEFAULT now(),
+    batch_before bigint NOT NULL,       -- the last batch of the terms before it
+    entry_before bigint NOT NULL,       -- and the newest entry by then
+    server text NOT NULL,               -- the cluster, and the timeline of its log: a promotion begins
+                                        -- a new one, and so does a restored backup
+    standby boolean NOT NULL            -- whether commits waited for a standby as it began
+);
+
+CREATE TABLE account(
+    id bigint PRIMARY KEY,
+    handle text NOT NULL UNIQUE COLLATE "C",
+    name text NOT NULL,
+    secret text NOT NULL,
+    created bigint NOT NULL,
+    shown bigint NOT NULL,
+    seen bigint,
+    gone bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 80);
+
+-- It has no list of ids: `entry` has an index by conversation. With that, a message writes no page
+-- of another conversation than its own.
+CREATE TABLE conversation(
+    id bigint PRIMARY KEY,
+    low bigint,
+    high bigint,
+    head bigint NOT NULL,
+    seq bigint NOT NULL,
+    moved bigint NOT NULL,
+    gone_seq bigint NOT NULL DEFAULT 0,
+    gone_author bigint NOT NULL DEFAULT 0,
+    gone_author_seq bigint NOT NULL DEFAULT 0,
+    UNIQUE(low, high)
+) WITH (fillfactor = 60);               -- room for updates in place: see `member`
+
+CREATE TABLE group_info(
+    conversation bigint PRIMARY KEY,
+    name text NOT NULL UNIQUE COLLATE "C",
+    topic text NOT NULL
+);
+
+CREATE TABLE entry(
+    id bigint PRIMARY KEY,
+    conversation bigint NOT NULL,
+    seq bigint NOT NULL,
+    author bigint NOT NULL,
+    author_seq bigint NOT NULL,
+    time bigint NOT NULL,
+    kind bigint NOT NULL,
+    body text NOT NULL
+);
+
+CREATE INDEX entry_conversation ON entry(conversation, id);
+
+-- Most updates change no indexed column. Where the page has room for the new row, they then leave
+-- the indexes alone.
+CREATE TABLE member(
+    conversation bigint NOT NULL,
+    account bigint NOT NULL,
+    exempt bigint NOT NULL,
+    last_own bigint NOT NULL,
+    delivered bigint NOT NULL,
+    delivered_seq bigint NOT NULL,
+    delivered_exempt bigint NOT NULL,
+    delivered_told bigint NOT NULL,
+    delivered_time bigint NOT NULL,
+    delivered_number bigint NOT NULL,
+    read bigint NOT NULL,
+    read_seq bigint NOT NULL,
+    read_exempt bigint NOT NULL,
+    read_told bigint NOT NULL,
+    read_time bigint NOT NULL,
+    read_number bigint NOT NULL,
+    admin boolean NOT NULL,
+    until_seq bigint,
+    waits bigint,
+    recent bigint NOT NULL,
+    moved bigint,
+    delivered_history bytea NOT NULL,
+    read_history bytea NOT NULL,
+    direct boolean NOT NULL,
+    PRIMARY KEY(conversation, account)
+) WITH (fillfactor = 60);
+
+CREATE INDEX member_recent ON member(account, recent);
+CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
+CREATE INDEX member_group ON member(account, conversation) WHERE recent = 0;
+CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
+CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
+
+CREATE TABLE stay(
+    conversation bigint NOT NULL,
+    account bigint NOT NULL,
+    since bigint NOT NULL,
+    since_seq bigint NOT NULL,
+    until bigint,
+    until_seq bigint,
+    PRIMARY KEY(conversation, account, since)
+);
+
+CREATE TABLE exempt_mark(
+    conversation bigint NOT NULL,
+    account bigint NOT NULL,
+    seq bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY(conversation, account, seq)
+);
+
+CREATE TABLE cursor_history(
+    conversation bigint NOT NULL,
+    account bigint NOT NULL,
+    cursor bigint NOT NULL,
+    upto bigint NOT NULL,
+    moves bytea NOT NULL,
+    PRIMARY KEY(conversation, account, cursor, upto)
+);
+
+CREATE TABLE stale(
+    conversation bigint PRIMARY KEY,
+    account bigint NOT NULL
+);
+
+CREATE TABLE once(
+    account bigint NOT NULL,
+    key text NOT NULL COLLATE "C",
+    digest bytea NOT NULL,
+    entry bigint NOT NULL,
+    time bigint NOT NULL,
+    PRIMARY KEY(account, key)
+);
+
+CREATE TABLE block(
+    account bigint NOT NULL,
+    blocked bigint NOT NULL,
+    PRIMARY KEY(account, blocked)
+);
+
+CREATE TABLE token(
+    id bigint PRIMARY KEY,
+    account bigint NOT NULL,
+    label text NOT NULL COLLATE "C",
+    hash bytea NOT NULL UNIQUE,
+    created bigint NOT NULL,
+    used bigint,
+    target text,
+    UNIQUE(account, label)
+);
+
+CREATE TABLE link(
+    account bigint NOT NULL,
+    "user" bigint NOT NULL,
+    PRIMARY KEY(account, "user")
+);
+
+CREATE TABLE word(
+    word text NOT NULL COLLATE "C",
+    account bigint NOT NULL,
+    PRIMARY KEY(word, account)
+);
+
+CREATE INDEX word_of ON word(account);
+
+-- For people and their tools; promised to stay. No secret is in any of them.
+CREATE VIEW conversations AS
+SELECT c.id,
+       coalesce('#' || r.name, l.handle || ' ' || h.handle) AS name,
+       coalesce(r.topic, '') AS topic,
+       c.seq AS entries,
+       c.head AS newest
+FROM conversation c
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account l ON l.id = c.low
+LEFT JOIN account h ON h.id = c.high;
+
+CREATE VIEW messages AS
+SELECT e.id,
+       to_char(to_timestamp(e.time / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
+       e.body,
+       e.conversation
+FROM entry e
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE e.id > (SELECT floor FROM leader);
+
+CREATE VIEW members AS
+SELECT m.conversation,
+       coalesce('#' || r.name, '-') AS name,
+       a.handle,
+       CASE WHEN m.admin THEN 'admin' ELSE 'member' END AS role,
+       m.until_seq IS NULL AS present
+FROM member m
+JOIN account a ON a.id = m.account
+LEFT JOIN group_info r ON r.conversation = m.conversation;
+
+CREATE VIEW receipts AS
+SELECT m.conversation,
+       a.handle,
+       m.delivered_told AS delivered,
+       to_char(to_timestamp(nullif(m.delivered_time, 0) / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS delivered_time,
+       m.read_told AS read,
+       to_char(to_timestamp(nullif(m.read_time, 0) / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS read_time
+FROM member m
+JOIN account a ON a.id = m.account
+WHERE m.delivered_told > 0;

@@ -1,0 +1,207 @@
+//! Finding the primary among the servers of a URL, and what connections to it have in common.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use super::PgError;
+use super::protocol::PgConnection;
+use super::socket::PgSocket;
+use super::url::{PgHost, PgUrl};
+use crate::limits;
+use crate::store::{Cause, Error};
+
+/// The database, as all connections of this process know it.
+pub(super) struct Source {
+    pub(super) url: PgUrl,
+    confirmed: Mutex<BatchId>,
+    changed: Condvar,
+    /// Since when papod ends.
+    ending: Mutex<Option<Instant>>,
+}
+
+/// A batch: the term in which it was recorded, and its number. Later ones are greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct BatchId {
+    pub(super) term: i64,
+    pub(super) number: i64,
+}
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PgPurpose {
+    /// Writing, and the lookups of the rules. No statement is ever broken off: a commit that waits
+    /// for its standby would become visible without being there.
+    Write,
+    /// Questions of sessions, each of which may take a while at most.
+    Read,
+    /// Reading everything, by whatever plan the server thinks best.
+    Maintain,
+}
+
+impl Source {
+    pub(super) fn new(url: PgUrl) -> Source {
+        let (confirmed, changed) = Default::default();
+        Source { url, confirmed, changed, ending: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BatchId> {
+        self.confirmed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest batch that is known to be on as many disks as the database is set to wait for.
+    pub(super) fn confirmed(&self) -> BatchId {
+        *self.lock()
+    }
+
+    /// A batch is confirmed.
+    pub(super) fn confirm(&self, batch: BatchId) {
+        let mut confirmed = self.lock();
+        *confirmed = (*confirmed).max(batch);
+        self.changed.notify_all();
+    }
+
+    /// Waits until a batch that was read is confirmed, for [`limits::PG_ANSWER`] at most. Until
+    /// then it could be lost again: what a primary shows after a crash may not have reached its
+    /// standby.
+    pub(super) fn is_confirmed(&self, batch: BatchId) -> bool {
+        let confirmed = self.lock();
+        let wait = self
+            .changed
+            .wait_timeout_while(confirmed, limits::PG_ANSWER, |confirmed| *confirmed < batch);
+        *wait.unwrap_or_else(PoisonError::into_inner).0 >= batch
+    }
+
+    /// Papod ends: what waits for the database gives up when no session is left that could be told
+    /// something wrong.
+    pub(super) fn end(&self) {
+        self.ending.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(Instant::now);
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        let since = *self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = limits::FAREWELL_TIME + limits::LINGER_TIME;
+        since.is_some_and(|since| since.elapsed() > last)
+    }
+
+    /// Connects to the primary.
+    ///
+    /// # Errors
+    /// None was found; with what each server said.
+    pub(super) fn connect(&self, purpose: PgPurpose) -> Result<PgConnection, PgError> {
+        let mut said = Vec::new();
+        for host in &self.url.hosts {
+            match self.connect_to(host, purpose) {
+                Ok(connection) => return Ok(connection),
+                // Nothing that time heals.
+                Err(e) if e.is_final() => {
+                    let why = format!("{host}: {}", in_words(&e, &self.url));
+                    return Err(match e {
+                        PgError::Refused { code, .. } => PgError::Refused { code, message: why },
+                        e => e,
+                    });
+                }
+                Err(e) => said.push(format!("{host}: {e}")),
+            }
+        }
+        Err(PgError::Lost(format!("no primary found: {}", said.join("; "))))
+    }
+
+    fn connect_to(&self, host: &PgHost, purpose: PgPurpose) -> Result<PgConnection, PgError> {
+        let password = self.url.password(host).map_err(PgError::Lost)?;
+        let socket = PgSocket::open(host, &self.url.tls(host), limits::PG_CONNECT);
+        let socket = socket.map_err(PgError::lost)?;
+        let mut settings = vec![
+            ("user", self.url.user.as_str()),
+            ("database", &self.url.database),
+            ("application_name", "papod"),
+            ("client_encoding", "UTF8"),
+            ("synchronous_commit", "on"),
+            // That a commit was not waited for a standby comes as a warning.
+            ("client_min_messages", "warning"),
+            ("statement_timeout", "0"),
+            ("idle_in_transaction_session_timeout", "0"),
+            // A server whose machine or network is gone must not be what holds the leader's row.
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+            ("tcp_user_timeout", "20000"),
+        ];
+        if purpose != PgPurpose::Maintain {
+            // Every statement finds its rows by an index. The planner, which knows how large the
+            // tables were a while ago, would now and then read one from its beginning to its end.
+            settings.extend(
+                ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"]
+                    .map(|it| (it, "off")),
+            );
+        }
+        if purpose == PgPurpose::Read {
+            settings.push(("statement_timeout", limits::PG_QUESTION));
+        }
+        let mut connection = PgConnection::start(socket, &settings, password.as_deref())?;
+        let standby = connection.query("SELECT pg_is_in_recovery()", &[])?;
+        if standby.first().ok_or(PgError::Odd("no answer".into()))?.get(0)? {
+            return Err(PgError::Lost("is a standby".into()));
+        }
+        let patience =
+            if purpose == PgPurpose::Maintain { limits::PG_PART } else { limits::PG_ANSWER };
+        connection.patience(patience)?;
+        Ok(connection)
+    }
+
+    /// The same, for as long as it takes. Says once that it waits, and again when that is over.
+    ///
+    /// # Errors
+    /// Papod ends.
+    pub(super) fn connect_patiently(&self, purpose: PgPurpose) -> Result<PgConnection, Error> {
+        let begun = Instant::now();
+        let mut said = String::new();
+        loop {
+            match self.connect(purpose) {
+                Ok(connection) => {
+                    if !said.is_empty() && purpose == PgPurpose::Write {
+                        log::info!("the database answers again, after {:.1?}", begun.elapsed());
+                    }
+                    return Ok(connection);
+                }
+                Err(e) => {
+                    self.still_wanted(&e)?;
+                    let why = e.to_string();
+                    if purpose == PgPurpose::Write
+                        && begun.elapsed() > limits::PG_SILENCE
+                        && said != why
+                    {
+                        log::error!("waiting for the database: {why}");
+                        said = why;
+                    }
+                }
+            }
+            thread::sleep(limits::PG_LOOK);
+        }
+    }
+
+    /// Fails if papod ends, because of this failure.
+    pub(super) fn still_wanted(&self, e: &PgError) -> Result<(), Error> {
+        if self.has_ended() {
+            return Err(Error::of(Cause::Over, format_args!("papod ends, and the database: {e}")));
+        }
+        Ok(())
+    }
+}
+
+/// Why a server does not let papod in, for an operator.
+fn in_words(e: &PgError, url: &PgUrl) -> String {
+    match e {
+        e if e.is("28P01") => format!(
+            "the password for {} is wrong; papod takes it from PGPASSWORD, or from the file that \
+             PGPASSFILE names",
+            url.user
+        ),
+        e if e.is("3D000") => format!(
+            "there is no database {}; createdb -O {} {} makes it",
+            url.database, url.user, url.database
+        ),
+        PgError::Refused { message, .. } => message.clone(),
+        e => e.to_string(),
+    }
+}

@@ -1,0 +1,249 @@
+//! A batch as `papo_record` takes it (record.sql): what is rare as a list of steps, what is frequent
+//! as columns.
+
+use rustc_hash::FxHashMap;
+
+use super::value::Param;
+use crate::entry::{AccountId, ConversationId, Cursor, EntryKind};
+use crate::fold;
+use crate::limits;
+use crate::name::Target;
+use crate::store::{Change, Expire, Member, Position, Rank};
+
+/// The statement that records a batch, with as many parameters as [`BatchParams::params`] returns.
+pub(super) const RECORD: &str = "SELECT FROM papo_record(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+    $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40,
+    $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59,
+    $60, $61, $62)";
+
+/// Columns of as many numbers as each row has.
+struct NumberColumns<const N: usize>([Vec<i64>; N]);
+
+impl<const N: usize> Default for NumberColumns<N> {
+    fn default() -> NumberColumns<N> {
+        NumberColumns([const { Vec::new() }; N])
+    }
+}
+
+impl<const N: usize> NumberColumns<N> {
+    fn push(&mut self, row: [i64; N]) {
+        for (column, number) in self.0.iter_mut().zip(row) {
+            column.push(number);
+        }
+    }
+
+    fn params(&self) -> impl Iterator<Item = Param<'_>> {
+        self.0.iter().map(|column| Param::Ints(column))
+    }
+}
+
+/// A batch in these columns. It borrows texts and bytes from the changes.
+#[derive(Default)]
+pub(super) struct BatchParams<'a> {
+    newest: Vec<i64>,
+    /// The kind of each step, and its six numbers.
+    rare: NumberColumns<7>,
+    texts: [Vec<&'a str>; 3],
+    bytes: Vec<&'a [u8]>,
+    entries: NumberColumns<7>,
+    bodies: Vec<&'a str>,
+    heads: NumberColumns<4>,
+    members: NumberColumns<21>,
+    histories: [Vec<&'a [u8]>; 2],
+    exempt_marks: NumberColumns<4>,
+    ranks: [NumberColumns<3>; 3],
+}
+
+/// The words by which `FIND` finds the accounts that a batch adds or renames, in the order of its
+/// changes.
+pub(super) fn words(changes: &[Change]) -> Vec<Vec<String>> {
+    let of = |change: &Change| match change {
+        Change::Account { handle, name, .. } | Change::Name { handle, name, .. } => {
+            Some(fold::words(handle.as_str(), name.as_str()))
+        }
+        _ => None,
+    };
+    changes.iter().filter_map(of).collect()
+}
+
+impl<'a> BatchParams<'a> {
+    /// A batch, with its [`words`].
+    pub(super) fn of(changes: &'a [Change], words: &'a [Vec<String>]) -> BatchParams<'a> {
+        let mut steps = BatchParams::default();
+        let mut words = words.iter();
+        // A statement that changes one row twice is refused, so the last value is all that is sent.
+        let mut ranks: [FxHashMap<(ConversationId, AccountId), i64>; 3] = Default::default();
+        let mut exempt_marks = FxHashMap::default();
+        for change in changes {
+            match change {
+                Change::Entry(entry) => {
+                    let pos = &entry.pos;
+                    let kind = i64::from(matches!(entry.kind, EntryKind::Group));
+                    let (id, of) = (pos.id.0, pos.conversation.0);
+                    let (author, seq) = (pos.author.0, pos.author_seq);
+                    steps.entries.push([id, of, pos.seq, author, seq, entry.time.0, kind]);
+                    steps.bodies.push(&entry.body);
+                }
+                Change::Head { conversation, head, seq, moved, added: _ } => {
+                    steps.heads.push([conversation.0, head.0, *seq, moved.0]);
+                }
+                Change::Member { conversation, member } => steps.member(*conversation, member),
+                Change::Rank { conversation, account, rank } => {
+                    let (which, to) = match rank {
+                        Rank::Waits(first) => (0, first.0),
+                        Rank::Recent(entry) => (1, entry.0),
+                        Rank::Moved(number) => (2, number.0),
+                    };
+                    ranks[which].insert((*conversation, *account), to);
+                }
+                Change::ExemptMark { conversation, account, seq, count } => {
+                    exempt_marks.insert((*conversation, *account, *seq), *count);
+                }
+                Change::Newest(n) => {
+                    let (entry, moved, floor) = (n.entry.0, n.moved.0, n.floor.0);
+                    steps.newest = vec![entry, moved, n.account, n.conversation, n.token, floor];
+                }
+                rare => steps.rare(rare, words_of(rare, &mut words)),
+            }
+        }
+        for (into, of) in steps.ranks.iter_mut().zip(ranks) {
+            of.into_iter().for_each(|((id, account), to)| into.push([id.0, account.0, to]));
+        }
+        for ((conversation, account, seq), count) in exempt_marks {
+            steps.exempt_marks.push([conversation.0, account.0, seq, count]);
+        }
+        steps
+    }
+
+    fn member(&mut self, conversation: ConversationId, member: &'a Member) {
+        let six = |at: &Position| [at.id.0, at.seq, at.exempt, at.told.0, at.time.0, at.number.0];
+        let [d, r] = [six(&member.delivered), six(&member.read)];
+        let until = member.stays.last().and_then(|stay| stay.until).map_or(-1, |(_, seq)| seq);
+        let (account, last_own) = (member.account.0, member.last_own.0);
+        let ranks = [member.waits.0, member.recent.0, member.moved.0];
+        let mut row = [0; 21];
+        let all = [conversation.0, account, member.exempt, last_own].into_iter().chain(d).chain(r);
+        let all = all.chain([i64::from(member.admin), until]).chain(ranks);
+        row.iter_mut().zip(all).for_each(|(to, number)| *to = number);
+        self.members.push(row);
+        for (into, cursor) in self.histories.iter_mut().zip([Cursor::Delivered, Cursor::Read]) {
+            into.push(member.history(cursor).bytes());
+        }
+    }
+
+    fn step<const N: usize, const T: usize>(
+        &mut self,
+        kind: i64,
+        numbers: [i64; N],
+        texts: [&'a str; T],
+        bytes: &'a [u8],
+    ) {
+        let mut row = [0; 7];
+        let all = std::iter::once(kind).chain(numbers);
+        row.iter_mut().zip(all).for_each(|(to, number)| *to = number);
+        self.rare.push(row);
+        let texts = texts.into_iter().chain(std::iter::repeat(""));
+        self.texts.iter_mut().zip(texts).for_each(|(into, text)| into.push(text));
+        self.bytes.push(bytes);
+    }
+
+    fn rare(&mut self, change: &'a Change, words: &'a [String]) {
+        match change {
+            Change::Account { id, handle, name, secret, time } => {
+                self.step(1, [id.0, time.0], [handle.as_str(), name.as_str(), secret], &[]);
+                words.iter().for_each(|word| self.step(3, [id.0], [word], &[]));
+            }
+            Change::Name { account, handle: _, name } => {
+                self.step(2, [account.0], [name.as_str()], &[]);
+                words.iter().for_each(|word| self.step(3, [account.0], [word], &[]));
+            }
+            Change::Secret { account, secret } => self.step(4, [account.0], [secret], &[]),
+            Change::Shown { account, upto, seen } => {
+                self.step(5, [account.0, upto.0, seen.map_or(-1, |at| at.0)], [], &[]);
+            }
+            Change::Direct { id, pair } => {
+                self.step(6, [id.0, pair.low.0, pair.high.0], [], &[]);
+            }
+            Change::Group { id, name } => self.step(7, [id.0], [name.as_str()], &[]),
+            Change::Topic { id, topic } => self.step(8, [id.0], [&**topic], &[]),
+            Change::Stay { conversation, account, stay } => {
+                let (until, until_seq) = stay.until.map_or((-1, -1), |(id, seq)| (id.0, seq));
+                let (since, since_seq) = (stay.since.0.0, stay.since.1);
+                let numbers = [conversation.0, account.0, since, since_seq, until, until_seq];
+                self.step(9, numbers, [], &[]);
+            }
+            Change::Once { account, key, once } => {
+                self.step(10, [account.0, once.id.0, once.time.0], [&**key], &once.digest);
+            }
+            Change::Block { by, whom, on } => {
+                self.step(if *on { 11 } else { 12 }, [by.0, whom.0], [], &[]);
+            }
+            Change::Token { account, token } => {
+                let (kind, to) = match &token.to {
+                    None => (0, ""),
+                    Some(Target::Person(handle)) => (1, handle.as_str()),
+                    Some(Target::Group(name)) => (2, name.as_str()),
+                };
+                let numbers = [token.id.0, account.0, token.created.0, kind];
+                self.step(13, numbers, [&*token.label, to], &token.hash);
+            }
+            Change::NoToken { id } => self.step(14, [id.0], [], &[]),
+            Change::Link { account, user, on } => {
+                self.step(if *on { 15 } else { 16 }, [account.0, i64::from(*user)], [], &[]);
+            }
+            Change::Gone { account, leaving } => {
+                self.step(17, [account.0, if *leaving { 2 } else { 1 }], [], &[]);
+            }
+            Change::TokenUsed { id, time } => self.step(18, [id.0, time.0], [], &[]),
+            Change::CursorHistory { conversation, account, cursor, upto, moves } => {
+                let cursor = i64::from(*cursor == Cursor::Read);
+                self.step(19, [conversation.0, account.0, cursor, upto.0], [], moves.bytes());
+            }
+            Change::Expire(Expire::Entries { after, upto }) => {
+                self.step(20, [after.0, upto.0, limits::ID_BLOCK as i64], [], &[]);
+            }
+            Change::Expire(Expire::Rows) => {
+                self.step(21, [limits::EXPIRE_ROWS as i64], [], &[]);
+            }
+            // PostgreSQL uses empty pages again by itself.
+            Change::Expire(Expire::Pages) => {}
+            // In columns.
+            Change::Entry(_)
+            | Change::Head { .. }
+            | Change::Member { .. }
+            | Change::Rank { .. }
+            | Change::ExemptMark { .. }
+            | Change::Newest(_) => {}
+        }
+    }
+
+    /// The parameters of [`RECORD`].
+    pub(super) fn params(&self, term: i64, batch: i64) -> Vec<Param<'_>> {
+        let mut all = vec![Param::Int(term), Param::Int(batch), Param::Ints(&self.newest)];
+        all.extend(self.rare.params());
+        all.extend(self.texts.iter().map(|texts| Param::Texts(texts)));
+        all.push(Param::Blobs(&self.bytes));
+        all.extend(self.entries.params());
+        all.push(Param::Texts(&self.bodies));
+        all.extend(self.heads.params());
+        all.extend(self.members.params());
+        all.extend(self.histories.iter().map(|bytes| Param::Blobs(bytes)));
+        all.extend(self.exempt_marks.params());
+        self.ranks.iter().for_each(|rank| all.extend(rank.params()));
+        all
+    }
+}
+
+/// The words of this change, if it has some.
+fn words_of<'a>(
+    change: &Change,
+    words: &mut impl Iterator<Item = &'a Vec<String>>,
+) -> &'a [String] {
+    match change {
+        Change::Account { .. } | Change::Name { .. } => {
+            words.next().map_or(&[], |words| words.as_slice())
+        }
+        _ => &[],
+    }
+}

@@ -1,0 +1,100 @@
+//! The tables as they are copied from PostgreSQL into a SQLite database of papo's, and back.
+//!
+//! What is the same in both is copied row by row. What differs: SQLite has lists of the ids of each
+//! conversation, which are made anew, and its newest numbers in a table of their own.
+
+/// A table, with its columns in the order of both schemas: `i` an integer, `t` a text, `b` bytes,
+/// `f` a flag.
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// Declares a cursor for its rows.
+    pub(super) declare: &'static str,
+    /// Fetches some of them.
+    pub(super) fetch: &'static str,
+    pub(super) select: &'static str,
+    pub(super) insert: &'static str,
+    pub(super) kinds: &'static str,
+}
+
+/// A table named `$name` with these columns; `$rows` says which rows of it are read from SQLite.
+macro_rules! table {
+    ($name: literal, $columns: literal, $kinds: literal, $values: literal, $rows: literal) => {
+        Table {
+            name: $name,
+            declare: concat!(
+                "DECLARE papo_",
+                $name,
+                " NO SCROLL CURSOR FOR SELECT ",
+                $columns,
+                " FROM ",
+                $name
+            ),
+            fetch: concat!("FETCH 8192 FROM papo_", $name),
+            select: concat!("SELECT ", $columns, " FROM ", $name, " ", $rows),
+            insert: concat!("INSERT INTO ", $name, "(", $columns, ") VALUES(", $values, ")"),
+            kinds: $kinds,
+        }
+    };
+}
+
+pub(super) const TABLES: [Table; 13] = [
+    table!(
+        "account",
+        "id, handle, name, secret, created, shown, seen, gone",
+        "itttiiii",
+        "$1, $2, $3, $4, $5, $6, $7, $8",
+        ""
+    ),
+    table!(
+        "conversation",
+        "id, low, high, head, seq, moved, gone_seq, gone_author, gone_author_seq",
+        "iiiiiiiii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9",
+        ""
+    ),
+    table!("group_info", "conversation, name, topic", "itt", "$1, $2, $3", ""),
+    table!(
+        "entry",
+        "id, conversation, seq, author, author_seq, time, kind, body",
+        "iiiiiiit",
+        "$1, $2, $3, $4, $5, $6, $7, $8",
+        "WHERE id > (SELECT floor FROM newest)"
+    ),
+    table!(
+        "member",
+        "conversation, account, exempt, last_own, delivered, delivered_seq, delivered_exempt, \
+         delivered_told, delivered_time, delivered_number, read, read_seq, read_exempt, read_told, \
+         read_time, read_number, admin, until_seq, waits, recent, moved, delivered_history, \
+         read_history, direct",
+        "iiiiiiiiiiiiiiiifiiiibbf",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+         $20, $21, $22, $23, $24",
+        ""
+    ),
+    table!(
+        "stay",
+        "conversation, account, since, since_seq, until, until_seq",
+        "iiiiii",
+        "$1, $2, $3, $4, $5, $6",
+        ""
+    ),
+    table!("exempt_mark", "conversation, account, seq, count", "iiii", "$1, $2, $3, $4", ""),
+    table!(
+        "cursor_history",
+        "conversation, account, cursor, upto, moves",
+        "iiiib",
+        "$1, $2, $3, $4, $5",
+        ""
+    ),
+    table!("stale", "conversation, account", "ii", "$1, $2", ""),
+    table!("once", "account, key, digest, entry, time", "itbii", "$1, $2, $3, $4, $5", ""),
+    table!("block", "account, blocked", "ii", "$1, $2", ""),
+    table!(
+        "token",
+        "id, account, label, hash, created, used, target",
+        "iitbiit",
+        "$1, $2, $3, $4, $5, $6, $7",
+        ""
+    ),
+    table!("link", "account, \"user\"", "ii", "$1, $2", ""),
+];

@@ -1,0 +1,302 @@
+//! What holds about a message, as a reader sees it: the text of the last edit, that it was deleted,
+//! the reactions. All of it is looked up only for rows that say there is something.
+//!
+//! Members see an edit if they were in the group by then, so a message may have one text for those
+//! who are in and an older one for those who have left. A deletion holds for everyone.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::decode::{LogRow, SqliteReader, log_row, log_rows};
+use super::expire;
+use super::marking::{DELETION, REACTION};
+use super::visible::windows;
+use crate::entry::{AccountId, Entry, EntryId, EntryKind, EntryPos, EntryTags, Millis};
+use crate::limits;
+use crate::store::walk::Window;
+use crate::store::{ConversationKind, Error, ListPage, MessageState};
+
+/// What a deleted message has in place of its text.
+const NO_TEXT: &str = "-";
+
+/// What became of the text of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fate {
+    /// The mark that deleted it.
+    gone: Option<EntryId>,
+    /// The last edit that the reader may see.
+    edit: Option<EntryId>,
+}
+
+/// A reader in a conversation.
+pub(super) struct View<'a> {
+    pub(super) read: &'a Connection,
+    /// The parts of the conversation that the reader may see, the oldest first.
+    pub(super) windows: &'a [Window],
+    /// Everything up to here has expired.
+    pub(super) floor: EntryId,
+}
+
+impl View<'_> {
+    /// Whether the reader may see an entry of this id.
+    fn has(&self, id: EntryId) -> bool {
+        self.windows.iter().any(|(above, upto)| *above < id && id <= *upto)
+    }
+
+    /// A row of the log as the reader sees it. `None` for a mark that does not hold, or whose
+    /// message the reader may not see.
+    pub(super) fn shown(&self, mut row: LogRow) -> Result<Option<LogRow>, Error> {
+        if !row.kind.is_mark() {
+            self.complete(&mut row)?;
+            return Ok(Some(row));
+        }
+        let message = row.tags.as_ref().and_then(|tags| tags.re).unwrap_or_default();
+        if message <= self.floor || !self.has(message) {
+            return Ok(None);
+        }
+        let holds = match row.kind {
+            EntryKind::Edit if row.is_changed => {
+                self.fate(message)? == Fate { gone: None, edit: Some(row.id) }
+            }
+            _ => !row.is_changed,
+        };
+        Ok(holds.then_some(row))
+    }
+
+    /// Gives a message the text that holds.
+    pub(super) fn complete(&self, row: &mut LogRow) -> Result<(), Error> {
+        if !row.is_changed {
+            return Ok(());
+        }
+        match self.fate(row.id)? {
+            Fate { gone: Some(mark), .. } => {
+                row.body = NO_TEXT.into();
+                let tags = EntryTags { gone: Some(mark), ..EntryTags::default() };
+                row.tags = Some(Box::new(tags));
+            }
+            Fate { edit: Some(mark), .. } => {
+                row.body = body(self.read, mark)?;
+                row.tags.get_or_insert_default().edit = Some(mark);
+            }
+            Fate { gone: None, edit: None } => {}
+        }
+        Ok(())
+    }
+
+    /// Adds the reactions to a message, and that of `me` among them, unless the reader was not in
+    /// since.
+    pub(super) fn add_reactions(&self, me: AccountId, row: &mut LogRow) -> Result<(), Error> {
+        let is_gone = row.tags.as_ref().is_some_and(|tags| tags.gone.is_some());
+        let is_in = self
+            .windows
+            .last()
+            .is_some_and(|(above, upto)| *above < row.id && *upto == EntryId(i64::MAX));
+        if !row.is_changed || is_gone || !is_in {
+            return Ok(());
+        }
+        let react = tally(self.read, row.id)?;
+        if !react.is_empty() {
+            let tags = row.tags.get_or_insert_default();
+            tags.react = react;
+            tags.mine = reaction(self.read, row.id, me)?.map(|(_, _, word)| word);
+        }
+        Ok(())
+    }
+
+    fn fate(&self, message: EntryId) -> Result<Fate, Error> {
+        let sql = "SELECT kind, mark FROM about WHERE message = ?1 AND kind <= 3
+                   ORDER BY kind DESC, account DESC, mark DESC";
+        let mut query = self.read.prepare_cached(sql)?;
+        let mut rows = query.query([message.0])?;
+        while let Some(row) = rows.next()? {
+            let mark = EntryId(row.get(1)?);
+            if row.get::<_, i64>(0)? == DELETION {
+                return Ok(Fate { gone: Some(mark), edit: None });
+            }
+            if self.has(mark) {
+                return Ok(Fate { gone: None, edit: Some(mark) });
+            }
+        }
+        Ok(Fate::default())
+    }
+}
+
+/// The text of an entry.
+fn body(read: &Connection, id: EntryId) -> Result<Box<str>, Error> {
+    let mut query = read.prepare_cached("SELECT body FROM entry WHERE id = ?1")?;
+    let body = query.query_row([id.0], |row| row.get(0)).optional()?;
+    body.ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
+}
+
+/// When an entry was written.
+fn time(read: &Connection, id: EntryId) -> Result<Millis, Error> {
+    let mut query = read.prepare_cached("SELECT time FROM entry WHERE id = ?1")?;
+    let time = query.query_row([id.0], |row| row.get(0)).optional()?;
+    time.map(Millis).ok_or_else(|| Error::damaged(format!("entry {} is missing", id.0)))
+}
+
+/// The words of the reactions that hold, the most frequent first, and how many have each. Of those
+/// that are as frequent, the one said first comes first.
+fn tally(read: &Connection, message: EntryId) -> Result<Vec<(u64, Box<str>)>, Error> {
+    let sql = "SELECT t.count, e.body FROM tally t JOIN entry e ON e.id = t.word
+               WHERE t.message = ?1 ORDER BY t.count DESC, t.word";
+    let mut query = read.prepare_cached(sql)?;
+    let rows = query
+        .query_map([message.0], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The reaction of an account to a message, if one holds.
+pub(super) fn reaction(
+    read: &Connection,
+    message: EntryId,
+    account: AccountId,
+) -> Result<Option<(EntryId, Millis, Box<str>)>, Error> {
+    let sql = "SELECT a.mark, e.time, e.body FROM about a JOIN entry e ON e.id = a.mark
+               WHERE a.message = ?1 AND a.kind = ?2 AND a.account = ?3";
+    let mut query = read.prepare_cached(sql)?;
+    let row = query.query_row(params![message.0, REACTION, account.0], |row| {
+        Ok((EntryId(row.get(0)?), Millis(row.get(1)?), row.get(2)?))
+    });
+    Ok(row.optional()?)
+}
+
+impl SqliteReader {
+    /// The parts of the conversation of `pos` that an account may see; `None` if it may not see the
+    /// entry there.
+    fn windows_of(&self, me: AccountId, pos: &EntryPos) -> Result<Option<Vec<Window>>, Error> {
+        let read = &self.connection;
+        let windows = match self.whose(pos.conversation)? {
+            ConversationKind::Direct(pair) if pair.low != me && pair.high != me => return Ok(None),
+            of => {
+                let is_group = matches!(of, ConversationKind::Group(_));
+                windows(read, me, pos.conversation, is_group)?
+            }
+        };
+        let floor = EntryId(0);
+        let is_seen = View { read, windows: &windows, floor }.has(pos.id);
+        Ok(is_seen.then_some(windows))
+    }
+
+    /// An entry with all that holds about it.
+    pub(super) fn message_state(&self, id: EntryId) -> Result<Option<MessageState>, Error> {
+        let Some(pos) = self.pos(id)? else { return Ok(None) };
+        let read = &self.connection;
+        let of = self.whose(pos.conversation)?;
+        let row = log_row(&mut log_rows(read)?, id, of)?;
+        let all = [(EntryId(0), EntryId(i64::MAX))];
+        let view = View { read, windows: &all, floor: EntryId(0) };
+        let fate =
+            if row.is_changed && !row.kind.is_mark() { view.fate(id)? } else { Fate::default() };
+        let dated = |mark: Option<EntryId>| -> Result<_, Error> {
+            mark.map(|mark| Ok((mark, time(read, mark)?))).transpose()
+        };
+        let (gone, edit) = (dated(fate.gone)?, dated(fate.edit)?);
+        let body = match (gone, edit) {
+            (Some(_), _) => Box::default(),
+            (None, Some((mark, _))) => body(read, mark)?,
+            (None, None) => row.body,
+        };
+        let tally = if row.is_changed && gone.is_none() { tally(read, id)? } else { Vec::new() };
+        let tally = tally.into_iter().map(|(count, word)| (word, count)).collect();
+        let tags = row.tags.filter(|_| gone.is_none());
+        let (time, kind) = (row.time, row.kind);
+        Ok(Some(MessageState { pos, time, kind, gone, edit, body, tags, tally }))
+    }
+
+    /// The text of a message that an account may see; `None` if it may not, or if it was deleted.
+    pub(super) fn text_for(&self, me: AccountId, id: EntryId) -> Result<Option<Box<str>>, Error> {
+        Ok(self.seen_message(me, id)?.map(|(row, _)| row.body))
+    }
+
+    /// A message with the text that an account may see, and the parts of its conversation that the
+    /// account may see; `None` if it may not see the message, or if it was deleted.
+    fn seen_message(
+        &self,
+        me: AccountId,
+        id: EntryId,
+    ) -> Result<Option<(LogRow, Vec<Window>)>, Error> {
+        let Some(pos) = self.pos(id)? else { return Ok(None) };
+        let Some(windows) = self.windows_of(me, &pos)? else { return Ok(None) };
+        let read = &self.connection;
+        let mut row = log_row(&mut log_rows(read)?, id, self.whose(pos.conversation)?)?;
+        View { read, windows: &windows, floor: EntryId(0) }.complete(&mut row)?;
+        let is_gone = row.tags.as_ref().is_some_and(|tags| tags.gone.is_some());
+        Ok((row.kind == EntryKind::Message && !is_gone).then_some((row, windows)))
+    }
+}
+
+/// Part of what holds about a message: see [`Reader::marks`](crate::store::Reader::marks).
+pub(super) fn marks(
+    reader: &mut SqliteReader,
+    me: AccountId,
+    id: EntryId,
+    after: EntryId,
+) -> Result<Option<ListPage<Entry, EntryId>>, Error> {
+    let Some((message, windows)) = reader.seen_message(me, id)? else { return Ok(None) };
+    let mut ids = Vec::new();
+    let mut rows = Vec::new();
+    {
+        let read = &reader.connection;
+        let view = View { read, windows: &windows, floor: expire::floor(read)? };
+        let sql =
+            "SELECT kind, mark FROM about WHERE message = ?1 AND kind IN (2, 4) AND mark > ?2";
+        let mut query = read.prepare_cached(sql)?;
+        let mut marks = query.query([id.0, after.0])?;
+        while let Some(row) = marks.next()? {
+            ids.push(EntryId(row.get(1)?));
+        }
+        ids.retain(|mark| view.has(*mark));
+        ids.sort_unstable();
+        let is_edited = message.tags.as_ref().is_some_and(|tags| tags.edit.is_some());
+        if is_edited && after < id {
+            ids.insert(0, id);
+        }
+        let mut log = log_rows(read)?;
+        let mut bytes = 0;
+        for mark in &ids {
+            let mut row = log_row(&mut log, *mark, message.of.clone())?;
+            if *mark == id {
+                let tags = EntryTags { re: Some(id), ..EntryTags::default() };
+                row.tags = Some(Box::new(tags));
+            }
+            bytes += row.body.len();
+            rows.push(row);
+            if rows.len() == limits::PAGE_ROWS || bytes >= limits::PAGE_BYTES {
+                break;
+            }
+        }
+    }
+    let next = rows.last().map(|row| row.id).filter(|_| rows.len() < ids.len());
+    let rows = rows.into_iter().map(|row| reader.named(me, row)).collect::<Result<_, _>>()?;
+    Ok(Some(ListPage { rows, next }))
+}
+
+/// Whether anybody else has answered a message of `me`: see
+/// [`Reader::answered`](crate::store::Reader::answered).
+pub(super) fn answered(
+    reader: &SqliteReader,
+    me: AccountId,
+    id: EntryId,
+) -> Result<Option<bool>, Error> {
+    let read = &reader.connection;
+    let Some(pos) = reader.pos(id)?.filter(|pos| pos.author == me) else { return Ok(None) };
+    if reader.seen_message(me, id)?.is_none() {
+        return Ok(None);
+    }
+    // In a direct chat the other has said something since if not all entries since are mine.
+    if let ConversationKind::Direct(_) = reader.whose(pos.conversation)? {
+        let sql = "SELECT c.seq - ?3 > m.exempt - ?4
+                   FROM member m JOIN conversation c ON c.id = m.conversation
+                   WHERE m.conversation = ?1 AND m.account = ?2 AND c.low < c.high";
+        let mut query = read.prepare_cached(sql)?;
+        let keys = params![pos.conversation.0, me.0, pos.seq, pos.author_seq];
+        if query.query_row(keys, |row| row.get(0)).optional()? == Some(true) {
+            return Ok(Some(true));
+        }
+    }
+    let sql = "SELECT EXISTS(SELECT 1 FROM reply WHERE message = ?1 AND author <> ?2)
+                   OR EXISTS(SELECT 1 FROM about
+                             WHERE message = ?1 AND kind = 4 AND account <> ?2)";
+    let mut query = read.prepare_cached(sql)?;
+    Ok(Some(query.query_row([id.0, me.0], |row| row.get(0))?))
+}

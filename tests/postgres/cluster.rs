@@ -1,0 +1,293 @@
+//! PostgreSQL servers of the tests' own: each in a temporary folder, on a Unix socket in it, and
+//! ended by its process id with the thread that started it.
+
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
+
+use crate::process::tls;
+
+/// The user that has no files, and its group.
+const NOBODY: u32 = 65_534;
+
+/// For how long a server is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server, and the folder of its data and its socket.
+pub struct Cluster {
+    folder: Folder,
+    server: Child,
+    pub port: u16,
+}
+
+/// A folder that is removed with its last process, however the tests end: a server may outlive
+/// them by a moment, and what it has in memory counts.
+struct Folder {
+    path: PathBuf,
+    /// A shell that removes it once this process has ended.
+    keeper: Child,
+}
+
+/// The usual port, which names a socket in a folder as well.
+const PORT: u16 = 5432;
+
+/// A program of PostgreSQL, which Debian does not put into the usual folders.
+fn program(name: &str) -> Command {
+    let folders = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let found = folders.map(|folder| folder.path().join("bin").join(name)).find(|it| it.exists());
+    let mut command = Command::new(found.unwrap_or_else(|| name.into()));
+    command.stdin(Stdio::null());
+    if geteuid().is_root() {
+        // It refuses to run as root.
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    // If the tests are killed, it ends as well.
+    let ask = || Ok(rustix::process::set_parent_process_death_signal(Some(Signal::QUIT))?);
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe {
+        command.pre_exec(ask);
+    }
+    command
+}
+
+fn open_to_all(folder: &Path) {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
+}
+
+/// A new folder that the server may use. How fast a disk is must not matter here.
+fn folder() -> Folder {
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    open_to_all(folder.path());
+    let path = folder.keep();
+    let script = "trap '' INT TERM; cat; while ! rm -rf \"$0\"; do :; done";
+    let mut keeper = Command::new("sh");
+    keeper.arg("-c").arg(script).arg(&path).stdin(Stdio::piped());
+    let keeper = keeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sh runs");
+    Folder { path, keeper }
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+}
+
+/// Runs a program that makes the data of a server.
+fn make(command: &mut Command) {
+    let made = command.output().expect("it runs: apt-get install postgresql");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+impl Cluster {
+    /// Makes a cluster and starts its server. Nobody needs a password but the role `locked`.
+    pub fn start() -> Cluster {
+        Cluster::start_with(&[])
+    }
+
+    /// The same with these settings.
+    pub fn start_with(settings: &[&str]) -> Cluster {
+        Cluster::serve(Cluster::made(), PORT, settings)
+    }
+
+    /// The same on a port of localhost, for connections with TLS only.
+    pub fn start_with_tls() -> Cluster {
+        let folder = Cluster::made();
+        for (from, to) in [("leaf.pem", "server.crt"), ("leaf.key", "server.key")] {
+            let to = folder.path().join("data").join(to);
+            std::fs::copy(tls::file(from), &to).unwrap();
+            std::fs::set_permissions(&to, std::fs::Permissions::from_mode(0o600)).unwrap();
+            if geteuid().is_root() {
+                std::os::unix::fs::chown(&to, Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        // PostgreSQL cannot choose a free one itself.
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Cluster::serve(folder, free, &["ssl=on", "listen_addresses=127.0.0.1"])
+    }
+
+    /// A folder with the data of a new server.
+    fn made() -> Folder {
+        let folder = folder();
+        let data = folder.path().join("data");
+        make(
+            program("initdb")
+                .args(["--username=papo", "--auth=trust", "--no-sync", "--encoding=UTF8"])
+                .args(["--locale=C", "--pgdata"])
+                .arg(&data),
+        );
+        let access = "local all locked scram-sha-256\nlocal all all trust\n\
+                      local replication all trust\nhostssl all all all trust\n";
+        std::fs::write(data.join("pg_hba.conf"), access).unwrap();
+        folder
+    }
+
+    /// A standby of this server.
+    pub fn standby(&self) -> Cluster {
+        let folder = folder();
+        make(
+            program("pg_basebackup")
+                .args(["-U", "papo", "--checkpoint=fast", "--no-sync", "-R", "-h"])
+                .arg(self.path())
+                .arg("-D")
+                .arg(folder.path().join("data")),
+        );
+        Cluster::serve(folder, PORT, &[])
+    }
+
+    fn serve(folder: Folder, port: u16, settings: &[&str]) -> Cluster {
+        let mut server = program("postgres");
+        server.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
+        server.arg("-p").arg(port.to_string());
+        // Memory of its processes as files in the folder, so that none is left if it is killed.
+        let memory = "dynamic_shared_memory_type=mmap";
+        let usual = ["listen_addresses=", "fsync=off", "max_connections=200", memory];
+        for setting in usual.iter().chain(settings) {
+            server.arg("-c").arg(setting);
+        }
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let server = server.stdout(Stdio::null()).stderr(log).spawn().expect("postgres starts");
+        let cluster = Cluster { folder, server, port };
+        cluster.until("postgres", "SELECT true");
+        cluster
+    }
+
+    /// The folder of its socket.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs SQL; returns what it says, or `None` if it fails.
+    pub fn ask(&self, database: &str, sql: &str) -> Option<String> {
+        let mut psql = program("psql");
+        psql.arg("-h")
+            .arg(self.path())
+            .arg("-p")
+            .arg(self.port.to_string())
+            .args(["-U", "papo", "-qAt", "-c", sql, database]);
+        let output = psql.output().expect("psql runs");
+        let said = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        output.status.success().then_some(said)
+    }
+
+    /// Runs SQL; returns whether that worked.
+    pub fn run(&self, database: &str, sql: &str) -> bool {
+        self.ask(database, sql).is_some()
+    }
+
+    /// Waits until a question is answered with true.
+    pub fn until(&self, database: &str, sql: &str) {
+        let begun = Instant::now();
+        while self.ask(database, sql).as_deref() != Some("t") {
+            assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not say yes to {sql}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The name of a new database.
+    pub fn make_database(&self) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("papo{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        assert!(self.run("postgres", &format!("CREATE DATABASE {name}")));
+        name
+    }
+
+    /// Removes a database that is no longer used.
+    pub fn drop_database(&self, name: &str) {
+        assert!(self.run("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")));
+    }
+
+    /// The URL of a new database.
+    pub fn database(&self) -> String {
+        url(&[self], &self.make_database())
+    }
+
+    /// Stops receiving the log from its primary, by stopping the process that does.
+    pub fn stop(&self) {
+        self.signal_receiver(Signal::STOP);
+    }
+
+    /// Goes on receiving it.
+    pub fn go_on(&self) {
+        self.signal_receiver(Signal::CONT);
+    }
+
+    fn signal_receiver(&self, signal: Signal) {
+        let sql = "SELECT pid FROM pg_stat_wal_receiver";
+        let id = self.ask("postgres", sql).and_then(|id| Pid::from_raw(id.parse().ok()?));
+        kill_process(id.expect("it receives"), signal).unwrap();
+    }
+
+    /// Receives no more from its primary.
+    pub fn detach(&self) {
+        assert!(self.run("postgres", "ALTER SYSTEM SET primary_conninfo = ''"));
+        assert!(self.run("postgres", "SELECT pg_reload_conf()"));
+        self.until("postgres", "SELECT count(*) = 0 FROM pg_stat_wal_receiver");
+    }
+
+    /// Kills all its processes, as a machine dies that loses power.
+    pub fn kill(&mut self) {
+        let parent = self.server.id().to_string();
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let children: Vec<i32> = processes
+            .filter_map(|process| {
+                let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+                // After the name, which is in parentheses: the state, and the parent.
+                let of = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
+                (of == parent).then(|| process.file_name().to_str()?.parse().ok()).flatten()
+            })
+            .collect();
+        self.server.kill().unwrap();
+        for child in children.into_iter().filter_map(Pid::from_raw) {
+            // It may have ended with its parent.
+            let _ = kill_process(child, Signal::KILL);
+        }
+        self.server.wait().unwrap();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.server.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = kill_process(Pid::from_child(&self.server), Signal::QUIT);
+            let _ = self.server.wait();
+        }
+    }
+}
+
+/// The URL of a database on one of these servers.
+pub fn url(servers: &[&Cluster], database: &str) -> String {
+    let folder = |server: &&Cluster| server.path().display().to_string().replace('/', "%2F");
+    let hosts: Vec<String> = servers.iter().map(folder).collect();
+    format!("postgres://papo@{}/{database}", hosts.join(","))
+}
+
+/// The server that the tests share.
+pub fn cluster() -> &'static Cluster {
+    static SHARED: OnceLock<Cluster> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        // The thread that starts it has to live as long as the tests do: the server ends with it.
+        let (say, hear) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let _ = say.send(Cluster::start());
+            loop {
+                thread::park();
+            }
+        });
+        hear.recv().expect("PostgreSQL starts")
+    })
+}

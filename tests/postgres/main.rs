@@ -1,0 +1,24 @@
+//! papod on PostgreSQL: the store suite, the counting model and the transcripts, as they run on
+//! SQLite; the real papod, and what it does when servers fail. Needs PostgreSQL to be installed.
+
+#[path = "../store/bench.rs"]
+mod bench;
+mod cluster;
+#[path = "../store/counting.rs"]
+mod counting;
+mod failover;
+#[path = "../store/lists.rs"]
+mod lists;
+#[path = "../store/many_chats.rs"]
+mod many_chats;
+mod place;
+mod played;
+#[path = "../process/mod.rs"]
+mod process;
+mod served;
+mod stores;
+#[path = "../store/suite.rs"]
+mod suite;
+#[allow(dead_code)] // Only whole lines are typed here, and nothing is rewritten.
+#[path = "../wire/transcript/mod.rs"]
+mod transcript;

@@ -1,0 +1,204 @@
+//! The real papod on PostgreSQL: how it starts, what it refuses and in which words, and the ways
+//! into the database and out of it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use papo::store::Maintenance;
+use papo::store::postgres::{PgDatabase, PgUrl};
+
+use crate::cluster::{Cluster, cluster, url};
+use crate::process::tls;
+use crate::process::{Entry, Home, Papod, USUAL, papod, run};
+
+/// A papod that would serve this database.
+fn on(db: &str) -> Command {
+    let mut command = papod();
+    command.args(USUAL).args(["--db", db]).env_remove("PGPASSWORD").env_remove("PGPASSFILE");
+    // No password file of whoever runs the tests.
+    command.env("HOME", "/nonexistent");
+    command
+}
+
+/// What a papod says that does not start: one line.
+fn refused(command: &mut Command) -> String {
+    let output = run(command);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let reason = said.lines().find(|line| line.starts_with("papod: "));
+    reason.unwrap_or_else(|| panic!("no reason in: {said}")).to_owned()
+}
+
+fn histories(papod: &Papod) -> Vec<Entry> {
+    let mut ana = papod.login("ana").0;
+    let mut all = ana.history("bob", 0);
+    all.extend(ana.history("#team", 0));
+    all
+}
+
+#[test]
+fn it_serves_and_says_what_a_message_rests_on() {
+    let db = cluster().database();
+    let server = Papod::start(Path::new(&db));
+    assert!(server.log().contains("database papo"), "{}", server.log());
+    assert!(server.log().contains("OK means the disk of one machine"), "{}", server.log());
+    let mut ana = server.register("ana");
+    let id = ana.send("ana", "a note");
+    server.stop();
+    let server = Papod::start(Path::new(&db));
+    let mut ana = server.login("ana").0;
+    assert_eq!(ana.history("ana", 0)[0].id, id);
+    // The ids of a server that was not replaced have no gap.
+    assert_eq!(ana.send("ana", "another"), id + 1);
+    server.stop();
+}
+
+#[test]
+fn a_database_that_another_papod_uses_is_left_alone() {
+    let db = cluster().database();
+    let mut first = Papod::start(Path::new(&db));
+    let mut ana = first.register("ana");
+    let why = refused(&mut on(&db));
+    assert!(why.contains("in use by another papod"), "{why}");
+    ana.send("ana", "undisturbed");
+    // After `kill -9` its connection tells PostgreSQL that it is gone.
+    first.kill();
+    Papod::start(Path::new(&db)).stop();
+}
+
+#[test]
+fn what_is_wrong_with_a_server_is_said() {
+    let nowhere = Home::new();
+    let folder = nowhere.path().display().to_string().replace('/', "%2F");
+    let why = refused(&mut on(&format!("postgres://papo@{folder}/papo")));
+    assert!(why.contains("no primary found"), "{why}");
+    let shared = cluster();
+    let why = refused(&mut on(&url(&[shared], "no_such_database")));
+    assert!(why.contains("createdb"), "{why}");
+    let db = shared.database();
+    Papod::start(Path::new(&db)).stop();
+    let name = db.rsplit('/').next().unwrap();
+    assert!(shared.run(name, "UPDATE schema_version SET version = 99"));
+    let why = refused(&mut on(&db));
+    assert!(why.contains("newer papod (schema 99"), "{why}");
+}
+
+#[test]
+fn a_password_is_taken_from_the_environment_and_never_said() {
+    let shared = cluster();
+    let name = shared.make_database();
+    let made = format!(
+        "CREATE ROLE locked LOGIN PASSWORD 'geheim'; ALTER DATABASE {name} OWNER TO locked"
+    );
+    assert!(shared.run("postgres", &made));
+    let db = url(&[shared], &name).replace("papo@", "locked@");
+    let why = refused(&mut on(&db));
+    assert!(why.contains("PGPASSWORD"), "{why}");
+    let why = refused(on(&db).env("PGPASSWORD", "verkehrt"));
+    assert!(why.contains("is wrong") && !why.contains("verkehrt"), "{why}");
+    let mut right = on(&db);
+    right.env("PGPASSWORD", "geheim");
+    let server = Papod::spawn(right);
+    assert!(!server.log().contains("geheim"));
+    server.stop();
+    let file = Home::new();
+    let passwords = file.path().join("passwords");
+    std::fs::write(&passwords, "*:*:*:locked:geheim\n").unwrap();
+    let open = refused(on(&db).env("PGPASSFILE", &passwords));
+    assert!(open.contains("chmod 600"), "{open}");
+    std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut right = on(&db);
+    right.env("PGPASSFILE", &passwords);
+    Papod::spawn(right).stop();
+}
+
+#[test]
+fn a_server_elsewhere_has_to_prove_its_name() {
+    let server = Cluster::start_with_tls();
+    let name = server.make_database();
+    let at = |host: &str, roots: &str| {
+        let (port, roots) = (server.port, tls::file(roots).display().to_string());
+        format!("postgres://papo@{host}:{port}/{name}?sslmode=verify-full&sslrootcert={roots}")
+    };
+    for (host, roots) in [("localhost", "other.pem"), ("127.0.0.1", "ca.pem")] {
+        let why = refused(&mut on(&at(host, roots)));
+        assert!(why.contains("certificate"), "{why}");
+    }
+    let plain = format!("postgres://papo@localhost:{}/{name}?sslmode=disable", server.port);
+    let why = refused(&mut on(&plain));
+    assert!(why.contains("no encryption"), "{why}");
+    let papod = Papod::start(Path::new(&at("localhost", "ca.pem")));
+    papod.register("ana").send("ana", "secret");
+    let encrypted = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                     WHERE application_name = 'papod'";
+    server.until(&name, encrypted);
+    papod.stop();
+}
+
+#[test]
+fn nothing_is_confirmed_without_the_standby_that_is_waited_for() {
+    let lonely = Cluster::start_with(&["synchronous_standby_names=*"]);
+    let why = refused(&mut on(&url(&[&lonely], "postgres")));
+    assert!(why.contains("a standby has to be there"), "{why}");
+}
+
+#[test]
+fn what_does_not_go_with_a_url_is_refused() {
+    let db = "postgres://papo@localhost/papo";
+    for (flags, said) in
+        [(["--restore", "papo.db"], "--import"), (["--limit-db", "100"], "no effect")]
+    {
+        let why = refused(on(db).args(flags));
+        assert!(why.contains(said), "{why}");
+    }
+}
+
+#[test]
+fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
+    let home = Home::new();
+    let db = cluster().database();
+    let server = Papod::start(Path::new(&db));
+    let mut bob = server.register("bob");
+    let mut ana = server.register("ana");
+    for n in 0..50 {
+        ana.send("bob", &format!("message {n}"));
+    }
+    ana.say("GROUP NEW team");
+    ana.until("OK GROUP NEW");
+    ana.say("GROUP ADD team bob");
+    ana.until("OK GROUP ADD");
+    let last = bob.send("#team", "hello");
+    bob.say(&format!("ACK {last}"));
+    bob.until("OK ACK");
+    let before = histories(&server);
+    assert!(before.len() > 50, "{before:?}");
+    drop((ana, bob));
+    server.stop();
+
+    let (database, writer) = PgDatabase::open(&PgUrl::parse(&db).unwrap()).unwrap();
+    database.maintenance().backup(&home.db()).unwrap();
+    drop((database, writer));
+    let checked = run(on(&db).arg("--check"));
+    let said = String::from_utf8(checked.stdout).unwrap();
+    assert!(checked.status.success() && said.contains("sound; 2 accounts"), "{said}");
+
+    let on_sqlite = home.start();
+    assert_eq!(histories(&on_sqlite), before);
+    let waiting = on_sqlite.login("bob").1;
+    on_sqlite.stop();
+
+    let other = cluster().database();
+    let busy = refused(on(&db).arg("--import").arg(home.db()));
+    assert!(busy.contains("not empty"), "{busy}");
+    let filled = run(on(&other).arg("--import").arg(home.db()));
+    let said = String::from_utf8(filled.stdout).unwrap();
+    let why = String::from_utf8(filled.stderr).unwrap();
+    assert!(filled.status.success() && said.contains("is now a copy of"), "{said}{why}");
+    let again = Papod::start(Path::new(&other));
+    assert_eq!(histories(&again), before);
+    let waits = again.login("bob").1;
+    assert_eq!(waits.len(), waiting.len(), "{waits:?}");
+    assert_eq!(waits[0], waiting[0]);
+    again.stop();
+}
