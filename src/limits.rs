@@ -407,6 +407,9 @@ pub const HTTP_KEEPALIVE: Duration = Duration::from_secs(55);
 pub const HTTP_PING: Duration = Duration::from_secs(180);
 /// Messages that a stream has sent whose notice it can clear: more than a phone shows.
 pub const HTTP_CLEARABLE: usize = 200;
+/// Messages of one name, each deleted before the next, after which a program can change none by that
+/// name any more. Each is asked about with a command.
+pub const HTTP_GENERATIONS: usize = 16;
 /// Messages of each conversation that a subscriber gets who asks for all.
 pub const HTTP_ALL: usize = 100;
 /// Seconds after which to try again when there was too much at once, and no time is known.

@@ -187,7 +187,7 @@ pub enum Action {
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// Skip messages that were waiting
+        /// Skip messages that were waiting; without --all, you do not appear online
         #[arg(long)]
         live: bool,
         /// Stop after N lines

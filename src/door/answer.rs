@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
+use crate::entry::EntryId;
 use crate::limits;
 use crate::wire::rows::{Bye, ErrLine};
 
@@ -27,11 +28,13 @@ pub struct Denial {
     pub text: String,
     /// After how many seconds a further try makes sense.
     pub retry: Option<u64>,
+    /// The message that was sent under the key of a `ONCE` before.
+    pub first: Option<EntryId>,
 }
 
 impl Denial {
     pub fn new(code: u32, text: impl Into<String>) -> Denial {
-        Denial { code, text: text.into(), retry: None }
+        Denial { code, text: text.into(), retry: None, first: None }
     }
 
     pub fn status(&self) -> u16 {
@@ -77,7 +80,8 @@ impl Denial {
     pub fn refused(line: &ErrLine) -> Denial {
         let code = match line.code {
             "no-such-user" | "no-such-group" | "no-such-message" | "no-such-token" => 40401,
-            "blocked" | "not-allowed" | "not-admin" | "need-login" | "closed" => 40301,
+            "blocked" | "not-allowed" | "not-admin" | "not-yours" | "too-late" | "need-login"
+            | "closed" => 40301,
             "wrong-secret" => 40101,
             "key-reused" => 40905,
             "taken" => 40901,
@@ -94,7 +98,8 @@ impl Denial {
             "too-many" => Some(limits::RETRY_AFTER),
             _ => None,
         };
-        Denial { code, text: format!("{}: {}", line.code, line.text), retry }
+        let first = line.first_sent();
+        Denial { code, text: format!("{}: {}", line.code, line.text), retry, first }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a subscriber is sent, in its four forms.
 
 use super::answer::object;
-use super::publish::written_id;
+use super::commands::written_id;
 use super::websocket::{self, Opcode};
 use crate::entry::{EntryId, Millis};
 
@@ -53,6 +53,8 @@ pub struct Shown<'a> {
     pub text: &'a str,
     /// 1 to 5
     pub priority: u8,
+    /// The message whose new text this is, if it is not a message itself.
+    pub sequence: Option<EntryId>,
     /// When it will be deleted, if ever.
     pub expires: Option<Millis>,
 }
@@ -66,12 +68,9 @@ impl Event {
         let mut fields =
             vec![("id", written_id(shown.id).into()), ("time", seconds(shown.time).into())];
         fields.extend(shown.expires.map(|time| ("expires", seconds(time).into())));
-        fields.extend([
-            ("event", "message".into()),
-            ("topic", shown.topic.into()),
-            ("title", shown.title.into()),
-            ("message", shown.text.into()),
-        ]);
+        fields.extend([("event", "message".into()), ("topic", shown.topic.into())]);
+        fields.extend(shown.sequence.map(|id| ("sequence_id", written_id(id).into())));
+        fields.extend([("title", shown.title.into()), ("message", shown.text.into())]);
         if shown.priority != 3 {
             fields.push(("priority", shown.priority.into()));
         }
@@ -91,13 +90,21 @@ impl Event {
 
     /// A message was read on another device: its notice goes.
     pub fn clear(upto: EntryId, time: Millis, topic: &str, cleared: EntryId) -> Event {
-        let name = "message_clear";
+        Event::about("message_clear", &written_id(upto), time, topic, &written_id(cleared))
+    }
+
+    /// A message was deleted.
+    pub fn delete(id: &str, time: Millis, topic: &str, deleted: &str) -> Event {
+        Event::about("message_delete", id, time, topic, deleted)
+    }
+
+    fn about(name: &'static str, id: &str, time: Millis, topic: &str, sequence: &str) -> Event {
         let fields = [
-            ("id", written_id(upto).into()),
+            ("id", id.into()),
             ("time", seconds(time).into()),
             ("event", name.into()),
             ("topic", topic.into()),
-            ("sequence_id", written_id(cleared).into()),
+            ("sequence_id", sequence.into()),
         ];
         Event { name, json: object(fields), text: String::new() }
     }
@@ -136,6 +143,7 @@ mod tests {
             title: "cron",
             text: "a\n\"b\"",
             priority: 4,
+            sequence: None,
             expires: Some(Millis(1_795_873_374_000)),
         };
         let message = Event::message(&shown);
@@ -154,5 +162,11 @@ mod tests {
         let clear = Event::clear(EntryId(20), Millis(6_000), "bob", EntryId(17));
         let json = r#"{"id":"000000000020","time":6,"event":"message_clear","topic":"bob","sequence_id":"000000000017"}"#;
         assert_eq!(clear.json(), json);
+        let changed = Event::message(&Shown { sequence: Some(EntryId(9)), ..shown });
+        assert!(changed.json().contains(r#""topic":"bob","sequence_id":"000000000009","title""#));
+        let deleted = Event::delete("at-3", Millis(6_000), "bob", "at-3");
+        let json =
+            r#"{"id":"at-3","time":6,"event":"message_delete","topic":"bob","sequence_id":"at-3"}"#;
+        assert_eq!(deleted.json(), json);
     }
 }

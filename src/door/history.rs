@@ -113,7 +113,7 @@ impl Subscription<'_> {
         let mut last = VecDeque::new();
         let read = self.early_rows("HIST", |line| {
             let Some(line) = EntryLine::parse(line) else { return };
-            if line.entry.kind == EntryKind::Message {
+            if line.entry.kind == EntryKind::Message && !line.entry.is_gone() {
                 last.push_back(line.entry.id);
                 if last.len() > count {
                     last.pop_front();

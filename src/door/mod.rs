@@ -6,14 +6,19 @@
 //!
 //! `request` parses the head of a request and `body` reads the rest; `who` parses the credentials
 //! and `topics` the names of conversations. `publish` turns a request into a message, `shapes` does
-//! so for hooks, and `notice` formats it. `subscribe` sends what happens, from where `since` says (`history`
-//! finds it), in the forms of `events`; `websocket` has the frames. `routes` says what is where.
+//! so for hooks, and `notice` formats it; `delay` is about when it should be said, `sequence` about
+//! which message it changes, and `commands` has what the session is sent then. `subscribe` follows
+//! what happens, from where `since` says (`history` finds it); `feed` turns it into `events`, which
+//! have four forms, and `websocket` has the frames. `routes` says what is where.
 
 mod actions;
 mod answer;
 mod body;
+mod commands;
+mod delay;
 mod escapes;
 mod events;
+mod feed;
 mod history;
 mod http_stream;
 mod json;
@@ -22,6 +27,7 @@ mod notice;
 mod publish;
 mod request;
 mod routes;
+mod sequence;
 mod shapes;
 mod signs;
 mod since;

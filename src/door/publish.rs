@@ -2,17 +2,14 @@
 
 use serde_json::Value;
 
-use super::actions;
 use super::answer::{Denial, Response, object};
-use super::link::Link;
-use super::notice::{Notice, must_fit, parse_priority};
+use super::notice::{Notice, parse_priority};
 use super::request::Head;
+use super::sequence::Sequence;
 use super::topics::Topic;
-use crate::entry::{EntryId, Millis};
+use super::{actions, delay};
+use crate::entry::Millis;
 use crate::limits;
-use crate::name::Target;
-use crate::wire::reply::Reply;
-use crate::wire::text;
 
 /// The parameters of a publication: JSON first, if there is any, then header lines and the query.
 pub struct Params<'a> {
@@ -82,13 +79,27 @@ impl Params<'_> {
         if has("call", &["x-call", "call"])? {
             return Err(Denial::new(40032, "phone calls are not supported"));
         }
-        if has("delay", &["x-delay", "delay", "x-at", "at", "x-in", "in"])? {
-            return Err(Denial::new(40004, "delayed messages are not supported"));
-        }
-        if has("sequence_id", &["x-sequence-id", "sequence-id", "sid"])? {
-            return Err(Denial::new(50101, "messages cannot be changed"));
-        }
         Ok(())
+    }
+
+    /// How the notice should be said. `of_path`: the sequence id in the address.
+    ///
+    /// # Errors
+    /// A parameter is invalid, or two of them exclude each other.
+    pub fn order(&self, of_path: Option<&str>, now: Millis) -> Result<Order<'_>, Denial> {
+        let sequence = match of_path {
+            Some(sequence) => Some(sequence.to_owned()),
+            None => self.text("sequence_id", &["x-sequence-id", "sequence-id", "sid"])?,
+        };
+        let sequence = sequence.map(|said| Sequence::new(&said)).transpose()?;
+        let due = self.text("delay", &["x-delay", "delay", "x-at", "at", "x-in", "in"])?;
+        let due = due.map(|said| delay::parse(&said, now)).transpose()?;
+        let wait = wait(self.head)?;
+        if due.is_some() && (wait.is_some() || sequence.is_some()) {
+            let text = "invalid delay: such a message has no sequence id and nothing to wait for";
+            return Err(Denial::new(40004, text));
+        }
+        Ok(Order { key: key(self.head)?, wait, due, sequence })
     }
 
     /// The notice, of which `body` is the text if it has any.
@@ -125,33 +136,28 @@ impl Params<'_> {
     }
 }
 
-/// A notice that was said.
-pub struct Published {
-    pub id: EntryId,
-    pub time: Millis,
+/// How a notice should be said.
+pub struct Order<'a> {
+    /// Under this key of a `ONCE`.
+    pub key: Option<&'a str>,
+    /// Until when the answer waits, with the words of a `WAIT` behind its id.
+    pub wait: Option<String>,
+    /// Not before this time, which is one of an `AT`.
+    pub due: Option<String>,
+    /// As this message.
+    pub sequence: Option<Sequence>,
 }
 
-/// Says a text, and waits until that is on disk.
-///
-/// # Errors
-/// The text is too long, or papo refuses it.
-pub async fn say(
-    link: &mut Link,
-    target: &Target,
-    said: &str,
-    key: Option<&str>,
-) -> Result<Published, Denial> {
-    must_fit(said)?;
-    let mut line = match key {
-        Some(key) => format!("ONCE {key} MSG {target} ").into_bytes(),
-        None => format!("MSG {target} ").into_bytes(),
-    };
-    text::escape(said, &mut line);
-    line.push(b'\n');
-    link.send(&line).await?;
-    match link.reply().await? {
-        Reply::Sent { id, time, verb: _ } => Ok(Published { id, time }),
-        _ => Err(Denial::new(50001, "bug: this is not the answer to MSG")),
+impl Order<'_> {
+    /// Refuses what a hook may not do: its token is for `MSG` only.
+    ///
+    /// # Errors
+    /// It asks for such a thing.
+    pub fn must_be_plain(&self) -> Result<(), Denial> {
+        if self.due.is_some() || self.sequence.is_some() || self.wait.is_some() {
+            return Err(Denial::new(40301, "not-allowed: a hook only says something now"));
+        }
+        Ok(())
     }
 }
 
@@ -170,7 +176,7 @@ pub fn key(head: &Head) -> Result<Option<&str>, Denial> {
     Err(Denial::bad("an Idempotency-Key has 1 to 64 characters without blanks"))
 }
 
-/// The `WAIT` that `?wait=` asks for.
+/// What `?wait=` asks for, as the words of a `WAIT` behind its id.
 ///
 /// # Errors
 /// It is invalid.
@@ -184,26 +190,29 @@ pub fn wait(head: &Head) -> Result<Option<String>, Denial> {
         }
     };
     match (state.to_ascii_lowercase().as_str(), seconds) {
-        (state @ ("delivered" | "read"), Some(seconds)) => {
-            Ok(Some(format!("WAIT last {state} {seconds}\n")))
+        (state @ ("delivered" | "read" | "answered"), Some(seconds)) => {
+            Ok(Some(format!("{state} {seconds}")))
         }
-        _ => Err(Denial::bad("wait is delivered or read, timeout 1 to 86400 seconds")),
+        _ => Err(Denial::bad("wait is delivered, read or answered, timeout 1 to 86400 seconds")),
     }
 }
 
-/// An id as ntfy's programs see it.
-pub fn written_id(id: EntryId) -> String {
-    format!("{:012}", id.0)
-}
-
-/// The answer to a publication: what was understood of it.
-pub fn published(said: &Published, topic: &Topic, notice: &Notice) -> Response {
+/// The answer to a publication: what was understood of it. `sequence`: the sequence id that it was
+/// given.
+pub fn published(
+    id: &str,
+    time: Millis,
+    sequence: Option<&Sequence>,
+    topic: &Topic,
+    notice: &Notice,
+) -> Response {
     let mut fields = vec![
-        ("id", written_id(said.id).into()),
-        ("time", said.time.0.div_euclid(1_000).into()),
+        ("id", id.into()),
+        ("time", time.0.div_euclid(1_000).into()),
         ("event", "message".into()),
         ("topic", topic.spelled.as_str().into()),
     ];
+    fields.extend(sequence.map(|sequence| ("sequence_id", sequence.spelled.as_str().into())));
     if !notice.title.is_empty() {
         fields.push(("title", notice.title.as_str().into()));
     }

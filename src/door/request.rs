@@ -170,7 +170,11 @@ fn framing<'a>(
             }
             // One that is too large for the type is too large.
             let length = length.parse().unwrap_or(usize::MAX);
-            if length > limits::HTTP_BODY { Err(too_large()) } else { Ok(Framing::Length(length)) }
+            if length > limits::HTTP_BODY {
+                Err(too_large(limits::HTTP_BODY))
+            } else {
+                Ok(Framing::Length(length))
+            }
         }
         ([], [coding]) if !is_modern => Err(Denial::bad(if coding.is_empty() {
             "an empty coding"
@@ -183,8 +187,9 @@ fn framing<'a>(
     }
 }
 
-pub fn too_large() -> Denial {
-    Denial::new(41301, format!("too-long: a body has at most {} bytes", limits::HTTP_BODY))
+/// The refusal of a body of more than `most` bytes.
+pub fn too_large(most: usize) -> Denial {
+    Denial::new(41301, format!("too-long: a body has at most {most} bytes here"))
 }
 
 #[cfg(test)]

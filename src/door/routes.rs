@@ -1,16 +1,19 @@
 //! What is where: the paths of ntfy's API, and what carries them out.
 
 use super::answer::{Denial, Response, TEXT, object};
+use super::commands::{self, written_id};
 use super::events::{Event, Format};
 use super::link::Link;
 use super::notice::{Notice, cut};
-use super::publish::{self, Params};
+use super::publish::{self, Order, Params};
 use super::request::{Framing, Head};
-use super::topics::{self, Topic};
+use super::sequence::{self, Sequence};
+use super::topics::{self, Subject, Topic};
 use super::who::{self, Login};
 use super::{Fault, HttpConnection, Outcome, body, json, shapes, subscribe};
-use crate::entry::EntryId;
+use crate::entry::Millis;
 use crate::limits;
+use crate::name::Handle;
 use crate::wire::columns::written_time;
 use crate::wire::reply::Reply;
 
@@ -61,15 +64,15 @@ pub(super) async fn carry_out(on: &mut HttpConnection, head: &Head) -> Result<Ou
         {
             on.hook(head, token, Shape::Ntfy).await
         }
-        (_, [topic]) if writes => on.publish(head, topic).await,
-        ("GET", [topic, "publish" | "send" | "trigger"]) => on.publish(head, topic).await,
+        (_, [topic]) if writes => on.publish(head, topic, None).await,
+        ("GET", [topic, "publish" | "send" | "trigger"]) => on.publish(head, topic, None).await,
         ("GET", [names, "auth"]) => on.may_subscribe(head, names).await,
         ("GET", [names, form]) if let Some(format) = Format::of(form) => {
             subscribe::run(on, head, names, format).await
         }
-        ("DELETE", [_, _]) => Err(Denial::new(50101, "messages cannot be deleted").into()),
+        ("DELETE", [topic, id]) => on.delete(head, topic, id).await,
         (_, [topic, id, "clear" | "read"]) if writes => on.clear(head, topic, id).await,
-        (_, [_, _]) if writes => Err(Denial::new(50101, "messages cannot be changed").into()),
+        (_, [topic, id]) if writes => on.publish(head, topic, Some(id)).await,
         _ => Err(Denial::not_found().into()),
     }
 }
@@ -97,25 +100,35 @@ enum Shape {
 }
 
 impl HttpConnection {
-    /// Answers a request whose body, if it has one, means nothing.
+    /// Answers a request whose body, if it has one, means nothing. Strangers may ask, so not much of
+    /// it is read.
     async fn plain(&mut self, head: &Head, answer: Response) -> Result<Outcome, Fault> {
-        if head.framing != Framing::Length(0) {
-            body::read(head, &mut self.stream).await?;
-        }
+        body::read(head, &mut self.stream, limits::HTTP_HEAD).await?;
         Ok(Outcome::Answer(answer))
+    }
+
+    fn now(&self) -> Millis {
+        self.shared.services.clock.now()
     }
 
     async fn login(&self, head: &Head) -> Result<Login, Denial> {
         who::login(head, false, &self.shared.services, self.origin).await
     }
 
-    async fn publish(&mut self, head: &Head, name: &str) -> Result<Outcome, Fault> {
+    /// Publishing to a topic; `sequence` is the sequence id in the address.
+    async fn publish(
+        &mut self,
+        head: &Head,
+        name: &str,
+        sequence: Option<&str>,
+    ) -> Result<Outcome, Fault> {
         let login = self.login(head).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let topic = Topic::new(name)?;
-        let body = body::read(head, &mut self.stream).await?;
-        let notice = Params { head, json: None }.notice(&body)?;
-        self.say(&mut link, head, &topic, &notice).await
+        let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
+        let params = Params { head, json: None };
+        let (notice, order) = (params.notice(&body)?, params.order(sequence, self.now())?);
+        self.say(&mut link, &login.handle, &topic, &notice, &order).await
     }
 
     /// Publishing to `/`, where JSON says to which topic.
@@ -133,7 +146,7 @@ impl HttpConnection {
             Some(login) => Some(Link::log_in(&mut self.admission, login, "quiet").await?),
             None => None,
         };
-        let body = body::read(head, &mut self.stream).await?;
+        let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let said = json::parse(&body, 40024);
         let name = said.as_ref().ok().and_then(|json| json.get("topic")?.as_str());
         let name = name.unwrap_or_default().to_owned();
@@ -145,15 +158,17 @@ impl HttpConnection {
             return Err(Denial::new(40024, "invalid JSON: not an object").into());
         }
         let params = Params { head, json: Some(&said) };
-        if let Some(link) = &mut link {
+        let order = params.order(None, self.now())?;
+        if let (Some(link), Some(login)) = (&mut link, &login) {
             let topic = Topic::new(&name)?;
             let notice = params.notice(b"")?;
-            return self.say(link, head, &topic, &notice).await;
+            return self.say(link, &login.handle, &topic, &notice, &order).await;
         }
+        order.must_be_plain()?;
         let (login, target) = who::hook(&name, &self.shared.services, self.origin).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let text = params.notice(b"")?.text();
-        publish::say(&mut link, &target, &text, publish::key(head)?).await?;
+        commands::say(&mut link, &target, &text, order.key).await?;
         Ok(Outcome::Answer(Response::text("ok")))
     }
 
@@ -161,17 +176,28 @@ impl HttpConnection {
     async fn say(
         &mut self,
         link: &mut Link,
-        head: &Head,
+        me: &Handle,
         topic: &Topic,
         notice: &Notice,
+        order: &Order<'_>,
     ) -> Result<Outcome, Fault> {
-        let (target, key, wait) = (topic.target()?, publish::key(head)?, publish::wait(head)?);
-        let said = publish::say(link, target, &notice.text(), key).await?;
+        let (target, text) = (topic.target()?, notice.text());
+        let Order { key, wait, due, sequence } = order;
+        if let Some(due) = due {
+            let (number, time) = commands::say_later(link, target, &text, *key, due).await?;
+            let id = sequence::later_id(number);
+            return Ok(Outcome::Answer(publish::published(&id, time, None, topic, notice)));
+        }
+        let said = match sequence {
+            Some(sequence) => sequence.say(link, me, topic, &text).await?,
+            None => commands::say(link, target, &text, *key).await?,
+        };
         if let Some(wait) = wait {
-            link.send(wait.as_bytes()).await?;
+            link.send(format!("WAIT {} {wait}\n", said.id.0).as_bytes()).await?;
             self.reply_while_there(link).await?;
         }
-        Ok(Outcome::Answer(publish::published(&said, topic, notice)))
+        let (id, sequence) = (written_id(said.id), sequence.as_ref());
+        Ok(Outcome::Answer(publish::published(&id, said.time, sequence, topic, notice)))
     }
 
     /// Waits for a reply that may take long, as long as the peer is there.
@@ -193,13 +219,15 @@ impl HttpConnection {
     async fn hook(&mut self, head: &Head, token: &str, shape: Shape) -> Result<Outcome, Fault> {
         let (login, target) = who::hook(token, &self.shared.services, self.origin).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
-        let body = body::read(head, &mut self.stream).await?;
+        let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let mut notice = match shape {
             Shape::Gotify => gotify(head, &body),
             Shape::Any | Shape::Ntfy => shapes::read(head, &body),
         };
         if shape == Shape::Ntfy {
-            let said = Params { head, json: None }.notice(b"")?;
+            let params = Params { head, json: None };
+            params.order(None, self.now())?.must_be_plain()?;
+            let said = params.notice(b"")?;
             let is_given = |text: String, other: String| if text.is_empty() { other } else { text };
             notice = Notice {
                 title: is_given(said.title, notice.title),
@@ -213,7 +241,7 @@ impl HttpConnection {
         }
         let notice = notice.cleaned();
         let text = cut(&notice.text(), limits::HOOK_TEXT);
-        let said = publish::say(&mut link, &target, &text, publish::key(head)?).await?;
+        let said = commands::say(&mut link, &target, &text, publish::key(head)?).await?;
         if shape != Shape::Gotify {
             return Ok(Outcome::Answer(Response::text("ok")));
         }
@@ -247,15 +275,37 @@ impl HttpConnection {
     async fn clear(&mut self, head: &Head, name: &str, id: &str) -> Result<Outcome, Fault> {
         let login = self.login(head).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
-        let topic = Topic::new(name)?;
-        let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
-        let number: Option<i64> = id.parse().ok().filter(|_| is_id);
-        let id = number.ok_or_else(|| Denial::new(40401, "no-such-message: this is not an id"))?;
-        link.send(format!("READ {id}\n").as_bytes()).await?;
+        let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
+        let id = match &topic.subject {
+            Subject::One(target) => sequence.message(&mut link, target).await?,
+            Subject::Everything => sequence.number()?,
+        };
+        link.send(format!("READ {}\n", id.0).as_bytes()).await?;
         link.reply().await?;
-        let (id, now) = (EntryId(id), self.shared.services.clock.now());
-        let cleared = Event::clear(id, now, &topic.spelled, id);
+        let cleared = Event::clear(id, self.now(), &topic.spelled, id);
         self.plain(head, Response::json(cleared.json())).await
+    }
+
+    /// `DELETE /<topic>/<id>`: the message is gone for everyone, or will not be said.
+    async fn delete(&mut self, head: &Head, name: &str, id: &str) -> Result<Outcome, Fault> {
+        let login = self.login(head).await?;
+        let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+        let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
+        let target = topic.target()?;
+        let (id, time) = match sequence.later() {
+            Some(number) => {
+                commands::strike(&mut link, number).await?;
+                (sequence.spelled.clone(), self.now())
+            }
+            None => {
+                let id = sequence.message(&mut link, target).await?;
+                sequence::must_be_in(&mut link, &login.handle, &topic, id).await?;
+                let deleted = commands::delete(&mut link, id).await?;
+                (written_id(deleted.id), deleted.time)
+            }
+        };
+        let deleted = Event::delete(&id, time, &topic.spelled, &sequence.spelled);
+        self.plain(head, Response::json(deleted.json())).await
     }
 
     async fn account(&mut self, head: &Head) -> Result<Outcome, Fault> {
@@ -306,7 +356,7 @@ impl HttpConnection {
     async fn new_token(&mut self, head: &Head) -> Result<Outcome, Fault> {
         let login = self.login(head).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
-        let body = body::read(head, &mut self.stream).await?;
+        let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let said = if body.is_empty() { b"{}" } else { &body[..] };
         let said = json::parse(said, 40017)?;
         let label = said.get("label").and_then(|label| label.as_str()).unwrap_or("");

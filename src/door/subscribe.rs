@@ -13,21 +13,18 @@ use std::task::{Context, Poll};
 use smol::Timer;
 
 use super::answer::{Denial, head as answer_head};
-use super::events::{Event, Format, Shown};
+use super::events::{Event, Format};
 use super::link::{Link, final_of};
-use super::notice::read_priority;
-use super::publish::written_id;
 use super::request::Head;
 use super::since::{Filter, Since};
-use super::topics::{Subject, Topic, fitting};
+use super::topics::{Subject, Topic};
 use super::websocket::{self, Frame, Opcode};
 use super::{Fault, HttpConnection, Outcome, who};
-use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis};
+use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::session::peer;
 use crate::wire::reply::Reply;
-use crate::wire::rows::{Bye, EntryLine, LiveLine, ReceiptLine};
+use crate::wire::rows::{Bye, EntryLine, LiveLine};
 
 /// Checks that the account of a session may read a topic.
 ///
@@ -149,14 +146,14 @@ enum Occasion {
 }
 
 pub(super) struct Subscription<'a> {
-    on: &'a mut HttpConnection,
+    pub(super) on: &'a mut HttpConnection,
     pub(super) link: Link,
     pub(super) topics: Vec<Topic>,
     /// The topics, as they were asked for.
     names: &'a str,
     pub(super) me: Handle,
-    filter: Filter,
-    format: Format,
+    pub(super) filter: Filter,
+    pub(super) format: Format,
     is_chunked: bool,
     is_poll: bool,
     /// Everything up to here has been sent.
@@ -168,8 +165,8 @@ pub(super) struct Subscription<'a> {
     pub(super) passed_over: EntryId,
     /// Events are sent as they happen.
     is_live: bool,
-    /// The last messages that were sent: their conversation, and the topic under which they came.
-    sent: VecDeque<(EntryId, Target, usize)>,
+    /// The last messages that were sent.
+    pub(super) sent: VecDeque<SentNotice>,
     keepalive: Timer,
     ping: Timer,
     /// Something has come from a WebSocket's peer since the last Ping.
@@ -178,6 +175,17 @@ pub(super) struct Subscription<'a> {
     stalled: Option<Timer>,
     /// Lines taken since the last look for input.
     in_a_row: usize,
+}
+
+/// A message that was sent.
+pub(super) struct SentNotice {
+    pub(super) id: EntryId,
+    /// Its conversation.
+    pub(super) with: Target,
+    /// The topic under which it came.
+    pub(super) topic: usize,
+    /// The mark that its text is of.
+    pub(super) edit: Option<EntryId>,
 }
 
 /// Lines that are taken before a look for input: a Pong may wait for so many.
@@ -236,7 +244,7 @@ impl Subscription<'_> {
                         return Ok(more);
                     }
                     Some(_) => return Err(Ended::Bye),
-                    None if line.starts_with("HIST ") => {
+                    None if line.starts_with("HIST ") || line.starts_with("MARK ") => {
                         if let Some(line) = EntryLine::parse(&line) {
                             self.entry(&line.entry);
                         }
@@ -330,77 +338,15 @@ impl Subscription<'_> {
     /// A line of the session that answers no command.
     fn line(&mut self, line: &str) {
         match line.split(' ').next() {
-            Some("MSG" | "GROUP") if self.is_live => {
+            Some("READ") => self.read(line),
+            // The answers to `ACK` and `PING`.
+            Some("OK" | "ERR") => {}
+            _ if !self.is_live => self.pass_over(line),
+            _ => {
                 if let Some(line) = EntryLine::parse(line) {
                     self.entry(&line.entry);
                 }
             }
-            Some("MSG" | "GROUP") => self.pass_over(line),
-            Some("READ") => self.read(line),
-            // The answers to `ACK` and `PING`.
-            _ => {}
-        }
-    }
-
-    /// Sends an entry, if it is wanted.
-    fn entry(&mut self, entry: &Entry) {
-        if entry.id <= self.upto {
-            return;
-        }
-        self.upto = entry.id;
-        let with = peer(&self.me, &entry.from, &entry.to);
-        let is_wanted = entry.id > self.newest
-            || match &self.floors {
-                Floors::None => true,
-                Floors::Ids(floors) => floors.get(&with).is_some_and(|floor| entry.id >= *floor),
-                Floors::Time(time) => entry.time >= *time,
-            };
-        if entry.kind != EntryKind::Message || !is_wanted {
-            return;
-        }
-        let Some(at) = fitting(&self.topics, &self.me, &with, &entry.from) else { return };
-        let topic = &self.topics[at];
-        let (priority, text) = read_priority(&entry.body);
-        // What I said myself makes no sound, unless it is a note.
-        let is_own = entry.from == self.me && with != Target::Person(self.me.clone());
-        let priority = if is_own { 1 } else { priority };
-        let title = match (&topic.subject, &entry.to) {
-            (Subject::Everything, Target::Group(name)) => format!("#{name}: {}", entry.from),
-            _ => entry.from.to_string(),
-        };
-        if !self.filter.wants(&written_id(entry.id), &title, text, priority) {
-            return;
-        }
-        let keep = i64::try_from(self.on.shared.keep).unwrap_or_default();
-        let expires = (keep > 0).then(|| Millis(entry.time.0 + keep * 86_400_000));
-        let (id, time) = (entry.id, entry.time);
-        let topic = &*topic.spelled;
-        let shown = Shown { id, time, topic, title: &title, text, priority, expires };
-        self.push(&Event::message(&shown));
-        if self.format == Format::WebSocket {
-            let payload = written_id(id);
-            self.on.stream.push(&websocket::frame(Opcode::Ping, payload.as_bytes()));
-        }
-        self.sent.push_back((id, with, at));
-        if self.sent.len() > limits::HTTP_CLEARABLE {
-            self.sent.pop_front();
-        }
-    }
-
-    /// Clears the notices of what was read on another device.
-    fn read(&mut self, line: &str) {
-        let Some(ReceiptLine(receipt)) = ReceiptLine::parse(line) else { return };
-        if receipt.from != self.me || receipt.cursor != Cursor::Read {
-            return;
-        }
-        let is_read =
-            |(id, with, _): &(EntryId, Target, usize)| *with == receipt.to && *id <= receipt.id;
-        let (read, rest): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.sent).into_iter().partition(is_read);
-        self.sent = rest;
-        for (id, _, at) in read {
-            let topic = self.topics[at].spelled.clone();
-            self.push(&Event::clear(self.upto, receipt.time, &topic, id));
         }
     }
 
@@ -409,7 +355,7 @@ impl Subscription<'_> {
         self.push(&Event::sign(name, self.upto, now, self.names));
     }
 
-    fn push(&mut self, event: &Event) {
+    pub(super) fn push(&mut self, event: &Event) {
         self.on.stream.push(&event.bytes(self.format, self.is_chunked));
     }
 
@@ -421,21 +367,24 @@ impl Subscription<'_> {
             self.on.stream.input = Vec::new();
             return Ok(());
         }
-        loop {
-            match websocket::take(&mut self.on.stream.input) {
-                Err(()) => return Err(Ended::Broken),
-                Ok(None) => return Ok(()),
-                Ok(Some(Frame::Close)) => return Err(Ended::Closed),
-                Ok(Some(Frame::Data)) => {}
-                Ok(Some(Frame::Ping(payload))) => {
-                    // Whoever takes no answers gets none.
-                    if self.on.stream.pending() < limits::HTTP_PENDING {
-                        self.on.stream.push(&websocket::frame(Opcode::Pong, &payload));
-                    }
+        let mut at = 0;
+        while let Some((frame, length)) =
+            websocket::parse(&self.on.stream.input[at..]).map_err(|()| Ended::Broken)?
+        {
+            at += length;
+            match frame {
+                Frame::Close => return Err(Ended::Closed),
+                Frame::Data => {}
+                // Whoever takes no answers gets none.
+                Frame::Ping(_) if self.on.stream.pending() >= limits::HTTP_PENDING => {}
+                Frame::Ping(payload) => {
+                    self.on.stream.push(&websocket::frame(Opcode::Pong, &payload));
                 }
-                Ok(Some(Frame::Pong(payload))) => self.pong(&payload),
+                Frame::Pong(payload) => self.pong(&payload),
             }
         }
+        self.on.stream.input = self.on.stream.input.split_off(at);
+        Ok(())
     }
 
     /// A Pong with the id of a message says that the peer has it.

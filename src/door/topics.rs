@@ -24,7 +24,7 @@ const RESERVED: [&str; 5] = ["hook", "hooks", "message", "v1", "file"];
 
 /// Whether a part of a path is one of those.
 pub fn is_reserved(part: &str) -> bool {
-    RESERVED.contains(&part)
+    RESERVED.iter().any(|name| name.eq_ignore_ascii_case(part))
 }
 
 impl Topic {

@@ -64,7 +64,9 @@ pub fn accept(head: &Head) -> Result<String, Denial> {
          Upgrade: websocket\r\n\
          Connection: Upgrade\r\n\
          Sec-WebSocket-Accept: {accept}\r\n\
-         Access-Control-Allow-Origin: *\r\n\r\n"
+         Access-Control-Allow-Origin: *\r\n\
+         Cache-Control: no-store\r\n\
+         X-Content-Type-Options: nosniff\r\n\r\n"
     ))
 }
 
@@ -91,12 +93,12 @@ pub fn close(code: u16) -> Vec<u8> {
     frame(Opcode::Close, &code.to_be_bytes())
 }
 
-/// Takes the first frame out of `input`; `None` if it has not come whole.
+/// The frame that `input` begins with, and its length; `None` if it has not come whole.
 ///
 /// # Errors
 /// It is not one that a client may send here.
-pub fn take(input: &mut Vec<u8>) -> Result<Option<Frame>, ()> {
-    let [first, second, ..] = input[..] else {
+pub fn parse(input: &[u8]) -> Result<Option<(Frame, usize)>, ()> {
+    let [first, second, ..] = *input else {
         // A first byte alone can be wrong, too.
         return if input.first().is_some_and(|b| b & 0xf0 != 0x80) { Err(()) } else { Ok(None) };
     };
@@ -105,20 +107,17 @@ pub fn take(input: &mut Vec<u8>) -> Result<Option<Frame>, ()> {
     if first & 0xf0 != 0x80 || second & 0x80 == 0 || length > limits::WEBSOCKET_FRAME {
         return Err(());
     }
-    if input.len() < 6 + length {
-        return Ok(None);
-    }
-    let rest = input.split_off(6 + length);
-    let frame = std::mem::replace(input, rest);
+    let Some(frame) = input.get(..6 + length) else { return Ok(None) };
     let mask = frame[2..6].iter().cycle();
     let payload = frame[6..].iter().zip(mask).map(|(byte, mask)| byte ^ mask).collect();
-    match first & 0x0f {
-        1 | 2 => Ok(Some(Frame::Data)),
-        8 => Ok(Some(Frame::Close)),
-        9 => Ok(Some(Frame::Ping(payload))),
-        10 => Ok(Some(Frame::Pong(payload))),
-        _ => Err(()),
-    }
+    let parsed = match first & 0x0f {
+        1 | 2 => Frame::Data,
+        8 => Frame::Close,
+        9 => Frame::Ping(payload),
+        10 => Frame::Pong(payload),
+        _ => return Err(()),
+    };
+    Ok(Some((parsed, frame.len())))
 }
 
 #[cfg(test)]
@@ -134,17 +133,16 @@ mod tests {
             payload in proptest::collection::vec(any::<u8>(), 0..=125),
             mask in any::<[u8; 4]>(),
         ) {
-            let _ = take(&mut bytes.clone());
+            let _ = parse(&bytes);
             let mut input = vec![0x8a, 0x80 | u8::try_from(payload.len()).unwrap()];
             input.extend(mask);
             input.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
             let whole = input.clone();
             for end in 0..whole.len() {
-                prop_assert_eq!(take(&mut whole[..end].to_vec()), Ok(None));
+                prop_assert_eq!(parse(&whole[..end]), Ok(None));
             }
             input.extend(&bytes);
-            prop_assert_eq!(take(&mut input), Ok(Some(Frame::Pong(payload))));
-            prop_assert_eq!(input, bytes);
+            prop_assert_eq!(parse(&input), Ok(Some((Frame::Pong(payload), whole.len()))));
         }
     }
 
@@ -167,18 +165,16 @@ mod tests {
     fn a_client_may_send_small_whole_masked_frames() {
         let masked = [0x8a, 0x83, 1, 2, 3, 4, b'a' ^ 1, b'b' ^ 2, b'c' ^ 3, 0x88];
         for end in 0..9 {
-            assert_eq!(take(&mut masked[..end].to_vec()), Ok(None));
+            assert_eq!(parse(&masked[..end]), Ok(None));
         }
-        let mut input = masked.to_vec();
-        assert_eq!(take(&mut input), Ok(Some(Frame::Pong(b"abc".to_vec()))));
-        assert_eq!(input, [0x88]);
-        assert_eq!(take(&mut vec![0x88, 0x80, 0, 0, 0, 0]), Ok(Some(Frame::Close)));
+        assert_eq!(parse(&masked), Ok(Some((Frame::Pong(b"abc".to_vec()), 9))));
+        assert_eq!(parse(&[0x88, 0x80, 0, 0, 0, 0]), Ok(Some((Frame::Close, 6))));
         // Not masked, too long, a part, an extension, reserved.
         for bad in [[0x8a, 0x00], [0x8a, 0xfe], [0x01, 0x80], [0xc1, 0x80]] {
-            assert_eq!(take(&mut bad.to_vec()), Err(()));
+            assert_eq!(parse(&bad), Err(()));
         }
-        assert_eq!(take(&mut vec![0x83, 0x80, 0, 0, 0, 0]), Err(()));
-        assert_eq!(take(&mut vec![0x01]), Err(()));
+        assert_eq!(parse(&[0x83, 0x80, 0, 0, 0, 0]), Err(()));
+        assert_eq!(parse(&[0x01]), Err(()));
     }
 
     #[test]

@@ -316,6 +316,15 @@ impl ErrLine<'_> {
         }
         self.text.split(' ').next()?.parse().ok()
     }
+
+    /// The message that was sent under a key, with which the text of `key-reused` begins.
+    pub fn first_sent(&self) -> Option<EntryId> {
+        if self.code != "key-reused" {
+            return None;
+        }
+        let id = self.text.strip_prefix("message ")?.split(' ').next()?;
+        id.parse().ok().map(EntryId)
+    }
 }
 
 impl HelloLine<'static> {

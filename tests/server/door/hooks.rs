@@ -52,6 +52,12 @@ fn an_address_says_something_in_one_conversation() {
         "!! G\\nform text",
     ];
     assert_eq!(said, expected);
+    // A hook says something now, and nothing else.
+    for lines in ["In: 1h\r\n", "SID: a\r\n"] {
+        assert_eq!(ask(web, &format!("PUT /{token}"), lines, "x").denied(), (403, 40301));
+    }
+    assert_eq!(ask(web, &format!("DELETE /bob/{token}"), "", "").denied(), (403, 40301));
+    assert_eq!(ask(web, "DELETE /bob/1", &basic("ana", &token), "").denied(), (403, 40301));
     // Too much is cut, since its sender could not send less.
     assert_eq!(post(web, &format!("/hook/{token}"), &"x".repeat(10_001)), ok);
     let last = bob.history("ana", 7).pop().unwrap().body;

@@ -149,10 +149,10 @@ fn answers_that_say_no_are_papos_in_the_shape_of_ntfy() {
     let with = |line: &str| ask(web, "PUT /ana", &format!("{me}{line}\r\n"), "x").denied();
     assert_eq!(with("Email: a@b"), (400, 40001));
     assert_eq!(with("X-Call: yes"), (400, 40032));
-    assert_eq!(with("In: 30m"), (400, 40004));
+    assert_eq!(with("In: then"), (400, 40004));
     assert_eq!(with("Priority: 6"), (400, 40007));
     assert_eq!(with("Actions: dance, a, b"), (400, 40018));
-    assert_eq!(with("X-Sequence-ID: a"), (501, 50101));
+    assert_eq!(with("X-Sequence-ID: a/b"), (400, 40049));
     let json = |body: &str| ask(web, "POST /", &me, body).denied();
     assert_eq!(json("{"), (400, 40024));
     assert_eq!(json(r#"{"topic":"ana","title":1}"#), (400, 40024));

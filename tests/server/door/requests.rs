@@ -30,8 +30,24 @@ fn bodies_come_by_length_or_in_chunks() {
     let got = one.got();
     assert_eq!((got.status, got.header("connection")), (200, Some("close")));
     assert_eq!(one.rest(), b"");
+    // In the smallest chunks and packets, with the next request behind it.
+    let mut one = Web::connect(web);
+    let chunks: String = "x".repeat(3_000).chars().map(|c| format!("1\r\n{c}\r\n")).collect();
+    let get = "GET /v1/health HTTP/1.1\r\nHost: h\r\n\r\n";
+    one.write(format!("{head}\r\n{chunks}0\r\n\r\n{get}{get}"));
+    assert_eq!(one.got().status, 200);
+    for _ in 0..2 {
+        assert_eq!(one.got().body, "{\"healthy\":true}\n");
+    }
     let said: Vec<String> = ana.history("ana", 0).into_iter().map(|entry| entry.body).collect();
-    assert_eq!(said, ["by length", "in chunks", "later", "lf", "a b!"]);
+    assert_eq!(said, ["by length", "in chunks", "later", "lf", "a b!", &"x".repeat(3_000)]);
+    // Of what a stranger sends not much is read.
+    let line = "GET /v1/health HTTP/1.1\r\nHost: h\r\n";
+    for body in ["Content-Length: 16385\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n4001\r\n"] {
+        let mut one = Web::connect(web);
+        one.write(format!("{line}{body}"));
+        assert_eq!(one.got().denied(), (413, 41301), "{body}");
+    }
 }
 
 #[test]
