@@ -410,6 +410,9 @@ pub const HTTP_CLEARABLE: usize = 200;
 /// Messages of one name, each deleted before the next, after which a program can change none by that
 /// name any more. Each is asked about with a command.
 pub const HTTP_GENERATIONS: usize = 16;
+/// Conversations of an account, the newest first, in which a subscription looks for what it begins
+/// with. Each takes a `HIST` and some hundred bytes.
+pub const HTTP_CONVERSATIONS: usize = 2_048;
 /// Messages of each conversation that a subscriber gets who asks for all.
 pub const HTTP_ALL: usize = 100;
 /// Seconds after which to try again when there was too much at once, and no time is known.

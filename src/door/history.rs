@@ -75,8 +75,8 @@ impl Subscription<'_> {
         Ok(Some(floor))
     }
 
-    /// The conversations of the topics; with `unread`, of those that may be many only the ones in
-    /// which something is.
+    /// The conversations of the topics; of those that may be many, the newest, and with `unread`
+    /// only the ones in which something is.
     async fn conversations(&mut self, unread: bool) -> Result<Vec<Target>, Denial> {
         let mut found: Vec<Target> = Vec::new();
         let (mut persons, mut all) = (false, false);
@@ -95,7 +95,8 @@ impl Subscription<'_> {
                     return;
                 };
                 let is_wanted = all || matches!(to, Target::Person(_));
-                if is_wanted && (!unread || waiting > 0) {
+                let has_room = chats.len() < limits::HTTP_CONVERSATIONS;
+                if is_wanted && (!unread || waiting > 0) && has_room {
                     chats.push(to);
                 }
             });

@@ -156,15 +156,20 @@ impl HttpConnection {
             Some(bye) => Err(Denial::ended(Some(bye)).into()),
             None => Box::pin(routes::carry_out(self, &head)).await,
         };
+        let counters = self.shared.services.counters.clone();
         let (answer, keep) = match outcome {
             Ok(Outcome::Answer(answer)) => (answer, head.keep),
-            Ok(Outcome::Done) => return Ok(false),
+            Ok(Outcome::Done) => {
+                counters.http_requests.add(1);
+                return Ok(false);
+            }
             // Its body may not have been read, so nothing after it can be understood.
             Err(Fault::Denied(denial)) => (denial.into(), false),
             Err(Fault::Gone) => return Err(Fault::Gone),
         };
         let id = self.admission.id().0;
         log::debug!("session {id}: {} {} {}", head.method, routes::shown(&head), answer.status);
+        counters.http_requests.add(1);
         self.stream.push(&answer.bytes(keep, head.method == "HEAD"));
         self.stream.flush().await?;
         Ok(keep)

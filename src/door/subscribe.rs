@@ -8,6 +8,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use smol::Timer;
@@ -20,6 +21,7 @@ use super::since::{Filter, Since};
 use super::topics::{Subject, Topic};
 use super::websocket::{self, Frame, Opcode};
 use super::{Fault, HttpConnection, Outcome, who};
+use crate::counters::Counters;
 use crate::entry::{EntryId, Millis};
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -92,9 +94,27 @@ pub(super) async fn run(
             stream.on.stream.push(begin.as_bytes());
         }
     }
+    let open = OpenStream::new(stream.on.shared.services.counters.clone());
     let ended = stream.serve(floor).await;
+    drop(open);
     stream.end(ended).await;
     Ok(Outcome::Done)
+}
+
+/// Counts a subscription for as long as it is open.
+struct OpenStream(Arc<Counters>);
+
+impl OpenStream {
+    fn new(counters: Arc<Counters>) -> OpenStream {
+        counters.http_streams.add(1);
+        OpenStream(counters)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.http_streams.dec();
+    }
 }
 
 /// Which entries of the log a subscriber wants.

@@ -10,6 +10,7 @@ mod group;
 mod half_load;
 mod hist;
 mod hostile;
+mod http;
 mod idle;
 mod ping_pong;
 mod scale;
@@ -47,6 +48,7 @@ pub const ALL: &[Scenario] = &[
     hist::SCENARIO,
     sync::SCENARIO,
     sessions::SCENARIO,
+    http::SCENARIO,
     burst::SCENARIO,
     hostile::SCENARIO,
     idle::SCENARIO,

@@ -1,9 +1,11 @@
 //! The limits of HTTP, and those of papo that hold for it.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::time::Instant;
 
 use super::{Web, as_user, ask, basic, start, subscribe};
-use crate::process::{Home, Papod};
+use crate::process::{Home, PATIENCE, Papod};
 
 #[test]
 fn guesses_are_braked_by_the_real_address() {
@@ -39,6 +41,31 @@ fn connections_sessions_and_rates_are_those_of_everyone() {
     assert_eq!(third.got().status, 200);
     let got = ask(web, "GET /v1/health", "", "");
     assert_eq!((got.status, got.header("retry-after").is_some()), (503, true));
+}
+
+#[test]
+fn requests_and_streams_are_counted() {
+    let home = Home::new();
+    let admin = home.path().join("admin");
+    let (papod, web) = start(&home, &["--admin", admin.to_str().unwrap()]);
+    papod.register("ana");
+    let value = |name: &str| -> u64 {
+        let mut operator = UnixStream::connect(&admin).unwrap();
+        operator.write_all(b"ADMIN STATS\nQUIT\n").unwrap();
+        let mut rows = String::new();
+        operator.read_to_string(&mut rows).unwrap();
+        let row = rows.lines().find_map(|row| row.strip_prefix(&format!("STAT {name} ")));
+        row.unwrap_or_else(|| panic!("{rows}")).parse().unwrap()
+    };
+    let mut stream = subscribe(web, "/ana/json", &as_user("ana"));
+    assert_eq!(stream.event()["event"], "open");
+    assert_eq!(ask(web, "GET /v1/health", "", "").status, 200);
+    assert_eq!((value("http_requests"), value("http_streams")), (1, 1));
+    drop(stream);
+    let begun = Instant::now();
+    while (value("http_requests"), value("http_streams")) != (2, 0) {
+        assert!(begun.elapsed() < PATIENCE);
+    }
 }
 
 #[test]
