@@ -71,6 +71,9 @@ fn the_operators_page_has_what_it_links_to() {
     for link in links.filter(|link| !link.is_empty()) {
         let (file, place) = match link.strip_prefix("../") {
             Some(file) => (format!("\"{file}\", "), "\"usr/share/doc/papod/".to_owned()),
+            None if !link.contains('/') => {
+                (format!("\"contrib/{link}\", "), "\"usr/share/doc/papod/".to_owned())
+            }
             None => {
                 let folder = link.split('/').next().unwrap();
                 let place = format!("\"usr/share/doc/papod/examples/{folder}/\"");
