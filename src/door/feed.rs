@@ -52,9 +52,11 @@ impl Subscription<'_> {
 
     /// Sends a message, or the new text of the message `about`.
     fn message(&mut self, entry: &Entry, with: Target, at: usize, about: Option<EntryId>) {
-        let known = self.sent.iter().find(|sent| Some(sent.id) == about);
-        // It came with this text.
-        if known.is_some_and(|sent| sent.edit >= Some(entry.id)) {
+        let has_come = |about| {
+            let is_it = |sent: &SentNotice| sent.id == about && sent.edit >= Some(entry.id);
+            self.sent.iter().any(is_it)
+        };
+        if about.is_some_and(has_come) {
             return;
         }
         let topic = &self.topics[at];
@@ -78,8 +80,10 @@ impl Subscription<'_> {
         self.push(&Event::message(&shown));
         self.ask_for_pong(id);
         let edit = about.map(|_| id).or(entry.tags.as_ref().and_then(|tags| tags.edit));
+        if let Some(about) = about {
+            self.sent.retain(|sent| sent.id != about);
+        }
         let id = about.unwrap_or(id);
-        self.sent.retain(|sent| Some(sent.id) != about);
         self.sent.push_back(SentNotice { id, with, topic: at, edit });
         if self.sent.len() > limits::HTTP_CLEARABLE {
             self.sent.pop_front();

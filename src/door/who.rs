@@ -80,6 +80,11 @@ pub fn is_token(text: &str) -> bool {
     token_hash(text).is_some()
 }
 
+/// Whether a text has something like a token in it, which no log may show.
+pub fn may_hold_token(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("papo_")
+}
+
 /// The account of a token, and the target that it is for.
 async fn owner(
     token: &str,

@@ -14,6 +14,7 @@ mod fail2ban;
 mod jobs;
 mod mirror;
 mod papo_sh;
+mod phones;
 mod picture;
 mod proxies;
 mod ssh;
