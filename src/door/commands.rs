@@ -14,6 +14,15 @@ pub struct Published {
     pub time: Millis,
 }
 
+/// Refuses a token that may only write to one target.
+///
+/// # Errors
+/// The session was opened with one.
+pub async fn must_be_whole(link: &mut Link) -> Result<(), Denial> {
+    link.send(b"WHOAMI\n").await?;
+    link.reply().await.map(drop)
+}
+
 /// Says a text, and waits until that is on disk.
 ///
 /// # Errors

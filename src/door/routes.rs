@@ -188,6 +188,10 @@ impl HttpConnection {
             let id = sequence::later_id(number);
             return Ok(Outcome::Answer(publish::published(&id, time, None, topic, notice)));
         }
+        if wait.is_some() {
+            // Or the message would be sent, and the wait refused.
+            commands::must_be_whole(link).await?;
+        }
         let said = match sequence {
             Some(sequence) => sequence.say(link, me, topic, &text).await?,
             None => commands::say(link, target, &text, *key).await?,
@@ -311,7 +315,9 @@ impl HttpConnection {
     async fn account(&mut self, head: &Head) -> Result<Outcome, Fault> {
         let name = match self.login(head).await {
             Ok(login) => {
-                Link::log_in(&mut self.admission, &login, "quiet").await?;
+                let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
+                // An address that may only write does not show whose it is.
+                commands::must_be_whole(&mut link).await?;
                 login.handle.to_string()
             }
             Err(denial) if denial == Denial::nobody() => "*".to_owned(),

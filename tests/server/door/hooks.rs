@@ -57,6 +57,12 @@ fn an_address_says_something_in_one_conversation() {
         assert_eq!(ask(web, &format!("PUT /{token}"), lines, "x").denied(), (403, 40301));
     }
     assert_eq!(ask(web, &format!("DELETE /bob/{token}"), "", "").denied(), (403, 40301));
+    let bearer = format!("Authorization: Bearer {token}\r\n");
+    for line in ["PUT /bob?wait=read", "PUT /bob/x", "PUT /ana", "GET /bob/json", "GET /bob/auth"] {
+        assert_eq!(ask(web, line, &bearer, "").denied(), (403, 40301), "{line}");
+    }
+    // Nor does it show whose it is.
+    assert_eq!(ask(web, "GET /v1/account", &bearer, "").denied(), (403, 40301));
     assert_eq!(ask(web, "DELETE /bob/1", &basic("ana", &token), "").denied(), (403, 40301));
     // Too much is cut, since its sender could not send less.
     assert_eq!(post(web, &format!("/hook/{token}"), &"x".repeat(10_001)), ok);
