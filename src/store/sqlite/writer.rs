@@ -211,7 +211,12 @@ fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
 
 /// Writes the entries at the beginning of `changes` and returns what follows them.
 fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
-    let mut insert = on.prepare_cached(
+    // Most entries have no tags, and what is not bound costs less.
+    let mut plain = on.prepare_cached(
+        "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    let mut tagged = on.prepare_cached(
         "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body, re, tags)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
@@ -219,18 +224,32 @@ fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], E
         let Change::Entry(NewEntry { pos, time, kind, body, tags }) = change else {
             return Ok(&changes[at..]);
         };
-        insert.execute(params![
-            pos.id.0,
-            pos.conversation.0,
-            pos.seq,
-            pos.author.0,
-            pos.author_seq,
-            time.0,
-            kind_number(*kind),
-            body,
-            tags.as_ref().and_then(|tags| tags.re).map(|re| re.0),
-            tags.as_ref().and_then(|tags| tags::encode(tags)),
-        ])?;
+        let (id, conversation, seq) = (pos.id.0, pos.conversation.0, pos.seq);
+        let (author, author_seq, kind) = (pos.author.0, pos.author_seq, kind_number(*kind));
+        match tags {
+            None => plain.execute(params![
+                id,
+                conversation,
+                seq,
+                author,
+                author_seq,
+                time.0,
+                kind,
+                body,
+            ])?,
+            Some(tags) => tagged.execute(params![
+                id,
+                conversation,
+                seq,
+                author,
+                author_seq,
+                time.0,
+                kind,
+                body,
+                tags.re.map(|re| re.0),
+                tags::encode(tags),
+            ])?,
+        };
     }
     Ok(&[])
 }
