@@ -1,7 +1,9 @@
 //! Subscriptions by WebSocket.
 
+use std::time::Instant;
+
 use super::{Web, as_user, start};
-use crate::process::Home;
+use crate::process::{Home, PATIENCE};
 
 const UPGRADE: &str = "Upgrade: websocket\r\nConnection: Upgrade\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
@@ -60,6 +62,20 @@ fn a_pong_behind_a_message_says_that_it_is_there() {
     ana.has_heard_all();
     one.write(masked(0x8a, b"000000000001"));
     assert!(ana.line().starts_with("ACK 1 "));
+    // So it is with a new text, of which its author is told only when asked.
+    ana.say("EDIT 1 hello");
+    ana.until("OK EDIT 2 ");
+    assert_eq!(text(&mut one)["sequence_id"], "000000000001");
+    assert_eq!(frame(&mut one), (0x89, b"000000000002".to_vec()));
+    one.write(masked(0x8a, b"000000000002"));
+    let begun = Instant::now();
+    loop {
+        ana.say("INFO 2");
+        if ana.until("OK INFO ").iter().any(|row| row.starts_with("INFO 2 bob delivered ")) {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE);
+    }
     one.write(masked(0x88, &[3, 232]));
     assert_eq!(frame(&mut one), (0x88, vec![3, 232]));
     assert_eq!(one.rest(), b"");
@@ -72,7 +88,14 @@ fn whoever_sends_anything_else_is_closed() {
     papod.register("bob");
     let mut long = masked(0x81, b"");
     long[1] = 0xfe;
-    for bad in [vec![0x8a, 0], masked(0x01, b"part"), masked(0xc1, b"compressed"), long] {
+    for bad in [
+        vec![0x8a, 0],
+        masked(0x01, b"part"),
+        masked(0x09, b"part"),
+        masked(0x80, b"rest"),
+        masked(0xc1, b"compressed"),
+        long,
+    ] {
         let mut one = open(web, "/bob/ws", "bob");
         text(&mut one);
         one.write(&bad);
