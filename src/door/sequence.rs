@@ -22,9 +22,13 @@ pub struct Sequence {
     pub spelled: String,
     /// Its number, if it is one.
     id: Option<EntryId>,
-    /// It may be a name. It is none if it looks like the id of a message, in 12 digits.
+    /// It may be a name. It is none if it begins with 0 and has 12 digits, as the ids of messages do
+    /// that are not very high.
     is_name: bool,
 }
+
+/// Digits of a written id, at least.
+const ID_DIGITS: usize = 12;
 
 /// What stands before the number of a command that was put off.
 const LATER: &str = "at-";
@@ -87,7 +91,7 @@ impl Sequence {
     /// Which message it means.
     ///
     /// # Errors
-    /// None.
+    /// There is no message of that name, and it is no number.
     pub async fn message(&self, link: &mut Link, target: &Target) -> Result<EntryId, Denial> {
         let named = match self.is_name {
             true => self.named(link, target).await?.0,
@@ -109,15 +113,20 @@ impl Sequence {
     ) -> Result<Published, Denial> {
         let target = topic.target()?;
         must_fit(said)?;
-        let (last, key) = match self.is_name {
-            true => self.named(link, target).await?,
-            false => (self.id, None),
-        };
-        if let Some(id) = last {
-            // A message under a name is of this conversation.
-            if !self.is_name {
-                must_be_in(link, me, topic, id).await?;
+        let (mut last, mut key) = (None, None);
+        if self.is_name {
+            (last, key) = self.named(link, target).await?;
+        }
+        // A message under a name is of this conversation.
+        if let (None, Some(id)) = (last, self.id.filter(|_| self.spelled.len() >= ID_DIGITS)) {
+            match must_be_in(link, me, topic, id).await {
+                Ok(()) => last = Some(id),
+                // A long number without a message, such as a time, is a name after all.
+                Err(denial) if denial.code == 40401 && self.is_name => {}
+                Err(denial) => return Err(denial),
             }
+        }
+        if let Some(id) = last {
             match commands::edit(link, id, said).await {
                 // It was deleted meanwhile, or is so old that it was forgotten.
                 Err(denial) if denial.code == 40401 && self.is_name => {}
