@@ -1237,12 +1237,16 @@ _papo() {
             return 0
             ;;
         papo__subcmd__token__subcmd__new)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --to --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

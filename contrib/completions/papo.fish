@@ -162,7 +162,7 @@ complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File 
 complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events: your own messages, edits, deletions, reactions and receipts, too'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'Print one JSON object per line'
-complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip messages that were waiting'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip messages that were waiting; without --all, you do not appear online'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'Stop when everything that was waiting is printed'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand tail" -s 6 -d 'Use IPv6 addresses only'
@@ -332,6 +332,7 @@ complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcomm
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l to -d 'Only for sending to this handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F

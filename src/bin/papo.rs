@@ -60,7 +60,7 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         Action::Logout => login::logout(named).await,
         Action::Passwd => login::passwd(named).await,
         Action::Token(TokenVerb::List { json }) => token::list(&account()?, json).await,
-        Action::Token(TokenVerb::New { label }) => token::new(named, &label).await,
+        Action::Token(TokenVerb::New { label, to }) => token::new(named, &label, to.as_ref()).await,
         Action::Token(TokenVerb::Del { label }) => token::del(named, &label).await,
         Action::Send { to, text, flags, input } => {
             warn_of_flag(&text);

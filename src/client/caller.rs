@@ -13,6 +13,7 @@ use super::connection::{ANSWER, Connection, REACH, Success};
 use super::failure::Failure;
 use super::lines;
 use super::outage::{Notify, Outage};
+use crate::wire::request::Events;
 
 /// A quiet session that reconnects by itself.
 pub struct Caller<'a> {
@@ -176,7 +177,7 @@ impl<'a> Caller<'a> {
         }
         loop {
             let began = Instant::now();
-            match self.account.connect(true).await {
+            match self.account.connect(Events::Quiet).await {
                 Ok(connection) => return Ok(connection),
                 Err(e) => self.outage.after(e, began).await?,
             }

@@ -241,7 +241,7 @@ pub enum Action {
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
-        /// Skip messages that were waiting
+        /// Skip messages that were waiting; without --all, you do not appear online
         #[arg(long)]
         live: bool,
         /// Stop after N lines
@@ -441,6 +441,9 @@ pub enum TokenVerb {
         /// A name for it, 1 to 64 characters without blanks
         #[arg(value_parser = key)]
         label: String,
+        /// Only for sending to this handle or +group
+        #[arg(long, value_parser = lines::target)]
+        to: Option<Target>,
     },
     /// Revoke a token, and close the sessions it opened
     Del {

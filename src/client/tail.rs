@@ -52,7 +52,12 @@ pub async fn tail(account: &Credentials, options: &TailOptions) -> Result<(), Fa
     let begin = async {
         let (acks, since) = Acks::open(account).await?;
         acks.know(&options.conversations).await?;
-        Ok((acks, Feed::open(account, since).await?, since))
+        // Receipts are shown with all events, and a session that only watches is sent few.
+        let feed = match options.live && !options.all {
+            true => Feed::open_watching(account, since).await?,
+            false => Feed::open(account, since).await?,
+        };
+        Ok((acks, feed, since))
     };
     let (acks, mut feed, since) = begin.or(time_is_up(options, began)).await?;
     if options.all {

@@ -419,6 +419,8 @@ pub struct Token {
     pub created: Millis,
     /// When it was last used, to the minute.
     pub used: Option<Millis>,
+    /// The only target that it may write to, and then it may do nothing else.
+    pub to: Option<Target>,
 }
 
 /// A row of `CHATS`.

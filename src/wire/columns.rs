@@ -136,11 +136,7 @@ impl<'a> Column<'a> for Target {
     }
 
     fn take(columns: &mut Columns<'a>) -> Option<Target> {
-        let word = columns.word()?;
-        match word.strip_prefix('#') {
-            Some(name) => Handle::new(name).map(Target::Group),
-            None => Handle::new(word).map(Target::Person),
-        }
+        Target::new(columns.word()?)
     }
 }
 

@@ -186,8 +186,8 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         ),
     ];
     let others = prop_oneof![
-        (word(), time(), maybe(time())).prop_map(|(label, created, used)| {
-            ServerLine::Token(TokenLine { label, created, used })
+        (word(), time(), maybe(time()), maybe(target())).prop_map(|(label, created, used, to)| {
+            ServerLine::Token(TokenLine { label, created, used, to })
         }),
         any::<u32>().prop_map(|user| ServerLine::Uid(UidLine { user })),
         (word(), any::<u64>()).prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),

@@ -15,6 +15,7 @@ mod jobs;
 mod marks;
 mod mirror;
 mod papo_sh;
+mod phones;
 mod picture;
 mod proxies;
 mod ssh;

@@ -10,6 +10,7 @@ mod group;
 mod half_load;
 mod hist;
 mod hostile;
+mod http;
 mod idle;
 mod marks;
 mod ping_pong;
@@ -49,6 +50,7 @@ pub const ALL: &[Scenario] = &[
     sync::SCENARIO,
     marks::SCENARIO,
     sessions::SCENARIO,
+    http::SCENARIO,
     burst::SCENARIO,
     hostile::SCENARIO,
     idle::SCENARIO,

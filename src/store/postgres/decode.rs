@@ -242,6 +242,13 @@ pub(super) fn token(row: &PgRow) -> Result<Token, Error> {
         hash: row.get(3)?,
         created: Millis(row.get(4)?),
         used: row.get::<Option<i64>>(5)?.map(Millis),
+        to: match row.get::<Option<Box<str>>>(6)? {
+            None => None,
+            Some(to) => Some(
+                Target::new(&to)
+                    .ok_or_else(|| Error::damaged("a token is for a name that breaks the rules"))?,
+            ),
+        },
     })
 }
 

@@ -67,7 +67,9 @@ BEGIN
         WHEN 12 THEN
             DELETE FROM block WHERE account = n1[i] AND blocked = n2[i];
         WHEN 13 THEN
-            INSERT INTO token VALUES (n1[i], n2[i], t1[i], b[i], n3[i], NULL);
+            INSERT INTO token
+            VALUES (n1[i], n2[i], t1[i], b[i], n3[i], NULL,
+                    CASE n4[i] WHEN 1 THEN t2[i] WHEN 2 THEN '#' || t2[i] END);
         WHEN 14 THEN
             DELETE FROM token WHERE id = n1[i];
         WHEN 15 THEN

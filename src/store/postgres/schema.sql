@@ -176,6 +176,7 @@ CREATE TABLE token(
     hash bytea NOT NULL UNIQUE,
     created bigint NOT NULL,
     used bigint,
+    target text,
     UNIQUE(account, label)
 );
 

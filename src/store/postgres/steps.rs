@@ -7,6 +7,7 @@ use super::value::Param;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryKind};
 use crate::fold;
 use crate::limits;
+use crate::name::Target;
 use crate::store::{Change, Expire, Member, Position, Rank};
 
 /// The statement that records a batch, with as many parameters as [`BatchParams::params`] returns.
@@ -179,8 +180,13 @@ impl<'a> BatchParams<'a> {
                 self.step(if *on { 11 } else { 12 }, [by.0, whom.0], [], &[]);
             }
             Change::Token { account, token } => {
-                let numbers = [token.id.0, account.0, token.created.0];
-                self.step(13, numbers, [&*token.label], &token.hash);
+                let (kind, to) = match &token.to {
+                    None => (0, ""),
+                    Some(Target::Person(handle)) => (1, handle.as_str()),
+                    Some(Target::Group(name)) => (2, name.as_str()),
+                };
+                let numbers = [token.id.0, account.0, token.created.0, kind];
+                self.step(13, numbers, [&*token.label, to], &token.hash);
             }
             Change::NoToken { id } => self.step(14, [id.0], [], &[]),
             Change::Link { account, user, on } => {

@@ -91,9 +91,9 @@ pub(super) const TABLES: [Table; 13] = [
     table!("block", "account, blocked", "ii", "$1, $2", ""),
     table!(
         "token",
-        "id, account, label, hash, created, used",
-        "iitbii",
-        "$1, $2, $3, $4, $5, $6",
+        "id, account, label, hash, created, used, target",
+        "iitbiit",
+        "$1, $2, $3, $4, $5, $6, $7",
         ""
     ),
     table!("link", "account, \"user\"", "ii", "$1, $2", ""),

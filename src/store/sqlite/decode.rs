@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -284,6 +285,13 @@ pub(super) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
     kind.copied().ok_or_else(|| Error::damaged(format!("an entry is of the kind {number}")))
 }
 
+/// The target spelled in column `at`.
+fn target(row: &Row, at: usize) -> rusqlite::Result<Option<Target>> {
+    let Some(text) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
+    let invalid = || rusqlite::Error::InvalidColumnType(at, text.clone(), Type::Text);
+    Target::new(&text).map(Some).ok_or_else(invalid)
+}
+
 pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
     let used: Option<i64> = row.get(5)?;
     Ok(Token {
@@ -293,6 +301,7 @@ pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
         hash: row.get(3)?,
         created: Millis(row.get(4)?),
         used: used.map(Millis),
+        to: target(row, 6)?,
     })
 }
 

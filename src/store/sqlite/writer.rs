@@ -336,8 +336,15 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("DELETE FROM block WHERE account = ?1 AND blocked = ?2")?
             .execute([by.0, whom.0])?,
         Change::Token { account, token } => on
-            .prepare_cached("INSERT INTO token VALUES(?1, ?2, ?3, ?4, ?5, NULL)")?
-            .execute(params![token.id.0, account.0, token.label, token.hash, token.created.0,])?,
+            .prepare_cached("INSERT INTO token VALUES(?1, ?2, ?3, ?4, ?5, NULL, ?6)")?
+            .execute(params![
+                token.id.0,
+                account.0,
+                token.label,
+                token.hash,
+                token.created.0,
+                token.to.as_ref().map(ToString::to_string),
+            ])?,
         Change::NoToken { id } => {
             on.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.0])?
         }
