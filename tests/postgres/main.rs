@@ -7,10 +7,16 @@ mod cluster;
 #[path = "../store/counting.rs"]
 mod counting;
 mod failover;
+#[path = "../store/holding.rs"]
+mod holding;
+#[path = "../store/later.rs"]
+mod later;
 #[path = "../store/lists.rs"]
 mod lists;
 #[path = "../store/many_chats.rs"]
 mod many_chats;
+#[path = "../store/marks.rs"]
+mod marks;
 mod place;
 mod played;
 #[path = "../process/mod.rs"]

@@ -78,6 +78,8 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
                 ('f', ValueRef::Integer(n)) => Param::Bool(n != 0),
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
                 (_, ValueRef::Null) => Param::MaybeInt(None),
+                // Zeros in place of a text that was overwritten.
+                ('e', ValueRef::Text([0, ..])) => Param::Text(""),
                 (_, ValueRef::Text(text)) => {
                     Param::Text(str::from_utf8(text).map_err(Error::damaged)?)
                 }

@@ -6,6 +6,7 @@
 //! function in record.sql. `reader` reads. `export` and `import` copy everything into a SQLite
 //! database, and back.
 
+mod about;
 mod auth;
 mod chats;
 mod count;
@@ -16,8 +17,10 @@ mod failure;
 mod find;
 mod gather;
 mod import;
+mod later;
 mod leader;
 mod lists;
+mod log;
 mod maintenance;
 mod merge;
 mod message;
@@ -27,6 +30,7 @@ mod receipts;
 mod schema;
 mod socket;
 mod source;
+mod span;
 mod steps;
 mod tables;
 mod url;

@@ -1,25 +1,27 @@
 -- Records a batch: one call, so that no half of one is ever open while papod is stopped. Fails with
 -- PA001 if `of_term` is not the leader's term, or `of_batch` not the next batch.
 --
--- What is rare comes as a list of steps, in their order, each with up to six numbers, three texts
--- and some bytes (see store/postgres/steps.rs). What is frequent comes as columns: new entries,
--- heads of conversations, members, exempt marks, and the three ranks of members.
+-- What is frequent comes as columns: new entries, heads of conversations, members, exempt marks, and
+-- the four ranks of members. What is rare comes as a list of steps, in their order, each with up to
+-- six numbers, three texts and some bytes (see store/postgres/steps.rs).
 CREATE FUNCTION papo_record(
     of_term bigint, of_batch bigint, numbers bigint[],
     kinds bigint[], n1 bigint[], n2 bigint[], n3 bigint[], n4 bigint[], n5 bigint[], n6 bigint[],
     t1 text[], t2 text[], t3 text[], b bytea[],
     e_id bigint[], e_conversation bigint[], e_seq bigint[], e_author bigint[], e_author_seq bigint[],
-    e_time bigint[], e_kind bigint[], e_body text[],
+    e_time bigint[], e_kind bigint[], e_re bigint[], e_body text[],
+    e_tags text[],
     h_id bigint[], h_head bigint[], h_seq bigint[], h_moved bigint[],
     m_conversation bigint[], m_account bigint[], m_exempt bigint[], m_last_own bigint[],
     d bigint[], d_seq bigint[], d_exempt bigint[], d_told bigint[], d_time bigint[], d_number bigint[],
     r bigint[], r_seq bigint[], r_exempt bigint[], r_told bigint[], r_time bigint[], r_number bigint[],
     m_admin bigint[], m_until bigint[], m_waits bigint[], m_recent bigint[], m_moved bigint[],
-    d_history bytea[], r_history bytea[],
+    m_marked bigint[], d_history bytea[], r_history bytea[],
     x_conversation bigint[], x_account bigint[], x_seq bigint[], x_count bigint[],
     w_conversation bigint[], w_account bigint[], w_to bigint[],
     c_conversation bigint[], c_account bigint[], c_to bigint[],
-    v_conversation bigint[], v_account bigint[], v_to bigint[]
+    v_conversation bigint[], v_account bigint[], v_to bigint[],
+    k_conversation bigint[], k_account bigint[], k_to bigint[]
 ) RETURNS void LANGUAGE plpgsql AS $papo$
 #variable_conflict use_column
 DECLARE
@@ -32,6 +34,15 @@ BEGIN
     WHERE one AND term = of_term AND batch = of_batch - 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'another papod is the leader' USING ERRCODE = 'PA001';
+    END IF;
+    -- Before the steps, some of which are about them.
+    IF cardinality(e_id) > 0 THEN
+        INSERT INTO entry
+        SELECT n.id, n.c, n.seq, n.author, n.author_seq, n.time, n.kind, n.body, nullif(n.re, 0),
+               nullif(n.tags, ''), false
+        FROM unnest(e_id, e_conversation, e_seq, e_author, e_author_seq, e_time, e_kind, e_re,
+                    e_body, e_tags)
+             AS n(id, c, seq, author, author_seq, time, kind, re, body, tags);
     END IF;
     FOR i IN 1 .. cardinality(kinds) LOOP
         CASE kinds[i]
@@ -75,6 +86,7 @@ BEGIN
         WHEN 16 THEN
             DELETE FROM link WHERE account = n1[i] AND "user" = n2[i];
         WHEN 17 THEN
+            DELETE FROM later WHERE account = n1[i];
             DELETE FROM token WHERE account = n1[i];
             DELETE FROM link WHERE account = n1[i];
             DELETE FROM word WHERE account = n1[i];
@@ -87,12 +99,30 @@ BEGIN
             PERFORM papo_expire(n1[i], n2[i], n3[i]);
         WHEN 21 THEN
             PERFORM papo_tidy(n1[i]);
+        WHEN 22 THEN
+            UPDATE entry SET changed = true WHERE id IN (n1[i], n3[i]) AND NOT changed;
+            INSERT INTO about VALUES (n1[i], 2, 0, n2[i]);
+        WHEN 23 THEN
+            PERFORM papo_forget(n1[i], n1[i]);
+            PERFORM papo_erase(n1[i]);
+            INSERT INTO about VALUES (n1[i], 3, 0, n2[i]);
+        WHEN 24 THEN
+            PERFORM papo_react(n1[i], n2[i], n3[i], t1[i]);
+        WHEN 25 THEN
+            INSERT INTO reply SELECT n1[i], id, author FROM entry WHERE id = n2[i];
+        WHEN 26 THEN
+            INSERT INTO marking VALUES (n1[i], n3[i], n4[i], n5[i])
+            ON CONFLICT (conversation) DO UPDATE SET author = excluded.author,
+                other = excluded.other, count = marking.count + excluded.count;
+            UPDATE conversation SET marked = n2[i] WHERE id = n1[i];
+        WHEN 27 THEN
+            INSERT INTO later VALUES (n1[i], n2[i], n3[i], nullif(n4[i], 0),
+                CASE WHEN n4[i] <> 0 THEN n5[i] END, t1[i]);
+            UPDATE account SET later = greatest(later, n2[i]) WHERE id = n1[i];
+        WHEN 28 THEN
+            DELETE FROM later WHERE account = n1[i] AND number = n2[i];
         END CASE;
     END LOOP;
-    IF cardinality(e_id) > 0 THEN
-        INSERT INTO entry SELECT * FROM
-            unnest(e_id, e_conversation, e_seq, e_author, e_author_seq, e_time, e_kind, e_body);
-    END IF;
     IF cardinality(h_id) > 0 THEN
         UPDATE conversation c SET head = h.head, seq = h.seq, moved = h.moved
         FROM unnest(h_id, h_head, h_seq, h_moved) AS h(id, head, seq, moved) WHERE c.id = h.id;
@@ -101,13 +131,14 @@ BEGIN
         INSERT INTO member AS m
         SELECT n.c, n.a, n.e, n.l, n.d1, n.d2, n.d3, n.d4, n.d5, n.d6, n.r1, n.r2, n.r3, n.r4, n.r5,
                n.r6, n.admin <> 0, nullif(n.until, -1), nullif(n.waits, 0), n.recent,
-               nullif(n.moved, 0), n.dh, n.rh, (SELECT low IS NOT NULL FROM conversation WHERE id = n.c)
+               nullif(n.moved, 0), nullif(n.marked, 0), n.dh, n.rh, (SELECT low IS NOT NULL FROM conversation WHERE id = n.c)
         FROM unnest(m_conversation, m_account, m_exempt, m_last_own,
                     d, d_seq, d_exempt, d_told, d_time, d_number,
                     r, r_seq, r_exempt, r_told, r_time, r_number,
-                    m_admin, m_until, m_waits, m_recent, m_moved, d_history, r_history)
+                    m_admin, m_until, m_waits, m_recent, m_moved, m_marked, d_history,
+                    r_history)
              AS n(c, a, e, l, d1, d2, d3, d4, d5, d6, r1, r2, r3, r4, r5, r6,
-                  admin, until, waits, recent, moved, dh, rh)
+                  admin, until, waits, recent, moved, marked, dh, rh)
         ON CONFLICT (conversation, account) DO UPDATE SET
             exempt = excluded.exempt, last_own = excluded.last_own,
             delivered = excluded.delivered, delivered_seq = excluded.delivered_seq,
@@ -138,6 +169,74 @@ BEGIN
         FROM unnest(v_conversation, v_account, v_to) AS n(c, a, number)
         WHERE m.conversation = n.c AND m.account = n.a;
     END IF;
+    IF cardinality(k_account) > 0 THEN
+        UPDATE member m SET marked = n.number
+        FROM unnest(k_conversation, k_account, k_to) AS n(c, a, number)
+        WHERE m.conversation = n.c AND m.account = n.a;
+    END IF;
+END
+$papo$;
+
+-- Overwrites the texts of an entry.
+CREATE FUNCTION papo_erase(which bigint) RETURNS void LANGUAGE plpgsql AS $papo$
+BEGIN
+    UPDATE entry SET changed = true, body = '', tags = left(tags, 0) WHERE id = which;
+END
+$papo$;
+
+-- Overwrites the marks of the messages from `lowest` to `highest`, and drops all that is known about
+-- these messages, except their replies and that they were deleted.
+CREATE FUNCTION papo_forget(lowest bigint, highest bigint) RETURNS void LANGUAGE plpgsql AS $papo$
+BEGIN
+    PERFORM papo_erase(m.mark) FROM (
+        SELECT mark FROM about WHERE message BETWEEN lowest AND highest AND kind <> 3
+        UNION SELECT word FROM tally WHERE message BETWEEN lowest AND highest) AS m;
+    DELETE FROM about WHERE message BETWEEN lowest AND highest AND kind <> 3;
+    DELETE FROM tally WHERE message BETWEEN lowest AND highest;
+END
+$papo$;
+
+-- The reaction of `who` to a message is that of `which` from now on: a word, or none if that is empty.
+CREATE FUNCTION papo_react(to_message bigint, who bigint, which bigint, said text) RETURNS void
+LANGUAGE plpgsql AS $papo$
+#variable_conflict use_column
+DECLARE
+    before record;
+    kept record;
+BEGIN
+    SELECT a.kind, a.mark, e.body INTO before FROM about a JOIN entry e ON e.id = a.mark
+    WHERE a.message = to_message AND a.kind IN (4, 5) AND a.account = who;
+    IF FOUND THEN
+        UPDATE entry SET changed = true WHERE id = before.mark AND NOT changed;
+        IF before.kind = 4 THEN
+            -- The reaction that keeps the word for the tally.
+            SELECT t.word, t.count INTO STRICT kept FROM tally t JOIN entry e ON e.id = t.word
+            WHERE t.message = to_message AND e.body = before.body;
+            IF kept.count > 1 THEN
+                UPDATE tally SET count = count - 1
+                WHERE message = to_message AND word = kept.word;
+            ELSE
+                DELETE FROM tally WHERE message = to_message AND word = kept.word;
+                PERFORM papo_erase(kept.word);
+            END IF;
+            IF before.mark <> kept.word THEN
+                PERFORM papo_erase(before.mark);
+            END IF;
+        END IF;
+        DELETE FROM about WHERE message = to_message AND kind = before.kind AND account = who;
+    END IF;
+    IF said = '' THEN
+        INSERT INTO about VALUES (to_message, 5, who, which);
+        RETURN;
+    END IF;
+    UPDATE tally SET count = count + 1 WHERE message = to_message AND word =
+        (SELECT t.word FROM tally t JOIN entry e ON e.id = t.word
+         WHERE t.message = to_message AND e.body = said);
+    IF NOT FOUND THEN
+        INSERT INTO tally VALUES (to_message, which, 1);
+    END IF;
+    UPDATE entry SET changed = true WHERE id = to_message AND NOT changed;
+    INSERT INTO about VALUES (to_message, 4, who, which);
 END
 $papo$;
 
@@ -160,8 +259,12 @@ BEGIN
         WHERE id = last.conversation;
         -- Nothing waits in a conversation that has no entries left.
         UPDATE member SET waits = NULL WHERE conversation = last.conversation AND waits IS NOT NULL
-            AND (SELECT head FROM conversation WHERE id = last.conversation) <= upper_end;
+            AND (SELECT greatest(head, marked) FROM conversation WHERE id = last.conversation)
+                <= upper_end;
     END LOOP;
+    PERFORM papo_forget(lower_end + 1, upper_end);
+    DELETE FROM about WHERE message > lower_end AND message <= upper_end;
+    DELETE FROM reply WHERE message > lower_end AND message <= upper_end;
     DELETE FROM entry WHERE id <= upper_end;
 END
 $papo$;

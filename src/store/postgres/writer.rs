@@ -11,7 +11,7 @@
 use std::thread;
 
 use super::PgReader;
-use super::steps::{BatchParams, RECORD, words};
+use super::steps::{BatchParams, RECORD, tags, words};
 use crate::limits;
 use crate::store::{Change, Error, Reader, Writer};
 
@@ -30,7 +30,8 @@ impl PgWriter {
 impl Writer for PgWriter {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         let words = words(changes);
-        let steps = BatchParams::of(changes, &words);
+        let tags = tags(changes);
+        let steps = BatchParams::of(changes, &words, &tags);
         let mut in_doubt = None;
         loop {
             let connected = self.reader.connect();
