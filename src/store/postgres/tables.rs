@@ -58,7 +58,7 @@ pub(super) const TABLES: [Table; 18] = [
         "entry",
         "id, conversation, seq, author, author_seq, time, kind, body, re, tags, changed",
         "iiiiiiieief",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11",
         "WHERE id > (SELECT floor FROM newest)"
     ),
     table!("about", "message, kind, account, mark", "iiii", "$1, $2, $3, $4", ""),
