@@ -25,6 +25,15 @@ use crate::store::{
 /// A reaction that holds: its mark, the time of that, and its word; `None`: there is none.
 pub type Reaction = Option<(EntryId, Millis, Box<str>)>;
 
+/// The numbers of an account's commands for later.
+#[derive(Debug, Default)]
+pub struct LaterNumbers {
+    /// The highest one given.
+    pub newest: u64,
+    /// Those that wait.
+    pub waiting: Vec<u64>,
+}
+
 /// See the module documentation.
 #[derive(Default)]
 pub struct Directory {
@@ -56,6 +65,8 @@ pub struct Directory {
     tokens: HashMap<AccountId, Vec<Token>>,
     /// Linked system users of the accounts whose links this batch changes.
     links: HashMap<AccountId, Vec<u32>>,
+    /// The commands for later of the accounts where this batch changes them.
+    later: HashMap<AccountId, LaterNumbers>,
     /// Hashes of the passwords that this batch changes.
     secrets: HashMap<AccountId, String>,
     /// Names that this batch asked about and groups have.
@@ -194,6 +205,16 @@ impl Directory {
         found(self.links.get_mut(&account))
     }
 
+    /// What an account has carried out later.
+    pub fn later(&self, account: AccountId) -> Result<&LaterNumbers, Need> {
+        self.later.get(&account).ok_or(Need::Later(account))
+    }
+
+    /// The same, which a plan has looked up, to be changed: see `found`.
+    pub fn later_mut(&mut self, account: AccountId) -> Option<&mut LaterNumbers> {
+        found(self.later.get_mut(&account))
+    }
+
     /// The hash of an account's password; empty if it has none.
     pub fn secret(&self, account: AccountId) -> Result<&str, Need> {
         self.secrets.get(&account).map(String::as_str).ok_or(Need::Secret(account))
@@ -275,7 +296,10 @@ impl Directory {
             }
             Fact::Tokens(account, tokens) => self.learn_tokens(account, tokens),
             Fact::Links(account, users) => self.learn_links(account, users),
-            Fact::Later(..) => {}
+            Fact::Later(account, newest, waiting) => {
+                let waiting = waiting.iter().map(|later| later.number).collect();
+                self.later.entry(account).or_insert(LaterNumbers { newest, waiting });
+            }
             Fact::Secret(account, secret) => self.learn_secret(account, secret),
             Fact::Absent(need) => drop(self.absent.insert(need)),
         }
@@ -378,6 +402,7 @@ impl Directory {
         self.exempt_marks.clear();
         self.tokens.clear();
         self.links.clear();
+        self.later.clear();
         self.taken.clear();
         self.memberships.clear();
         self.members.clear();

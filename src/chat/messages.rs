@@ -216,6 +216,9 @@ impl Chat {
             if let ConversationKind::Direct(pair) = log.kind {
                 of_two = Some(pair);
             }
+            // Notes that come late wait for their author like an entry from somebody else.
+            let is_late = tags.as_ref().is_some_and(|tags| tags.late.is_some());
+            let is_exempt = i64::from(!(is_late && log.kind.is_notes()));
             let foreign = log.marks.by_others(author);
             if let Some(member) = log.member_mut(author) {
                 let mut stays = false;
@@ -225,13 +228,14 @@ impl Chat {
                     // All entries above the cursor are exempt and all marks the author's own, so
                     // nothing waits there, and the cursor goes along to the author's own new entry.
                     // This is not a move: nobody gets a receipt, and `told` and `number` stay.
-                    if before - at.seq == exempt - at.exempt && at.id >= foreign {
+                    let nothing_waits = before - at.seq == exempt - at.exempt && at.id >= foreign;
+                    if nothing_waits && is_exempt == 1 {
                         *at = Position { id, seq: pos.seq, exempt: exempt + 1, ..*at };
                     } else {
                         stays = true;
                     }
                 }
-                member.exempt += 1;
+                member.exempt += is_exempt;
                 member.last_own = id;
                 pos.author_seq = member.exempt;
                 // In a direct chat, `seq` and `author_seq` of any entry give the counts of both

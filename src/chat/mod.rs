@@ -8,12 +8,14 @@
 //! to be looked up first, the hub does so and asks again. Decisions accumulate in a [`Batch`],
 //! which is recorded as a whole before anyone is told.
 
+mod act;
 mod answers;
 mod audience;
 mod cache;
 mod calls;
 pub mod directory;
 mod groups;
+pub mod later;
 mod marks;
 mod messages;
 mod moves;
@@ -26,6 +28,7 @@ mod subject;
 use std::collections::VecDeque;
 use std::iter::Peekable;
 
+pub use act::Act;
 pub use audience::Awaited;
 use directory::Directory;
 pub use orders::Order;
@@ -33,14 +36,12 @@ use rustc_hash::FxHashSet;
 pub use stop::Stop;
 
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
-    TokenId,
+    AccountId, ConversationId, EntryId, Key, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
-use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Added, Change, Expire, Need, Newest, Rank};
+use crate::name::{Handle, Target};
+use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
-use crate::wire::reply::{self, Reply};
-use crate::wire::request::GroupChange;
+use crate::wire::reply::Reply;
 
 /// On whose behalf an act is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,131 +52,6 @@ pub struct Who {
     pub account: AccountId,
     /// What the session was opened with.
     pub key: Key,
-}
-
-/// Everything an account can do that changes something.
-#[derive(Debug)]
-pub enum Act {
-    /// Sends a message; with a `ONCE` key, at most once under that key.
-    Send { to: Target, body: String, once: Option<Box<str>> },
-    /// Answers a message in its conversation, with or without a `ONCE` key.
-    Answer { about: EntryId, body: String, once: Option<Box<str>> },
-    /// Says a message again in another conversation.
-    Forward { about: EntryId, to: Target, once: Option<Box<str>> },
-    /// Gives a message of its own another text.
-    Edit { about: EntryId, body: String },
-    /// Deletes a message.
-    Delete { about: EntryId },
-    /// Reacts to a message with a word; `None`: takes the reaction back.
-    React { about: EntryId, word: Option<Box<str>> },
-    /// Moves a cursor up to an entry, in the entry's conversation.
-    Advance { cursor: Cursor, id: EntryId },
-    /// Moves a cursor in several conversations, up to each of these entries, which the session was
-    /// sent. `answer` is the id that the reply names; `None` for moves that no command asked for,
-    /// which get no reply. `lost_moves` is the session's count of failed moves
-    /// (`Outbox::lost_moves`) when it made the list: the list relies on all earlier ones, so it is
-    /// refused if the count has changed.
-    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
-    /// Changes the display name.
-    Rename(DisplayName),
-    /// Replaces the password hash `was` by `secret`; refused if the account's hash is no longer
-    /// `was`.
-    SetSecret { was: String, secret: String },
-    /// Creates or changes a group.
-    Group { name: Handle, change: GroupChange },
-    /// Blocks someone (`on`), or unblocks them.
-    Block { whom: Handle, on: bool },
-    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else.
-    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
-    /// Revokes a token.
-    DropToken { label: Box<str> },
-    /// Lets a system user log in without a secret (`on`), or no longer.
-    Link { user: u32, on: bool },
-}
-
-impl Act {
-    /// Weight of moving a cursor in one of several conversations. Each move writes a row of its
-    /// own, while messages to a busy conversation share its rows.
-    pub const MOVE: usize = 4;
-
-    /// Weight of a mark: it writes its own row, one that says what holds, and its message's.
-    pub const MARK: usize = 3;
-
-    /// Bytes of text that weigh as much as one more message: half a page of the database.
-    const TEXT: usize = 2_048;
-
-    /// Approximate cost of deciding and recording it, in short messages to a busy conversation.
-    /// Lookups are charged separately (`limits::LOOK_UP`).
-    pub fn weight(&self) -> usize {
-        match self {
-            Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
-            Act::Answer { body, .. } => 2 + body.len() / Act::TEXT,
-            Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,
-            // The text of what is forwarded is not known yet.
-            Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } => Act::MARK,
-            Act::Advance { .. } => 1,
-            Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
-            Act::Group {
-                change: GroupChange::New(handles) | GroupChange::Add(handles), ..
-            } => 2 + 2 * handles.len(),
-            Act::Group { .. } | Act::Block { .. } => 2,
-            // The account's words in the search index are written anew.
-            Act::Rename(_) => 8,
-            Act::SetSecret { .. }
-            | Act::NewToken { .. }
-            | Act::DropToken { .. }
-            | Act::Link { .. } => 4,
-        }
-    }
-
-    /// Takes out a message's text; empty for all other acts.
-    fn take_text(&mut self) -> Box<str> {
-        match self {
-            Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
-                std::mem::take(body).into_boxed_str()
-            }
-            _ => Box::default(),
-        }
-    }
-
-    /// Bytes of message text in it.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
-                body.len()
-            }
-            _ => 0,
-        }
-    }
-
-    /// Whether it is a command, whose sender waits for a final line. Automatic acknowledgements are
-    /// not.
-    pub fn is_asked(&self) -> bool {
-        !matches!(self, Act::AdvanceAll { answer: None, .. })
-    }
-
-    /// The verb in its final line.
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Act::Send { once: Some(_), .. }
-            | Act::Answer { once: Some(_), .. }
-            | Act::Forward { once: Some(_), .. } => "ONCE",
-            Act::Send { .. } => "MSG",
-            Act::Answer { .. } => "RE",
-            Act::Forward { .. } => "FWD",
-            Act::Edit { .. } => "EDIT",
-            Act::Delete { .. } => "DEL",
-            Act::React { .. } => "REACT",
-            Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
-            Act::Rename(_) => "NAME",
-            Act::SetSecret { .. } => "PASSWD",
-            Act::Group { .. } => "GROUP",
-            Act::Block { on: true, .. } => "BLOCK",
-            Act::Block { on: false, .. } => "UNBLOCK",
-            Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",
-            Act::Link { .. } => "UID",
-        }
-    }
 }
 
 /// Whom to notify of what once the batch is on disk.
@@ -218,6 +94,8 @@ enum Plan {
     Send(messages::NewMessage),
     /// A mark is made.
     Mark(Box<marks::Mark>),
+    /// A command is put off, or struck.
+    Later(later::LaterPlan),
     /// Cursors move.
     Advance(moves::CursorMoves),
     /// A group is created or changed.
@@ -244,6 +122,10 @@ pub struct Chat {
     batch: Batch,
     /// Seconds after a message in which its author may edit or delete it; `None`: always.
     amend: Option<u64>,
+    /// When the first command is due that was put off since the hub last asked.
+    soonest: Option<Millis>,
+    /// A command that was due already when it was put off.
+    at_once: Option<(AccountId, Later)>,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
     /// Entries that the batch has added, each with the one before it in its conversation.
@@ -270,6 +152,8 @@ impl Chat {
             recorded: newest,
             batch: Batch::default(),
             amend: None,
+            soonest: None,
+            at_once: None,
             touched: Vec::new(),
             appended: Vec::new(),
             marked: Vec::new(),
@@ -321,6 +205,10 @@ impl Chat {
             Act::Edit { about, body } => self.plan_edit(who, *about, body, now),
             Act::Delete { about } => self.plan_delete(who, *about, now),
             Act::React { about, word } => self.plan_react(who, *about, word.as_deref()),
+            Act::Schedule { due, unless, act, .. } => {
+                self.plan_schedule(who, *due, *unless, act, now)
+            }
+            Act::Unschedule { number } => self.plan_unschedule(who, *number),
             Act::Advance { cursor, id } => self.plan_advance(who, *cursor, *id),
             Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.plan_advance_all(who, *cursor, ids, *answer)
@@ -341,6 +229,7 @@ impl Chat {
             Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),
+            Plan::Later(plan) => self.change_later(who, plan, text, now),
             Plan::Advance(moves) => self.advance(who, moves, now),
             Plan::Group(plan) => self.change_group(who, plan, now),
             Plan::Account(plan) => self.change_account(who, plan, now),
@@ -451,6 +340,7 @@ impl Chat {
     pub fn rollback(&mut self) {
         self.newest = self.recorded;
         self.batch = Batch::default();
+        (self.soonest, self.at_once) = (None, None);
         self.touched.clear();
         self.appended.clear();
         self.marked.clear();

@@ -116,27 +116,22 @@ fn wake(mut inbox: MutexGuard<'_, Inbox>) {
 }
 
 impl InboxReceiver {
-    /// The next work; waits for some.
+    /// The next work; waits for some, for this time at most. `None`: none has come.
     ///
     /// # Errors
     /// There is none, and nobody is left who could put some in.
-    pub(super) fn recv(&self) -> Result<Work, RecvError> {
-        self.wait(None).ok_or(RecvError)
-    }
-
-    /// The next work; waits for some, for this time at most.
-    pub(super) fn recv_timeout(&self, time: Duration) -> Option<Work> {
-        self.wait(Some(Instant::now() + time))
-    }
-
-    fn wait(&self, until: Option<Instant>) -> Option<Work> {
+    pub(super) fn recv(&self, time: Option<Duration>) -> Result<Option<Work>, RecvError> {
+        let until = time.map(|time| Instant::now() + time);
         loop {
             let mut inbox = lock(&self.0);
             inbox.sleeper = None;
             let work = inbox.works.pop_front();
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-            if work.is_some() || inbox.closed || left.is_some_and(|left| left.is_zero()) {
-                return work;
+            if work.is_none() && inbox.closed {
+                return Err(RecvError);
+            }
+            if work.is_some() || left.is_some_and(|left| left.is_zero()) {
+                return Ok(work);
             }
             inbox.sleeper = Some(thread::current());
             drop(inbox);
@@ -190,7 +185,7 @@ mod tests {
         let (sender, receiver) = inbox();
         thread::scope(|scope| {
             let hub = scope.spawn(move || {
-                let first = receiver.recv().unwrap();
+                let first = receiver.recv(None).unwrap().unwrap();
                 receiver.take().iter().fold(vec![session(&first)], |mut all, work| {
                     all.push(session(work));
                     all
@@ -244,8 +239,17 @@ mod tests {
         let (sender, receiver) = inbox();
         sender.pass(|| sender.send(work(1)));
         drop(sender);
-        assert_eq!(receiver.recv().map(|work| session(&work)), Ok(1));
-        assert!(receiver.recv().is_err());
+        assert_eq!(receiver.recv(None).map(|work| session(&work.unwrap())), Ok(1));
+        assert!(receiver.recv(None).is_err());
+        assert!(receiver.recv(Some(Duration::ZERO)).is_err());
+    }
+
+    #[test]
+    fn without_work_the_hub_does_not_wait_longer_than_it_has_time() {
+        let (sender, receiver) = inbox();
+        assert!(receiver.recv(Some(Duration::ZERO)).unwrap().is_none());
+        sender.send(work(1));
+        assert!(receiver.recv(Some(Duration::ZERO)).unwrap().is_some());
     }
 
     #[test]

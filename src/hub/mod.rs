@@ -8,6 +8,7 @@
 
 mod commit;
 mod inbox;
+mod later;
 mod lookup;
 mod orders;
 mod pending;
@@ -39,6 +40,7 @@ use crate::outbox::{Outbox, Watermark};
 use crate::store::{Error, Expire, Writer};
 use crate::wire::refusal::Refusal;
 use inbox::{InboxSender, inbox};
+use later::Agenda;
 pub use lookup::unkept;
 use orders::Leaving;
 use queue::Queue;
@@ -144,6 +146,7 @@ impl Hub {
         amend: Option<u64>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let newest = writer.reader()?.newest()?;
+        let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
         writer.record(&[])?;
         let (inbox, waiting) = inbox();
         let state = HubState {
@@ -157,6 +160,7 @@ impl Hub {
             watches: FxHashMap::default(),
             pending: Vec::new(),
             leaving: VecDeque::new(),
+            agenda: Agenda::new(due),
             revoked: Vec::new(),
             covering: Vec::new(),
             unkept: Unkept::default(),
@@ -280,6 +284,8 @@ struct HubState {
     pending: Vec<Pending>,
     /// Deleted accounts that still have to leave groups, one account after the other.
     leaving: VecDeque<Leaving>,
+    /// When commands are due.
+    agenda: Agenda,
     /// Sessions whose key was revoked in this batch.
     revoked: Vec<SessionId>,
     /// Sessions with a bare `ACK` or `READ` in this batch.
@@ -314,16 +320,21 @@ impl HubState {
         let mut ended = false;
         while !(ended && self.queue.is_empty()) {
             let (busy, seats) = (!self.leaving.is_empty(), &self.seats);
-            if self.queue.begin(busy, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
+            let time = self.agenda.wait(self.clock.now());
+            if self.queue.begin(busy, time, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
                 return;
             }
             let began = Instant::now();
             // Everything in a batch has the same time.
             self.now = self.clock.now();
-            let (mut weight, mut bytes, mut commands) = (0, 0, 0);
+            let (mut bytes, mut commands) = (0, 0);
             self.leave_groups();
             (self.looked_up, self.gathered) = (0, 0);
             let (most, most_bytes) = self.queue.most();
+            let due = if ended { 0 } else { self.carry_out_due() };
+            let looked_up = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+            // However many are due, half of the batch is for other work.
+            let mut weight = (due + looked_up).min(most / 2);
             while weight < most && bytes < most_bytes {
                 if self.chat.directory().has_enough() {
                     break;
@@ -346,11 +357,13 @@ impl HubState {
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
             let Some(committed) = self.commit(&batch) else { return };
+            self.agenda.add(self.chat.soonest());
             if committed {
                 self.revoked.clear();
                 self.covering.clear();
             } else {
                 self.take_back(&batch);
+                self.agenda.failed(self.now);
                 for session in self.queue.unfinished() {
                     // Pieces recorded in earlier batches stay; the rest is dropped.
                     batch.effects.extend(self.abandon(session));
@@ -473,6 +486,7 @@ impl HubState {
                 self.chat.answer(who, verb, Err(refusal));
             }
         }
+        self.carry_out_at_once();
         self.revoke();
     }
 

@@ -111,13 +111,14 @@ impl Queue {
     }
 
     /// Begins a batch with the work that has arrived. If there is none, and the hub is not `busy`
-    /// with work of its own, waits for some.
+    /// with work of its own, waits for some, for this time at most.
     ///
     /// # Errors
     /// There is no work, and nobody is left who could send any.
     pub(super) fn begin(
         &mut self,
         busy: bool,
+        time: Option<Duration>,
         account: impl Fn(SessionId) -> Option<AccountId>,
     ) -> Result<(), RecvError> {
         self.unfinished.clear();
@@ -126,9 +127,13 @@ impl Queue {
         self.turns.extend(self.resting.drain(..));
         self.has_long = false;
         if self.is_empty() && !busy && !self.ended {
-            self.late = Some(self.waiting.recv()?);
-        } else if !busy && let Some(calm) = self.calm() {
-            self.late = self.late.take().or_else(|| self.waiting.recv_timeout(calm));
+            self.late = self.waiting.recv(time)?;
+        } else if !busy
+            && self.late.is_none()
+            && let Some(calm) = self.calm()
+        {
+            let time = time.map_or(calm, |time| time.min(calm));
+            self.late = self.waiting.recv(Some(time)).unwrap_or_default();
         }
         if self.accounts.is_empty() {
             // No account has work, so there is nobody to be ahead of.

@@ -18,7 +18,7 @@ fn long(session: u64) -> Work {
 
 /// The sessions whose acts are in the next batch.
 fn batch(queue: &mut Queue) -> Vec<u64> {
-    queue.begin(false, |session| Some(AccountId(session.0 as i64))).unwrap();
+    queue.begin(false, None, |session| Some(AccountId(session.0 as i64))).unwrap();
     let mut served = Vec::new();
     let mut weight = 0;
     while weight < queue.most().0

@@ -20,9 +20,6 @@ pub(super) enum Halt {
     End(End),
 }
 
-/// The answer to a command that no rule carries out.
-pub(super) const NOT_HERE: Refusal = Refusal::NotHere { there: "no rule carries it out" };
-
 impl From<Refusal> for Halt {
     fn from(refusal: Refusal) -> Halt {
         Halt::Refused(refusal)

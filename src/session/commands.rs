@@ -2,7 +2,7 @@
 //!
 //! Each runs after all earlier ones have been answered, so it sees their effects.
 
-use super::answer::{Answer, Halt, NOT_HERE};
+use super::answer::{Answer, Halt};
 use super::intake::Held;
 use super::{End, Me, Mode, Session};
 use crate::entry::{AccountId, ConversationId};
@@ -85,7 +85,7 @@ impl Session {
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,
             Query::Marks { which, after } => self.marks(which, after).await,
-            Query::Later => Err(NOT_HERE.into()),
+            Query::Later => self.later().await,
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
             Query::Who(name) => self.members(name).await,

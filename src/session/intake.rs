@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use smol::Timer;
 
-use super::answer::NOT_HERE;
 use super::warnings::Obstacle;
 use super::{End, Mode, Session};
 use crate::chat::Act;
@@ -153,14 +152,15 @@ impl Session {
             | Act::Forward { .. }
             | Act::Edit { .. }
             | Act::Delete { .. }
-            | Act::React { .. } => 0,
+            | Act::React { .. }
+            | Act::Schedule { .. } => 0,
             Act::Group {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
             } => handles.len() / 4,
             Act::Group { .. } => 0,
             Act::Advance { .. } => 1,
             Act::AdvanceAll { ids, .. } => ids.len().max(1),
-            Act::Block { .. } => 2,
+            Act::Block { .. } | Act::Unschedule { .. } => 2,
             Act::Rename(_)
             | Act::SetSecret { .. }
             | Act::NewToken { .. }
@@ -181,6 +181,7 @@ impl Session {
                 | Act::Edit { .. }
                 | Act::Delete { .. }
                 | Act::React { .. }
+                | Act::Schedule { .. }
                 | Act::Group { .. }
         );
         if !is_entry {
@@ -232,10 +233,8 @@ impl Session {
     /// Turns a command into an act. A bare `ACK` or `READ`, or one with a name, is resolved to the
     /// ids that this session was sent; if it was sent none, it is held and answered here.
     pub(super) fn resolve(&mut self, verb: &'static str, command: ActCommand) -> Result<Act, Held> {
-        let which = |which| {
-            let refused = |refusal| Held::Refused { verb: verb.into(), refusal, sink: false };
-            self.which(which).map_err(refused)
-        };
+        let refused = |refusal| Held::Refused { verb: verb.into(), refusal, sink: false };
+        let which = |which| self.which(which).map_err(refused);
         Ok(match command {
             ActCommand::Answer { about, body, once } => {
                 Act::Answer { about: which(about)?, body, once }
@@ -245,9 +244,13 @@ impl Session {
             }
             ActCommand::Edit { about, body } => Act::Edit { about: which(about)?, body },
             ActCommand::Delete { about } => Act::Delete { about: which(about)? },
-            ActCommand::Schedule { .. } | ActCommand::Unschedule { .. } => {
-                return Err(Held::Refused { verb: verb.into(), refusal: NOT_HERE, sink: false });
+            ActCommand::Schedule { due, unless, later } => {
+                let unless = unless.map(|(id, until)| Ok((which(id)?, until))).transpose()?;
+                let is_about_last = is_about_last(&later.command);
+                let last = is_about_last.then(|| which(Which::Last)).transpose()?;
+                Act::schedule(due, unless, &later, last).map_err(refused)?
             }
+            ActCommand::Unschedule { number } => Act::Unschedule { number },
             ActCommand::React { about, word } => Act::React { about: which(about)?, word },
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
@@ -285,6 +288,8 @@ fn is_about_last(act: &ActCommand) -> bool {
         | ActCommand::Edit { about, .. }
         | ActCommand::Delete { about }
         | ActCommand::React { about, .. } => *about == Which::Last,
+        ActCommand::Schedule { unless: Some((Which::Last, _)), .. } => true,
+        ActCommand::Schedule { later, .. } => is_about_last(&later.command),
         _ => false,
     }
 }

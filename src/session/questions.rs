@@ -11,18 +11,20 @@ use smol::{Timer, channel};
 use super::answer::{Answer, Halt};
 use super::commands::find;
 use super::{Patience, Session};
+use crate::chat::later::typed;
 use crate::entry::{AccountId, Condition, ConversationId, Entry, EntryId, EntryKind};
 use crate::fold;
 use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
-use crate::store::{Error, InfoRow, ListPage, Listing, Reader, Span, SpanQuery, Walk};
+use crate::store::{Error, InfoRow, Later, ListPage, Listing, Reader, Span, SpanQuery, Walk};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
-    Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, UserLine,
+    AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, Typed,
+    UserLine,
 };
 
 /// Cost of a `WAIT`, in `ACK`s.
@@ -167,6 +169,42 @@ impl Session {
                 Some(next) if count < limits::MARKS_MAX => after = next,
                 _ => return Ok(Some(Reply::Marked { count, more })),
             }
+            self.flush().await?;
+        }
+    }
+
+    /// `AT`: what waits, a page at a time.
+    pub(super) async fn later(&mut self) -> Answer {
+        let me = self.me()?.account;
+        let (mut after, mut count) = (None, 0);
+        loop {
+            let rows = self.ask(move |reader| {
+                let mut rows = reader.later(me)?;
+                rows.retain(|row| Some((row.due, row.number)) > after);
+                let mut bytes = 0;
+                let page = rows.iter().take_while(|row| {
+                    let fits = bytes < limits::PAGE_BYTES;
+                    bytes += row.command.len();
+                    fits
+                });
+                let page = page.count();
+                rows.truncate(page);
+                Ok(rows)
+            });
+            let rows = rows.await?;
+            let Some(last) = rows.last() else {
+                return Ok(Some(Reply::Counted { list: List::Later, count }));
+            };
+            after = Some((last.due, last.number));
+            count += rows.len();
+            self.say(|out| {
+                for Later { number, due, unless, command } in &rows {
+                    let (number, time) = (*number, *due);
+                    let (about, unless) = unless.unzip();
+                    let command = Typed(typed(command).1.into());
+                    AtLine { number, time, about, unless, command }.write(out);
+                }
+            });
             self.flush().await?;
         }
     }

@@ -127,6 +127,13 @@ pub enum ConversationKind {
     Group(Handle),
 }
 
+impl ConversationKind {
+    /// Whether it is the direct chat of an account with itself.
+    pub fn is_notes(&self) -> bool {
+        matches!(self, ConversationKind::Direct(pair) if pair.low == pair.high)
+    }
+}
+
 impl Conversation {
     /// One of its members, past ones included.
     pub fn member(&self, account: AccountId) -> Option<&Member> {

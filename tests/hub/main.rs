@@ -5,6 +5,7 @@
 //! they could not be opened again.
 
 mod counters;
+mod later;
 mod narrow;
 mod person;
 mod readers;

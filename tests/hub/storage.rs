@@ -2,8 +2,9 @@
 //! half kept, and the hub goes on as soon as writing works again.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use crate::later::at;
 use crate::person::{Person, handle, register};
 use papo::chat::Act;
 use papo::counters::{Count, Counters};
@@ -79,6 +80,39 @@ fn a_failed_commit_is_told_to_everyone_and_shown_to_nobody() {
     let counted = [&counters.messages, &counters.deliveries, &counters.receipts];
     assert_eq!(counted.map(Count::get), [2, 2, 1]);
     assert_eq!((counters.logged_in.get(), counters.behind.get()), (3, 0));
+}
+
+/// What is due stays, is told to nobody before it is on disk, and is done once.
+#[test]
+fn what_is_due_waits_for_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let broken = Arc::new(AtomicBool::new(false));
+    let writer = Faulty { writer: database.writer().unwrap(), broken: broken.clone() };
+    let counters = Arc::new(Counters::default());
+    static NOW: AtomicI64 = AtomicI64::new(0);
+    let (hub, thread) = Hub::start(Box::new(writer), Clock::Told(&NOW), counters.clone()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    ana.acts(&hub, vec![at("AT +1 MSG ana one"), at("AT +1 MSG ana two")]);
+    ana.heard(&hub);
+    broken.store(true, Ordering::SeqCst);
+    ana.acts(&hub, vec![at("AT +0 MSG ana three")]);
+    assert!(ana.heard(&hub).starts_with("ERR AT storage "));
+    NOW.store(1_000, Ordering::SeqCst);
+    let failed = counters.commits_failed.get();
+    while counters.commits_failed.get() == failed {
+        assert_eq!(ana.heard(&hub), "");
+    }
+    broken.store(false, Ordering::SeqCst);
+    let mut heard = String::new();
+    while heard.is_empty() {
+        heard = ana.heard(&hub);
+    }
+    let want = "MSG 1 1970-01-01T00:00:01.000Z ana ana late=1 one\n\
+                MSG 2 1970-01-01T00:00:01.000Z ana ana late=2 two\n";
+    assert_eq!(heard, want);
+    hub.ask(Work::End);
+    thread.join().unwrap();
 }
 
 /// A bare `ACK` covers what it was about until it fails: then the next one covers that again, and one

@@ -72,7 +72,7 @@ const MARKS: &str = "SELECT a.mark FROM about a JOIN entry e ON e.id = a.message
 /// Whether anybody else has answered a message of an account. In a direct chat the other has said
 /// something since if not all entries since are the account's.
 const ANSWERED: &str = of_seen!(
-    "c.low IS NOT NULL AND c.seq - e.seq > m.exempt - e.author_seq
+    "coalesce(c.low < c.high AND c.seq - e.seq > m.exempt - e.author_seq, false)
          OR EXISTS(SELECT FROM reply r WHERE r.message = e.id AND r.author <> $2)
          OR EXISTS(SELECT FROM about a
                    WHERE a.message = e.id AND a.kind = 4 AND a.account <> $2)",

@@ -60,7 +60,11 @@ pub(super) fn all_waiting(
                 let windows = windows(reader, me, id, row.get(3)?)?;
                 let newer = span(reader, id, &windows, &query)?.ids;
                 let newer: Vec<i64> = newer.into_iter().map(|id| id.0).collect();
-                let sql = "SELECT count(*) FROM entry WHERE id = ANY($1) AND author <> $2";
+                // Notes wait for their author if they came late.
+                let sql = "SELECT count(*) FROM entry e
+                           JOIN conversation c ON c.id = e.conversation
+                           WHERE e.id = ANY($1) AND (e.author <> $2 OR
+                               (c.low = c.high AND coalesce(e.tags LIKE '%late=%', false)))";
                 let others = reader.row(sql, &[Param::Ints(&newer), Param::Int(me.0)])?;
                 here -= others.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or(0);
             }

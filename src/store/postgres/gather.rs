@@ -157,7 +157,7 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
             to.push((about::TEXT_FOR, vec![Param::Int(id.0), int(account)]));
         }
         Need::Later(account) => {
-            to.extend([later::HIGHEST, later::OF].map(|sql| (sql, vec![int(account)])));
+            to.extend([later::HIGHEST, later::OF_RULES].map(|sql| (sql, vec![int(account)])));
         }
         Need::Group(name) => to.push((GROUP, vec![Param::Text(name.as_str())])),
         Need::Membership(me, name) => {

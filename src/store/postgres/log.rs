@@ -22,6 +22,8 @@ pub(super) struct PgLogRow {
     pub(super) tags: Option<Box<EntryTags>>,
     /// `about` knows more of a message.
     pub(super) is_changed: bool,
+    /// It is a note that came late, and so waits for its author.
+    pub(super) is_late_note: bool,
     /// It is shown: not a mark that does not hold, or whose message the reader may not see.
     pub(super) is_shown: bool,
 }
@@ -42,15 +44,17 @@ const NO_TEXT: &str = "-";
 
 /// From the inside out: the rows, with what became of the text of each, as far as the reader `$2`
 /// may see that; that text; how many bytes come before it. An edit is seen by those who were in by
-/// then: in a group by its stays, in a direct chat (`n.direct`) by both.
+/// then: in a group by its stays, in a direct chat (`n.direct`; 2: notes to oneself) by both.
 const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone, edit, seen
-    FROM (SELECT s.*, sum(CASE WHEN $5 AND author = $2 THEN 0 ELSE octet_length(shown) END)
+    FROM (SELECT s.*, sum(CASE WHEN $5 AND author = $2
+                                    AND NOT (direct = 2 AND coalesce(tags LIKE '%late=%', false))
+                               THEN 0 ELSE octet_length(shown) END)
                       OVER (ORDER BY at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
           FROM (SELECT r.*, CASE WHEN gone IS NOT NULL THEN $7
                                  WHEN edit IS NOT NULL AND kind = 0
                                      THEN (SELECT body FROM entry WHERE id = r.edit)
                                  ELSE body END AS shown
-                FROM (SELECT e.*, n.at,
+                FROM (SELECT e.*, n.at, n.direct,
                           CASE WHEN e.changed AND e.kind = 0 AND NOT $6 THEN
                               (SELECT a.mark FROM about a WHERE a.message = e.id AND a.kind = 3)
                           END AS gone,
@@ -128,7 +132,11 @@ impl PgReader {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let direct = of.iter().map(|of| i64::from(matches!(of, ConversationKind::Direct(_))));
+        let direct = of.iter().map(|of| match of {
+            ConversationKind::Group(_) => 0,
+            ConversationKind::Direct(_) if of.is_notes() => 2,
+            ConversationKind::Direct(_) => 1,
+        });
         let direct: Vec<i64> = direct.collect();
         let are_free = how == Shown::OfOthers;
         let params = [
@@ -147,7 +155,8 @@ impl PgReader {
                 break;
             }
             let row = log_row(row, of)?;
-            bytes += if are_free && row.author == me { 0 } else { row.body.len() };
+            let is_free = are_free && row.author == me && !row.is_late_note;
+            bytes += if is_free { 0 } else { row.body.len() };
             found.push(row);
         }
         match ids.get(found.len()) {
@@ -206,6 +215,7 @@ fn log_row(row: &PgRow, of: &ConversationKind) -> Result<PgLogRow, Error> {
     let gone = row.get::<Option<i64>>(8)?.map(EntryId);
     let edit = row.get::<Option<i64>>(9)?.map(EntryId);
     let mut tags = entry_tags(row, 5)?;
+    let is_late_note = of.is_notes() && tags.as_ref().is_some_and(|tags| tags.late.is_some());
     let mut is_shown: bool = row.get(10)?;
     if kind.is_mark() {
         let holds = !is_changed || (kind == EntryKind::Edit && edit == Some(id));
@@ -217,7 +227,7 @@ fn log_row(row: &PgRow, of: &ConversationKind) -> Result<PgLogRow, Error> {
     }
     let of = of.clone();
     let (author, time, body) = (AccountId(row.get(1)?), Millis(row.get(2)?), row.get(4)?);
-    Ok(PgLogRow { id, of, author, time, kind, body, tags, is_changed, is_shown })
+    Ok(PgLogRow { id, of, author, time, kind, body, tags, is_changed, is_late_note, is_shown })
 }
 
 /// The tags of an entry, from its `re` and `tags`, which are in `row` from column `first` on.

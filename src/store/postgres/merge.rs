@@ -167,7 +167,7 @@ pub(super) fn page(
             merge.put_back(one.id, one.lane);
         }
     }
-    found.retain(|row| row.is_shown && !(walk.waiting && row.author == me));
+    found.retain(|row| row.is_shown && (!walk.waiting || row.author != me || row.is_late_note));
     Ok(found)
 }
 

@@ -177,10 +177,14 @@ BEGIN
 END
 $papo$;
 
--- Overwrites the texts of an entry.
+-- Overwrites the texts of an entry. That a note came late stays: it waits for its author, deleted or
+-- not.
 CREATE FUNCTION papo_erase(which bigint) RETURNS void LANGUAGE plpgsql AS $papo$
 BEGIN
-    UPDATE entry SET changed = true, body = '', tags = left(tags, 0) WHERE id = which;
+    UPDATE entry SET changed = true, body = '',
+        tags = CASE WHEN tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%' THEN tags
+                    ELSE left(tags, 0) END
+    WHERE id = which;
 END
 $papo$;
 

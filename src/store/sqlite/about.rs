@@ -8,17 +8,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{LogRow, SqliteReader, log_row, log_rows};
 use super::expire;
-use super::merge::windows;
+use super::marking::{DELETION, REACTION};
+use super::visible::windows;
 use crate::entry::{AccountId, Entry, EntryId, EntryKind, EntryPos, EntryTags, Millis};
 use crate::limits;
 use crate::store::walk::Window;
 use crate::store::{ConversationKind, Error, ListPage, MessageState};
-
-/// Kinds of rows in `about`: see `schema.sql`.
-pub(super) const EDIT: i64 = 2;
-pub(super) const DELETION: i64 = 3;
-pub(super) const REACTION: i64 = 4;
-pub(super) const TAKEN_BACK: i64 = 5;
 
 /// What a deleted message has in place of its text.
 const NO_TEXT: &str = "-";
@@ -292,10 +287,10 @@ pub(super) fn answered(
     if let ConversationKind::Direct(_) = reader.whose(pos.conversation)? {
         let sql = "SELECT c.seq - ?3 > m.exempt - ?4
                    FROM member m JOIN conversation c ON c.id = m.conversation
-                   WHERE m.conversation = ?1 AND m.account = ?2";
+                   WHERE m.conversation = ?1 AND m.account = ?2 AND c.low < c.high";
         let mut query = read.prepare_cached(sql)?;
         let keys = params![pos.conversation.0, me.0, pos.seq, pos.author_seq];
-        if query.query_row(keys, |row| row.get(0))? {
+        if query.query_row(keys, |row| row.get(0)).optional()? == Some(true) {
             return Ok(Some(true));
         }
     }

@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::SqliteReader;
-use super::merge::windows;
 use super::span::span;
+use super::visible::windows;
 use super::{count, expire};
 use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;

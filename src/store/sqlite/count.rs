@@ -9,8 +9,9 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::expire::floor;
-use super::merge::{has_marks, windows};
+use super::merge::has_marks;
 use super::span::span;
+use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::{Error, SpanQuery, WaitingCount};
@@ -30,7 +31,11 @@ pub(super) fn all_waiting(
          WHERE m.account = ?1
            AND (coalesce(m.until_seq, c.seq) > max(m.delivered_seq, c.gone_seq)
                 OR c.marked > m.delivered)";
-    let mut authors = read.prepare_cached("SELECT author FROM entry WHERE id = ?1")?;
+    // Notes wait for their author if they came late.
+    let mut waits = read.prepare_cached(
+        "SELECT e.author <> ?2 OR (c.low = c.high AND coalesce(e.tags LIKE '%late=%', 0))
+         FROM entry e JOIN conversation c ON c.id = e.conversation WHERE e.id = ?1",
+    )?;
     let (mut waiting, mut marks, mut counted) = (0, false, 0);
     for which in ["m.recent = 0 AND ?2 > 0", "m.waits <= ?2"] {
         let mut lanes = read.prepare_cached(&format!("{columns} AND {which}"))?;
@@ -45,9 +50,7 @@ pub(super) fn all_waiting(
                 let query = SpanQuery { count: usize::MAX - 1, before: None, after, re: None };
                 let windows = windows(read, me, id, row.get(3)?)?;
                 for newer in span(read, id, &windows, &query)?.ids {
-                    if authors.query_row([newer.0], |row| row.get::<_, i64>(0))? != me.0 {
-                        here -= 1;
-                    }
+                    here -= waits.query_row([newer.0, me.0], |row| row.get::<_, i64>(0))?;
                 }
             }
             waiting += here;

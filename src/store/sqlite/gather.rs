@@ -78,7 +78,7 @@ impl SqliteReader {
             Need::Later(account) => {
                 let (newest, list) = (
                     later::newest(&self.connection, *account)?,
-                    later::of(&self.connection, *account)?,
+                    later::of_rules(&self.connection, *account)?,
                 );
                 Some(Fact::Later(*account, newest, list))
             }

@@ -71,6 +71,19 @@ pub(super) fn of(read: &Connection, account: AccountId) -> Result<Vec<Later>, Er
     Ok(found)
 }
 
+/// The same for the rules, which do not need the commands themselves: these may be long.
+pub(super) fn of_rules(read: &Connection, account: AccountId) -> Result<Vec<Later>, Error> {
+    let sql = "SELECT number, due, message, condition, '' FROM later
+               WHERE account = ?1 AND done = 0";
+    let mut query = read.prepare_cached(sql)?;
+    let mut rows = query.query([account.0])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(later(row)?);
+    }
+    Ok(found)
+}
+
 /// The commands that are due next.
 pub(super) fn next_due(read: &Connection, count: usize) -> Result<Vec<(AccountId, Later)>, Error> {
     let sql = select!("WHERE done = 0 ORDER BY due, account, number LIMIT ?1");

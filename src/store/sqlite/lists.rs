@@ -5,8 +5,8 @@ use rusqlite::{CachedStatement, OptionalExtension, Params, Row, params};
 
 use super::decode::{SqliteReader, member_at};
 use super::expire;
-use super::merge::windows;
 use super::receipts::crossing;
+use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;

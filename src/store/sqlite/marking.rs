@@ -3,11 +3,16 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::about::{DELETION, EDIT, REACTION, TAKEN_BACK};
 use super::id_block::{self, List};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::store::change::Added;
 use crate::store::{Error, Marks};
+
+/// Kinds of rows in `about`: see `schema.sql`.
+pub(super) const EDIT: i64 = 2;
+pub(super) const DELETION: i64 = 3;
+pub(super) const REACTION: i64 = 4;
+pub(super) const TAKEN_BACK: i64 = 5;
 
 /// A message has the text of `mark` from now on, and no longer that of `replaced`.
 pub(super) fn edited(
@@ -187,11 +192,13 @@ fn set_changed(on: &Connection, id: EntryId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Overwrites the texts of an entry with as many zeros.
+/// Overwrites the texts of an entry with as many zeros. That a note came late stays: it waits for
+/// its author, deleted or not.
 fn erase(on: &Connection, id: EntryId) -> Result<(), Error> {
     on.prepare_cached(
         "UPDATE entry SET changed = 1, body = CAST(zeroblob(octet_length(body)) AS TEXT),
-             tags = iif(tags IS NULL, NULL, CAST(zeroblob(octet_length(tags)) AS TEXT))
+             tags = iif(tags IS NULL OR tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%', tags,
+                        CAST(zeroblob(octet_length(tags)) AS TEXT))
          WHERE id = ?1",
     )?
     .execute([id.0])?;

@@ -10,33 +10,12 @@ use super::about::View;
 use super::decode::{LogRow, kind, log_row, log_rows};
 use super::expire;
 use super::id_block::{List, above};
+use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::Ids;
 use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
 use crate::store::{ConversationKind, Error};
-
-/// The parts of a conversation that an account may see, the oldest first: all of a direct chat, its
-/// stays in a group.
-pub(super) fn windows(
-    read: &Connection,
-    me: AccountId,
-    conversation: ConversationId,
-    is_group: bool,
-) -> Result<Vec<Window>, Error> {
-    let newest = EntryId(i64::MAX);
-    if !is_group {
-        return Ok(vec![(EntryId(0), newest)]);
-    }
-    let sql = "SELECT since, until FROM stay WHERE conversation = ?1 AND account = ?2
-               ORDER BY since";
-    let mut query = read.prepare_cached(sql)?;
-    let rows = query.query_map(params![conversation.0, me.0], |row| {
-        let until: Option<i64> = row.get(1)?;
-        Ok((EntryId(row.get::<_, i64>(0)? - 1), until.map_or(newest, EntryId)))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
 
 /// The next page of a walk.
 pub(super) fn page(
@@ -102,7 +81,9 @@ pub(super) fn page(
         };
         walk.at = id;
         let row = log_row(&mut log, id, lane.kind.clone())?;
-        if !(walk.waiting && row.author == me) {
+        let is_late =
+            row.of.is_notes() && row.tags.as_ref().is_some_and(|tags| tags.late.is_some());
+        if !walk.waiting || row.author != me || is_late {
             let view = View { read, windows: &lane.windows, floor };
             if let Some(row) = view.shown(row)? {
                 bytes += row.body.len();

@@ -34,6 +34,7 @@ mod span;
 mod spare;
 mod survey;
 pub(in crate::store) mod tags;
+mod visible;
 mod write_back;
 mod writer;
 

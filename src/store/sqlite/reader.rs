@@ -6,8 +6,8 @@ use rusqlite::{OptionalExtension, params};
 
 use super::about::View;
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
-use super::merge::windows;
 use super::span::span;
+use super::visible::windows;
 use super::{about, chats, count, expire, find, gather, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;

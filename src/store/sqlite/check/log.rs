@@ -27,7 +27,8 @@ pub(super) fn conversations(read: &Connection, found: &mut Findings) -> Result<(
                FROM conversation c LEFT JOIN group_info r ON r.conversation = c.id ORDER BY c.id";
     let mut conversations = read.prepare(sql)?;
     let mut entries = read.prepare_cached(
-        "SELECT conversation, seq, author, author_seq, kind, body FROM entry WHERE id = ?1",
+        "SELECT conversation, seq, author, author_seq, kind, body,
+                coalesce(tags LIKE '%late=%', 0) FROM entry WHERE id = ?1",
     )?;
     let floor = floor(read)?;
     let mut rows = conversations.query([])?;
@@ -286,7 +287,10 @@ impl<'a> Log<'a> {
         if !row.get_ref(5)?.as_str().is_ok_and(|body| !body.is_empty()) {
             self.say(format_args!("entry {} has no text, or one that is not UTF-8", id.0));
         }
-        self.written_by(read, id, AccountId(row.get(2)?), row.get(3)?)
+        // Notes that came late wait for their author.
+        let is_notes = !self.is_group && self.people.len() == 1;
+        let is_exempt = !(is_notes && row.get::<_, bool>(6)?);
+        self.written_by(read, id, AccountId(row.get(2)?), row.get(3)?, is_exempt)
     }
 
     /// Counts the entry just passed for its author, and compares its `author_seq`.
@@ -296,6 +300,7 @@ impl<'a> Log<'a> {
         id: EntryId,
         account: AccountId,
         author_seq: i64,
+        is_exempt: bool,
     ) -> Result<(), Error> {
         let (seq, lost) = (self.seq, self.lost);
         let who = self.who(account).filter(|who| self.people[*who].member.was_in(id));
@@ -306,7 +311,7 @@ impl<'a> Log<'a> {
         };
         let person = &mut self.people[who];
         person.last_own = id;
-        person.written += 1;
+        person.written += i64::from(is_exempt);
         let counted = person.exempt(seq);
         person.written += author_seq - counted;
         let is_known = std::mem::replace(&mut person.known_at, lost) == lost;
@@ -318,8 +323,8 @@ impl<'a> Log<'a> {
         if self.is_group {
             return self.compare_exempt_mark(read, account, seq, author_seq, behind);
         }
-        for other in self.people.iter_mut().filter(|person| person.member.account != account) {
-            if id > other.member.delivered.id {
+        for other in self.people.iter_mut() {
+            if (other.member.account != account || !is_exempt) && id > other.member.delivered.id {
                 other.waits.get_or_insert(id);
             }
         }

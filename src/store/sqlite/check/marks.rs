@@ -15,7 +15,8 @@ use crate::store::{Error, Marks};
 pub(super) fn marks(read: &Connection, found: &mut Findings) -> Result<(), Error> {
     let floor = floor(read)?;
     let mut lists = read.prepare(
-        "SELECT c.id, c.marked, c.seq, c.low IS NULL, m.author, m.other, m.count, m.tail
+        "SELECT c.id, c.marked, c.seq, c.low IS NULL, m.author, m.other, m.count, m.tail,
+                coalesce(c.low = c.high, 0)
          FROM conversation c LEFT JOIN marking m ON m.conversation = c.id
          WHERE c.marked > 0 OR m.conversation IS NOT NULL ORDER BY c.id",
     )?;
@@ -33,7 +34,8 @@ pub(super) fn marks(read: &Connection, found: &mut Findings) -> Result<(), Error
         let (newest, author) = (EntryId(row.get(1)?), AccountId(author));
         let said = Marks { newest, author, other: EntryId(row.get(5)?) };
         let (seq, is_group) = (row.get(2)?, row.get(3)?);
-        let mut list = MarkList { read, found, floor, id, seq, is_group };
+        let is_notes = row.get(8)?;
+        let mut list = MarkList { read, found, floor, id, seq, is_group, is_notes };
         let tail = row.get_ref(7)?.as_blob().unwrap_or_default();
         listed += list.check(said, row.get(6)?, tail)?;
     }
@@ -60,6 +62,8 @@ struct MarkList<'a> {
     /// How many entries the conversation has had.
     seq: i64,
     is_group: bool,
+    /// It is the direct chat of an account with itself.
+    is_notes: bool,
 }
 
 impl MarkList<'_> {
@@ -177,11 +181,15 @@ impl MarkList<'_> {
         let row = match next {
             Some(next) => self
                 .read
-                .prepare_cached("SELECT seq - 1, author, author_seq FROM entry WHERE id = ?1")?
+                .prepare_cached(
+                    "SELECT seq - 1, author, author_seq, coalesce(tags LIKE '%late=%', 0)
+                     FROM entry WHERE id = ?1",
+                )?
                 .query_row([next.0], |row| {
                     let (seq, by, own) =
                         (row.get(0)?, AccountId(row.get(1)?), row.get::<_, i64>(2)?);
-                    Ok((seq, if by == author { own - 1 } else { seq + 1 - own }))
+                    let is_exempt = !(self.is_notes && row.get::<_, bool>(3)?);
+                    Ok((seq, if by == author { own - i64::from(is_exempt) } else { seq + 1 - own }))
                 })
                 .optional()?,
             None => self

@@ -1,0 +1,148 @@
+//! What an account can ask for that changes something, and what it costs.
+
+use crate::entry::{Condition, Cursor, EntryId};
+use crate::name::{DisplayName, Handle, Target};
+use crate::wire::reply;
+use crate::wire::request::{DueTime, GroupChange};
+
+/// Everything an account can do that changes something.
+#[derive(Debug)]
+pub enum Act {
+    /// Sends a message; with a `ONCE` key, at most once under that key.
+    Send { to: Target, body: String, once: Option<Box<str>> },
+    /// Answers a message in its conversation, with or without a `ONCE` key.
+    Answer { about: EntryId, body: String, once: Option<Box<str>> },
+    /// Says a message again in another conversation.
+    Forward { about: EntryId, to: Target, once: Option<Box<str>> },
+    /// Gives a message of its own another text.
+    Edit { about: EntryId, body: String },
+    /// Deletes a message.
+    Delete { about: EntryId },
+    /// Reacts to a message with a word; `None`: takes the reaction back.
+    React { about: EntryId, word: Option<Box<str>> },
+    /// Puts a command off until it is due: `act`, stored as `command`. With `unless` it is carried
+    /// out only if that has not come about for this message by then.
+    Schedule {
+        due: DueTime,
+        unless: Option<(EntryId, Condition)>,
+        act: Box<Act>,
+        command: Box<str>,
+    },
+    /// Strikes a command that was put off.
+    Unschedule { number: u64 },
+    /// Moves a cursor up to an entry, in the entry's conversation.
+    Advance { cursor: Cursor, id: EntryId },
+    /// Moves a cursor in several conversations, up to each of these entries, which the session was
+    /// sent. `answer` is the id that the reply names; `None` for moves that no command asked for,
+    /// which get no reply. `lost_moves` is the session's count of failed moves
+    /// (`Outbox::lost_moves`) when it made the list: the list relies on all earlier ones, so it is
+    /// refused if the count has changed.
+    AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
+    /// Changes the display name.
+    Rename(DisplayName),
+    /// Replaces the password hash `was` by `secret`; refused if the account's hash is no longer
+    /// `was`.
+    SetSecret { was: String, secret: String },
+    /// Creates or changes a group.
+    Group { name: Handle, change: GroupChange },
+    /// Blocks someone (`on`), or unblocks them.
+    Block { whom: Handle, on: bool },
+    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else.
+    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
+    /// Revokes a token.
+    DropToken { label: Box<str> },
+    /// Lets a system user log in without a secret (`on`), or no longer.
+    Link { user: u32, on: bool },
+}
+
+impl Act {
+    /// Weight of moving a cursor in one of several conversations. Each move writes a row of its
+    /// own, while messages to a busy conversation share its rows.
+    pub const MOVE: usize = 4;
+
+    /// Weight of a mark: it writes its own row, one that says what holds, and its message's.
+    pub const MARK: usize = 3;
+
+    /// Bytes of text that weigh as much as one more message: half a page of the database.
+    const TEXT: usize = 2_048;
+
+    /// Approximate cost of deciding and recording it, in short messages to a busy conversation.
+    /// Lookups are charged separately (`limits::LOOK_UP`).
+    pub fn weight(&self) -> usize {
+        match self {
+            Act::Send { body, .. } => 1 + body.len() / Act::TEXT,
+            Act::Answer { body, .. } => 2 + body.len() / Act::TEXT,
+            Act::Edit { body, .. } => Act::MARK + body.len() / Act::TEXT,
+            // The text of what is forwarded is not known yet.
+            Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } => Act::MARK,
+            // It may be due at once.
+            Act::Schedule { act, .. } => Act::MARK + act.weight(),
+            Act::Unschedule { .. } => Act::MARK,
+            Act::Advance { .. } => 1,
+            Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
+            Act::Group {
+                change: GroupChange::New(handles) | GroupChange::Add(handles), ..
+            } => 2 + 2 * handles.len(),
+            Act::Group { .. } | Act::Block { .. } => 2,
+            // The account's words in the search index are written anew.
+            Act::Rename(_) => 8,
+            Act::SetSecret { .. }
+            | Act::NewToken { .. }
+            | Act::DropToken { .. }
+            | Act::Link { .. } => 4,
+        }
+    }
+
+    /// Takes out a message's text, or the command to carry out later; empty for all other acts.
+    pub(super) fn take_text(&mut self) -> Box<str> {
+        match self {
+            Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
+                std::mem::take(body).into_boxed_str()
+            }
+            Act::Schedule { command, .. } => std::mem::take(command),
+            _ => Box::default(),
+        }
+    }
+
+    /// Bytes of text in it.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
+                body.len()
+            }
+            Act::Schedule { command, .. } => command.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whether it is a command, whose sender waits for a final line. Automatic acknowledgements are
+    /// not.
+    pub fn is_asked(&self) -> bool {
+        !matches!(self, Act::AdvanceAll { answer: None, .. })
+    }
+
+    /// The verb in its final line.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Act::Send { once: Some(_), .. }
+            | Act::Answer { once: Some(_), .. }
+            | Act::Forward { once: Some(_), .. } => "ONCE",
+            Act::Send { .. } => "MSG",
+            Act::Answer { .. } => "RE",
+            Act::Forward { .. } => "FWD",
+            Act::Edit { .. } => "EDIT",
+            Act::Delete { .. } => "DEL",
+            Act::React { .. } => "REACT",
+            Act::Schedule { unless: Some(_), .. } => "UNLESS",
+            Act::Schedule { unless: None, .. } | Act::Unschedule { .. } => "AT",
+            Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
+            Act::Rename(_) => "NAME",
+            Act::SetSecret { .. } => "PASSWD",
+            Act::Group { .. } => "GROUP",
+            Act::Block { on: true, .. } => "BLOCK",
+            Act::Block { on: false, .. } => "UNBLOCK",
+            Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",
+            Act::Link { .. } => "UID",
+        }
+    }
+}
