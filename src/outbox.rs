@@ -5,7 +5,7 @@
 //! session falls *behind* and is served from the log, so that a full outbox costs nobody else
 //! anything.
 
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
@@ -15,6 +15,7 @@ use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::wire::rows::Bye;
+use crate::wire::withdrawal::withdrawn;
 
 pub struct Outbox {
     state: Mutex<OutboxState>,
@@ -25,6 +26,8 @@ pub struct Outbox {
     proved: AtomicI64,
     /// See [`Outbox::lost_moves`].
     lost_moves: AtomicU32,
+    /// `OutboxState::deleted` is not empty.
+    has_deleted: AtomicBool,
 }
 
 impl Default for Outbox {
@@ -49,6 +52,8 @@ struct OutboxState {
     unspent: Option<Box<Unspent>>,
     /// See [`Drained::forwarded`].
     forwarded: u64,
+    /// Messages that were deleted since the session last looked, each with the mark that did it.
+    deleted: Vec<(EntryId, EntryId)>,
     bye: Option<Bye>,
     /// See [`Outbox::owner`].
     owner: Box<str>,
@@ -94,6 +99,18 @@ impl Outgoing {
             Outgoing::Block(block) => &block.lines,
         }
     }
+
+    /// Sets what [`Outgoing::lines`] returns.
+    pub fn replace_lines(&mut self, instead: Vec<u8>) {
+        match self {
+            Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => *lines = instead,
+            Outgoing::Block(block) => {
+                let Block { last, ref from, ref to, .. } = **block;
+                let (from, to) = (from.clone(), to.clone());
+                *block = Arc::new(Block { lines: instead, last, from, to });
+            }
+        }
+    }
 }
 
 /// Entries that one session wrote into one conversation, as lines.
@@ -132,8 +149,14 @@ pub struct Drained {
 impl Outbox {
     /// The session falls behind once `room` bytes of entries and receipts are waiting.
     pub fn new(room: usize) -> Outbox {
-        let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
-        Outbox { state: Mutex::default(), waker: AtomicWaker::new(), room, proved, lost_moves }
+        Outbox {
+            state: Mutex::default(),
+            waker: AtomicWaker::new(),
+            room,
+            proved: AtomicI64::new(0),
+            lost_moves: AtomicU32::new(0),
+            has_deleted: AtomicBool::new(false),
+        }
     }
 
     /// The session's account and origin, as fields of a log line: `from=192.0.2.7 handle=ana`.
@@ -193,6 +216,32 @@ impl Outbox {
             _ => state.items.push(Outgoing::Receipts { lines: line.to_vec(), upto: number }),
         }
         Pushed::In { wake: state.mark_changed() }
+    }
+
+    /// Takes the text of a message that `mark` has deleted out of what waits here, and has the
+    /// session do so with what it has taken. Returns whether the session has to be woken.
+    pub fn withdraw(&self, message: EntryId, mark: EntryId) -> bool {
+        let mut state = self.state();
+        let OutboxState { items, bytes, .. } = &mut *state;
+        for item in items {
+            let Outgoing::Block(block) = item else { continue };
+            if let Some(lines) = withdrawn(&block.lines, 0, message, mark) {
+                *bytes = *bytes - block.lines.len() + lines.len();
+                item.replace_lines(lines);
+            }
+        }
+        state.deleted.push((message, mark));
+        self.has_deleted.store(true, Ordering::Release);
+        state.mark_changed()
+    }
+
+    /// Takes out the messages that were deleted since this was last called, each with the mark that
+    /// did it.
+    pub fn take_deleted(&self) -> Vec<(EntryId, EntryId)> {
+        if !self.has_deleted.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        std::mem::take(&mut self.state().deleted)
     }
 
     /// Records an entry that the session wrote while it was behind, which is left out when it pages

@@ -106,7 +106,10 @@ impl HubState {
                     open.count += 1;
                     self.tally.messages += u64::from(kind == EntryKind::Message);
                     self.tally.marks += u64::from(kind.is_mark());
-                    self.needs_wipe |= kind == EntryKind::Del;
+                    if kind == EntryKind::Del {
+                        self.needs_wipe = true;
+                        self.withdraw(&pos);
+                    }
                     EntryLine::event(&entry).write(&mut self.lines);
                     if !self.watches.is_empty() {
                         self.answers(&pos, &entry);
@@ -152,6 +155,20 @@ impl HubState {
         let Newest { entry, moved, .. } = self.chat.newest();
         self.told = Watermark { entries: entry, moves: moved };
         self.chat.committed();
+    }
+
+    /// Takes the text of a deleted message out of what waits for the sessions of all who may have
+    /// seen it, those who have left its group since included.
+    fn withdraw(&mut self, mark: &EntryPos) {
+        let message = EntryPos { id: mark.about, about: EntryId(0), ..*mark };
+        for account in self.chat.readers(message) {
+            let sessions = self.online.get(&account).map_or(&[][..], |p| &p.sessions);
+            for seat in sessions.iter().filter_map(|session| self.seats.get(session)) {
+                if seat.outbox.withdraw(message.id, mark.id) {
+                    self.to_wake.push(seat.outbox.clone());
+                }
+            }
+        }
     }
 
     /// Pushes a run of entries to everyone who may read it.

@@ -9,12 +9,13 @@ use smol::Timer;
 use super::intake::Held;
 use super::{Lag, SCRATCH, Session};
 use crate::chat::Act;
-use crate::entry::Cursor;
+use crate::entry::{Cursor, EntryId};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
 use crate::wire::request::SessionCommand;
 use crate::wire::rows::Bye;
+use crate::wire::withdrawal::withdrawn;
 
 /// Items waiting to be written, in order.
 #[derive(Default)]
@@ -61,6 +62,22 @@ impl Output {
             matches!(item, Outgoing::Replies(_)) || is_begun
         });
         self.left = self.items.iter().map(|item| item.lines().len()).sum::<usize>() - self.written;
+    }
+
+    /// Takes out the text of a message that `mark` has deleted, except in a line that is half
+    /// written; `taken` further bytes are on their way.
+    fn withdraw(&mut self, taken: usize, message: EntryId, mark: EntryId) {
+        let (begun, mut at) = (self.written + taken, 0);
+        for item in &mut self.items {
+            let from = begun.saturating_sub(at);
+            let length = item.lines().len();
+            at += length;
+            if let Some(lines) = withdrawn(item.lines(), from, message, mark) {
+                self.left = self.left - length + lines.len();
+                item.replace_lines(lines);
+            }
+        }
+        self.items.retain(|item| !item.lines().is_empty());
     }
 
     /// Counts `n` more bytes as written. Returns the events (not replies) that are complete with
@@ -150,6 +167,9 @@ impl Session {
     /// Writes the output as far as the socket accepts it, all waiting items in one write.
     pub(super) fn write_output(&mut self) -> io::Result<()> {
         self.stream.flush()?;
+        for (message, mark) in self.outbox.take_deleted() {
+            self.output.withdraw(self.stream.taken(), message, mark);
+        }
         while !self.output.is_empty() {
             let unread = self.unread();
             let Some(n) = SCRATCH.with_borrow_mut(|scratch| self.write_some(scratch))? else {
@@ -232,5 +252,39 @@ pub(super) fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
     match to {
         Target::Person(_) if from != me => Target::Person(from.clone()),
         to => to.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_half_written_is_sent_to_its_end() {
+        let time = "2026-01-01T00:00:00.000Z";
+        let line = |text: &str| text.replace('T', time).into_bytes();
+        let lines = [line("MSG 1 T ana bob - x\n"), line("EDIT 2 T ana bob re=1 x\n")];
+        let first = lines[0].len();
+        let gone = line("GONE 1 T ana bob del=3 -\n");
+        // How much is written and on its way, and what is then left of the two lines.
+        for (written, taken, left) in [
+            (0, 0, gone.clone()),
+            (1, 0, lines[0].clone()),
+            (0, 1, lines[0].clone()),
+            (first - 1, 1, lines[0].clone()),
+            (first - 1, 2, lines.concat()),
+        ] {
+            let mut output = Output::default();
+            lines.iter().for_each(|line| output.push(Outgoing::Replies(line.clone())));
+            output.advance(written);
+            output.withdraw(taken, EntryId(1), EntryId(3));
+            let all: Vec<u8> = output.items().flat_map(|item| item.lines()).copied().collect();
+            assert_eq!(all, left, "{written} and {taken}");
+            assert_eq!(output.len(), all.len() - written);
+        }
+        let mut output = Output::default();
+        output.push(Outgoing::Replies(lines[1].clone()));
+        output.withdraw(0, EntryId(1), EntryId(3));
+        assert_eq!((output.is_empty(), output.len()), (true, 0));
     }
 }

@@ -6,7 +6,8 @@
 //! (entries and receipts) and `rows` (all others), which are made of `columns` and `tags`;
 //! `refusal` has the sentences of `ERR`. `text` is the only place that escapes, `calls` finds whom
 //! a text calls, `help` makes the text of `HELP` from the tables in `verb_table` and `line_forms`,
-//! and `suggestions` guesses what an unknown command was meant to be.
+//! `suggestions` guesses what an unknown command was meant to be, and `withdrawal` takes a deleted
+//! message out of lines that wait.
 
 pub mod calls;
 pub mod columns;
@@ -27,3 +28,4 @@ pub mod telnet;
 pub mod text;
 mod verb_table;
 mod verbs;
+pub mod withdrawal;

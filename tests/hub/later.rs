@@ -177,10 +177,10 @@ fn what_is_refused_by_then_comes_back_as_a_message() {
     bia.heard(&hub);
     NOW.store(60_000, Ordering::SeqCst);
     let heard = ana.heard(&hub);
-    let blocked = "ERR MSG blocked bia: this account has blocked you";
+    let blocked = "ERR MSG blocked bia does not accept messages from you";
     let want = [
         r"late=1 not sent: ERR RE no-such-message 1: this message was deleted: RE 1 C:\\temp\nnext",
-        "late=2 not sent: ERR ONCE blocked bia: this account has blocked you: ONCE k FWD 2 bia",
+        "late=2 not sent: ERR ONCE blocked bia does not accept messages from you: ONCE k FWD 2 bia",
         // Since the block, ana does not learn what bia has received.
         &format!("late=4 not sent: {blocked}: MSG bia unread"),
         &format!("late=5 not sent: {blocked}: MSG bia not received"),

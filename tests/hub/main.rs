@@ -5,6 +5,7 @@
 //! they could not be opened again.
 
 mod counters;
+mod deleted;
 mod later;
 mod narrow;
 mod person;

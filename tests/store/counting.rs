@@ -3,10 +3,10 @@
 
 use crate::bench::{ANA, BIA, Bench, CAIO, every_store, handle, person};
 use papo::chat::Act;
-use papo::entry::{AccountId, Cursor, EntryId};
+use papo::entry::{AccountId, Cursor, EntryId, Millis};
 use papo::name::Target;
 use papo::store::SpanQuery;
-use papo::wire::request::GroupChange;
+use papo::wire::request::{DueTime, GroupChange};
 use proptest::prelude::*;
 
 /// One step of a random conversation of two.
@@ -227,6 +227,113 @@ proptest! {
                 let want = (authors.len() > floor).then_some(above(read[index(who)]) as i64);
                 assert_eq!(unread, want.into_iter().collect::<Vec<_>>());
             }
+        });
+    }
+}
+
+/// One step of a random life of somebody's notes.
+#[derive(Clone, Debug)]
+enum Note {
+    Own,
+    Late,
+    /// A reaction to a note, or its deletion.
+    Mark(u8, bool),
+    Move(Cursor, u8),
+    Commit,
+    Tick,
+    Forget(u8),
+}
+
+fn note() -> impl Strategy<Value = Note> {
+    let cursor = prop_oneof![Just(Cursor::Delivered), Just(Cursor::Read)];
+    prop_oneof![
+        4 => Just(Note::Own),
+        4 => Just(Note::Late),
+        3 => (any::<u8>(), any::<bool>()).prop_map(|(id, ends)| Note::Mark(id, ends)),
+        3 => (cursor, any::<u8>()).prop_map(|(cursor, id)| Note::Move(cursor, id)),
+        2 => Just(Note::Commit),
+        1 => Just(Note::Tick),
+        1 => any::<u8>().prop_map(Note::Forget),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Notes that come late wait for their author, deleted or not; all others do not, nor do marks.
+    #[test]
+    fn notes_that_come_late_wait_and_no_others(notes in prop::collection::vec(note(), 1..200)) {
+        every_store(|store| {
+            // Of each id: whether it waits until it is acknowledged; `None`: a mark.
+            let mut log: Vec<Option<bool>> = Vec::new();
+            let (mut delivered, mut read, mut floor) = (0, 0, 0);
+            let mut words = 0;
+            let message = |log: &[Option<bool>], part: u8| {
+                let ids: Vec<usize> = (1..).zip(log).filter(|(_, note)| note.is_some()).map(|(id, _)| id).collect();
+                ids.get(usize::from(part) % ids.len().max(1)).copied()
+            };
+            for note in &notes {
+                match *note {
+                    Note::Own => {
+                        store.act(ANA, Act::Send { to: person("ana"), body: "x".into(), once: None });
+                        log.push(Some(false));
+                    }
+                    Note::Late => {
+                        let command = "MSG ana x";
+                        let (due, act) = (DueTime::In(0), Box::new(Act::stored(command).unwrap()));
+                        store.act(ANA, Act::Schedule { due, unless: None, act, command: command.into() });
+                        let (account, later) = store.chat.take_at_once().unwrap();
+                        let (mut act, now) = (Act::stored(command), Millis(store.now));
+                        store.decide(|chat| chat.carry_out_later(account, &later, &mut act, now));
+                        log.push(Some(true));
+                    }
+                    Note::Mark(part, ends) => {
+                        let Some(id) = message(&log, part).filter(|id| *id > floor) else { continue };
+                        let about = EntryId(id as i64);
+                        words += 1;
+                        let word = Some(format!("w{words}").into());
+                        let act = if ends { Act::Delete { about } } else { Act::React { about, word } };
+                        let before = store.chat.newest().entry;
+                        store.act(ANA, act);
+                        // A message that was deleted has no more marks.
+                        log.extend((store.chat.newest().entry > before).then_some(None));
+                    }
+                    Note::Move(cursor, part) => {
+                        let id = above(0, log.len(), part);
+                        store.act(ANA, Act::Advance { cursor, id: EntryId(id as i64) });
+                        if id > floor {
+                            delivered = delivered.max(id);
+                            if cursor == Cursor::Read {
+                                read = read.max(id);
+                            }
+                        }
+                    }
+                    Note::Commit => store.commit(),
+                    Note::Tick => store.now += 1_500,
+                    Note::Forget(part) => {
+                        floor = above(floor, log.len(), part);
+                        store.forget(EntryId(floor as i64));
+                    }
+                }
+            }
+            store.commit();
+            let above = |after: usize| -> Vec<i64> {
+                let left = (1..).zip(&log).skip(floor.max(after));
+                left.filter(|(_, note)| **note == Some(true)).map(|(id, _)| id).collect()
+            };
+            let waiting = above(delivered);
+            assert_eq!(store.waiting(ANA), waiting.len() as u64);
+            for upto in [log.len() / 2, log.len()] {
+                let upto = EntryId(upto as i64);
+                let want = waiting.iter().filter(|id| **id <= upto.0).count() as u64;
+                assert_eq!(store.reader.waiting(ANA, upto).unwrap().count, want);
+            }
+            let pages = store.pages(ANA, true, EntryId(i64::MAX)).0;
+            assert_eq!(pages.into_iter().map(|(id, _)| id).collect::<Vec<_>>(), waiting);
+            let unread: Vec<_> = store.chats(ANA).into_iter().map(|row| row.unread).collect();
+            let is_left = log.iter().skip(floor).any(Option::is_some);
+            let want = is_left.then_some(above(read).len() as i64);
+            assert_eq!(unread, want.into_iter().collect::<Vec<_>>());
         });
     }
 }
