@@ -6,6 +6,7 @@ mod bench;
 mod cluster;
 #[path = "../store/counting.rs"]
 mod counting;
+mod erased;
 mod failover;
 #[path = "../store/holding.rs"]
 mod holding;

@@ -45,6 +45,7 @@ const NO_TEXT: &str = "-";
 /// From the inside out: the rows, with what became of the text of each, as far as the reader `$2`
 /// may see that; that text; how many bytes come before it. An edit is seen by those who were in by
 /// then: in a group by its stays, in a direct chat (`n.direct`; 2: notes to oneself) by both.
+/// `OFFSET 0` keeps the planner from joining the steps and looking up the same several times.
 const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone, edit, seen
     FROM (SELECT s.*, sum(CASE WHEN $5 AND author = $2
                                     AND NOT (direct = 2 AND coalesce(tags LIKE '%late=%', false))
@@ -76,7 +77,7 @@ const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone
                                     AND (s.until IS NULL OR s.until >= e.re)))
                               ELSE true END AS seen
                       FROM unnest($1, $3) WITH ORDINALITY AS n(id, direct, at)
-                      JOIN entry e ON e.id = n.id) AS r) AS s) AS t
+                      JOIN entry e ON e.id = n.id OFFSET 0) AS r OFFSET 0) AS s) AS t
     WHERE coalesce(before, 0) < $4 ORDER BY at";
 
 /// The words of the reactions that hold, the most frequent first, and how many have each. Of those
