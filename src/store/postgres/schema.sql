@@ -75,6 +75,10 @@ CREATE TABLE group_info(
     topic text NOT NULL
 );
 
+-- One table. In partitions by `id`, which `--keep` could drop as a whole, a quiet conversation would
+-- be looked for in each of them: with 50 that reads 125 pages for 4. Deleting rows costs 73 bytes of
+-- write-ahead log for each, vacuum included. If that is ever too much, this table becomes the first
+-- partition of another by ATTACH PARTITION, which copies nothing, since `id` is its key.
 CREATE TABLE entry(
     id bigint PRIMARY KEY,
     conversation bigint NOT NULL,
