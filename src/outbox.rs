@@ -238,10 +238,12 @@ impl Outbox {
     /// Takes out the messages that were deleted since this was last called, each with the mark that
     /// did it.
     pub fn take_deleted(&self) -> Vec<(EntryId, EntryId)> {
-        if !self.has_deleted.swap(false, Ordering::AcqRel) {
+        if !self.has_deleted.load(Ordering::Acquire) {
             return Vec::new();
         }
-        std::mem::take(&mut self.state().deleted)
+        let mut state = self.state();
+        self.has_deleted.store(false, Ordering::Release);
+        std::mem::take(&mut state.deleted)
     }
 
     /// Records an entry that the session wrote while it was behind, which is left out when it pages

@@ -247,16 +247,10 @@ impl Chat {
         now: Millis,
     ) -> Result<(), Stop> {
         let who = without_session(account);
-        let (message, body) = match self.plan_later(who, later, act, now)? {
-            None => (None, Box::default()),
-            Some((message, Some(notice))) => (Some(message), notice),
-            Some((message, None)) => {
-                (Some(message), act.as_mut().map_or(Box::default(), Act::take_text))
-            }
-        };
-        if let Some(mut message) = message {
+        if let Some(mut message) = self.plan_later(who, later, act, now)? {
             message.tags.get_or_insert_default().late = Some(later.number);
-            self.send(who, message, body, now);
+            let text = act.as_mut().map_or(Box::default(), Act::take_text);
+            self.send(who, message, text, now);
         }
         self.strike(account, later.number);
         Ok(())
@@ -277,15 +271,14 @@ impl Chat {
         }
     }
 
-    /// The message that a command sends, and its text if that is not in the act. `None`: there is
-    /// nothing to do.
+    /// The message that a command sends, or that says why it does not; `None`: there is nothing to do.
     fn plan_later(
         &self,
         who: Who,
         later: &Later,
         act: &Result<Act, Refusal>,
         now: Millis,
-    ) -> Result<Option<(NewMessage, Option<Box<str>>)>, Stop> {
+    ) -> Result<Option<NewMessage>, Stop> {
         let planned = match act {
             Ok(act) => self.plan(who, act, now),
             Err(refusal) => Err(refusal.clone().into()),
@@ -294,7 +287,7 @@ impl Chat {
         let kept = self.directory.later(who.account);
         let refusal = match both(kept, planned) {
             Ok((kept, _)) if !kept.waiting.contains(&later.number) => return Ok(None),
-            Ok((_, Plan::Send(message))) => return Ok(Some((message, None))),
+            Ok((_, Plan::Send(message))) => return Ok(Some(message)),
             // It was sent before under the same key.
             Ok(_) => return Ok(None),
             Err(Stop::Refused(refusal)) => refusal,
@@ -305,9 +298,9 @@ impl Chat {
         let destination = self.conversation_for(who.account, &to)?;
         let verb = act.as_ref().map_or("AT", Act::verb);
         let from = me.handle.clone();
-        let (tags, once, text) = (None, None, None);
-        let message = NewMessage { verb: "MSG", from, to, destination, once, tags, text };
-        Ok(Some((message, Some(notice(verb, &refusal, &later.command)))))
+        let (tags, once) = (None, None);
+        let text = Some(notice(verb, &refusal, &later.command));
+        Ok(Some(NewMessage { verb: "MSG", from, to, destination, once, tags, text }))
     }
 }
 

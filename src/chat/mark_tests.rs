@@ -2,7 +2,7 @@
 
 use super::tests::{ANA, BIA, NOW, advance, send, told, two};
 use super::*;
-use crate::entry::{EntryKind, Millis};
+use crate::entry::{Cursor, EntryKind, Millis};
 use crate::store::{NewEntry, Position};
 
 fn edit(chat: &mut Chat, who: Who, about: i64, text: &str, now: Millis) {

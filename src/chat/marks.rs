@@ -1,10 +1,9 @@
-//! What is done with a message after it was sent: it is answered, forwarded, edited, deleted, and
-//! people react to it.
+//! What is done to a message after it was sent: it is edited, deleted, and people react to it.
 //!
-//! An answer and a forwarded message are messages. An edit, a deletion and a reaction are *marks*:
-//! entries about an earlier message, with an id like any other and no `seq` of their own. So they
-//! are never counted, and all arithmetic of [`super::messages`] stays as it is: a mark stands where
-//! the conversation stood when it was written. What marks do to cursors is in [`super::wake`].
+//! An edit, a deletion and a reaction are *marks*: entries about an earlier message, with an id like
+//! any other and no `seq` of their own. So they are never counted, and all arithmetic of
+//! [`super::messages`] stays as it is: a mark stands where the conversation stood when it was
+//! written.
 //!
 //! A mark says how a message is, not what to do with it. A mark that is said again changes nothing:
 //! it makes no entry, and the reply names the one that made it so.

@@ -1,11 +1,13 @@
 //! The rules on their own: no store, no clock, no session.
 
 use super::*;
-use crate::entry::EntryPos;
+use crate::entry::{Cursor, EntryPos};
 use crate::limits;
+use crate::name::DisplayName;
 use crate::store::{
     Account, Conversation, ConversationKind, Fact, Fronts, Marks, Member, Pair, Stay,
 };
+use crate::wire::request::GroupChange;
 
 pub(super) const ANA: Who =
     Who { session: SessionId(1), account: AccountId(1), key: Key::Password };

@@ -193,6 +193,7 @@ pub(super) fn charged(act: &Act) -> Unspent {
         Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
             Unspent { bytes: body.len() as u64, groups: 0 }
         }
+        Act::Schedule { command, .. } => Unspent { bytes: command.len() as u64, groups: 0 },
         Act::Group { change: GroupChange::New(_), .. } => Unspent { bytes: 0, groups: 1 },
         _ => Unspent::default(),
     }

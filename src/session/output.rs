@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_half_written_is_sent_to_its_end() {
         let time = "2026-01-01T00:00:00.000Z";
-        let line = |text: &str| text.replace('T', time).into_bytes();
+        let line = |text: &str| text.replace(" T", &format!(" {time}")).into_bytes();
         let lines = [line("MSG 1 T ana bob - x\n"), line("EDIT 2 T ana bob re=1 x\n")];
         let first = lines[0].len();
         let gone = line("GONE 1 T ana bob del=3 -\n");

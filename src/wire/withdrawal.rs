@@ -60,7 +60,7 @@ mod tests {
     const T: &str = "2026-01-01T00:00:00.000Z";
 
     fn without_17(lines: &str, from: usize) -> Option<String> {
-        let lines = lines.replace('T', T);
+        let lines = lines.replace(" T", &format!(" {T}"));
         let left = withdrawn(lines.as_bytes(), from, EntryId(17), EntryId(20))?;
         Some(String::from_utf8(left).unwrap().replace(T, "T"))
     }
@@ -72,10 +72,10 @@ mod tests {
         let left = "MSG 16 T ana bob - 17\nGONE 17 T ana bob del=20 -\nMSG 19 T ana bob re=17 y\n\
                     REACT 21 T bob ana re=17,at=ana ok\n";
         assert_eq!(without_17(lines, 0).as_deref(), Some(left));
-        let rows = "HIST 17 T ana #x at=bob,react=2*ok,mine=ok x\nMARK 17 T ana #x kind=text,re=17 y\n\
-                    MARK 18 T ana #x kind=edit,re=17 z\nOK MARKS 2 end\n";
-        let left = "HIST 17 T ana #x kind=gone,del=20 -\nMARK 17 T ana #x kind=text,re=17 -\n\
-                    MARK 18 T ana #x kind=edit,re=17 -\nOK MARKS 2 end\n";
+        let rows = "HIST 17 T ana #xy at=bob,react=2*ok,mine=ok x\nMARK 17 T ana #xy kind=text,re=17 y\n\
+                    MARK 18 T ana #xy kind=edit,re=17 z\nOK MARKS 2 end\n";
+        let left = "HIST 17 T ana #xy kind=gone,del=20 -\nMARK 17 T ana #xy kind=text,re=17 -\n\
+                    MARK 18 T ana #xy kind=edit,re=17 -\nOK MARKS 2 end\n";
         assert_eq!(without_17(rows, 0).as_deref(), Some(left));
         for other in ["", "OK MSG 17 T\n", "MSG 1 T ana bob - 17\n", "GONE 17 T ana bob del=20"] {
             assert_eq!(without_17(other, 0), None, "{other:?}");

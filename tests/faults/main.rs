@@ -4,6 +4,7 @@
 mod exhausted;
 mod full;
 mod kills;
+mod later;
 mod marks;
 mod power;
 #[path = "../process/mod.rs"]

@@ -160,6 +160,56 @@ fn groups_and_bytes_in_a_day() {
 }
 
 #[test]
+fn what_is_done_with_a_message_counts_as_one() {
+    let home = Home::new();
+    let papod = start(&home, &["--limit-local", "--limit-messages", "1"]);
+    papod.register("ana").send("ana", "note");
+    let mut sessions: Vec<Client> = (0..20).map(|_| papod.login_quietly("ana")).collect();
+    let answers: Vec<String> = sessions
+        .iter_mut()
+        .zip(["EDIT 1 x", "REACT 1 ok", "RE 1 x", "FWD 1 ana", "AT +600 MSG ana x"].iter().cycle())
+        .map(|(session, typed)| {
+            session.say(typed);
+            session.line()
+        })
+        .collect();
+    let refused = |line: &&String| line.contains(" too-fast ");
+    // A second may pass meanwhile, on a slow machine.
+    let taken = answers.len() - answers.iter().filter(refused).count();
+    assert!((14..17).contains(&taken), "{answers:#?}");
+    let last = answers.last().unwrap();
+    assert!(last.starts_with("ERR AT too-fast "), "{last}");
+    papod.stop();
+}
+
+#[test]
+fn authors_may_change_a_message_for_so_long_and_no_longer() {
+    let home = Home::new();
+    let papod = start(&home, &["--amend", "1"]);
+    let mut ana = papod.register("ana");
+    ana.send("ana", "note");
+    let mut edits = 0;
+    let refused = loop {
+        ana.say(&format!("EDIT 1 {edits}"));
+        match ana.line() {
+            line if line.starts_with("OK EDIT ") => edits += 1,
+            line => break line,
+        }
+    };
+    assert!(refused.starts_with("ERR EDIT too-late "), "{refused}");
+    ana.say("DEL 1");
+    assert!(ana.line().starts_with("ERR DEL too-late "));
+    // What it says already, and what is no change of it.
+    if edits > 0 {
+        ana.say(&format!("EDIT 1 {}", edits - 1));
+        assert!(ana.line().starts_with("OK EDIT "));
+    }
+    ana.say("REACT 1 ok");
+    assert!(ana.line().starts_with("OK REACT "));
+    papod.stop();
+}
+
+#[test]
 fn on_this_machine_there_are_no_such_limits_unless_asked_for() {
     let home = Home::new();
     let flags = ["--limit-address", "1", "--limit-sessions", "1", "--limit-registrations", "1"];
