@@ -1,8 +1,7 @@
 //! What holds about one message: for the rules, for `MARKS`, and whether it was answered.
 
 use super::PgReader;
-use super::decode::kind;
-use super::gather::pos;
+use super::decode::{kind, pos};
 use super::log::{Shown, counted, entry_tags};
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, EntryTags, Millis};

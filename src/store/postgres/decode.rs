@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::PgReader;
 use super::value::{Param, PgRow};
-use crate::entry::{AccountId, ConversationId, EntryId, Millis, MoveNumber, TokenId};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::store::{
@@ -151,6 +151,18 @@ pub(super) fn kind(
         Some(name) => ConversationKind::Group(Handle::new(&name).ok_or_else(|| {
             Error::damaged(format!("group {} has a name that breaks the rules", id.0))
         })?),
+    })
+}
+
+/// A row of [`POS`](super::gather::POS).
+pub(super) fn pos(row: &PgRow) -> Result<EntryPos, Error> {
+    Ok(EntryPos {
+        conversation: ConversationId(row.get(0)?),
+        id: EntryId(row.get(1)?),
+        seq: row.get(2)?,
+        author: AccountId(row.get(3)?),
+        author_seq: row.get(4)?,
+        about: EntryId(row.get(5)?),
     })
 }
 

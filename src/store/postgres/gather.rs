@@ -1,11 +1,11 @@
 //! Single rows that the rules need before they can decide: many at a time, in one round trip.
 
-use super::decode::{BY_HANDLE, BY_ID, account, conversation, token};
+use super::decode::{BY_HANDLE, BY_ID, account, conversation, pos, token};
 use super::log::TALLY;
 use super::protocol::Statement;
 use super::value::{Param, PgRow};
 use super::{PgReader, about, later};
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
+use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair};
 
@@ -233,18 +233,6 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
         }
         // Several statements answer these.
         Need::Direct(_) | Need::Conversation(_) | Need::Message(_) | Need::Later(_) => None,
-    })
-}
-
-/// A row of [`POS`].
-pub(super) fn pos(row: &PgRow) -> Result<EntryPos, Error> {
-    Ok(EntryPos {
-        conversation: ConversationId(row.get(0)?),
-        id: EntryId(row.get(1)?),
-        seq: row.get(2)?,
-        author: AccountId(row.get(3)?),
-        author_seq: row.get(4)?,
-        about: EntryId(row.get(5)?),
     })
 }
 

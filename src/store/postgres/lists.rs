@@ -2,9 +2,9 @@
 //! entry.
 
 use super::PgReader;
-use super::decode::member_at;
+use super::decode::{member_at, pos};
 use super::expire;
-use super::gather::{BLOCKED, POS, pos};
+use super::gather::{BLOCKED, POS};
 use super::merge::windows;
 use super::receipts::crossings;
 use super::value::{Param, PgRow};
