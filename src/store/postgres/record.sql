@@ -26,6 +26,12 @@ CREATE FUNCTION papo_record(
 #variable_conflict use_column
 DECLARE
     i integer;
+    -- The message that is reacted to, and its reactions. A vote has many at once; to write their count
+    -- each time would leave as many old rows, which the next one has to pass over.
+    y_message bigint := 0;
+    y_words text[];
+    y_keepers bigint[];
+    y_counts bigint[];
 BEGIN
     UPDATE leader SET batch = of_batch, beat = beat + 1,
         entry = coalesce(numbers[1], entry), moved = coalesce(numbers[2], moved),
@@ -45,6 +51,10 @@ BEGIN
              AS n(id, c, seq, author, author_seq, time, kind, re, body, tags);
     END IF;
     FOR i IN 1 .. cardinality(kinds) LOOP
+        IF y_message > 0 AND (kinds[i] <> 24 OR n1[i] <> y_message) THEN
+            PERFORM papo_count(y_message, y_keepers, y_counts);
+            y_message := 0;
+        END IF;
         CASE kinds[i]
         WHEN 1 THEN
             INSERT INTO account(id, handle, name, secret, created, shown)
@@ -107,7 +117,12 @@ BEGIN
             PERFORM papo_erase(n1[i]);
             INSERT INTO about VALUES (n1[i], 3, 0, n2[i]);
         WHEN 24 THEN
-            PERFORM papo_react(n1[i], n2[i], n3[i], t1[i]);
+            IF y_message = 0 THEN
+                y_message := n1[i];
+                SELECT * INTO y_words, y_keepers, y_counts FROM papo_tally(y_message);
+            END IF;
+            SELECT * INTO y_words, y_keepers, y_counts
+            FROM papo_react(y_message, n2[i], n3[i], t1[i], y_words, y_keepers, y_counts);
         WHEN 25 THEN
             INSERT INTO reply SELECT n1[i], id, author FROM entry WHERE id = n2[i];
         WHEN 26 THEN
@@ -123,6 +138,9 @@ BEGIN
             DELETE FROM later WHERE account = n1[i] AND number = n2[i];
         END CASE;
     END LOOP;
+    IF y_message > 0 THEN
+        PERFORM papo_count(y_message, y_keepers, y_counts);
+    END IF;
     IF cardinality(h_id) > 0 THEN
         UPDATE conversation c SET head = h.head, seq = h.seq, moved = h.moved
         FROM unnest(h_id, h_head, h_seq, h_moved) AS h(id, head, seq, moved) WHERE c.id = h.id;
@@ -200,31 +218,59 @@ BEGIN
 END
 $papo$;
 
--- The reaction of `who` to a message is that of `which` from now on: a word, or none if that is empty.
-CREATE FUNCTION papo_react(to_message bigint, who bigint, which bigint, said text) RETURNS void
+-- The words of the reactions to a message that hold, the reactions that keep them for `tally`, and how
+-- many react with each.
+CREATE FUNCTION papo_tally(of_message bigint,
+    OUT words text[], OUT keepers bigint[], OUT counts bigint[]
+) LANGUAGE plpgsql AS $papo$
+BEGIN
+    SELECT coalesce(array_agg(e.body), '{}'), coalesce(array_agg(t.word), '{}'),
+           coalesce(array_agg(t.count), '{}')
+    INTO words, keepers, counts
+    FROM tally t JOIN entry e ON e.id = t.word WHERE t.message = of_message;
+END
+$papo$;
+
+-- Writes them.
+CREATE FUNCTION papo_count(of_message bigint, keepers bigint[], counts bigint[]) RETURNS void
 LANGUAGE plpgsql AS $papo$
+BEGIN
+    DELETE FROM tally WHERE message = of_message AND word <> ALL (keepers);
+    INSERT INTO tally AS t SELECT of_message, n.keeper, n.count
+    FROM unnest(keepers, counts) AS n(keeper, count)
+    ON CONFLICT (message, word) DO UPDATE SET count = excluded.count
+        WHERE t.count <> excluded.count;
+END
+$papo$;
+
+-- The reaction of `who` to a message is that of `which` from now on: a word, or none if that is empty.
+-- Changes what `papo_tally` has returned of the message.
+CREATE FUNCTION papo_react(to_message bigint, who bigint, which bigint, said text,
+    INOUT words text[], INOUT keepers bigint[], INOUT counts bigint[]
+) LANGUAGE plpgsql AS $papo$
 #variable_conflict use_column
 DECLARE
     before record;
-    kept record;
+    at integer;
 BEGIN
     SELECT a.kind, a.mark, e.body INTO before FROM about a JOIN entry e ON e.id = a.mark
     WHERE a.message = to_message AND a.kind IN (4, 5) AND a.account = who;
     IF FOUND THEN
         UPDATE entry SET changed = true WHERE id = before.mark AND NOT changed;
         IF before.kind = 4 THEN
-            -- The reaction that keeps the word for the tally.
-            SELECT t.word, t.count INTO STRICT kept FROM tally t JOIN entry e ON e.id = t.word
-            WHERE t.message = to_message AND e.body = before.body;
-            IF kept.count > 1 THEN
-                UPDATE tally SET count = count - 1
-                WHERE message = to_message AND word = kept.word;
-            ELSE
-                DELETE FROM tally WHERE message = to_message AND word = kept.word;
-                PERFORM papo_erase(kept.word);
+            at := array_position(words, before.body);
+            IF at IS NULL THEN
+                RAISE EXCEPTION 'the reactions to entry % are not counted', to_message;
             END IF;
-            IF before.mark <> kept.word THEN
+            IF before.mark <> keepers[at] THEN
                 PERFORM papo_erase(before.mark);
+            END IF;
+            counts[at] := counts[at] - 1;
+            IF counts[at] = 0 THEN
+                PERFORM papo_erase(keepers[at]);
+                words := words[:at - 1] || words[at + 1:];
+                keepers := keepers[:at - 1] || keepers[at + 1:];
+                counts := counts[:at - 1] || counts[at + 1:];
             END IF;
         END IF;
         DELETE FROM about WHERE message = to_message AND kind = before.kind AND account = who;
@@ -233,11 +279,13 @@ BEGIN
         INSERT INTO about VALUES (to_message, 5, who, which);
         RETURN;
     END IF;
-    UPDATE tally SET count = count + 1 WHERE message = to_message AND word =
-        (SELECT t.word FROM tally t JOIN entry e ON e.id = t.word
-         WHERE t.message = to_message AND e.body = said);
-    IF NOT FOUND THEN
-        INSERT INTO tally VALUES (to_message, which, 1);
+    at := array_position(words, said);
+    IF at IS NULL THEN
+        words := array_append(words, said);
+        keepers := array_append(keepers, which);
+        counts := array_append(counts, 1::bigint);
+    ELSE
+        counts[at] := counts[at] + 1;
     END IF;
     UPDATE entry SET changed = true WHERE id = to_message AND NOT changed;
     INSERT INTO about VALUES (to_message, 4, who, which);
