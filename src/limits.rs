@@ -322,11 +322,13 @@ pub const KEEPALIVE_PROBES: u32 = 4;
 /// Bytes sent to a peer since it last sent something, above which it may be alive but have stopped
 /// reading. It then gets [`STALLED_TIME`], since `TCP_USER_TIMEOUT` would disconnect it as well
 /// (Linux, `tcp_probe_timer`). Peers' buffers hold 64 KiB and more.
-pub const UNHEARD: usize = 49_152;
+pub const UNHEARD: u32 = 49_152;
 /// Pause between two checks whether a client in a `WAIT` is still connected: one poll(2).
 pub const PEER_LOOK: Duration = Duration::from_secs(5);
 /// Time that a new connection has to log in.
 pub const LOGIN_TIME: Duration = Duration::from_secs(120);
+/// Connections to look through at once for those whose time to log in is over: some 50 µs.
+pub const LOGINS_LOOK: usize = 1_000;
 /// Time for which a peer may accept no byte while some are waiting for it.
 pub const STALLED_TIME: Duration = Duration::from_secs(15 * 60);
 /// After `BYE`: time for which further input is read and dropped, so that the last lines are not

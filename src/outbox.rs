@@ -21,7 +21,7 @@ pub struct Outbox {
     state: Mutex<OutboxState>,
     waker: AtomicWaker,
     /// Bytes of entries and receipts that may wait.
-    room: usize,
+    room: u32,
     /// See [`Outbox::proved`].
     proved: AtomicI64,
     /// See [`Outbox::lost_moves`].
@@ -43,7 +43,7 @@ struct OutboxState {
     /// Bytes of the entries and receipts, which count against the bound.
     bytes: usize,
     /// Final lines put in since the last [`Outbox::take`].
-    answered: usize,
+    answered: u32,
     /// The last message that the session sent, 0 if there is none.
     sent: EntryId,
     behind: Option<Box<Watermark>>,
@@ -138,7 +138,7 @@ pub struct Drained {
     /// To be sent in this order.
     pub items: Vec<Outgoing>,
     /// How many commands the items answer.
-    pub answered: usize,
+    pub answered: u32,
     /// The session has fallen behind; the log continues where the items end.
     pub behind: Option<Watermark>,
     pub unspent: Option<Unspent>,
@@ -149,12 +149,15 @@ pub struct Drained {
 impl Outbox {
     /// The session falls behind once `room` bytes of entries and receipts are waiting.
     pub fn new(room: usize) -> Outbox {
+        // A connection holds few fields, and small ones: thousands are idle.
+        let room = u32::try_from(room).unwrap_or(u32::MAX);
+        let (proved, lost_moves) = (AtomicI64::new(0), AtomicU32::new(0));
         Outbox {
             state: Mutex::default(),
             waker: AtomicWaker::new(),
             room,
-            proved: AtomicI64::new(0),
-            lost_moves: AtomicU32::new(0),
+            proved,
+            lost_moves,
             has_deleted: AtomicBool::new(false),
         }
     }
@@ -373,8 +376,8 @@ impl OutboxState {
         !std::mem::replace(&mut self.changed, true)
     }
 
-    fn has_room(&mut self, room: usize, at: Watermark) -> bool {
-        if self.bytes < room && !self.closed {
+    fn has_room(&mut self, room: u32, at: Watermark) -> bool {
+        if self.bytes < room as usize && !self.closed {
             return true;
         }
         self.behind = Some(Box::new(at));

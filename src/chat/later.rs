@@ -295,7 +295,12 @@ impl Chat {
         };
         let me = self.directory.account(who.account)?;
         let to = Target::Person(me.handle.clone());
-        let destination = self.conversation_for(who.account, &to)?;
+        let destination = match self.conversation_for(who.account, &to) {
+            Ok(destination) => destination,
+            // The account was deleted.
+            Err(Stop::Refused(_)) => return Ok(None),
+            Err(needs) => return Err(needs),
+        };
         let verb = act.as_ref().map_or("AT", Act::verb);
         let from = me.handle.clone();
         let (tags, once) = (None, None);

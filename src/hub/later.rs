@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::HubState;
-use crate::chat::{Act, later::Due};
+use crate::chat::{Act, Chat, later::Due};
 use crate::entry::{AccountId, Millis};
 use crate::limits;
 use crate::store::{Error, Later, Need};
@@ -97,8 +97,10 @@ impl HubState {
         let all: Vec<DueAct> = found.into_iter().map(read).collect();
         self.gather_due(&all).map_err(|e| self.unreadable(&e))?;
         let (mut weight, mut done) = (0, Ok(()));
-        for (account, later, mut act) in all {
-            if self.chat.directory().has_enough() {
+        for (at, (account, later, mut act)) in all.into_iter().enumerate() {
+            let lacks = |chat: &Chat| !chat.missing_later(account, &later, &act, now).is_empty();
+            // The first is done whatever it takes, and those for which that is enough.
+            if at > 0 && self.chat.directory().has_enough() && lacks(&self.chat) {
                 (self.agenda.crowded, self.agenda.next) = (true, Some(now));
                 break;
             }

@@ -148,6 +148,8 @@ impl Hub {
         let newest = writer.reader()?.newest()?;
         let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
         writer.record(&[])?;
+        // Perhaps papod was killed before a deleted text had left the write-ahead log.
+        let needs_wipe = !writer.wipe().unwrap_or(false);
         let (inbox, waiting) = inbox();
         let state = HubState {
             queue: Queue::new(waiting),
@@ -172,8 +174,7 @@ impl Hub {
             gathered: 0,
             room: 0,
             failing: false,
-            // Perhaps papod was killed before it was done.
-            needs_wipe: true,
+            needs_wipe,
             lost: Refusal::Storage,
             tally: Tally::new(counters),
         };

@@ -122,6 +122,25 @@ impl Door {
         self.executor.spawn(look).detach();
     }
 
+    /// Ends connections that do not log in in time. (Operators need not: the admin socket identifies
+    /// them.)
+    pub fn watch_logins(self: &Arc<Door>) {
+        let time = Duration::from_secs(self.services.limits.login);
+        let door = Arc::downgrade(self);
+        let look = async move {
+            while let Some(door) = door.upgrade() {
+                let wait = door.services.roster.end_logins(time);
+                drop(door);
+                if wait.is_zero() {
+                    yield_now().await;
+                } else {
+                    Timer::after(wait).await;
+                }
+            }
+        };
+        self.executor.spawn(look).detach();
+    }
+
     /// Logs the certificates' current and coming problems, and updates the expiry gauge.
     pub fn look_at_certificates(&self) {
         let Some(certificates) = &self.certificates else { return };

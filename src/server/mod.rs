@@ -163,6 +163,7 @@ impl Server {
             warned: None.into(),
         });
         door.watch_certificates();
+        door.watch_logins();
         let mut addresses = Vec::new();
         for listener in &listeners {
             if let ListeningSocket::Tcp(socket) = &listener.socket {

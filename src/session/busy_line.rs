@@ -5,9 +5,8 @@
 //! and within an address its accounts. As many sessions are woken at a time as there are threads,
 //! so one that was idle finds the executor's own queue short.
 
-use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use smol::channel::{self, Receiver, Sender};
 use smol::future::yield_now;
@@ -31,19 +30,22 @@ impl Default for BusyLine {
 }
 
 impl BusyLine {
-    /// Waits for a session's next turn; returns early if the session is woken for another reason.
-    pub async fn wait(&self, origin: Origin, account: Option<AccountId>) {
-        let mut has_joined = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut has_joined, true) {
-                return Poll::Ready(());
-            }
-            self.waiting().push(origin.rate_key(), account, cx.waker().clone());
-            // The channel is unbounded and never closed.
-            let _ = self.ring.try_send(());
-            Poll::Pending
-        })
-        .await;
+    /// Waits for a session's next turn; ready early if the session is woken for another reason.
+    /// `has_joined` is false before the first call.
+    pub fn poll_turn(
+        &self,
+        has_joined: &mut bool,
+        origin: Origin,
+        account: Option<AccountId>,
+        cx: &Context,
+    ) -> Poll<()> {
+        if std::mem::replace(has_joined, true) {
+            return Poll::Ready(());
+        }
+        self.waiting().push(origin.rate_key(), account, cx.waker().clone());
+        // The channel is unbounded and never closed.
+        let _ = self.ring.try_send(());
+        Poll::Pending
     }
 
     /// Hands out turns forever; one task per executor thread runs this.
@@ -70,6 +72,8 @@ impl BusyLine {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
     use smol::LocalExecutor;
 
     use super::*;
@@ -83,7 +87,8 @@ mod tests {
             let (line, said) = (&line, &said);
             async move {
                 for _ in 0..turns {
-                    line.wait(origin, Some(AccountId(account))).await;
+                    let (account, mut has_joined) = (Some(AccountId(account)), false);
+                    poll_fn(|cx| line.poll_turn(&mut has_joined, origin, account, cx)).await;
                     said.lock().unwrap().push(name);
                 }
             }

@@ -245,7 +245,8 @@ impl Session {
     async fn talk(&mut self, to: Target, raw: bool) -> Answer {
         match self.may_write(&to).await {
             Ok(()) => {
-                self.mode = if raw { Mode::Raw(to.clone()) } else { Mode::Talk(to.clone()) };
+                let mode = if raw { Mode::Raw } else { Mode::Talk };
+                self.mode = mode(Box::new(to.clone()));
                 Ok(Some(Reply::Talking(Some(to))))
             }
             Err(Halt::Refused(refusal)) => {

@@ -133,6 +133,7 @@ impl Session {
     pub(super) fn log_out(&mut self) {
         self.give_up(false);
         self.outbox.reopen();
+        // The roster may have passed it over while it was logged in.
         self.set_login_deadline();
     }
 }

@@ -119,8 +119,8 @@ pub struct Session {
     /// A command that waits until all before it are answered.
     held: Option<Box<Held>>,
     /// Commands that the hub has not answered, and the size of their lines in bytes.
-    unanswered: usize,
-    unanswered_bytes: usize,
+    unanswered: u32,
+    unanswered_bytes: u32,
     /// Set during a `WAIT`, which holds up all later commands.
     patience: Option<Box<Patience>>,
     /// Runs while the account is over a rate: no more lines are parsed until it expires.
@@ -184,9 +184,9 @@ struct Patience {
 enum Mode {
     Commands,
     /// As a text for this target, unless it begins with a slash.
-    Talk(Target),
+    Talk(Box<Target>),
     /// As a text for this target, whatever it contains.
-    Raw(Target),
+    Raw(Box<Target>),
     /// As a text that is refused for this reason: lines after a refused `TALK … raw` were never
     /// meant as commands.
     Refused(Box<Refusal>),
@@ -248,10 +248,6 @@ impl Session {
     /// Serves the connection to its end. Boxed: the future of an async fn holds an argument twice,
     /// as passed and as moved, which would double its size.
     pub async fn run(mut self: Box<Self>) {
-        // The admin socket identifies operators, so they need not log in.
-        if self.listener != ListenerKind::Admin {
-            self.set_login_deadline();
-        }
         self.say(|out| HelloLine::OURS.write(out));
         let Err(end) = self.serve().await;
         match end {
@@ -320,8 +316,8 @@ impl Session {
     fn has_window_beside(&self, acts: usize, bytes: usize) -> bool {
         self.patience.is_none()
             && self.brake.is_none()
-            && self.unanswered + acts < self.services.limits.unconfirmed
-            && self.unanswered_bytes + bytes < limits::UNCONFIRMED_BYTES
+            && self.unanswered as usize + acts < self.services.limits.unconfirmed
+            && self.unanswered_bytes as usize + bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < self.room()
     }
 
@@ -421,8 +417,9 @@ impl Session {
 
     /// Hands work to the hub, which answers it in the outbox with `answers` final lines.
     fn hand_over_work(&mut self, work: Work, answers: usize, bytes: usize) {
-        self.unanswered += answers;
-        self.unanswered_bytes += bytes;
+        let sum = |sum: u32, more| sum.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self.unanswered = sum(self.unanswered, answers);
+        self.unanswered_bytes = sum(self.unanswered_bytes, bytes);
         self.services.hub.ask(work);
     }
 }

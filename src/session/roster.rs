@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::socket::Peer;
 use super::warnings::{Obstacle, Warnings};
@@ -24,6 +24,7 @@ const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 pub struct Roster {
     allowed: Limits,
     connections: Mutex<Connections>,
+    began: Instant,
     /// Notified when the list is empty after [`Roster::close`].
     emptied: Condvar,
     warnings: Warnings,
@@ -32,6 +33,8 @@ pub struct Roster {
 #[derive(Default)]
 struct Connections {
     last: u64,
+    /// Up to this id, nobody is waited for any more by [`Roster::end_logins`].
+    timed: u64,
     /// Boxed, since up to half of the map's slots are empty.
     list: HashMap<SessionId, Box<Guest>>,
     /// Connections of each origin ([`Origin::rate_key`]), if that is limited.
@@ -46,9 +49,19 @@ struct Guest {
     peer: Peer,
     since: Millis,
     handle: Option<Handle>,
+    /// When it was let in, in tenths of a second since the roster began, rounded up.
+    entered: u32,
+    /// It need not log in.
+    is_operator: bool,
     /// Whether `of` counts it.
     counted: bool,
     refused: bool,
+}
+
+impl Guest {
+    fn is_waited_for(&self) -> bool {
+        self.handle.is_none() && !self.is_operator
+    }
 }
 
 /// A row of `ADMIN SESSIONS`.
@@ -64,6 +77,7 @@ impl Roster {
         Roster {
             allowed,
             connections: Mutex::default(),
+            began: Instant::now(),
             emptied: Condvar::new(),
             warnings: Warnings::default(),
         }
@@ -129,7 +143,11 @@ impl Roster {
         let id = SessionId(connections.last);
         let outbox = outbox.clone();
         let (handle, counted) = (None, counted.is_some());
-        let guest = Guest { outbox, peer, since: now, handle, counted, refused };
+        let is_operator = listener == ListenerKind::Admin;
+        let entered = u32::try_from(self.began.elapsed().as_millis().div_ceil(100));
+        let entered = entered.unwrap_or(u32::MAX);
+        let guest =
+            Guest { outbox, peer, since: now, handle, entered, is_operator, counted, refused };
         connections.list.insert(id, Box::new(guest));
         Some(id)
     }
@@ -150,6 +168,34 @@ impl Roster {
         if let Some(guest) = self.connections().list.get_mut(&id) {
             guest.handle = handle;
         }
+    }
+
+    /// Sends `BYE login-timeout` to those who were let in `time` ago and have not logged in.
+    /// Returns when to look again; zero if this was only a part.
+    ///
+    /// Ids are given in the order of entry, so nothing else has to be kept of whose time ends when,
+    /// and a connection needs no timer of its own.
+    pub fn end_logins(&self, time: Duration) -> Duration {
+        let mut connections = self.connections();
+        let now = self.began.elapsed();
+        for _ in 0..limits::LOGINS_LOOK {
+            if connections.timed == connections.last {
+                // Those to come have all of it.
+                return time;
+            }
+            let next = SessionId(connections.timed + 1);
+            let guest = connections.list.get(&next);
+            if let Some(guest) = guest.filter(|guest| guest.is_waited_for()) {
+                let entered = Duration::from_millis(u64::from(guest.entered) * 100);
+                let left = time.saturating_sub(now.saturating_sub(entered));
+                if !left.is_zero() {
+                    return left;
+                }
+                guest.outbox.hang_up(Bye::LoginTimeout);
+            }
+            connections.timed += 1;
+        }
+        Duration::ZERO
     }
 
     /// Removes a connection.
@@ -197,5 +243,39 @@ impl Roster {
         let any = |connections: &mut Connections| !connections.list.is_empty();
         // Empty or timed out, the caller goes on in the same way.
         let _ = self.emptied.wait_timeout_while(self.connections(), time, any);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_do_not_log_in_are_ended_in_parts() {
+        let roster = Roster::new(Limits { connections: usize::MAX, ..Limits::DEFAULT });
+        let enter = |kind| {
+            let outbox = Arc::new(Outbox::default());
+            let peer = Peer::at("127.0.0.1:7276".parse().unwrap());
+            (roster.enter(peer, kind, &outbox, Millis(0)).unwrap(), outbox)
+        };
+        let time = Duration::from_secs(3600);
+        assert_eq!(roster.end_logins(time), time, "nobody is there");
+        let (ana, anas) = enter(ListenerKind::Network);
+        let (_, operators) = enter(ListenerKind::Admin);
+        let (left, _) = enter(ListenerKind::Network);
+        let silent: Vec<_> =
+            (0..=limits::LOGINS_LOOK).map(|_| enter(ListenerKind::Network).1).collect();
+        assert!(roster.end_logins(time) <= time);
+        roster.name(ana, Handle::new("ana"));
+        roster.leave(left);
+        assert!(!roster.end_logins(time).is_zero());
+        assert!(silent.iter().all(|outbox| outbox.bye().is_none()), "they have an hour");
+        let none = Duration::ZERO;
+        assert_eq!(roster.end_logins(none), none, "a part");
+        let ended = |outbox: &&Arc<Outbox>| outbox.bye() == Some(Bye::LoginTimeout);
+        assert!((1..silent.len()).contains(&silent.iter().filter(ended).count()));
+        roster.end_logins(none);
+        assert!(silent.iter().all(|outbox| ended(&outbox)));
+        assert!(anas.bye().is_none() && operators.bye().is_none());
     }
 }

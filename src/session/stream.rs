@@ -14,7 +14,7 @@ pub struct Stream {
     socket: Socket,
     tls: Option<Box<Tls>>,
     /// Bytes written since the last read.
-    unheard: usize,
+    unheard: u32,
     /// The last write would have blocked.
     full: bool,
     /// The acknowledgement timeout is off; see [`Stream::adapt`].
@@ -80,7 +80,8 @@ impl Stream {
             None => now((&self.socket).write(bytes))?,
         };
         self.full = written.is_none();
-        self.unheard += written.unwrap_or_default();
+        let written_bytes = u32::try_from(written.unwrap_or_default()).unwrap_or(u32::MAX);
+        self.unheard = self.unheard.saturating_add(written_bytes);
         self.adapt()?;
         Ok(written)
     }

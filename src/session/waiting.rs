@@ -39,8 +39,13 @@ impl Session {
     }
 
     pub(super) async fn queue_up(&mut self) {
-        let account = self.me.as_ref().map(|me| me.account);
-        self.services.line.wait(self.origin(), account).await;
+        let mut has_joined = false;
+        // Looked up here, and not kept in the future, whose size each connection has.
+        poll_fn(|cx| {
+            let account = self.me.as_ref().map(|me| me.account);
+            self.services.line.poll_turn(&mut has_joined, self.origin(), account, cx)
+        })
+        .await;
         self.begin_turn();
     }
 

@@ -8,6 +8,7 @@
 //! handle, of a chat between two) is also enforced by the store's own constraints.
 
 mod change;
+mod find;
 mod ids;
 mod maintenance;
 mod moves;

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::Error;
 use super::moves::Moves;
 use crate::entry::{
     AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis,
@@ -477,4 +478,9 @@ pub struct Found {
     pub handle: Handle,
     /// Its display name.
     pub name: DisplayName,
+}
+
+/// A name that is stored, so it kept the rules when it was written.
+pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
+    Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

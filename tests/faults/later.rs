@@ -17,12 +17,12 @@ fn what_was_to_be_done_is_done_once_after_kill_9() {
     let mut confirmed = Vec::new();
     for round in 0..4 {
         let (mut ana, _) = papod.login("ana");
-        let texts: Vec<String> = (0..limits::LATER).map(|n| format!("{round}-{n}")).collect();
+        let texts: Vec<String> = (1..limits::LATER).map(|n| format!("{round}-{n}")).collect();
         let lines = texts.iter().map(|text| format!("AT +1 MSG bia {text}\n"));
         ana.write(lines.collect::<String>().as_bytes());
         // Somewhere between the first `OK` and the last message.
         let mut oks = 0;
-        for _ in 0..=dice.below(2 * limits::LATER as u64 - 1) {
+        for _ in 0..=dice.below(2 * texts.len() as u64) {
             oks += usize::from(ana.line().starts_with("OK AT "));
         }
         papod.kill();

@@ -151,6 +151,40 @@ fn many_that_are_due_at_once_keep_nobody_waiting() {
     thread.join().unwrap();
 }
 
+/// What it takes to do them is more than a batch looks up.
+#[test]
+fn long_texts_that_are_due_are_done_as_well() {
+    static NOW: AtomicI64 = AtomicI64::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let writer = Box::new(database.writer().unwrap());
+    let (hub, thread) = Hub::start(writer, Clock::Told(&NOW), Default::default()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let count = 3 * limits::LOOKED_UP / 60_000;
+    for n in 1..=count {
+        ana.acts(&hub, vec![send("ana", &format!("{n} {}", "x".repeat(60_000)))]);
+    }
+    let mut reader = database.reader().unwrap();
+    while reader.newest().unwrap().entry < EntryId(count as i64) {
+        ana.heard(&hub);
+    }
+    ana.acts(&hub, (1..=count).map(|n| at(&format!("AT +60 FWD {n} ana"))).collect());
+    ana.heard(&hub);
+    while reader.next_due(usize::MAX).unwrap().len() < count {
+        ana.heard(&hub);
+    }
+    NOW.store(60_000, Ordering::SeqCst);
+    while !reader.next_due(1).unwrap().is_empty() {
+        ana.heard(&hub);
+    }
+    let account = reader.account(&handle("ana")).unwrap().unwrap().id;
+    let texts = texts(&mut reader, account);
+    let (said, late) = texts.split_at(count);
+    assert_eq!(said, late, "in order, each once");
+    hub.ask(Work::End);
+    thread.join().unwrap();
+}
+
 #[test]
 fn what_is_refused_by_then_comes_back_as_a_message() {
     static NOW: AtomicI64 = AtomicI64::new(0);

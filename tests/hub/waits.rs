@@ -14,6 +14,7 @@ use papo::wire::request::GroupChange;
 struct House {
     hub: Hub,
     people: Vec<Person>,
+    _database: Database,
     _folder: tempfile::TempDir,
 }
 
@@ -25,7 +26,7 @@ fn house() -> House {
     let (hub, _) = Hub::start(writer, Clock::Still(Millis(0)), Arc::default()).unwrap();
     let names = ["ana", "bia", "caio", "dora"];
     let people = (1..).zip(names).map(|(n, name)| register(&hub, n, name).unwrap()).collect();
-    House { hub, people, _folder: folder }
+    House { hub, people, _database: database, _folder: folder }
 }
 
 impl House {

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,9 +23,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server, and the folder of its data and its socket.
 pub struct Cluster {
-    folder: tempfile::TempDir,
+    folder: Folder,
     server: Child,
     pub port: u16,
+}
+
+/// A folder that is removed with its last process, however the tests end: a server may outlive
+/// them by a moment, and what it has in memory counts.
+struct Folder {
+    path: PathBuf,
+    /// A shell that removes it once this process has ended.
+    keeper: Child,
 }
 
 /// The usual port, which names a socket in a folder as well.
@@ -55,10 +63,28 @@ fn open_to_all(folder: &Path) {
 }
 
 /// A new folder that the server may use. How fast a disk is must not matter here.
-fn folder() -> tempfile::TempDir {
+fn folder() -> Folder {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     open_to_all(folder.path());
-    folder
+    let path = folder.keep();
+    let script = "trap '' INT TERM; cat; while ! rm -rf \"$0\"; do :; done";
+    let mut keeper = Command::new("sh");
+    keeper.arg("-c").arg(script).arg(&path).stdin(Stdio::piped());
+    let keeper = keeper.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("sh runs");
+    Folder { path, keeper }
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
 }
 
 /// Runs a program that makes the data of a server.
@@ -95,7 +121,7 @@ impl Cluster {
     }
 
     /// A folder with the data of a new server.
-    fn made() -> tempfile::TempDir {
+    fn made() -> Folder {
         let folder = folder();
         let data = folder.path().join("data");
         make(
@@ -123,11 +149,13 @@ impl Cluster {
         Cluster::serve(folder, PORT, &[])
     }
 
-    fn serve(folder: tempfile::TempDir, port: u16, settings: &[&str]) -> Cluster {
+    fn serve(folder: Folder, port: u16, settings: &[&str]) -> Cluster {
         let mut server = program("postgres");
         server.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
         server.arg("-p").arg(port.to_string());
-        let usual = ["listen_addresses=", "fsync=off", "max_connections=200"];
+        // Memory of its processes as files in the folder, so that none is left if it is killed.
+        let memory = "dynamic_shared_memory_type=mmap";
+        let usual = ["listen_addresses=", "fsync=off", "max_connections=200", memory];
         for setting in usual.iter().chain(settings) {
             server.arg("-c").arg(setting);
         }
@@ -178,6 +206,11 @@ impl Cluster {
         name
     }
 
+    /// Removes a database that is no longer used.
+    pub fn drop_database(&self, name: &str) {
+        assert!(self.run("postgres", &format!("DROP DATABASE {name} WITH (FORCE)")));
+    }
+
     /// The URL of a new database.
     pub fn database(&self) -> String {
         url(&[self], &self.make_database())
@@ -224,6 +257,15 @@ impl Cluster {
             let _ = kill_process(child, Signal::KILL);
         }
         self.server.wait().unwrap();
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.server.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = kill_process(Pid::from_child(&self.server), Signal::QUIT);
+            let _ = self.server.wait();
+        }
     }
 }
 

@@ -4,12 +4,14 @@ use papo::store::Maintenance;
 use papo::store::postgres::{PgDatabase, PgUrl};
 
 use crate::bench::Bench;
-use crate::cluster::cluster;
+use crate::cluster::{cluster, url};
 
 /// Runs a test against a new database. Whatever a test did, nothing is wrong with the store.
 pub fn every_store(test: impl Fn(&mut Bench)) {
-    let url = PgUrl::parse(&cluster().database()).unwrap();
+    let name = cluster().make_database();
+    let url = PgUrl::parse(&url(&[cluster()], &name)).unwrap();
     let (database, writer) = PgDatabase::open(&url).unwrap();
     test(&mut Bench::new(Box::new(writer), Box::new(database.reader())));
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+    cluster().drop_database(&name);
 }

@@ -6,6 +6,7 @@ use std::fs;
 use crate::files::{backup, ends, notes, refuses, start};
 use crate::process::unix::over;
 use crate::process::{Client, Home};
+use rusqlite::Connection;
 
 fn note(alice: &mut Client, numbers: std::ops::Range<u32>) -> BTreeSet<u64> {
     numbers.map(|n| alice.send("alice", &format!("note {n} {}", "x".repeat(500)))).collect()
@@ -71,4 +72,25 @@ fn a_backup_copied_over_a_database_in_use_ends_what_is_written() {
     drop(alice);
     papod.stop();
     is_refused_and_restored(&home, &given);
+}
+
+/// Another program may add a view or an index of its own, also while papod runs.
+#[test]
+fn a_schema_that_another_program_changes_is_no_other_database() {
+    let home = Home::new();
+    let papod = start(&home);
+    let mut alice = papod.register("alice");
+    let other = Connection::open(home.db()).unwrap();
+    let text = "x".repeat(60_000);
+    // More than one write-ahead log, and each is written back in many parts.
+    for n in 0..3 {
+        other.execute_batch(&format!("CREATE VIEW mine{n} AS SELECT {n}")).unwrap();
+        for _ in 0..300 {
+            alice.send("alice", &text);
+        }
+    }
+    drop((alice, other));
+    papod.stop();
+    ends(0, &home.db(), &["--check"]);
+    assert_eq!(notes(&home).len(), 900);
 }

@@ -11,6 +11,7 @@ use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::rows::known_handle;
 use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Member, Pair};
 
 /// Reads a page of a list: at most [`limits::LIST_ROWS`] rows, which is the last parameter. `one`
@@ -197,8 +198,4 @@ pub(super) fn info(
         found.push(InfoRow { handle: reader.handle(them.account)?, delivered, read, left: *left });
     }
     Ok(Some(ListPage { rows: found, next }))
-}
-
-pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
-    Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

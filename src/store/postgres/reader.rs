@@ -17,10 +17,11 @@ use super::protocol::{PgConnection, Statement};
 use super::source::{BatchId, PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
-use super::{PgError, about, chats, count, expire, find, gather, later, lists, merge, receipts};
+use super::{PgError, about, chats, count, expire, gather, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::find;
 use crate::store::{
     Account, Cause, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found,
     GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span,

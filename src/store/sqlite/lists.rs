@@ -10,6 +10,7 @@ use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::rows::known_handle;
 use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Pair};
 
 /// Reads a page of a list: at most [`limits::LIST_ROWS`] rows. `one` returns the number of a row,
@@ -187,8 +188,4 @@ pub(super) fn info(
         found.push(InfoRow { handle: reader.handle(them.account)?, delivered, read, left: *left });
     }
     Ok(Some(ListPage { rows: found, next: page.next }))
-}
-
-pub(super) fn known_handle(text: &str) -> Result<Handle, Error> {
-    Handle::new(text).ok_or_else(|| Error::damaged(format!("{text:?} breaks the rule of names")))
 }

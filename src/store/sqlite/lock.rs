@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::main_file::{Generation, MainFile};
+use super::main_file::{Generation, LogMatch, MainFile};
 use super::{beside, private};
 use crate::store::{Cause, Error};
 
@@ -36,7 +36,8 @@ pub(super) struct Lock {
 struct Identity {
     /// Generations that it may have, the newest last; empty if nothing is known yet.
     generations: VecDeque<Generation>,
-    schema_cookie: u32,
+    /// The one in the main file, and the newest that was found in the log.
+    schema_cookies: [u32; 2],
     /// It was found overwritten once.
     is_foreign: bool,
 }
@@ -144,13 +145,14 @@ impl Lock {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records what the main file is now, and the generation that it will have.
-    pub(super) fn know(&self, next: Generation) -> Result<(), Error> {
+    /// Records what the main file is now, and the generation and schema cookie that it will have
+    /// once the log is written back.
+    pub(super) fn know(&self, next: Generation, schema_cookie: u32) -> Result<(), Error> {
         let main = MainFile::read(&self.file).map_err(Error::new)?;
         let mut known = self.known();
         known.generations.extend(main.generation);
         known.generations.push_back(next);
-        known.schema_cookie = main.schema_cookie;
+        known.schema_cookies = [main.schema_cookie, schema_cookie];
         Ok(())
     }
 
@@ -187,10 +189,20 @@ impl Lock {
 
     fn is_as_known(&self) -> Result<bool, Error> {
         let main = MainFile::read(&self.file).map_err(Error::new)?;
-        let known = self.known();
-        let is_known = main.generation.is_some_and(|g| known.generations.contains(&g))
-            && main.schema_cookie == known.schema_cookie;
-        Ok(is_known || known.generations.is_empty())
+        let mut known = self.known();
+        if known.generations.is_empty() {
+            return Ok(true);
+        }
+        let is_known = main.generation.is_some_and(|g| known.generations.contains(&g));
+        if is_known && !known.schema_cookies.contains(&main.schema_cookie) {
+            // Another program has changed the schema, which was written back; or it is a copy.
+            let log = main.log(&beside(&self.path, "-wal")).map_err(Error::new)?;
+            if !matches!(log, LogMatch::Its) {
+                return Ok(false);
+            }
+            known.schema_cookies[1] = main.schema_cookie;
+        }
+        Ok(is_known)
     }
 
     fn foreign(&self) -> Error {

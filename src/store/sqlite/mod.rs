@@ -159,7 +159,8 @@ impl Database {
             let newest = generation::jump(&connection, &lock, &sidecar)?;
             log::warn!("the database was restored or copied: ids continue above {newest}");
         }
-        lock.know(generation::current(&connection)?)?;
+        let cookie = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
+        lock.know(generation::current(&connection)?, cookie)?;
         if sidecar.is_in_log() {
             // When this connection is closed, the log is written back.
             let current = generation::current(&connection)?;

@@ -8,10 +8,11 @@ use super::about::View;
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
-use super::{about, chats, count, expire, find, gather, later, lists, merge, receipts};
+use super::{about, chats, count, expire, gather, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
+use crate::store::find;
 use crate::store::{
     Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
     InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery,

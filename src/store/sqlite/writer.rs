@@ -102,6 +102,10 @@ impl SqliteWriter {
         let _gate = self.write_back.gate();
         self.backlog = Backlog::of(on)?;
         let is_written_back = self.backlog.log == self.backlog.written;
+        if is_written_back {
+            // While the log is there that the main file is compared with if its schema is new.
+            self.lock.verify_main()?;
+        }
         self.is_first = salt.is_none() || salt != self.renewed || is_written_back;
         run(on, "BEGIN IMMEDIATE")
     }
