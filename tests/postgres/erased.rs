@@ -1,6 +1,10 @@
-//! Deleted texts and replaced reactions are in no row any more; the views show what holds.
+//! Deleted texts and replaced reactions are in no row any more, and in no file of the server's; the
+//! views show what holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Instant;
+use std::{fs, thread};
 
 use papo::chat::Act;
 use papo::entry::{AccountId, EntryId};
@@ -8,16 +12,28 @@ use papo::store::Maintenance;
 use papo::store::postgres::{PgDatabase, PgUrl};
 
 use crate::bench::{ANA, BIA, Bench, CAIO, person};
-use crate::cluster::{cluster, url};
-use crate::marks::marked;
-use crate::process::Dice;
+use crate::cluster::{Cluster, cluster, url};
+use crate::lives::{self, World};
+use crate::marks::{marked, marks_in};
+use crate::process::{Dice, PATIENCE, Papod};
 
 /// The numbers of the texts in the rows of a database, whichever hold.
-fn texts(db: &str) -> BTreeSet<i64> {
-    let sql = "SELECT body FROM entry UNION ALL SELECT tags FROM entry WHERE tags IS NOT NULL";
-    let all = cluster().ask(db, sql).unwrap();
+fn texts(cluster: &Cluster, db: &str) -> BTreeSet<i64> {
+    let sql = "SELECT body FROM entry UNION ALL SELECT tags FROM entry WHERE tags IS NOT NULL
+               UNION ALL SELECT command FROM later";
+    let all = cluster.ask(db, sql).unwrap();
     let all = all.split_whitespace().filter_map(|word| word.strip_prefix("mark"));
     all.map(|number| number.parse().unwrap()).collect()
+}
+
+/// Has deleted texts leave the files.
+fn wipe(store: &mut Bench, cluster: &Cluster, db: &str) {
+    let start = Instant::now();
+    while !store.writer.wipe().unwrap() {
+        let left = |()| cluster.ask(db, "SELECT page, papo_overwrite(page) FROM overwritten");
+        assert!(start.elapsed() < PATIENCE, "left: {:?}", left(()));
+        thread::yield_now();
+    }
 }
 
 /// What is left of a message: the numbers of its texts, and the one of each member's reaction.
@@ -28,16 +44,23 @@ struct Left {
     words: BTreeMap<AccountId, i64>,
 }
 
+fn texts_of(left: &BTreeMap<EntryId, Left>) -> BTreeSet<i64> {
+    left.values().flat_map(|one| one.texts.iter().chain(one.words.values())).copied().collect()
+}
+
 #[test]
-fn what_is_deleted_is_in_no_row() {
-    let db = cluster().make_database();
-    let at = PgUrl::parse(&url(&[cluster()], &db)).unwrap();
+fn what_is_deleted_is_in_no_row_and_in_no_file() {
+    // Its files are for this test alone.
+    let cluster = Cluster::start_with(&["wal_recycle=off"]);
+    let db = cluster.make_database();
+    let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
     let (database, writer) = PgDatabase::open(&at).unwrap();
     let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
     let mut left: BTreeMap<EntryId, Left> = BTreeMap::new();
-    for n in 1..=1_500 {
+    let mut expired = BTreeSet::new();
+    for n in 1..=3_000 {
         // Some texts do not fit in a page.
         let length = if dice.below(60) == 0 { dice.below(12_000) } else { dice.below(80) };
         let text = marked(n, length as usize);
@@ -79,15 +102,49 @@ fn what_is_deleted_is_in_no_row() {
             // Marks of messages that expire are gone with them.
             let floor = left.keys().nth(left.len() / 5).copied().unwrap_or_default();
             store.forget(floor);
-            left.retain(|id, _| *id > floor);
+            expired.extend(texts_of(&left.extract_if(..=floor, |_, _| true).collect()));
         }
         if n % 250 == 0 {
             store.commit();
-            let all = left.values().flat_map(|one| one.texts.iter().chain(one.words.values()));
-            assert_eq!(texts(&db), all.copied().collect(), "at {n}");
+            let texts_left = texts_of(&left);
+            assert_eq!(texts(&cluster, &db), texts_left, "at {n}");
+            wipe(&mut store, &cluster, &db);
+            let there = marks_in(cluster.files().into_iter());
+            let deleted = there.difference(&texts_left).filter(|n| !expired.contains(*n));
+            assert_eq!(deleted.copied().collect::<Vec<_>>(), [0; 0], "in a file at {n}");
+            // Those that compression leaves as they are.
+            assert!(there.len() > texts_left.len() / 2, "{} at {n}", there.len());
         }
     }
+    assert_eq!(texts(&cluster, &db), texts_of(&left));
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+}
+
+#[test]
+fn copies_show_what_the_history_shows() {
+    let cluster = Cluster::start_with(&["wal_recycle=off"]);
+    let (mut dice, seed) = Dice::from_environment();
+    println!("PAPO_SEED={seed}");
+    for flags in lives::all() {
+        let name = cluster.make_database();
+        let db = PathBuf::from(url(&[&cluster], &name));
+        let deleted = World::new(&db, flags).lives(&mut dice);
+        // What a papod that has ended left to do, the next one does first.
+        let papod = Papod::start(&db);
+        cluster.until(&name, "SELECT NOT EXISTS(SELECT FROM overwritten)");
+        papod.stop();
+        for file in cluster.files() {
+            let bytes = fs::read(&file).unwrap_or_default();
+            for text in &deleted {
+                let is_there = memchr::memmem::find(&bytes, text.as_bytes()).is_some();
+                assert!(!is_there, "{text:?} is in {}", file.display());
+            }
+        }
+        let at = PgUrl::parse(db.to_str().unwrap()).unwrap();
+        let (database, _writer) = PgDatabase::open(&at).unwrap();
+        assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
+        cluster.drop_database(&name);
+    }
 }
 
 #[test]

@@ -14,11 +14,14 @@ mod holding;
 mod later;
 #[path = "../store/lists.rs"]
 mod lists;
+#[path = "../faults/lives.rs"]
+mod lives;
 #[path = "../store/many_chats.rs"]
 mod many_chats;
 #[path = "../store/marks.rs"]
 mod marks;
 mod place;
+mod plans;
 mod played;
 #[path = "../process/mod.rs"]
 mod process;

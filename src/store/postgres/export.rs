@@ -27,7 +27,11 @@ pub(super) fn fill(
     into: &Connection,
 ) -> Result<(), Error> {
     let mut from = source.connect(PgPurpose::Maintain)?;
-    from.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    // From the first moment on, so that `later` is not written anew with rows that are deleted and
+    // still seen here: see `erasure`.
+    from.execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE later IN ACCESS SHARE MODE",
+    )?;
     let sql = "SELECT term, batch, entry, moved, account, conversation, token, floor FROM leader";
     let rows = from.query(sql, &[])?;
     let row = rows.first().ok_or_else(|| Error::damaged("there is no row of leader"))?;

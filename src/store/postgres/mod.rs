@@ -4,14 +4,14 @@
 //! One papod at a time is the `leader`, and writes. `url` says where the database is, `source` finds
 //! its primary, `protocol` speaks with it. `writer` and `steps` write a batch, as one call of a
 //! function in record.sql. `reader` reads. `export` and `import` copy everything into a SQLite
-//! database, and back. When an overwritten text leaves the server's files is up to the server, which
-//! vacuums its tables and keeps its own log: there is nothing to wipe.
+//! database, and back. `erasure` has deleted text leave the server's files.
 
 mod about;
 mod auth;
 mod chats;
 mod count;
 mod decode;
+mod erasure;
 mod expire;
 mod export;
 mod failure;

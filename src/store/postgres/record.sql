@@ -97,6 +97,7 @@ BEGIN
             DELETE FROM link WHERE account = n1[i] AND "user" = n2[i];
         WHEN 17 THEN
             DELETE FROM later WHERE account = n1[i];
+            PERFORM papo_note(-1);
             DELETE FROM token WHERE account = n1[i];
             DELETE FROM link WHERE account = n1[i];
             DELETE FROM word WHERE account = n1[i];
@@ -110,7 +111,7 @@ BEGIN
         WHEN 21 THEN
             PERFORM papo_tidy(n1[i]);
         WHEN 22 THEN
-            UPDATE entry SET changed = true WHERE id IN (n1[i], n3[i]) AND NOT changed;
+            PERFORM papo_change(n1[i]), papo_change(n3[i]);
             INSERT INTO about VALUES (n1[i], 2, 0, n2[i]);
         WHEN 23 THEN
             PERFORM papo_forget(n1[i], n1[i]);
@@ -136,6 +137,7 @@ BEGIN
             UPDATE account SET later = greatest(later, n2[i]) WHERE id = n1[i];
         WHEN 28 THEN
             DELETE FROM later WHERE account = n1[i] AND number = n2[i];
+            PERFORM papo_note(-1);
         END CASE;
     END LOOP;
     IF y_message > 0 THEN
@@ -195,16 +197,117 @@ BEGIN
 END
 $papo$;
 
+-- The page of `entry` where a row is.
+CREATE FUNCTION papo_page(place tid) RETURNS bigint LANGUAGE sql IMMUTABLE AS
+$papo$ SELECT split_part(ltrim(place::text, '('), ',', 1)::bigint $papo$;
+
+-- A page has the text of a row that is no longer there.
+CREATE FUNCTION papo_note(page bigint) RETURNS void LANGUAGE sql AS $papo$
+    INSERT INTO overwritten AS o SELECT page, batch FROM leader
+    ON CONFLICT (page) DO UPDATE SET batch = excluded.batch WHERE o.batch < excluded.batch
+$papo$;
+
+-- `about` knows more of an entry, or it may not hold any more.
+CREATE FUNCTION papo_change(which bigint) RETURNS void LANGUAGE plpgsql AS $papo$
+DECLARE
+    was tid := (SELECT ctid FROM entry WHERE id = which AND NOT changed);
+    is_now tid;
+BEGIN
+    IF was IS NOT NULL THEN
+        UPDATE entry SET changed = true WHERE id = which RETURNING ctid INTO is_now;
+        IF papo_page(is_now) <> papo_page(was) THEN
+            PERFORM papo_note(papo_page(was));
+        END IF;
+    END IF;
+END
+$papo$;
+
 -- Overwrites the texts of an entry. That a note came late stays: it waits for its author, deleted or
 -- not.
 CREATE FUNCTION papo_erase(which bigint) RETURNS void LANGUAGE plpgsql AS $papo$
 BEGIN
+    PERFORM papo_note(papo_page(ctid)) FROM entry WHERE id = which;
     UPDATE entry SET changed = true, body = '',
         tags = CASE WHEN tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%' THEN tags
                     ELSE left(tags, 0) END
     WHERE id = which;
 END
 $papo$;
+
+-- Fills the unused part of a page of `entry` with dashes, after VACUUM: with a new version of one of
+-- its rows, which is rolled back; or, if it has none, some empty pages with new rows. `filled` are the
+-- pages where that is done. If this one is not among them there was no room for a row, and one was
+-- moved to another page; or there are no empty pages yet. Others are `spoiled`: VACUUM has to go first.
+CREATE FUNCTION papo_overwrite(page bigint, OUT filled bigint[], OUT spoiled bigint[])
+LANGUAGE plpgsql AS $papo$
+DECLARE
+    -- Bytes of a page, of its header, and of the smallest row: postgresql.org, "Database Page Layout".
+    bytes constant bigint := current_setting('block_size');
+    header constant bigint := 24;
+    least constant bigint := 96;
+    used bigint;
+    slots bigint;
+    some_id bigint;
+    room bigint;
+    place tid;
+BEGIN
+    filled := '{}';
+    spoiled := '{}';
+    IF page >= pg_relation_size('entry') / bytes THEN
+        filled := ARRAY[page];
+        RETURN;
+    END IF;
+    SELECT sum((CASE WHEN e.re IS NULL THEN e.size ELSE (e.size + 7) / 8 * 8 + 8 END
+                + coalesce(pg_column_size(e.tags), 0) + 8) / 8 * 8),
+           max(e.slot), min(e.id)
+    INTO used, slots, some_id
+    FROM (SELECT id, re, tags, rtrim(split_part(ctid::text, ',', 2), ')')::bigint AS slot,
+                 CASE WHEN re IS NULL OR tags IS NULL THEN 88 ELSE 80 END + pg_column_size(body)
+                     AS size
+          FROM entry
+          WHERE ctid >= format('(%s,0)', page)::tid AND ctid < format('(%s,0)', page + 1)::tid) AS e;
+    -- Each row has a slot of four bytes.
+    room := (bytes - header - 4 * (coalesce(slots, 0) + 1) - coalesce(used, 0)) / 8 * 8;
+    IF room <= 0 THEN
+        filled := ARRAY[page];
+        RETURN;
+    ELSIF room < least THEN
+        UPDATE entry SET changed = changed WHERE id = some_id RETURNING ctid INTO place;
+        spoiled := ARRAY[papo_page(place)];
+        RETURN;
+    END IF;
+    FOR attempt IN 1 .. 300 LOOP
+        BEGIN
+            IF some_id IS NULL THEN
+                -- It is put into any page with so much room.
+                INSERT INTO entry VALUES (-1, 0, 0, 0, 0, 0, 99, papo_dashes(room))
+                RETURNING ctid INTO place;
+            ELSE
+                UPDATE entry SET re = NULL, tags = NULL, body = papo_dashes(room) WHERE id = some_id
+                RETURNING ctid INTO place;
+            END IF;
+            RAISE EXCEPTION USING ERRCODE = 'PA002';
+        EXCEPTION WHEN SQLSTATE 'PA002' THEN
+            NULL;
+        END;
+        IF some_id IS NULL OR papo_page(place) = page THEN
+            filled := filled || papo_page(place);
+        ELSE
+            spoiled := spoiled || papo_page(place);
+        END IF;
+        EXIT WHEN papo_page(place) = page OR room < least + 8 OR some_id IS NULL AND attempt = 8;
+        IF some_id IS NOT NULL THEN
+            -- There are more slots, which belong to no row or are the beginning of one elsewhere.
+            room := room - 8;
+        END IF;
+    END LOOP;
+END
+$papo$;
+
+-- A text with which a row without `re` and `tags` takes this room, a multiple of 8. Before the text
+-- are 88 bytes and its length, in one byte or in four, and after it one.
+CREATE FUNCTION papo_dashes(room bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+$papo$ SELECT repeat('-', (CASE WHEN room <= 216 THEN room - 90 ELSE room - 93 END)::integer) $papo$;
 
 -- Overwrites the marks of the messages from `lowest` to `highest`, and drops all that is known about
 -- these messages, except their replies and that they were deleted.
@@ -256,8 +359,10 @@ BEGIN
     SELECT a.kind, a.mark, e.body INTO before FROM about a JOIN entry e ON e.id = a.mark
     WHERE a.message = to_message AND a.kind IN (4, 5) AND a.account = who;
     IF FOUND THEN
-        UPDATE entry SET changed = true WHERE id = before.mark AND NOT changed;
-        IF before.kind = 4 THEN
+        IF before.kind = 5 THEN
+            PERFORM papo_erase(before.mark);
+        ELSE
+            PERFORM papo_change(before.mark);
             at := array_position(words, before.body);
             IF at IS NULL THEN
                 RAISE EXCEPTION 'the reactions to entry % are not counted', to_message;
@@ -287,7 +392,7 @@ BEGIN
     ELSE
         counts[at] := counts[at] + 1;
     END IF;
-    UPDATE entry SET changed = true WHERE id = to_message AND NOT changed;
+    PERFORM papo_change(to_message);
     INSERT INTO about VALUES (to_message, 4, who, which);
 END
 $papo$;

@@ -92,11 +92,30 @@ CREATE TABLE entry(
     tags text,
     changed boolean NOT NULL DEFAULT false
 ) WITH (autovacuum_vacuum_scale_factor = 0,     -- what is overwritten or deleted leaves the table as
-        autovacuum_vacuum_threshold = 1000);    -- soon when it is large as when it is small
+        autovacuum_vacuum_threshold = 1000,     -- soon when it is large as when it is small
+        toast_tuple_target = 8160);             -- a text that fits in a page stays in its row: see
+                                                -- `overwritten`
+
+-- No copies of texts in the planner's statistics. No query asks for them.
+ALTER TABLE entry ALTER body SET STATISTICS 0, ALTER tags SET STATISTICS 0;
 
 -- Messages and marks apart, so that no part of a history is read through its marks.
 CREATE INDEX entry_conversation ON entry(conversation, id) WHERE kind < 2;
 CREATE INDEX entry_mark ON entry(conversation, id) WHERE kind > 1;
+
+-- Pages of `entry` in which a text was deleted or overwritten, or from which a row with a text moved
+-- away, each with the last batch that did so; and -1 if a row of `later` was deleted. PostgreSQL keeps
+-- such rows until VACUUM, and their bytes even longer: see erasure.rs.
+CREATE TABLE overwritten(
+    page bigint PRIMARY KEY,
+    batch bigint NOT NULL
+);
+
+-- Always empty: whether VACUUM gets it down to no page shows whether it can remove what was deleted
+-- last.
+CREATE TABLE removable(
+    one integer NOT NULL
+);
 
 CREATE TABLE about(
     message bigint NOT NULL,
@@ -217,6 +236,8 @@ CREATE TABLE later(
     command text NOT NULL,
     PRIMARY KEY(account, number)
 );
+
+ALTER TABLE later ALTER command SET STATISTICS 0;
 
 CREATE INDEX later_due ON later(due, account, number);
 

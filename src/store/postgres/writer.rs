@@ -11,6 +11,7 @@
 use std::thread;
 
 use super::PgReader;
+use super::erasure::Erasure;
 use super::steps::{BatchParams, RECORD, tags, words};
 use crate::limits;
 use crate::store::{Change, Error, Reader, Writer};
@@ -19,11 +20,13 @@ use crate::store::{Change, Error, Reader, Writer};
 /// by a server that is not the primary any more.
 pub struct PgWriter {
     reader: PgReader,
+    erasure: Erasure,
 }
 
 impl PgWriter {
     pub(super) fn new(reader: PgReader) -> PgWriter {
-        PgWriter { reader }
+        let erasure = Erasure::new(reader.source.clone());
+        PgWriter { reader, erasure }
     }
 }
 
@@ -71,6 +74,10 @@ impl Writer for PgWriter {
             self.reader.disconnect();
             in_doubt = Some(next.number);
         }
+    }
+
+    fn wipe(&mut self) -> Result<bool, Error> {
+        self.erasure.is_done(&mut self.reader)
     }
 
     fn reader(&mut self) -> Result<&mut dyn Reader, Error> {

@@ -48,9 +48,11 @@ pub(super) fn reacted(
         .query_row([message.0, author.0], |row| Ok((row.get::<_, i64>(0)?, EntryId(row.get(1)?))))
         .optional()?;
     if let Some((kind, before)) = before {
-        set_changed(on, before)?;
         if kind == REACTION {
+            set_changed(on, before)?;
             uncount(on, message, before)?;
+        } else {
+            erase(on, before)?;
         }
         on.prepare_cached(
             "DELETE FROM about WHERE message = ?1 AND kind = ?2 AND account = ?3 AND mark = ?4",
