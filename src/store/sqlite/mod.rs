@@ -33,7 +33,7 @@ mod schema;
 mod span;
 mod spare;
 mod survey;
-mod tags;
+pub(in crate::store) mod tags;
 mod visible;
 mod write_back;
 mod writer;
@@ -49,7 +49,11 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
+#[cfg(feature = "postgres")]
+pub(in crate::store) use decode::{entry_kind, kind_number};
 use generation::{Inspection, Sidecar};
+#[cfg(feature = "postgres")]
+pub(in crate::store) use later::{condition_number, unless};
 use lock::Lock;
 use main_file::Generation;
 pub use reader::SqliteReader;
