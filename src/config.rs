@@ -94,6 +94,20 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
+/// How often the subscribers over HTTP are sent something when nothing happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpKeepalive {
+    /// Of a stream: an event.
+    pub stream: Duration,
+    /// Of a WebSocket: a Ping, beside the events.
+    pub ping: Duration,
+}
+
+impl HttpKeepalive {
+    pub const DEFAULT: HttpKeepalive =
+        HttpKeepalive { stream: limits::HTTP_KEEPALIVE, ping: limits::HTTP_PING };
+}
+
 /// A Unix socket to listen on.
 #[derive(Clone, Debug)]
 pub struct UnixConfig {
@@ -112,6 +126,12 @@ pub struct Config {
     /// unencrypted.
     pub plain_anywhere: bool,
     pub tls: Option<TlsConfig>,
+    /// Addresses to serve HTTP on, as `listen`.
+    pub http: Vec<String>,
+    /// Addresses to serve HTTPS on, with the certificate of `tls`.
+    pub https: Vec<String>,
+    /// Pause between two keepalives of an HTTP stream, and between two Pings of a WebSocket.
+    pub http_keepalive: HttpKeepalive,
     /// Unix sockets for users.
     pub unix: Vec<UnixConfig>,
     /// The Unix socket for operators, with mode 0600.
@@ -155,6 +175,9 @@ impl Config {
             listen: Vec::new(),
             plain_anywhere: false,
             tls: None,
+            http: Vec::new(),
+            https: Vec::new(),
+            http_keepalive: HttpKeepalive::DEFAULT,
             unix: Vec::new(),
             admin: None,
             proxy_from: Vec::new(),

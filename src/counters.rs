@@ -97,6 +97,10 @@ pub struct Counters {
     pub commits: Times,
     /// Commits that failed.
     pub commits_failed: Count,
+    /// Requests answered over HTTP, those that begin a stream included.
+    pub http_requests: Count,
+    /// Subscriptions over HTTP now.
+    pub http_streams: Count,
     /// Bytes read from sockets.
     pub received: Count,
     /// Bytes written to sockets.
@@ -149,7 +153,7 @@ impl Counters {
     }
 
     /// Every number except the commit times: name, type, help text, value.
-    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 20] {
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 22] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -176,6 +180,8 @@ impl Counters {
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
             ("receipts", Counter, "Receipts recorded.", of(&self.receipts)),
             ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),
+            ("http_requests", Counter, "HTTP requests answered.", of(&self.http_requests)),
+            ("http_streams", Gauge, "Subscriptions over HTTP now.", of(&self.http_streams)),
             ("received_bytes", Counter, "Bytes read from clients.", of(&self.received)),
             ("sent_bytes", Counter, "Bytes written to clients.", of(&self.sent)),
             ("panics", Counter, "Bugs that ended one session, question or task.", of(&self.panics)),

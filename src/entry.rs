@@ -233,6 +233,16 @@ pub struct FileRef {
     pub bytes: u64,
 }
 
+/// The file of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// The message is no file.
+    None,
+    /// It was one, and its bytes were deleted by age.
+    Forgotten,
+    Kept(FileRef),
+}
+
 /// Whom a message calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {

@@ -18,7 +18,7 @@
 //!
 //! ```text
 //! 5 bin/  flags    client         flags, logging, exit statuses; the other end of the wire
-//! 4 server  session  metrics      sockets and tasks; the only floor that knows them
+//! 4 server  session  door  metrics sockets and tasks; the only floor that knows them
 //! 3 hub  outbox  readers          threads and their queues
 //!   wakeups  file_workers
 //! 2 chat                          the rules; no I/O, no clock, no waiting
@@ -33,6 +33,7 @@ pub mod chat;
 pub mod client;
 pub mod config;
 pub mod counters;
+pub mod door;
 pub mod entry;
 pub mod file_workers;
 pub mod flags;

@@ -386,6 +386,60 @@ pub const AUTH_COMMAND_TIME: Duration = Duration::from_secs(10);
 /// Bytes of a secret that is passed to it. With the handle it fits into the smallest pipe, a page.
 pub const AUTH_COMMAND_SECRET: usize = 1_024;
 
+/// Bytes of one direction of a pipe in memory between a session and a part of papod that is its
+/// client: the buffer of a read, so that a session need not wait between two.
+pub const PIPE: usize = 16_384;
+/// Bytes of an HTTP request up to its body: what common servers accept, in one buffer of a stranger.
+pub const HTTP_HEAD: usize = 16_384;
+/// Header lines of an HTTP request, as common servers allow. Browsers send some 20.
+pub const HTTP_HEADERS: usize = 100;
+/// Bytes of the body of an HTTP request: a hook's JSON with some commits, and four times what a
+/// message can have.
+pub const HTTP_BODY: usize = 256 * 1_024;
+/// Bytes of a line between the chunks of a body, which has a number and an extension that nobody
+/// uses.
+pub const HTTP_CHUNK_LINE: usize = 256;
+/// Objects and arrays within each other in a body, before parsing it could exhaust the stack.
+pub const JSON_DEPTH: usize = 128;
+/// Time for the head of an HTTP request.
+pub const HTTP_HEAD_TIME: Duration = Duration::from_secs(10);
+/// Time for the body of an HTTP request.
+pub const HTTP_BODY_TIME: Duration = Duration::from_secs(30);
+/// Bytes of a published text, escaped, so that it fits into a [`LINE`] with a verb, a key and a name.
+pub const HTTP_TEXT: usize = 60_000;
+/// Characters of a hook's text; more is cut, since its sender could not send less.
+pub const HOOK_TEXT: usize = 10_000;
+/// Characters of JSON of an unknown form that a hook shows as it is.
+pub const HOOK_JSON: usize = 2_000;
+/// Commits that a hook of a forge names.
+pub const HOOK_COMMITS: usize = 10;
+/// Topics of one subscription: all that a phone app has.
+pub const HTTP_TOPICS: usize = 20;
+/// Bytes of an HTTP answer that may wait for the peer before more is made.
+pub const HTTP_PENDING: usize = 16_384;
+/// Payload of a frame from a WebSocket client: the most of a control frame (RFC 6455, 5.5), since
+/// nothing else is expected.
+pub const WEBSOCKET_FRAME: usize = 125;
+/// Pause between two keepalives of a stream. Android's app gives up after 77 seconds of silence, and
+/// proxies after 60.
+pub const HTTP_KEEPALIVE: Duration = Duration::from_secs(55);
+/// Pause between two Pings of a WebSocket, beside those behind messages: a peer that answers none in
+/// this time is gone.
+pub const HTTP_PING: Duration = Duration::from_secs(180);
+/// Messages that a stream has sent whose notice it can clear: more than a phone shows.
+pub const HTTP_CLEARABLE: usize = 200;
+/// Messages of one name, each deleted before the next, after which a program can change none by that
+/// name any more. Each is asked about with a command.
+pub const HTTP_GENERATIONS: usize = 16;
+/// Conversations of an account, the newest first, in which a subscription looks for what it begins
+/// with. Each takes a `HIST` and some hundred bytes.
+pub const HTTP_CONVERSATIONS: usize = 2_048;
+/// Messages of each conversation that a subscriber gets who asks for all.
+pub const HTTP_ALL: usize = 100;
+/// Seconds after which to try again when there was too much at once, and no time is known.
+pub const RETRY_AFTER: u64 = 5;
+/// Seconds of a `wait=` that names none.
+pub const HTTP_WAIT: u64 = 60;
 /// Time to reach one of the servers of PostgreSQL. In one network it is a millisecond, so one that
 /// takes this long is down, and the next one is tried.
 #[cfg(feature = "postgres")]
@@ -412,6 +466,17 @@ pub const PG_HANDOVER: Duration = Duration::from_secs(5);
 /// for as long as this.
 #[cfg(feature = "postgres")]
 pub const PG_PART: Duration = Duration::from_secs(60);
+/// The same for VACUUM, which reads only pages that have changed since the last one; and for a
+/// checkpoint.
+#[cfg(feature = "postgres")]
+pub const PG_VACUUM: Duration = Duration::from_secs(600);
+/// Pages from which deleted text is removed at once. Each takes about a millisecond, and 8 kB of the
+/// write-ahead log.
+#[cfg(feature = "postgres")]
+pub const PG_OVERWRITE: i64 = 4_096;
+/// How often VACUUM is run for them: some pages get their turn only after others.
+#[cfg(feature = "postgres")]
+pub const PG_ROUNDS: usize = 8;
 /// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
 #[cfg(feature = "postgres")]
 pub const PG_BEAT: Duration = Duration::from_secs(1);

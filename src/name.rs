@@ -50,6 +50,16 @@ pub enum Target {
     Group(Handle),
 }
 
+impl Target {
+    /// The target spelled in `text`: a handle, or a group's name after `#`.
+    pub fn new(text: &str) -> Option<Target> {
+        match text.strip_prefix('#') {
+            Some(name) => Handle::new(name).map(Target::Group),
+            None => Handle::new(text).map(Target::Person),
+        }
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {

@@ -61,12 +61,23 @@ impl Bench<'_> {
         self.papod_again()
     }
 
+    /// papod with these flags on a new database.
+    pub fn papod_with(&mut self, flags: &[&str]) -> Outcome<Server> {
+        *self.starts += 1;
+        self.papod_on_last(flags)
+    }
+
     /// papod on the same database as the last one, which must have ended.
     pub fn papod_again(&self) -> Outcome<Server> {
+        self.papod_on_last(&[])
+    }
+
+    fn papod_on_last(&self, flags: &[&str]) -> Outcome<Server> {
         let new = self.folder.join(self.starts.to_string());
         let tls = self.subject == Subject::Tls;
         let folder = self.large.unwrap_or(&new);
-        Server::papod(self.program, folder, self.server_cores, tls, &CHEAP_HASH)
+        let flags = [&CHEAP_HASH, flags].concat();
+        Server::papod(self.program, folder, self.server_cores, tls, &flags)
     }
 
     /// papod with these flags on the database in a folder that [`Bench::crowd`] has filled.

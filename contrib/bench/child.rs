@@ -99,6 +99,19 @@ impl Server {
         Ok(Server { child, address, metrics: None, start: Duration::ZERO, log: None })
     }
 
+    /// Where papod serves HTTP, if it was told to.
+    pub fn http(&self) -> Outcome<SocketAddr> {
+        let begun = Instant::now();
+        while begun.elapsed() < START {
+            if let Some(address) = address_after("listening on http://", &self.log()) {
+                tls::is_not_spoken_at(address);
+                return Ok(address);
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Err(format!("papod does not serve HTTP:\n{}", self.said()).into())
+    }
+
     /// Ends it at once, whatever it is doing.
     pub fn kill(mut self) {
         let _ = self.child.kill();
@@ -108,10 +121,15 @@ impl Server {
         Pid::from_child(&self.child)
     }
 
+    /// All that papod has said.
+    fn log(&self) -> String {
+        let text = self.log.as_ref().map(fs::read).and_then(Result::ok);
+        String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()
+    }
+
     /// The last lines that papod has said, for an error.
     pub fn said(&self) -> String {
-        let text = self.log.as_ref().map(fs::read).and_then(Result::ok);
-        let text = String::from_utf8_lossy(&text.unwrap_or_default()).into_owned();
+        let text = self.log();
         let first = text.lines().count().saturating_sub(8);
         text.lines().skip(first).map(|line| format!("  {line}\n")).collect()
     }

@@ -205,6 +205,7 @@ impl<P: Writer> Crowd<P> {
                 hash: Sha256::digest(token(&handle)).into(),
                 created: START,
                 used: None,
+                to: None,
             };
             self.changes.push(Change::Token { account, token });
             actors.push(account);

@@ -23,7 +23,7 @@ _papod() {
 
     case "${cmd}" in
         papod)
-            opts="-h -V --listen --plain-anywhere --tls-listen --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-bytes --limit-local --db --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --amend --limit-db --log --help --version"
+            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-bytes --limit-local --db --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --amend --limit-db --log --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -34,6 +34,18 @@ _papod() {
                     return 0
                     ;;
                 --tls-listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --http)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --https)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --http-keepalive)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

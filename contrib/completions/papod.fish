@@ -1,5 +1,8 @@
 complete -c papod -l listen -d 'Plaintext address to listen on; repeatable, and port 0 takes a free one [default: 127.0.0.1:7276, unless systemd passes sockets]' -r
 complete -c papod -l tls-listen -d 'TLS address to listen on (port 7277 is customary); repeatable' -r
+complete -c papod -l http -d 'Plaintext address to serve HTTP on, for programs that notify or are notified as by ntfy (port 7278 is customary); repeatable. Like --listen it takes only loopback unless --plain-anywhere is given' -r
+complete -c papod -l https -d 'Address to serve HTTPS on, with the certificate of --tls-cert (ports 443 or 7279 are customary); repeatable' -r
+complete -c papod -l http-keepalive -d 'Send an HTTP stream a keepalive, and a WebSocket a Ping, each SECONDS [default: 55 and 180]' -r
 complete -c papod -l tls-cert -d 'Certificate chain for TLS, PEM, the server\'s own certificate first; SIGHUP loads it again' -r -F
 complete -c papod -l tls-key -d 'Its private key, PEM' -r -F
 complete -c papod -l reload -d 'Tell the papod with this process id to load its certificate again, if the one named here is good and within its dates, and exit; status 1 and a reason otherwise' -r
@@ -34,7 +37,7 @@ complete -c papod -l keep -d 'Delete entries older than DAYS; 0 keeps everything
 complete -c papod -l amend -d 'Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit' -r
 complete -c papod -l limit-db -d 'Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited' -r
 complete -c papod -l log -d 'Log level: error, warn, info or debug' -r
-complete -c papod -l plain-anywhere -d 'Let --listen name other addresses than loopback; passwords and messages then cross the network readable'
+complete -c papod -l plain-anywhere -d 'Let --listen and --http name other addresses than loopback; passwords and messages then cross the network readable'
 complete -c papod -l limit-local -d 'Apply the limits per address and per account to loopback and Unix sockets too'
 complete -c papod -l check -d 'Check all settings and the database, print what is there and what is wrong, start nothing, and exit'
 complete -c papod -s h -l help -d 'Print help (see more with \'--help\')'

@@ -97,15 +97,15 @@ try_installing() {
         sockets.target.wants/papod-{admin,plain,unix}.socket timers.target.wants/papo-backup.timer; do
         [ -L "$wanted/$unit" ] || fail "$unit is not enabled"
     done
-    ! find "$wanted" | grep -q tls || fail "the TLS socket is enabled, and there is no certificate"
-    "${inside[@]}" "$root" systemd-analyze verify --man=no papod.service papod-{admin,plain,unix,tls}.socket \
+    ! find "$wanted" | grep -qE 'tls|http' || fail "a socket is enabled that an operator has to enable"
+    "${inside[@]}" "$root" systemd-analyze verify --man=no papod.service papod-{admin,plain,unix,tls,http,https}.socket \
         papo-backup.{service,timer}
     for unit in papod papo-backup; do
         "${inside[@]}" "$root" systemd-analyze security --offline=true --threshold=25 "$unit.service" |
             tail -n 1
     done
     # What an operator enables must go too.
-    "${inside[@]}" "$root" systemctl --quiet enable papod-tls.socket
+    "${inside[@]}" "$root" systemctl --quiet enable papod-{tls,http,https}.socket
     say "installing once more, over it"
     dpkg_says -i /root/papod_1_all.deb /root/papo_1_all.deb
 

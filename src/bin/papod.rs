@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_signal::{Signal, Signals};
 use log::{Level, LevelFilter};
-use papo::config::{Config, Limits, PasswordCost, TlsConfig, UnixConfig};
+use papo::config::{Config, HttpKeepalive, Limits, PasswordCost, TlsConfig, UnixConfig};
 use papo::entry::Clock;
 use papo::flags::{self, Flags, Registration};
 use papo::owner;
@@ -161,6 +161,12 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         listen,
         plain_anywhere: flags.plain_anywhere,
         tls: tls.map(|(certificate, key)| TlsConfig { listen: flags.tls_listen, certificate, key }),
+        http: flags.http,
+        https: flags.https,
+        http_keepalive: flags.http_keepalive.map_or(HttpKeepalive::DEFAULT, |seconds| {
+            let time = Duration::from_secs(seconds);
+            HttpKeepalive { stream: time, ping: time }
+        }),
         unix: flags
             .unix
             .into_iter()

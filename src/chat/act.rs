@@ -52,8 +52,9 @@ pub enum Act {
     Group { name: Handle, change: GroupChange },
     /// Blocks someone (`on`), or unblocks them.
     Block { whom: Handle, on: bool },
-    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else.
-    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
+    /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else. With
+    /// `to` it may only write there.
+    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32], to: Option<Target> },
     /// Revokes a token.
     DropToken { label: Box<str> },
     /// Lets a system user log in without a secret (`on`), or no longer.

@@ -34,7 +34,10 @@ impl Chat {
                     reply: Reply::FileSent { id: first.id, time: first.time, file },
                     put: put.cloned(),
                 }),
-                _ => Err(Refusal::KeyReused(key.clone()).into()),
+                _ => {
+                    let (key, message) = (key.clone(), first.id);
+                    Err(Refusal::KeyReused { key, message }.into())
+                }
             };
         }
         let Some(put) = put else { return Err(Refusal::NothingPut.into()) };

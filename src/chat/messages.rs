@@ -136,7 +136,10 @@ impl Chat {
                 let reply = Reply::Sent { verb, id: first.id, time: first.time };
                 Ok(Some(Plan::Reply { verb: "ONCE", reply }))
             }
-            Some(_) => Err(Refusal::KeyReused(key.clone()).into()),
+            Some(first) => {
+                let (key, message) = (key.clone(), first.id);
+                Err(Refusal::KeyReused { key, message }.into())
+            }
         }
     }
 

@@ -227,7 +227,9 @@ impl Chat {
             Act::SetSecret { was, secret } => self.plan_secret(who, was, secret),
             Act::Group { name, change } => self.plan_group(who, name, change),
             Act::Block { whom, on } => self.plan_block(who, whom, *on),
-            Act::NewToken { label, token, hash } => self.plan_new_token(who, label, token, *hash),
+            Act::NewToken { label, token, hash, to } => {
+                self.plan_new_token(who, label, token, *hash, to.as_ref())
+            }
             Act::DropToken { label } => self.plan_drop_token(who, label),
             Act::Link { user, on } => self.plan_link(who, *user, *on),
         }

@@ -5,7 +5,7 @@ use super::stop::Stop;
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
-use crate::name::{DisplayName, Handle};
+use crate::name::{DisplayName, Handle, Target};
 use crate::store::{Account, Change, Fronts, Token};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
@@ -15,7 +15,7 @@ pub(super) enum AccountPlan {
     Rename { handle: Handle, name: DisplayName },
     Secret(String),
     Block { whom: Handle, other: AccountId, on: bool },
-    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32] },
+    NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32], to: Option<Target> },
     DropToken { label: Box<str>, id: TokenId },
     Link { user: u32, on: bool },
 }
@@ -97,6 +97,7 @@ impl Chat {
         label: &str,
         token: &str,
         hash: [u8; 32],
+        to: Option<&Target>,
     ) -> Result<Plan, Stop> {
         let tokens = self.directory.tokens(who.account)?;
         if matches!(who.key, Key::Token(_)) {
@@ -108,7 +109,8 @@ impl Chat {
         if tokens.len() >= limits::TOKENS {
             return Err(Refusal::TooManyOf("tokens; TOKEN DEL revokes one").into());
         }
-        Ok(Plan::Account(AccountPlan::NewToken { label: label.into(), token: token.into(), hash }))
+        let (label, token, to) = (label.into(), token.into(), to.cloned());
+        Ok(Plan::Account(AccountPlan::NewToken { label, token, hash, to }))
     }
 
     pub(super) fn plan_drop_token(&self, who: Who, label: &str) -> Result<Plan, Stop> {
@@ -160,11 +162,11 @@ impl Chat {
                 let verb = if on { "BLOCK" } else { "UNBLOCK" };
                 self.answer(who, verb, Ok(Reply::Blocked { whom, on }));
             }
-            AccountPlan::NewToken { label, token, hash } => {
+            AccountPlan::NewToken { label, token, hash, to } => {
                 self.newest.token += 1;
                 let id = TokenId(self.newest.token);
                 let (created, used) = (now, None);
-                let made = Token { id, account, label: label.clone(), hash, created, used };
+                let made = Token { id, account, label: label.clone(), hash, created, used, to };
                 if let Some(tokens) = self.directory.tokens_mut(account) {
                     tokens.push(made.clone());
                 }

@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::secret;
 use super::settings::{self, Settings};
 use crate::name::Handle;
+use crate::wire::request::Events;
 
 /// Server and account, as far as the command line and the environment name them.
 #[derive(Clone, Debug, Default)]
@@ -139,9 +140,9 @@ impl Credentials {
     ///
     /// # Errors
     /// `Lost`, `Secret`, `Refused`.
-    pub async fn connect(&self, quiet: bool) -> Result<Connection, Failure> {
+    pub async fn connect(&self, events: Events) -> Result<Connection, Failure> {
         let mut connection = self.server.open().await?;
-        let entered = connection.login(&self.handle, &self.secret.lock().await, quiet).await;
+        let entered = connection.login(&self.handle, &self.secret.lock().await, events).await;
         entered.map_err(|failure| self.explained(failure))?;
         Ok(connection)
     }
@@ -182,7 +183,7 @@ impl Credentials {
     pub async fn change_password(&self, old: &str, new: &str) -> Result<Success, Failure> {
         let mut connection = self.server.open().await?;
         let mut secret = self.secret.lock().await;
-        connection.login(&self.handle, old, true).await?;
+        connection.login(&self.handle, old, Events::Quiet).await?;
         let reply = connection.ask(&format!("PASSWD {old} {new}"), ANSWER).await?;
         if *secret == old {
             new.clone_into(&mut secret);

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
 use crate::wire::reply::Reply as Done;
+use crate::wire::request::Events;
 use crate::wire::request::first_word;
 use crate::wire::rows::{Bye, ByeLine, HelloLine};
 
@@ -97,7 +98,8 @@ impl Success {
         matches!(self.done(), Ok(Done::Listed { more: true, .. }))
     }
 
-    fn unexpected(&self) -> Failure {
+    /// The failure that an answer to something else means.
+    pub fn unexpected(&self) -> Failure {
         Failure::Lost(format!("unexpected answer {:?}", self.ok))
     }
 }
@@ -161,7 +163,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Logs in. A `quiet` session gets replies and no events.
+    /// Logs in to a session that is sent these events.
     ///
     /// # Errors
     /// `Secret` if the secret is refused; else as [`Connection::ask`].
@@ -169,10 +171,14 @@ impl Connection {
         &mut self,
         handle: &Handle,
         secret: &str,
-        quiet: bool,
+        events: Events,
     ) -> Result<(), Failure> {
-        let quiet = if quiet { " quiet" } else { "" };
-        match self.ask(&format!("LOGIN {handle} {secret}{quiet}"), ANSWER).await {
+        let word = match events {
+            Events::All => "",
+            Events::Quiet => " quiet",
+            Events::Watch => " watch",
+        };
+        match self.ask(&format!("LOGIN {handle} {secret}{word}"), ANSWER).await {
             Ok(_) => Ok(()),
             Err(Failure::Refused(line)) if lines::code(&line) == "wrong-secret" => {
                 Err(Failure::Secret(line))
@@ -265,7 +271,7 @@ impl Connection {
                 "OK" => return Ok(Success { rows, ok: line }),
                 "ERR" => return Err(Failure::Refused(line)),
                 "BYE" => return Err(said_bye(line[3..].trim())),
-                "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
+                "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {}
                 _ => rows.push(line),
             }
         }

@@ -15,6 +15,7 @@ use super::connection::{ANSWER, Connection, REACH};
 use super::failure::Failure;
 use super::follow::{Followed, Follower};
 use super::outage::{Notify, Outage};
+use crate::wire::request::Events;
 use crate::wire::rows::ReceiptLine;
 
 /// Silence after which the server is sent a `PING`, with the usual time to answer. A machine that
@@ -36,6 +37,7 @@ pub struct Feed<'a> {
     account: &'a Credentials,
     connection: Option<Connection>,
     follower: Follower,
+    events: Events,
     /// A `PING` was sent, and nothing has come since.
     is_asked: bool,
     silence: Duration,
@@ -53,7 +55,20 @@ impl<'a> Feed<'a> {
     /// # Errors
     /// `Lost` if the server cannot be reached within 5 seconds; `Secret`, `Refused`.
     pub async fn open(account: &'a Credentials, since: u64) -> Result<Feed<'a>, Failure> {
-        Feed::with(account, Some(since), Outage::new(Some(REACH))).await
+        let follower = Follower::new(account.handle.clone(), Some(since));
+        Feed::with(account, follower, Events::All, Outage::new(Some(REACH))).await
+    }
+
+    /// The same with sessions that only watch: of what was waiting nothing comes, the account does
+    /// not appear online, and of receipts only its own `READ`s come.
+    ///
+    /// # Errors
+    /// As [`Feed::open`].
+    pub async fn open_watching(account: &'a Credentials, since: u64) -> Result<Feed<'a>, Failure> {
+        let mut follower = Follower::new(account.handle.clone(), Some(since));
+        // Entries between then and the login are not sent by it, so they are read from the log.
+        follower.is_cut_off();
+        Feed::with(account, follower, Events::Watch, Outage::new(Some(REACH))).await
     }
 
     /// The same, but notices of outages go to `notify`, only waiting entries come before the first
@@ -67,21 +82,23 @@ impl<'a> Feed<'a> {
         wake: Receiver<()>,
     ) -> Result<Feed<'a>, Failure> {
         let outage = Outage::new(Some(REACH)).told(notify).woken(wake);
-        let mut feed = Feed::with(account, None, outage).await?;
+        let follower = Follower::new(account.handle.clone(), None);
+        let mut feed = Feed::with(account, follower, Events::All, outage).await?;
         feed.show_receipts();
         Ok(feed)
     }
 
     async fn with(
         account: &'a Credentials,
-        since: Option<u64>,
+        follower: Follower,
+        events: Events,
         outage: Outage,
     ) -> Result<Feed<'a>, Failure> {
-        let follower = Follower::new(account.handle.clone(), since);
         let mut feed = Feed {
             account,
             connection: None,
             follower,
+            events,
             is_asked: false,
             silence: SILENCE,
             shown: None,
@@ -193,7 +210,7 @@ impl<'a> Feed<'a> {
             Some(connection) => connection,
             None => loop {
                 let began = Instant::now();
-                match self.account.connect(false).await {
+                match self.account.connect(self.events).await {
                     Ok(connection) => {
                         self.outage.over();
                         break connection;

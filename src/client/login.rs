@@ -21,6 +21,7 @@ use super::stdout::print;
 use super::token;
 use crate::limits;
 use crate::name::Handle;
+use crate::wire::request::Events;
 use crate::wire::rows::TokenLine;
 
 /// Makes an account. The display name defaults to the handle.
@@ -83,7 +84,8 @@ pub async fn login(named: &Named) -> Result<(), Failure> {
     // Fail before asking for a password if nothing can be saved.
     settings::path()?;
     let account = Credentials::find_with_password(&with_handle(named)?)?;
-    let mut connection = shown(SERVER, persist(async || account.connect(true).await)).await?;
+    let mut connection =
+        shown(SERVER, persist(async || account.connect(Events::Quiet).await)).await?;
     let before = Settings::of_user();
     print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
     // CI services set this.
@@ -207,7 +209,7 @@ async fn revoke_old(before: Settings, after: &Settings, server: &Endpoint) {
 
 /// Revokes a token over a connection that logs in with it. Returns whether it was still valid.
 async fn revoke(account: &Credentials, label: &str) -> Result<bool, Failure> {
-    match account.connect(true).await {
+    match account.connect(Events::Quiet).await {
         Ok(mut connection) => {
             connection.ask(&format!("TOKEN DEL {label}"), ANSWER).await.map(|_| true)
         }

@@ -15,6 +15,7 @@ use super::connection::said_bye;
 use super::failure::Failure;
 use super::outage::persist;
 use super::stdout;
+use crate::wire::request::Events;
 
 /// Copies bytes both ways until the server closes. The end of standard input is passed on; replies
 /// that are due still arrive.
@@ -22,7 +23,8 @@ use super::stdout;
 /// # Errors
 /// `Lost` if the connection breaks, or the server closes it unasked.
 pub async fn raw(account: &Credentials, quiet: bool) -> Result<(), Failure> {
-    let connected = persist(async || account.connect(quiet).await).await?;
+    let events = if quiet { Events::Quiet } else { Events::All };
+    let connected = persist(async || account.connect(events).await).await?;
     let (rest, stream) = connected.into_parts();
     let (mut from_server, mut to_server) = smol::io::split(stream);
     let lost = |e: io::Error| Failure::Lost(e.to_string());

@@ -13,26 +13,35 @@ use super::progress::{SERVER, shown};
 use super::queries::{local, show};
 use super::secret;
 use super::stdout::print;
+use crate::name::Target;
 use crate::wire::rows::{ServerLine, TokenLine};
 
 /// Shows the tokens: label, creation, last use.
 pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
     show(account, "TOKEN LIST", |row| {
-        let ServerLine::Token(TokenLine { label, created, used }) = row else { return None };
+        let ServerLine::Token(TokenLine { label, created, used, to }) = row else { return None };
         if as_json {
             let object = Object::new().text("label", label).time("created", created);
-            return Some(object.time_or_null("used", used).end());
+            let object = object.time_or_null("used", used);
+            let object = match &to {
+                Some(to) => object.text("to", &to.to_string()),
+                None => object,
+            };
+            return Some(object.end());
         }
+        let to = to.map_or(String::new(), |to| format!("  only to {to}"));
         let used = used.map_or("never used".to_owned(), |used| format!("used {}", local(used)));
-        Some(format!("{label:<20}  made {}  {used}", local(created)))
+        Some(format!("{label:<20}  made {}  {used}{to}", local(created)))
     })
     .await
     .map(drop)
 }
 
-/// Makes a token and prints it; it is never shown again.
-pub async fn new(named: &Named, label: &str) -> Result<(), Failure> {
-    let made = ask(named, &format!("TOKEN NEW {label}")).await.map_err(with_advice)?;
+/// Makes a token, perhaps one that may only write to a target, and prints it; it is never shown
+/// again.
+pub async fn new(named: &Named, label: &str, to: Option<&Target>) -> Result<(), Failure> {
+    let to = to.map_or(String::new(), |to| format!(" to {to}"));
+    let made = ask(named, &format!("TOKEN NEW {label}{to}")).await.map_err(with_advice)?;
     print(&made.token()?)
 }
 

@@ -35,13 +35,27 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port)]
     pub listen: Vec<String>,
 
-    /// Let --listen name other addresses than loopback; passwords and messages then cross the network readable
+    /// Let --listen and --http name other addresses than loopback; passwords and messages then cross the network readable
     #[arg(long, env = "PAPOD_PLAIN_ANYWHERE", value_parser = values::boolean)]
     pub plain_anywhere: bool,
 
     /// TLS address to listen on (port 7277 is customary); repeatable
     #[arg(long, env = "PAPOD_TLS_LISTEN", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port, requires_all = ["tls_cert", "tls_key"])]
     pub tls_listen: Vec<String>,
+
+    /// Plaintext address to serve HTTP on, for programs that notify or are notified as by ntfy (port 7278
+    /// is customary); repeatable. Like --listen it takes only loopback unless --plain-anywhere is given
+    #[arg(long, env = "PAPOD_HTTP", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port)]
+    pub http: Vec<String>,
+
+    /// Address to serve HTTPS on, with the certificate of --tls-cert (ports 443 or 7279 are customary);
+    /// repeatable
+    #[arg(long, env = "PAPOD_HTTPS", value_name = "HOST:PORT", value_delimiter = ',', value_parser = values::host_port, requires_all = ["tls_cert", "tls_key"])]
+    pub https: Vec<String>,
+
+    /// Send an HTTP stream a keepalive, and a WebSocket a Ping, each SECONDS [default: 55 and 180]
+    #[arg(long, env = "PAPOD_HTTP_KEEPALIVE", value_name = "SECONDS", value_parser = values::from_one)]
+    pub http_keepalive: Option<u64>,
 
     /// Certificate chain for TLS, PEM, the server's own certificate first; SIGHUP loads it again
     #[arg(long, env = "PAPOD_TLS_CERT", value_name = "FILE", requires = "tls_key")]

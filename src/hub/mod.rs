@@ -38,7 +38,7 @@ use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Error, Expire, Writer};
-use crate::wire::refusal::Refusal;
+use crate::wire::{refusal::Refusal, request::Events};
 use inbox::{InboxSender, inbox};
 use later::Agenda;
 pub use lookup::unkept;
@@ -73,7 +73,7 @@ pub enum Work {
         session: SessionId,
         account: AccountId,
         key: Key,
-        quiet: bool,
+        events: Events,
         /// Most sessions that the account may have; 0: no limit.
         most: usize,
         outbox: Arc<Outbox>,
@@ -207,11 +207,11 @@ struct Seat {
     outbox: Arc<Outbox>,
     /// What it was opened with.
     key: Key,
-    /// It gets replies only (`LOGIN … quiet`).
-    quiet: bool,
+    /// Which events it is sent.
+    events: Events,
     /// Entries and receipts are pushed to it; else it reads them from the log.
     pushes: bool,
-    /// It has been sent `LIVE`, so its account is online.
+    /// It has been sent `LIVE`, so its account is online. Never set for one that only watches.
     online: bool,
     /// Its `WAIT`, if it has one.
     awaits: Option<Awaits>,
@@ -226,7 +226,7 @@ impl Seat {
 
     /// Whether it has to read from the log what it is not pushed.
     fn is_behind(&self) -> bool {
-        !self.pushes && !self.quiet
+        !self.pushes && self.events != Events::Quiet
     }
 }
 
@@ -405,7 +405,7 @@ impl HubState {
                 let now = self.now;
                 let made = self.decide(|chat| chat.register(&handle, &name, &secret, now));
                 let entered = made.map(|account| {
-                    let entered = self.enter(session, account, Key::Password, false, outbox);
+                    let entered = self.enter(session, account, Key::Password, Events::All, outbox);
                     // A new account has nothing to catch up with.
                     if let Some(seat) = self.seats.get_mut(&session) {
                         (seat.pushes, seat.online) = (true, true);
@@ -416,12 +416,12 @@ impl HubState {
                 self.pending.push(Pending::Entered { session, answer, entered, is_new: true });
                 return 1;
             }
-            Work::Enter { session, account, key, quiet, most, outbox, answer } => {
+            Work::Enter { session, account, key, events, most, outbox, answer } => {
                 let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
                 let entered = if most > 0 && others >= most {
                     Err(Refusal::TooManyOf("sessions of this account; close one with QUIT"))
                 } else {
-                    Ok(self.enter(session, account, key, quiet, outbox))
+                    Ok(self.enter(session, account, key, events, outbox))
                 };
                 self.pending.push(Pending::Entered { session, answer, entered, is_new: false });
             }

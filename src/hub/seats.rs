@@ -10,7 +10,7 @@ use crate::chat::{Act, Batch, Effect};
 use crate::entry::{AccountId, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId};
 use crate::outbox::{Outbox, Unspent, Watermark};
 use crate::store::{Change, NewEntry};
-use crate::wire::request::GroupChange;
+use crate::wire::request::{Events, GroupChange};
 
 /// Changes from failed batches that no command waits for. The next batch that writes anything
 /// writes them as well. At most one for each account and each token.
@@ -52,7 +52,7 @@ impl HubState {
         session: SessionId,
         account: AccountId,
         key: Key,
-        quiet: bool,
+        events: Events,
         outbox: Arc<Outbox>,
     ) -> Entered {
         let upto = self.told;
@@ -70,7 +70,7 @@ impl HubState {
             account,
             outbox,
             key,
-            quiet,
+            events,
             pushes: false,
             online: false,
             awaits: None,
@@ -83,7 +83,7 @@ impl HubState {
 
     pub(super) fn caught_up(&mut self, session: SessionId, upto: Watermark) -> Option<Watermark> {
         let seat = self.seats.get_mut(&session)?;
-        seat.online = true;
+        seat.online = seat.events == Events::All;
         let presence = self.online.get(&seat.account)?;
         // What this batch decides is told afterwards, when the session is live.
         if presence.newest <= upto.entries && presence.moved <= upto.moves {

@@ -19,6 +19,7 @@ use crate::limits;
 use crate::outbox::{Block, Outbox, Pushed, Watermark};
 use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
+use crate::wire::request::Events;
 use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
 
 /// Consecutive entries of one session in one conversation, about to be told.
@@ -77,8 +78,7 @@ impl HubState {
                     let (pos, time, kind) = (new.pos, new.time, new.kind);
                     let (id, body, tags) = (pos.id, std::mem::take(&mut new.body), new.tags.take());
                     if let Some(seat) = self.seats.get(&who.session)
-                        && !seat.pushes
-                        && !seat.quiet
+                        && seat.is_behind()
                     {
                         seat.outbox.authored(id);
                     }
@@ -204,8 +204,7 @@ impl HubState {
         let at = Watermark { moves: MoveNumber(number.0 - 1), ..self.told };
         if readers.contains(&who.account)
             && let Some(seat) = self.seats.get(&who.session)
-            && !seat.pushes
-            && !seat.quiet
+            && seat.is_behind()
         {
             seat.outbox.moved(number);
         }
@@ -217,10 +216,14 @@ impl HubState {
             if *account != who.account {
                 presence.due = number;
             }
+            // Those that only watch are told what their own account has read, and nothing else.
+            let is_told = |seat: &Seat| *account == who.account || seat.events != Events::Watch;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                push(&mut self.seats, *session, &mut self.to_wake, &mut self.tally, |o| {
-                    o.push_receipt(line, number, at)
-                });
+                if self.seats.get(session).is_some_and(is_told) {
+                    push(&mut self.seats, *session, &mut self.to_wake, &mut self.tally, |o| {
+                        o.push_receipt(line, number, at)
+                    });
+                }
             }
         }
         self.told.moves = number;

@@ -12,19 +12,23 @@ use ipnet::IpNet;
 use smol::future::{FutureExt, yield_now};
 use smol::{Async, Executor, Task, Timer};
 
-use super::listen::{self, Listener};
+use super::listen::{self, Listener, Speech};
 use super::proxy;
+use crate::door::{HttpConnection, HttpServices};
 use crate::limits;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::session::{Accepted, Certificates, Peer, Services, Session, Socket, Stream};
-use crate::wire::help::ListenerKind;
 use crate::wire::rows::Bye;
 
 pub struct Door {
     pub executor: Executor<'static>,
     pub services: Arc<Services>,
+    /// What connections by HTTP share.
+    pub http: Arc<HttpServices>,
     pub certificates: Option<Certificates>,
+    /// The same for HTTPS.
+    pub http_certificates: Option<Certificates>,
     /// Networks of proxies, whose connections begin with a PROXY header.
     pub proxies: Vec<IpNet>,
     /// Silence before the first TCP keepalive probe; `None`: no keepalive.
@@ -59,7 +63,7 @@ impl Door {
     /// # Errors
     /// The socket cannot be registered for async I/O.
     pub fn open(self: &Arc<Door>, listener: Listener) -> io::Result<()> {
-        let Listener { socket, kind, tls, name, .. } = listener;
+        let Listener { socket, speech, name, .. } = listener;
         let accepting = match socket {
             listen::ListeningSocket::Tcp(socket) => {
                 Socket::prepare(&socket, self.keepalive)?;
@@ -77,7 +81,7 @@ impl Door {
                 match accepted {
                     Ok(Ok((socket, peer))) => {
                         let counters = &door.services.counters;
-                        let admit = || door.admit(socket, peer, kind, tls);
+                        let admit = || door.admit(socket, peer, speech);
                         counters.caught("a new connection", admit);
                         drop(door);
                         // To the back of the executor's queue: however many connections come,
@@ -165,13 +169,13 @@ impl Door {
         });
     }
 
-    fn admit(self: &Arc<Door>, socket: Socket, peer: Peer, kind: ListenerKind, tls: bool) {
+    fn admit(self: &Arc<Door>, socket: Socket, peer: Peer, speech: Speech) {
         let is_proxy = match peer.origin {
             Origin::Address(address) => self.proxies.iter().any(|net| net.contains(&address)),
             Origin::User(_) => false,
         };
         if !is_proxy {
-            return self.welcome(socket, peer, kind, tls);
+            return self.welcome(socket, peer, speech);
         }
         if self.introduced.fetch_add(1, Ordering::Relaxed) >= limits::INTRODUCED {
             self.introduced.fetch_sub(1, Ordering::Relaxed);
@@ -190,8 +194,8 @@ impl Door {
             let counters = &door.services.counters;
             let what = "a connection of a proxy";
             let decide = |said| match said {
-                Ok(Some(address)) => door.welcome(socket, Peer::told(address), kind, tls),
-                Ok(None) => door.welcome(socket, peer.proxy(), kind, tls),
+                Ok(Some(address)) => door.welcome(socket, Peer::told(address), speech),
+                Ok(None) => door.welcome(socket, peer.proxy(), speech),
                 Err(e) => door.refuse(peer, &e),
             };
             match said {
@@ -216,9 +220,14 @@ impl Door {
     }
 
     /// Serves a connection whose origin is known, if the roster lets it in.
-    fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, kind: ListenerKind, tls: bool) {
-        let certificates = self.certificates.as_ref().filter(|_| tls);
+    fn welcome(self: &Arc<Door>, socket: Socket, peer: Peer, speech: Speech) {
+        let Speech { kind, tls, http } = speech;
+        let certificates = if http { &self.http_certificates } else { &self.certificates };
+        let certificates = certificates.as_ref().filter(|_| tls);
         let Ok(stream) = Stream::new(socket, certificates) else { return };
+        if http {
+            return self.welcome_by_http(stream, peer);
+        }
         let outbox = Arc::new(Outbox::new(self.services.limits.waiting));
         let now = self.services.clock.now();
         let Some(id) = self.services.roster.enter(peer, kind, &outbox, now) else {
@@ -235,6 +244,18 @@ impl Door {
                 services.counters.panicked(&format!("session {}", id.0));
             }
             services.roster.leave(id);
+        };
+        self.executor.spawn(task).detach();
+    }
+    /// The same for one that speaks HTTP, which sees to the roster itself.
+    fn welcome_by_http(&self, stream: Stream, peer: Peer) {
+        let Some(connection) = HttpConnection::new(self.http.clone(), stream, peer) else { return };
+        let services = self.services.clone();
+        let task = async move {
+            // A panic ends only its connection.
+            if AssertUnwindSafe(connection.run()).catch_unwind().await.is_err() {
+                services.counters.panicked("a connection by HTTP");
+            }
         };
         self.executor.spawn(task).detach();
     }

@@ -25,11 +25,20 @@ pub enum ListeningSocket {
     Unix(UnixListener),
 }
 
+/// What is spoken on a listening socket.
+#[derive(Clone, Copy)]
+pub struct Speech {
+    /// Decides which verbs are served.
+    pub kind: ListenerKind,
+    pub tls: bool,
+    /// HTTP, and not papo/1.
+    pub http: bool,
+}
+
 /// A listening socket, and what is served there.
 pub struct Listener {
     pub socket: ListeningSocket,
-    pub kind: ListenerKind,
-    pub tls: bool,
+    pub speech: Speech,
     /// Its name in the log: an address, or a kind and an address (`tls:127.0.0.1:7277`).
     pub name: String,
     /// The socket file to remove at the end, if papod made it.
@@ -112,10 +121,16 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
         open.push(adopt(name, socket, config)?);
     }
     for address in &config.listen {
-        open.extend(tcp(address, false, config.plain_anywhere)?);
+        open.extend(tcp(address, false, false, config.plain_anywhere)?);
     }
     for address in config.tls.iter().flat_map(|tls| &tls.listen) {
-        open.extend(tcp(address, true, true)?);
+        open.extend(tcp(address, true, false, true)?);
+    }
+    for address in &config.http {
+        open.extend(tcp(address, false, true, config.plain_anywhere)?);
+    }
+    for address in &config.https {
+        open.extend(tcp(address, true, true, true)?);
     }
     for wanted in &config.unix {
         open.push(unix(&wanted.path, wanted.mode, ListenerKind::Unix)?);
@@ -130,19 +145,29 @@ pub fn open(config: &Config, inherited: Inherited) -> Result<Vec<Listener>, Stri
 }
 
 /// Listens on a network address; without TLS it must be loopback unless `anywhere`.
-fn tcp(address: &str, tls: bool, anywhere: bool) -> Result<Vec<Listener>, String> {
+fn tcp(address: &str, tls: bool, http: bool, anywhere: bool) -> Result<Vec<Listener>, String> {
     let listener = |socket: TcpListener| {
         let local = socket.local_addr().map_err(|e| format!("cannot listen on {address}: {e}"))?;
-        let name = if tls { format!("tls:{local}") } else { local.to_string() };
+        let name = named(&local.to_string(), tls, http);
         Ok(Listener {
             socket: ListeningSocket::Tcp(socket),
-            kind: ListenerKind::Network,
-            tls,
+            speech: Speech { kind: ListenerKind::Network, tls, http },
             name,
             file: None,
         })
     };
     bind(address, anywhere)?.into_iter().map(listener).collect()
+}
+
+/// The name of a network listener in the log.
+fn named(address: &str, tls: bool, http: bool) -> String {
+    let way = match (tls, http) {
+        (false, false) => "",
+        (true, false) => "tls:",
+        (false, true) => "http://",
+        (true, true) => "https://",
+    };
+    format!("{way}{address}")
 }
 
 /// Opens a socket for each address that `HOST:PORT` resolves to; each must be loopback unless
@@ -212,8 +237,9 @@ fn is_missing(e: &io::Error) -> bool {
 
 /// Checks what the configuration would listen on, without listening. Returns the problems.
 pub fn check(config: &Config) -> Vec<String> {
-    let plain = config.listen.iter().map(|address| (address, config.plain_anywhere));
-    let tls = config.tls.iter().flat_map(|tls| &tls.listen);
+    let plain = config.listen.iter().chain(&config.http);
+    let plain = plain.map(|address| (address, config.plain_anywhere));
+    let tls = config.tls.iter().flat_map(|tls| &tls.listen).chain(&config.https);
     let open = tls.chain(&config.metrics).map(|address| (address, true));
     let mut found = Vec::new();
     for (address, anywhere) in plain.chain(open) {
@@ -258,14 +284,16 @@ fn longer_queue(socket: impl AsFd) -> io::Result<()> {
     Ok(rustix::net::listen(socket, limits::BACKLOG)?)
 }
 
-/// Adopts an inherited socket; its name decides whether it is `tls` or `admin`.
+/// Adopts an inherited socket; its name decides whether it is `tls`, `http`, `https` or `admin`.
 fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Listener, String> {
     let say = |what: &dyn Display| format!("the inherited socket {name}: {what}");
-    let (tls, admin) = (name == "tls", name == "admin");
+    let (tls, http) = (matches!(&*name, "tls" | "https"), matches!(&*name, "http" | "https"));
+    let admin = name == "admin";
     if tls && config.tls.is_none() {
-        let unset =
-            "systemd passed the TLS socket, but PAPOD_TLS_CERT and PAPOD_TLS_KEY are not set";
-        return Err(unset.to_owned());
+        let which = if http { "HTTPS" } else { "TLS" };
+        return Err(format!(
+            "systemd passed the {which} socket, but PAPOD_TLS_CERT and PAPOD_TLS_KEY are not set"
+        ));
     }
     let (kind, shown) = match &socket {
         ListeningSocket::Tcp(_) if admin => {
@@ -275,6 +303,10 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
             let address = socket.local_addr().map_err(|e| say(&e))?;
             may_be_plain(&address, tls || config.plain_anywhere).map_err(|e| say(&e))?;
             (ListenerKind::Network, address.to_string())
+        }
+        // Whoever is at the other end of it would be a proxy's user, and not the client's.
+        ListeningSocket::Unix(_) if http => {
+            return Err(say(&"HTTP is served on network addresses"));
         }
         ListeningSocket::Unix(socket) => {
             let address = socket.local_addr().map_err(|e| say(&e))?;
@@ -286,8 +318,8 @@ fn adopt(name: String, socket: ListeningSocket, config: &Config) -> Result<Liste
             (if admin { ListenerKind::Admin } else { ListenerKind::Unix }, format!("{way}:{path}"))
         }
     };
-    let name = if tls { format!("tls:{shown}") } else { shown };
-    Ok(Listener { socket, kind, tls, name, file: None })
+    let name = named(&shown, tls, http);
+    Ok(Listener { socket, speech: Speech { kind, tls, http }, name, file: None })
 }
 
 /// Whether only its owner may connect to a socket file, which needs write permission.
@@ -317,7 +349,9 @@ fn unix(path: &Path, mode: u32, kind: ListenerKind) -> Result<Listener, String> 
     longer_queue(&socket).map_err(|e| say(&e))?;
     let way = if kind == ListenerKind::Admin { "admin" } else { "unix" };
     let name = format!("{way}:{}", path.display());
-    Ok(Listener { socket: ListeningSocket::Unix(socket), kind, tls: false, name, file: Some(file) })
+    let (socket, speech) =
+        (ListeningSocket::Unix(socket), Speech { kind, tls: false, http: false });
+    Ok(Listener { socket, speech, name, file: Some(file) })
 }
 
 /// Whether someone listens on a socket file; if not, it is left over from a crash.

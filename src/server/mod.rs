@@ -18,6 +18,7 @@ use smol::channel::{self, Receiver, Sender};
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::door::HttpServices;
 use crate::file_workers::FileWorkers;
 use crate::hub::{Hub, Retention, Work};
 use crate::limits;
@@ -97,7 +98,7 @@ impl Server {
         let certificates = certificates.transpose()?;
         let auth = config.auth_command.as_deref().map(AuthCommand::new).transpose()?;
         let mut listeners = listen::open(config, inherited)?;
-        if tls.is_some() && !listeners.iter().any(|listener| listener.tls) {
+        if tls.is_some() && !listeners.iter().any(|listener| listener.speech.tls) {
             log::warn!(
                 "a certificate is set, and nothing listens with TLS: set --tls-listen, or enable \
                  papod-tls.socket"
@@ -164,10 +165,18 @@ impl Server {
             line: BusyLine::default(),
         });
         let proxies = config.proxy_from.clone();
+        let http = Arc::new(HttpServices {
+            services: services.clone(),
+            keepalive: config.http_keepalive,
+            keep: config.keep,
+        });
+        let http_certificates = certificates.as_ref().map(Certificates::for_http);
         let door = Arc::new(Door {
             executor: Executor::new(),
             services,
+            http,
             certificates,
+            http_certificates,
             proxies,
             keepalive: config.keepalive,
             accepting: Mutex::default(),

@@ -9,12 +9,13 @@ use smol::channel;
 
 use super::answer::Halt;
 use super::{End, Lag, Session};
-use crate::entry::{AccountId, Entry, EntryId, MoveNumber};
+use crate::entry::{AccountId, Cursor, Entry, EntryId, MoveNumber, Receipt};
 use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Block, Outgoing, Watermark};
 use crate::store::{Error, Reader, Receipts, WaitingCount, Walk};
+use crate::wire::request::Events;
 use crate::wire::rows::{EntryLine, LiveLine, ReceiptLine};
 
 impl Session {
@@ -49,6 +50,13 @@ impl Session {
         self.say(|out| LiveLine { newest: upto.entries }.write(out));
         self.flush().await?;
         self.go_live(Watermark { entries: upto.entries, moves }).await
+    }
+
+    /// After `LIVE` of a session that only watches: what happened since `upto` comes from the log,
+    /// what happens from then on is pushed.
+    pub(super) async fn watch(&mut self, upto: Watermark) -> Result<(), End> {
+        self.flush().await?;
+        self.go_live(upto).await
     }
 
     /// Sends one more page to a session that is behind.
@@ -143,14 +151,17 @@ impl Session {
         let Some(me) = &mut self.me else {
             return after;
         };
-        let wanted = me.receipts;
+        let (wanted, watches) = (me.receipts, me.events == Events::Watch);
+        let own_read =
+            |receipt: &Receipt| receipt.from == me.handle && matches!(receipt.cursor, Cursor::Read);
+        let is_wanted = |receipt: &Receipt| wanted && (!watches || own_read(receipt));
         me.proof.note_none_upto(after);
         let mut lines = Vec::new();
         // The hub notifies before receipts can be read, so this session's own moves are recorded by
         // now.
         let own = self.outbox.take_moved();
-        for (number, receipt) in missed.list.iter().filter(|_| wanted) {
-            if !own.contains(number) {
+        for (number, receipt) in &missed.list {
+            if is_wanted(receipt) && !own.contains(number) {
                 ReceiptLine::event(receipt).write(&mut lines);
             }
         }

@@ -55,6 +55,14 @@ impl Certificates {
         Ok(Certificates { config: Arc::new(config), current })
     }
 
+    /// The same certificates, for listeners that speak HTTP: the name of its version is agreed upon
+    /// with clients that ask (ALPN, RFC 7301).
+    pub fn for_http(&self) -> Certificates {
+        let mut config = ServerConfig::clone(&self.config);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Certificates { config: Arc::new(config), current: self.current.clone() }
+    }
+
     /// Reloads the files, for new connections.
     ///
     /// # Errors

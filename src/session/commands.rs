@@ -121,8 +121,8 @@ impl Session {
             SessionCommand::Register { handle, password, name } => {
                 self.register(handle, password, name).await
             }
-            SessionCommand::Login { handle, secret, quiet } => {
-                let answer = self.login(handle, secret, quiet).await;
+            SessionCommand::Login { handle, secret, events } => {
+                let answer = self.login(handle, secret, events).await;
                 if matches!(answer, Err(Halt::Refused(_))) {
                     self.services.counters.logins_refused.add(1);
                 }
@@ -148,7 +148,7 @@ impl Session {
                 Ok(Some(Reply::Set(setting)))
             }
             SessionCommand::Wait { which, until, seconds } => self.wait_for(which, until, seconds),
-            SessionCommand::NewToken { label } => self.new_token(label),
+            SessionCommand::NewToken { label, to } => self.new_token(label, to).await,
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,
         }
@@ -231,7 +231,7 @@ impl Session {
     }
 
     /// Refuses if no message can be sent to the target.
-    async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
+    pub(super) async fn may_write(&mut self, to: &Target) -> Result<(), Halt> {
         let me = self.me()?.account;
         let asked = to.clone();
         let refused = self.ask(move |reader| match asked {

@@ -22,7 +22,7 @@ use crate::wire::request::{
     self, ActCommand, Command, GroupChange, Query, Request, SessionCommand, Upto, Which,
 };
 use crate::wire::rows::Bye;
-use crate::wire::{help, suggestions, telnet, text};
+use crate::wire::{help, reply, suggestions, telnet, text};
 
 /// Cost of a change of an account, its tokens or its linked users, in `ACK`s.
 pub(super) const CHANGE: usize = 10;
@@ -115,6 +115,11 @@ impl Session {
                     None => break,
                 },
                 Next::Partial => break,
+            };
+            let only = self.me.as_ref().and_then(|me| me.only.as_ref());
+            let parsed = match only {
+                Some(only) => only_to(only, parsed),
+                None => parsed,
             };
             let held = match parsed {
                 Parsed::Nothing => continue,
@@ -387,6 +392,31 @@ fn command(line: &[u8], known: bool, listener: ListenerKind) -> Parsed {
         }
         Err(refusal) => refused(refusal),
     }
+}
+
+/// Refuses what a token for one target may not do: all but `MSG` to it, `PING` and `QUIT`.
+fn only_to(only: &Target, parsed: Parsed) -> Parsed {
+    let (verb, sink) = match parsed {
+        Parsed::Act { act: ActCommand::Send { ref to, .. }, .. } if to == only => return parsed,
+        Parsed::Held(Held::Command {
+            command: SessionCommand::Quit | SessionCommand::Ping { .. },
+            ..
+        })
+        | Parsed::Held(Held::Refused { .. } | Held::Stranger(_))
+        | Parsed::Nothing => return parsed,
+        // Its text was never meant as commands.
+        Parsed::Held(Held::Command { verb, command: SessionCommand::Talk { raw, .. } }) => {
+            (verb, raw)
+        }
+        Parsed::Held(
+            Held::Query { verb, .. } | Held::Command { verb, .. } | Held::Last { verb, .. },
+        )
+        | Parsed::Act { verb, .. } => (verb, false),
+        Parsed::Held(Held::NothingSent { cursor, .. }) => (reply::verb(cursor), false),
+        Parsed::Held(Held::EndOfTalk) => ("TALK", false),
+    };
+    let refusal = Refusal::OnlyTo(only.clone());
+    Parsed::Held(Held::Refused { verb: verb.into(), refusal, sink })
 }
 
 fn too_long(line: &[u8], mode: &Mode) -> Parsed {

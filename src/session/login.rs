@@ -13,11 +13,12 @@ use crate::chat::{Act, Order};
 use crate::entry::{AccountId, Key, MoveNumber};
 use crate::hub::{Entered, Work};
 use crate::limits;
-use crate::name::{DisplayName, Handle};
+use crate::name::{DisplayName, Handle, Target};
 use crate::rates::TooFast;
+use crate::store::WaitingCount;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
-use crate::wire::request::Secret;
+use crate::wire::request::{Events, Secret};
 use crate::wire::rows::{Bye, LiveLine};
 
 /// A verified credential, before the hub is asked.
@@ -28,6 +29,15 @@ struct Opened {
     hash: Option<String>,
     /// The label of the token.
     label: Option<Box<str>>,
+    /// The only target that the token may write to.
+    only: Option<Target>,
+}
+
+impl Opened {
+    /// By something else than a token.
+    fn new(account: AccountId, key: Key, hash: Option<String>) -> Opened {
+        Opened { account, key, hash, label: None, only: None }
+    }
 }
 
 impl Session {
@@ -81,8 +91,8 @@ impl Session {
         let entered = entered?;
         self.event("register", format_args!("handle={handle}"));
         self.services.counters.registrations.add(1);
-        self.begin(&entered, handle.clone(), Key::Password, false);
-        self.begin_proof(entered.upto.moves, false);
+        self.begin(&entered, handle.clone(), Key::Password, Events::All, None);
+        self.begin_proof(entered.upto.moves);
         self.say(|out| Reply::Registered(handle).write(out));
         self.say(|out| LiveLine { newest: entered.upto.entries }.write(out));
         Ok(None)
@@ -92,7 +102,7 @@ impl Session {
         &mut self,
         handle: Handle,
         secret: Option<Secret>,
-        quiet: bool,
+        events: Events,
     ) -> Answer {
         self.require_logged_out()?;
         let refused = match secret {
@@ -102,7 +112,7 @@ impl Session {
         // The credential may be revoked before `open` checks it again. A second attempt then fails
         // as well, but it lets in a user whose password was just rehashed by a concurrent login.
         for _ in 0..2 {
-            if self.open(&handle, secret.clone(), quiet, &refused).await? {
+            if self.open(&handle, secret.clone(), events, &refused).await? {
                 return Ok(None);
             }
         }
@@ -114,23 +124,26 @@ impl Session {
         &mut self,
         handle: &Handle,
         secret: Option<Secret>,
-        quiet: bool,
+        asked: Events,
         refused: &Refusal,
     ) -> Result<bool, Halt> {
         let opened = match secret {
             Some(secret) => self.by_secret(handle, secret).await?,
             None => self.by_user(handle).await?,
         };
-        let Some(Opened { account, key, hash, label }) = opened else {
+        let Some(Opened { account, key, hash, label, only }) = opened else {
             return Err(refused.clone().into());
         };
+        // A token that may only write shows nothing of the account, however it logs in.
+        let only_writes = only.is_some();
+        let events = if only_writes { Events::Quiet } else { asked };
         let most = if self.is_limited { self.services.limits.sessions } else { 0 };
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,
             account,
             key,
-            quiet,
+            events,
             most,
             outbox: self.outbox.clone(),
             answer,
@@ -140,7 +153,7 @@ impl Session {
             self.note(Obstacle::Limit("--limit-sessions"));
         }
         let entered: Entered = entered?;
-        self.begin(&entered, handle.clone(), key, quiet);
+        self.begin(&entered, handle.clone(), key, events, only);
         let upto = entered.upto;
         let counted = self
             .ask_little(move |reader| {
@@ -153,10 +166,15 @@ impl Session {
                 if !valid {
                     return Ok(None);
                 }
-                let waiting = reader.waiting(account, upto.entries)?;
+                let waiting = if only_writes {
+                    WaitingCount::default()
+                } else {
+                    reader.waiting(account, upto.entries)?
+                };
                 let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
-                let start = (!quiet).then(|| CatchUp::look(reader, account, upto, shown, waiting));
+                let start = (events == Events::All)
+                    .then(|| CatchUp::look(reader, account, upto, shown, waiting));
                 Ok(Some((waiting.count, shown, start.transpose()?)))
             })
             .await;
@@ -172,7 +190,7 @@ impl Session {
                 return Err(stop);
             }
         };
-        self.begin_proof(shown, quiet);
+        self.begin_proof(shown);
         self.services.counters.logins.add(1);
         match (key, label) {
             (Key::Password, _) => {
@@ -188,8 +206,16 @@ impl Session {
         }
         let handle = handle.clone();
         self.say(|out| Reply::LoggedIn { handle, pending }.write(out));
-        if let Some(start) = start {
-            self.catch_up(upto, start).await?;
+        match start {
+            Some(start) => self.catch_up(upto, start).await?,
+            // Nothing that waited is sent.
+            None if asked != Events::Quiet => {
+                self.say(|out| LiveLine { newest: upto.entries }.write(out));
+                if events == Events::Watch {
+                    self.watch(upto).await?;
+                }
+            }
+            None => {}
         }
         Ok(true)
     }
@@ -217,8 +243,8 @@ impl Session {
             if token.used.is_none_or(|used| now.0 - used.0 >= limits::TOKEN_USED_MILLIS) {
                 self.services.hub.ask(Work::Used(token.id));
             }
-            let (key, label) = (Key::Token(token.id), Some(token.label));
-            return Ok(Some(Opened { account, key, hash, label }));
+            let (key, label, only) = (Key::Token(token.id), Some(token.label), token.to);
+            return Ok(Some(Opened { account, key, hash, label, only }));
         }
         let right = self.verify(handle, secret.clone(), hash.clone()).await?;
         // Only handles that exist are logged: a user may have swapped handle and password.
@@ -228,7 +254,7 @@ impl Session {
             Some(account) if right => {
                 let hash =
                     if command { hash } else { self.hashed_anew(account, secret, hash).await? };
-                Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
+                Ok(Some(Opened::new(account, Key::Password, hash)))
             }
             Some(_) => {
                 self.event("wrong-secret", format_args!("handle={handle}"));
@@ -269,7 +295,7 @@ impl Session {
             self.event("wrong-secret", format_args!("handle=-"));
             return Ok(None);
         };
-        Ok(Some(Opened { account, key: Key::Password, hash, label: None }))
+        Ok(Some(Opened::new(account, Key::Password, hash)))
     }
 
     /// Rehashes a password whose stored hash has another cost than new ones. Returns the stored
@@ -307,10 +333,17 @@ impl Session {
             // Not an attempt at a secret, and too cheap to be worth a warning.
             log::debug!("session {}: uid {user} is not linked to the requested account", self.id.0);
         }
-        Ok(account.map(|account| Opened { account, key: Key::User(user), hash: None, label: None }))
+        Ok(account.map(|account| Opened::new(account, Key::User(user), None)))
     }
 
-    fn begin(&mut self, entered: &Entered, handle: Handle, key: Key, quiet: bool) {
+    fn begin(
+        &mut self,
+        entered: &Entered,
+        handle: Handle,
+        key: Key,
+        events: Events,
+        only: Option<Target>,
+    ) {
         self.services.roster.name(self.id, Some(handle.clone()));
         self.outbox.set_owner(format!("from={} handle={handle}", self.origin()));
         self.deadline = None;
@@ -322,7 +355,9 @@ impl Session {
             handle,
             key,
             auto: false,
-            receipts: !quiet,
+            events,
+            receipts: events != Events::Quiet,
+            only,
             free_moves: 0,
             sent: None,
             proof: Proof::new(MoveNumber(0), self.services.clock.now()),
@@ -335,11 +370,11 @@ impl Session {
     }
 
     /// Starts from the receipts that the account was shown before this session: all up to `shown`.
-    fn begin_proof(&mut self, shown: MoveNumber, quiet: bool) {
+    fn begin_proof(&mut self, shown: MoveNumber) {
         self.outbox.prove(shown);
         if let Some(me) = &mut self.me {
             me.proof = Proof::new(shown, self.services.clock.now());
-            if quiet {
+            if me.events != Events::All {
                 me.proof.withhold();
             }
         }

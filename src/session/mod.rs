@@ -20,6 +20,7 @@ mod intake;
 mod links;
 mod login;
 mod output;
+mod pipe;
 mod proof;
 mod questions;
 mod roster;
@@ -44,9 +45,12 @@ use smol::Timer;
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
 pub use files::Files;
+pub use output::peer;
+pub use pipe::{PipeEnd, pipe};
 pub use roster::Roster;
 pub use socket::{Accepted, Peer, Socket};
 pub use stream::Stream;
+pub use tokens::hash as token_hash;
 
 use crate::chat::Act;
 use crate::config::Limits;
@@ -64,6 +68,7 @@ use crate::store::{Maintenance, Walk};
 use crate::wire::help::ListenerKind;
 use crate::wire::line::Lines;
 use crate::wire::refusal::Refusal;
+use crate::wire::request::Events;
 use crate::wire::rows::{Bye, HelloLine};
 use crate::wire::telnet::Negotiation;
 use intake::{Held, Pause};
@@ -151,8 +156,13 @@ struct Me {
     /// `SET ack auto`: entries written to the socket count as delivered.
     auto: bool,
     key: Key,
+    /// What `LOGIN` asked for.
+    events: Events,
     /// Whether receipts are sent: `SET receipts`, and not `LOGIN … quiet`.
     receipts: bool,
+    /// The only target that the token which opened the session may write to; then nothing else is
+    /// served but `PING` and `QUIT`.
+    only: Option<Target>,
     /// Free `ACK`s and `READ`s left; see [`limits::FREE_MOVES`].
     free_moves: usize,
     /// Last entries sent per conversation; `None` until something was sent.

@@ -248,7 +248,7 @@ impl Session {
 }
 
 /// The name by which `me` knows a conversation: the other party, or the group.
-pub(super) fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
+pub fn peer(me: &Handle, from: &Handle, to: &Target) -> Target {
     match to {
         Target::Person(_) if from != me => Target::Person(from.clone()),
         to => to.clone(),

@@ -1,4 +1,4 @@
-//! A connected TCP or Unix socket, and its peer.
+//! A connected TCP or Unix socket, or a pipe in memory, and its peer.
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{SocketAddrAny, SocketFlags, sockopt};
 use smol::Async;
 
+use super::pipe::PipeEnd;
 use crate::limits;
 use crate::origin::Origin;
 
@@ -25,6 +26,8 @@ pub type Accepted = io::Result<io::Result<(Socket, Peer)>>;
 pub enum Socket {
     Tcp(Async<TcpStream>),
     Unix(Async<UnixStream>),
+    /// To a part of papod that is a client of it.
+    Pipe(PipeEnd),
 }
 
 impl Socket {
@@ -82,6 +85,7 @@ impl Socket {
         match self {
             Socket::Tcp(socket) => socket.poll_readable(cx),
             Socket::Unix(socket) => socket.poll_readable(cx),
+            Socket::Pipe(end) => end.poll_readable(cx),
         }
     }
 
@@ -89,6 +93,7 @@ impl Socket {
         match self {
             Socket::Tcp(socket) => socket.poll_writable(cx),
             Socket::Unix(socket) => socket.poll_writable(cx),
+            Socket::Pipe(end) => end.poll_writable(cx),
         }
     }
 
@@ -118,17 +123,19 @@ impl Socket {
         let mut asked = match self {
             Socket::Tcp(socket) => [PollFd::new(socket, PollFlags::empty())],
             Socket::Unix(socket) => [PollFd::new(socket, PollFlags::empty())],
+            Socket::Pipe(end) => return Ok(end.is_gone()),
         };
         // poll(2) always reports `HUP` and `ERR`, requested or not.
         rustix::event::poll(&mut asked, Some(&Timespec::default()))?;
         Ok(asked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR))
     }
 
-    /// Bytes in the kernel's receive buffer; `usize::MAX` if it does not say.
+    /// Bytes in the receive buffer; `usize::MAX` if the kernel does not say.
     pub(super) fn unread(&self) -> usize {
         let held = match self {
             Socket::Tcp(socket) => rustix::io::ioctl_fionread(socket),
             Socket::Unix(socket) => rustix::io::ioctl_fionread(socket),
+            Socket::Pipe(end) => return end.unread(),
         };
         held.map_or(usize::MAX, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
     }
@@ -138,6 +145,10 @@ impl Socket {
         match self {
             Socket::Tcp(socket) => socket.get_ref().shutdown(Shutdown::Write),
             Socket::Unix(socket) => socket.get_ref().shutdown(Shutdown::Write),
+            Socket::Pipe(end) => {
+                end.shutdown();
+                Ok(())
+            }
         }
     }
 }
@@ -147,6 +158,7 @@ impl Read for &Socket {
         match self {
             Socket::Tcp(socket) => (&mut socket.get_ref()).read(buffer),
             Socket::Unix(socket) => (&mut socket.get_ref()).read(buffer),
+            Socket::Pipe(end) => end.read(buffer),
         }
     }
 }
@@ -156,6 +168,7 @@ impl Write for &Socket {
         match self {
             Socket::Tcp(socket) => (&mut socket.get_ref()).write(bytes),
             Socket::Unix(socket) => (&mut socket.get_ref()).write(bytes),
+            Socket::Pipe(end) => end.write(bytes),
         }
     }
 
@@ -163,6 +176,7 @@ impl Write for &Socket {
         match self {
             Socket::Tcp(socket) => (&mut socket.get_ref()).write_vectored(bytes),
             Socket::Unix(socket) => (&mut socket.get_ref()).write_vectored(bytes),
+            Socket::Pipe(end) => end.write(bytes.first().map_or(&[][..], |first| first)),
         }
     }
 
@@ -306,7 +320,7 @@ mod tests {
             let (socket, _peer) = pair(keepalive);
             let time = || match &socket {
                 Socket::Tcp(socket) => sockopt::tcp_user_timeout(socket).unwrap(),
-                Socket::Unix(_) => panic!(),
+                _ => panic!(),
             };
             let usual = keepalive.map_or(0, |_| 60_000);
             assert_eq!(time(), usual);

@@ -9,6 +9,7 @@ use super::Session;
 use super::answer::Answer;
 use super::intake::CHANGE;
 use crate::chat::Act;
+use crate::name::Target;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::rows::TokenLine;
@@ -27,18 +28,22 @@ pub(super) fn new() -> Option<Box<str>> {
 }
 
 /// The hash under which a token is stored; `None` if `secret` does not have the form of one.
-pub(super) fn hash(secret: &str) -> Option<[u8; 32]> {
+pub fn hash(secret: &str) -> Option<[u8; 32]> {
     let is_token = secret.starts_with(PREFIX) && secret.len() == PREFIX.len() + 2 * RANDOM;
     is_token.then(|| Sha256::digest(secret).into())
 }
 
 impl Session {
     /// `TOKEN NEW`
-    pub(super) fn new_token(&mut self, label: Box<str>) -> Answer {
+    pub(super) async fn new_token(&mut self, label: Box<str>, to: Option<Target>) -> Answer {
+        self.must_have_password()?;
+        if let Some(to) = &to {
+            self.may_write(to).await?;
+        }
         self.charge(CHANGE)?;
         let token = new().ok_or(Refusal::Bug)?;
         let hash = hash(&token).ok_or(Refusal::Bug)?;
-        self.hand_over(vec![Act::NewToken { label, token, hash }], 0);
+        self.hand_over(vec![Act::NewToken { label, token, hash, to }], 0);
         Ok(None)
     }
 
@@ -49,7 +54,7 @@ impl Session {
         self.say(|out| {
             for token in &tokens {
                 let (label, created, used) = (&*token.label, token.created, token.used);
-                TokenLine { label, created, used }.write(out);
+                TokenLine { label, created, used, to: token.to.clone() }.write(out);
             }
         });
         Ok(Some(Reply::Counted { list: List::Tokens, count: tokens.len() }))

@@ -27,13 +27,15 @@ pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, ChatRow, Conversation, ConversationKind, FileState, Found, Fronts, GroupRow, InfoRow,
-    Later, ListPage, Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery,
-    Stay, Token, WaitingCount,
+    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, Later,
+    ListPage, Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay,
+    Token, WaitingCount,
 };
 pub use walk::{Listing, Walk};
 
-use crate::entry::{AccountId, ContentHash, ConversationId, Entry, EntryId, Millis, MoveNumber};
+use crate::entry::{
+    AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
+};
 use crate::name::Handle;
 
 /// The writer; each store has one.
@@ -204,16 +206,25 @@ pub trait Reader: Send {
     /// Whether anybody else has answered a message of `me`: with a reply, with a reaction that
     /// holds or, in a direct chat, with anything said since. `None` if it is no message of `me`.
     fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error>;
-    /// The file of a message; `None` if `me` may not see it, or if it was deleted.
-    fn file(&mut self, me: AccountId, id: EntryId) -> Result<Option<FileState>, Error>;
+    /// The file of a message; `None` if `me` may not see it, or if it was deleted. A store without
+    /// files has none; so have the three after this.
+    fn file(&mut self, _me: AccountId, _id: EntryId) -> Result<Option<FileState>, Error> {
+        Ok(None)
+    }
     /// Whether an entry has a file of this content.
-    fn is_used(&mut self, content: ContentHash) -> Result<bool, Error>;
+    fn is_used(&mut self, _content: ContentHash) -> Result<bool, Error> {
+        Ok(false)
+    }
     /// Contents that entries no longer have, with growing numbers: at most
     /// [`SWEEP`](crate::limits::SWEEP). An entry may have one of them again by now.
-    fn dropped(&mut self) -> Result<Vec<(i64, ContentHash)>, Error>;
+    fn dropped(&mut self) -> Result<Vec<(i64, ContentHash)>, Error> {
+        Ok(Vec::new())
+    }
     /// The last of the next entries whose files are from before `before`, as far as one step of
     /// expiry may go, if there are any. Times after `now` are treated as in `next_expiry`.
-    fn next_old_file(&mut self, before: Millis, now: Millis) -> Result<Option<EntryId>, Error>;
+    fn next_old_file(&mut self, _before: Millis, _now: Millis) -> Result<Option<EntryId>, Error> {
+        Ok(None)
+    }
     /// The commands that an account has carried out later, the soonest first.
     fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error>;
     /// The commands of all accounts that are due next, in the order in which they are: at most

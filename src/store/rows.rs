@@ -360,16 +360,6 @@ pub struct MessageState {
     pub tally: Vec<(Box<str>, u64)>,
 }
 
-/// The file of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileState {
-    /// The message is no file.
-    None,
-    /// It was one, and its bytes were deleted by age.
-    Forgotten,
-    Kept(FileRef),
-}
-
 /// Which part of a conversation to read.
 #[derive(Clone, Copy, Debug)]
 pub struct SpanQuery {
@@ -433,6 +423,8 @@ pub struct Token {
     pub created: Millis,
     /// When it was last used, to the minute.
     pub used: Option<Millis>,
+    /// The only target that it may write to, and then it may do nothing else.
+    pub to: Option<Target>,
 }
 
 /// A row of `CHATS`.

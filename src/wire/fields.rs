@@ -94,11 +94,7 @@ fn aside(input: &str) -> Option<&'static str> {
 /// `target = handle / "#" handle`
 pub(super) fn target(input: &str) -> ParseResult<'_, Target> {
     let label = aside(input).unwrap_or("a handle or #group");
-    field(label, |word| match word.strip_prefix('#') {
-        Some(name) => Handle::new(name).map(Target::Group),
-        None => Handle::new(word).map(Target::Person),
-    })
-    .parse(input)
+    field(label, Target::new).parse(input)
 }
 
 /// `password = 6*128(any but blank)`

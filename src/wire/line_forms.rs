@@ -113,7 +113,7 @@ pub static LINE_FORMS: [LineForm; 29] = [
     row("GROUPS", "GROUPS <#group> <member|admin> <members> <topic or ->", &["GROUP"]),
     row("MEMBER", "MEMBER <#group> <handle> <member|admin>", &["GROUP"]),
     row("BLOCKED", "BLOCKED <handle>", &["BLOCK"]),
-    row("TOKEN", "TOKEN <label> <created> <last used or ->", &["TOKEN"]),
+    row("TOKEN", "TOKEN <label> <created> <last used or -> <target or ->", &["TOKEN"]),
     row("UID", "UID <uid>", &["UID"]),
     row("STAT", "STAT <name> <value>", &["ADMIN"]),
     row("SESSION", "SESSION <n> <handle or -> <address> <since>", &["ADMIN"]),

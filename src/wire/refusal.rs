@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::entry::EntryId;
 use crate::limits;
 use crate::name::{FileName, Handle, Target};
 
@@ -117,10 +118,12 @@ pub enum Refusal {
     NotToldNow,
     /// Not allowed in a session opened with a token.
     NotAllowed,
+    /// The session was opened with a token that may only write to this target.
+    OnlyTo(Target),
     /// This account has blocked the asker.
     Blocked(Handle),
     /// Something else was sent under this key.
-    KeyReused(Box<str>),
+    KeyReused { key: Box<str>, message: EntryId },
     /// The `WAIT` timed out.
     Timeout,
     /// A rate is exceeded; a retry is allowed after `seconds`.
@@ -183,9 +186,9 @@ impl Refusal {
             Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
             Refusal::KeptElsewhere { makes: false } => "not-allowed",
             Refusal::NotToldNow => "storage",
-            Refusal::NotAllowed | Refusal::UserUnknown => "not-allowed",
+            Refusal::NotAllowed | Refusal::OnlyTo(_) | Refusal::UserUnknown => "not-allowed",
             Refusal::Blocked(_) => "blocked",
-            Refusal::KeyReused(_) => "key-reused",
+            Refusal::KeyReused { .. } => "key-reused",
             Refusal::Timeout => "timeout",
             Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
@@ -333,10 +336,14 @@ impl fmt::Display for Refusal {
             Refusal::NotAllowed => {
                 f.write_str("not allowed when logged in with a token; log in with the password")
             }
+            Refusal::OnlyTo(to) => write!(f, "this token is only for MSG {to}"),
             Refusal::Blocked(handle) => write!(f, "{handle} does not accept messages from you"),
-            Refusal::KeyReused(key) => {
-                write!(f, "{key}: something else was sent under this key; use a new one")
-            }
+            // Programs parse the number.
+            Refusal::KeyReused { key, message } => write!(
+                f,
+                "message {} was sent under {key}, and this is another; use a new key",
+                message.0
+            ),
             Refusal::Timeout => f.write_str("not yet; WAIT again, or INFO shows who is missing"),
             // The number comes first, so that programs can parse it.
             Refusal::TooFast { seconds } => {

@@ -101,8 +101,8 @@ pub enum Query {
 pub enum SessionCommand {
     /// `REG`
     Register { handle: Handle, password: Secret, name: Option<DisplayName> },
-    /// `LOGIN`; no secret if it is missing, or `-` before `quiet`.
-    Login { handle: Handle, secret: Option<Secret>, quiet: bool },
+    /// `LOGIN`; no secret if it is missing, or `-` before `quiet` or `watch`.
+    Login { handle: Handle, secret: Option<Secret>, events: Events },
     /// `QUIT`
     Quit,
     /// `PING`
@@ -121,8 +121,8 @@ pub enum SessionCommand {
     Set(Setting),
     /// `WAIT`
     Wait { which: Which, until: Condition, seconds: u64 },
-    /// `TOKEN NEW`
-    NewToken { label: Box<str> },
+    /// `TOKEN NEW`; with `to`, of a token that may only write there.
+    NewToken { label: Box<str>, to: Option<Target> },
     /// `UID LINK`, of the system user at the other end.
     Link,
     /// `ADMIN`
@@ -242,6 +242,18 @@ pub enum Upto {
     Id(EntryId),
     /// Up to the last entry of this conversation that this session was sent.
     Last(Target),
+}
+
+/// Which events a session is sent: the word after the secret in `LOGIN`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Events {
+    /// What waits, then all that happens. Its account is online.
+    All,
+    /// `quiet`: none.
+    Quiet,
+    /// `watch`: what happens from now on, and of receipts only the `READ`s of its own account,
+    /// which stays as online as it is without it.
+    Watch,
 }
 
 /// `SET`

@@ -5,8 +5,8 @@ use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::name::{DisplayName, FileName, Target};
 use crate::wire::refusal::Suggestion;
 use crate::wire::request::{
-    ActCommand, Admin, Command, DueTime, Hist, Query, Secret, SessionCommand, Setting, Upto, Which,
-    is_http,
+    ActCommand, Admin, Command, DueTime, Events, Hist, Query, Secret, SessionCommand, Setting,
+    Upto, Which, is_http,
 };
 use crate::wire::suggestions::suggest;
 use crate::wire::text;
@@ -69,7 +69,8 @@ fn every_verb_reads_its_forms() {
     let moved = |cursor, upto| Command::Act(ActCommand::Move { cursor, upto });
     let ack = |upto| moved(Cursor::Delivered, upto);
     let session = Command::Session;
-    let login = |secret, quiet| session(SessionCommand::Login { handle: ana(), secret, quiet });
+    let login = |secret, events| session(SessionCommand::Login { handle: ana(), secret, events });
+    let token = |label: &str, to| session(SessionCommand::NewToken { label: label.into(), to });
     let cases = [
         (
             "REG ana secret-a",
@@ -87,12 +88,17 @@ fn every_verb_reads_its_forms() {
                 name: Some(DisplayName::new("Ana  M").unwrap()),
             }),
         ),
-        ("LOGIN ana", login(None, false)),
-        ("LOGIN ana x", login(Some(secret("x")), false)),
-        ("LOGIN ana quiet", login(Some(secret("quiet")), false)),
-        ("LOGIN ana x QUIET", login(Some(secret("x")), true)),
-        ("LOGIN ana - quiet", login(None, true)),
-        ("LOGIN ana -", login(Some(secret("-")), false)),
+        ("LOGIN ana", login(None, Events::All)),
+        ("LOGIN ana x", login(Some(secret("x")), Events::All)),
+        ("LOGIN ana quiet", login(Some(secret("quiet")), Events::All)),
+        ("LOGIN ana x QUIET", login(Some(secret("x")), Events::Quiet)),
+        ("LOGIN ana - quiet", login(None, Events::Quiet)),
+        ("LOGIN ana x Watch", login(Some(secret("x")), Events::Watch)),
+        ("LOGIN ana - watch", login(None, Events::Watch)),
+        ("LOGIN ana -", login(Some(secret("-")), Events::All)),
+        ("token new to", token("to", None)),
+        ("TOKEN NEW t TO #Ops", token("t", Target::new("#ops"))),
+        ("TOKEN NEW to to bia", token("to", Target::new("bia"))),
         ("quit", session(SessionCommand::Quit)),
         ("PING", session(SessionCommand::Ping { text: String::new() })),
         ("PING a b", session(SessionCommand::Ping { text: "a b".into() })),
@@ -255,10 +261,14 @@ fn a_broken_form_says_what_was_expected_and_where() {
     assert_eq!(refused("MSG  bia  "), (9, "the text of the message"));
     assert_eq!(refused("QUIT now"), (6, "the end of the line"));
     assert_eq!(refused("WHOAMI x"), (8, "the end of the line"));
-    let password = "quiet or the end of the line; a password has no blanks";
+    let password = "quiet, watch or the end of the line; a password has no blanks";
     assert_eq!(refused("LOGIN ana a b"), (13, password));
     assert_eq!(refused("PASSWD a secret-b c").1, "the end of the line; a password has no blanks");
     assert_eq!(refused("LOGIN ana a quiet x"), (19, "the end of the line"));
+    assert_eq!(refused("LOGIN ana a quiet watch"), (19, "the end of the line"));
+    assert_eq!(refused("TOKEN NEW a b"), (13, "to or the end of the line"));
+    assert_eq!(refused("TOKEN NEW a to"), (15, "a handle or #group"));
+    assert_eq!(refused("TOKEN NEW a to bia x"), (20, "the end of the line"));
     assert_eq!(refused("REG ana short").0, 9);
     assert_eq!(refused(&format!("REG ana {}", "x".repeat(129))).0, 9);
     assert_eq!(refused("REG 1ana secret-a").0, 5);

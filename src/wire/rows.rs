@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-pub use super::columns::{Base64, Typed};
+pub use super::columns::{Base64, Typed, condition, condition_word};
 use super::columns::{Column, Columns, put};
 pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
@@ -265,11 +265,13 @@ lines! {
         handle: Handle,
     }
 
-    /// `TOKEN <label> <created> <last used or ->`
+    /// `TOKEN <label> <created> <last used or -> <target or ->`
     "TOKEN" Token TokenLine<'a> {
         label: &'a str,
         created: Millis,
         used: Option<Millis>,
+        /// The only conversation that it may write to.
+        to: Option<Target>,
     }
 
     /// `UID <uid>`
@@ -318,6 +320,15 @@ impl ErrLine<'_> {
             return None;
         }
         self.text.split(' ').next()?.parse().ok()
+    }
+
+    /// The message that was sent under a key, with which the text of `key-reused` begins.
+    pub fn first_sent(&self) -> Option<EntryId> {
+        if self.code != "key-reused" {
+            return None;
+        }
+        let id = self.text.strip_prefix("message ")?.split(' ').next()?;
+        id.parse().ok().map(EntryId)
     }
 }
 

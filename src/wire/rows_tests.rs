@@ -188,8 +188,8 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         ),
     ];
     let others = prop_oneof![
-        (word(), time(), maybe(time())).prop_map(|(label, created, used)| {
-            ServerLine::Token(TokenLine { label, created, used })
+        (word(), time(), maybe(time()), maybe(target())).prop_map(|(label, created, used, to)| {
+            ServerLine::Token(TokenLine { label, created, used, to })
         }),
         proptest::collection::vec(any::<u8>(), 1..80)
             .prop_map(|bytes| ServerLine::Data(DataLine { bytes: Base64(bytes.into()) })),

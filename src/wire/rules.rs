@@ -13,8 +13,8 @@ use nom::sequence::{preceded, terminated};
 use super::columns;
 use super::fields::*;
 use super::request::{
-    ActCommand, Admin, Command, GroupChange, Hist, Query, Secret, SessionCommand, Setting, Upto,
-    Which,
+    ActCommand, Admin, Command, Events, GroupChange, Hist, Query, Secret, SessionCommand, Setting,
+    Upto, Which,
 };
 use crate::entry::{Condition, Cursor};
 use crate::limits;
@@ -33,17 +33,19 @@ fn newcomer(input: &str) -> ParseResult<'_, (Handle, Secret, Option<DisplayName>
     (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
-/// `LOGIN = handle [secret ["quiet"]]`, where `- quiet` means no secret.
+/// `LOGIN = handle [secret ["quiet" / "watch"]]`, where `-` before one of the two means no secret.
 pub(super) fn login(input: &str) -> ParseResult<'_, Command> {
-    let quiet =
-        labelled("quiet or the end of the line; a password has no blanks", keyword("quiet"));
-    map((handle, opt_field((secret, opt_field(quiet)))), |(handle, rest)| {
-        let (secret, quiet) = match rest {
-            None => (None, false),
-            Some((secret, None)) => (Some(secret), false),
-            Some((secret, Some(()))) => (Some(secret).filter(|s| &*s.0 != "-"), true),
+    let events = labelled(
+        "quiet, watch or the end of the line; a password has no blanks",
+        alt((value(Events::Quiet, keyword("quiet")), value(Events::Watch, keyword("watch")))),
+    );
+    map((handle, opt_field((secret, opt_field(events)))), |(handle, rest)| {
+        let (secret, events) = match rest {
+            None => (None, Events::All),
+            Some((secret, None)) => (Some(secret), Events::All),
+            Some((secret, Some(events))) => (Some(secret).filter(|s| &*s.0 != "-"), events),
         };
-        Command::Session(SessionCommand::Login { handle, secret, quiet })
+        Command::Session(SessionCommand::Login { handle, secret, events })
     })
     .parse(input)
 }
@@ -314,9 +316,12 @@ pub(super) fn unblock(input: &str) -> ParseResult<'_, Command> {
     map(handle, |whom| Command::Act(ActCommand::Block { whom, on: false })).parse(input)
 }
 
-/// `TOKEN = "NEW" label / "LIST" / "DEL" label`
+/// `TOKEN = "NEW" label ["to" target] / "LIST" / "DEL" label`
 pub(super) fn token(input: &str) -> ParseResult<'_, Command> {
-    let made = map(label, |label| Command::Session(SessionCommand::NewToken { label }));
+    let to = preceded(labelled("to or the end of the line", keyword("to")), cut(target));
+    let made = map((label, opt_field(to)), |(label, to)| {
+        Command::Session(SessionCommand::NewToken { label, to })
+    });
     let dropped = map(label, |label| Command::Act(ActCommand::DropToken { label }));
     let (new, del) = (preceded(keyword("NEW"), cut(made)), preceded(keyword("DEL"), cut(dropped)));
     let list = value(Command::Query(Query::Tokens), keyword("LIST"));

@@ -25,10 +25,11 @@ pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "LOGIN",
-        form: "LOGIN <handle> <password or token> [quiet]",
+        form: "LOGIN <handle> <password or token> [quiet|watch]",
         does: &[
             "logs in; waiting messages follow, then LIVE; with quiet you get replies only,",
-            "for scripts; without a login the session ends after 120 seconds",
+            "for scripts; with watch only what happens from now on, and you do not appear",
+            "online; without a login the session ends after 120 seconds",
         ],
         example: "LOGIN ana secret-a",
         errors: "wrong-secret too-fast already-in too-many",
@@ -71,13 +72,14 @@ pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "TOKEN",
-        form: "TOKEN NEW|LIST|DEL [<label>]",
+        form: "TOKEN NEW|LIST|DEL [<label>] [to <to>]",
         does: &[
-            "creates a token (shown once) that works as a password in LOGIN; lists your",
-            "tokens; revokes one and closes its sessions",
+            "creates a token (shown once) that works as a password in LOGIN, with to only",
+            "for MSG to one handle or #group; lists your tokens; revokes one and closes",
+            "its sessions",
         ],
         example: "TOKEN NEW laptop",
-        errors: "taken no-such-token not-allowed too-many storage",
+        errors: "taken no-such-token no-such-user not-allowed too-many storage",
         served: Served::Accounts,
         rule: rules::token,
     },

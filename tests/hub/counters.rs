@@ -11,6 +11,7 @@ use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
 use papo::outbox::{Outbox, Watermark};
 use papo::store::sqlite::Database;
+use papo::wire::request::Events;
 use smol::channel;
 
 const ANA: AccountId = AccountId(1);
@@ -28,14 +29,14 @@ fn register(hub: &Hub, number: u64, name: &str) -> Arc<Outbox> {
 }
 
 /// One more session of ana's. All that was asked before has been counted when this returns.
-fn enter(hub: &Hub, number: u64, quiet: bool) -> Watermark {
+fn enter(hub: &Hub, number: u64, events: Events) -> Watermark {
     let (answer, answered) = channel::bounded(1);
     let (session, outbox) = (SessionId(number), Arc::default());
     hub.ask(Work::Enter {
         session,
         account: ANA,
         key: Key::Password,
-        quiet,
+        events,
         most: 0,
         outbox,
         answer,
@@ -59,9 +60,9 @@ fn the_hub_counts_what_it_does() {
     let bia = register(&hub, 2, "bia");
     assert_eq!(here(), (2, 0));
     // Who comes in is served from the log first, unless it wants nothing.
-    enter(&hub, 3, false);
+    enter(&hub, 3, Events::All);
     assert_eq!(here(), (3, 1));
-    enter(&hub, 4, true);
+    enter(&hub, 4, Events::Quiet);
     assert_eq!(here(), (4, 1));
     leave(&hub, 3);
     leave(&hub, 4);
@@ -77,10 +78,10 @@ fn the_hub_counts_what_it_does() {
     for _ in 0..room + 3 {
         hub.ask(Work::Acts { session: SessionId(1), acts: vec![send()] });
         // One batch for each, so that each is pushed by itself.
-        enter(&hub, 5, true);
+        enter(&hub, 5, Events::Quiet);
         leave(&hub, 5);
     }
-    let upto = enter(&hub, 6, true);
+    let upto = enter(&hub, 6, Events::Quiet);
     assert_eq!(here(), (3, 1));
     assert_eq!(counters.messages.get(), room + 3);
     assert_eq!(counters.deliveries.get(), room);

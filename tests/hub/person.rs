@@ -8,6 +8,7 @@ use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle};
 use papo::outbox::{Outbox, Outgoing};
 use papo::wire::refusal::Refusal;
+use papo::wire::request::Events;
 use smol::channel;
 
 pub struct Person {
@@ -43,7 +44,7 @@ impl Person {
             session,
             account,
             key: Key::Password,
-            quiet: true,
+            events: Events::Quiet,
             most: 0,
             outbox: Arc::default(),
             answer,
@@ -58,8 +59,8 @@ impl Person {
     pub fn enter(hub: &Hub, number: u64, account: AccountId, key: Key) -> Person {
         let (answer, answered) = channel::bounded(1);
         let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
-        let (quiet, most, kept) = (true, 0, outbox.clone());
-        hub.ask(Work::Enter { session, account, key, quiet, most, outbox: kept, answer });
+        let (events, most, kept) = (Events::Quiet, 0, outbox.clone());
+        hub.ask(Work::Enter { session, account, key, events, most, outbox: kept, answer });
         answered.recv_blocking().unwrap().unwrap();
         Person { session, outbox }
     }

@@ -29,7 +29,7 @@ fn start() -> (Hub, Database, tempfile::TempDir) {
 }
 
 fn new_token() -> Act {
-    Act::NewToken { label: "evil".into(), token: "papo_evil".into(), hash: [7; 32] }
+    Act::NewToken { label: "evil".into(), token: "papo_evil".into(), hash: [7; 32], to: None }
 }
 
 fn passwd(was: &str) -> Act {

@@ -178,8 +178,8 @@ fn what_nobody_is_answered_for_is_written_later() {
     ana.acts(&hub, vec![send("bia", "one")]);
     bia.acts(&hub, vec![Act::Advance { cursor: Cursor::Read, id: EntryId(1) }]);
     bia.heard(&hub);
-    let (label, token, hash) = ("desk".into(), "token".into(), [1; 32]);
-    bia.acts(&hub, vec![Act::NewToken { label, token, hash }]);
+    let (label, token, hash, to) = ("desk".into(), "token".into(), [1; 32], None);
+    bia.acts(&hub, vec![Act::NewToken { label, token, hash, to }]);
     bia.heard(&hub);
     broken.store(true, Ordering::SeqCst);
     hub.ask(Work::Leave { session: ana.session, shown: None });

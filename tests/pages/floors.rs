@@ -21,7 +21,7 @@ fn place(module: &str) -> Option<(u32, &'static str)> {
         "store" => (1, "store"),
         "chat" => (2, ""),
         "hub" | "outbox" | "readers" | "file_workers" | "wakeups" => (3, ""),
-        "server" | "session" | "metrics" => (4, ""),
+        "server" | "session" | "door" | "metrics" => (4, ""),
         "bin" | "client" | "flags" => (5, ""),
         _ => return None,
     })

@@ -71,6 +71,9 @@ fn the_operators_page_has_what_it_links_to() {
     for link in links.filter(|link| !link.is_empty()) {
         let (file, place) = match link.strip_prefix("../") {
             Some(file) => (format!("\"{file}\", "), "\"usr/share/doc/papod/".to_owned()),
+            None if !link.contains('/') => {
+                (format!("\"contrib/{link}\", "), "\"usr/share/doc/papod/".to_owned())
+            }
             None => {
                 let folder = link.split('/').next().unwrap();
                 let place = format!("\"usr/share/doc/papod/examples/{folder}/\"");
@@ -87,14 +90,17 @@ fn the_operators_page_has_what_it_links_to() {
 #[test]
 fn its_scripts_know_every_unit() {
     let sockets = names("systemd", ".socket");
-    assert_eq!(sockets.len(), 4);
+    assert_eq!(sockets.len(), 6);
     let service = include_str!("../../contrib/systemd/papod.service");
     let postinst = include_str!("../../contrib/debian/postinst");
+    let is_for_operators =
+        |unit: &str| ["papod-tls", "papod-http"].iter().any(|name| unit.starts_with(name));
     let enabled = postinst.lines().find(|line| line.starts_with("for unit in ")).unwrap();
     for unit in &sockets {
-        // All but TLS, for which a certificate is needed, are there from the beginning.
+        // All but these are there from the beginning: TLS needs a certificate, and not everyone wants
+        // HTTP.
         let also = service.lines().find(|line| line.starts_with("Also=")).unwrap();
-        assert_eq!(also.contains(unit), unit != "papod-tls.socket", "{unit}");
+        assert_eq!(also.contains(unit), !is_for_operators(unit), "{unit}");
     }
     for unit in sockets.into_iter().chain(names("systemd", ".timer")) {
         for (script, text) in [
@@ -103,6 +109,6 @@ fn its_scripts_know_every_unit() {
         ] {
             assert!(text.contains(&unit), "{script} does not know {unit}");
         }
-        assert_eq!(enabled.contains(&unit), unit != "papod-tls.socket", "{unit}");
+        assert_eq!(enabled.contains(&unit), !is_for_operators(&unit), "{unit}");
     }
 }

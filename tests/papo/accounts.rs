@@ -311,6 +311,29 @@ fn tokens_are_made_listed_and_revoked() {
 }
 
 #[test]
+fn a_token_for_one_conversation_sends_there_and_nothing_else() {
+    let place = Place::with(&["ana", "bia"]);
+    let bell = place.done("ana", &["token", "new", "bell", "--to", "bia"]);
+    let by_bell = |arguments: &[&str]| {
+        let mut papo = place.papo("ana", arguments);
+        papo.env("PAPO_SECRET", bell.trim());
+        papo
+    };
+    assert_eq!(done(&mut by_bell(&["send", "bia", "hi"])), "1\n");
+    fails(&mut by_bell(&["send", "ana", "hi"]), 1, "ERR MSG not-allowed ");
+    fails(&mut by_bell(&["chats"]), 1, "ERR CHATS not-allowed ");
+    let listed = place.done("ana", &["token", "list"]);
+    assert!(listed.trim_end().ends_with("only to bia"), "{listed}");
+    let listed = place.done("ana", &["token", "list", "--json"]);
+    assert!(listed.trim_end().ends_with(r#""to":"bia"}"#), "{listed}");
+    fails(
+        &mut place.papo("ana", &["token", "new", "x", "--to", "+none"]),
+        1,
+        "ERR TOKEN no-such-group ",
+    );
+}
+
+#[test]
 fn a_password_is_changed_and_tokens_stay() {
     let place = Place::with(&["ana"]);
     place.done("ana", &["login"]);

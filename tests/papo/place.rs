@@ -149,6 +149,11 @@ impl Running {
         self.out.recv_timeout(PATIENCE).expect("it says something")
     }
 
+    /// The next line of its standard output, if it has come.
+    pub fn try_line(&self) -> Option<String> {
+        self.out.try_recv().ok()
+    }
+
     /// The next line of its standard error.
     pub fn complaint(&self) -> String {
         self.err.recv_timeout(PATIENCE).expect("it complains")

@@ -107,6 +107,40 @@ fn live_skips_what_waited() {
 }
 
 #[test]
+fn live_alone_makes_nobody_online() {
+    let mut place = Place::with(&["ana", "bob"]);
+    place.done("bob", &["send", "ana", "old"]);
+    let tail = Running::start(&mut place.papo("ana", &["tail", "--live"]));
+    let mut bob = place.papod().login_quietly("bob");
+    // It has begun once something comes.
+    let mut n = 0;
+    let first = loop {
+        n += 1;
+        bob.send("ana", &n.to_string());
+        if let Some(line) = tail.try_line() {
+            break body(&line);
+        }
+    };
+    bob.say("FIND ana");
+    let row = bob.line();
+    assert!(row.starts_with("USER ana offline "), "{row}");
+    // And it goes on over a restart of the server.
+    let first: u32 = first.parse().unwrap();
+    place.kill();
+    place.start();
+    place.done("bob", &["send", "ana", "last"]);
+    let mut next = first + 1;
+    loop {
+        match body(&tail.line()).as_str() {
+            "last" => break,
+            text => assert_eq!(text, next.to_string()),
+        }
+        next += 1;
+    }
+    assert_eq!(next, n + 1);
+}
+
+#[test]
 fn a_server_that_is_killed_loses_nothing_and_repeats_nothing() {
     let mut place = Place::with(&["ana", "bob"]);
     let mut tail = Running::start(&mut place.papo("ana", &["tail"]));

@@ -3,6 +3,7 @@
 
 mod auth_command;
 mod certificates;
+mod door;
 mod exits;
 mod files;
 mod held;

@@ -87,7 +87,7 @@ fn take(store: &mut Bench, step: &Step) {
         Step::Token(who, n, true) => {
             let number = store.chat.newest().token as u8;
             let (label, token) = (format!("token-{n}").into(), "papo_".into());
-            (who, Act::NewToken { label, token, hash: [number; 32] })
+            (who, Act::NewToken { label, token, hash: [number; 32], to: None })
         }
         Step::Token(who, n, false) => (who, Act::DropToken { label: format!("token-{n}").into() }),
     };
@@ -142,7 +142,7 @@ fn sample(path: &Path) {
     store.act(ANA, Act::Send { to: person("ana"), body: "note".into(), once });
     store.act(ANA, Act::Block { whom: handle("caio"), on: true });
     let (label, token) = ("laptop".into(), "papo_".into());
-    store.act(ANA, Act::NewToken { label, token, hash: [7; 32] });
+    store.act(ANA, Act::NewToken { label, token, hash: [7; 32], to: None });
     store.commit();
 }
 

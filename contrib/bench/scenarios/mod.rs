@@ -10,7 +10,9 @@ mod group;
 mod half_load;
 mod hist;
 mod hostile;
+mod http;
 mod idle;
+mod marks;
 mod ping_pong;
 mod scale;
 mod send;
@@ -46,7 +48,9 @@ pub const ALL: &[Scenario] = &[
     drain::SCENARIO,
     hist::SCENARIO,
     sync::SCENARIO,
+    marks::SCENARIO,
     sessions::SCENARIO,
+    http::SCENARIO,
     burst::SCENARIO,
     hostile::SCENARIO,
     idle::SCENARIO,

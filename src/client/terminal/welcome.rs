@@ -13,6 +13,7 @@ use crate::client::secret;
 use crate::client::settings::Settings;
 use crate::limits;
 use crate::name::Handle;
+use crate::wire::request::Events;
 
 /// Wrong passwords before giving up.
 const TRIES: usize = 3;
@@ -201,7 +202,7 @@ async fn log_in(
     for n in 1.. {
         let Some(password) = password(question)? else { return Ok(None) };
         let mut connection = shown(SERVER, server.open()).await?;
-        match shown(SERVER, connection.login(handle, &password, true)).await {
+        match shown(SERVER, connection.login(handle, &password, Events::Quiet)).await {
             Ok(()) => return Ok(Some((password, connection))),
             Err(Failure::Secret(_)) if n < TRIES => {
                 say("That is not the password, or there is no such account.")?;

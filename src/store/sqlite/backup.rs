@@ -20,7 +20,8 @@ use super::contents::{NewContents, linked};
 use super::draft::Draft;
 use super::files::files_beside;
 use super::generation::alone;
-use super::{SqliteMaintenance, beside, ended, folder};
+use super::maintenance::ended;
+use super::{SqliteMaintenance, beside, folder};
 use crate::owner;
 use crate::store::{BackupError, Cause, Error};
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
@@ -275,13 +276,20 @@ const KINDS: [EntryKind; 5] =
     [EntryKind::Message, EntryKind::Group, EntryKind::Edit, EntryKind::Del, EntryKind::React];
 
 /// The number of a kind of entry.
-pub(super) fn kind_number(kind: EntryKind) -> i64 {
+pub(in crate::store) fn kind_number(kind: EntryKind) -> i64 {
     KINDS.iter().zip(0..).find(|(one, _)| **one == kind).map_or(0, |(_, number)| number)
 }
 
-pub(super) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
+pub(in crate::store) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
     let kind = usize::try_from(number).ok().and_then(|at| KINDS.get(at));
     kind.copied().ok_or_else(|| Error::damaged(format!("an entry is of the kind {number}")))
+}
+
+/// The target spelled in column `at`.
+fn target(row: &Row, at: usize) -> rusqlite::Result<Option<Target>> {
+    let Some(text) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
+    let invalid = || rusqlite::Error::InvalidColumnType(at, text.clone(), Type::Text);
+    Target::new(&text).map(Some).ok_or_else(invalid)
 }
 
 pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
@@ -293,6 +301,7 @@ pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
         hash: row.get(3)?,
         created: Millis(row.get(4)?),
         used: used.map(Millis),
+        to: target(row, 6)?,
     })
 }
 

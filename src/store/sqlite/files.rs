@@ -9,9 +9,9 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::beside;
 use super::decode::SqliteReader;
-use crate::entry::{AccountId, ContentHash, EntryId, FileRef, Millis};
+use crate::entry::{AccountId, ContentHash, EntryId, FileRef, FileState, Millis};
 use crate::limits;
-use crate::store::{Error, FileState};
+use crate::store::Error;
 
 impl ToSql for ContentHash {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -25,6 +25,7 @@ mod later;
 mod lists;
 mod lock;
 mod main_file;
+mod maintenance;
 mod marking;
 mod merge;
 mod orphan;
@@ -35,7 +36,7 @@ mod schema;
 mod span;
 mod spare;
 mod survey;
-mod tags;
+pub(in crate::store) mod tags;
 mod visible;
 mod write_back;
 mod writer;
@@ -43,18 +44,23 @@ mod writer;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
+#[cfg(feature = "postgres")]
+pub(in crate::store) use decode::{entry_kind, kind_number};
 pub use files::files_beside;
 use generation::{Inspection, Sidecar};
+#[cfg(feature = "postgres")]
+pub(in crate::store) use later::{condition_number, unless};
 use lock::Lock;
 use main_file::Generation;
+use maintenance::Ending;
+pub use maintenance::SqliteMaintenance;
 pub use reader::SqliteReader;
 pub use restore::{Restored, restore};
 use spare::Spare;
@@ -62,7 +68,7 @@ pub use survey::survey;
 pub use writer::SqliteWriter;
 
 use super::folder::Folder;
-use super::{BackupError, Cause, Error, Maintenance};
+use super::{Cause, Error};
 
 /// The busy timeout of every connection, for a tool that holds the database for a moment.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -288,110 +294,6 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
             Ok(folder.join(path.file_name().unwrap_or_default()))
         }
     }
-}
-
-/// Operations that read a whole database, on any thread, while the writer goes on.
-#[derive(Clone)]
-pub struct SqliteMaintenance {
-    lock: Arc<Lock>,
-    ending: Arc<Ending>,
-    spare: Arc<Spare>,
-    files: Option<Arc<Folder>>,
-}
-
-/// How maintenance is broken off.
-#[derive(Default)]
-struct Ending {
-    has_begun: AtomicBool,
-    /// Locked for reading while an operation is under way.
-    under_way: RwLock<()>,
-}
-
-impl Maintenance for SqliteMaintenance {
-    fn backup(&self, path: &Path) -> Result<u64, BackupError> {
-        self.copy(path)
-    }
-
-    fn check(&self) -> Result<Vec<String>, Error> {
-        if let Err(e) = self.lock.verify(None) {
-            return Ok(vec![e.to_string()]);
-        }
-        let pin = self.files.as_ref().map(|folder| (folder, folder.pin()));
-        let found = self.until_ended(|on| {
-            let mut found = check::findings(on)?;
-            if let Some((folder, _)) = &pin {
-                found.extend(files::missing(on, |content| folder.path_of(content))?);
-            }
-            Ok(found)
-        });
-        if self.has_ended() { Err(ended()) } else { found }
-    }
-
-    fn sizes(&self) -> (u64, u64) {
-        // The open file, even if another one has its name by now.
-        let size = self.lock.file().metadata().map_or(0, |meta| meta.len());
-        (size, length(&beside(self.lock.path(), "-wal")))
-    }
-
-    fn end(&self) {
-        self.ending.has_begun.store(true, Ordering::SeqCst);
-        drop(self.ending.under_way.write().unwrap_or_else(PoisonError::into_inner));
-    }
-}
-
-impl SqliteMaintenance {
-    /// Does `work` on a new read-only connection, whose statements are interrupted when maintenance
-    /// is ended.
-    fn until_ended<T, E: From<Error>>(
-        &self,
-        work: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let ending = &self.ending.under_way;
-        let _under_way = ending.read().unwrap_or_else(PoisonError::into_inner);
-        let mut connection = read_connection(self.lock.path())?;
-        self.breaks_off(&mut connection)?;
-        work(&connection)
-    }
-
-    /// The same on the connection that was opened while the file was there. If there is none, fails
-    /// with `otherwise`.
-    fn with_spare<T, E: From<Error>>(
-        &self,
-        otherwise: E,
-        work: impl FnOnce(&Connection) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let ending = &self.ending.under_way;
-        let _under_way = ending.read().unwrap_or_else(PoisonError::into_inner);
-        let mut spare = self.spare.get();
-        let Some(connection) = spare.as_mut() else { return Err(otherwise) };
-        self.breaks_off(connection)?;
-        work(connection)
-    }
-
-    fn breaks_off(&self, connection: &mut Connection) -> Result<(), Error> {
-        let ending = self.ending.clone();
-        let has_ended = move || ending.has_begun.load(Ordering::SeqCst);
-        // Steps of SQLite's virtual machine: some milliseconds.
-        Ok(connection.progress_handler(10_000, Some(has_ended))?)
-    }
-
-    /// A reader, with a read-only connection of its own.
-    ///
-    /// # Errors
-    /// SQLite's reason.
-    pub fn reader(&self) -> Result<SqliteReader, Error> {
-        SqliteReader::bounded(read_connection(self.lock.path())?)
-    }
-
-    /// Whether what is under way has to be broken off.
-    fn has_ended(&self) -> bool {
-        self.ending.has_begun.load(Ordering::SeqCst)
-    }
-}
-
-/// The failure of an operation that was broken off.
-fn ended() -> Error {
-    Error::new("papod is shutting down")
 }
 
 /// A read-only connection.

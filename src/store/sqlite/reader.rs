@@ -9,14 +9,16 @@ use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
 use super::{about, chats, count, expire, gather, later, lists, merge, receipts};
-use crate::entry::{AccountId, ContentHash, ConversationId, Entry, EntryId, Millis, MoveNumber};
+use crate::entry::{
+    AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
+};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, FileState,
-    Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span,
-    SpanQuery, Token, WaitingCount, Walk,
+    Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
+    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery,
+    Token, WaitingCount, Walk,
 };
 
 pub use super::decode::SqliteReader;

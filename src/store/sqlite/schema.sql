@@ -258,6 +258,7 @@ CREATE TABLE token(
     hash BLOB NOT NULL UNIQUE,          -- SHA-256; the token itself is stored nowhere
     created INTEGER NOT NULL,
     used INTEGER,                       -- when it was last used, to the minute
+    target TEXT,                        -- the only handle or #group it may write to; NULL: no limit
     UNIQUE(account, label)
 ) STRICT;
 

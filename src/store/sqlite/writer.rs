@@ -211,7 +211,12 @@ fn write_all(on: &Connection, changes: &[Change]) -> Result<(), Error> {
 
 /// Writes the entries at the beginning of `changes` and returns what follows them.
 fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], Error> {
-    let mut insert = on.prepare_cached(
+    // Most entries have no tags, and what is not bound costs less.
+    let mut plain = on.prepare_cached(
+        "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?;
+    let mut tagged = on.prepare_cached(
         "INSERT INTO entry(id, conversation, seq, author, author_seq, time, kind, body, re, tags)
          VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
@@ -219,18 +224,32 @@ fn entries<'a>(on: &Connection, changes: &'a [Change]) -> Result<&'a [Change], E
         let Change::Entry(NewEntry { pos, time, kind, body, tags }) = change else {
             return Ok(&changes[at..]);
         };
-        insert.execute(params![
-            pos.id.0,
-            pos.conversation.0,
-            pos.seq,
-            pos.author.0,
-            pos.author_seq,
-            time.0,
-            kind_number(*kind),
-            body,
-            tags.as_ref().and_then(|tags| tags.re).map(|re| re.0),
-            tags.as_ref().and_then(|tags| tags::encode(tags)),
-        ])?;
+        let (id, conversation, seq) = (pos.id.0, pos.conversation.0, pos.seq);
+        let (author, author_seq, kind) = (pos.author.0, pos.author_seq, kind_number(*kind));
+        match tags {
+            None => plain.execute(params![
+                id,
+                conversation,
+                seq,
+                author,
+                author_seq,
+                time.0,
+                kind,
+                body,
+            ])?,
+            Some(tags) => tagged.execute(params![
+                id,
+                conversation,
+                seq,
+                author,
+                author_seq,
+                time.0,
+                kind,
+                body,
+                tags.re.map(|re| re.0),
+                tags::encode(tags),
+            ])?,
+        };
     }
     Ok(&[])
 }
@@ -243,8 +262,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             return marking::edited(on, *message, *mark, *replaced);
         }
         Change::Deleted { message, mark } => return marking::deleted(on, *message, *mark),
-        Change::Reacted { message, author, mark, word, .. } => {
-            return marking::reacted(on, *message, *author, *mark, word.as_deref());
+        Change::Reacted { message, author, mark, replaced, word, was } => {
+            let was = replaced.zip(was.as_deref());
+            return marking::reacted(on, *message, *author, *mark, word.as_deref(), was);
         }
         Change::Later { account, later } => return later::add(on, *account, later),
         Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
@@ -325,8 +345,15 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("DELETE FROM block WHERE account = ?1 AND blocked = ?2")?
             .execute([by.0, whom.0])?,
         Change::Token { account, token } => on
-            .prepare_cached("INSERT INTO token VALUES(?1, ?2, ?3, ?4, ?5, NULL)")?
-            .execute(params![token.id.0, account.0, token.label, token.hash, token.created.0,])?,
+            .prepare_cached("INSERT INTO token VALUES(?1, ?2, ?3, ?4, ?5, NULL, ?6)")?
+            .execute(params![
+                token.id.0,
+                account.0,
+                token.label,
+                token.hash,
+                token.created.0,
+                token.to.as_ref().map(ToString::to_string),
+            ])?,
         Change::NoToken { id } => {
             on.prepare_cached("DELETE FROM token WHERE id = ?1")?.execute([id.0])?
         }

@@ -14,7 +14,7 @@ use papo::name::Target;
 use papo::wire::rows::ReceiptLine;
 use rusqlite::Connection;
 
-use crate::process::{Client, Dice, Home, Papod, id};
+use crate::process::{Client, Dice, Home, PASSWORD, Papod, id};
 
 /// The author's conversations, as she names them.
 const TALKS: [&str; 3] = ["bob", "cid", "#team"];
@@ -88,6 +88,8 @@ struct World {
     readers: Vec<Client>,
     /// A quiet session of hers, which proves nothing.
     writer: Option<Client>,
+    /// One that watches, which is sent no receipts and so proves nothing either.
+    watcher: Option<Client>,
     sessions: Vec<Session>,
     /// Those that never read again.
     holes: Vec<Client>,
@@ -111,7 +113,7 @@ fn is_in(reader: usize, talk: usize) -> bool {
 pub fn history(dice: &mut Dice, steps: usize, is_narrow: bool) {
     let mut world = World::new(if is_narrow { &["--limit-waiting", "1"] } else { &[] });
     for _ in 0..steps {
-        match dice.below(20) {
+        match dice.below(21) {
             0..=4 => world.send(dice),
             5..=10 => world.moves(dice),
             11..=13 => world.opens(),
@@ -119,6 +121,7 @@ pub fn history(dice: &mut Dice, steps: usize, is_narrow: bool) {
             15 | 16 => world.ends(dice),
             17 => world.fails(true),
             18 => world.wants_none(dice),
+            19 => world.watches(dice),
             _ if dice.below(4) == 0 => world.restarts(dice.below(2) == 0),
             _ => world.fails(false),
         }
@@ -148,6 +151,7 @@ impl World {
             papod: Some(papod),
             readers,
             writer: None,
+            watcher: None,
             sessions: vec![Session {
                 client: ana,
                 heard: Vec::new(),
@@ -357,6 +361,30 @@ impl World {
         }
     }
 
+    /// A session of hers that watches begins, or says something and perhaps ends.
+    fn watches(&mut self, dice: &mut Dice) {
+        println!("watches");
+        let Some(mut watcher) = self.watcher.take() else {
+            let mut watcher = self.papod().connect();
+            watcher.say(&format!("LOGIN ana {PASSWORD} watch"));
+            assert_eq!(watcher.until("LIVE ").len(), 2);
+            self.watcher = Some(watcher);
+            return;
+        };
+        watcher.say("PING");
+        let read = watcher.until("OK PING");
+        let is_receipt = |line: &String| line.starts_with("ACK ") || line.starts_with("READ ");
+        assert!(!read.iter().any(is_receipt), "{read:?}");
+        match dice.below(3) {
+            0 => self.watcher = Some(watcher),
+            1 => {
+                watcher.say("QUIT");
+                watcher.rest();
+            }
+            _ => resets(&watcher),
+        }
+    }
+
     fn any(&self, dice: &mut Dice) -> Option<usize> {
         let count = self.sessions.len() as u64;
         (count > 0).then(|| dice.below(count) as usize)
@@ -400,7 +428,7 @@ impl World {
         for session in std::mem::take(&mut self.sessions) {
             self.end(session, End::BlackHole);
         }
-        self.writer = None;
+        (self.writer, self.watcher) = (None, None);
         self.readers.clear();
         let mut papod = self.papod.take().expect("it runs");
         if kills {

@@ -1,0 +1,119 @@
+//! The commands of papo/1 that say something, or do something about what was said.
+
+use super::answer::Denial;
+use super::link::Link;
+use super::notice::must_fit;
+use crate::entry::{EntryId, Millis};
+use crate::name::Target;
+use crate::wire::reply::Reply;
+use crate::wire::text;
+
+/// An entry that a command made.
+pub struct Published {
+    pub id: EntryId,
+    pub time: Millis,
+}
+
+/// Refuses a token that may only write to one target.
+///
+/// # Errors
+/// The session was opened with one.
+pub async fn must_be_whole(link: &mut Link) -> Result<(), Denial> {
+    link.send(b"WHOAMI\n").await?;
+    link.reply().await.map(drop)
+}
+
+/// Says a text, and waits until that is on disk.
+///
+/// # Errors
+/// The text is too long, or papo refuses it.
+pub async fn say(
+    link: &mut Link,
+    target: &Target,
+    said: &str,
+    key: Option<&str>,
+) -> Result<Published, Denial> {
+    link.send(&command("", target, said, key)?).await?;
+    sent(link).await
+}
+
+/// Has a text said when it is due. Returns the number of the `AT`, and the time.
+///
+/// # Errors
+/// As for [`say`].
+pub async fn say_later(
+    link: &mut Link,
+    target: &Target,
+    said: &str,
+    key: Option<&str>,
+    due: &str,
+) -> Result<(u64, Millis), Denial> {
+    link.send(&command(&format!("AT {due} "), target, said, key)?).await?;
+    match link.reply().await? {
+        Reply::Scheduled { number, time, verb: _ } => Ok((number, time)),
+        _ => Err(Denial::new(50001, "bug: this is not the answer to AT")),
+    }
+}
+
+fn command(
+    before: &str,
+    target: &Target,
+    said: &str,
+    key: Option<&str>,
+) -> Result<Vec<u8>, Denial> {
+    must_fit(said)?;
+    let once = key.map_or(String::new(), |key| format!("ONCE {key} "));
+    let mut line = format!("{before}{once}MSG {target} ").into_bytes();
+    text::escape(said, &mut line);
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// The answer to a command that makes an entry.
+///
+/// # Errors
+/// It was refused.
+pub async fn sent(link: &mut Link) -> Result<Published, Denial> {
+    match link.reply().await? {
+        Reply::Sent { id, time, verb: _ } => Ok(Published { id, time }),
+        _ => Err(Denial::new(50001, "bug: this is not the answer to such a command")),
+    }
+}
+
+/// Gives a message another text.
+///
+/// # Errors
+/// papo refuses it.
+pub async fn edit(link: &mut Link, id: EntryId, said: &str) -> Result<Published, Denial> {
+    let mut line = format!("EDIT {} ", id.0).into_bytes();
+    text::escape(said, &mut line);
+    line.push(b'\n');
+    link.send(&line).await?;
+    sent(link).await
+}
+
+/// Deletes a message.
+///
+/// # Errors
+/// papo refuses that.
+pub async fn delete(link: &mut Link, id: EntryId) -> Result<Published, Denial> {
+    link.send(format!("DEL {}\n", id.0).as_bytes()).await?;
+    sent(link).await
+}
+
+/// Strikes a command that was put off.
+///
+/// # Errors
+/// There is none with this number.
+pub async fn strike(link: &mut Link, number: u64) -> Result<(), Denial> {
+    link.send(format!("AT DEL {number}\n").as_bytes()).await?;
+    match link.reply().await? {
+        Reply::Unscheduled { .. } => Ok(()),
+        _ => Err(Denial::new(50001, "bug: this is not the answer to AT DEL")),
+    }
+}
+
+/// An id as ntfy's programs see it.
+pub fn written_id(id: EntryId) -> String {
+    format!("{:012}", id.0)
+}

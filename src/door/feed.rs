@@ -1,0 +1,116 @@
+//! What a subscriber is sent of the entries and receipts that its session shows.
+
+use std::collections::VecDeque;
+
+use super::commands::written_id;
+use super::events::{Event, Format, Shown};
+use super::notice::read_priority;
+use super::subscribe::{Floors, SentNotice, Subscription};
+use super::topics::{Subject, fitting};
+use super::websocket::{self, Opcode};
+use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis};
+use crate::limits;
+use crate::name::Target;
+use crate::session::peer;
+use crate::wire::rows::ReceiptLine;
+
+impl Subscription<'_> {
+    /// Sends an entry, if it is wanted.
+    pub(super) fn entry(&mut self, entry: &Entry) {
+        if entry.id <= self.upto {
+            return;
+        }
+        self.upto = entry.id;
+        let with = peer(&self.me, &entry.from, &entry.to);
+        let is_mark = entry.kind.is_mark();
+        let is_wanted = entry.id > self.newest
+            || match &self.floors {
+                Floors::None => true,
+                // Messages come with the text that holds, so the marks say nothing more.
+                Floors::Ids(_) if is_mark => false,
+                Floors::Ids(floors) => floors.get(&with).is_some_and(|floor| entry.id >= *floor),
+                Floors::Time(time) => entry.time >= *time,
+            };
+        if !is_wanted {
+            return;
+        }
+        let Some(at) = fitting(&self.topics, &self.me, &with, &entry.from) else { return };
+        let about = entry.tags.as_ref().and_then(|tags| tags.re).filter(|_| is_mark);
+        match (entry.kind, about) {
+            (EntryKind::Message, _) if !entry.is_gone() => self.message(entry, with, at, None),
+            (EntryKind::Edit, Some(about)) => self.message(entry, with, at, Some(about)),
+            (EntryKind::Del, Some(about)) => {
+                self.sent.retain(|sent| sent.id != about);
+                let topic = self.topics[at].spelled.clone();
+                let (id, deleted) = (written_id(entry.id), written_id(about));
+                self.push(&Event::delete(&id, entry.time, &topic, &deleted));
+                self.ask_for_pong(entry.id);
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends a message, or the new text of the message `about`.
+    fn message(&mut self, entry: &Entry, with: Target, at: usize, about: Option<EntryId>) {
+        let has_come = |about| {
+            let is_it = |sent: &SentNotice| sent.id == about && sent.edit >= Some(entry.id);
+            self.sent.iter().any(is_it)
+        };
+        if about.is_some_and(has_come) {
+            return;
+        }
+        let topic = &self.topics[at];
+        let (priority, text) = read_priority(&entry.body);
+        // What I said myself makes no sound, unless it is a note.
+        let is_own = entry.from == self.me && with != Target::Person(self.me.clone());
+        let priority = if is_own { 1 } else { priority };
+        let title = match (&topic.subject, &entry.to) {
+            (Subject::Everything, Target::Group(name)) => format!("#{name}: {}", entry.from),
+            _ => entry.from.to_string(),
+        };
+        if !self.filter.wants(&written_id(entry.id), &title, text, priority) {
+            return;
+        }
+        let keep = i64::try_from(self.on.shared.keep).unwrap_or_default();
+        let expires = (keep > 0).then(|| Millis(entry.time.0 + keep * 86_400_000));
+        let (id, time) = (entry.id, entry.time);
+        let topic = &*topic.spelled;
+        let shown =
+            Shown { id, time, topic, title: &title, text, priority, sequence: about, expires };
+        self.push(&Event::message(&shown));
+        self.ask_for_pong(id);
+        let edit = about.map(|_| id).or(entry.tags.as_ref().and_then(|tags| tags.edit));
+        if let Some(about) = about {
+            self.sent.retain(|sent| sent.id != about);
+        }
+        let id = about.unwrap_or(id);
+        self.sent.push_back(SentNotice { id, with, topic: at, edit });
+        if self.sent.len() > limits::HTTP_CLEARABLE {
+            self.sent.pop_front();
+        }
+    }
+
+    /// Puts a Ping behind an event, so that the Pong says that it has arrived.
+    fn ask_for_pong(&mut self, id: EntryId) {
+        if self.format == Format::WebSocket {
+            let payload = written_id(id);
+            self.on.stream.push(&websocket::frame(Opcode::Ping, payload.as_bytes()));
+        }
+    }
+
+    /// Clears the notices of what was read on another device.
+    pub(super) fn read(&mut self, line: &str) {
+        let Some(ReceiptLine(receipt)) = ReceiptLine::parse(line) else { return };
+        if receipt.from != self.me || receipt.cursor != Cursor::Read {
+            return;
+        }
+        let is_read = |sent: &SentNotice| sent.with == receipt.to && sent.id <= receipt.id;
+        let (read, rest): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.sent).into_iter().partition(is_read);
+        self.sent = rest;
+        for SentNotice { id, topic, .. } in read {
+            let topic = self.topics[topic].spelled.clone();
+            self.push(&Event::clear(self.upto, receipt.time, &topic, id));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Messages that are changed, deleted or said later.
+
+use serde_json::{Value, json};
+
+use super::{as_user, ask, start, subscribe};
+use crate::process::Home;
+
+/// What an event says about which message.
+fn told(event: &Value) -> String {
+    let field = |name: &str| event[name].as_str().unwrap_or("-").to_owned();
+    ["event", "id", "sequence_id", "message"].map(field).join("|")
+}
+
+fn poll(web: std::net::SocketAddr, path: &str, lines: &str) -> Vec<String> {
+    let mut stream = subscribe(web, path, lines);
+    let mut events = Vec::new();
+    loop {
+        match stream.chunk() {
+            chunk if chunk.is_empty() => return events,
+            chunk => events.push(told(&serde_json::from_str(&chunk).unwrap())),
+        }
+    }
+}
+
+#[test]
+fn a_message_is_changed_and_deleted_by_its_id() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (_ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let (me, him) = (as_user("ana"), as_user("bob"));
+    let mut stream = subscribe(web, "/ana/json", &him);
+    assert_eq!(stream.event()["event"], "open");
+    let sequence = format!("{me}X-Sequence-ID: 000000000001\r\n");
+    assert_eq!(told(&ask(web, "PUT /bob", &me, "one").json()), "message|000000000001|-|one");
+    let expected = "message|000000000002|000000000001|two";
+    assert_eq!(told(&ask(web, "PUT /Bob", &sequence, "two").json()), expected);
+    // Said again, it is the same change.
+    assert_eq!(told(&ask(web, "PUT /bob", &sequence, "two").json()), expected);
+    let got = ask(web, "POST /bob/000000000001", &format!("{me}Title: T\r\n"), "three");
+    assert_eq!(told(&got.json()), "message|000000000003|000000000001|three");
+    let body = json!({"topic": "bob", "message": "!! four", "sequence_id": "000000000001"});
+    assert_eq!(ask(web, "POST /", &me, &body.to_string()).json()["id"], "000000000004");
+    // It is of another conversation, of another person, or of nobody.
+    assert_eq!(ask(web, "PUT /ana", &sequence, "x").status, 200, "my own topic has all of mine");
+    bob.say("GROUP NEW ops ana");
+    bob.until("OK GROUP");
+    assert_eq!(ask(web, "PUT /_ops", &sequence, "x").denied(), (404, 40401));
+    assert_eq!(ask(web, "DELETE /_ops/000000000001", &me, "").denied(), (404, 40401));
+    assert_eq!(ask(web, "PUT /ana/000000000001", &him, "x").denied(), (403, 40301));
+    assert_eq!(ask(web, "DELETE /ana/000000000001", &him, "").denied(), (403, 40301));
+    assert_eq!(ask(web, "PUT /bob/000000000099", &me, "x").denied(), (404, 40401));
+    assert_eq!(ask(web, "PUT /bob/a%20b", &me, "x").denied(), (400, 40049));
+    assert_eq!(ask(web, "DELETE /_/000000000001", &me, "").denied(), (400, 40009));
+    assert_eq!(ask(web, "DELETE /bob/000000000001", "", "").denied(), (403, 40301));
+    let deleted = ask(web, "DELETE /bob/000000000001", &me, "").json();
+    assert_eq!(told(&deleted), "message_delete|000000000007|000000000001|-");
+    assert_eq!(deleted["topic"], "bob");
+    assert_eq!(ask(web, "DELETE /bob/1", &me, "").json()["id"], "000000000007", "nothing more");
+    assert_eq!(ask(web, "PUT /bob", &sequence, "x").denied(), (404, 40401));
+    for expected in [
+        "message|000000000001|-|one",
+        "message|000000000002|000000000001|two",
+        "message|000000000003|000000000001|T\nthree",
+        "message|000000000004|000000000001|four",
+        "message|000000000005|000000000001|x",
+        "message_delete|000000000007|000000000001|-",
+    ] {
+        assert_eq!(told(&stream.event()), expected);
+    }
+    bob.until("DEL 7 ");
+}
+
+#[test]
+fn a_message_may_have_a_name() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (mut ana, _bob) = (papod.register("ana"), papod.register("bob"));
+    ana.say("GROUP NEW ops");
+    ana.until("OK GROUP");
+    let me = as_user("ana");
+    let named = |topic: &str, name: &str, text: &str| {
+        let got = ask(web, &format!("PUT /{topic}"), &format!("{me}SID: {name}\r\n"), text);
+        told(&got.json())
+    };
+    let delete = |path: &str| ask(web, &format!("DELETE {path}"), &me, "");
+    assert_eq!(named("bob", "backup", "begun"), "message|000000000002|backup|begun");
+    assert_eq!(named("bob", "backup", "half"), "message|000000000003|backup|half");
+    assert_eq!(named("bob", "backup", "begun"), "message|000000000004|backup|begun");
+    assert_eq!(named("bob", "backup", "begun"), "message|000000000004|backup|begun");
+    // Each conversation has its own names, and numbers are names, too.
+    assert_eq!(named("_ops", "backup", "a"), "message|000000000005|backup|a");
+    assert_eq!(named("bob", "2", "b"), "message|000000000006|2|b");
+    assert_eq!(named("bob", "2", "c"), "message|000000000007|2|c");
+    assert_eq!(named("bob", "1795873373123", "d"), "message|000000000008|1795873373123|d");
+    assert_eq!(ask(web, "PUT /bob/backup/clear", &me, "").status, 200);
+    assert_eq!(told(&delete("/bob/backup").json()), "message_delete|000000000009|backup|-");
+    assert_eq!(delete("/bob/nothing").denied(), (404, 40401));
+    // After its end, the name is free for another message.
+    assert_eq!(named("bob", "backup", "begun"), "message|000000000010|backup|begun");
+    assert_eq!(named("bob", "backup", "done"), "message|000000000011|backup|done");
+    let rows = ana.history("bob", 0);
+    let bodies: Vec<&str> = rows.iter().map(|row| &*row.body).collect();
+    assert_eq!(bodies, ["-", "c", "d", "done"]);
+    // However often that happens, nothing is lost.
+    for n in 0..20 {
+        assert!(delete("/bob/backup").status == 200 || n >= 15, "{n}");
+        assert!(named("bob", "backup", &n.to_string()).starts_with("message|"));
+    }
+}
+
+#[test]
+fn whoever_was_away_gets_what_holds() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (_ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let (me, him) = (as_user("ana"), as_user("bob"));
+    for text in ["one", "secret", "three"] {
+        ask(web, "PUT /bob", &me, text);
+    }
+    ask(web, "PUT /bob/000000000001", &me, "one more");
+    ask(web, "DELETE /bob/000000000002", &me, "");
+    bob.until("DEL 5 ");
+    bob.say("REACT 3 ok");
+    bob.until("OK REACT 6");
+    let since = |since: &str| poll(web, &format!("/_/json?poll=1&since={since}"), &him);
+    let first = "message|000000000001|-|one more";
+    let third = "message|000000000003|-|three";
+    let edit = "message|000000000004|000000000001|one more";
+    let end = "message_delete|000000000005|000000000002|-";
+    assert_eq!(since("all"), [first, third]);
+    assert_eq!(since("latest"), [third]);
+    // Its text came with the message.
+    assert_eq!(since("000000000000"), [first, third, end]);
+    assert_eq!(since("10m"), [first, third, end]);
+    assert_eq!(since("000000000001"), [third, edit, end]);
+    assert_eq!(since("000000000004"), [end]);
+    assert_eq!(since("000000000006"), [""; 0]);
+    // A notice that was changed goes once it is read elsewhere.
+    let mut stream = subscribe(web, "/ana/json?since=000000000003", &him);
+    let mut next = || told(&stream.event());
+    assert_eq!([next(), next(), next()], ["open|000000000003|-|-", edit, end]);
+    bob.say("READ 3");
+    bob.until("OK READ");
+    assert_eq!(next(), "message_clear|000000000006|000000000001|-");
+    ask(web, "PUT /bob", &me, "four");
+    assert_eq!(next(), "message|000000000007|-|four");
+}
+
+#[test]
+fn a_message_may_be_said_later() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (mut ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let me = as_user("ana");
+    let put = |lines: &str| ask(web, "PUT /bob", &format!("{me}{lines}\r\n"), "later");
+    let got = put("In: 30 minutes").json();
+    assert_eq!(told(&got), "message|at-1|-|later");
+    let body = json!({"topic": "bob", "message": "at dawn", "delay": "4000000000"});
+    assert_eq!(ask(web, "POST /", &me, &body.to_string()).denied(), (400, 40006));
+    assert_eq!(put("At: tomorrow").denied(), (400, 40004));
+    assert_eq!(put("X-Delay: 1795873373000").denied().0, 400);
+    assert_eq!(put("Delay: 1600000000").denied(), (400, 40005));
+    assert_eq!(put("In: 1h\r\nSID: a").denied(), (400, 40004));
+    assert_eq!(
+        ask(web, "PUT /bob?wait=read", &format!("{me}In: 1h\r\n"), "x").denied(),
+        (400, 40004)
+    );
+    assert_eq!(put("In: 1s\r\nIdempotency-Key: k").json()["id"], "at-2");
+    let line = bob.until("MSG 1 ").pop().unwrap();
+    assert!(line.ends_with(" ana bob late=2 later"), "{line}");
+    let deleted = ask(web, "DELETE /bob/at-1", &me, "").json();
+    assert_eq!(told(&deleted), "message_delete|at-1|at-1|-");
+    assert_eq!(ask(web, "DELETE /bob/at-1", &me, "").denied(), (404, 40401));
+    ana.say("AT");
+    ana.until("OK AT 0");
+}
+
+#[test]
+fn an_answer_may_wait_for_a_reaction() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (_ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let mut one = super::Web::connect(web);
+    let me = as_user("ana");
+    one.write(format!("PUT /bob?wait=answered HTTP/1.1\r\nHost: h\r\n{me}\r\n"));
+    bob.until("MSG 1 ");
+    bob.say("REACT 1 ok");
+    bob.until("OK REACT");
+    assert_eq!(one.got().status, 200);
+}
