@@ -57,7 +57,8 @@ impl Chat {
         }))
     }
 
-    /// Once the batch is on disk, the session that put a file may forget it.
+    /// Once the batch is on disk, the session that put a file has to forget it: before it is
+    /// answered, since its next `PUT` begins another one.
     pub(super) fn placed(&mut self, who: Who, put: Option<Arc<PlacedFile>>) {
         if let Some(put) = put {
             self.tell(who, Effect::Placed(put));

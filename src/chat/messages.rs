@@ -205,8 +205,8 @@ impl Chat {
             Some(file) if verb == "FILE" => Reply::FileSent { id: pos.id, time: now, file },
             _ => Reply::Sent { verb, id: pos.id, time: now },
         };
-        self.answer(who, asked, Ok(reply));
         self.placed(who, file.and_then(|file| file.put));
+        self.answer(who, asked, Ok(reply));
         self.tell(who, Effect::Entry { at, from, to });
     }
 

@@ -240,8 +240,8 @@ impl Chat {
         match plan {
             Plan::Reply { verb, reply } => self.answer(who, verb, Ok(reply)),
             Plan::FileReply { reply, put } => {
-                self.answer(who, "ONCE", Ok(reply));
                 self.placed(who, put);
+                self.answer(who, "ONCE", Ok(reply));
             }
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),

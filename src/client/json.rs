@@ -96,7 +96,9 @@ fn tags(line: &EntryLine) -> String {
     line.tags()
         .into_iter()
         .fold(Object::new(), |tags, (key, value)| match (&*key, known) {
-            ("re" | "edit" | "del" | "fwd" | "late", _) if value.parse::<u64>().is_ok() => {
+            ("re" | "edit" | "del" | "file" | "fwd" | "late", _)
+                if value.parse::<u64>().is_ok() =>
+            {
                 tags.bare(&key, value)
             }
             ("at", Some(known)) if !known.calls.is_empty() => {

@@ -1,8 +1,10 @@
-//! The transcripts: what people typed and what they got is the same on every store.
+//! The transcripts: what people typed and what they got is the same on every store, but that there are
+//! no files on PostgreSQL.
 
 use std::path::{Path, PathBuf};
 
-use crate::transcript::play::{Typing, play};
+use crate::transcript::client::Heard;
+use crate::transcript::play::{Stage, Typing, play};
 use crate::transcript::script::Script;
 
 #[test]
@@ -14,8 +16,30 @@ fn transcripts_hold() {
     files.sort();
     let mut scripts: Vec<Script> = files.iter().map(|file| Script::open(file)).collect();
     scripts.extend(Script::blocks(&root.join("PROTOCOL.md")));
+    let puts = |script: &Script| script.text.iter().any(|line| line.contains("> PUT "));
+    scripts.retain(|script| !puts(script));
     assert!(scripts.len() > 20, "{}", scripts.len());
     let wrong: Vec<String> =
         scripts.iter().filter_map(|script| play(script, Typing::Lines).err()).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_refused() {
+    let stage = Stage::open();
+    let mut ana = stage.connect("ana");
+    ana.send(b"REG ana secret-a\nPUT aGVs\nFILE ana x\nONCE k FILE ana x\nGET 1\nPUT -\n");
+    let mut heard = Vec::new();
+    while heard.len() < 8 {
+        match ana.hear() {
+            Heard::Line(line) => heard.push(String::from_utf8(line).unwrap()),
+            other => panic!("{}", crate::transcript::play::show("ana", &other)),
+        }
+    }
+    let why = "bad-command not available here; this server keeps its messages in PostgreSQL, and no files";
+    for (line, verb) in heard[3..].iter().zip(["PUT", "FILE", "ONCE", "GET", "PUT"]) {
+        assert_eq!(*line, format!("ERR {verb} {why}"));
+    }
+    drop(ana);
+    stage.close();
 }

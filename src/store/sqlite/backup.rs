@@ -68,7 +68,12 @@ impl SqliteMaintenance {
         let files = match &self.files {
             Some(folder) => {
                 let copy = alone(draft.path())?;
-                linked(&copy, |content| folder.path_of(content), &files_beside(path))?
+                linked(
+                    &copy,
+                    |content| folder.path_of(content),
+                    &files_beside(path),
+                    || self.has_ended(),
+                )?
             }
             None => None,
         };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::maintenance::ended;
 use super::{files, give};
 use crate::entry::ContentHash;
 use crate::store::Error;
@@ -37,14 +38,18 @@ impl Drop for NewContents {
 /// They are on disk when this returns. `None`: it names none, and there is no folder.
 ///
 /// # Errors
-/// The folder exists, or the system's reason.
+/// The folder exists, the system's reason, or that papod ends.
 pub(super) fn linked(
     of: &Connection,
     from: impl Fn(ContentHash) -> PathBuf,
     into: &Path,
+    has_ended: impl Fn() -> bool,
 ) -> Result<Option<NewContents>, Error> {
     let mut new = None;
     files::all(of, |_, file| {
+        if has_ended() {
+            return Err(ended());
+        }
         if new.is_none() {
             DirBuilder::new().mode(0o700).create(into).map_err(here(into))?;
             new = Some(NewContents { path: into.to_owned(), is_kept: false });
