@@ -16,7 +16,7 @@ use super::{Hub, Work};
 use crate::counters::Counters;
 use crate::entry::{Clock, ContentHash, Millis};
 use crate::limits;
-use crate::store::folder::{Folder, Swept};
+use crate::store::folder::{ContentFolder, Swept};
 use crate::store::{Effort, Error, Expire, Reader};
 
 /// Milliseconds in a day.
@@ -31,7 +31,7 @@ pub struct Retention {
     time: i64,
     /// That of the contents of files.
     file_time: i64,
-    files: Option<Arc<Folder>>,
+    files: Option<Arc<ContentFolder>>,
     /// Contents to look at, since the folder was looked through when papod started.
     doubtful: Vec<ContentHash>,
     /// The folder was looked through.
@@ -52,7 +52,7 @@ impl Retention {
 
     /// Also sweeps this folder of contents, and keeps those for `days` days; 0: as long as their
     /// entries.
-    pub fn with_files(mut self, files: Option<Arc<Folder>>, days: u64) -> Retention {
+    pub fn with_files(mut self, files: Option<Arc<ContentFolder>>, days: u64) -> Retention {
         self.files = files;
         self.file_time = millis(days);
         self
@@ -155,7 +155,7 @@ impl Retention {
         }
     }
 
-    fn sweep_one(&mut self, folder: &Folder, content: ContentHash) -> Result<Swept, Error> {
+    fn sweep_one(&mut self, folder: &ContentFolder, content: ContentHash) -> Result<Swept, Error> {
         folder.sweep(content, || self.ask_store(|reader| reader.is_used(content)))
     }
 

@@ -26,7 +26,7 @@ use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
 use crate::readers::Readers;
-use crate::session::{BusyLine, Certificates, Files, Roster, Services};
+use crate::session::{BusyLine, Certificates, FileService, Roster, Services};
 use crate::store::Survey;
 use crate::wakeups;
 use door::Door;
@@ -144,7 +144,7 @@ impl Server {
                 let (workers, threads) =
                     FileWorkers::start(counters.clone()).map_err(|e| plain(&e))?;
                 others.extend(threads);
-                Some(Files { folder, workers })
+                Some(FileService { folder, workers })
             }
             None => None,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::store::folder::Folder;
+use crate::store::folder::ContentFolder;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{PgDatabase, PgUrl};
 use crate::store::sqlite::{self, Database};
@@ -22,7 +22,7 @@ pub(super) struct OpenStore {
     /// Its file, if it is one.
     pub(super) file: Option<PathBuf>,
     /// Where the contents of files are, if it has any.
-    pub(super) folder: Option<Arc<Folder>>,
+    pub(super) folder: Option<Arc<ContentFolder>>,
     /// How often the hub has to record something, be it nothing, since another process could take
     /// the store over.
     pub(super) beat: Option<Duration>,
@@ -56,7 +56,7 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
         return Ok(OpenStore { writer, reader, maintenance, file, folder, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
-    let folder = Arc::new(Folder::open(&files(config), config.limits.files)?);
+    let folder = Arc::new(ContentFolder::open(&files(config), config.limits.files)?);
     let database = database.with_files(folder.clone());
     let writer = Box::new(database.writer()?);
     let maintenance = database.maintenance();

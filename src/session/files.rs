@@ -18,15 +18,15 @@ use crate::file_workers::FileWorkers;
 use crate::limits;
 use crate::name::{FileName, Target};
 use crate::rates::TooFast;
-use crate::store::folder::{Folder, PlacedFile, Upload, UploadError};
+use crate::store::folder::{ContentFolder, PlacedFile, Upload, UploadError};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::Which;
 use crate::wire::rows::{Base64, Bye, DataLine};
 
 /// Where the contents of files are, and who reads and writes them.
-pub struct Files {
-    pub folder: Arc<Folder>,
+pub struct FileService {
+    pub folder: Arc<ContentFolder>,
     pub workers: FileWorkers,
 }
 
@@ -50,7 +50,7 @@ impl Put {
 }
 
 impl Session {
-    fn files(&self) -> Result<&Files, Halt> {
+    fn files(&self) -> Result<&FileService, Halt> {
         let there = "this server keeps its messages in PostgreSQL, and no files";
         Ok(self.services.files.as_ref().ok_or(Refusal::NotHere { there })?)
     }

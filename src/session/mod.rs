@@ -44,7 +44,7 @@ use smol::Timer;
 
 pub use busy_line::BusyLine;
 pub use certificates::Certificates;
-pub use files::Files;
+pub use files::FileService;
 pub use output::peer;
 pub use pipe::{PipeEnd, pipe};
 pub use roster::Roster;
@@ -93,7 +93,7 @@ pub struct Services {
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
     /// Where the contents of files are; `None` if this server keeps no files.
-    pub files: Option<Files>,
+    pub files: Option<FileService>,
     pub counters: Arc<Counters>,
     pub clock: Clock,
     /// Time without input after which a logged-in client is disconnected; `None`: never.

@@ -5,7 +5,7 @@
 //! An [`Upload`] is written under a temporary name. When it is complete it is synced and *placed*:
 //! renamed to its hash, and the folder synced. Only then may an entry name it, so that no entry is
 //! ever without its content, whenever papod is killed. A [`PlacedFile`] is held until that entry is
-//! on disk. A content that nobody holds and no entry has is swept: see [`Folder::sweep`]. That is
+//! on disk. A content that nobody holds and no entry has is swept: see [`ContentFolder::sweep`]. That is
 //! how uploads leave that were placed and came to nothing, and what was deleted.
 //!
 //! Everything here that touches the disk may take as long as the disk does, and is called on
@@ -31,7 +31,7 @@ use crate::limits;
 const UPLOAD: &str = "upload-";
 
 /// A folder of contents, which this process alone uses.
-pub struct Folder {
+pub struct ContentFolder {
     path: PathBuf,
     /// Bytes that all contents and uploads together may have; 0: no limit.
     most: u64,
@@ -86,15 +86,15 @@ impl From<Error> for UploadError {
     }
 }
 
-impl Folder {
+impl ContentFolder {
     /// The folder at `path`, for at most `most` bytes; 0: no limit. If it is there, uploads that
     /// were cut off are removed from it.
     ///
     /// # Errors
     /// One line that names the folder: it cannot be read, or another process has it.
-    pub fn open(path: &Path, most: u64) -> Result<Folder, Error> {
+    pub fn open(path: &Path, most: u64) -> Result<ContentFolder, Error> {
         let path = std::path::absolute(path).map_err(Error::new)?;
-        let folder = Folder {
+        let folder = ContentFolder {
             path,
             most,
             placing: Mutex::default(),
@@ -250,7 +250,7 @@ impl Folder {
     }
 }
 
-impl fmt::Debug for Folder {
+impl fmt::Debug for ContentFolder {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "{}", self.path.display())
     }
@@ -274,7 +274,7 @@ impl OpenFolder {
 
 /// While it is there, no content is swept.
 pub struct FolderPin<'a> {
-    folder: &'a Folder,
+    folder: &'a ContentFolder,
 }
 
 impl Drop for FolderPin<'_> {
@@ -285,7 +285,7 @@ impl Drop for FolderPin<'_> {
 
 /// A content that is being written. If it is dropped, it is gone.
 pub struct Upload {
-    folder: Arc<Folder>,
+    folder: Arc<ContentFolder>,
     file: File,
     path: PathBuf,
     hash: Sha256,
@@ -298,7 +298,7 @@ impl Upload {
     ///
     /// # Errors
     /// See [`UploadError`].
-    pub fn begin(folder: &Arc<Folder>) -> Result<Upload, UploadError> {
+    pub fn begin(folder: &Arc<ContentFolder>) -> Result<Upload, UploadError> {
         folder.create()?;
         {
             let mut uses = folder.uses();
@@ -411,7 +411,7 @@ impl Drop for Upload {
 /// A content in its place. It stays there for as long as this is held, and then if an entry has it.
 #[derive(Debug)]
 pub struct PlacedFile {
-    folder: Arc<Folder>,
+    folder: Arc<ContentFolder>,
     file: FileRef,
     is_taken: AtomicBool,
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::lock::Lock;
 use super::spare::Spare;
 use super::{SqliteReader, beside, check, files, length, read_connection};
-use crate::store::folder::Folder;
+use crate::store::folder::ContentFolder;
 use crate::store::{BackupError, Error, Maintenance};
 
 /// Operations that read a whole database, on any thread, while the writer goes on.
@@ -19,7 +19,7 @@ pub struct SqliteMaintenance {
     pub(super) ending: Arc<Ending>,
     pub(super) spare: Arc<Spare>,
     /// Where the contents of files are.
-    pub(super) files: Option<Arc<Folder>>,
+    pub(super) files: Option<Arc<ContentFolder>>,
 }
 
 /// How maintenance is broken off.

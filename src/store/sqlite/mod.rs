@@ -67,7 +67,7 @@ use spare::Spare;
 pub use survey::survey;
 pub use writer::SqliteWriter;
 
-use super::folder::Folder;
+use super::folder::ContentFolder;
 use super::{Cause, Error};
 
 /// The busy timeout of every connection, for a tool that holds the database for a moment.
@@ -119,7 +119,7 @@ pub struct Database {
     ending: Arc<Ending>,
     spare: Arc<Spare>,
     /// Where the contents of files are.
-    files: Option<Arc<Folder>>,
+    files: Option<Arc<ContentFolder>>,
 }
 
 impl Database {
@@ -186,7 +186,7 @@ impl Database {
     }
 
     /// The same database with the folder of its files, for backups and checks.
-    pub fn with_files(mut self, folder: Arc<Folder>) -> Database {
+    pub fn with_files(mut self, folder: Arc<ContentFolder>) -> Database {
         self.files = Some(folder);
         self
     }
