@@ -23,7 +23,7 @@ _papod() {
 
     case "${cmd}" in
         papod)
-            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-bytes --limit-local --db --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --amend --limit-db --log --help --version"
+            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-file --limit-files-day --limit-files --limit-bytes --limit-local --db --files --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --keep-files --amend --limit-db --log --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -129,11 +129,27 @@ _papod() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --limit-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-files-day)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit-files)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --limit-bytes)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --db)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --files)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -166,6 +182,10 @@ _papod() {
                     return 0
                     ;;
                 --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keep-files)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

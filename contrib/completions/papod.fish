@@ -24,8 +24,12 @@ complete -c papod -l limit-registrations -d 'New accounts per address in an hour
 complete -c papod -l limit-messages -d 'Messages per account in a second, on average' -r
 complete -c papod -l limit-commands -d 'Other changes per account in a second, on average; costly ones count as several' -r
 complete -c papod -l limit-groups -d 'New groups per account in a day' -r
+complete -c papod -l limit-file -d 'Bytes in a file' -r
+complete -c papod -l limit-files-day -d 'Bytes of files per account in a day' -r
+complete -c papod -l limit-files -d 'Bytes of all files together' -r
 complete -c papod -l limit-bytes -d 'Bytes of messages per account in a day' -r
 complete -c papod -l db -d 'Database file, or postgres://USER@HOST/DATABASE if papod was built with PostgreSQL [default: papo/papo.db in the user\'s data folder]' -r -F
+complete -c papod -l files -d 'Folder for the contents of files, which no other database may use [default: the database\'s name with -files]' -r -F
 complete -c papod -l restore -d 'Put the backup FILE in the place of the database, keep the old one under another name, and exit; no papod may be using it' -r -F
 complete -c papod -l import -d 'Fill the new PostgreSQL database that --db names with what is in the database file FILE, which no papod may be using, and exit' -r -F
 complete -c papod -l env-file -d 'Read variables from FILE first, one NAME=VALUE per line, as systemd does; but a line that systemd would ignore, or an unknown variable, is an error' -r -F
@@ -34,6 +38,7 @@ complete -c papod -l metrics -d 'Serve Prometheus metrics at http://HOST:PORT/me
 complete -c papod -l keepalive -d 'Probe a TCP client that has been silent for this long, and end its session after twice as long if it has vanished; 0 never does' -r
 complete -c papod -l idle -d 'Disconnect a logged-in client after SECONDS without input' -r
 complete -c papod -l keep -d 'Delete entries older than DAYS; 0 keeps everything' -r
+complete -c papod -l keep-files -d 'Delete the contents of files after DAYS, and keep the messages; 0 keeps them as long as these' -r
 complete -c papod -l amend -d 'Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit' -r
 complete -c papod -l limit-db -d 'Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited' -r
 complete -c papod -l log -d 'Log level: error, warn, info or debug' -r

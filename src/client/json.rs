@@ -177,8 +177,8 @@ mod tests {
         }
         assert_eq!(tags(&format!("REACT 2 {at} ana bob re=1 ok")), (about, "ok".into()));
         // What is not of the form that is known stays what it was.
-        let odd = serde_json::json!({"re": "x", "at": "a", "react": "2", "file": "6"});
-        let line = format!("MSG 2 {at} ana bob re=x,at=a,react=2,file=6 -");
+        let odd = serde_json::json!({"re": "x", "at": "a", "react": "2", "exp": "6"});
+        let line = format!("MSG 2 {at} ana bob re=x,at=a,react=2,exp=6 -");
         assert_eq!(tags(&line), (odd, "-".into()));
     }
 

@@ -72,11 +72,13 @@ pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "TOKEN",
-        form: "TOKEN NEW|LIST|DEL [<label>] [to <to>]",
+        form: "TOKEN NEW|LIST|DEL ...",
         does: &[
-            "creates a token (shown once) that works as a password in LOGIN, with to only",
-            "for MSG to one handle or #group; lists your tokens; revokes one and closes",
-            "its sessions",
+            "TOKEN NEW <label> [to <to>]   creates a token, shown once, that works as a",
+            "                              password in LOGIN; with to only for MSG to one",
+            "                              handle or #group",
+            "TOKEN LIST                    lists your tokens",
+            "TOKEN DEL <label>             revokes one and closes its sessions",
         ],
         example: "TOKEN NEW laptop",
         errors: "taken no-such-token no-such-user not-allowed too-many storage",

@@ -16,7 +16,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::contents::{NewContents, linked};
+use super::contents::linked;
 use super::draft::Draft;
 use super::files::files_beside;
 use super::generation::alone;
@@ -84,7 +84,9 @@ impl SqliteMaintenance {
             ErrorKind::AlreadyExists => BackupError::Exists,
             _ => e.into(),
         })?;
-        files.map(NewContents::keep);
+        if let Some(files) = files {
+            files.keep();
+        }
         Ok(bytes)
     }
 
