@@ -10,7 +10,7 @@ mod backup;
 mod chats;
 mod check;
 mod count;
-mod decode;
+pub(in crate::store) mod decode;
 mod draft;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod exchange;
@@ -19,7 +19,7 @@ mod find;
 mod gather;
 mod generation;
 mod id_block;
-mod later;
+pub(in crate::store) mod later;
 mod lists;
 mod lock;
 mod main_file;
@@ -49,11 +49,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
-#[cfg(feature = "postgres")]
-pub(in crate::store) use decode::{entry_kind, kind_number};
 use generation::{Inspection, Sidecar};
-#[cfg(feature = "postgres")]
-pub(in crate::store) use later::{condition_number, unless};
 use lock::Lock;
 use main_file::Generation;
 pub use reader::SqliteReader;
