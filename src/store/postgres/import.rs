@@ -77,6 +77,7 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
             params.push(match (kind, row.get_ref(at)?) {
                 ('f', ValueRef::Integer(n)) => Param::Bool(n != 0),
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
+                ('t', ValueRef::Null) => Param::NoText,
                 (_, ValueRef::Null) => Param::MaybeInt(None),
                 (_, ValueRef::Text(text)) => {
                     Param::Text(str::from_utf8(text).map_err(Error::damaged)?)
