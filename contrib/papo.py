@@ -81,6 +81,16 @@ class Message(namedtuple("Message", "id time sender to tags text bot")):
         """The conversation, and where a reply goes: the group, or the author."""
         return self.to if self.to.startswith("#") else self.sender
 
+    @property
+    def re(self):
+        """The id of the message that this one answers, or None."""
+        ids = [tag[3:] for tag in self.tags.split(",") if tag.startswith("re=")]
+        return int(ids[0]) if ids else None
+
+    async def react(self, word):
+        """Reacts to the message with a word or an emoji; - takes that back."""
+        await self.bot.command("REACT %d %s" % (self.id, word))
+
     async def reply(self, text, n=0):
         """Sends `text` to the same conversation, exactly once, and returns its id. A second reply to
         the same message needs another `n`. None: the message was answered before, with another text."""
@@ -157,6 +167,7 @@ class Bot:
         self.secret = secret or given("PAPO_SECRET", "its password or a token")
         self._desk, self._lock = None, asyncio.Lock()
         self._feed = self._last = self._task = None
+        self._closed = False  # Before Python 3.12 wait_for may swallow a cancellation.
         self._newest = 0  # The highest id passed on.
         self._queue = asyncio.Queue(100)
 
@@ -165,6 +176,7 @@ class Bot:
         return self
 
     async def __aexit__(self, *_):
+        self._closed = True
         self._task.cancel()
         for link in (self._feed, self._desk):
             if link:
@@ -195,6 +207,17 @@ class Bot:
         _, ok = await self.command("ONCE %s MSG %s %s" % (key, to, text))
         return int(ok.split(" ")[2])
 
+    async def edit(self, id, text):
+        """Gives a message of the bot's own another text."""
+        text = escape(text)
+        if not text:
+            raise ValueError("nothing to send")
+        await self.command("EDIT %d %s" % (id, text))
+
+    async def delete(self, id):
+        """Deletes a message of the bot's own for everyone."""
+        await self.command("DEL %d" % id)
+
     async def command(self, line, seconds=ANSWER):
         """Returns the rows and the final line of any command that may safely be carried out twice."""
         async with self._lock:
@@ -215,6 +238,8 @@ class Bot:
                     if self._desk:
                         self._desk.close()
                     self._desk = None
+                    if self._closed:
+                        raise
                     await pause.after(e)
 
     async def _mark(self, verb, message):
@@ -236,6 +261,8 @@ class Bot:
                     raise
                 await self._again(pause, refusal, refusal)
             except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+                if self._closed:
+                    return
                 await self._again(pause, e, e.strerror if getattr(e, "strerror", None) else e)
 
     async def _again(self, pause, why, text):
@@ -267,6 +294,8 @@ class Bot:
             await self._take(await self._next_line())
 
     async def _next_line(self):
+        if self._closed:
+            raise ConnectionError("the bot has ended")
         try:
             return await self._feed.line(SILENCE)
         except asyncio.TimeoutError:
@@ -296,14 +325,13 @@ class Bot:
 
     async def _take(self, line):
         verb = line.split(" ", 1)[0]
-        if verb not in ("MSG", "GROUP"):
-            return
-        entry = self._parse(line)
-        if verb == "GROUP" and entry.sender != self.handle:
+        if verb == "MSG":
+            await self._pass_on(self._parse(line))
+        elif verb in ("GROUP", "EDIT", "DEL", "REACT", "GONE"):
+            entry = self._parse(line)
             # The loop never sees it, and it would come again at each login.
-            await self._mark("ACK", entry)
-        elif verb == "MSG":
-            await self._pass_on(entry)
+            if entry.sender != self.handle:
+                await self._mark("ACK", entry)
 
     async def _pass_on(self, message):
         if message.id > self._newest:

@@ -84,7 +84,7 @@ papo_lossy() (
 papo_send() (
     to=$(papo_name "${1-}") || exit 2
     shift
-    papo_put "MSG $to" "$@"
+    papo_put MSG "MSG $to" "$@"
 )
 
 # papo_once KEY TO [text...]: the same, but sent at most once for this key, however often it is
@@ -95,27 +95,96 @@ papo_once() (
     esac
     key=$1 to=$(papo_name "${2-}") || exit 2
     shift 2
-    papo_put "ONCE $key MSG $to" "$@"
+    papo_put MSG "ONCE $key MSG $to" "$@"
 )
 
-# papo_wait ID delivered|read SECONDS: waits until everyone has received (read) your message ID;
-# status 5 if that takes longer.
-papo_wait() (
-    case ${1-}/${2-}/${3-} in
-    *[!0-9]*/*/* | */*/*[!0-9]* | /* | */) bad=yes ;;
-    */delivered/* | */read/*) bad= ;;
-    *) bad=yes ;;
+# papo_re ID [text...]: answers message ID, in its conversation; otherwise like papo_send.
+papo_re() (
+    papo_is_id "${1-}" || { echo 'papo_re: ID [text...]' >&2 && exit 2; }
+    id=$1
+    shift
+    papo_put RE "RE $id" "$@"
+)
+
+# papo_fwd ID TO: forwards message ID, and prints the id of the new one.
+papo_fwd() (
+    papo_is_id "${1-}" || { echo 'papo_fwd: ID TO' >&2 && exit 2; }
+    to=$(papo_name "${2-}") || exit 2
+    papo_do FWD "FWD $1 $to"
+)
+
+# papo_edit ID [text...]: your message ID has this text from now on. This function and the next two
+# print nothing, and may be repeated after status 3: said twice, it is done once.
+papo_edit() (
+    papo_is_id "${1-}" || { echo 'papo_edit: ID [text...]' >&2 && exit 2; }
+    id=$1
+    shift
+    papo_put EDIT "EDIT $id" "$@" >/dev/null
+)
+
+# papo_del ID: deletes your message ID for everyone.
+papo_del() (
+    papo_is_id "${1-}" || { echo 'papo_del: ID' >&2 && exit 2; }
+    papo_do DEL "DEL $1" >/dev/null
+)
+
+# papo_react ID WORD: reacts to message ID with a word or an emoji; - takes the reaction back.
+papo_react() (
+    case ${1-}/${2-} in
+    *[!0-9]*/* | /* | */ | *[[:space:][:cntrl:]]*) echo 'papo_react: ID WORD' >&2 && exit 2 ;;
     esac
-    [ -z "$bad" ] || { echo 'papo_wait: ID delivered|read SECONDS' >&2 && exit 2; }
+    papo_do REACT "REACT $1 $2" >/dev/null
+)
+
+# papo_at WHEN TO [text...]: has the server send the text later, and prints the number under which
+# it waits (AT lists these, AT DEL cancels one). WHEN is +SECONDS or a time as in RFC 3339, such as
+# "$(date -u -d 9:00 +%FT%TZ)".
+papo_at() (
+    case ${1-} in
+    '' | *[!0-9TZtz:+.-]*) echo 'papo_at: WHEN TO [text...], WHEN is +SECONDS or 2026-01-01T09:00:00Z' >&2 && exit 2 ;;
+    esac
+    when=$1 to=$(papo_name "${2-}") || exit 2
+    shift 2
+    papo_put AT "AT $when MSG $to" "$@"
+)
+
+# papo_unless ID delivered|read|answered SECONDS TO [text...]: has the server send the text to TO
+# after that time, unless everyone has received (read) your message ID by then, or somebody has
+# answered it. Prints a number like papo_at.
+papo_unless() (
+    papo_is_state "${1-}" "${2-}" "${3-}" || {
+        echo 'papo_unless: ID delivered|read|answered SECONDS TO [text...]' >&2 && exit 2
+    }
+    command="UNLESS $1 $2 $3" to=$(papo_name "${4-}") || exit 2
+    shift 4
+    papo_put UNLESS "$command MSG $to" "$@"
+)
+
+# papo_rows COMMAND: prints the rows of the reply to a command such as `HIST bob 20`, `MARKS 17` or
+# `AT`, one line each.
+papo_rows() (
+    case ${1-} in
+    '' | *[[:cntrl:]]*) echo 'papo_rows: COMMAND, on one line' >&2 && exit 2 ;;
+    esac
+    papo_do rows "$1"
+)
+
+# papo_wait ID delivered|read|answered SECONDS: waits until everyone has received (read) your
+# message ID, or somebody has answered it; status 5 if that takes longer.
+papo_wait() (
+    papo_is_state "${1-}" "${2-}" "${3-}" || {
+        echo 'papo_wait: ID delivered|read|answered SECONDS' >&2 && exit 2
+    }
     login=$(papo_login quiet) || exit 2
     printf '%s\nWAIT %s %s %s\nQUIT\n' "$login" "$1" "$2" "$3" |
-        papo_nc $((${PAPO_TIMEOUT:-20} + $3)) | papo_answer 'OK WAIT' >/dev/null
+        papo_nc $((${PAPO_TIMEOUT:-20} + $3)) | papo_answer WAIT >/dev/null
 )
 
-# papo_receive [live] [own]: prints every message from others as it comes, one protocol line each
-# (MSG id time from to tags body), and acknowledges it once it is printed. With `live`, messages
-# that were already waiting are acknowledged and not printed: for a bot that acts on what it reads.
-# With `own`, it also prints what this account wrote in other sessions.
+# papo_receive [live] [own] [react]: prints every message from others as it comes, one protocol line
+# each (MSG id time from to tags body), and acknowledges it once it is printed. With `live`,
+# messages that were already waiting are acknowledged and not printed: for a bot that acts on what
+# it reads. With `own`, it also prints what this account wrote in other sessions. With `react`, it
+# also prints reactions (REACT id time from to re=ID word).
 #
 # It ends with status 3 when the server says BYE or is lost. OpenBSD's nc does not end with its
 # server while its input is open, and a machine that loses power says nothing; so a PING is sent
@@ -125,15 +194,16 @@ papo_receive() (papo_receiving "$@")
 
 # Internal functions follow.
 
-# papo_receiving [live] [own]: papo_receive in this shell, which ends with it: for a script that
-# runs it in the background, so that $! is the process to end.
+# papo_receiving [live] [own] [react]: papo_receive in this shell, which ends with it: for a script
+# that runs it in the background, so that $! is the process to end.
 papo_receiving() {
-    skip='' own=''
+    skip='' own='' wanted='/MSG/'
     for word; do
         case $word in
         live) skip=yes ;;
         own) own=yes ;;
-        *) echo 'papo_receive: [live] [own]' >&2 && exit 2 ;;
+        react) wanted='/MSG/REACT/' ;;
+        *) echo 'papo_receive: [live] [own] [react]' >&2 && exit 2 ;;
         esac
     done
     login=$(papo_login) || exit 2
@@ -158,9 +228,11 @@ papo_receiving() {
         HELLO) met=yes ;;
         OK) [ "$id" != LOGIN ] || me=$time ;;
         LIVE) skip='' ;;
-        MSG | GROUP)
+        MSG | GROUP | EDIT | DEL | REACT | GONE)
             [ "$from" != "$me" ] || [ -n "$own" ] || continue
-            if [ "$verb" = MSG ] && [ -z "$skip" ]; then
+            show=
+            case $wanted in *"/$verb/"*) [ -n "$skip" ] || show=yes ;; esac
+            if [ -n "$show" ]; then
                 # A slow reader does not mean that the server is gone.
                 echo printing >>"$here/busy"
                 printf '%s\n' "$verb $id $time $from $to $tags $body" 2>/dev/null || exit 0
@@ -224,6 +296,22 @@ papo_name() {
     esac
 }
 
+# papo_is_id ID: whether it can be the id of a message.
+papo_is_id() {
+    case $1 in
+    '' | *[!0-9]*) return 1 ;;
+    esac
+}
+
+# papo_is_state ID STATE SECONDS: whether these are what WAIT and UNLESS take.
+papo_is_state() {
+    papo_is_id "$1" && papo_is_id "$3" || return 1
+    case $2 in
+    delivered | read | answered) ;;
+    *) return 1 ;;
+    esac
+}
+
 # papo_login [quiet]: the line that logs in, once server and account are known.
 papo_login() (
     [ -n "${PAPO_AS-}" ] || { echo 'papo: PAPO_AS is not set; it names the account' >&2 && exit 2; }
@@ -263,27 +351,37 @@ papo_nc() {
     exec $limit ${PAPO_NC:-nc} "$@"
 }
 
-# papo_put COMMAND [text...]: sends a text after this command.
+# papo_put VERB COMMAND [text...]: sends a text after this command, which is answered with OK VERB.
 papo_put() {
-    login=$(papo_login quiet) || exit 2
-    command=$1
-    shift
+    verb=$1 command=$2
+    shift 2
     # Read all of it before connecting, because an idle connection is closed after a while.
     text=$(papo_escape "$@")
-    # With QUIT as the last line, every nc ends.
-    printf '%s\n%s %s\nQUIT\n' "$login" "$command" "$text" |
-        papo_nc "${PAPO_TIMEOUT:-20}" | papo_answer 'OK MSG'
+    papo_do "$verb" "$command $text"
 }
 
-# papo_answer "OK VERB": reads replies to their end; status 0 if that one was among them, and prints
-# the word after it. The first ERR is the one that says why.
+# papo_do VERB|rows COMMAND: sends a command; papo_answer says what is printed.
+papo_do() {
+    login=$(papo_login quiet) || exit 2
+    # With QUIT as the last line, every nc ends.
+    printf '%s\n%s\nQUIT\n' "$login" "$2" | papo_nc "${PAPO_TIMEOUT:-20}" | papo_answer "$1"
+}
+
+# papo_answer VERB|rows: reads replies to their end; status 0 if OK VERB was among them, and prints
+# the word after it. With `rows`, it prints all rows, and any OK will do but those of LOGIN and
+# QUIT. The first ERR is the one that says why.
 papo_answer() (
     wanted=$1 status=3
     while IFS=' ' read -r first verb rest; do
         case $first in
         OK)
-            [ "OK $verb" != "$wanted" ] || { status=0 && printf '%s\n' "${rest%% *}"; }
+            case $wanted/$verb in
+            rows/LOGIN | rows/QUIT) ;;
+            rows/*) status=0 ;;
+            "$verb/$verb") status=0 && printf '%s\n' "${rest%% *}" ;;
+            esac
             ;;
+        HELLO) ;;
         ERR | BYE)
             if [ "$status" != 3 ] || [ "$verb" = quit ]; then continue; fi
             printf '%s\n' "$first $verb${rest:+ $rest}" >&2
@@ -293,6 +391,7 @@ papo_answer() (
             ERR*) status=1 ;;
             esac
             ;;
+        *) [ "$wanted" != rows ] || printf '%s\n' "$first $verb${rest:+ $rest}" ;;
         esac
     done
     [ "$status" != 3 ] || printf 'papo: no answer from %s\n' "${PAPO_SERVER:-127.0.0.1:7276}" >&2

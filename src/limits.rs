@@ -445,6 +445,17 @@ pub const PG_HANDOVER: Duration = Duration::from_secs(5);
 /// for as long as this.
 #[cfg(feature = "postgres")]
 pub const PG_PART: Duration = Duration::from_secs(60);
+/// The same for VACUUM, which reads only pages that have changed since the last one; and for a
+/// checkpoint.
+#[cfg(feature = "postgres")]
+pub const PG_VACUUM: Duration = Duration::from_secs(600);
+/// Pages from which deleted text is removed at once. Each takes about a millisecond, and 8 kB of the
+/// write-ahead log.
+#[cfg(feature = "postgres")]
+pub const PG_OVERWRITE: i64 = 4_096;
+/// How often VACUUM is run for them: some pages get their turn only after others.
+#[cfg(feature = "postgres")]
+pub const PG_ROUNDS: usize = 8;
 /// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
 #[cfg(feature = "postgres")]
 pub const PG_BEAT: Duration = Duration::from_secs(1);

@@ -1,56 +1,58 @@
 #!/bin/sh
 # poll.sh: a bot for polls in the groups that it is a member of:
 #
-#   !poll Where do we eat? / fish / pizza     asks; a new question replaces the old one
-#   !vote 2                                   votes, or changes your vote
-#   !result                                   shows the count
+#   !poll Where do we eat? / fish / pizza     asks, with a number for each answer
+#   REACT 17 2                                votes, or changes your vote; 17 is the id of the poll
+#   !result                                   shows the count of the last poll
 #
 #   PAPO_AS=poll PAPO_SECRET_FILE=/etc/papo/poll.secret contrib/bots/poll.sh /var/lib/poll
 #
-# A poll is a folder named after its group, with a file for each answer (1, 2, …) and for each voter
-# (vote.ana). Votes that come while the bot is away count too. Restart it when it ends, as echo.sh
-# says. The other variables are those of ../papo.sh.
+# A vote is a reaction with the number of an answer, so the server counts, and the bot need not be
+# there. It keeps the id of the last poll of each group in a file of that name. Restart it when it
+# ends, as echo.sh says. The other variables are those of ../papo.sh.
 set -eu
 # shellcheck source=/dev/null
 . "$(dirname "$0")/../papo.sh"
 folder=${1:?the folder for the polls}
 mkdir -p "$folder"
-folder=$(cd "$folder" && pwd)
 
-# show: the question, and each answer with its number of votes.
-show() {
-    cat question
-    n=1
-    while [ -f "$n" ]; do
-        votes=$(cat vote.* 2>/dev/null | grep -cx "$n" || :)
-        printf '%s. %s: %s\n' "$n" "$(cat "$n")" "$votes"
-        n=$((n + 1))
-    done
+# question TEXT: the text of a poll, split at the slashes; fails if that makes less than two answers.
+question() {
+    printf '%s/' "$1" | tr '\n/' ' \n' | sed 's/^ *//;s/ *$//;/^$/d' |
+        awk 'NR == 1 { all = $0; next } { all = all "\n" (NR - 1) ". " $0 }
+            END { if (NR < 3) exit 1; print all "\nvote by reacting with a number" }'
 }
 
-# ask TEXT: a new poll, split at the slashes.
-ask() {
-    rm -f all question [1-9]* vote.*
-    printf '%s/' "$1" | tr '\n/' ' \n' | sed 's/^ *//;s/ *$//;/^$/d' >all
-    [ "$(wc -l <all)" -ge 3 ] || { echo 'try: !poll Where do we eat? / fish / pizza' && return; }
-    sed -n 1p all >question
-    n=1
-    sed 1d all | while IFS= read -r answer; do
-        printf '%s\n' "$answer" >"$n"
-        n=$((n + 1))
-    done
-    show
-    echo 'vote with !vote and its number'
+# result GROUP ID: the poll, with the number of votes behind each answer.
+result() {
+    papo_rows "HIST $1 1 before $(($2 + 1))" | {
+        IFS=' ' read -r _ _ _ _ _ tags body
+        case ,$tags in *,react=*) votes=/${tags##*react=} votes=${votes%%,*}/ ;; *) votes=/ ;; esac
+        papo_unescape "$body" | sed '$d' | {
+            IFS= read -r asked && printf '%s\n' "$asked"
+            n=1
+            while IFS= read -r answer; do
+                case $votes in # COUNT*NUMBER, between slashes.
+                *"*$n/"*) count=${votes%%"*$n/"*} count=${count##*/} ;;
+                *) count=0 ;;
+                esac
+                printf '%s: %s\n' "$answer" "$count"
+                n=$((n + 1))
+            done
+        }
+    }
 }
 
-papo_receive | while IFS=' ' read -r _ _ _ from to _ body; do
-    case $to in '#'*) ;; *) continue ;; esac
-    mkdir -p "$folder/${to#?}"
-    cd "$folder/${to#?}"
+papo_receive | while IFS=' ' read -r _ _ _ _ to _ body; do
+    case $to in '#'*) poll=$folder/${to#?} ;; *) continue ;; esac
     case $body in
-    '!poll '*) ask "$(papo_unescape "${body#* }")" | papo_send "$to" >/dev/null || : ;;
-    '!vote '*[!0-9]* | '!vote 0'*) ;;
-    '!vote '*) [ ! -f "${body#* }" ] || printf '%s\n' "${body#* }" >"vote.$from" ;;
-    '!result') [ ! -f question ] || show | papo_send "$to" >/dev/null || : ;;
+    '!poll '*)
+        if text=$(question "$(papo_unescape "${body#* }")"); then
+            papo_send "$to" "$text" >"$poll" || :
+        else
+            papo_send "$to" 'try: !poll Where do we eat? / fish / pizza' >/dev/null || :
+        fi
+        ;;
+    '!result') [ ! -s "$poll" ] || result "$to" "$(cat "$poll")" | papo_re "$(cat "$poll")" >/dev/null || : ;;
     esac
 done

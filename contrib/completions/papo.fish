@@ -35,7 +35,15 @@ complete -c papo -n "__fish_papo_needs_command" -l notify -d 'Show a desktop not
 complete -c papo -n "__fish_papo_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_needs_command" -s V -l version -d 'Print version'
 complete -c papo -n "__fish_papo_needs_command" -f -a "send" -d 'Send a message and print its id'
-complete -c papo -n "__fish_papo_needs_command" -f -a "ask" -d 'Send a message, wait for the next one from there, and print its text'
+complete -c papo -n "__fish_papo_needs_command" -f -a "ask" -d 'Send a message, wait for an answer, and print its text'
+complete -c papo -n "__fish_papo_needs_command" -f -a "re" -d 'Answer a message, and print the id of the answer'
+complete -c papo -n "__fish_papo_needs_command" -f -a "fwd" -d 'Forward a message, and print the id of the new one'
+complete -c papo -n "__fish_papo_needs_command" -f -a "edit" -d 'Give a message of yours another text'
+complete -c papo -n "__fish_papo_needs_command" -f -a "del" -d 'Delete a message of yours for everyone; as the admin of a group, anyone\'s'
+complete -c papo -n "__fish_papo_needs_command" -f -a "react" -d 'React to a message, with one word or emoji'
+complete -c papo -n "__fish_papo_needs_command" -f -a "marks" -d 'Show the earlier texts of a message, and who has reacted to it'
+complete -c papo -n "__fish_papo_needs_command" -f -a "at" -d 'Have the server send a message later, and print the number under which it waits'
+complete -c papo -n "__fish_papo_needs_command" -f -a "later" -d 'List what is to be sent later, or cancel it'
 complete -c papo -n "__fish_papo_needs_command" -f -a "tail" -d 'Print messages from others as they come, one line each'
 complete -c papo -n "__fish_papo_needs_command" -f -a "on" -d 'Run a command for each message from others, and send its output back'
 complete -c papo -n "__fish_papo_needs_command" -f -a "hist" -d 'Show the last messages of a conversation'
@@ -49,10 +57,12 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "logout" -d 'Revoke the st
 complete -c papo -n "__fish_papo_needs_command" -f -a "passwd" -d 'Change the password'
 complete -c papo -n "__fish_papo_needs_command" -f -a "token" -d 'List, create and revoke tokens'
 complete -c papo -n "__fish_papo_needs_command" -f -a "raw" -d 'Log in, and speak the protocol on standard input and output'
-complete -c papo -n "__fish_papo_using_subcommand send" -l wait -d 'Wait until everyone has received it, or read it' -r -f -a "delivered\t'Until everyone has received it'
-read\t'Until everyone has read it'"
+complete -c papo -n "__fish_papo_using_subcommand send" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+read\t'Until everyone has read it'
+answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand send" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
+complete -c papo -n "__fish_papo_using_subcommand send" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l secret-file -d 'File that holds the password or a token' -r -F
@@ -69,13 +79,88 @@ complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'PEM file of cer
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand ask" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand re" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+read\t'Until everyone has read it'
+answered\t'Until somebody has answered it'"
+complete -c papo -n "__fish_papo_using_subcommand re" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand re" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand re" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
+complete -c papo -n "__fish_papo_using_subcommand re" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand re" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand re" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+read\t'Until everyone has read it'
+answered\t'Until somebody has answered it'"
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand fwd" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand fwd" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand fwd" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand edit" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand edit" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand edit" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand edit" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand edit" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
+complete -c papo -n "__fish_papo_using_subcommand edit" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand edit" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand del" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand del" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand del" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand del" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand react" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand react" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand react" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand react" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand react" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand react" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand react" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand marks" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand marks" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand marks" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand marks" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand marks" -l json -d 'Print one JSON object per line'
+complete -c papo -n "__fish_papo_using_subcommand marks" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand marks" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand marks" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand at" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
+complete -c papo -n "__fish_papo_using_subcommand at" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand at" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand at" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand at" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand at" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
+complete -c papo -n "__fish_papo_using_subcommand at" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand at" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand at" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand later" -l del -d 'Cancel what waits under this number' -r
+complete -c papo -n "__fish_papo_using_subcommand later" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand later" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand later" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand later" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand later" -l json -d 'Print one JSON object per line'
+complete -c papo -n "__fish_papo_using_subcommand later" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand later" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand later" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'Stop after N lines' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'Stop after this time, with status 5' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events, your own messages and receipts included'
+complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events: your own messages, edits, deletions, reactions and receipts, too'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l live -d 'Skip messages that were waiting; without --all, you do not appear online'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l waiting -d 'Stop when everything that was waiting is printed'
@@ -88,11 +173,13 @@ complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, t
 complete -c papo -n "__fish_papo_using_subcommand on" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand on" -l react -d 'Run it for reactions, too, with the word in PAPO_REACT, or - for one taken back'
 complete -c papo -n "__fish_papo_using_subcommand on" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand on" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand on" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand hist" -l before -d 'Only those before this id' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l after -d 'Only those after this id' -r
+complete -c papo -n "__fish_papo_using_subcommand hist" -l re -d 'Only the replies to this message' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l secret-file -d 'File that holds the password or a token' -r -F

@@ -8,12 +8,11 @@ use clap::error::ErrorKind;
 use papo::client::account::{Credentials, Named};
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
-use papo::client::flags::{Action, CommandLine, GroupVerb, TokenVerb, Wait};
-use papo::client::group;
+use papo::client::flags::{Action, CommandLine, GroupVerb, TokenVerb};
+use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::queries::{self, Part};
-use papo::client::send::{self, Until};
-use papo::client::{login, on, raw, signals, tail, terminal, token};
-use papo::limits;
+use papo::client::send::{self, Outgoing};
+use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
 use papo::wire::request::GroupChange;
 use smol::future::FutureExt;
 
@@ -63,36 +62,51 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         Action::Token(TokenVerb::List { json }) => token::list(&account()?, json).await,
         Action::Token(TokenVerb::New { label, to }) => token::new(named, &label, to.as_ref()).await,
         Action::Token(TokenVerb::Del { label }) => token::del(named, &label).await,
-        Action::Send { to, text, wait, timeout, key, lossy } => {
-            let until = wait.map(|wait| match wait {
-                Wait::Delivered => Until::Delivered,
-                Wait::Read => Until::Read,
-            });
-            let wait = until.map(|until| (until, timeout.unwrap_or(limits::WAIT_MAX)));
-            let account = account()?;
-            send::warn_of_flag(&text);
-            let key = key.map_or_else(send::random_key, Ok)?;
-            let text = match lossy {
-                true => send::lossy_text(&text, &key, &to)?,
-                false => send::text(&text)?,
-            };
-            send::send(&account, &to, &text, &key, wait).await
+        Action::Send { to, text, flags, input } => {
+            warn_of_flag(&text);
+            let options = flags.options(input.fitting());
+            send::send(&account()?, &Outgoing::Text(to), &text, options).await
         }
+        Action::Re { id, text, flags, input } => {
+            warn_of_flag(&text);
+            let options = flags.options(input.fitting());
+            send::send(&account()?, &Outgoing::Reply(id), &text, options).await
+        }
+        Action::Fwd { id, to, flags } => {
+            let options = flags.options(Fitting::Strict);
+            send::send(&account()?, &Outgoing::Forward(id, to), &[], options).await
+        }
+        Action::Edit { id, text, input } => {
+            warn_of_flag(&text);
+            marks::edit(&account()?, id, &text, input.fitting()).await
+        }
+        Action::Del { id } => marks::del(&account()?, id).await,
+        Action::React { id, word } => marks::react(&account()?, id, &word).await,
+        Action::Marks { id, json } => marks::marks(&account()?, id, json).await,
+        Action::At { when, to, text, key, input } => {
+            warn_of_flag(&text);
+            send::at(&account()?, when, &to, &text, key, input.fitting()).await
+        }
+        Action::Later { del: Some(number), .. } => later::cancel(&account()?, number).await,
+        Action::Later { json, .. } => later::list(&account()?, json).await,
         Action::Ask { to, text, timeout } => {
-            send::warn_of_flag(&text);
-            send::ask(&account()?, &to, &send::text(&text)?, timeout).await
+            warn_of_flag(&text);
+            let account = account()?;
+            let text = input::text(&text, &format!("MSG {to}"), Fitting::Strict)?;
+            ask::ask(&account, &to, &text, timeout).await
         }
         Action::Tail { to: conversations, all, json, live, count, waiting, timeout } => {
             let options =
                 tail::TailOptions { conversations, all, json, live, count, waiting, timeout };
             tail::tail(&account()?, &options).await
         }
-        Action::On { to: conversations, pause, limit, command } => {
-            let options = on::OnOptions { conversations, command, pause, limit };
+        Action::On { to: conversations, react: reactions, pause, limit, command } => {
+            let options = on::OnOptions { conversations, reactions, command, pause, limit };
             on::on(&account()?, &options).await
         }
-        Action::Hist { to, n, before, after, json } => {
-            queries::hist(&account()?, &to, &Part { rows: n, before, after }, json).await
+        Action::Hist { to, n, before, after, re, json } => {
+            let part = Part { rows: n, before, after, re };
+            queries::hist(&account()?, &to, &part, json).await
         }
         Action::Chats { json } => queries::chats(&account()?, json).await,
         Action::Find { text, json } => queries::find(&account()?, &text.join(" "), json).await,

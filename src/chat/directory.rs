@@ -239,7 +239,8 @@ impl Directory {
     pub fn entry_pos(&self, id: EntryId) -> Result<Option<EntryPos>, Need> {
         let recent = self.recent.binary_search_by_key(&id, |pos| pos.id).ok();
         let recent = recent.and_then(|at| self.recent.get(at));
-        if let Some(pos) = recent.or(self.older.get(&id)) {
+        let message = || self.messages.get(&id).map(|message| &message.pos);
+        if let Some(pos) = recent.or(self.older.get(&id)).or_else(message) {
             return Ok(Some(*pos));
         }
         self.lacks(Need::EntryPos(id))

@@ -57,6 +57,11 @@ impl Chat {
     /// message.
     pub(super) fn subject(&self, me: AccountId, id: EntryId) -> Result<Subject<'_>, Stop> {
         let no_message = || Refusal::NoSuchMessage(id.0);
+        // What is looked up about a message has its place too.
+        let is_recorded = self.newest.floor < id && id <= self.recorded.entry;
+        if is_recorded && self.directory.entry_pos(id).is_err() {
+            self.directory.message(id)?.ok_or_else(no_message)?;
+        }
         let (pos, log, member) = self.visible_place(me, id)?.ok_or_else(no_message)?;
         let message = self.message_at(pos)?;
         Ok(Subject { pos, log, member, message })

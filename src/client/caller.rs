@@ -66,23 +66,40 @@ impl<'a> Caller<'a> {
     /// As [`Caller::ask`].
     pub async fn ask_for(&mut self, command: &str, time: Duration) -> Result<Success, Failure> {
         loop {
-            // Kept only once it has answered: if this is cancelled, the late answer must not be
-            // taken for the next command's.
-            let mut connection = self.connected().await?;
-            let began = Instant::now();
-            match connection.ask(command, time).await {
-                Err(lost @ (Failure::Lost(_) | Failure::Busy(_))) => {
-                    self.outage.after(lost, began).await?;
-                }
-                Err(Failure::Refused(line)) if self.waits && lines::code(&line) == "too-fast" => {
-                    self.connection = Some(connection);
-                    self.outage.after(Failure::Refused(line), began).await?;
-                }
-                answered => {
-                    self.connection = Some(connection);
-                    self.outage.over();
-                    return answered;
-                }
+            if let Some(answered) = self.attempt(command, time).await? {
+                return Ok(answered);
+            }
+        }
+    }
+
+    /// Sends a command once, and waits until another attempt makes sense if it gets no answer:
+    /// `None`. It may have been carried out then.
+    ///
+    /// # Errors
+    /// As [`Caller::ask`].
+    pub async fn attempt(
+        &mut self,
+        command: &str,
+        time: Duration,
+    ) -> Result<Option<Success>, Failure> {
+        // Kept only once it has answered: if this is cancelled, the late answer must not be taken
+        // for the next command's.
+        let mut connection = self.connected().await?;
+        let began = Instant::now();
+        match connection.ask(command, time).await {
+            Err(lost @ (Failure::Lost(_) | Failure::Busy(_))) => {
+                self.outage.after(lost, began).await?;
+                Ok(None)
+            }
+            Err(Failure::Refused(line)) if self.waits && lines::code(&line) == "too-fast" => {
+                self.connection = Some(connection);
+                self.outage.after(Failure::Refused(line), began).await?;
+                Ok(None)
+            }
+            answered => {
+                self.connection = Some(connection);
+                self.outage.over();
+                answered.map(Some)
             }
         }
     }

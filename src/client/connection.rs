@@ -98,7 +98,8 @@ impl Success {
         matches!(self.done(), Ok(Done::Listed { more: true, .. }))
     }
 
-    fn unexpected(&self) -> Failure {
+    /// The failure that an answer to something else means.
+    pub fn unexpected(&self) -> Failure {
         Failure::Lost(format!("unexpected answer {:?}", self.ok))
     }
 }
@@ -270,7 +271,7 @@ impl Connection {
                 "OK" => return Ok(Success { rows, ok: line }),
                 "ERR" => return Err(Failure::Refused(line)),
                 "BYE" => return Err(said_bye(line[3..].trim())),
-                "MSG" | "GROUP" | "ACK" | "READ" | "LIVE" => {}
+                "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {}
                 _ => rows.push(line),
             }
         }

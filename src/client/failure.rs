@@ -88,17 +88,16 @@ pub fn report(what: impl fmt::Display) {
 /// An `ERR` line with its advice rewritten for a shell.
 pub fn in_shell(line: &str) -> String {
     let refused = ErrLine::parse(line);
-    let is_of_text = |it: ErrLine| it.code == "bad-text" && matches!(it.verb, "MSG" | "ONCE");
-    if refused.is_some_and(is_of_text) {
+    let has_lossy = |verb| matches!(verb, "MSG" | "ONCE" | "RE" | "EDIT" | "AT" | "UNLESS");
+    if refused.is_some_and(|it| it.code == "bad-text" && has_lossy(it.verb)) {
         let what = line.split("; ").next().unwrap_or(line);
-        return format!("{what}; papo send --lossy replaces what cannot be sent");
+        return format!("{what}; --lossy replaces what cannot be sent");
     }
-    ["FIND", "HIST", "TOKEN DEL", "TOKEN LIST", "GROUP WHO"].iter().fold(
-        line.to_owned(),
-        |line, verb| {
-            line.replace(&format!("; {verb} "), &format!("; papo {} ", verb.to_lowercase()))
-        },
-    )
+    let verbs = ["FIND", "HIST", "TOKEN DEL", "TOKEN LIST", "GROUP WHO", "RE"];
+    let line = verbs.iter().fold(line.to_owned(), |line, verb| {
+        line.replace(&format!("; {verb} "), &format!("; papo {} ", verb.to_lowercase()))
+    });
+    line.replace("; AT shows ", "; papo later shows ")
 }
 
 #[cfg(test)]
@@ -118,7 +117,15 @@ mod tests {
             ),
             (
                 "ERR ONCE bad-text byte 3: colours; use rlwrap nc",
-                "ERR ONCE bad-text byte 3: colours; papo send --lossy replaces what cannot be sent",
+                "ERR ONCE bad-text byte 3: colours; --lossy replaces what cannot be sent",
+            ),
+            (
+                "ERR EDIT not-yours 1: only ana may change this; RE 1 <text> answers it",
+                "ERR EDIT not-yours 1: only ana may change this; papo re 1 <text> answers it",
+            ),
+            (
+                "ERR AT no-such-message 2: nothing waits; AT shows what does",
+                "ERR AT no-such-message 2: nothing waits; papo later shows what does",
             ),
         ] {
             assert_eq!(in_shell(line), expected);

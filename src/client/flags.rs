@@ -9,12 +9,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::Resettable;
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::address::Address;
 use super::lines;
+use super::message_flags::{SendFlags, TextFlags, due, id, key, reaction, which};
+use super::text_arguments::with_text_apart;
 use crate::limits;
 use crate::name::{Handle, Target};
+use crate::wire::request::{DueTime, Which};
 
 /// The client of papod, the chat server you can use with netcat.
 ///
@@ -92,45 +95,6 @@ impl CommandLine {
     }
 }
 
-/// Inserts `--` between the first argument of a command that takes a text and the text.
-fn with_text_apart(
-    command: &clap::Command,
-    arguments: impl IntoIterator<Item = OsString>,
-) -> Vec<OsString> {
-    let mut arguments = arguments.into_iter();
-    let mut apart: Vec<OsString> = arguments.next().into_iter().collect();
-    let mut verb = command;
-    let mut flags: Vec<&clap::Arg> = command.get_opts().collect();
-    while let Some(argument) = arguments.next() {
-        let text = argument.to_str().unwrap_or_default();
-        let is_first_word = text == "-" || !text.starts_with('-');
-        let takes_value = |flag: &clap::Arg| {
-            let is_it = flag.get_long().is_some_and(|name| Some(name) == text.strip_prefix("--"));
-            is_it && flag.get_action().takes_values()
-        };
-        let is_end = text == "--";
-        let has_value = flags.iter().any(|flag| takes_value(flag));
-        let inner = verb.find_subcommand(text).filter(|_| is_first_word);
-        apart.push(argument);
-        if has_value {
-            apart.extend(arguments.next());
-        } else if let Some(inner) = inner {
-            verb = inner;
-            flags.extend(inner.get_opts());
-        } else if is_end {
-            break;
-        } else if is_first_word {
-            let text = verb.get_positionals().nth(1).filter(|arg| arg.is_trailing_var_arg_set());
-            let rest: Vec<OsString> = arguments.by_ref().collect();
-            let is_apart = rest.first().is_none_or(|next| next == "--");
-            apart.extend(text.filter(|_| !is_apart).map(|_| "--".into()));
-            apart.extend(rest);
-        }
-    }
-    apart.extend(arguments);
-    apart
-}
-
 /// The commands.
 #[derive(Subcommand)]
 pub enum Action {
@@ -144,20 +108,15 @@ pub enum Action {
         /// The text, even if it begins with a dash; without one, or with -, standard input
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         text: Vec<String>,
-        /// Wait until everyone has received it, or read it
-        #[arg(long, value_enum, value_name = "delivered|read", hide_possible_values = true)]
-        wait: Option<Wait>,
-        /// How long to wait, 1 to 86400 [default: 86400]
-        #[arg(long, value_name = "SECONDS", requires = "wait", value_parser = clap::value_parser!(u64).range(1..=limits::WAIT_MAX))]
-        timeout: Option<u64>,
-        /// Send at most once per KEY, however often the command is run [default: a random one]
-        #[arg(long, value_parser = key)]
-        key: Option<String>,
-        /// Send any input: replace what cannot be sent, and cut what is too long
-        #[arg(long)]
-        lossy: bool,
+        #[command(flatten)]
+        flags: SendFlags,
+        #[command(flatten)]
+        input: TextFlags,
     },
-    /// Send a message, wait for the next one from there, and print its text
+    /// Send a message, wait for an answer, and print its text
+    ///
+    /// An answer is a reaction to the message or a reply to it, or any other message from there. In a
+    /// group, a reply to another message is none.
     ///
     /// Flags go before the handle; everything after it is the text.
     Ask {
@@ -171,6 +130,101 @@ pub enum Action {
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
         timeout: Option<u64>,
     },
+    /// Answer a message, and print the id of the answer
+    ///
+    /// Flags go before the id; everything after it is the text.
+    Re {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+        /// The text, even if it begins with a dash; without one, or with -, standard input
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        text: Vec<String>,
+        #[command(flatten)]
+        flags: SendFlags,
+        #[command(flatten)]
+        input: TextFlags,
+    },
+    /// Forward a message, and print the id of the new one
+    Fwd {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+        /// A handle, or +group
+        #[arg(value_parser = lines::target)]
+        to: Target,
+        #[command(flatten)]
+        flags: SendFlags,
+    },
+    /// Give a message of yours another text
+    ///
+    /// Flags go before the id; everything after it is the text. `papo marks` shows the earlier ones.
+    Edit {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+        /// The text, even if it begins with a dash; without one, or with -, standard input
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        text: Vec<String>,
+        #[command(flatten)]
+        input: TextFlags,
+    },
+    /// Delete a message of yours for everyone; as the admin of a group, anyone's
+    Del {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+    },
+    /// React to a message, with one word or emoji
+    React {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+        /// At most 16 characters, in place of your earlier reaction; - takes that back
+        #[arg(value_parser = reaction, allow_hyphen_values = true)]
+        word: String,
+    },
+    /// Show the earlier texts of a message, and who has reacted to it
+    Marks {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+        /// Print one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Have the server send a message later, and print the number under which it waits
+    ///
+    /// WHEN is a duration, as in +600 (seconds), +10m, +2h or +1d; a local time, as in 9:00 (the next
+    /// one) or 2026-01-01T09:00; or a time with its offset, as in 2026-01-01T09:00:00Z. It is at most
+    /// a year ahead.
+    ///
+    /// Flags go before the handle; everything after it is the text.
+    At {
+        /// A time, or + and a duration
+        #[arg(value_parser = due)]
+        when: DueTime,
+        /// A handle, or +group
+        #[arg(value_parser = lines::target)]
+        to: Target,
+        /// The text, even if it begins with a dash; without one, or with -, standard input
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        text: Vec<String>,
+        /// Send at most once per KEY, however often the command is run [default: a random one]
+        #[arg(long, value_parser = key)]
+        key: Option<String>,
+        #[command(flatten)]
+        input: TextFlags,
+    },
+    /// List what is to be sent later, or cancel it
+    Later {
+        /// Cancel what waits under this number
+        #[arg(long, value_name = "N")]
+        del: Option<u64>,
+        /// Print one JSON object per line
+        #[arg(long, conflicts_with = "del")]
+        json: bool,
+    },
     /// Print messages from others as they come, one line each
     ///
     /// A line is MSG ID TIME FROM TO TAGS TEXT; in TEXT, \n is a line break and \\ a backslash. TO is
@@ -181,7 +235,7 @@ pub enum Action {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]
         to: Vec<Target>,
-        /// Print all events, your own messages and receipts included
+        /// Print all events: your own messages, edits, deletions, reactions and receipts, too
         #[arg(long)]
         all: bool,
         /// Print one JSON object per line
@@ -202,15 +256,19 @@ pub enum Action {
     },
     /// Run a command for each message from others, and send its output back
     ///
-    /// The command gets the text on standard input, and PAPO_ID, PAPO_FROM, PAPO_TO and PAPO_TIME in
-    /// its environment. If it fails it is run again, up to 10 times in all. It is done when it exits,
-    /// even if a process that it started keeps its output open.
+    /// The command gets the text on standard input, and PAPO_ID, PAPO_FROM, PAPO_TO, PAPO_TIME,
+    /// PAPO_TAGS and PAPO_RE (the id of the message that it answers) in its environment. If it fails
+    /// it is run again, up to 10 times in all. It is done when it exits, even if a process that it
+    /// started keeps its output open.
     ///
     /// Run one `papo on` per conversation: two with the same account run everything twice.
     On {
         /// Handles and +groups [default: all]
         #[arg(value_parser = lines::target)]
         to: Vec<Target>,
+        /// Run it for reactions, too, with the word in PAPO_REACT, or - for one taken back
+        #[arg(long)]
+        react: bool,
         /// Pause before the second try; it doubles before each further one
         #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
         pause: Duration,
@@ -235,6 +293,9 @@ pub enum Action {
         /// Only those after this id
         #[arg(long, value_name = "ID", value_parser = id())]
         after: Option<u64>,
+        /// Only the replies to this message
+        #[arg(long, value_name = "ID", value_parser = id())]
+        re: Option<u64>,
         /// Print one JSON object per line
         #[arg(long)]
         json: bool,
@@ -392,21 +453,6 @@ pub enum TokenVerb {
     },
 }
 
-/// What `papo send` may wait for.
-#[derive(Clone, Copy, ValueEnum)]
-pub enum Wait {
-    /// Until everyone has received it.
-    Delivered,
-    /// Until everyone has read it.
-    Read,
-}
-
-fn key(typed: &str) -> Result<String, String> {
-    let key = lines::word(typed)?;
-    let fits = key.chars().count() <= limits::KEY_MAX;
-    if fits { Ok(key) } else { Err(format!("expected at most {} characters", limits::KEY_MAX)) }
-}
-
 /// Seconds, in decimal.
 fn seconds(typed: &str) -> Result<Duration, String> {
     let seconds = decimal(typed).filter(|pause| *pause <= Duration::from_secs(300));
@@ -422,69 +468,4 @@ fn limit(typed: &str) -> Result<Duration, String> {
 
 fn decimal(typed: &str) -> Option<Duration> {
     typed.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-}
-
-/// An id; the server stores it as a signed number.
-fn id() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=i64::MAX as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn sent(line: &[&str]) -> (String, Vec<String>, Option<String>) {
-        let arguments = line.iter().map(OsString::from);
-        let apart = with_text_apart(&CommandLine::command(), arguments);
-        match CommandLine::try_parse_from(apart).map_err(|e| e.to_string()).unwrap().action {
-            Some(Action::Send { to, text, key, .. }) => (to.to_string(), text, key),
-            Some(Action::Ask { to, text, .. }) => (to.to_string(), text, None),
-            Some(Action::Group(GroupVerb::Topic { group, text })) => {
-                (group.to_string(), text, None)
-            }
-            _ => panic!("another command"),
-        }
-    }
-
-    #[test]
-    fn what_follows_a_name_is_text() {
-        for (typed, text) in [
-            (&["-5", "degrees"][..], &["-5", "degrees"][..]),
-            (&["--", "-5"], &["-5"]),
-            (&["--help"], &["--help"]),
-            (&["--key", "k"], &["--key", "k"]),
-            (&["a", "--", "b"], &["a", "--", "b"]),
-            (&["--", "--"], &["--"]),
-            (&["-"], &["-"]),
-            (&[], &[]),
-        ] {
-            let line = |verb: &[&'static str]| [&["papo"], verb, typed].concat();
-            assert_eq!(sent(&line(&["send", "bob"])).1, text, "{typed:?}");
-            assert_eq!(sent(&line(&["-4", "send", "--lossy", "bob"])).1, text, "{typed:?}");
-            let flags = ["--as", "send", "send", "--key", "ask", "--server=h:1", "bob"];
-            assert_eq!(sent(&line(&flags)), ("bob".into(), to_owned(text), Some("ask".into())));
-            if !text.is_empty() {
-                assert_eq!(sent(&line(&["ask", "--timeout", "9", "bob"])).1, text);
-                assert_eq!(sent(&line(&["group", "topic", "team"])).1, text);
-            }
-        }
-    }
-
-    fn to_owned(words: &[&str]) -> Vec<String> {
-        words.iter().map(|word| (*word).to_owned()).collect()
-    }
-
-    #[test]
-    fn other_commands_are_as_they_are_typed() {
-        for line in [
-            &["papo", "hist", "bob", "5", "--after", "7"][..],
-            &["papo", "tail", "bob", "--all"],
-            &["papo", "on", "bob", "--", "cat", "-n"],
-            &["papo", "group", "new", "team", "--as", "ana"],
-            &["papo", "send", "--", "bob", "-5"],
-        ] {
-            let apart = with_text_apart(&CommandLine::command(), line.iter().map(OsString::from));
-            assert_eq!(apart, line);
-        }
-    }
 }

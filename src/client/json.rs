@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::entry::Millis;
+use crate::entry::{EntryKind, Millis};
 use crate::wire::columns::written_time;
 use crate::wire::rows::EntryLine;
 
@@ -67,10 +67,13 @@ impl Default for Object {
 }
 
 /// An entry: `{"id":17,"time":"…","from":"…","to":"…","tags":{},"body":"…"}`, with `"event"` in
-/// front if one is given.
+/// front if one is given. There is no body, `null`, where a message was deleted or a reaction taken
+/// back.
 pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
-    let (entry, tags) = (&line.entry, line.tags().into_iter());
-    let tags = tags.fold(Object::new(), |tags, (key, value)| tags.text(&key, &value)).end();
+    let entry = &line.entry;
+    let is_taken_back = entry.kind == EntryKind::React && &*entry.body == "-";
+    let is_gone = entry.is_gone() || entry.kind == EntryKind::Del || is_taken_back;
+    let body = Some(&*entry.body).filter(|_| !is_gone);
     let object = Object::new();
     let object = match event {
         Some(event) => object.text("event", event),
@@ -81,8 +84,36 @@ pub fn entry(line: &EntryLine, event: Option<&str>) -> String {
         .time("time", entry.time)
         .text("from", entry.from.as_str())
         .text("to", &entry.to.to_string())
-        .bare("tags", tags)
-        .text("body", &entry.body)
+        .bare("tags", tags(line))
+        .text_or_null("body", body)
+        .end()
+}
+
+/// The tags: ids and counts as numbers, `at` as a list, `react` as the count of each word, all others
+/// as strings.
+fn tags(line: &EntryLine) -> String {
+    let known = line.entry.tags.as_deref();
+    line.tags()
+        .into_iter()
+        .fold(Object::new(), |tags, (key, value)| match (&*key, known) {
+            ("re" | "edit" | "del" | "fwd" | "late", _) if value.parse::<u64>().is_ok() => {
+                tags.bare(&key, value)
+            }
+            ("at", Some(known)) if !known.calls.is_empty() => {
+                let mut list = String::from("[");
+                for (n, called) in value.split('/').enumerate() {
+                    list.push_str(if n > 0 { "," } else { "" });
+                    string(called, &mut list);
+                }
+                tags.bare(&key, list + "]")
+            }
+            ("react", Some(known)) if !known.react.is_empty() => {
+                let counts = known.react.iter();
+                let counts = counts.fold(Object::new(), |all, (count, word)| all.bare(word, count));
+                tags.bare(&key, counts.end())
+            }
+            _ => tags.text(&key, &value),
+        })
         .end()
 }
 
@@ -116,6 +147,37 @@ mod tests {
             written,
             format!("{start}{}", r#""tags":{"a":"1","b":"2"},"body":"say \\no\nto drugs"}"#)
         );
+    }
+
+    #[test]
+    fn tags_are_numbers_lists_and_counts() {
+        let tags = |line: &str| {
+            let entry = entry(&EntryLine::parse(line).unwrap(), None);
+            let read: serde_json::Value = serde_json::from_str(&entry).unwrap();
+            (read["tags"].clone(), read["body"].clone())
+        };
+        let at = "2026-01-01T00:00:00.000Z";
+        let all = "re=1,edit=4,fwd=2,at=@all/bob,late=7,react=3*2/1*\"x,mine=2";
+        let expected = serde_json::json!({
+            "re": 1, "edit": 4, "fwd": 2, "at": ["@all", "bob"], "late": 7,
+            "react": {"2": 3, "\"x": 1}, "mine": "2",
+        });
+        assert_eq!(tags(&format!("HIST 17 {at} ana #team {all} hi")), (expected, "hi".into()));
+        let null = serde_json::Value::Null;
+        let gone = serde_json::json!({"kind": "gone", "del": 9});
+        assert_eq!(tags(&format!("HIST 1 {at} ana bob kind=gone,del=9 -")), (gone, null.clone()));
+        let about = serde_json::json!({"re": 1});
+        for verb in ["DEL", "REACT"] {
+            assert_eq!(
+                tags(&format!("{verb} 2 {at} ana bob re=1 -")),
+                (about.clone(), null.clone())
+            );
+        }
+        assert_eq!(tags(&format!("REACT 2 {at} ana bob re=1 ok")), (about, "ok".into()));
+        // What is not of the form that is known stays what it was.
+        let odd = serde_json::json!({"re": "x", "at": "a", "react": "2", "file": "6"});
+        let line = format!("MSG 2 {at} ana bob re=x,at=a,react=2,file=6 -");
+        assert_eq!(tags(&line), (odd, "-".into()));
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::failure::Failure;
-use crate::entry::{Entry, EntryKind};
+use crate::entry::{Entry, EntryId, EntryKind};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::wire::rows::ErrLine;
@@ -45,6 +45,11 @@ pub fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
 /// Whether an entry is a message with a text, and not a change of a group, a mark, or deleted.
 pub fn is_message(entry: &Entry) -> bool {
     entry.kind == EntryKind::Message && !entry.is_gone()
+}
+
+/// The message that an entry answers or, of a mark, is about.
+pub fn about(entry: &Entry) -> Option<u64> {
+    entry.tags.as_ref()?.re.map(EntryId::number)
 }
 
 /// The text of a message as people are shown it.
@@ -125,18 +130,15 @@ pub fn escaped(plain: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The command that sends a message at most once, of any length.
-pub fn command(key: &str, to: impl fmt::Display, plain: &str) -> String {
-    format!("ONCE {key} MSG {to} {}", escaped(plain))
-}
-
-/// Rewrites an `ERR` line about `ONCE`, which nobody has typed, as one about `MSG`. The byte that
-/// it names becomes that of the text.
+/// Rewrites an `ERR` line about the `ONCE` of a command, which nobody has typed, as one about what
+/// it sends: `MSG`, `RE` or `FWD`. The byte that it names becomes that of the text, with which the
+/// command ends.
 pub fn in_text(line: &str, command: &str, plain: &str) -> String {
     let Some(mut refused) = ErrLine::parse(line) else { return line.to_owned() };
+    let sent = command.strip_prefix("ONCE ").and_then(|rest| rest.split(' ').nth(1));
     // Only this code is about the key.
-    if refused.verb == "ONCE" && refused.code != "key-reused" {
-        refused.verb = "MSG";
+    if let Some(verb) = sent.filter(|_| refused.verb == "ONCE" && refused.code != "key-reused") {
+        refused.verb = verb;
     }
     let is_bad_text = refused.code == "bad-text";
     let place = refused.text.strip_prefix("byte ").filter(|_| is_bad_text).and_then(|rest| {
@@ -157,16 +159,32 @@ pub fn in_text(line: &str, command: &str, plain: &str) -> String {
     written(|out| refused.write(out))
 }
 
+/// Applies [`in_text`] to a refusal.
+pub fn about_text(failure: Failure, command: &str, plain: &str) -> Failure {
+    match failure {
+        Failure::Refused(line) => Failure::Refused(in_text(&line, command, plain)),
+        other => other,
+    }
+}
+
 /// The command that sends a message at most once.
 ///
 /// # Errors
 /// `Unfit` if it is too long for a server, or blank.
 pub fn once(key: &str, to: impl fmt::Display, plain: &str) -> Result<String, Failure> {
+    with_text(&format!("ONCE {key} MSG {to}"), plain)
+}
+
+/// A command that ends with a text: `head` is all before that.
+///
+/// # Errors
+/// `Unfit` if it is too long for a server, or the text is blank.
+pub fn with_text(head: &str, plain: &str) -> Result<String, Failure> {
     // The server would accept a lone line break, but it can only be an accident.
     if plain.trim().is_empty() {
         return Err(Failure::Unfit("not sent: the text is empty".to_owned()));
     }
-    let command = command(key, to, plain);
+    let command = format!("{head} {}", escaped(plain));
     // Including the line end.
     let (length, most) = (command.len() + 1, limits::LINE);
     if length > most {
@@ -209,7 +227,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_byte_that_was_typed() {
         let plain = "é\\two\nlines\u{7}";
-        let command = command("some-key", "bob", plain);
+        let command = once("some-key", "bob", plain).unwrap();
         let at = command.find('\u{7}').unwrap() + 1;
         let line = format!("ERR ONCE bad-text byte {at}: a control character");
         let at = plain.find('\u{7}').unwrap() + 1;
@@ -226,6 +244,14 @@ mod tests {
         }
         let reused = "ERR ONCE key-reused some-key: something else";
         assert_eq!(in_text(reused, &command, plain), reused);
+        let command = with_text("ONCE some-key RE 17", "x").unwrap();
+        let gone = "no-such-message 17: this message was deleted";
+        assert_eq!(in_text(&format!("ERR ONCE {gone}"), &command, "x"), format!("ERR RE {gone}"));
+        let command = with_text("AT +9 ONCE some-key MSG bob", "a\u{7}").unwrap();
+        let at = command.len();
+        let refused = format!("ERR AT bad-text byte {at}: a control character");
+        let told = "ERR AT bad-text byte 2: a control character";
+        assert_eq!(in_text(&refused, &command, "a\u{7}"), told);
     }
 
     #[test]

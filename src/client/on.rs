@@ -1,4 +1,5 @@
-//! `papo on`: runs a command for each message, and sends its output as the reply.
+//! `papo on`: runs a command for each message, and sends its output as the reply; for reactions, too,
+//! if that is wanted.
 //!
 //! Messages of one conversation are handled one after another, conversations in parallel. A message
 //! is acknowledged once its command has succeeded and its reply is sent, so an interrupted one
@@ -31,7 +32,7 @@ use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
 use super::signals;
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryKind};
 use crate::limits;
 use crate::name::Target;
 use crate::wire::columns::written_time;
@@ -56,13 +57,31 @@ const MOST: usize = limits::LINE * 4;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A queued message, how often the log had been put back when it came, and its slot of [`WAITING`].
-type WaitingMessage = (Entry, u64, SemaphoreGuardArc);
+type WaitingMessage = (WaitingEntry, u64, SemaphoreGuardArc);
+
+/// An entry by somebody else.
+struct WaitingEntry {
+    entry: Entry,
+    /// Its tags as they are on the wire, `-` if there are none.
+    tags: String,
+}
+
+impl WaitingEntry {
+    fn new(line: EntryLine) -> WaitingEntry {
+        let pairs = line.tags().into_iter().map(|(key, value)| format!("{key}={value}"));
+        let tags = pairs.collect::<Vec<_>>().join(",");
+        let tags = if tags.is_empty() { "-".to_owned() } else { tags };
+        WaitingEntry { entry: line.entry.into_owned(), tags }
+    }
+}
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct OnOptions {
     /// Only for messages of these conversations; empty means all.
     pub conversations: Vec<Target>,
+    /// For reactions, too.
+    pub reactions: bool,
     /// The command and its arguments.
     pub command: Vec<OsString>,
     /// Pause before the second attempt; it doubles before each further one.
@@ -99,20 +118,20 @@ pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failur
                 acks.forget();
             }
             let Some(known) = EntryLine::parse(&line) else { continue };
-            let (entry, me) = (known.entry.into_owned(), &account.handle);
+            let (waiting, me) = (WaitingEntry::new(known), &account.handle);
+            let entry = &waiting.entry;
             let is_in = lines::concerns(&entry.from, &entry.to, &options.conversations, me);
-            if entry.from == *me || !is_in || !lines::is_message(&entry) {
+            if entry.from == *me || !is_in {
                 continue;
             }
             let place = room.acquire_arc().await;
-            let queue =
-                queues.entry(lines::conversation(&entry).to_string()).or_insert_with(|| {
-                    let (queue, waiting) = channel::unbounded();
-                    executor.spawn(bot.serve(waiting, fail.clone())).detach();
-                    queue
-                });
+            let queue = queues.entry(lines::conversation(entry).to_string()).or_insert_with(|| {
+                let (queue, waiting) = channel::unbounded();
+                executor.spawn(bot.serve(waiting, fail.clone())).detach();
+                queue
+            });
             // Its receiver lives as long as this runs.
-            let _ = queue.try_send((entry, feed.put_back(), place));
+            let _ = queue.try_send((waiting, feed.put_back(), place));
         }
     };
     let failing = async {
@@ -146,24 +165,29 @@ struct Bot<'a> {
 impl Bot<'_> {
     /// Handles the messages of one conversation, one after another.
     async fn serve(&self, waiting: Receiver<WaitingMessage>, fail: Sender<Failure>) {
-        while let Ok((entry, put_back, place)) = waiting.recv().await {
-            if let Err(e) = self.deal_with(&entry).await {
+        while let Ok((waiting, put_back, place)) = waiting.recv().await {
+            let entry = &waiting.entry;
+            let is_reaction = entry.kind == EntryKind::React;
+            let is_wanted = lines::is_message(entry) || (is_reaction && self.options.reactions);
+            // What nothing is run for is dealt with when its turn comes: else it would come again
+            // at each login.
+            if is_wanted && let Err(e) = self.deal_with(&waiting).await {
                 let _ = fail.try_send(e);
                 return;
             }
             // If the log was put back meanwhile, the id may belong to another message.
             if put_back == self.put_back.get() {
-                let name = lines::conversation(&entry).to_string();
+                let name = lines::conversation(entry).to_string();
                 self.acks.add(&name, entry.id.number());
             }
             drop(place);
         }
     }
 
-    async fn deal_with(&self, entry: &Entry) -> Result<(), Failure> {
-        let mut pause = self.options.pause;
+    async fn deal_with(&self, waiting: &WaitingEntry) -> Result<(), Failure> {
+        let (entry, mut pause) = (&waiting.entry, self.options.pause);
         for attempt in 1..=TRIES {
-            match self.run(entry).await? {
+            match self.run(waiting).await? {
                 Ok(output) => {
                     self.answer(entry, output).await?;
                     break;
@@ -185,7 +209,8 @@ impl Bot<'_> {
 
     /// Runs the command once: its output, or why the attempt failed. `Err` if no other attempt
     /// could succeed.
-    async fn run(&self, entry: &Entry) -> Result<Result<Vec<u8>, String>, Failure> {
+    async fn run(&self, waiting: &WaitingEntry) -> Result<Result<Vec<u8>, String>, Failure> {
+        let entry = &waiting.entry;
         let _turn = self.running.acquire().await;
         let [program, arguments @ ..] = &self.options.command[..] else {
             return Err(Failure::Usage("no command is given".to_owned()));
@@ -194,7 +219,11 @@ impl Bot<'_> {
         command.args(arguments);
         command.env("PAPO_ID", entry.id.number().to_string());
         command.env("PAPO_FROM", entry.from.as_str()).env("PAPO_TO", entry.to.to_string());
-        command.env("PAPO_TIME", written_time(entry.time));
+        command.env("PAPO_TIME", written_time(entry.time)).env("PAPO_TAGS", &waiting.tags);
+        let re = lines::about(entry).map(|id| id.to_string()).unwrap_or_default();
+        let is_reaction = entry.kind == EntryKind::React;
+        let word = if is_reaction { &*entry.body } else { "" };
+        command.env("PAPO_RE", re).env("PAPO_REACT", word);
         // A process group of its own, so that its children can be terminated with it.
         command.process_group(0);
         let mut command = Command::from(command);

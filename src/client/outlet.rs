@@ -67,6 +67,18 @@ impl<'a> Outlet<'a> {
         if self.is_pipe || self.gathered.len() >= GATHERED { self.flush() } else { Ok(()) }
     }
 
+    /// An entry of which nothing is shown: it is acknowledged with the line before it.
+    pub fn pass(&mut self, mark: EntryRef) {
+        let end = self.written + self.gathered.len() as u64;
+        match self.lines.back_mut() {
+            Some((_, last)) if last.as_ref().is_none_or(|(to, _)| *to == mark.0) => {
+                *last = Some(mark);
+            }
+            Some(_) => self.lines.push_back((end, Some(mark))),
+            None => self.acks.add(&mark.0, mark.1),
+        }
+    }
+
     /// Writes the gathered lines.
     ///
     /// # Errors

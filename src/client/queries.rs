@@ -13,7 +13,7 @@ use super::lines;
 use super::progress::{SERVER, shown};
 use super::stdout;
 use super::terminal::width;
-use crate::entry::Millis;
+use crate::entry::{Entry, Millis};
 use crate::name::Target;
 use crate::wire::columns::written_time;
 use crate::wire::rows::{Availability, EntryLine, InfoLine, Progress, ServerLine, UserLine};
@@ -27,6 +27,8 @@ pub struct Part {
     pub before: Option<u64>,
     /// Only those with greater ids.
     pub after: Option<u64>,
+    /// Only those that answer this message.
+    pub re: Option<u64>,
 }
 
 /// Shows a part of a conversation, the oldest entry first.
@@ -37,7 +39,12 @@ pub async fn hist(
     as_json: bool,
 ) -> Result<(), Failure> {
     let mut command = format!("HIST {with}");
-    let bounds = [("", part.rows.map(u64::from)), (" before", part.before), (" after", part.after)];
+    let bounds = [
+        ("", part.rows.map(u64::from)),
+        (" before", part.before),
+        (" after", part.after),
+        (" re", part.re),
+    ];
     for (name, number) in bounds {
         if let Some(number) = number {
             command.push_str(&format!("{name} {number}"));
@@ -51,10 +58,10 @@ pub async fn hist(
         let entry = &row.entry;
         let is_said = lines::is_message(entry) || entry.is_gone();
         let sign = if is_said { ":" } else { " *" };
-        let head = format!("{:>6}  {}  ", entry.id.number(), local(entry.time));
+        let head = row_head(entry);
         // Later lines are indented to the name, so that none looks like another message.
         let body = lines::text_of(entry).replace('\n', &format!("\n{}", " ".repeat(head.len())));
-        Some(format!("{head}{}{sign} {body}", entry.from))
+        Some(format!("{head}{}{}{sign} {body}", entry.from, notes(entry)))
     })
     .await?;
     // With `after`, entries inside the range may have been left out.
@@ -70,6 +77,23 @@ pub async fn hist(
         }
     }
     Ok(())
+}
+
+/// The beginning of an entry's row for people: its id and its time.
+pub fn row_head(entry: &Entry) -> String {
+    format!("{:>6}  {}  ", entry.id.number(), local(entry.time))
+}
+
+/// What became of a message, for people, as in ` (re 3, edited, 👍 2)`; empty for most. It stands
+/// before the text, where no text can look like it.
+fn notes(entry: &Entry) -> String {
+    let Some(tags) = &entry.tags else { return String::new() };
+    let mut notes = Vec::new();
+    notes.extend(tags.re.map(|id| format!("re {}", id.number())));
+    notes.extend(tags.edit.map(|_| "edited".to_owned()));
+    notes.extend((tags.fwd > 0).then(|| "forwarded".to_owned()));
+    notes.extend(tags.react.iter().map(|(count, word)| format!("{word} {count}")));
+    if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) }
 }
 
 /// Shows the conversations, the most recent first.

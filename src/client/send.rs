@@ -1,7 +1,7 @@
-//! `papo send` and `papo ask`: send one message exactly once, and wait for its readers or an
-//! answer.
+//! `papo send`, `re` and `fwd`: send one message exactly once, and wait for its readers or an answer,
+//! or have the server tell somebody else if there are none; `papo at`: send it later.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use smol::Timer;
@@ -11,96 +11,51 @@ use super::account::Credentials;
 use super::caller::Caller;
 use super::connection::ANSWER;
 use super::failure::{Failure, report};
-use super::feed::Feed;
+use super::input::{self, Fitting};
+use super::later;
 use super::lines;
-use super::lossy::{Lossy, MORE};
+use super::marks;
 use super::progress::{SERVER, shown};
+use super::queries::local;
 use super::stdout::print;
-use crate::entry::Entry;
+use crate::entry::{Condition, Cursor};
 use crate::limits;
 use crate::name::Target;
-use crate::wire::rows::EntryLine;
+use crate::wire::columns::written_time;
+use crate::wire::request::{DueTime, Which};
+use crate::wire::rows::condition_word;
 
-/// What to wait for after sending.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
-    /// Everyone has received it.
-    Delivered,
-    /// Everyone has read it.
-    Read,
+/// What to send, apart from the text.
+#[derive(Clone, Debug)]
+pub enum Outgoing {
+    /// A text to a conversation.
+    Text(Target),
+    /// A text that answers a message.
+    Reply(Which),
+    /// What a message says, to a conversation.
+    Forward(Which, Target),
 }
 
-/// The text to send: the words of the command line, or standard input if there are none or a lone
-/// `-`. Line breaks at the end of standard input are dropped: a file ends with one, and no message
-/// needs it.
-///
-/// # Errors
-/// `Unfit` if standard input cannot be read, is not UTF-8, or is far longer than a message.
-pub fn text(words: &[String]) -> Result<String, Failure> {
-    if is_given(words) {
-        return Ok(words.join(" "));
-    }
-    ask_for_input();
-    // Bounded, so that an endless stream is rejected before it fills memory.
-    let most = limits::LINE * 4;
-    let mut bytes = Vec::new();
-    let unfit = |why: String| Failure::Unfit(format!("standard input: {why}"));
-    let input = io::stdin().lock();
-    input.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|e| unfit(e.to_string()))?;
-    if bytes.len() > most {
-        return Err(lines::too_long(&format!("more than {}", lines::grouped(most))));
-    }
-    let mut text = String::from_utf8(bytes).map_err(|e| {
-        unfit(format!("not valid UTF-8 at byte {}", e.utf8_error().valid_up_to() + 1))
-    })?;
-    text.truncate(text.trim_end_matches('\n').len());
-    Ok(text)
+/// What becomes of the message.
+#[derive(Clone, Debug)]
+pub struct SendOptions {
+    /// It is sent at most once under this key; `None`: under a random one.
+    pub key: Option<String>,
+    /// Wait until this has come about, for at most so many seconds, 1 to 86,400.
+    pub wait: Option<(Condition, u64)>,
+    /// Messages that the server sends if something has not come about.
+    pub unless: Vec<Escalation>,
+    pub fitting: Fitting,
 }
 
-/// The same, with whatever cannot be sent replaced, and cut to fit a message to `to` with `key`.
-///
-/// # Errors
-/// `Unfit` if standard input cannot be read.
-pub fn lossy_text(words: &[String], key: &str, to: &Target) -> Result<String, Failure> {
-    let room = limits::LINE - lines::command(key, to, "").len() - 1;
-    let mut lossy = Lossy::new(room);
-    if is_given(words) {
-        lossy.add(words.join(" ").as_bytes());
-        return Ok(lossy.text());
-    }
-    ask_for_input();
-    let mut some = vec![0; MORE];
-    let mut input = io::stdin().lock();
-    loop {
-        match input.read(&mut some) {
-            Ok(0) => return Ok(lossy.text()),
-            Ok(n) => lossy.add(&some[..n]),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Failure::Unfit(format!("standard input: {e}"))),
-        }
-    }
-}
-
-/// Warns if the text begins with what was perhaps meant as a flag.
-pub fn warn_of_flag(words: &[String]) {
-    let first = words.first().map_or("", String::as_str);
-    let name = first.split('=').next().unwrap_or_default();
-    let flags =
-        ["--wait", "--timeout", "--key", "--lossy", "--as", "--server", "--secret-file", "--help"];
-    if flags.contains(&name) {
-        report(format_args!("papo: {name} is sent as text; flags go before the handle"));
-    }
-}
-
-/// Whether the text is on the command line.
-fn is_given(words: &[String]) -> bool {
-    !words.is_empty() && words != ["-"]
-}
-
-fn ask_for_input() {
-    if io::stdin().is_terminal() {
-        report("papo: type the text; Ctrl-D on an empty line sends it");
-    }
+/// A message that the server sends unless another has come to something in time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    pub until: Condition,
+    /// Seconds after which it is sent.
+    pub seconds: u64,
+    pub to: Target,
+    pub text: String,
 }
 
 /// A new random key.
@@ -117,37 +72,114 @@ pub fn random_key() -> Result<String, Failure> {
 /// time after which a vanished server is noticed.
 const WAIT: u64 = 60;
 
-/// Sends a message, prints its id, and with `wait` waits for its readers for at most that many
-/// seconds (1 to 86,400).
+/// Sends a message and prints its id; then does what else `options` say. `words` are the text, unless
+/// it forwards one.
 ///
 /// # Errors
-/// Any; `TimedOut` if the readers took longer.
+/// Any; `TimedOut` if what it waits for took longer.
 pub async fn send(
     account: &Credentials,
-    to: &Target,
-    text: &str,
-    key: &str,
-    wait: Option<(Until, u64)>,
+    what: &Outgoing,
+    words: &[String],
+    options: SendOptions,
 ) -> Result<(), Failure> {
-    let command = lines::once(key, to, text)?;
+    let SendOptions { key, wait, unless, fitting } = options;
+    let is_new = key.is_none();
+    let key = key.map_or_else(random_key, Ok)?;
     let mut caller = Caller::hasty(account);
+    // Read before anything is looked up, so that a wrong one is no reason to connect.
+    let text = match what {
+        Outgoing::Text(to) => Some(input::text(words, &format!("ONCE {key} MSG {to}"), fitting)?),
+        Outgoing::Reply(_) => {
+            Some(input::text(words, &format!("ONCE {key} RE {}", u64::MAX), fitting)?)
+        }
+        Outgoing::Forward(..) => None,
+    };
+    let text = text.as_deref();
+    let about = match what {
+        Outgoing::Text(_) => 0,
+        Outgoing::Reply(which) | Outgoing::Forward(which, _) => {
+            shown(SERVER, marks::resolve(account, &mut caller, *which)).await?
+        }
+    };
+    let head = match what {
+        Outgoing::Text(to) => format!("ONCE {key} MSG {to}"),
+        Outgoing::Reply(_) => format!("ONCE {key} RE {about}"),
+        Outgoing::Forward(_, to) => format!("ONCE {key} FWD {about} {to}"),
+    };
+    let command = text.map_or_else(|| Ok(head.clone()), |text| lines::with_text(&head, text))?;
+    // What cannot be sent must not be found out about when the message has gone out.
+    let unless = escalations(&key, unless, fitting)?;
     let reply = shown(SERVER, caller.ask(&command)).await;
-    let reply = reply.map_err(|e| in_text(e, &command, text))?;
+    let reply = reply.map_err(|e| lines::about_text(e, &command, text.unwrap_or_default()))?;
     let id = reply.sent()?;
     print(&id.to_string())?;
-    let Some((until, seconds)) = wait else { return Ok(()) };
-    let (until, what) = match until {
-        Until::Delivered => ("delivered", "waiting until everyone has received it"),
-        Until::Read => ("read", "waiting until everyone has read it"),
+    for (Escalation { until, seconds, text, .. }, key, head) in unless {
+        let until = condition_word(until);
+        let command = lines::with_text(&format!("UNLESS {id} {until} {seconds} {head}"), &text)?;
+        let put_off = later::put_off(&mut caller, &command, &key, is_new);
+        shown(SERVER, put_off).await.map_err(|e| lines::about_text(e, &command, &text))?;
+    }
+    match wait {
+        Some((until, seconds)) => wait_for(&mut caller, id, until, seconds).await,
+        None => Ok(()),
+    }
+}
+
+/// Each escalation with a text that fits, with its key, and with its command up to that text. The
+/// keys are made from that of the message.
+fn escalations(
+    key: &str,
+    unless: Vec<Escalation>,
+    fitting: Fitting,
+) -> Result<Vec<(Escalation, String, String)>, Failure> {
+    let with_key = |(n, mut escalation): (usize, Escalation)| {
+        let key = format!("{key}-unless{}", n + 1);
+        if key.chars().count() > limits::KEY_MAX {
+            let most = limits::KEY_MAX - "-unless".len() - (n + 1).to_string().len();
+            let why = format!("with --unless a key has at most {most} characters");
+            return Err(Failure::Usage(why));
+        }
+        let head = format!("ONCE {key} MSG {}", escalation.to);
+        let longest = format!("UNLESS {} delivered {} {head}", u64::MAX, limits::LATER_SECONDS);
+        if fitting == Fitting::Lossy {
+            escalation.text = input::lossy(&escalation.text, &longest);
+        }
+        lines::with_text(&longest, &escalation.text)?;
+        Ok((escalation, key, head))
     };
+    unless.into_iter().enumerate().map(with_key).collect()
+}
+
+/// Waits until a message has come to `until`, for at most `seconds`.
+async fn wait_for(
+    caller: &mut Caller<'_>,
+    id: u64,
+    until: Condition,
+    seconds: u64,
+) -> Result<(), Failure> {
+    let what = match until {
+        Condition::Reached(Cursor::Delivered) => "waiting until everyone has received it",
+        Condition::Reached(Cursor::Read) => "waiting until everyone has read it",
+        Condition::Answered => "waiting until somebody answers it",
+    };
+    let word = condition_word(until);
     let end = Instant::now() + Duration::from_secs(seconds);
     let waiting = async {
         loop {
-            let left = end.saturating_duration_since(Instant::now()).as_millis().div_ceil(1_000);
+            let began = Instant::now();
+            let left = end.saturating_duration_since(began).as_millis().div_ceil(1_000);
             let part = u64::try_from(left).unwrap_or(WAIT).clamp(1, WAIT);
-            let command = format!("WAIT {id} {until} {part}");
+            let command = format!("WAIT {id} {word} {part}");
             match caller.ask_for(&command, Duration::from_secs(part) + ANSWER).await {
-                Err(Failure::Refused(line)) if lines::code(&line) == "timeout" => {}
+                Err(Failure::Refused(line)) if lines::code(&line) == "timeout" => {
+                    // At once: it cannot come about.
+                    let is_early = began.elapsed() < Duration::from_secs(part) / 2;
+                    if until == Condition::Answered && is_early {
+                        let why = "nobody else can see the message".to_owned();
+                        return Err(Failure::TimedOut(why));
+                    }
+                }
                 waited => return waited.map(drop),
             }
         }
@@ -155,71 +187,40 @@ pub async fn send(
     // One second more, for the answer to the last `WAIT`.
     let limit = async {
         Timer::at(end + Duration::from_secs(1)).await;
-        Err(Failure::not_within(seconds, &format!("not {until}")))
+        Err(Failure::not_within(seconds, &format!("not {word}")))
     };
     shown(what, waiting.or(limit)).await
 }
 
-/// Applies [`lines::in_text`] to a refusal.
-fn in_text(failure: Failure, command: &str, text: &str) -> Failure {
-    match failure {
-        Failure::Refused(line) => Failure::Refused(lines::in_text(&line, command, text)),
-        other => other,
-    }
-}
-
-/// Sends a message, waits for the next one in that conversation, prints its text and marks it as
-/// read.
+/// Sends a message later, prints its number and, at a terminal, says when that is. With a `key` it
+/// is sent at most once, however often this is called.
 ///
 /// # Errors
-/// Any; `TimedOut` if nothing came within `seconds`.
-pub async fn ask(
+/// Any.
+pub async fn at(
     account: &Credentials,
+    due: DueTime,
     to: &Target,
-    text: &str,
-    seconds: Option<u64>,
+    words: &[String],
+    key: Option<String>,
+    fitting: Fitting,
 ) -> Result<(), Failure> {
-    let command = lines::once(&random_key()?, to, text)?;
-    let answered = async {
-        // Opened before the question is sent, so that no answer is missed.
-        let mut caller = Caller::hasty(account);
-        let since = shown(SERVER, caller.newest()).await?;
-        let mut feed = shown(SERVER, Feed::open(account, since)).await?;
-        let reply = shown(SERVER, caller.ask(&command)).await;
-        let reply = reply.map_err(|e| in_text(e, &command, text))?;
-        let asked = reply.sent()?;
-        let answer = async {
-            loop {
-                let line = feed.next().await?;
-                if feed.put_back() > 0 {
-                    let why = "the question may be missing from the server's log as it is now";
-                    return Err(Failure::Lost(why.to_owned()));
-                }
-                let me = &account.handle;
-                let is_answer = |entry: &Entry| {
-                    let there = std::slice::from_ref(to);
-                    let is_from_there = lines::concerns(&entry.from, &entry.to, there, me);
-                    let is_later = entry.id.number() > asked;
-                    lines::is_message(entry) && is_later && is_from_there && entry.from != *me
-                };
-                let entry = EntryLine::parse(&line).map(|line| line.entry.into_owned());
-                if let Some(answer) = entry.filter(is_answer) {
-                    return Ok(answer);
-                }
-            }
-        };
-        let answer: Entry = shown(&format!("waiting for {to} to answer"), answer).await?;
-        print(&answer.body)?;
-        match caller.ask(&format!("READ {}", answer.id.number())).await {
-            // Refused if the message was deleted meanwhile: it was read all the same.
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
-            Err(e) => Err(e),
-        }
+    let is_new = key.is_none();
+    let key = key.map_or_else(random_key, Ok)?;
+    let due = match due {
+        DueTime::In(seconds) => format!("+{seconds}"),
+        DueTime::At(time) => written_time(time),
     };
-    let limit = async {
-        let Some(seconds) = seconds else { return smol::future::pending().await };
-        Timer::after(Duration::from_secs(seconds)).await;
-        Err(Failure::not_within(seconds, "no answer"))
-    };
-    answered.or(limit).await
+    let head = format!("AT {due} ONCE {key} MSG {to}");
+    let text = input::text(words, &head, fitting)?;
+    let command = lines::with_text(&head, &text)?;
+    let mut caller = Caller::hasty(account);
+    let put_off = shown(SERVER, later::put_off(&mut caller, &command, &key, is_new)).await;
+    let (number, time) = put_off.map_err(|e| lines::about_text(e, &command, &text))?;
+    print(&number.to_string())?;
+    if io::stderr().is_terminal() {
+        let when = local(time);
+        report(format_args!("papo: due {when}; papo later --del {number} cancels it"));
+    }
+    Ok(())
 }

@@ -162,7 +162,15 @@ impl Tail<'_> {
         // After the first `LIVE` everything is news, even in a log that was put back.
         let is_old = self.options.live && !self.is_live && id <= self.since;
         let is_in = lines::concerns(&entry.from, &entry.to, &self.options.conversations, me);
-        if !is_wanted || is_old || !is_in {
+        let mark = (!is_mine).then(|| (lines::conversation(entry).to_string(), id));
+        if is_old || !is_in {
+            return Ok(());
+        }
+        if !is_wanted {
+            // Else it would come again at each login.
+            if let Some(mark) = mark {
+                self.out.pass(mark);
+            }
             return Ok(());
         }
         let line = if self.options.json {
@@ -170,7 +178,6 @@ impl Tail<'_> {
         } else {
             line
         };
-        let mark = (!is_mine).then(|| (lines::conversation(entry).to_string(), id));
         self.write(&line, mark).await
     }
 

@@ -147,9 +147,9 @@ impl Merge {
 
     /// Puts an id back that was taken. What is in memory of its conversation lies behind it.
     #[cfg(feature = "postgres")]
-    pub(super) fn put_back(&mut self, id: EntryId, conversation: ConversationId) {
-        self.lanes.remove(&conversation);
-        self.next.push(Reverse((id, conversation)));
+    pub(super) fn put_back(&mut self, id: EntryId, key: LaneKey) {
+        self.lanes.remove(&key);
+        self.next.push(Reverse((id, key)));
     }
 
     /// Adds a conversation with its next id.

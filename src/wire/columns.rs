@@ -202,13 +202,14 @@ impl<'a> Column<'a> for Condition {
 }
 
 /// The condition with this word, in lower case.
-pub(super) fn condition(word: &str) -> Option<Condition> {
+pub fn condition(word: &str) -> Option<Condition> {
     let reached = [Cursor::Delivered, Cursor::Read].map(Condition::Reached);
     let mut all = reached.into_iter().chain([Condition::Answered]);
     all.find(|condition| condition_word(*condition) == word)
 }
 
-fn condition_word(condition: Condition) -> &'static str {
+/// Its word.
+pub fn condition_word(condition: Condition) -> &'static str {
     match condition {
         Condition::Reached(cursor) => state(cursor),
         Condition::Answered => "answered",

@@ -5,8 +5,8 @@
 
 use std::borrow::Cow;
 
-pub use super::columns::Typed;
 use super::columns::{Column, Columns, put};
+pub use super::columns::{Typed, condition, condition_word};
 pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
 use super::reply::Reply;

@@ -5,6 +5,7 @@ mod exhausted;
 mod full;
 mod kills;
 mod later;
+mod lives;
 mod marks;
 mod power;
 #[path = "../process/mod.rs"]

@@ -130,6 +130,27 @@ fn papo(fake: &Fake, arguments: &[&str]) -> Running {
 const SENT: &str = "OK MSG 2 2026-01-01T00:00:00.000Z\n";
 
 #[test]
+fn what_is_to_be_sent_later_is_not_put_off_twice() {
+    // The answer was lost, but it waits.
+    let row = "AT 7 2026-01-01T09:00:00.000Z - - ONCE k MSG ana tea\nOK AT 1\n";
+    let fake = Fake::start("", &[Some("OK AT 0\n"), None, Some(row)]);
+    let running = papo(&fake, &["at", "--key", "k", "+600", "ana", "tea"]);
+    let put_off = "AT +600 ONCE k MSG ana tea";
+    assert_eq!([fake.heard(), fake.heard(), fake.heard()], ["AT", put_off, "AT"]);
+    assert_eq!(running.finish(), (Some(0), vec!["7".to_owned()], vec![]));
+    // It did not come to that.
+    let row = "AT 7 2026-01-01T09:00:00.000Z - - ONCE K MSG ana tea\nOK AT 1\n";
+    let done = "OK UNLESS 8 2026-01-01T09:00:00.000Z\n";
+    let fake = Fake::start("", &[Some(SENT), None, Some(row), Some(done)]);
+    let running = papo(&fake, &["send", "--unless", "read:10m:+ops=x", "ana", "hi"]);
+    let sent = fake.heard();
+    let key = sent.split(' ').nth(1).unwrap();
+    let unless = format!("UNLESS 2 read 600 ONCE {key}-unless1 MSG #ops x");
+    assert_eq!([fake.heard(), fake.heard(), fake.heard()], [&unless, "AT", &unless]);
+    assert_eq!(running.finish(), (Some(0), vec!["2".to_owned()], vec![]));
+}
+
+#[test]
 fn a_message_whose_answer_is_lost_is_said_again_with_the_same_key() {
     let fake = Fake::start("", &[None, None, Some(SENT)]);
     let running = papo(&fake, &["send", "ana", "hi"]);

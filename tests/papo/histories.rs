@@ -34,6 +34,14 @@ impl History {
         let mut client = self.place.papod().login_quietly(from);
         for _ in 0..=self.dice.below(60) {
             self.sent.push(client.send("ana", "text"));
+            // Marks come between, and are nobody's business here.
+            match self.dice.below(6) {
+                0 => client.say("EDIT last other text"),
+                1 => client.say("REACT last ok"),
+                _ => continue,
+            }
+            let answer = client.line();
+            assert!(answer.starts_with("OK "), "{answer}");
         }
     }
 

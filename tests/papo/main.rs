@@ -5,6 +5,8 @@ mod accounts;
 mod bots;
 mod fake;
 mod histories;
+mod later;
+mod marks;
 mod place;
 #[path = "../process/mod.rs"]
 mod process;

@@ -45,7 +45,7 @@ fn a_flag_in_the_text_is_sent_and_warned_of() {
     for text in [&["--wait", "read", "hi"][..], &["--key=k", "hi"], &["--help"]] {
         let output = run(place.papo("ana", &["send", "bob"]).args(text));
         let flag = text[0].split('=').next().unwrap();
-        let warning = format!("papo: {flag} is sent as text; flags go before the handle\n");
+        let warning = format!("papo: {flag} is sent as text; flags go before the handle or id\n");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), warning);
         assert!(output.status.success());
     }

@@ -4,11 +4,14 @@
 //! The terminal is tmux's, so that none of it runs unasked but what needs no terminal:
 //! `cargo test -- --ignored` runs it, and `.ci/run` installs tmux first.
 
+mod answers;
 mod bytes;
 mod elsewhere;
 mod groups;
+mod later;
 mod leaving;
 mod looks;
+mod marks;
 mod outages;
 mod paging;
 mod passwd;

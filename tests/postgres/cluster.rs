@@ -171,6 +171,21 @@ impl Cluster {
         self.folder.path()
     }
 
+    /// All its files, those that may vanish among them.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let (mut files, mut folders) = (Vec::new(), vec![self.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in folder.read_dir().into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    Ok(kind) if kind.is_file() => files.push(entry.path()),
+                    _ => {}
+                }
+            }
+        }
+        files
+    }
+
     /// Runs SQL; returns what it says, or `None` if it fails.
     pub fn ask(&self, database: &str, sql: &str) -> Option<String> {
         let mut psql = program("psql");

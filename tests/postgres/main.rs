@@ -6,12 +6,22 @@ mod bench;
 mod cluster;
 #[path = "../store/counting.rs"]
 mod counting;
+mod erased;
 mod failover;
+#[path = "../store/holding.rs"]
+mod holding;
+#[path = "../store/later.rs"]
+mod later;
 #[path = "../store/lists.rs"]
 mod lists;
+#[path = "../faults/lives.rs"]
+mod lives;
 #[path = "../store/many_chats.rs"]
 mod many_chats;
+#[path = "../store/marks.rs"]
+mod marks;
 mod place;
+mod plans;
 mod played;
 #[path = "../process/mod.rs"]
 mod process;

@@ -37,6 +37,13 @@ fn histories(papod: &Papod) -> Vec<Entry> {
     all
 }
 
+/// What holds about a message, as ana is told it.
+fn said_of(papod: &Papod, id: u64) -> Vec<String> {
+    let mut ana = papod.login("ana").0;
+    ana.say(&format!("MARKS {id}"));
+    ana.until("OK MARKS")
+}
+
 #[test]
 fn it_serves_and_says_what_a_message_rests_on() {
     let db = cluster().database();
@@ -161,8 +168,23 @@ fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
     let server = Papod::start(Path::new(&db));
     let mut bob = server.register("bob");
     let mut ana = server.register("ana");
+    let mut ids = Vec::new();
     for n in 0..50 {
-        ana.send("bob", &format!("message {n}"));
+        ids.push(ana.send("bob", &format!("message {n}")));
+    }
+    // A text that is changed, one that is deleted, and one that waits.
+    let (changed, deleted) = (ids[10], ids[20]);
+    for (line, answer) in [
+        (format!("EDIT {changed} another"), "OK EDIT"),
+        (format!("REACT {changed} ok"), "OK REACT"),
+        (format!("REACT {deleted} ok"), "OK REACT"),
+        (format!("EDIT {deleted} another"), "OK EDIT"),
+        (format!("DEL {deleted}"), "OK DEL"),
+        (format!("RE {changed} an answer"), "OK RE"),
+        (format!("UNLESS {changed} answered 3000 MSG bob late"), "OK UNLESS"),
+    ] {
+        ana.say(&line);
+        ana.until(answer);
     }
     ana.say("GROUP NEW team");
     ana.until("OK GROUP NEW");
@@ -172,6 +194,8 @@ fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
     bob.say(&format!("ACK {last}"));
     bob.until("OK ACK");
     let before = histories(&server);
+    let holds = said_of(&server, changed);
+    assert!(holds.len() > 3, "{holds:?}");
     assert!(before.len() > 50, "{before:?}");
     drop((ana, bob));
     server.stop();
@@ -185,6 +209,7 @@ fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
 
     let on_sqlite = home.start();
     assert_eq!(histories(&on_sqlite), before);
+    assert_eq!(said_of(&on_sqlite, changed), holds);
     let waiting = on_sqlite.login("bob").1;
     on_sqlite.stop();
 
@@ -197,6 +222,16 @@ fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
     assert!(filled.status.success() && said.contains("is now a copy of"), "{said}{why}");
     let again = Papod::start(Path::new(&other));
     assert_eq!(histories(&again), before);
+    assert_eq!(said_of(&again, changed), holds);
+    let mut ana = again.login("ana").0;
+    ana.say("AT");
+    let later = ana.until("OK AT");
+    assert!(later.iter().any(|line| line.ends_with("MSG bob late")), "{later:?}");
+    // What was deleted is known to be.
+    ana.say(&format!("EDIT {deleted} again"));
+    let refusal = ana.until("ERR EDIT").pop().unwrap();
+    assert!(refusal.contains("was deleted"), "{refusal}");
+    drop(ana);
     let waits = again.login("bob").1;
     assert_eq!(waits.len(), waiting.len(), "{waits:?}");
     assert_eq!(waits[0], waiting[0]);

@@ -12,6 +12,7 @@ mod container;
 #[path = "contrib/fail2ban.rs"]
 mod fail2ban;
 mod jobs;
+mod marks;
 mod mirror;
 mod papo_sh;
 mod phones;
@@ -228,6 +229,7 @@ fn every_piece_says_how_to_use_it() {
         "bots/poll.sh",
         "bots/remind.sh",
         "cron/escalate.sh",
+        "cron/status.sh",
         "cron/tell.sh",
         "demo.sh",
         "mirror.sh",

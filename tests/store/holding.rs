@@ -438,3 +438,18 @@ proptest! {
         });
     }
 }
+
+#[test]
+fn a_reaction_that_was_taken_back_and_given_again_leaves_with_its_message() {
+    every_store(|store| {
+        let about = store.send(ANA, "bia", "text");
+        for word in [Some("ok"), None, Some("no")] {
+            store.act(BIA, Act::React { about, word: word.map(Into::into) });
+        }
+        store.act(ANA, Act::Delete { about });
+        store.commit();
+        let marks = store.reader.page(BIA, Walk::new(about, EntryId(i64::MAX), false), 10);
+        let kinds: Vec<EntryKind> = marks.unwrap().0.iter().map(|mark| mark.kind).collect();
+        assert_eq!(kinds, [EntryKind::Del]);
+    });
+}

@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The numbers of the marks in a database's files, which are `mark` and five digits.
+/// The numbers of the marks in a database's files.
 pub fn marks(db: &Path) -> BTreeSet<i64> {
+    let files = ["", "-wal", "-shm"].map(|ending| format!("{}{ending}", db.display()).into());
+    marks_in(files.into_iter())
+}
+
+/// The numbers of the marks in these files, as far as they exist: `mark` and five digits.
+pub fn marks_in(files: impl Iterator<Item = PathBuf>) -> BTreeSet<i64> {
     let mut found = BTreeSet::new();
-    for ending in ["", "-wal", "-shm"] {
-        let bytes = fs::read(format!("{}{ending}", db.display())).unwrap_or_default();
+    for file in files {
+        let bytes = fs::read(file).unwrap_or_default();
         for at in memchr::memmem::find_iter(&bytes, "mark") {
             let digits = bytes.get(at + 4..at + 9).unwrap_or_default();
             found.extend(str::from_utf8(digits).ok().and_then(|digits| digits.parse::<i64>().ok()));

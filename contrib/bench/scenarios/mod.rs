@@ -12,6 +12,7 @@ mod hist;
 mod hostile;
 mod http;
 mod idle;
+mod marks;
 mod ping_pong;
 mod scale;
 mod send;
@@ -47,6 +48,7 @@ pub const ALL: &[Scenario] = &[
     drain::SCENARIO,
     hist::SCENARIO,
     sync::SCENARIO,
+    marks::SCENARIO,
     sessions::SCENARIO,
     http::SCENARIO,
     burst::SCENARIO,

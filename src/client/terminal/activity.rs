@@ -2,7 +2,7 @@
 //! and names cut so that they can still be told apart.
 
 use super::columns::{cut, width};
-use super::item::Style;
+use super::style::Style;
 
 /// Columns before it, as wide as the time.
 const INDENT: usize = 6;

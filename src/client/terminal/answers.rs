@@ -1,13 +1,16 @@
 //! Handles answers to commands.
 
 use super::columns::cut;
-use super::item::{ScreenItem, Tick};
+use super::item::ScreenItem;
 use super::jobs::{Purpose, Ticks};
 use super::known::size;
+use super::later;
+use super::style::Tick;
 use super::talk::Talk;
 use crate::client::connection::Success;
 use crate::client::failure::Failure;
 use crate::client::{group, lines, queries};
+use crate::entry::{Entry, EntryKind};
 use crate::wire::reply::{List, Reply as Done};
 use crate::wire::rows::{EntryLine, InfoLine, Progress, ServerLine, UserLine};
 
@@ -25,6 +28,7 @@ impl Talk {
                 let room = self.keyboard.room();
                 let page = self.screen.older(room).unwrap_or_default();
                 self.keyboard.print(page);
+                self.fetch_quotes();
                 self.ask_ticks(false);
             }
             Purpose::Missed(name) if is_current(self, &name) => self.missed(&name, reply),
@@ -33,7 +37,7 @@ impl Talk {
             Purpose::Last(name, wanted) => self.last_came(&name, wanted, Some(reply)),
             Purpose::Passwd { .. } => self.remark("      the password was changed"),
             Purpose::Ticks(ticks) => self.counted(ticks, reply),
-            Purpose::Mark(_) => self.mark_more(true),
+            Purpose::Ack(_) => self.ack_more(true),
             Purpose::Names(answer) => {
                 let users = reply.rows.iter().filter_map(|row| UserLine::parse(row));
                 let names: Vec<String> = users.map(|user| user.handle.to_string()).collect();
@@ -49,7 +53,15 @@ impl Talk {
                     ));
                 }
             }
-            Purpose::Open(_) | Purpose::Missed(_) => {}
+            Purpose::Refresh(message) => self.refreshed(&message, Some(reply)),
+            Purpose::Forward(to) => self.remark(&format!("      forwarded to {to}")),
+            Purpose::PutOff(what) => {
+                if let Ok(Done::Scheduled { number, time, .. }) = reply.done() {
+                    let columns = size().columns;
+                    self.remark(&later::row(number, time, &what, &self.zone, columns));
+                }
+            }
+            Purpose::Open(_) | Purpose::Missed(_) | Purpose::Change => {}
         }
     }
 
@@ -85,6 +97,13 @@ impl Talk {
             Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
                 self.complain(&why);
             }
+            Purpose::Change | Purpose::Forward(_) => self.complain(&why),
+            Purpose::PutOff(_) => {
+                let is_lost = matches!(failure, Failure::Lost(_) | Failure::Busy(_));
+                let hint = if is_lost { "; /later shows whether it waits" } else { "" };
+                self.complain(&format!("{why}{hint}"));
+            }
+            Purpose::Refresh(message) => self.refreshed(&message, None),
             Purpose::Last(name, wanted) => self.last_came(&name, wanted, None),
             Purpose::Passwd { .. } => {
                 let is_wrong = matches!(failure, Failure::Secret(_));
@@ -95,7 +114,7 @@ impl Talk {
                 self.is_loading = false;
                 self.complain(&why);
             }
-            Purpose::Mark(_) => self.mark_more(true),
+            Purpose::Ack(_) => self.ack_more(true),
             Purpose::Ticks(ticks) => {
                 let range = (0, 0);
                 self.go_on_asking(Ticks { range, ..ticks });
@@ -163,6 +182,7 @@ impl Talk {
             chat.heard(&last.entry, &me);
         }
         self.is_seen();
+        self.fetch_quotes();
         self.ask_ticks(false);
         self.opened = Some(name.to_owned());
         self.warn();
@@ -178,6 +198,7 @@ impl Talk {
             let (items, room) = (self.items(name, reply), self.keyboard.room());
             self.keyboard.print(self.screen.merge(items, room));
             self.is_seen();
+            self.fetch_quotes();
         }
         self.ask_ticks(false);
     }
@@ -216,6 +237,18 @@ impl Talk {
         self.go_on_asking(ticks);
     }
 
+    /// Formats a row of `MARKS`.
+    fn mark_row(&self, mark: &Entry) -> String {
+        let clock = later::clock(mark.time, &self.zone);
+        let who = if mark.from == self.me { "you" } else { mark.from.as_str() };
+        // Later lines are indented, so that none looks like another row.
+        let body = mark.body.replace('\n', &format!("\n{}", " ".repeat(8 + clock.len())));
+        match mark.kind {
+            EntryKind::React => format!("{clock}  {body} {who}"),
+            _ => format!("{clock}  {who}: {body}"),
+        }
+    }
+
     /// Shows the answer to a command of the user's.
     fn shown(&mut self, reply: &Success) {
         let rows = reply.rows.iter().map(|row| {
@@ -224,6 +257,11 @@ impl Talk {
                 Some(ServerLine::Info(row)) => queries::reader(&row),
                 Some(ServerLine::Groups(row)) => group::one(&row),
                 Some(ServerLine::Member(row)) => group::member(&row),
+                Some(ServerLine::At(row)) => {
+                    let (what, columns) = (later::what(&row), size().columns);
+                    return later::row(row.number, row.time, &what, &self.zone, columns);
+                }
+                Some(ServerLine::Entry(row)) => self.mark_row(&row.entry),
                 _ => row.split_once(' ').map_or(&**row, |(_, rest)| rest).to_owned(),
             };
             format!("      {line}")
@@ -249,15 +287,22 @@ impl Talk {
 
 /// The index of the first of the last `unread` entries by others.
 fn first_unread(items: &[ScreenItem], unread: u64) -> Option<usize> {
-    let of_others =
-        |item: &ScreenItem| matches!(item, ScreenItem::Said(said) if said.from.is_some());
-    let others = items.iter().enumerate().filter(|(_, item)| of_others(item));
+    let is_to_read =
+        |item: &ScreenItem| matches!(item, ScreenItem::Said(said) if said.is_to_read());
+    let others = items.iter().enumerate().filter(|(_, item)| is_to_read(item));
     let nth = usize::try_from(unread).ok()?.checked_sub(1)?;
     others.rev().nth(nth).map(|(n, _)| n)
 }
 
 /// Rewrites the commands in a refusal as they are typed here.
 fn as_typed_here(why: &str) -> String {
+    // Nobody here has typed the id of a message.
+    let bare = why.split_once(": ").filter(|(id, _)| id.parse::<u64>().is_ok());
+    let why = bare.map_or(why, |(_, why)| why);
+    let why = match why.split_once("; RE ") {
+        Some((why, _)) => format!("{why}; /re answers it"),
+        None => why.replace("; AT shows", "; /later shows"),
+    };
     let why = why.replace("; FIND ", "; /find ").replace("; HIST ", "; /to ");
     why.replace("; GROUP WHO ", "; /group who ")
 }
@@ -273,6 +318,9 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::You { handle, name }) => format!("{handle}, {}", name.as_str()),
         Ok(Done::Grouped { word: "LEAVE", name }) => format!("you have left #{name}"),
         Ok(Done::Grouped { name, .. }) => format!("#{name}: done"),
+        Ok(Done::Marked { .. }) => "it was not changed, and nobody has reacted".to_owned(),
+        Ok(Done::Counted { list: List::Later, .. }) => "nothing waits to be sent".to_owned(),
+        Ok(Done::Unscheduled { .. }) => "it is not sent".to_owned(),
         Ok(Done::Counted { list: Groups, .. }) => "you are in no group".to_owned(),
         Ok(Done::Counted { list: Find | Info | Members, .. }) => "nobody found".to_owned(),
         _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 
 use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
-use super::item::{self, Tick};
+use super::said;
 use super::screen::Size;
+use super::style::Tick;
 use crate::client::lines::{is_message, text_of};
 use crate::entry::Entry;
 use crate::name::Handle;
@@ -74,8 +75,18 @@ impl ListedChat {
             self.last = (id, in_one_line(entry, me));
             self.time = Timestamp::from_millisecond(entry.time.0).ok();
         }
-        if entry.from != *me && id >= self.last_of_others.0 {
+        if (entry.from != *me || said::is_reminder(entry, me)) && id >= self.last_of_others.0 {
             self.last_of_others = (id, in_one_line(entry, me));
+        }
+    }
+
+    /// A message of this id says this now.
+    fn changed(&mut self, id: u64, text: &str) {
+        for (_, line) in
+            [&mut self.last, &mut self.last_of_others].into_iter().filter(|last| last.0 == id)
+        {
+            let who = line.split_once(": ").map_or("", |(who, _)| who).to_owned();
+            *line = format!("{who}: {}", text.chars().take(KEPT).collect::<String>());
         }
     }
 
@@ -139,7 +150,7 @@ fn in_one_line(entry: &Entry, me: &Handle) -> String {
     if is_message(entry) || entry.is_gone() {
         format!("{who}: {}", text_of(entry).chars().take(KEPT).collect::<String>())
     } else {
-        format!("{who} {}", item::change(&entry.body, me))
+        format!("{who} {}", said::change(&entry.body, me))
     }
 }
 
@@ -161,6 +172,13 @@ impl Chats {
             self.all.len() - 1
         });
         (&mut self.all[at], found.is_none())
+    }
+
+    /// A message says this now.
+    pub fn changed(&mut self, name: &str, id: u64, text: &str) {
+        if let Some(at) = self.places.get(name) {
+            self.all[*at].changed(id, text);
+        }
     }
 
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut ListedChat> {
@@ -340,6 +358,19 @@ mod tests {
             (chats.first(), chats.next_unread(Some("cid"))),
             (Some("cid".into()), Some("cid".into()))
         );
+    }
+
+    #[test]
+    fn a_changed_message_is_listed_with_what_it_says_now() {
+        let mut chats = chats(&["bob", "cid"]);
+        chats.chat("bob").0.set_unread(1);
+        chats.changed("bob", 1, "(deleted)");
+        // An older one than the last is not listed.
+        chats.changed("cid", 1, "(deleted)");
+        chats.changed("nobody", 1, "(deleted)");
+        let list = chats.list(Size { columns: 80, rows: 24 }, false, &TimeZone::UTC);
+        assert!(list.contains("bob: (deleted)") && list.contains("cid: number 2"), "{list}");
+        assert_eq!(chats.activity(None).newest, "bob: (deleted)");
     }
 
     #[test]

@@ -16,12 +16,12 @@ use rustyline::{ColorMode, Config, Editor, ExternalPrinter, GraphemeClusterMode}
 
 use super::activity::Activity;
 use super::device::Device;
-use super::item::Style;
 use super::keys;
 use super::known::{Known, Out, Typed, lock, size};
 use super::prompt::{PROMPT, TAB, Typing};
 use super::recalled::Recalled;
 use super::screen::Room;
+use super::style::Style;
 use crate::client::failure::Failure;
 
 /// A handle to the editor.

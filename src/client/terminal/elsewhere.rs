@@ -123,6 +123,7 @@ impl Talk {
         let current = self.current.as_deref().unwrap_or_default();
         let label = match &self.passwd {
             Some(passwd) => passwd.label().to_owned(),
+            None if self.picked.deleting.is_some() => "delete?".to_owned(),
             None => activity::shortened(current, prompt::NAME, self.chats.names()),
         };
         // The conversation on the screen is not announced.

@@ -1,15 +1,21 @@
 //! Handles what arrives: messages, changes of groups, receipts, and lost and new connections.
 
-use super::item::{ScreenItem, Tick};
+use super::item::ScreenItem;
 use super::jobs::{Purpose, Ticks};
 use super::notices;
+use super::said::is_reminder;
+use super::stale::StaleMessage;
+use super::style::Tick;
 use super::talk::{LOADED, Talk};
 use crate::client::feed::PUT_BACK;
 use crate::client::lines::{conversation_of, is_message};
 use crate::client::outage::BACK;
-use crate::entry::{Cursor, Entry, Receipt};
+use crate::entry::{Call, Cursor, Entry, Receipt};
 use crate::name::Target;
 use crate::wire::rows::{ReceiptLine, ServerLine};
+
+/// Messages whose notices can be withdrawn.
+const NOTICED: usize = 100;
 
 impl Talk {
     /// A line from the server.
@@ -40,22 +46,23 @@ impl Talk {
         conversation_of(entry, &self.me).to_string()
     }
 
+    /// Whether an entry is the user's own, and so nothing that waits for them.
+    fn is_own(&self, entry: &Entry) -> bool {
+        entry.from == self.me && !is_reminder(entry, &self.me)
+    }
+
     fn entry(&mut self, entry: Entry) {
-        let (id, is_mine) = (entry.id.number(), entry.from == self.me);
+        let (id, is_own) = (entry.id.number(), self.is_own(&entry));
         if entry.kind.is_mark() {
-            // The texts on the screen stay as they were received.
-            if !is_mine {
-                let name = self.conversation(&entry);
-                self.mark(&name, id, false);
-            }
+            self.marked(&entry);
         } else if !self.is_live {
             // Waiting entries are shown once all have come.
             let (name, me) = (self.conversation(&entry), self.me.clone());
             self.chat(&name).heard(&entry, &me);
-            if !is_mine {
-                self.mark(&name, id, false);
+            if !is_own {
+                self.acknowledge(&name, id, false);
             }
-        } else if is_mine && !self.unsent.is_empty() {
+        } else if is_own && !self.unsent.is_empty() {
             self.held.push(entry);
         } else if !self.sent.contains(&id) {
             self.show(&entry);
@@ -65,17 +72,21 @@ impl Talk {
     /// Shows a new entry.
     pub(super) fn show(&mut self, entry: &Entry) {
         let name = self.conversation(entry);
-        let (id, is_mine) = (entry.id.number(), entry.from == self.me);
+        let (id, is_own) = (entry.id.number(), self.is_own(entry));
         let is_current = self.current.as_ref() == Some(&name);
         let me = self.me.clone();
         let chat = self.chat(&name);
         chat.heard(entry, &me);
-        if !is_mine {
+        if !is_own {
             chat.set_unread(chat.unread + 1);
             self.keyboard.names([entry.from.to_string()]);
         }
         if is_current && !self.screen.has(id) {
             self.add(ScreenItem::entry(entry, &self.me, &self.zone));
+            let answers = entry.tags.as_ref().and_then(|tags| tags.re);
+            if let Some(re) = answers.map(|id| id.number()).filter(|re| !self.screen.has(*re)) {
+                self.refresh(StaleMessage { id: re, name: name.clone(), reaction: None });
+            }
         }
         let goes =
             !is_message(entry) && ["leave", "remove "].iter().any(|w| entry.body.starts_with(w));
@@ -83,27 +94,51 @@ impl Talk {
             // Perhaps only they had not read.
             self.ask_ticks(true);
         }
-        if is_mine {
+        if is_own {
             return;
         }
         if is_current && self.is_there && self.screen.is_at_end() {
             self.is_seen();
         } else {
-            self.mark(&name, id, false);
+            self.acknowledge(&name, id, false);
         }
         if is_message(entry) {
-            self.call(entry.from.as_str(), Some(&*name).filter(|name| name.starts_with('#')));
+            self.call(entry, &name);
         }
     }
 
-    /// Alerts the user in the ways asked for.
-    fn call(&mut self, from: &str, group: Option<&str>) {
-        if self.options.bell {
+    /// Alerts the user in the ways asked for; with the bell in any case if the message calls them.
+    fn call(&mut self, entry: &Entry, name: &str) {
+        let calls = entry.tags.as_ref().map_or(&[][..], |tags| &tags.calls);
+        let is_called =
+            calls.iter().any(|call| *call == Call::All || *call == Call::Handle(self.me.clone()));
+        if self.options.bell || is_called {
             // Printing adds a line end, so go up by one first.
             self.keyboard.print("\x07\x1b[A\n".to_owned());
         }
         if self.options.notify {
-            notices::show(from, group, self.tell.clone());
+            let id = entry.id.number();
+            self.noticed.insert(id, None);
+            // The oldest have been seen, or never will be.
+            if self.noticed.len() > NOTICED {
+                self.noticed.pop_first();
+            }
+            let place = Some(name).filter(|name| name.starts_with('#'));
+            let place = place.map(|group| format!(" in {group}")).unwrap_or_default();
+            let what = match (is_reminder(entry, &self.me), is_called) {
+                (true, _) => "a reminder".to_owned(),
+                (_, true) => format!("{} calls you{place}", entry.from),
+                _ => format!("a message from {}{place}", entry.from),
+            };
+            notices::show(id, what, self.tell.clone());
+        }
+    }
+
+    /// A notice is shown under this number. It is withdrawn if its message was deleted meanwhile.
+    pub(super) fn noticed(&mut self, id: u64, notice: u32) {
+        match self.noticed.get_mut(&id) {
+            Some(known) => *known = Some(notice),
+            None => notices::withdraw(notice),
         }
     }
 

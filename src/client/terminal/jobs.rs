@@ -7,8 +7,9 @@ use smol::Timer;
 use smol::channel::{Receiver, Sender};
 use smol::future::{self, FutureExt};
 
-use super::item::Tick;
 use super::known::Typed;
+use super::stale::StaleMessage;
+use super::style::Tick;
 use crate::client::account::Credentials;
 use crate::client::caller::Caller;
 use crate::client::connection::Success;
@@ -39,11 +40,19 @@ pub enum Purpose {
     /// Find out how far messages have come.
     Ticks(Ticks),
     /// Acknowledge everything up to this id.
-    Mark(u64),
+    Ack(u64),
     /// Complete a name.
     Names(mpsc::Sender<Vec<String>>),
     /// Make a group without other members.
     Made,
+    /// Change a message of the user's, or react to one: the event shows it.
+    Change,
+    /// Forward a message to this conversation.
+    Forward(String),
+    /// Send this later.
+    PutOff(String),
+    /// Fetch what holds of a message.
+    Refresh(StaleMessage),
     /// Show the rows to the user.
     Show,
 }
@@ -80,12 +89,33 @@ impl Purpose {
         matches!(self, Purpose::Passwd { .. })
     }
 
+    /// Whether the answer has entries for the screen.
+    pub fn is_load(&self) -> bool {
+        matches!(self, Purpose::Open(_) | Purpose::Older(_) | Purpose::Missed(_))
+    }
+
+    /// Whether the user has done something to a message that would be lost if it were not carried
+    /// out.
+    pub fn is_done_to_a_message(&self) -> bool {
+        matches!(self, Purpose::Change | Purpose::Forward(_) | Purpose::PutOff(_))
+    }
+
     /// Whether the user waits for the answer.
     pub fn is_waited_for(&self) -> bool {
-        use Purpose::{Chats, Last, Made, Older, Open, Passwd, Show};
+        use Purpose::{Change, Forward};
+        use Purpose::{Chats, Last, Made, Older, Open, Passwd, PutOff, Show};
         matches!(
             self,
-            Open(_) | Older(_) | Chats(Some(_)) | Last(_, Some(_)) | Passwd { .. } | Made | Show
+            Open(_)
+                | Older(_)
+                | Chats(Some(_))
+                | Last(_, Some(_))
+                | Passwd { .. }
+                | Made
+                | Show
+                | Change
+                | Forward(_)
+                | PutOff(_)
         )
     }
 }
@@ -110,6 +140,8 @@ pub enum News {
     Answer(Purpose, Result<Success, Failure>),
     /// A command has not been answered for more than a second.
     Slow,
+    /// The number of the desktop notification for the message with this id.
+    Noticed(u64, u32),
     /// Why a desktop notification could not be shown.
     Unnoticed(String),
     /// The process continues after it was stopped.
@@ -152,7 +184,7 @@ pub async fn work(
             if let Purpose::Passwd { old, new } = &purpose {
                 return account.change_password(old, new).await;
             }
-            if let Purpose::Mark(id) = purpose {
+            if let Purpose::Ack(id) = purpose {
                 // Acknowledges nothing if the log was put back.
                 caller.acknowledge(|| vec![(id, command.clone())]).await?;
                 return Ok(Success { rows: Vec::new(), ok: "OK".to_owned() });
@@ -171,8 +203,11 @@ pub async fn work(
     }
 }
 
-/// Whether a command makes an entry each time it is carried out.
+/// Whether a command makes an entry each time it is carried out, or puts something off.
 fn is_change(command: &str) -> bool {
+    if command.starts_with("AT ") || command.starts_with("UNLESS ") {
+        return true;
+    }
     let verb = command.strip_prefix("GROUP ").and_then(|rest| rest.split(' ').next());
     verb.is_some_and(|verb| !["LIST", "WHO", ""].contains(&verb))
 }

@@ -11,10 +11,11 @@ use rustyline::{
 };
 
 use super::device::Device;
-use super::groups;
 use super::known::{Known, Out, Typed, lock};
+use super::message_command;
 use super::prompt::Typing;
 use super::recalled::Recalled;
+use super::sequences::digit_key;
 use super::slash_command;
 
 /// Lines kept for the arrow keys in a conversation.
@@ -25,6 +26,9 @@ const STOPPING: Duration = Duration::from_millis(100);
 
 /// Time limit for names that only the server knows.
 const NAMES: Duration = Duration::from_secs(1);
+
+/// Time limit for what Alt-R and Alt-E offer, which is known on this side.
+const OFFERED: Duration = Duration::from_secs(1);
 
 /// A key and what it does here.
 struct KeyBinding {
@@ -48,6 +52,10 @@ enum Does {
     Leave,
     Redraw,
     Next,
+    Numbers,
+    React(usize),
+    Answer,
+    Edit,
     Stop,
     Hide,
 }
@@ -65,7 +73,10 @@ impl ConditionalEventHandler for KeyBinding {
             Does::End => return Some(self.end(line)),
             Does::Complete => return Some(self.complete(&line[..ctx.pos()])),
             Does::Earlier | Does::Later => return self.recall(line),
-            Does::Interrupt if !line.is_empty() => return Some(replace(String::new())),
+            Does::Interrupt if !line.is_empty() => {
+                (self.typed)(Typed::Cleared);
+                return Some(replace(String::new()));
+            }
             // Deletes what is under the cursor.
             Does::Leave if !line.is_empty() => return None,
             Does::Leave if lock(&self.known).may_leave() => return Some(Cmd::EndOfFile),
@@ -77,6 +88,14 @@ impl ConditionalEventHandler for KeyBinding {
             // The unfinished line is meant for the current conversation.
             Does::Next if is_secret || !line.is_empty() => (self.typed)(Typed::Busy),
             Does::Next => (self.typed)(Typed::Next),
+            Does::Numbers | Does::React(_) | Does::Answer | Does::Edit if is_secret => {}
+            Does::Numbers => (self.typed)(Typed::Numbers),
+            Does::React(number) => (self.typed)(Typed::React(number)),
+            // What is typed already becomes the answer, unless it is a command.
+            Does::Answer if line.starts_with('/') => {}
+            Does::Answer => return self.offered(Typed::Answer, &message_command::unnamed(line)),
+            Does::Edit if !line.is_empty() => (self.typed)(Typed::Busy),
+            Does::Edit => return self.offered(Typed::Edit, ""),
             Does::Stop => {
                 self.stop();
                 // Other programs have written to the terminal meanwhile.
@@ -116,6 +135,17 @@ impl KeyBinding {
             }
         }
         replace(String::new())
+    }
+
+    /// Replaces the line by what is offered, with `rest` behind it.
+    fn offered(&self, ask: fn(mpsc::Sender<String>) -> Typed, rest: &str) -> Option<Cmd> {
+        let (answer, offered) = mpsc::channel();
+        (self.typed)(ask(answer));
+        // If there is nothing, the user is told why.
+        let Ok(offered) = offered.recv_timeout(OFFERED) else { return Some(Cmd::Noop) };
+        // A line that is recalled has the cursor at its end.
+        lock(&self.known).recalled = Some(format!("{offered}{rest}"));
+        Some(Cmd::PreviousHistory)
     }
 
     /// Keeps a key of a secret from the editor, which would show it and could bring it back.
@@ -172,15 +202,16 @@ impl KeyBinding {
     fn complete(&self, before: &str) -> Cmd {
         let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
         let (start, word) = (before.len() - word.len(), word.to_ascii_lowercase());
+        let arguments = slash_command::arguments(before[..start].trim_end());
         let (begin, known) = match word.chars().next() {
             Some('/') if start == 0 => {
                 let orders =
                     slash_command::NAMES.iter().filter(|name| name.starts_with(&word[1..]));
                 ("/", orders.map(|name| (*name).to_owned()).collect())
             }
-            _ if before[..start].trim_end() == "/group" => {
-                let verbs = groups::VERBS.iter().filter(|verb| verb.starts_with(&word));
-                ("", verbs.map(|verb| (*verb).to_owned()).collect())
+            _ if !arguments.is_empty() => {
+                let fitting = arguments.iter().filter(|argument| argument.starts_with(&word));
+                ("", fitting.map(|argument| (*argument).to_owned()).collect())
             }
             // A group typed as in a shell.
             Some('+') => {
@@ -264,6 +295,12 @@ pub fn bind(
     does(KeyEvent::ctrl('d'), Does::Leave);
     does(KeyEvent::ctrl('l'), Does::Redraw);
     does(KeyEvent::alt('n'), Does::Next);
+    does(KeyEvent::alt('m'), Does::Numbers);
+    does(KeyEvent::alt('r'), Does::Answer);
+    does(KeyEvent::alt('e'), Does::Edit);
+    for digit in 1..=9 {
+        does(KeyEvent::alt(digit_key(digit)), Does::React(digit));
+    }
     does(KeyEvent::ctrl('z'), Does::Stop);
     // Line breaks in a message. A terminal without bracketed paste sends Ctrl-J for each line of
     // pasted text.

@@ -25,6 +25,16 @@ pub enum Typed {
     Next,
     /// The same, while a line is being typed.
     Busy,
+    /// Number the messages on the screen, or take the numbers away.
+    Numbers,
+    /// React to the message of this number.
+    React(usize),
+    /// Answer a message: send what to put in front of the line here.
+    Answer(mpsc::Sender<String>),
+    /// Change the last message: send the line for that here.
+    Edit(mpsc::Sender<String>),
+    /// The line was cleared.
+    Cleared,
     /// Leave, although messages are unsent.
     Leave,
     /// Ctrl-C with nothing typed.

@@ -4,13 +4,16 @@
 //! `keys`, its `prompt` and the lines it has `recalled`; `device` turns the bytes into text and
 //! drops `sequences` that are no keys). One connection brings events; another runs commands, one
 //! after another, repeating them until they are answered (`jobs`). All of this becomes one queue of
-//! news for `talk`, of which `events`, `answers`, `marks` and `elsewhere` are parts. `screen`,
-//! `pages`, `item` and `columns` lay it out, `activity` the line at the bottom; `slash_command`,
-//! `groups` and `passwd` handle what begins with `/`; `notices` go to the desktop; and `welcome`
-//! guides newcomers.
+//! news for `talk`, whose parts are `orders` and `message_actions` for what is typed, `events`,
+//! `changes` and `acks` for what comes, and `answers` and `elsewhere`. `screen` and `repaint` show
+//! it; `pages`, `item`, `said` and `columns` lay it out, `activity` the line at the bottom.
+//! `slash_command`, `message_command`, `groups` and `passwd` parse what begins with `/`, `later` is
+//! about what is sent later; `notices` go to the desktop; and `welcome` guides newcomers.
 
+mod acks;
 mod activity;
 mod answers;
+mod changes;
 mod chats;
 mod columns;
 mod device;
@@ -22,17 +25,27 @@ mod item;
 mod jobs;
 mod keys;
 mod known;
-mod marks;
+mod later;
+mod message_actions;
+mod message_command;
 mod notices;
+mod orders;
 mod pages;
 mod passwd;
+mod picked;
 mod prompt;
 mod recalled;
+mod repaint;
+#[cfg(test)]
+mod repaint_tests;
+mod said;
 mod screen;
 #[cfg(test)]
 mod screen_tests;
 mod sequences;
 mod slash_command;
+mod stale;
+mod style;
 mod talk;
 mod welcome;
 
@@ -57,9 +70,9 @@ use crate::entry::EntryId;
 use crate::wire::rows::{EntryLine, LiveLine};
 pub use columns::width;
 use editor::Keyboard;
-use item::Style;
 use jobs::News;
 use known::Typed;
+use style::Style;
 use talk::{Talk, Unsent};
 
 /// Time limit for outstanding answers when leaving.
@@ -99,7 +112,7 @@ pub async fn talk(named: &Named, options: TerminalOptions) -> Result<(), Failure
 
 async fn conversation(named: &Named, options: TerminalOptions) -> Result<(), Failure> {
     let (account, first) = welcome::account(named).await?;
-    let (over, unsent) = match converse(&account, options, first).await {
+    let (over, unsent, unconfirmed) = match converse(&account, options, first).await {
         Err(Failure::Secret(_)) if account.may_ask() => {
             welcome::say(&format!("papo: {}.", account.locked_out()))?;
             let account = welcome::with_password(named).await?;
@@ -110,8 +123,12 @@ async fn conversation(named: &Named, options: TerminalOptions) -> Result<(), Fai
     for Unsent { to, said, .. } in &unsent {
         report(format_args!("papo: not confirmed, to {to}: {}", said.body));
     }
+    if unconfirmed > 0 {
+        let s = if unconfirmed == 1 { "" } else { "s" };
+        report(format_args!("papo: not confirmed: {unconfirmed} change{s} of messages"));
+    }
     over?;
-    match unsent.len() {
+    match unsent.len() + unconfirmed {
         0 => Ok(()),
         n => Err(Failure::Lost(format!("left with {n} unsent"))),
     }
@@ -121,7 +138,7 @@ async fn converse(
     account: &Credentials,
     options: TerminalOptions,
     first: Option<String>,
-) -> Result<(Result<(), Failure>, Vec<Unsent>), Failure> {
+) -> Result<(Result<(), Failure>, Vec<Unsent>, usize), Failure> {
     let (tell, news) = unbounded();
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
@@ -180,7 +197,7 @@ async fn converse(
         over => over,
     };
     drop((work, signals));
-    Ok((over, talk.unsent))
+    Ok((over, talk.unsent, talk.unconfirmed))
 }
 
 /// Waits for the last acknowledgements and confirmations.
@@ -194,19 +211,26 @@ async fn drain(talk: &mut Talk, news: &Receiver<News>) {
     }
 }
 
-/// Reads up to `LIVE`. Returns the last entry of each conversation, the newest first, and `LIVE`:
-/// acknowledging an entry covers all before it.
+/// Reads up to `LIVE`. Returns the last message of each conversation, the newest first, the last
+/// mark if it is newer, and `LIVE`: acknowledging an entry covers all before it.
 async fn until_live(feed: &mut Feed<'_>) -> Result<Vec<String>, Failure> {
-    let mut last = BTreeMap::new();
+    let (mut said, mut marks) = (BTreeMap::new(), BTreeMap::new());
     loop {
         let line = feed.next().await?;
         if LiveLine::parse(&line).is_some() {
-            let mut last: Vec<(EntryId, String)> = last.into_values().collect();
-            last.sort_unstable_by_key(|(id, _)| Reverse(*id));
-            return Ok(last.into_iter().map(|(_, line)| line).chain([line]).collect());
+            let mut said: Vec<(EntryId, String)> = said.into_values().collect();
+            said.sort_unstable_by_key(|(id, _)| Reverse(*id));
+            let said = said.into_iter().map(|(_, line)| line);
+            return Ok(said.chain(marks.into_values()).chain([line]).collect());
         }
         if let Some(EntryLine { entry, .. }) = EntryLine::parse(&line) {
-            last.insert(lines::conversation(&entry).to_string(), (entry.id, line));
+            let name = lines::conversation(&entry).to_string();
+            if entry.kind.is_mark() {
+                marks.insert(name, line);
+            } else {
+                marks.remove(&name);
+                said.insert(name, (entry.id, line));
+            }
         }
     }
 }

@@ -7,7 +7,8 @@
 use jiff::civil::Date;
 
 use super::columns::ScreenLine;
-use super::item::{ScreenItem, Style};
+use super::item::ScreenItem;
+use super::style::Style;
 
 /// A place between two lines: before this line of this item.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

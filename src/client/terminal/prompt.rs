@@ -15,8 +15,8 @@ use rustyline::{Context, Helper};
 use unicode_width::UnicodeWidthChar;
 
 use super::columns::{is_doubtful, width};
-use super::item::Style;
 use super::known::{Known, Out, Typed, line_below, lock, size};
+use super::style::Style;
 
 /// Columns of the prompt: the input lines up with the messages.
 pub const PROMPT: usize = 11;

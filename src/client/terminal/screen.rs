@@ -2,8 +2,8 @@
 //! change it.
 //!
 //! One thread prints everything, where the line being typed begins. So the number of rows from
-//! there to each message is known, and the ticks of a message still on the screen are overwritten
-//! in place. When the terminal's size changes that number is lost, and the screen is redrawn.
+//! there to each message is known, and a message still on the screen is changed in place (see
+//! `repaint`). When the terminal's size changes that number is lost, and the screen is redrawn.
 //! Nothing here prints: methods return the text to print.
 
 use std::ops::Range;
@@ -11,8 +11,10 @@ use std::ops::Range;
 use jiff::civil::Date;
 
 use super::columns::{ScreenLine, cut};
-use super::item::{self, Said, ScreenItem, Style, TICKS, Tick};
+use super::item::{self, ScreenItem};
 use super::pages::{LineRef, Pages};
+use super::said::Said;
+use super::style::{Style, Tick};
 
 /// Items kept. Older ones are loaded again when somebody scrolls back to them.
 const KEPT: usize = 3_000;
@@ -24,32 +26,42 @@ pub struct Size {
     pub rows: usize,
 }
 
+/// The rows of a printed item, counted since the screen was cleared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PrintedRows {
+    /// The first of them.
+    pub top: usize,
+    /// The one with its time and ticks; `None` if that is not printed.
+    pub head: Option<usize>,
+    /// The one after the last.
+    pub end: usize,
+}
+
 /// The state of the screen.
 pub struct Screen {
     title: String,
-    items: Vec<ScreenItem>,
+    pub(super) items: Vec<ScreenItem>,
     /// The server has older items.
     has_older: bool,
     /// The first printed line since the screen was cleared.
-    begin: LineRef,
+    pub(super) begin: LineRef,
     /// The end of the printed lines.
-    end: LineRef,
+    pub(super) end: LineRef,
     /// Messages below `end` that came since.
     below: usize,
-    /// The row in which each printed item begins, counted since the screen was cleared; `None` if
-    /// its beginning is not printed.
-    begins: Vec<Option<usize>>,
-    /// Rows printed since then.
-    height: usize,
+    /// Where each printed item is.
+    pub(super) printed: Vec<PrintedRows>,
+    /// Rows printed since the screen was cleared.
+    pub(super) height: usize,
     /// The day of the last printed item.
-    day: Option<Date>,
-    size: Size,
+    pub(super) day: Option<Date>,
+    pub(super) size: Size,
     /// Rows of the line being typed.
     typed: usize,
     /// Rows at the bottom without items: those of that line, and those it took before that were not
     /// printed over since.
-    bottom: usize,
-    style: Style,
+    pub(super) bottom: usize,
+    pub(super) style: Style,
 }
 
 impl Screen {
@@ -61,7 +73,7 @@ impl Screen {
             begin: LineRef::default(),
             end: LineRef::default(),
             below: 0,
-            begins: Vec::new(),
+            printed: Vec::new(),
             height: 0,
             day: None,
             size: room.size,
@@ -81,6 +93,7 @@ impl Screen {
     ) -> String {
         self.meet(room);
         (self.title, self.items, self.has_older) = (title.to_owned(), items, has_older);
+        self.quote_all();
         self.draw(self.all())
     }
 
@@ -107,11 +120,44 @@ impl Screen {
         self.items.iter().find_map(ScreenItem::id)
     }
 
-    /// The newest entry by somebody else.
-    pub fn newest_of_others(&self) -> Option<u64> {
-        let of_others =
-            |item: &&ScreenItem| matches!(item, ScreenItem::Said(said) if said.from.is_some());
-        self.items.iter().filter(of_others).filter_map(ScreenItem::id).max()
+    /// The newest entry that is to be read.
+    pub fn newest_to_read(&self) -> Option<u64> {
+        let is_to_read =
+            |item: &&ScreenItem| matches!(item, ScreenItem::Said(said) if said.is_to_read());
+        self.items.iter().filter(is_to_read).filter_map(ScreenItem::id).max()
+    }
+
+    /// The message with this id.
+    pub fn said(&self, id: u64) -> Option<&Said> {
+        self.said_newest_first().find(|said| said.id == Some(id))
+    }
+
+    /// The newest message that fits; it may not have an id yet.
+    pub fn newest(&self, fits: fn(&Said) -> bool) -> Option<&Said> {
+        self.said_newest_first().find(|said| fits(said) && said.tick != Tick::Refused)
+    }
+
+    /// Whether a message fits.
+    pub fn has_any(&self, fits: fn(&Said) -> bool) -> bool {
+        self.newest(fits).is_some()
+    }
+
+    /// The newest message with a piece of text in it, in any letter case: one that fits, or if there
+    /// is none any.
+    pub fn find(&self, piece: &str, fits: fn(&Said) -> bool) -> Option<u64> {
+        let piece = piece.to_lowercase();
+        let has_it = |said: &&Said| {
+            said.is_message() && said.id.is_some() && said.body.to_lowercase().contains(&piece)
+        };
+        let found = || self.said_newest_first().filter(has_it);
+        found().find(|said| fits(said)).or(found().next())?.id
+    }
+
+    fn said_newest_first(&self) -> impl Iterator<Item = &Said> {
+        self.items.iter().rev().filter_map(|item| match item {
+            ScreenItem::Said(said) => Some(&**said),
+            _ => None,
+        })
     }
 
     /// The user's newest message.
@@ -148,7 +194,8 @@ impl Screen {
                 self.items.insert(at, item);
             }
         }
-        self.newest(room)
+        self.quote_all();
+        self.draw_newest(room)
     }
 
     /// Adds an item at the end.
@@ -156,6 +203,7 @@ impl Screen {
         let (at_end, is_as_before) = (self.is_at_end(), self.meet(room));
         let is_said = matches!(item, ScreenItem::Said(_));
         self.items.push(item);
+        self.quote_from(self.items.len() - 1);
         // More are kept while somebody scrolls back.
         if self.items.len() > if at_end { KEPT } else { 2 * KEPT } {
             let gone = self.items.len() - KEPT * 2 / 3;
@@ -175,7 +223,7 @@ impl Screen {
     }
 
     /// Updates what is known of the terminal. Returns whether its size is unchanged.
-    fn meet(&mut self, room: Room) -> bool {
+    pub(super) fn meet(&mut self, room: Room) -> bool {
         let is_as_before = self.size == room.size;
         if self.size.columns != room.size.columns && self.end.line > 0 {
             // It breaks into other lines now.
@@ -184,55 +232,6 @@ impl Screen {
         (self.size, self.typed) = (room.size, room.typed);
         self.bottom = self.bottom.max(room.most);
         is_as_before
-    }
-
-    /// The message sent with this key is confirmed, or refused if it has no `id`.
-    pub fn answered(&mut self, key: &str, id: Option<u64>, room: Room) -> String {
-        let is_as_before = self.meet(room);
-        let found = self
-            .items
-            .iter()
-            .rposition(|item| own(item).is_some_and(|said| said.key.as_deref() == Some(key)));
-        let Some(n) = found else { return String::new() };
-        if let ScreenItem::Said(said) = &mut self.items[n] {
-            said.id = id;
-            said.tick = if id.is_some() { Tick::Sent } else { Tick::Refused };
-        }
-        if !is_as_before {
-            return self.draw(self.end);
-        }
-        self.tick(n).unwrap_or_default()
-    }
-
-    /// The user's messages up to this id have come so far. News about a message no longer on the
-    /// screen is added as a remark.
-    pub fn reached(&mut self, upto: u64, tick: Tick, is_news: bool, room: Room) -> String {
-        if !self.meet(room) {
-            let drawn = self.draw(self.end);
-            return drawn + &self.reached(upto, tick, is_news, room);
-        }
-        let (mut out, mut unseen) = (String::new(), None);
-        for n in 0..self.items.len() {
-            let ScreenItem::Said(said) = &mut self.items[n] else { continue };
-            let is_meant = said.from.is_none() && said.id.is_some_and(|id| id <= upto);
-            if !is_meant || said.tick >= tick || said.is_change {
-                continue;
-            }
-            said.tick = tick;
-            match self.tick(n) {
-                Some(done) => out.push_str(&done),
-                None => unseen = Some(n),
-            }
-        }
-        if let Some(ScreenItem::Said(said)) = unseen.map(|n| &self.items[n])
-            && is_news
-            && self.is_at_end()
-        {
-            let text = cut(&said.body, self.size.columns.saturating_sub(16).min(50));
-            let remark = format!("      {:<4} “{text}”", tick.sign());
-            out.push_str(&self.add(ScreenItem::Remark(remark), room));
-        }
-        out
     }
 
     /// Scrolls back by a page. `None` if older items have to be loaded first.
@@ -255,6 +254,7 @@ impl Screen {
     pub fn load(&mut self, older: Vec<ScreenItem>, has_older: bool) {
         let n = older.len();
         self.items.splice(0..0, older);
+        self.quote_all();
         (self.begin.item, self.end.item) = (self.begin.item + n, self.end.item + n);
         self.has_older = has_older;
     }
@@ -268,7 +268,7 @@ impl Screen {
     }
 
     /// Redraws the newest items.
-    pub fn newest(&mut self, room: Room) -> String {
+    pub fn draw_newest(&mut self, room: Room) -> String {
         self.meet(room);
         self.draw(self.all())
     }
@@ -301,7 +301,7 @@ impl Screen {
     }
 
     /// Prints lines of an item below the last ones, under a line for its day if that is another.
-    fn print(&mut self, n: usize, lines: Range<usize>) -> String {
+    pub(super) fn print(&mut self, n: usize, lines: Range<usize>) -> String {
         let all = self.pages().lines(n);
         let end = lines.end.min(all.len());
         let mut printed = Vec::new();
@@ -310,22 +310,26 @@ impl Screen {
             let rule = format!("── {} ──", item::day(day, jiff::Zoned::now().date()));
             printed.push(ScreenLine::new(self.style.faint(&rule)));
         }
-        self.begins.push((lines.start == 0).then_some(self.height + printed.len()));
+        let top = self.height + printed.len();
+        let above = self.items[n].above();
+        let is_whole = lines.start <= above && end > above;
+        let head = is_whole.then(|| top + above - lines.start);
         self.end =
             if end < all.len() { LineRef { item: n, line: end } } else { LineRef::before(n + 1) };
         printed.extend(all.into_iter().take(end).skip(lines.start));
         let rows: usize = printed.iter().map(|line| line.rows(self.size.columns)).sum();
         self.height += rows;
+        self.printed.push(PrintedRows { top, head, end: self.height });
         self.bottom = self.bottom.saturating_sub(rows).max(self.typed);
         printed.iter().flat_map(|line| [line.text.as_str(), "\n"]).collect()
     }
 
     /// Clears the screen and draws as many lines before `end` as fit.
-    fn draw(&mut self, end: LineRef) -> String {
+    pub(super) fn draw(&mut self, end: LineRef) -> String {
         let begin = self.pages().begin(end);
         (self.begin, self.end, self.day, self.height) = (begin, begin, None, 0);
         self.bottom = self.typed;
-        self.begins.clear();
+        self.printed.clear();
         let mut out = String::from("\x1b[H\x1b[2J");
         if !self.title.is_empty() {
             let width = self.width();
@@ -364,20 +368,6 @@ impl Screen {
         }
         format!("\x1b[A\r\x1b[2K{}", self.note())
     }
-
-    /// Overwrites the ticks of an item; `None` if it is not on the screen.
-    fn tick(&self, n: usize) -> Option<String> {
-        let ScreenItem::Said(said) = &self.items[n] else { return None };
-        let begins = (*self.begins.get(n.checked_sub(self.begin.item)?)?)?;
-        let up = self.height - begins;
-        if up + self.bottom > self.size.rows {
-            return None;
-        }
-        // Printing adds a line end, so stop one row higher.
-        let down = if up > 1 { format!("\x1b[{}B", up - 1) } else { String::new() };
-        let tick = said.tick.padded(self.style);
-        Some(format!("\x1b[{up}A\r\x1b[{}C{tick}\r{down}\n", TICKS.0))
-    }
 }
 
 /// The terminal at the time of a change.
@@ -390,7 +380,8 @@ pub struct Room {
     pub most: usize,
 }
 
-fn own(item: &ScreenItem) -> Option<&Said> {
+/// A message of the user's.
+pub(super) fn own(item: &ScreenItem) -> Option<&Said> {
     match item {
         ScreenItem::Said(said) if said.from.is_none() && !said.is_change => Some(said),
         _ => None,

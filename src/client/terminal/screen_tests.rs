@@ -4,28 +4,29 @@ use std::num::NonZero;
 
 use jiff::tz::TimeZone;
 
-use super::item::{ScreenItem, Style, Tick};
+use super::item::ScreenItem;
 use super::screen::{Room, Screen, Size};
+use super::style::{Style, Tick};
 use crate::name::Handle;
 use crate::wire::rows::EntryLine;
 
-const SIZE: Size = Size { columns: 40, rows: 10 };
-const ROOM: Room = Room { size: SIZE, typed: 2, most: 2 };
+pub(super) const SIZE: Size = Size { columns: 40, rows: 10 };
+pub(super) const ROOM: Room = Room { size: SIZE, typed: 2, most: 2 };
 
 /// A terminal with a prompt and a line below it; prints above them as the editor does.
-struct Paper {
+pub(super) struct Paper {
     terminal: vt100::Parser,
-    screen: Screen,
+    pub screen: Screen,
 }
 
 impl Paper {
-    fn new() -> Paper {
+    pub fn new() -> Paper {
         let cells = |n: usize| NonZero::new(n as u16).unwrap();
         let terminal = vt100::Parser::new(cells(SIZE.rows), cells(SIZE.columns), 0);
         Paper { terminal, screen: Screen::new(ROOM, Style { colour: false }) }
     }
 
-    fn print(&mut self, text: &str) {
+    pub fn print(&mut self, text: &str) {
         if text.is_empty() {
             return;
         }
@@ -35,13 +36,13 @@ impl Paper {
         self.terminal.process(b"> half a line\r\nbelow\x1b[A\x1b[8C");
     }
 
-    fn add(&mut self, id: u64, from: &str, body: &str) {
+    pub fn add(&mut self, id: u64, from: &str, body: &str) {
         let text = self.screen.add(entry(id, from, body), ROOM);
         self.print(&text);
     }
 
     /// The rows of the terminal, without the days.
-    fn rows(&self) -> Vec<String> {
+    pub fn rows(&self) -> Vec<String> {
         let rows = self.terminal.screen().rows(0, SIZE.columns as u16);
         let rows = rows.map(|row| row.trim_end().to_owned());
         let rows =
@@ -226,7 +227,7 @@ fn what_comes_while_one_has_scrolled_back_is_counted_below() {
     let rows = paper.rows();
     assert_eq!(rows[..6], before[..6]);
     assert_eq!(rows[6..], ["── 2 new below; PageDown goes on, Ente…", "> half a line"]);
-    let page = paper.screen.newest(ROOM);
+    let page = paper.screen.draw_newest(ROOM);
     paper.print(&page);
     let page = paper.screen.older(ROOM).unwrap();
     paper.print(&page);

@@ -127,6 +127,12 @@ impl Sequences {
     fn alone(&mut self, byte: u8, out: &mut Vec<u8>) {
         let is_text = byte.is_ascii_control() || !byte.is_ascii();
         match self.is_pasted {
+            // The editor takes Alt and a digit for a number of repetitions, whatever is bound to it.
+            false if byte.is_ascii_digit() => {
+                let digit = digit_key(usize::from(byte - b'0'));
+                out.push(0x1b);
+                out.extend(digit.encode_utf8(&mut [0; 4]).bytes());
+            }
             false => out.extend([0x1b, byte]),
             true if is_text => out.push(byte),
             true => {}
@@ -160,6 +166,11 @@ impl Sequences {
     fn is_number(&self) -> bool {
         matches!(&*self.held, [_, _, b'1'..=b'8', _])
     }
+}
+
+/// The character that stands for Alt and this digit: none that a keyboard has, ⓪ to ⑨.
+pub fn digit_key(digit: usize) -> char {
+    ['\u{24ea}', '①', '②', '③', '④', '⑤', '⑥', '⑦', '⑧', '⑨'][digit % 10]
 }
 
 /// Whether this follows `Esc [` in a key: the arrows and the like, numbered keys, and both with
@@ -217,6 +228,12 @@ mod tests {
         ] {
             assert_eq!(passed(&format!("a{key}b")), format!("a{key}b"));
         }
+    }
+
+    #[test]
+    fn alt_and_a_digit_is_a_key_of_its_own() {
+        assert_eq!(passed("a\x1b1\x1b9b"), "a\x1b①\x1b⑨b");
+        assert_eq!(passed("\x1b[200~\x1b1\x1b[201~"), "\x1b[200~\x1b[201~");
     }
 
     #[test]

@@ -1,12 +1,25 @@
 //! Parses a typed line: a text to send, or a command that begins with `/`.
 
 use super::super::lines;
+use super::groups;
+use super::message_command;
 
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
-    "back", "block", "chats", "find", "group", "help", "info", "name", "passwd", "quit", "to",
-    "unblock", "who", "whoami",
+    "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info", "later",
+    "marks", "name", "passwd", "quit", "re", "react", "to", "unblock", "unless", "who", "whoami",
 ];
+
+/// The words that may follow a command, for completion.
+pub fn arguments(command: &str) -> &'static [&'static str] {
+    match command {
+        "/group" => groups::VERBS,
+        "/unless" => &["answered", "delivered", "read"],
+        "/later" => &["del"],
+        "/help" => &["messages"],
+        _ => &[],
+    }
+}
 
 /// The text of `/help`.
 pub const HELP: &str = "\
@@ -18,6 +31,7 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /who         who is there
   /info        who has received and read your last message here
   /group new team bob   create a group; /group alone lists what else there is
+  /re yes      answer the last message; /help messages: edit, delete, react, …
   /block bob   refuse messages from somebody; /unblock bob
   /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
@@ -25,6 +39,24 @@ PageUp (/back) and PageDown scroll, Tab completes, Up recalls what you typed.
 The line at the bottom says where something is unread: 4:#team(3) is 3 in /4.
 ✓ stored on the server, ✓✓ received by everyone, read: read by everyone.
 To send a text that begins with /, type //.";
+
+/// The text of `/help messages`.
+pub const MESSAGES: &str = "\
+With the last message that fits:
+  /re yes          answer that of somebody else; Alt-R too
+  /edit new text   change yours; Alt-E brings it back; s/old/new/
+  /del             delete yours for everyone, after Enter
+  /react ok        react to it; alone: 👍; - takes it back
+  /fwd bob         send it on; your own name keeps it among your notes
+  /marks           its earlier texts, and who has reacted
+Another one is named by a piece of its text: /re lunch/ yes, /del lunch.
+Or by a number: Alt-M shows them, /re 3 yes uses one, Alt-1 to Alt-9 react.
+  /at 9:00 tea     send a text here later, or /at +10m; a reminder in notes
+  /unless read 10m +oncall text
+                   send that if yours is not read by then; also delivered,
+                   answered
+  /later           what waits to be sent; /later del 3 cancels it
+@bob in a group calls bob, @all everyone if you are an admin.";
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +73,10 @@ pub enum SlashCommand {
     Chats(bool),
     Passwd,
     Back,
-    Help,
+    /// Show this.
+    Help(&'static str),
+    /// A command about a message, and what was typed behind it.
+    Message(String, String),
     /// Who is in this group.
     Who,
     /// How far a message of the user's has come: this one, or the last.
@@ -91,7 +126,11 @@ pub fn read(line: &str) -> SlashCommand {
         ("chats", _) => SlashCommand::Chats(rest.eq_ignore_ascii_case("all")),
         ("passwd", _) => SlashCommand::Passwd,
         ("back", _) => SlashCommand::Back,
-        ("help" | "", _) => SlashCommand::Help,
+        ("help", "message" | "messages") => SlashCommand::Help(MESSAGES),
+        ("help" | "", _) => SlashCommand::Help(HELP),
+        (name, rest) if message_command::NAMES.contains(&name) => {
+            SlashCommand::Message(name.to_owned(), rest.to_owned())
+        }
         ("who", _) => SlashCommand::Who,
         ("msg" | "join" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),
         ("info", "") => SlashCommand::Info(None),
@@ -158,13 +197,14 @@ mod tests {
 
     #[test]
     fn help_fits_a_small_terminal() {
-        for line in HELP.lines() {
+        for line in HELP.lines().chain(MESSAGES.lines()) {
             assert!(crate::client::terminal::columns::width(line) < 80, "{line}");
         }
     }
 
     #[test]
     fn every_order_is_known_and_explained() {
+        assert!(message_command::NAMES.iter().all(|name| NAMES.contains(name)));
         for name in NAMES {
             assert!(
                 !matches!(read(&format!("/{name} x")), SlashCommand::Unclear(why) if why.contains("there is no"))

@@ -5,30 +5,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Zoned;
 use jiff::tz::TimeZone;
 use smol::channel::Sender;
 
 use super::TerminalOptions;
 use super::chats::Chats;
 use super::editor::Keyboard;
-use super::groups;
-use super::item::{Said, ScreenItem, Style, Tick};
+use super::item::ScreenItem;
 use super::jobs::{News, PendingCommand, Purpose};
 use super::known::Typed;
 use super::notices;
 use super::passwd::{Passwd, PasswdStep};
+use super::picked::Picked;
+use super::said::Said;
 use super::screen::Screen;
-use super::slash_command::{self, SlashCommand};
+use super::slash_command;
+use super::stale::Stale;
+use super::style::Style;
 use crate::client::failure::Failure;
 use crate::client::lines;
-use crate::client::send::random_key;
 use crate::entry::Entry;
 use crate::name::Handle;
 
 /// Acknowledgements due in a conversation, up to these ids; 0 is none.
 #[derive(Clone, Copy, Default)]
-pub struct AckMark {
+pub struct DueAck {
     pub(super) ack: u64,
     pub(super) read: u64,
 }
@@ -38,7 +39,7 @@ pub const LOADED: usize = 100;
 
 /// A message that the server has not confirmed.
 pub struct Unsent {
-    key: String,
+    pub(super) key: String,
     pub to: String,
     pub said: Said,
 }
@@ -77,6 +78,8 @@ pub struct Talk {
     pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
+    /// Edits, deletions and the like that the server has not confirmed.
+    pub(super) unconfirmed: usize,
     /// The user's entries that came as events while something was unsent: perhaps the same
     /// messages.
     pub(super) held: Vec<Entry>,
@@ -91,10 +94,16 @@ pub struct Talk {
     pub(super) is_there: bool,
     /// The password is being changed.
     pub(super) passwd: Option<Passwd>,
+    /// Messages picked for the next line.
+    pub(super) picked: Picked,
+    /// Messages whose rows are to be fetched.
+    pub(super) stale: Stale,
+    /// Messages with a notice on the desktop, and its number once that is known.
+    pub(super) noticed: BTreeMap<u64, Option<u32>>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
-    pub(super) marks: BTreeMap<String, AckMark>,
-    pub(super) is_marking: bool,
+    pub(super) due_acks: BTreeMap<String, DueAck>,
+    pub(super) is_acking: bool,
     /// Commands whose answers the user waits for.
     waited_for: usize,
     /// The first of the commands has taken more than a second.
@@ -127,15 +136,19 @@ impl Talk {
             tell,
             warning: if options.notify { notices::missing() } else { None },
             unsent: Vec::new(),
+            unconfirmed: 0,
             held: Vec::new(),
             sent: BTreeSet::new(),
             put_back: None,
             is_live: false,
             is_there: true,
             passwd: None,
+            picked: Picked::default(),
+            stale: Stale::default(),
+            noticed: BTreeMap::new(),
             is_loading: false,
-            marks: BTreeMap::new(),
-            is_marking: false,
+            due_acks: BTreeMap::new(),
+            is_acking: false,
             waited_for: 0,
             is_slow: false,
         }
@@ -148,7 +161,7 @@ impl Talk {
     pub fn take(&mut self, news: News) -> Result<bool, Failure> {
         match news {
             News::Typed(Typed::End(None)) => return Ok(true),
-            News::Typed(Typed::Leave) if self.unsent.is_empty() => return Ok(true),
+            News::Typed(Typed::Leave) if self.is_all_sent() => return Ok(true),
             News::Typed(Typed::End(Some(why))) => {
                 return Err(Failure::Unfit(format!("the terminal: {why}")));
             }
@@ -159,6 +172,7 @@ impl Talk {
                     self.complain(&why);
                 }
             }
+            News::Noticed(id, notice) => self.noticed(id, notice),
             News::GoesOn => self.keyboard.go_on(),
             News::Typed(typed) => self.typed(typed)?,
             News::Line(line) => self.line(&line),
@@ -167,6 +181,11 @@ impl Talk {
             News::Answer(purpose, answer) => {
                 self.is_slow = false;
                 self.waited_for -= usize::from(purpose.is_waited_for());
+                self.stale.loads -= usize::from(purpose.is_load());
+                if purpose.is_done_to_a_message() {
+                    self.unconfirmed -= 1;
+                    self.keyboard.may_leave(self.is_all_sent());
+                }
                 match answer {
                     Ok(reply) => self.answered(purpose, &reply),
                     Err(failure @ Failure::Secret(_)) if !purpose.is_passwd() => {
@@ -192,13 +211,18 @@ impl Talk {
             Typed::Line(line) => {
                 self.keyboard.takes_line();
                 self.go_to_end();
+                let deleting = self.picked.deleting.take();
                 if !line.is_empty() {
                     self.order(slash_command::read(&line))?;
+                } else if let Some(id) = deleting {
+                    self.delete(id);
                 } else if self.is_offline {
                     for wake in &self.wake {
                         let _ = wake.try_send(());
                     }
                 }
+                self.picked.offered = None;
+                self.take_numbers_away();
             }
             Typed::Secret(secret) => self.secret(secret),
             Typed::Bytes => self.complain(
@@ -218,12 +242,23 @@ impl Talk {
             Typed::Next => self.next(),
             Typed::Busy => self.complain("Enter sends what you have typed, Ctrl-C clears it"),
             Typed::Leave => {
-                let n = self.unsent.len();
+                let (n, what, leaves) = match self.unsent.len() {
+                    0 => (self.unconfirmed, "change", "leave without"),
+                    n => (n, "message", "leave without sending"),
+                };
                 let (s, them) = if n == 1 { ("", "it") } else { ("s", "them") };
                 self.complain(&format!(
-                    "{n} message{s} not sent yet; press Ctrl-D again to leave without sending {them}"
+                    "{n} {what}{s} not sent yet; press Ctrl-D again to {leaves} {them}"
                 ));
                 self.keyboard.may_leave(true);
+            }
+            Typed::Numbers => self.toggle_numbers(),
+            Typed::React(number) => self.react_to(number),
+            Typed::Answer(answer) => drop(self.offer_answer().map(|line| answer.send(line))),
+            Typed::Edit(answer) => drop(self.offer_edit().map(|line| answer.send(line))),
+            Typed::Cleared => self.picked.offered = None,
+            Typed::Interrupt if self.picked.deleting.take().is_some() => {
+                self.remark("      it is not deleted");
             }
             Typed::Interrupt if self.passwd.is_some() => self.secret(String::new()),
             Typed::Interrupt => self.remark("Ctrl-D or /quit leaves"),
@@ -237,70 +272,6 @@ impl Talk {
             }
             Typed::Ways(ways) => self.remark(&format!("      {}", ways.join("  "))),
             Typed::End(_) => {}
-        }
-        Ok(())
-    }
-
-    fn order(&mut self, order: SlashCommand) -> Result<(), Failure> {
-        match order {
-            SlashCommand::Text(text) => {
-                // In nc this would be a command.
-                let is_verb = ["HELP", "QUIT", "READ", "ACK", "CHATS"].contains(&&*text);
-                let before = self.unsent.len();
-                let Some(to) = self.current.clone() else {
-                    self.complain("to whom? /to bob, then write");
-                    return Ok(());
-                };
-                self.send(to, text)?;
-                if is_verb && self.unsent.len() > before {
-                    self.remark("      sent as text; /help lists the commands");
-                }
-            }
-            SlashCommand::To(name) => self.turn_to(&name),
-            SlashCommand::Number(n) => {
-                if let Some(name) = self.numbered(n) {
-                    self.turn_to(&name);
-                }
-            }
-            SlashCommand::Say(n, text) => {
-                if let Some(to) = self.shown_number(n) {
-                    self.send(to, text)?;
-                }
-            }
-            SlashCommand::Chats(is_all) => {
-                self.ask("CHATS".to_owned(), Purpose::Chats(Some(is_all)))
-            }
-            SlashCommand::Passwd => {
-                self.remark("      type your current password; Enter alone cancels");
-                self.passwd = Some(Passwd::default());
-                self.keyboard.ask_secret(true);
-            }
-            SlashCommand::Back => self.older(),
-            SlashCommand::Help => self.remark(slash_command::HELP),
-            SlashCommand::Group(typed) => {
-                let is_mine = |name: &str| self.chats.names().any(|known| known == name);
-                match groups::command(&typed, self.current.as_deref(), is_mine) {
-                    // A group without other members.
-                    Ok(made) if made.starts_with("GROUP NEW ") && made.split(' ').count() == 3 => {
-                        self.ask(made, Purpose::Made);
-                    }
-                    Ok(command) => self.ask(command, Purpose::Show),
-                    Err(usage) => self.complain(&usage),
-                }
-            }
-            SlashCommand::Command(command) => self.ask(command, Purpose::Show),
-            SlashCommand::Unclear(why) => self.complain(&why),
-            SlashCommand::Who => match self.current.clone() {
-                Some(name) if name.starts_with('#') => {
-                    self.ask(format!("GROUP WHO {name}"), Purpose::Show);
-                }
-                Some(name) => self.ask(format!("FIND {name}"), Purpose::Show),
-                None => self.complain("nobody to write to yet: try /to bob"),
-            },
-            SlashCommand::Info(id) => match id.or(self.screen.newest_own()) {
-                Some(id) => self.ask(format!("INFO {id}"), Purpose::Show),
-                None => self.complain("you have not written here yet"),
-            },
         }
         Ok(())
     }
@@ -325,7 +296,7 @@ impl Talk {
     fn go_to_end(&mut self) {
         if !self.screen.is_at_end() {
             let room = self.keyboard.room();
-            self.keyboard.print(self.screen.newest(room));
+            self.keyboard.print(self.screen.draw_newest(room));
             self.is_seen();
         }
     }
@@ -333,6 +304,8 @@ impl Talk {
     /// Switches to a conversation. What is typed goes there from now on.
     pub(super) fn turn_to(&mut self, name: &str) {
         self.current = Some(name.to_owned());
+        self.picked = Picked::default();
+        self.stale.clear();
         self.keyboard.turn_to(name);
         self.say_where();
         // Gives it a number.
@@ -350,7 +323,7 @@ impl Talk {
         if is_mine { "notes to yourself".to_owned() } else { name.to_owned() }
     }
 
-    fn older(&mut self) {
+    pub(super) fn older(&mut self) {
         let room = self.keyboard.room();
         if let Some(page) = self.screen.older(room) {
             self.keyboard.print(page);
@@ -364,44 +337,11 @@ impl Talk {
         }
     }
 
-    fn send(&mut self, to: String, text: String) -> Result<(), Failure> {
-        if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
-            self.complain(
-                "not sent: it contains control characters (colour codes?), which are never sent",
-            );
-            return Ok(());
-        }
-        let key = random_key()?;
-        let command = match lines::once(&key, &to, &text) {
-            Ok(command) => command,
-            Err(failure) => {
-                self.complain(failure.to_string().trim_start_matches("papo: "));
-                return Ok(());
-            }
-        };
-        let said = Said {
-            id: None,
-            key: Some(key.clone()),
-            time: Zoned::now(),
-            from: None,
-            body: text,
-            is_change: false,
-            tick: Tick::Waiting,
-        };
-        if self.current.as_ref() == Some(&to) {
-            self.add(ScreenItem::Said(Box::new(said.clone())));
-        }
-        self.unsent.push(Unsent { key: key.clone(), to, said });
-        self.keyboard.may_leave(false);
-        self.ask(command, Purpose::Send(key));
-        Ok(())
-    }
-
     /// The server has answered for this key. Held events that were not sent from here are shown.
     pub(super) fn is_sent(&mut self, key: &str) {
         self.unsent.retain(|unsent| unsent.key != key);
+        self.keyboard.may_leave(self.is_all_sent());
         if self.unsent.is_empty() {
-            self.keyboard.may_leave(true);
             for entry in std::mem::take(&mut self.held) {
                 if !self.sent.contains(&entry.id.number()) {
                     self.show(&entry);
@@ -413,24 +353,32 @@ impl Talk {
     /// The server's log was put back: ids mean other entries now.
     pub(super) fn begin_anew(&mut self, told: &str) {
         (self.is_live, self.put_back) = (false, Some(told.to_owned()));
-        self.marks.clear();
+        self.due_acks.clear();
         self.sent.clear();
         self.held.clear();
+        self.stale.clear();
+        self.noticed.clear();
         for chat in self.chats.all_mut() {
             chat.put_back();
         }
     }
 
+    /// The server has confirmed all that was typed.
+    fn is_all_sent(&self) -> bool {
+        self.unsent.is_empty() && self.unconfirmed == 0
+    }
+
     /// Nothing is being acknowledged or sent.
     pub fn is_settled(&self) -> bool {
-        !self.is_marking && self.unsent.is_empty()
+        !self.is_acking && self.is_all_sent()
     }
 
     /// A command was answered after the screen was closed.
     pub fn answered_late(&mut self, purpose: &Purpose) {
         match purpose {
-            Purpose::Mark(_) => self.mark_more(true),
+            Purpose::Ack(_) => self.ack_more(true),
             Purpose::Send(key) => self.unsent.retain(|unsent| unsent.key != *key),
+            purpose if purpose.is_done_to_a_message() => self.unconfirmed -= 1,
             _ => {}
         }
     }
@@ -441,6 +389,11 @@ impl Talk {
             if self.is_slow {
                 self.remark("waiting for the server");
             }
+        }
+        self.stale.loads += usize::from(purpose.is_load());
+        if purpose.is_done_to_a_message() {
+            self.unconfirmed += 1;
+            self.keyboard.may_leave(false);
         }
         // Unbounded, and closed only at the end.
         let _ = self.jobs.try_send(PendingCommand { command, purpose });

@@ -3,7 +3,8 @@
 
 use super::PgReader;
 use super::decode::kind;
-use super::merge::{span, windows};
+use super::merge::windows;
+use super::span::span;
 use super::value::Param;
 use super::{count, expire};
 use crate::entry::{AccountId, ConversationId, EntryId, Millis};
@@ -100,7 +101,7 @@ fn overtaken(reader: &mut PgReader, me: AccountId, before: Bookmark) -> Result<V
     for row in reader.rows(sql, &[Param::Int(me.0), Param::Int(before.newest.0)])? {
         let id = ConversationId(row.get(0)?);
         let below = Some(EntryId(before.newest.0 + 1));
-        let query = SpanQuery { count: 1, before: below, after: None };
+        let query = SpanQuery { count: 1, before: below, after: None, re: None };
         let windows = windows(reader, me, id, false)?;
         let was = span(reader, id, &windows, &query)?.ids;
         found.extend(was.first().filter(|was| **was < before.down_to).map(|was| (*was, id)));

@@ -1,4 +1,5 @@
-//! How many entries wait above a cursor, by arithmetic, even if some of them have expired.
+//! How many entries wait above a cursor, by arithmetic, even if some of them have expired; and
+//! whether marks do, which are not counted.
 //!
 //! The number is that of all entries above the cursor, less those among them that are exempt (see
 //! [`Member::exempt`](crate::store::Member::exempt)). If the cursor stands below the last expired
@@ -8,11 +9,12 @@
 use super::PgReader;
 use super::expire::floor;
 use super::gather::EXEMPT_MARK;
-use super::merge::{span, windows};
+use super::merge::windows;
+use super::span::span;
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
-use crate::store::{Error, SpanQuery};
+use crate::store::{Error, SpanQuery, WaitingCount};
 
 /// The columns of [`waiting`], and more, of the conversations of an account where something waits.
 macro_rules! lanes_where {
@@ -21,10 +23,18 @@ macro_rules! lanes_where {
             "SELECT c.id, c.head, m.delivered,
                 c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
                 coalesce(m.until_seq, c.seq), m.exempt, m.last_own, m.read_exempt,
-                m.delivered_seq, m.delivered_exempt
+                m.delivered_seq, m.delivered_exempt,
+                CASE WHEN c.marked <= m.delivered THEN false
+                     WHEN c.low IS NOT NULL THEN true
+                     ELSE EXISTS(SELECT FROM stay s WHERE s.conversation = c.id
+                         AND s.account = m.account AND EXISTS(
+                             SELECT FROM entry e WHERE e.conversation = c.id AND e.kind > 1
+                               AND e.id > greatest(m.delivered, s.since - 1)
+                               AND (s.until IS NULL OR e.id <= s.until))) END
              FROM member m JOIN conversation c ON c.id = m.conversation
              WHERE m.account = $1
-               AND coalesce(m.until_seq, c.seq) > greatest(m.delivered_seq, c.gone_seq) AND ",
+               AND (coalesce(m.until_seq, c.seq) > greatest(m.delivered_seq, c.gone_seq)
+                    OR c.marked > m.delivered) AND ",
             $which
         )
     };
@@ -36,8 +46,8 @@ pub(super) fn all_waiting(
     reader: &mut PgReader,
     me: AccountId,
     upto: EntryId,
-) -> Result<u64, Error> {
-    let (mut waiting, mut counted) = (0, 0);
+) -> Result<WaitingCount, Error> {
+    let (mut waiting, mut marks, mut counted) = (0, false, 0);
     for sql in [lanes_where!("m.recent = 0 AND $2 > 0"), lanes_where!("m.waits <= $2")] {
         for row in reader.rows(sql, &[Param::Int(me.0), Param::Int(upto.0)])? {
             let (id, head) = (ConversationId(row.get(0)?), EntryId(row.get(1)?));
@@ -46,22 +56,28 @@ pub(super) fn all_waiting(
             if head > upto {
                 // Entries above `upto`, a few at most, are not counted.
                 let after = Some(upto.max(delivered));
-                let query = SpanQuery { count: usize::MAX - 1, before: None, after };
+                let query = SpanQuery { count: usize::MAX - 1, before: None, after, re: None };
                 let windows = windows(reader, me, id, row.get(3)?)?;
                 let newer = span(reader, id, &windows, &query)?.ids;
                 let newer: Vec<i64> = newer.into_iter().map(|id| id.0).collect();
-                let sql = "SELECT count(*) FROM entry WHERE id = ANY($1) AND author <> $2";
+                // Notes wait for their author if they came late.
+                let sql = "SELECT count(*) FROM entry e
+                           JOIN conversation c ON c.id = e.conversation
+                           WHERE e.id = ANY($1) AND (e.author <> $2 OR
+                               (c.low = c.high AND coalesce(e.tags LIKE '%late=%', false)))";
                 let others = reader.row(sql, &[Param::Ints(&newer), Param::Int(me.0)])?;
                 here -= others.map(|row| row.get::<i64>(0)).transpose()?.unwrap_or(0);
             }
             waiting += here;
-            counted += usize::from(here > 0);
+            let has_marks: bool = row.get(13)?;
+            marks |= has_marks;
+            counted += usize::from(here > 0 || has_marks);
             if counted >= limits::PENDING {
                 break;
             }
         }
     }
-    Ok(u64::try_from(waiting).unwrap_or(0))
+    Ok(WaitingCount { count: u64::try_from(waiting).unwrap_or(0), marks })
 }
 
 /// How many entries wait above a cursor. From column `first` on, `row` has these columns of

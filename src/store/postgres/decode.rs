@@ -1,17 +1,15 @@
-//! Rows of the tables as the store's types: accounts, conversations with their members, entries.
+//! Rows of the tables as the store's types: accounts, conversations with their members.
 
 use smallvec::SmallVec;
 
 use super::PgReader;
 use super::value::{Param, PgRow};
-use crate::entry::{
-    AccountId, ConversationId, Entry, EntryId, EntryKind, Millis, MoveNumber, TokenId,
-};
+use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{
-    Account, Conversation, ConversationKind, Error, Fronts, Member, Moves, Pair, Position, Stay,
-    Token,
+    Account, Conversation, ConversationKind, Error, Fronts, Marks, Member, Moves, Pair, Position,
+    Stay, Token,
 };
 
 /// The query for an account by `$column`, with the direct chats that come first.
@@ -22,7 +20,9 @@ macro_rules! account_by {
                 (SELECT conversation FROM member
                  WHERE account = a.id AND recent > 0 ORDER BY recent DESC LIMIT 1),
                 (SELECT conversation FROM member
-                 WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1)
+                 WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1),
+                (SELECT conversation FROM member
+                 WHERE account = a.id AND marked IS NOT NULL ORDER BY marked DESC LIMIT 1)
              FROM account a WHERE ",
             $column,
             " = $1"
@@ -35,20 +35,12 @@ pub(super) const BY_HANDLE: &str = account_by!("handle");
 /// The value of `account.gone` for a deleted account that may still be in groups.
 const STILL_LEAVING: i64 = 2;
 
-/// A row of the log, with its author as a number.
-pub(super) struct PgLogRow {
-    pub(super) id: EntryId,
-    /// Whose the conversation is.
-    pub(super) of: ConversationKind,
-    pub(super) author: AccountId,
-    time: Millis,
-    kind: EntryKind,
-    pub(super) body: Box<str>,
-}
-
 impl PgReader {
     /// The handles of some accounts are in the cache after this.
-    fn learn_handles(&mut self, of: impl Iterator<Item = AccountId>) -> Result<(), Error> {
+    pub(super) fn learn_handles(
+        &mut self,
+        of: impl Iterator<Item = AccountId>,
+    ) -> Result<(), Error> {
         let mut unknown: Vec<i64> =
             of.filter(|id| !self.handles.contains_key(id)).map(|id| id.0).collect();
         unknown.sort_unstable();
@@ -84,83 +76,6 @@ impl PgReader {
         self.row(sql, &[key])?.map(|row| account(&row)).transpose()
     }
 
-    /// Rows of the log as entries for `me`, with handles in place of numbers.
-    pub(super) fn named(
-        &mut self,
-        me: AccountId,
-        rows: Vec<PgLogRow>,
-    ) -> Result<Vec<Entry>, Error> {
-        let other = |row: &PgLogRow| match row.of {
-            ConversationKind::Direct(pair) => pair.other(row.author),
-            ConversationKind::Group(_) => row.author,
-        };
-        let all: Vec<AccountId> = rows.iter().flat_map(|row| [row.author, other(row)]).collect();
-        self.learn_handles(all.into_iter())?;
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in rows {
-            let to = match &row.of {
-                ConversationKind::Group(name) => Target::Group(name.clone()),
-                ConversationKind::Direct(pair) if pair.low == me || pair.high == me => {
-                    Target::Person(self.handle(pair.other(row.author))?)
-                }
-                ConversationKind::Direct(_) => {
-                    return Err(Error::damaged(format!("entry {} belongs to others", row.id.0)));
-                }
-            };
-            let from = self.handle(row.author)?;
-            let PgLogRow { id, time, kind, body, .. } = row;
-            entries.push(Entry { id, time, from, to, kind, body });
-        }
-        Ok(entries)
-    }
-
-    /// Rows of the log by their ids, each with whose its conversation is: as many as fit in a page
-    /// of [`limits::PAGE_BYTES`], at least one. Those by `free` do not count.
-    pub(super) fn log_rows(
-        &mut self,
-        ids: &[i64],
-        of: &[ConversationKind],
-        free: Option<AccountId>,
-    ) -> Result<Vec<PgLogRow>, Error> {
-        let sql = "SELECT id, author, time, kind, body
-                   FROM (SELECT e.*, n.at, sum(CASE WHEN e.author = $2 THEN 0
-                                               ELSE octet_length(e.body) END)
-                                           OVER (ORDER BY n.at ROWS BETWEEN UNBOUNDED PRECEDING
-                                                 AND 1 PRECEDING) AS before
-                         FROM unnest($1) WITH ORDINALITY AS n(id, at)
-                         JOIN entry e ON e.id = n.id) AS e
-                   WHERE coalesce(before, 0) < $3 ORDER BY at";
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let free = free.map_or(0, |id| id.0);
-        let bytes = limits::PAGE_BYTES as i64;
-        let params = [Param::Ints(ids), Param::Int(free), Param::Int(bytes)];
-        let rows = self.rows(sql, &params)?;
-        let (mut found, mut bytes) = (Vec::with_capacity(rows.len()), 0);
-        for ((row, id), of) in rows.iter().zip(ids).zip(of) {
-            if row.get::<i64>(0)? != *id {
-                break;
-            }
-            let (author, body) = (AccountId(row.get(1)?), row.get::<Box<str>>(4)?);
-            bytes += if author.0 == free { 0 } else { body.len() };
-            found.push(PgLogRow {
-                id: EntryId(*id),
-                of: of.clone(),
-                author,
-                time: Millis(row.get(2)?),
-                kind: if row.get::<i64>(3)? == 0 { EntryKind::Message } else { EntryKind::Group },
-                body,
-            });
-        }
-        match ids.get(found.len()) {
-            Some(missing) if bytes < limits::PAGE_BYTES => {
-                Err(Error::damaged(format!("entry {missing} is missing")))
-            }
-            _ => Ok(found),
-        }
-    }
-
     /// Whose a conversation is, without its members.
     pub(super) fn whose(&mut self, id: ConversationId) -> Result<ConversationKind, Error> {
         let sql = "SELECT c.low, c.high, r.name FROM conversation c
@@ -188,7 +103,7 @@ pub(super) fn account(row: &PgRow) -> Result<Account, Error> {
         seen: row.get::<Option<i64>>(4)?.map(Millis),
         gone: gone != 0,
         leaving: gone == STILL_LEAVING,
-        fronts: Fronts { recent: front(6)?, moved: front(7)? },
+        fronts: Fronts { recent: front(6)?, moved: front(7)?, marked: front(8)? },
     })
 }
 
@@ -201,6 +116,11 @@ pub(super) fn conversation(
     let id = ConversationId(row.get(0)?);
     let kind = kind(row, 1, id)?;
     let (head, seq, moved) = (EntryId(row.get(4)?), row.get(5)?, MoveNumber(row.get(6)?));
+    let marks = Marks {
+        newest: EntryId(row.get(7)?),
+        author: AccountId(row.get::<Option<i64>>(8)?.unwrap_or(0)),
+        other: EntryId(row.get::<Option<i64>>(9)?.unwrap_or(0)),
+    };
     let members = members.iter().map(|row| member_at(row, 0));
     let mut members = members.collect::<Result<Vec<Member>, _>>()?;
     for row in stays {
@@ -212,7 +132,7 @@ pub(super) fn conversation(
             members[at].stays.push(stay);
         }
     }
-    Ok(Conversation { id, kind, head, seq, moved, members })
+    Ok(Conversation { id, kind, head, seq, moved, marks, members })
 }
 
 /// Whose conversation `id` is, from its `low`, its `high` and its name as a group, which are in
@@ -231,6 +151,18 @@ pub(super) fn kind(
         Some(name) => ConversationKind::Group(Handle::new(&name).ok_or_else(|| {
             Error::damaged(format!("group {} has a name that breaks the rules", id.0))
         })?),
+    })
+}
+
+/// A row of [`POS`](super::gather::POS).
+pub(super) fn pos(row: &PgRow) -> Result<EntryPos, Error> {
+    Ok(EntryPos {
+        conversation: ConversationId(row.get(0)?),
+        id: EntryId(row.get(1)?),
+        seq: row.get(2)?,
+        author: AccountId(row.get(3)?),
+        author_seq: row.get(4)?,
+        about: EntryId(row.get(5)?),
     })
 }
 
@@ -276,6 +208,7 @@ pub(super) fn member_at(row: &PgRow, first: usize) -> Result<Member, Error> {
         waits: EntryId(row.get::<Option<i64>>(first + 18)?.unwrap_or(0)),
         recent: EntryId(row.get(first + 19)?),
         moved: MoveNumber(row.get::<Option<i64>>(first + 20)?.unwrap_or(0)),
-        history: [moves(first + 21)?, moves(first + 22)?],
+        marked: EntryId(row.get::<Option<i64>>(first + 21)?.unwrap_or(0)),
+        history: [moves(first + 22)?, moves(first + 23)?],
     })
 }

@@ -40,8 +40,11 @@ fn old_enough(
     before: Millis,
     now: Millis,
 ) -> Result<Option<EntryId>, Error> {
-    let sql = "SELECT id, time, octet_length(body) FROM entry WHERE id > $1 ORDER BY id LIMIT $2";
-    let (mut old, mut last, mut bytes) = (None, floor.0, 0_usize);
+    let sql = "SELECT id, time, octet_length(body),
+                      CASE WHEN changed THEN
+                          (SELECT count(*) FROM about WHERE message = entry.id) ELSE 0 END
+               FROM entry WHERE id > $1 ORDER BY id LIMIT $2";
+    let (mut old, mut last, mut bytes, mut marks) = (None, floor.0, 0_usize, 0_i64);
     for row in reader.rows(sql, &[Param::Int(floor.0), Param::Int(limits::EXPIRE as i64)])? {
         let (id, time): (i64, i64) = (row.get(0)?, row.get(1)?);
         if time < before.0 {
@@ -51,7 +54,8 @@ fn old_enough(
         }
         last = id;
         bytes += usize::try_from(row.get::<i64>(2)?).unwrap_or(0);
-        if bytes >= limits::BATCH_BYTES {
+        marks += row.get::<i64>(3)?;
+        if bytes >= limits::BATCH_BYTES || marks >= limits::EXPIRE as i64 {
             break;
         }
     }

@@ -27,7 +27,11 @@ pub(super) fn fill(
     into: &Connection,
 ) -> Result<(), Error> {
     let mut from = source.connect(PgPurpose::Maintain)?;
-    from.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+    // From the first moment on, so that `later` is not written anew with rows that are deleted and
+    // still seen here: see `erasure`.
+    from.execute(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE later IN ACCESS SHARE MODE",
+    )?;
     let sql = "SELECT term, batch, entry, moved, account, conversation, token, floor FROM leader";
     let rows = from.query(sql, &[])?;
     let row = rows.first().ok_or_else(|| Error::damaged("there is no row of leader"))?;
@@ -41,11 +45,15 @@ pub(super) fn fill(
     )?;
     let numbers = (2..8).map(|at| row.get::<i64>(at)).collect::<Result<Vec<_>, _>>()?;
     newest.execute(rusqlite::params_from_iter(&numbers))?;
-    for table in &TABLES {
+    // A row of `marking` is made with its list of ids.
+    for table in TABLES.iter().filter(|table| table.name != "marking") {
         copy(&mut from, table, broken_off, into)?;
     }
     words(into)?;
-    lists(&mut from, numbers[5], broken_off, into)
+    for list in &LISTS {
+        lists(&mut from, list, numbers[5], broken_off, into)?;
+    }
+    Ok(())
 }
 
 fn copy(
@@ -79,6 +87,10 @@ fn go_on(broken_off: &AtomicBool) -> Result<(), Error> {
 fn values(row: &PgRow, kinds: &str) -> Result<Vec<Value>, PgError> {
     let value = |(at, kind)| {
         Ok(match kind {
+            // A text that was overwritten: SQLite has zeros there, at least one.
+            'e' => row.get::<Option<String>>(at)?.map_or(Value::Null, |text| {
+                Value::Text(if text.is_empty() { "\0".to_owned() } else { text })
+            }),
             't' => row.get::<Option<String>>(at)?.map_or(Value::Null, Value::Text),
             'b' => row.get::<Option<Vec<u8>>>(at)?.map_or(Value::Null, Value::Blob),
             'f' => Value::Integer(row.get::<bool>(at)?.into()),
@@ -102,42 +114,86 @@ fn words(into: &Connection) -> Result<(), Error> {
     Ok(())
 }
 
+/// The lists of ids of all conversations: of their entries, or of their marks.
+struct IdLists {
+    /// Declares a cursor for them: conversations, how many ids of each are gone, its last one, and
+    /// each id that is there.
+    declare: &'static str,
+    fetch: &'static str,
+    /// Adds a block.
+    block: &'static str,
+    /// Sets what is left over.
+    tail: &'static str,
+}
+
+const LISTS: [IdLists; 2] = [
+    IdLists {
+        declare: "DECLARE papo_entries NO SCROLL CURSOR FOR
+            SELECT c.id, c.gone_seq, c.head, e.id FROM conversation c
+            LEFT JOIN entry e ON e.conversation = c.id AND e.kind < 2 ORDER BY c.id, e.id",
+        fetch: "FETCH 8192 FROM papo_entries",
+        block: "INSERT INTO id_block VALUES(?1, ?2, ?3)",
+        tail: "UPDATE conversation SET tail = ?2 WHERE id = ?1",
+    },
+    IdLists {
+        declare: "DECLARE papo_marks NO SCROLL CURSOR FOR
+            SELECT k.conversation, k.count - count(e.id) OVER (PARTITION BY k.conversation),
+                   c.marked, e.id, k.author, k.other, k.count
+            FROM marking k JOIN conversation c ON c.id = k.conversation
+            LEFT JOIN entry e ON e.conversation = k.conversation AND e.kind > 1
+            ORDER BY k.conversation, e.id",
+        fetch: "FETCH 8192 FROM papo_marks",
+        block: "INSERT INTO mark_block VALUES(?1, ?2, ?3)",
+        tail: "INSERT INTO marking(conversation, tail, author, other, count)
+            VALUES(?1, ?2, ?3, ?4, ?5)",
+    },
+];
+
 /// A conversation whose ids are being listed.
 struct IdList {
     conversation: i64,
     ids: Vec<EntryId>,
+    /// The further columns of its rows.
+    further: Vec<i64>,
 }
 
-/// The lists of ids of each conversation.
+impl IdList {
+    /// The conversation of a row of `declare`, whose ids up to `floor` are gone.
+    fn begin(row: &PgRow, floor: i64, further: usize) -> Result<IdList, PgError> {
+        let ids = expired(row.get(1)?, floor.min(row.get(2)?));
+        let further = (4..4 + further).map(|at| row.get(at)).collect::<Result<_, _>>()?;
+        Ok(IdList { conversation: row.get(0)?, ids, further })
+    }
+}
+
 fn lists(
     from: &mut PgConnection,
+    which: &'static IdLists,
     floor: i64,
     broken_off: &AtomicBool,
     into: &Connection,
 ) -> Result<(), Error> {
-    from.execute(
-        "DECLARE papo_lists NO SCROLL CURSOR FOR SELECT c.id, c.gone_seq, c.head, e.id
-         FROM conversation c LEFT JOIN entry e ON e.conversation = c.id ORDER BY c.id, e.id",
-    )?;
-    let mut block = into.prepare("INSERT INTO id_block VALUES(?1, ?2, ?3)")?;
-    let mut tail = into.prepare("UPDATE conversation SET tail = ?2 WHERE id = ?1")?;
+    from.execute(which.declare)?;
+    let mut block = into.prepare(which.block)?;
+    let mut tail = into.prepare(which.tail)?;
+    let further = tail.parameter_count() - 2;
     let mut end = |list: Option<IdList>| -> Result<(), Error> {
-        if let Some(list) = list {
-            tail.execute((list.conversation, encode(EntryId(0), &list.ids)))?;
-        }
+        let Some(list) = list else { return Ok(()) };
+        let further = list.further.into_iter().map(Value::Integer);
+        let both = [Value::Integer(list.conversation), Value::Blob(encode(EntryId(0), &list.ids))];
+        tail.execute(rusqlite::params_from_iter(both.into_iter().chain(further)))?;
         Ok(())
     };
     let mut list: Option<IdList> = None;
     loop {
-        let rows = from.query("FETCH 8192 FROM papo_lists", &[])?;
+        let rows = from.query(which.fetch, &[])?;
         if rows.is_empty() {
             return end(list);
         }
         for row in &rows {
-            let conversation = row.get(0)?;
+            let conversation: i64 = row.get(0)?;
             if list.as_ref().is_none_or(|list| list.conversation != conversation) {
-                let ids = expired(row.get(1)?, floor.min(row.get(2)?));
-                end(list.replace(IdList { conversation, ids }))?;
+                end(list.replace(IdList::begin(row, floor, further)?))?;
             }
             let Some(list) = &mut list else { continue };
             list.ids.extend(row.get::<Option<i64>>(3)?.map(EntryId));

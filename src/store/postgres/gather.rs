@@ -1,25 +1,45 @@
 //! Single rows that the rules need before they can decide: many at a time, in one round trip.
 
-use super::PgReader;
-use super::decode::{BY_HANDLE, BY_ID, account, conversation, token};
+use super::decode::{BY_HANDLE, BY_ID, account, conversation, pos, token};
+use super::log::TALLY;
 use super::protocol::Statement;
 use super::value::{Param, PgRow};
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
+use super::{PgReader, about, later};
+use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair};
 
-const DIRECT: &str = "SELECT id, low, high, NULL, head, seq, moved FROM conversation
-     WHERE low = $1 AND high = $2";
+/// The columns of a conversation `c` after its name as a group. Few have a row in `marking`.
+macro_rules! conversation_where {
+    ($name: literal, $rest: literal) => {
+        concat!(
+            "SELECT c.id, c.low, c.high, ",
+            $name,
+            ", c.head, c.seq, c.moved, c.marked,
+                CASE WHEN c.marked > 0 THEN
+                    (SELECT author FROM marking WHERE conversation = c.id) END,
+                CASE WHEN c.marked > 0 THEN
+                    (SELECT other FROM marking WHERE conversation = c.id) END
+             FROM conversation c ",
+            $rest
+        )
+    };
+}
+
+const DIRECT: &str = conversation_where!("NULL", "WHERE c.low = $1 AND c.high = $2");
 const DIRECT_MEMBERS: &str = "SELECT * FROM member WHERE conversation =
          (SELECT id FROM conversation WHERE low = $1 AND high = $2) ORDER BY account";
-const CONVERSATION: &str = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved
-     FROM conversation c LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = $1";
+const CONVERSATION: &str = conversation_where!(
+    "r.name",
+    "LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = $1"
+);
 const MEMBERS: &str = "SELECT * FROM member WHERE conversation = $1 ORDER BY account";
 const STAYS: &str = "SELECT account, since, since_seq, until, until_seq FROM stay
      WHERE conversation = $1 ORDER BY account, since";
 /// Where an entry stands, unless it has expired.
-pub(super) const POS: &str = "SELECT conversation, id, seq, author, author_seq FROM entry
-     WHERE id = $1 AND id > (SELECT floor FROM leader)";
+pub(super) const POS: &str = "SELECT conversation, id, seq, author, author_seq,
+         CASE WHEN kind > 1 THEN re ELSE 0 END
+     FROM entry WHERE id = $1 AND id > (SELECT floor FROM leader)";
 const GROUP: &str = "SELECT FROM group_info WHERE name = $1";
 /// Looked up even if there is no such group, so that both cases take the same time.
 pub(super) const MEMBERSHIP: &str = "SELECT conversation, until_seq IS NULL FROM member
@@ -64,6 +84,15 @@ pub(super) fn gather(
                 let (members, stays) = (next(), next());
                 let row = rows.first().map(|row| conversation(row, &members, &stays));
                 row.transpose()?.map(Fact::Conversation)
+            }
+            Need::Message(_) => {
+                let tally = next();
+                let state = rows.first().map(|row| about::state(row, &tally)).transpose()?;
+                state.map(|state| Fact::Message(Box::new(state)))
+            }
+            Need::Later(account) => {
+                let newest = rows.first().map_or(Ok(0), |row| row.get::<i64>(0))?;
+                Some(Fact::Later(*account, newest.unsigned_abs(), later::all(&next())?))
             }
             need => fact(need, &rows)?,
         };
@@ -117,6 +146,19 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
             to.extend([CONVERSATION, MEMBERS, STAYS].map(|sql| (sql, vec![Param::Int(id.0)])));
         }
         Need::EntryPos(id) => to.push((POS, vec![Param::Int(id.0)])),
+        Need::Message(EntryId(id)) => {
+            to.push((about::STATE, vec![Param::Int(*id)]));
+            to.push((TALLY, vec![Param::Ints(std::slice::from_ref(id))]));
+        }
+        Need::Reaction(id, account) => {
+            to.push((about::REACTION, vec![Param::Int(id.0), int(account)]));
+        }
+        Need::TextFor(account, id) => {
+            to.push((about::TEXT_FOR, vec![Param::Int(id.0), int(account)]));
+        }
+        Need::Later(account) => {
+            to.extend([later::HIGHEST, later::OF_RULES].map(|sql| (sql, vec![int(account)])));
+        }
         Need::Group(name) => to.push((GROUP, vec![Param::Text(name.as_str())])),
         Need::Membership(me, name) => {
             to.push((MEMBERSHIP, vec![Param::Text(name.as_str()), int(me)]));
@@ -151,6 +193,17 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
     Ok(match need {
         Need::Handle(_) | Need::Account(_) => row.map(account).transpose()?.map(Fact::Account),
         Need::EntryPos(_) => row.map(pos).transpose()?.map(Fact::EntryPos),
+        Need::Reaction(id, account) => {
+            let found = row.map(|row| {
+                let (mark, time) = (EntryId(row.get(0)?), Millis(row.get(1)?));
+                Ok::<_, Error>((mark, time, row.get(2)?))
+            });
+            Some(Fact::Reaction(*id, *account, found.transpose()?))
+        }
+        Need::TextFor(account, id) => {
+            let text = row.map(|row| row.get(0)).transpose()?;
+            text.map(|text| Fact::TextFor(*account, *id, text))
+        }
         Need::Group(name) => is_there.then(|| Fact::Group(name.clone())),
         Need::Membership(me, name) => {
             let group = membership(row)?.and_then(|(id, is_in)| is_in.then_some(id));
@@ -179,18 +232,7 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
             Some(Fact::Secret(*account, secret.unwrap_or_default()))
         }
         // Several statements answer these.
-        Need::Direct(_) | Need::Conversation(_) => None,
-    })
-}
-
-/// A row of [`POS`].
-pub(super) fn pos(row: &PgRow) -> Result<EntryPos, Error> {
-    Ok(EntryPos {
-        conversation: ConversationId(row.get(0)?),
-        id: EntryId(row.get(1)?),
-        seq: row.get(2)?,
-        author: AccountId(row.get(3)?),
-        author_seq: row.get(4)?,
+        Need::Direct(_) | Need::Conversation(_) | Need::Message(_) | Need::Later(_) => None,
     })
 }
 

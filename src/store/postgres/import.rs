@@ -75,6 +75,8 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
         let mut params = Vec::with_capacity(table.kinds.len());
         for (at, kind) in table.kinds.chars().enumerate() {
             params.push(match (kind, row.get_ref(at)?) {
+                // Zeros in place of a text that was overwritten, or nothing.
+                ('e', ValueRef::Text([0, ..]) | ValueRef::Null) => Param::Text(""),
                 ('f', ValueRef::Integer(n)) => Param::Bool(n != 0),
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
                 ('t', ValueRef::Null) => Param::NoText,

@@ -2,12 +2,13 @@
 //! entry.
 
 use super::PgReader;
-use super::decode::member_at;
-use super::gather::{BLOCKED, POS, pos};
+use super::decode::{member_at, pos};
+use super::expire;
+use super::gather::{BLOCKED, POS};
 use super::merge::windows;
 use super::receipts::crossings;
 use super::value::{Param, PgRow};
-use crate::entry::{AccountId, ConversationId, Cursor, EntryId};
+use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::rows::known_handle;
@@ -120,12 +121,17 @@ pub(super) fn info(
     after: AccountId,
 ) -> Result<Option<ListPage<InfoRow, AccountId>>, Error> {
     let row = reader.row(POS, &[Param::Int(id.0)])?;
-    let Some(pos) = row.map(|row| pos(&row)).transpose()? else { return Ok(None) };
+    // A mark expires with its message.
+    let floor = expire::floor(reader)?;
+    let is_left = |pos: &EntryPos| pos.about == EntryId(0) || pos.about > floor;
+    let pos = row.map(|row| pos(&row)).transpose()?.filter(is_left);
+    let Some(pos) = pos else { return Ok(None) };
     let conversation = pos.conversation;
     let (is_group, is_mine, hidden) = match reader.whose(conversation)? {
         ConversationKind::Group(_) => {
             let windows = windows(reader, me, conversation, true)?;
-            (true, windows.iter().any(|(above, upto)| *above < id && id <= *upto), false)
+            let has = |id| windows.iter().any(|(above, upto)| *above < id && id <= *upto);
+            (true, has(id) && (pos.about == EntryId(0) || has(pos.about)), false)
         }
         ConversationKind::Direct(Pair { low, high }) => {
             let [low, high] = [low, high].map(|id| id.0);
@@ -142,13 +148,16 @@ pub(super) fn info(
                 EXISTS(SELECT FROM stay s WHERE s.conversation = m.conversation
                        AND s.account = m.account AND s.since <= $4
                        AND (s.until IS NULL OR s.until >= $4))
+                AND ($5 = 0 OR EXISTS(SELECT FROM stay s WHERE s.conversation = m.conversation
+                                      AND s.account = m.account AND s.since <= $5
+                                      AND (s.until IS NULL OR s.until >= $5)))
          FROM member m WHERE m.conversation = $1 AND m.account > $2
          ORDER BY m.account LIMIT $3"
     } else {
         "SELECT m.*, false, true FROM member m
-         WHERE m.conversation = $1 AND m.account > $2 AND $4 > 0 ORDER BY m.account LIMIT $3"
+         WHERE m.conversation = $1 AND m.account > $2 AND $4 > 0 AND $5 >= 0 ORDER BY m.account LIMIT $3"
     };
-    let params = [conversation.0, after.0, limits::LIST_ROWS, id.0].map(Param::Int);
+    let params = [conversation.0, after.0, limits::LIST_ROWS, id.0, pos.about.0].map(Param::Int);
     let rows = reader.rows(sql, &params)?;
     let is_full = i64::try_from(rows.len()) == Ok(limits::LIST_ROWS);
     let mut people: Vec<(Member, bool)> = Vec::with_capacity(rows.len());
@@ -156,8 +165,8 @@ pub(super) fn info(
     for row in &rows {
         let member = member_at(row, 0)?;
         next = Some(member.account).filter(|_| is_full);
-        if member.account != pos.author && row.get(25)? {
-            people.push((member, row.get(24)?));
+        if member.account != pos.author && row.get(26)? {
+            people.push((member, row.get(25)?));
         }
     }
     let mut asked = Vec::new();

@@ -1,36 +1,62 @@
-//! Reading along the log: the ids of a part of one conversation, and several conversations merged
-//! in the order of their ids. Every function reads at most a page. The steps are those of
-//! store/sqlite/merge.rs; what that looks up one by one is looked up together here, since each
-//! question is a round trip.
+//! Reading along the log: several conversations merged in the order of their ids. Every function
+//! reads at most a page. The steps are those of store/sqlite/merge.rs; what that looks up one by one
+//! is looked up together here, since each question is a round trip. Marks are not in lanes of their
+//! own: a lane has the ids of both, merged by the query.
+
+use std::sync::Arc;
 
 use super::PgReader;
-use super::decode::{PgLogRow, kind};
+use super::decode::kind;
 use super::expire;
+use super::log::{PgLogRow, Shown};
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::{Ids, encode};
-use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
-use crate::store::{ConversationKind, Error, Span, SpanQuery};
+use crate::store::walk::{Lane, LaneKey, Merge, Unopened, Walk, Window};
+use crate::store::{ConversationKind, Error};
 
-/// The first ids above an entry of a conversation: as many as a block has in SQLite.
-const ABOVE: &str = "SELECT id FROM entry WHERE conversation = $1 AND id > $2 ORDER BY id LIMIT $3";
+/// The first ids above an entry of a conversation, marks included: as many as a block has in SQLite.
+/// The columns by which the conversation, the entry and the number of ids are known.
+macro_rules! above {
+    ($conversation: literal, $entry: literal, $count: literal) => {
+        concat!(
+            "SELECT id FROM ((SELECT id FROM entry WHERE kind < 2 AND conversation = ",
+            $conversation,
+            " AND id > ",
+            $entry,
+            " ORDER BY id LIMIT ",
+            $count,
+            ") UNION ALL (SELECT id FROM entry WHERE kind > 1 AND conversation = ",
+            $conversation,
+            " AND id > ",
+            $entry,
+            " ORDER BY id LIMIT ",
+            $count,
+            ")) AS both_kinds ORDER BY id LIMIT ",
+            $count
+        )
+    };
+}
+
+const ABOVE: &str = above!("$1", "$2", "$3");
 
 /// Conversations with their next ids above `$3` and, if only waiting entries are wanted (`$4`),
-/// above the delivered cursor; and the parts that may be seen, the newest first.
-const OPEN: &str = "SELECT c.id, c.low, c.high, r.name, n.start,
-        ARRAY(SELECT e.id FROM entry e WHERE e.conversation = c.id AND e.id > n.start
-              ORDER BY e.id LIMIT $5),
-        ARRAY(SELECT s.since - 1 FROM stay s WHERE r.name IS NOT NULL
-              AND s.conversation = c.id AND s.account = $2 ORDER BY s.since DESC),
+/// above the delivered cursor; and the parts that may be seen, the oldest first.
+const OPEN: &str = concat!(
+    "SELECT c.id, c.low, c.high, r.name, n.start, ARRAY(",
+    above!("c.id", "n.start", "$5"),
+    "), ARRAY(SELECT s.since - 1 FROM stay s WHERE r.name IS NOT NULL
+              AND s.conversation = c.id AND s.account = $2 ORDER BY s.since),
         ARRAY(SELECT coalesce(s.until, 9223372036854775807) FROM stay s WHERE r.name IS NOT NULL
-              AND s.conversation = c.id AND s.account = $2 ORDER BY s.since DESC)
+              AND s.conversation = c.id AND s.account = $2 ORDER BY s.since)
      FROM (SELECT n.id, n.at, CASE WHEN $4 THEN greatest($3, m.delivered) ELSE $3 END AS start
            FROM unnest($1) WITH ORDINALITY AS n(id, at)
            JOIN member m ON m.conversation = n.id AND m.account = $2) AS n
      JOIN conversation c ON c.id = n.id
      LEFT JOIN group_info r ON r.conversation = c.id
-     WHERE c.head > n.start ORDER BY n.at";
+     WHERE greatest(c.head, c.marked) > n.start ORDER BY n.at"
+);
 
 /// The parts of a conversation that an account may see, the oldest first: all of a direct chat, its
 /// stays in a group.
@@ -57,7 +83,7 @@ pub(super) fn windows(
 /// An entry of a page, before its text is read.
 struct Picked {
     id: EntryId,
-    conversation: ConversationId,
+    lane: LaneKey,
     of: ConversationKind,
 }
 
@@ -102,7 +128,7 @@ pub(super) fn page(
         if picked.len() >= rows {
             break;
         }
-        let Some((id, conversation, lane)) = merge.pop() else { break };
+        let Some((id, key, lane)) = merge.pop() else { break };
         if id <= walk.at {
             continue;
         }
@@ -110,7 +136,7 @@ pub(super) fn page(
             Some(lane) => lane,
             None => {
                 let below = EntryId(id.0 - 1);
-                let again = open(reader, me, &[conversation], below, walk.waiting)?;
+                let again = open(reader, me, &[key.0], below, walk.waiting)?;
                 match again.into_iter().next() {
                     Some((there, lane)) if there == id => lane,
                     // The entry was acknowledged meanwhile.
@@ -123,14 +149,14 @@ pub(super) fn page(
             }
         };
         walk.at = id;
-        picked.push(Picked { id, conversation, of: lane.kind.clone() });
+        picked.push(Picked { id, lane: key, of: lane.kind.clone() });
         if let Some(next) = follow(reader, &mut lane, id)?.filter(|next| *next <= walk.upto) {
             merge.push(next, lane);
         }
     }
     let (ids, of): (Vec<_>, Vec<_>) = picked.iter().map(|one| (one.id.0, one.of.clone())).unzip();
-    let mine = if walk.waiting { Some(me) } else { None };
-    let mut found = reader.log_rows(&ids, &of, mine)?;
+    let how = if walk.waiting { Shown::OfOthers } else { Shown::Now };
+    let mut found = reader.log_rows(me, &ids, &of, how)?;
     if let Some(last) = picked.get(found.len().wrapping_sub(1))
         && found.len() < picked.len()
     {
@@ -138,10 +164,10 @@ pub(super) fn page(
         (walk.at, walk.done) = (last.id, false);
         let merge = walk.merge.get_or_insert_with(Merge::new);
         for one in &picked[found.len()..] {
-            merge.put_back(one.id, one.conversation);
+            merge.put_back(one.id, one.lane);
         }
     }
-    found.retain(|row| mine != Some(row.author));
+    found.retain(|row| row.is_shown && (!walk.waiting || row.author != me || row.is_late_note));
     Ok(found)
 }
 
@@ -161,7 +187,8 @@ fn open_more(
         rows.iter().map(|row| Ok((row.get(0)?, ConversationId(row.get(1)?)))).collect()
     };
     let next;
-    let found = match merge.unopened {
+    let mut are_later = false;
+    let found = match std::mem::replace(&mut merge.unopened, Unopened::Nothing) {
         Unopened::Nothing => return Ok(1),
         Unopened::Groups(above) => {
             let found = list(
@@ -173,8 +200,24 @@ fn open_more(
             next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
                 Some((_, last)) => Unopened::Groups(*last),
                 None if waiting => Unopened::Waiting(EntryId(0)),
-                None => recent(reader, me, from)?,
+                None => {
+                    let then = recent(reader, me, from)?;
+                    marked(reader, me, from, then)?
+                }
             };
+            found
+        }
+        Unopened::Marked { above, before, then } => {
+            let mut found = list(
+                "SELECT marked, conversation FROM member
+                 WHERE account = $1 AND marked > $2 ORDER BY marked LIMIT $3",
+                &[above.0],
+            )?;
+            next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
+                Some((last, _)) => Unopened::Marked { above: EntryId(*last), before, then },
+                None => *then,
+            };
+            found.retain(|(_, id)| before.is_none_or(|before| *id < before));
             found
         }
         Unopened::Waiting(above) => {
@@ -205,6 +248,7 @@ fn open_more(
             found
         }
         Unopened::Later { from: first, .. } => {
+            are_later = true;
             let found = list(
                 "SELECT conversation, conversation FROM member
                  WHERE account = $1 AND conversation >= $2 AND direct
@@ -233,8 +277,12 @@ fn open_more(
     }
     merge.unopened = match next {
         // The conversations that follow were begun after the last of these.
-        Unopened::Later { from, .. } if matches!(merge.unopened, Unopened::Later { .. }) => {
-            if last > upto { Unopened::Nothing } else { Unopened::Later { from, reached: last } }
+        Unopened::Later { from, .. } if are_later => {
+            if last > upto {
+                Unopened::Nothing
+            } else {
+                Unopened::Later { from, reached: last }
+            }
         }
         next => next,
     };
@@ -266,12 +314,31 @@ fn recent(reader: &mut PgReader, me: AccountId, from: EntryId) -> Result<Unopene
     })
 }
 
+/// The direct chats with marks above `from`, before those in `then`: found by their rank, as in
+/// [`recent`]. Those that are opened when the walk gets to them are opened with their marks.
+fn marked(
+    reader: &mut PgReader,
+    me: AccountId,
+    from: EntryId,
+    then: Unopened,
+) -> Result<Unopened, Error> {
+    // All chats were begun after `from`.
+    let Unopened::Recent { before, .. } = then else { return Ok(then) };
+    let sql = "SELECT marked FROM member WHERE account = $1 AND marked <= $2
+               ORDER BY marked DESC LIMIT 1";
+    let first = reader.row(sql, &[Param::Int(me.0), Param::Int(from.0)])?;
+    let first: Option<i64> = first.map(|row| row.get(0)).transpose()?;
+    let above = EntryId(first.map_or(from.0, |first| first - 1));
+    Ok(Unopened::Marked { above, before, then: Box::new(then) })
+}
+
 /// The lowest number of a conversation begun after entry `at`, judged by the account's own direct
 /// chats. Conversations are numbered in the order of their first entries, so this is a
 /// binary search.
 fn begun_after(reader: &mut PgReader, me: AccountId, at: EntryId) -> Result<ConversationId, Error> {
     let sql = "SELECT m.conversation, c.gone_seq > 0,
-                      (SELECT id FROM entry WHERE conversation = c.id ORDER BY id LIMIT 1)
+                      (SELECT id FROM entry WHERE conversation = c.id AND kind < 2
+                       ORDER BY id LIMIT 1)
                FROM member m JOIN conversation c ON c.id = m.conversation
                WHERE m.account = $1 AND m.conversation >= $2 AND m.direct
                ORDER BY m.conversation LIMIT 1";
@@ -323,14 +390,14 @@ fn open(
         let kind = kind(&row, 1, conversation)?;
         let above_this: Vec<i64> = row.get(6)?;
         let upto: Vec<i64> = row.get(7)?;
-        // The newest first.
-        let mut windows: Vec<Window> =
-            above_this.into_iter().zip(upto).map(|(a, u)| (EntryId(a), EntryId(u))).collect();
-        if matches!(kind, ConversationKind::Direct(_)) {
-            windows = vec![(EntryId(0), EntryId(i64::MAX))];
-        }
+        let stays = above_this.into_iter().zip(upto).map(|(a, u)| (EntryId(a), EntryId(u)));
+        let windows: Arc<[Window]> = match kind {
+            ConversationKind::Direct(_) => [(EntryId(0), EntryId(i64::MAX))].into(),
+            ConversationKind::Group(_) => stays.collect(),
+        };
         let (ids, whole) = list(row.get(5)?);
-        let mut lane = Lane { conversation, kind, windows, ids, whole };
+        let (is_of_marks, passed) = (false, 0);
+        let mut lane = Lane { conversation, kind, is_of_marks, windows, passed, ids, whole };
         let start = EntryId(row.get(4)?);
         found.extend(follow(reader, &mut lane, start)?.map(|id| (id, lane)));
     }
@@ -350,7 +417,7 @@ fn follow(
     lane: &mut Lane,
     floor: EntryId,
 ) -> Result<Option<EntryId>, Error> {
-    while let Some((above_this, upto)) = lane.windows.last().copied() {
+    while let Some((above_this, upto)) = lane.windows.get(lane.passed).copied() {
         let floor = floor.max(above_this);
         match lane.ids.seek(floor) {
             Some(id) if id <= upto => return Ok(Some(id)),
@@ -362,51 +429,8 @@ fn follow(
                 let ids = rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?;
                 (lane.ids, lane.whole) = list(ids);
             }
-            _ => {
-                lane.windows.pop();
-            }
+            _ => lane.passed += 1,
         }
     }
     Ok(None)
-}
-
-/// The ids of a conversation within the windows and the bounds of a query, without expired ones.
-pub(super) fn span(
-    reader: &mut PgReader,
-    conversation: ConversationId,
-    windows: &[Window],
-    query: &SpanQuery,
-) -> Result<Span, Error> {
-    // One more than asked for tells whether there are more.
-    let wanted = query.count.saturating_add(1);
-    let floor = expire::floor(reader)?;
-    let mut ids: Vec<EntryId> = Vec::new();
-    let from_the_first = query.after.is_some() && query.before.is_none();
-    let mut windows = windows.to_vec();
-    let sql = if from_the_first {
-        "SELECT id FROM entry WHERE conversation = $1 AND id > $2 AND id <= $3
-         ORDER BY id LIMIT $4"
-    } else {
-        windows.reverse();
-        "SELECT id FROM entry WHERE conversation = $1 AND id > $2 AND id <= $3
-         ORDER BY id DESC LIMIT $4"
-    };
-    for (above_this, upto) in windows {
-        let above = query.after.unwrap_or_default().max(above_this).max(floor);
-        let top = query.before.map_or(upto, |before| upto.min(EntryId((before.0 - 1).max(0))));
-        if above >= top || ids.len() >= wanted {
-            continue;
-        }
-        let left = i64::try_from(wanted - ids.len()).unwrap_or(i64::MAX);
-        let bounds = [conversation.0, above.0, top.0, left].map(Param::Int);
-        for row in reader.rows(sql, &bounds)? {
-            ids.push(EntryId(row.get(0)?));
-        }
-    }
-    let more = ids.len() > query.count;
-    ids.truncate(query.count);
-    if !from_the_first {
-        ids.reverse();
-    }
-    Ok(Span { ids, more })
 }

@@ -4,20 +4,24 @@
 //! One papod at a time is the `leader`, and writes. `url` says where the database is, `source` finds
 //! its primary, `protocol` speaks with it. `writer` and `steps` write a batch, as one call of a
 //! function in record.sql. `reader` reads. `export` and `import` copy everything into a SQLite
-//! database, and back.
+//! database, and back. `erasure` has deleted text leave the server's files.
 
+mod about;
 mod auth;
 mod chats;
 mod count;
 mod decode;
+mod erasure;
 mod expire;
 mod export;
 mod failure;
 mod find;
 mod gather;
 mod import;
+mod later;
 mod leader;
 mod lists;
+mod log;
 mod maintenance;
 mod merge;
 mod message;
@@ -27,6 +31,7 @@ mod receipts;
 mod schema;
 mod socket;
 mod source;
+mod span;
 mod steps;
 mod tables;
 mod url;

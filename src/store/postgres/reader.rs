@@ -11,18 +11,21 @@ use rustc_hash::FxHashMap;
 
 use super::decode::{BY_HANDLE, BY_ID, token};
 use super::leader::Leadership;
-use super::merge::{span, windows};
+use super::log::Shown;
+use super::merge::windows;
 use super::protocol::{PgConnection, Statement};
 use super::source::{BatchId, PgPurpose, Source};
+use super::span::span;
 use super::value::{Param, PgRow};
-use super::{PgError, chats, count, expire, gather, lists, merge, receipts};
+use super::{PgError, about, chats, count, expire, gather, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, Cause, ChatRow, Conversation, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow,
-    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, Walk,
+    Account, Cause, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found,
+    GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span,
+    SpanQuery, Token, WaitingCount, Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.
@@ -255,7 +258,7 @@ impl Reader for PgReader {
         gather::users(&self.rows(gather::LINKS, &[Param::Int(account.0)])?)
     }
 
-    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<u64, Error> {
+    fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error> {
         count::all_waiting(self, me, upto)
     }
 
@@ -348,11 +351,40 @@ impl Reader for PgReader {
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error> {
         let of = self.whose(conversation)?;
+        let is_group = matches!(of, ConversationKind::Group(_));
         let floor = expire::floor(self)?;
         let ids: Vec<i64> = ids.iter().filter(|id| **id > floor).map(|id| id.0).collect();
         let ids = &ids[..ids.len().min(limits::PAGE_ROWS)];
-        let rows = self.log_rows(ids, &vec![of; ids.len()], None)?;
+        let mut rows = self.log_rows(me, ids, &vec![of; ids.len()], Shown::Now)?;
+        if rows.iter().any(|row| row.is_changed) {
+            // Those who have left see no reactions.
+            let last = windows(self, me, conversation, is_group)?.pop();
+            if let Some((above, _)) = last.filter(|(_, upto)| *upto == EntryId(i64::MAX)) {
+                self.add_reactions(me, above, &mut rows)?;
+            }
+        }
         self.named(me, rows)
+    }
+
+    fn marks(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        after: EntryId,
+    ) -> Result<Option<ListPage<Entry, EntryId>>, Error> {
+        about::marks(self, me, id, after)
+    }
+
+    fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error> {
+        about::answered(self, me, id)
+    }
+
+    fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error> {
+        later::all(&self.rows(later::OF, &[Param::Int(account.0)])?)
+    }
+
+    fn next_due(&mut self, count: usize) -> Result<Vec<(AccountId, Later)>, Error> {
+        later::next_due(self, count)
     }
 
     fn next_expiry(&mut self, before: Millis, now: Millis) -> Result<Option<Expire>, Error> {

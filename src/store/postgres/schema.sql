@@ -49,10 +49,11 @@ CREATE TABLE account(
     created bigint NOT NULL,
     shown bigint NOT NULL,
     seen bigint,
+    later bigint NOT NULL DEFAULT 0,
     gone bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
 
--- It has no list of ids: `entry` has an index by conversation. With that, a message writes no page
+-- It has no list of ids: `entry` has indexes by conversation. With that, a message writes no page
 -- of another conversation than its own.
 CREATE TABLE conversation(
     id bigint PRIMARY KEY,
@@ -61,6 +62,7 @@ CREATE TABLE conversation(
     head bigint NOT NULL,
     seq bigint NOT NULL,
     moved bigint NOT NULL,
+    marked bigint NOT NULL DEFAULT 0,
     gone_seq bigint NOT NULL DEFAULT 0,
     gone_author bigint NOT NULL DEFAULT 0,
     gone_author_seq bigint NOT NULL DEFAULT 0,
@@ -73,6 +75,10 @@ CREATE TABLE group_info(
     topic text NOT NULL
 );
 
+-- One table. In partitions by `id`, which `--keep` could drop as a whole, a quiet conversation would
+-- be looked for in each of them: with 50 that reads 125 pages for 4. Deleting rows costs 73 bytes of
+-- write-ahead log for each, vacuum included. If that is ever too much, this table becomes the first
+-- partition of another by ATTACH PARTITION, which copies nothing, since `id` is its key.
 CREATE TABLE entry(
     id bigint PRIMARY KEY,
     conversation bigint NOT NULL,
@@ -81,10 +87,65 @@ CREATE TABLE entry(
     author_seq bigint NOT NULL,
     time bigint NOT NULL,
     kind bigint NOT NULL,
-    body text NOT NULL
+    body text NOT NULL,                 -- empty once it is overwritten
+    re bigint,
+    tags text,
+    changed boolean NOT NULL DEFAULT false
+) WITH (autovacuum_vacuum_scale_factor = 0,     -- what is overwritten or deleted leaves the table as
+        autovacuum_vacuum_threshold = 1000,     -- soon when it is large as when it is small
+        toast_tuple_target = 8160);             -- a text that fits in a page stays in its row: see
+                                                -- `overwritten`
+
+-- No copies of texts in the planner's statistics. No query asks for them.
+ALTER TABLE entry ALTER body SET STATISTICS 0, ALTER tags SET STATISTICS 0;
+
+-- Messages and marks apart, so that no part of a history is read through its marks.
+CREATE INDEX entry_conversation ON entry(conversation, id) WHERE kind < 2;
+CREATE INDEX entry_mark ON entry(conversation, id) WHERE kind > 1;
+
+-- Pages of `entry` in which a text was deleted or overwritten, or from which a row with a text moved
+-- away, each with the last batch that did so; and -1 if a row of `later` was deleted. PostgreSQL keeps
+-- such rows until VACUUM, and their bytes even longer: see erasure.rs.
+CREATE TABLE overwritten(
+    page bigint PRIMARY KEY,
+    batch bigint NOT NULL
 );
 
-CREATE INDEX entry_conversation ON entry(conversation, id);
+-- Always empty: whether VACUUM gets it down to no page shows whether it can remove what was deleted
+-- last.
+CREATE TABLE removable(
+    one integer NOT NULL
+);
+
+CREATE TABLE about(
+    message bigint NOT NULL,
+    kind bigint NOT NULL,
+    account bigint NOT NULL,
+    mark bigint NOT NULL,
+    PRIMARY KEY(message, kind, account, mark)
+);
+
+CREATE TABLE tally(
+    message bigint NOT NULL,
+    word bigint NOT NULL,
+    count bigint NOT NULL,
+    PRIMARY KEY(message, word)
+) WITH (fillfactor = 60);
+
+CREATE TABLE reply(
+    message bigint NOT NULL,
+    reply bigint NOT NULL,
+    author bigint NOT NULL,
+    PRIMARY KEY(message, reply)
+);
+
+-- It has no list of ids either.
+CREATE TABLE marking(
+    conversation bigint PRIMARY KEY,
+    author bigint NOT NULL,
+    other bigint NOT NULL,
+    count bigint NOT NULL
+) WITH (fillfactor = 60);
 
 -- Most updates change no indexed column. Where the page has room for the new row, they then leave
 -- the indexes alone.
@@ -110,6 +171,7 @@ CREATE TABLE member(
     waits bigint,
     recent bigint NOT NULL,
     moved bigint,
+    marked bigint,
     delivered_history bytea NOT NULL,
     read_history bytea NOT NULL,
     direct boolean NOT NULL,
@@ -121,6 +183,7 @@ CREATE INDEX member_direct ON member(account, conversation) WHERE direct;
 CREATE INDEX member_group ON member(account, conversation) WHERE recent = 0;
 CREATE INDEX member_waits ON member(account, waits) WHERE waits IS NOT NULL;
 CREATE INDEX member_moved ON member(account, moved) WHERE moved IS NOT NULL;
+CREATE INDEX member_marked ON member(account, marked) WHERE marked IS NOT NULL;
 
 CREATE TABLE stay(
     conversation bigint NOT NULL,
@@ -162,6 +225,21 @@ CREATE TABLE once(
     time bigint NOT NULL,
     PRIMARY KEY(account, key)
 );
+
+-- A command that is done or struck is deleted.
+CREATE TABLE later(
+    account bigint NOT NULL,
+    number bigint NOT NULL,
+    due bigint NOT NULL,
+    message bigint,
+    condition bigint,
+    command text NOT NULL,
+    PRIMARY KEY(account, number)
+);
+
+ALTER TABLE later ALTER command SET STATISTICS 0;
+
+CREATE INDEX later_due ON later(due, account, number);
 
 CREATE TABLE block(
     account bigint NOT NULL,
@@ -212,14 +290,44 @@ SELECT e.id,
        a.handle AS sender,
        coalesce('#' || r.name, o.handle) AS recipient,
        CASE e.kind WHEN 0 THEN 'message' ELSE 'group' END AS kind,
-       e.body,
-       e.conversation
+       CASE WHEN NOT e.changed THEN e.body
+            WHEN EXISTS(SELECT FROM about WHERE message = e.id AND kind = 3) THEN ''
+            ELSE coalesce((SELECT t.body FROM about b JOIN entry t ON t.id = b.mark
+                           WHERE b.message = e.id AND b.kind = 2 ORDER BY b.mark DESC LIMIT 1),
+                          e.body)
+       END AS body,
+       e.conversation,
+       e.re,
+       (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
 FROM entry e
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id
 LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
-WHERE e.id > (SELECT floor FROM leader);
+WHERE e.kind < 2 AND e.id > (SELECT floor FROM leader);
+
+CREATE VIEW marks AS
+SELECT e.id,
+       to_char(to_timestamp(e.time / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS time,
+       a.handle AS sender,
+       coalesce('#' || r.name, o.handle) AS recipient,
+       CASE e.kind WHEN 2 THEN 'edit' WHEN 3 THEN 'del' ELSE 'react' END AS kind,
+       b.message,
+       e.body,
+       e.conversation
+FROM about b
+JOIN entry e ON e.id = b.mark
+JOIN conversation c ON c.id = e.conversation
+JOIN account a ON a.id = e.author
+LEFT JOIN group_info r ON r.conversation = c.id
+LEFT JOIN account o ON o.id = CASE WHEN c.low = e.author THEN c.high ELSE c.low END
+WHERE b.kind < 5;
+
+CREATE VIEW reactions AS
+SELECT t.message, e.body AS word, t.count
+FROM tally t
+JOIN entry e ON e.id = t.word;
 
 CREATE VIEW members AS
 SELECT m.conversation,

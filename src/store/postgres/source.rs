@@ -89,14 +89,15 @@ impl Source {
     /// # Errors
     /// None was found; with what each server said.
     pub(super) fn connect(&self, purpose: PgPurpose) -> Result<PgConnection, PgError> {
-        let mut said = Vec::new();
+        let (mut said, mut is_final) = (Vec::new(), None);
         for host in &self.url.hosts {
             match self.connect_to(host, purpose) {
                 Ok(connection) => return Ok(connection),
-                // Nothing that time heals.
+                // Nothing that time heals. But another may be the primary, and have a database that
+                // has not reached this one yet.
                 Err(e) if e.is_final() => {
                     let why = format!("{host}: {}", in_words(&e, &self.url));
-                    return Err(match e {
+                    is_final = Some(match e {
                         PgError::Refused { code, .. } => PgError::Refused { code, message: why },
                         e => e,
                     });
@@ -104,6 +105,7 @@ impl Source {
                 Err(e) => said.push(format!("{host}: {e}")),
             }
         }
+        is_final.map_or(Ok(()), Err)?;
         Err(PgError::Lost(format!("no primary found: {}", said.join("; "))))
     }
 

@@ -4,18 +4,21 @@
 use rustc_hash::FxHashMap;
 
 use super::value::Param;
-use crate::entry::{AccountId, ConversationId, Cursor, EntryKind};
+use crate::entry::{AccountId, ConversationId, Cursor};
 use crate::fold;
 use crate::limits;
 use crate::name::Target;
-use crate::store::{Change, Expire, Member, Position, Rank};
+use crate::store::sqlite::decode::kind_number;
+use crate::store::sqlite::later::condition_number;
+use crate::store::sqlite::tags;
+use crate::store::{Change, Expire, Member, NewEntry, Position, Rank};
 
 /// The statement that records a batch, with as many parameters as [`BatchParams::params`] returns.
 pub(super) const RECORD: &str = "SELECT FROM papo_record(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
     $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40,
     $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59,
-    $60, $61, $62)";
+    $60, $61, $62, $63, $64, $65, $66, $67, $68)";
 
 /// Columns of as many numbers as each row has.
 struct NumberColumns<const N: usize>([Vec<i64>; N]);
@@ -46,13 +49,14 @@ pub(super) struct BatchParams<'a> {
     rare: NumberColumns<7>,
     texts: [Vec<&'a str>; 3],
     bytes: Vec<&'a [u8]>,
-    entries: NumberColumns<7>,
+    entries: NumberColumns<8>,
     bodies: Vec<&'a str>,
+    tags: Vec<&'a str>,
     heads: NumberColumns<4>,
-    members: NumberColumns<21>,
+    members: NumberColumns<22>,
     histories: [Vec<&'a [u8]>; 2],
     exempt_marks: NumberColumns<4>,
-    ranks: [NumberColumns<3>; 3],
+    ranks: [NumberColumns<3>; 4],
 }
 
 /// The words by which `FIND` finds the accounts that a batch adds or renames, in the order of its
@@ -67,22 +71,40 @@ pub(super) fn words(changes: &[Change]) -> Vec<Vec<String>> {
     changes.iter().filter_map(of).collect()
 }
 
+/// What the entries of a batch say besides their texts, in their order; empty if they say no more.
+pub(super) fn tags(changes: &[Change]) -> Vec<String> {
+    let of = |change: &Change| match change {
+        Change::Entry(NewEntry { tags: None, .. }) => Some(String::new()),
+        Change::Entry(NewEntry { tags: Some(tags), .. }) => {
+            Some(tags::encode(tags).unwrap_or_default())
+        }
+        _ => None,
+    };
+    changes.iter().filter_map(of).collect()
+}
+
 impl<'a> BatchParams<'a> {
-    /// A batch, with its [`words`].
-    pub(super) fn of(changes: &'a [Change], words: &'a [Vec<String>]) -> BatchParams<'a> {
-        let mut steps = BatchParams::default();
+    /// A batch, with its [`words`] and its [`tags`].
+    pub(super) fn of(
+        changes: &'a [Change],
+        words: &'a [Vec<String>],
+        tags: &'a [String],
+    ) -> BatchParams<'a> {
+        let tags = tags.iter().map(String::as_str).collect();
+        let mut steps = BatchParams { tags, ..BatchParams::default() };
         let mut words = words.iter();
         // A statement that changes one row twice is refused, so the last value is all that is sent.
-        let mut ranks: [FxHashMap<(ConversationId, AccountId), i64>; 3] = Default::default();
+        let mut ranks: [FxHashMap<(ConversationId, AccountId), i64>; 4] = Default::default();
         let mut exempt_marks = FxHashMap::default();
         for change in changes {
             match change {
                 Change::Entry(entry) => {
                     let pos = &entry.pos;
-                    let kind = i64::from(matches!(entry.kind, EntryKind::Group));
+                    let kind = kind_number(entry.kind);
+                    let re = entry.tags.as_ref().and_then(|tags| tags.re).map_or(0, |re| re.0);
                     let (id, of) = (pos.id.0, pos.conversation.0);
                     let (author, seq) = (pos.author.0, pos.author_seq);
-                    steps.entries.push([id, of, pos.seq, author, seq, entry.time.0, kind]);
+                    steps.entries.push([id, of, pos.seq, author, seq, entry.time.0, kind, re]);
                     steps.bodies.push(&entry.body);
                 }
                 Change::Head { conversation, head, seq, moved, added: _ } => {
@@ -94,6 +116,7 @@ impl<'a> BatchParams<'a> {
                         Rank::Waits(first) => (0, first.0),
                         Rank::Recent(entry) => (1, entry.0),
                         Rank::Moved(number) => (2, number.0),
+                        Rank::Marked(mark) => (3, mark.0),
                     };
                     ranks[which].insert((*conversation, *account), to);
                 }
@@ -121,8 +144,8 @@ impl<'a> BatchParams<'a> {
         let [d, r] = [six(&member.delivered), six(&member.read)];
         let until = member.stays.last().and_then(|stay| stay.until).map_or(-1, |(_, seq)| seq);
         let (account, last_own) = (member.account.0, member.last_own.0);
-        let ranks = [member.waits.0, member.recent.0, member.moved.0];
-        let mut row = [0; 21];
+        let ranks = [member.waits.0, member.recent.0, member.moved.0, member.marked.0];
+        let mut row = [0; 22];
         let all = [conversation.0, account, member.exempt, last_own].into_iter().chain(d).chain(r);
         let all = all.chain([i64::from(member.admin), until]).chain(ranks);
         row.iter_mut().zip(all).for_each(|(to, number)| *to = number);
@@ -208,6 +231,31 @@ impl<'a> BatchParams<'a> {
             }
             // PostgreSQL uses empty pages again by itself.
             Change::Expire(Expire::Pages) => {}
+            Change::Edited { message, mark, replaced } => {
+                let replaced = replaced.map_or(0, |replaced| replaced.0);
+                self.step(22, [message.0, mark.0, replaced], [], &[]);
+            }
+            Change::Deleted { message, mark } => self.step(23, [message.0, mark.0], [], &[]),
+            Change::Reacted { message, author, mark, word, replaced: _, was: _ } => {
+                let word = word.as_deref().unwrap_or_default();
+                self.step(24, [message.0, author.0, mark.0], [word], &[]);
+            }
+            Change::Replied { message, reply } => self.step(25, [message.0, reply.0], [], &[]),
+            Change::Marked { conversation, marks, added } => {
+                let (newest, author, other) = (marks.newest.0, marks.author.0, marks.other.0);
+                let count = added.ids.len() as i64;
+                self.step(26, [conversation.0, newest, author, other, count], [], &[]);
+            }
+            Change::Later { account, later } => {
+                let (message, condition) =
+                    later.unless.map_or((0, 0), |(id, c)| (id.0, condition_number(c)));
+                let number = later.number.cast_signed();
+                let numbers = [account.0, number, later.due.0, message, condition];
+                self.step(27, numbers, [&*later.command], &[]);
+            }
+            Change::LaterDone { account, number } => {
+                self.step(28, [account.0, number.cast_signed()], [], &[]);
+            }
             // In columns.
             Change::Entry(_)
             | Change::Head { .. }
@@ -226,6 +274,7 @@ impl<'a> BatchParams<'a> {
         all.push(Param::Blobs(&self.bytes));
         all.extend(self.entries.params());
         all.push(Param::Texts(&self.bodies));
+        all.push(Param::Texts(&self.tags));
         all.extend(self.heads.params());
         all.extend(self.members.params());
         all.extend(self.histories.iter().map(|bytes| Param::Blobs(bytes)));

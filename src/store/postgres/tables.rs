@@ -4,7 +4,8 @@
 //! conversation, which are made anew, and its newest numbers in a table of their own.
 
 /// A table, with its columns in the order of both schemas: `i` an integer, `t` a text, `b` bytes,
-/// `f` a flag.
+/// `f` a flag, `e` a text that
+/// may be overwritten.
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// Declares a cursor for its rows.
@@ -37,38 +38,42 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 13] = [
+pub(super) const TABLES: [Table; 18] = [
     table!(
         "account",
-        "id, handle, name, secret, created, shown, seen, gone",
-        "itttiiii",
-        "$1, $2, $3, $4, $5, $6, $7, $8",
+        "id, handle, name, secret, created, shown, seen, later, gone",
+        "itttiiiii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9",
         ""
     ),
     table!(
         "conversation",
-        "id, low, high, head, seq, moved, gone_seq, gone_author, gone_author_seq",
-        "iiiiiiiii",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9",
+        "id, low, high, head, seq, moved, marked, gone_seq, gone_author, gone_author_seq",
+        "iiiiiiiiii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10",
         ""
     ),
     table!("group_info", "conversation, name, topic", "itt", "$1, $2, $3", ""),
     table!(
         "entry",
-        "id, conversation, seq, author, author_seq, time, kind, body",
-        "iiiiiiit",
-        "$1, $2, $3, $4, $5, $6, $7, $8",
+        "id, conversation, seq, author, author_seq, time, kind, body, re, tags, changed",
+        "iiiiiiieief",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11",
         "WHERE id > (SELECT floor FROM newest)"
     ),
+    table!("about", "message, kind, account, mark", "iiii", "$1, $2, $3, $4", ""),
+    table!("tally", "message, word, count", "iii", "$1, $2, $3", ""),
+    table!("reply", "message, reply, author", "iii", "$1, $2, $3", ""),
+    table!("marking", "conversation, author, other, count", "iiii", "$1, $2, $3, $4", ""),
     table!(
         "member",
         "conversation, account, exempt, last_own, delivered, delivered_seq, delivered_exempt, \
          delivered_told, delivered_time, delivered_number, read, read_seq, read_exempt, read_told, \
-         read_time, read_number, admin, until_seq, waits, recent, moved, delivered_history, \
-         read_history, direct",
-        "iiiiiiiiiiiiiiiifiiiibbf",
+         read_time, read_number, admin, until_seq, waits, recent, moved, marked, \
+         delivered_history, read_history, direct",
+        "iiiiiiiiiiiiiiiifiiiiibbf",
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-         $20, $21, $22, $23, $24",
+         $20, $21, $22, $23, $24, $25",
         ""
     ),
     table!(
@@ -88,6 +93,13 @@ pub(super) const TABLES: [Table; 13] = [
     ),
     table!("stale", "conversation, account", "ii", "$1, $2", ""),
     table!("once", "account, key, digest, entry, time", "itbii", "$1, $2, $3, $4, $5", ""),
+    table!(
+        "later",
+        "account, number, due, message, condition, command",
+        "iiiiit",
+        "$1, $2, $3, $4, $5, $6",
+        "WHERE done = 0"
+    ),
     table!("block", "account, blocked", "ii", "$1, $2", ""),
     table!(
         "token",

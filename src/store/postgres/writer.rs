@@ -11,7 +11,8 @@
 use std::thread;
 
 use super::PgReader;
-use super::steps::{BatchParams, RECORD, words};
+use super::erasure::Erasure;
+use super::steps::{BatchParams, RECORD, tags, words};
 use crate::limits;
 use crate::store::{Change, Error, Reader, Writer};
 
@@ -19,18 +20,21 @@ use crate::store::{Change, Error, Reader, Writer};
 /// by a server that is not the primary any more.
 pub struct PgWriter {
     reader: PgReader,
+    erasure: Erasure,
 }
 
 impl PgWriter {
     pub(super) fn new(reader: PgReader) -> PgWriter {
-        PgWriter { reader }
+        let erasure = Erasure::new(reader.source.clone());
+        PgWriter { reader, erasure }
     }
 }
 
 impl Writer for PgWriter {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         let words = words(changes);
-        let steps = BatchParams::of(changes, &words);
+        let tags = tags(changes);
+        let steps = BatchParams::of(changes, &words, &tags);
         let mut in_doubt = None;
         loop {
             let connected = self.reader.connect();
@@ -70,6 +74,10 @@ impl Writer for PgWriter {
             self.reader.disconnect();
             in_doubt = Some(next.number);
         }
+    }
+
+    fn wipe(&mut self) -> Result<bool, Error> {
+        self.erasure.is_done(&mut self.reader)
     }
 
     fn reader(&mut self) -> Result<&mut dyn Reader, Error> {

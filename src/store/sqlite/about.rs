@@ -6,11 +6,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::decode::{LogRow, SqliteReader, log_row, log_rows};
+use super::decode::{LogRow, SqliteReader, entry_kind, entry_tags, log_row, log_rows};
 use super::expire;
 use super::marking::{DELETION, REACTION};
 use super::visible::windows;
-use crate::entry::{AccountId, Entry, EntryId, EntryKind, EntryPos, EntryTags, Millis};
+use crate::entry::{
+    AccountId, ConversationId, Entry, EntryId, EntryKind, EntryPos, EntryTags, Millis,
+};
 use crate::limits;
 use crate::store::walk::Window;
 use crate::store::{ConversationKind, Error, ListPage, MessageState};
@@ -179,14 +181,28 @@ impl SqliteReader {
 
     /// An entry with all that holds about it.
     pub(super) fn message_state(&self, id: EntryId) -> Result<Option<MessageState>, Error> {
-        let Some(pos) = self.pos(id)? else { return Ok(None) };
         let read = &self.connection;
-        let of = self.whose(pos.conversation)?;
-        let row = log_row(&mut log_rows(read)?, id, of)?;
+        let sql =
+            "SELECT conversation, seq, author, author_seq, time, kind, body, re, tags, changed
+                   FROM entry WHERE id = ?1 AND id > (SELECT floor FROM newest)";
+        let mut query = read.prepare_cached(sql)?;
+        let mut rows = query.query([id.0])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let (sent, kind) = (Millis(row.get(4)?), entry_kind(row.get(5)?)?);
+        let (text, is_changed): (Box<str>, bool) = (row.get(6)?, row.get(9)?);
+        let tags = entry_tags(row, 7)?;
+        let re = tags.as_ref().and_then(|tags| tags.re);
+        let pos = EntryPos {
+            conversation: ConversationId(row.get(0)?),
+            id,
+            seq: row.get(1)?,
+            author: AccountId(row.get(2)?),
+            author_seq: row.get(3)?,
+            about: re.filter(|_| kind.is_mark()).unwrap_or_default(),
+        };
         let all = [(EntryId(0), EntryId(i64::MAX))];
         let view = View { read, windows: &all, floor: EntryId(0) };
-        let fate =
-            if row.is_changed && !row.kind.is_mark() { view.fate(id)? } else { Fate::default() };
+        let fate = if is_changed && !kind.is_mark() { view.fate(id)? } else { Fate::default() };
         let dated = |mark: Option<EntryId>| -> Result<_, Error> {
             mark.map(|mark| Ok((mark, time(read, mark)?))).transpose()
         };
@@ -194,13 +210,12 @@ impl SqliteReader {
         let body = match (gone, edit) {
             (Some(_), _) => Box::default(),
             (None, Some((mark, _))) => body(read, mark)?,
-            (None, None) => row.body,
+            (None, None) => text,
         };
-        let tally = if row.is_changed && gone.is_none() { tally(read, id)? } else { Vec::new() };
+        let tally = if is_changed && gone.is_none() { tally(read, id)? } else { Vec::new() };
         let tally = tally.into_iter().map(|(count, word)| (word, count)).collect();
-        let tags = row.tags.filter(|_| gone.is_none());
-        let (time, kind) = (row.time, row.kind);
-        Ok(Some(MessageState { pos, time, kind, gone, edit, body, tags, tally }))
+        let tags = tags.filter(|_| gone.is_none());
+        Ok(Some(MessageState { pos, time: sent, kind, gone, edit, body, tags, tally }))
     }
 
     /// The text of a message that an account may see; `None` if it may not, or if it was deleted.

@@ -276,11 +276,11 @@ const KINDS: [EntryKind; 5] =
     [EntryKind::Message, EntryKind::Group, EntryKind::Edit, EntryKind::Del, EntryKind::React];
 
 /// The number of a kind of entry.
-pub(super) fn kind_number(kind: EntryKind) -> i64 {
+pub(in crate::store) fn kind_number(kind: EntryKind) -> i64 {
     KINDS.iter().zip(0..).find(|(one, _)| **one == kind).map_or(0, |(_, number)| number)
 }
 
-pub(super) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
+pub(in crate::store) fn entry_kind(number: i64) -> Result<EntryKind, Error> {
     let kind = usize::try_from(number).ok().and_then(|at| KINDS.get(at));
     kind.copied().ok_or_else(|| Error::damaged(format!("an entry is of the kind {number}")))
 }

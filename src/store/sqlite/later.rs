@@ -109,14 +109,7 @@ pub(super) fn newest(read: &Connection, account: AccountId) -> Result<u64, Error
 }
 
 fn later(row: &Row) -> Result<Later, Error> {
-    let (message, condition): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
-    let unless = match message.zip(condition) {
-        Some((id, 0)) => Some((EntryId(id), Condition::Reached(Cursor::Delivered))),
-        Some((id, 1)) => Some((EntryId(id), Condition::Reached(Cursor::Read))),
-        Some((id, 2)) => Some((EntryId(id), Condition::Answered)),
-        Some((_, other)) => return Err(Error::damaged(format!("{other} is no condition"))),
-        None => None,
-    };
+    let unless = unless(row.get(2)?, row.get(3)?)?;
     let number: i64 = row.get(0)?;
     let number = number.unsigned_abs();
     Ok(Later { number, due: Millis(row.get(1)?), unless, command: row.get(4)? })
@@ -126,7 +119,22 @@ fn number(later: &Later) -> Result<i64, Error> {
     i64::try_from(later.number).map_err(|_| Error::damaged("a number is too high"))
 }
 
-fn condition_number(condition: Condition) -> i64 {
+/// The condition of a command, from the columns `message` and `condition`.
+pub(in crate::store) fn unless(
+    message: Option<i64>,
+    condition: Option<i64>,
+) -> Result<Option<(EntryId, Condition)>, Error> {
+    let condition = match condition {
+        None => None,
+        Some(0) => Some(Condition::Reached(Cursor::Delivered)),
+        Some(1) => Some(Condition::Reached(Cursor::Read)),
+        Some(2) => Some(Condition::Answered),
+        Some(other) => return Err(Error::damaged(format!("{other} is no condition"))),
+    };
+    Ok(message.map(EntryId).zip(condition))
+}
+
+pub(in crate::store) fn condition_number(condition: Condition) -> i64 {
     match condition {
         Condition::Reached(Cursor::Delivered) => 0,
         Condition::Reached(Cursor::Read) => 1,

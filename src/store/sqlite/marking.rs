@@ -34,28 +34,28 @@ pub(super) fn deleted(on: &Connection, message: EntryId, mark: EntryId) -> Resul
 }
 
 /// The reaction of `author` to a message is that of `mark` from now on: a word, or `None` if it is
-/// taken back.
+/// taken back. `was`: the one that held before, and its word.
 pub(super) fn reacted(
     on: &Connection,
     message: EntryId,
     author: AccountId,
     mark: EntryId,
     word: Option<&str>,
+    was: Option<(EntryId, &str)>,
 ) -> Result<(), Error> {
-    let sql = "SELECT kind, mark FROM about WHERE message = ?1 AND kind IN (4, 5) AND account = ?2";
-    let mut query = on.prepare_cached(sql)?;
-    let before = query
-        .query_row([message.0, author.0], |row| Ok((row.get::<_, i64>(0)?, EntryId(row.get(1)?))))
+    let kind = if was.is_some() { REACTION } else { TAKEN_BACK };
+    let sql = "DELETE FROM about WHERE message = ?1 AND kind = ?2 AND account = ?3 RETURNING mark";
+    let before = on
+        .prepare_cached(sql)?
+        .query_row([message.0, kind, author.0], |row| Ok(EntryId(row.get(0)?)))
         .optional()?;
-    if let Some((kind, before)) = before {
-        set_changed(on, before)?;
-        if kind == REACTION {
-            uncount(on, message, before)?;
+    match (before, was) {
+        (_, Some((before, was))) => {
+            set_changed(on, before)?;
+            uncount(on, message, before, was)?;
         }
-        on.prepare_cached(
-            "DELETE FROM about WHERE message = ?1 AND kind = ?2 AND account = ?3 AND mark = ?4",
-        )?
-        .execute([message.0, kind, author.0, before.0])?;
+        (Some(before), None) => erase(on, before)?,
+        (None, None) => {}
     }
     let Some(word) = word else { return add(on, message, TAKEN_BACK, author, mark) };
     match kept(on, message, word)? {
@@ -141,11 +141,8 @@ pub(super) fn expire(on: &Connection, after: EntryId, upto: EntryId) -> Result<(
 }
 
 /// Counts one less for the word of a reaction that does not hold any more.
-fn uncount(on: &Connection, message: EntryId, before: EntryId) -> Result<(), Error> {
-    let word: Box<str> = on
-        .prepare_cached("SELECT body FROM entry WHERE id = ?1")?
-        .query_row([before.0], |row| row.get(0))?;
-    let Some((kept, count)) = kept(on, message, &word)? else {
+fn uncount(on: &Connection, message: EntryId, before: EntryId, word: &str) -> Result<(), Error> {
+    let Some((kept, count)) = kept(on, message, word)? else {
         return Err(Error::damaged(format!(
             "the reactions to entry {} are not counted",
             message.0

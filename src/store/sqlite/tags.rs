@@ -6,7 +6,7 @@ use crate::name::Handle;
 use crate::store::Error;
 
 /// The stored form; `None` if there is nothing to store.
-pub(super) fn encode(tags: &EntryTags) -> Option<String> {
+pub(in crate::store) fn encode(tags: &EntryTags) -> Option<String> {
     let mut words = Vec::new();
     if tags.fwd > 0 {
         words.push(format!("fwd={}", tags.fwd));
@@ -31,7 +31,7 @@ pub(super) fn encode(tags: &EntryTags) -> Option<String> {
 ///
 /// # Errors
 /// It is not what `encode` writes.
-pub(super) fn decode(stored: &str, tags: &mut EntryTags) -> Result<(), Error> {
+pub(in crate::store) fn decode(stored: &str, tags: &mut EntryTags) -> Result<(), Error> {
     let bad = || Error::damaged(format!("an entry has the tags {stored:?}"));
     for word in stored.split(' ') {
         match word.split_once('=').ok_or_else(bad)? {

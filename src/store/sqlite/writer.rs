@@ -262,8 +262,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             return marking::edited(on, *message, *mark, *replaced);
         }
         Change::Deleted { message, mark } => return marking::deleted(on, *message, *mark),
-        Change::Reacted { message, author, mark, word, .. } => {
-            return marking::reacted(on, *message, *author, *mark, word.as_deref());
+        Change::Reacted { message, author, mark, replaced, word, was } => {
+            let was = replaced.zip(was.as_deref());
+            return marking::reacted(on, *message, *author, *mark, word.as_deref(), was);
         }
         Change::Later { account, later } => return later::add(on, *account, later),
         Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),

@@ -64,7 +64,7 @@ fn a_notice_names_the_sender_and_the_group_and_not_the_text() {
     {
         bob.send(to, "a secret");
         let told = shown.recv_timeout(PATIENCE).expect("there is a notice");
-        assert_eq!(told, format!("--app-name=papo papo {expected}\n"));
+        assert_eq!(told, format!("--app-name=papo --print-id papo {expected}\n"));
     }
     // Where it fails, that is said, and it is not tried any more.
     fs::write(&program, "#!/bin/sh\nexit 3\n").unwrap();

@@ -207,6 +207,46 @@ fn papo_py_says_what_it_misses_and_that_it_waits() {
     assert!(line.ends_with("; trying again\n"), "{line}");
 }
 
+/// A bot that reacts, replies, and changes its replies until it is told to stop.
+const MARKING: &str = r#"
+import asyncio, papo
+async def main():
+    async with papo.Bot() as bot:
+        async for m in bot:
+            await m.react("👍")
+            answer = await m.reply("one moment")
+            await bot.edit(answer, "it answers %s" % m.re)
+            if m.text == "end":
+                await bot.delete(answer)
+                await bot.command("READ %d" % m.id)
+                break
+asyncio.run(main())
+"#;
+
+#[test]
+#[ignore = "needs python3"]
+fn papo_py_reacts_edits_and_deletes() {
+    let place = Place::new();
+    drop(place.papod.register("echo"));
+    let mut alice = place.papod.login("alice").0;
+    let first = alice.send("echo", "hi");
+    alice.say(&format!("REACT {first} ok"));
+    alice.say(&format!("RE {first} end"));
+    let second = crate::process::id(&alice.until("OK RE ").pop().unwrap());
+    let mut command = place.command("python3", "echo");
+    command.args(["-B", "-c", MARKING]).env("PYTHONPATH", contrib(""));
+    ended(&mut command, 0);
+    let said = place.said("alice", "echo");
+    assert_eq!(said, ["hi", "end", "it answers None", "-"]);
+    for id in [first, second] {
+        alice.say(&format!("MARKS {id}"));
+        let marks = alice.until("OK MARKS ");
+        assert!(marks.iter().any(|mark| mark.ends_with(" 👍")), "{marks:?}");
+    }
+    // The reaction, which the loop never sees, does not wait any more.
+    assert_eq!(place.papod.login("echo").1[0], "OK LOGIN echo 0");
+}
+
 #[test]
 #[ignore = "needs bash"]
 fn the_bot_for_bash_answers_each_message_once() {

@@ -84,25 +84,41 @@ fn remind_reminds_once_and_later() {
 
 #[test]
 #[ignore = "needs nc.openbsd (netcat-openbsd)"]
-fn poll_counts_the_last_vote_of_each() {
-    let place = Place::new();
+fn poll_counts_reactions() {
+    let mut place = Place::new();
     drop(place.papod.register("robot"));
     let mut alice = place.papod.login("alice").0;
-    let mut bob = place.papod.login("bob").0;
-    let mut bot = Running::start(place.script("bots/poll.sh", "robot").arg("polls"));
+    let start = |place: &Place| Running::start(place.script("bots/poll.sh", "robot").arg("polls"));
+    let mut bot = start(&place);
     alice.say("GROUP NEW team robot bob");
     alice.until("OK GROUP NEW ");
+    alice.send("#team", "!result");
     alice.send("#team", "!poll only a question");
     hears(&mut alice, "try: !poll ");
-    alice.send("#team", "!poll Where\\nto eat? / fish & chips/  $(pizza) ");
-    hears(&mut alice, "Where to eat?\\n1. fish & chips: 0\\n2. $(pizza): 0\\nvote with ");
-    for vote in ["2", "1", "2", "9", "x", "0", "../1", "vote.bob"] {
-        bob.send("#team", &format!("!vote {vote}"));
-    }
-    alice.send("#team", "!vote 2");
+    alice.send("#team", "!poll 7. Where\\nto eat? / fish & chips/  $(pizza) / C:\\\\new ");
+    let list = "7. Where to eat?\\n1. fish & chips\\n2. $(pizza)\\n3. C:\\\\new\\nvote by ";
+    let poll = hears(&mut alice, list);
     alice.send("#team", "!result");
-    hears(&mut alice, "Where to eat?\\n1. fish & chips: 0\\n2. $(pizza): 2");
-    bob.send("#team", "!poll Again? / yes / no");
+    let none = "7. Where to eat?\\n1. fish & chips: 0\\n2. $(pizza): 0\\n3. C:\\\\new: 0";
+    hears(&mut alice, none);
+    // Votes are taken while the bot is away, and only the last of each counts.
+    place.papod.kill();
+    bot.ends();
+    place.papod = place.home.start();
+    let mut alice = place.papod.login("alice").0;
+    for (who, word) in [("bob", "1"), ("alice", "2"), ("bob", "x"), ("robot", "3"), ("bob", "2")] {
+        let mut voter = place.papod.login_quietly(who);
+        voter.say(&format!("REACT {poll} {word}"));
+        voter.until("OK REACT ");
+    }
+    let mut bot = start(&place);
+    alice.send("#team", "!result");
+    let said = alice.until("MSG ").pop().unwrap();
+    assert!(said.contains(&format!(" robot #team re={poll}")), "{said}");
+    assert!(said.ends_with("1. fish & chips: 0\\n2. $(pizza): 2\\n3. C:\\\\new: 1"), "{said}");
+    place.papod.login_quietly("bob").send("#team", "!poll Again? / yes / no");
+    hears(&mut alice, "Again?\\n1. yes\\n2. no\\n");
+    alice.send("#team", "!result");
     hears(&mut alice, "Again?\\n1. yes: 0\\n2. no: 0");
     // To the bot alone it is nothing.
     alice.send("robot", "!poll Again? / yes / no");

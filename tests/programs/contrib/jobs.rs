@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use super::{Place, Running, ended, hears, printed};
+use super::{Place, ended, hears, printed};
 use crate::process::PASSWORD;
 
 #[test]
@@ -60,29 +60,72 @@ fn tell_speaks_of_failures_only() {
 
 #[test]
 #[ignore = "needs nc.openbsd (netcat-openbsd)"]
-fn escalate_tells_the_second_if_the_first_does_not_read() {
-    let place = Place::new();
+fn escalate_has_the_second_told_if_the_first_does_not_answer() {
+    let mut place = Place::new();
     let mut carol = place.papod.register("carol");
-    let escalate = |seconds: &str, first: &str| {
+    let escalate = |place: &Place, seconds: &str, first: &str| {
         let mut command = place.script("cron/escalate.sh", "alice");
         command.args([first, "carol", seconds, "the disk", "is \\ full"]);
-        command
+        ended(&mut command, 0)
     };
-    ended(&mut escalate("1", "bob"), 0);
-    hears(&mut carol, "bob has not read this in 1 seconds:\\nthe disk is \\\\ full");
-    ended(&mut escalate("600", "nobody"), 0);
+    escalate(&place, "0", "bob");
+    hears(&mut carol, "bob has not answered this in 0 seconds:\\nthe disk is \\\\ full");
+    escalate(&place, "600", "nobody");
     hears(&mut carol, "nobody could not be told this:\\nthe disk is \\\\ full");
-    ended(escalate("1", "nobody").args(["caf\u{1b}[31m\x07"]), 0);
-    hears(&mut carol, "nobody could not be told this:\\nthe disk is \\\\ full caf");
-    // One who reads it is enough.
+    // The time is none: then it is told at once.
+    let (_, err) = escalate(&place, "40000000", "bob");
+    assert!(err.starts_with("ERR UNLESS bad-syntax "), "{err}");
+    let why = "bob has been told this, and nobody will be if there is no answer:\\nthe disk";
+    hears(&mut carol, why);
+    let mut command = place.script("cron/escalate.sh", "alice");
+    ended(command.args(["nobody", "carol", "1", "caf\u{1b}[31m\x07"]), 0);
+    hears(&mut carol, "nobody could not be told this:\\ncaf");
+    // To read is no answer. The script has ended, and the server ends for a moment.
+    escalate(&place, "2", "bob");
     let mut bob = place.papod.login("bob").0;
     bob.say("READ");
     bob.until("OK READ ");
-    let mut waits = Running::start(&mut escalate("600", "bob"));
-    hears(&mut bob, "the disk is \\\\ full");
-    bob.say("READ");
-    assert_eq!(waits.ends(), Some(0));
+    place.papod.kill();
+    place.papod = place.home.start();
+    let (mut carol, waited) = place.papod.login("carol");
+    let told = "bob has not answered this in 2 seconds:\\nthe disk is \\\\ full";
+    if !waited.iter().any(|line| line.ends_with(told)) {
+        hears(&mut carol, told);
+    }
     carol.has_heard_all();
+}
+
+#[test]
+#[ignore = "needs nc.openbsd (netcat-openbsd)"]
+fn status_changes_its_message() {
+    let place = Place::new();
+    let mut bob = place.papod.login("bob").0;
+    let status = |lines: &str, status| {
+        let mut command = place.script("cron/status.sh", "alice");
+        ended(command.args(["bob", "id", "sh", "-c", lines]), status)
+    };
+    status("echo up", 0);
+    let id = hears(&mut bob, "up");
+    status("echo up", 0);
+    status("printf '\\033[31mdown\\033[0m \\\\\\n\\n'; exit 7", 0);
+    let line = bob.line();
+    assert!(line.ends_with(&format!(" alice bob re={id} down \\\\\\n\\nstatus 7")), "{line}");
+    status("true", 0);
+    assert!(bob.line().ends_with(" (empty)"));
+    // Its message was deleted: there is a new one.
+    place.papod.login_quietly("alice").say(&format!("DEL {id}"));
+    bob.until("DEL ");
+    assert!(status("echo new", 0).1.starts_with("ERR EDIT no-such-message "));
+    let next = hears(&mut bob, "new");
+    status("echo newer", 0);
+    assert!(bob.line().ends_with(&format!(" re={next} newer")));
+    // Where the server is not there, it goes on with it another time.
+    let mut place = place;
+    place.papod.kill();
+    let mut command = place.script("cron/status.sh", "alice");
+    ended(command.args(["bob", "id", "echo", "lost"]), 3);
+    assert_eq!(fs::read_to_string(place.path("id")).unwrap(), format!("{next}\n"));
+    place.is_tidy();
 }
 
 /// A line of the head of a script, as `who`, where `backup` is a job that fails.
@@ -128,14 +171,24 @@ fn what_stands_in_the_heads_does_it() {
 
     let [arguments, input] = &printed("cron/escalate.sh")[..] else { panic!("two lines") };
     for (line, text) in [(arguments, "the disk of db1 is full"), (input, "Filesystem ")] {
-        let mut waits = Running::start(&mut as_printed(&place, "alice", line));
+        ended(&mut as_printed(&place, "alice", line), 0);
         hears(&mut ana, text);
-        ana.say("READ");
-        assert_eq!(waits.ends(), Some(0));
     }
     bob.has_heard_all();
     // Where the first is not there any more, those that it names in the second place are told.
     let nobody = input.replace(" ana ", " nobody ");
     ended(&mut as_printed(&place, "alice", &nobody), 0);
     hears(&mut bob, "nobody could not be told this:\\nFilesystem ");
+
+    let [line] = &printed("cron/status.sh")[..] else { panic!("one line") };
+    let line = line.strip_prefix("* * * * *  ").expect("every minute");
+    let line = line.replace("/etc/papo/cron.secret", secret.to_str().unwrap());
+    let line = line.replace("/var/lib/", &format!("{}/", place.home.path().display()));
+    bob.say("GROUP ADD ops cron");
+    bob.until("OK GROUP ADD ");
+    for _ in 0..2 {
+        let mut command = as_printed(&place, "alice", &line);
+        ended(command.env_remove("PAPO_SECRET"), 0);
+    }
+    hears(&mut bob, "Filesystem ");
 }
