@@ -470,7 +470,7 @@ pub const PG_PART: Duration = Duration::from_secs(60);
 /// checkpoint.
 #[cfg(feature = "postgres")]
 pub const PG_VACUUM: Duration = Duration::from_secs(600);
-/// Pages from which deleted text is removed at once. Each takes about a millisecond, and 8 kB of the
+/// Pages from which deleted text is removed at once. Each takes about 0.2 ms, and 8 kB of the
 /// write-ahead log.
 #[cfg(feature = "postgres")]
 pub const PG_OVERWRITE: i64 = 4_096;

@@ -132,16 +132,17 @@ fn a_log_in_borrows_a_reader_while_no_other_needs_it() {
     block_on(first).unwrap();
     block_on(waits).unwrap();
     drop(others);
+    // The thread may still hold the reader for a moment after it has answered.
+    while ask().is_none() {
+        thread::yield_now();
+    }
     // A failure is left to the threads, which report it.
     let failed = readers.answer_now(|_| Err::<(), _>(Error::new("no disk")));
     assert!(failed.is_none());
     let broken = readers.answer_now(|_| -> Result<(), _> { panic!("a bug") });
     assert!(matches!(broken, Some(Err(Unanswered::Bug))));
     assert_eq!(narrow.counters.panics.get(), 1);
-    // The thread may still hold the reader for a moment after it has answered.
-    while ask().is_none() {
-        thread::yield_now();
-    }
+    assert!(ask().is_some(), "and the reader is there again");
 }
 
 #[test]

@@ -182,6 +182,8 @@ fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
         (format!("DEL {deleted}"), "OK DEL"),
         (format!("RE {changed} an answer"), "OK RE"),
         (format!("UNLESS {changed} answered 3000 MSG bob late"), "OK UNLESS"),
+        ("TOKEN NEW all".to_owned(), "OK TOKEN NEW all"),
+        ("TOKEN NEW hook to bob".to_owned(), "OK TOKEN NEW hook"),
     ] {
         ana.say(&line);
         ana.until(answer);
@@ -227,6 +229,9 @@ fn a_backup_is_a_file_for_any_papod_and_fills_another_database() {
     ana.say("AT");
     let later = ana.until("OK AT");
     assert!(later.iter().any(|line| line.ends_with("MSG bob late")), "{later:?}");
+    ana.say("TOKEN LIST");
+    let tokens = ana.until("OK TOKEN LIST");
+    assert!(tokens[0].ends_with(" -") && tokens[1].ends_with(" bob"), "{tokens:?}");
     // What was deleted is known to be.
     ana.say(&format!("EDIT {deleted} again"));
     let refusal = ana.until("ERR EDIT").pop().unwrap();

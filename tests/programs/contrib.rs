@@ -92,7 +92,8 @@ impl Place {
             .env("PAPO_AS", who)
             .env("PAPO_SECRET", PASSWORD)
             .env("PAPO_NC", "nc.openbsd")
-            .env("PAPO_PING", "1")
+            // Long enough for a machine that is busy.
+            .env("PAPO_PING", "2")
             .envs(self.path.iter().map(|path| ("PATH", path)));
         command
     }

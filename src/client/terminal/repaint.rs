@@ -124,11 +124,10 @@ impl Screen {
 
     /// Messages that are answered and whose text is not known, the newest first.
     pub fn unquoted(&self) -> impl Iterator<Item = u64> {
-        let said = self.items.iter().rev().filter_map(|item| match item {
+        self.items.iter().rev().filter_map(|item| match item {
             ScreenItem::Said(said) if said.quote.is_none() => said.re,
             _ => None,
-        });
-        said
+        })
     }
 
     /// Quotes what the items answer, as far as that is among them.

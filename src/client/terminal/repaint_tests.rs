@@ -175,8 +175,7 @@ proptest! {
         changes in proptest::collection::vec((0..8_u8, 1..30_u64, 0..90_usize), 1..60),
     ) {
         let mut paper = with_title();
-        let mut next = 1;
-        for (what, id, length) in changes {
+        for (next, (what, id, length)) in (1..).zip(changes) {
             let body = "some words ".repeat(length / 11);
             let (from, mark) = (["ana", "bob"][length % 2], 1_000 + next);
             match what {
@@ -202,7 +201,6 @@ proptest! {
                     paper.print(&text);
                 }
             }
-            next += 1;
         }
         let rows = paper.rows();
         let text = paper.screen.again(ROOM);

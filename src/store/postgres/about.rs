@@ -6,7 +6,7 @@ use super::log::{Shown, counted, entry_tags};
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, EntryTags, Millis};
 use crate::limits;
-use crate::store::sqlite::entry_kind;
+use crate::store::sqlite::decode::entry_kind;
 use crate::store::{Error, ListPage, MessageState};
 
 /// An entry with what became of its text. Its first columns are those of

@@ -83,6 +83,7 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
                 ('e', ValueRef::Text([0, ..]) | ValueRef::Null) => Param::Text(""),
                 ('f', ValueRef::Integer(n)) => Param::Bool(n != 0),
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
+                ('t', ValueRef::Null) => Param::NoText,
                 (_, ValueRef::Null) => Param::MaybeInt(None),
                 (_, ValueRef::Text(text)) => {
                     Param::Text(str::from_utf8(text).map_err(Error::damaged)?)

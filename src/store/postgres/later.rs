@@ -4,7 +4,7 @@ use super::PgReader;
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, Millis};
 use crate::limits;
-use crate::store::sqlite::unless;
+use crate::store::sqlite::later::unless;
 use crate::store::{Error, Later};
 
 /// The commands of an account, the soonest first.

@@ -7,7 +7,8 @@ use super::value::{Param, PgRow};
 use crate::entry::{AccountId, Entry, EntryId, EntryKind, EntryTags, Millis};
 use crate::limits;
 use crate::name::Target;
-use crate::store::sqlite::{entry_kind, tags};
+use crate::store::sqlite::decode::entry_kind;
+use crate::store::sqlite::tags;
 use crate::store::{ConversationKind, Error};
 
 /// A row of the log, with its author as a number.

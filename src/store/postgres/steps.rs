@@ -8,7 +8,9 @@ use crate::entry::{AccountId, ConversationId, Cursor};
 use crate::fold;
 use crate::limits;
 use crate::name::Target;
-use crate::store::sqlite::{condition_number, kind_number, tags};
+use crate::store::sqlite::decode::kind_number;
+use crate::store::sqlite::later::condition_number;
+use crate::store::sqlite::tags;
 use crate::store::{Change, Expire, Member, NewEntry, Position, Rank};
 
 /// The statement that records a batch, with as many parameters as [`BatchParams::params`] returns.

@@ -13,6 +13,8 @@ pub(super) enum Param<'a> {
     MaybeInt(Option<i64>),
     Bool(bool),
     Text(&'a str),
+    /// `NULL` in a column of texts.
+    NoText,
     Bytes(&'a [u8]),
     Ints(&'a [i64]),
     Texts(&'a [&'a str]),
@@ -31,7 +33,7 @@ impl Param<'_> {
         match self {
             Param::Int(_) | Param::MaybeInt(_) => INT8,
             Param::Bool(_) => BOOL,
-            Param::Text(_) => TEXT,
+            Param::Text(_) | Param::NoText => TEXT,
             Param::Bytes(_) => BYTEA,
             Param::Ints(_) => 1_016,
             Param::Texts(_) => 1_009,
@@ -44,7 +46,7 @@ impl Param<'_> {
         match self {
             Param::Int(n) => put(out, &n.to_be_bytes()),
             Param::MaybeInt(Some(n)) => put(out, &n.to_be_bytes()),
-            Param::MaybeInt(None) => out.extend((-1_i32).to_be_bytes()),
+            Param::MaybeInt(None) | Param::NoText => out.extend((-1_i32).to_be_bytes()),
             Param::Bool(is) => put(out, &[u8::from(is)]),
             Param::Text(text) => put(out, text.as_bytes()),
             Param::Bytes(bytes) => put(out, bytes),

@@ -11,7 +11,7 @@ mod chats;
 mod check;
 mod contents;
 mod count;
-mod decode;
+pub(in crate::store) mod decode;
 mod draft;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod exchange;
@@ -21,7 +21,7 @@ mod find;
 mod gather;
 mod generation;
 mod id_block;
-mod later;
+pub(in crate::store) mod later;
 mod lists;
 mod lock;
 mod main_file;
@@ -51,12 +51,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use rustix::process::geteuid;
 
-#[cfg(feature = "postgres")]
-pub(in crate::store) use decode::{entry_kind, kind_number};
 pub use files::files_beside;
 use generation::{Inspection, Sidecar};
-#[cfg(feature = "postgres")]
-pub(in crate::store) use later::{condition_number, unless};
 use lock::Lock;
 use main_file::Generation;
 use maintenance::Ending;
