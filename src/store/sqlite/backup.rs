@@ -20,8 +20,7 @@ use super::contents::linked;
 use super::draft::Draft;
 use super::files::files_beside;
 use super::generation::alone;
-use super::maintenance::ended;
-use super::{SqliteMaintenance, beside, folder};
+use super::{SqliteMaintenance, beside, ended, folder};
 use crate::owner;
 use crate::store::{BackupError, Cause, Error};
 

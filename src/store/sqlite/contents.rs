@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::maintenance::ended;
-use super::{files, give};
+use super::{ended, files, give};
 use crate::entry::ContentHash;
 use crate::store::Error;
 

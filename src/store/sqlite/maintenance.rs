@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::lock::Lock;
 use super::spare::Spare;
-use super::{SqliteReader, beside, check, files, length, read_connection};
+use super::{SqliteReader, beside, check, ended, files, length, read_connection};
 use crate::store::folder::ContentFolder;
 use crate::store::{BackupError, Error, Maintenance};
 
@@ -110,9 +110,4 @@ impl SqliteMaintenance {
     pub(super) fn has_ended(&self) -> bool {
         self.ending.has_begun.load(Ordering::SeqCst)
     }
-}
-
-/// The failure of an operation that was broken off.
-pub(super) fn ended() -> Error {
-    Error::new("papod is shutting down")
 }

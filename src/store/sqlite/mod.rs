@@ -413,3 +413,8 @@ fn check_header(file: &File, path: &Path) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// The failure of an operation that was broken off.
+fn ended() -> Error {
+    Error::new("papod is shutting down")
+}
