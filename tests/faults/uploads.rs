@@ -100,7 +100,7 @@ fn no_message_is_without_its_file_after_a_kill() {
     let papod = start();
     let is_swept = || {
         let db = rusqlite::Connection::open(home.db()).unwrap();
-        let sql = "SELECT count(DISTINCT hash) FROM file";
+        let sql = "SELECT count(DISTINCT content) FROM file";
         let used: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
         fs::read_dir(&folder).unwrap().count() as i64 == used
     };

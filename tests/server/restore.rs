@@ -359,7 +359,7 @@ fn a_backup_that_is_cut_off_leaves_nothing_under_its_name() {
     let tool = rusqlite::Connection::open(home.db()).unwrap();
     tool.execute_batch(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 15000)
-         INSERT INTO once SELECT 1, 'key-' || i, zeroblob(4000), 0, 0 FROM n;",
+         INSERT INTO once(account, key, digest, entry, time) SELECT 1, 'key-' || i, zeroblob(4000), 0, 0 FROM n;",
     )
     .unwrap();
     drop(tool);

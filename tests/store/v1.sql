@@ -67,13 +67,13 @@ CREATE TABLE tally(
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE file(
     entry INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL,                 -- SHA-256 of the content
+    content BLOB NOT NULL,              -- its SHA-256
     bytes INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX file_hash ON file(hash);
+CREATE INDEX file_content ON file(content);
 CREATE TABLE dropped_file(
     id INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL
+    content BLOB NOT NULL               -- its SHA-256
 ) STRICT;
 CREATE TABLE reply(
     message INTEGER NOT NULL,
@@ -170,7 +170,7 @@ CREATE TABLE once(
     digest BLOB NOT NULL,               -- SHA-256 of the target, a zero byte, and the text
     entry INTEGER NOT NULL,
     time INTEGER NOT NULL,
-    hash BLOB,                          -- of a file: SHA-256 of its content
+    content BLOB,                       -- of a file: SHA-256 of its content
     bytes INTEGER,                      -- and how many it has
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
@@ -248,7 +248,7 @@ SELECT e.id,
        e.re,
        (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
        (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted,
-       lower(hex(f.hash)) AS file,
+       lower(hex(f.content)) AS file,
        f.bytes AS file_bytes
 FROM entry e
 LEFT JOIN file f ON f.entry = e.id
@@ -305,7 +305,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'3DF4D4DE5FC018AE2FC5E140E6992CE9', X'455DB7255FA0D682F9865E52EF1DCC2A');
+INSERT INTO generation VALUES(1, X'6B576CDEC411989DB2BAE04219C1F0F9', X'0D13BD9653CF37383671C4DBAC219595');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

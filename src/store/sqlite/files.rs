@@ -32,7 +32,7 @@ pub(super) fn add(on: &Connection, entry: EntryId, file: FileRef) -> Result<(), 
 /// The entries from `first` to `last` have no files any more.
 pub(super) fn drop_of(on: &Connection, first: EntryId, last: EntryId) -> Result<(), Error> {
     for sql in [
-        "INSERT INTO dropped_file(hash) SELECT hash FROM file WHERE entry BETWEEN ?1 AND ?2",
+        "INSERT INTO dropped_file(content) SELECT content FROM file WHERE entry BETWEEN ?1 AND ?2",
         "DELETE FROM file WHERE entry BETWEEN ?1 AND ?2",
     ] {
         on.prepare_cached(sql)?.execute([first.0, last.0])?;
@@ -60,7 +60,7 @@ pub(super) fn all(
     read: &Connection,
     mut each: impl FnMut(EntryId, FileRef) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    let mut query = read.prepare("SELECT hash, bytes, min(entry) FROM file GROUP BY hash")?;
+    let mut query = read.prepare("SELECT content, bytes, min(entry) FROM file GROUP BY content")?;
     let mut rows = query.query([])?;
     while let Some(row) = rows.next()? {
         if let Some(file) = file_at(row, 0)? {
@@ -74,7 +74,7 @@ impl SqliteReader {
     /// The content that an entry has.
     pub(super) fn file_of(&self, entry: EntryId) -> Result<Option<FileRef>, Error> {
         let mut query =
-            self.connection.prepare_cached("SELECT hash, bytes FROM file WHERE entry = ?1")?;
+            self.connection.prepare_cached("SELECT content, bytes FROM file WHERE entry = ?1")?;
         let row = query.query_row([entry.0], |row| file_at(row, 0)).optional()?;
         Ok(row.flatten())
     }
@@ -93,12 +93,12 @@ impl SqliteReader {
     }
 
     pub(super) fn is_content_used(&self, content: ContentHash) -> Result<bool, Error> {
-        let mut query = self.connection.prepare_cached("SELECT 1 FROM file WHERE hash = ?1")?;
+        let mut query = self.connection.prepare_cached("SELECT 1 FROM file WHERE content = ?1")?;
         Ok(query.exists([content])?)
     }
 
     pub(super) fn dropped_contents(&self) -> Result<Vec<(i64, ContentHash)>, Error> {
-        let sql = "SELECT id, hash FROM dropped_file ORDER BY id LIMIT ?1";
+        let sql = "SELECT id, content FROM dropped_file ORDER BY id LIMIT ?1";
         let mut query = self.connection.prepare_cached(sql)?;
         let rows = query
             .query_map([limits::SWEEP as i64], |row| Ok((row.get(0)?, ContentHash(row.get(1)?))))?;

@@ -154,7 +154,7 @@ impl SqliteReader {
 
     fn done_once(&self, account: AccountId, key: &str) -> Result<Option<Once>, Error> {
         let sql =
-            "SELECT digest, entry, time, hash, bytes FROM once WHERE account = ?1 AND key = ?2";
+            "SELECT digest, entry, time, content, bytes FROM once WHERE account = ?1 AND key = ?2";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row(params![account.0, key], |row| {
             let (id, time) = (EntryId(row.get(1)?), Millis(row.get(2)?));

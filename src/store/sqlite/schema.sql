@@ -91,16 +91,16 @@ CREATE TABLE tally(
 -- The files of messages. The contents are beside the database: see store/folder.rs.
 CREATE TABLE file(
     entry INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL,                 -- SHA-256 of the content
+    content BLOB NOT NULL,              -- its SHA-256
     bytes INTEGER NOT NULL
 ) STRICT;
 
-CREATE INDEX file_hash ON file(hash);
+CREATE INDEX file_content ON file(content);
 
 -- Contents that an entry no longer has, until the keeper has looked whether any other has.
 CREATE TABLE dropped_file(
     id INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL
+    content BLOB NOT NULL               -- its SHA-256
 ) STRICT;
 
 -- Replies to a message.
@@ -223,7 +223,7 @@ CREATE TABLE once(
     digest BLOB NOT NULL,               -- SHA-256 of the target, a zero byte, and the text
     entry INTEGER NOT NULL,
     time INTEGER NOT NULL,
-    hash BLOB,                          -- of a file: SHA-256 of its content
+    content BLOB,                       -- of a file: SHA-256 of its content
     bytes INTEGER,                      -- and how many it has
     PRIMARY KEY(account, key)
 ) STRICT, WITHOUT ROWID;
@@ -321,7 +321,7 @@ SELECT e.id,
        e.re,
        (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
        (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted,
-       lower(hex(f.hash)) AS file,
+       lower(hex(f.content)) AS file,
        f.bytes AS file_bytes
 FROM entry e
 LEFT JOIN file f ON f.entry = e.id

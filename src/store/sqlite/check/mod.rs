@@ -244,9 +244,9 @@ fn files(read: &Connection, found: &mut Findings) -> Result<(), Error> {
          FROM file f JOIN entry e ON e.id = f.entry
          WHERE e.kind = 0 AND instr(' ' || coalesce(e.tags, '') || ' ', format(' file=%d ', f.bytes)) = 0",
         "SELECT format('the file of entry %d has no hash of 32 bytes', entry)
-         FROM file WHERE length(hash) <> 32",
-        "SELECT format('the content %s has %d and %d bytes', lower(hex(hash)), min(bytes), max(bytes))
-         FROM file GROUP BY hash HAVING min(bytes) <> max(bytes)",
+         FROM file WHERE length(content) <> 32",
+        "SELECT format('the content %s has %d and %d bytes', lower(hex(content)), min(bytes), max(bytes))
+         FROM file GROUP BY content HAVING min(bytes) <> max(bytes)",
     ] {
         each(read, found, sql)?;
     }
