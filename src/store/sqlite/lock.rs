@@ -187,6 +187,15 @@ impl Lock {
         if is_known { Ok(()) } else { Err(self.foreign()) }
     }
 
+    /// Why the database cannot be used, if this is what was found out: one that looks damaged may be
+    /// another one.
+    pub(super) fn explained(&self, found: Error) -> Error {
+        match self.look_at_main() {
+            Err(e) if found.cause() == Cause::Damaged && e.cause() == Cause::Gone => e,
+            _ => found,
+        }
+    }
+
     fn is_as_known(&self) -> Result<bool, Error> {
         let main = MainFile::read(&self.file).map_err(Error::new)?;
         let mut known = self.known();

@@ -130,6 +130,7 @@ impl Writer for SqliteWriter {
             return Ok(());
         }
         let done = self.begin().and_then(|()| self.write(changes));
+        let done = done.map_err(|e| self.lock.explained(e));
         // Some failures end the transaction themselves.
         if done.is_err() && !self.reader.connection.is_autocommit() {
             run(&self.reader.connection, "ROLLBACK")?;
