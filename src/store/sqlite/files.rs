@@ -140,7 +140,7 @@ pub(super) fn missing(
     read: &Connection,
     path_of: impl Fn(ContentHash) -> PathBuf,
 ) -> Result<Vec<String>, Error> {
-    let mut found = Vec::new();
+    let mut found: Vec<(ContentHash, String)> = Vec::new();
     all(read, |entry, file| {
         let path = path_of(file.hash);
         let line = match fs::metadata(&path) {
@@ -149,9 +149,18 @@ pub(super) fn missing(
             Err(e) => e.to_string(),
         };
         if found.len() < limits::FINDINGS {
-            found.push(format!("the file of entry {}, {}: {line}", entry.0, path.display()));
+            let line = format!("the file of entry {}, {}: {line}", entry.0, path.display());
+            found.push((file.hash, line));
         }
         Ok(())
     })?;
-    Ok(found)
+    // Of a database in use, an entry may have been deleted since, and its content with it.
+    let mut query = read.prepare("SELECT 1 FROM file WHERE hash = ?1")?;
+    let mut lines = Vec::new();
+    for (hash, line) in found {
+        if query.exists([hash])? {
+            lines.push(line);
+        }
+    }
+    Ok(lines)
 }
