@@ -155,7 +155,7 @@ pub(super) fn missing(
         Ok(())
     })?;
     // Of a database in use, an entry may have been deleted since, and its content with it.
-    let mut query = read.prepare("SELECT 1 FROM file WHERE hash = ?1")?;
+    let mut query = read.prepare("SELECT 1 FROM file WHERE content = ?1")?;
     let mut lines = Vec::new();
     for (hash, line) in found {
         if query.exists([hash])? {
