@@ -122,6 +122,12 @@ impl Session {
             return Err(Refusal::FileTooLong { bytes: most }.into());
         }
         self.charge_file(bytes.len() as u64)?;
+        if let Some(Put::Open(upload)) = self.me()?.put.as_deref_mut()
+            && upload.has_room(bytes.len())
+        {
+            upload.add(&bytes).map_err(refused)?;
+            return Ok(sum);
+        }
         let put = self.take_put();
         let folder = self.files()?.folder.clone();
         let added = self.have_done(move || {
@@ -133,14 +139,7 @@ impl Session {
             upload.add(&bytes)?;
             Ok(upload)
         });
-        let upload = added.await?.map_err(|e| match e {
-            UploadError::TooMany => Refusal::TooManyOf("uploads at once; try again in a minute"),
-            UploadError::Full => Refusal::FilesFull,
-            UploadError::Failed(e) => {
-                log::error!("cannot write a file: {e}");
-                Refusal::Storage
-            }
-        })?;
+        let upload = added.await?.map_err(refused)?;
         self.me()?.put = Some(Box::new(Put::Open(upload)));
         Ok(sum)
     }
@@ -235,6 +234,18 @@ impl Session {
             (open, bytes) = read.map_err(|e| lost(&file, e))?;
         }
         Ok(Some(Reply::FileShown { id, file }))
+    }
+}
+
+/// Why bytes were not added.
+fn refused(e: UploadError) -> Refusal {
+    match e {
+        UploadError::TooMany => Refusal::TooManyOf("uploads at once; try again in a minute"),
+        UploadError::Full => Refusal::FilesFull,
+        UploadError::Failed(e) => {
+            log::error!("cannot write a file: {e}");
+            Refusal::Storage
+        }
     }
 }
 

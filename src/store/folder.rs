@@ -290,6 +290,8 @@ pub struct Upload {
     path: PathBuf,
     hash: Sha256,
     bytes: u64,
+    /// The last of these bytes, which are not in the file yet.
+    rest: Vec<u8>,
     is_placed: bool,
 }
 
@@ -317,6 +319,7 @@ impl Upload {
                 path,
                 hash: Sha256::new(),
                 bytes: 0,
+                rest: Vec::new(),
                 is_placed: false,
             }),
             Err(e) => {
@@ -349,7 +352,12 @@ impl Upload {
         self.bytes
     }
 
-    /// Adds bytes at the end.
+    /// Whether so many bytes can be added without the disk: short parts are written together.
+    pub fn has_room(&self, more: usize) -> bool {
+        self.rest.len() + more <= limits::FILE_ROW
+    }
+
+    /// Adds bytes at the end. Touches the disk unless there is [room](Upload::has_room) for them.
     ///
     /// # Errors
     /// See [`UploadError`]. It is to be dropped then.
@@ -357,9 +365,18 @@ impl Upload {
         let more = bytes.len() as u64;
         self.folder.grow(more)?;
         self.bytes += more;
-        self.hash.update(bytes);
-        let written = self.file.write_all(bytes);
-        Ok(written.map_err(|e| Error::new(e).about(self.path.display()))?)
+        if !self.has_room(bytes.len()) {
+            self.write_rest()?;
+        }
+        self.rest.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn write_rest(&mut self) -> Result<(), Error> {
+        self.hash.update(&self.rest);
+        let written = self.file.write_all(&self.rest);
+        self.rest.clear();
+        written.map_err(|e| Error::new(e).about(self.path.display()))
     }
 
     /// Puts it in its place. It is on disk there when this returns.
@@ -367,6 +384,7 @@ impl Upload {
     /// # Errors
     /// The system's reason; then it is gone.
     pub fn place(mut self) -> Result<Arc<PlacedFile>, Error> {
+        self.write_rest()?;
         let here = |e: io::Error| Error::new(e).about(self.path.display());
         self.file.sync_all().map_err(here)?;
         let hash = ContentHash(self.hash.clone().finalize().into());

@@ -188,7 +188,7 @@ fn a_file_goes_through(nc: &str) {
     let home = Home::new();
     let papod = home.start();
     drop((papod.register("alice"), papod.register("bob")));
-    let photo: Vec<u8> = (0..3_000_000_u32).map(|n| (n * 7 / 3) as u8 ^ (n / 251) as u8).collect();
+    let photo: Vec<u8> = (0..1_500_000_u32).map(|n| (n * 7 / 3) as u8 ^ (n / 251) as u8).collect();
     fs::write(home.path().join("photo.jpg"), &photo).unwrap();
     for width in ["48000", "76"] {
         let script = format!(
