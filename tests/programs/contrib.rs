@@ -93,7 +93,7 @@ impl Place {
             .env("PAPO_SECRET", PASSWORD)
             .env("PAPO_NC", "nc.openbsd")
             // Long enough for a machine that is busy.
-            .env("PAPO_PING", "2")
+            .env("PAPO_PING", "4")
             .envs(self.path.iter().map(|path| ("PATH", path)));
         command
     }

@@ -268,7 +268,7 @@ fn who_reads_slowly_is_waited_for() {
     let mut alice = place.papod.login("alice").0;
     // More than a pipe holds, so that it has to wait with the second or third in its hands.
     let ids: Vec<u64> = (0..4).map(|_| alice.send("bob", &"long ".repeat(10_000))).collect();
-    let mut command = place.shell("dash", "bob", "papo_receive | { sleep 4; cat; }");
+    let mut command = place.shell("dash", "bob", "papo_receive | { sleep 9; cat; }");
     let mut printed = Running::start(&mut command);
     // In one session: a second one would begin with what was not acknowledged.
     let read: Vec<u64> = ids.iter().map(|_| Entry::parse(&printed.line()).id).collect();
