@@ -11,7 +11,7 @@ use papo::client::failure::{Failure, report};
 use papo::client::flags::{Action, CommandLine, GroupVerb, TokenVerb};
 use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::queries::{self, Part};
-use papo::client::send::{self, Outgoing};
+use papo::client::send::{self, SendCommand};
 use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
 use papo::wire::request::GroupChange;
 use smol::future::FutureExt;
@@ -65,16 +65,16 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         Action::Send { to, text, flags, input } => {
             warn_of_flag(&text);
             let options = flags.options(input.fitting());
-            send::send(&account()?, &Outgoing::Text(to), &text, options).await
+            send::send(&account()?, &SendCommand::Text(to), &text, options).await
         }
         Action::Re { id, text, flags, input } => {
             warn_of_flag(&text);
             let options = flags.options(input.fitting());
-            send::send(&account()?, &Outgoing::Reply(id), &text, options).await
+            send::send(&account()?, &SendCommand::Reply(id), &text, options).await
         }
         Action::Fwd { id, to, flags } => {
             let options = flags.options(Fitting::Strict);
-            send::send(&account()?, &Outgoing::Forward(id, to), &[], options).await
+            send::send(&account()?, &SendCommand::Forward(id, to), &[], options).await
         }
         Action::Edit { id, text, input } => {
             warn_of_flag(&text);

@@ -27,7 +27,7 @@ use crate::wire::rows::condition_word;
 
 /// What to send, apart from the text.
 #[derive(Clone, Debug)]
-pub enum Outgoing {
+pub enum SendCommand {
     /// A text to a conversation.
     Text(Target),
     /// A text that answers a message.
@@ -79,7 +79,7 @@ const WAIT: u64 = 60;
 /// Any; `TimedOut` if what it waits for took longer.
 pub async fn send(
     account: &Credentials,
-    what: &Outgoing,
+    what: &SendCommand,
     words: &[String],
     options: SendOptions,
 ) -> Result<(), Failure> {
@@ -89,23 +89,25 @@ pub async fn send(
     let mut caller = Caller::hasty(account);
     // Read before anything is looked up, so that a wrong one is no reason to connect.
     let text = match what {
-        Outgoing::Text(to) => Some(input::text(words, &format!("ONCE {key} MSG {to}"), fitting)?),
-        Outgoing::Reply(_) => {
+        SendCommand::Text(to) => {
+            Some(input::text(words, &format!("ONCE {key} MSG {to}"), fitting)?)
+        }
+        SendCommand::Reply(_) => {
             Some(input::text(words, &format!("ONCE {key} RE {}", u64::MAX), fitting)?)
         }
-        Outgoing::Forward(..) => None,
+        SendCommand::Forward(..) => None,
     };
     let text = text.as_deref();
     let about = match what {
-        Outgoing::Text(_) => 0,
-        Outgoing::Reply(which) | Outgoing::Forward(which, _) => {
+        SendCommand::Text(_) => 0,
+        SendCommand::Reply(which) | SendCommand::Forward(which, _) => {
             shown(SERVER, marks::resolve(account, &mut caller, *which)).await?
         }
     };
     let head = match what {
-        Outgoing::Text(to) => format!("ONCE {key} MSG {to}"),
-        Outgoing::Reply(_) => format!("ONCE {key} RE {about}"),
-        Outgoing::Forward(_, to) => format!("ONCE {key} FWD {about} {to}"),
+        SendCommand::Text(to) => format!("ONCE {key} MSG {to}"),
+        SendCommand::Reply(_) => format!("ONCE {key} RE {about}"),
+        SendCommand::Forward(_, to) => format!("ONCE {key} FWD {about} {to}"),
     };
     let command = text.map_or_else(|| Ok(head.clone()), |text| lines::with_text(&head, text))?;
     // What cannot be sent must not be found out about when the message has gone out.

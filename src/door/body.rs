@@ -22,7 +22,7 @@ pub async fn read(head: &Head, stream: &mut HttpStream, most: usize) -> Result<V
         stream.push(b"HTTP/1.1 100 Continue\r\n\r\n");
         stream.flush().await?;
     }
-    let mut source = Source { stream, at: 0, deadline };
+    let mut source = BodySource { stream, at: 0, deadline };
     let mut body = Vec::new();
     match head.framing {
         Framing::Length(length) => source.take(length, &mut body).await?,
@@ -34,14 +34,14 @@ pub async fn read(head: &Head, stream: &mut HttpStream, most: usize) -> Result<V
 
 /// The input from which a body is taken. Its bytes are dropped for each read, and not for each chunk,
 /// which may have a single one.
-struct Source<'a> {
+struct BodySource<'a> {
     stream: &'a mut HttpStream,
     /// The input is taken up to here.
     at: usize,
     deadline: Instant,
 }
 
-impl Source<'_> {
+impl BodySource<'_> {
     /// Drops what was taken. What is left belongs to the next request.
     fn end(&mut self) {
         self.stream.input = self.stream.input.split_off(self.at);

@@ -45,7 +45,7 @@ pub struct Event {
 }
 
 /// A message on its way out.
-pub struct Shown<'a> {
+pub struct ShownMessage<'a> {
     pub id: EntryId,
     pub time: Millis,
     pub topic: &'a str,
@@ -64,7 +64,7 @@ fn seconds(time: Millis) -> i64 {
 }
 
 impl Event {
-    pub fn message(shown: &Shown) -> Event {
+    pub fn message(shown: &ShownMessage) -> Event {
         let mut fields =
             vec![("id", written_id(shown.id).into()), ("time", seconds(shown.time).into())];
         fields.extend(shown.expires.map(|time| ("expires", seconds(time).into())));
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn events_have_their_forms() {
-        let shown = Shown {
+        let shown = ShownMessage {
             id: EntryId(17),
             time: Millis(1_795_873_373_999),
             topic: "bob",
@@ -152,7 +152,7 @@ mod tests {
         let said = |event: &Event, format| String::from_utf8(event.bytes(format, false)).unwrap();
         assert_eq!(said(&message, Format::Sse), format!("data: {json}\n\n"));
         assert_eq!(said(&message, Format::Raw), "a \"b\"\n");
-        let usual = Event::message(&Shown { priority: 3, expires: None, ..shown });
+        let usual = Event::message(&ShownMessage { priority: 3, expires: None, ..shown });
         assert!(!usual.json().contains("priority") && !usual.json().contains("expires"));
         let open = Event::sign("open", EntryId(11), Millis(5_000), "bob,_ops");
         let json = r#"{"id":"000000000011","time":5,"event":"open","topic":"bob,_ops"}"#;
@@ -162,7 +162,7 @@ mod tests {
         let clear = Event::clear(EntryId(20), Millis(6_000), "bob", EntryId(17));
         let json = r#"{"id":"000000000020","time":6,"event":"message_clear","topic":"bob","sequence_id":"000000000017"}"#;
         assert_eq!(clear.json(), json);
-        let changed = Event::message(&Shown { sequence: Some(EntryId(9)), ..shown });
+        let changed = Event::message(&ShownMessage { sequence: Some(EntryId(9)), ..shown });
         assert!(changed.json().contains(r#""topic":"bob","sequence_id":"000000000009","title""#));
         let deleted = Event::delete("at-3", Millis(6_000), "bob", "at-3");
         let json =

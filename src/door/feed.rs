@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use super::commands::written_id;
-use super::events::{Event, Format, Shown};
+use super::events::{Event, Format, ShownMessage};
 use super::notice::read_priority;
 use super::subscribe::{Floors, SentNotice, Subscription};
-use super::topics::{Subject, fitting};
+use super::topics::{Scope, fitting};
 use super::websocket::{self, Opcode};
 use crate::entry::{Cursor, Entry, EntryId, EntryKind, Millis};
 use crate::limits;
@@ -64,8 +64,8 @@ impl Subscription<'_> {
         // What I said myself makes no sound, unless it is a note.
         let is_own = entry.from == self.me && with != Target::Person(self.me.clone());
         let priority = if is_own { 1 } else { priority };
-        let title = match (&topic.subject, &entry.to) {
-            (Subject::Everything, Target::Group(name)) => format!("#{name}: {}", entry.from),
+        let title = match (&topic.scope, &entry.to) {
+            (Scope::Everything, Target::Group(name)) => format!("#{name}: {}", entry.from),
             _ => entry.from.to_string(),
         };
         if !self.filter.wants(&written_id(entry.id), &title, text, priority) {
@@ -75,8 +75,16 @@ impl Subscription<'_> {
         let expires = (keep > 0).then(|| Millis(entry.time.0 + keep * 86_400_000));
         let (id, time) = (entry.id, entry.time);
         let topic = &*topic.spelled;
-        let shown =
-            Shown { id, time, topic, title: &title, text, priority, sequence: about, expires };
+        let shown = ShownMessage {
+            id,
+            time,
+            topic,
+            title: &title,
+            text,
+            priority,
+            sequence: about,
+            expires,
+        };
         self.push(&Event::message(&shown));
         self.ask_for_pong(id);
         let edit = about.map(|_| id).or(entry.tags.as_ref().and_then(|tags| tags.edit));

@@ -6,7 +6,7 @@ use super::answer::Denial;
 use super::link::{Final, final_of};
 use super::since::Since;
 use super::subscribe::{Floors, Subscription};
-use super::topics::Subject;
+use super::topics::Scope;
 use crate::entry::{EntryId, EntryKind, Millis};
 use crate::limits;
 use crate::name::Target;
@@ -81,10 +81,10 @@ impl Subscription<'_> {
         let mut found: Vec<Target> = Vec::new();
         let (mut persons, mut all) = (false, false);
         for topic in &self.topics {
-            match &topic.subject {
-                Subject::Everything => all = true,
-                Subject::One(Target::Person(handle)) if *handle == self.me => persons = true,
-                Subject::One(target) => found.push(target.clone()),
+            match &topic.scope {
+                Scope::Everything => all = true,
+                Scope::One(Target::Person(handle)) if *handle == self.me => persons = true,
+                Scope::One(target) => found.push(target.clone()),
             }
         }
         if persons || all {

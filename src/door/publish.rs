@@ -86,7 +86,7 @@ impl Params<'_> {
     ///
     /// # Errors
     /// A parameter is invalid, or two of them exclude each other.
-    pub fn order(&self, of_path: Option<&str>, now: Millis) -> Result<Order<'_>, Denial> {
+    pub fn order(&self, of_path: Option<&str>, now: Millis) -> Result<PublishOptions<'_>, Denial> {
         let sequence = match of_path {
             Some(sequence) => Some(sequence.to_owned()),
             None => self.text("sequence_id", &["x-sequence-id", "sequence-id", "sid"])?,
@@ -99,7 +99,7 @@ impl Params<'_> {
             let text = "invalid delay: such a message has no sequence id and nothing to wait for";
             return Err(Denial::new(40004, text));
         }
-        Ok(Order { key: key(self.head)?, wait, due, sequence })
+        Ok(PublishOptions { key: key(self.head)?, wait, due, sequence })
     }
 
     /// The notice, of which `body` is the text if it has any.
@@ -137,7 +137,7 @@ impl Params<'_> {
 }
 
 /// How a notice should be said.
-pub struct Order<'a> {
+pub struct PublishOptions<'a> {
     /// Under this key of a `ONCE`.
     pub key: Option<&'a str>,
     /// Until when the answer waits, with the words of a `WAIT` behind its id.
@@ -148,7 +148,7 @@ pub struct Order<'a> {
     pub sequence: Option<Sequence>,
 }
 
-impl Order<'_> {
+impl PublishOptions<'_> {
     /// Refuses what a hook may not do: its token is for `MSG` only.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use super::commands::{self, written_id};
 use super::events::{Event, Format};
 use super::link::Link;
 use super::notice::{Notice, cut};
-use super::publish::{self, Order, Params};
+use super::publish::{self, Params, PublishOptions};
 use super::request::{Framing, Head};
 use super::sequence::{self, Sequence};
-use super::topics::{self, Subject, Topic};
+use super::topics::{self, Scope, Topic};
 use super::who::{self, Login};
 use super::{Fault, HttpConnection, Outcome, body, json, shapes, subscribe};
 use crate::entry::Millis;
@@ -179,10 +179,10 @@ impl HttpConnection {
         me: &Handle,
         topic: &Topic,
         notice: &Notice,
-        order: &Order<'_>,
+        order: &PublishOptions<'_>,
     ) -> Result<Outcome, Fault> {
         let (target, text) = (topic.target()?, notice.text());
-        let Order { key, wait, due, sequence } = order;
+        let PublishOptions { key, wait, due, sequence } = order;
         if let Some(due) = due {
             let (number, time) = commands::say_later(link, target, &text, *key, due).await?;
             let id = sequence::later_id(number);
@@ -280,9 +280,9 @@ impl HttpConnection {
         let login = self.login(head).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
-        let id = match &topic.subject {
-            Subject::One(target) => sequence.message(&mut link, target).await?,
-            Subject::Everything => sequence.number()?,
+        let id = match &topic.scope {
+            Scope::One(target) => sequence.message(&mut link, target).await?,
+            Scope::Everything => sequence.number()?,
         };
         link.send(format!("READ {}\n", id.0).as_bytes()).await?;
         link.reply().await?;

@@ -11,7 +11,7 @@ use super::answer::Denial;
 use super::commands::{self, Published, written_id};
 use super::link::Link;
 use super::notice::must_fit;
-use super::topics::{Subject, Topic};
+use super::topics::{Scope, Topic};
 use crate::entry::EntryId;
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -158,7 +158,7 @@ pub async fn must_be_in(
     topic: &Topic,
     id: EntryId,
 ) -> Result<(), Denial> {
-    let Subject::One(target) = &topic.subject else { return Ok(()) };
+    let Scope::One(target) = &topic.scope else { return Ok(()) };
     if *target == Target::Person(me.clone()) {
         return Ok(());
     }

@@ -18,7 +18,7 @@ use super::events::{Event, Format};
 use super::link::{Link, final_of};
 use super::request::Head;
 use super::since::{Filter, Since};
-use super::topics::{Subject, Topic};
+use super::topics::{Scope, Topic};
 use super::websocket::{self, Frame, Opcode};
 use super::{Fault, HttpConnection, Outcome, who};
 use crate::counters::Counters;
@@ -33,10 +33,10 @@ use crate::wire::rows::{Bye, EntryLine, LiveLine};
 /// # Errors
 /// It may not.
 pub async fn check(link: &mut Link, topic: &Topic) -> Result<(), Denial> {
-    let command = match &topic.subject {
-        Subject::One(target) => format!("HIST {target} 1\n"),
+    let command = match &topic.scope {
+        Scope::One(target) => format!("HIST {target} 1\n"),
         // What a token for one conversation may not do either.
-        Subject::Everything => "WHOAMI\n".to_owned(),
+        Scope::Everything => "WHOAMI\n".to_owned(),
     };
     link.send(command.as_bytes()).await?;
     link.reply().await.map(drop)
@@ -224,7 +224,7 @@ impl Subscription<'_> {
         self.link.send(b"WHOAMI\n").await?;
         self.early_reply("WHOAMI").await??;
         for at in 0..self.topics.len() {
-            if let Subject::One(target) = &self.topics[at].subject {
+            if let Scope::One(target) = &self.topics[at].scope {
                 let command = format!("HIST {target} 1\n");
                 self.link.send(command.as_bytes()).await?;
                 self.early_reply("HIST").await??;

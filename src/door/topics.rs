@@ -8,11 +8,11 @@ use crate::name::{Handle, Target};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topic {
     pub spelled: String,
-    pub subject: Subject,
+    pub scope: Scope,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum Scope {
     /// One conversation; of the reader's own handle, all that is said to them directly.
     One(Target),
     /// All that the reader may see.
@@ -33,13 +33,13 @@ impl Topic {
     /// # Errors
     /// It has no form of one.
     pub fn new(text: &str) -> Result<Topic, Denial> {
-        let subject = match text.strip_prefix(['_', '+', '#']) {
-            Some("") if text == "_" => Some(Subject::Everything),
-            Some(name) => Handle::new(name).map(|name| Subject::One(Target::Group(name))),
-            None => Handle::new(text).map(|handle| Subject::One(Target::Person(handle))),
+        let scope = match text.strip_prefix(['_', '+', '#']) {
+            Some("") if text == "_" => Some(Scope::Everything),
+            Some(name) => Handle::new(name).map(|name| Scope::One(Target::Group(name))),
+            None => Handle::new(text).map(|handle| Scope::One(Target::Person(handle))),
         };
-        let subject = subject.ok_or_else(invalid)?;
-        Ok(Topic { spelled: text.to_owned(), subject })
+        let scope = scope.ok_or_else(invalid)?;
+        Ok(Topic { spelled: text.to_owned(), scope })
     }
 
     /// The topics of a subscription, with commas between them.
@@ -59,9 +59,9 @@ impl Topic {
     /// # Errors
     /// It is a topic only to be read.
     pub fn target(&self) -> Result<&Target, Denial> {
-        match &self.subject {
-            Subject::One(target) => Ok(target),
-            Subject::Everything => Err(Denial::new(40009, "the topic _ is only to be read")),
+        match &self.scope {
+            Scope::One(target) => Ok(target),
+            Scope::Everything => Err(Denial::new(40009, "the topic _ is only to be read")),
         }
     }
 }
@@ -73,14 +73,14 @@ fn invalid() -> Denial {
 /// Which of the topics an entry belongs to: the first that fits. `me` is the reader, `peer` the
 /// conversation (the other party, or the group), `from` the author.
 pub fn fitting(topics: &[Topic], me: &Handle, peer: &Target, from: &Handle) -> Option<usize> {
-    topics.iter().position(|topic| match &topic.subject {
-        Subject::Everything => true,
+    topics.iter().position(|topic| match &topic.scope {
+        Scope::Everything => true,
         // What was said to me directly, by whomever; and my notes.
-        Subject::One(Target::Person(handle)) if handle == me => match peer {
+        Scope::One(Target::Person(handle)) if handle == me => match peer {
             Target::Person(other) => from != me || other == me,
             Target::Group(_) => false,
         },
-        Subject::One(target) => target == peer,
+        Scope::One(target) => target == peer,
     })
 }
 
@@ -90,14 +90,14 @@ mod tests {
 
     #[test]
     fn names_are_handles_and_groups() {
-        let target = |text: &str| Topic::new(text).map(|topic| topic.subject);
-        let one = |text: &str| Ok(Subject::One(Target::new(text).unwrap()));
+        let target = |text: &str| Topic::new(text).map(|topic| topic.scope);
+        let one = |text: &str| Ok(Scope::One(Target::new(text).unwrap()));
         assert_eq!(target("Bob"), one("bob"));
         assert_eq!(Topic::new("Bob").unwrap().spelled, "Bob");
         for group in ["_Ops", "+ops", "#ops"] {
             assert_eq!(target(group), one("#ops"));
         }
-        assert_eq!(target("_"), Ok(Subject::Everything));
+        assert_eq!(target("_"), Ok(Scope::Everything));
         for bad in
             ["", "+", "#", "__x", "1a", "a", "a b", "a\r\nQUIT", "_a\0", "é", &"x".repeat(33)]
         {

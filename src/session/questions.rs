@@ -23,8 +23,8 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
-    AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine, Typed,
-    UserLine,
+    AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine,
+    TypedCommand, UserLine,
 };
 
 /// Cost of a `WAIT`, in `ACK`s.
@@ -201,7 +201,7 @@ impl Session {
                 for Later { number, due, unless, command } in &rows {
                     let (number, time) = (*number, *due);
                     let (about, unless) = unless.unzip();
-                    let command = Typed(typed(command).1.into());
+                    let command = TypedCommand(typed(command).1.into());
                     AtLine { number, time, about, unless, command }.write(out);
                 }
             });

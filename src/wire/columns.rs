@@ -220,17 +220,17 @@ pub fn condition_word(condition: Condition) -> &'static str {
 
 /// A command as it was typed, so that nothing in it is escaped once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typed<'a>(pub Cow<'a, str>);
+pub struct TypedCommand<'a>(pub Cow<'a, str>);
 
-impl<'a> Column<'a> for Typed<'a> {
+impl<'a> Column<'a> for TypedCommand<'a> {
     const IS_TEXT: bool = true;
 
     fn put(&self, out: &mut Vec<u8>) {
         put(out, &[&self.0]);
     }
 
-    fn take(columns: &mut Columns<'a>) -> Option<Typed<'a>> {
-        columns.rest().map(|rest| Typed(rest.into()))
+    fn take(columns: &mut Columns<'a>) -> Option<TypedCommand<'a>> {
+        columns.rest().map(|rest| TypedCommand(rest.into()))
     }
 }
 

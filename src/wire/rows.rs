@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-pub use super::columns::{Base64, Typed, condition, condition_word};
+pub use super::columns::{Base64, TypedCommand, condition, condition_word};
 use super::columns::{Column, Columns, put};
 pub use super::events::{EntryLine, ReceiptLine};
 use super::refusal::Refusal;
@@ -230,7 +230,7 @@ lines! {
         about: Option<EntryId>,
         /// What must not have come about by then.
         unless: Option<Condition>,
-        command: Typed<'a>,
+        command: TypedCommand<'a>,
     }
 
     /// `USER <handle> <online|offline> <last seen or -> <display name>`

@@ -182,7 +182,7 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         handle().prop_map(|handle| ServerLine::Blocked(BlockedLine { handle })),
         (any::<u64>(), time(), maybe(id()), maybe(condition()), "[^\n]{1,20}").prop_map(
             |(number, time, about, unless, command)| {
-                let command = Typed(command.into());
+                let command = TypedCommand(command.into());
                 ServerLine::At(AtLine { number, time, about, unless, command })
             }
         ),

@@ -29,7 +29,7 @@ const KINDS: [(EntryKind, &str); 4] = [
 ];
 
 /// What the tags of a line say.
-pub(super) struct Known {
+pub(super) struct KnownTags {
     /// `None` if there is no `kind=`, or an unknown one.
     pub kind: Option<EntryKind>,
     pub tags: EntryTags,
@@ -127,8 +127,8 @@ fn slash(out: &mut Vec<u8>) -> &mut Vec<u8> {
 }
 
 /// Parses the column. Text without `=` is ignored.
-pub(super) fn parse(form: EntryForm, column: &str) -> Known {
-    let mut known = Known { kind: None, tags: EntryTags::default(), others: Vec::new() };
+pub(super) fn parse(form: EntryForm, column: &str) -> KnownTags {
+    let mut known = KnownTags { kind: None, tags: EntryTags::default(), others: Vec::new() };
     let mut says_gone = false;
     for (key, value) in column.split(',').filter_map(|tag| tag.split_once('=')) {
         if (form, key, value) == (EntryForm::Hist, "kind", "gone") {
@@ -143,7 +143,7 @@ pub(super) fn parse(form: EntryForm, column: &str) -> Known {
     known
 }
 
-impl Known {
+impl KnownTags {
     /// Takes a tag, if its key is known and its value is of the right form.
     fn take(&mut self, form: EntryForm, key: &str, value: &str) -> Option<()> {
         let tags = &mut self.tags;
@@ -197,7 +197,7 @@ mod tests {
 
     /// Parses a column and writes it again.
     fn again(form: EntryForm, column: &str) -> String {
-        let Known { kind, tags, others } = parse(form, column);
+        let KnownTags { kind, tags, others } = parse(form, column);
         let mut out = Vec::new();
         write(&mut out, form, kind.unwrap_or(EntryKind::Message), Some(&tags), &others);
         String::from_utf8(out).unwrap()

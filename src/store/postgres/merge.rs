@@ -81,7 +81,7 @@ pub(super) fn windows(
 }
 
 /// An entry of a page, before its text is read.
-struct Picked {
+struct PickedEntry {
     id: EntryId,
     lane: LaneKey,
     of: ConversationKind,
@@ -99,7 +99,7 @@ pub(super) fn page(
         // What is known of the entries ahead may have expired.
         (walk.at, walk.merge) = (floor, None);
     }
-    let mut picked: Vec<Picked> = Vec::new();
+    let mut picked: Vec<PickedEntry> = Vec::new();
     let mut opened = 0;
     loop {
         let merge = walk.merge.get_or_insert_with(Merge::new);
@@ -149,7 +149,7 @@ pub(super) fn page(
             }
         };
         walk.at = id;
-        picked.push(Picked { id, lane: key, of: lane.kind.clone() });
+        picked.push(PickedEntry { id, lane: key, of: lane.kind.clone() });
         if let Some(next) = follow(reader, &mut lane, id)?.filter(|next| *next <= walk.upto) {
             merge.push(next, lane);
         }

@@ -16,7 +16,7 @@ use crate::store::ids::{Ids, encode};
 
 /// Which of the two lists of a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum List {
+pub(super) enum ListKind {
     Entries,
     Marks,
 }
@@ -25,8 +25,8 @@ pub(super) enum List {
 macro_rules! of_blocks {
     ($list: expr, $before: literal, $after: literal) => {
         match $list {
-            List::Entries => concat!($before, " id_block ", $after),
-            List::Marks => concat!($before, " mark_block ", $after),
+            ListKind::Entries => concat!($before, " id_block ", $after),
+            ListKind::Marks => concat!($before, " mark_block ", $after),
         }
     };
 }
@@ -35,7 +35,7 @@ macro_rules! of_blocks {
 /// Returns the encoded ids for its tail, and whether they replace the tail or are appended to it.
 pub(super) fn append(
     on: &Connection,
-    of: List,
+    of: ListKind,
     conversation: ConversationId,
     count: i64,
     added: &Added,
@@ -68,7 +68,7 @@ pub(super) fn append(
 /// is the tail.
 pub(super) fn above(
     read: &Connection,
-    of: List,
+    of: ListKind,
     conversation: ConversationId,
     floor: EntryId,
 ) -> Result<(Ids, bool), Error> {
@@ -117,10 +117,10 @@ fn list(
     Ok(row.optional()?)
 }
 
-fn tail(read: &Connection, of: List, conversation: ConversationId) -> Result<Ids, Error> {
+fn tail(read: &Connection, of: ListKind, conversation: ConversationId) -> Result<Ids, Error> {
     let mut query = read.prepare_cached(match of {
-        List::Entries => "SELECT tail FROM conversation WHERE id = ?1",
-        List::Marks => "SELECT tail FROM marking WHERE conversation = ?1",
+        ListKind::Entries => "SELECT tail FROM conversation WHERE id = ?1",
+        ListKind::Marks => "SELECT tail FROM marking WHERE conversation = ?1",
     })?;
     Ok(query.query_row([conversation.0], |row| Ok(Ids::new(row.get_ref(0)?.as_blob()?)))?)
 }

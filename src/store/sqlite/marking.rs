@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::files;
-use super::id_block::{self, List};
+use super::id_block::{self, ListKind};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::store::change::Added;
 use crate::store::{Error, Marks};
@@ -92,7 +92,7 @@ pub(super) fn marked(
     let sql = "SELECT count FROM marking WHERE conversation = ?1";
     let had = on.prepare_cached(sql)?.query_row([conversation.0], |row| row.get(0)).optional()?;
     let count = had.unwrap_or(0) + i64::try_from(added.ids.len()).unwrap_or(0);
-    let (tail, instead) = id_block::append(on, List::Marks, conversation, count, added)?;
+    let (tail, instead) = id_block::append(on, ListKind::Marks, conversation, count, added)?;
     // SQLite makes two joined blobs a text of the same bytes, hence the CAST.
     on.prepare_cached(
         "INSERT INTO marking VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::about::View;
 use super::decode::{LogRow, kind, log_row, log_rows};
 use super::expire;
-use super::id_block::{List, above};
+use super::id_block::{ListKind, above};
 use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
@@ -296,7 +296,7 @@ fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<Conversa
 
 /// The first entry of a conversation.
 fn first(read: &Connection, conversation: ConversationId) -> Result<EntryId, Error> {
-    let (mut ids, _) = above(read, List::Entries, conversation, EntryId(0))?;
+    let (mut ids, _) = above(read, ListKind::Entries, conversation, EntryId(0))?;
     Ok(ids.next().unwrap_or_default())
 }
 
@@ -336,7 +336,7 @@ fn open(
     let marks = (EntryId(row.get(6)?) > floor).then(|| (lane.kind.clone(), lane.windows.clone()));
     found.extend(follow(read, &mut lane, floor)?.map(|id| (id, lane)));
     if let Some((kind, windows)) = marks {
-        let (ids, whole) = above(read, List::Marks, conversation, floor)?;
+        let (ids, whole) = above(read, ListKind::Marks, conversation, floor)?;
         let mut lane = Lane { conversation, kind, is_of_marks: true, windows, passed, ids, whole };
         found.extend(follow(read, &mut lane, floor)?.map(|id| (id, lane)));
     }
@@ -351,7 +351,7 @@ fn follow(read: &Connection, lane: &mut Lane, floor: EntryId) -> Result<Option<E
             Some(id) if id <= upto => return Ok(Some(id)),
             None if lane.whole => return Ok(None),
             None if floor < upto => {
-                let of = if lane.is_of_marks { List::Marks } else { List::Entries };
+                let of = if lane.is_of_marks { ListKind::Marks } else { ListKind::Entries };
                 (lane.ids, lane.whole) = above(read, of, lane.conversation, floor)?;
             }
             _ => lane.passed += 1,
@@ -370,7 +370,7 @@ pub(super) fn has_marks(
 ) -> Result<bool, Error> {
     for (above_this, upto) in windows(read, me, conversation, is_group)? {
         let floor = floor.max(above_this);
-        let next = above(read, List::Marks, conversation, floor)?.0.seek(floor);
+        let next = above(read, ListKind::Marks, conversation, floor)?.0.seek(floor);
         if next.is_some_and(|next| next <= upto) {
             return Ok(true);
         }

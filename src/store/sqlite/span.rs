@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::expire;
-use super::id_block::{List, above, below};
+use super::id_block::{ListKind, above, below};
 use crate::entry::{ConversationId, EntryId};
 use crate::store::walk::Window;
 use crate::store::{Error, Span, SpanQuery};
@@ -83,7 +83,7 @@ fn upwards(
     into: &mut Vec<EntryId>,
 ) -> Result<(), Error> {
     loop {
-        let (mut ids, whole) = above(read, List::Entries, conversation, floor)?;
+        let (mut ids, whole) = above(read, ListKind::Entries, conversation, floor)?;
         while let Some(id) = ids.seek(floor) {
             if id > top || into.len() >= wanted {
                 return Ok(());
@@ -105,7 +105,7 @@ fn downwards(
     wanted: usize,
     into: &mut Vec<EntryId>,
 ) -> Result<(), Error> {
-    let mut list = Some(above(read, List::Entries, conversation, EntryId(top.0 - 1))?.0);
+    let mut list = Some(above(read, ListKind::Entries, conversation, EntryId(top.0 - 1))?.0);
     while let Some(ids) = list {
         let ids: Vec<EntryId> = ids.take_while(|id| *id <= top).collect();
         for id in ids.into_iter().rev() {

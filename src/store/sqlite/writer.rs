@@ -9,7 +9,7 @@ use rusqlite::{Connection, ToSql, params};
 
 use super::decode::{LEAVING, SqliteReader, kind_number};
 use super::generation::{self, Sidecar};
-use super::id_block::List;
+use super::id_block::ListKind;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
@@ -453,7 +453,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .execute(&*now)?
         }
         Change::Head { conversation, head, seq, moved, added } => {
-            let (tail, instead) = id_block::append(on, List::Entries, *conversation, *seq, added)?;
+            let (tail, instead) =
+                id_block::append(on, ListKind::Entries, *conversation, *seq, added)?;
             let sql = if instead {
                 "UPDATE conversation SET head = ?2, seq = ?3, moved = ?4, tail = ?5 WHERE id = ?1"
             } else {

@@ -8,7 +8,7 @@ use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits::ID_BLOCK;
 use crate::store::ids::{Ids, encode};
 use crate::store::sqlite::expire::floor;
-use crate::store::sqlite::id_block::{List, above};
+use crate::store::sqlite::id_block::{ListKind, above};
 use crate::store::{Error, Marks};
 
 /// Checks each list of marks, and then what holds about messages.
@@ -177,7 +177,7 @@ impl MarkList<'_> {
     /// How many entries there are up to a mark and, in a direct chat, how many of them are its
     /// author's.
     fn counted(&self, id: EntryId, author: AccountId) -> Result<(i64, Option<i64>), Error> {
-        let next = above(self.read, List::Entries, self.id, id)?.0.seek(id);
+        let next = above(self.read, ListKind::Entries, self.id, id)?.0.seek(id);
         let row = match next {
             Some(next) => self
                 .read

@@ -14,7 +14,7 @@ mod person;
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::id_block::{List, above};
+use super::id_block::{ListKind, above};
 use super::schema::today;
 use crate::entry::{ConversationId, EntryId};
 use crate::fold;
@@ -215,7 +215,7 @@ fn strays(read: &Connection, found: &mut Findings) -> Result<(), Error> {
             above(read, of, conversation, below)
                 .is_ok_and(|(mut ids, _)| ids.seek(below) == Some(id))
         };
-        if is_listed(List::Entries) || is_listed(List::Marks) {
+        if is_listed(ListKind::Entries) || is_listed(ListKind::Marks) {
             continue;
         }
         match &mut run {
