@@ -100,10 +100,11 @@ pub enum Change {
 /// What an account's direct chats are ordered by, so that the first ones are found without reading
 /// the others: see the fields of these names in [`Member`].
 ///
-/// `Recent`, `Moved` and `Marked` are written when a chat comes before all others of the account, not each
-/// time one that already comes first goes on, which is the usual case. So a chat's written rank may
-/// be older than its newest entry (or move, or mark), but that newest one is still older than the written
-/// rank of the chat before it. The order by rank is therefore the order by newest entry.
+/// `Recent`, `Moved` and `Marked` are written when a chat comes before all others of the account,
+/// not each time one that already comes first goes on, which is the usual case. So a chat's written
+/// rank may be older than its newest entry (or move, or mark), but that newest one is still older
+/// than the written rank of the chat before it. The order by rank is therefore the order by newest
+/// entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
     /// A lower bound of the first entry or mark that waits; 0: nothing waits.

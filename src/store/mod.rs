@@ -1,11 +1,11 @@
 //! Words to disk and back, behind two traits: [`Writer`] and [`Reader`].
 //!
-//! The log is append-only: an entry, once written, is never changed. What is done to a message later
-//! is another entry, a mark. A message may be deleted, which leaves its place without its text, and
-//! entries may expire, together with all before them: see [`Expire`]. Every write is a [`Change`]; a batch of them is written as a
-//! whole and synced, or not at all. Every read is bounded by a page and holds no transaction when
-//! it returns. Nothing here knows the wire, or the rules of who may do what. Uniqueness (of a
-//! handle, of a chat between two) is also enforced by the store's own constraints.
+//! The log is append-only: what is done to a message later is another entry, a mark. A written row
+//! changes only if its text is deleted, which overwrites it and leaves its place. Entries may
+//! expire, together with all before them: see [`Expire`]. Every write is a [`Change`]; a batch of
+//! them is written as a whole and synced, or not at all. Every read is bounded by a page and holds
+//! no transaction when it returns. Nothing here knows the wire, or the rules of who may do what.
+//! Uniqueness (of a handle, of a chat between two) is also enforced by the store's own constraints.
 
 mod change;
 mod find;

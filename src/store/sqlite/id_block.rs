@@ -1,6 +1,6 @@
-//! The ids of the entries of a conversation, and those of its marks. They are kept in blocks of 64, one row for each block;
-//! the rest, the tail, is in the row of the conversation, which is written with each batch anyway; of marks, in a row of
-//! `marking`.
+//! The ids of the entries of a conversation, and those of its marks. They are kept in blocks of 64,
+//! one row for each block; the rest, the tail, is in the row of the conversation, which is written
+//! with each batch anyway; of marks, in a row of `marking`.
 //!
 //! The alternatives, as measured: an index of all entries by conversation costs a further page to
 //! write for each message in a quiet conversation; a pointer from each entry to the one before it
