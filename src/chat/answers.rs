@@ -4,8 +4,9 @@ use super::messages::{Destination, NewFile, NewMessage, OnceKey};
 use super::stop::{Stop, both};
 use super::subject::Subject;
 use super::{Chat, Plan, Who};
-use crate::entry::{EntryId, EntryTags};
+use crate::entry::{EntryId, EntryKind, EntryTags};
 use crate::name::Target;
+use crate::store::{Change, Member, NewEntry};
 use crate::wire::refusal::Refusal;
 
 impl Chat {
@@ -65,7 +66,7 @@ impl Chat {
         let subject = self.subject(me, about)?.standing()?;
         let Subject { member, message, .. } = &subject;
         let text = match message.edit {
-            Some((edit, _)) if !member.was_in(edit) => self.directory.text_for(me, about),
+            Some((edit, _)) if !member.was_in(edit) => self.text_before(member, about),
             _ => Ok(&*message.body),
         };
         let destination = self.conversation_for(me, to);
@@ -88,5 +89,24 @@ impl Chat {
             text: Some(text.into()),
             file,
         }))
+    }
+
+    /// The text that a message had when `member` was last in its group.
+    fn text_before(&self, member: &Member, about: EntryId) -> Result<&str, Stop> {
+        // The store does not have what this batch has written yet.
+        let of_batch = self.batch.changes.iter().rev().find_map(|change| match change {
+            Change::Entry(NewEntry { pos, kind: EntryKind::Edit, body, .. })
+                if pos.about == about && member.was_in(pos.id) =>
+            {
+                Some(&**body)
+            }
+            Change::Entry(NewEntry { pos, body, .. }) if pos.id == about => Some(&**body),
+            _ => None,
+        });
+        if let Some(text) = of_batch {
+            return Ok(text);
+        }
+        let text = self.directory.text_for(member.account, about)?;
+        Ok(text.ok_or(Refusal::NoSuchMessage(about.0))?)
     }
 }

@@ -264,9 +264,12 @@ impl Directory {
         self.reactions.get(&(id, account)).ok_or(Need::Reaction(id, account))
     }
 
-    /// The text of a message that an account may see.
-    pub fn text_for(&self, account: AccountId, id: EntryId) -> Result<&str, Need> {
-        self.texts.get(&(account, id)).map(|text| &**text).ok_or(Need::TextFor(account, id))
+    /// The text of a message that an account may see, if there is one.
+    pub fn text_for(&self, account: AccountId, id: EntryId) -> Result<Option<&str>, Need> {
+        match self.texts.get(&(account, id)) {
+            Some(text) => Ok(Some(text)),
+            None => self.lacks(Need::TextFor(account, id)),
+        }
     }
 
     fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {

@@ -3,7 +3,8 @@
 use super::tests::{ANA, BIA, NOW, advance, send, told, two};
 use super::*;
 use crate::entry::{Cursor, EntryKind, Millis};
-use crate::store::{NewEntry, Position};
+use crate::store::{Fact, NewEntry, Position};
+use crate::wire::request::GroupChange;
 
 fn edit(chat: &mut Chat, who: Who, about: i64, text: &str, now: Millis) {
     let mut act = Act::Edit { about: EntryId(about), body: text.into() };
@@ -129,4 +130,45 @@ fn after_the_operators_time_an_author_may_not_change_a_message() {
     let expected =
         ["1 OK MSG", "1 OK EDIT", "1 ERR EDIT too-late", "1 ERR DEL too-late", "1 OK EDIT"];
     assert_eq!(answers.collect::<Vec<_>>(), expected);
+}
+
+/// Decides an act, where the store has nothing of what it asks for.
+fn decide(chat: &mut Chat, who: Who, mut act: Act) {
+    for _ in 0..10 {
+        let Err(needs) = chat.decide(who, &mut act, NOW) else { return };
+        needs.into_iter().for_each(|need| match need {
+            Need::Membership(me, name) => {
+                chat.directory().learn(Fact::Membership(me, name, None));
+            }
+            need => chat.directory().learn(Fact::Absent(need)),
+        });
+    }
+    panic!("{act:?} is never decided");
+}
+
+#[test]
+fn who_has_left_sends_on_the_text_of_their_time_within_a_batch_too() {
+    let mut chat = two();
+    let name = Handle::new("team").unwrap();
+    let bia = || vec![Handle::new("bia").unwrap()];
+    let change = |change| Act::Group { name: name.clone(), change };
+    decide(&mut chat, ANA, change(GroupChange::New(bia())));
+    let (to, body) = (Target::Group(name.clone()), "first".to_owned());
+    decide(&mut chat, ANA, Act::Send { to, body, once: None });
+    decide(&mut chat, ANA, change(GroupChange::Remove(bia()[0].clone())));
+    edit(&mut chat, ANA, 2, "later", NOW);
+    let forward =
+        || Act::Forward { about: EntryId(2), to: Target::Person(bia()[0].clone()), once: None };
+    decide(&mut chat, BIA, forward());
+    decide(&mut chat, ANA, change(GroupChange::Add(bia())));
+    edit(&mut chat, ANA, 2, "while she is in", NOW);
+    decide(&mut chat, ANA, change(GroupChange::Remove(bia()[0].clone())));
+    edit(&mut chat, ANA, 2, "last", NOW);
+    decide(&mut chat, BIA, forward());
+    let batch = chat.finish();
+    let said: Vec<&str> = written(&batch)
+        .into_iter()
+        .filter_map(|(kind, text)| (kind == EntryKind::Message).then_some(text))
+        .collect();
+    assert_eq!(said, ["first", "first", "while she is in"]);
 }

@@ -101,7 +101,8 @@ impl HubState {
                             && run.first.conversation == pos.conversation
                             && self.lines.len() < limits::BLOCK
                     };
-                    if !run.as_ref().is_some_and(fits) {
+                    // A new text in the same run as its deletion would still be sent.
+                    if kind == EntryKind::Del || !run.as_ref().is_some_and(fits) {
                         self.close(run.take());
                     }
                     let entry = Entry { id, time, from, to, kind, tags, body };
