@@ -29,6 +29,10 @@ fn nobody_is_sent_a_text_that_was_deleted_while_it_waited() {
     ana.acts(&hub, vec![group(GroupChange::New(vec![handle("bia"), handle("caio")]))]);
     ana.acts(&hub, vec![say("secret"), say("hello"), Act::Edit { about, body: "secret 2".into() }]);
     ana.acts(&hub, vec![group(GroupChange::Remove(handle("caio"))), Act::Delete { about }]);
+    // All of it in one batch.
+    let again = EntryId(7);
+    let edit = Act::Edit { about: again, body: "secret 4".into() };
+    ana.acts(&hub, vec![say("secret 3"), edit, Act::Delete { about: again }]);
     // Nobody has taken anything out before.
     let time = "1970-01-01T00:00:00.000Z";
     let start = format!(
@@ -41,12 +45,17 @@ fn nobody_is_sent_a_text_that_was_deleted_while_it_waited() {
     let heard = heard.map(|heard| {
         heard.split_inclusive('\n').filter(|l| l.contains("#team")).collect::<String>()
     });
-    assert_eq!(heard, [format!("{start}DEL 6 {time} ana #team re=2 -\n"), start]);
+    let rest = format!(
+        "DEL 6 {time} ana #team re=2 -\n\
+         GONE 7 {time} ana #team del=9 -\n\
+         DEL 9 {time} ana #team re=7 -\n"
+    );
+    assert_eq!(heard, [format!("{start}{rest}"), start]);
     // The sessions are told, for what they have taken out and not written yet.
-    for person in [bia, caio] {
-        assert_eq!(person.outbox.take_deleted(), [(about, EntryId(6))]);
-        assert_eq!(person.outbox.take_deleted(), []);
-    }
+    let deleted = [(about, EntryId(6)), (again, EntryId(9))];
+    assert_eq!(bia.outbox.take_deleted(), deleted);
+    assert_eq!(caio.outbox.take_deleted(), deleted[..1]);
+    assert_eq!(bia.outbox.take_deleted(), []);
     hub.ask(Work::End);
     thread.join().unwrap();
 }
