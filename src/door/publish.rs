@@ -92,12 +92,20 @@ impl Params<'_> {
             None => self.text("sequence_id", &["x-sequence-id", "sequence-id", "sid"])?,
         };
         let sequence = sequence.map(|said| Sequence::new(&said)).transpose()?;
+        if sequence.as_ref().is_some_and(|sequence| sequence.later().is_some()) {
+            let text = "invalid sequence id: at- and a number is the id of a delayed message";
+            return Err(Denial::new(40049, text));
+        }
         let due = self.text("delay", &["x-delay", "delay", "x-at", "at", "x-in", "in"])?;
         let due = due.map(|said| delay::parse(&said, now)).transpose()?;
         let wait = wait(self.head)?;
         if due.is_some() && (wait.is_some() || sequence.is_some()) {
             let text = "invalid delay: such a message has no sequence id and nothing to wait for";
             return Err(Denial::new(40004, text));
+        }
+        // A change of a message is read, but not answered.
+        if sequence.is_some() && wait.as_ref().is_some_and(|wait| wait.starts_with("answered")) {
+            return Err(Denial::bad("with a sequence id, wait is delivered or read"));
         }
         Ok(PublishOptions { key: key(self.head)?, wait, due, sequence })
     }

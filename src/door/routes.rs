@@ -167,7 +167,7 @@ impl HttpConnection {
         order.must_be_plain()?;
         let (login, target) = who::hook(&name, &self.shared.services, self.origin).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
-        let text = params.notice(b"")?.text();
+        let text = cut(&params.notice(b"")?.text(), limits::HOOK_TEXT);
         commands::say(&mut link, &target, &text, order.key).await?;
         Ok(Outcome::Answer(Response::text("ok")))
     }
@@ -266,7 +266,7 @@ impl HttpConnection {
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         for topic in Topic::list(names)? {
             let checked = subscribe::check(&mut link, &topic).await;
-            // Whether there is such a topic is not said here.
+            // ntfy's apps know nothing else here than that they must not.
             checked.map_err(|denial| match denial.code {
                 40401 => Denial { code: 40301, ..denial },
                 _ => denial,
@@ -278,6 +278,7 @@ impl HttpConnection {
     /// `PUT /<topic>/<id>/clear`: it was read.
     async fn clear(&mut self, head: &Head, name: &str, id: &str) -> Result<Outcome, Fault> {
         let login = self.login(head).await?;
+        body::read(head, &mut self.stream, limits::HTTP_HEAD).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
         let id = match &topic.scope {
@@ -287,12 +288,13 @@ impl HttpConnection {
         link.send(format!("READ {}\n", id.0).as_bytes()).await?;
         link.reply().await?;
         let cleared = Event::clear(id, self.now(), &topic.spelled, id);
-        self.plain(head, Response::json(cleared.json())).await
+        Ok(Outcome::Answer(Response::json(cleared.json())))
     }
 
     /// `DELETE /<topic>/<id>`: the message is gone for everyone, or will not be said.
     async fn delete(&mut self, head: &Head, name: &str, id: &str) -> Result<Outcome, Fault> {
         let login = self.login(head).await?;
+        body::read(head, &mut self.stream, limits::HTTP_HEAD).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let (topic, sequence) = (Topic::new(name)?, Sequence::new(id)?);
         let target = topic.target()?;
@@ -309,7 +311,7 @@ impl HttpConnection {
             }
         };
         let deleted = Event::delete(&id, time, &topic.spelled, &sequence.spelled);
-        self.plain(head, Response::json(deleted.json())).await
+        Ok(Outcome::Answer(Response::json(deleted.json())))
     }
 
     async fn account(&mut self, head: &Head) -> Result<Outcome, Fault> {

@@ -128,8 +128,11 @@ impl Sequence {
         }
         if let Some(id) = last {
             match commands::edit(link, id, said).await {
-                // It was deleted meanwhile, or is so old that it was forgotten.
-                Err(denial) if denial.code == 40401 && self.is_name => {}
+                // It was deleted meanwhile, or is so old that it was forgotten or that it may not be
+                // changed any more (`--amend`).
+                Err(denial)
+                    if self.is_name
+                        && (denial.code == 40401 || denial.text.starts_with("too-late:")) => {}
                 edited => return edited,
             }
         }

@@ -161,6 +161,8 @@ fn a_message_may_be_said_later() {
     assert_eq!(put("X-Delay: 1795873373000").denied().0, 400);
     assert_eq!(put("Delay: 1600000000").denied(), (400, 40005));
     assert_eq!(put("In: 1h\r\nSID: a").denied(), (400, 40004));
+    // Or it would be deleted by that name.
+    assert_eq!(put("SID: at-1").denied(), (400, 40049));
     assert_eq!(
         ask(web, "PUT /bob?wait=read", &format!("{me}In: 1h\r\n"), "x").denied(),
         (400, 40004)
@@ -187,4 +189,30 @@ fn an_answer_may_wait_for_a_reaction() {
     bob.say("REACT 1 ok");
     bob.until("OK REACT");
     assert_eq!(one.got().status, 200);
+    // A change is not answered.
+    assert_eq!(ask(web, "PUT /bob/a?wait=answered", &me, "x").denied().0, 400);
+}
+
+#[test]
+fn what_is_too_old_to_be_changed_is_said_anew() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &["--amend", "1"]);
+    let (_ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let me = as_user("ana");
+    let mut said = 0;
+    let mut next = || {
+        said += 1;
+        assert_eq!(ask(web, "PUT /bob/backup", &me, &said.to_string()).status, 200);
+        bob.line()
+    };
+    assert!(next().starts_with("MSG 1 "));
+    // It is a change for a second, and then a message.
+    let line = loop {
+        let line = next();
+        if !line.starts_with("EDIT ") {
+            break line;
+        }
+    };
+    assert!(line.starts_with("MSG "), "{line}");
+    assert!(next().starts_with("EDIT "));
 }

@@ -65,9 +65,12 @@ fn an_address_says_something_in_one_conversation() {
     assert_eq!(ask(web, "GET /v1/account", &bearer, "").denied(), (403, 40301));
     assert_eq!(ask(web, "DELETE /bob/1", &basic("ana", &token), "").denied(), (403, 40301));
     // Too much is cut, since its sender could not send less.
-    assert_eq!(post(web, &format!("/hook/{token}"), &"x".repeat(10_001)), ok);
-    let last = bob.history("ana", 7).pop().unwrap().body;
-    assert_eq!(last, format!("{}… (cut, 10001 characters)", "x".repeat(10_000)));
+    let long = "x".repeat(10_001);
+    assert_eq!(post(web, &format!("/hook/{token}"), &long), ok);
+    assert_eq!(post(web, "/", &format!(r#"{{"topic":"{token}","message":"{long}"}}"#)), ok);
+    for last in bob.history("ana", 7) {
+        assert_eq!(last.body, format!("{}… (cut, 10001 characters)", "x".repeat(10_000)));
+    }
     // Its secret is in no log.
     assert!(!papod.log().contains(&token[5..]), "{}", papod.log());
     assert!(papod.log().contains("/hook"), "{}", papod.log());
