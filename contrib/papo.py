@@ -311,7 +311,7 @@ class Bot:
                 rows, ok = await self.command("HIST %s %d%s" % (to, PAGE, before))
                 entries = [self._parse(row) for row in rows if row.startswith("HIST ")]
                 # The newest from others are the unread ones.
-                others = [m for m in entries if m.sender != self.handle]
+                others = [m for m in entries if not self._is_own(m)]
                 found += others[-wanted:]
                 wanted -= len(others)
                 if ok.endswith(" end") or not entries:
@@ -323,6 +323,11 @@ class Bot:
         _, id, time, sender, to, tags, body = (line.split(" ", 6) + [""])[:7]
         return Message(int(id), time, sender, to, tags, unescape(body), self)
 
+    def _is_own(self, entry):
+        # What AT and UNLESS put into one's notes waits like a message from another.
+        is_reminder = entry.to == self.handle and "late=" in entry.tags
+        return entry.sender == self.handle and not is_reminder
+
     async def _take(self, line):
         verb = line.split(" ", 1)[0]
         if verb == "MSG":
@@ -330,14 +335,14 @@ class Bot:
         elif verb in ("GROUP", "EDIT", "DEL", "REACT", "GONE"):
             entry = self._parse(line)
             # The loop never sees it, and it would come again at each login.
-            if entry.sender != self.handle:
+            if not self._is_own(entry):
                 await self._mark("ACK", entry)
 
     async def _pass_on(self, message):
         if message.id > self._newest:
             self._newest = message.id
             is_message = "kind=" not in message.tags
-            if is_message and message.sender != self.handle:
+            if is_message and not self._is_own(message):
                 await self._queue.put(message)
 
 

@@ -229,7 +229,13 @@ papo_receiving() {
         OK) [ "$id" != LOGIN ] || me=$time ;;
         LIVE) skip='' ;;
         MSG | GROUP | EDIT | DEL | REACT | GONE)
-            [ "$from" != "$me" ] || [ -n "$own" ] || continue
+            # What AT and UNLESS put into one's notes waits like a message from another.
+            case $from/$to/$tags in
+            "$me/$me/"*late=*) mine='' ;;
+            "$me"/*) mine=yes ;;
+            *) mine='' ;;
+            esac
+            [ -z "$mine" ] || [ -n "$own" ] || continue
             show=
             case $wanted in *"/$verb/"*) [ -n "$skip" ] || show=yes ;; esac
             if [ -n "$show" ]; then
@@ -239,7 +245,7 @@ papo_receiving() {
                 echo printed >>"$here/came"
                 : >"$here/busy"
             fi
-            [ "$from" = "$me" ] || printf 'ACK %s\n' "$id" >&3 2>/dev/null || exit 3
+            [ -n "$mine" ] || printf 'ACK %s\n' "$id" >&3 2>/dev/null || exit 3
             ;;
         ERR)
             printf '%s\n' "$verb $id $time $from $to $tags $body" >&2

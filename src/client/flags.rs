@@ -116,7 +116,7 @@ pub enum Action {
     /// Send a message, wait for an answer, and print its text
     ///
     /// An answer is a reaction to the message or a reply to it, or any other message from there. In a
-    /// group, a reply to another message is none.
+    /// group, a reply to another message does not count.
     ///
     /// Flags go before the handle; everything after it is the text.
     Ask {

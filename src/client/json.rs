@@ -96,11 +96,10 @@ fn tags(line: &EntryLine) -> String {
     line.tags()
         .into_iter()
         .fold(Object::new(), |tags, (key, value)| match (&*key, known) {
-            ("re" | "edit" | "del" | "file" | "fwd" | "late", _)
-                if value.parse::<u64>().is_ok() =>
-            {
-                tags.bare(&key, value)
-            }
+            ("re" | "edit" | "del" | "file" | "fwd" | "late", _) => match value.parse::<u64>() {
+                Ok(number) => tags.bare(&key, number.to_string()),
+                Err(_) => tags.text(&key, &value),
+            },
             ("at", Some(known)) if !known.calls.is_empty() => {
                 let mut list = String::from("[");
                 for (n, called) in value.split('/').enumerate() {

@@ -31,7 +31,7 @@ pub async fn put_off(
 ) -> Result<(u64, Millis), Failure> {
     let mut is_new = is_new;
     loop {
-        if !is_new && let Some(known) = waiting(caller, key).await? {
+        if !is_new && let Some(known) = waiting(caller, command, key).await? {
             return Ok(known);
         }
         if let Some(answered) = caller.attempt(command, ANSWER).await? {
@@ -44,16 +44,28 @@ pub async fn put_off(
     }
 }
 
-/// The command that waits under this key, if there is one.
-async fn waiting(caller: &mut Caller<'_>, key: &str) -> Result<Option<(u64, Millis)>, Failure> {
+/// The command that waits under this key, if there is one. It must say the same as `command`.
+async fn waiting(
+    caller: &mut Caller<'_>,
+    command: &str,
+    key: &str,
+) -> Result<Option<(u64, Millis)>, Failure> {
+    let ours = command.find("ONCE ").and_then(|at| LaterMessage::parse(&command[at..]));
     let reply = caller.ask("AT").await?;
-    let mut rows = reply.rows.iter().filter_map(|row| AtLine::parse(row));
-    let row = rows.find(|row| {
-        let mut words = row.command.0.split(' ');
-        words.next().is_some_and(|verb| verb.eq_ignore_ascii_case("ONCE"))
-            && words.next() == Some(key)
-    });
-    Ok(row.map(|row| (row.number, row.time)))
+    for row in reply.rows.iter().filter_map(|row| AtLine::parse(row)) {
+        let there = LaterMessage::parse(&row.command.0);
+        if there.as_ref().is_none_or(|there| there.key.as_deref() != Some(key)) {
+            continue;
+        }
+        if there != ours {
+            let number = row.number;
+            return Err(Failure::Unfit(format!(
+                "number {number} waits under this key, and says something else; use a new key"
+            )));
+        }
+        return Ok(Some((row.number, row.time)));
+    }
+    Ok(None)
 }
 
 /// Shows what is sent later, what is due first at the top.
@@ -79,6 +91,7 @@ pub async fn cancel(account: &Credentials, number: u64) -> Result<(), Failure> {
 }
 
 /// What a command that waits says.
+#[derive(PartialEq, Eq)]
 struct LaterMessage {
     verb: &'static str,
     key: Option<Box<str>>,

@@ -47,6 +47,17 @@ pub fn is_message(entry: &Entry) -> bool {
     entry.kind == EntryKind::Message && !entry.is_gone()
 }
 
+/// Whether an entry is a late message of `me` to themselves, which waits for them.
+pub fn is_reminder(entry: &Entry, me: &Handle) -> bool {
+    let is_late = entry.tags.as_ref().is_some_and(|tags| tags.late.is_some());
+    is_late && entry.from == *me && entry.to == Target::Person(me.clone())
+}
+
+/// Whether an entry is the own one of `me`, and so nothing that waits for them.
+pub fn is_own(entry: &Entry, me: &Handle) -> bool {
+    entry.from == *me && !is_reminder(entry, me)
+}
+
 /// The message that an entry answers or, of a mark, is about.
 pub fn about(entry: &Entry) -> Option<u64> {
     entry.tags.as_ref()?.re.map(EntryId::number)

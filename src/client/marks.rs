@@ -64,8 +64,9 @@ async fn last_in(
     for rows in [50, limits::HIST_MAX] {
         let reply = caller.ask(&format!("HIST {to} {rows}")).await?;
         let rows: Vec<EntryLine> = reply.rows.iter().filter_map(|r| EntryLine::parse(r)).collect();
-        let is_mine =
-            |row: &&EntryLine| row.entry.from == account.handle && lines::is_message(&row.entry);
+        let is_mine = |row: &&EntryLine| {
+            lines::is_own(&row.entry, &account.handle) && lines::is_message(&row.entry)
+        };
         if let Some(row) = rows.iter().rev().find(is_mine) {
             return Ok(row.entry.id.number());
         }

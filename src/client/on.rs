@@ -121,7 +121,7 @@ pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failur
             let (waiting, me) = (WaitingEntry::new(known), &account.handle);
             let entry = &waiting.entry;
             let is_in = lines::concerns(&entry.from, &entry.to, &options.conversations, me);
-            if entry.from == *me || !is_in {
+            if lines::is_own(entry, me) || !is_in {
                 continue;
             }
             let place = room.acquire_arc().await;

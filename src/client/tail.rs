@@ -157,7 +157,7 @@ impl Tail<'_> {
     async fn take_entry(&mut self, line: String, known: &EntryLine<'_>) -> Result<(), Failure> {
         let (entry, me) = (&*known.entry, &self.account.handle);
         let (id, is_mine, is_message) =
-            (entry.id.number(), entry.from == *me, lines::is_message(entry));
+            (entry.id.number(), lines::is_own(entry, me), lines::is_message(entry));
         let is_wanted = self.options.all || (is_message && !is_mine);
         // After the first `LIVE` everything is news, even in a log that was put back.
         let is_old = self.options.live && !self.is_live && id <= self.since;

@@ -75,6 +75,8 @@ fn a_key_is_for_one_message_however_often_it_is_put_off() {
     let send = [&send[..], &["bob", "hi"]].concat();
     assert_eq!((place.done("ana", &send), place.done("ana", &send)), ("1\n".into(), "1\n".into()));
     assert_eq!(place.done("ana", &["later"]).lines().count(), 3);
+    let mut other = place.papo("ana", &["at", "--key", "tea", "+1h", "bob", "coffee"]);
+    fails(&mut other, 1, "papo: number 1 waits under this key, and says something else");
     // What was sent already under this key is not sent again.
     place.done("ana", &["send", "--key", "now", "bob", "once"]);
     place.done("ana", &["at", "--key", "now", "+0", "bob", "once"]);

@@ -41,6 +41,24 @@ fn what_others_write_is_printed_and_then_acknowledged() {
 }
 
 #[test]
+fn a_reminder_is_printed_and_acknowledged_and_a_note_is_not() {
+    let place = Place::with(&["ana", "bob"]);
+    place.done("ana", &["at", "+0", "ana", "tea"]);
+    place.done("ana", &["send", "ana", "a note"]);
+    // Nor is it the last message that she wrote herself.
+    place.done("ana", &["at", "+0", "ana", "milk"]);
+    place.done("ana", &["edit", "last", "my note"]);
+    let tail = Running::start(&mut place.papo("ana", &["tail"]));
+    assert_eq!([body(&tail.line()), body(&tail.line())], ["tea", "milk"]);
+    // Once the next one is printed, those before it are acknowledged.
+    place.done("bob", &["send", "--wait", "delivered", "--timeout", "60", "ana", "hi"]);
+    drop(tail);
+    let (_, read) = place.papod().login("ana");
+    assert_eq!(read[0], "OK LOGIN ana 0");
+    assert_eq!(place.bodies("ana", "ana"), ["tea", "my note", "milk"]);
+}
+
+#[test]
 fn only_what_is_named_is_printed_and_acknowledged() {
     let place = Place::with(&["ana", "bob", "cid"]);
     place.done("cid", &["group", "new", "team", "ana"]);

@@ -320,7 +320,7 @@ fn in_words(reply: &Success) -> String {
         Ok(Done::Grouped { name, .. }) => format!("#{name}: done"),
         Ok(Done::Marked { .. }) => "it was not changed, and nobody has reacted".to_owned(),
         Ok(Done::Counted { list: List::Later, .. }) => "nothing waits to be sent".to_owned(),
-        Ok(Done::Unscheduled { .. }) => "it is not sent".to_owned(),
+        Ok(Done::Unscheduled { .. }) => "cancelled: it will not be sent".to_owned(),
         Ok(Done::Counted { list: Groups, .. }) => "you are in no group".to_owned(),
         Ok(Done::Counted { list: Find | Info | Members, .. }) => "nobody found".to_owned(),
         _ => reply.ok.strip_prefix("OK ").unwrap_or(&reply.ok).to_owned(),

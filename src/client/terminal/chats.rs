@@ -11,7 +11,7 @@ use super::columns::{cut, width};
 use super::said;
 use super::screen::Size;
 use super::style::Tick;
-use crate::client::lines::{is_message, text_of};
+use crate::client::lines::{is_message, is_own, text_of};
 use crate::entry::Entry;
 use crate::name::Handle;
 
@@ -75,7 +75,7 @@ impl ListedChat {
             self.last = (id, in_one_line(entry, me));
             self.time = Timestamp::from_millisecond(entry.time.0).ok();
         }
-        if (entry.from != *me || said::is_reminder(entry, me)) && id >= self.last_of_others.0 {
+        if !is_own(entry, me) && id >= self.last_of_others.0 {
             self.last_of_others = (id, in_one_line(entry, me));
         }
     }

@@ -3,12 +3,11 @@
 use super::item::ScreenItem;
 use super::jobs::{Purpose, Ticks};
 use super::notices;
-use super::said::is_reminder;
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::talk::{LOADED, Talk};
 use crate::client::feed::PUT_BACK;
-use crate::client::lines::{conversation_of, is_message};
+use crate::client::lines::{conversation_of, is_message, is_own, is_reminder};
 use crate::client::outage::BACK;
 use crate::entry::{Call, Cursor, Entry, Receipt};
 use crate::name::Target;
@@ -48,7 +47,7 @@ impl Talk {
 
     /// Whether an entry is the user's own, and so nothing that waits for them.
     fn is_own(&self, entry: &Entry) -> bool {
-        entry.from == self.me && !is_reminder(entry, &self.me)
+        is_own(entry, &self.me)
     }
 
     fn entry(&mut self, entry: Entry) {

@@ -47,7 +47,9 @@ impl Talk {
                 let Some(id) = self.chosen_own(&choice) else { return Ok(()) };
                 let text = self.screen.said(id).map(|said| said.body.clone()).unwrap_or_default();
                 let text = cut(&text, size().columns.saturating_sub(40).max(10));
-                self.remark(&format!("      delete “{text}” for everyone? Enter does, Ctrl-C not"));
+                self.remark(&format!(
+                    "      delete “{text}” for everyone? Enter deletes it, Ctrl-C keeps it"
+                ));
                 self.picked.deleting = Some(id);
             }
             MessageCommand::React(choice, word) => {
@@ -132,6 +134,10 @@ impl Talk {
             return false;
         };
         let last = self.screen.newest(Said::is_own);
+        if last.is_some_and(|said| said.id.is_none()) {
+            self.complain("your last message is not on the server yet; try again in a moment");
+            return true;
+        }
         let changed = last.and_then(|said| Some((said.id?, substitution.apply(&said.body)?)));
         match changed {
             Some((_, text)) if text.trim().is_empty() => {
@@ -203,20 +209,22 @@ impl Talk {
 
     /// A message of others, or if there is none any.
     fn chosen_to_answer(&mut self, choice: &MessageChoice) -> Option<u64> {
-        if let (MessageChoice::Newest, Some(id)) = (choice, self.picked.offered.take()) {
-            return Some(id);
-        }
         let of_others = |said: &Said| said.is_message() && said.from.is_some();
         let has_others = self.screen.has_any(of_others);
-        self.chosen(choice, if has_others { of_others } else { Said::is_message })
+        let fits = if has_others { of_others } else { Said::is_message };
+        self.offered(choice, fits).or_else(|| self.chosen(choice, fits))
     }
 
     /// A message of the user's.
     fn chosen_own(&mut self, choice: &MessageChoice) -> Option<u64> {
-        if let (MessageChoice::Newest, Some(id)) = (choice, self.picked.offered.take()) {
-            return Some(id);
-        }
-        self.chosen(choice, Said::is_own)
+        self.offered(choice, Said::is_own).or_else(|| self.chosen(choice, Said::is_own))
+    }
+
+    /// The message that stood there when Alt-R or Alt-E was pressed, if it still fits.
+    fn offered(&mut self, choice: &MessageChoice, fits: fn(&Said) -> bool) -> Option<u64> {
+        let MessageChoice::Newest = choice else { return None };
+        let offered = self.picked.offered.take()?;
+        self.screen.said(offered).is_some_and(fits).then_some(offered)
     }
 
     /// The message that is meant; complains if there is none.

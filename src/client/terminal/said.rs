@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 
 use super::columns::{ScreenLine, cut, width, wrap};
 use super::style::{INDENT, Style, TICKS, Tick};
-use crate::client::lines::is_message;
+use crate::client::lines::{is_message, is_reminder};
 use crate::entry::{Call, Entry, EntryTags};
-use crate::name::{Handle, Target};
+use crate::name::Handle;
 
 /// Most columns of a quoted text: no terminal is wider.
 const QUOTE: usize = 400;
@@ -284,12 +284,6 @@ impl Said {
         }
         lines.into_iter().map(ScreenLine::new).collect()
     }
-}
-
-/// Whether an entry is a late message of `me` to themselves, which waits for them.
-pub fn is_reminder(entry: &Entry, me: &Handle) -> bool {
-    let is_late = entry.tags.as_ref().is_some_and(|tags| tags.late.is_some());
-    is_late && entry.from == *me && entry.to == Target::Person(me.clone())
 }
 
 /// The name by which a call calls `me`, if it does.

@@ -25,7 +25,7 @@ fn what_is_sent_later_is_listed_sent_and_cancelled() {
         rows.len() >= 4 && rows[rows.len() - 2].ends_with("bob does not read  (/later del 2)")
     });
     window.line("/later del 1");
-    window.says("it is not sent\n");
+    window.says("cancelled: it will not be sent\n");
     window.line("/later del 1");
     window.says("nothing waits under this number; /later shows what does\n");
     // It comes as a message that was said then.

@@ -105,18 +105,19 @@ fn a_deletion_asks_first_and_leaves_nothing_on_the_screen() {
     let window = place.talking("ana", "bob");
     window.line("my pin is 4711");
     bob.until("MSG 1 ");
-    let asked = "delete “my pin is 4711” for everyone? Enter does, Ctrl-C not\n  delete?>";
+    let asked =
+        "delete “my pin is 4711” for everyone? Enter deletes it, Ctrl-C keeps it\n  delete?>";
     window.line("/del");
     window.says(asked);
     window.key("C-c");
     window.says("it is not deleted\n      bob>");
     window.line("/del");
-    window.says("Ctrl-C not\n  delete?>");
+    window.says("Ctrl-C keeps it\n  delete?>");
     window.line("no");
     bob.until("MSG 2 ");
     window.says("you: no\n      bob>");
     window.line("/del pin/");
-    window.says("Ctrl-C not\n  delete?>");
+    window.says("Ctrl-C keeps it\n  delete?>");
     window.key("Enter");
     let heard = bob.until("DEL ");
     assert!(heard.last().unwrap().ends_with(" ana bob re=1 -"), "{heard:?}");

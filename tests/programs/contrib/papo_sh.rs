@@ -126,6 +126,10 @@ fn receives(shell: &str, nc: &str) {
     let last = alice.send("#team", "to all");
     assert_eq!(Entry::parse(&printed.line()).id, last);
     alice.until(&format!("ACK {last} "));
+    // A reminder is none of its own.
+    bob.say("AT +0 MSG bob tea");
+    bob.until("OK AT ");
+    assert_eq!(Entry::parse(&printed.line()).body, "tea");
     printed.terminate();
     assert_ne!(printed.ends(), Some(0));
 
