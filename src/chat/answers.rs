@@ -31,11 +31,8 @@ impl Chat {
         place.open()?;
         let Subject { pos, log, .. } = subject;
         let mut calls = Vec::new();
-        if place.other.is_none() {
-            let author = self.directory.account(pos.author);
-            let (author, ()) = both(author, self.calls(me, log, None, body).map(drop))?;
-            let first = (pos.author != me).then(|| author.handle.clone());
-            calls = self.calls(me, log, first, body)?;
+        if let Target::Group(_) = place.to {
+            calls = self.calls(me, log, Some(pos.author).filter(|author| *author != me), body)?;
         }
         let tags = EntryTags { re: Some(about), calls, ..EntryTags::default() };
         Ok(Plan::Send(NewMessage {

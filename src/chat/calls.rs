@@ -2,16 +2,15 @@
 //! are called, and nobody calls themselves.
 
 use super::Chat;
-use super::stop::{Stop, all};
+use super::stop::{Stop, all, both};
 use crate::entry::{AccountId, Call};
 use crate::limits;
-use crate::name::Handle;
 use crate::store::{Conversation, Member};
 use crate::wire::calls;
 
 impl Chat {
-    /// Whom a message of `me` in a group calls: `first`, if it answers somebody, then the members
-    /// that its text names, in their order.
+    /// Whom a message of `me` in a group calls: `first`, whom it answers, then the members that its
+    /// text names, in their order.
     ///
     /// # Errors
     /// What has to be looked up first.
@@ -19,7 +18,7 @@ impl Chat {
         &self,
         me: AccountId,
         log: &Conversation,
-        first: Option<Handle>,
+        first: Option<AccountId>,
         text: &str,
     ) -> Result<Vec<Call>, Stop> {
         let named = named(text);
@@ -32,8 +31,10 @@ impl Chat {
                 Ok(known.is_some_and(is_in).then_some(Call::Handle(handle)))
             }
         });
-        let called = all(limits::CALLS, calls)?;
-        let mut calls: Vec<Call> = first.into_iter().map(Call::Handle).collect();
+        let first = first.map(|author| self.directory.account(author)).transpose();
+        let (called, first) = both(all(limits::CALLS, calls), first)?;
+        let first = first.map(|author| Call::Handle(author.handle.clone()));
+        let mut calls: Vec<Call> = first.into_iter().collect();
         for call in called.into_iter().flatten() {
             if calls.len() < limits::CALLS && !calls.contains(&call) {
                 calls.push(call);

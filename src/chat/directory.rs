@@ -301,7 +301,6 @@ impl Directory {
             Fact::Tokens(account, tokens) => self.learn_tokens(account, tokens),
             Fact::Links(account, users) => self.learn_links(account, users),
             Fact::Later(account, newest, waiting) => {
-                let waiting = waiting.iter().map(|later| later.number).collect();
                 self.later.entry(account).or_insert(LaterNumbers { newest, waiting });
             }
             Fact::Secret(account, secret) => self.learn_secret(account, secret),

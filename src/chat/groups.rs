@@ -12,8 +12,7 @@ use rustc_hash::FxHashSet;
 use super::stop::{Stop, all, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
-    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Key, Millis, MoveNumber,
-    SessionId,
+    AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber,
 };
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -189,9 +188,7 @@ impl Chat {
             _ => None,
         };
         if let Some(plan) = plan {
-            // No session has the number 0, so nobody gets the answer, and no session is left out.
-            let who = Who { session: SessionId(0), account, key: Key::Password };
-            self.change_group(who, plan, now);
+            self.change_group(Who::without_session(account), plan, now);
         }
         Ok(members)
     }

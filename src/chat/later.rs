@@ -8,9 +8,7 @@
 use super::messages::NewMessage;
 use super::stop::{Stop, both};
 use super::{Act, Awaited, Chat, Plan, Who};
-use crate::entry::{
-    AccountId, Condition, ConversationId, EntryId, EntryKind, Key, Millis, SessionId,
-};
+use crate::entry::{AccountId, Condition, ConversationId, EntryId, EntryKind, Millis};
 use crate::limits;
 use crate::name::Target;
 use crate::store::{Change, ConversationKind, Later, Need};
@@ -94,12 +92,6 @@ impl Act {
 pub fn typed(command: &str) -> (Option<EntryId>, &str) {
     let split = command.split_once(' ').and_then(|(id, typed)| Some((id.parse().ok()?, typed)));
     split.map_or((None, command), |(id, typed)| (Some(EntryId(id)), typed))
-}
-
-/// Acts of an account without a session of its own.
-fn without_session(account: AccountId) -> Who {
-    // No session has the number 0, so nobody gets the answer, and none is left out.
-    Who { session: SessionId(0), account, key: Key::Password }
 }
 
 impl Chat {
@@ -192,7 +184,7 @@ impl Chat {
     pub fn is_due(&self, account: AccountId, later: &Later) -> Result<Due, Stop> {
         let Some((id, until)) = later.unless else { return Ok(Due::Yes) };
         let awaited = self.subject(account, id).and_then(|subject| {
-            let awaited = self.awaited(without_session(account), until, id)?;
+            let awaited = self.awaited(Who::without_session(account), until, id)?;
             Ok((subject.message.gone.is_some(), awaited))
         });
         match awaited {
@@ -246,7 +238,7 @@ impl Chat {
         act: &mut Result<Act, Refusal>,
         now: Millis,
     ) -> Result<(), Stop> {
-        let who = without_session(account);
+        let who = Who::without_session(account);
         if let Some(mut message) = self.plan_later(who, later, act, now)? {
             message.tags.get_or_insert_default().late = Some(later.number);
             let text = act.as_mut().map_or(Box::default(), Act::take_text);
@@ -264,7 +256,7 @@ impl Chat {
         act: &Result<Act, Refusal>,
         now: Millis,
     ) -> Vec<Need> {
-        let plan = self.plan_later(without_session(account), later, act, now).map(drop);
+        let plan = self.plan_later(Who::without_session(account), later, act, now).map(drop);
         match both(self.is_due(account, later), plan) {
             Err(Stop::Needs(needs)) => needs,
             Ok(_) | Err(Stop::Refused(_)) => Vec::new(),

@@ -93,7 +93,7 @@ impl Chat {
         let accounts = both(self.directory.account(me), self.directory.account(subject.pos.author));
         let ((from, author), place) = both(accounts, self.place(me, &subject))?;
         let Subject { pos, member, message, .. } = subject;
-        let is_admin = place.other.is_none() && member.admin;
+        let is_admin = matches!(place.to, Target::Group(_)) && member.admin;
         if pos.author != me && !is_admin {
             let group = match &place.to {
                 Target::Group(name) => Some(name.clone()),

@@ -57,6 +57,14 @@ pub struct Who {
     pub key: Key,
 }
 
+impl Who {
+    /// For what no session of the account asks for. No session has the number 0, so nobody gets the
+    /// answer, and none is left out.
+    fn without_session(account: AccountId) -> Who {
+        Who { session: SessionId(0), account, key: Key::Password }
+    }
+}
+
 /// Whom to notify of what once the batch is on disk.
 #[derive(Debug)]
 pub enum Effect {

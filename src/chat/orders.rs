@@ -8,7 +8,7 @@
 use super::marks::Mark;
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Who};
-use crate::entry::{AccountId, EntryId, Key, Millis, SessionId, TokenId};
+use crate::entry::{AccountId, EntryId, Millis, TokenId};
 use crate::name::{DisplayName, Handle};
 use crate::store::Change;
 use crate::wire::refusal::Refusal;
@@ -154,9 +154,7 @@ impl Chat {
             }
             OrderPlan::DropMessage(account, mark) => {
                 if let Some(mark) = mark {
-                    // No session has the number 0, so nobody gets the answer, and none is left out.
-                    let who = Who { session: SessionId(0), account, key: Key::Password };
-                    self.mark(who, *mark, Box::default(), now);
+                    self.mark(Who::without_session(account), *mark, Box::default(), now);
                 }
                 account
             }
@@ -176,9 +174,7 @@ impl Chat {
     }
 
     fn disconnect_all(&mut self, account: AccountId, gone: bool) {
-        // No session has the number 0, so none is left out.
-        let who = Who { session: SessionId(0), account, key: Key::Password };
-        self.tell(who, Effect::DisconnectAll { gone });
+        self.tell(Who::without_session(account), Effect::DisconnectAll { gone });
     }
 
     /// To be called once a deleted account has left all its groups.

@@ -34,8 +34,6 @@ impl Subject<'_> {
 pub(super) struct Place {
     /// The other party, or the group.
     pub(super) to: Target,
-    /// The other party of a direct chat.
-    pub(super) other: Option<AccountId>,
     /// The other party was deleted.
     pub(super) gone: bool,
     /// The other party has blocked `me`.
@@ -85,7 +83,7 @@ impl Chat {
         match &subject.log.kind {
             ConversationKind::Group(name) if subject.member.is_in() => {
                 let to = Target::Group(name.clone());
-                Ok(Place { to, other: None, gone: false, blocked: false })
+                Ok(Place { to, gone: false, blocked: false })
             }
             ConversationKind::Group(name) => Err(Refusal::NoSuchGroup(name.clone()).into()),
             ConversationKind::Direct(pair) => {
@@ -93,7 +91,7 @@ impl Chat {
                 let (account, blocked) =
                     both(self.directory.account(other), self.has_blocked(other, me))?;
                 let (to, gone) = (Target::Person(account.handle.clone()), account.gone);
-                Ok(Place { to, other: Some(other), gone, blocked })
+                Ok(Place { to, gone, blocked })
             }
         }
     }

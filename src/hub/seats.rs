@@ -189,16 +189,8 @@ impl HubState {
 
 /// What an act counts towards its account's daily limits.
 pub(super) fn charged(act: &Act) -> Unspent {
-    match act {
-        Act::Send { body, .. } | Act::Answer { body, .. } | Act::Edit { body, .. } => {
-            Unspent { bytes: body.len() as u64, groups: 0 }
-        }
-        Act::Schedule { command: text, .. } | Act::SendFile { name: text, .. } => {
-            Unspent { bytes: text.len() as u64, groups: 0 }
-        }
-        Act::Group { change: GroupChange::New(_), .. } => Unspent { bytes: 0, groups: 1 },
-        _ => Unspent::default(),
-    }
+    let is_new_group = matches!(act, Act::Group { change: GroupChange::New(_), .. });
+    Unspent { bytes: act.bytes() as u64, groups: u64::from(is_new_group) }
 }
 
 impl Seat {

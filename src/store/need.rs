@@ -1,7 +1,7 @@
 //! What the rules ask of the store before they decide, and its answers: single rows, as many at a
 //! time as a batch needs.
 
-use super::{Account, Conversation, Later, MessageState, Once, Pair, Token};
+use super::{Account, Conversation, MessageState, Once, Pair, Token};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::name::Handle;
 
@@ -82,9 +82,9 @@ pub enum Fact {
     Links(AccountId, Vec<u32>),
     /// The hash of the account's password; empty if it has none.
     Secret(AccountId, String),
-    /// The highest number given to a command that the account has carried out later, and those that
-    /// wait, the soonest first.
-    Later(AccountId, u64, Vec<Later>),
+    /// The highest number given to a command that the account has carried out later, and those of
+    /// the commands that wait.
+    Later(AccountId, u64, Vec<u64>),
     /// The store does not have it.
     Absent(Need),
 }

@@ -210,6 +210,32 @@ fn authors_may_change_a_message_for_so_long_and_no_longer() {
 }
 
 #[test]
+fn marks_are_shown_a_page_at_a_time() {
+    let home = Home::new();
+    let papod = start(&home, &[]);
+    let mut ana = papod.register("ana");
+    ana.send("ana", "note");
+    for some in [500, 500] {
+        for n in 0..some {
+            ana.say(&format!("EDIT 1 {some} {n}"));
+        }
+        for _ in 0..some {
+            assert!(ana.line().starts_with("OK EDIT "));
+        }
+        // Else this would be the text already.
+        ana.say("EDIT 1 between");
+        assert!(ana.line().starts_with("OK EDIT "));
+    }
+    ana.say("MARKS 1");
+    let page = ana.until("OK MARKS ");
+    assert_eq!((page.len(), page.last().map(|line| &**line)), (1_001, Some("OK MARKS 1000 more")));
+    ana.say(&format!("MARKS 1 after {}", crate::process::id(&page[999])));
+    let rest = ana.until("OK MARKS ");
+    assert_eq!(rest.last().map(|line| &**line), Some("OK MARKS 3 end"));
+    papod.stop();
+}
+
+#[test]
 fn on_this_machine_there_are_no_such_limits_unless_asked_for() {
     let home = Home::new();
     let flags = ["--limit-address", "1", "--limit-sessions", "1", "--limit-registrations", "1"];

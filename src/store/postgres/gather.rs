@@ -92,7 +92,13 @@ pub(super) fn gather(
             }
             Need::Later(account) => {
                 let newest = rows.first().map_or(Ok(0), |row| row.get::<i64>(0))?;
-                Some(Fact::Later(*account, newest.unsigned_abs(), later::all(&next())?))
+                let waiting = next();
+                let numbers = waiting.iter().map(|row| row.get(0).map(i64::unsigned_abs));
+                Some(Fact::Later(
+                    *account,
+                    newest.unsigned_abs(),
+                    numbers.collect::<Result<_, _>>()?,
+                ))
             }
             need => fact(need, &rows)?,
         };
@@ -157,7 +163,7 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
             to.push((about::TEXT_FOR, vec![Param::Int(id.0), int(account)]));
         }
         Need::Later(account) => {
-            to.extend([later::HIGHEST, later::OF_RULES].map(|sql| (sql, vec![int(account)])));
+            to.extend([later::HIGHEST, later::NUMBERS].map(|sql| (sql, vec![int(account)])));
         }
         Need::Group(name) => to.push((GROUP, vec![Param::Text(name.as_str())])),
         Need::Membership(me, name) => {

@@ -10,9 +10,8 @@ use crate::store::{Error, Later};
 /// The commands of an account, the soonest first.
 pub(super) const OF: &str = "SELECT number, due, message, condition, command, account FROM later
      WHERE account = $1 ORDER BY due, number";
-/// The same for the rules, which do not need the commands themselves: these may be long.
-pub(super) const OF_RULES: &str = "SELECT number, due, message, condition, '' FROM later
-     WHERE account = $1";
+/// The numbers of the commands of an account.
+pub(super) const NUMBERS: &str = "SELECT number FROM later WHERE account = $1";
 /// The highest number given in an account.
 pub(super) const HIGHEST: &str = "SELECT later FROM account WHERE id = $1";
 
@@ -35,7 +34,7 @@ pub(super) fn next_due(
     rows.iter().map(|row| Ok((AccountId(row.get(5)?), later(row)?))).collect()
 }
 
-/// Rows of [`OF`] or [`OF_RULES`].
+/// Rows of [`OF`].
 pub(super) fn all(rows: &[PgRow]) -> Result<Vec<Later>, Error> {
     rows.iter().map(later).collect()
 }

@@ -79,7 +79,7 @@ impl SqliteReader {
             Need::Later(account) => {
                 let (newest, list) = (
                     later::newest(&self.connection, *account)?,
-                    later::of_rules(&self.connection, *account)?,
+                    later::numbers(&self.connection, *account)?,
                 );
                 Some(Fact::Later(*account, newest, list))
             }

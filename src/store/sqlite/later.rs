@@ -71,17 +71,12 @@ pub(super) fn of(read: &Connection, account: AccountId) -> Result<Vec<Later>, Er
     Ok(found)
 }
 
-/// The same for the rules, which do not need the commands themselves: these may be long.
-pub(super) fn of_rules(read: &Connection, account: AccountId) -> Result<Vec<Later>, Error> {
-    let sql = "SELECT number, due, message, condition, '' FROM later
-               WHERE account = ?1 AND done = 0";
+/// The numbers of the commands of an account.
+pub(super) fn numbers(read: &Connection, account: AccountId) -> Result<Vec<u64>, Error> {
+    let sql = "SELECT number FROM later WHERE account = ?1 AND done = 0";
     let mut query = read.prepare_cached(sql)?;
-    let mut rows = query.query([account.0])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(later(row)?);
-    }
-    Ok(found)
+    let numbers = query.query_map([account.0], |row| row.get(0).map(i64::unsigned_abs))?;
+    Ok(numbers.collect::<Result<_, _>>()?)
 }
 
 /// The commands that are due next.
