@@ -222,6 +222,14 @@ mod tests {
             read_as("X-GitHub-Event: push\r\n", push),
             "ana/lab push main (ana)\n0123456 one\nabcdef0 two\nhttps://c/"
         );
+        let push_of = |commits: &str| {
+            format!(
+                r#"{{"ref":"refs/heads/main","repository":{{"full_name":"l"}},"commits":[{commits}]}}"#
+            )
+        };
+        let many = vec![r#"{"id":"0","message":"m"}"#; 11].join(",");
+        let many = read_as("X-GitHub-Event: push\r\n", &push_of(&many));
+        assert_eq!(many.matches("\n0 m").count(), limits::HOOK_COMMITS);
         let issue = r#"{"action":"opened","issue":{"title":"It burns","html_url":"https://i/"},
             "repository":{"full_name":"ana/lab"},"sender":{"login":"bob"}}"#;
         assert_eq!(

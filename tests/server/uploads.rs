@@ -128,7 +128,10 @@ fn an_upload_that_comes_to_nothing_leaves_nothing() {
 #[test]
 fn limits_of_files() {
     let home = Home::new();
-    let papod = Papod::start_with(&home.db(), ["--limit-file", "10", "--limit-files", "25"]);
+    let socket = home.path().join("admin.sock");
+    let admin = socket.to_str().unwrap();
+    let flags = ["--limit-file", "10", "--limit-files", "25", "--admin", admin];
+    let papod = Papod::start_with(&home.db(), flags);
     let mut ana = papod.register("ana");
     assert_eq!(put(&mut ana, &[1; 10]), "OK PUT 10");
     assert!(put(&mut ana, &[1]).starts_with("ERR PUT too-long "));
@@ -141,6 +144,7 @@ fn limits_of_files() {
     // 25 bytes in all, what waits included; equal ones count once.
     send(&mut ana, "ana", &[1; 10]);
     send(&mut ana, "ana", &[1; 10]);
+    assert!(over(&socket, "ADMIN STATS").contains(&"STAT files_bytes 10".to_owned()));
     assert_eq!(put(&mut ana, &[2; 10]), "OK PUT 10");
     let mut bob = papod.register("bob");
     assert_eq!(put(&mut bob, &[3; 5]), "OK PUT 5");
