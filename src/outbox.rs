@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
+use rustc_hash::FxHashMap;
 
 use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
@@ -104,11 +105,7 @@ impl Outgoing {
     pub fn replace_lines(&mut self, instead: Vec<u8>) {
         match self {
             Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => *lines = instead,
-            Outgoing::Block(block) => {
-                let Block { last, ref from, ref to, .. } = **block;
-                let (from, to) = (from.clone(), to.clone());
-                *block = Arc::new(Block { lines: instead, last, from, to });
-            }
+            Outgoing::Block(block) => *block = block.with_lines(instead),
         }
     }
 }
@@ -121,6 +118,39 @@ pub struct Block {
     pub last: EntryId,
     pub from: Handle,
     pub to: Target,
+}
+
+impl Block {
+    fn with_lines(&self, lines: Vec<u8>) -> Arc<Block> {
+        let (from, to) = (self.from.clone(), self.to.clone());
+        Arc::new(Block { lines, last: self.last, from, to })
+    }
+}
+
+/// A message that was deleted, and what is sent in place of blocks that have its text: each is made
+/// once, however many sessions share it.
+pub struct Withdrawal {
+    message: EntryId,
+    /// What has deleted it.
+    mark: EntryId,
+    /// Blocks by their address, at which there is no other as long as they are here.
+    blocks: FxHashMap<*const Block, (Arc<Block>, Option<Arc<Block>>)>,
+}
+
+impl Withdrawal {
+    pub fn new(message: EntryId, mark: EntryId) -> Withdrawal {
+        Withdrawal { message, mark, blocks: FxHashMap::default() }
+    }
+
+    /// What is sent in place of a block; `None`: the block as it is.
+    fn instead_of(&mut self, block: &Arc<Block>) -> Option<Arc<Block>> {
+        let (message, mark) = (self.message, self.mark);
+        let known = self.blocks.entry(Arc::as_ptr(block)).or_insert_with(|| {
+            let lines = withdrawn(&block.lines, 0, message, mark);
+            (block.clone(), lines.map(|lines| block.with_lines(lines)))
+        });
+        known.1.clone()
+    }
 }
 
 /// The point from which a session has to be served from the log.
@@ -221,19 +251,19 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
-    /// Takes the text of a message that `mark` has deleted out of what waits here, and has the
+    /// Takes the text of a message that was deleted out of what waits here, and has the
     /// session do so with what it has taken. Returns whether the session has to be woken.
-    pub fn withdraw(&self, message: EntryId, mark: EntryId) -> bool {
+    pub fn withdraw(&self, withdrawal: &mut Withdrawal) -> bool {
         let mut state = self.state();
         let OutboxState { items, bytes, .. } = &mut *state;
         for item in items {
             let Outgoing::Block(block) = item else { continue };
-            if let Some(lines) = withdrawn(&block.lines, 0, message, mark) {
-                *bytes = *bytes - block.lines.len() + lines.len();
-                item.replace_lines(lines);
+            if let Some(instead) = withdrawal.instead_of(block) {
+                *bytes = *bytes - block.lines.len() + instead.lines.len();
+                *block = instead;
             }
         }
-        state.deleted.push((message, mark));
+        state.deleted.push((withdrawal.message, withdrawal.mark));
         self.has_deleted.store(true, Ordering::Release);
         state.mark_changed()
     }
@@ -391,4 +421,25 @@ pub enum Pushed {
     In { wake: bool },
     /// It does not fit: the session is behind now.
     Behind,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_block_is_made_anew_once() {
+        let (from, to) = (Handle::new("ana").unwrap(), Target::new("bob").unwrap());
+        let block = |lines: &str| {
+            let (from, to) = (from.clone(), to.clone());
+            Arc::new(Block { lines: lines.into(), last: EntryId(17), from, to })
+        };
+        let had = block("MSG 17 2026-01-01T00:00:00.000Z ana bob - x\n");
+        let has_not = block("MSG 16 2026-01-01T00:00:00.000Z ana bob - 17\n");
+        let mut withdrawal = Withdrawal::new(EntryId(17), EntryId(20));
+        let [first, second] = [(), ()].map(|()| withdrawal.instead_of(&had).unwrap());
+        assert!(Arc::ptr_eq(&first, &second));
+        assert!(first.lines.starts_with(b"GONE 17 "));
+        assert!(withdrawal.instead_of(&has_not).is_none());
+    }
 }

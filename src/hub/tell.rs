@@ -16,7 +16,7 @@ use crate::entry::{
     AccountId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber, SessionId,
 };
 use crate::limits;
-use crate::outbox::{Block, Outbox, Pushed, Watermark};
+use crate::outbox::{Block, Outbox, Pushed, Watermark, Withdrawal};
 use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
 use crate::wire::request::Events;
@@ -166,10 +166,11 @@ impl HubState {
     /// seen it, those who have left its group since included.
     fn withdraw(&mut self, mark: &EntryPos) {
         let message = EntryPos { id: mark.about, about: EntryId(0), ..*mark };
+        let mut withdrawal = Withdrawal::new(message.id, mark.id);
         for account in self.chat.readers(message) {
             let sessions = self.online.get(&account).map_or(&[][..], |p| &p.sessions);
             for seat in sessions.iter().filter_map(|session| self.seats.get(session)) {
-                if seat.outbox.withdraw(message.id, mark.id) {
+                if seat.outbox.withdraw(&mut withdrawal) {
                     self.to_wake.push(seat.outbox.clone());
                 }
             }
