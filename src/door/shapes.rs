@@ -227,7 +227,7 @@ mod tests {
                 r#"{{"ref":"refs/heads/main","repository":{{"full_name":"l"}},"commits":[{commits}]}}"#
             )
         };
-        let many = vec![r#"{"id":"0","message":"m"}"#; 11].join(",");
+        let many = [r#"{"id":"0","message":"m"}"#; 11].join(",");
         let many = read_as("X-GitHub-Event: push\r\n", &push_of(&many));
         assert_eq!(many.matches("\n0 m").count(), limits::HOOK_COMMITS);
         let issue = r#"{"action":"opened","issue":{"title":"It burns","html_url":"https://i/"},
