@@ -24,7 +24,7 @@ function __fish_papo_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c papo -n "__fish_papo_needs_command" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_needs_command" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_needs_command" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_needs_command" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_needs_command" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -63,7 +63,7 @@ answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand send" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
-complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -72,7 +72,7 @@ complete -c papo -n "__fish_papo_using_subcommand send" -s 4 -d 'Use IPv4 addres
 complete -c papo -n "__fish_papo_using_subcommand send" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand send" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand ask" -l timeout -d 'How long to wait [default: forever]' -r
-complete -c papo -n "__fish_papo_using_subcommand ask" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand ask" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -85,7 +85,7 @@ answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand re" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
-complete -c papo -n "__fish_papo_using_subcommand re" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand re" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -99,14 +99,14 @@ answered\t'Until somebody has answered it'"
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
-complete -c papo -n "__fish_papo_using_subcommand fwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand edit" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand edit" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand edit" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand edit" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand edit" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -114,21 +114,21 @@ complete -c papo -n "__fish_papo_using_subcommand edit" -l lossy -d 'Send any in
 complete -c papo -n "__fish_papo_using_subcommand edit" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand edit" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand del" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand del" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand del" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand del" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand del" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand react" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand react" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand react" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand react" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand react" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand react" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand react" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand react" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand marks" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand marks" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand marks" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand marks" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand marks" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -137,7 +137,7 @@ complete -c papo -n "__fish_papo_using_subcommand marks" -s 4 -d 'Use IPv4 addre
 complete -c papo -n "__fish_papo_using_subcommand marks" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand marks" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand at" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
-complete -c papo -n "__fish_papo_using_subcommand at" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand at" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand at" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand at" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand at" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -146,7 +146,7 @@ complete -c papo -n "__fish_papo_using_subcommand at" -s 4 -d 'Use IPv4 addresse
 complete -c papo -n "__fish_papo_using_subcommand at" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand at" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand later" -l del -d 'Cancel what waits under this number' -r
-complete -c papo -n "__fish_papo_using_subcommand later" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand later" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand later" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand later" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand later" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -156,7 +156,7 @@ complete -c papo -n "__fish_papo_using_subcommand later" -s 6 -d 'Use IPv6 addre
 complete -c papo -n "__fish_papo_using_subcommand later" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'Stop after N lines' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'Stop after this time, with status 5' -r
-complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -169,7 +169,7 @@ complete -c papo -n "__fish_papo_using_subcommand tail" -s 6 -d 'Use IPv6 addres
 complete -c papo -n "__fish_papo_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand on" -l pause -d 'Pause before the second try; it doubles before each further one' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l limit -d 'Stop a command that takes longer, and count that as a failure [default: never]' -r
-complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -180,7 +180,7 @@ complete -c papo -n "__fish_papo_using_subcommand on" -s h -l help -d 'Print hel
 complete -c papo -n "__fish_papo_using_subcommand hist" -l before -d 'Only those before this id' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l after -d 'Only those after this id' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l re -d 'Only the replies to this message' -r
-complete -c papo -n "__fish_papo_using_subcommand hist" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand hist" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand hist" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -188,7 +188,7 @@ complete -c papo -n "__fish_papo_using_subcommand hist" -l json -d 'Print one JS
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand chats" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand chats" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand chats" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -196,7 +196,7 @@ complete -c papo -n "__fish_papo_using_subcommand chats" -l json -d 'Print one J
 complete -c papo -n "__fish_papo_using_subcommand chats" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand find" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand find" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand find" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -204,7 +204,7 @@ complete -c papo -n "__fish_papo_using_subcommand find" -l json -d 'Print one JS
 complete -c papo -n "__fish_papo_using_subcommand find" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -219,7 +219,7 @@ complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_sub
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "admin" -d 'Make a member an admin'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "topic" -d 'Set the topic of a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin topic leave" -f -a "leave" -d 'Leave a group'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -227,7 +227,7 @@ complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcomm
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -235,49 +235,49 @@ complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcomm
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand info" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand info" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand info" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -286,35 +286,35 @@ complete -c papo -n "__fish_papo_using_subcommand info" -s 4 -d 'Use IPv4 addres
 complete -c papo -n "__fish_papo_using_subcommand info" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'The name that others see [default: the handle]' -r
-complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand register" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand register" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand register" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand register" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand login" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand login" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand login" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand login" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand login" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand login" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand logout" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand logout" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand logout" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand logout" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand logout" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand logout" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand passwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -324,7 +324,7 @@ complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_sub
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "list" -d 'List the tokens, and when each was created and last used'
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "new" -d 'Create a token and print it, once'
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "del" -d 'Revoke a token, and close the sessions it opened'
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
@@ -333,21 +333,21 @@ complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcomm
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l to -d 'Only for sending to this handle or +group' -r
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand raw" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand raw" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand raw" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F

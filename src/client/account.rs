@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use smol::lock::Mutex;
 
-use super::address::{Address, Host, PLAIN_PORT};
+use super::address::{Address, Addresses, Host, PLAIN_PORT};
 use super::connection::{ANSWER, Connection, Success};
 pub use super::dial::Endpoint;
 use super::dial::Family;
@@ -20,7 +20,7 @@ use crate::wire::request::Events;
 /// Server and account, as far as the command line and the environment name them.
 #[derive(Clone, Debug, Default)]
 pub struct Named {
-    pub server: Option<Address>,
+    pub server: Option<Addresses>,
     pub handle: Option<Handle>,
     /// A file that holds the secret.
     pub secret_file: Option<PathBuf>,
@@ -95,7 +95,7 @@ impl Credentials {
         if let Some(secret) = secret::given(named.secret_file.as_deref())? {
             return Ok(Some(Credentials::new(server, handle, secret)));
         }
-        let is_local = matches!(server.address, Address::Unix(_));
+        let is_local = server.addresses.is_unix();
         Ok(match Credentials::kept_in(settings, &server, &handle) {
             None if is_local => Some(Credentials {
                 source: SecretSource::None,
@@ -108,7 +108,7 @@ impl Credentials {
     /// The account with its token, if one is saved for it on this server.
     pub fn kept_in(settings: &Settings, server: &Endpoint, handle: &Handle) -> Option<Credentials> {
         let is_its = settings.handle.as_ref() == Some(handle)
-            && settings.server.as_ref() == Some(&server.address);
+            && settings.server.as_ref().is_some_and(|kept| kept.include(&server.addresses));
         let token = settings.token.clone().filter(|_| is_its)?;
         let source = SecretSource::Kept(settings::path().ok()?);
         Some(Credentials {
@@ -198,19 +198,20 @@ impl Named {
     /// # Errors
     /// `Usage` if the settings may name one but could not be read.
     pub fn server(&self, settings: &Settings) -> Result<Endpoint, Failure> {
-        let address = self.server.as_ref().or(settings.server.as_ref());
-        match (address, &settings.damage) {
-            (Some(address), _) => Ok(self.at(address.clone())),
+        let addresses = self.server.as_ref().or(settings.server.as_ref());
+        match (addresses, &settings.damage) {
+            (Some(addresses), _) => Ok(self.at(addresses.clone())),
             (None, Some(damage)) => Err(Failure::Usage(damage.clone())),
             (None, None) => {
-                Ok(self.at(Address::Tcp(Host { name: "localhost".to_owned(), port: PLAIN_PORT })))
+                let here = Host { name: "localhost".to_owned(), port: PLAIN_PORT };
+                Ok(self.at(Address::Tcp(here).into()))
             }
         }
     }
 
-    /// The server at this address.
-    pub fn at(&self, address: Address) -> Endpoint {
-        Endpoint { address, roots: self.roots.clone(), family: self.family }
+    /// The server at these addresses.
+    pub fn at(&self, addresses: Addresses) -> Endpoint {
+        Endpoint { addresses, roots: self.roots.clone(), family: self.family }
     }
 
     /// The named account, else that of the settings.

@@ -1,4 +1,5 @@
-//! A server's address: `HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`. No name is resolved here.
+//! A server's address: `HOST:PORT`, `tls:HOST:PORT` or `unix:PATH`, and several of them, separated
+//! by commas. No name is resolved here.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,6 +14,11 @@ pub enum Address {
     Tls(Host),
     Unix(PathBuf),
 }
+
+/// Where a server can be reached: one address or several, the preferred one first. Several are those
+/// of nodes that share a database, so every account is the same at each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses(Vec<Address>);
 
 /// A name or an IP address, and a port. An IPv6 address is written in brackets but stored without.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +117,52 @@ impl Host {
     }
 }
 
+impl FromStr for Addresses {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Addresses, String> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Addresses)
+    }
+}
+
+impl From<Address> for Addresses {
+    fn from(one: Address) -> Addresses {
+        Addresses(vec![one])
+    }
+}
+
+impl Addresses {
+    /// The addresses, the preferred one first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Address> {
+        self.0.iter()
+    }
+
+    /// Whether all are on this machine.
+    pub fn is_near(&self) -> bool {
+        self.0.iter().all(Address::is_near)
+    }
+
+    /// Whether all are Unix sockets.
+    pub fn is_unix(&self) -> bool {
+        self.0.iter().all(|address| matches!(address, Address::Unix(_)))
+    }
+
+    /// Whether each of `others` is one of these.
+    pub fn include(&self, others: &Addresses) -> bool {
+        others.0.iter().all(|other| self.0.contains(other))
+    }
+}
+
+impl fmt::Display for Addresses {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for (n, address) in self.0.iter().enumerate() {
+            let comma = if n == 0 { "" } else { "," };
+            write!(f, "{comma}{address}")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
@@ -144,6 +196,17 @@ mod tests {
         assert_eq!("tls:[::1]:7277".parse(), Ok(Address::Tls(there)));
         let here = std::env::current_dir().unwrap().join("socket");
         assert_eq!("unix:socket".parse(), Ok(Address::Unix(here)));
+    }
+
+    #[test]
+    fn several_addresses_are_separated_by_commas() {
+        let both: Addresses = "a:1,tls:b:2".parse().unwrap();
+        assert_eq!((both.to_string().as_str(), both.iter().len()), ("a:1,tls:b:2", 2));
+        let one: Addresses = "tls:b:2".parse().unwrap();
+        assert!(both.include(&one) && !one.include(&both));
+        for bad in ["", "a:1,", ",a:1", "a:1,,b:2", "unix:/a,b"] {
+            assert!(bad.parse::<Addresses>().is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use smol::future::FutureExt;
 use smol::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::address::Address;
-use super::dial::{self, Endpoint, Transport};
+use super::dial::{self, Endpoint, Transport, Try};
 use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
@@ -21,6 +21,10 @@ use crate::wire::rows::{Bye, ByeLine, HelloLine};
 /// Time limit for dialling and the greeting, and for reaching a server at all if patience is
 /// limited.
 pub const REACH: Duration = Duration::from_secs(5);
+
+/// Delay until the next address of a server is tried in parallel. A node that answers does so sooner,
+/// but for one far away.
+const NEXT_SERVER: Duration = Duration::from_secs(1);
 
 /// Above every id of a server: `SYNC` after it has no rows, and its reply names the newest id.
 const ABOVE_ALL: u64 = i64::MAX as u64;
@@ -105,14 +109,33 @@ impl Success {
 }
 
 impl Connection {
-    /// Dials and reads the greeting, within [`REACH`].
+    /// Dials and reads the greeting. Each address has [`REACH`] for that; the next one is tried once
+    /// that fails or takes longer than [`NEXT_SERVER`].
     ///
     /// # Errors
-    /// `Lost`; `Wrong`; `Busy`.
+    /// `Lost`; `Wrong`; `Busy`: of several addresses the first of these that one did not just fail
+    /// to be reached with.
     pub async fn open(server: &Endpoint) -> Result<Connection, Failure> {
-        let address = &server.address;
+        let tries = server.addresses.iter();
+        let tries =
+            tries.map(|address| Box::pin(Connection::open_at(server, address)) as Try<_, _>);
+        let failed = match dial::first_to_succeed(tries, NEXT_SERVER).await {
+            Ok(connection) => return Ok(connection),
+            Err(failed) => failed,
+        };
+        let mut whys = Vec::new();
+        for failure in failed {
+            match failure {
+                Failure::Lost(why) => whys.push(why),
+                other => return Err(other),
+            }
+        }
+        Err(Failure::Lost(whys.join("; ")))
+    }
+
+    async fn open_at(server: &Endpoint, address: &Address) -> Result<Connection, Failure> {
         let greeted = async {
-            let stream = dial::dial(server).await.map_err(unreached)?;
+            let stream = dial::dial(server, address).await.map_err(unreached)?;
             let mut connection = Connection {
                 stream: BufReader::with_capacity(65_536, stream),
                 part: Vec::new(),

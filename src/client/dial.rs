@@ -20,13 +20,13 @@ use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 use smol::net::unix::UnixStream;
 
-use super::address::{Address, Host};
+use super::address::{Address, Addresses, Host};
 use super::trust;
 
 /// A server and how to reach it.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    pub address: Address,
+    pub addresses: Addresses,
     /// PEM file of certificates to trust in place of the system's.
     pub roots: Option<PathBuf>,
     /// The only address family to use.
@@ -45,8 +45,9 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
 
-pub async fn dial(server: &Endpoint) -> io::Result<Box<dyn Transport>> {
-    match &server.address {
+/// Dials one of the server's addresses.
+pub async fn dial(server: &Endpoint, address: &Address) -> io::Result<Box<dyn Transport>> {
+    match address {
         Address::Tcp(host) => Ok(Box::new(connect(host, server.family).await?)),
         Address::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
         Address::Tls(host) => {
@@ -62,7 +63,10 @@ pub async fn dial(server: &Endpoint) -> io::Result<Box<dyn Transport>> {
 
 async fn connect(host: &Host, family: Option<Family>) -> io::Result<TcpStream> {
     let found = smol::net::resolve((host.name.as_str(), host.port)).await?;
-    let stream = first_to_connect(in_turns(found, family)).await?;
+    let tries = in_turns(found, family).into_iter();
+    let tries =
+        tries.map(|address| Box::pin(TcpStream::connect(address)) as Try<TcpStream, io::Error>);
+    let stream = first_to_succeed(tries, NEXT).await.map_err(preferred)?;
     // Commands are small writes that wait for an answer.
     stream.set_nodelay(true)?;
     keep_alive(&stream)?;
@@ -96,20 +100,26 @@ fn in_turns(found: Vec<SocketAddr>, family: Option<Family>) -> Vec<SocketAddr> {
 /// Delay until the next address is tried in parallel (RFC 8305, section 5).
 const NEXT: Duration = Duration::from_millis(250);
 
-/// Tries addresses, each once the previous one has failed or been silent for `NEXT`, until one
-/// answers.
-async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
-    type Try = Pin<Box<dyn Future<Output = io::Result<TcpStream>> + Send>>;
-    let mut failed = None;
-    let mut tries: Vec<Try> = Vec::new();
-    let mut addresses = addresses.into_iter();
+/// An attempt.
+pub type Try<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'a>>;
+
+/// Makes attempts, each once the previous one has failed or has taken longer than `next`, until one
+/// succeeds.
+///
+/// # Errors
+/// Those of all attempts, in the order in which they failed.
+pub async fn first_to_succeed<'a, T, E>(
+    mut attempts: impl ExactSizeIterator<Item = Try<'a, T, E>>,
+    next: Duration,
+) -> Result<T, Vec<E>> {
+    let mut failed = Vec::new();
+    let mut tries: Vec<Try<T, E>> = Vec::new();
     loop {
-        tries.extend(addresses.next().map(|address| Box::pin(TcpStream::connect(address)) as Try));
+        tries.extend(attempts.next());
         if tries.is_empty() {
-            let none = || io::Error::new(io::ErrorKind::NotFound, "no address of this family");
-            return Err(failed.unwrap_or_else(none));
+            return Err(failed);
         }
-        let is_last = addresses.len() == 0;
+        let is_last = attempts.len() == 0;
         let over = poll_fn(|context| {
             for n in 0..tries.len() {
                 if let Poll::Ready(over) = tries[n].as_mut().poll(context) {
@@ -120,16 +130,21 @@ async fn first_to_connect(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
             Poll::Pending
         });
         let silence = async {
-            Timer::after(if is_last { Duration::MAX } else { NEXT }).await;
+            Timer::after(if is_last { Duration::MAX } else { next }).await;
             None
         };
         match over.or(silence).await {
-            Some(Ok(stream)) => return Ok(stream),
-            // The preferred address's error is the one reported.
-            Some(Err(e)) => failed = failed.or(Some(e)),
+            Some(Ok(done)) => return Ok(done),
+            Some(Err(e)) => failed.push(e),
             None => {}
         }
     }
+}
+
+/// The error of the preferred address.
+fn preferred(errors: Vec<io::Error>) -> io::Error {
+    let none = || io::Error::new(io::ErrorKind::NotFound, "no address of this family");
+    errors.into_iter().next().unwrap_or_else(none)
 }
 
 /// TCP keepalive: idle time before the first probe, and between probes.
@@ -191,11 +206,18 @@ mod tests {
         let good = TcpListener::bind("127.0.0.1:0").unwrap();
         let there = good.local_addr().unwrap();
         smol::block_on(async {
-            let stream = first_to_connect(vec![hole, refusing, hole, there]).await.unwrap();
+            let first = async |all: Vec<SocketAddr>| {
+                let tries = all.into_iter();
+                let tries =
+                    tries.map(|one| Box::pin(TcpStream::connect(one)) as Try<TcpStream, io::Error>);
+                first_to_succeed(tries, NEXT).await
+            };
+            let stream = first(vec![hole, refusing, hole, there]).await.unwrap();
             assert_eq!(stream.peer_addr().unwrap(), there);
-            let failed = first_to_connect(vec![refusing, refusing]).await.unwrap_err();
-            assert_eq!(failed.kind(), io::ErrorKind::ConnectionRefused);
-            assert!(first_to_connect(vec![]).await.is_err());
+            let failed = first(vec![refusing, refusing]).await.unwrap_err();
+            assert_eq!(failed.len(), 2);
+            assert_eq!(preferred(failed).kind(), io::ErrorKind::ConnectionRefused);
+            assert!(first(vec![]).await.is_err());
         });
     }
 }

@@ -267,7 +267,7 @@ mod tests {
     }
 
     /// The account ana, whose password is secret-a.
-    fn account_at(server: Option<super::super::address::Address>) -> Credentials {
+    fn account_at(server: Option<super::super::address::Addresses>) -> Credentials {
         let mut secret = tempfile::NamedTempFile::new().unwrap();
         secret.write_all(b"secret-a\n").unwrap();
         let secret_file = Some(secret.path().to_owned());

@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::address::Address;
+use super::address::Addresses;
 use super::lines;
 use super::message_flags::{SendFlags, TextFlags, due, id, key, reaction, which};
 use super::text_arguments::with_text_apart;
@@ -31,9 +31,10 @@ use crate::wire::request::{DueTime, Which};
 #[derive(Parser)]
 #[command(name = "papo", version, disable_help_subcommand = true, verbatim_doc_comment)]
 pub struct CommandLine {
-    /// HOST:PORT, tls:HOST:PORT or unix:PATH [default: that of the last login, else localhost:7276]
+    /// HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default:
+    /// that of the last login, else localhost:7276]
     #[arg(long, env = "PAPO_SERVER", value_name = "ADDRESS", global = true)]
-    pub server: Option<Address>,
+    pub server: Option<Addresses>,
 
     /// The account [default: that of the last login]
     #[arg(long = "as", env = "PAPO_AS", value_name = "HANDLE", global = true, value_parser = lines::handle)]

@@ -43,9 +43,9 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
         }
     });
     shown(SERVER, making).await??;
-    print(&format!("registered {handle} at {}", server.address))?;
+    print(&format!("registered {handle} at {}", server.addresses))?;
     if io::stderr().is_terminal() {
-        let there = named.server.as_ref().map(|address| format!("--server {address} "));
+        let there = named.server.as_ref().map(|there| format!("--server {there} "));
         report(format_args!("papo: next: papo login {}--as {handle}", there.unwrap_or_default()));
     }
     Ok(())
@@ -108,7 +108,7 @@ fn with_handle(named: &Named) -> Result<Named, Failure> {
         let why = "no account: name it with --as HANDLE or PAPO_AS";
         return Err(Failure::Usage(why.to_owned()));
     }
-    let _ = write!(io::stderr(), "Handle at {}: ", named.server(&settings)?.address);
+    let _ = write!(io::stderr(), "Handle at {}: ", named.server(&settings)?.addresses);
     let mut typed = String::new();
     io::stdin().lock().read_line(&mut typed).map_err(|e| Failure::Unfit(e.to_string()))?;
     let handle = lines::handle(typed.trim()).map_err(Failure::Usage)?;
@@ -130,7 +130,7 @@ pub async fn keep(
     let token = new_token(connection).await?;
     let label = token.label.clone();
     let after = Settings {
-        server: Some(server.address.clone()),
+        server: Some(server.addresses.clone()),
         handle: Some(handle.clone()),
         token: Some(token),
         damage: None,
@@ -152,10 +152,10 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
     let path = settings::path()?;
     let mut settings = Settings::load(&path);
     let kept = (settings.token.take(), settings.server.clone(), settings.handle.clone());
-    let (Some(token), Some(address), Some(handle)) = kept else {
+    let (Some(token), Some(addresses), Some(handle)) = kept else {
         return Err(settings.missing(|| Failure::Unfit("not logged in".to_owned())));
     };
-    let account = Credentials::new(named.at(address), handle.clone(), token.secret);
+    let account = Credentials::new(named.at(addresses), handle.clone(), token.secret);
     let was_valid = shown(SERVER, persist(async || revoke(&account, &token.label).await)).await?;
     settings.save(&path)?;
     let what = if was_valid { "was revoked" } else { "was no longer valid" };
@@ -196,11 +196,11 @@ fn host_name() -> String {
 /// Revokes the token saved before, if it is the same account's. It logs in with that very token: if
 /// it was revoked elsewhere, its label may by now belong to another one, even to the one just made.
 async fn revoke_old(before: Settings, after: &Settings, server: &Endpoint) {
-    let Settings { server: Some(address), handle: Some(handle), token: Some(token), .. } = before
+    let Settings { server: Some(addresses), handle: Some(handle), token: Some(token), .. } = before
     else {
         return;
     };
-    if Some(&address) != after.server.as_ref() || Some(&handle) != after.handle.as_ref() {
+    if Some(&addresses) != after.server.as_ref() || Some(&handle) != after.handle.as_ref() {
         report(format_args!("papo: the token {} of {handle} is still on the server", token.label));
         return;
     }

@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::address::Address;
+use super::address::Addresses;
 use super::failure::Failure;
 use super::lines;
 use crate::name::Handle;
@@ -22,7 +22,7 @@ use crate::name::Handle;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// The server, unless another is named.
-    pub server: Option<Address>,
+    pub server: Option<Addresses>,
     /// The account, unless another is named.
     pub handle: Option<Handle>,
     /// A token of this account on this server.

@@ -2,7 +2,7 @@
 
 use papo::limits;
 
-use crate::place::{Place, Running, done, fails, input};
+use crate::place::{Place, Running, done, fails, input, stderr};
 use crate::process::{PASSWORD, id, run};
 
 #[test]
@@ -151,6 +151,31 @@ fn a_server_that_is_not_there_is_status_3() {
     let address = other.local_addr().unwrap().to_string();
     let mut register = place.papo("ana", &["register"]);
     fails(register.env("PAPO_SERVER", &address), 3, &format!("papo: {address}: "));
+}
+
+#[test]
+fn of_several_addresses_the_next_is_tried() {
+    let place = Place::with(&["ana"]);
+    let none = "unix:/none";
+    // Who listens here says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().to_string();
+    for first in [none, &silent] {
+        let both = format!("{first},{}", place.address());
+        let mut send = place.papo("ana", &["send", "ana", "hi"]);
+        done(send.env("PAPO_SERVER", both));
+    }
+    let mut send = place.papo("ana", &["send", "ana", "hi"]);
+    let output = run(send.env("PAPO_SERVER", format!("{none},unix:/neither")));
+    assert_eq!(output.status.code(), Some(3));
+    let said = stderr(&output);
+    assert!(said.contains(none) && said.contains("unix:/neither"), "{said}");
+    // A token is sent to each of the addresses that were named when it was made.
+    let both = format!("{none},{}", place.address());
+    let mut login = place.papo("ana", &["login"]);
+    done(login.env("PAPO_SERVER", both));
+    done(&mut place.bare(&["send", "ana", "hi"]));
+    done(place.bare(&["send", "ana", "hi"]).env("PAPO_SERVER", place.address()));
 }
 
 #[test]

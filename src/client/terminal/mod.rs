@@ -142,7 +142,7 @@ async fn converse(
     let (tell, news) = unbounded();
     let told = tell.clone();
     let told = Box::new(move |what| drop(told.try_send(News::Told(what))));
-    let connecting = format!("connecting to {}", account.server.address);
+    let connecting = format!("connecting to {}", account.server.addresses);
     // One for each connection.
     let [(wake_feed, feed_woken), (wake_desk, desk_woken)] = [unbounded(), unbounded()];
     let mut feed = shown(&connecting, Feed::open_telling(account, told, feed_woken)).await?;

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Write};
 
 use crate::client::account::{Credentials, Endpoint, Named};
-use crate::client::address::Address;
+use crate::client::address::{Address, Addresses};
 use crate::client::connection::{ANSWER, Connection};
 use crate::client::failure::Failure;
 use crate::client::lines;
@@ -64,7 +64,7 @@ pub async fn with_password(named: &Named) -> Result<Credentials, Failure> {
     };
     // The settings of another account stay.
     let is_others = settings.handle.as_ref().is_some_and(|kept| *kept != handle)
-        || settings.server.as_ref().is_some_and(|kept| *kept != server.address);
+        || settings.server.as_ref().is_some_and(|kept| *kept != server.addresses);
     if is_others || settings.damage.is_some() {
         return Ok(Credentials::new(server, handle, password));
     }
@@ -100,10 +100,11 @@ async fn server(named: &Named, settings: &Settings) -> Result<Endpoint, Failure>
     }
     loop {
         let question = "Server, HOST:PORT, tls:HOST:PORT or unix:PATH";
-        let typed = ask(question, &usual.address.to_string())?;
-        let parsed = typed.parse().or_else(|why| Address::customary(&typed).ok_or(why));
+        let typed = ask(question, &usual.addresses.to_string())?;
+        let customary = |why| Address::customary(&typed).map(Addresses::from).ok_or(why);
+        let parsed = typed.parse().or_else(customary);
         let server = match parsed {
-            Ok(address) => named.at(address),
+            Ok(addresses) => named.at(addresses),
             Err(why) => {
                 say(&why)?;
                 continue;
@@ -111,7 +112,9 @@ async fn server(named: &Named, settings: &Settings) -> Result<Endpoint, Failure>
         };
         match shown(&connecting(&server), server.open()).await {
             Ok(_) => {
-                if matches!(server.address, Address::Tcp(_)) && !server.address.is_near() {
+                let is_exposed =
+                    |address: &Address| matches!(address, Address::Tcp(_)) && !address.is_near();
+                if server.addresses.iter().any(is_exposed) {
                     say(
                         "This connection is not encrypted: anyone on the way can read it. tls: prevents that.",
                     )?;
@@ -120,7 +123,7 @@ async fn server(named: &Named, settings: &Settings) -> Result<Endpoint, Failure>
             }
             Err(failure) => {
                 say(&failure.to_string())?;
-                say(if server.address.is_near() {
+                say(if server.addresses.is_near() {
                     "Is it running? `papod` starts one on this machine."
                 } else {
                     "Is it running there, and are the name and the port right?"
@@ -131,7 +134,7 @@ async fn server(named: &Named, settings: &Settings) -> Result<Endpoint, Failure>
 }
 
 fn connecting(server: &Endpoint) -> String {
-    format!("connecting to {}", server.address)
+    format!("connecting to {}", server.addresses)
 }
 
 /// Makes an account, or logs in to one. The connection is made only when everything is known, since
@@ -149,7 +152,7 @@ async fn enter(server: &Endpoint) -> Result<(Handle, String, Connection), Failur
             }
         };
         let is_new = loop {
-            let question = format!("Is {handle} a new account at {}? yes or no", server.address);
+            let question = format!("Is {handle} a new account at {}? yes or no", server.addresses);
             match &*ask(&question, "yes")?.to_lowercase() {
                 "y" | "yes" => break true,
                 "n" | "no" => break false,
