@@ -38,6 +38,8 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "send" -d 'Send a message 
 complete -c papo -n "__fish_papo_needs_command" -f -a "ask" -d 'Send a message, wait for an answer, and print its text'
 complete -c papo -n "__fish_papo_needs_command" -f -a "re" -d 'Answer a message, and print the id of the answer'
 complete -c papo -n "__fish_papo_needs_command" -f -a "fwd" -d 'Forward a message, and print the id of the new one'
+complete -c papo -n "__fish_papo_needs_command" -f -a "file" -d 'Send files, and print the id of each'
+complete -c papo -n "__fish_papo_needs_command" -f -a "get" -d 'Fetch the file of a message, and print where it is'
 complete -c papo -n "__fish_papo_needs_command" -f -a "edit" -d 'Give a message of yours another text'
 complete -c papo -n "__fish_papo_needs_command" -f -a "del" -d 'Delete a message of yours for everyone; as the admin of a group, anyone\'s'
 complete -c papo -n "__fish_papo_needs_command" -f -a "react" -d 'React to a message, with one word or emoji'
@@ -106,6 +108,27 @@ complete -c papo -n "__fish_papo_using_subcommand fwd" -l ca -d 'PEM file of cer
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand file" -l name -d 'Send it under this name, not under its own' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
+read\t'Until everyone has read it'
+answered\t'Until somebody has answered it'"
+complete -c papo -n "__fish_papo_using_subcommand file" -l timeout -d 'How long to wait, 1 to 86400 [default: 86400]' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand file" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand file" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand file" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand file" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand get" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand get" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand get" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand get" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand get" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand get" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand edit" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand edit" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand edit" -l secret-file -d 'File that holds the password or a token' -r -F

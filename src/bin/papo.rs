@@ -8,10 +8,12 @@ use clap::error::ErrorKind;
 use papo::client::account::{Credentials, Named};
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
-use papo::client::flags::{Action, CommandLine, GroupVerb, TokenVerb};
+use papo::client::files::{self, FileCommand};
+use papo::client::flags::{Action, CommandLine, GroupVerb};
 use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::queries::{self, Part};
 use papo::client::send::{self, SendCommand};
+use papo::client::token_flags::TokenVerb;
 use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
 use papo::wire::request::GroupChange;
 use smol::future::FutureExt;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
         match action {
             // These two handle signals themselves, to acknowledge first what was taken.
             Some(verb @ (Action::Tail { .. } | Action::On { .. })) => run(&named, verb).await,
+            // Leaves no part of a file behind.
+            Some(verb @ Action::Get { .. }) => run(&named, verb).or(signals::ended(true)).await,
             Some(verb) => run(&named, verb).or(signals::ended_as_first()).await,
             None => terminal::talk(&named, terminal::TerminalOptions { bell, notify }).await,
         }
@@ -76,6 +80,11 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
             let options = flags.options(Fitting::Strict);
             send::send(&account()?, &SendCommand::Forward(id, to), &[], options).await
         }
+        Action::File { to, paths, name, flags } => {
+            let command = FileCommand { to, paths, name };
+            files::send(&account()?, &command, flags.options(Fitting::Strict)).await
+        }
+        Action::Get { id, path } => files::get(&account()?, id, path.as_deref()).await,
         Action::Edit { id, text, input } => {
             warn_of_flag(&text);
             marks::edit(&account()?, id, &text, input.fitting()).await

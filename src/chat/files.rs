@@ -40,9 +40,10 @@ impl Chat {
                 }
             };
         }
-        let Some(put) = put else { return Err(Refusal::NothingPut.into()) };
         let destination = self.conversation_for(me, to);
         let (from, destination) = both(self.directory.account(me), destination)?;
+        // Refused last, so that a client finds out whether it may send before it puts anything.
+        let Some(put) = put else { return Err(Refusal::NothingPut.into()) };
         let file = put.file();
         let tags = EntryTags { file: Some(file.bytes), ..EntryTags::default() };
         Ok(Plan::Send(NewMessage {

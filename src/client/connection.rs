@@ -81,7 +81,7 @@ impl Success {
     /// `Lost`: it is the answer to something else.
     pub fn sent(&self) -> Result<u64, Failure> {
         match self.done()? {
-            Done::Sent { id, .. } => Ok(id.number()),
+            Done::Sent { id, .. } | Done::FileSent { id, .. } => Ok(id.number()),
             _ => Err(self.unexpected()),
         }
     }
@@ -284,18 +284,62 @@ impl Connection {
         }
     }
 
+    /// The same, with each row given to `each` as it comes, so that the answer may have any length.
+    /// Returns the `OK` line.
+    ///
+    /// # Errors
+    /// As [`Connection::ask`]; or that of `each`, and then the connection is of no further use.
+    pub async fn ask_for_rows(
+        &mut self,
+        command: &str,
+        patience: Duration,
+        each: impl FnMut(String) -> Result<(), Failure>,
+    ) -> Result<String, Failure> {
+        if let Err(e) = within(patience, self.say(command)).await {
+            return Err(self.last_word().await.unwrap_or(e));
+        }
+        self.answer(patience, each).await
+    }
+
+    /// Sends queued lines, within `patience`.
+    ///
+    /// # Errors
+    /// `Lost`.
+    pub async fn flush_within(&mut self, patience: Duration) -> Result<(), Failure> {
+        match within(patience, self.flush()).await {
+            Ok(()) => Ok(()),
+            Err(e) => Err(self.last_word().await.unwrap_or(e)),
+        }
+    }
+
     /// The answer to the oldest unanswered command.
-    async fn reply(&mut self, patience: Duration) -> Result<Success, Failure> {
+    ///
+    /// # Errors
+    /// As [`Connection::ask`].
+    pub async fn reply(&mut self, patience: Duration) -> Result<Success, Failure> {
         let mut rows = Vec::new();
+        let each = |row| {
+            rows.push(row);
+            Ok(())
+        };
+        let ok = self.answer(patience, each).await?;
+        Ok(Success { rows, ok })
+    }
+
+    async fn answer(
+        &mut self,
+        patience: Duration,
+        mut each: impl FnMut(String) -> Result<(), Failure>,
+    ) -> Result<String, Failure> {
         loop {
             // The limit is per line: a long answer over a slow network is no silence.
             let line = within(patience, self.next_line()).await?;
             match first_word(&line) {
-                "OK" => return Ok(Success { rows, ok: line }),
+                "OK" => return Ok(line),
                 "ERR" => return Err(Failure::Refused(line)),
                 "BYE" => return Err(said_bye(line[3..].trim())),
                 "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {}
-                _ => rows.push(line),
+                _ => each(line)?,
             }
         }
     }

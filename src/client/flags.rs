@@ -13,10 +13,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::address::Addresses;
 use super::lines;
-use super::message_flags::{SendFlags, TextFlags, due, id, key, reaction, which};
+use super::message_flags::{SendFlags, TextFlags, due, file_name, id, key, reaction, which};
 use super::text_arguments::with_text_apart;
+use super::token_flags::TokenVerb;
 use crate::limits;
-use crate::name::{Handle, Target};
+use crate::name::{FileName, Handle, Target};
 use crate::wire::request::{DueTime, Which};
 
 /// The client of papod, the chat server you can use with netcat.
@@ -156,6 +157,32 @@ pub enum Action {
         to: Target,
         #[command(flatten)]
         flags: SendFlags,
+    },
+    /// Send files, and print the id of each
+    ///
+    /// With several, --wait and --unless are about the last one.
+    File {
+        /// A handle, or +group
+        #[arg(value_parser = lines::target)]
+        to: Target,
+        /// The files; - is standard input, which needs --name
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// Send it under this name, not under its own
+        #[arg(long, value_parser = file_name)]
+        name: Option<FileName>,
+        #[command(flatten)]
+        flags: SendFlags,
+    },
+    /// Fetch the file of a message, and print where it is
+    ///
+    /// No file is ever overwritten.
+    Get {
+        /// The id of the message, or last: your newest one
+        #[arg(value_parser = which)]
+        id: Which,
+        /// A file or a folder [default: the name that it was sent under, here]; - is standard output
+        path: Option<PathBuf>,
     },
     /// Give a message of yours another text
     ///
@@ -425,32 +452,6 @@ pub enum GroupVerb {
         /// With or without its +
         #[arg(value_parser = lines::group)]
         group: Handle,
-    },
-}
-
-/// The commands behind `papo token`.
-#[derive(Subcommand)]
-pub enum TokenVerb {
-    /// List the tokens, and when each was created and last used
-    List {
-        /// Print one JSON object per line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Create a token and print it, once
-    New {
-        /// A name for it, 1 to 64 characters without blanks
-        #[arg(value_parser = key)]
-        label: String,
-        /// Only for sending to this handle or +group
-        #[arg(long, value_parser = lines::target)]
-        to: Option<Target>,
-    },
-    /// Revoke a token, and close the sessions it opened
-    Del {
-        /// Its name
-        #[arg(value_parser = key)]
-        label: String,
     },
 }
 

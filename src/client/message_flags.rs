@@ -7,6 +7,7 @@ use super::send::{Escalation, SendOptions};
 use super::{lines, when};
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::limits;
+use crate::name::FileName;
 use crate::wire::request::{DueTime, Which};
 use crate::wire::rows::condition;
 
@@ -114,6 +115,11 @@ pub fn which(typed: &str) -> Result<Which, String> {
 /// A reaction, or `-`; the server knows the rest of what it may be.
 pub fn reaction(typed: &str) -> Result<String, String> {
     lines::word(typed)
+}
+
+/// The name of a file.
+pub fn file_name(typed: &str) -> Result<FileName, String> {
+    FileName::new(typed.trim()).map_err(|_| format!("expected {}", FileName::EXPECTED))
 }
 
 /// An id; the server stores it as a signed number.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::account::Credentials;
+use super::byte_count::ByteCount;
 use super::caller::Caller;
 use super::connection::Success;
 use super::failure::{Failure, report};
@@ -89,6 +90,7 @@ pub fn row_head(entry: &Entry) -> String {
 fn notes(entry: &Entry) -> String {
     let Some(tags) = &entry.tags else { return String::new() };
     let mut notes = Vec::new();
+    notes.extend(tags.file.map(|bytes| format!("file, {}", ByteCount(bytes))));
     notes.extend(tags.re.map(|id| format!("re {}", id.number())));
     notes.extend(tags.edit.map(|_| "edited".to_owned()));
     notes.extend((tags.fwd > 0).then(|| "forwarded".to_owned()));

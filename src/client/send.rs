@@ -110,21 +110,55 @@ pub async fn send(
         SendCommand::Forward(_, to) => format!("ONCE {key} FWD {about} {to}"),
     };
     let command = text.map_or_else(|| Ok(head.clone()), |text| lines::with_text(&head, text))?;
-    // What cannot be sent must not be found out about when the message has gone out.
-    let unless = escalations(&key, unless, fitting)?;
+    let follow_up = FollowUp::new(&key, is_new, unless, wait, fitting)?;
     let reply = shown(SERVER, caller.ask(&command)).await;
     let reply = reply.map_err(|e| lines::about_text(e, &command, text.unwrap_or_default()))?;
     let id = reply.sent()?;
     print(&id.to_string())?;
-    for (Escalation { until, seconds, text, .. }, key, head) in unless {
-        let until = condition_word(until);
-        let command = lines::with_text(&format!("UNLESS {id} {until} {seconds} {head}"), &text)?;
-        let put_off = later::put_off(&mut caller, &command, &key, is_new);
-        shown(SERVER, put_off).await.map_err(|e| lines::about_text(e, &command, &text))?;
+    follow_up.carry_out(&mut caller, id).await
+}
+
+/// What is left to do once a message was sent.
+pub(super) struct FollowUp {
+    /// Each with its key, and its command up to the text.
+    unless: Vec<(Escalation, String, String)>,
+    /// The keys were made for this message.
+    is_new: bool,
+    wait: Option<(Condition, u64)>,
+}
+
+impl FollowUp {
+    /// What options say about the message that is sent under `key`. To be made before the message
+    /// goes out, so that what cannot be sent is found out in time.
+    ///
+    /// # Errors
+    /// `Unfit`, `Usage`.
+    pub(super) fn new(
+        key: &str,
+        is_new: bool,
+        unless: Vec<Escalation>,
+        wait: Option<(Condition, u64)>,
+        fitting: Fitting,
+    ) -> Result<FollowUp, Failure> {
+        Ok(FollowUp { unless: escalations(key, unless, fitting)?, is_new, wait })
     }
-    match wait {
-        Some((until, seconds)) => wait_for(&mut caller, id, until, seconds).await,
-        None => Ok(()),
+
+    /// Does it for the message `id`.
+    ///
+    /// # Errors
+    /// Any; `TimedOut` if what it waits for took longer.
+    pub(super) async fn carry_out(self, caller: &mut Caller<'_>, id: u64) -> Result<(), Failure> {
+        for (Escalation { until, seconds, text, .. }, key, head) in self.unless {
+            let until = condition_word(until);
+            let command =
+                lines::with_text(&format!("UNLESS {id} {until} {seconds} {head}"), &text)?;
+            let put_off = later::put_off(caller, &command, &key, self.is_new);
+            shown(SERVER, put_off).await.map_err(|e| lines::about_text(e, &command, &text))?;
+        }
+        match self.wait {
+            Some((until, seconds)) => wait_for(caller, id, until, seconds).await,
+            None => Ok(()),
+        }
     }
 }
 

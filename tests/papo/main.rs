@@ -4,6 +4,7 @@
 mod accounts;
 mod bots;
 mod fake;
+mod files;
 mod histories;
 mod later;
 mod marks;
