@@ -127,17 +127,19 @@ impl LaterMessage {
     }
 
     /// What it does, for people.
-    fn shown(&self, margin: usize) -> String {
+    fn summary(&self) -> String {
         let about = self.about.map_or("last".to_owned(), |id| id.to_string());
-        let what = match &self.to {
-            Some(to) if self.text.is_none() => format!("{about} forwarded to {to}"),
-            Some(to) => to.to_string(),
-            None => format!("re {about}"),
-        };
-        let Some(text) = &self.text else { return what };
-        // Later lines are indented, so that none looks like another row.
-        format!("{what}: {}", text.replace('\n', &format!("\n{}", " ".repeat(margin))))
+        match (&self.to, &self.text) {
+            (Some(to), None) => format!("{about} forwarded to {to}"),
+            (Some(to), Some(text)) => format!("to {to}: {text}"),
+            (None, text) => format!("re {about}: {}", text.as_deref().unwrap_or_default()),
+        }
     }
+}
+
+/// What a command that waits does, for people: the command itself, if it is none that is known.
+pub fn summary(typed: &str) -> String {
+    LaterMessage::parse(typed).map_or_else(|| typed.to_owned(), |what| what.summary())
 }
 
 /// Formats a command that waits for people.
@@ -149,8 +151,9 @@ fn line(row: &AtLine) -> String {
         }
         _ => String::new(),
     };
-    let what = LaterMessage::parse(&row.command.0);
-    let what = what.map_or_else(|| row.command.0.to_string(), |what| what.shown(head.len()));
+    // Later lines of a text are indented, so that none looks like another row.
+    let margin = format!("\n{}", " ".repeat(head.len()));
+    let what = summary(&row.command.0).replace('\n', &margin);
     format!("{head}{unless}{what}")
 }
 

@@ -26,10 +26,13 @@ fn what_is_to_be_sent_later_is_listed_and_cancelled() {
     let shown = place.done("ana", &["later"]);
     let shown: Vec<&str> = shown.lines().collect();
     let [second, below, first, third] = shown[..] else { panic!("{shown:?}") };
-    assert!(second.starts_with("     2  20") && second.ends_with("  #team: stand-up"), "{second}");
+    assert!(
+        second.starts_with("     2  20") && second.ends_with("  to #team: stand-up"),
+        "{second}"
+    );
     assert_eq!(below, format!("{}in room 2", " ".repeat(26)));
-    assert!(first.starts_with("     1  20") && first.ends_with("  bob: -5 degrees"), "{first}");
-    assert!(third.ends_with("  unless 2 is read, #team: a: b=c"), "{third}");
+    assert!(first.starts_with("     1  20") && first.ends_with("  to bob: -5 degrees"), "{first}");
+    assert!(third.ends_with("  unless 2 is read, to #team: a: b=c"), "{third}");
     let all = objects(&place.done("ana", &["later", "--json"]));
     let [team, bob, unless] = &all[..] else { panic!("{all:?}") };
     assert_eq!(some(team, &["n", "to", "text"]), json!([2, "#team", "stand-up\nin room 2"]));

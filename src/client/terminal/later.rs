@@ -4,9 +4,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::columns::{cut, width};
+use crate::client::later::summary;
 use crate::entry::{Condition, Millis};
 use crate::wire::rows::{AtLine, condition_word};
-use crate::wire::text;
 
 /// Columns before each row.
 const INDENT: &str = "      ";
@@ -22,35 +22,12 @@ pub fn row(number: u64, time: Millis, what: &str, zone: &TimeZone, columns: usiz
 /// What a row of `AT` says.
 pub fn what(row: &AtLine) -> String {
     let unless = row.unless.map(unless).unwrap_or_default();
-    format!("{unless}{}", command(&row.command.0))
+    format!("{unless}{}", summary(&row.command.0))
 }
 
 /// The condition of an `UNLESS`, in front of what it does.
 pub fn unless(condition: Condition) -> String {
     format!("unless {}, ", condition_word(condition))
-}
-
-/// What a command that waits will do.
-fn command(typed: &str) -> String {
-    let mut rest = typed;
-    let mut word = || {
-        let (word, others) = rest.split_once(' ').unwrap_or((rest, ""));
-        rest = others;
-        word
-    };
-    let mut verb = word().to_uppercase();
-    if verb == "ONCE" {
-        word();
-        verb = word().to_uppercase();
-    }
-    let first = word();
-    let text = text::unescape(rest);
-    match &*verb {
-        "MSG" => format!("to {first}: {text}"),
-        "RE" => format!("an answer: {text}"),
-        "FWD" => format!("forwarded to {text}"),
-        _ => typed.to_owned(),
-    }
 }
 
 /// A time of the day, with the day unless it is today.
@@ -87,7 +64,7 @@ mod tests {
             shown(line, 80),
             "      ⏲ 22 Nov 2020 09:00  unless read, to #ops: db1 is full  (/later del 12)"
         );
-        assert_eq!(command("FWD 17 cid"), "forwarded to cid");
-        assert_eq!(command("once k re 17 yes"), "an answer: yes");
+        assert_eq!(summary("FWD 17 cid"), "17 forwarded to cid");
+        assert_eq!(summary("once k re 17 yes"), "re 17: yes");
     }
 }
