@@ -249,3 +249,37 @@ fn receipts_are_found_by_whom_they_concern() {
         assert_eq!(receipts(store, ANA, crossed), [], "no entry of ana's was passed after that");
     });
 }
+
+/// Somebody who has left before most edits of a message sees the last one before, and the others page
+/// through all.
+#[test]
+fn a_message_may_be_edited_for_ever() {
+    every_store(|store| {
+        let change = GroupChange::New(vec![handle("bia")]);
+        store.act(ANA, Act::Group { name: handle("team"), change });
+        let to = Target::Group(handle("team"));
+        store.act(ANA, Act::Send { to, body: "0".into(), once: None });
+        let about = store.chat.newest().entry;
+        let edits = 2 * limits::PAGE_ROWS + 2;
+        for n in 1..=edits {
+            if n == 3 {
+                let change = GroupChange::Remove(handle("bia"));
+                store.act(ANA, Act::Group { name: handle("team"), change });
+            }
+            store.act(ANA, Act::Edit { about, body: n.to_string() });
+        }
+        store.commit();
+        let (team, _) = store.reader.membership(ANA, &handle("team")).unwrap().unwrap();
+        for (me, last) in [(ANA, edits), (BIA, 2)] {
+            let rows = store.reader.entries(me, team, &[about]).unwrap();
+            assert_eq!(&*rows[0].body, last.to_string());
+            let (mut found, mut after) = (Vec::new(), Some(EntryId(0)));
+            while let Some(from) = after {
+                let page = store.reader.marks(me, about, from).unwrap().unwrap();
+                found.extend(page.rows.into_iter().map(|row| row.body.into_string()));
+                after = page.next;
+            }
+            assert_eq!(found, (0..=last).map(|n| n.to_string()).collect::<Vec<_>>());
+        }
+    });
+}

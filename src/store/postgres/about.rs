@@ -51,22 +51,37 @@ pub(super) const TEXT_FOR: &str = of_seen!(
     "coalesce(t.body, e.body), t.id, c.id, c.low, c.high,
          (SELECT name FROM group_info WHERE conversation = c.id)",
     "LEFT JOIN LATERAL (
-         SELECT x.id, x.body FROM about a JOIN entry x ON x.id = a.mark
-         WHERE a.message = e.id AND a.kind = 2 AND a.account = 0
-           AND (c.low IS NOT NULL OR EXISTS(
-               SELECT FROM stay s WHERE s.conversation = c.id AND s.account = $2
-                 AND s.since <= a.mark AND (s.until IS NULL OR s.until >= a.mark)))
-         ORDER BY a.mark DESC LIMIT 1) AS t ON true"
+         SELECT max((SELECT a.mark FROM about a
+                     WHERE a.message = e.id AND a.kind = 2 AND a.account = 0
+                       AND a.mark BETWEEN w.since AND w.until
+                     ORDER BY a.mark DESC LIMIT 1)) AS mark
+         FROM (SELECT 0 AS since, 9223372036854775807 AS until WHERE c.low IS NOT NULL
+               UNION ALL
+               SELECT s.since, coalesce(s.until, 9223372036854775807) FROM stay s
+               WHERE c.low IS NULL AND s.conversation = c.id AND s.account = $2) AS w) AS m ON true
+     LEFT JOIN entry t ON t.id = m.mark"
 );
 
 /// The edits and reactions above `$3` that hold, or once did, as far as an account may see them.
-const MARKS: &str = "SELECT a.mark FROM about a JOIN entry e ON e.id = a.message
-     JOIN conversation c ON c.id = e.conversation
-     WHERE a.message = $1 AND a.kind IN (2, 4) AND a.mark > $3
-       AND (c.low IS NOT NULL OR EXISTS(
-           SELECT FROM stay s WHERE s.conversation = c.id AND s.account = $2
-             AND s.since <= a.mark AND (s.until IS NULL OR s.until >= a.mark)))
-     ORDER BY a.mark LIMIT $4";
+/// Of reactions there is one a member at most; of edits there may be any number.
+const MARKS: &str = "WITH w AS (
+         SELECT 0 AS since, 9223372036854775807 AS until
+         FROM entry e JOIN conversation c ON c.id = e.conversation
+         WHERE e.id = $1 AND c.low IS NOT NULL
+         UNION ALL
+         SELECT s.since, coalesce(s.until, 9223372036854775807)
+         FROM entry e JOIN stay s ON s.conversation = e.conversation AND s.account = $2
+         WHERE e.id = $1)
+     SELECT mark FROM w CROSS JOIN LATERAL (
+         (SELECT a.mark FROM about a
+          WHERE a.message = $1 AND a.kind = 2 AND a.account = 0
+            AND a.mark > $3 AND a.mark BETWEEN w.since AND w.until
+          ORDER BY a.mark LIMIT $4)
+         UNION ALL
+         SELECT a.mark FROM about a
+         WHERE a.message = $1 AND a.kind = 4
+           AND a.mark > $3 AND a.mark BETWEEN w.since AND w.until) AS m
+     ORDER BY mark LIMIT $4";
 
 /// Whether anybody else has answered a message of an account. In a direct chat the other has said
 /// something since if not all entries since are the account's.

@@ -61,14 +61,17 @@ const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone
                               (SELECT a.mark FROM about a WHERE a.message = e.id AND a.kind = 3)
                           END AS gone,
                           CASE WHEN e.changed AND e.kind IN (0, 2) AND NOT $6 THEN
-                              (SELECT a.mark FROM about a
-                               WHERE a.message = CASE e.kind WHEN 0 THEN e.id ELSE e.re END
-                                 AND a.kind = 2 AND a.account = 0
-                                 AND (n.direct <> 0 OR EXISTS(
-                                     SELECT FROM stay s WHERE s.conversation = e.conversation
-                                       AND s.account = $2 AND s.since <= a.mark
-                                       AND (s.until IS NULL OR s.until >= a.mark)))
-                               ORDER BY a.mark DESC LIMIT 1)
+                              (SELECT max((SELECT a.mark FROM about a
+                                      WHERE a.message = CASE e.kind WHEN 0 THEN e.id ELSE e.re END
+                                        AND a.kind = 2 AND a.account = 0
+                                        AND a.mark BETWEEN w.since AND w.until
+                                      ORDER BY a.mark DESC LIMIT 1))
+                               FROM (SELECT 0 AS since, 9223372036854775807 AS until
+                                     WHERE n.direct <> 0
+                                     UNION ALL
+                                     SELECT s.since, coalesce(s.until, 9223372036854775807)
+                                     FROM stay s WHERE n.direct = 0 AND s.account = $2
+                                       AND s.conversation = e.conversation) AS w)
                           END AS edit,
                           CASE WHEN e.kind > 1 AND NOT $6 THEN
                               e.re > (SELECT floor FROM leader)

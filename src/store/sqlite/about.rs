@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{LogRow, SqliteReader, entry_kind, entry_tags, log_row, log_rows};
 use super::expire;
-use super::marking::{DELETION, REACTION};
+use super::marking::{DELETION, EDIT, REACTION};
 use super::visible::windows;
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, EntryPos, EntryTags, Millis,
@@ -106,19 +106,61 @@ impl View<'_> {
 
     fn fate(&self, message: EntryId) -> Result<Fate, Error> {
         let sql = "SELECT kind, mark FROM about WHERE message = ?1 AND kind <= 3
-                   ORDER BY kind DESC, account DESC, mark DESC";
+                   ORDER BY kind DESC, account DESC, mark DESC LIMIT 1";
         let mut query = self.read.prepare_cached(sql)?;
-        let mut rows = query.query([message.0])?;
-        while let Some(row) = rows.next()? {
-            let mark = EntryId(row.get(1)?);
-            if row.get::<_, i64>(0)? == DELETION {
-                return Ok(Fate { gone: Some(mark), edit: None });
-            }
-            if self.has(mark) {
-                return Ok(Fate { gone: None, edit: Some(mark) });
+        let last = query.query_row([message.0], |row| Ok((row.get(0)?, EntryId(row.get(1)?))));
+        match last.optional()? {
+            Some((DELETION, mark)) => Ok(Fate { gone: Some(mark), edit: None }),
+            Some((_, mark)) if self.has(mark) => Ok(Fate { gone: None, edit: Some(mark) }),
+            // Of those who are out: the last one before they left, however many came since.
+            Some(_) => Ok(Fate { gone: None, edit: self.last_edit(message)? }),
+            None => Ok(Fate::default()),
+        }
+    }
+
+    /// The last edit of a message that the reader may see.
+    fn last_edit(&self, message: EntryId) -> Result<Option<EntryId>, Error> {
+        let sql = "SELECT mark FROM about
+                   WHERE message = ?1 AND kind = ?2 AND account = 0 AND mark > ?3 AND mark <= ?4
+                   ORDER BY mark DESC LIMIT 1";
+        let mut query = self.read.prepare_cached(sql)?;
+        for (above, upto) in self.windows.iter().rev() {
+            let keys = [message.0, EDIT, above.0, upto.0];
+            let mark = query.query_row(keys, |row| Ok(EntryId(row.get(0)?))).optional()?;
+            if mark.is_some() {
+                return Ok(mark);
             }
         }
-        Ok(Fate::default())
+        Ok(None)
+    }
+
+    /// The edits and reactions of a message above `after` that the reader may see: the first ones
+    /// in the order of ids, enough for a page and to tell whether more follow.
+    fn marks(&self, message: EntryId, after: EntryId) -> Result<Vec<EntryId>, Error> {
+        let mut found: Vec<EntryId> = Vec::new();
+        // Of reactions there is one a member at most; of edits there may be any number.
+        let sql = "SELECT mark FROM about WHERE message = ?1 AND kind = ?2 AND mark > ?3";
+        let mut query = self.read.prepare_cached(sql)?;
+        let reactions =
+            query.query_map([message.0, REACTION, after.0], |row| Ok(EntryId(row.get(0)?)))?;
+        for mark in reactions {
+            found.extend(Some(mark?).filter(|mark| self.has(*mark)));
+        }
+        let sql = "SELECT mark FROM about
+                   WHERE message = ?1 AND kind = ?2 AND account = 0 AND mark > ?3 AND mark <= ?4
+                   ORDER BY mark LIMIT ?5";
+        let mut query = self.read.prepare_cached(sql)?;
+        let most = limits::PAGE_ROWS as i64 + 1;
+        for (above, upto) in self.windows {
+            let keys = [message.0, EDIT, after.max(*above).0, upto.0, most];
+            let edits = query.query_map(keys, |row| Ok(EntryId(row.get(0)?)))?;
+            for mark in edits {
+                found.push(mark?);
+            }
+        }
+        found.sort_unstable();
+        found.truncate(limits::PAGE_ROWS + 1);
+        Ok(found)
     }
 }
 
@@ -250,20 +292,11 @@ pub(super) fn marks(
     after: EntryId,
 ) -> Result<Option<ListPage<Entry, EntryId>>, Error> {
     let Some((message, windows)) = reader.seen_message(me, id)? else { return Ok(None) };
-    let mut ids = Vec::new();
+    let mut ids;
     let mut rows = Vec::new();
     {
         let read = &reader.connection;
-        let view = View { read, windows: &windows, floor: expire::floor(read)? };
-        let sql =
-            "SELECT kind, mark FROM about WHERE message = ?1 AND kind IN (2, 4) AND mark > ?2";
-        let mut query = read.prepare_cached(sql)?;
-        let mut marks = query.query([id.0, after.0])?;
-        while let Some(row) = marks.next()? {
-            ids.push(EntryId(row.get(1)?));
-        }
-        ids.retain(|mark| view.has(*mark));
-        ids.sort_unstable();
+        ids = View { read, windows: &windows, floor: expire::floor(read)? }.marks(id, after)?;
         let is_edited = message.tags.as_ref().is_some_and(|tags| tags.edit.is_some());
         if is_edited && after < id {
             ids.insert(0, id);
