@@ -1,7 +1,9 @@
 //! Programs that speak ntfy's API, and curl, against a papod that serves HTTP.
 
+use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::process::{self, Client, Home, Papod};
 
@@ -23,6 +25,14 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// A script of tests/programs/http, with the packages that .ci/run has put into this folder.
+fn python(packages: &str, script: &str) -> Command {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(root.join("target").join(packages).join("bin/python"));
+    command.arg(root.join("tests/programs/http").join(script));
+    command
+}
+
 /// The commands of contrib/HTTP.md.
 #[test]
 #[ignore = "needs curl"]
@@ -42,7 +52,7 @@ fn curl_says_things_and_is_told_things() {
     curl(&["-u", &me, "-H", "Title: Low disk", "-H", "Tags: warning", "-d", "97 %", &bobs]);
     // From a pipe, in chunks, and after a `100 Continue`.
     let text = home.path().join("text");
-    std::fs::write(&text, "x".repeat(20_000)).unwrap();
+    fs::write(&text, "x".repeat(20_000)).unwrap();
     curl(&["-u", &me, "-T", text.to_str().unwrap(), "-H", "Transfer-Encoding: chunked", &bobs]);
     curl(&["-d", "by a hook", &format!("{web}/hook/{hook}")]);
     let sequence = ["-u", &me, "-H", "X-Sequence-ID: backup"];
@@ -66,12 +76,8 @@ fn the_clients_of_ntfy_are_served() {
     let (mut ana, mut bob) = (papod.register("ana"), papod.register("bob"));
     let (mine, his, hook) =
         (token(&mut ana, "t"), token(&mut bob, "t"), token(&mut ana, "hook to bob"));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = std::env::var_os("PAPO_HTTP_CLIENTS")
-        .map_or_else(|| root.join("target/http-clients"), Into::into)
-        .join("bin/python");
-    let mut command = Command::new(python);
-    command.arg(root.join("tests/programs/http/clients.py")).args([&web, &mine, &his, &hook]);
+    let mut command = python("http-clients", "clients.py");
+    command.args([&web, &mine, &his, &hook]);
     let shown = run(&mut command);
     let events: Vec<serde_json::Value> =
         shown.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -84,4 +90,94 @@ fn the_clients_of_ntfy_are_served() {
     );
     let priorities: Vec<_> = events.iter().filter_map(|event| event["priority"].as_u64()).collect();
     assert_eq!(priorities, [4, 5, 5]);
+}
+
+#[test]
+#[ignore = "needs aiontfy, which .ci/run installs where there is a Python of 3.13 or later"]
+fn home_assistant_is_served() {
+    let home = Home::new();
+    let (papod, web) = start(&home);
+    let (mut ana, _bob) = (papod.register("ana"), papod.register("bob"));
+    let mine = token(&mut ana, "t");
+    let mut command = python("aiontfy", "homeassistant.py");
+    let shown = run(command.args([&web, process::PASSWORD, &mine]));
+    let expected = "open None None
+message 4 Door
+It is open
+door
+message None It is shut
+message_clear None None
+message_delete None None
+NtfyNotFoundPageError
+";
+    assert_eq!(shown, expected);
+}
+
+/// A program that says where it listens, ended with the test.
+struct Listening {
+    child: Child,
+    address: String,
+    /// Kept open, so that it can go on to write.
+    log: BufReader<ChildStderr>,
+}
+
+impl Listening {
+    fn start(command: &mut Command, sign: &str) -> Listening {
+        process::die_with_this_thread(command);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it is there");
+        let log = BufReader::new(child.stderr.take().expect("it is a pipe"));
+        let mut started = Listening { child, address: String::new(), log };
+        let mut said = String::new();
+        while started.address.is_empty() {
+            let mut line = String::new();
+            assert!(started.log.read_line(&mut line).unwrap() > 0, "it has ended: {said}");
+            if let Some((_, address)) = line.trim_end().split_once(sign) {
+                address.clone_into(&mut started.address);
+            }
+            said += &line;
+        }
+        started
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// By its webhook, and as if papo were Slack.
+#[test]
+#[ignore = "needs prometheus-alertmanager and curl"]
+fn alertmanager_tells_of_alerts() {
+    let home = Home::new();
+    let (papod, web) = start(&home);
+    let (mut ana, mut bob, mut oncall) =
+        (papod.register("ana"), papod.register("bob"), papod.register("oncall"));
+    let [to_bob, to_oncall] = ["b to bob", "o to oncall"].map(|what| token(&mut ana, what));
+    let config = home.path().join("alertmanager.yml");
+    let yaml = format!(
+        "route: {{receiver: both, group_wait: 0s}}
+receivers:
+- name: both
+  webhook_configs: [{{url: '{web}/hook/{to_bob}'}}]
+  slack_configs: [{{api_url: '{web}/hook/{to_oncall}', title: '{{{{ .CommonLabels.alertname }}}}',
+    text: '{{{{ .CommonAnnotations.summary }}}}'}}]\n"
+    );
+    fs::write(&config, yaml).unwrap();
+    let mut command = Command::new("prometheus-alertmanager");
+    command.arg(format!("--config.file={}", config.display()));
+    command.arg(format!("--storage.path={}", home.path().join("data").display()));
+    command.args(["--web.listen-address=127.0.0.1:0", "--cluster.listen-address="]);
+    let alertmanager = Listening::start(&mut command, "msg=\"Listening on\" address=");
+    let alert = r#"[{"labels":{"alertname":"DiskFull","instance":"db1","severity":"critical"},
+                     "annotations":{"summary":"97 % of / is used"}}]"#;
+    let there = format!("http://{}/api/v2/alerts", alertmanager.address);
+    let json = "Content-Type: application/json";
+    run(Command::new("curl").args(["-fsS", "--max-time", "20", "-H", json, "-d", alert, &there]));
+    let said = bob.until("MSG ").pop().unwrap();
+    assert!(said.ends_with("!!! 🔥 DiskFull db1 [critical] 97 % of / is used"), "{said}");
+    let said = oncall.until("MSG ").pop().unwrap();
+    assert!(said.contains("DiskFull") && said.contains("97 % of / is used"), "{said}");
 }
