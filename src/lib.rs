@@ -24,7 +24,7 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  owner  fold  limits  config  rates  password    the words everyone uses
-//!   brake  counters  turns                               guessing; counting; fair queues
+//!   group_rules  brake  counters  turns                  guessing; counting; fair queues
 //! ```
 #![forbid(unsafe_code)]
 
@@ -38,6 +38,7 @@ pub mod entry;
 pub mod file_workers;
 pub mod flags;
 pub mod fold;
+pub mod group_rules;
 pub mod hub;
 pub mod limits;
 pub mod metrics;

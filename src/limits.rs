@@ -165,6 +165,8 @@ pub const PAGE_ROWS: usize = 256;
 pub const PAGE_BYTES: usize = 65_536;
 /// Members, groups or blocked accounts read at once for one session: 2 to 10 ms.
 pub const LIST_ROWS: i64 = 1_024;
+/// Groups in the list of the open ones: what a person may want to look through.
+pub const OPEN_GROUPS: i64 = 1_000;
 /// Members counted at once for the rows of a `GROUP LIST`: 0.1 µs each.
 pub const LIST_COUNTED: i64 = 16_384;
 /// Ids of a conversation in one block, a row of the store. A page of `HIST` is one or two blocks.

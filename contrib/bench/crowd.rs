@@ -231,7 +231,7 @@ impl<P: Writer> Crowd<P> {
         let (id, entry) = (self.conversation(), self.newest.entry.0 + 1);
         let handle = Handle::new(name).ok_or("not a name")?;
         self.changes.push(Change::Group { id, name: handle });
-        let stay = Stay { since: (EntryId(entry), 1), until: None };
+        let stay = Stay { since: (EntryId(entry), 1), until: None, removed: false };
         let mut list = Vec::with_capacity(members.len());
         for (nth, account) in members.iter().enumerate() {
             let mut member = Member::new(*account);

@@ -97,17 +97,26 @@ _papo() {
             papo__subcmd__group,admin)
                 cmd="papo__subcmd__group__subcmd__admin"
                 ;;
+            papo__subcmd__group,join)
+                cmd="papo__subcmd__group__subcmd__join"
+                ;;
             papo__subcmd__group,leave)
                 cmd="papo__subcmd__group__subcmd__leave"
                 ;;
             papo__subcmd__group,list)
                 cmd="papo__subcmd__group__subcmd__list"
                 ;;
+            papo__subcmd__group,member)
+                cmd="papo__subcmd__group__subcmd__member"
+                ;;
             papo__subcmd__group,new)
                 cmd="papo__subcmd__group__subcmd__new"
                 ;;
             papo__subcmd__group,remove)
                 cmd="papo__subcmd__group__subcmd__remove"
+                ;;
+            papo__subcmd__group,rules)
+                cmd="papo__subcmd__group__subcmd__rules"
                 ;;
             papo__subcmd__group,topic)
                 cmd="papo__subcmd__group__subcmd__topic"
@@ -475,7 +484,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group)
-            opts="-4 -6 -h --server --as --secret-file --ca --help list who new add remove admin topic leave"
+            opts="-4 -6 -h --server --as --secret-file --ca --help list who new add remove admin member rules join topic leave"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -564,6 +573,36 @@ _papo() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        papo__subcmd__group__subcmd__join)
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         papo__subcmd__group__subcmd__leave)
             opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -595,7 +634,37 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__list)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --open --json --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__group__subcmd__member)
+            opts="-4 -6 -h --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -656,6 +725,36 @@ _papo() {
             ;;
         papo__subcmd__group__subcmd__remove)
             opts="-4 -6 -h --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__group__subcmd__rules)
+            opts="-4 -6 -h --json --server --as --secret-file --ca --help write add join all admins closed open"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

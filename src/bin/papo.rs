@@ -9,12 +9,14 @@ use papo::client::account::{Credentials, Named};
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
 use papo::client::files::{self, FileCommand};
-use papo::client::flags::{Action, CommandLine, GroupVerb};
+use papo::client::flags::{Action, CommandLine};
+use papo::client::group_flags::GroupVerb;
 use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::queries::{self, Part};
 use papo::client::send::{self, SendCommand};
 use papo::client::token_flags::TokenVerb;
 use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
+use papo::group_rules::GroupRule;
 use papo::wire::request::GroupChange;
 use smol::future::FutureExt;
 
@@ -127,12 +129,23 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
 
 async fn in_groups(account: &Credentials, verb: GroupVerb) -> Result<(), Failure> {
     let (group, change) = match verb {
-        GroupVerb::List { json } => return group::list(account, json).await,
+        GroupVerb::List { open, json } => return group::list(account, open, json).await,
+        GroupVerb::Rules { group, rule: None, json, .. } => {
+            return group::rules(account, &group, json).await;
+        }
+        GroupVerb::Rules { group, rule: Some(rule), value, .. } => {
+            let value = value.unwrap_or_default();
+            let rule = GroupRule::new(&rule, &value)
+                .ok_or_else(|| Failure::Usage(format!("{value} is no value of the rule {rule}")))?;
+            (group, GroupChange::Rule(rule))
+        }
         GroupVerb::Who { group, json } => return group::who(account, &group, json).await,
         GroupVerb::New { group, members } => (group, GroupChange::New(members)),
         GroupVerb::Add { group, members } => (group, GroupChange::Add(members)),
         GroupVerb::Remove { group, member } => (group, GroupChange::Remove(member)),
         GroupVerb::Admin { group, member } => (group, GroupChange::Admin(member)),
+        GroupVerb::Member { group, member } => (group, GroupChange::Member(member)),
+        GroupVerb::Join { group } => (group, GroupChange::Join),
         GroupVerb::Topic { group, text } => (group, GroupChange::Topic(text.join(" "))),
         GroupVerb::Leave { group } => (group, GroupChange::Leave),
     };

@@ -28,7 +28,7 @@ impl Chat {
         if let (Target::Person(handle), true) = (&place.to, place.gone) {
             return Err(Refusal::NoSuchUser(handle.clone()).into());
         }
-        place.open()?;
+        place.writable()?;
         let Subject { pos, log, .. } = subject;
         let mut calls = Vec::new();
         if let Target::Group(_) = place.to {

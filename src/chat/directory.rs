@@ -74,6 +74,8 @@ pub struct Directory {
     /// Groups that this batch asked about on behalf of an account; `None` if it is not in that
     /// group.
     memberships: HashMap<(AccountId, Handle), Option<ConversationId>>,
+    /// Groups that an account asked to join in this batch; `None` if it cannot.
+    entrances: HashMap<(AccountId, Handle), Option<ConversationId>>,
     /// Conversations that this batch asked about on behalf of an account, and whether it is or was
     /// a member.
     members: FxHashMap<(AccountId, ConversationId), bool>,
@@ -136,6 +138,20 @@ impl Directory {
             None => Err(Need::Membership(me, name.clone())),
             // The conversation in memory may be ahead of the store.
             Some(_) if log.is_some() => Ok(None),
+            Some(None) => Ok(None),
+            Some(Some(id)) => Err(Need::Conversation(*id)),
+        }
+    }
+
+    /// The conversation of a group that `me` wants to join. For a group that is not in memory, `None`
+    /// if it cannot. As above, that costs one lookup, whether the group exists or not.
+    pub fn entrance(&self, me: AccountId, name: &Handle) -> Result<Option<ConversationId>, Need> {
+        let known = self.groups.get(name).copied();
+        let is_cached = known.is_some_and(|id| self.conversations.get(&id).is_some());
+        match self.entrances.get(&(me, name.clone())) {
+            None => Err(Need::Entrance(me, name.clone())),
+            // The conversation in memory may be ahead of the store.
+            Some(_) if is_cached => Ok(known),
             Some(None) => Ok(None),
             Some(Some(id)) => Err(Need::Conversation(*id)),
         }
@@ -292,6 +308,7 @@ impl Directory {
             Fact::TextFor(account, id, text) => drop(self.texts.insert((account, id), text)),
             Fact::Group(name) => drop(self.taken.insert(name)),
             Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
+            Fact::Entrance(me, name, id) => drop(self.entrances.insert((me, name), id)),
             Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),
             Fact::Blocked(by, whom, on) => self.learn_blocked(by, whom, on),
             Fact::Once(account, key, once) => self.learn_once(account, key, once),
@@ -408,6 +425,7 @@ impl Directory {
         self.later.clear();
         self.taken.clear();
         self.memberships.clear();
+        self.entrances.clear();
         self.members.clear();
         self.secrets.clear();
         self.looked_up = 0;

@@ -14,6 +14,7 @@ use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, Millis, MoveNumber,
 };
+use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::store::{Change, Conversation, ConversationKind, Marks, Member, Position, Stay};
@@ -37,9 +38,21 @@ pub(super) struct GroupPlan {
 
 /// What a change does besides adding its entry.
 enum GroupEffect {
-    Join(Vec<AccountId>),
-    Leave(AccountId),
-    MakeAdmin(AccountId),
+    /// These are added.
+    Add(Vec<AccountId>),
+    /// The acting account itself becomes a member.
+    Join,
+    /// This one leaves, or is `removed` by an admin.
+    Leave {
+        account: AccountId,
+        removed: bool,
+    },
+    /// This member may change the group, or no longer.
+    SetAdmin {
+        account: AccountId,
+        admin: bool,
+    },
+    Rules(GroupRules),
     Topic(Box<str>),
 }
 
@@ -51,9 +64,13 @@ impl Chat {
         if let Group::New(handles) = change {
             return self.plan_new_group(who.account, name, handles);
         }
-        let group = self.directory.group_of(who.account, name)?;
-        let id = group.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?;
-        let plan = self.plan_change(who.account, name, id, change)?;
+        let plan = if *change == Group::Join {
+            self.plan_join(who.account, name)?
+        } else {
+            let group = self.directory.group_of(who.account, name)?;
+            let id = group.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?;
+            self.plan_change(who.account, name, id, change)?
+        };
         let word = change.word();
         Ok(plan.map_or_else(
             || Plan::Reply { verb: "GROUP", reply: Reply::Grouped { word, name: name.clone() } },
@@ -77,7 +94,7 @@ impl Chat {
             id: None,
             word: "NEW",
             said: said("new", invited.iter().map(|(_, handle)| handle)),
-            effect: GroupEffect::Join(accounts(&invited)),
+            effect: GroupEffect::Add(accounts(&invited)),
         }))
     }
 
@@ -90,7 +107,13 @@ impl Chat {
         change: &Group,
     ) -> Result<Option<GroupPlan>, Stop> {
         let (account, log) = both(self.directory.account(me), self.directory.conversation(id))?;
-        if *change != Group::Leave && !log.member(me).is_some_and(|member| member.admin) {
+        let is_admin = || log.member(me).is_some_and(|member| member.admin);
+        let is_allowed = match change {
+            Group::Leave => true,
+            Group::Add(_) => log.rules.add == Permitted::All || is_admin(),
+            _ => is_admin(),
+        };
+        if !is_allowed {
             return Err(Refusal::NotAdmin(name.clone()).into());
         }
         // The member that the command names; refused if it is not in the group now.
@@ -107,25 +130,77 @@ impl Chat {
                     return Ok(None);
                 }
                 let said = said("add", invited.iter().map(|(_, handle)| handle));
-                (said, GroupEffect::Join(accounts(&invited)))
+                (said, GroupEffect::Add(accounts(&invited)))
             }
             Group::Admin(handle) => {
                 let member = present(handle)?;
                 if member.admin {
                     return Ok(None);
                 }
-                (said("admin", [handle]), GroupEffect::MakeAdmin(member.account))
+                let account = member.account;
+                (said("admin", [handle]), GroupEffect::SetAdmin { account, admin: true })
+            }
+            Group::Member(handle) => {
+                let member = present(handle)?;
+                if !member.admin {
+                    return Ok(None);
+                }
+                if log.present().filter(|member| member.admin).count() == 1 {
+                    return Err(Refusal::LastAdmin(name.clone()).into());
+                }
+                let account = member.account;
+                (said("member", [handle]), GroupEffect::SetAdmin { account, admin: false })
+            }
+            Group::Rule(rule) => {
+                let rules = log.rules.with(*rule);
+                if rules == log.rules {
+                    return Ok(None);
+                }
+                let said = format!("rule {} {}", rule.name(), rule.value());
+                (said.into(), GroupEffect::Rules(rules))
             }
             Group::Remove(handle) => {
-                (said("remove", [handle]), GroupEffect::Leave(present(handle)?.account))
+                let account = present(handle)?.account;
+                (said("remove", [handle]), GroupEffect::Leave { account, removed: true })
             }
-            Group::Leave => ("leave".into(), GroupEffect::Leave(me)),
+            Group::Leave => ("leave".into(), GroupEffect::Leave { account: me, removed: false }),
+            // Planned by `plan_join`.
+            Group::Join => return Ok(None),
             Group::Topic(topic) => {
                 (format!("topic {topic}").into(), GroupEffect::Topic(topic.as_str().into()))
             }
         };
         let (name, from, word) = (name.clone(), account.handle.clone(), change.word());
         Ok(Some(GroupPlan { name, from, id: Some(id), word, said, effect }))
+    }
+
+    /// Plans that `me` joins an open group; `None` if it is in it. What is refused tells nobody
+    /// whether there is such a group, unless it is open.
+    fn plan_join(&self, me: AccountId, name: &Handle) -> Result<Option<GroupPlan>, Stop> {
+        let refusal = || Stop::from(Refusal::NotOpen(name.clone()));
+        let id = self.directory.entrance(me, name)?.ok_or_else(refusal)?;
+        let (account, log) = both(self.directory.account(me), self.directory.conversation(id))?;
+        let member = log.member(me);
+        if member.is_some_and(Member::is_in) {
+            return Ok(None);
+        }
+        if !log.rules.open {
+            return Err(refusal());
+        }
+        if member.is_some_and(Member::is_removed) {
+            return Err(Refusal::Removed(name.clone()).into());
+        }
+        if log.present().count() >= limits::GROUP_MEMBERS {
+            return Err(Refusal::TooManyOf("members for one group").into());
+        }
+        Ok(Some(GroupPlan {
+            name: name.clone(),
+            from: account.handle.clone(),
+            id: Some(id),
+            word: Group::Join.word(),
+            said: "join".into(),
+            effect: GroupEffect::Join,
+        }))
     }
 
     /// Which of these handles can be added: those not yet in the group or, in a new group (no
@@ -196,13 +271,31 @@ impl Chat {
     /// Creates or changes a group, and tells its members.
     pub(super) fn change_group(&mut self, who: Who, plan: GroupPlan, now: Millis) {
         let GroupPlan { name, from, id, word, said, effect } = plan;
-        let id = id.unwrap_or_else(|| self.found(who.account, &name));
-        let (pos, at) = self.append(id, who.account, EntryKind::Group, None, said, now);
+        let conversation = id.unwrap_or_else(|| self.found(who.account, &name));
+        if let GroupEffect::Join = effect {
+            // Its own entry is the first that it sees, so it is a member before that is written.
+            let id = EntryId(self.newest.entry.0 + 1);
+            let seq = self.directory.cached(conversation).map_or(1, |log| log.seq + 1);
+            self.join(who, conversation, (id, seq), &[who.account]);
+        }
+        let (pos, at) = self.append(conversation, who.account, EntryKind::Group, None, said, now);
+        let here = (pos.id, pos.seq);
         match effect {
-            GroupEffect::Topic(topic) => self.batch.changes.push(Change::Topic { id, topic }),
-            GroupEffect::MakeAdmin(account) => self.make_admin(id, account),
-            GroupEffect::Leave(account) => self.leave(who, &pos, account),
-            GroupEffect::Join(accounts) => self.join(who, &pos, &accounts),
+            GroupEffect::Topic(topic) => {
+                self.batch.changes.push(Change::Topic { id: conversation, topic });
+            }
+            GroupEffect::Rules(rules) => {
+                if let Some(log) = self.directory.conversation_mut(conversation) {
+                    log.rules = rules;
+                }
+                self.batch.changes.push(Change::Rules { id: conversation, rules });
+            }
+            GroupEffect::SetAdmin { account, admin } => {
+                self.set_admin(conversation, account, admin);
+            }
+            GroupEffect::Leave { account, removed } => self.leave(who, &pos, account, removed),
+            GroupEffect::Add(accounts) => self.join(who, conversation, here, &accounts),
+            GroupEffect::Join => {}
         }
         self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
         self.tell(who, Effect::Entry { at, from, to: Target::Group(name) });
@@ -214,27 +307,34 @@ impl Chat {
         let id = ConversationId(self.newest.conversation);
         let mut member = Member::new(founder);
         member.admin = true;
-        let stay = Stay { since: (EntryId(self.newest.entry.0 + 1), 1), until: None };
+        let since = (EntryId(self.newest.entry.0 + 1), 1);
+        let stay = Stay { since, until: None, removed: false };
         member.stays.push(stay);
         let (kind, head, moved) =
             (ConversationKind::Group(name.clone()), EntryId(0), MoveNumber(0));
         let members = vec![member];
-        let marks = Marks::default();
-        let log = Conversation { id, kind, head, seq: 0, moved, marks, members };
+        let (marks, rules) = (Marks::default(), GroupRules::default());
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, members };
         self.directory.learn_conversation(log);
         self.batch.changes.push(Change::Group { id, name: name.clone() });
         self.batch.changes.push(Change::Stay { conversation: id, account: founder, stay });
         id
     }
 
-    /// Makes these accounts members from the entry at `pos` on.
-    fn join(&mut self, who: Who, pos: &EntryPos, accounts: &[AccountId]) {
-        let conversation = pos.conversation;
-        let stay = Stay { since: (pos.id, pos.seq), until: None };
+    /// Makes these accounts members from an entry on, whose id and `seq` are `since`.
+    fn join(
+        &mut self,
+        who: Who,
+        conversation: ConversationId,
+        since: (EntryId, i64),
+        accounts: &[AccountId],
+    ) {
+        let stay = Stay { since, until: None, removed: false };
+        let before_id = EntryId(since.0.0 - 1);
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let (before, marks) = (log.members.capacity(), log.marks);
         // The first `hidden` entries are from before they joined, and do not wait for them.
-        let hidden = pos.seq - 1;
+        let hidden = since.1 - 1;
         let (mut new, mut grown) = (Vec::new(), 0);
         for account in accounts {
             let account = *account;
@@ -242,10 +342,13 @@ impl Chat {
                 None => {
                     let mut member = Member::new(account);
                     member.exempt = hidden;
-                    let id = EntryId(pos.id.0 - 1);
                     for cursor in [Cursor::Delivered, Cursor::Read] {
-                        *member.cursor_mut(cursor) =
-                            Position { id, seq: hidden, exempt: hidden, ..Position::default() };
+                        *member.cursor_mut(cursor) = Position {
+                            id: before_id,
+                            seq: hidden,
+                            exempt: hidden,
+                            ..Position::default()
+                        };
                     }
                     member.stays.push(stay);
                     new.push(member);
@@ -265,8 +368,7 @@ impl Chat {
                         // from while it was out may keep it back, which does no harm.
                         let marks = marks.by_others(account);
                         if left - at.seq == before - at.exempt && at.id >= marks {
-                            let id = EntryId(pos.id.0 - 1);
-                            *at = Position { id, seq: hidden, exempt, ..*at };
+                            *at = Position { id: before_id, seq: hidden, exempt, ..*at };
                         } else {
                             stays = true;
                         }
@@ -298,13 +400,13 @@ impl Chat {
 
     /// Ends a member's stay: the entry at `pos` is the last it sees. If no admin is left, whoever
     /// has been in the longest becomes one.
-    fn leave(&mut self, who: Who, pos: &EntryPos, account: AccountId) {
+    fn leave(&mut self, who: Who, pos: &EntryPos, account: AccountId, removed: bool) {
         let conversation = pos.conversation;
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(account) else { return };
         member.admin = false;
         if let Some(stay) = member.stays.last_mut() {
-            stay.until = Some((pos.id, pos.seq));
+            (stay.until, stay.removed) = (Some((pos.id, pos.seq)), removed);
             let stay = *stay;
             self.batch.changes.push(Change::Stay { conversation, account, stay });
         }
@@ -315,15 +417,15 @@ impl Chat {
             let since = |m: &&Member| m.stays.last().map(|stay| stay.since);
             let eldest = log.present().min_by_key(since).map(|m| m.account);
             if let Some(eldest) = eldest {
-                self.make_admin(conversation, eldest);
+                self.set_admin(conversation, eldest, true);
             }
         }
     }
 
-    fn make_admin(&mut self, conversation: ConversationId, account: AccountId) {
+    fn set_admin(&mut self, conversation: ConversationId, account: AccountId, admin: bool) {
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         if let Some(member) = log.member_mut(account) {
-            member.admin = true;
+            member.admin = admin;
             self.touched.push((conversation, account));
         }
     }

@@ -60,7 +60,7 @@ impl Chat {
             let author = author.handle.clone();
             return Err(Refusal::NotYours { id: about.0, author }.into());
         }
-        place.open()?;
+        place.writable()?;
         let Subject { pos, message, .. } = subject;
         if *message.body == *body {
             let (id, time) = message.edit.unwrap_or((pos.id, message.time));

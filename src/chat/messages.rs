@@ -28,6 +28,7 @@ use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
     MoveNumber,
 };
+use crate::group_rules::GroupRules;
 use crate::name::{Handle, Target};
 use crate::store::folder::PlacedFile;
 use crate::store::{
@@ -144,11 +145,14 @@ impl Chat {
     }
 
     /// The conversation that a message from `me` goes into; refused if there is no such target, or
-    /// if it has blocked `me`.
+    /// if it has blocked `me`, or if only admins may write there.
     pub(super) fn conversation_for(&self, me: AccountId, to: &Target) -> Result<Destination, Stop> {
         match to {
             Target::Group(name) => match self.directory.group_of(me, name)? {
-                Some(group) => Ok(Destination::Known(group)),
+                Some(group) if self.directory.conversation(group)?.may_write(me) => {
+                    Ok(Destination::Known(group))
+                }
+                Some(_) => Err(Refusal::OnlyAdminsWrite(name.clone()).into()),
                 None => Err(Refusal::NoSuchGroup(name.clone()).into()),
             },
             Target::Person(handle) => {
@@ -221,8 +225,8 @@ impl Chat {
         self.touched.extend(members.iter().map(|member| (id, member.account)));
         self.batch.changes.push(Change::Direct { id, pair });
         let (kind, head, moved) = (ConversationKind::Direct(pair), EntryId(0), MoveNumber(0));
-        let marks = Marks::default();
-        let log = Conversation { id, kind, head, seq: 0, moved, marks, members };
+        let (marks, rules) = (Marks::default(), GroupRules::default());
+        let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, members };
         self.directory.learn_conversation(log);
         id
     }

@@ -38,9 +38,19 @@ pub(super) struct Place {
     pub(super) gone: bool,
     /// The other party has blocked `me`.
     pub(super) blocked: bool,
+    /// Only admins of the group may write there, and `me` is none.
+    pub(super) silent: bool,
 }
 
 impl Place {
+    /// Refused if `me` may not write there.
+    pub(super) fn writable(&self) -> Result<(), Refusal> {
+        match &self.to {
+            Target::Group(name) if self.silent => Err(Refusal::OnlyAdminsWrite(name.clone())),
+            _ => self.open(),
+        }
+    }
+
     /// Refused if the other party has blocked `me`.
     pub(super) fn open(&self) -> Result<(), Refusal> {
         match &self.to {
@@ -83,7 +93,8 @@ impl Chat {
         match &subject.log.kind {
             ConversationKind::Group(name) if subject.member.is_in() => {
                 let to = Target::Group(name.clone());
-                Ok(Place { to, gone: false, blocked: false })
+                let silent = !subject.log.may_write(me);
+                Ok(Place { to, gone: false, blocked: false, silent })
             }
             ConversationKind::Group(name) => Err(Refusal::NoSuchGroup(name.clone()).into()),
             ConversationKind::Direct(pair) => {
@@ -91,7 +102,7 @@ impl Chat {
                 let (account, blocked) =
                     both(self.directory.account(other), self.has_blocked(other, me))?;
                 let (to, gone) = (Target::Person(account.handle.clone()), account.gone);
-                Ok(Place { to, gone, blocked })
+                Ok(Place { to, gone, blocked, silent: false })
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::entry::{Cursor, EntryPos};
+use crate::group_rules::GroupRules;
 use crate::limits;
 use crate::name::DisplayName;
 use crate::store::{
@@ -269,7 +270,7 @@ fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
         author_seq: 1,
         about: EntryId(0),
     };
-    let stay = Stay { since: (EntryId(1), 1), until: None };
+    let stay = Stay { since: (EntryId(1), 1), until: None, removed: false };
     let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
     let members = (1..=members).filter(|n| *n != 2).map(member).collect();
     let (kind, head, moved) = (ConversationKind::Group(name.clone()), EntryId(1), MoveNumber(0));
@@ -280,6 +281,7 @@ fn group(chat: &mut Chat, members: i64) -> (Handle, EntryPos) {
         seq: 1,
         moved,
         marks: Marks::default(),
+        rules: GroupRules::default(),
         members,
     });
     chat.newest.entry = EntryId(1);
@@ -342,7 +344,7 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
             ConversationId(100 + n),
             ConversationKind::Group(Handle::new(&format!("g{n}")).unwrap()),
         );
-        let stay = Stay { since: (EntryId(1), 1), until: None };
+        let stay = Stay { since: (EntryId(1), 1), until: None, removed: false };
         let member = |n| Member { stays: [stay].into(), ..Member::new(AccountId(n)) };
         let members = (0..5_000).map(member).collect();
         let (head, moved) = (EntryId(1), MoveNumber(0));
@@ -353,6 +355,7 @@ fn the_directory_is_bounded_in_bytes_and_keeps_what_is_in_use() {
             seq: 1,
             moved,
             marks: Marks::default(),
+            rules: GroupRules::default(),
             members,
         });
         assert!(chat.directory.group_of(ANA.account, &name).is_ok(), "in use");

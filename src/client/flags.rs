@@ -12,6 +12,7 @@ use clap::builder::Resettable;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use super::address::Addresses;
+use super::group_flags::GroupVerb;
 use super::lines;
 use super::message_flags::{SendFlags, TextFlags, due, file_name, id, key, reaction, which};
 use super::text_arguments::with_text_apart;
@@ -381,77 +382,6 @@ pub enum Action {
         /// Get replies only, no events
         #[arg(long)]
         quiet: bool,
-    },
-}
-
-/// The commands behind `papo group`.
-#[derive(Subcommand)]
-pub enum GroupVerb {
-    /// List the groups this account is in
-    List {
-        /// Print one JSON object per line
-        #[arg(long)]
-        json: bool,
-    },
-    /// List the members of a group
-    Who {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
-        /// Print one JSON object per line
-        #[arg(long)]
-        json: bool,
-    },
-    /// Create a group
-    New {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
-        /// Its members
-        #[arg(value_name = "HANDLE", value_parser = lines::handle)]
-        members: Vec<Handle>,
-    },
-    /// Add members
-    Add {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
-        /// The new members
-        #[arg(required = true, value_name = "HANDLE", value_parser = lines::handle)]
-        members: Vec<Handle>,
-    },
-    /// Remove a member
-    Remove {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
-        /// The member
-        #[arg(value_name = "HANDLE", value_parser = lines::handle)]
-        member: Handle,
-    },
-    /// Make a member an admin
-    Admin {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
-        /// The member
-        #[arg(value_name = "HANDLE", value_parser = lines::handle)]
-        member: Handle,
-    },
-    /// Set the topic of a group
-    Topic {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
-        /// The topic
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        text: Vec<String>,
-    },
-    /// Leave a group
-    Leave {
-        /// With or without its +
-        #[arg(value_parser = lines::group)]
-        group: Handle,
     },
 }
 

@@ -9,7 +9,7 @@ use super::progress::{SERVER, shown};
 use super::queries::show;
 use crate::name::Handle;
 use crate::wire::request::GroupChange;
-use crate::wire::rows::{GroupLine, MemberLine, ServerLine};
+use crate::wire::rows::{GroupLine, MemberLine, RuleLine, ServerLine};
 
 /// Changes a group. Sent once: if the connection breaks before the answer, the outcome is unknown.
 pub async fn change(
@@ -23,6 +23,9 @@ pub async fn change(
         GroupChange::Add(handles) => ("ADD", all(handles)),
         GroupChange::Remove(handle) => ("REMOVE", format!(" {handle}")),
         GroupChange::Admin(handle) => ("ADMIN", format!(" {handle}")),
+        GroupChange::Member(handle) => ("MEMBER", format!(" {handle}")),
+        GroupChange::Rule(rule) => ("RULE", format!(" {} {}", rule.name(), rule.value())),
+        GroupChange::Join => ("JOIN", String::new()),
         GroupChange::Topic(topic) => ("TOPIC", format!(" {}", lines::escaped(topic))),
         GroupChange::Leave => ("LEAVE", String::new()),
     };
@@ -30,15 +33,16 @@ pub async fn change(
     shown(SERVER, caller.ask_once(&format!("GROUP {verb} {group}{rest}"))).await.map(drop)
 }
 
-/// Shows the groups of this account.
-pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
-    show(account, "GROUP LIST", |row| {
+/// Shows the groups of this account, or the open ones.
+pub async fn list(account: &Credentials, open: bool, as_json: bool) -> Result<(), Failure> {
+    show(account, if open { "GROUP LIST open" } else { "GROUP LIST" }, |row| {
         let ServerLine::Groups(row) = row else { return None };
         if !as_json {
             return Some(one(&row));
         }
         let GroupLine { group, role, members, topic } = row;
-        let object = Object::new().text("group", &group.to_string()).text("role", role.as_str());
+        let object = Object::new().text("group", &group.to_string());
+        let object = object.text_or_null("role", role.map(|role| role.as_str()));
         Some(object.bare("members", members).text_or_null("topic", topic.as_deref()).end())
     })
     .await
@@ -47,9 +51,29 @@ pub async fn list(account: &Credentials, as_json: bool) -> Result<(), Failure> {
 
 /// Formats a group for people.
 pub fn one(row: &GroupLine) -> String {
-    let (group, role, members) = (row.group.to_string(), row.role.as_str(), row.members);
+    let (group, role, members) =
+        (row.group.to_string(), row.role.map_or("-", |role| role.as_str()), row.members);
     let topic = row.topic.as_deref().unwrap_or_default().replace('\n', " ");
     format!("{group:<20}  {role:<6}  {members:>5}  {topic}").trim_end().to_owned()
+}
+
+/// Shows the rules of a group.
+pub async fn rules(account: &Credentials, group: &Handle, as_json: bool) -> Result<(), Failure> {
+    show(account, &format!("GROUP RULE {group}"), |row| {
+        let ServerLine::Rule(row) = row else { return None };
+        if !as_json {
+            return Some(rule(&row));
+        }
+        let object = Object::new().text("group", &row.group.to_string());
+        Some(object.text("rule", row.rule.name()).text("value", row.rule.value()).end())
+    })
+    .await
+    .map(drop)
+}
+
+/// Formats a rule for people.
+pub fn rule(row: &RuleLine) -> String {
+    format!("{:<6}  {}", row.rule.name(), row.rule.value())
 }
 
 /// Shows the members of a group.

@@ -24,6 +24,7 @@ pub mod files;
 pub mod flags;
 pub mod follow;
 pub mod group;
+pub mod group_flags;
 pub mod harmless;
 pub mod input;
 pub mod json;

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory, Parser};
 
-use super::flags::{Action, CommandLine, GroupVerb};
+use super::flags::{Action, CommandLine};
+use super::group_flags::GroupVerb;
 use super::text_arguments::with_text_apart;
 
 fn sent(line: &[&str]) -> (String, Vec<String>, Option<String>) {

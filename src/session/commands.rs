@@ -93,6 +93,8 @@ impl Session {
             Query::Later => self.later().await,
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
+            Query::OpenGroups => self.open_groups().await,
+            Query::Rules(name) => self.group_rules(name).await,
             Query::Who(name) => self.members(name).await,
             Query::Blocks => self.blocks().await,
             Query::Tokens => self.tokens().await,

@@ -18,13 +18,15 @@ use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
-use crate::store::{Error, InfoRow, Later, ListPage, Listing, Reader, Span, SpanQuery, Walk};
+use crate::store::{
+    Error, GroupRow, InfoRow, Later, ListPage, Listing, Reader, Span, SpanQuery, Walk,
+};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
     AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine,
-    TypedCommand, UserLine,
+    RuleLine, TypedCommand, UserLine,
 };
 
 /// Cost of a `WAIT`, in `ACK`s.
@@ -298,18 +300,38 @@ impl Session {
         let ask = move |reader: &mut dyn Reader, after| reader.group_names(me, after).map(Some);
         let mut names = self.all(ConversationId(0), ask).await?.unwrap_or_default();
         names.sort_unstable();
+        let ids = names.into_iter().map(|(_, id)| id).collect();
+        self.group_list(ids, |row| row.admin.is_some()).await
+    }
+
+    /// `GROUP LIST open`
+    pub(super) async fn open_groups(&mut self) -> Answer {
+        self.me()?;
+        let ids = self.ask(move |reader| reader.open_groups()).await?;
+        self.group_list(ids, |_| true).await
+    }
+
+    /// Says the rows of these groups, a page at a time, but for those that are not `wanted` any
+    /// more.
+    async fn group_list(
+        &mut self,
+        ids: Vec<ConversationId>,
+        wanted: fn(&GroupRow) -> bool,
+    ) -> Answer {
+        let me = self.me()?.account;
         let (mut at, mut count) = (0, 0);
-        while at < names.len() {
-            let rest = names[at..].iter().take(limits::PAGE_ROWS);
-            let wanted: Vec<_> = rest.map(|(_, id)| *id).collect();
-            let asked = wanted.len();
-            let ListPage { rows, next } =
-                self.ask(move |reader| reader.group_rows(me, &wanted)).await?;
+        while at < ids.len() {
+            let page: Vec<_> = ids[at..].iter().take(limits::PAGE_ROWS).copied().collect();
+            let asked = page.len();
+            let ListPage { mut rows, next } =
+                self.ask(move |reader| reader.group_rows(me, &page)).await?;
             at += next.unwrap_or(asked);
+            rows.retain(wanted);
             count += rows.len();
             self.say(|out| {
                 for row in &rows {
-                    let (group, role) = (Target::Group(row.name.clone()), row.admin.into());
+                    let (group, role) =
+                        (Target::Group(row.name.clone()), row.admin.map(Into::into));
                     let topic = Some(row.topic.as_ref()).filter(|topic| !topic.is_empty());
                     let topic = topic.map(Into::into);
                     GroupLine { group, role, members: row.members, topic }.write(out);
@@ -318,6 +340,23 @@ impl Session {
             self.flush().await?;
         }
         Ok(Some(Reply::Counted { list: List::Groups, count }))
+    }
+
+    /// `GROUP RULE` without a rule
+    pub(super) async fn group_rules(&mut self, name: Handle) -> Answer {
+        let me = self.me()?.account;
+        let asked = name.clone();
+        let rules = self.ask(move |reader| match reader.membership(me, &asked)? {
+            Some((id, true)) => reader.group_rules(id).map(Some),
+            _ => Ok(None),
+        });
+        let rules = rules.await?.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?.each();
+        self.say(|out| {
+            for rule in rules {
+                RuleLine { group: Target::Group(name.clone()), rule }.write(out);
+            }
+        });
+        Ok(Some(Reply::Counted { list: List::Rules, count: rules.len() }))
     }
 
     /// `GROUP WHO`

@@ -6,6 +6,7 @@ use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
     MoveNumber, TokenId,
 };
+use crate::group_rules::GroupRules;
 use crate::name::{DisplayName, Handle};
 
 /// One thing to write.
@@ -27,6 +28,8 @@ pub enum Change {
     Group { id: ConversationId, name: Handle },
     /// Another topic.
     Topic { id: ConversationId, topic: Box<str> },
+    /// Other rules of a group.
+    Rules { id: ConversationId, rules: GroupRules },
     /// A stay in a group, which has begun or ended.
     Stay { conversation: ConversationId, account: AccountId, stay: Stay },
     /// Up to the entry whose place is `seq`, `count` entries do not wait for a member: see

@@ -11,6 +11,7 @@ mod change;
 mod find;
 pub mod folder;
 mod ids;
+mod list_rows;
 mod maintenance;
 mod moves;
 mod need;
@@ -23,19 +24,20 @@ mod walk;
 use std::fmt;
 
 pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
+pub use list_rows::{ChatRow, Found, GroupRow, InfoRow, ListPage};
 pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, ChatRow, Conversation, ConversationKind, Found, Fronts, GroupRow, InfoRow, Later,
-    ListPage, Marks, Member, MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay,
-    Token, WaitingCount,
+    Account, Conversation, ConversationKind, Fronts, Later, Marks, Member, MessageState, Once,
+    Pair, Position, Receipts, Span, SpanQuery, Stay, Token, WaitingCount,
 };
 pub use walk::{Listing, Walk};
 
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
 };
+use crate::group_rules::GroupRules;
 use crate::name::Handle;
 
 /// The writer; each store has one.
@@ -153,13 +155,18 @@ pub trait Reader: Send {
         me: AccountId,
         after: ConversationId,
     ) -> Result<ListPage<(Handle, ConversationId), ConversationId>, Error>;
-    /// Rows for some groups, in the given order, without those that `me` has left. The next page
-    /// begins at an index of `which`.
+    /// Rows for some groups, in the given order, without those that `me` is not in and cannot join.
+    /// The next page begins at an index of `which`.
     fn group_rows(
         &mut self,
         me: AccountId,
         which: &[ConversationId],
     ) -> Result<ListPage<GroupRow, usize>, Error>;
+    /// The groups that anybody may join, by name, at most
+    /// [`OPEN_GROUPS`](crate::limits::OPEN_GROUPS).
+    fn open_groups(&mut self) -> Result<Vec<ConversationId>, Error>;
+    /// The rules of a group.
+    fn group_rules(&mut self, id: ConversationId) -> Result<GroupRules, Error>;
     /// The group of a name, if `me` is or was in it, and whether it is now. The cost does not
     /// depend on whether there is such a group or how large it is.
     fn membership(

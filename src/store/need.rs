@@ -29,6 +29,9 @@ pub enum Need {
     /// Whether this account is in the group of this name. The cost does not depend on whether there
     /// is such a group or how large it is.
     Membership(AccountId, Handle),
+    /// The group of this name, if this account can join it or is in it. The cost is as that of
+    /// `Membership`.
+    Entrance(AccountId, Handle),
     /// Whether this account is or was a member of a conversation.
     Member(AccountId, ConversationId),
     /// Whether the first account has blocked the second.
@@ -68,6 +71,8 @@ pub enum Fact {
     Group(Handle),
     /// The conversation of the group of this name; `None` if the account is not in it.
     Membership(AccountId, Handle, Option<ConversationId>),
+    /// The conversation of the group of this name; `None` if the account can not join it.
+    Entrance(AccountId, Handle, Option<ConversationId>),
     /// Whether the account is or was a member of the conversation.
     Member(AccountId, ConversationId, bool),
     /// Whether the first account has blocked the second.

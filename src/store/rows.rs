@@ -8,6 +8,7 @@ use crate::entry::{
     AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef,
     Millis, MoveNumber, Receipt, TokenId,
 };
+use crate::group_rules::{GroupRules, Permitted};
 use crate::name::{DisplayName, Handle, Target};
 
 /// An account as the rules know it.
@@ -80,6 +81,8 @@ pub struct Conversation {
     pub moved: MoveNumber,
     /// Its newest marks.
     pub marks: Marks,
+    /// The rules of a group; of no meaning in a direct chat.
+    pub rules: GroupRules,
     /// Its members, including past members of a group, sorted by account.
     pub members: Vec<Member>,
 }
@@ -148,6 +151,11 @@ impl Conversation {
         self.members.get_mut(at)
     }
 
+    /// Whether a member may write. In a direct chat everybody may.
+    pub fn may_write(&self, account: AccountId) -> bool {
+        self.rules.write == Permitted::All || self.member(account).is_some_and(|m| m.admin)
+    }
+
     /// Adds members who were never in it.
     pub fn add_members(&mut self, new: Vec<Member>) {
         if let [_] = *new {
@@ -183,6 +191,8 @@ pub struct Stay {
     pub since: (EntryId, i64),
     /// The entry that ended the stay, likewise; `None` while it lasts.
     pub until: Option<(EntryId, i64)>,
+    /// Whether an admin ended it.
+    pub removed: bool,
 }
 
 /// A member: its two cursors, and the counts from which the number of waiting entries follows by
@@ -247,6 +257,11 @@ impl Member {
     /// Whether it is a member now.
     pub fn is_in(&self) -> bool {
         self.stays.last().is_none_or(|stay| stay.until.is_none())
+    }
+
+    /// Whether an admin has removed it, and nobody has added it since.
+    pub fn is_removed(&self) -> bool {
+        self.stays.last().is_some_and(|stay| stay.until.is_some() && stay.removed)
     }
 
     /// Whether it may see an entry: it was in by then and, if the entry is a mark, also when the
@@ -425,65 +440,6 @@ pub struct Token {
     pub used: Option<Millis>,
     /// The only target that it may write to, and then it may do nothing else.
     pub to: Option<Target>,
-}
-
-/// A row of `CHATS`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChatRow {
-    /// The other party or the group.
-    pub to: Target,
-    /// Number of entries above the read cursor that are not the account's own.
-    pub unread: i64,
-    /// The last entry that the account may see.
-    pub last: EntryId,
-    /// When that entry was written.
-    pub time: Millis,
-}
-
-/// A row of `GROUP LIST`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupRow {
-    /// Its name.
-    pub name: Handle,
-    /// Whether the account that asks may change it.
-    pub admin: bool,
-    /// Number of current members.
-    pub members: i64,
-    /// Its topic; may be empty.
-    pub topic: Box<str>,
-}
-
-/// A row of `INFO`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InfoRow {
-    /// Whose row it is.
-    pub handle: Handle,
-    /// When it was received.
-    pub delivered: Option<Millis>,
-    /// When it was read.
-    pub read: Option<Millis>,
-    /// It has left the group.
-    pub left: bool,
-}
-
-/// A part of a list that may be long, in the order of numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListPage<T, N> {
-    /// Some rows. There may be more even if there are none here.
-    pub rows: Vec<T>,
-    /// The number after which the next page begins; `None`: this is the last page.
-    pub next: Option<N>,
-}
-
-/// A result of `FIND`.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// Its number.
-    pub id: AccountId,
-    /// Its handle.
-    pub handle: Handle,
-    /// Its display name.
-    pub name: DisplayName,
 }
 
 /// A name that is stored, so it kept the rules when it was written.

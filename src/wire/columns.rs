@@ -12,6 +12,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::text;
 use crate::entry::{Condition, ContentHash, Cursor, EntryId, FileRef, Millis};
+use crate::group_rules::GroupRule;
 use crate::name::{Handle, Target};
 
 /// A type that is written as a column.
@@ -215,6 +216,17 @@ pub fn condition_word(condition: Condition) -> &'static str {
     match condition {
         Condition::Reached(cursor) => state(cursor),
         Condition::Answered => "answered",
+    }
+}
+
+/// A rule of a group: its name and its value.
+impl<'a> Column<'a> for GroupRule {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[self.name(), " ", self.value()]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<GroupRule> {
+        GroupRule::new(columns.word()?, columns.word()?)
     }
 }
 

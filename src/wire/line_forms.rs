@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 29] = [
+pub static LINE_FORMS: [LineForm; 30] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -110,8 +110,9 @@ pub static LINE_FORMS: [LineForm; 29] = [
         &["INFO"],
     ),
     row("USER", "USER <handle> <online|offline> <last seen or -> <display name>", &["FIND"]),
-    row("GROUPS", "GROUPS <#group> <member|admin> <members> <topic or ->", &["GROUP"]),
+    row("GROUPS", "GROUPS <#group> <member|admin|-> <members> <topic or ->", &["GROUP"]),
     row("MEMBER", "MEMBER <#group> <handle> <member|admin>", &["GROUP"]),
+    row("RULE", "RULE <#group> <write|add|join> <value>", &["GROUP"]),
     row("BLOCKED", "BLOCKED <handle>", &["BLOCK"]),
     row("TOKEN", "TOKEN <label> <created> <last used or -> <target or ->", &["TOKEN"]),
     row("UID", "UID <uid>", &["UID"]),

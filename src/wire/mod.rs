@@ -13,6 +13,7 @@ pub mod calls;
 pub mod columns;
 mod events;
 mod fields;
+mod group_verb;
 pub mod help;
 pub mod line;
 mod line_forms;

@@ -93,6 +93,14 @@ pub enum Refusal {
     WrongOld,
     /// Only an admin of this group may do it.
     NotAdmin(Handle),
+    /// Only an admin may write in this group.
+    OnlyAdminsWrite(Handle),
+    /// The group would have no admin.
+    LastAdmin(Handle),
+    /// No such group, or one that the asker cannot join: deliberately not distinguished.
+    NotOpen(Handle),
+    /// An admin has removed the asker from this group.
+    Removed(Handle),
     /// The account (first) is not in the group (second).
     NotInGroup(Handle, Handle),
     /// The group name is or was in use.
@@ -162,7 +170,7 @@ impl Refusal {
             Refusal::WrongSecret | Refusal::NoSecret { .. } | Refusal::WrongOld => "wrong-secret",
             Refusal::Taken(_) => "taken",
             Refusal::NoSuchUser(_) | Refusal::NoSuchAccount(_) => "no-such-user",
-            Refusal::NoSuchGroup(_) => "no-such-group",
+            Refusal::NoSuchGroup(_) | Refusal::NotOpen(_) => "no-such-group",
             Refusal::NoSuchMessage(_)
             | Refusal::NoMessageHasId(_)
             | Refusal::NotAMessage { .. }
@@ -177,7 +185,7 @@ impl Refusal {
             Refusal::FilesFull => "storage",
             Refusal::NotYours { .. } | Refusal::NotYoursToDelete { .. } => "not-yours",
             Refusal::TooLate { .. } => "too-late",
-            Refusal::NotAdmin(_) => "not-admin",
+            Refusal::NotAdmin(_) | Refusal::OnlyAdminsWrite(_) => "not-admin",
             Refusal::NotInGroup(..) => "no-such-user",
             Refusal::GroupTaken(_) | Refusal::LabelTaken(_) => "taken",
             Refusal::NoSuchToken(_) => "no-such-token",
@@ -186,7 +194,11 @@ impl Refusal {
             Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
             Refusal::KeptElsewhere { makes: false } => "not-allowed",
             Refusal::NotToldNow => "storage",
-            Refusal::NotAllowed | Refusal::OnlyTo(_) | Refusal::UserUnknown => "not-allowed",
+            Refusal::NotAllowed
+            | Refusal::OnlyTo(_)
+            | Refusal::UserUnknown
+            | Refusal::LastAdmin(_)
+            | Refusal::Removed(_) => "not-allowed",
             Refusal::Blocked(_) => "blocked",
             Refusal::KeyReused { .. } => "key-reused",
             Refusal::Timeout => "timeout",
@@ -300,6 +312,18 @@ impl fmt::Display for Refusal {
             Refusal::WrongOld => f.write_str("wrong current password"),
             Refusal::NotAdmin(name) => {
                 write!(f, "#{name}: only its admins may do this; GROUP WHO {name} shows them")
+            }
+            Refusal::OnlyAdminsWrite(name) => {
+                write!(f, "#{name}: only its admins may write here; REACT is open to all")
+            }
+            Refusal::LastAdmin(name) => {
+                write!(f, "#{name}: a group needs an admin; GROUP ADMIN {name} <handle> makes another")
+            }
+            Refusal::NotOpen(name) => {
+                write!(f, "#{name}: no such group, or not an open one; ask an admin to add you")
+            }
+            Refusal::Removed(name) => {
+                write!(f, "#{name}: an admin has removed you; an admin can add you again")
             }
             Refusal::NotInGroup(handle, name) => {
                 write!(f, "{handle}: not in #{name}; GROUP WHO {name} shows who is")

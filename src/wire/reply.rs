@@ -84,6 +84,7 @@ pub enum List {
     Find,
     Groups,
     Members,
+    Rules,
     Blocks,
     Tokens,
     Links,
@@ -93,13 +94,14 @@ pub enum List {
 }
 
 impl List {
-    pub const ALL: [List; 12] = [
+    pub const ALL: [List; 13] = [
         List::Chats,
         List::Info,
         List::Later,
         List::Find,
         List::Groups,
         List::Members,
+        List::Rules,
         List::Blocks,
         List::Tokens,
         List::Links,
@@ -117,6 +119,7 @@ impl List {
             List::Find => "FIND",
             List::Groups => "GROUP LIST",
             List::Members => "GROUP WHO",
+            List::Rules => "GROUP RULE",
             List::Blocks => "BLOCK",
             List::Tokens => "TOKEN LIST",
             List::Links => "UID LIST",

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::refusal::Refusal;
 use super::text;
 use crate::entry::{Condition, Cursor, EntryId, Millis};
+use crate::group_rules::GroupRule;
 use crate::limits;
 use crate::name::{DisplayName, FileName, Handle, Target};
 
@@ -53,7 +54,7 @@ pub enum ActCommand {
     Move { cursor: Cursor, upto: Upto },
     /// `NAME`
     Rename(DisplayName),
-    /// `GROUP`, except for its two lists
+    /// `GROUP`, except for its lists
     Group { name: Handle, change: GroupChange },
     /// `BLOCK` and `UNBLOCK`
     Block { whom: Handle, on: bool },
@@ -86,6 +87,10 @@ pub enum Query {
     Find { text: String },
     /// `GROUP LIST`
     Groups,
+    /// `GROUP LIST open`
+    OpenGroups,
+    /// `GROUP RULE` without a rule
+    Rules(Handle),
     /// `GROUP WHO`
     Who(Handle),
     /// `BLOCK` without a handle
@@ -212,13 +217,18 @@ pub enum GroupChange {
     Add(Vec<Handle>),
     Remove(Handle),
     Admin(Handle),
+    /// An admin becomes a plain member.
+    Member(Handle),
+    Rule(GroupRule),
     Topic(String),
+    Join,
     Leave,
 }
 
 impl GroupChange {
     /// The second words of the commands.
-    pub const WORDS: [&str; 6] = ["NEW", "ADD", "REMOVE", "ADMIN", "TOPIC", "LEAVE"];
+    pub const WORDS: [&str; 9] =
+        ["NEW", "ADD", "REMOVE", "ADMIN", "MEMBER", "RULE", "TOPIC", "JOIN", "LEAVE"];
 
     /// The second word of the command.
     pub fn word(&self) -> &'static str {
@@ -227,7 +237,10 @@ impl GroupChange {
             GroupChange::Add(_) => "ADD",
             GroupChange::Remove(_) => "REMOVE",
             GroupChange::Admin(_) => "ADMIN",
+            GroupChange::Member(_) => "MEMBER",
+            GroupChange::Rule(_) => "RULE",
             GroupChange::Topic(_) => "TOPIC",
+            GroupChange::Join => "JOIN",
             GroupChange::Leave => "LEAVE",
         }
     }

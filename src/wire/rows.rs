@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use super::reply::Reply;
 pub use super::tags::EntryForm;
 use crate::entry::{Condition, EntryId, Millis, SessionId};
+use crate::group_rules::GroupRule;
 use crate::name::{Handle, Target};
 
 /// Columns that are one of a few fixed words.
@@ -243,11 +244,11 @@ lines! {
         name: Cow<'a, str>,
     }
 
-    /// `GROUPS #<name> <member|admin> <members> <topic or ->`
+    /// `GROUPS #<name> <member|admin|-> <members> <topic or ->`
     "GROUPS" Groups GroupLine<'a> {
         group: Target,
-        /// The role of the account that asked.
-        role: Role,
+        /// The role of the account that asked; `None` if it is not in the group.
+        role: Option<Role>,
         /// The number of members.
         members: i64,
         topic: Option<Cow<'a, str>>,
@@ -258,6 +259,12 @@ lines! {
         group: Target,
         handle: Handle,
         role: Role,
+    }
+
+    /// `RULE #<name> <rule> <value>`
+    "RULE" Rule RuleLine {
+        group: Target,
+        rule: GroupRule,
     }
 
     /// `BLOCKED <handle>`

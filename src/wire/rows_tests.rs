@@ -5,6 +5,7 @@ use super::*;
 use crate::entry::{
     Call, Condition, ContentHash, Cursor, Entry, EntryKind, EntryTags, FileRef, Receipt,
 };
+use crate::group_rules::GroupRule;
 use crate::name::DisplayName;
 use crate::wire::reply::{List, SCHEDULING, SENDING};
 use crate::wire::request::{GroupChange, Setting};
@@ -172,13 +173,17 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         (handle(), select(Availability::ALL.to_vec()), maybe(time()), text()).prop_map(
             |(handle, state, seen, name)| ServerLine::User(UserLine { handle, state, seen, name })
         ),
-        (group(), role(), count(), maybe(text())).prop_map(|(group, role, members, topic)| {
-            let topic = topic.filter(|topic| topic != "-");
-            ServerLine::Groups(GroupLine { group, role, members, topic })
-        }),
+        (group(), maybe(role()), count(), maybe(text())).prop_map(
+            |(group, role, members, topic)| {
+                let topic = topic.filter(|topic| topic != "-");
+                ServerLine::Groups(GroupLine { group, role, members, topic })
+            }
+        ),
         (group(), handle(), role()).prop_map(|(group, handle, role)| {
             ServerLine::Member(MemberLine { group, handle, role })
         }),
+        (group(), select(GroupRule::ALL.to_vec()))
+            .prop_map(|(group, rule)| ServerLine::Rule(RuleLine { group, rule })),
         handle().prop_map(|handle| ServerLine::Blocked(BlockedLine { handle })),
         (any::<u64>(), time(), maybe(id()), maybe(condition()), "[^\n]{1,20}").prop_map(
             |(number, time, about, unless, command)| {

@@ -17,6 +17,7 @@ use super::request::{
     Upto, Which,
 };
 use crate::entry::{Condition, Cursor};
+use crate::group_rules::GroupRule;
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 
@@ -61,7 +62,7 @@ pub(super) fn ping(input: &str) -> ParseResult<'_, Command> {
 }
 
 /// The second words of the verbs that have them.
-const GROUP: &str = "NEW, ADD, REMOVE, ADMIN, TOPIC, LEAVE, LIST or WHO";
+const GROUP: &str = "NEW, ADD, REMOVE, ADMIN, MEMBER, RULE, TOPIC, JOIN, LEAVE, LIST or WHO";
 const TOKEN: &str = "NEW, LIST or DEL";
 const UID: &str = "LINK, LIST or UNLINK";
 const ADMIN: &str = "STATS, SESSIONS, KICK, USER, DEL, BACKUP or CHECK";
@@ -279,12 +280,17 @@ pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
     Err(nom::Err::Failure(Expected { rest, label: "at most 8 words", hidden: None }))
 }
 
-/// `GROUP = "LIST" / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
-/// "REMOVE" group handle / "ADMIN" group handle / "TOPIC" group text / "LEAVE" group`
+/// `GROUP = "LIST" ["open"] / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
+/// "REMOVE" group handle / "ADMIN" group handle / "MEMBER" group handle / "RULE" group [rule] /
+/// "TOPIC" group text / "JOIN" group / "LEAVE" group`
 pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
     let (input, word) = field(GROUP, |word| second(GROUP, word)).parse(input)?;
     if word == "LIST" {
-        return Ok((input, Command::Query(Query::Groups)));
+        let open = labelled("open or the end of the line", opt_field(keyword("open")));
+        return map(open, |open| {
+            Command::Query(if open.is_some() { Query::OpenGroups } else { Query::Groups })
+        })
+        .parse(input);
     }
     let (input, name) = group_name(input)?;
     let one = |make: fn(Handle) -> GroupChange| map(handle, make);
@@ -294,12 +300,26 @@ pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
         "ADD" => map(many1(some_handle), GroupChange::Add).parse(input)?,
         "REMOVE" => one(GroupChange::Remove).parse(input)?,
         "ADMIN" => one(GroupChange::Admin).parse(input)?,
+        "MEMBER" => one(GroupChange::Member).parse(input)?,
+        "RULE" => match opt_field(group_rule).parse(input)? {
+            (rest, None) => return Ok((rest, Command::Query(Query::Rules(name)))),
+            (rest, Some(rule)) => (rest, GroupChange::Rule(rule)),
+        },
+        "JOIN" => (input, GroupChange::Join),
         "TOPIC" => {
             labelled("the topic of the group", map(body, GroupChange::Topic)).parse(input)?
         }
         _ => (input, GroupChange::Leave),
     };
     Ok((input, Command::Act(ActCommand::Group { name, change })))
+}
+
+/// `rule = ("write" / "add") ("all" / "admins") / "join" ("closed" / "open")`
+fn group_rule(input: &str) -> ParseResult<'_, GroupRule> {
+    let names = "write, add or join";
+    let (input, name) = field(names, |said| second(names, said)).parse(input)?;
+    let values = if name == "join" { "closed or open" } else { "all or admins" };
+    field(values, |said| GroupRule::new(name, &said.to_ascii_lowercase())).parse(input)
 }
 
 /// `BLOCK = [handle]`

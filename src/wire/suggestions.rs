@@ -7,7 +7,7 @@ use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
 /// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
-const ELSEWHERE: [(&[&str], &str); 27] = [
+const ELSEWHERE: [(&[&str], &str); 28] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
         "REG <handle> <password> creates an account",
@@ -60,9 +60,10 @@ const ELSEWHERE: [(&[&str], &str); 27] = [
     ),
     (&["nick", "rename", "displayname", "setname"], "NAME <display name> changes your name"),
     (&["password", "chpass"], "PASSWD <old> <new> changes your password"),
+    (&["channel", "create", "newgroup", "room"], "GROUP NEW <name> [handle ...] creates a group"),
     (
-        &["join", "channel", "create", "newgroup", "room"],
-        "GROUP NEW <name> [handle ...] creates a group; to join one, ask an admin for GROUP ADD",
+        &["join"],
+        "GROUP JOIN <name> joins an open group, which GROUP LIST open shows; GROUP NEW creates one",
     ),
     (&["part", "leave"], "GROUP LEAVE <name> leaves a group"),
     (&["invite", "add"], "GROUP ADD <name> <handle> adds someone to a group"),

@@ -3,6 +3,7 @@
 //! A new verb is a row here, beside the others of its subject; `src/ARCHITECTURE.md` has all the
 //! steps.
 
+use super::group_verb::GROUP_VERB;
 use super::verbs::{Served, Verb};
 use super::{mark_rules, rules};
 
@@ -374,25 +375,7 @@ pub static VERBS: [Verb; 37] = [
         served: Served::Accounts,
         rule: rules::chats,
     },
-    Verb {
-        subject: "groups",
-        word: "GROUP",
-        form: "GROUP NEW|ADD|REMOVE|ADMIN|TOPIC|LEAVE|LIST|WHO ...",
-        does: &[
-            "GROUP NEW <name> [handle ...]    creates a group, with you as its admin",
-            "GROUP ADD <name> <handle> ...    adds members; admins only, like the next three",
-            "GROUP REMOVE <name> <handle>     removes a member",
-            "GROUP ADMIN <name> <handle>      makes a member an admin",
-            "GROUP TOPIC <name> <text>        sets its topic",
-            "GROUP LEAVE <name>               leaves it",
-            "GROUP LIST                       lists your groups",
-            "GROUP WHO <name>                 lists its members",
-        ],
-        example: "GROUP NEW team bia caio",
-        errors: "no-such-group no-such-user not-admin taken blocked too-many storage",
-        served: Served::Accounts,
-        rule: rules::group,
-    },
+    GROUP_VERB,
     Verb {
         subject: "people",
         word: "FIND",

@@ -4,6 +4,7 @@
 use crate::bench::{ANA, BIA, Bench, CAIO, every_store, handle, person};
 use papo::chat::Act;
 use papo::entry::{AccountId, Cursor, EntryId, Millis};
+use papo::group_rules::GroupRule;
 use papo::name::Target;
 use papo::store::SpanQuery;
 use papo::wire::request::{DueTime, GroupChange};
@@ -34,6 +35,8 @@ enum Turn {
     Send(usize),
     Add(usize),
     Remove(usize),
+    Leave(usize),
+    Join(usize),
     Move(usize, Cursor, u8),
     Commit,
     Tick,
@@ -46,6 +49,8 @@ fn turn() -> impl Strategy<Value = Turn> {
         6 => (0..3usize).prop_map(Turn::Send),
         2 => (1..3usize).prop_map(Turn::Add),
         2 => (1..3usize).prop_map(Turn::Remove),
+        2 => (1..3usize).prop_map(Turn::Leave),
+        2 => (1..3usize).prop_map(Turn::Join),
         4 => (0..3usize, cursor, any::<u8>()).prop_map(|(who, c, id)| Turn::Move(who, c, id)),
         2 => Just(Turn::Commit),
         1 => Just(Turn::Tick),
@@ -73,8 +78,10 @@ proptest! {
             };
             change(store, GroupChange::New(Vec::new()));
             // Of each entry: its author, and who may see it.
-            let mut log = vec![(0, [true, false, false])];
+            change(store, GroupChange::Rule(GroupRule::Open(true)));
+            let mut log = vec![(0, [true, false, false]); 2];
             let mut is_in = [true, false, false];
+            let mut is_removed = [false; 3];
             let mut delivered = [0usize; 3];
             let mut read = [0usize; 3];
             let mut floor = 0;
@@ -98,12 +105,28 @@ proptest! {
                         if !std::mem::replace(&mut is_in[who], true) {
                             log.push((0, is_in));
                         }
+                        is_removed[who] = false;
+                    }
+                    Turn::Join(who) => {
+                        let change = GroupChange::Join;
+                        store.act(people[who].0, Act::Group { name: handle("team"), change });
+                        if !is_removed[who] && !std::mem::replace(&mut is_in[who], true) {
+                            log.push((who, is_in));
+                        }
+                    }
+                    Turn::Leave(who) => {
+                        let change = GroupChange::Leave;
+                        store.act(people[who].0, Act::Group { name: handle("team"), change });
+                        if is_in[who] {
+                            log.push((who, is_in));
+                            is_in[who] = false;
+                        }
                     }
                     Turn::Remove(who) => {
                         change(store, GroupChange::Remove(handle(people[who].1)));
                         if is_in[who] {
                             log.push((0, is_in));
-                            is_in[who] = false;
+                            (is_in[who], is_removed[who]) = (false, true);
                         }
                     }
                     Turn::Move(who, cursor, id) => {

@@ -34,8 +34,12 @@ CREATE TABLE conversation(
 CREATE TABLE group_info(
     conversation INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,          -- without #; never given again
-    topic TEXT NOT NULL                 -- may be empty
+    topic TEXT NOT NULL,                -- may be empty
+    admins_write INTEGER NOT NULL DEFAULT 0,    -- only admins may write
+    all_add INTEGER NOT NULL DEFAULT 0, -- all members may add others
+    open INTEGER NOT NULL DEFAULT 0     -- anybody may join
 ) STRICT;
+CREATE INDEX group_open ON group_info(name) WHERE open = 1;
 CREATE TABLE entry(
     id INTEGER PRIMARY KEY,
     conversation INTEGER NOT NULL,
@@ -143,6 +147,7 @@ CREATE TABLE stay(
     since_seq INTEGER NOT NULL,
     until INTEGER,
     until_seq INTEGER,
+    removed INTEGER NOT NULL DEFAULT 0, -- an admin ended it
     PRIMARY KEY(conversation, account, since)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE exempt_mark(
@@ -277,6 +282,14 @@ CREATE VIEW reactions AS
 SELECT t.message, e.body AS word, t.count
 FROM tally t
 JOIN entry e ON e.id = t.word;
+CREATE VIEW groups AS
+SELECT r.conversation,
+       '#' || r.name AS name,
+       r.topic,
+       CASE WHEN r.admins_write THEN 'admins' ELSE 'all' END AS "write",
+       CASE WHEN r.all_add THEN 'all' ELSE 'admins' END AS "add",
+       CASE WHEN r.open THEN 'open' ELSE 'closed' END AS "join"
+FROM group_info r;
 CREATE VIEW members AS
 SELECT m.conversation,
        coalesce('#' || r.name, '-') AS name,
@@ -305,7 +318,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'6B576CDEC411989DB2BAE04219C1F0F9', X'0D13BD9653CF37383671C4DBAC219595');
+INSERT INTO generation VALUES(1, X'2B0BC962DA3EE4CC9C66C00DAD632D2A', X'D55B46B9DA86008F347F198AFBA70E6B');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

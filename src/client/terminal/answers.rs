@@ -257,6 +257,7 @@ impl Talk {
                 Some(ServerLine::Info(row)) => queries::reader(&row),
                 Some(ServerLine::Groups(row)) => group::one(&row),
                 Some(ServerLine::Member(row)) => group::member(&row),
+                Some(ServerLine::Rule(row)) => group::rule(&row),
                 Some(ServerLine::At(row)) => {
                     let (what, columns) = (later::what(&row), size().columns);
                     return later::row(row.number, row.time, &what, &self.zone, columns);

@@ -4,7 +4,10 @@
 use crate::client::lines;
 
 /// The subcommands, for completion.
-pub const VERBS: &[&str] = &["add", "admin", "leave", "list", "new", "remove", "topic", "who"];
+pub const VERBS: &[&str] = &[
+    "add", "admin", "join", "leave", "list", "member", "new", "open", "remove", "rules", "topic",
+    "who",
+];
 
 /// Each subcommand with its arguments and its purpose.
 const USAGE: &[(&str, &str, &str)] = &[
@@ -12,10 +15,14 @@ const USAGE: &[(&str, &str, &str)] = &[
     ("add", " [GROUP] HANDLE …", "add people"),
     ("remove", " [GROUP] HANDLE", "remove somebody"),
     ("admin", " [GROUP] HANDLE", "make somebody an admin"),
+    ("member", " [GROUP] HANDLE", "make an admin a plain member"),
+    ("rules", " [GROUP] [RULE VALUE]", "who may write and add, who may join"),
     ("topic", " [GROUP] TEXT", "set its topic"),
     ("who", " [GROUP]", "who is in it"),
+    ("join", " GROUP", "join an open group"),
     ("leave", " [GROUP]", "leave it"),
     ("list", "", "the groups you are in"),
+    ("open", "", "the groups that you can join"),
 ];
 
 /// The command for what is typed after `/group` in the conversation `current`. `is_mine` says
@@ -40,17 +47,18 @@ pub fn command(
     let is_named = first.starts_with(['#', '+']) || is_mine(&format!("#{}", named.to_lowercase()));
     let (group, rest) = match (&*verb, current) {
         ("list", _) => return Ok("GROUP LIST".to_owned()),
-        ("new", _) => (named, others),
+        ("open", _) => return Ok("GROUP LIST open".to_owned()),
+        ("new" | "join", _) => (named, others),
         (_, Some(current)) if !is_named => (current, rest),
         _ => (named, others),
     };
-    let needs_more = !["new", "who", "leave"].contains(&&*verb);
+    let needs_more = !["new", "who", "join", "leave", "rules"].contains(&&*verb);
     if group.is_empty() || (needs_more && rest.is_empty()) {
         return Err(usage());
     }
     let group = group.trim_start_matches('#');
-    let command =
-        format!("GROUP {} {} {}", verb.to_uppercase(), lines::escaped(group), lines::escaped(rest));
+    let verb = if verb == "rules" { "RULE" } else { &verb.to_uppercase() };
+    let command = format!("GROUP {verb} {} {}", lines::escaped(group), lines::escaped(rest));
     Ok(command.trim_end().to_owned())
 }
 
@@ -90,6 +98,11 @@ mod tests {
             ("GROUP LEAVE team", "GROUP WHO ops")
         );
         assert_eq!(typed("new ops-2 bob", "#team"), "GROUP NEW ops-2 bob");
+        assert_eq!(typed("join lunch", "#team"), "GROUP JOIN lunch");
+        assert_eq!(typed("rules", "#team"), "GROUP RULE team");
+        assert_eq!(typed("rules write admins", "#team"), "GROUP RULE team write admins");
+        assert_eq!(typed("rules ops join open", "#team"), "GROUP RULE ops join open");
+        assert_eq!(typed("open", "#team"), "GROUP LIST open");
         assert_eq!(typed("topic one\nQUIT", "#team"), r"GROUP TOPIC team one\nQUIT");
     }
 

@@ -6,8 +6,9 @@ use super::message_command;
 
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
-    "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info", "later",
-    "marks", "name", "passwd", "quit", "re", "react", "to", "unblock", "unless", "who", "whoami",
+    "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info", "join",
+    "later", "marks", "name", "passwd", "quit", "re", "react", "rules", "to", "unblock", "unless",
+    "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -132,7 +133,8 @@ pub fn read(line: &str) -> SlashCommand {
             SlashCommand::Message(name.to_owned(), rest.to_owned())
         }
         ("who", _) => SlashCommand::Who,
-        ("msg" | "join" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),
+        ("join" | "rules", _) => SlashCommand::Group(format!("{name} {rest}")),
+        ("msg" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),
         ("info", "") => SlashCommand::Info(None),
         ("info", _) => rest.parse().map_or_else(
             |_| unclear("/info: expected the number of a message"),

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::PgReader;
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis, MoveNumber, TokenId};
+use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{
@@ -121,18 +122,30 @@ pub(super) fn conversation(
         author: AccountId(row.get::<Option<i64>>(8)?.unwrap_or(0)),
         other: EntryId(row.get::<Option<i64>>(9)?.unwrap_or(0)),
     };
+    let rules = rules_at(row, 10)?;
     let members = members.iter().map(|row| member_at(row, 0));
     let mut members = members.collect::<Result<Vec<Member>, _>>()?;
     for row in stays {
         let account = AccountId(row.get(0)?);
         let until: Option<i64> = row.get(3)?;
         let until = until.map(|id| Ok::<_, Error>((EntryId(id), row.get(4)?))).transpose()?;
-        let stay = Stay { since: (EntryId(row.get(1)?), row.get(2)?), until };
+        let removed = row.get(5)?;
+        let stay = Stay { since: (EntryId(row.get(1)?), row.get(2)?), until, removed };
         if let Ok(at) = members.binary_search_by_key(&account, |m| m.account) {
             members[at].stays.push(stay);
         }
     }
-    Ok(Conversation { id, kind, head, seq, moved, marks, members })
+    Ok(Conversation { id, kind, head, seq, moved, marks, rules, members })
+}
+
+/// Rules from three columns of a row, from `first` on, which are NULL in a direct chat.
+pub(super) fn rules_at(row: &PgRow, first: usize) -> Result<GroupRules, Error> {
+    let is = |at| row.get::<Option<bool>>(first + at).map(|is| is == Some(true));
+    Ok(GroupRules {
+        write: if is(0)? { Permitted::Admins } else { Permitted::All },
+        add: if is(1)? { Permitted::All } else { Permitted::Admins },
+        open: is(2)?,
+    })
 }
 
 /// Whose conversation `id` is, from its `low`, its `high` and its name as a group, which are in

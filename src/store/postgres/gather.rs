@@ -4,14 +4,15 @@ use super::decode::{BY_HANDLE, BY_ID, account, conversation, pos, token};
 use super::log::TALLY;
 use super::protocol::Statement;
 use super::value::{Param, PgRow};
-use super::{PgReader, about, later};
+use super::{PgReader, about, groups, later};
 use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair};
 
-/// The columns of a conversation `c` after its name as a group. Few have a row in `marking`.
+/// The columns of a conversation `c`, with its name and its rules as a group. Few have a row in
+/// `marking`.
 macro_rules! conversation_where {
-    ($name: literal, $rest: literal) => {
+    ($name: literal, $rules: literal, $rest: literal) => {
         concat!(
             "SELECT c.id, c.low, c.high, ",
             $name,
@@ -19,22 +20,28 @@ macro_rules! conversation_where {
                 CASE WHEN c.marked > 0 THEN
                     (SELECT author FROM marking WHERE conversation = c.id) END,
                 CASE WHEN c.marked > 0 THEN
-                    (SELECT other FROM marking WHERE conversation = c.id) END
-             FROM conversation c ",
+                    (SELECT other FROM marking WHERE conversation = c.id) END, ",
+            $rules,
+            " FROM conversation c ",
             $rest
         )
     };
 }
 
-const DIRECT: &str = conversation_where!("NULL", "WHERE c.low = $1 AND c.high = $2");
+const DIRECT: &str = conversation_where!(
+    "NULL",
+    "NULL::boolean, NULL::boolean, NULL::boolean",
+    "WHERE c.low = $1 AND c.high = $2"
+);
 const DIRECT_MEMBERS: &str = "SELECT * FROM member WHERE conversation =
          (SELECT id FROM conversation WHERE low = $1 AND high = $2) ORDER BY account";
 const CONVERSATION: &str = conversation_where!(
     "r.name",
+    "r.admins_write, r.all_add, r.open",
     "LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = $1"
 );
 const MEMBERS: &str = "SELECT * FROM member WHERE conversation = $1 ORDER BY account";
-const STAYS: &str = "SELECT account, since, since_seq, until, until_seq FROM stay
+const STAYS: &str = "SELECT account, since, since_seq, until, until_seq, removed FROM stay
      WHERE conversation = $1 ORDER BY account, since";
 /// Where an entry stands, unless it has expired.
 pub(super) const POS: &str = "SELECT conversation, id, seq, author, author_seq,
@@ -169,6 +176,9 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
         Need::Membership(me, name) => {
             to.push((MEMBERSHIP, vec![Param::Text(name.as_str()), int(me)]));
         }
+        Need::Entrance(me, name) => {
+            to.push((groups::ENTRANCE, vec![Param::Text(name.as_str()), int(me)]));
+        }
         Need::Member(me, id) => to.push((IS_MEMBER, vec![Param::Int(id.0), int(me)])),
         Need::Blocked(by, whom) => to.push((BLOCKED, vec![int(by), int(whom)])),
         Need::Once(account, key) => to.push((ONCE, vec![int(account), Param::Text(key)])),
@@ -214,6 +224,10 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
         Need::Membership(me, name) => {
             let group = membership(row)?.and_then(|(id, is_in)| is_in.then_some(id));
             Some(Fact::Membership(*me, name.clone(), group))
+        }
+        Need::Entrance(me, name) => {
+            let group = row.map(|row| row.get(0).map(ConversationId)).transpose()?;
+            Some(Fact::Entrance(*me, name.clone(), group))
         }
         Need::Member(me, id) => Some(Fact::Member(*me, *id, is_there)),
         Need::Blocked(by, whom) => Some(Fact::Blocked(*by, *whom, is_there)),

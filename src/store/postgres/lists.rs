@@ -12,7 +12,7 @@ use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::rows::known_handle;
-use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Member, Pair};
+use crate::store::{ConversationKind, Error, InfoRow, ListPage, Member, Pair};
 
 /// Reads a page of a list: at most [`limits::LIST_ROWS`] rows, which is the last parameter. `one`
 /// returns the number of a row, by which the rows are sorted, and what it adds to the list, if
@@ -62,39 +62,6 @@ pub(super) fn group_names(
         let name = row.get::<Option<String>>(1)?.map(|name| known_handle(&name));
         Ok((id, name.transpose()?.map(|name| (name, id))))
     })
-}
-
-pub(super) fn group_rows(
-    reader: &mut PgReader,
-    me: AccountId,
-    which: &[ConversationId],
-) -> Result<ListPage<GroupRow, usize>, Error> {
-    let sql = "SELECT r.name, m.admin, r.topic FROM member m
-               JOIN group_info r ON r.conversation = m.conversation
-               WHERE m.conversation = $1 AND m.account = $2 AND m.until_seq IS NULL";
-    let count = "SELECT count(*), count(*) FILTER (WHERE until_seq IS NULL)
-                 FROM member WHERE conversation = $1";
-    let mut page = ListPage { rows: Vec::new(), next: None };
-    let (mut counted, mut bytes) = (0, 0);
-    for (at, id) in which.iter().enumerate() {
-        if counted >= limits::LIST_COUNTED || bytes >= limits::PAGE_BYTES {
-            page.next = Some(at);
-            break;
-        }
-        let both =
-            [(sql, vec![Param::Int(id.0), Param::Int(me.0)]), (count, vec![Param::Int(id.0)])];
-        let rows = reader.many(&both)?;
-        let [row, count] = rows.as_slice() else { continue };
-        // It may have been left since it was listed.
-        let (Some(row), Some(count)) = (row.first(), count.first()) else { continue };
-        let (admin, topic): (bool, Box<str>) = (row.get(1)?, row.get(2)?);
-        let members = count.get(1)?;
-        counted += count.get::<i64>(0)? + 1;
-        bytes += topic.len();
-        let name = known_handle(&row.get::<String>(0)?)?;
-        page.rows.push(GroupRow { name, admin, members, topic });
-    }
-    Ok(page)
 }
 
 pub(super) fn who(

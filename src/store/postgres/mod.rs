@@ -17,6 +17,7 @@ mod export;
 mod failure;
 mod find;
 mod gather;
+mod groups;
 mod import;
 mod later;
 mod leader;

@@ -17,8 +17,9 @@ use super::protocol::{PgConnection, Statement};
 use super::source::{BatchId, PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
-use super::{PgError, about, chats, count, expire, gather, later, lists, merge, receipts};
+use super::{PgError, about, chats, count, expire, gather, groups, later, lists, merge, receipts};
 use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
+use crate::group_rules::GroupRules;
 use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
@@ -311,7 +312,15 @@ impl Reader for PgReader {
         me: AccountId,
         which: &[ConversationId],
     ) -> Result<ListPage<GroupRow, usize>, Error> {
-        lists::group_rows(self, me, which)
+        groups::group_rows(self, me, which)
+    }
+
+    fn open_groups(&mut self) -> Result<Vec<ConversationId>, Error> {
+        groups::open_groups(self)
+    }
+
+    fn group_rules(&mut self, id: ConversationId) -> Result<GroupRules, Error> {
+        groups::rules(self, id)
     }
 
     fn membership(

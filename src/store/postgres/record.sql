@@ -78,9 +78,11 @@ BEGIN
         WHEN 8 THEN
             UPDATE group_info SET topic = t1[i] WHERE conversation = n1[i];
         WHEN 9 THEN
-            INSERT INTO stay VALUES (n1[i], n2[i], n3[i], n4[i], nullif(n5[i], -1), nullif(n6[i], -1))
+            INSERT INTO stay VALUES (n1[i], n2[i], n3[i], n4[i], nullif(n5[i], -1), nullif(n6[i], -1),
+                t1[i] = 'removed')
             ON CONFLICT (conversation, account, since)
-            DO UPDATE SET until = excluded.until, until_seq = excluded.until_seq;
+            DO UPDATE SET until = excluded.until, until_seq = excluded.until_seq,
+                removed = excluded.removed;
         WHEN 10 THEN
             INSERT INTO once VALUES (n1[i], t1[i], b[i], n2[i], n3[i]);
         WHEN 11 THEN
@@ -140,6 +142,9 @@ BEGIN
         WHEN 28 THEN
             DELETE FROM later WHERE account = n1[i] AND number = n2[i];
             PERFORM papo_note(-1);
+        WHEN 29 THEN
+            UPDATE group_info SET admins_write = n2[i] <> 0, all_add = n3[i] <> 0, open = n4[i] <> 0
+            WHERE conversation = n1[i];
         END CASE;
     END LOOP;
     IF y_message > 0 THEN

@@ -72,8 +72,13 @@ CREATE TABLE conversation(
 CREATE TABLE group_info(
     conversation bigint PRIMARY KEY,
     name text NOT NULL UNIQUE COLLATE "C",
-    topic text NOT NULL
+    topic text NOT NULL,
+    admins_write boolean NOT NULL DEFAULT false,
+    all_add boolean NOT NULL DEFAULT false,
+    open boolean NOT NULL DEFAULT false
 );
+
+CREATE INDEX group_open ON group_info(name) WHERE open;
 
 -- One table. In partitions by `id`, which `--keep` could drop as a whole, a quiet conversation would
 -- be looked for in each of them: with 50 that reads 125 pages for 4. Deleting rows costs 73 bytes of
@@ -192,6 +197,7 @@ CREATE TABLE stay(
     since_seq bigint NOT NULL,
     until bigint,
     until_seq bigint,
+    removed boolean NOT NULL DEFAULT false,
     PRIMARY KEY(conversation, account, since)
 );
 
@@ -328,6 +334,15 @@ CREATE VIEW reactions AS
 SELECT t.message, e.body AS word, t.count
 FROM tally t
 JOIN entry e ON e.id = t.word;
+
+CREATE VIEW groups AS
+SELECT r.conversation,
+       '#' || r.name AS name,
+       r.topic,
+       CASE WHEN r.admins_write THEN 'admins' ELSE 'all' END AS "write",
+       CASE WHEN r.all_add THEN 'all' ELSE 'admins' END AS "add",
+       CASE WHEN r.open THEN 'open' ELSE 'closed' END AS "join"
+FROM group_info r;
 
 CREATE VIEW members AS
 SELECT m.conversation,

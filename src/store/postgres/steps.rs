@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use super::value::Param;
 use crate::entry::{AccountId, ConversationId, Cursor};
 use crate::fold;
+use crate::group_rules::Permitted;
 use crate::limits;
 use crate::name::Target;
 use crate::store::sqlite::decode::kind_number;
@@ -189,12 +190,18 @@ impl<'a> BatchParams<'a> {
                 self.step(6, [id.0, pair.low.0, pair.high.0], [], &[]);
             }
             Change::Group { id, name } => self.step(7, [id.0], [name.as_str()], &[]),
+            Change::Rules { id, rules } => {
+                let (write, add) = (rules.write == Permitted::Admins, rules.add == Permitted::All);
+                let [write, add, open] = [write, add, rules.open].map(i64::from);
+                self.step(29, [id.0, write, add, open], [], &[]);
+            }
             Change::Topic { id, topic } => self.step(8, [id.0], [&**topic], &[]),
             Change::Stay { conversation, account, stay } => {
                 let (until, until_seq) = stay.until.map_or((-1, -1), |(id, seq)| (id.0, seq));
                 let (since, since_seq) = (stay.since.0.0, stay.since.1);
                 let numbers = [conversation.0, account.0, since, since_seq, until, until_seq];
-                self.step(9, numbers, [], &[]);
+                let end = if stay.removed { "removed" } else { "" };
+                self.step(9, numbers, [end], &[]);
             }
             Change::Once { account, key, once } => {
                 self.step(10, [account.0, once.id.0, once.time.0], [&**key], &once.digest);

@@ -53,7 +53,13 @@ pub(super) const TABLES: [Table; 18] = [
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10",
         ""
     ),
-    table!("group_info", "conversation, name, topic", "itt", "$1, $2, $3", ""),
+    table!(
+        "group_info",
+        "conversation, name, topic, admins_write, all_add, open",
+        "ittfff",
+        "$1, $2, $3, $4, $5, $6",
+        ""
+    ),
     table!(
         "entry",
         "id, conversation, seq, author, author_seq, time, kind, body, re, tags, changed",
@@ -78,9 +84,9 @@ pub(super) const TABLES: [Table; 18] = [
     ),
     table!(
         "stay",
-        "conversation, account, since, since_seq, until, until_seq",
-        "iiiiii",
-        "$1, $2, $3, $4, $5, $6",
+        "conversation, account, since, since_seq, until, until_seq, removed",
+        "iiiiiif",
+        "$1, $2, $3, $4, $5, $6, $7",
         ""
     ),
     table!("exempt_mark", "conversation, account, seq, count", "iiii", "$1, $2, $3, $4", ""),

@@ -12,6 +12,7 @@ use super::tags;
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, EntryTags, Millis, MoveNumber, TokenId,
 };
+use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::{
@@ -134,9 +135,10 @@ impl SqliteReader {
             let id: i64 = row.get(0)?;
             let kind = kind(row, 1, ConversationId(id));
             let (head, newest) = (EntryId(row.get(4)?), EntryId(row.get(7)?));
-            Ok((kind, id, head, row.get(5)?, row.get(6)?, newest))
+            let rules = rules_at(row, 8)?;
+            Ok((kind, id, head, row.get(5)?, row.get(6)?, newest, rules))
         });
-        let Some((kind, id, head, seq, moved, newest)) = row.optional()? else {
+        let Some((kind, id, head, seq, moved, newest, rules)) = row.optional()? else {
             return Ok(None);
         };
         let mut marks = Marks { newest, ..Marks::default() };
@@ -155,7 +157,7 @@ impl SqliteReader {
             .query_map([id], |row| member_at(row, 0))?
             .collect::<Result<Vec<Member>, _>>()?;
         if is_group {
-            let sql = "SELECT account, since, since_seq, until, until_seq FROM stay
+            let sql = "SELECT account, since, since_seq, until, until_seq, removed FROM stay
                        WHERE conversation = ?1 ORDER BY account, since";
             let mut stays = self.connection.prepare_cached(sql)?;
             let mut rows = stays.query([id])?;
@@ -166,6 +168,7 @@ impl SqliteReader {
                 let stay = Stay {
                     since: (EntryId(row.get(1)?), row.get(2)?),
                     until: until.transpose().map_err(|e: rusqlite::Error| e)?,
+                    removed: row.get(5)?,
                 };
                 if let Ok(at) = members.binary_search_by_key(&account, |m| m.account) {
                     members[at].stays.push(stay);
@@ -173,7 +176,7 @@ impl SqliteReader {
             }
         }
         let (id, moved) = (ConversationId(id), MoveNumber(moved));
-        Ok(Some(Conversation { id, kind, head, seq, moved, marks, members }))
+        Ok(Some(Conversation { id, kind, head, seq, moved, marks, rules, members }))
     }
 
     /// A row of the log as an entry for `me`, with handles in place of numbers.
@@ -198,6 +201,16 @@ impl SqliteReader {
                    LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ?1";
         self.connection.prepare_cached(sql)?.query_row([id.0], |row| Ok(kind(row, 0, id)))?
     }
+}
+
+/// Rules from three columns of a row, from `first` on, which are NULL in a direct chat.
+pub(super) fn rules_at(row: &Row, first: usize) -> rusqlite::Result<GroupRules> {
+    let is = |at| row.get::<_, Option<bool>>(first + at).map(|is| is == Some(true));
+    Ok(GroupRules {
+        write: if is(0)? { Permitted::Admins } else { Permitted::All },
+        add: if is(1)? { Permitted::All } else { Permitted::Admins },
+        open: is(2)?,
+    })
 }
 
 /// Whose conversation `id` is, from its `low`, its `high` and its name as a group, which are in

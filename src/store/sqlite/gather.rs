@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
 use super::files::file_at;
-use super::{about, count, later, lists};
+use super::{about, count, groups, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -63,6 +63,10 @@ impl SqliteReader {
                 let group = found.and_then(|(id, is_in)| is_in.then_some(id));
                 Some(Fact::Membership(*me, name.clone(), group))
             }
+            Need::Entrance(me, name) => {
+                let group = groups::entrance(self, *me, name)?;
+                Some(Fact::Entrance(*me, name.clone(), group))
+            }
             Need::Member(me, id) => Some(Fact::Member(*me, *id, self.is_member(*me, *id)?)),
             Need::Blocked(by, whom) => {
                 Some(Fact::Blocked(*by, *whom, self.has_blocked(*by, *whom)?))
@@ -98,7 +102,8 @@ impl SqliteReader {
     }
 
     pub(super) fn direct_of(&self, pair: Pair) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT id, low, high, NULL, head, seq, moved, marked FROM conversation
+        let sql = "SELECT id, low, high, NULL, head, seq, moved, marked, NULL, NULL, NULL
+                   FROM conversation
                    WHERE low = ?1 AND high = ?2";
         self.find_conversation(sql, params![pair.low.0, pair.high.0])
     }
@@ -113,7 +118,8 @@ impl SqliteReader {
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<Conversation>, Error> {
-        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved, c.marked
+        let sql = "SELECT c.id, c.low, c.high, r.name, c.head, c.seq, c.moved, c.marked,
+                          r.admins_write, r.all_add, r.open
                    FROM conversation c
                    LEFT JOIN group_info r ON r.conversation = c.id WHERE c.id = ?1";
         self.find_conversation(sql, [id.0])

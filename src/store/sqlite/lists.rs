@@ -11,7 +11,7 @@ use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::rows::known_handle;
-use crate::store::{ConversationKind, Error, GroupRow, InfoRow, ListPage, Pair};
+use crate::store::{ConversationKind, Error, InfoRow, ListPage, Pair};
 
 /// Reads a page of a list: at most [`limits::LIST_ROWS`] rows. `one` returns the number of a row,
 /// by which the rows are sorted, and what it adds to the list, if anything.
@@ -60,39 +60,6 @@ pub(super) fn group_names(
         let name = row.get::<_, Option<String>>(1)?.map(|name| known_handle(&name));
         Ok((id, name.transpose()?.map(|name| (name, id))))
     })
-}
-
-pub(super) fn group_rows(
-    reader: &SqliteReader,
-    me: AccountId,
-    which: &[ConversationId],
-) -> Result<ListPage<GroupRow, usize>, Error> {
-    let sql = "SELECT r.name, m.admin, r.topic FROM member m
-               JOIN group_info r ON r.conversation = m.conversation
-               WHERE m.conversation = ?1 AND m.account = ?2 AND m.until_seq IS NULL";
-    let mut query = reader.connection.prepare_cached(sql)?;
-    let sql = "SELECT count(*), coalesce(sum(until_seq IS NULL), 0)
-               FROM member WHERE conversation = ?1";
-    let mut count = reader.connection.prepare_cached(sql)?;
-    let mut page = ListPage { rows: Vec::new(), next: None };
-    let (mut counted, mut bytes) = (0, 0);
-    for (at, id) in which.iter().enumerate() {
-        if counted >= limits::LIST_COUNTED || bytes >= limits::PAGE_BYTES {
-            page.next = Some(at);
-            break;
-        }
-        let row = query.query_row([id.0, me.0], |row| {
-            Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, Box<str>>(2)?))
-        });
-        // It may have been left since it was listed.
-        let Some((name, admin, topic)) = row.optional()? else { continue };
-        let (all, members) =
-            count.query_row([id.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
-        counted += all + 1;
-        bytes += topic.len();
-        page.rows.push(GroupRow { name: known_handle(&name)?, admin, members, topic });
-    }
-    Ok(page)
 }
 
 pub(super) fn membership(

@@ -20,6 +20,7 @@ mod files;
 mod find;
 mod gather;
 mod generation;
+mod groups;
 mod id_block;
 pub(in crate::store) mod later;
 mod lists;

@@ -8,10 +8,11 @@ use super::about::View;
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
-use super::{about, chats, count, expire, gather, later, lists, merge, receipts};
+use super::{about, chats, count, expire, gather, groups, later, lists, merge, receipts};
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
 };
+use crate::group_rules::GroupRules;
 use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
@@ -179,7 +180,15 @@ impl Reader for SqliteReader {
         me: AccountId,
         which: &[ConversationId],
     ) -> Result<ListPage<GroupRow, usize>, Error> {
-        lists::group_rows(self, me, which)
+        groups::group_rows(self, me, which)
+    }
+
+    fn open_groups(&mut self) -> Result<Vec<ConversationId>, Error> {
+        groups::open_groups(self)
+    }
+
+    fn group_rules(&mut self, id: ConversationId) -> Result<GroupRules, Error> {
+        groups::rules(self, id)
     }
 
     fn membership(

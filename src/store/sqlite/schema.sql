@@ -46,8 +46,13 @@ CREATE TABLE conversation(
 CREATE TABLE group_info(
     conversation INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,          -- without #; never given again
-    topic TEXT NOT NULL                 -- may be empty
+    topic TEXT NOT NULL,                -- may be empty
+    admins_write INTEGER NOT NULL DEFAULT 0,    -- only admins may write
+    all_add INTEGER NOT NULL DEFAULT 0, -- all members may add others
+    open INTEGER NOT NULL DEFAULT 0     -- anybody may join
 ) STRICT;
+
+CREATE INDEX group_open ON group_info(name) WHERE open = 1;
 
 -- The log of the whole service, in the order of ids, so that writing is appending. An entry about an
 -- earlier message is a mark: it has a row here and is not counted. A row is never changed, but that
@@ -184,6 +189,7 @@ CREATE TABLE stay(
     since_seq INTEGER NOT NULL,
     until INTEGER,
     until_seq INTEGER,
+    removed INTEGER NOT NULL DEFAULT 0, -- an admin ended it
     PRIMARY KEY(conversation, account, since)
 ) STRICT, WITHOUT ROWID;
 
@@ -352,6 +358,15 @@ CREATE VIEW reactions AS
 SELECT t.message, e.body AS word, t.count
 FROM tally t
 JOIN entry e ON e.id = t.word;
+
+CREATE VIEW groups AS
+SELECT r.conversation,
+       '#' || r.name AS name,
+       r.topic,
+       CASE WHEN r.admins_write THEN 'admins' ELSE 'all' END AS "write",
+       CASE WHEN r.all_add THEN 'all' ELSE 'admins' END AS "add",
+       CASE WHEN r.open THEN 'open' ELSE 'closed' END AS "join"
+FROM group_info r;
 
 CREATE VIEW members AS
 SELECT m.conversation,

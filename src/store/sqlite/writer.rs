@@ -13,7 +13,7 @@ use super::id_block::ListKind;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, expire, files, id_block, later, marking, run, tags};
+use super::{PATIENCE, beside, expire, files, groups, id_block, later, marking, run, tags};
 use crate::entry::{AccountId, Cursor};
 use crate::fold;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -297,33 +297,11 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                  WHERE id = ?1",
             )?
             .execute(params![account.0, upto.0, seen.map(|at| at.0)])?,
-        Change::Group { id, name } => {
-            on.prepare_cached(
-                "INSERT INTO conversation(id, head, seq, moved) VALUES(?1, 0, 0, 0)",
-            )?
-            .execute([id.0])?;
-            on.prepare_cached(
-                "INSERT INTO group_info(conversation, name, topic) VALUES(?1, ?2, '')",
-            )?
-            .execute(params![id.0, name.as_str()])?
-        }
-        Change::Topic { id, topic } => on
-            .prepare_cached("UPDATE group_info SET topic = ?2 WHERE conversation = ?1")?
-            .execute(params![id.0, topic])?,
+        Change::Group { id, name } => return groups::add(on, *id, name),
+        Change::Topic { id, topic } => return groups::set_topic(on, *id, topic),
+        Change::Rules { id, rules } => return groups::set_rules(on, *id, *rules),
         Change::Stay { conversation, account, stay } => {
-            let (until, until_seq) = stay.until.map(|(id, seq)| (id.0, seq)).unzip();
-            on.prepare_cached(
-                "INSERT INTO stay VALUES(?1, ?2, ?3, ?4, ?5, ?6)
-                 ON CONFLICT DO UPDATE SET until = ?5, until_seq = ?6",
-            )?
-            .execute(params![
-                conversation.0,
-                account.0,
-                stay.since.0.0,
-                stay.since.1,
-                until,
-                until_seq,
-            ])?
+            return groups::stay(on, *conversation, *account, stay);
         }
         Change::ExemptMark { conversation, account, seq, count } => on
             .prepare_cached("INSERT OR REPLACE INTO exempt_mark VALUES(?1, ?2, ?3, ?4)")?

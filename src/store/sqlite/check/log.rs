@@ -157,7 +157,7 @@ impl<'a> Log<'a> {
     }
 
     fn add_stays(&mut self, read: &Connection) -> Result<(), Error> {
-        let sql = "SELECT account, since, since_seq, until, until_seq FROM stay
+        let sql = "SELECT account, since, since_seq, until, until_seq, removed FROM stay
                    WHERE conversation = ?1 ORDER BY account, since";
         let mut stays = read.prepare_cached(sql)?;
         let mut rows = stays.query([self.id.0])?;
@@ -165,7 +165,8 @@ impl<'a> Log<'a> {
             let account = AccountId(row.get(0)?);
             let until: (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
             let until = until.0.map(EntryId).zip(until.1);
-            let stay = Stay { since: (EntryId(row.get(1)?), row.get(2)?), until };
+            let removed = row.get(5)?;
+            let stay = Stay { since: (EntryId(row.get(1)?), row.get(2)?), until, removed };
             if let Some(who) = self.who(account) {
                 self.people[who].member.stays.push(stay);
             }
@@ -381,7 +382,8 @@ impl<'a> Log<'a> {
                     // Entries from while it was out are exempt, which has to be written down.
                     let before = n.checked_sub(1).and_then(|n| person.member.stays[n].until);
                     let was_out = before.is_some_and(|(_, left)| left < seq - 1);
-                    let exempt = person.exempt(seq);
+                    // If it joined by itself, the entry is its own and counted already.
+                    let exempt = person.exempt(seq) - i64::from(person.last_own == id);
                     let is_known = person.known_at == lost;
                     let behind = person.member.delivered.seq.min(person.member.read.seq) < seq - 1;
                     if (at, seq) != (id, said) {

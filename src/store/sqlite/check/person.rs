@@ -62,7 +62,7 @@ impl Person {
         if stays.is_empty() {
             return self.written;
         }
-        while let Some(Stay { since, until: Some((_, until)) }) = stays.get(self.stay)
+        while let Some(Stay { since, until: Some((_, until)), .. }) = stays.get(self.stay)
             && *until < seq
         {
             self.seen += until - since.1 + 1;
