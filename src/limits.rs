@@ -165,6 +165,14 @@ pub const PAGE_ROWS: usize = 256;
 pub const PAGE_BYTES: usize = 65_536;
 /// Members, groups or blocked accounts read at once for one session: 2 to 10 ms.
 pub const LIST_ROWS: i64 = 1_024;
+/// Invitations to one group that are good at the same time.
+pub const INVITATIONS: usize = 100;
+/// Uses of one invitation: as many as a group has members.
+pub const INVITATION_USES: u32 = 5_000;
+/// Seconds in which an invitation is good if nothing else is said: a day.
+pub const INVITATION_SECONDS: u64 = 86_400;
+/// And at most: a year.
+pub const INVITATION_SECONDS_MAX: u64 = 31_536_000;
 /// Groups in the list of the open ones: what a person may want to look through.
 pub const OPEN_GROUPS: i64 = 1_000;
 /// Members counted at once for the rows of a `GROUP LIST`: 0.1 µs each.

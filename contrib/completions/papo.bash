@@ -97,6 +97,9 @@ _papo() {
             papo__subcmd__group,admin)
                 cmd="papo__subcmd__group__subcmd__admin"
                 ;;
+            papo__subcmd__group,invite)
+                cmd="papo__subcmd__group__subcmd__invite"
+                ;;
             papo__subcmd__group,join)
                 cmd="papo__subcmd__group__subcmd__join"
                 ;;
@@ -484,7 +487,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group)
-            opts="-4 -6 -h --server --as --secret-file --ca --help list who new add remove admin member rules join topic leave"
+            opts="-4 -6 -h --server --as --secret-file --ca --help list who new add remove admin member rules invite join topic leave"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -550,6 +553,44 @@ _papo() {
                 return 0
             fi
             case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__group__subcmd__invite)
+            opts="-4 -6 -h --uses --seconds --void --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --uses)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seconds)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

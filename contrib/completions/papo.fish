@@ -227,24 +227,25 @@ complete -c papo -n "__fish_papo_using_subcommand find" -l json -d 'Print one JS
 complete -c papo -n "__fish_papo_using_subcommand find" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -l as -d 'The account [default: that of the last login]' -r
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -l secret-file -d 'File that holds the password or a token' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -s 4 -d 'Use IPv4 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -s h -l help -d 'Print help'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "list" -d 'List the groups this account is in'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "who" -d 'List the members of a group'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "new" -d 'Create a group'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "add" -d 'Add members'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "remove" -d 'Remove a member'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "admin" -d 'Make a member an admin'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "member" -d 'Make an admin a plain member'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "rules" -d 'Show the rules of a group, or change one'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "join" -d 'Join an open group'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "topic" -d 'Set the topic of a group'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules join topic leave" -f -a "leave" -d 'Leave a group'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "list" -d 'List the groups this account is in'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "who" -d 'List the members of a group'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "new" -d 'Create a group'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "add" -d 'Add members'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "remove" -d 'Remove a member'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "admin" -d 'Make a member an admin'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "member" -d 'Make an admin a plain member'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "rules" -d 'Show the rules of a group, or change one'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "invite" -d 'Make an invitation, and print its token, with which people can join'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "join" -d 'Join an open group, or one to which you have an invitation'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "topic" -d 'Set the topic of a group'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "leave" -d 'Leave a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
@@ -305,6 +306,16 @@ complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcomm
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l uses -d 'How many may join with it' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l seconds -d 'How long it is good' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l void -d 'Make all invitations to the group void instead'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l secret-file -d 'File that holds the password or a token' -r -F

@@ -17,7 +17,7 @@ use papo::client::send::{self, SendCommand};
 use papo::client::token_flags::TokenVerb;
 use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
 use papo::group_rules::GroupRule;
-use papo::wire::request::GroupChange;
+use papo::wire::request::{GroupChange, Secret};
 use smol::future::FutureExt;
 
 fn main() -> ExitCode {
@@ -145,7 +145,14 @@ async fn in_groups(account: &Credentials, verb: GroupVerb) -> Result<(), Failure
         GroupVerb::Remove { group, member } => (group, GroupChange::Remove(member)),
         GroupVerb::Admin { group, member } => (group, GroupChange::Admin(member)),
         GroupVerb::Member { group, member } => (group, GroupChange::Member(member)),
-        GroupVerb::Join { group } => (group, GroupChange::Join),
+        GroupVerb::Invite { group, void: true, .. } => (group, GroupChange::VoidInvitations),
+        GroupVerb::Invite { group, uses, seconds, .. } => {
+            return group::invite(account, &group, uses, seconds).await;
+        }
+        GroupVerb::Join { group, token } => {
+            let token = token.map(|token| Secret(token.into()));
+            (group, GroupChange::Join { token })
+        }
         GroupVerb::Topic { group, text } => (group, GroupChange::Topic(text.join(" "))),
         GroupVerb::Leave { group } => (group, GroupChange::Leave),
     };

@@ -50,6 +50,9 @@ pub enum Act {
     SetSecret { was: String, secret: String },
     /// Creates or changes a group.
     Group { name: Handle, change: GroupChange },
+    /// Makes an invitation to a group. `hash` is the SHA-256 of `token`, which goes into the reply
+    /// and nowhere else.
+    Invite { name: Handle, token: Box<str>, hash: [u8; 32], uses: u32, seconds: u64 },
     /// Blocks someone (`on`), or unblocks them.
     Block { whom: Handle, on: bool },
     /// Creates a token. `hash` is its SHA-256; `token` goes into the reply and nowhere else. With
@@ -95,6 +98,7 @@ impl Act {
             Act::Rename(_) => 8,
             Act::SetSecret { .. }
             | Act::NewToken { .. }
+            | Act::Invite { .. }
             | Act::DropToken { .. }
             | Act::Link { .. } => 4,
         }
@@ -149,7 +153,7 @@ impl Act {
             Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
             Act::Rename(_) => "NAME",
             Act::SetSecret { .. } => "PASSWD",
-            Act::Group { .. } => "GROUP",
+            Act::Group { .. } | Act::Invite { .. } => "GROUP",
             Act::Block { on: true, .. } => "BLOCK",
             Act::Block { on: false, .. } => "UNBLOCK",
             Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",

@@ -10,6 +10,8 @@
 //! Maps with our own numbers as keys use a fast hash. Maps with names as keys, which clients
 //! choose, use one that withstands keys chosen to collide.
 
+mod groups;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rustc_hash::FxHashMap;
@@ -19,7 +21,8 @@ use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, Conversation, ConversationKind, Fact, Member, MessageState, Need, Once, Pair, Token,
+    Account, Conversation, ConversationKind, Fact, Invitation, Member, MessageState, Need, Once,
+    Pair, Token,
 };
 
 /// A reaction that holds: its mark, the time of that, and its word; `None`: there is none.
@@ -75,7 +78,9 @@ pub struct Directory {
     /// group.
     memberships: HashMap<(AccountId, Handle), Option<ConversationId>>,
     /// Groups that an account asked to join in this batch; `None` if it cannot.
-    entrances: HashMap<(AccountId, Handle), Option<ConversationId>>,
+    entrances: HashMap<groups::Entrance, Option<ConversationId>>,
+    /// The invitations to the groups where this batch makes or uses some.
+    invitations: HashMap<ConversationId, Vec<Invitation>>,
     /// Conversations that this batch asked about on behalf of an account, and whether it is or was
     /// a member.
     members: FxHashMap<(AccountId, ConversationId), bool>,
@@ -114,46 +119,6 @@ impl Directory {
         match self.direct.get(&pair) {
             Some(id) => Ok(Some(self.conversation(*id)?.id)),
             None => self.lacks(Need::Direct(pair)),
-        }
-    }
-
-    /// Whether there is a group of this name.
-    pub fn is_group(&self, name: &Handle) -> Result<bool, Need> {
-        if self.groups.contains_key(name) || self.taken.contains(name) {
-            return Ok(true);
-        }
-        Ok(self.lacks::<()>(Need::Group(name.clone()))?.is_some())
-    }
-
-    /// The conversation of a group, if `me` is in it. For all others there is no such group, and
-    /// finding that out costs one lookup, the same whether the group exists, is in memory, or is
-    /// large.
-    pub fn group_of(&self, me: AccountId, name: &Handle) -> Result<Option<ConversationId>, Need> {
-        let known = self.groups.get(name).copied();
-        let log = known.and_then(|id| self.conversations.get(&id));
-        if log.is_some_and(|log| log.member(me).is_some_and(Member::is_in)) {
-            return Ok(known);
-        }
-        match self.memberships.get(&(me, name.clone())) {
-            None => Err(Need::Membership(me, name.clone())),
-            // The conversation in memory may be ahead of the store.
-            Some(_) if log.is_some() => Ok(None),
-            Some(None) => Ok(None),
-            Some(Some(id)) => Err(Need::Conversation(*id)),
-        }
-    }
-
-    /// The conversation of a group that `me` wants to join. For a group that is not in memory, `None`
-    /// if it cannot. As above, that costs one lookup, whether the group exists or not.
-    pub fn entrance(&self, me: AccountId, name: &Handle) -> Result<Option<ConversationId>, Need> {
-        let known = self.groups.get(name).copied();
-        let is_cached = known.is_some_and(|id| self.conversations.get(&id).is_some());
-        match self.entrances.get(&(me, name.clone())) {
-            None => Err(Need::Entrance(me, name.clone())),
-            // The conversation in memory may be ahead of the store.
-            Some(_) if is_cached => Ok(known),
-            Some(None) => Ok(None),
-            Some(Some(id)) => Err(Need::Conversation(*id)),
         }
     }
 
@@ -308,7 +273,12 @@ impl Directory {
             Fact::TextFor(account, id, text) => drop(self.texts.insert((account, id), text)),
             Fact::Group(name) => drop(self.taken.insert(name)),
             Fact::Membership(me, name, id) => drop(self.memberships.insert((me, name), id)),
-            Fact::Entrance(me, name, id) => drop(self.entrances.insert((me, name), id)),
+            Fact::Entrance(me, name, hash, id) => {
+                self.entrances.insert((me, name, hash), id);
+            }
+            Fact::Invitations(id, list) => {
+                self.invitations.entry(id).or_insert(list);
+            }
             Fact::Member(me, id, on) => drop(self.members.insert((me, id), on)),
             Fact::Blocked(by, whom, on) => self.learn_blocked(by, whom, on),
             Fact::Once(account, key, once) => self.learn_once(account, key, once),
@@ -426,6 +396,7 @@ impl Directory {
         self.taken.clear();
         self.memberships.clear();
         self.entrances.clear();
+        self.invitations.clear();
         self.members.clear();
         self.secrets.clear();
         self.looked_up = 0;

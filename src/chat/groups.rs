@@ -17,31 +17,33 @@ use crate::entry::{
 use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::{Handle, Target};
-use crate::store::{Change, Conversation, ConversationKind, Marks, Member, Position, Stay};
+use crate::store::{
+    Change, Conversation, ConversationKind, Invitation, Marks, Member, Position, Stay,
+};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange as Group;
 
 /// A permitted change of a group, or its creation.
 pub(super) struct GroupPlan {
-    name: Handle,
+    pub(super) name: Handle,
     /// The acting account's handle.
-    from: Handle,
+    pub(super) from: Handle,
     /// The group; `None` if this creates it.
-    id: Option<ConversationId>,
+    pub(super) id: Option<ConversationId>,
     /// The second word of the command, such as `ADD`, which the reply repeats.
-    word: &'static str,
+    pub(super) word: &'static str,
     /// The text of the entry, such as `add bia leo`.
-    said: Box<str>,
-    effect: GroupEffect,
+    pub(super) said: Box<str>,
+    pub(super) effect: GroupEffect,
 }
 
 /// What a change does besides adding its entry.
-enum GroupEffect {
+pub(super) enum GroupEffect {
     /// These are added.
     Add(Vec<AccountId>),
-    /// The acting account itself becomes a member.
-    Join,
+    /// The acting account itself becomes a member, with this invitation if it needs one.
+    Join(Option<Invitation>),
     /// This one leaves, or is `removed` by an admin.
     Leave {
         account: AccountId,
@@ -60,13 +62,22 @@ enum GroupEffect {
 type Invited = Vec<(AccountId, Handle)>;
 
 impl Chat {
-    pub(super) fn plan_group(&self, who: Who, name: &Handle, change: &Group) -> Result<Plan, Stop> {
+    pub(super) fn plan_group(
+        &self,
+        who: Who,
+        name: &Handle,
+        change: &Group,
+        now: Millis,
+    ) -> Result<Plan, Stop> {
         if let Group::New(handles) = change {
             return self.plan_new_group(who.account, name, handles);
         }
-        let plan = if *change == Group::Join {
-            self.plan_join(who.account, name)?
+        let plan = if let Group::Join { token } = change {
+            self.plan_join(who.account, name, token.as_ref(), now)?
         } else {
+            if *change == Group::VoidInvitations {
+                return self.plan_void(who.account, name);
+            }
             let group = self.directory.group_of(who.account, name)?;
             let id = group.ok_or_else(|| Refusal::NoSuchGroup(name.clone()))?;
             self.plan_change(who.account, name, id, change)?
@@ -164,43 +175,14 @@ impl Chat {
                 (said("remove", [handle]), GroupEffect::Leave { account, removed: true })
             }
             Group::Leave => ("leave".into(), GroupEffect::Leave { account: me, removed: false }),
-            // Planned by `plan_join`.
-            Group::Join => return Ok(None),
+            // `plan_join` and `plan_void` are asked.
+            Group::Join { .. } | Group::VoidInvitations => return Ok(None),
             Group::Topic(topic) => {
                 (format!("topic {topic}").into(), GroupEffect::Topic(topic.as_str().into()))
             }
         };
         let (name, from, word) = (name.clone(), account.handle.clone(), change.word());
         Ok(Some(GroupPlan { name, from, id: Some(id), word, said, effect }))
-    }
-
-    /// Plans that `me` joins an open group; `None` if it is in it. What is refused tells nobody
-    /// whether there is such a group, unless it is open.
-    fn plan_join(&self, me: AccountId, name: &Handle) -> Result<Option<GroupPlan>, Stop> {
-        let refusal = || Stop::from(Refusal::NotOpen(name.clone()));
-        let id = self.directory.entrance(me, name)?.ok_or_else(refusal)?;
-        let (account, log) = both(self.directory.account(me), self.directory.conversation(id))?;
-        let member = log.member(me);
-        if member.is_some_and(Member::is_in) {
-            return Ok(None);
-        }
-        if !log.rules.open {
-            return Err(refusal());
-        }
-        if member.is_some_and(Member::is_removed) {
-            return Err(Refusal::Removed(name.clone()).into());
-        }
-        if log.present().count() >= limits::GROUP_MEMBERS {
-            return Err(Refusal::TooManyOf("members for one group").into());
-        }
-        Ok(Some(GroupPlan {
-            name: name.clone(),
-            from: account.handle.clone(),
-            id: Some(id),
-            word: Group::Join.word(),
-            said: "join".into(),
-            effect: GroupEffect::Join,
-        }))
     }
 
     /// Which of these handles can be added: those not yet in the group or, in a new group (no
@@ -272,7 +254,10 @@ impl Chat {
     pub(super) fn change_group(&mut self, who: Who, plan: GroupPlan, now: Millis) {
         let GroupPlan { name, from, id, word, said, effect } = plan;
         let conversation = id.unwrap_or_else(|| self.found(who.account, &name));
-        if let GroupEffect::Join = effect {
+        if let GroupEffect::Join(invitation) = &effect {
+            if let Some(invitation) = invitation {
+                self.use_invitation(conversation, *invitation);
+            }
             // Its own entry is the first that it sees, so it is a member before that is written.
             let id = EntryId(self.newest.entry.0 + 1);
             let seq = self.directory.cached(conversation).map_or(1, |log| log.seq + 1);
@@ -295,7 +280,7 @@ impl Chat {
             }
             GroupEffect::Leave { account, removed } => self.leave(who, &pos, account, removed),
             GroupEffect::Add(accounts) => self.join(who, conversation, here, &accounts),
-            GroupEffect::Join => {}
+            GroupEffect::Join(_) => {}
         }
         self.answer(who, "GROUP", Ok(Reply::Grouped { word, name: name.clone() }));
         self.tell(who, Effect::Entry { at, from, to: Target::Group(name) });

@@ -16,6 +16,7 @@ mod calls;
 pub mod directory;
 mod files;
 mod groups;
+mod joining;
 pub mod later;
 mod marks;
 mod messages;
@@ -115,6 +116,8 @@ enum Plan {
     Advance(moves::CursorMoves),
     /// A group is created or changed.
     Group(groups::GroupPlan),
+    /// Invitations to a group are made or void.
+    Invitation(joining::InvitationPlan),
     /// The account itself changes.
     Account(people::AccountPlan),
 }
@@ -233,7 +236,10 @@ impl Chat {
             }
             Act::Rename(name) => self.plan_rename(who, name),
             Act::SetSecret { was, secret } => self.plan_secret(who, was, secret),
-            Act::Group { name, change } => self.plan_group(who, name, change),
+            Act::Group { name, change } => self.plan_group(who, name, change, now),
+            Act::Invite { name, token, hash, uses, seconds } => {
+                self.plan_invite(who, name, (token, *hash), (*uses, *seconds), now)
+            }
             Act::Block { whom, on } => self.plan_block(who, whom, *on),
             Act::NewToken { label, token, hash, to } => {
                 self.plan_new_token(who, label, token, *hash, to.as_ref())
@@ -256,6 +262,7 @@ impl Chat {
             Plan::Later(plan) => self.change_later(who, plan, text, now),
             Plan::Advance(moves) => self.advance(who, moves, now),
             Plan::Group(plan) => self.change_group(who, plan, now),
+            Plan::Invitation(plan) => self.change_invitations(who, plan),
             Plan::Account(plan) => self.change_account(who, plan, now),
         }
     }

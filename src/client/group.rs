@@ -7,7 +7,9 @@ use super::json::Object;
 use super::lines;
 use super::progress::{SERVER, shown};
 use super::queries::show;
+use super::stdout::print;
 use crate::name::Handle;
+use crate::wire::reply::Reply;
 use crate::wire::request::GroupChange;
 use crate::wire::rows::{GroupLine, MemberLine, RuleLine, ServerLine};
 
@@ -25,12 +27,31 @@ pub async fn change(
         GroupChange::Admin(handle) => ("ADMIN", format!(" {handle}")),
         GroupChange::Member(handle) => ("MEMBER", format!(" {handle}")),
         GroupChange::Rule(rule) => ("RULE", format!(" {} {}", rule.name(), rule.value())),
-        GroupChange::Join => ("JOIN", String::new()),
+        GroupChange::Join { token } => {
+            ("JOIN", token.as_ref().map_or(String::new(), |token| format!(" {}", token.0)))
+        }
+        GroupChange::VoidInvitations => ("INVITE", " -".to_owned()),
         GroupChange::Topic(topic) => ("TOPIC", format!(" {}", lines::escaped(topic))),
         GroupChange::Leave => ("LEAVE", String::new()),
     };
     let mut caller = Caller::hasty(account);
     shown(SERVER, caller.ask_once(&format!("GROUP {verb} {group}{rest}"))).await.map(drop)
+}
+
+/// Makes an invitation and prints its token, which is never shown again.
+pub async fn invite(
+    account: &Credentials,
+    group: &Handle,
+    uses: u32,
+    seconds: u64,
+) -> Result<(), Failure> {
+    let command = format!("GROUP INVITE {group} {uses} {seconds}");
+    let mut caller = Caller::hasty(account);
+    let made = shown(SERVER, caller.ask_once(&command)).await?;
+    match made.done()? {
+        Reply::Invited { token: Some(token), .. } => print(&token),
+        _ => Err(Failure::Wrong("the server did not send an invitation".to_owned())),
+    }
 }
 
 /// Shows the groups of this account, or the open ones.

@@ -86,11 +86,29 @@ pub enum GroupVerb {
         #[arg(long, conflicts_with = "rule")]
         json: bool,
     },
-    /// Join an open group
+    /// Make an invitation, and print its token, with which people can join
+    Invite {
+        /// With or without its +
+        #[arg(value_parser = lines::group)]
+        group: Handle,
+        /// How many may join with it
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=5_000))]
+        uses: u32,
+        /// How long it is good
+        #[arg(long, value_name = "SECONDS", default_value_t = 86_400, value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+        seconds: u64,
+        /// Make all invitations to the group void instead
+        #[arg(long, conflicts_with_all = ["uses", "seconds"])]
+        void: bool,
+    },
+    /// Join an open group, or one to which you have an invitation
     Join {
         /// With or without its +
         #[arg(value_parser = lines::group)]
         group: Handle,
+        /// The token of an invitation
+        #[arg(value_parser = token)]
+        token: Option<String>,
     },
     /// Set the topic of a group
     Topic {
@@ -107,4 +125,11 @@ pub enum GroupVerb {
         #[arg(value_parser = lines::group)]
         group: Handle,
     },
+}
+
+/// A token, which has no blanks.
+fn token(typed: &str) -> Result<String, String> {
+    let is_word =
+        !typed.is_empty() && !typed.contains(|c: char| c.is_whitespace() || c.is_control());
+    is_word.then(|| typed.to_owned()).ok_or_else(|| "expected a token".to_owned())
 }

@@ -151,6 +151,7 @@ impl Session {
             }
             SessionCommand::Wait { which, until, seconds } => self.wait_for(which, until, seconds),
             SessionCommand::NewToken { label, to } => self.new_token(label, to).await,
+            SessionCommand::Invite { name, uses, seconds } => self.invite(name, uses, seconds),
             SessionCommand::Link => self.link(),
             SessionCommand::Admin(asked) => self.administer(asked).await,
         }

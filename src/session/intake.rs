@@ -170,6 +170,7 @@ impl Session {
             Act::Rename(_)
             | Act::SetSecret { .. }
             | Act::NewToken { .. }
+            | Act::Invite { .. }
             | Act::DropToken { .. }
             | Act::Link { .. } => CHANGE,
         };

@@ -1,4 +1,4 @@
-//! Tokens, with which scripts log in instead of a password.
+//! Tokens, with which scripts log in instead of a password, and those that let people join a group.
 //!
 //! A token is random, so one round of SHA-256 protects it as well as many would: there is nothing
 //! to guess. A login with it is thousands of times cheaper than one with a password.
@@ -9,7 +9,7 @@ use super::Session;
 use super::answer::Answer;
 use super::intake::CHANGE;
 use crate::chat::Act;
-use crate::name::Target;
+use crate::name::{Handle, Target};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::rows::TokenLine;
@@ -44,6 +44,15 @@ impl Session {
         let token = new().ok_or(Refusal::Bug)?;
         let hash = hash(&token).ok_or(Refusal::Bug)?;
         self.hand_over(vec![Act::NewToken { label, token, hash, to }], 0);
+        Ok(None)
+    }
+
+    /// `GROUP INVITE`
+    pub(super) fn invite(&mut self, name: Handle, uses: u32, seconds: u64) -> Answer {
+        self.charge(CHANGE)?;
+        let token = new().ok_or(Refusal::Bug)?;
+        let hash = hash(&token).ok_or(Refusal::Bug)?;
+        self.hand_over(vec![Act::Invite { name, token, hash, uses, seconds }], 0);
         Ok(None)
     }
 

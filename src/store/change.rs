@@ -1,7 +1,7 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
-use super::{Later, Marks, Member, Moves, Once, Pair, Stay, Token};
+use super::{Invitation, Later, Marks, Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
     MoveNumber, TokenId,
@@ -30,6 +30,8 @@ pub enum Change {
     Topic { id: ConversationId, topic: Box<str> },
     /// Other rules of a group.
     Rules { id: ConversationId, rules: GroupRules },
+    /// An invitation to a group is made or used. It is deleted with its last use.
+    Invitation { id: ConversationId, invitation: Invitation },
     /// A stay in a group, which has begun or ended.
     Stay { conversation: ConversationId, account: AccountId, stay: Stay },
     /// Up to the entry whose place is `seq`, `count` entries do not wait for a member: see

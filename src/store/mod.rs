@@ -29,8 +29,8 @@ pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
 pub use need::{Fact, Need};
 pub use rows::{
-    Account, Conversation, ConversationKind, Fronts, Later, Marks, Member, MessageState, Once,
-    Pair, Position, Receipts, Span, SpanQuery, Stay, Token, WaitingCount,
+    Account, Conversation, ConversationKind, Fronts, Invitation, Later, Marks, Member,
+    MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token, WaitingCount,
 };
 pub use walk::{Listing, Walk};
 

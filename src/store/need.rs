@@ -1,7 +1,7 @@
 //! What the rules ask of the store before they decide, and its answers: single rows, as many at a
 //! time as a batch needs.
 
-use super::{Account, Conversation, MessageState, Once, Pair, Token};
+use super::{Account, Conversation, Invitation, MessageState, Once, Pair, Token};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::name::Handle;
 
@@ -29,9 +29,11 @@ pub enum Need {
     /// Whether this account is in the group of this name. The cost does not depend on whether there
     /// is such a group or how large it is.
     Membership(AccountId, Handle),
-    /// The group of this name, if this account can join it or is in it. The cost is as that of
-    /// `Membership`.
-    Entrance(AccountId, Handle),
+    /// The group of this name, if it is open, if this account is or was in it, or if it has an
+    /// invitation of this hash. The cost is as that of `Membership`.
+    Entrance(AccountId, Handle, Option<[u8; 32]>),
+    /// The invitations to a group.
+    Invitations(ConversationId),
     /// Whether this account is or was a member of a conversation.
     Member(AccountId, ConversationId),
     /// Whether the first account has blocked the second.
@@ -72,7 +74,9 @@ pub enum Fact {
     /// The conversation of the group of this name; `None` if the account is not in it.
     Membership(AccountId, Handle, Option<ConversationId>),
     /// The conversation of the group of this name; `None` if the account can not join it.
-    Entrance(AccountId, Handle, Option<ConversationId>),
+    Entrance(AccountId, Handle, Option<[u8; 32]>, Option<ConversationId>),
+    /// The invitations to the group, expired ones included.
+    Invitations(ConversationId, Vec<Invitation>),
     /// Whether the account is or was a member of the conversation.
     Member(AccountId, ConversationId, bool),
     /// Whether the first account has blocked the second.

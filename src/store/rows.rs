@@ -423,6 +423,24 @@ pub struct Once {
     pub time: Millis,
 }
 
+/// An invitation to a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// SHA-256 of its token, which is stored nowhere.
+    pub hash: [u8; 32],
+    /// How many may still join with it; 0: it is void.
+    pub uses: u32,
+    /// When it expires.
+    pub expires: Millis,
+}
+
+impl Invitation {
+    /// Whether it can be used.
+    pub fn is_good(&self, now: Millis) -> bool {
+        self.uses > 0 && self.expires > now
+    }
+}
+
 /// A token that opens an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {

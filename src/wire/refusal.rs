@@ -320,7 +320,7 @@ impl fmt::Display for Refusal {
                 write!(f, "#{name}: a group needs an admin; GROUP ADMIN {name} <handle> makes another")
             }
             Refusal::NotOpen(name) => {
-                write!(f, "#{name}: no such group, or not an open one; ask an admin to add you")
+                write!(f, "#{name}: no such group, or not one that you can join; ask there for an invitation")
             }
             Refusal::Removed(name) => {
                 write!(f, "#{name}: an admin has removed you; an admin can add you again")

@@ -49,6 +49,8 @@ pub enum Reply {
     Synced { last: EntryId, more: bool },
     /// `OK GROUP NEW` and the like
     Grouped { word: &'static str, name: Handle },
+    /// `OK GROUP INVITE`: the only time that the token is shown; `None`: all are void
+    Invited { name: Handle, token: Option<Box<str>> },
     /// `OK BLOCK`, `OK UNBLOCK`
     Blocked { whom: Handle, on: bool },
     /// `OK TOKEN NEW`: the only time that the token is shown
@@ -181,6 +183,10 @@ impl Reply {
             Reply::Marked { count, more } => ok!(out, "MARKS", count, More(*more)),
             Reply::Synced { last, more } => ok!(out, "SYNC", last, More(*more)),
             Reply::Grouped { word, name } => put(out, &["OK GROUP ", word, " #", name.as_str()]),
+            Reply::Invited { name, token } => {
+                put(out, &["OK GROUP INVITE #", name.as_str(), " "]);
+                token.as_deref().put(out);
+            }
             Reply::Blocked { whom, on: true } => ok!(out, "BLOCK", whom),
             Reply::Blocked { whom, on: false } => ok!(out, "UNBLOCK", whom),
             Reply::TokenMade { label, token } => ok!(out, "TOKEN NEW", &**label, &**token),
@@ -253,7 +259,13 @@ impl Reply {
                 Reply::Synced { last, more }
             }
             "GROUP" => {
-                let word = known(&GroupChange::WORDS, columns.word()?)?;
+                let said = columns.word()?;
+                if said == GroupChange::INVITE {
+                    let Target::Group(name) = columns.read()? else { return None };
+                    let token = columns.read::<Option<&str>>()?.map(Into::into);
+                    return Some(Reply::Invited { name, token });
+                }
+                let word = known(&GroupChange::WORDS, said)?;
                 match columns.read()? {
                     Target::Group(name) => Reply::Grouped { word, name },
                     Target::Person(_) => return None,

@@ -128,6 +128,8 @@ pub enum SessionCommand {
     Wait { which: Which, until: Condition, seconds: u64 },
     /// `TOKEN NEW`; with `to`, of a token that may only write there.
     NewToken { label: Box<str>, to: Option<Target> },
+    /// `GROUP INVITE`, of an invitation with these uses, for so many seconds.
+    Invite { name: Handle, uses: u32, seconds: u64 },
     /// `UID LINK`, of the system user at the other end.
     Link,
     /// `ADMIN`
@@ -221,12 +223,22 @@ pub enum GroupChange {
     Member(Handle),
     Rule(GroupRule),
     Topic(String),
-    Join,
+    /// With the token of an invitation, if it has one.
+    Join {
+        token: Option<Secret>,
+    },
+    /// All invitations to the group are void.
+    VoidInvitations,
     Leave,
 }
 
 impl GroupChange {
-    /// The second words of the commands.
+    pub const JOIN: &str = "JOIN";
+    pub const INVITE: &str = "INVITE";
+
+    /// The second words of the commands that are answered with [`Reply::Grouped`].
+    ///
+    /// [`Reply::Grouped`]: super::reply::Reply::Grouped
     pub const WORDS: [&str; 9] =
         ["NEW", "ADD", "REMOVE", "ADMIN", "MEMBER", "RULE", "TOPIC", "JOIN", "LEAVE"];
 
@@ -240,7 +252,8 @@ impl GroupChange {
             GroupChange::Member(_) => "MEMBER",
             GroupChange::Rule(_) => "RULE",
             GroupChange::Topic(_) => "TOPIC",
-            GroupChange::Join => "JOIN",
+            GroupChange::Join { .. } => GroupChange::JOIN,
+            GroupChange::VoidInvitations => GroupChange::INVITE,
             GroupChange::Leave => "LEAVE",
         }
     }

@@ -121,6 +121,10 @@ fn reply() -> impl Strategy<Value = Reply> {
         handle().prop_map(Reply::Registered),
         (handle(), any::<u64>()).prop_map(|(handle, pending)| Reply::LoggedIn { handle, pending }),
         (handle(), name).prop_map(|(handle, name)| Reply::You { handle, name }),
+        (handle(), maybe(word())).prop_map(|(name, token)| {
+            let token = token.filter(|token| *token != "-").map(Into::into);
+            Reply::Invited { name, token }
+        }),
         (word(), word()).prop_map(|(label, token)| Reply::TokenMade {
             label: label.into(),
             token: token.into()

@@ -62,7 +62,8 @@ pub(super) fn ping(input: &str) -> ParseResult<'_, Command> {
 }
 
 /// The second words of the verbs that have them.
-const GROUP: &str = "NEW, ADD, REMOVE, ADMIN, MEMBER, RULE, TOPIC, JOIN, LEAVE, LIST or WHO";
+const GROUP: &str =
+    "NEW, ADD, REMOVE, ADMIN, MEMBER, RULE, TOPIC, INVITE, JOIN, LEAVE, LIST or WHO";
 const TOKEN: &str = "NEW, LIST or DEL";
 const UID: &str = "LINK, LIST or UNLINK";
 const ADMIN: &str = "STATS, SESSIONS, KICK, USER, DEL, BACKUP or CHECK";
@@ -282,7 +283,8 @@ pub(super) fn find(input: &str) -> ParseResult<'_, Command> {
 
 /// `GROUP = "LIST" ["open"] / "WHO" group / "NEW" group *handle / "ADD" group 1*handle /
 /// "REMOVE" group handle / "ADMIN" group handle / "MEMBER" group handle / "RULE" group [rule] /
-/// "TOPIC" group text / "JOIN" group / "LEAVE" group`
+/// "TOPIC" group text / "INVITE" group ["-" / uses [seconds]] / "JOIN" group [token] /
+/// "LEAVE" group`
 pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
     let (input, word) = field(GROUP, |word| second(GROUP, word)).parse(input)?;
     if word == "LIST" {
@@ -305,13 +307,45 @@ pub(super) fn group(input: &str) -> ParseResult<'_, Command> {
             (rest, None) => return Ok((rest, Command::Query(Query::Rules(name)))),
             (rest, Some(rule)) => (rest, GroupChange::Rule(rule)),
         },
-        "JOIN" => (input, GroupChange::Join),
+        "INVITE" if !input.starts_with('-') => {
+            return map(invitation, |(uses, seconds)| {
+                let name = name.clone();
+                Command::Session(SessionCommand::Invite { name, uses, seconds })
+            })
+            .parse(input);
+        }
+        "INVITE" => value(GroupChange::VoidInvitations, keyword("-")).parse(input)?,
+        "JOIN" => {
+            let token = labelled("the token of an invitation", secret);
+            map(opt_field(token), |token| GroupChange::Join { token }).parse(input)?
+        }
         "TOPIC" => {
             labelled("the topic of the group", map(body, GroupChange::Topic)).parse(input)?
         }
         _ => (input, GroupChange::Leave),
     };
     Ok((input, Command::Act(ActCommand::Group { name, change })))
+}
+
+/// `[uses [seconds]]`
+fn invitation(input: &str) -> ParseResult<'_, (u32, u64)> {
+    let uses = field("a number of uses from 1 to 5000, or -", |word: &str| {
+        number(word).filter(|uses| *uses >= 1 && *uses <= u64::from(limits::INVITATION_USES))
+    });
+    let seconds = field("a number of seconds from 1 to 31536000", |word: &str| {
+        number(word).filter(|n| (1..=limits::INVITATION_SECONDS_MAX).contains(n))
+    });
+    map(opt_field((uses, opt_field(seconds))), |said| {
+        let (uses, seconds) = said.unwrap_or((1, None));
+        let uses = u32::try_from(uses).unwrap_or(limits::INVITATION_USES);
+        (uses, seconds.unwrap_or(limits::INVITATION_SECONDS))
+    })
+    .parse(input)
+}
+
+/// A number in decimal digits.
+fn number(word: &str) -> Option<u64> {
+    word.bytes().all(|b| b.is_ascii_digit()).then(|| word.parse().ok()).flatten()
 }
 
 /// `rule = ("write" / "add") ("all" / "admins") / "join" ("closed" / "open")`

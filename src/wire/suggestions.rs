@@ -66,7 +66,10 @@ const ELSEWHERE: [(&[&str], &str); 28] = [
         "GROUP JOIN <name> joins an open group, which GROUP LIST open shows; GROUP NEW creates one",
     ),
     (&["part", "leave"], "GROUP LEAVE <name> leaves a group"),
-    (&["invite", "add"], "GROUP ADD <name> <handle> adds someone to a group"),
+    (
+        &["invite", "add"],
+        "GROUP ADD <name> <handle> adds someone to a group, GROUP INVITE <name> makes an invitation",
+    ),
     (&["kick", "ban"], "GROUP REMOVE <name> <handle> removes someone from a group"),
     (&["topic"], "GROUP TOPIC <name> <text> sets a group's topic"),
     (

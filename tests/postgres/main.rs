@@ -10,6 +10,8 @@ mod erased;
 mod failover;
 #[path = "../store/holding.rs"]
 mod holding;
+#[path = "../store/invitations.rs"]
+mod invitations;
 #[path = "../store/later.rs"]
 mod later;
 #[path = "../store/lists.rs"]

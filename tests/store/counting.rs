@@ -108,7 +108,7 @@ proptest! {
                         is_removed[who] = false;
                     }
                     Turn::Join(who) => {
-                        let change = GroupChange::Join;
+                        let change = GroupChange::Join { token: None };
                         store.act(people[who].0, Act::Group { name: handle("team"), change });
                         if !is_removed[who] && !std::mem::replace(&mut is_in[who], true) {
                             log.push((who, is_in));

@@ -12,6 +12,7 @@ mod files;
 mod find;
 mod forget;
 mod holding;
+mod invitations;
 mod later;
 mod lists;
 mod many_chats;

@@ -150,6 +150,13 @@ CREATE TABLE stay(
     removed INTEGER NOT NULL DEFAULT 0, -- an admin ended it
     PRIMARY KEY(conversation, account, since)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE invitation(
+    hash BLOB PRIMARY KEY,              -- SHA-256 of the token, which is stored nowhere
+    conversation INTEGER NOT NULL,
+    uses INTEGER NOT NULL,              -- how many may still join with it
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX invitation_to ON invitation(conversation);
 CREATE TABLE exempt_mark(
     conversation INTEGER NOT NULL,
     account INTEGER NOT NULL,
@@ -318,7 +325,7 @@ INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'2B0BC962DA3EE4CC9C66C00DAD632D2A', X'D55B46B9DA86008F347F198AFBA70E6B');
+INSERT INTO generation VALUES(1, X'5733EBAD153DB8C2160B0BCD46930A95', X'F6819643D19AE1C4BB68F4BA7680ABDF');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

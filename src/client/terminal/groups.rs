@@ -5,8 +5,8 @@ use crate::client::lines;
 
 /// The subcommands, for completion.
 pub const VERBS: &[&str] = &[
-    "add", "admin", "join", "leave", "list", "member", "new", "open", "remove", "rules", "topic",
-    "who",
+    "add", "admin", "invite", "join", "leave", "list", "member", "new", "open", "remove", "rules",
+    "topic", "who",
 ];
 
 /// Each subcommand with its arguments and its purpose.
@@ -19,7 +19,8 @@ const USAGE: &[(&str, &str, &str)] = &[
     ("rules", " [GROUP] [RULE VALUE]", "who may write and add, who may join"),
     ("topic", " [GROUP] TEXT", "set its topic"),
     ("who", " [GROUP]", "who is in it"),
-    ("join", " GROUP", "join an open group"),
+    ("invite", " [GROUP] [USES [SECONDS]]", "make an invitation; - voids all"),
+    ("join", " GROUP [TOKEN]", "join an open group, or with a token"),
     ("leave", " [GROUP]", "leave it"),
     ("list", "", "the groups you are in"),
     ("open", "", "the groups that you can join"),
@@ -52,7 +53,7 @@ pub fn command(
         (_, Some(current)) if !is_named => (current, rest),
         _ => (named, others),
     };
-    let needs_more = !["new", "who", "join", "leave", "rules"].contains(&&*verb);
+    let needs_more = !["new", "who", "invite", "join", "leave", "rules"].contains(&&*verb);
     if group.is_empty() || (needs_more && rest.is_empty()) {
         return Err(usage());
     }
@@ -99,6 +100,10 @@ mod tests {
         );
         assert_eq!(typed("new ops-2 bob", "#team"), "GROUP NEW ops-2 bob");
         assert_eq!(typed("join lunch", "#team"), "GROUP JOIN lunch");
+        assert_eq!(typed("join lunch papo_12ab", "#team"), "GROUP JOIN lunch papo_12ab");
+        assert_eq!(typed("invite", "#team"), "GROUP INVITE team");
+        assert_eq!(typed("invite 5 3600", "#team"), "GROUP INVITE team 5 3600");
+        assert_eq!(typed("invite ops -", "#team"), "GROUP INVITE ops -");
         assert_eq!(typed("rules", "#team"), "GROUP RULE team");
         assert_eq!(typed("rules write admins", "#team"), "GROUP RULE team write admins");
         assert_eq!(typed("rules ops join open", "#team"), "GROUP RULE ops join open");

@@ -6,9 +6,9 @@ use super::message_command;
 
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
-    "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info", "join",
-    "later", "marks", "name", "passwd", "quit", "re", "react", "rules", "to", "unblock", "unless",
-    "who", "whoami",
+    "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info",
+    "invite", "join", "later", "marks", "name", "passwd", "quit", "re", "react", "rules", "to",
+    "unblock", "unless", "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -133,7 +133,7 @@ pub fn read(line: &str) -> SlashCommand {
             SlashCommand::Message(name.to_owned(), rest.to_owned())
         }
         ("who", _) => SlashCommand::Who,
-        ("join" | "rules", _) => SlashCommand::Group(format!("{name} {rest}")),
+        ("invite" | "join" | "rules", _) => SlashCommand::Group(format!("{name} {rest}")),
         ("msg" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),
         ("info", "") => SlashCommand::Info(None),
         ("info", _) => rest.parse().map_or_else(

@@ -176,9 +176,12 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
         Need::Membership(me, name) => {
             to.push((MEMBERSHIP, vec![Param::Text(name.as_str()), int(me)]));
         }
-        Need::Entrance(me, name) => {
-            to.push((groups::ENTRANCE, vec![Param::Text(name.as_str()), int(me)]));
+        Need::Entrance(me, name, hash) => {
+            let hash = hash.as_ref().map_or(&[][..], |hash| hash);
+            let params = vec![Param::Text(name.as_str()), int(me), Param::Bytes(hash)];
+            to.push((groups::ENTRANCE, params));
         }
+        Need::Invitations(id) => to.push((groups::INVITATIONS, vec![Param::Int(id.0)])),
         Need::Member(me, id) => to.push((IS_MEMBER, vec![Param::Int(id.0), int(me)])),
         Need::Blocked(by, whom) => to.push((BLOCKED, vec![int(by), int(whom)])),
         Need::Once(account, key) => to.push((ONCE, vec![int(account), Param::Text(key)])),
@@ -225,9 +228,13 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
             let group = membership(row)?.and_then(|(id, is_in)| is_in.then_some(id));
             Some(Fact::Membership(*me, name.clone(), group))
         }
-        Need::Entrance(me, name) => {
+        Need::Entrance(me, name, hash) => {
             let group = row.map(|row| row.get(0).map(ConversationId)).transpose()?;
-            Some(Fact::Entrance(*me, name.clone(), group))
+            Some(Fact::Entrance(*me, name.clone(), *hash, group))
+        }
+        Need::Invitations(id) => {
+            let list = rows.iter().map(groups::invitation).collect::<Result<_, _>>()?;
+            Some(Fact::Invitations(*id, list))
         }
         Need::Member(me, id) => Some(Fact::Member(*me, *id, is_there)),
         Need::Blocked(by, whom) => Some(Fact::Blocked(*by, *whom, is_there)),

@@ -1,19 +1,33 @@
-//! What groups have besides their members: a name, a topic, rules.
+//! What groups have besides their members: a name, a topic, rules, invitations.
 
 use super::PgReader;
 use super::decode::rules_at;
-use super::value::Param;
-use crate::entry::{AccountId, ConversationId};
+use super::value::{Param, PgRow};
+use crate::entry::{AccountId, ConversationId, Millis};
 use crate::group_rules::GroupRules;
 use crate::limits;
 use crate::store::rows::known_handle;
-use crate::store::{Error, GroupRow, ListPage};
+use crate::store::{Error, GroupRow, Invitation, ListPage};
 
-/// The group of a name that an account can join or is in.
+/// The group of a name that is open, that an account is or was in, or that has an invitation of a
+/// hash.
 pub(super) const ENTRANCE: &str = "SELECT g.conversation FROM group_info g
      WHERE g.name = $1
-       AND (g.open OR EXISTS(SELECT FROM member m
-                             WHERE m.conversation = g.conversation AND m.account = $2))";
+       AND (g.open
+            OR EXISTS(SELECT FROM member m
+                      WHERE m.conversation = g.conversation AND m.account = $2)
+            OR EXISTS(SELECT FROM invitation i
+                      WHERE i.hash = $3 AND i.conversation = g.conversation))";
+/// The invitations to a group.
+pub(super) const INVITATIONS: &str =
+    "SELECT hash, uses, expires FROM invitation WHERE conversation = $1";
+
+/// A row of [`INVITATIONS`].
+pub(super) fn invitation(row: &PgRow) -> Result<Invitation, Error> {
+    let uses = u32::try_from(row.get::<i64>(1)?)
+        .map_err(|_| Error::damaged("an invitation has an odd number of uses"))?;
+    Ok(Invitation { hash: row.get(0)?, uses, expires: Millis(row.get(2)?) })
+}
 
 /// The rules of a group.
 pub(super) fn rules(reader: &mut PgReader, id: ConversationId) -> Result<GroupRules, Error> {

@@ -145,6 +145,9 @@ BEGIN
         WHEN 29 THEN
             UPDATE group_info SET admins_write = n2[i] <> 0, all_add = n3[i] <> 0, open = n4[i] <> 0
             WHERE conversation = n1[i];
+        WHEN 30 THEN
+            DELETE FROM invitation WHERE hash = b[i];
+            INSERT INTO invitation SELECT b[i], n1[i], n2[i], n3[i] WHERE n2[i] > 0;
         END CASE;
     END LOOP;
     IF y_message > 0 THEN

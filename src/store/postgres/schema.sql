@@ -201,6 +201,15 @@ CREATE TABLE stay(
     PRIMARY KEY(conversation, account, since)
 );
 
+CREATE TABLE invitation(
+    hash bytea PRIMARY KEY,
+    conversation bigint NOT NULL,
+    uses bigint NOT NULL,
+    expires bigint NOT NULL
+);
+
+CREATE INDEX invitation_to ON invitation(conversation);
+
 CREATE TABLE exempt_mark(
     conversation bigint NOT NULL,
     account bigint NOT NULL,

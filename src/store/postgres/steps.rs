@@ -195,6 +195,10 @@ impl<'a> BatchParams<'a> {
                 let [write, add, open] = [write, add, rules.open].map(i64::from);
                 self.step(29, [id.0, write, add, open], [], &[]);
             }
+            Change::Invitation { id, invitation } => {
+                let numbers = [id.0, invitation.uses.into(), invitation.expires.0];
+                self.step(30, numbers, [], &invitation.hash);
+            }
             Change::Topic { id, topic } => self.step(8, [id.0], [&**topic], &[]),
             Change::Stay { conversation, account, stay } => {
                 let (until, until_seq) = stay.until.map_or((-1, -1), |(id, seq)| (id.0, seq));

@@ -38,7 +38,7 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 18] = [
+pub(super) const TABLES: [Table; 19] = [
     table!(
         "account",
         "id, handle, name, secret, created, shown, seen, later, gone",
@@ -89,6 +89,7 @@ pub(super) const TABLES: [Table; 18] = [
         "$1, $2, $3, $4, $5, $6, $7",
         ""
     ),
+    table!("invitation", "hash, conversation, uses, expires", "biii", "$1, $2, $3, $4", ""),
     table!("exempt_mark", "conversation, account, seq, count", "iiii", "$1, $2, $3, $4", ""),
     table!(
         "cursor_history",

@@ -63,10 +63,11 @@ impl SqliteReader {
                 let group = found.and_then(|(id, is_in)| is_in.then_some(id));
                 Some(Fact::Membership(*me, name.clone(), group))
             }
-            Need::Entrance(me, name) => {
-                let group = groups::entrance(self, *me, name)?;
-                Some(Fact::Entrance(*me, name.clone(), group))
+            Need::Entrance(me, name, hash) => {
+                let group = groups::entrance(self, *me, name, hash.as_ref())?;
+                Some(Fact::Entrance(*me, name.clone(), *hash, group))
             }
+            Need::Invitations(id) => Some(Fact::Invitations(*id, groups::invitations(self, *id)?)),
             Need::Member(me, id) => Some(Fact::Member(*me, *id, self.is_member(*me, *id)?)),
             Need::Blocked(by, whom) => {
                 Some(Fact::Blocked(*by, *whom, self.has_blocked(*by, *whom)?))

@@ -1,14 +1,14 @@
-//! What groups have besides their members: a name, a topic, rules.
+//! What groups have besides their members: a name, a topic, rules, invitations.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{SqliteReader, rules_at};
-use crate::entry::{AccountId, ConversationId};
+use crate::entry::{AccountId, ConversationId, Millis};
 use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::rows::known_handle;
-use crate::store::{Error, GroupRow, ListPage, Stay};
+use crate::store::{Error, GroupRow, Invitation, ListPage, Stay};
 
 /// Creates a group, with the rules of a new one.
 pub(super) fn add(on: &Connection, id: ConversationId, name: &Handle) -> Result<(), Error> {
@@ -67,18 +67,51 @@ pub(super) fn rules(reader: &SqliteReader, id: ConversationId) -> Result<GroupRu
     Ok(reader.connection.prepare_cached(sql)?.query_row([id.0], |row| rules_at(row, 0))?)
 }
 
-/// The group of a name that `me` can join or is in.
+/// Writes an invitation, or deletes it if it has no more uses.
+pub(super) fn invitation(
+    on: &Connection,
+    id: ConversationId,
+    invitation: &Invitation,
+) -> Result<(), Error> {
+    let Invitation { hash, uses, expires } = invitation;
+    match uses {
+        0 => on.prepare_cached("DELETE FROM invitation WHERE hash = ?1")?.execute([hash])?,
+        _ => on
+            .prepare_cached("INSERT OR REPLACE INTO invitation VALUES(?1, ?2, ?3, ?4)")?
+            .execute(params![hash, id.0, uses, expires.0])?,
+    };
+    Ok(())
+}
+
+/// The invitations to a group.
+pub(super) fn invitations(
+    reader: &SqliteReader,
+    id: ConversationId,
+) -> Result<Vec<Invitation>, Error> {
+    let sql = "SELECT hash, uses, expires FROM invitation WHERE conversation = ?1";
+    let mut query = reader.connection.prepare_cached(sql)?;
+    let rows = query.query_map([id.0], |row| {
+        Ok(Invitation { hash: row.get(0)?, uses: row.get(1)?, expires: Millis(row.get(2)?) })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The group of a name that is open, that `me` is or was in, or that has an invitation of this hash.
 pub(super) fn entrance(
     reader: &SqliteReader,
     me: AccountId,
     name: &Handle,
+    hash: Option<&[u8; 32]>,
 ) -> Result<Option<ConversationId>, Error> {
     let sql = "SELECT g.conversation FROM group_info g
                WHERE g.name = ?1
-                 AND (g.open OR EXISTS(SELECT 1 FROM member m
-                                       WHERE m.conversation = g.conversation AND m.account = ?2))";
+                 AND (g.open
+                      OR EXISTS(SELECT 1 FROM member m
+                                WHERE m.conversation = g.conversation AND m.account = ?2)
+                      OR EXISTS(SELECT 1 FROM invitation i
+                                WHERE i.hash = ?3 AND i.conversation = g.conversation))";
     let mut query = reader.connection.prepare_cached(sql)?;
-    let row = query.query_row(params![name.as_str(), me.0], |row| row.get(0));
+    let row = query.query_row(params![name.as_str(), me.0, hash], |row| row.get(0));
     Ok(row.optional()?.map(ConversationId))
 }
 

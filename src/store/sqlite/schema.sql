@@ -193,6 +193,16 @@ CREATE TABLE stay(
     PRIMARY KEY(conversation, account, since)
 ) STRICT, WITHOUT ROWID;
 
+-- Invitations to groups. Those that have expired are deleted when the next one is made.
+CREATE TABLE invitation(
+    hash BLOB PRIMARY KEY,              -- SHA-256 of the token, which is stored nowhere
+    conversation INTEGER NOT NULL,
+    uses INTEGER NOT NULL,              -- how many may still join with it
+    expires INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX invitation_to ON invitation(conversation);
+
 -- In a group: up to its `seq`-th entry, `count` entries do not wait for a member. Written when a
 -- member's `exempt` grows while one of its cursors stays below: see chat/moves.rs.
 CREATE TABLE exempt_mark(

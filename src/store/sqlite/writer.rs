@@ -300,6 +300,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Group { id, name } => return groups::add(on, *id, name),
         Change::Topic { id, topic } => return groups::set_topic(on, *id, topic),
         Change::Rules { id, rules } => return groups::set_rules(on, *id, *rules),
+        Change::Invitation { id, invitation } => return groups::invitation(on, *id, invitation),
         Change::Stay { conversation, account, stay } => {
             return groups::stay(on, *conversation, *account, stay);
         }

@@ -260,6 +260,9 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
          FROM token WHERE account NOT IN (SELECT id FROM account)",
         "SELECT format('the token %d has no hash of 32 bytes', id)
          FROM token WHERE length(hash) <> 32",
+        "SELECT format('an invitation to conversation %d cannot be used', i.conversation)
+         FROM invitation i LEFT JOIN group_info g ON g.conversation = i.conversation
+         WHERE g.conversation IS NULL OR i.uses < 1 OR length(i.hash) <> 32",
         "SELECT format('account %d blocks %d, and one of them is gone', account, blocked)
          FROM block WHERE account NOT IN (SELECT id FROM account)
                        OR blocked NOT IN (SELECT id FROM account)",
