@@ -27,9 +27,48 @@ pub fn words(handle: &str, name: &str) -> Vec<String> {
     words
 }
 
+/// The words of a text, by which messages are found: its runs of letters and digits, folded, sorted,
+/// without duplicates.
+pub fn runs(text: &str) -> Vec<String> {
+    let folded = match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => folded(text),
+    };
+    let parts = folded.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    let mut words: Vec<String> = parts.map(str::to_owned).collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// Whether each of `words` begins one of `runs`; both are as [`runs`] returns them.
+pub fn begin_all(words: &[String], runs: &[String]) -> bool {
+    words.iter().all(|word| {
+        let at = runs.partition_point(|run| run < word);
+        runs.get(at).is_some_and(|run| run.starts_with(word.as_str()))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_have_words() {
+        for (text, words) in [
+            ("The café's menu, 3rd try: a_b C++", "3rd a b c cafe menu s the try"),
+            ("re\u{301}sume\u{301} x2", "resume x2"),
+            ("ﬁn ½ 東京タワー привет-Мир", "1 2 fin мир привет 東京タワー"),
+            ("no no NO", "no"),
+            (" \u{1f44d} … -", ""),
+        ] {
+            assert_eq!(runs(text).join(" "), words, "{text}");
+        }
+        let found = |words: &str, text: &str| begin_all(&runs(words), &runs(text));
+        assert!(found("MEN caf", "the café's menu"));
+        assert!(found("", "x") && found("a ab", "ab"));
+        assert!(!found("enu", "menu") && !found("ab abc", "ab") && !found("x", ""));
+    }
 
     #[test]
     fn words_are_found_whatever_their_case_and_accents() {

@@ -40,6 +40,7 @@ pub mod flags;
 pub mod fold;
 pub mod group_rules;
 pub mod hub;
+pub mod indexing;
 pub mod limits;
 pub mod metrics;
 pub mod name;

@@ -1,6 +1,10 @@
 //! Every limit, with its reason. Nothing in papo is unbounded, and every bound is here.
 
+mod search;
+
 use std::time::Duration;
+
+pub use search::*;
 
 /// Bytes in a line from a client, LF included. Long enough for a page of text or a stack trace,
 /// short enough that a thousand clients' unfinished lines fit in memory.

@@ -21,6 +21,7 @@ use crate::counters::Counters;
 use crate::door::HttpServices;
 use crate::file_workers::FileWorkers;
 use crate::hub::{Hub, Retention, Work};
+use crate::indexing;
 use crate::limits;
 use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
@@ -73,6 +74,8 @@ pub struct Server {
     hub_lives: Receiver<()>,
     /// Dropped to end the retention thread.
     retention: mpsc::Sender<()>,
+    /// Dropped to end the thread that fills the index for searching.
+    indexing: Option<mpsc::Sender<()>>,
     executors: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
     /// Keeps the store ours until the last thread has ended.
@@ -108,7 +111,7 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let OpenStore { writer, reader, maintenance, file, folder, beat, held } =
+        let OpenStore { writer, reader, maintenance, file, folder, indexer, beat, held } =
             store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let open = {
@@ -139,6 +142,12 @@ impl Server {
             .with_files(folder.clone(), config.keep_files);
         let (retention, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
         others.push(thread);
+        let indexing = indexer.map(|indexer| indexing::start(indexer, counters.clone()));
+        let indexing = indexing.transpose().map_err(|e| plain(&e))?;
+        let indexing = indexing.map(|(stop, thread)| {
+            others.push(thread);
+            stop
+        });
         let files = match folder {
             Some(folder) => {
                 let (workers, threads) =
@@ -229,6 +238,7 @@ impl Server {
             stop,
             hub_lives,
             retention,
+            indexing,
             executors,
             others,
             _held: held,
@@ -279,13 +289,13 @@ impl Server {
         roster.wait_until_empty(limits::FAREWELL_TIME + limits::LINGER_TIME);
         self.hub.ask(Work::End);
         drop(self.stop);
-        let Server { door, executors, others, hub, retention, .. } = self;
+        let Server { door, executors, others, hub, retention, indexing, .. } = self;
         for thread in executors {
             let _ = thread.join();
         }
         // Drops the sessions that accepted no bytes, and with them the last handles of the queues,
         // which ends the other threads.
-        drop((door, hub, retention));
+        drop((door, hub, retention, indexing));
         for thread in others {
             let _ = thread.join();
         }

@@ -9,7 +9,7 @@ use crate::store::folder::ContentFolder;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{PgDatabase, PgUrl};
 use crate::store::sqlite::{self, Database};
-use crate::store::{Error, Maintenance, Reader, Survey, Writer};
+use crate::store::{Error, Indexer, Maintenance, Reader, Survey, Writer};
 
 /// Opens a reader.
 pub(super) type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send + Sync;
@@ -23,6 +23,8 @@ pub(super) struct OpenStore {
     pub(super) file: Option<PathBuf>,
     /// Where the contents of files are, if it has any.
     pub(super) folder: Option<Arc<ContentFolder>>,
+    /// The writer of its index for searching, if it has one.
+    pub(super) indexer: Option<Box<dyn Indexer>>,
     /// How often the hub has to record something, be it nothing, since another process could take
     /// the store over.
     pub(super) beat: Option<Duration>,
@@ -52,21 +54,22 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
         let writer = Box::new(writer);
         let beat = Some(crate::limits::PG_BEAT);
         let held = StoreLock::Leader;
-        let (file, folder) = (None, None);
-        return Ok(OpenStore { writer, reader, maintenance, file, folder, beat, held });
+        let (file, folder, indexer) = (None, None, None);
+        return Ok(OpenStore { writer, reader, maintenance, file, folder, indexer, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
     let folder = Arc::new(ContentFolder::open(&files(config), config.limits.files)?);
     let database = database.with_files(folder.clone());
     let writer = Box::new(database.writer()?);
     let maintenance = database.maintenance();
+    let indexer: Option<Box<dyn Indexer>> = Some(Box::new(maintenance.indexer()?));
     let of = maintenance.clone();
     let reader = Arc::new(move || of.reader().map(|reader| Box::new(reader) as Box<dyn Reader>));
     let file = Some(config.db.clone());
     let held = StoreLock::File { _database: database };
     let maintenance = Arc::new(maintenance);
     let folder = Some(folder);
-    Ok(OpenStore { writer, reader, maintenance, file, folder, beat: None, held })
+    Ok(OpenStore { writer, reader, maintenance, file, folder, indexer, beat: None, held })
 }
 
 /// The folder of the contents of files.

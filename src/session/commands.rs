@@ -85,6 +85,7 @@ impl Session {
                 Ok(Some(Reply::You { handle: account.handle, name: account.name }))
             }
             Query::Hist(hist) => self.hist(hist).await,
+            Query::Search(search) => self.search(search).await,
             Query::Sync(after) => self.sync(after).await,
             Query::Chats => self.chats().await,
             Query::Info(which) => self.info(which).await,

@@ -24,6 +24,7 @@ mod pipe;
 mod proof;
 mod questions;
 mod roster;
+mod search;
 mod secrets;
 mod sent;
 

@@ -114,7 +114,7 @@ impl Session {
         }
     }
 
-    fn say_rows(&mut self, rows: &[Entry]) {
+    pub(super) fn say_rows(&mut self, rows: &[Entry]) {
         if let Some(me) = &mut self.me {
             me.free_moves += rows.len() * limits::FREE_MOVES;
         }

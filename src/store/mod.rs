@@ -18,6 +18,7 @@ mod need;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod rows;
+mod search;
 pub mod sqlite;
 mod walk;
 
@@ -32,6 +33,7 @@ pub use rows::{
     Account, Conversation, ConversationKind, Fronts, Invitation, Later, Marks, Member,
     MessageState, Once, Pair, Position, Receipts, Span, SpanQuery, Stay, Token, WaitingCount,
 };
+pub use search::{SearchPage, SearchQuery};
 pub use walk::{Listing, Walk};
 
 use crate::entry::{
@@ -64,6 +66,15 @@ pub trait Writer: Send {
     /// # Errors
     /// The store's reason.
     fn reader(&mut self) -> Result<&mut dyn Reader, Error>;
+}
+
+/// The writer of an index for searching, if a store has one.
+pub trait Indexer: Send {
+    /// Does a part of what is to be done. Returns whether there is more.
+    ///
+    /// # Errors
+    /// The store's reason. The next pass goes on, with a new index if this one was damaged.
+    fn pass(&mut self) -> Result<bool, Error>;
 }
 
 /// How much work a question may be.
@@ -146,6 +157,15 @@ pub trait Reader: Send {
     /// The ids of a part of a conversation, as far as `me` may see it.
     fn span(&mut self, me: AccountId, id: ConversationId, query: &SpanQuery)
     -> Result<Span, Error>;
+    /// Messages that an account may see, by the words of their texts: one look, of bounded work.
+    /// `None`: this store cannot be searched.
+    fn search(
+        &mut self,
+        _me: AccountId,
+        _query: &SearchQuery,
+    ) -> Result<Option<SearchPage>, Error> {
+        Ok(None)
+    }
     /// The next page of the conversations of an account, by the last entry it may see, the newest
     /// first. Conversations whose entries have all expired are left out.
     fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error>;

@@ -43,6 +43,8 @@ pub enum Reply {
     Set(Setting),
     /// `OK HIST`
     Listed { count: usize, more: bool },
+    /// `OK HIST`, of a search that has looked down (or up) to an entry, and may find more there.
+    Searched { count: usize, upto: EntryId },
     /// `OK MARKS`
     Marked { count: usize, more: bool },
     /// `OK SYNC`
@@ -180,6 +182,7 @@ impl Reply {
             Reply::Moved { cursor, id } => ok!(out, verb(*cursor), id),
             Reply::Set(setting) => ok!(out, "SET", setting.words()),
             Reply::Listed { count, more } => ok!(out, "HIST", count, More(*more)),
+            Reply::Searched { count, upto } => ok!(out, "HIST", count, More(true), upto),
             Reply::Marked { count, more } => ok!(out, "MARKS", count, More(*more)),
             Reply::Synced { last, more } => ok!(out, "SYNC", last, More(*more)),
             Reply::Grouped { word, name } => put(out, &["OK GROUP ", word, " #", name.as_str()]),
@@ -248,7 +251,10 @@ impl Reply {
             }
             "HIST" => {
                 let (count, More(more)) = (columns.read()?, columns.read()?);
-                Reply::Listed { count, more }
+                match columns.read().filter(|_| more) {
+                    Some(upto) => Reply::Searched { count, upto },
+                    None => Reply::Listed { count, more },
+                }
             }
             "MARKS" => {
                 let (count, More(more)) = (columns.read()?, columns.read()?);

@@ -71,6 +71,7 @@ pub enum Query {
     Whoami,
     /// `HIST`
     Hist(Hist),
+    Search(Search),
     /// `SYNC`
     Sync(EntryId),
     /// `CHATS`
@@ -78,13 +79,21 @@ pub enum Query {
     /// `INFO`
     Info(Which),
     /// `MARKS`; only marks with larger ids than `after`.
-    Marks { which: Which, after: Option<EntryId> },
+    Marks {
+        which: Which,
+        after: Option<EntryId>,
+    },
     /// `GET`, from a byte on
-    File { which: Which, from: u64 },
+    File {
+        which: Which,
+        from: u64,
+    },
     /// `AT` without a time
     Later,
     /// `FIND`
-    Find { text: String },
+    Find {
+        text: String,
+    },
     /// `GROUP LIST`
     Groups,
     /// `GROUP LIST open`
@@ -322,6 +331,21 @@ pub struct Hist {
     pub after: Option<EntryId>,
     /// Only answers to this message.
     pub re: Option<Which>,
+}
+
+/// What `HIST … with` looks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// The conversation; `None`: all of the account's.
+    pub to: Option<Target>,
+    /// As in [`Hist`], and so the three after this.
+    pub count: usize,
+    pub before: Option<EntryId>,
+    pub after: Option<EntryId>,
+    pub re: Option<Which>,
+    /// As [`fold::runs`](crate::fold::runs) returns them: 1 to
+    /// [`SEARCH_WORDS`](crate::limits::SEARCH_WORDS).
+    pub words: Vec<String>,
 }
 
 /// A password or token. `Debug` does not show it.

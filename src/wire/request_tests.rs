@@ -5,8 +5,8 @@ use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::name::{DisplayName, FileName, Target};
 use crate::wire::refusal::Suggestion;
 use crate::wire::request::{
-    ActCommand, Admin, Command, DueTime, Events, Hist, Query, Secret, SessionCommand, Setting,
-    Upto, Which, is_http,
+    ActCommand, Admin, Command, DueTime, Events, Hist, Query, Search, Secret, SessionCommand,
+    Setting, Upto, Which, is_http,
 };
 use crate::wire::suggestions::suggest;
 use crate::wire::text;
@@ -144,6 +144,12 @@ fn what_is_done_with_a_message_reads_its_forms() {
         let to = person("bia");
         Command::Query(Query::Hist(Hist { to, count: 50, before, after: None, re }))
     };
+    let search = |to: Option<&str>, count, re, words: &[&str]| {
+        let to = to.map(|to| Target::new(to).unwrap());
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        let (before, after) = (None, None);
+        Command::Query(Query::Search(Search { to, count, before, after, re, words }))
+    };
     let cases = [
         ("RE 17 x y", act(ActCommand::Answer { about: id, body: body(), once: None })),
         ("re LAST x y", act(ActCommand::Answer { about: Which::Last, body: body(), once: None })),
@@ -166,6 +172,9 @@ fn what_is_done_with_a_message_reads_its_forms() {
         ("MARKS 17 after 9", Command::Query(Query::Marks { which: id, after: Some(EntryId(9)) })),
         ("HIST bia re 17", hist(None, Some(id))),
         ("HIST bia RE last before 9", hist(Some(EntryId(9)), Some(Which::Last))),
+        ("HIST bia with Café men, CAF", search(Some("bia"), 50, None, &["cafe", "men"])),
+        ("HIST - 3 re last with with", search(None, 3, Some(Which::Last), &["with"])),
+        ("hist #xy WITH a\\nb", search(Some("#xy"), 50, None, &["a", "b"])),
         ("WAIT last answered 5", wait(Condition::Answered)),
         ("WAIT last Read 5", wait(Condition::Reached(Cursor::Read))),
         ("ADMIN DEL 17", Command::Session(SessionCommand::Admin(Admin::DropMessage(EntryId(17))))),
@@ -284,6 +293,12 @@ fn a_broken_form_says_what_was_expected_and_where() {
     assert_eq!(refused("SET ack auto x").0, 14);
     assert_eq!(refused("HIST bia 0"), (10, "a number of rows from 1 to 1000"));
     assert_eq!(refused("HIST bia 1001").0, 10);
+    assert_eq!(refused("HIST -").0, 7);
+    assert_eq!(refused("HIST - 5 before 3").0, 18);
+    assert_eq!(refused("HIST bia with"), (14, "words to look for, of letters or digits"));
+    assert_eq!(refused("HIST bia with ?! -").0, 15);
+    let many = (0..17).map(|n| format!("w{n} ")).collect::<String>();
+    assert_eq!(refused(&format!("HIST bia with {many}")), (15, "at most 16 words"));
     assert_eq!(refused("HIST bia 5 5").0, 12);
     assert_eq!(refused("HIST bia before").0, 16);
     assert_eq!(refused("HIST bia before 5 before 6").0, 19);

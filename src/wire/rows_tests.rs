@@ -153,6 +153,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         (cursor(), maybe(id())).prop_map(|(cursor, id)| Reply::Moved { cursor, id }),
         select(Setting::ALL.to_vec()).prop_map(Reply::Set),
         (any::<usize>(), any::<bool>()).prop_map(|(count, more)| Reply::Listed { count, more }),
+        (any::<usize>(), id()).prop_map(|(count, upto)| Reply::Searched { count, upto }),
         (any::<usize>(), any::<bool>()).prop_map(|(count, more)| Reply::Marked { count, more }),
         (id(), any::<bool>()).prop_map(|(last, more)| Reply::Synced { last, more }),
         group.prop_map(|(word, name)| Reply::Grouped { word, name }),

@@ -13,10 +13,11 @@ use nom::sequence::{preceded, terminated};
 use super::columns;
 use super::fields::*;
 use super::request::{
-    ActCommand, Admin, Command, Events, GroupChange, Hist, Query, Secret, SessionCommand, Setting,
-    Upto, Which,
+    ActCommand, Admin, Command, Events, GroupChange, Hist, Query, Search, Secret, SessionCommand,
+    Setting, Upto, Which,
 };
 use crate::entry::{Condition, Cursor};
+use crate::fold;
 use crate::group_rules::GroupRule;
 use crate::limits;
 use crate::name::{DisplayName, Handle};
@@ -189,34 +190,60 @@ pub(super) fn set(input: &str) -> ParseResult<'_, Command> {
     }
 }
 
-/// `HIST = target [n] ["before" id] ["after" id] ["re" which]`, the bounds in any order.
+/// `HIST = target [n] bounds / (target / "-") [n] bounds "with" text`, where
+/// `bounds = ["before" id] ["after" id] ["re" which]` in any order.
 pub(super) fn hist(input: &str) -> ParseResult<'_, Command> {
-    let (mut input, to) = target(input)?;
-    let (count, before, after, re) = (limits::HIST_DEFAULT, None, None, None);
-    let mut hist = Hist { to, count, before, after, re };
+    let (mut input, to) = alt((map(target, Some), value(None, keyword("-")))).parse(input)?;
+    let (mut count, mut before, mut after, mut re) = (limits::HIST_DEFAULT, None, None, None);
     if input.starts_with(|c: char| c.is_ascii_digit()) {
-        (input, hist.count) = count_of_rows(input)?;
+        (input, count) = count_of_rows(input)?;
     }
     while !input.is_empty() {
-        let label = "a number of rows from 1 to 1000, before <id>, after <id> or re <id>";
-        let words = "before, after or re";
+        let label =
+            "a number of rows from 1 to 1000, before <id>, after <id>, re <id> or with <words>";
+        let words = "before, after, re or with";
         let (then, word) = field(label, |said| second(words, said)).parse(input)?;
         let is_again = match word {
-            "before" => hist.before.is_some(),
-            "after" => hist.after.is_some(),
-            _ => hist.re.is_some(),
+            "before" => before.is_some(),
+            "after" => after.is_some(),
+            "re" => re.is_some(),
+            _ => {
+                let (end, words) = words_to_find(then)?;
+                let search = Search { to, count, before, after, re, words };
+                return Ok((end, Command::Query(Query::Search(search))));
+            }
         };
         if is_again {
             let label = "before, after and re at most once each";
             return Err(nom::Err::Error(Expected { rest: input, label, hidden: None }));
         }
         input = match word {
-            "re" => map(which, |which| hist.re = Some(which)).parse(then)?.0,
-            "before" => map(id, |id| hist.before = Some(id)).parse(then)?.0,
-            _ => map(id, |id| hist.after = Some(id)).parse(then)?.0,
+            "re" => map(which, |which| re = Some(which)).parse(then)?.0,
+            "before" => map(id, |id| before = Some(id)).parse(then)?.0,
+            _ => map(id, |id| after = Some(id)).parse(then)?.0,
         };
     }
-    Ok((input, Command::Query(Query::Hist(hist))))
+    let Some(to) = to else {
+        let label = "with <words>: - is for all conversations, which can only be searched";
+        return Err(nom::Err::Error(Expected { rest: input, label, hidden: None }));
+    };
+    Ok((input, Command::Query(Query::Hist(Hist { to, count, before, after, re }))))
+}
+
+/// `text`, at least one and at most 16 words of letters and digits. Of two words of which one begins
+/// the other, the longer one is enough.
+fn words_to_find(input: &str) -> ParseResult<'_, Vec<String>> {
+    let mut words = fold::runs(&unescaped(input));
+    let refused = |rest, label| Err(nom::Err::Failure(Expected { rest, label, hidden: None }));
+    match words.len() {
+        0 => return refused(input, "words to look for, of letters or digits"),
+        1..=limits::SEARCH_WORDS => {}
+        _ => return refused(input, "at most 16 words"),
+    }
+    let longer = words.clone();
+    let mut next = longer.iter().skip(1);
+    words.retain(|word| next.next().is_none_or(|next| !next.starts_with(word.as_str())));
+    Ok(("", words))
 }
 
 /// `n = 1*DIGIT`, from 1 to 1,000

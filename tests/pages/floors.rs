@@ -20,7 +20,7 @@ fn place(module: &str) -> Option<(u32, &'static str)> {
         "wire" => (1, "wire"),
         "store" => (1, "store"),
         "chat" => (2, ""),
-        "hub" | "outbox" | "readers" | "file_workers" | "wakeups" => (3, ""),
+        "hub" | "outbox" | "readers" | "file_workers" | "indexing" | "wakeups" => (3, ""),
         "server" | "session" | "door" | "metrics" => (4, ""),
         "bin" | "client" | "flags" => (5, ""),
         _ => return None,

@@ -11,7 +11,10 @@ pub fn every_store(test: impl Fn(&mut Bench)) {
     let name = cluster().make_database();
     let url = PgUrl::parse(&url(&[cluster()], &name)).unwrap();
     let (database, writer) = PgDatabase::open(&url).unwrap();
-    test(&mut Bench::new(Box::new(writer), Box::new(database.reader())));
+    let mut bench = Bench::new(Box::new(writer), Box::new(database.reader()));
+    test(&mut bench);
+    bench.index();
+    drop(bench);
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
     cluster().drop_database(&name);
 }

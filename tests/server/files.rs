@@ -8,13 +8,15 @@ use crate::process::unix::over;
 use crate::process::{Home, Papod, papod, run};
 
 /// The files of a folder and what is in them. Of the index beside a database only that it is there:
-/// it is memory, not data. No sockets.
+/// it is memory, not data. No sockets, and nothing of the index for searching, which a papod that runs
+/// makes when it gets to it.
 pub fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if path.symlink_metadata().unwrap().is_file() {
+        let is_index = name.contains("-search");
+        if !is_index && path.symlink_metadata().unwrap().is_file() {
             let bytes = if name.ends_with("-shm") { Vec::new() } else { fs::read(&path).unwrap() };
             found.insert(name, bytes);
         }

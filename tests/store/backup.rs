@@ -64,7 +64,7 @@ fn a_backup_is_a_whole_database_that_opens_as_one() {
     let (writer, reader) = (copy.writer().unwrap(), copy.reader().unwrap());
     let (writer, mut reader) = (Box::new(writer), Box::new(reader));
     let chat = Chat::new(reader.newest().unwrap());
-    let mut store = Bench { writer, reader, chat, now: 9_000_000 };
+    let mut store = Bench { writer, reader, indexer: None, chat, now: 9_000_000 };
     let both = [(1, "one".into()), (2, "two".into())];
     assert_eq!(store.pages(BIA, false, EntryId(9)).0, both);
     assert_eq!(store.waiting(BIA), 1);

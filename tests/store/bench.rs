@@ -4,7 +4,7 @@ use papo::chat::{Act, Chat, Stop, Who};
 use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, SessionId};
 use papo::limits;
 use papo::name::{DisplayName, Handle, Target};
-use papo::store::{ChatRow, Expire, Listing, Need, Reader, Walk, Writer};
+use papo::store::{ChatRow, Expire, Indexer, Listing, Need, Reader, Walk, Writer};
 
 /// Runs a test against a store: SQLite in tests/store, PostgreSQL in tests/postgres.
 pub use crate::stores::every_store;
@@ -13,6 +13,8 @@ pub use crate::stores::every_store;
 pub struct Bench {
     pub writer: Box<dyn Writer>,
     pub reader: Box<dyn Reader>,
+    /// Fills the store's index for searching, if it has one.
+    pub indexer: Option<Box<dyn Indexer>>,
     pub chat: Chat,
     pub now: i64,
 }
@@ -32,7 +34,7 @@ pub fn person(name: &str) -> Target {
 impl Bench {
     pub fn new(writer: Box<dyn Writer>, mut reader: Box<dyn Reader>) -> Bench {
         let chat = Chat::new(reader.newest().unwrap());
-        let mut bench = Bench { writer, reader, chat, now: 1_000_000 };
+        let mut bench = Bench { writer, reader, indexer: None, chat, now: 1_000_000 };
         for name in ["ana", "bia", "caio"] {
             let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
             bench.decide(|chat| chat.register(&handle, &name, "hash", Millis(0)));
@@ -85,6 +87,11 @@ impl Bench {
         self.act(from, Act::Send { to: person(to), body: body.into(), once: None });
         self.commit();
         self.chat.newest().entry
+    }
+
+    /// Indexes all that is to be indexed.
+    pub fn index(&mut self) {
+        while self.indexer.as_mut().is_some_and(|indexer| indexer.pass().unwrap()) {}
     }
 
     pub fn advance(&mut self, who: AccountId, cursor: Cursor, id: EntryId) {

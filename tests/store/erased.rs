@@ -39,6 +39,7 @@ fn what_is_deleted_is_in_no_file() {
     let database = Database::open(&db).unwrap();
     let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
     let mut store = Bench::new(Box::new(writer), Box::new(reader));
+    store.indexer = Some(Box::new(database.maintenance().indexer().unwrap().eager(8)));
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
     let mut left: BTreeMap<EntryId, Left> = BTreeMap::new();
@@ -89,6 +90,7 @@ fn what_is_deleted_is_in_no_file() {
         if n % 500 == 0 {
             store.commit();
             wipe(&mut store);
+            store.index();
             let texts = left.values().flat_map(|one| one.texts.iter().chain(one.words.values()));
             let texts: BTreeSet<i64> = texts.copied().collect();
             let there = marks(&db);

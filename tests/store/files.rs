@@ -43,6 +43,7 @@ fn numbers_are_never_given_twice() {
                 chat: Chat::new(newest),
                 writer: Box::new(writer),
                 reader: Box::new(reader),
+                indexer: None,
                 now: 0,
             }
         };
@@ -71,7 +72,7 @@ fn the_first_schema_still_opens() {
     let (writer, mut reader): (Box<dyn Writer>, Box<dyn Reader>) =
         (Box::new(writer), Box::new(reader));
     let chat = Chat::new(reader.newest().unwrap());
-    let mut store = Bench { writer, reader, chat, now: 9_000_000 };
+    let mut store = Bench { writer, reader, indexer: None, chat, now: 9_000_000 };
     assert_eq!(store.waiting(BIA), 1);
     assert_eq!(store.pages(BIA, true, EntryId(i64::MAX)).0, [(2, "dois\nlinhas".into())]);
     assert_eq!(store.pages(ANA, false, EntryId(i64::MAX)).0.len(), 3);

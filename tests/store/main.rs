@@ -19,5 +19,6 @@ mod many_chats;
 mod marks;
 #[path = "../process/mod.rs"]
 mod process;
+mod search;
 mod stores;
 mod suite;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// The numbers of the marks in a database's files.
 pub fn marks(db: &Path) -> BTreeSet<i64> {
-    let files = ["", "-wal", "-shm"].map(|ending| format!("{}{ending}", db.display()).into());
+    let files = ["", "-wal", "-shm", "-search", "-search-wal", "-search-shm"]
+        .map(|ending| format!("{}{ending}", db.display()).into());
     marks_in(files.into_iter())
 }
 

@@ -11,6 +11,9 @@ pub fn every_store(test: impl Fn(&mut Bench)) {
     let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
     let database = Database::open(&folder.path().join("papo.db")).unwrap();
     let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
-    test(&mut Bench::new(Box::new(writer), Box::new(reader)));
+    let mut bench = Bench::new(Box::new(writer), Box::new(reader));
+    bench.indexer = Some(Box::new(database.maintenance().indexer().unwrap().eager(8)));
+    test(&mut bench);
+    drop(bench);
     assert_eq!(database.maintenance().check().unwrap(), [""; 0]);
 }

@@ -84,6 +84,16 @@ impl View<'_> {
         Ok(())
     }
 
+    /// The text of a message that holds, where its row says `body` and that there is more; `None` if
+    /// it was deleted.
+    pub(super) fn text(&self, id: EntryId, body: Box<str>) -> Result<Option<Box<str>>, Error> {
+        Ok(match self.fate(id)? {
+            Fate { gone: Some(_), .. } => None,
+            Fate { edit: Some(mark), .. } => Some(self::body(self.read, mark)?),
+            Fate { gone: None, edit: None } => Some(body),
+        })
+    }
+
     /// Adds the reactions to a message, and that of `me` among them, unless the reader was not in
     /// since.
     pub(super) fn add_reactions(&self, me: AccountId, row: &mut LogRow) -> Result<(), Error> {

@@ -8,6 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use super::search::SearchReader;
 use super::tags;
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, EntryTags, Millis, MoveNumber, TokenId,
@@ -50,12 +51,14 @@ pub struct SqliteReader {
     /// What is left of the current question's steps, in units of [`limits::STEPS`]; `i64::MAX`
     /// between questions.
     pub(super) steps: Arc<AtomicI64>,
+    /// The index for searching, if it may use one.
+    pub(super) search: Option<SearchReader>,
 }
 
 impl SqliteReader {
     pub(super) fn new(connection: Connection) -> SqliteReader {
         let steps = Arc::new(AtomicI64::new(i64::MAX));
-        SqliteReader { connection, handles: FxHashMap::default(), steps }
+        SqliteReader { connection, handles: FxHashMap::default(), steps, search: None }
     }
 
     /// A reader whose questions, from [`Reader::begin`](crate::store::Reader::begin) to `end`, fail

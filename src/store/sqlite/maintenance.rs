@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use rusqlite::Connection;
 
 use super::lock::Lock;
+use super::search::{SearchFile, SearchReader};
 use super::spare::Spare;
 use super::{SqliteReader, beside, check, ended, files, length, read_connection};
 use crate::store::folder::ContentFolder;
@@ -20,6 +21,7 @@ pub struct SqliteMaintenance {
     pub(super) spare: Arc<Spare>,
     /// Where the contents of files are.
     pub(super) files: Option<Arc<ContentFolder>>,
+    pub(super) search: Arc<SearchFile>,
 }
 
 /// How maintenance is broken off.
@@ -103,7 +105,9 @@ impl SqliteMaintenance {
     /// # Errors
     /// SQLite's reason.
     pub fn reader(&self) -> Result<SqliteReader, Error> {
-        SqliteReader::bounded(read_connection(self.lock.path())?)
+        let mut reader = SqliteReader::bounded(read_connection(self.lock.path())?)?;
+        reader.search = Some(SearchReader::new(self.search.clone()));
+        Ok(reader)
     }
 
     /// Whether what is under way has to be broken off.

@@ -34,6 +34,7 @@ mod reader;
 mod receipts;
 mod restore;
 mod schema;
+mod search;
 mod span;
 mod spare;
 mod survey;
@@ -60,6 +61,8 @@ use maintenance::Ending;
 pub use maintenance::SqliteMaintenance;
 pub use reader::SqliteReader;
 pub use restore::{Restored, restore};
+use search::SearchFile;
+pub use search::SqliteIndexer;
 use spare::Spare;
 pub use survey::survey;
 pub use writer::SqliteWriter;
@@ -117,6 +120,7 @@ pub struct Database {
     spare: Arc<Spare>,
     /// Where the contents of files are.
     files: Option<Arc<ContentFolder>>,
+    search: Arc<SearchFile>,
 }
 
 impl Database {
@@ -156,6 +160,7 @@ impl Database {
             log::warn!("{}: {}", path.display(), warning.trim_start_matches("warning: "));
         }
         let sidecar = Arc::new(Sidecar::open(&path).map_err(Error::new)?);
+        let search = Arc::new(SearchFile::of(&path));
         // If anything fails from here on, at most the write-ahead log has been written back.
         let connection = write_connection(&path)?;
         let before = generation::current(&connection)?;
@@ -163,6 +168,8 @@ impl Database {
         if !found.knows(before) {
             let newest = generation::jump(&connection, &lock, &sidecar)?;
             log::warn!("the database was restored or copied: ids continue above {newest}");
+            // It may lack texts that are back, and have others.
+            search.remove()?;
         }
         let cookie = connection.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
         lock.know(generation::current(&connection)?, cookie)?;
@@ -172,7 +179,7 @@ impl Database {
             sidecar.may_become(current, Generation::default()).map_err(Error::new)?;
         }
         let (ending, spare) = Default::default();
-        Ok(Database { lock, sidecar, limit: None, ending, spare, files: None })
+        Ok(Database { lock, sidecar, limit: None, ending, spare, files: None, search })
     }
 
     /// The same database with a maximum size of its main file, in MiB. A write that does not fit
@@ -221,7 +228,8 @@ impl Database {
     /// Backup and check of the database while it is in use.
     pub fn maintenance(&self) -> SqliteMaintenance {
         let (lock, ending, spare) = (self.lock.clone(), self.ending.clone(), self.spare.clone());
-        SqliteMaintenance { lock, ending, spare, files: self.files.clone() }
+        let (files, search) = (self.files.clone(), self.search.clone());
+        SqliteMaintenance { lock, ending, spare, files, search }
     }
 }
 
@@ -312,6 +320,7 @@ pub fn sizes(path: &Path) -> (u64, u64) {
 impl Drop for Database {
     fn drop(&mut self) {
         self.spare.close();
+        self.search.settle();
         // If another file has this name by now, it is not ours to write to.
         let is_ours = self.lock.verify(None).and_then(|()| self.lock.verify_main());
         let written_back = is_ours.and_then(|()| {

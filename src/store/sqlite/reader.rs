@@ -18,8 +18,8 @@ use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
     Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
-    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery,
-    Token, WaitingCount, Walk,
+    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, SearchPage,
+    SearchQuery, Span, SpanQuery, Token, WaitingCount, Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -161,6 +161,10 @@ impl Reader for SqliteReader {
             .query_row([id.0], |row| row.get(0))?;
         let windows = windows(read, me, id, is_group)?;
         span(read, id, &windows, query)
+    }
+
+    fn search(&mut self, me: AccountId, query: &SearchQuery) -> Result<Option<SearchPage>, Error> {
+        self.look(me, query).map(Some)
     }
 
     fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error> {

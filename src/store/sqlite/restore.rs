@@ -15,7 +15,8 @@ use super::{beside, check_header, folder, give, length, resolved};
 use crate::store::{Cause, Error};
 
 /// The files of a database, by their suffixes: the main file comes first.
-const FILES: [&str; 5] = ["", "-wal", "-journal", "-shm", ".generation"];
+const FILES: [&str; 8] =
+    ["", "-wal", "-journal", "-shm", ".generation", "-search", "-search-wal", "-search-shm"];
 
 /// What became of what was there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,81 @@
+//! `HIST … with`: looking for messages by their words. The store finds them; what is shown of each is
+//! what `HIST` shows.
+
+use super::Session;
+use super::answer::Answer;
+use super::commands::find;
+use super::output::peer;
+use crate::entry::{AccountId, ConversationId, Entry, EntryId};
+use crate::limits;
+use crate::store::{Error, Reader, SearchQuery, SpanQuery};
+use crate::wire::refusal::Refusal;
+use crate::wire::reply::Reply;
+use crate::wire::request::Search;
+
+impl Session {
+    /// `HIST … with`
+    pub(super) async fn search(&mut self, search: Search) -> Answer {
+        let me = self.me()?.account;
+        let re = search.re.map(|which| self.which(which)).transpose()?;
+        let Search { to, count, before, after, words, .. } = search;
+        let span = SpanQuery { count, before, after, re };
+        let found = self.ask(move |reader| {
+            let conversation = match to.map(|to| find(reader, me, &to)).transpose()? {
+                Some(Ok(None)) => return Ok(Ok(Some(Default::default()))),
+                Some(Err(refusal)) => return Ok(Err(refusal)),
+                Some(Ok(one)) => one,
+                None => None,
+            };
+            let query = SearchQuery { conversation, span, words };
+            let Some(page) = reader.search(me, &query)? else { return Ok(Ok(None)) };
+            let rows = rows(reader, me, &page.found)?;
+            Ok(Ok(Some((page, rows))))
+        });
+        let there = "this server keeps its messages in PostgreSQL, and cannot search them";
+        let (page, mut rows_now) = found.await??.ok_or(Refusal::NotHere { there })?;
+        self.me()?.sent.get_or_insert_default().begin_list();
+        let (mut found, mut count) = (page.found, 0);
+        // An empty page: the remaining entries have expired meanwhile.
+        while let Some(last) = rows_now.last().map(|row| row.id) {
+            self.say_rows(&rows_now);
+            count += rows_now.len();
+            let known = self.me()?;
+            for row in &rows_now {
+                let of = peer(&known.handle, &row.from, &row.to);
+                known.sent.get_or_insert_default().note_row(of, row.id);
+            }
+            found.retain(|(_, id)| *id > last);
+            if found.is_empty() {
+                break;
+            }
+            self.flush().await?;
+            let wanted = found.clone();
+            rows_now = self.ask(move |reader| rows(reader, me, &wanted)).await?;
+        }
+        Ok(Some(match page.upto {
+            Some(upto) => Reply::Searched { count, upto },
+            None => Reply::Listed { count, more: false },
+        }))
+    }
+}
+
+/// The next rows for what was found: as many as fit in a page.
+fn rows(
+    reader: &mut dyn Reader,
+    me: AccountId,
+    found: &[(ConversationId, EntryId)],
+) -> Result<Vec<Entry>, Error> {
+    let (mut rows, mut bytes) = (Vec::<Entry>::new(), 0);
+    for some in found.chunk_by(|one, next| one.0 == next.0) {
+        let ids: Vec<EntryId> = some.iter().map(|(_, id)| *id).collect();
+        let next = reader.entries(me, some[0].0, &ids)?;
+        // All of them may have expired meanwhile.
+        let is_whole = next.is_empty() || next.last().map(|row| row.id) == ids.last().copied();
+        bytes += next.iter().map(|row| row.body.len()).sum::<usize>();
+        rows.extend(next);
+        if !is_whole || rows.len() >= limits::PAGE_ROWS || bytes >= limits::PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(rows)
+}

@@ -1,0 +1,186 @@
+//! Segments of an index: of the entries from one id to another, which messages of which
+//! conversation have had which words. A segment is made once, from the log, and never changed: made
+//! again when a text in it was deleted, and together with its neighbours while they are small. So
+//! what is deleted leaves with the whole segment, and each word takes one lookup per segment.
+
+use rustc_hash::FxHashMap;
+
+use crate::entry::{ConversationId, EntryId};
+use crate::fold;
+use crate::limits;
+use crate::store::ids;
+
+/// The number of a segment; never given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct SegmentId(pub(in crate::store) i64);
+
+/// A segment of an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) struct Segment {
+    pub(in crate::store) id: SegmentId,
+    /// It is of the entries above this one,
+    pub(in crate::store) after: EntryId,
+    /// up to this one.
+    pub(in crate::store) upto: EntryId,
+    /// How many entries those were, a long text counting as several.
+    pub(in crate::store) size: usize,
+}
+
+/// Maximum size of a segment in a log whose newest entry is this one.
+pub(in crate::store) fn most(newest: EntryId) -> usize {
+    let part = usize::try_from(newest.0).unwrap_or(0) / limits::SEARCH_SEGMENTS;
+    part.clamp(limits::SEARCH_SEGMENT, limits::SEARCH_SEGMENT_MAX)
+}
+
+/// How many of the last segments are to be made into one with `new` entries that follow them, of
+/// `most` at most: those that are no more than twice as large as what comes after them. So a segment
+/// of any size took few steps to get there, and few are small.
+pub(in crate::store) fn to_merge(segments: &[Segment], new: usize, most: usize) -> usize {
+    let mut all = new;
+    let fits = |segment: &&Segment| {
+        let fits = segment.size <= 2 * all && all + segment.size <= most;
+        all += segment.size;
+        fits
+    };
+    segments.iter().rev().take_while(fits).count()
+}
+
+/// A segment that is being made.
+pub(in crate::store) struct SegmentDraft {
+    after: EntryId,
+    words: FxHashMap<ConversationId, FxHashMap<Box<str>, Postings>>,
+}
+
+/// The messages that have a word, encoded as in `store/ids.rs`.
+#[derive(Default)]
+struct Postings {
+    bytes: Vec<u8>,
+    last: EntryId,
+}
+
+impl SegmentDraft {
+    /// Of the entries above `after`.
+    pub(in crate::store) fn new(after: EntryId) -> SegmentDraft {
+        SegmentDraft { after, words: FxHashMap::default() }
+    }
+
+    /// Adds a text of a message. The messages have to come in the order of their ids.
+    pub(in crate::store) fn add(&mut self, conversation: ConversationId, id: EntryId, text: &str) {
+        let words = self.words.entry(conversation).or_default();
+        for word in fold::runs(text) {
+            let postings = match words.get_mut(kept(&word)) {
+                Some(postings) => postings,
+                None => words
+                    .entry(kept(&word).into())
+                    .or_insert(Postings { bytes: Vec::new(), last: self.after }),
+            };
+            if postings.last < id {
+                ids::put(&mut postings.bytes, id.0.abs_diff(postings.last.0));
+                postings.last = id;
+            }
+        }
+    }
+
+    /// Its conversations, in the order of their numbers.
+    pub(in crate::store) fn conversations(&self) -> Vec<ConversationId> {
+        let mut all: Vec<ConversationId> = self.words.keys().copied().collect();
+        all.sort_unstable();
+        all
+    }
+
+    /// The words of one of its conversations, sorted, each with its encoded list of messages.
+    pub(in crate::store) fn take(&mut self, of: ConversationId) -> Vec<(Box<str>, Vec<u8>)> {
+        let words = self.words.remove(&of).unwrap_or_default();
+        let mut all: Vec<_> = words.into_iter().map(|(word, list)| (word, list.bytes)).collect();
+        all.sort_unstable();
+        all
+    }
+}
+
+/// What the index keeps of a word.
+pub(in crate::store) fn kept(word: &str) -> &str {
+    let most = limits::SEARCH_WORD_BYTES.min(word.len());
+    let end = (0..=most).rev().find(|at| word.is_char_boundary(*at)).unwrap_or(0);
+    &word[..end]
+}
+
+/// Adds the ids of an encoded list of a segment that begins above `after` to `into`, as far as they
+/// lie above `above` and not above `upto`. `None`: it is damaged.
+pub(in crate::store) fn ids_of(
+    bytes: &[u8],
+    after: EntryId,
+    (above, upto): (EntryId, EntryId),
+    into: &mut Vec<EntryId>,
+) -> Option<()> {
+    let (mut at, mut last) = (0, after);
+    while at < bytes.len() {
+        let step = ids::take(bytes, &mut at).filter(|step| *step > 0)?;
+        last = EntryId(last.0.checked_add_unsigned(step)?);
+        if last > upto {
+            break;
+        }
+        if last > above {
+            into.push(last);
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_segments_are_small() {
+        let (mut segments, mut written, mut at) = (Vec::<Segment>::new(), 0, 0);
+        for n in 0..2_000 {
+            let new = limits::SEARCH_TAIL + n % 7;
+            let merged = to_merge(&segments, new, limits::SEARCH_SEGMENT);
+            let old = segments.split_off(segments.len() - merged);
+            let size = new + old.iter().map(|one| one.size).sum::<usize>();
+            assert!(size <= limits::SEARCH_SEGMENT);
+            let after = old.first().map_or(EntryId(at), |first| first.after);
+            at += new as i64;
+            segments.push(Segment { id: SegmentId(n as i64), after, upto: EntryId(at), size });
+            written += size;
+            let small = segments.iter().filter(|one| one.size < limits::SEARCH_SEGMENT / 2);
+            assert!(small.count() <= 6, "{segments:?}");
+        }
+        assert!(segments.windows(2).all(|pair| pair[0].upto == pair[1].after));
+        // How often an entry was written.
+        assert!(written < 6 * at as usize, "{written} for {at}");
+    }
+
+    #[test]
+    fn lists_are_read() {
+        let mut draft = SegmentDraft::new(EntryId(1_000_000));
+        let (here, there) = (ConversationId(7), ConversationId(3));
+        draft.add(here, EntryId(1_000_001), "Ein Wort, ein WORT");
+        draft.add(there, EntryId(1_000_002), "wort");
+        draft.add(here, EntryId(1_000_300), &"é".repeat(100));
+        draft.add(here, EntryId(1_000_300), "worte");
+        draft.add(here, EntryId(1_000_301), "wort");
+        assert_eq!(draft.conversations(), [there, here]);
+        let all = (EntryId(0), EntryId(i64::MAX));
+        let read = |bytes: &[u8], within| {
+            let mut ids = Vec::new();
+            ids_of(bytes, EntryId(1_000_000), within, &mut ids).unwrap();
+            ids.iter().map(|id| id.0 - 1_000_000).collect::<Vec<_>>()
+        };
+        let words = draft.take(here);
+        let lists: Vec<_> = words.iter().map(|(word, ids)| (&**word, read(ids, all))).collect();
+        let long = "e".repeat(limits::SEARCH_WORD_BYTES);
+        assert_eq!(
+            lists,
+            [
+                (long.as_str(), vec![300]),
+                ("ein", vec![1]),
+                ("wort", vec![1, 301]),
+                ("worte", vec![300]),
+            ]
+        );
+        let within = (EntryId(1_000_001), EntryId(1_000_300));
+        assert_eq!(read(&words[2].1, within), [0_i64; 0]);
+        assert_eq!(ids_of(&[0x80], EntryId(0), all, &mut Vec::new()), None);
+    }
+}

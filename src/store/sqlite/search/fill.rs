@@ -1,0 +1,402 @@
+//! Filling the index, behind the log: a pass notes which texts have changed, makes a segment of what
+//! is new, and makes those again that have words of deleted texts.
+//!
+//! A segment has the words of all texts that its messages have had and that are still in the log,
+//! since members who have left a group still see the text of their time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::super::maintenance::SqliteMaintenance;
+use super::super::marking::{DELETION, EDIT};
+use super::super::{expire, read_connection, run};
+use super::file::{SearchFile, belongs, key, seen, segments};
+use crate::entry::{ConversationId, EntryId};
+use crate::limits;
+use crate::store::ids::encode;
+use crate::store::search::{Segment, SegmentDraft, most, to_merge};
+use crate::store::{Cause, Error, Indexer};
+
+/// Rows of the log that are read at once, in one read transaction, and their size.
+const ROWS: usize = 1_024;
+const SIZE: usize = 4_096;
+/// Entries of the log whose changes are noted in one pass.
+const NOTED: usize = 16_384;
+
+/// The writer of the index.
+pub struct SqliteIndexer {
+    file: Arc<SearchFile>,
+    /// The database.
+    read: Connection,
+    /// The index, and its number on the disk.
+    open: Option<(Connection, Option<(u64, u64)>)>,
+    /// Up to where changes are known, in memory: what is in the file may be older.
+    seen: EntryId,
+    /// Since when there are segments with words of deleted texts.
+    stale: Option<Instant>,
+    /// New entries that make a segment.
+    tail: usize,
+    /// For how long these segments may stay.
+    erase: Duration,
+    /// What was deleted may still be in its write-ahead log.
+    is_soiled: bool,
+}
+
+impl SqliteMaintenance {
+    /// The writer of the index. To be called once.
+    ///
+    /// # Errors
+    /// SQLite's reason.
+    pub fn indexer(&self) -> Result<SqliteIndexer, Error> {
+        let read = read_connection(self.lock.path())?;
+        let (file, erase) = (self.search.clone(), limits::SEARCH_ERASE);
+        let (open, seen, stale) = (None, EntryId(0), None);
+        let tail = limits::SEARCH_TAIL;
+        Ok(SqliteIndexer { file, read, open, seen, stale, tail, erase, is_soiled: true })
+    }
+}
+
+impl Indexer for SqliteIndexer {
+    fn pass(&mut self) -> Result<bool, Error> {
+        if self.file.take_damage()
+            || self.open.as_ref().is_some_and(|(_, n)| *n != self.file.inode())
+        {
+            self.open = None;
+            log::warn!("the index for searching is damaged or gone, and is made anew");
+            self.start(self.file.make()?)?;
+        }
+        if self.open.is_none() {
+            let there = self.file.writer().and_then(|on| Ok((belongs(&on, &self.read)?, on)));
+            let on = match there {
+                Ok((true, on)) => on,
+                Err(e) if !matches!(e.cause(), Cause::Damaged | Cause::Disk) => return Err(e),
+                Ok(_) | Err(_) => self.file.make()?,
+            };
+            self.start(on)?;
+        }
+        let filled = self.fill();
+        if let Err(e) = &filled
+            && e.cause() == Cause::Damaged
+        {
+            self.file.note_damage();
+        }
+        filled
+    }
+}
+
+/// The size of an entry whose text has so many bytes, in entries of the usual length.
+fn size(bytes: usize) -> usize {
+    1 + bytes / limits::SEARCH_ENTRY_BYTES
+}
+
+impl SqliteIndexer {
+    /// The same, but it makes a segment of so few new entries, and deleted texts leave the index with
+    /// the next pass.
+    pub fn eager(self, tail: usize) -> SqliteIndexer {
+        SqliteIndexer { tail, erase: Duration::ZERO, ..self }
+    }
+
+    fn start(&mut self, on: Connection) -> Result<(), Error> {
+        self.seen = seen(&on)?;
+        self.is_soiled = true;
+        self.open = Some((on, self.file.inode()));
+        self.file.is_good();
+        Ok(())
+    }
+
+    /// Does a part of what is to be done; returns whether there is more.
+    fn fill(&mut self) -> Result<bool, Error> {
+        let Some((on, _)) = &self.open else { return Ok(false) };
+        let newest: i64 = self
+            .read
+            .prepare_cached("SELECT entry FROM newest")?
+            .query_row([], |row| row.get(0))?;
+        let floor = expire::floor(&self.read)?;
+        self.is_soiled |= forget(on, floor)?;
+        let all = segments(on)?;
+        let end = all.last().map_or(floor, |last| last.upto);
+        let noted = note(on, &self.read, self.seen, end)?;
+        if noted.upto > self.seen {
+            self.seen = noted.upto;
+        }
+        if let Some(erased) = stale(on)? {
+            let since = *self.stale.get_or_insert_with(Instant::now);
+            if since.elapsed() >= self.erase {
+                let (before, after) = (erased.after, erased.upto);
+                self.make(floor, (before, after), &[erased])?;
+                self.is_soiled = true;
+                return Ok(true);
+            }
+        } else {
+            self.stale = None;
+        }
+        let most = most(EntryId(newest));
+        let (upto, new) = self.ahead(end, most)?;
+        if new >= self.tail {
+            let merged = to_merge(&all, new, most);
+            let old = &all[all.len() - merged..];
+            let after = old.first().map_or(end, |first| first.after);
+            self.make(floor, (after, upto), old)?;
+            return Ok(true);
+        }
+        if let Some(edited) = self.often_edited(&all)? {
+            self.make(floor, (edited.after, edited.upto), &[edited])?;
+            return Ok(true);
+        }
+        if self.is_soiled {
+            self.is_soiled = !self.clean()?;
+        }
+        Ok(noted.more)
+    }
+
+    /// The last of the entries above `end` that are to be indexed next, and their size.
+    fn ahead(&self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error> {
+        let sql = "SELECT id, octet_length(body) FROM entry WHERE id > ?1 AND id <= ?2 ORDER BY id";
+        let mut query = self.read.prepare_cached(sql)?;
+        let mut rows = query.query([end.0, self.seen.0])?;
+        let (mut upto, mut all) = (end, 0);
+        while all < most
+            && let Some(row) = rows.next()?
+        {
+            upto = EntryId(row.get(0)?);
+            all += size(usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+        }
+        Ok((upto, all))
+    }
+
+    /// Makes a segment from the log, in place of `old`.
+    fn make(
+        &self,
+        floor: EntryId,
+        (after, upto): (EntryId, EntryId),
+        old: &[Segment],
+    ) -> Result<(), Error> {
+        let Some((on, _)) = &self.open else { return Ok(()) };
+        let mut draft = SegmentDraft::new(after);
+        let (mut size, mut at) = (0, after.max(floor));
+        while let Some((last, read)) = self.add(at, upto, &mut draft)? {
+            at = last;
+            size += read;
+        }
+        let stamp = self
+            .read
+            .prepare_cached("SELECT time, conversation FROM entry WHERE id = ?1")?
+            .query_row([upto.0], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+            .optional()?
+            .unwrap_or_default();
+        run(on, "BEGIN IMMEDIATE")?;
+        let written = write(on, draft, (after, upto), (size, stamp, floor, self.seen), old);
+        run(on, if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        written
+    }
+
+    /// Adds the next entries above `after` to a segment, as many as are read at once. Returns the
+    /// last of them, and their size.
+    fn add(
+        &self,
+        after: EntryId,
+        upto: EntryId,
+        draft: &mut SegmentDraft,
+    ) -> Result<Option<(EntryId, usize)>, Error> {
+        let sql = "SELECT id, conversation, kind, body, changed FROM entry
+                   WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3";
+        let mut query = self.read.prepare_cached(sql)?;
+        let mut rows = query.query(params![after.0, upto.0, ROWS as i64])?;
+        let (mut last, mut all) = (None, 0);
+        while all < SIZE
+            && let Some(row) = rows.next()?
+        {
+            let (id, conversation) = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
+            let body = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
+            last = Some(id);
+            all += size(body.len());
+            if row.get::<_, i64>(2)? != 0 {
+                continue;
+            }
+            draft.add(conversation, id, body);
+            if row.get(4)? {
+                for text in self.later_texts(id)? {
+                    draft.add(conversation, id, &text);
+                }
+            }
+        }
+        Ok(last.map(|last| (last, all)))
+    }
+
+    /// The texts that a message was given by edits.
+    fn later_texts(&self, message: EntryId) -> Result<Vec<String>, Error> {
+        let sql = "SELECT e.body FROM about a JOIN entry e ON e.id = a.mark
+                   WHERE a.message = ?1 AND a.kind = ?2";
+        let mut query = self.read.prepare_cached(sql)?;
+        let rows = query.query_map([message.0, EDIT], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// A segment with so many edited messages that looking at each costs too much.
+    fn often_edited(&self, all: &[Segment]) -> Result<Option<Segment>, Error> {
+        let Some((on, _)) = &self.open else { return Ok(None) };
+        let mut many = on.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM edited LIMIT ?1)")?;
+        let most = limits::SEARCH_EDITED as i64;
+        if many.query_row([most], |row| row.get::<_, i64>(0))? < most {
+            return Ok(None);
+        }
+        let mut query =
+            on.prepare_cached("SELECT count(*) FROM edited WHERE message > ?1 AND message <= ?2")?;
+        for segment in all {
+            let count: i64 =
+                query.query_row([segment.after.0, segment.upto.0], |row| row.get(0))?;
+            if count >= most {
+                return Ok(Some(*segment));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has what was deleted leave the file: SQLite overwrites pages that become free, and its log is
+    /// emptied here. Returns whether that is done: `false` if a reader is in the way.
+    fn clean(&self) -> Result<bool, Error> {
+        let Some((on, _)) = &self.open else { return Ok(true) };
+        let number = |sql: &str| on.query_row(sql, [], |row| row.get::<_, i64>(0));
+        let (free, pages) = (number("PRAGMA freelist_count")?, number("PRAGMA page_count")?);
+        if free > pages / 2 {
+            let mut vacuum = on.prepare(&format!("PRAGMA incremental_vacuum({})", free / 2))?;
+            let mut rows = vacuum.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(number("PRAGMA wal_checkpoint(TRUNCATE)")? == 0)
+    }
+}
+
+/// Drops segments of expired entries. One that has some gets stale. Returns whether there were any.
+fn forget(on: &Connection, floor: EntryId) -> Result<bool, Error> {
+    let mut query = on.prepare_cached(
+        "SELECT id, upto <= ?1 FROM segment WHERE floor < ?1 AND after < ?1 AND stale = 0 OR upto <= ?1",
+    )?;
+    let rows = query.query_map([floor.0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, bool)> = rows.collect::<Result<_, _>>()?;
+    drop(query);
+    if rows.is_empty() {
+        return Ok(false);
+    }
+    run(on, "BEGIN IMMEDIATE")?;
+    let done = rows.iter().try_for_each(|(id, is_expired)| match is_expired {
+        true => drop_segment(on, *id),
+        false => {
+            on.prepare_cached("UPDATE segment SET stale = 1 WHERE id = ?1")?.execute([*id])?;
+            Ok(())
+        }
+    });
+    let done = done.and_then(|()| {
+        on.prepare_cached("DELETE FROM edited WHERE message <= ?1")?.execute([floor.0])?;
+        Ok(())
+    });
+    run(on, if done.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    done.map(|()| true)
+}
+
+fn drop_segment(on: &Connection, id: i64) -> Result<(), Error> {
+    on.execute_batch(&format!("DROP TABLE words_{id}"))?;
+    on.prepare_cached("DELETE FROM segment WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}
+
+/// What [`note`] has looked at.
+struct Noted {
+    upto: EntryId,
+    more: bool,
+}
+
+/// Notes which messages of segments, which end at `end`, have changed by entries above `seen`.
+fn note(on: &Connection, read: &Connection, seen: EntryId, end: EntryId) -> Result<Noted, Error> {
+    let sql = "SELECT id, kind, conversation, re FROM entry WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut query = read.prepare_cached(sql)?;
+    let mut rows = query.query(params![seen.0, NOTED as i64])?;
+    let (mut edited, mut deleted, mut upto, mut count) = (Vec::new(), Vec::new(), seen, 0);
+    while let Some(row) = rows.next()? {
+        upto = EntryId(row.get(0)?);
+        count += 1;
+        match row.get::<_, i64>(1)? {
+            EDIT => edited.push((row.get::<_, i64>(3)?, row.get::<_, i64>(2)?)),
+            DELETION => deleted.push(row.get::<_, i64>(3)?),
+            _ => {}
+        }
+    }
+    drop(rows);
+    edited.retain(|(message, _)| *message <= end.0);
+    deleted.retain(|message| *message <= end.0);
+    if !edited.is_empty() || !deleted.is_empty() {
+        run(on, "BEGIN IMMEDIATE")?;
+        let written = (|| -> Result<(), Error> {
+            for (message, conversation) in edited {
+                on.prepare_cached("INSERT OR IGNORE INTO edited VALUES(?1, ?2)")?
+                    .execute([message, conversation])?;
+            }
+            for message in deleted {
+                on.prepare_cached("UPDATE segment SET stale = 1 WHERE after < ?1 AND upto >= ?1")?
+                    .execute([message])?;
+            }
+            set_seen(on, upto)
+        })();
+        run(on, if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        written?;
+    }
+    Ok(Noted { upto, more: count == NOTED })
+}
+
+fn set_seen(on: &Connection, seen: EntryId) -> Result<(), Error> {
+    on.prepare_cached("UPDATE progress SET seen = ?1")?.execute([seen.0])?;
+    Ok(())
+}
+
+/// A segment with words of deleted texts.
+fn stale(on: &Connection) -> Result<Option<Segment>, Error> {
+    let mut query = on.prepare_cached("SELECT id FROM segment WHERE stale LIMIT 1")?;
+    let id = query.query_row([], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(segments(on)?.into_iter().find(|one| Some(one.id.0) == id))
+}
+
+/// Of a segment: its size, the time and the conversation of its last entry, and what had expired and
+/// was noted when it was made.
+type Facts = (usize, (i64, i64), EntryId, EntryId);
+
+fn write(
+    on: &Connection,
+    mut draft: SegmentDraft,
+    (after, upto): (EntryId, EntryId),
+    (size, (time, conversation), floor, seen): Facts,
+    old: &[Segment],
+) -> Result<(), Error> {
+    for segment in old {
+        drop_segment(on, segment.id.0)?;
+    }
+    on.prepare_cached("DELETE FROM edited WHERE message > ?1 AND message <= ?2")?
+        .execute([after.0, upto.0])?;
+    let all = draft.conversations();
+    let numbers: Vec<EntryId> = all.iter().map(|id| EntryId(id.0)).collect();
+    on.prepare_cached(
+        "INSERT INTO segment(after, upto, size, time, conversation, floor, conversations)
+         VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute(params![
+        after.0,
+        upto.0,
+        i64::try_from(size).unwrap_or(i64::MAX),
+        time,
+        conversation,
+        floor.0,
+        encode(EntryId(0), &numbers)
+    ])?;
+    let id = on.last_insert_rowid();
+    on.execute_batch(&format!(
+        "CREATE TABLE words_{id}(key BLOB PRIMARY KEY, ids BLOB NOT NULL) STRICT, WITHOUT ROWID"
+    ))?;
+    let mut insert = on.prepare(&format!("INSERT INTO words_{id} VALUES(?1, ?2)"))?;
+    for conversation in all {
+        for (word, ids) in draft.take(conversation) {
+            insert.execute(params![key(conversation, &word), ids])?;
+        }
+    }
+    set_seen(on, seen)
+}
