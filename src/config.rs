@@ -94,6 +94,28 @@ pub struct TlsConfig {
     pub key: PathBuf,
 }
 
+/// Who may create accounts with `REG`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registration {
+    /// Everyone.
+    Open,
+    /// Whoever has an invitation from an operator.
+    Invite,
+    /// Nobody.
+    Closed,
+}
+
+impl Registration {
+    /// What the log calls it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Registration::Open => "open",
+            Registration::Invite => "by invitation",
+            Registration::Closed => "closed",
+        }
+    }
+}
+
 /// How often the subscribers over HTTP are sent something when nothing happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpKeepalive {
@@ -139,8 +161,8 @@ pub struct Config {
     /// Networks of proxies, whose connections begin with a PROXY header naming the client's
     /// address.
     pub proxy_from: Vec<IpNet>,
-    /// Whether `REG` may create accounts.
-    pub registration: bool,
+    /// Who may create accounts with `REG`.
+    pub registration: Registration,
     /// The command line of an external program that checks passwords; `None`: papod stores them
     /// itself.
     pub auth_command: Option<String>,
@@ -181,7 +203,7 @@ impl Config {
             unix: Vec::new(),
             admin: None,
             proxy_from: Vec::new(),
-            registration: true,
+            registration: Registration::Open,
             auth_command: None,
             limits: Limits::DEFAULT,
             metrics: None,

@@ -1,9 +1,11 @@
 //! Every limit, with its reason. Nothing in papo is unbounded, and every bound is here.
 
+mod operators;
 mod search;
 
 use std::time::Duration;
 
+pub use operators::*;
 pub use search::*;
 
 /// Bytes in a line from a client, LF included. Long enough for a page of text or a stack trace,
@@ -157,8 +159,6 @@ pub const CALM: Duration = Duration::from_secs(1);
 /// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
 /// as much to write what is changed.
 pub const LOOK_UP: usize = 4;
-/// Conversations of an account that one step of its deletion handles.
-pub const LEAVE: usize = 256;
 /// Bytes of commands in one batch, since as many lines of 64 KiB would be 64 MiB. A quarter of this
 /// while more is waiting than fits.
 pub const BATCH_BYTES: usize = 1_048_576;

@@ -1255,13 +1255,17 @@ _papo() {
             return 0
             ;;
         papo__subcmd__register)
-            opts="-4 -6 -h --name --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --name --invitation --server --as --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --invitation)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -346,6 +346,7 @@ complete -c papo -n "__fish_papo_using_subcommand info" -s 4 -d 'Use IPv4 addres
 complete -c papo -n "__fish_papo_using_subcommand info" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help'
 complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'The name that others see [default: the handle]' -r
+complete -c papo -n "__fish_papo_using_subcommand register" -l invitation -d 'An invitation, where the operator asks for one' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l secret-file -d 'File that holds the password or a token' -r -F

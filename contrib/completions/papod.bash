@@ -78,7 +78,7 @@ _papod() {
                     return 0
                     ;;
                 --registration)
-                    COMPREPLY=($(compgen -W "open closed" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "open invite closed" -- "${cur}"))
                     return 0
                     ;;
                 --auth-command)

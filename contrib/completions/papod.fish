@@ -10,7 +10,8 @@ complete -c papod -l unix -d 'Unix socket to listen on; repeatable' -r -F
 complete -c papod -l unix-mode -d 'Mode of the Unix sockets, which says who may connect' -r
 complete -c papod -l admin -d 'Unix socket for operators, mode 0600' -r -F
 complete -c papod -l proxy-from -d 'Network whose connections begin with a PROXY v2 header, ADDRESS/BITS; repeatable' -r
-complete -c papod -l registration -d 'open or closed: whether REG creates accounts, or only ADMIN USER NEW does' -r -f -a "open\t'Everyone, by `REG`'
+complete -c papod -l registration -d 'open, invite or closed: whether REG creates accounts for everyone, for whoever has an invitation by ADMIN INVITE, or for nobody, so that only ADMIN USER NEW does' -r -f -a "open\t'Everyone, by `REG`'
+invite\t'Whoever has an invitation, by `REG`'
 closed\t'Operators alone'"
 complete -c papod -l auth-command -d 'Program that checks passwords instead of papod: it reads the handle and the password, one per line, on standard input, and exits with 0 if they are right. A path and arguments, split at blanks; no shell' -r
 complete -c papod -l limit-connections -d 'Total connections' -r

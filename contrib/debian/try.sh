@@ -221,7 +221,7 @@ try_a_wrong_setting() {
     done <<EOF
 export PAPOD_REGISTRATION=closed|leave out "export"
 REGISTRATION=closed|unknown variable REGISTRATION; did you mean PAPOD_REGISTRATION?
-PAPOD_REGISTRATION=closd|PAPOD_REGISTRATION=closd: expected open or closed
+PAPOD_REGISTRATION=closd|PAPOD_REGISTRATION=closd: expected open, invite or closed
 EOF
     in_system sh -c 'printf "PING still here\nQUIT\n" | nc localhost 7276' >"$work/waited" &
     local client=$! restarts

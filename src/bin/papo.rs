@@ -61,7 +61,9 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
     // Not looked up for `register` and `login`: there is no account yet.
     let account = || Credentials::find(named);
     match action {
-        Action::Register { name } => login::register(named, name.as_deref()).await,
+        Action::Register { name, invitation } => {
+            login::register(named, name.as_deref(), invitation.as_deref()).await
+        }
         Action::Login => login::login(named).await,
         Action::Logout => login::logout(named).await,
         Action::Passwd => login::passwd(named).await,

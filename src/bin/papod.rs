@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use async_signal::{Signal, Signals};
 use log::{Level, LevelFilter};
-use papo::config::{Config, HttpKeepalive, Limits, PasswordCost, TlsConfig, UnixConfig};
+use papo::config::{
+    Config, HttpKeepalive, Limits, PasswordCost, Registration, TlsConfig, UnixConfig,
+};
 use papo::entry::Clock;
-use papo::flags::{self, Flags, Registration};
+use papo::flags::{self, Flags};
 use papo::owner;
 use papo::server::{self, Inherited, Server};
 use papo::session::Certificates;
@@ -174,7 +176,11 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
             .collect(),
         admin: flags.admin,
         proxy_from: flags.proxy_from,
-        registration: flags.registration == Registration::Open,
+        registration: match flags.registration {
+            flags::Registration::Open => Registration::Open,
+            flags::Registration::Invite => Registration::Invite,
+            flags::Registration::Closed => Registration::Closed,
+        },
         auth_command: flags.auth_command,
         limits: Limits {
             connections: size(flags.limit_connections),
@@ -215,8 +221,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         env!("CARGO_PKG_VERSION"),
         match (&config.auth_command, config.registration) {
             (Some(_), _) => "by --auth-command",
-            (None, true) => "open",
-            (None, false) => "closed",
+            (None, registration) => registration.as_str(),
         },
         if limits.is_empty() { "the defaults".to_owned() } else { limits.join(" ") }
     );

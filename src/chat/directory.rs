@@ -21,8 +21,8 @@ use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
 use crate::store::{
-    Account, Conversation, ConversationKind, Fact, Invitation, Member, MessageState, Need, Once,
-    Pair, Token,
+    Account, AccountInvitation, Conversation, ConversationKind, Fact, Invitation, Member,
+    MessageState, Need, Once, Pair, Token,
 };
 
 /// A reaction that holds: its mark, the time of that, and its word; `None`: there is none.
@@ -70,6 +70,10 @@ pub struct Directory {
     links: HashMap<AccountId, Vec<u32>>,
     /// The commands for later of the accounts where this batch changes them.
     later: HashMap<AccountId, LaterNumbers>,
+    /// Invitations that this batch uses, and those that it makes.
+    pub(super) account_invitations: HashMap<[u8; 32], AccountInvitation>,
+    /// This batch has voided all that the store has.
+    pub(super) has_voided_invitations: bool,
     /// Hashes of the passwords that this batch changes.
     secrets: HashMap<AccountId, String>,
     /// Names that this batch asked about and groups have.
@@ -253,7 +257,7 @@ impl Directory {
         }
     }
 
-    fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {
+    pub(super) fn lacks<T>(&self, need: Need) -> Result<Option<T>, Need> {
         if self.absent.contains(&need) { Ok(None) } else { Err(need) }
     }
 
@@ -291,6 +295,7 @@ impl Directory {
                 self.later.entry(account).or_insert(LaterNumbers { newest, waiting });
             }
             Fact::Secret(account, secret) => self.learn_secret(account, secret),
+            Fact::AccountInvitation(known) => self.learn_account_invitation(known),
             Fact::Absent(need) => drop(self.absent.insert(need)),
         }
     }
@@ -399,6 +404,8 @@ impl Directory {
         self.invitations.clear();
         self.members.clear();
         self.secrets.clear();
+        self.account_invitations.clear();
+        self.has_voided_invitations = false;
         self.looked_up = 0;
         self.evict();
         self.blocked.next_batch();
@@ -443,7 +450,7 @@ impl Directory {
 /// Passes on what applying a plan looks for. It is always there: the plan has looked it up, and
 /// nothing is evicted within a batch. If that is ever violated, tests panic, and a release build
 /// skips one change instead of panicking.
-fn found<T>(known: Option<T>) -> Option<T> {
+pub(super) fn found<T>(known: Option<T>) -> Option<T> {
     debug_assert!(known.is_some(), "a plan was applied that had not looked up what it changes");
     known
 }

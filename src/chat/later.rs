@@ -271,7 +271,9 @@ impl Chat {
         act: &Result<Act, Refusal>,
         now: Millis,
     ) -> Result<Option<NewMessage>, Stop> {
+        let is_disabled = self.directory.account(who.account)?.disabled;
         let planned = match act {
+            Ok(_) if is_disabled => Err(Refusal::Disabled.into()),
             Ok(act) => self.plan(who, act, now),
             Err(refusal) => Err(refusal.clone().into()),
         };

@@ -16,6 +16,7 @@ mod calls;
 pub mod directory;
 mod files;
 mod groups;
+mod invitations;
 mod joining;
 pub mod later;
 mod marks;
@@ -35,6 +36,7 @@ pub use act::Act;
 pub use audience::Awaited;
 use directory::Directory;
 pub use orders::Order;
+pub use people::Newcomer;
 use rustc_hash::FxHashSet;
 pub use stop::Stop;
 

@@ -10,7 +10,7 @@ use super::stop::{Stop, both};
 use super::{Chat, Effect, Who};
 use crate::entry::{AccountId, EntryId, Millis, TokenId};
 use crate::name::{DisplayName, Handle};
-use crate::store::Change;
+use crate::store::{AccountInvitation, Change};
 use crate::wire::refusal::Refusal;
 
 /// An order by an operator, or by the server itself.
@@ -29,6 +29,15 @@ pub enum Order {
     /// steps ([`Chat::leave_group`], [`Chat::left_groups`]). Its messages stay, and its handle is
     /// never given to another account.
     DropUser(Handle),
+    /// Lets everybody into an account again, or with `on` unset nobody, and then disconnects its
+    /// sessions. Its password, tokens and linked users stay.
+    Enable { handle: Handle, on: bool },
+    /// Sets the display name of an account.
+    Rename { handle: Handle, name: DisplayName },
+    /// Makes an invitation to create accounts.
+    Invite(AccountInvitation),
+    /// Voids all invitations.
+    VoidInvitations,
     /// Disconnects the sessions of an account.
     Kick(Handle),
     /// Deletes a message.
@@ -54,10 +63,26 @@ enum OrderPlan {
     Delete(AccountId),
     /// Continues a deletion that was interrupted.
     GoOn(AccountId),
+    /// Whether it changes, and whether to `on`.
+    Enable {
+        account: AccountId,
+        on: bool,
+        changes: bool,
+    },
+    Rename {
+        account: AccountId,
+        handle: Handle,
+        name: DisplayName,
+    },
+    Invite(AccountInvitation),
+    VoidInvitations,
     Kick(AccountId),
     /// Of this author; no mark if it was deleted already.
     DropMessage(AccountId, Option<Box<Mark>>),
 }
+
+/// No account has this number.
+const NOBODY: AccountId = AccountId(0);
 
 /// Everything that opens an account except its password.
 struct Revoked {
@@ -67,7 +92,7 @@ struct Revoked {
 }
 
 impl Chat {
-    /// Carries out an order. Returns the account it is about.
+    /// Carries out an order. Returns the account it is about; 0 if it is about none.
     ///
     /// # Errors
     /// Why it is refused, or what has to be looked up first.
@@ -94,6 +119,17 @@ impl Chat {
                 OrderPlan::SecretAndRevoke { secret: secret.clone(), revoked }
             }
             Order::Revoke(handle) => OrderPlan::Revoke(self.plan_revoke(self.living(handle)?)?),
+            Order::Enable { handle, on } => {
+                let account = self.living(handle)?;
+                let changes = self.directory.account(account)?.disabled == *on;
+                OrderPlan::Enable { account, on: *on, changes }
+            }
+            Order::Rename { handle, name } => {
+                let account = self.living(handle)?;
+                OrderPlan::Rename { account, handle: handle.clone(), name: name.clone() }
+            }
+            Order::Invite(new) => OrderPlan::Invite(new.clone()),
+            Order::VoidInvitations => OrderPlan::VoidInvitations,
             Order::Kick(handle) => OrderPlan::Kick(self.living(handle)?),
             Order::DropMessage(id) => {
                 let (author, mark) = self.plan_drop(*id)?;
@@ -148,6 +184,32 @@ impl Chat {
                 account
             }
             OrderPlan::GoOn(account) => account,
+            OrderPlan::Enable { account, on, changes } => {
+                if let Some(known) = self.directory.account_mut(account) {
+                    known.disabled = !on;
+                }
+                if changes {
+                    self.batch.changes.push(Change::Disabled { account, on: !on });
+                }
+                if !on {
+                    self.disconnect_all(account, false);
+                }
+                account
+            }
+            OrderPlan::Rename { account, handle, name } => {
+                self.rename(account, handle, name);
+                account
+            }
+            OrderPlan::Invite(new) => {
+                self.directory.learn_account_invitation(new.clone());
+                self.batch.changes.push(Change::AccountInvitation(new));
+                NOBODY
+            }
+            OrderPlan::VoidInvitations => {
+                self.directory.void_account_invitations();
+                self.batch.changes.push(Change::NoAccountInvitations);
+                NOBODY
+            }
             OrderPlan::Kick(account) => {
                 self.disconnect_all(account, false);
                 account

@@ -20,7 +20,38 @@ pub(super) enum AccountPlan {
     Link { user: u32, on: bool },
 }
 
+/// Somebody who wants an account.
+pub struct Newcomer {
+    pub handle: Handle,
+    pub name: DisplayName,
+    /// The hash of the password.
+    pub secret: String,
+    /// The hash of the invitation, if one is needed.
+    pub invitation: Option<[u8; 32]>,
+}
+
 impl Chat {
+    /// Creates an account for somebody, and uses up the invitation.
+    ///
+    /// # Errors
+    /// The invitation is not valid, the handle is taken, or something has to be looked up first.
+    pub fn admit(&mut self, newcomer: &Newcomer, now: Millis) -> Result<AccountId, Stop> {
+        let Newcomer { handle, name, secret, invitation } = newcomer;
+        if let Some(hash) = invitation {
+            let known = self.directory.account_invitation(hash)?;
+            if !known.is_some_and(|known| known.uses > 0 && known.until > now) {
+                return Err(Refusal::NotInvited.into());
+            }
+            // Needed before anything changes.
+            self.plan_register(handle)?;
+            if let Some(known) = self.directory.account_invitation_mut(hash) {
+                known.uses -= 1;
+            }
+            self.batch.changes.push(Change::AccountInvitationUsed { hash: *hash });
+        }
+        self.register(handle, name, secret, now)
+    }
+
     /// Creates an account. `secret` is the hash of its password.
     ///
     /// # Errors
@@ -61,6 +92,7 @@ impl Chat {
             seen: None,
             gone: false,
             leaving: false,
+            disabled: false,
             fronts: Fronts::default(),
         });
         self.batch.changes.push(Change::Account { id, handle, name, secret, time });
@@ -145,10 +177,7 @@ impl Chat {
         let account = who.account;
         match plan {
             AccountPlan::Rename { handle, name } => {
-                if let Some(known) = self.directory.account_mut(account) {
-                    known.name = name.clone();
-                }
-                self.batch.changes.push(Change::Name { account, handle, name });
+                self.rename(account, handle, name);
                 self.answer(who, "NAME", Ok(Reply::Named));
             }
             AccountPlan::Secret(secret) => {
@@ -193,6 +222,14 @@ impl Chat {
                 }
             }
         }
+    }
+
+    /// Sets an account's display name.
+    pub(super) fn rename(&mut self, account: AccountId, handle: Handle, name: DisplayName) {
+        if let Some(known) = self.directory.account_mut(account) {
+            known.name = name.clone();
+        }
+        self.batch.changes.push(Change::Name { account, handle, name });
     }
 
     /// Sets the hash of an account's password.

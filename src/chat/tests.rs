@@ -29,6 +29,7 @@ pub(super) fn two() -> Chat {
             seen: None,
             gone: false,
             leaving: false,
+            disabled: false,
             fronts: Fronts::default(),
         });
     }
@@ -382,8 +383,17 @@ fn who_joins_is_counted_against_the_bound() {
         let name = DisplayName::from(&handle);
         let (shown, seen) = (MoveNumber(0), None);
         let fronts = Fronts::default();
-        let account =
-            Account { id, handle, name, shown, seen, gone: false, leaving: false, fronts };
+        let account = Account {
+            id,
+            handle,
+            name,
+            shown,
+            seen,
+            gone: false,
+            leaving: false,
+            disabled: false,
+            fronts,
+        };
         chat.directory.learn_account(account);
         chat.directory.learn_blocked(id, ANA.account, false);
     }

@@ -361,6 +361,9 @@ pub enum Action {
         /// The name that others see [default: the handle]
         #[arg(long, value_name = "DISPLAY NAME")]
         name: Option<String>,
+        /// An invitation, where the operator asks for one
+        #[arg(long, value_name = "INVITATION")]
+        invitation: Option<String>,
     },
     /// Store a token, so that the password is not asked for again
     Login,

@@ -25,7 +25,14 @@ use crate::wire::request::Events;
 use crate::wire::rows::TokenLine;
 
 /// Makes an account. The display name defaults to the handle.
-pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), Failure> {
+pub async fn register(
+    named: &Named,
+    display_name: Option<&str>,
+    invitation: Option<&str>,
+) -> Result<(), Failure> {
+    let invitation = invitation.map(lines::word).transpose();
+    let invitation = invitation.map_err(|e| Failure::Usage(format!("--invitation: {e}")))?;
+    let invitation = invitation.map(|word| format!(" {word}")).unwrap_or_default();
     let settings = Settings::of_user();
     let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
     let password = match secret::given(named.secret_file.as_deref())? {
@@ -33,7 +40,7 @@ pub async fn register(named: &Named, display_name: Option<&str>) -> Result<(), F
         None => chosen(&handle)?,
     };
     let name = display_name.map(|name| format!(" {}", lines::escaped(name))).unwrap_or_default();
-    let reg = format!("REG {handle} {password}{name}");
+    let reg = format!("REG {handle} {password}{invitation}{name}");
     let making = persist(async || {
         let mut connection = server.open().await?;
         match connection.ask(&reg, ANSWER).await {

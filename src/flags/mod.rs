@@ -86,7 +86,8 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_PROXY_FROM", value_name = "NET", value_delimiter = ',', value_parser = values::network)]
     pub proxy_from: Vec<IpNet>,
 
-    /// open or closed: whether REG creates accounts, or only ADMIN USER NEW does
+    /// open, invite or closed: whether REG creates accounts for everyone, for whoever has an
+    /// invitation by ADMIN INVITE, or for nobody, so that only ADMIN USER NEW does
     #[arg(
         long,
         env = "PAPOD_REGISTRATION",
@@ -305,6 +306,8 @@ fn unusual_limits(command: &Command, matches: &ArgMatches) -> Vec<String> {
 pub enum Registration {
     /// Everyone, by `REG`.
     Open,
+    /// Whoever has an invitation, by `REG`.
+    Invite,
     /// Operators alone.
     Closed,
 }

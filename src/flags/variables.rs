@@ -70,7 +70,12 @@ fn of_variable(e: &clap::Error, command: &Command, arguments: &[OsString]) -> Op
         None => {
             let values = arg.get_possible_values();
             let names: Vec<&str> = values.iter().map(|value| value.get_name()).collect();
-            format!("expected {}", names.join(" or "))
+            match names.split_last() {
+                Some((last, others @ [_, ..])) => {
+                    format!("expected {} or {last}", others.join(", "))
+                }
+                _ => format!("expected {}", names.concat()),
+            }
         }
     };
     Some(format!("{variable}={value}: {why}"))

@@ -28,14 +28,13 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 use smol::channel::Sender;
 
-use crate::chat::{Act, Chat, Effect, Order, Who};
+use crate::chat::{Act, Chat, Effect, Newcomer, Order, Who};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, Condition, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId,
     TokenId,
 };
 use crate::limits;
-use crate::name::{DisplayName, Handle};
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Error, Expire, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
@@ -62,9 +61,7 @@ pub enum Work {
     /// Creates an account and logs the session in to it.
     Register {
         session: SessionId,
-        handle: Handle,
-        name: DisplayName,
-        secret: String,
+        newcomer: Newcomer,
         outbox: Arc<Outbox>,
         answer: Sender<Result<Entered, Refusal>>,
     },
@@ -401,9 +398,9 @@ impl HubState {
                 }
                 return count;
             }
-            Work::Register { session, handle, name, secret, outbox, answer } => {
+            Work::Register { session, newcomer, outbox, answer } => {
                 let now = self.now;
-                let made = self.decide(|chat| chat.register(&handle, &name, &secret, now));
+                let made = self.decide(|chat| chat.admit(&newcomer, now));
                 let entered = made.map(|account| {
                     let entered = self.enter(session, account, Key::Password, Events::All, outbox);
                     // A new account has nothing to catch up with.

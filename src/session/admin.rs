@@ -53,6 +53,32 @@ impl Session {
                 self.event("admin-user-revoke", format_args!("handle={handle}"));
                 Ok(Some(Reply::Managed { words: "USER REVOKE", handle }))
             }
+            Admin::EnableUser { handle, on } => {
+                self.order(Order::Enable { handle: handle.clone(), on }).await?;
+                let (event, words) = match on {
+                    true => ("admin-user-enable", "USER ENABLE"),
+                    false => ("admin-user-disable", "USER DISABLE"),
+                };
+                self.event(event, format_args!("handle={handle}"));
+                Ok(Some(Reply::Managed { words, handle }))
+            }
+            Admin::NameUser { handle, name } => {
+                self.order(Order::Rename { handle: handle.clone(), name }).await?;
+                self.event("admin-user-name", format_args!("handle={handle}"));
+                Ok(Some(Reply::Managed { words: "USER NAME", handle }))
+            }
+            Admin::Invite { uses, seconds } => self.invite_account(uses, seconds).await,
+            Admin::VoidInvitations => {
+                self.order(Order::VoidInvitations).await?;
+                self.event("admin-invite", format_args!("uses=0"));
+                Ok(Some(Reply::AccountInvited(None)))
+            }
+            Admin::Invitations => self.list_invitations().await,
+            Admin::Users { after } => self.list_users(after).await,
+            Admin::ShowUser(handle) => self.show_user(handle).await,
+            Admin::Groups { after } => self.list_groups(after).await,
+            Admin::GroupWho(name) => self.list_members(name).await,
+            Admin::Files { after } => self.list_files(after).await,
             Admin::DropUser(handle) => {
                 self.order(Order::DropUser(handle.clone())).await?;
                 self.event("admin-user-del", format_args!("handle={handle}"));

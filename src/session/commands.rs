@@ -121,8 +121,8 @@ impl Session {
                     Err(Refusal::BadCommand { suggestion }.into())
                 }
             },
-            SessionCommand::Register { handle, password, name } => {
-                self.register(handle, password, name).await
+            SessionCommand::Register { handle, password, invitation, name } => {
+                self.register(handle, password, invitation, name).await
             }
             SessionCommand::Login { handle, secret, events } => {
                 let answer = self.login(handle, secret, events).await;

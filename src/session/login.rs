@@ -9,7 +9,8 @@ use super::catchup::CatchUp;
 use super::intake::CHANGE;
 use super::warnings::Obstacle;
 use super::{End, Me, Proof, Session, tokens};
-use crate::chat::{Act, Order};
+use crate::chat::{Act, Newcomer, Order};
+use crate::config::Registration;
 use crate::entry::{AccountId, Key, MoveNumber};
 use crate::hub::{Entered, Work};
 use crate::limits;
@@ -52,15 +53,22 @@ impl Session {
         &mut self,
         handle: Handle,
         password: Secret,
+        invitation: Option<Secret>,
         name: Option<DisplayName>,
     ) -> Answer {
         self.require_logged_out()?;
         if self.services.hasher.has_command() {
             return Err(Refusal::KeptElsewhere { makes: true }.into());
         }
-        if !self.services.registration {
-            return Err(Refusal::Closed.into());
-        }
+        let invitation = match self.services.registration {
+            Registration::Closed => return Err(Refusal::Closed.into()),
+            Registration::Invite => match invitation {
+                Some(invitation) => Some(tokens::invitation_hash(&invitation.0)),
+                None => return Err(Refusal::InvitationNeeded.into()),
+            },
+            // None is needed, so none is used up.
+            Registration::Open => None,
+        };
         // The hub checks whether the handle is taken only after the rate is spent and the password
         // hashed; otherwise handles could be probed at thousands a second.
         let from = self.origin().rate_key();
@@ -78,9 +86,7 @@ impl Session {
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Register {
             session: self.id,
-            handle: handle.clone(),
-            name,
-            secret,
+            newcomer: Newcomer { handle: handle.clone(), name, secret, invitation },
             outbox: self.outbox.clone(),
             answer,
         });
@@ -89,7 +95,9 @@ impl Session {
             self.services.rates.registrations.give_back(from, 1);
         }
         let entered = entered?;
-        self.event("register", format_args!("handle={handle}"));
+        let by = invitation.map(|hash| format!(" invitation={}", tokens::invitation_id(&hash)));
+        let by = by.unwrap_or_default();
+        self.event("register", format_args!("handle={handle}{by}"));
         self.services.counters.registrations.add(1);
         self.begin(&entered, handle.clone(), Key::Password, Events::All, None);
         self.begin_proof(entered.upto.moves);
@@ -163,7 +171,10 @@ impl Session {
                     Key::User(user) => reader.links(account)?.contains(&user),
                     Key::Password => reader.secret(account)? == hash,
                 };
-                if !valid {
+                // The second attempt says why.
+                let known = reader.account_by_id(account)?;
+                let is_disabled = known.as_ref().is_some_and(|known| known.disabled);
+                if !valid || is_disabled {
                     return Ok(None);
                 }
                 let waiting = if only_writes {
@@ -171,7 +182,6 @@ impl Session {
                 } else {
                     reader.waiting(account, upto.entries)?
                 };
-                let known = reader.account_by_id(account)?;
                 let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
                 let start = (events == Events::All)
                     .then(|| CatchUp::look(reader, account, upto, shown, waiting));
@@ -234,12 +244,18 @@ impl Session {
                     Some(hash) => reader.token(&hash)?.filter(|t| t.account == account.id),
                     None => None,
                 };
-                Ok(reader.secret(account.id)?.map(|secret| (account.id, (secret, token))))
+                let secret = reader.secret(account.id)?;
+                Ok(secret.map(|secret| ((account.id, account.disabled), (secret, token))))
             })
             .await?;
-        let (account, keys) = known.unzip();
+        let (known, keys) = known.unzip();
+        let (account, disabled) = known.unzip();
         let (hash, token) = keys.unzip();
+        let is_disabled = disabled == Some(true);
         if let (Some(account), Some(token)) = (account, token.flatten()) {
+            if is_disabled {
+                return Err(self.disabled(handle));
+            }
             if token.used.is_none_or(|used| now.0 - used.0 >= limits::TOKEN_USED_MILLIS) {
                 self.services.hub.ask(Work::Used(token.id));
             }
@@ -251,6 +267,7 @@ impl Session {
         let command = self.services.hasher.has_command();
         match account {
             None if right => self.first_login(handle).await,
+            Some(_) if right && is_disabled => Err(self.disabled(handle)),
             Some(account) if right => {
                 let hash =
                     if command { hash } else { self.hashed_anew(account, secret, hash).await? };
@@ -326,14 +343,24 @@ impl Session {
             let Some(account) = reader.account(&asked)?.filter(|account| !account.gone) else {
                 return Ok(None);
             };
-            Ok(reader.links(account.id)?.contains(&user).then_some(account.id))
+            let is_linked = reader.links(account.id)?.contains(&user);
+            Ok(is_linked.then_some((account.id, account.disabled)))
         });
-        let account = known.await?;
+        let (account, disabled) = known.await?.unzip();
+        if disabled == Some(true) {
+            return Err(self.disabled(handle));
+        }
         if account.is_none() {
             // Not an attempt at a secret, and too cheap to be worth a warning.
             log::debug!("session {}: uid {user} is not linked to the requested account", self.id.0);
         }
         Ok(account.map(|account| Opened::new(account, Key::User(user), None)))
+    }
+
+    /// The refusal for somebody who has what opens a disabled account.
+    fn disabled(&self, handle: &Handle) -> Halt {
+        self.event("disabled", format_args!("handle={handle}"));
+        Refusal::Disabled.into()
     }
 
     fn begin(

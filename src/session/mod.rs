@@ -17,6 +17,7 @@ mod commands;
 mod farewell;
 mod files;
 mod intake;
+mod inventory;
 mod links;
 mod login;
 mod output;
@@ -54,7 +55,7 @@ pub use stream::Stream;
 pub use tokens::hash as token_hash;
 
 use crate::chat::Act;
-use crate::config::Limits;
+use crate::config::{Limits, Registration};
 use crate::counters::Counters;
 use crate::entry::{AccountId, Clock, Key, SessionId};
 use crate::hub::{Hub, Work};
@@ -99,8 +100,8 @@ pub struct Services {
     pub clock: Clock,
     /// Time without input after which a logged-in client is disconnected; `None`: never.
     pub idle: Option<Duration>,
-    /// Whether `REG` may create accounts.
-    pub registration: bool,
+    /// Who may create accounts with `REG`.
+    pub registration: Registration,
     pub limits: Limits,
     pub rates: Rates,
     /// All connections.

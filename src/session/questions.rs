@@ -297,28 +297,35 @@ impl Session {
     /// `GROUP LIST`
     pub(super) async fn groups(&mut self) -> Answer {
         let me = self.me()?.account;
+        let count = self.groups_of(me).await?;
+        Ok(Some(Reply::Counted { list: List::Groups, count }))
+    }
+
+    /// Shows the groups of an account. Returns how many there are.
+    pub(super) async fn groups_of(&mut self, me: AccountId) -> Result<usize, Halt> {
         let ask = move |reader: &mut dyn Reader, after| reader.group_names(me, after).map(Some);
         let mut names = self.all(ConversationId(0), ask).await?.unwrap_or_default();
         names.sort_unstable();
         let ids = names.into_iter().map(|(_, id)| id).collect();
-        self.group_list(ids, |row| row.admin.is_some()).await
+        self.group_list(me, ids, |row| row.admin.is_some()).await
     }
 
     /// `GROUP LIST open`
     pub(super) async fn open_groups(&mut self) -> Answer {
-        self.me()?;
+        let me = self.me()?.account;
         let ids = self.ask(move |reader| reader.open_groups()).await?;
-        self.group_list(ids, |_| true).await
+        let count = self.group_list(me, ids, |_| true).await?;
+        Ok(Some(Reply::Counted { list: List::Groups, count }))
     }
 
-    /// Says the rows of these groups, a page at a time, but for those that are not `wanted` any
-    /// more.
+    /// Says the rows of these groups as `me` sees them, a page at a time, but for those that are not
+    /// `wanted` any more. Returns how many there are.
     async fn group_list(
         &mut self,
+        me: AccountId,
         ids: Vec<ConversationId>,
         wanted: fn(&GroupRow) -> bool,
-    ) -> Answer {
-        let me = self.me()?.account;
+    ) -> Result<usize, Halt> {
         let (mut at, mut count) = (0, 0);
         while at < ids.len() {
             let page: Vec<_> = ids[at..].iter().take(limits::PAGE_ROWS).copied().collect();
@@ -339,7 +346,7 @@ impl Session {
             });
             self.flush().await?;
         }
-        Ok(Some(Reply::Counted { list: List::Groups, count }))
+        Ok(count)
     }
 
     /// `GROUP RULE` without a rule
@@ -367,9 +374,7 @@ impl Session {
         let Some((id, true)) = known else {
             return Err(Refusal::NoSuchGroup(name).into());
         };
-        let ask = move |reader: &mut dyn Reader, after| reader.who(id, after).map(Some);
-        let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
-        rows.sort_unstable();
+        let rows = self.members_of(id).await?;
         self.say(|out| {
             for (handle, admin) in &rows {
                 let (group, handle) = (Target::Group(name.clone()), handle.clone());
@@ -377,6 +382,17 @@ impl Session {
             }
         });
         Ok(Some(Reply::Counted { list: List::Members, count: rows.len() }))
+    }
+
+    /// The members of a group, ordered by handle, each with whether it is an admin.
+    pub(super) async fn members_of(
+        &mut self,
+        id: ConversationId,
+    ) -> Result<Vec<(Handle, bool)>, Halt> {
+        let ask = move |reader: &mut dyn Reader, after| reader.who(id, after).map(Some);
+        let mut rows = self.all(AccountId(0), ask).await?.unwrap_or_default();
+        rows.sort_unstable();
+        Ok(rows)
     }
 
     /// `BLOCK` without a handle

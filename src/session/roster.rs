@@ -229,6 +229,17 @@ impl Roster {
         rows
     }
 
+    /// How many sessions each account has, of those that have any.
+    pub fn sessions_by_handle(&self) -> HashMap<Handle, usize> {
+        let mut counts = HashMap::new();
+        for guest in self.connections().list.values() {
+            if let Some(handle) = &guest.handle {
+                *counts.entry(handle.clone()).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     /// Sends `BYE shutdown` to all connections, and to any still to come.
     pub fn close(&self) {
         let mut connections = self.connections();

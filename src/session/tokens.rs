@@ -12,6 +12,7 @@ use crate::chat::Act;
 use crate::name::{Handle, Target};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
+use crate::wire::request::{INVITATION, INVITATION_DIGITS};
 use crate::wire::rows::TokenLine;
 
 /// The prefix of every token, by which papod and scanners of leaked files recognise it.
@@ -31,6 +32,24 @@ pub(super) fn new() -> Option<Box<str>> {
 pub fn hash(secret: &str) -> Option<[u8; 32]> {
     let is_token = secret.starts_with(PREFIX) && secret.len() == PREFIX.len() + 2 * RANDOM;
     is_token.then(|| Sha256::digest(secret).into())
+}
+
+/// A new invitation; `None` if the system gives no random bytes.
+pub(super) fn new_invitation() -> Option<Box<str>> {
+    let mut random = [0; INVITATION_DIGITS / 2];
+    getrandom::fill(&mut random).ok()?;
+    let digits = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    Some(format!("{INVITATION}{digits}").into())
+}
+
+/// The hash under which an invitation is stored.
+pub(super) fn invitation_hash(invitation: &str) -> [u8; 32] {
+    Sha256::digest(invitation).into()
+}
+
+/// What lists and the log call it: the beginning of its hash.
+pub(super) fn invitation_id(hash: &[u8; 32]) -> String {
+    hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Session {

@@ -1,7 +1,7 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
-use super::{Invitation, Later, Marks, Member, Moves, Once, Pair, Stay, Token};
+use super::{AccountInvitation, Invitation, Later, Marks, Member, Moves, Once, Pair, Stay, Token};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
     MoveNumber, TokenId,
@@ -52,6 +52,14 @@ pub enum Change {
     /// An account is deleted: nobody can log in to it or find it any more. While it is `leaving`,
     /// it may still be in groups.
     Gone { account: AccountId, leaving: bool },
+    /// An operator has disabled an account, or enabled it again.
+    Disabled { account: AccountId, on: bool },
+    /// A new invitation to create accounts. Those that have ended by then are deleted.
+    AccountInvitation(AccountInvitation),
+    /// The invitation with this hash has created an account.
+    AccountInvitationUsed { hash: [u8; 32] },
+    /// All invitations are void.
+    NoAccountInvitations,
     /// A token was used.
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.

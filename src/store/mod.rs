@@ -11,6 +11,7 @@ mod change;
 mod find;
 pub mod folder;
 mod ids;
+mod inventory;
 mod list_rows;
 mod maintenance;
 mod moves;
@@ -25,6 +26,7 @@ mod walk;
 use std::fmt;
 
 pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
+pub use inventory::{AccountInvitation, AccountRow, FileRow, Standing};
 pub use list_rows::{ChatRow, Found, GroupRow, InfoRow, ListPage};
 pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};
@@ -221,6 +223,30 @@ pub trait Reader: Send {
         conversation: ConversationId,
         ids: &[EntryId],
     ) -> Result<Vec<Entry>, Error>;
+    /// An account for operators, by its handle, also if it was deleted.
+    fn account_row(&mut self, handle: &Handle) -> Result<Option<AccountRow>, Error>;
+    /// The next accounts in the order of their handles, deleted ones included; at most `count`.
+    fn account_rows(
+        &mut self,
+        after: Option<&Handle>,
+        count: usize,
+    ) -> Result<Vec<AccountRow>, Error>;
+    /// The group of a name, for operators: whoever is in it.
+    fn group_named(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error>;
+    /// The next of all groups in the order of their names: `count`, or fewer if they are large.
+    /// [`GroupRow::admin`] says nothing here.
+    fn all_groups(
+        &mut self,
+        after: Option<&Handle>,
+        count: usize,
+    ) -> Result<ListPage<GroupRow, Handle>, Error>;
+    /// The first invitations by the time at which they end, those that have ended included; at
+    /// most `count`.
+    fn invitations(&mut self, count: usize) -> Result<Vec<AccountInvitation>, Error>;
+    /// The next messages with files in the order of ids, whoever may see them; at most `count`.
+    fn file_rows(&mut self, _after: EntryId, _count: usize) -> Result<Vec<FileRow>, Error> {
+        Ok(Vec::new())
+    }
     /// Part of all that holds about a message, above the id `after`: its first text, if it was
     /// edited, as a message with itself as `re`; its later texts; and the reactions. `None` if `me`
     /// may not see the message, or if it was deleted.

@@ -1,7 +1,9 @@
 //! What the rules ask of the store before they decide, and its answers: single rows, as many at a
 //! time as a batch needs.
 
-use super::{Account, Conversation, Invitation, MessageState, Once, Pair, Token};
+use super::{
+    Account, AccountInvitation, Conversation, Invitation, MessageState, Once, Pair, Token,
+};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::name::Handle;
 
@@ -51,6 +53,8 @@ pub enum Need {
     Secret(AccountId),
     /// The commands that an account has carried out later.
     Later(AccountId),
+    /// The invitation with this hash.
+    AccountInvitation([u8; 32]),
 }
 
 /// The answer to a [`Need`].
@@ -94,6 +98,8 @@ pub enum Fact {
     /// The highest number given to a command that the account has carried out later, and those of
     /// the commands that wait.
     Later(AccountId, u64, Vec<u64>),
+    /// The invitation with its hash.
+    AccountInvitation(AccountInvitation),
     /// The store does not have it.
     Absent(Need),
 }

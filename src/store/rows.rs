@@ -29,6 +29,8 @@ pub struct Account {
     pub gone: bool,
     /// It is gone, but may still be in groups, which it has to leave.
     pub leaving: bool,
+    /// An operator has disabled it: nobody can log in to it until it is enabled again.
+    pub disabled: bool,
     /// Which of its direct chats come first.
     pub fronts: Fronts,
 }

@@ -6,11 +6,11 @@ use base64::prelude::{BASE64_STANDARD as STANDARD, Engine as _};
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{take_till1, take_while};
-use nom::combinator::{eof, map, map_opt, rest};
+use nom::combinator::{eof, map, map_opt, rest, value};
 use nom::error::{ContextError, ErrorKind, ParseError, context};
 use nom::sequence::terminated;
 
-use super::request::{Secret, blank, first_word};
+use super::request::{INVITATION, INVITATION_DIGITS, Secret, blank, first_word};
 use super::text;
 use crate::entry::EntryId;
 use crate::limits;
@@ -112,6 +112,17 @@ pub(super) fn password_end(input: &str) -> ParseResult<'_, &str> {
     context("the end of the line; a password has no blanks", eof).parse(input)
 }
 
+/// `invitation = "invite_" 32HEXDIG`
+pub(super) fn account_invitation(input: &str) -> ParseResult<'_, Secret> {
+    field("an invitation", |word| {
+        let digits = word.strip_prefix(INVITATION)?;
+        let is_one = digits.len() == INVITATION_DIGITS
+            && digits.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase());
+        is_one.then(|| Secret(word.into()))
+    })
+    .parse(input)
+}
+
 /// `secret = 1*(any but blank)`: a password or token at login, whatever the rules for new ones are.
 pub(super) fn secret(input: &str) -> ParseResult<'_, Secret> {
     field("a password", |word| Some(Secret(word.into()))).parse(input)
@@ -131,6 +142,11 @@ pub(super) fn display_name(input: &str) -> ParseResult<'_, DisplayName> {
         },
     };
     Err(nom::Err::Failure(Expected { rest: input, label: LABEL, hidden }))
+}
+
+/// `newcomer = handle password [name]`
+pub(super) fn newcomer(input: &str) -> ParseResult<'_, (Handle, Secret, Option<DisplayName>)> {
+    (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
 /// `file-name = free text of 1*255 bytes`, see [`FileName`]

@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 30] = [
+pub static LINE_FORMS: [LineForm; 33] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -110,14 +110,21 @@ pub static LINE_FORMS: [LineForm; 30] = [
         &["INFO"],
     ),
     row("USER", "USER <handle> <online|offline> <last seen or -> <display name>", &["FIND"]),
-    row("GROUPS", "GROUPS <#group> <member|admin|-> <members> <topic or ->", &["GROUP"]),
-    row("MEMBER", "MEMBER <#group> <handle> <member|admin>", &["GROUP"]),
+    row("GROUPS", "GROUPS <#group> <member|admin|-> <members> <topic or ->", &["GROUP", "ADMIN"]),
+    row("MEMBER", "MEMBER <#group> <handle> <member|admin>", &["GROUP", "ADMIN"]),
     row("RULE", "RULE <#group> <write|add|join> <value>", &["GROUP"]),
     row("BLOCKED", "BLOCKED <handle>", &["BLOCK"]),
-    row("TOKEN", "TOKEN <label> <created> <last used or -> <target or ->", &["TOKEN"]),
-    row("UID", "UID <uid>", &["UID"]),
+    row("TOKEN", "TOKEN <label> <created> <last used or -> <target or ->", &["TOKEN", "ADMIN"]),
+    row("UID", "UID <uid>", &["UID", "ADMIN"]),
     row("STAT", "STAT <name> <value>", &["ADMIN"]),
     row("SESSION", "SESSION <n> <handle or -> <address> <since>", &["ADMIN"]),
+    row(
+        "ACCOUNT",
+        "ACCOUNT <handle> <created> <last seen or -> <sessions> <enabled|disabled|deleted> <name>",
+        &["ADMIN"],
+    ),
+    row("FILES", "FILES <id> <time> <from> <to> <bytes> <name>", &["ADMIN"]),
+    row("INVITATION", "INVITATION <id> <created> <uses> <until>", &["ADMIN"]),
     row("PROBLEM", "PROBLEM <text>", &["ADMIN"]),
     row("HELP", "HELP <text>", &["HELP"]),
 ];

@@ -1,14 +1,15 @@
 //! The protocol: parsing and writing its lines.
 //!
 //! Nothing here decides, stores or waits. `line` splits bytes into lines, and `request` is what a
-//! line is parsed into, by the rules of the grammar in `rules` and `mark_rules`, which are made of
-//! `fields`. The lines that the server sends are written and parsed by `reply` (`OK`), `events`
+//! line is parsed into, by the rules of the grammar in `rules`, `mark_rules` and `admin`, which are
+//! made of `fields`. The lines that the server sends are written and parsed by `reply` (`OK`), `events`
 //! (entries and receipts) and `rows` (all others), which are made of `columns` and `tags`;
 //! `refusal` has the sentences of `ERR`. `text` is the only place that escapes, `calls` finds whom
 //! a text calls, `help` makes the text of `HELP` from the tables in `verb_table` and `line_forms`,
 //! `suggestions` guesses what an unknown command was meant to be, and `withdrawal` takes a deleted
 //! message out of lines that wait.
 
+mod admin;
 pub mod calls;
 pub mod columns;
 mod events;

@@ -53,6 +53,8 @@ pub enum Refusal {
     NoSuchAccount(Handle),
     /// No such group, or the asker is not in it.
     NoSuchGroup(Handle),
+    /// The same, to an operator, who is in no group.
+    NoGroupHasName(Handle),
     /// No entry with this id that the asker may see.
     NoSuchMessage(i64),
     /// The same, to an operator, who has no messages.
@@ -119,11 +121,17 @@ pub enum Refusal {
     NoBackup(Box<str>),
     /// Registration is closed.
     Closed,
+    /// Registration is by invitation, and none was given.
+    InvitationNeeded,
+    /// The invitation is not valid, or not any more.
+    NotInvited,
     /// The `--auth-command` program keeps the passwords. `makes`: an account was to be created,
     /// rather than a password changed.
     KeptElsewhere { makes: bool },
     /// That program failed to check a password.
     NotToldNow,
+    /// An operator has disabled the account. Only told to those who have proved that it is theirs.
+    Disabled,
     /// Not allowed in a session opened with a token.
     NotAllowed,
     /// The session was opened with a token that may only write to this target.
@@ -170,7 +178,9 @@ impl Refusal {
             Refusal::WrongSecret | Refusal::NoSecret { .. } | Refusal::WrongOld => "wrong-secret",
             Refusal::Taken(_) => "taken",
             Refusal::NoSuchUser(_) | Refusal::NoSuchAccount(_) => "no-such-user",
-            Refusal::NoSuchGroup(_) | Refusal::NotOpen(_) => "no-such-group",
+            Refusal::NoSuchGroup(_) | Refusal::NotOpen(_) | Refusal::NoGroupHasName(_) => {
+                "no-such-group"
+            }
             Refusal::NoSuchMessage(_)
             | Refusal::NoMessageHasId(_)
             | Refusal::NotAMessage { .. }
@@ -191,10 +201,12 @@ impl Refusal {
             Refusal::NoSuchToken(_) => "no-such-token",
             Refusal::NotLinked(_) => "no-such-uid",
             Refusal::FileTaken(_) => "taken",
+            Refusal::InvitationNeeded | Refusal::NotInvited => "closed",
             Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
             Refusal::KeptElsewhere { makes: false } => "not-allowed",
             Refusal::NotToldNow => "storage",
-            Refusal::NotAllowed
+            Refusal::Disabled
+            | Refusal::NotAllowed
             | Refusal::OnlyTo(_)
             | Refusal::UserUnknown
             | Refusal::LastAdmin(_)
@@ -266,6 +278,7 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchGroup(name) => {
                 write!(f, "#{name}: no such group, or you are not in it")
             }
+            Refusal::NoGroupHasName(name) => write!(f, "#{name}: no such group"),
             Refusal::NoSuchMessage(id) => write!(f, "{id}: no message of yours has this id"),
             Refusal::NoMessageHasId(id) => write!(f, "{id}: no message has this id"),
             Refusal::NotAMessage { id, about: Some(about) } => {
@@ -348,6 +361,13 @@ impl fmt::Display for Refusal {
             Refusal::Closed => {
                 f.write_str("registration is closed; ask whoever runs this server for an account")
             }
+            Refusal::InvitationNeeded => f.write_str(
+                "registration is by invitation; ask whoever runs this server for one, then REG \
+                 <handle> <password> <invitation>",
+            ),
+            Refusal::NotInvited => f.write_str(
+                "this invitation is not valid, or not any more; ask whoever runs this server for another",
+            ),
             Refusal::KeptElsewhere { makes: true } => f.write_str(
                 "accounts are not created here; LOGIN with the handle and password that you already have",
             ),
@@ -356,6 +376,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::NotToldNow => {
                 f.write_str("passwords cannot be checked at the moment; try again later, or use a token")
+            }
+            Refusal::Disabled => {
+                f.write_str("this account is disabled; ask whoever runs this server")
             }
             Refusal::NotAllowed => {
                 f.write_str("not allowed when logged in with a token; log in with the password")

@@ -73,6 +73,10 @@ pub enum Reply {
     Unscheduled { number: u64 },
     /// `OK ADMIN DEL`
     MessageDropped(EntryId),
+    /// `OK ADMIN USERS`, `GROUPS`, `FILES`: a page of a list, and whether there is more
+    AdminPage { list: AdminList, count: usize, more: bool },
+    /// `OK ADMIN INVITE`: the only time that the invitation is shown; `None`: all are void
+    AccountInvited(Option<Box<str>>),
     /// `OK ADMIN KICK`
     Kicked { sessions: usize },
     /// The end of a list, with the number of its rows
@@ -94,11 +98,14 @@ pub enum List {
     Links,
     Stats,
     Sessions,
+    Account,
+    GroupMembers,
+    Invitations,
     Problems,
 }
 
 impl List {
-    pub const ALL: [List; 13] = [
+    pub const ALL: [List; 16] = [
         List::Chats,
         List::Info,
         List::Later,
@@ -111,6 +118,9 @@ impl List {
         List::Links,
         List::Stats,
         List::Sessions,
+        List::Account,
+        List::GroupMembers,
+        List::Invitations,
         List::Problems,
     ];
 
@@ -129,7 +139,31 @@ impl List {
             List::Links => "UID LIST",
             List::Stats => "ADMIN STATS",
             List::Sessions => "ADMIN SESSIONS",
+            List::Account => "ADMIN USER SHOW",
+            List::GroupMembers => "ADMIN GROUP WHO",
+            List::Invitations => "ADMIN INVITES",
             List::Problems => "ADMIN CHECK",
+        }
+    }
+}
+
+/// A list for operators that is shown a page at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminList {
+    Users,
+    Groups,
+    Files,
+}
+
+impl AdminList {
+    pub const ALL: [AdminList; 3] = [AdminList::Users, AdminList::Groups, AdminList::Files];
+
+    /// The word after `ADMIN`.
+    pub fn word(self) -> &'static str {
+        match self {
+            AdminList::Users => "USERS",
+            AdminList::Groups => "GROUPS",
+            AdminList::Files => "FILES",
         }
     }
 }
@@ -141,7 +175,15 @@ pub(super) const SENDING: [&str; 6] = ["MSG", "RE", "FWD", "EDIT", "DEL", "REACT
 pub(super) const SCHEDULING: [&str; 2] = ["AT", "UNLESS"];
 
 /// The words of the commands of `ADMIN USER`.
-const MANAGED: [&str; 4] = ["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"];
+pub(super) const MANAGED: [&str; 7] = [
+    "USER NEW",
+    "USER NAME",
+    "USER PASSWD",
+    "USER REVOKE",
+    "USER DISABLE",
+    "USER ENABLE",
+    "USER DEL",
+];
 
 /// Writes `OK`, words, and columns after them.
 macro_rules! ok {
@@ -202,6 +244,10 @@ impl Reply {
             Reply::Scheduled { verb, number, time } => ok!(out, verb, number, time),
             Reply::Unscheduled { number } => ok!(out, "AT DEL", number),
             Reply::MessageDropped(id) => ok!(out, "ADMIN DEL", id),
+            Reply::AccountInvited(invitation) => ok!(out, "ADMIN INVITE", invitation.as_deref()),
+            Reply::AdminPage { list, count, more } => {
+                ok!(out, "ADMIN", list.word(), count, More(*more));
+            }
             Reply::Kicked { sessions } => ok!(out, "ADMIN KICK", sessions),
             Reply::Counted { list, count } => ok!(out, list.verb(), count),
         }
@@ -296,13 +342,18 @@ impl Reply {
             "ADMIN" => match columns.word()? {
                 "BACKUP" => Reply::BackedUp { bytes: columns.read()? },
                 "DEL" => Reply::MessageDropped(columns.read()?),
+                "INVITE" => Reply::AccountInvited(columns.read::<Option<&str>>()?.map(Box::from)),
                 "KICK" => Reply::Kicked { sessions: columns.read()? },
                 "USER" => {
                     let word = columns.word()?;
                     let words = MANAGED.iter().find(|words| words["USER ".len()..] == *word)?;
                     Reply::Managed { words, handle: columns.read()? }
                 }
-                _ => return None,
+                word => {
+                    let list = *AdminList::ALL.iter().find(|list| list.word() == word)?;
+                    let (count, More(more)) = (columns.read()?, columns.read()?);
+                    Reply::AdminPage { list, count, more }
+                }
             },
             _ => {
                 let verb = known(&SENDING, verb)?;

@@ -114,7 +114,12 @@ pub enum Query {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionCommand {
     /// `REG`
-    Register { handle: Handle, password: Secret, name: Option<DisplayName> },
+    Register {
+        handle: Handle,
+        password: Secret,
+        invitation: Option<Secret>,
+        name: Option<DisplayName>,
+    },
     /// `LOGIN`; no secret if it is missing, or `-` before `quiet` or `watch`.
     Login { handle: Handle, secret: Option<Secret>, events: Events },
     /// `QUIT`
@@ -154,14 +159,34 @@ pub enum Admin {
     Sessions,
     /// `KICK`
     Kick(Handle),
+    /// `USERS`; only handles after this one.
+    Users { after: Option<Handle> },
+    /// `GROUPS`; only names after this one.
+    Groups { after: Option<Handle> },
+    /// `GROUP WHO`
+    GroupWho(Handle),
+    /// `FILES`; only of messages with larger ids.
+    Files { after: EntryId },
     /// `USER NEW`
     NewUser { handle: Handle, password: Secret, name: Option<DisplayName> },
     /// `USER PASSWD`
     SetPassword { handle: Handle, password: Secret },
     /// `USER REVOKE`
     Revoke(Handle),
+    /// `USER SHOW`
+    ShowUser(Handle),
+    /// `USER DISABLE`, and with `on` `USER ENABLE`
+    EnableUser { handle: Handle, on: bool },
+    /// `USER NAME`
+    NameUser { handle: Handle, name: DisplayName },
     /// `USER DEL`
     DropUser(Handle),
+    /// `INVITE`: an invitation for so many accounts and seconds
+    Invite { uses: u32, seconds: u64 },
+    /// `INVITE -`
+    VoidInvitations,
+    /// `INVITES`
+    Invitations,
     /// `DEL`, of a message
     DropMessage(EntryId),
     /// `BACKUP`
@@ -347,6 +372,11 @@ pub struct Search {
     /// [`SEARCH_WORDS`](crate::limits::SEARCH_WORDS).
     pub words: Vec<String>,
 }
+
+/// The beginning of every invitation, by which it is told from a display name.
+pub const INVITATION: &str = "invite_";
+/// Hexadecimal digits after that: 128 random bits.
+pub const INVITATION_DIGITS: usize = 32;
 
 /// A password or token. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]

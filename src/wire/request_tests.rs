@@ -77,6 +77,7 @@ fn every_verb_reads_its_forms() {
             session(SessionCommand::Register {
                 handle: ana(),
                 password: secret("secret-a"),
+                invitation: None,
                 name: None,
             }),
         ),
@@ -85,6 +86,7 @@ fn every_verb_reads_its_forms() {
             session(SessionCommand::Register {
                 handle: ana(),
                 password: secret("secret-a"),
+                invitation: None,
                 name: Some(DisplayName::new("Ana  M").unwrap()),
             }),
         ),

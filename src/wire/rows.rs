@@ -74,6 +74,16 @@ words! {
         Left = "left",
     }
 
+    /// Whether an account may be used.
+    Standing {
+        /// Whoever has its password, a token or a linked user gets in.
+        Enabled = "enabled",
+        /// An operator has shut it: nobody gets in.
+        Disabled = "disabled",
+        /// It is gone for good.
+        Deleted = "deleted",
+    }
+
     /// Why the server closes a session.
     Bye {
         /// The client sent `QUIT`.
@@ -247,7 +257,7 @@ lines! {
     /// `GROUPS #<name> <member|admin|-> <members> <topic or ->`
     "GROUPS" Groups GroupLine<'a> {
         group: Target,
-        /// The role of the account that asked; `None` if it is not in the group.
+        /// The role of the account that asked; `None` if it is not in the group, or an operator asks.
         role: Option<Role>,
         /// The number of members.
         members: i64,
@@ -301,6 +311,40 @@ lines! {
         /// The peer: address and port, or `uid:` and a number.
         address: &'a str,
         since: Millis,
+    }
+
+    /// `ACCOUNT <handle> <created> <last seen or -> <sessions> <enabled|disabled|deleted> <name>`
+    "ACCOUNT" Account AccountLine<'a> {
+        handle: Handle,
+        created: Millis,
+        /// When its last session ended, if one has, however many it has now.
+        seen: Option<Millis>,
+        /// How many it has now.
+        sessions: usize,
+        standing: Standing,
+        /// The display name.
+        name: Cow<'a, str>,
+    }
+
+    /// `FILES <id> <time> <from> <to> <bytes> <name>`
+    "FILES" File FileLine<'a> {
+        /// The message.
+        id: EntryId,
+        time: Millis,
+        from: Handle,
+        to: Target,
+        bytes: u64,
+        name: Cow<'a, str>,
+    }
+
+    /// `INVITATION <id> <created> <uses> <until>`
+    "INVITATION" Invitation InvitationLine<'a> {
+        /// The beginning of the SHA-256 of the invitation, in hexadecimal.
+        id: &'a str,
+        created: Millis,
+        /// How many accounts it can still create.
+        uses: u32,
+        until: Millis,
     }
 
     /// `PROBLEM <text>`

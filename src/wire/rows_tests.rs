@@ -7,7 +7,7 @@ use crate::entry::{
 };
 use crate::group_rules::GroupRule;
 use crate::name::DisplayName;
-use crate::wire::reply::{List, SCHEDULING, SENDING};
+use crate::wire::reply::{AdminList, List, MANAGED, SCHEDULING, SENDING};
 use crate::wire::request::{GroupChange, Setting};
 use crate::wire::text;
 
@@ -116,7 +116,7 @@ fn reply() -> impl Strategy<Value = Reply> {
     let name = "[a-z][a-z ]{0,20}[a-z]".prop_map(|name| DisplayName::new(&name).unwrap());
     let group = (select(GroupChange::WORDS.to_vec()), handle());
     let list = select(List::ALL.to_vec());
-    let managed = select(vec!["USER NEW", "USER PASSWD", "USER REVOKE", "USER DEL"]);
+    let managed = select(MANAGED.to_vec());
     let account = prop_oneof![
         handle().prop_map(Reply::Registered),
         (handle(), any::<u64>()).prop_map(|(handle, pending)| Reply::LoggedIn { handle, pending }),
@@ -160,7 +160,10 @@ fn reply() -> impl Strategy<Value = Reply> {
         (id(), condition()).prop_map(|(id, until)| Reply::Waited { id, until }),
         id().prop_map(Reply::MessageDropped),
         (list, any::<usize>()).prop_map(|(list, count)| Reply::Counted { list, count }),
+        maybe(word()).prop_map(|said| Reply::AccountInvited(said.map(Box::from))),
         any::<usize>().prop_map(|sessions| Reply::Kicked { sessions }),
+        (select(AdminList::ALL.to_vec()), any::<usize>(), any::<bool>())
+            .prop_map(|(list, count, more)| Reply::AdminPage { list, count, more }),
     ];
     prop_oneof![account, talk]
 }
@@ -207,6 +210,18 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         (word(), any::<u64>()).prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),
         (any::<u64>(), maybe(handle()), word(), time()).prop_map(|(id, handle, address, since)| {
             ServerLine::Session(SessionLine { id: SessionId(id), handle, address, since })
+        }),
+        (handle(), time(), maybe(time()), any::<usize>(), select(Standing::ALL.to_vec()), text())
+            .prop_map(|(handle, created, seen, sessions, standing, name)| {
+                ServerLine::Account(AccountLine { handle, created, seen, sessions, standing, name })
+            }),
+        (id(), time(), handle(), target(), any::<u64>(), text()).prop_map(
+            |(id, time, from, to, bytes, name)| {
+                ServerLine::File(FileLine { id, time, from, to, bytes, name })
+            }
+        ),
+        (word(), time(), any::<u32>(), time()).prop_map(|(id, created, uses, until)| {
+            ServerLine::Invitation(InvitationLine { id, created, uses, until })
         }),
         text().prop_map(|text| ServerLine::Problem(ProblemLine { text })),
         text().prop_map(|text| ServerLine::Help(HelpLine { text })),

@@ -1,38 +1,34 @@
 //! The grammar: one function for each rule, with the rule as its doc comment. PROTOCOL.md has them
 //! all. The rules about single messages are in `mark_rules`.
 
-use std::path::PathBuf;
-
 use nom::Parser;
 use nom::branch::alt;
-use nom::combinator::{cut, eof, map, map_opt, rest, value};
+use nom::combinator::{cut, map, map_opt, rest, success, value};
 use nom::error::context;
 use nom::multi::{many0, many1};
 use nom::sequence::{preceded, terminated};
 
+use super::admin;
 use super::columns;
 use super::fields::*;
 use super::request::{
-    ActCommand, Admin, Command, Events, GroupChange, Hist, Query, Search, Secret, SessionCommand,
-    Setting, Upto, Which,
+    ActCommand, Command, Events, GroupChange, Hist, Query, Search, SessionCommand, Setting, Upto,
+    Which,
 };
 use crate::entry::{Condition, Cursor};
 use crate::fold;
 use crate::group_rules::GroupRule;
 use crate::limits;
-use crate::name::{DisplayName, Handle};
+use crate::name::Handle;
 
-/// `REG = newcomer`
+/// `REG = handle password [invitation] [name]`
 pub(super) fn register(input: &str) -> ParseResult<'_, Command> {
-    map(newcomer, |(handle, password, name)| {
-        Command::Session(SessionCommand::Register { handle, password, name })
+    let invited = alt((map(account_invitation, Some), success(None)));
+    map((handle, password, invited, opt_field(display_name)), |fields| {
+        let (handle, password, invitation, name) = fields;
+        Command::Session(SessionCommand::Register { handle, password, invitation, name })
     })
     .parse(input)
-}
-
-/// `newcomer = handle password [name]`
-fn newcomer(input: &str) -> ParseResult<'_, (Handle, Secret, Option<DisplayName>)> {
-    (handle, password, alt((value(None, eof), map(display_name, Some)))).parse(input)
 }
 
 /// `LOGIN = handle [secret ["quiet" / "watch"]]`, where `-` before one of the two means no secret.
@@ -67,7 +63,6 @@ const GROUP: &str =
     "NEW, ADD, REMOVE, ADMIN, MEMBER, RULE, TOPIC, INVITE, JOIN, LEAVE, LIST or WHO";
 const TOKEN: &str = "NEW, LIST or DEL";
 const UID: &str = "LINK, LIST or UNLINK";
-const ADMIN: &str = "STATS, SESSIONS, KICK, USER, DEL, BACKUP or CHECK";
 
 /// The one of `words` that `said` is, in any letter case.
 pub(super) fn second(words: &'static str, said: &str) -> Option<&'static str> {
@@ -84,7 +79,7 @@ pub(super) fn help(input: &str) -> ParseResult<'_, Command> {
         "TOKEN" => TOKEN,
         "UID" => UID,
         "AT" => "DEL",
-        "ADMIN" => ADMIN,
+        "ADMIN" => admin::WORDS,
         _ => "",
     };
     let word = field("the end of the line", |word| second(words, word));
@@ -420,45 +415,6 @@ pub(super) fn uid(input: &str) -> ParseResult<'_, Command> {
             value(Command::Query(Query::Links), keyword("LIST")),
             preceded(keyword("UNLINK"), cut(unlink)),
         )),
-    )
-    .parse(input)
-}
-
-/// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "DEL" id / "BACKUP" path /
-/// "USER" ("NEW" newcomer / "PASSWD" handle password / "REVOKE" handle / "DEL" handle)`
-pub(super) fn admin(input: &str) -> ParseResult<'_, Command> {
-    let path = context(
-        "an absolute path",
-        map_opt(rest, |said| Some(unescaped(said)).filter(|path| path.starts_with('/'))),
-    );
-    let path = map(path, |path| Admin::Backup(PathBuf::from(path).into()));
-    let new = map(newcomer, |(handle, password, name)| Admin::NewUser { handle, password, name });
-    let passwd = map((handle, terminated(password, password_end)), |(handle, password)| {
-        Admin::SetPassword { handle, password }
-    });
-    let user = labelled_at_start(
-        "NEW, PASSWD, REVOKE or DEL",
-        alt((
-            preceded(keyword("NEW"), cut(new)),
-            preceded(keyword("PASSWD"), cut(passwd)),
-            preceded(keyword("REVOKE"), cut(map(handle, Admin::Revoke))),
-            preceded(keyword("DEL"), cut(map(handle, Admin::DropUser))),
-        )),
-    );
-    labelled_at_start(
-        ADMIN,
-        map(
-            alt((
-                value(Admin::Stats, keyword("STATS")),
-                value(Admin::Sessions, keyword("SESSIONS")),
-                value(Admin::Check, keyword("CHECK")),
-                preceded(keyword("KICK"), cut(map(handle, Admin::Kick))),
-                preceded(keyword("DEL"), cut(map(id, Admin::DropMessage))),
-                preceded(keyword("BACKUP"), cut(path)),
-                preceded(keyword("USER"), cut(user)),
-            )),
-            |admin| Command::Session(SessionCommand::Admin(admin)),
-        ),
     )
     .parse(input)
 }

@@ -5,14 +5,14 @@
 
 use super::group_verb::GROUP_VERB;
 use super::verbs::{Served, Verb};
-use super::{mark_rules, rules};
+use super::{admin, mark_rules, rules};
 
 /// Every verb that is served, in the order in which a newcomer meets them.
 pub static VERBS: [Verb; 37] = [
     Verb {
         subject: "account",
         word: "REG",
-        form: "REG <handle> <password> [display name]",
+        form: "REG <handle> <password> [invitation] [name]",
         does: &[
             "creates an account and logs in; a handle has 2 to 32 characters: a letter a-z,",
             "then letters a-z, digits, . _ -; a password has 6 to 128 characters without",
@@ -410,27 +410,7 @@ pub static VERBS: [Verb; 37] = [
         served: Served::Accounts,
         rule: rules::unblock,
     },
-    Verb {
-        subject: "operator",
-        word: "ADMIN",
-        form: "ADMIN STATS|SESSIONS|KICK|USER|DEL|BACKUP|CHECK ...",
-        does: &[
-            "ADMIN STATS                                   what is going on, in numbers",
-            "ADMIN SESSIONS                                who is connected, from where, since when",
-            "ADMIN KICK <handle>                           closes its sessions; it may log in again",
-            "ADMIN USER NEW <handle> <password> [name]     creates an account",
-            "ADMIN USER PASSWD <handle> <new>              sets its password, and revokes as REVOKE does",
-            "ADMIN USER REVOKE <handle>                    revokes its tokens and linked users, and kicks it",
-            "ADMIN USER DEL <handle>                       deletes it; its messages stay",
-            "ADMIN DEL <id>                                deletes a message for everyone",
-            "ADMIN BACKUP <absolute path>                  copies the whole database",
-            "ADMIN CHECK                                   verifies the database",
-        ],
-        example: "ADMIN KICK caio",
-        errors: "no-such-user no-such-message taken storage",
-        served: Served::Operators,
-        rule: rules::admin,
-    },
+    admin::VERB,
     Verb {
         subject: "session",
         word: "SET",

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use papo::chat::Act;
+use papo::chat::{Act, Newcomer};
 use papo::counters::Counters;
 use papo::entry::{AccountId, Clock, EntryId, Key, Millis, SessionId};
 use papo::hub::{Hub, Work};
@@ -23,7 +23,8 @@ fn register(hub: &Hub, number: u64, name: &str) -> Arc<Outbox> {
     let handle = Handle::new(name).unwrap();
     let (name, secret) = (DisplayName::from(&handle), "hash".into());
     let kept = outbox.clone();
-    hub.ask(Work::Register { session, handle, name, secret, outbox: kept, answer });
+    let newcomer = Newcomer { handle, name, secret, invitation: None };
+    hub.ask(Work::Register { session, newcomer, outbox: kept, answer });
     answered.recv_blocking().unwrap().unwrap();
     outbox
 }

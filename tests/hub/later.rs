@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::person::{Person, handle, register};
-use papo::chat::Act;
+use papo::chat::{Act, Order};
 use papo::entry::{AccountId, Clock, Cursor, EntryId};
 use papo::hub::{Hub, Work};
 use papo::limits;
@@ -71,6 +71,40 @@ fn what_is_due_is_done_in_order_and_at_its_time() {
     let want = "MSG 3 1970-01-01T00:10:00.000Z ana bia late=1 three\n\
                 MSG 4 1970-01-01T00:10:00.000Z bia ana late=1 four\n";
     assert_eq!([ana.heard(&hub), bia.heard(&hub)], [want, want]);
+    hub.ask(Work::End);
+    thread.join().unwrap();
+}
+
+/// What a disabled account has put off comes back to it when it is due.
+#[test]
+fn what_a_disabled_account_put_off_comes_back() {
+    static NOW: AtomicI64 = AtomicI64::new(0);
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::open(&folder.path().join("papo.db")).unwrap();
+    let writer = Box::new(database.writer().unwrap());
+    let (hub, thread) = Hub::start(writer, Clock::Told(&NOW), Default::default()).unwrap();
+    let ana = register(&hub, 1, "ana").unwrap();
+    let bia = register(&hub, 2, "bia").unwrap();
+    ana.acts(&hub, vec![at("AT +30 MSG bia one"), at("AT +90 MSG bia two")]);
+    ana.heard(&hub);
+    let enable = |on| {
+        let (answer, answered) = smol::channel::bounded(1);
+        let order = Order::Enable { handle: handle("ana"), on };
+        hub.ask(Work::Order { order, answer });
+        answered.recv_blocking().unwrap().unwrap();
+    };
+    enable(false);
+    NOW.store(60_000, Ordering::SeqCst);
+    assert_eq!(bia.heard(&hub), "");
+    enable(true);
+    NOW.store(90_000, Ordering::SeqCst);
+    let want = "MSG 2 1970-01-01T00:01:30.000Z ana bia late=2 two\n";
+    assert_eq!(bia.heard(&hub), want);
+    let mut reader = database.reader().unwrap();
+    let account = reader.account(&handle("ana")).unwrap().unwrap().id;
+    let said = "not sent: ERR MSG not-allowed this account is disabled; ask whoever runs this \
+                server: MSG bia one";
+    assert_eq!(texts(&mut reader, account), [said, "two"]);
     hub.ask(Work::End);
     thread.join().unwrap();
 }

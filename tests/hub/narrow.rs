@@ -69,7 +69,7 @@ impl Narrow {
             counters: counters.clone(),
             clock,
             idle: None,
-            registration: true,
+            registration: papo::config::Registration::Open,
             limits: Limits::DEFAULT,
             rates: Rates::new(&Limits::DEFAULT),
             roster: Roster::new(Limits::DEFAULT),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use papo::chat::Act;
+use papo::chat::{Act, Newcomer};
 use papo::entry::{AccountId, Key, SessionId};
 use papo::hub::{Entered, Hub, Work};
 use papo::name::{DisplayName, Handle};
@@ -25,7 +25,8 @@ pub fn register(hub: &Hub, number: u64, name: &str) -> Result<Person, Refusal> {
     let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
     let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
     let (secret, kept) = ("hash".into(), outbox.clone());
-    hub.ask(Work::Register { session, handle, name, secret, outbox: kept, answer });
+    let newcomer = Newcomer { handle, name, secret, invitation: None };
+    hub.ask(Work::Register { session, newcomer, outbox: kept, answer });
     let entered: Result<Entered, Refusal> = answered.recv_blocking().unwrap();
     entered.map(|_| Person { session, outbox })
 }

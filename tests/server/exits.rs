@@ -350,7 +350,7 @@ fn every_flag_is_a_variable_too() {
         ("PAPOD_PASSWORD_COST", "cheap", "expected KIB:PASSES"),
         ("PAPOD_LOG", "verbose", "expected error, warn, info or debug"),
         ("PAPOD_PLAIN_ANYWHERE", "flase", "PAPOD_PLAIN_ANYWHERE=flase: expected true or false"),
-        ("PAPOD_REGISTRATION", "closd", "PAPOD_REGISTRATION=closd: expected open or closed"),
+        ("PAPOD_REGISTRATION", "x", "PAPOD_REGISTRATION=x: expected open, invite or closed"),
         ("PAPOD_LIMIT_DB", "20G", "PAPOD_LIMIT_DB=20G: expected a whole number of MiB, 0 or more"),
         ("PAPOD_LIMIT_LOGIN", "0", "PAPOD_LIMIT_LOGIN=0: expected a whole number, at least 1"),
         ("PAPOD_KEEP", "-1", "PAPOD_KEEP=-1: expected a whole number of days, 0 to "),

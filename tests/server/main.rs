@@ -1,6 +1,7 @@
 //! papod as a program that somebody runs: what it is told, who comes in and how, what it refuses,
 //! what it says of itself, and how it ends.
 
+mod accounts;
 mod auth_command;
 mod certificates;
 mod door;
@@ -8,6 +9,7 @@ mod exits;
 mod files;
 mod held;
 mod hostile;
+mod invitations;
 mod keep;
 mod limits;
 mod listening;

@@ -15,6 +15,7 @@ CREATE TABLE account(
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
     later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
+    disabled INTEGER NOT NULL DEFAULT 0, -- 1: an operator lets nobody in
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 CREATE TABLE conversation(
@@ -214,6 +215,12 @@ CREATE TABLE token(
     target TEXT,                        -- the only handle or #group it may write to; NULL: no limit
     UNIQUE(account, label)
 ) STRICT;
+CREATE TABLE account_invitation(
+    hash BLOB PRIMARY KEY,              -- SHA-256; the invitation itself is stored nowhere
+    created INTEGER NOT NULL,
+    uses INTEGER NOT NULL,              -- how many accounts it can still create
+    until INTEGER NOT NULL              -- when it ends
+) STRICT, WITHOUT ROWID;
 CREATE TABLE link(
     account INTEGER NOT NULL,
     user INTEGER NOT NULL,
@@ -316,16 +323,16 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 WHERE m.delivered_told > 0;
-INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0);
-INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0);
-INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0);
+INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0);
+INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0);
+INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0);
 INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
 INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
 INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'5733EBAD153DB8C2160B0BCD46930A95', X'F6819643D19AE1C4BB68F4BA7680ABDF');
+INSERT INTO generation VALUES(1, X'E2B8DA551E114A337AAFBB516D43E18F', X'46F93114882813EB48EEBB365B28922D');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

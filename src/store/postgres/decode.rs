@@ -17,7 +17,7 @@ use crate::store::{
 macro_rules! account_by {
     ($column: literal) => {
         concat!(
-            "SELECT id, handle, name, shown, seen, gone,
+            "SELECT id, handle, name, shown, seen, gone, disabled,
                 (SELECT conversation FROM member
                  WHERE account = a.id AND recent > 0 ORDER BY recent DESC LIMIT 1),
                 (SELECT conversation FROM member
@@ -104,7 +104,8 @@ pub(super) fn account(row: &PgRow) -> Result<Account, Error> {
         seen: row.get::<Option<i64>>(4)?.map(Millis),
         gone: gone != 0,
         leaving: gone == STILL_LEAVING,
-        fronts: Fronts { recent: front(6)?, moved: front(7)?, marked: front(8)? },
+        disabled: row.get(6)?,
+        fronts: Fronts { recent: front(7)?, moved: front(8)?, marked: front(9)? },
     })
 }
 

@@ -4,7 +4,7 @@ use super::decode::{BY_HANDLE, BY_ID, account, conversation, pos, token};
 use super::log::TALLY;
 use super::protocol::Statement;
 use super::value::{Param, PgRow};
-use super::{PgReader, about, groups, later};
+use super::{PgReader, about, groups, inventory, later};
 use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::limits;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair};
@@ -188,6 +188,9 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
         Need::ExemptMark(id, account, seq) => {
             to.push((EXEMPT_MARK, vec![Param::Int(id.0), int(account), Param::Int(*seq)]));
         }
+        Need::AccountInvitation(hash) => {
+            to.push((inventory::INVITATION, vec![Param::Bytes(hash)]));
+        }
         Need::Tokens(account) => to.push((TOKENS, vec![int(account)])),
         Need::Links(account) => to.push((LINKS, vec![int(account)])),
         Need::Secret(account) => to.push((SECRET, vec![int(account)])),
@@ -248,6 +251,9 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
         Need::ExemptMark(id, account, seq) => {
             let count = row.map(|row| row.get(0)).transpose()?;
             count.map(|count| Fact::ExemptMark(*id, *account, *seq, count))
+        }
+        Need::AccountInvitation(_) => {
+            rows.first().map(inventory::invitation).transpose()?.map(Fact::AccountInvitation)
         }
         Need::Tokens(account) => {
             let tokens = rows.iter().map(token).collect::<Result<_, _>>()?;

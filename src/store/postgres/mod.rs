@@ -19,6 +19,7 @@ mod find;
 mod gather;
 mod groups;
 mod import;
+mod inventory;
 mod later;
 mod leader;
 mod lists;

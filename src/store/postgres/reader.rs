@@ -24,9 +24,9 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, Cause, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found,
-    GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span,
-    SpanQuery, Token, WaitingCount, Walk,
+    Account, AccountInvitation, AccountRow, Cause, ChatRow, Conversation, ConversationKind, Effort,
+    Error, Expire, Fact, Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair,
+    Reader, Receipts, Span, SpanQuery, Token, WaitingCount, Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.
@@ -373,6 +373,34 @@ impl Reader for PgReader {
             }
         }
         self.named(me, rows)
+    }
+
+    fn account_row(&mut self, handle: &Handle) -> Result<Option<AccountRow>, Error> {
+        self.account_of(handle)
+    }
+
+    fn account_rows(
+        &mut self,
+        after: Option<&Handle>,
+        count: usize,
+    ) -> Result<Vec<AccountRow>, Error> {
+        self.accounts_after(after, count)
+    }
+
+    fn group_named(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error> {
+        self.group_of_name(name)
+    }
+
+    fn all_groups(
+        &mut self,
+        after: Option<&Handle>,
+        count: usize,
+    ) -> Result<ListPage<GroupRow, Handle>, Error> {
+        self.groups_after(after, count)
+    }
+
+    fn invitations(&mut self, count: usize) -> Result<Vec<AccountInvitation>, Error> {
+        self.invitation_rows(count)
     }
 
     fn marks(

@@ -148,6 +148,16 @@ BEGIN
         WHEN 30 THEN
             DELETE FROM invitation WHERE hash = b[i];
             INSERT INTO invitation SELECT b[i], n1[i], n2[i], n3[i] WHERE n2[i] > 0;
+        WHEN 40 THEN
+            UPDATE account SET disabled = n2[i] <> 0 WHERE id = n1[i];
+        WHEN 41 THEN
+            DELETE FROM account_invitation WHERE until <= n1[i];
+            INSERT INTO account_invitation VALUES (b[i], n1[i], n2[i], n3[i]);
+        WHEN 42 THEN
+            UPDATE account_invitation SET uses = uses - 1 WHERE hash = b[i];
+            DELETE FROM account_invitation WHERE hash = b[i] AND uses = 0;
+        WHEN 43 THEN
+            DELETE FROM account_invitation;
         END CASE;
     END LOOP;
     IF y_message > 0 THEN

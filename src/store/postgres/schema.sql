@@ -50,6 +50,7 @@ CREATE TABLE account(
     shown bigint NOT NULL,
     seen bigint,
     later bigint NOT NULL DEFAULT 0,
+    disabled boolean NOT NULL DEFAULT false,
     gone bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
 
@@ -271,6 +272,13 @@ CREATE TABLE token(
     used bigint,
     target text,
     UNIQUE(account, label)
+);
+
+CREATE TABLE account_invitation(
+    hash bytea PRIMARY KEY,
+    created bigint NOT NULL,
+    uses bigint NOT NULL,
+    until bigint NOT NULL
 );
 
 CREATE TABLE link(

@@ -269,6 +269,15 @@ impl<'a> BatchParams<'a> {
             Change::LaterDone { account, number } => {
                 self.step(28, [account.0, number.cast_signed()], [], &[]);
             }
+            Change::Disabled { account, on } => {
+                self.step(40, [account.0, i64::from(*on)], [], &[]);
+            }
+            Change::AccountInvitation(new) => {
+                let numbers = [new.created.0, i64::from(new.uses), new.until.0];
+                self.step(41, numbers, [], &new.hash);
+            }
+            Change::AccountInvitationUsed { hash } => self.step(42, [], [], hash),
+            Change::NoAccountInvitations => self.step(43, [], [], &[]),
             // In columns.
             Change::Entry(_)
             | Change::Head { .. }

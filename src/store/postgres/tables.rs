@@ -38,12 +38,12 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 19] = [
+pub(super) const TABLES: [Table; 20] = [
     table!(
         "account",
-        "id, handle, name, secret, created, shown, seen, later, gone",
-        "itttiiiii",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9",
+        "id, handle, name, secret, created, shown, seen, later, disabled, gone",
+        "itttiiiifi",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10",
         ""
     ),
     table!(
@@ -115,5 +115,6 @@ pub(super) const TABLES: [Table; 19] = [
         "$1, $2, $3, $4, $5, $6, $7",
         ""
     ),
+    table!("account_invitation", "hash, created, uses, until", "biii", "$1, $2, $3, $4", ""),
     table!("link", "account, \"user\"", "ii", "$1, $2", ""),
 ];

@@ -25,7 +25,7 @@ use crate::store::{
 macro_rules! account_by {
     ($column: literal) => {
         concat!(
-            "SELECT id, handle, name, shown, seen, gone,
+            "SELECT id, handle, name, shown, seen, gone, disabled,
                 (SELECT conversation FROM member
                  WHERE account = a.id AND recent > 0 ORDER BY recent DESC LIMIT 1),
                 (SELECT conversation FROM member
@@ -101,7 +101,7 @@ impl SqliteReader {
             let (handle, name): (String, String) = (row.get(1)?, row.get(2)?);
             let seen: Option<i64> = row.get(4)?;
             let front = |at| row.get::<_, Option<i64>>(at).map(|id| id.map(ConversationId));
-            let fronts = Fronts { recent: front(6)?, moved: front(7)?, marked: front(8)? };
+            let fronts = Fronts { recent: front(7)?, moved: front(8)?, marked: front(9)? };
             let shown = MoveNumber(row.get(3)?);
             Ok((
                 AccountId(row.get(0)?),
@@ -109,11 +109,12 @@ impl SqliteReader {
                 name,
                 shown,
                 seen.map(Millis),
-                row.get::<_, i64>(5)?,
+                (row.get::<_, i64>(5)?, row.get(6)?),
                 fronts,
             ))
         });
-        let Some((id, handle, name, shown, seen, gone, fronts)) = row.optional()? else {
+        let Some((id, handle, name, shown, seen, (gone, disabled), fronts)) = row.optional()?
+        else {
             return Ok(None);
         };
         let bad = || Error::damaged(format!("account {} has a name that breaks the rules", id.0));
@@ -125,6 +126,7 @@ impl SqliteReader {
             seen,
             gone: gone != 0,
             leaving: gone == LEAVING,
+            disabled,
             fronts,
         }))
     }

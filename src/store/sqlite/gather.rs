@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
 use super::files::file_at;
-use super::{about, count, groups, later, lists};
+use super::{about, count, groups, invitations, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -87,6 +87,9 @@ impl SqliteReader {
                     later::numbers(&self.connection, *account)?,
                 );
                 Some(Fact::Later(*account, newest, list))
+            }
+            Need::AccountInvitation(hash) => {
+                invitations::find(&self.connection, hash)?.map(Fact::AccountInvitation)
             }
             Need::Secret(account) => {
                 Some(Fact::Secret(*account, self.secret_of(*account)?.unwrap_or_default()))

@@ -6,6 +6,7 @@
 //! copies it, `restore` puts a copy back.
 
 mod about;
+mod accounts;
 mod backup;
 mod chats;
 mod check;
@@ -22,6 +23,8 @@ mod gather;
 mod generation;
 mod groups;
 mod id_block;
+mod inventory;
+mod invitations;
 pub(in crate::store) mod later;
 mod lists;
 mod lock;

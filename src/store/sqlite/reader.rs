@@ -8,7 +8,9 @@ use super::about::View;
 use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
-use super::{about, chats, count, expire, gather, groups, later, lists, merge, receipts};
+use super::{
+    about, chats, count, expire, gather, groups, invitations, later, lists, merge, receipts,
+};
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
 };
@@ -17,9 +19,9 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, ChatRow, Conversation, ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow,
-    InfoRow, Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, SearchPage,
-    SearchQuery, Span, SpanQuery, Token, WaitingCount, Walk,
+    Account, AccountInvitation, AccountRow, ChatRow, Conversation, ConversationKind, Effort, Error,
+    Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair,
+    Reader, Receipts, SearchPage, SearchQuery, Span, SpanQuery, Token, WaitingCount, Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -260,6 +262,38 @@ impl Reader for SqliteReader {
         }
         drop(log);
         rows.into_iter().map(|row| self.named(me, row)).collect()
+    }
+
+    fn account_row(&mut self, handle: &Handle) -> Result<Option<AccountRow>, Error> {
+        SqliteReader::account_row(self, handle)
+    }
+
+    fn account_rows(
+        &mut self,
+        after: Option<&Handle>,
+        count: usize,
+    ) -> Result<Vec<AccountRow>, Error> {
+        SqliteReader::account_rows(self, after, count)
+    }
+
+    fn group_named(&mut self, name: &Handle) -> Result<Option<ConversationId>, Error> {
+        SqliteReader::group_named(self, name)
+    }
+
+    fn all_groups(
+        &mut self,
+        after: Option<&Handle>,
+        count: usize,
+    ) -> Result<ListPage<GroupRow, Handle>, Error> {
+        SqliteReader::all_groups(self, after, count)
+    }
+
+    fn invitations(&mut self, count: usize) -> Result<Vec<AccountInvitation>, Error> {
+        invitations::list(&self.connection, count)
+    }
+
+    fn file_rows(&mut self, after: EntryId, count: usize) -> Result<Vec<FileRow>, Error> {
+        SqliteReader::file_rows(self, after, count)
     }
 
     fn marks(

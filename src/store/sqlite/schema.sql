@@ -23,6 +23,7 @@ CREATE TABLE account(
     shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
     later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
+    disabled INTEGER NOT NULL DEFAULT 0, -- 1: an operator lets nobody in
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 
@@ -277,6 +278,14 @@ CREATE TABLE token(
     target TEXT,                        -- the only handle or #group it may write to; NULL: no limit
     UNIQUE(account, label)
 ) STRICT;
+
+-- Invitations to create accounts, until they are used up or end.
+CREATE TABLE account_invitation(
+    hash BLOB PRIMARY KEY,              -- SHA-256; the invitation itself is stored nowhere
+    created INTEGER NOT NULL,
+    uses INTEGER NOT NULL,              -- how many accounts it can still create
+    until INTEGER NOT NULL              -- when it ends
+) STRICT, WITHOUT ROWID;
 
 -- System users who may log in to an account without a secret.
 CREATE TABLE link(

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ToSql, params};
 
-use super::decode::{LEAVING, SqliteReader, kind_number};
+use super::decode::{SqliteReader, kind_number};
 use super::generation::{self, Sidecar};
 use super::id_block::ListKind;
 use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
-use super::{PATIENCE, beside, expire, files, groups, id_block, later, marking, run, tags};
-use crate::entry::{AccountId, Cursor};
-use crate::fold;
+use super::{
+    PATIENCE, accounts, beside, expire, files, groups, id_block, invitations, later, marking, run,
+    tags,
+};
+use crate::entry::Cursor;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
 
 const RANK_WAITS: &str = "UPDATE member SET waits = nullif(?3, 0)
@@ -267,6 +269,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             let was = replaced.zip(was.as_deref());
             return marking::reacted(on, *message, *author, *mark, word.as_deref(), was);
         }
+        Change::AccountInvitation(new) => return invitations::add(on, new),
+        Change::AccountInvitationUsed { hash } => return invitations::used(on, hash),
+        Change::NoAccountInvitations => return invitations::void(on),
         Change::Later { account, later } => return later::add(on, *account, later),
         Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
         Change::File { entry, file } => return files::add(on, *entry, *file),
@@ -275,18 +280,13 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             return marking::marked(on, *conversation, marks, added);
         }
         Change::Account { id, handle, name, secret, time } => {
-            index_words(on, *id, handle.as_str(), name.as_str())?;
-            on.prepare_cached(
-                "INSERT INTO account(id, handle, name, secret, created, shown)
-                 VALUES(?1, ?2, ?3, ?4, ?5, 0)",
-            )?
-            .execute(params![id.0, handle.as_str(), name.as_str(), secret, time.0])?
+            return accounts::add(on, *id, handle, name, secret, *time);
         }
         Change::Name { account, handle, name } => {
-            on.prepare_cached("DELETE FROM word WHERE account = ?1")?.execute([account.0])?;
-            index_words(on, *account, handle.as_str(), name.as_str())?;
-            on.prepare_cached("UPDATE account SET name = ?2 WHERE id = ?1")?
-                .execute(params![account.0, name.as_str()])?
+            return accounts::rename(on, *account, handle, name);
+        }
+        Change::Disabled { account, on: disabled } => {
+            return accounts::disable(on, *account, *disabled);
         }
         Change::Secret { account, secret } => on
             .prepare_cached("UPDATE account SET secret = ?2 WHERE id = ?1")?
@@ -343,17 +343,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Link { account, user, on: false } => on
             .prepare_cached("DELETE FROM link WHERE account = ?1 AND user = ?2")?
             .execute(params![account.0, user])?,
-        Change::Gone { account, leaving } => {
-            later::done(on, *account, None)?;
-            for table in ["token", "link", "word"] {
-                on.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [account.0])?;
-            }
-            let gone = if *leaving { LEAVING } else { 1 };
-            on.execute(
-                "UPDATE account SET gone = ?2, secret = '' WHERE id = ?1",
-                [account.0, gone],
-            )?
-        }
+        Change::Gone { account, leaving } => return accounts::gone(on, *account, *leaving),
         Change::TokenUsed { id, time } => on
             .prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
             .execute([id.0, time.0])?,
@@ -458,15 +448,6 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             ])?,
         Change::Expire(step) => return expire::step(on, *step),
     };
-    Ok(())
-}
-
-/// Writes the words by which `FIND` finds an account.
-fn index_words(on: &Connection, account: AccountId, handle: &str, name: &str) -> Result<(), Error> {
-    let mut insert = on.prepare_cached("INSERT INTO word VALUES(?1, ?2)")?;
-    for word in fold::words(handle, name) {
-        insert.execute(params![word, account.0])?;
-    }
     Ok(())
 }
 
