@@ -171,6 +171,9 @@ pub struct Config {
     pub metrics: Option<String>,
     /// The database file; created if missing.
     pub db: PathBuf,
+    /// Where other papods on the same PostgreSQL database reach this one, `HOST:PORT`; `None`: at the
+    /// address by which it reaches the database, on a free port.
+    pub node: Option<String>,
     pub password_cost: PasswordCost,
     /// Silence on a TCP connection before the first keepalive probe; `None`: no keepalive.
     pub keepalive: Option<Duration>,
@@ -208,6 +211,7 @@ impl Config {
             limits: Limits::DEFAULT,
             metrics: None,
             db,
+            node: None,
             password_cost: PasswordCost::DEFAULT,
             keepalive: Some(limits::KEEPALIVE),
             idle: None,

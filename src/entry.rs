@@ -12,6 +12,7 @@ use crate::name::{Handle, Target};
 /// The number of an entry. Ids start at 1, grow across the whole service in the order in which
 /// entries become visible, and are never reused. 0 stands before the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct EntryId(pub i64);
 
 impl EntryId {
@@ -23,6 +24,7 @@ impl EntryId {
 
 /// The store's number of an account. Never sent to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct AccountId(pub i64);
 
 /// The store's number of a conversation. Never sent to clients.
@@ -32,14 +34,17 @@ pub struct ConversationId(pub i64);
 /// The number of a cursor move, from one sequence for the whole service. It orders receipts, so
 /// that those an author missed while away can be found again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct MoveNumber(pub i64);
 
 /// The store's number of a token. Never sent to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct TokenId(pub i64);
 
 /// The credential that opened a session; revoking it disconnects the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Key {
     Password,
     Token(TokenId),
@@ -74,8 +79,29 @@ impl EntryKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
 
+impl SessionId {
+    /// The bits of the number that tell the connections of one node apart.
+    const BITS: u32 = 40;
+
+    /// A connection of another node of the same database.
+    pub fn of_node(node: u64, number: u64) -> SessionId {
+        SessionId(node << SessionId::BITS | number)
+    }
+
+    /// The node whose connection it is; 0: this one.
+    pub fn node(self) -> u64 {
+        self.0 >> SessionId::BITS
+    }
+
+    /// Its number in its own node.
+    pub fn in_node(self) -> u64 {
+        self.0 & ((1 << SessionId::BITS) - 1)
+    }
+}
+
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Millis(pub i64);
 
 impl Millis {
@@ -115,6 +141,7 @@ impl Clock {
 
 /// Which of a member's two cursors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Cursor {
     /// Everything up to here reached one of the member's devices.
     Delivered,
@@ -124,6 +151,7 @@ pub enum Cursor {
 
 /// What a message can come to: `WAIT` waits for it, and `UNLESS` acts if it did not come about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Condition {
     /// Everyone's cursor has reached the message.
     Reached(Cursor),

@@ -3,6 +3,7 @@
 
 /// Who may do something in a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Permitted {
     All,
     Admins,
@@ -44,6 +45,7 @@ impl GroupRules {
 
 /// One rule of a group, with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum GroupRule {
     Write(Permitted),
     Add(Permitted),

@@ -1,11 +1,15 @@
 //! Every limit, with its reason. Nothing in papo is unbounded, and every bound is here.
 
 mod operators;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod search;
 
 use std::time::Duration;
 
 pub use operators::*;
+#[cfg(feature = "postgres")]
+pub use postgres::*;
 pub use search::*;
 
 /// Bytes in a line from a client, LF included. Long enough for a page of text or a stack trace,
@@ -454,46 +458,3 @@ pub const HTTP_ALL: usize = 100;
 pub const RETRY_AFTER: u64 = 5;
 /// Seconds of a `wait=` that names none.
 pub const HTTP_WAIT: u64 = 60;
-/// Time to reach one of the servers of PostgreSQL. In one network it is a millisecond, so one that
-/// takes this long is down, and the next one is tried.
-#[cfg(feature = "postgres")]
-pub const PG_CONNECT: Duration = Duration::from_secs(1);
-/// Time after which an answer of PostgreSQL is given up, and with it the connection. A batch takes
-/// milliseconds; a standby that is restarted takes a few seconds, for which a commit waits.
-#[cfg(feature = "postgres")]
-pub const PG_ANSWER: Duration = Duration::from_secs(5);
-/// Milliseconds that a statement of a question may take: as long as
-/// [`READ_STEPS`] allow with SQLite.
-#[cfg(feature = "postgres")]
-pub const PG_QUESTION: &str = "4500";
-/// Pause between two looks for a primary, or whether the leader is gone.
-#[cfg(feature = "postgres")]
-pub const PG_LOOK: Duration = Duration::from_millis(20);
-/// How long no primary is found before the log says so: a connection that was cut is replaced
-/// within that, which is no news.
-#[cfg(feature = "postgres")]
-pub const PG_SILENCE: Duration = Duration::from_millis(250);
-/// How long a papod that starts waits for the one before it to be gone from the database.
-#[cfg(feature = "postgres")]
-pub const PG_HANDOVER: Duration = Duration::from_secs(5);
-/// The same for a part of a copy of everything, at most [`PG_COPY`] rows; and a papod that ends waits
-/// for as long as this.
-#[cfg(feature = "postgres")]
-pub const PG_PART: Duration = Duration::from_secs(60);
-/// The same for VACUUM, which reads only pages that have changed since the last one; and for a
-/// checkpoint.
-#[cfg(feature = "postgres")]
-pub const PG_VACUUM: Duration = Duration::from_secs(600);
-/// Pages from which deleted text is removed at once. Each takes about 0.2 ms, and 8 kB of the
-/// write-ahead log.
-#[cfg(feature = "postgres")]
-pub const PG_OVERWRITE: i64 = 4_096;
-/// How often VACUUM is run for them: some pages get their turn only after others.
-#[cfg(feature = "postgres")]
-pub const PG_ROUNDS: usize = 8;
-/// How often an idle papod makes sure that it still is the leader of a PostgreSQL database.
-#[cfg(feature = "postgres")]
-pub const PG_BEAT: Duration = Duration::from_secs(1);
-/// Rows that are copied from PostgreSQL at once, some 2 MB of messages.
-#[cfg(feature = "postgres")]
-pub const PG_COPY: i64 = 8_192;

@@ -11,6 +11,11 @@ use crate::limits;
 /// An account's name: a letter, then letters, digits, `.`, `_`, `-` (ASCII), 2 to 32 in all, kept
 /// in lower case. Many entries hold the same handle, so a clone only counts a reference.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(
+    feature = "postgres",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(try_from = "String", into = "String")
+)]
 pub struct Handle(Arc<str>);
 
 impl Handle {
@@ -35,6 +40,20 @@ impl Handle {
     }
 }
 
+impl TryFrom<String> for Handle {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Handle, &'static str> {
+        Handle::new(&text).ok_or("not a handle")
+    }
+}
+
+impl From<Handle> for String {
+    fn from(handle: Handle) -> String {
+        handle.as_str().to_owned()
+    }
+}
+
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(&self.0)
@@ -43,6 +62,7 @@ impl fmt::Display for Handle {
 
 /// The recipient of a message: a person, or a group by its name without `#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Target {
     /// An account; the author's own for notes.
     Person(Handle),
@@ -72,6 +92,7 @@ impl fmt::Display for Target {
 /// A person's name on screen: 1 to 64 characters, no control, bidirectional or zero-width ones, so
 /// that it cannot make a line read as something else.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct DisplayName(Box<str>);
 
 /// Why a text is not a display name.

@@ -5,18 +5,18 @@
 //! session falls *behind* and is served from the log, so that a full outbox costs nobody else
 //! anything.
 
+mod block;
+
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 
 use atomic_waker::AtomicWaker;
-use rustc_hash::FxHashMap;
 
 use crate::entry::{EntryId, MoveNumber};
 use crate::limits;
-use crate::name::{Handle, Target};
 use crate::wire::rows::Bye;
-use crate::wire::withdrawal::withdrawn;
+pub use block::{Block, Withdrawal};
 
 pub struct Outbox {
     state: Mutex<OutboxState>,
@@ -56,6 +56,8 @@ struct OutboxState {
     /// Messages that were deleted since the session last looked, each with the mark that did it.
     deleted: Vec<(EntryId, EntryId)>,
     bye: Option<Bye>,
+    /// See [`Outbox::cut`].
+    is_cut: bool,
     /// See [`Outbox::owner`].
     owner: Box<str>,
     /// Closed: entries and receipts no longer fit.
@@ -76,6 +78,7 @@ struct Own {
 /// A refund to the session's account: its rates were charged when a command came in that could not
 /// be recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Unspent {
     /// Bytes of messages.
     pub bytes: u64,
@@ -110,51 +113,9 @@ impl Outgoing {
     }
 }
 
-/// Entries that one session wrote into one conversation, as lines.
-pub struct Block {
-    /// The entries as events, with their line ends.
-    pub lines: Vec<u8>,
-    /// The id of the last entry.
-    pub last: EntryId,
-    pub from: Handle,
-    pub to: Target,
-}
-
-impl Block {
-    fn with_lines(&self, lines: Vec<u8>) -> Arc<Block> {
-        let (from, to) = (self.from.clone(), self.to.clone());
-        Arc::new(Block { lines, last: self.last, from, to })
-    }
-}
-
-/// A message that was deleted, and what is sent in place of blocks that have its text: each is made
-/// once, however many sessions share it.
-pub struct Withdrawal {
-    message: EntryId,
-    /// What has deleted it.
-    mark: EntryId,
-    /// Blocks by their address, at which there is no other as long as they are here.
-    blocks: FxHashMap<*const Block, (Arc<Block>, Option<Arc<Block>>)>,
-}
-
-impl Withdrawal {
-    pub fn new(message: EntryId, mark: EntryId) -> Withdrawal {
-        Withdrawal { message, mark, blocks: FxHashMap::default() }
-    }
-
-    /// What is sent in place of a block; `None`: the block as it is.
-    fn instead_of(&mut self, block: &Arc<Block>) -> Option<Arc<Block>> {
-        let (message, mark) = (self.message, self.mark);
-        let known = self.blocks.entry(Arc::as_ptr(block)).or_insert_with(|| {
-            let lines = withdrawn(&block.lines, 0, message, mark);
-            (block.clone(), lines.map(|lines| block.with_lines(lines)))
-        });
-        known.1.clone()
-    }
-}
-
 /// The point from which a session has to be served from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Watermark {
     /// It was sent all entries up to this one.
     pub entries: EntryId,
@@ -251,6 +212,47 @@ impl Outbox {
         Pushed::In { wake: state.mark_changed() }
     }
 
+    /// Puts in what another node's outbox of this session had: final lines to so many commands, and,
+    /// if there is room and the session is not `behind` already, entries and receipts. Otherwise it
+    /// falls behind at `at`. Returns whether it has.
+    pub fn deliver(
+        &self,
+        drained: Drained,
+        sent: Option<EntryId>,
+        behind: bool,
+        at: Watermark,
+    ) -> bool {
+        let is_reply = |item: &Outgoing| matches!(item, Outgoing::Replies(_));
+        let mut state = self.state();
+        state.answered += drained.answered;
+        state.sent = sent.unwrap_or(state.sent);
+        state.forwarded += drained.forwarded;
+        if let Some(Unspent { bytes, groups }) = drained.unspent {
+            let unspent = state.unspent.get_or_insert_default();
+            unspent.bytes += bytes;
+            unspent.groups += groups;
+        }
+        let has_events = !drained.items.iter().all(is_reply);
+        let falls = !behind && has_events && !state.has_room(self.room, at);
+        for item in drained.items {
+            if is_reply(&item) {
+                state.items.push(item);
+            } else if !behind && !falls {
+                state.bytes += item.lines().len();
+                state.items.push(item);
+            }
+        }
+        state.mark_changed();
+        falls
+    }
+
+    /// The session falls behind at `at`, though there is room.
+    pub fn fall_behind(&self, at: Watermark) {
+        let mut state = self.state();
+        state.behind = Some(Box::new(at));
+        state.mark_changed();
+    }
+
     /// Takes the text of a message that was deleted out of what waits here, and has the
     /// session do so with what it has taken. Returns whether the session has to be woken.
     pub fn withdraw(&self, withdrawal: &mut Withdrawal) -> bool {
@@ -289,6 +291,20 @@ impl Outbox {
     pub fn hang_up(&self, bye: Bye) {
         self.state().bye.get_or_insert(bye);
         self.waker.wake();
+    }
+
+    /// Ends the session at once and without a word: it is not known what became of a command.
+    pub fn cut(&self) {
+        let mut state = self.state();
+        state.is_cut = true;
+        state.bye.get_or_insert(Bye::Shutdown);
+        drop(state);
+        self.waker.wake();
+    }
+
+    /// Whether the session has to end without a word.
+    pub fn is_cut(&self) -> bool {
+        self.state().is_cut
     }
 
     pub fn wake(&self) {
@@ -421,25 +437,4 @@ pub enum Pushed {
     In { wake: bool },
     /// It does not fit: the session is behind now.
     Behind,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shared_block_is_made_anew_once() {
-        let (from, to) = (Handle::new("ana").unwrap(), Target::new("bob").unwrap());
-        let block = |lines: &str| {
-            let (from, to) = (from.clone(), to.clone());
-            Arc::new(Block { lines: lines.into(), last: EntryId(17), from, to })
-        };
-        let had = block("MSG 17 2026-01-01T00:00:00.000Z ana bob - x\n");
-        let has_not = block("MSG 16 2026-01-01T00:00:00.000Z ana bob - 17\n");
-        let mut withdrawal = Withdrawal::new(EntryId(17), EntryId(20));
-        let [first, second] = [(), ()].map(|()| withdrawal.instead_of(&had).unwrap());
-        assert!(Arc::ptr_eq(&first, &second));
-        assert!(first.lines.starts_with(b"GONE 17 "));
-        assert!(withdrawal.instead_of(&has_not).is_none());
-    }
 }

@@ -139,6 +139,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if on_postgres.is_some() && flags.files.is_some() {
         return Err("--files is for a database file; on PostgreSQL papod keeps no files".into());
     }
+    if on_postgres.is_none() && flags.node.is_some() {
+        return Err("--node needs --db postgres://…, a database for several papods".into());
+    }
     let files = match (&on_postgres, flags.files) {
         (Some(_), _) => None,
         (None, Some(files)) => Some(files),
@@ -202,6 +205,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         },
         metrics: flags.metrics,
         db,
+        node: flags.node,
         password_cost: flags.password_cost,
         keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,

@@ -10,13 +10,21 @@ use crate::wire::request::{DueTime, GroupChange};
 
 /// Everything an account can do that changes something.
 #[derive(Debug)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Act {
     /// Sends a message; with a `ONCE` key, at most once under that key.
     Send { to: Target, body: String, once: Option<Box<str>> },
     /// Answers a message in its conversation, with or without a `ONCE` key.
     Answer { about: EntryId, body: String, once: Option<Box<str>> },
     /// Sends a file: what was put, unless that was said again under a `ONCE` key.
-    SendFile { to: Target, name: Box<str>, once: Option<Box<str>>, put: Option<Arc<PlacedFile>> },
+    SendFile {
+        to: Target,
+        name: Box<str>,
+        once: Option<Box<str>>,
+        // Nodes of one database have no folder in common.
+        #[cfg_attr(feature = "postgres", serde(skip))]
+        put: Option<Arc<PlacedFile>>,
+    },
     /// Says a message again in another conversation.
     Forward { about: EntryId, to: Target, once: Option<Box<str>> },
     /// Gives a message of its own another text.

@@ -14,7 +14,8 @@ use crate::store::{AccountInvitation, Change};
 use crate::wire::refusal::Refusal;
 
 /// An order by an operator, or by the server itself.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Order {
     /// Creates an account. `secret` is the hash of its password.
     NewUser { handle: Handle, name: DisplayName, secret: String },

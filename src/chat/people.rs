@@ -21,6 +21,8 @@ pub(super) enum AccountPlan {
 }
 
 /// Somebody who wants an account.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Newcomer {
     pub handle: Handle,
     pub name: DisplayName,

@@ -173,6 +173,11 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_DB", hide_env_values = true, value_name = "FILE")]
     pub db: Option<PathBuf>,
 
+    /// Where other papods on the same PostgreSQL database reach this one [default: the address by which
+    /// it reaches the database, a free port]
+    #[arg(long, env = "PAPOD_NODE", value_name = "HOST:PORT")]
+    pub node: Option<String>,
+
     /// Folder for the contents of files, which no other database may use [default: the database's name
     /// with -files]
     #[arg(long, env = "PAPOD_FILES", value_name = "DIR")]

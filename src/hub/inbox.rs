@@ -256,7 +256,8 @@ mod tests {
     fn work_for_a_hub_that_has_ended_is_dropped() {
         let (sender, receiver) = inbox();
         let (answer, answered) = smol::channel::bounded(1);
-        let ask = || sender.send(Work::Expire { step: Expire::Pages, answer: answer.clone() });
+        let ask =
+            || sender.send(Work::Expire { step: Expire::Pages, answer: answer.clone().into() });
         ask();
         drop(receiver);
         ask();

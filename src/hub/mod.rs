@@ -4,11 +4,13 @@
 //! records the batch in one transaction, and only then tells: replies in order, entries in blocks,
 //! each session woken once. While a commit runs, work for the next batch gathers, so commits are
 //! shared without a timer. A single owner means a single order and no locks. Nothing here knows
-//! sockets.
+//! sockets, but `link`, over which other nodes of the same database take part.
 
 mod commit;
 mod inbox;
 mod later;
+#[cfg(feature = "postgres")]
+mod link;
 mod lookup;
 mod orders;
 mod pending;
@@ -18,25 +20,24 @@ mod seats;
 mod tally;
 mod tell;
 mod watch;
+mod work;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+#[cfg(feature = "postgres")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
-use smol::channel::Sender;
 
-use crate::chat::{Act, Chat, Effect, Newcomer, Order, Who};
+use crate::chat::{Act, Chat, Effect, Who};
 use crate::counters::Counters;
-use crate::entry::{
-    AccountId, Clock, Condition, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId,
-    TokenId,
-};
+use crate::entry::{AccountId, Clock, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId};
 use crate::limits;
 use crate::outbox::{Outbox, Watermark};
-use crate::store::{Error, Expire, Writer};
+use crate::store::{Error, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
 use inbox::{InboxSender, inbox};
 use later::Agenda;
@@ -47,76 +48,15 @@ pub use retention::Retention;
 use seats::Unkept;
 use tally::Tally;
 use watch::{Awaits, Watches};
+pub use work::{Answer, Done, Entered, Work, digest};
 
 /// A handle that queues work for the hub's thread.
 #[derive(Clone)]
 pub struct Hub {
     inbox: Arc<InboxSender>,
-}
-
-/// Work for the hub.
-pub enum Work {
-    /// Acts of a session, in order; each is answered in its outbox.
-    Acts { session: SessionId, acts: Vec<Act> },
-    /// Creates an account and logs the session in to it.
-    Register {
-        session: SessionId,
-        newcomer: Newcomer,
-        outbox: Arc<Outbox>,
-        answer: Sender<Result<Entered, Refusal>>,
-    },
-    /// Logs a session in to an account.
-    Enter {
-        session: SessionId,
-        account: AccountId,
-        key: Key,
-        events: Events,
-        /// Most sessions that the account may have; 0: no limit.
-        most: usize,
-        outbox: Arc<Outbox>,
-        answer: Sender<Result<Entered, Refusal>>,
-    },
-    /// Records that a token was used.
-    Used(TokenId),
-    /// An operator's order.
-    Order { order: Order, answer: Sender<Done> },
-    /// Starts a `WAIT`: the session is answered in its outbox once this holds for an entry of its
-    /// account. At most one per session.
-    Watch { session: SessionId, id: EntryId, until: Condition },
-    /// Ends the session's `WAIT` with a timeout.
-    Unwatch { session: SessionId },
-    /// Asks which of these accounts are online. The answer, in their order, is sent when the batch is
-    /// over, so what is read after it is no older.
-    Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
-    /// A session has been sent everything up to `upto`. It is live from now on, unless there is
-    /// more by now: then the answer says up to where.
-    CaughtUp { session: SessionId, upto: Watermark, answer: Sender<Option<Watermark>> },
-    /// A session has ended. `shown` is the move up to which its account has been shown the
-    /// receipts; `None`: all that were put into its outbox.
-    Leave { session: SessionId, shown: Option<MoveNumber> },
-    /// An account has been shown the receipts up to this move.
-    Shown { account: AccountId, upto: MoveNumber },
-    /// Does one step of expiry; the answer says whether it is on disk.
-    Expire { step: Expire, answer: Sender<bool> },
-    /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says
-    /// whether that is done. See [`Writer::wipe`].
-    Wipe { answer: Sender<bool> },
-    /// Ends the thread once all earlier work is done.
-    End,
-}
-
-/// The result of an order: how many sessions the account had.
-pub type Done = Result<usize, Refusal>;
-
-/// What a session learns when it is logged in.
-#[derive(Clone, Copy, Debug)]
-pub struct Entered {
-    /// The account that the session belongs to now.
-    pub account: AccountId,
-    /// Where the log stood at that moment. Anything newer is sent after `LIVE`.
-    pub upto: Watermark,
-    /// Other sessions of the account have proved that it was shown the receipts up to this move.
-    pub shown: MoveNumber,
+    /// Another node leads.
+    #[cfg(feature = "postgres")]
+    is_door: Arc<AtomicBool>,
 }
 
 impl Hub {
@@ -137,52 +77,36 @@ impl Hub {
     /// # Errors
     /// As [`Hub::start`].
     pub fn start_limited(
-        mut writer: Box<dyn Writer>,
+        writer: Box<dyn Writer>,
         clock: Clock,
         counters: Arc<Counters>,
         amend: Option<u64>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
-        let newest = writer.reader()?.newest()?;
-        let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
-        writer.record(&[])?;
-        // Perhaps papod was killed before a deleted text had left the write-ahead log.
-        let needs_wipe = !writer.wipe().unwrap_or(false);
         let (inbox, waiting) = inbox();
-        let state = HubState {
-            queue: Queue::new(waiting),
-            chat: Chat::new(newest).with_amend(amend),
-            writer,
-            clock,
-            now: clock.now(),
-            seats: FxHashMap::default(),
-            online: FxHashMap::default(),
-            watches: FxHashMap::default(),
-            pending: Vec::new(),
-            leaving: VecDeque::new(),
-            agenda: Agenda::new(due),
-            revoked: Vec::new(),
-            covering: Vec::new(),
-            unkept: Unkept::default(),
-            told: Watermark { entries: newest.entry, moves: newest.moved },
-            lines: Vec::new(),
-            to_wake: Vec::new(),
-            looked_up: 0,
-            owed: FxHashMap::default(),
-            gathered: 0,
-            room: 0,
-            failing: false,
-            needs_wipe,
-            lost: Refusal::Storage,
-            tally: Tally::new(counters),
-        };
+        let state = HubState::new(writer, Queue::new(waiting), clock, counters, amend)?;
         let run = move || state.run();
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
-        Ok((Hub { inbox: Arc::new(inbox) }, thread))
+        let hub = Hub {
+            inbox: Arc::new(inbox),
+            #[cfg(feature = "postgres")]
+            is_door: Arc::default(),
+        };
+        Ok((hub, thread))
     }
 
     /// Queues work. If the hub has ended the work is lost, and papod ends in a moment as well.
     pub fn ask(&self, work: Work) {
         self.inbox.send(work);
+    }
+
+    /// A session has proved that its account was shown the receipts up to this move. Its outbox says
+    /// so, which only a hub of this process can read.
+    pub fn prove(&self, _session: SessionId, _upto: MoveNumber) {
+        #[cfg(feature = "postgres")]
+        if self.is_door.load(Ordering::Acquire) {
+            let (session, upto) = (_session, _upto);
+            self.ask(Work::Link(link::LinkWork::Proved { session, upto }));
+        }
     }
 
     /// Runs a pass of a thread that serves sessions: the hub is woken once, at its end, for all work
@@ -221,6 +145,12 @@ impl Seat {
         Who { session, account: self.account, key: self.key }
     }
 
+    /// Whether it is noted what the session does itself: it has to leave that out of what it reads
+    /// from the log. Of a session of another node only that node knows whether it reads.
+    fn notes_own(&self, session: SessionId) -> bool {
+        session.node() > 0 || self.is_behind()
+    }
+
     /// Whether it has to read from the log what it is not pushed.
     fn is_behind(&self) -> bool {
         !self.pushes && self.events != Events::Quiet
@@ -244,14 +174,14 @@ enum Pending {
     /// The answer to a login or a registration. `is_new`: the account was created in this batch.
     Entered {
         session: SessionId,
-        answer: Sender<Result<Entered, Refusal>>,
+        answer: Answer<Result<Entered, Refusal>>,
         entered: Result<Entered, Refusal>,
         is_new: bool,
     },
     /// The answer to the question which of these accounts are online.
-    Online { accounts: Vec<AccountId>, answer: Sender<Vec<bool>> },
+    Online { accounts: Vec<AccountId>, answer: Answer<Vec<bool>> },
     /// The result of an order.
-    Order { answer: Sender<Done>, done: Done },
+    Order { answer: Answer<Done>, done: Done },
     /// An account was deleted, and leaves its groups in later batches.
     Deleted(Leaving),
     /// The deletion under way has left some groups, and goes on.
@@ -261,9 +191,9 @@ enum Pending {
     /// A `WAIT` is satisfied, unless a member was added again since.
     Waited(SessionId, Awaits),
     /// The answer to a step of expiry.
-    Expired(Sender<bool>),
+    Expired(Answer<bool>),
     /// Expired text has to be removed from the write-ahead log.
-    Wipe(Sender<bool>),
+    Wipe(Answer<bool>),
 }
 
 /// Everything the thread owns.
@@ -272,6 +202,8 @@ struct HubState {
     chat: Chat,
     writer: Box<dyn Writer>,
     clock: Clock,
+    /// The time of the newest entry when the thread began: another clock may have told it.
+    not_before: Millis,
     /// When this batch began.
     now: Millis,
     seats: FxHashMap<SessionId, Seat>,
@@ -311,9 +243,57 @@ struct HubState {
     /// The refusal for acts that could not be recorded.
     lost: Refusal,
     tally: Tally,
+    /// The other nodes of the same database, while this one leads.
+    #[cfg(feature = "postgres")]
+    doors: Option<link::Doors>,
 }
 
 impl HubState {
+    /// What the thread begins with.
+    fn new(
+        mut writer: Box<dyn Writer>,
+        queue: Queue,
+        clock: Clock,
+        counters: Arc<Counters>,
+        amend: Option<u64>,
+    ) -> Result<HubState, Error> {
+        let newest = writer.reader()?.newest()?;
+        let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
+        writer.record(&[])?;
+        // Perhaps papod was killed before a deleted text had left the write-ahead log.
+        let needs_wipe = !writer.wipe().unwrap_or(false);
+        Ok(HubState {
+            queue,
+            chat: Chat::new(newest).with_amend(amend),
+            writer,
+            clock,
+            not_before: Millis(0),
+            now: clock.now(),
+            seats: FxHashMap::default(),
+            online: FxHashMap::default(),
+            watches: FxHashMap::default(),
+            pending: Vec::new(),
+            leaving: VecDeque::new(),
+            agenda: Agenda::new(due),
+            revoked: Vec::new(),
+            covering: Vec::new(),
+            unkept: Unkept::default(),
+            told: Watermark { entries: newest.entry, moves: newest.moved },
+            lines: Vec::new(),
+            to_wake: Vec::new(),
+            looked_up: 0,
+            owed: FxHashMap::default(),
+            gathered: 0,
+            room: 0,
+            failing: false,
+            needs_wipe,
+            lost: Refusal::Storage,
+            tally: Tally::new(counters),
+            #[cfg(feature = "postgres")]
+            doors: None,
+        })
+    }
+
     fn run(mut self) {
         let mut ended = false;
         while !(ended && self.queue.is_empty()) {
@@ -324,7 +304,7 @@ impl HubState {
             }
             let began = Instant::now();
             // Everything in a batch has the same time.
-            self.now = self.clock.now();
+            self.now = self.clock.now().max(self.not_before);
             let (mut bytes, mut commands) = (0, 0);
             self.leave_groups();
             (self.looked_up, self.gathered) = (0, 0);
@@ -413,17 +393,17 @@ impl HubState {
                 self.pending.push(Pending::Entered { session, answer, entered, is_new: true });
                 return 1;
             }
-            Work::Enter { session, account, key, events, most, outbox, answer } => {
+            Work::Enter { session, account, key, events, most, outbox, answer, .. } => {
                 let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
                 let entered = if most > 0 && others >= most {
-                    Err(Refusal::TooManyOf("sessions of this account; close one with QUIT"))
+                    Err(Refusal::SESSIONS_FULL)
                 } else {
                     Ok(self.enter(session, account, key, events, outbox))
                 };
                 self.pending.push(Pending::Entered { session, answer, entered, is_new: false });
             }
             Work::CaughtUp { session, upto, answer } => {
-                let _ = answer.try_send(self.caught_up(session, upto));
+                answer.give(self.caught_up(session, upto));
             }
             Work::Leave { session, shown } => self.leave(session, shown),
             Work::Shown { account, upto } => self.shown(account, upto, None),
@@ -440,6 +420,8 @@ impl HubState {
                 self.pending.push(Pending::Expired(answer));
             }
             Work::Wipe { answer } => self.pending.push(Pending::Wipe(answer)),
+            #[cfg(feature = "postgres")]
+            Work::Link(work) => self.link(work),
             Work::End => {}
         }
         0

@@ -5,9 +5,7 @@
 //! step begins where the one before it ended, so together they look at each conversation once. If
 //! papod ends in between, repeating the order continues the deletion.
 
-use smol::channel::Sender;
-
-use super::{Done, HubState, Pending};
+use super::{Answer, Done, HubState, Pending};
 use crate::chat::{Act, Order};
 use crate::entry::{AccountId, ConversationId};
 use crate::limits;
@@ -20,11 +18,11 @@ pub(super) struct Leaving {
     after: ConversationId,
     /// How many sessions it had.
     sessions: usize,
-    answer: Sender<Done>,
+    answer: Answer<Done>,
 }
 
 impl HubState {
-    pub(super) fn order(&mut self, order: &Order, answer: Sender<Done>) {
+    pub(super) fn order(&mut self, order: &Order, answer: Answer<Done>) {
         let now = self.now;
         let done = self.decide(|chat| chat.order(order, now));
         match (done, order) {
@@ -103,6 +101,6 @@ impl HubState {
 impl Leaving {
     /// Answers that the deletion was not finished. Repeating the order continues it.
     pub(super) fn give_up(self, why: &Refusal) {
-        let _ = self.answer.try_send(Err(why.clone()));
+        self.answer.give(Err(why.clone()));
     }
 }

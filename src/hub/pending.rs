@@ -6,9 +6,7 @@
 //! at least the state that the answer is about. Final lines of commands are not among them: they
 //! are told with the rest of the batch.
 
-use smol::channel::Sender;
-
-use super::{HubState, Pending};
+use super::{Answer, HubState, Pending};
 use crate::entry::AccountId;
 use crate::wakeups;
 
@@ -26,12 +24,12 @@ impl HubState {
                 });
                 self.needs_wipe = !wiped;
             }
-            let _ = answer.try_send(!self.needs_wipe);
+            answer.give(!self.needs_wipe);
         }
     }
 
     /// The same but for [`Pending::Wipe`], which it returns.
-    fn answer_and_wake(&mut self, committed: bool) -> Option<Sender<bool>> {
+    fn answer_and_wake(&mut self, committed: bool) -> Option<Answer<bool>> {
         let mut wipe = None;
         for pending in std::mem::take(&mut self.pending) {
             // If a receiver is gone, nobody needs the answer, so the results are ignored.
@@ -42,14 +40,14 @@ impl HubState {
                         self.vacate(session);
                         entered = Err(self.lost.clone());
                     }
-                    let _ = answer.try_send(entered);
+                    answer.give(entered);
                 }
                 Pending::Online { accounts, answer } => {
                     let online = accounts.iter().map(|account| self.is_online(*account));
-                    let _ = answer.try_send(online.collect());
+                    answer.give(online.collect());
                 }
                 Pending::Order { answer, done } => {
-                    let _ = answer.try_send(if committed { done } else { Err(self.lost.clone()) });
+                    answer.give(if committed { done } else { Err(self.lost.clone()) });
                 }
                 Pending::Deleted(leaving) if committed => self.leaving.push_back(leaving),
                 Pending::Deleted(leaving) => leaving.give_up(&self.lost),
@@ -64,7 +62,7 @@ impl HubState {
                 Pending::Waits(session) => self.end_watch(session, self.lost.clone()),
                 Pending::Waited(session, awaits) => self.answer_waited(session, awaits),
                 Pending::Expired(answer) => {
-                    let _ = answer.try_send(committed);
+                    answer.give(committed);
                 }
                 Pending::Wipe(answer) => wipe = Some(answer),
             }
@@ -72,6 +70,8 @@ impl HubState {
         for outbox in self.to_wake.drain(..) {
             outbox.wake();
         }
+        #[cfg(feature = "postgres")]
+        self.tell_doors();
         wipe
     }
 

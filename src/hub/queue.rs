@@ -110,6 +110,12 @@ impl Queue {
         }
     }
 
+    /// The same, where this work comes first.
+    #[cfg(feature = "postgres")]
+    pub(super) fn with(waiting: InboxReceiver, first: VecDeque<Work>) -> Queue {
+        Queue { first, ..Queue::new(waiting) }
+    }
+
     /// Begins a batch with the work that has arrived. If there is none, and the hub is not `busy`
     /// with work of its own, waits for some, for this time at most.
     ///

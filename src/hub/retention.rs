@@ -92,11 +92,11 @@ impl Retention {
     /// The store cannot be read.
     pub fn pass(&mut self) -> Result<bool, Error> {
         while let Some(step) = self.next()? {
-            if !self.ask(|answer| Work::Expire { step, answer }) {
+            if !self.ask(|answer| Work::Expire { step, answer: answer.into() }) {
                 return Ok(false);
             }
         }
-        let is_wiped = self.ask(|answer| Work::Wipe { answer });
+        let is_wiped = self.ask(|answer| Work::Wipe { answer: answer.into() });
         Ok(self.sweep()? && is_wiped)
     }
 
@@ -149,7 +149,7 @@ impl Retention {
                 }
             }
             let step = Expire::Swept { upto };
-            if !self.ask(|answer| Work::Expire { step, answer }) {
+            if !self.ask(|answer| Work::Expire { step, answer: answer.into() }) {
                 return Ok(false);
             }
         }

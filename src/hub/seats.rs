@@ -122,6 +122,10 @@ impl HubState {
                 self.owed.remove(&seat.account);
             }
         }
+        #[cfg(feature = "postgres")]
+        if let Some(doors) = &mut self.doors {
+            doors.forget(session);
+        }
         if let Some(awaits) = seat.awaits {
             self.drop_watch(session, awaits);
         }

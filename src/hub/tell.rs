@@ -78,9 +78,12 @@ impl HubState {
                     let (pos, time, kind) = (new.pos, new.time, new.kind);
                     let (id, body, tags) = (pos.id, std::mem::take(&mut new.body), new.tags.take());
                     if let Some(seat) = self.seats.get(&who.session)
-                        && seat.is_behind()
+                        && seat.notes_own(who.session)
                     {
                         seat.outbox.authored(id);
+                        if who.session.node() > 0 {
+                            self.to_wake.push(seat.outbox.clone());
+                        }
                     }
                     if tags.as_ref().is_some_and(|tags| tags.fwd > 0)
                         && let Some(seat) = self.seats.get(&who.session)
@@ -206,9 +209,12 @@ impl HubState {
         let at = Watermark { moves: MoveNumber(number.0 - 1), ..self.told };
         if readers.contains(&who.account)
             && let Some(seat) = self.seats.get(&who.session)
-            && seat.is_behind()
+            && seat.notes_own(who.session)
         {
             seat.outbox.moved(number);
+            if who.session.node() > 0 {
+                self.to_wake.push(seat.outbox.clone());
+            }
         }
         for account in readers {
             let Some(presence) = self.online.get_mut(account) else {

@@ -33,7 +33,7 @@ use crate::wakeups;
 use door::Door;
 pub use listen::Inherited;
 use listen::{ListeningSocket, SocketFile};
-use store::{OpenStore, StoreLock};
+use store::{OpenStore, Pen, StoreLock};
 pub use store::{import, postgres};
 
 /// Checks everything that a server with this configuration would read and listen on, and changes
@@ -111,7 +111,7 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let OpenStore { writer, reader, maintenance, file, folder, indexer, beat, held } =
+        let OpenStore { pen, reader, maintenance, file, folder, indexer, beat, held } =
             store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let open = {
@@ -124,9 +124,15 @@ impl Server {
             Hasher::start_with(config.password_cost, config.limits.secrets, counters.clone(), auth)
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
-        let (hub, hub_thread) =
-            Hub::start_limited(writer, config.clock, counters.clone(), config.amend)
-                .map_err(|e| plain(&e))?;
+        let (clock, amend) = (config.clock, config.amend);
+        let started = match pen {
+            Pen::Writer(writer) => Hub::start_limited(writer, clock, counters.clone(), amend),
+            #[cfg(feature = "postgres")]
+            Pen::Candidate(node) => {
+                Hub::start_node(node, config.node.as_deref(), clock, counters.clone(), amend)
+            }
+        };
+        let (hub, hub_thread) = started.map_err(|e| plain(&e))?;
         let (alive, hub_lives) = channel::bounded(1);
         let watch = move || {
             let alive: Sender<()> = alive;
@@ -308,7 +314,7 @@ async fn beats(hub: Hub, pause: Duration) {
         smol::Timer::after(pause).await;
         // A question about nobody is a batch without changes.
         let (answer, answered) = channel::bounded(1);
-        hub.ask(Work::Online { accounts: Vec::new(), answer });
+        hub.ask(Work::Online { accounts: Vec::new(), answer: answer.into() });
         if answered.recv().await.is_err() {
             return;
         }

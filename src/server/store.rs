@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
+#[cfg(feature = "postgres")]
+use crate::store::Candidate;
 use crate::store::folder::ContentFolder;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{PgDatabase, PgUrl};
@@ -16,7 +18,7 @@ pub(super) type OpenReader = dyn Fn() -> Result<Box<dyn Reader>, Error> + Send +
 
 /// A store that is open.
 pub(super) struct OpenStore {
-    pub(super) writer: Box<dyn Writer>,
+    pub(super) pen: Pen,
     pub(super) reader: Arc<OpenReader>,
     pub(super) maintenance: Arc<dyn Maintenance>,
     /// Its file, if it is one.
@@ -30,6 +32,15 @@ pub(super) struct OpenStore {
     pub(super) beat: Option<Duration>,
     /// Held until the last thread has ended.
     pub(super) held: StoreLock,
+}
+
+/// What the hub records with.
+pub(super) enum Pen {
+    /// No other process writes.
+    Writer(Box<dyn Writer>),
+    /// Several processes may, one at a time.
+    #[cfg(feature = "postgres")]
+    Candidate(Box<dyn Candidate>),
 }
 
 /// What keeps a store this process's own.
@@ -48,19 +59,19 @@ pub(super) enum StoreLock {
 pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     #[cfg(feature = "postgres")]
     if let Some(url) = url(&config.db) {
-        let (database, writer) = PgDatabase::open(&url?)?;
+        let (database, node) = PgDatabase::join(&url?)?;
         let maintenance = Arc::new(database.maintenance());
         let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
-        let writer = Box::new(writer);
+        let pen = Pen::Candidate(Box::new(node));
         let beat = Some(crate::limits::PG_BEAT);
         let held = StoreLock::Leader;
         let (file, folder, indexer) = (None, None, None);
-        return Ok(OpenStore { writer, reader, maintenance, file, folder, indexer, beat, held });
+        return Ok(OpenStore { pen, reader, maintenance, file, folder, indexer, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
     let folder = Arc::new(ContentFolder::open(&files(config), config.limits.files)?);
     let database = database.with_files(folder.clone());
-    let writer = Box::new(database.writer()?);
+    let pen = Pen::Writer(Box::new(database.writer()?));
     let maintenance = database.maintenance();
     let indexer: Option<Box<dyn Indexer>> = Some(Box::new(maintenance.indexer()?));
     let of = maintenance.clone();
@@ -69,7 +80,7 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     let held = StoreLock::File { _database: database };
     let maintenance = Arc::new(maintenance);
     let folder = Some(folder);
-    Ok(OpenStore { writer, reader, maintenance, file, folder, indexer, beat: None, held })
+    Ok(OpenStore { pen, reader, maintenance, file, folder, indexer, beat: None, held })
 }
 
 /// The folder of the contents of files.

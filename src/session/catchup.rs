@@ -106,7 +106,7 @@ impl Session {
     /// first.
     async fn go_live(&mut self, at: Watermark) -> Result<(), End> {
         let (answer, answered) = channel::bounded(1);
-        self.services.hub.ask(Work::CaughtUp { session: self.id, upto: at, answer });
+        self.services.hub.ask(Work::CaughtUp { session: self.id, upto: at, answer: answer.into() });
         let more = answered.recv().await.map_err(|_| lost("the hub has ended"))?;
         if let Some(me) = &mut self.me {
             me.proof.note_none_upto(at.moves);

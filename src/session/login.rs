@@ -12,7 +12,7 @@ use super::{End, Me, Proof, Session, tokens};
 use crate::chat::{Act, Newcomer, Order};
 use crate::config::Registration;
 use crate::entry::{AccountId, Key, MoveNumber};
-use crate::hub::{Entered, Work};
+use crate::hub::{self, Entered, Work};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::rates::TooFast;
@@ -88,9 +88,9 @@ impl Session {
             session: self.id,
             newcomer: Newcomer { handle: handle.clone(), name, secret, invitation },
             outbox: self.outbox.clone(),
-            answer,
+            answer: answer.into(),
         });
-        let entered: Result<Entered, _> = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        let entered: Result<Entered, _> = answered.recv().await.map_err(|_| End::hub_lost())?;
         if self.is_limited && entered.as_ref().is_err_and(Refusal::is_our_failure) {
             self.services.rates.registrations.give_back(from, 1);
         }
@@ -153,10 +153,11 @@ impl Session {
             key,
             events,
             most,
+            secret: hash.as_deref().map_or(0, hub::digest),
             outbox: self.outbox.clone(),
-            answer,
+            answer: answer.into(),
         });
-        let entered = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        let entered = answered.recv().await.map_err(|_| End::hub_lost())?;
         if let Err(Refusal::TooManyOf(_)) = entered {
             self.note(Obstacle::Limit("--limit-sessions"));
         }

@@ -219,6 +219,14 @@ enum End {
     Bye(Bye),
 }
 
+impl End {
+    /// What the hub was asked for has no answer, and may have been done: only the end of the
+    /// connection says nothing that is wrong.
+    fn hub_lost() -> End {
+        End::Lost(io::Error::new(io::ErrorKind::ConnectionReset, "the hub did not answer"))
+    }
+}
+
 impl From<io::Error> for End {
     fn from(e: io::Error) -> End {
         End::Lost(e)
@@ -284,6 +292,8 @@ impl Session {
                     let _ = self.stream.finish();
                 }
             }
+            // What it has asked for may have been done or not.
+            End::Bye(_) if self.outbox.is_cut() => {}
             End::Bye(bye) => {
                 log::debug!("session {}: bye {}", self.id.0, bye.as_str());
                 Box::pin(self.farewell(bye)).await;

@@ -113,6 +113,7 @@ impl Session {
         }
         let Some(upto) = proved else { return };
         self.outbox.prove(upto);
+        self.services.hub.prove(self.id, upto);
         // The end of the session stores it. Until then storing it now and then is enough: after a
         // server crash, receipts of the last minutes are sent again, not those of a year.
         let now = self.services.clock.now();

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use smol::{Timer, channel};
 
+use super::End;
 use super::answer::{Answer, Halt};
 use super::commands::find;
 use super::{Patience, Session};
@@ -271,8 +272,8 @@ impl Session {
         let found = self.ask(move |reader| reader.find(&words, limits::FIND_MAX)).await?;
         let (answer, answered) = channel::bounded(1);
         let accounts = found.iter().map(|found| found.id).collect();
-        self.services.hub.ask(Work::Online { accounts, answer });
-        let online = answered.recv().await.map_err(|_| Refusal::Bug)?;
+        self.services.hub.ask(Work::Online { accounts, answer: answer.into() });
+        let online = answered.recv().await.map_err(|_| End::hub_lost())?;
         // Read after the hub has said who is offline; otherwise a session that ends in between
         // would be missed.
         let ids: Vec<AccountId> = found.iter().map(|found| found.id).collect();

@@ -27,6 +27,7 @@ pub enum Standing {
 
 /// An invitation to create accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct AccountInvitation {
     /// SHA-256 of what whoever is invited has to say.
     pub hash: [u8; 32],

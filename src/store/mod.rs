@@ -7,6 +7,8 @@
 //! no transaction when it returns. Nothing here knows the wire, or the rules of who may do what.
 //! Uniqueness (of a handle, of a chat between two) is also enforced by the store's own constraints.
 
+#[cfg(feature = "postgres")]
+mod candidate;
 mod change;
 mod find;
 pub mod folder;
@@ -25,6 +27,8 @@ mod walk;
 
 use std::fmt;
 
+#[cfg(feature = "postgres")]
+pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
 pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
 pub use inventory::{AccountInvitation, AccountRow, FileRow, Standing};
 pub use list_rows::{ChatRow, Found, GroupRow, InfoRow, ListPage};
@@ -61,6 +65,19 @@ pub trait Writer: Send {
     /// The store's reason.
     fn wipe(&mut self) -> Result<bool, Error> {
         Ok(true)
+    }
+    /// The last batch recorded.
+    #[cfg(feature = "postgres")]
+    fn last(&mut self) -> BatchId {
+        BatchId::default()
+    }
+    /// No entry is newer than this: where several processes write in turns, their clocks may differ.
+    ///
+    /// # Errors
+    /// The store's reason.
+    #[cfg(feature = "postgres")]
+    fn latest(&mut self) -> Result<Millis, Error> {
+        Ok(Millis(0))
     }
     /// The writer's own reader, for single rows. The first call begins the transaction that
     /// `record` will end, so each further lookup is cheap.

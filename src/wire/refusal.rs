@@ -159,6 +159,10 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// The account has as many sessions as it may have.
+    pub const SESSIONS_FULL: Refusal =
+        Refusal::TooManyOf("sessions of this account; close one with QUIT");
+
     /// Whether the server failed, rather than the command being wrong.
     pub fn is_our_failure(&self) -> bool {
         matches!(self, Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::Bug)

@@ -205,6 +205,7 @@ pub enum Which {
 
 /// When a command is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum DueTime {
     /// At this time, which may have passed.
     At(Millis),
@@ -248,6 +249,7 @@ pub struct LaterCommand {
 
 /// A change of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum GroupChange {
     New(Vec<Handle>),
     Add(Vec<Handle>),
@@ -306,6 +308,7 @@ pub enum Upto {
 
 /// Which events a session is sent: the word after the secret in `LOGIN`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Events {
     /// What waits, then all that happens. Its account is online.
     All,
@@ -380,6 +383,7 @@ pub const INVITATION_DIGITS: usize = 32;
 
 /// A password or token. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Secret(pub Box<str>);
 
 impl std::fmt::Debug for Secret {

@@ -24,7 +24,7 @@ fn register(hub: &Hub, number: u64, name: &str) -> Arc<Outbox> {
     let (name, secret) = (DisplayName::from(&handle), "hash".into());
     let kept = outbox.clone();
     let newcomer = Newcomer { handle, name, secret, invitation: None };
-    hub.ask(Work::Register { session, newcomer, outbox: kept, answer });
+    hub.ask(Work::Register { session, newcomer, outbox: kept, answer: answer.into() });
     answered.recv_blocking().unwrap().unwrap();
     outbox
 }
@@ -39,8 +39,9 @@ fn enter(hub: &Hub, number: u64, events: Events) -> Watermark {
         key: Key::Password,
         events,
         most: 0,
+        secret: 0,
         outbox,
-        answer,
+        answer: answer.into(),
     });
     answered.recv_blocking().unwrap().unwrap().upto
 }
@@ -90,7 +91,7 @@ fn the_hub_counts_what_it_does() {
     let taken = bia.take();
     assert_eq!(taken.behind.map(|at| at.entries), Some(EntryId(room as i64)));
     let (answer, answered) = channel::bounded(1);
-    hub.ask(Work::CaughtUp { session: SessionId(2), upto, answer });
+    hub.ask(Work::CaughtUp { session: SessionId(2), upto, answer: answer.into() });
     assert_eq!(answered.recv_blocking().unwrap(), None);
     leave(&hub, 2);
     leave(&hub, 1);

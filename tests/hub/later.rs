@@ -90,7 +90,7 @@ fn what_a_disabled_account_put_off_comes_back() {
     let enable = |on| {
         let (answer, answered) = smol::channel::bounded(1);
         let order = Order::Enable { handle: handle("ana"), on };
-        hub.ask(Work::Order { order, answer });
+        hub.ask(Work::Order { order, answer: answer.into() });
         answered.recv_blocking().unwrap().unwrap();
     };
     enable(false);

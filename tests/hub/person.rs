@@ -26,7 +26,7 @@ pub fn register(hub: &Hub, number: u64, name: &str) -> Result<Person, Refusal> {
     let (handle, name) = (handle(name), DisplayName::new(name).unwrap());
     let (secret, kept) = ("hash".into(), outbox.clone());
     let newcomer = Newcomer { handle, name, secret, invitation: None };
-    hub.ask(Work::Register { session, newcomer, outbox: kept, answer });
+    hub.ask(Work::Register { session, newcomer, outbox: kept, answer: answer.into() });
     let entered: Result<Entered, Refusal> = answered.recv_blocking().unwrap();
     entered.map(|_| Person { session, outbox })
 }
@@ -47,8 +47,9 @@ impl Person {
             key: Key::Password,
             events: Events::Quiet,
             most: 0,
+            secret: 0,
             outbox: Arc::default(),
-            answer,
+            answer: answer.into(),
         });
         answered.recv_blocking().unwrap().unwrap();
         hub.ask(Work::Leave { session, shown: None });
@@ -60,8 +61,17 @@ impl Person {
     pub fn enter(hub: &Hub, number: u64, account: AccountId, key: Key) -> Person {
         let (answer, answered) = channel::bounded(1);
         let (session, outbox) = (SessionId(number), Arc::new(Outbox::default()));
-        let (events, most, kept) = (Events::Quiet, 0, outbox.clone());
-        hub.ask(Work::Enter { session, account, key, events, most, outbox: kept, answer });
+        let (events, most, secret, kept) = (Events::Quiet, 0, 0, outbox.clone());
+        hub.ask(Work::Enter {
+            session,
+            account,
+            key,
+            events,
+            most,
+            secret,
+            outbox: kept,
+            answer: answer.into(),
+        });
         answered.recv_blocking().unwrap().unwrap();
         Person { session, outbox }
     }

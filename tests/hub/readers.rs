@@ -185,7 +185,10 @@ fn a_session_that_is_ended_before_its_page_is_read_loses_no_receipt() {
         thread::yield_now();
     }
     let (answer, kicked) = channel::bounded(1);
-    narrow.hub.ask(Work::Order { order: Order::Kick(Handle::new("ana").unwrap()), answer });
+    narrow.hub.ask(Work::Order {
+        order: Order::Kick(Handle::new("ana").unwrap()),
+        answer: answer.into(),
+    });
     assert_eq!(block_on(kicked.recv()).unwrap(), Ok(1));
     assert_eq!(ending.join().unwrap().unwrap(), "BYE kicked");
     anas.join().unwrap();

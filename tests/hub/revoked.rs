@@ -38,7 +38,7 @@ fn passwd(was: &str) -> Act {
 
 fn order(hub: &Hub, order: Order) {
     let (answer, answered) = channel::bounded(1);
-    hub.ask(Work::Order { order, answer });
+    hub.ask(Work::Order { order, answer: answer.into() });
     answered.recv_blocking().unwrap().unwrap();
 }
 
@@ -99,7 +99,7 @@ fn a_password_that_was_changed_meanwhile_is_not_changed_back() {
     let wrong = "ERR PASSWD wrong-secret wrong current password\n";
     assert_eq!(linked.heard(&hub), format!("{wrong}OK PASSWD\n{wrong}"));
     let (answer, answered) = channel::bounded(1);
-    hub.ask(Work::Order { order: rehash("hashed anew", "another"), answer });
+    hub.ask(Work::Order { order: rehash("hashed anew", "another"), answer: answer.into() });
     assert_eq!(answered.recv_blocking().unwrap(), Err(Refusal::WrongOld));
     drop(ana);
     // An operator's password ends whoever got in by a link, too, whose acts were under way.

@@ -212,7 +212,7 @@ fn what_cannot_be_written_is_not_forgotten() {
     let step = Expire::Entries { after: EntryId(0), upto: EntryId(1) };
     let forget = || {
         let (answer, answered) = channel::bounded(1);
-        hub.ask(Work::Expire { step, answer });
+        hub.ask(Work::Expire { step, answer: answer.into() });
         answered.recv_blocking().unwrap()
     };
     let read = |id| {
@@ -277,7 +277,7 @@ fn a_store_that_is_over_ends_the_hub_without_an_answer() {
     let writer = Box::new(Over(database.writer().unwrap(), false));
     let (hub, thread) = Hub::start(writer, Clock::Still(Millis(0)), Arc::default()).unwrap();
     let (answer, answered) = channel::bounded(1);
-    hub.ask(Work::Online { accounts: vec![AccountId(1)], answer });
+    hub.ask(Work::Online { accounts: vec![AccountId(1)], answer: answer.into() });
     assert!(answered.recv_blocking().is_err());
     thread.join().unwrap();
 }

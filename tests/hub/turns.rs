@@ -123,7 +123,7 @@ impl House {
 
     fn order(&self, order: Order) -> Receiver<Done> {
         let (answer, answered) = channel::bounded(1);
-        self.hub.ask(Work::Order { order, answer });
+        self.hub.ask(Work::Order { order, answer: answer.into() });
         answered
     }
 

@@ -22,6 +22,7 @@ mod lives;
 mod many_chats;
 #[path = "../store/marks.rs"]
 mod marks;
+mod nodes;
 mod place;
 mod plans;
 mod played;

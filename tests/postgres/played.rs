@@ -4,11 +4,21 @@
 use std::path::{Path, PathBuf};
 
 use crate::transcript::client::Heard;
-use crate::transcript::play::{Stage, Typing, play};
+use crate::transcript::play::{Stage, Typing, play_on};
 use crate::transcript::script::Script;
 
 #[test]
 fn transcripts_hold() {
+    hold(1);
+}
+
+/// Wherever a client is, it is told the same: each comes to the next node.
+#[test]
+fn transcripts_hold_on_three_nodes() {
+    hold(3);
+}
+
+fn hold(nodes: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = root.join("tests/transcripts").read_dir().unwrap();
     let mut files: Vec<PathBuf> = folder.map(|entry| entry.unwrap().path()).collect();
@@ -21,8 +31,8 @@ fn transcripts_hold() {
     };
     scripts.retain(|script| !script.text.iter().any(is_other));
     assert!(scripts.len() > 20, "{}", scripts.len());
-    let wrong: Vec<String> =
-        scripts.iter().filter_map(|script| play(script, Typing::Lines).err()).collect();
+    let played = |script| play_on(script, Typing::Lines, Stage::open_nodes(nodes)).err();
+    let wrong: Vec<String> = scripts.iter().filter_map(played).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

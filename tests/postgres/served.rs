@@ -49,7 +49,7 @@ fn it_serves_and_says_what_a_message_rests_on() {
     let db = cluster().database();
     let server = Papod::start(Path::new(&db));
     assert!(server.log().contains("database papo"), "{}", server.log());
-    assert!(server.log().contains("OK means the disk of one machine"), "{}", server.log());
+    server.until_logged("OK means the disk of one machine");
     let mut ana = server.register("ana");
     let id = ana.send("ana", "a note");
     server.stop();
@@ -62,16 +62,19 @@ fn it_serves_and_says_what_a_message_rests_on() {
 }
 
 #[test]
-fn a_database_that_another_papod_uses_is_left_alone() {
+fn a_second_papod_is_another_way_in_and_takes_over_when_the_first_is_killed() {
     let db = cluster().database();
     let mut first = Papod::start(Path::new(&db));
     let mut ana = first.register("ana");
-    let why = refused(&mut on(&db));
-    assert!(why.contains("in use by another papod"), "{why}");
-    ana.send("ana", "undisturbed");
+    let second = Papod::start(Path::new(&db));
+    let mut there = second.login("ana").0;
+    let id = ana.send("ana", "a note");
+    assert!(there.line().starts_with(&format!("MSG {id} ")));
     // After `kill -9` its connection tells PostgreSQL that it is gone.
     first.kill();
-    Papod::start(Path::new(&db)).stop();
+    assert!(there.send("ana", "another") > id);
+    there.has_heard_all();
+    second.stop();
 }
 
 #[test]

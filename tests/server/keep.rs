@@ -53,7 +53,7 @@ fn a_session_passes_over_what_is_forgotten_while_it_reads() {
         let after = EntryId(floor as i64);
         floor += 180;
         let step = Expire::Entries { after, upto: EntryId(floor as i64) };
-        assert!(ask(&narrow, |answer| Work::Expire { step, answer }));
+        assert!(ask(&narrow, |answer| Work::Expire { step, answer: answer.into() }));
         let mut ids = vec![id(&first)];
         let end = lines.find(|line| {
             assert!(!line.starts_with("ERR ") && !line.starts_with("BYE "), "{line}");

@@ -8,14 +8,14 @@ use rusqlite::types::Value;
 
 use super::PgError;
 use super::protocol::PgConnection;
-use super::source::{BatchId, PgPurpose, Source};
+use super::source::{PgPurpose, Source};
 use super::tables::{TABLES, Table};
 use super::value::PgRow;
 use crate::entry::EntryId;
 use crate::fold;
 use crate::limits;
-use crate::store::Error;
 use crate::store::ids::encode;
+use crate::store::{BatchId, Error};
 
 /// Copies everything that is confirmed into an empty database.
 ///

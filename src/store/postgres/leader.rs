@@ -11,10 +11,10 @@ use std::time::Instant;
 use super::PgError;
 use super::protocol::PgConnection;
 use super::schema::ONE_DISK;
-use super::source::{BatchId, PgPurpose, Source};
+use super::source::{PgPurpose, Source};
 use super::value::{Param, PgRow};
 use crate::limits;
-use crate::store::{Cause, Error};
+use crate::store::{BatchId, Cause, Error};
 
 /// The row, and whether the leader's server process is still there; and if so, whether it waits for
 /// a standby.
@@ -22,16 +22,17 @@ const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT
         coalesce(a.wait_event = 'SyncRep', false)
     FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started";
 
-/// Begins a new term after `$1`. Ids and move numbers jump by `$2` if `$6`, or if the server is not
-/// the one of the last term, or its log has branched off since: see [`Jump`]. `$3` and `$4` are the
-/// new leader.
+/// Begins a new term after `$1`. Ids and move numbers jump by `$2`, as `$6` says: see [`Jump`]. The
+/// server differs if it is not the one of the last term, or its log has branched off since. `$3` and
+/// `$4` are the new leader.
 const TAKE: &str = "WITH now AS (
         SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
                    || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS server,
                current_setting('synchronous_standby_names') <> '' AS standby
     ), jump AS (
-        SELECT CASE WHEN $6 OR EXISTS(SELECT FROM term t, now WHERE t.term = $1
-                                AND t.server <> now.server) THEN $2 ELSE 0 END AS size
+        SELECT CASE WHEN $6 = 3 OR $6 > 0 AND EXISTS(SELECT FROM term t, now WHERE t.term = $1
+                AND t.server <> now.server AND ($6 = 2 OR NOT t.standby))
+            THEN $2 ELSE 0 END AS size
     ), new AS (
         UPDATE leader SET term = term + 1, beat = beat + 1, node = $3, host = $4,
             pid = pg_backend_pid(),
@@ -44,40 +45,43 @@ const TAKE: &str = "WITH now AS (
     RETURNING term, batch_before, standby";
 
 /// Ends the server process of the leader.
-const END_IT: &str = "SELECT pg_terminate_backend(a.pid) FROM leader l
+pub(super) const END_IT: &str = "SELECT pg_terminate_backend(a.pid) FROM leader l
     JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started";
 
 /// Whether ids and move numbers jump as a term begins, because some that were given, and shown, may
 /// be lost, and must not be given again.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Jump {
+pub(super) enum Jump {
     /// This process has given the last ones itself, and knows that none is lost.
-    Never,
+    Never = 0,
+    /// A node that has heard of all that was recorded: if the server is another one, some may be
+    /// lost only if no standby had to confirm them.
+    IfUnguarded = 1,
     /// A process that starts cannot know, if the server is another one, or was restored.
-    IfServerDiffers,
+    IfServerDiffers = 2,
     /// Some are lost.
-    Always,
+    Always = 3,
 }
 
 /// This process as a leader.
 pub(super) struct Leadership {
     /// A random number, by which it knows its own rows.
-    node: String,
-    host: String,
+    pub(super) node: String,
+    pub(super) host: String,
     /// The last batch that it knows to be recorded.
     pub(super) last: BatchId,
     /// Why it can never write again.
     pub(super) over: Option<Error>,
 }
 
-/// A row of `leader`.
-struct Seen {
-    last: BatchId,
-    node: String,
-    host: String,
+/// A row of `leader`, and its server process.
+pub(super) struct Seen {
+    pub(super) last: BatchId,
+    pub(super) node: String,
+    pub(super) host: String,
     beat: i64,
-    is_there: bool,
-    waits_for_standby: bool,
+    pub(super) is_there: bool,
+    pub(super) waits_for_standby: bool,
 }
 
 impl Seen {
@@ -87,7 +91,8 @@ impl Seen {
         Seen::of(row)
     }
 
-    fn of(row: &PgRow) -> Result<Seen, PgError> {
+    /// From the first columns of a row.
+    pub(super) fn of(row: &PgRow) -> Result<Seen, PgError> {
         Ok(Seen {
             last: BatchId { term: row.get(0)?, number: row.get(1)? },
             node: row.get(2)?,
@@ -106,12 +111,7 @@ impl Leadership {
     /// # Errors
     /// Another papod is the leader and stays it, or the server's reason.
     pub(super) fn begin(on: &mut PgConnection, source: &Source) -> Result<Leadership, Error> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(Error::new)?;
-        let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let last = BatchId::default();
-        let mut leadership = Leadership { node, host, last, over: None };
+        let mut leadership = Leadership::new()?;
         let begun = Instant::now();
         loop {
             let seen = Seen::look(on)?;
@@ -132,8 +132,20 @@ impl Leadership {
         }
     }
 
+    /// A process that does not lead yet.
+    ///
+    /// # Errors
+    /// The system has no random bytes.
+    pub(super) fn new() -> Result<Leadership, Error> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(Error::new)?;
+        let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        Ok(Leadership { node, host, last: BatchId::default(), over: None })
+    }
+
     /// Tries to begin the next term. `false`: somebody was faster.
-    fn take(
+    pub(super) fn take(
         &mut self,
         on: &mut PgConnection,
         source: &Source,
@@ -142,11 +154,11 @@ impl Leadership {
     ) -> Result<bool, PgError> {
         let params = [
             Param::Int(seen.last.term),
-            Param::Int(if jump == Jump::Never { 0 } else { limits::JUMP }),
+            Param::Int(limits::JUMP),
             Param::Text(&self.node),
             Param::Text(&self.host),
             Param::Int(seen.beat),
-            Param::Bool(jump == Jump::Always),
+            Param::Int(jump as i64),
         ];
         // Whoever holds the row may be frozen.
         on.execute("SET lock_timeout = 500")?;

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::source::{BatchId, PgPurpose, Source};
+use super::source::{PgPurpose, Source};
 use super::url::PgUrl;
 use super::{PgError, export, schema};
 use crate::store::sqlite::exchange;
-use crate::store::{BackupError, Error, Maintenance, Survey};
+use crate::store::{BackupError, BatchId, Error, Maintenance, Survey};
 
 /// Operations that read the whole database, on any thread.
 pub(super) struct PgMaintenance {

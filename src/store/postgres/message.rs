@@ -1,6 +1,7 @@
 //! The messages of PostgreSQL's protocol: a tag, a length and a body, both ways over one stream.
 
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::PgError;
@@ -32,6 +33,10 @@ impl MessageStream {
         self.output.extend(length(body.len() + 4));
         self.output.extend_from_slice(body);
         self.flush()
+    }
+
+    pub(super) fn local_address(&self) -> IpAddr {
+        self.socket.local_address()
     }
 
     /// Gives up on a message that takes longer than this.

@@ -8,6 +8,7 @@
 
 mod about;
 mod auth;
+mod candidate;
 mod chats;
 mod count;
 mod decode;
@@ -42,6 +43,7 @@ mod writer;
 
 use std::sync::Arc;
 
+pub use candidate::PgNode;
 use failure::PgError;
 pub use import::import;
 use leader::Leadership;
@@ -77,6 +79,16 @@ impl PgDatabase {
         let leadership = Leadership::begin(&mut connection, &source)?;
         let reader = PgReader::leading(source.clone(), connection, leadership);
         Ok((PgDatabase { source }, PgWriter::new(reader)))
+    }
+
+    /// Opens the database, making its tables at the first time, as one of several processes.
+    ///
+    /// # Errors
+    /// As for [`PgDatabase::open`], but that another papod may lead.
+    pub fn join(url: &PgUrl) -> Result<(PgDatabase, PgNode), Error> {
+        let source = Arc::new(Source::new(url.clone()));
+        let node = PgNode::connect(source.clone()).map_err(|e| e.about(url.to_string()))?;
+        Ok((PgDatabase { source }, node))
     }
 
     /// Backup and check of the database while it is in use.

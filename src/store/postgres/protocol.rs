@@ -6,6 +6,7 @@
 //! when they are first used. Several can be sent before the first answer is read, so that many
 //! lookups take one round trip.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -64,6 +65,11 @@ impl PgConnection {
         authenticate(&mut connection.stream, user, password)?;
         connection.answers(1)?;
         Ok(connection)
+    }
+
+    /// The address of this end.
+    pub(super) fn local_address(&self) -> IpAddr {
+        self.stream.local_address()
     }
 
     /// Gives up on an answer that takes longer than this.

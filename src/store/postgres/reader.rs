@@ -14,7 +14,7 @@ use super::leader::Leadership;
 use super::log::Shown;
 use super::merge::windows;
 use super::protocol::{PgConnection, Statement};
-use super::source::{BatchId, PgPurpose, Source};
+use super::source::{PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
 use super::{PgError, about, chats, count, expire, gather, groups, later, lists, merge, receipts};
@@ -24,9 +24,9 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, AccountInvitation, AccountRow, Cause, ChatRow, Conversation, ConversationKind, Effort,
-    Error, Expire, Fact, Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair,
-    Reader, Receipts, Span, SpanQuery, Token, WaitingCount, Walk,
+    Account, AccountInvitation, AccountRow, BatchId, Cause, ChatRow, Conversation,
+    ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow, Later, ListPage,
+    Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, WaitingCount, Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.

@@ -28,6 +28,24 @@ CREATE TABLE leader(
     floor bigint NOT NULL
 ) WITH (fillfactor = 10);               -- room in its page, so that no update touches an index
 
+-- The papods of this database, some of which may have ended without a word. A leader has a row here.
+CREATE TABLE node(
+    name text PRIMARY KEY,              -- as in leader
+    number bigint NOT NULL,             -- never given again
+    host text NOT NULL,                 -- the name of its machine, for operators
+    address text NOT NULL,              -- where the others reach it, HOST:PORT
+    key bytea NOT NULL,                 -- by which they know it: a public key, as in X.509
+    began timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE SEQUENCE node_number;
+
+-- One row: what papods prove to each other that they know. Who can read it can become one of them.
+CREATE TABLE node_secret(
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    secret bytea NOT NULL
+);
+
 -- One row for each term.
 CREATE TABLE term(
     term bigint PRIMARY KEY,

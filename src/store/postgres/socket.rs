@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,6 +53,16 @@ impl PgSocket {
             }
         }
         Err(failed)
+    }
+
+    /// This end's address; of a Unix socket, that of this machine.
+    pub(super) fn local_address(&self) -> IpAddr {
+        let socket = match self {
+            PgSocket::Tcp(stream) => stream,
+            PgSocket::Tls(stream) => &stream.sock,
+            PgSocket::Unix(_) => return Ipv4Addr::LOCALHOST.into(),
+        };
+        socket.local_addr().map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())
     }
 
     /// Fails a read or a write that takes longer than this.

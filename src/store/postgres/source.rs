@@ -9,7 +9,7 @@ use super::protocol::PgConnection;
 use super::socket::PgSocket;
 use super::url::{PgHost, PgUrl};
 use crate::limits;
-use crate::store::{Cause, Error};
+use crate::store::{BatchId, Cause, Error};
 
 /// The database, as all connections of this process know it.
 pub(super) struct Source {
@@ -18,13 +18,6 @@ pub(super) struct Source {
     changed: Condvar,
     /// Since when papod ends.
     ending: Mutex<Option<Instant>>,
-}
-
-/// A batch: the term in which it was recorded, and its number. Later ones are greater.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct BatchId {
-    pub(super) term: i64,
-    pub(super) number: i64,
 }
 
 /// What a connection is for.

@@ -13,8 +13,9 @@ use std::thread;
 use super::PgReader;
 use super::erasure::Erasure;
 use super::steps::{BatchParams, RECORD, tags, words};
+use crate::entry::Millis;
 use crate::limits;
-use crate::store::{Change, Error, Reader, Writer};
+use crate::store::{BatchId, Change, Error, Reader, Writer};
 
 /// The writer, whose connection the lookups of the rules use as well: so none of them is answered
 /// by a server that is not the primary any more.
@@ -74,6 +75,16 @@ impl Writer for PgWriter {
             self.reader.disconnect();
             in_doubt = Some(next.number);
         }
+    }
+
+    fn last(&mut self) -> BatchId {
+        self.reader.as_leader().map(|(_, leadership)| leadership.last).unwrap_or_default()
+    }
+
+    fn latest(&mut self) -> Result<Millis, Error> {
+        let sql = "SELECT time FROM entry ORDER BY id DESC LIMIT 1";
+        let row = self.reader.row(sql, &[])?;
+        Ok(Millis(row.map_or(Ok(0), |row| row.get(0))?))
     }
 
     fn wipe(&mut self) -> Result<bool, Error> {

@@ -1,7 +1,9 @@
 //! Plays a transcript against a server of its own and compares what every client gets.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use papo::config::{Config, PasswordCost, UnixConfig};
 use papo::entry::{Clock, Millis};
@@ -20,43 +22,62 @@ pub const GREETING: &str = concat!("HELLO papo/1 papod/", env!("CARGO_PKG_VERSIO
 
 /// A server with an empty database of its own.
 pub struct Stage {
-    server: Server,
-    folder: TempDir,
+    /// One, or several on one database.
+    servers: Vec<(Server, TempDir)>,
+    /// How many clients have come.
+    come: Cell<usize>,
 }
 
 impl Stage {
     /// Starts a server on a free port.
     pub fn open() -> Stage {
+        Stage::open_nodes(1)
+    }
+
+    /// Starts so many servers on one database; the first is the leader.
+    pub fn open_nodes(count: usize) -> Stage {
+        let folders: Vec<TempDir> = (0..count).map(|_| Stage::folder()).collect();
+        let db = crate::place::database(folders[0].path());
+        let start = |folder: TempDir| (Stage::start(folder.path(), &db), folder);
+        Stage { servers: folders.into_iter().map(start).collect(), come: Cell::default() }
+    }
+
+    fn folder() -> TempDir {
         // In memory where there is such a folder: how fast a disk is must not matter here.
         let memory = tempfile::tempdir_in("/dev/shm");
-        let folder = memory.or_else(|_| tempfile::tempdir()).expect("a temporary folder");
+        memory.or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+    }
+
+    fn start(folder: &Path, db: &Path) -> Server {
         let config = Config {
             listen: vec!["127.0.0.1:0".to_owned()],
-            unix: vec![UnixConfig { path: folder.path().join("papo.sock"), mode: 0o600 }],
-            admin: Some(folder.path().join("admin.sock")),
+            unix: vec![UnixConfig { path: folder.join("papo.sock"), mode: 0o600 }],
+            admin: Some(folder.join("admin.sock")),
             // The least that Argon2 takes: what it costs is not what is tested here.
             password_cost: PasswordCost { kib: 8, passes: 1 },
             clock: Clock::Still(NOW),
-            ..Config::new(crate::place::database(folder.path()))
+            ..Config::new(db.to_owned())
         };
-        let server = Server::start(&config).expect("the server starts");
-        Stage { server, folder }
+        Server::start(&config).expect("the server starts")
     }
 
     /// A connection of a client. Its name says how it comes: whoever is called `operator` by the
     /// operators' socket, whoever is called `local` by the other Unix socket, with or without a
-    /// number.
+    /// number. With several servers, each client comes to the next one.
     pub fn connect(&self, name: &str) -> Client {
+        let next = self.come.replace(self.come.get() + 1);
+        let (server, folder) = &self.servers[next % self.servers.len()];
         match name.trim_end_matches(|c: char| c.is_ascii_digit()) {
-            "operator" => Client::connect_unix(&self.folder.path().join("admin.sock")),
-            "local" => Client::connect_unix(&self.folder.path().join("papo.sock")),
-            _ => Client::connect(self.server.addresses()[0]),
+            "operator" => Client::connect_unix(&folder.path().join("admin.sock")),
+            "local" => Client::connect_unix(&folder.path().join("papo.sock")),
+            _ => Client::connect(server.addresses()[0]),
         }
     }
 
     /// Ends the server. All clients should have gone, or it waits for them for a while.
     pub fn close(self) {
-        self.server.stop();
+        // The leader last: nothing has to be taken over then.
+        self.servers.into_iter().rev().for_each(|(server, _)| server.stop());
     }
 }
 
@@ -71,7 +92,11 @@ pub enum Typing {
 
 /// Plays a transcript; its failure is a report for a person.
 pub fn play(script: &Script, typing: Typing) -> Result<(), String> {
-    let stage = Stage::open();
+    play_on(script, typing, Stage::open())
+}
+
+/// The same on these servers.
+pub fn play_on(script: &Script, typing: Typing, stage: Stage) -> Result<(), String> {
     let mut scene = Scene {
         script,
         typing,

@@ -1,0 +1,257 @@
+//! What nodes say to each other: a node that does not lead is a *door* to its sessions, and hands
+//! what they ask for to the leader, which says what they are to be told.
+//!
+//! All of it is believed: only nodes of one database have a line to each other. It has the form of
+//! postcard, and is the same in all papods of one [`VERSION`].
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
+
+use crate::chat::{Act, Newcomer, Order};
+use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, TokenId};
+use crate::hub::Entered;
+use crate::name::{Handle, Target};
+use crate::outbox::{Unspent, Watermark};
+use crate::store::BatchId;
+use crate::wire::refusal::Refusal;
+use crate::wire::request::Events;
+
+/// Of these frames and of everything in them, acts among them: to be raised with every change.
+pub(super) const VERSION: u32 = 1;
+
+/// A session as its node numbers it.
+pub(super) type SessionNumber = u64;
+
+/// Names a question, for its answer.
+pub(super) type Ticket = u64;
+
+/// From a door to the leader. Several make a packet.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToLeader {
+    /// The first: the sessions that the door has.
+    Hello(Vec<Seated>),
+    Acts {
+        session: SessionNumber,
+        acts: Vec<Act>,
+    },
+    /// What the log calls a session that is about to change what opens its account.
+    Owner {
+        session: SessionNumber,
+        fields: String,
+    },
+    Register {
+        ticket: Ticket,
+        session: SessionNumber,
+        newcomer: Newcomer,
+        lost_moves: u32,
+    },
+    Enter {
+        ticket: Ticket,
+        session: SessionNumber,
+        account: AccountId,
+        key: Key,
+        events: Events,
+        most: usize,
+        lost_moves: u32,
+    },
+    Used(TokenId),
+    Order {
+        ticket: Ticket,
+        order: Order,
+    },
+    Watch {
+        session: SessionNumber,
+        id: EntryId,
+        until: Condition,
+    },
+    Unwatch {
+        session: SessionNumber,
+    },
+    Online {
+        ticket: Ticket,
+        accounts: Vec<AccountId>,
+    },
+    CaughtUp {
+        ticket: Ticket,
+        session: SessionNumber,
+        upto: Watermark,
+    },
+    Leave {
+        session: SessionNumber,
+        shown: MoveNumber,
+    },
+    Shown {
+        account: AccountId,
+        upto: MoveNumber,
+    },
+    /// There was no room for what a session was told: it reads from the log.
+    Fell {
+        session: SessionNumber,
+    },
+    /// A session has proved that its account was shown the receipts up to this move.
+    Proved {
+        session: SessionNumber,
+        upto: MoveNumber,
+    },
+}
+
+/// A session that is logged in already.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Seated {
+    pub(super) session: SessionNumber,
+    pub(super) account: AccountId,
+    pub(super) key: Key,
+    /// If that is the password, digests of those that may have been used.
+    pub(super) secrets: [u64; 2],
+    pub(super) events: Events,
+    pub(super) online: bool,
+    pub(super) proved: MoveNumber,
+    pub(super) lost_moves: u32,
+}
+
+/// From the leader to a door, after each batch.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Packet {
+    pub(super) said: Vec<ToDoor>,
+    /// Up to where the sessions of the door have been told everything now.
+    pub(super) told: Watermark,
+    /// The last batch on disk.
+    pub(super) batch: BatchId,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum ToDoor {
+    /// The answer to `Register` and `Enter`.
+    Entered {
+        ticket: Ticket,
+        answer: Result<Entered, Refused>,
+    },
+    Done {
+        ticket: Ticket,
+        answer: Result<usize, Refused>,
+    },
+    Online {
+        ticket: Ticket,
+        answer: Vec<bool>,
+    },
+    CaughtUp {
+        ticket: Ticket,
+        answer: Option<Watermark>,
+    },
+    /// Entries for several sessions, which name it by its place among the blocks of the packet.
+    Block {
+        lines: ByteBuf,
+        last: EntryId,
+        from: Handle,
+        to: Target,
+    },
+    Told(Told),
+}
+
+/// What one session is told.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub(super) session: SessionNumber,
+    pub(super) items: Vec<Item>,
+    /// Final lines among the items.
+    pub(super) answered: u32,
+    /// The last message that it has sent.
+    pub(super) sent: Option<EntryId>,
+    /// What it has done itself.
+    pub(super) entries: Vec<EntryId>,
+    pub(super) moves: Vec<MoveNumber>,
+    pub(super) unspent: Option<Unspent>,
+    pub(super) forwarded: u64,
+    /// Messages that were deleted, with the marks that did it.
+    pub(super) deleted: Vec<(EntryId, EntryId)>,
+    /// How many more of its moves were not recorded.
+    pub(super) lost_moves: u32,
+    /// Why it ends: the word after `BYE`.
+    pub(super) bye: Option<String>,
+    /// It ends without a word.
+    pub(super) cut: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Item {
+    Replies(ByteBuf),
+    Receipts { lines: ByteBuf, upto: MoveNumber },
+    Block(usize),
+}
+
+/// The refusals of logins, registrations and orders.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Refused {
+    Taken(Handle),
+    NoSuchUser(Handle),
+    NoSuchMessage(i64),
+    NoMessageHasId(i64),
+    NotAMessage { id: i64, about: Option<i64> },
+    Gone(i64),
+    WrongOld,
+    NotInvited,
+    TooManySessions,
+    Storage,
+    Held,
+    Broken,
+    Bug,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Refused {
+        match refusal {
+            Refusal::Taken(handle) => Refused::Taken(handle),
+            Refusal::NoSuchUser(handle) => Refused::NoSuchUser(handle),
+            Refusal::NoSuchMessage(id) => Refused::NoSuchMessage(id),
+            Refusal::NoMessageHasId(id) => Refused::NoMessageHasId(id),
+            Refusal::NotAMessage { id, about } => Refused::NotAMessage { id, about },
+            Refusal::Gone(id) => Refused::Gone(id),
+            Refusal::WrongOld => Refused::WrongOld,
+            Refusal::NotInvited => Refused::NotInvited,
+            refusal if refusal == Refusal::SESSIONS_FULL => Refused::TooManySessions,
+            Refusal::Storage => Refused::Storage,
+            Refusal::Held => Refused::Held,
+            Refusal::Broken => Refused::Broken,
+            Refusal::Bug => Refused::Bug,
+            other => {
+                log::error!("bug: no other node can be told: {other}");
+                Refused::Bug
+            }
+        }
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Refusal {
+        match refused {
+            Refused::Taken(handle) => Refusal::Taken(handle),
+            Refused::NoSuchUser(handle) => Refusal::NoSuchUser(handle),
+            Refused::NoSuchMessage(id) => Refusal::NoSuchMessage(id),
+            Refused::NoMessageHasId(id) => Refusal::NoMessageHasId(id),
+            Refused::NotAMessage { id, about } => Refusal::NotAMessage { id, about },
+            Refused::Gone(id) => Refusal::Gone(id),
+            Refused::WrongOld => Refusal::WrongOld,
+            Refused::NotInvited => Refusal::NotInvited,
+            Refused::TooManySessions => Refusal::SESSIONS_FULL,
+            Refused::Storage => Refusal::Storage,
+            Refused::Held => Refusal::Held,
+            Refused::Broken => Refusal::Broken,
+            Refused::Bug => Refusal::Bug,
+        }
+    }
+}
+
+/// A packet.
+pub(super) fn encode<T: Serialize>(frames: &T) -> Vec<u8> {
+    postcard::to_stdvec(frames).unwrap_or_else(|e| {
+        // Everything in them has a form in postcard.
+        log::error!("bug: what is for another node cannot be encoded: {e}");
+        Vec::new()
+    })
+}
+
+/// What is in a packet, if it makes sense.
+pub(super) fn decode<T: DeserializeOwned>(packet: &[u8]) -> Option<T> {
+    postcard::from_bytes(packet).inspect_err(|e| log::error!("a packet of a node: {e}")).ok()
+}

@@ -1,0 +1,49 @@
+//! A door becomes the leader: its sessions are the first seats of the hub.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::leading::Doors;
+use super::standing::Standing;
+use crate::counters::Counters;
+use crate::entry::{Clock, SessionId};
+use crate::hub::inbox::InboxReceiver;
+use crate::hub::queue::Queue;
+use crate::hub::{HubState, Work};
+use crate::store::{Error, Writer};
+
+/// What a door leaves to the hub that it becomes.
+pub(super) struct Lead {
+    pub(super) writer: Box<dyn Writer>,
+    pub(super) waiting: InboxReceiver,
+    pub(super) sessions: FxHashMap<SessionId, Standing>,
+    pub(super) works: VecDeque<Work>,
+}
+
+impl HubState {
+    /// The hub of a node that leads from now on.
+    ///
+    /// # Errors
+    /// The database's reason.
+    pub(super) fn lead(
+        lead: Lead,
+        clock: Clock,
+        counters: Arc<Counters>,
+        amend: Option<u64>,
+    ) -> Result<HubState, Error> {
+        let Lead { mut writer, waiting, sessions, works } = lead;
+        let not_before = writer.latest()?;
+        let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, amend)?;
+        state.doors = Some(Doors::default());
+        state.not_before = not_before;
+        state.adopt(&sessions)?;
+        log::info!(
+            "this node leads, term {}, sessions: {}",
+            state.writer.last().term,
+            sessions.len()
+        );
+        Ok(state)
+    }
+}

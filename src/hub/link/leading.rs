@@ -1,0 +1,334 @@
+//! The leader's side: the sessions of doors, and what they are told.
+//!
+//! Such a session has an outbox here that nobody reads. After each batch those with something in
+//! them are emptied into the lines of their doors: one packet a door, which ends with how far
+//! everything was told. An entry for many sessions of a door is in it once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Wake, Waker};
+
+use rustc_hash::FxHashMap;
+use serde_bytes::ByteBuf;
+
+use super::LinkWork;
+use super::frames::{Item, Packet, Seated, SessionNumber, Ticket, ToDoor, ToLeader, Told, encode};
+use super::line::Line;
+use crate::entry::SessionId;
+use crate::hub::{Answer, HubState, Work};
+use crate::outbox::{Block, Drained, Outbox, Outgoing};
+
+/// The doors, by the numbers of their nodes.
+#[derive(Default)]
+pub(in crate::hub) struct Doors {
+    doors: FxHashMap<u64, Joined>,
+}
+
+/// A door.
+struct Joined {
+    number: u64,
+    line: Line,
+    given: Arc<Mutex<Given>>,
+}
+
+/// A door that comes.
+pub struct Joining {
+    pub(super) node: u64,
+    /// That of its line.
+    pub(super) number: u64,
+    pub(super) line: Line,
+    pub(super) given: Arc<Mutex<Given>>,
+    pub(super) sessions: Vec<Seated>,
+}
+
+/// What waits to be said to a door.
+#[derive(Default)]
+pub(super) struct Given {
+    said: Vec<ToDoor>,
+    /// Sessions with something in their outboxes.
+    changed: Vec<SessionId>,
+    sessions: FxHashMap<SessionId, Proxy>,
+}
+
+/// A session of a door.
+struct Proxy {
+    outbox: Arc<Outbox>,
+    waker: Waker,
+    /// [`Outbox::lost_moves`], as far as the door knows it.
+    lost_moves: u32,
+    has_bye: bool,
+}
+
+/// Notes that a session has something in its outbox.
+struct Changed {
+    given: Weak<Mutex<Given>>,
+    session: SessionId,
+}
+
+impl Wake for Changed {
+    fn wake(self: Arc<Self>) {
+        if let Some(given) = self.given.upgrade() {
+            lock(&given).changed.push(self.session);
+        }
+    }
+}
+
+fn lock(given: &Mutex<Given>) -> MutexGuard<'_, Given> {
+    // No code that holds the lock can panic halfway through a change.
+    given.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Given {
+    /// The outbox of a new session.
+    fn seat(given: &Arc<Mutex<Given>>, session: SessionId, lost_moves: u32) -> Arc<Outbox> {
+        // Emptied after each batch, so it is bounded by what one can say.
+        let outbox = Arc::new(Outbox::new(usize::MAX));
+        (0..lost_moves).for_each(|_| outbox.lose_moves());
+        outbox.take();
+        let waker = Waker::from(Arc::new(Changed { given: Arc::downgrade(given), session }));
+        outbox.register(&waker);
+        let proxy = Proxy { outbox: outbox.clone(), waker, lost_moves, has_bye: false };
+        lock(given).sessions.insert(session, proxy);
+        outbox
+    }
+
+    /// What a door asks for, as work; `None`: what does not belong here.
+    pub(super) fn work(given: &Arc<Mutex<Given>>, node: u64, frame: ToLeader) -> Option<Work> {
+        let of = |session: SessionNumber| SessionId::of_node(node, session);
+        Some(match frame {
+            ToLeader::Hello(_) => return None,
+            ToLeader::Acts { session, acts } => Work::Acts { session: of(session), acts },
+            ToLeader::Owner { session, fields } => {
+                Work::Link(LinkWork::Owner { session: of(session), fields })
+            }
+            ToLeader::Register { ticket, session, newcomer, lost_moves } => {
+                let session = of(session);
+                let outbox = Given::seat(given, session, lost_moves);
+                let answer = Given::entered(given, ticket, session);
+                Work::Register { session, newcomer, outbox, answer }
+            }
+            ToLeader::Enter { ticket, session, account, key, events, most, lost_moves } => {
+                let session = of(session);
+                let outbox = Given::seat(given, session, lost_moves);
+                let answer = Given::entered(given, ticket, session);
+                Work::Enter { session, account, key, events, most, secret: 0, outbox, answer }
+            }
+            ToLeader::Used(token) => Work::Used(token),
+            ToLeader::Order { ticket, order } => {
+                let answer = Given::answer(given, move |done: Result<usize, _>| ToDoor::Done {
+                    ticket,
+                    answer: done.map_err(Into::into),
+                });
+                Work::Order { order, answer }
+            }
+            ToLeader::Watch { session, id, until } => {
+                Work::Watch { session: of(session), id, until }
+            }
+            ToLeader::Unwatch { session } => Work::Unwatch { session: of(session) },
+            ToLeader::Online { ticket, accounts } => {
+                let answer = Given::answer(given, move |answer| ToDoor::Online { ticket, answer });
+                Work::Online { accounts, answer }
+            }
+            ToLeader::CaughtUp { ticket, session, upto } => {
+                let answer =
+                    Given::answer(given, move |answer| ToDoor::CaughtUp { ticket, answer });
+                Work::CaughtUp { session: of(session), upto, answer }
+            }
+            ToLeader::Leave { session, shown } => {
+                Work::Leave { session: of(session), shown: Some(shown) }
+            }
+            ToLeader::Shown { account, upto } => Work::Shown { account, upto },
+            ToLeader::Fell { session } => Work::Link(LinkWork::Fell { session: of(session) }),
+            ToLeader::Proved { session, upto } => {
+                Work::Link(LinkWork::Proved { session: of(session), upto })
+            }
+        })
+    }
+
+    fn answer<T: 'static>(
+        given: &Arc<Mutex<Given>>,
+        frame: impl FnOnce(T) -> ToDoor + Send + 'static,
+    ) -> Answer<T> {
+        let given = given.clone();
+        Answer::There(Box::new(move |answer| lock(&given).said.push(frame(answer))))
+    }
+
+    fn entered(
+        given: &Arc<Mutex<Given>>,
+        ticket: Ticket,
+        session: SessionId,
+    ) -> Answer<Result<crate::hub::Entered, crate::wire::refusal::Refusal>> {
+        let given = given.clone();
+        Answer::There(Box::new(move |answer| {
+            let mut given = lock(&given);
+            if answer.is_err() {
+                given.sessions.remove(&session);
+            }
+            let answer = answer.map_err(Into::into);
+            given.said.push(ToDoor::Entered { ticket, answer });
+        }))
+    }
+
+    /// Takes out what is to be said.
+    fn take(&mut self) -> Vec<ToDoor> {
+        let mut said = std::mem::take(&mut self.said);
+        // The blocks stay until the end, so that no other has the address of one.
+        let mut blocks = FxHashMap::<*const Block, (usize, Arc<Block>)>::default();
+        let mut block = |block: Arc<Block>, said: &mut Vec<ToDoor>| {
+            let next = blocks.len();
+            let known = blocks.entry(Arc::as_ptr(&block)).or_insert_with(|| {
+                let (from, to) = (block.from.clone(), block.to.clone());
+                let lines = ByteBuf::from(block.lines.clone());
+                said.push(ToDoor::Block { lines, last: block.last, from, to });
+                (next, block)
+            });
+            known.0
+        };
+        for session in std::mem::take(&mut self.changed) {
+            let Some(proxy) = self.sessions.get_mut(&session) else { continue };
+            let told = proxy.take(session.in_node(), |of| block(of, &mut said));
+            said.push(ToDoor::Told(told));
+        }
+        said
+    }
+}
+
+impl Proxy {
+    fn take(&mut self, session: SessionNumber, mut block: impl FnMut(Arc<Block>) -> usize) -> Told {
+        let outbox = &self.outbox;
+        outbox.register(&self.waker);
+        let Drained { items, answered, unspent, forwarded, .. } = outbox.take();
+        let items = items.into_iter().map(|item| match item {
+            Outgoing::Replies(lines) => Item::Replies(ByteBuf::from(lines)),
+            Outgoing::Receipts { lines, upto } => {
+                Item::Receipts { lines: ByteBuf::from(lines), upto }
+            }
+            Outgoing::Block(of) => Item::Block(block(of)),
+        });
+        let (lost, bye) = (outbox.lost_moves(), outbox.bye());
+        Told {
+            session,
+            items: items.collect(),
+            answered,
+            sent: outbox.last_sent(),
+            entries: outbox.take_authored(),
+            moves: outbox.take_moved(),
+            unspent,
+            forwarded,
+            deleted: outbox.take_deleted(),
+            lost_moves: lost.wrapping_sub(std::mem::replace(&mut self.lost_moves, lost)),
+            bye: bye
+                .filter(|_| !std::mem::replace(&mut self.has_bye, true))
+                .map(|bye| bye.as_str().into()),
+            cut: false,
+        }
+    }
+}
+
+impl Doors {
+    /// A session has left.
+    pub(in crate::hub) fn forget(&mut self, session: SessionId) {
+        if let Some(door) = self.doors.get(&session.node()) {
+            lock(&door.given).sessions.remove(&session);
+        }
+    }
+}
+
+impl Drop for Doors {
+    fn drop(&mut self) {
+        for door in self.doors.values() {
+            door.line.close();
+        }
+    }
+}
+
+impl HubState {
+    /// Says to all doors what the batch had for them.
+    pub(in crate::hub) fn tell_doors(&mut self) {
+        let Some(doors) = &self.doors else { return };
+        let (told, batch) = (self.told, self.writer.last());
+        for door in doors.doors.values() {
+            let said = lock(&door.given).take();
+            door.line.send(&encode(&Packet { said, told, batch }));
+        }
+    }
+
+    pub(in crate::hub) fn link(&mut self, work: LinkWork) {
+        match work {
+            LinkWork::Join(joining) => self.join(*joining),
+            LinkWork::Gone { node, line } => {
+                let doors = self.doors.as_ref().map(|doors| &doors.doors);
+                if doors.and_then(|doors| doors.get(&node)).is_some_and(|it| it.number == line) {
+                    self.part(node);
+                }
+            }
+            LinkWork::Owner { session, fields } => {
+                if let Some(seat) = self.seats.get(&session) {
+                    seat.outbox.set_owner(fields);
+                }
+            }
+            LinkWork::Fell { session } => {
+                if let Some(seat) = self.seats.get_mut(&session).filter(|seat| seat.pushes) {
+                    seat.pushes = false;
+                    self.tally.behind += 1;
+                }
+            }
+            LinkWork::Proved { session, upto } => {
+                if let Some(seat) = self.seats.get(&session) {
+                    seat.outbox.prove(upto);
+                }
+            }
+            // Of a time when this node did not lead.
+            LinkWork::Packet { .. } | LinkWork::Down { .. } => {}
+        }
+    }
+
+    fn join(&mut self, joining: Joining) {
+        let Joining { node, number, line, given, sessions } = joining;
+        self.part(node);
+        let keys: Vec<_> = sessions.iter().map(|it| (it.account, it.key, it.secrets)).collect();
+        let valid = match self.valid_keys(&keys) {
+            Ok(valid) => valid,
+            Err(e) => {
+                log::warn!("node {node} could not join: {e}");
+                return line.close();
+            }
+        };
+        let Some(doors) = &mut self.doors else { return line.close() };
+        doors.doors.insert(node, Joined { number, line, given: given.clone() });
+        log::info!("node {node} has joined, sessions: {}", sessions.len());
+        for (seated, is_valid) in sessions.into_iter().zip(valid) {
+            if !is_valid {
+                let told = Told { session: seated.session, cut: true, ..Told::default() };
+                lock(&given).said.push(ToDoor::Told(told));
+                continue;
+            }
+            let session = SessionId::of_node(node, seated.session);
+            let outbox = Given::seat(&given, session, seated.lost_moves);
+            outbox.prove(seated.proved);
+            self.seat_again(session, &seated, outbox);
+        }
+    }
+
+    /// A session that was logged in before comes to this hub.
+    pub(super) fn seat_again(&mut self, session: SessionId, seated: &Seated, outbox: Arc<Outbox>) {
+        self.enter(session, seated.account, seated.key, seated.events, outbox);
+        if let Some(seat) = self.seats.get_mut(&session) {
+            seat.online = seated.online;
+        }
+    }
+
+    /// The line of a door has ended, if it had one: its sessions are gone, for now at least.
+    fn part(&mut self, node: u64) {
+        let Some(door) = self.doors.as_mut().and_then(|doors| doors.doors.remove(&node)) else {
+            return;
+        };
+        door.line.close();
+        let its = self.seats.keys().copied().filter(|session| session.node() == node);
+        let its: Vec<SessionId> = its.collect();
+        log::info!("node {node} has gone, sessions: {}", its.len());
+        for session in its {
+            let proved = self.seats.get(&session).map(|seat| seat.outbox.proved());
+            self.leave(session, proved);
+        }
+    }
+}

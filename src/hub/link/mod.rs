@@ -1,0 +1,116 @@
+//! Several papods on one database: one of them leads, and its hub serves the sessions of all.
+//!
+//! Every node serves sockets, checks passwords and reads the log. The hub's thread of a node that
+//! does not lead is a *door* (`door`): it hands what its sessions ask for to the leader over one
+//! line (`line`, `keys`, `frames`), and puts what that says into their outboxes. To the leader
+//! (`leading`) a session of another node is a seat like any other, whose outbox is emptied into the
+//! line after each batch.
+//!
+//! Who leads only the database decides (`store::Candidate`). If the leader goes, a door takes its
+//! place: its hub goes on with the sessions that it has, and the other doors seat theirs with it.
+//! Sessions notice nothing, but that entries come from the log for a moment; only those with a
+//! command under way are ended, since nobody knows what became of it.
+
+mod dial;
+mod door;
+mod frames;
+mod keys;
+mod lead;
+mod leading;
+mod line;
+#[cfg(test)]
+mod line_tests;
+mod listener;
+mod standing;
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::thread::{self, JoinHandle};
+
+use super::inbox::{InboxSender, inbox};
+use super::{Hub, HubState};
+use crate::counters::Counters;
+use crate::entry::{Clock, MoveNumber, SessionId};
+use crate::store::{Announced, Candidate, Error};
+use door::{Door, Ended};
+use keys::NodeKey;
+pub(super) use leading::Doors;
+use leading::Joining;
+use listener::Listener;
+
+/// What nodes ask of each other's hubs.
+pub enum LinkWork {
+    /// To the leader: a door has come.
+    Join(Box<Joining>),
+    /// To the leader: the line of a door has ended.
+    Gone { node: u64, line: u64 },
+    /// To the leader: what the log calls a session.
+    Owner { session: SessionId, fields: String },
+    /// To the leader: a session of a door reads from the log.
+    Fell { session: SessionId },
+    /// A session has proved that its account was shown the receipts up to this move.
+    Proved { session: SessionId, upto: MoveNumber },
+    /// To a door: what came over a line.
+    Packet { line: u64, packet: Vec<u8> },
+    /// To a door: a line has ended.
+    Down { line: u64 },
+}
+
+/// What the lines of a node need.
+struct Node {
+    number: u64,
+    secret: Vec<u8>,
+    inbox: Arc<InboxSender>,
+}
+
+impl Hub {
+    /// Starts the thread of a node, which leads or is a door. Other nodes reach it at `address`,
+    /// `HOST:PORT`; `None`: at the address by which it reaches the database, on a free port.
+    ///
+    /// # Errors
+    /// It cannot listen there, the database refuses, or the system provides no thread.
+    pub fn start_node(
+        mut candidate: Box<dyn Candidate>,
+        address: Option<&str>,
+        clock: Clock,
+        counters: Arc<Counters>,
+        amend: Option<u64>,
+    ) -> Result<(Hub, JoinHandle<()>), Error> {
+        let key = NodeKey::new()?;
+        let local = SocketAddr::new(candidate.local_address(), 0);
+        let socket = match address {
+            Some(address) => TcpListener::bind(address).map_err(|e| {
+                Error::new(format_args!("--node {address}: cannot listen there: {e}"))
+            })?,
+            None => TcpListener::bind(local).map_err(Error::new)?,
+        };
+        let bound = socket.local_addr().map_err(Error::new)?;
+        let address = match address.and_then(|address| address.rsplit_once(':')) {
+            Some((host, _)) => format!("{host}:{}", bound.port()),
+            None => bound.to_string(),
+        };
+        let Announced { number, secret } = candidate.announce(&address, &key.public)?;
+        log::info!("node {number}, which other nodes reach at {address}");
+        let (inbox, waiting) = inbox();
+        let inbox = Arc::new(inbox);
+        let is_door = Arc::new(AtomicBool::new(true));
+        let hub = Hub { inbox: inbox.clone(), is_door: is_door.clone() };
+        let node = Arc::new(Node { number, secret, inbox });
+        let listener = Listener::start(socket, key, node.clone()).map_err(Error::new)?;
+        let door = Door::new(candidate, node, waiting, is_door);
+        let run = move || {
+            let _listener = listener;
+            match door.run() {
+                Ok(Ended::Leads(lead)) => match HubState::lead(*lead, clock, counters, amend) {
+                    Ok(state) => state.run(),
+                    Err(e) => log::error!("the database cannot be led: {e}"),
+                },
+                Ok(Ended::Papod) => {}
+                Err(e) => log::error!("the database is out of reach for good: {e}"),
+            }
+        };
+        let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
+        Ok((hub, thread))
+    }
+}

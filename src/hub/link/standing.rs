@@ -1,0 +1,221 @@
+//! The sessions of a door, as far as the door has to know them: to keep them when the leader goes,
+//! and to seat them with the next one.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::frames::{Item, Seated, Told};
+use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, SessionId};
+use crate::hub::{HubState, Work};
+use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
+use crate::store::{Error, Fact, Need};
+use crate::wire::request::Events;
+use crate::wire::rows::Bye;
+
+/// How many sessions are looked up together.
+const CHUNK: usize = 4_096;
+
+/// A session of a door.
+pub(super) struct Standing {
+    pub(super) account: AccountId,
+    pub(super) key: Key,
+    /// Digests of the hashes of passwords that may have opened it.
+    pub(super) secrets: [u64; 2],
+    pub(super) events: Events,
+    pub(super) outbox: Arc<Outbox>,
+    /// It is pushed what the leader pushes to it; else it reads from the log.
+    pub(super) pushes: bool,
+    /// It has been sent `LIVE`.
+    pub(super) online: bool,
+    /// Final lines that the leader owes it, that of its `WAIT` included.
+    pub(super) unanswered: u32,
+    /// Its `WAIT`, if it has one.
+    pub(super) watch: Option<(EntryId, Condition)>,
+    /// It has handed over acts that get no answer.
+    pub(super) has_unasked: bool,
+}
+
+/// What became of a session whose leader has gone.
+pub(super) enum Left {
+    /// It was ended: nobody knows what became of a command of its.
+    Cut,
+    /// It goes on, and has to ask again for this.
+    Stays(Option<Work>),
+}
+
+impl Standing {
+    /// Puts in what the leader says to it. `told` is up to where it was told everything before.
+    /// Returns whether it has fallen behind with this.
+    pub(super) fn tell(
+        &mut self,
+        told: Told,
+        blocks: &[Arc<Block>],
+        before: Watermark,
+        withdrawal: &mut Option<((EntryId, EntryId), Withdrawal)>,
+    ) -> bool {
+        let outbox = &self.outbox;
+        let items = told.items.into_iter().filter_map(|item| {
+            Some(match item {
+                Item::Replies(lines) => Outgoing::Replies(lines.into_vec()),
+                Item::Receipts { lines, upto } => {
+                    Outgoing::Receipts { lines: lines.into_vec(), upto }
+                }
+                Item::Block(at) => Outgoing::Block(blocks.get(at)?.clone()),
+            })
+        });
+        let drained = Drained {
+            items: items.collect(),
+            answered: told.answered,
+            behind: None,
+            unspent: told.unspent,
+            forwarded: told.forwarded,
+        };
+        self.unanswered = self.unanswered.saturating_sub(told.answered);
+        if self.unanswered == 0 {
+            self.watch = None;
+        }
+        (0..told.lost_moves).for_each(|_| outbox.lose_moves());
+        let falls = outbox.deliver(drained, told.sent, !self.pushes, before);
+        self.pushes &= !falls;
+        if !self.pushes && self.events != Events::Quiet {
+            // The log has them, and it was told of them already.
+            told.entries.into_iter().for_each(|id| outbox.authored(id));
+            told.moves.into_iter().for_each(|number| outbox.moved(number));
+        }
+        for of in told.deleted {
+            if withdrawal.as_ref().is_none_or(|(known, _)| *known != of) {
+                *withdrawal = Some((of, Withdrawal::new(of.0, of.1)));
+            }
+            if let Some((_, withdrawal)) = withdrawal {
+                outbox.withdraw(withdrawal);
+            }
+        }
+        if let Some(bye) = told.bye.as_deref().and_then(Bye::new) {
+            outbox.hang_up(bye);
+        }
+        if told.cut {
+            outbox.cut();
+        }
+        outbox.wake();
+        falls
+    }
+
+    /// The session asked to be live, and is.
+    pub(super) fn goes_live(&mut self) {
+        self.pushes = true;
+        self.outbox.take_authored();
+        self.outbox.take_moved();
+    }
+
+    /// The leader has gone. All that it has told is up to `told`.
+    pub(super) fn lose_leader(&mut self, session: SessionId, told: Watermark) -> Left {
+        if self.unanswered > u32::from(self.watch.is_some()) {
+            self.outbox.cut();
+            return Left::Cut;
+        }
+        if std::mem::replace(&mut self.pushes, false) {
+            self.outbox.fall_behind(told);
+        }
+        if std::mem::take(&mut self.has_unasked) {
+            self.outbox.lose_moves();
+        }
+        self.outbox.wake();
+        let again = self.watch.take().map(|(id, until)| Work::Watch { session, id, until });
+        self.unanswered = 0;
+        Left::Stays(again)
+    }
+
+    /// Up to where its account has been shown the receipts, when it leaves: `shown`, or all that was
+    /// put into its outbox.
+    pub(super) fn shown(&self, shown: Option<MoveNumber>, told: Watermark) -> MoveNumber {
+        let shown = shown.unwrap_or(told.moves);
+        match self.outbox.fell_behind() {
+            Some(fell) if !self.pushes => shown.min(fell.moves),
+            _ => shown,
+        }
+    }
+
+    /// How the next leader knows it.
+    pub(super) fn seated(&self, session: SessionId) -> Seated {
+        Seated {
+            session: session.0,
+            account: self.account,
+            key: self.key,
+            secrets: self.secrets,
+            events: self.events,
+            online: self.online,
+            proved: self.outbox.proved(),
+            lost_moves: self.outbox.lost_moves(),
+        }
+    }
+}
+
+impl HubState {
+    /// The sessions of this node go on with this hub, since it leads now.
+    pub(super) fn adopt(&mut self, sessions: &FxHashMap<SessionId, Standing>) -> Result<(), Error> {
+        let all: Vec<_> = sessions.iter().collect();
+        let keys: Vec<_> = all.iter().map(|(_, it)| (it.account, it.key, it.secrets)).collect();
+        let valid = self.valid_keys(&keys)?;
+        for ((session, standing), is_valid) in all.into_iter().zip(valid) {
+            if is_valid {
+                let seated = standing.seated(*session);
+                self.seat_again(*session, &seated, standing.outbox.clone());
+            } else {
+                standing.outbox.cut();
+            }
+        }
+        Ok(())
+    }
+
+    /// Which of these sessions would still be let in: while they had no leader, nobody could tell
+    /// them that what opened them is not valid any more.
+    pub(super) fn valid_keys(
+        &mut self,
+        sessions: &[(AccountId, Key, [u64; 2])],
+    ) -> Result<Vec<bool>, Error> {
+        let mut valid = Vec::with_capacity(sessions.len());
+        for sessions in sessions.chunks(CHUNK) {
+            let mut asked = FxHashSet::default();
+            let mut needs = Vec::new();
+            for (account, key, _) in sessions {
+                let need = match key {
+                    Key::Password => Need::Secret(*account),
+                    Key::Token(_) => Need::Tokens(*account),
+                    Key::User(_) => Need::Links(*account),
+                };
+                for need in [need, Need::Account(*account)] {
+                    if asked.insert(need.clone()) {
+                        needs.push(need);
+                    }
+                }
+            }
+            let facts = self.writer.reader()?.gather(&needs, needs.len())?;
+            let (mut keys, mut secrets) = (FxHashSet::default(), FxHashSet::default());
+            let mut living = FxHashSet::default();
+            for fact in facts {
+                match fact {
+                    Fact::Account(it) if !it.gone && !it.disabled => drop(living.insert(it.id)),
+                    Fact::Secret(account, hash) => {
+                        secrets.insert((account, crate::hub::digest(&hash)));
+                    }
+                    Fact::Tokens(account, all) => {
+                        keys.extend(all.iter().map(|token| (account, Key::Token(token.id))));
+                    }
+                    Fact::Links(account, all) => {
+                        keys.extend(all.iter().map(|user| (account, Key::User(*user))));
+                    }
+                    _ => {}
+                }
+            }
+            valid.extend(sessions.iter().map(|(account, key, digests)| {
+                let is_valid = match key {
+                    Key::Password => digests.iter().any(|it| secrets.contains(&(*account, *it))),
+                    key => keys.contains(&(*account, *key)),
+                };
+                is_valid && living.contains(account)
+            }));
+        }
+        Ok(valid)
+    }
+}

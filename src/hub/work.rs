@@ -1,0 +1,117 @@
+//! What is asked of the hub, and the way in which it answers.
+
+use std::sync::Arc;
+
+use smol::channel::Sender;
+
+#[cfg(feature = "postgres")]
+use super::link::LinkWork;
+use crate::chat::{Act, Newcomer, Order};
+use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, SessionId, TokenId};
+use crate::outbox::{Outbox, Watermark};
+use crate::store::Expire;
+use crate::wire::{refusal::Refusal, request::Events};
+
+/// Work for the hub.
+pub enum Work {
+    /// Acts of a session, in order; each is answered in its outbox.
+    Acts { session: SessionId, acts: Vec<Act> },
+    /// Creates an account and logs the session in to it.
+    Register {
+        session: SessionId,
+        newcomer: Newcomer,
+        outbox: Arc<Outbox>,
+        answer: Answer<Result<Entered, Refusal>>,
+    },
+    /// Logs a session in to an account.
+    Enter {
+        session: SessionId,
+        account: AccountId,
+        key: Key,
+        events: Events,
+        /// Most sessions that the account may have; 0: no limit.
+        most: usize,
+        /// The digest of the password's hash, if that was used: see [`digest`].
+        secret: u64,
+        outbox: Arc<Outbox>,
+        answer: Answer<Result<Entered, Refusal>>,
+    },
+    /// Records that a token was used.
+    Used(TokenId),
+    /// An operator's order.
+    Order { order: Order, answer: Answer<Done> },
+    /// Starts a `WAIT`: the session is answered in its outbox once this holds for an entry of its
+    /// account. At most one per session.
+    Watch { session: SessionId, id: EntryId, until: Condition },
+    /// Ends the session's `WAIT` with a timeout.
+    Unwatch { session: SessionId },
+    /// Asks which of these accounts are online. The answer, in their order, is sent when the batch is
+    /// over, so what is read after it is no older.
+    Online { accounts: Vec<AccountId>, answer: Answer<Vec<bool>> },
+    /// A session has been sent everything up to `upto`. It is live from now on, unless there is
+    /// more by now: then the answer says up to where.
+    CaughtUp { session: SessionId, upto: Watermark, answer: Answer<Option<Watermark>> },
+    /// A session has ended. `shown` is the move up to which its account has been shown the
+    /// receipts; `None`: all that were put into its outbox.
+    Leave { session: SessionId, shown: Option<MoveNumber> },
+    /// An account has been shown the receipts up to this move.
+    Shown { account: AccountId, upto: MoveNumber },
+    /// Does one step of expiry; the answer says whether it is on disk.
+    Expire { step: Expire, answer: Answer<bool> },
+    /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says
+    /// whether that is done. See [`Writer::wipe`].
+    Wipe { answer: Answer<bool> },
+    /// Something that another node of the same database asks for, or says.
+    #[cfg(feature = "postgres")]
+    Link(LinkWork),
+    /// Ends the thread once all earlier work is done.
+    End,
+}
+
+/// What tells hashes of passwords apart, not to be reversed: the hub of another node looks with it
+/// whether a session's password is still the account's.
+pub fn digest(hash: &str) -> u64 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, hash.as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// The result of an order: how many sessions the account had.
+pub type Done = Result<usize, Refusal>;
+
+/// What a session learns when it is logged in.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub struct Entered {
+    /// The account that the session belongs to now.
+    pub account: AccountId,
+    /// Where the log stood at that moment. Anything newer is sent after `LIVE`.
+    pub upto: Watermark,
+    /// Other sessions of the account have proved that it was shown the receipts up to this move.
+    pub shown: MoveNumber,
+}
+
+/// Where the answer to some work goes: to a session of this process, or to another node.
+pub enum Answer<T> {
+    Here(Sender<T>),
+    #[cfg(feature = "postgres")]
+    There(Box<dyn FnOnce(T) + Send>),
+}
+
+impl<T> Answer<T> {
+    /// Answers. If nobody waits for it any more, the answer is dropped.
+    pub(super) fn give(self, answer: T) {
+        match self {
+            Answer::Here(to) => {
+                let _ = to.try_send(answer);
+            }
+            #[cfg(feature = "postgres")]
+            Answer::There(give) => give(answer),
+        }
+    }
+}
+
+impl<T> From<Sender<T>> for Answer<T> {
+    fn from(to: Sender<T>) -> Answer<T> {
+        Answer::Here(to)
+    }
+}

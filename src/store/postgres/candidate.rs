@@ -1,0 +1,192 @@
+//! A node: a papod that may become the leader when the one that is goes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::PgError;
+use super::leader::{END_IT, Jump, Leadership, Seen};
+use super::protocol::PgConnection;
+use super::source::{PgPurpose, Source};
+use super::value::Param;
+use super::writer::PgWriter;
+use super::{PgReader, schema};
+use crate::limits;
+use crate::store::{Announced, BatchId, Candidate, Cause, Error, LeaderSeen, Writer};
+
+/// The leader's row, whether its server process is there, and where it is reached.
+const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT NULL,
+        coalesce(a.wait_event = 'SyncRep', false), coalesce(n.address, ''),
+        coalesce(n.key, ''::bytea)
+    FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started
+    LEFT JOIN node n ON n.name = l.node";
+
+const ANNOUNCE: &str = "INSERT INTO node(name, number, host, address, key)
+    VALUES ($1, nextval('node_number'), $2, $3, $4) RETURNING number";
+
+/// Rows of nodes that ended without a word, in the place of which this one comes, or long ago. A
+/// node whose row was removed wrongly makes it again when it becomes the leader.
+const SWEEP: &str = "DELETE FROM node WHERE name <> (SELECT node FROM leader)
+    AND (address = $1 OR began < now() - interval '30 days')";
+
+const SECRET: &str = "INSERT INTO node_secret(secret) VALUES ($1) ON CONFLICT DO NOTHING";
+
+const STILL_KNOWN: &str = "INSERT INTO node(name, number, host, address, key)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+
+/// See the module documentation.
+pub struct PgNode {
+    source: Arc<Source>,
+    /// What it looks with, and would write with.
+    connection: Option<PgConnection>,
+    /// Taken when it becomes the leader.
+    leadership: Option<Leadership>,
+    address: String,
+    key: Vec<u8>,
+    number: i64,
+    seen: Option<Seen>,
+}
+
+impl PgNode {
+    pub(super) fn connect(source: Arc<Source>) -> Result<PgNode, Error> {
+        let mut connection = source.connect(PgPurpose::Write)?;
+        schema::prepare(&mut connection)?;
+        let (connection, leadership) = (Some(connection), Some(Leadership::new()?));
+        let (address, key, number, seen) = Default::default();
+        Ok(PgNode { source, connection, leadership, address, key, number, seen })
+    }
+
+    fn connected(&mut self) -> Result<&mut PgConnection, PgError> {
+        if self.connection.is_none() {
+            let mut connection = self.source.connect(PgPurpose::Write)?;
+            connection.patience(limits::PG_CONNECT)?;
+            self.connection = Some(connection);
+        }
+        self.connection.as_mut().ok_or_else(|| PgError::Lost("not connected".into()))
+    }
+
+    fn ask(&mut self) -> Result<LeaderSeen, PgError> {
+        let on = self.connected()?;
+        let rows = on.query(LOOK, &[])?;
+        let row = rows.first().ok_or_else(|| PgError::Odd("there is no row of leader".into()))?;
+        let seen = Seen::of(row)?;
+        let found = LeaderSeen {
+            last: seen.last,
+            node: seen.node.clone(),
+            host: seen.host.clone(),
+            address: row.get(7)?,
+            key: row.get(8)?,
+            is_there: seen.is_there,
+            waits_for_standby: seen.waits_for_standby,
+        };
+        self.seen = Some(seen);
+        Ok(found)
+    }
+
+    /// Tries to begin a term. `false`: somebody was faster.
+    fn begin(&mut self, seen: &Seen, jump: Jump) -> Result<bool, PgError> {
+        let source = self.source.clone();
+        let (address, key, number) = (self.address.clone(), self.key.clone(), self.number);
+        let Some(mut leadership) = self.leadership.take() else { return Ok(false) };
+        let begun = self.connected().and_then(|on| {
+            if seen.is_there {
+                on.query(END_IT, &[])?;
+            }
+            let row = [
+                Param::Text(&leadership.node),
+                Param::Int(number),
+                Param::Text(&leadership.host),
+                Param::Text(&address),
+                Param::Bytes(&key),
+            ];
+            on.query(STILL_KNOWN, &row)?;
+            on.patience(limits::PG_ANSWER)?;
+            leadership.take(on, &source, seen, jump)
+        });
+        self.leadership = Some(leadership);
+        begun
+    }
+}
+
+impl Candidate for PgNode {
+    fn local_address(&self) -> IpAddr {
+        let unknown = IpAddr::from([127, 0, 0, 1]);
+        self.connection.as_ref().map_or(unknown, PgConnection::local_address)
+    }
+
+    fn announce(&mut self, address: &str, key: &[u8]) -> Result<Announced, Error> {
+        (self.address, self.key) = (address.to_owned(), key.to_owned());
+        let Some(Leadership { node, host, .. }) = &self.leadership else {
+            return Err(Error::of(Cause::Bug, "this node leads already"));
+        };
+        let (node, host) = (node.clone(), host.clone());
+        let mut random = [0; 32];
+        getrandom::fill(&mut random).map_err(Error::new)?;
+        let on = self.connected()?;
+        on.query(SWEEP, &[Param::Text(address)])?;
+        on.query(SECRET, &[Param::Bytes(&random)])?;
+        let secret = on.query("SELECT secret FROM node_secret", &[])?;
+        let row = [Param::Text(&node), Param::Text(&host), Param::Text(address), Param::Bytes(key)];
+        let number = on.query(ANNOUNCE, &row).map_err(PgError::at_commit)?;
+        on.patience(limits::PG_CONNECT)?;
+        let (Some(secret), Some(number)) = (secret.first(), number.first()) else {
+            return Err(Error::damaged("the row of a node was not made"));
+        };
+        self.number = number.get(0)?;
+        Ok(Announced { number: self.number.unsigned_abs(), secret: secret.get(0)? })
+    }
+
+    fn look(&mut self) -> Result<LeaderSeen, Error> {
+        let looked = self.ask();
+        if looked.is_err() {
+            (self.connection, self.seen) = (None, None);
+        }
+        Ok(looked?)
+    }
+
+    fn take(&mut self) -> Result<Option<Box<dyn Writer>>, Error> {
+        let Some(seen) = self.seen.take() else { return Ok(None) };
+        let confirmed = self.source.confirmed();
+        let is_lost = seen.last.number < confirmed.number;
+        let jump = match confirmed == BatchId::default() {
+            _ if is_lost => Jump::Always,
+            true => Jump::IfServerDiffers,
+            false => Jump::IfUnguarded,
+        };
+        match self.begin(&seen, jump) {
+            Ok(true) if is_lost => Err(Error::of(
+                Cause::Over,
+                "it has lost messages that were confirmed: its primary was replaced by a server \
+                 that did not have all of them; papod has to be started again",
+            )),
+            Ok(true) => {
+                let (Some(connection), Some(leadership)) =
+                    (self.connection.take(), self.leadership.take())
+                else {
+                    return Ok(None);
+                };
+                let reader = PgReader::leading(self.source.clone(), connection, leadership);
+                Ok(Some(Box::new(PgWriter::new(reader))))
+            }
+            Ok(false) => Ok(None),
+            Err(e) => {
+                // Whatever it has done, the next look will show.
+                log::debug!("could not begin a term: {e}");
+                self.connection = None;
+                Ok(None)
+            }
+        }
+    }
+
+    fn confirm(&self, batch: BatchId) {
+        self.source.confirm(batch);
+    }
+
+    fn leave(&mut self) {
+        let Some(Leadership { node, .. }) = &self.leadership else { return };
+        let row = [Param::Text(node)];
+        let Some(on) = &mut self.connection else { return };
+        if let Err(e) = on.query("DELETE FROM node WHERE name = $1", &row) {
+            log::debug!("the row of this node stays: {e}");
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! Several papods on one database: what people on different nodes notice of each other, and that
+//! nothing is lost or said twice when nodes and servers fail. `PAPO_ROUNDS` sets how often each part
+//! fails, 1 if it is not set.
+
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::cluster::{Cluster, cluster, url};
+use crate::process::{Client, PASSWORD, PATIENCE, Papod, id};
+
+/// How many people write at once, and how many sessions read.
+const WRITERS: usize = 6;
+const READERS: usize = 3;
+
+#[test]
+fn people_on_different_nodes_notice_nothing() {
+    let db = PathBuf::from(cluster().database());
+    let nodes = [(); 3].map(|()| Papod::start(&db));
+    nodes[0].until_logged("this node leads");
+    let mut ana = nodes[0].register("ana");
+    let mut bob = nodes[1].register("bob");
+    let mut cid = nodes[2].register("cid");
+    // To and from the leader, and between two that do not lead.
+    for (from, to, name, other) in
+        [(0, 1, "ana", "bob"), (1, 0, "bob", "ana"), (1, 2, "bob", "cid"), (2, 1, "cid", "bob")]
+    {
+        let all = [&mut ana, &mut bob, &mut cid];
+        let id = all[from].send(other, "hello");
+        let heard = all[to].line();
+        assert!(heard.starts_with(&format!("MSG {id} ")) && heard.contains(name), "{heard}");
+        all[from].say(&format!("WAIT {id} read 20"));
+        all[to].say("READ");
+        all[to].until("OK READ");
+        let heard = all[from].until("OK WAIT");
+        assert!(heard.iter().any(|line| line.starts_with("READ ")), "{heard:?}");
+    }
+    // Who is online is known everywhere, and not before their time.
+    cid.say("FIND ana");
+    assert!(cid.line().contains(" online "));
+    cid.until("OK FIND");
+    drop(ana);
+    nodes[0].until_logged("logout");
+    cid.say("FIND ana");
+    assert!(cid.line().contains(" offline "));
+    cid.until("OK FIND");
+    // A revoked key ends its sessions, wherever they are.
+    bob.say("TOKEN NEW desk");
+    let token = bob.until("OK TOKEN NEW").pop().unwrap();
+    let token = token.split(' ').nth(4).unwrap().to_owned();
+    let mut desk = nodes[2].login_quietly_as("bob", &token);
+    let mut other = nodes[0].login_quietly("bob");
+    bob.say("TOKEN DEL desk");
+    bob.until("OK TOKEN DEL");
+    assert_eq!(desk.rest(), ["BYE kicked"]);
+    bob.say(&format!("PASSWD {PASSWORD} another-horse"));
+    bob.until("OK PASSWD");
+    assert_eq!(other.rest(), ["BYE kicked"]);
+    bob.has_heard_all();
+    let log = nodes[0].log();
+    assert!(log.contains("token-del session="), "{log}");
+    nodes.into_iter().rev().for_each(Papod::stop);
+}
+
+#[test]
+fn a_reader_on_another_node_that_does_not_read_misses_nothing() {
+    let db = PathBuf::from(cluster().database());
+    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--limit-waiting", "4096"]));
+    let mut bob = nodes[1].register("bob");
+    let mut ana = nodes[0].register("ana");
+    let text = "x".repeat(2000);
+    let sent: Vec<u64> = (0..1_000).map(|_| ana.send("bob", &text)).collect();
+    let told: Vec<u64> = (0..sent.len()).map(|_| id(&bob.until("MSG ").pop().unwrap())).collect();
+    assert_eq!(told, sent);
+    bob.has_heard_all();
+    nodes.into_iter().rev().for_each(Papod::stop);
+}
+
+#[test]
+fn a_session_whose_key_was_revoked_while_it_had_no_leader_is_ended() {
+    let shared = cluster();
+    let name = shared.make_database();
+    let db = PathBuf::from(url(&[shared], &name));
+    let mut first = Papod::start(&db);
+    first.until_logged("this node leads");
+    let second = Papod::start(&db);
+    let mut ana = second.register("ana");
+    let mut bob = second.register("bob");
+    // The leader records it, and is gone before it can tell anybody.
+    first.signal(Signal::STOP);
+    let revoked = "UPDATE account SET secret = 'another' WHERE handle = 'ana'";
+    assert!(shared.run(&name, revoked));
+    first.kill();
+    assert_eq!(ana.rest(), [""; 0]);
+    bob.has_heard_all();
+    bob.send("bob", "stays");
+    second.stop();
+}
+
+/// A connection to a node, if it says something soon.
+fn greeted(address: SocketAddr) -> Option<Client> {
+    let socket = TcpStream::connect(address).ok()?;
+    socket.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    // Without taking it away.
+    let hello = socket.peek(&mut [0; 8]).ok()?;
+    (hello > 0).then(|| Client::of(socket))
+}
+
+/// What people do, and know.
+struct People {
+    /// Where the nodes listen.
+    addresses: Mutex<Vec<SocketAddr>>,
+    enough: AtomicBool,
+    /// When messages were confirmed.
+    confirmed: Mutex<Vec<Instant>>,
+}
+
+impl People {
+    /// Waits until as many more messages were confirmed. Returns the longest time without one.
+    fn progress(&self, more: usize) -> Duration {
+        let from = self.confirmed.lock().unwrap().len();
+        let began = Instant::now();
+        loop {
+            let confirmed = self.confirmed.lock().unwrap();
+            if confirmed.len() >= from + more {
+                let times = confirmed[from.saturating_sub(1)..].windows(2);
+                return times.map(|pair| pair[1] - pair[0]).max().unwrap_or_default();
+            }
+            drop(confirmed);
+            assert!(began.elapsed() < PATIENCE, "nothing is confirmed any more");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// A session of somebody on some node.
+    fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
+        let until = Instant::now() + PATIENCE * 2;
+        loop {
+            *next += 1;
+            let addresses = self.addresses.lock().unwrap();
+            let address = addresses[*next % addresses.len()];
+            drop(addresses);
+            assert!(Instant::now() < until, "no node lets {handle} in");
+            match greeted(address) {
+                Some(mut client) => {
+                    client.say(&format!("LOGIN {handle} {PASSWORD}{how}"));
+                    if client.next_line().is_some_and(|line| line.starts_with("OK LOGIN")) {
+                        return client;
+                    }
+                }
+                None => thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    fn write(&self, n: usize) -> Vec<(u64, String)> {
+        let (handle, mut next) = (format!("w{n}"), n);
+        let mut client = self.log_in(&mut next, &handle, " quiet");
+        let mut confirmed = Vec::new();
+        while !self.enough.load(Ordering::SeqCst) {
+            let body = format!("{n} says {}", confirmed.len());
+            // Where it is not known what became of it, it is said again.
+            let id = loop {
+                let line = format!("ONCE k{} MSG bob {body}\n", confirmed.len());
+                let said = std::io::Write::write_all(&mut client.socket(), line.as_bytes());
+                match said.ok().and_then(|()| client.next_line()) {
+                    Some(line) if line.starts_with("OK MSG") => break id(&line),
+                    Some(line) => assert!(line.starts_with("BYE "), "{line}"),
+                    None => {}
+                }
+                client = self.log_in(&mut next, &handle, " quiet");
+            };
+            confirmed.push((id, body));
+            self.confirmed.lock().unwrap().push(Instant::now());
+        }
+        confirmed
+    }
+
+    /// What bob is sent in sessions on all nodes, one after the other: within each, ids grow.
+    fn read(&self, n: usize) -> BTreeSet<u64> {
+        let (mut all, mut next) = (BTreeSet::new(), n);
+        let mut client = self.log_in(&mut next, "bob", "");
+        let mut last = 0;
+        loop {
+            match client.next_line() {
+                Some(line) if line.starts_with("MSG ") => {
+                    let id = id(&line);
+                    assert!(id > last, "{id} after {last}");
+                    last = id;
+                    all.insert(id);
+                    if line.ends_with(" that is all") {
+                        return all;
+                    }
+                }
+                Some(_) => {}
+                None => {
+                    client = self.log_in(&mut next, "bob", "");
+                    last = 0;
+                }
+            }
+        }
+    }
+}
+
+/// Papods on one database, whose people know all their addresses.
+struct Team<'a> {
+    db: &'a Path,
+    nodes: Vec<Papod>,
+    people: &'a People,
+}
+
+impl Team<'_> {
+    /// Which node leads.
+    fn leader(&self, on: &Cluster) -> usize {
+        let name = self.db.to_str().unwrap().rsplit('/').next().unwrap();
+        let sql = "SELECT n.address FROM leader l JOIN node n ON n.name = l.node";
+        let address = on.ask(name, sql).unwrap();
+        let said = format!("reach at {address}\n");
+        let of = |node: &Papod| node.log().contains(&said);
+        self.nodes.iter().position(of).expect("one of them leads")
+    }
+
+    /// A node has ended. Another comes in its place.
+    fn replace(&mut self, at: usize) {
+        self.nodes[at] = Papod::start(self.db);
+        self.people.addresses.lock().unwrap()[at] = self.nodes[at].address;
+    }
+}
+
+/// Has people write and read on three nodes until `meanwhile` returns, and checks what has become of
+/// it: what was confirmed is in the log once, and nothing else is, and each reader was sent all.
+fn under_load(db: &Path, meanwhile: impl FnOnce(&mut Team)) {
+    let nodes: Vec<Papod> = (0..3).map(|_| Papod::start(db)).collect();
+    nodes[0].until_logged("this node leads");
+    drop(nodes[0].register("bob"));
+    (0..WRITERS).for_each(|n| drop(nodes[n % 3].register(&format!("w{n}"))));
+    let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());
+    let (enough, confirmed) = Default::default();
+    let people = &People { addresses, enough, confirmed };
+    let mut team = Team { db, nodes, people };
+    let (written, read) = thread::scope(|scope| {
+        let writers: Vec<_> = (0..WRITERS).map(|n| scope.spawn(move || people.write(n))).collect();
+        let readers: Vec<_> = (0..READERS).map(|n| scope.spawn(move || people.read(n))).collect();
+        people.progress(50);
+        meanwhile(&mut team);
+        people.progress(50);
+        people.enough.store(true, Ordering::SeqCst);
+        let written: Vec<_> = writers.into_iter().map(|it| it.join().unwrap()).collect();
+        let last = people.log_in(&mut 0, "w0", " quiet").send("bob", "that is all");
+        let read: Vec<_> = readers.into_iter().map(|it| it.join().unwrap()).collect();
+        (written, read.into_iter().map(|all| (all, last)).collect::<Vec<_>>())
+    });
+    let mut all = BTreeSet::new();
+    let mut bob = people.log_in(&mut 0, "bob", " quiet");
+    for (n, confirmed) in written.into_iter().enumerate() {
+        let log = bob.history(&format!("w{n}"), 0).into_iter().map(|entry| (entry.id, entry.body));
+        let log: Vec<_> = log.filter(|(_, body)| body != "that is all").collect();
+        assert_eq!(log, confirmed, "of w{n}");
+        all.extend(confirmed.into_iter().map(|(id, _)| id));
+    }
+    for (mut seen, last) in read {
+        seen.remove(&last);
+        assert_eq!(seen, all);
+    }
+    drop(bob);
+    team.nodes.into_iter().rev().for_each(Papod::stop);
+}
+
+/// How often each part fails.
+fn rounds() -> usize {
+    std::env::var("PAPO_ROUNDS").map_or(1, |count| count.parse().expect("a number"))
+}
+
+#[test]
+fn nodes_are_killed_and_stopped_under_load() {
+    let db = PathBuf::from(cluster().database());
+    under_load(&db, |team| {
+        for _ in 0..rounds() {
+            let at = team.leader(cluster());
+            team.nodes[at].kill();
+            let pause = team.people.progress(50);
+            eprintln!("leader killed: nothing was confirmed for {pause:.1?}");
+            team.replace(at);
+
+            let at = team.leader(cluster());
+            team.nodes[at].signal(Signal::STOP);
+            let pause = team.people.progress(50);
+            eprintln!("leader stopped: for {pause:.1?}");
+            // It was superseded, and says nothing any more.
+            team.nodes[at].signal(Signal::CONT);
+            assert_eq!(team.nodes[at].wait().code(), Some(1));
+            team.replace(at);
+            team.people.progress(50);
+
+            let at = (team.leader(cluster()) + 1) % 3;
+            team.nodes[at].kill();
+            let pause = team.people.progress(50);
+            eprintln!("another node killed: for {pause:.1?}");
+            team.replace(at);
+            team.people.progress(50);
+
+            // In good order.
+            let at = team.leader(cluster());
+            team.nodes[at].signal(Signal::TERM);
+            assert_eq!(team.nodes[at].wait().code(), Some(0), "{}", team.nodes[at].log());
+            let pause = team.people.progress(50);
+            eprintln!("leader ended: for {pause:.1?}");
+            team.replace(at);
+        }
+    });
+}
+
+#[test]
+fn a_primary_is_killed_under_three_nodes() {
+    let mut primary = Cluster::start_with(&["synchronous_standby_names=*"]);
+    let standby = primary.standby();
+    let sync = "SELECT count(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'";
+    primary.until("postgres", sync);
+    let name = primary.make_database();
+    let db = PathBuf::from(url(&[&standby, &primary], &name));
+    under_load(&db, |team| {
+        let before: Vec<u32> = team.nodes.iter().map(Papod::id).collect();
+        primary.kill();
+        let began = Instant::now();
+        assert!(standby.run("postgres", "SELECT pg_promote()"));
+        let promoted = began.elapsed();
+        let pause = team.people.progress(50);
+        eprintln!("primary killed, promoted in {promoted:.1?}: for {pause:.1?}");
+        assert_eq!(team.nodes.iter().map(Papod::id).collect::<Vec<_>>(), before);
+    });
+}
