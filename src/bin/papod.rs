@@ -128,7 +128,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     }
     if let Some(file) = &flags.import {
         let into = on_postgres.ok_or("--import needs --db postgres://…, the database to fill")?;
-        let entries = server::import(file, &db)?;
+        let entries = server::import(file, flags.files.as_deref(), &db)?;
         println!("{into} is now a copy of {}, with {entries} entries", file.display());
         return Ok(());
     }
@@ -137,7 +137,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         None => std::path::absolute(&db).map_err(|e| format!("{}: {e}", db.display()))?,
     };
     if on_postgres.is_some() && flags.files.is_some() {
-        return Err("--files is for a database file; on PostgreSQL papod keeps no files".into());
+        return Err("--files is for a database file; PostgreSQL has the files in its tables".into());
     }
     if on_postgres.is_none() && flags.node.is_some() {
         return Err("--node needs --db postgres://…, a database for several papods".into());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::folder::PlacedFile;
+use crate::store::contents::PlacedFile;
 use crate::wire::reply;
 use crate::wire::request::{DueTime, GroupChange};
 
@@ -21,7 +21,7 @@ pub enum Act {
         to: Target,
         name: Box<str>,
         once: Option<Box<str>>,
-        // Nodes of one database have no folder in common.
+        // Only the node that leads takes files.
         #[cfg_attr(feature = "postgres", serde(skip))]
         put: Option<Arc<PlacedFile>>,
     },

@@ -44,7 +44,7 @@ use crate::entry::{
     AccountId, ConversationId, EntryId, Key, Millis, MoveNumber, Receipt, SessionId, TokenId,
 };
 use crate::name::{Handle, Target};
-use crate::store::folder::PlacedFile;
+use crate::store::contents::PlacedFile;
 use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;

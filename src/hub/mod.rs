@@ -94,6 +94,14 @@ impl Hub {
         Ok((hub, thread))
     }
 
+    /// Whether another papod leads the database, and this one hands it its work.
+    pub fn is_door(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        return self.is_door.load(Ordering::Acquire);
+        #[cfg(not(feature = "postgres"))]
+        false
+    }
+
     /// Queues work. If the hub has ended the work is lost, and papod ends in a moment as well.
     pub fn ask(&self, work: Work) {
         self.inbox.send(work);
@@ -103,7 +111,7 @@ impl Hub {
     /// so, which only a hub of this process can read.
     pub fn prove(&self, _session: SessionId, _upto: MoveNumber) {
         #[cfg(feature = "postgres")]
-        if self.is_door.load(Ordering::Acquire) {
+        if self.is_door() {
             let (session, upto) = (_session, _upto);
             self.ask(Work::Link(link::LinkWork::Proved { session, upto }));
         }

@@ -16,7 +16,7 @@ use super::{Hub, Work};
 use crate::counters::Counters;
 use crate::entry::{Clock, ContentHash, Millis};
 use crate::limits;
-use crate::store::folder::{ContentFolder, Swept};
+use crate::store::contents::{Contents, Swept};
 use crate::store::{Effort, Error, Expire, Reader};
 
 /// Milliseconds in a day.
@@ -31,10 +31,10 @@ pub struct Retention {
     time: i64,
     /// That of the contents of files.
     file_time: i64,
-    files: Option<Arc<ContentFolder>>,
-    /// Contents to look at, since the folder was looked through when papod started.
+    files: Option<Arc<Contents>>,
+    /// Contents to look at, since all were looked through when papod started.
     doubtful: Vec<ContentHash>,
-    /// The folder was looked through.
+    /// All were looked through.
     has_looked: bool,
 }
 
@@ -50,9 +50,9 @@ impl Retention {
         Retention { hub, reader, clock, time, file_time: 0, files, doubtful, has_looked }
     }
 
-    /// Also sweeps this folder of contents, and keeps those for `days` days; 0: as long as their
+    /// Also sweeps these contents, and keeps those for `days` days; 0: as long as their
     /// entries.
-    pub fn with_files(mut self, files: Option<Arc<ContentFolder>>, days: u64) -> Retention {
+    pub fn with_files(mut self, files: Option<Arc<Contents>>, days: u64) -> Retention {
         self.files = files;
         self.file_time = millis(days);
         self
@@ -121,16 +121,20 @@ impl Retention {
     /// Deletes contents of files that no entry has. Returns whether that is done: `false` during a
     /// backup, or if the hub could not write.
     fn sweep(&mut self) -> Result<bool, Error> {
-        let Some(folder) = self.files.clone() else { return Ok(true) };
+        let Some(contents) = self.files.clone() else { return Ok(true) };
+        // What is held and has no entry yet only the leader knows.
+        if self.hub.is_door() {
+            return Ok(true);
+        }
         if !self.has_looked {
             // What was placed before papod was killed may have no entry.
-            self.doubtful = folder.contents().map_err(Error::new)?;
+            self.doubtful = contents.all()?;
             self.has_looked = true;
         }
-        self.doubtful.extend(folder.take_untaken());
+        self.doubtful.extend(contents.take_untaken());
         let mut deleted = 0;
         while let Some(content) = self.doubtful.last().copied() {
-            match self.sweep_one(&folder, content)? {
+            match self.sweep_one(&contents, content)? {
                 Swept::Later => return Ok(false),
                 Swept::Kept => {}
                 Swept::Deleted => deleted += 1,
@@ -144,7 +148,7 @@ impl Retention {
             let dropped = self.ask_store(|reader| reader.dropped())?;
             let Some((upto, _)) = dropped.last().copied() else { return Ok(true) };
             for (_, content) in dropped {
-                if self.sweep_one(&folder, content)? == Swept::Later {
+                if self.sweep_one(&contents, content)? == Swept::Later {
                     return Ok(false);
                 }
             }
@@ -155,8 +159,8 @@ impl Retention {
         }
     }
 
-    fn sweep_one(&mut self, folder: &ContentFolder, content: ContentHash) -> Result<Swept, Error> {
-        folder.sweep(content, || self.ask_store(|reader| reader.is_used(content)))
+    fn sweep_one(&mut self, contents: &Contents, content: ContentHash) -> Result<Swept, Error> {
+        contents.sweep(content, || self.ask_store(|reader| reader.is_used(content)))
     }
 
     fn ask_store<T>(

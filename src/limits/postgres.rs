@@ -48,3 +48,7 @@ pub const LINK_CONNECT: Duration = Duration::from_secs(1);
 pub const LINK_PAUSE: Duration = Duration::from_millis(100);
 /// Connections to a node that have not proved yet to come from one.
 pub const LINK_STRANGERS: usize = 16;
+/// Bytes of a file in one row. A whole one is in memory for each upload, and for those that read.
+pub const PG_PIECE: usize = 256 * 1024;
+/// Readers that keep a piece for their next row of a `GET`: 16 MiB. Others read it again.
+pub const PG_PIECES: usize = 64;

@@ -111,7 +111,7 @@ impl Server {
         let metrics = config.metrics.as_ref().map(|address| listen::bind(address, true));
         let metrics = metrics.transpose()?.unwrap_or_default();
         let plain = |e: &dyn std::fmt::Display| e.to_string();
-        let OpenStore { pen, reader, maintenance, file, folder, indexer, beat, held } =
+        let OpenStore { pen, reader, maintenance, file, contents, indexer, beat, held } =
             store::open(config).map_err(|e| plain(&e))?;
         let counters = Arc::new(Counters::default());
         let open = {
@@ -145,7 +145,7 @@ impl Server {
             .push(thread::Builder::new().name("watch".into()).spawn(watch).map_err(|e| plain(&e))?);
         let keep = reader().map_err(|e| plain(&e))?;
         let keep = Retention::new(hub.clone(), keep, config.clock, config.keep)
-            .with_files(folder.clone(), config.keep_files);
+            .with_files(Some(contents.clone()), config.keep_files);
         let (retention, thread) = keep.start(counters.clone()).map_err(|e| plain(&e))?;
         others.push(thread);
         let indexing = indexer.map(|indexer| indexing::start(indexer, counters.clone()));
@@ -154,15 +154,9 @@ impl Server {
             others.push(thread);
             stop
         });
-        let files = match folder {
-            Some(folder) => {
-                let (workers, threads) =
-                    FileWorkers::start(counters.clone()).map_err(|e| plain(&e))?;
-                others.extend(threads);
-                Some(FileService { folder, workers })
-            }
-            None => None,
-        };
+        let (workers, threads) = FileWorkers::start(counters.clone()).map_err(|e| plain(&e))?;
+        others.extend(threads);
+        let files = FileService { contents, workers };
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),

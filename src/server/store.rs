@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::config::Config;
 #[cfg(feature = "postgres")]
 use crate::store::Candidate;
-use crate::store::folder::ContentFolder;
+use crate::store::contents::Contents;
+use crate::store::folder;
 #[cfg(feature = "postgres")]
 use crate::store::postgres::{PgDatabase, PgUrl};
 use crate::store::sqlite::{self, Database};
@@ -23,8 +24,8 @@ pub(super) struct OpenStore {
     pub(super) maintenance: Arc<dyn Maintenance>,
     /// Its file, if it is one.
     pub(super) file: Option<PathBuf>,
-    /// Where the contents of files are, if it has any.
-    pub(super) folder: Option<Arc<ContentFolder>>,
+    /// The contents of files.
+    pub(super) contents: Arc<Contents>,
     /// The writer of its index for searching, if it has one.
     pub(super) indexer: Option<Box<dyn Indexer>>,
     /// How often the hub has to record something, be it nothing, since another process could take
@@ -61,16 +62,18 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     if let Some(url) = url(&config.db) {
         let (database, node) = PgDatabase::join(&url?)?;
         let maintenance = Arc::new(database.maintenance());
+        let contents = Arc::new(database.contents(config.limits.files)?);
         let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
         let pen = Pen::Candidate(Box::new(node));
         let beat = Some(crate::limits::PG_BEAT);
         let held = StoreLock::Leader;
-        let (file, folder, indexer) = (None, None, None);
-        return Ok(OpenStore { pen, reader, maintenance, file, folder, indexer, beat, held });
+        let (file, indexer) = (None, None);
+        return Ok(OpenStore { pen, reader, maintenance, file, contents, indexer, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);
-    let folder = Arc::new(ContentFolder::open(&files(config), config.limits.files)?);
-    let database = database.with_files(folder.clone());
+    let files = files(config);
+    let contents = Arc::new(folder::open(&files, config.limits.files)?);
+    let database = database.with_files(&files, contents.clone()).map_err(Error::new)?;
     let pen = Pen::Writer(Box::new(database.writer()?));
     let maintenance = database.maintenance();
     let indexer: Option<Box<dyn Indexer>> = Some(Box::new(maintenance.indexer()?));
@@ -79,8 +82,7 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     let file = Some(config.db.clone());
     let held = StoreLock::File { _database: database };
     let maintenance = Arc::new(maintenance);
-    let folder = Some(folder);
-    Ok(OpenStore { pen, reader, maintenance, file, folder, indexer, beat: None, held })
+    Ok(OpenStore { pen, reader, maintenance, file, contents, indexer, beat: None, held })
 }
 
 /// The folder of the contents of files.
@@ -118,17 +120,21 @@ pub fn postgres(db: &Path) -> Option<Result<String, String>> {
     }
 }
 
-/// Fills the new database `db` of PostgreSQL with what is in a file. Returns the number of entries.
+/// Fills the new database `db` of PostgreSQL with what is in a file, and in the folder of its files,
+/// which is beside it unless it is named. Returns the number of entries.
 ///
 /// # Errors
 /// One line; nothing was changed then.
-pub fn import(file: &Path, db: &Path) -> Result<u64, String> {
+pub fn import(file: &Path, files: Option<&Path>, db: &Path) -> Result<u64, String> {
     #[cfg(feature = "postgres")]
     if let Some(url) = url(db) {
+        let files = files.map_or_else(|| sqlite::files_beside(file), Path::to_owned);
         return url
-            .and_then(|url| crate::store::postgres::import(file, &url))
+            .and_then(|url| crate::store::postgres::import(file, &files, &url))
             .map_err(|e| e.to_string());
     }
+    #[cfg(not(feature = "postgres"))]
+    let _ = files;
     Err(format!("{}: {} is no database of PostgreSQL", file.display(), db.display()))
 }
 

@@ -88,7 +88,7 @@ impl Session {
                 let mut rows = self.services.counters.rows();
                 let maintenance = self.services.maintenance.clone();
                 let (database, log) = smol::unblock(move || maintenance.sizes()).await;
-                let files = self.services.files.as_ref().map_or(0, |files| files.folder.bytes());
+                let files = self.services.files.contents.bytes();
                 rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
                 rows.push(("files_bytes", files));
                 self.say(|out| {

@@ -1,9 +1,6 @@
-//! `PUT`, `FILE` and `GET`: the bytes of files go from the socket to a folder and back, a part at a
+//! `PUT`, `FILE` and `GET`: the bytes of files go from the socket to the store and back, a part at a
 //! time. The threads of `file_workers` touch the disk; a session holds one part in memory.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,12 +10,13 @@ use super::answer::{Answer, Halt};
 use super::warnings::Obstacle;
 use super::{Me, Session};
 use crate::chat::Act;
-use crate::entry::{FileRef, FileState};
+use crate::entry::{AccountId, EntryId, FileRef, FileState};
 use crate::file_workers::FileWorkers;
 use crate::limits;
 use crate::name::{FileName, Target};
 use crate::rates::TooFast;
-use crate::store::folder::{ContentFolder, PlacedFile, Upload, UploadError};
+use crate::store::Error;
+use crate::store::contents::{ContentReader, Contents, PlacedFile, Upload, UploadError};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::Which;
@@ -26,7 +24,7 @@ use crate::wire::rows::{Base64, Bye, DataLine};
 
 /// Where the contents of files are, and who reads and writes them.
 pub struct FileService {
-    pub folder: Arc<ContentFolder>,
+    pub contents: Arc<Contents>,
     pub workers: FileWorkers,
 }
 
@@ -50,9 +48,8 @@ impl Put {
 }
 
 impl Session {
-    fn files(&self) -> Result<&FileService, Halt> {
-        let there = "this server keeps its messages in PostgreSQL, and no files";
-        Ok(self.services.files.as_ref().ok_or(Refusal::NotHere { there })?)
+    fn contents(&self) -> Arc<Contents> {
+        self.services.files.contents.clone()
     }
 
     /// Has a part of a file read or written, and waits until that is done, or the session must end.
@@ -60,7 +57,7 @@ impl Session {
         &mut self,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Halt> {
-        let workers = self.files()?.workers.clone();
+        let workers = self.services.files.workers.clone();
         let (origin, account) = (self.origin(), self.me.as_ref().map(|me| me.account));
         let done = self.or_end(workers.work(origin, account, job)).await??;
         self.queue_up().await;
@@ -78,9 +75,9 @@ impl Session {
 
     /// Drops what was put.
     pub(super) fn drop_put(&mut self) {
-        if let (Some(put), Ok(files)) = (self.take_put(), self.files()) {
+        if let Some(put) = self.take_put() {
             let account = self.me.as_ref().map(|me| me.account);
-            files.workers.discard(self.origin(), account, put);
+            self.services.files.workers.discard(self.origin(), account, put);
         }
     }
 
@@ -92,9 +89,15 @@ impl Session {
         }
     }
 
+    /// Refuses what only the node takes that leads its database.
+    fn must_lead(&self) -> Result<(), Refusal> {
+        let there = "this node does not lead its database; files go through the one that does";
+        if self.services.hub.is_door() { Err(Refusal::NotHere { there }) } else { Ok(()) }
+    }
+
     /// `PUT`
     pub(super) async fn put(&mut self, bytes: Option<Box<[u8]>>) -> Answer {
-        self.files()?;
+        self.must_lead()?;
         let Some(bytes) = bytes else {
             if let Some(put) = self.take_put() {
                 self.have_done(move || drop(put)).await?;
@@ -129,12 +132,12 @@ impl Session {
             return Ok(sum);
         }
         let put = self.take_put();
-        let folder = self.files()?.folder.clone();
+        let contents = self.contents();
         let added = self.have_done(move || {
             let mut upload = match put {
                 Some(Put::Open(upload)) => upload,
                 Some(Put::Placed(placed)) => Upload::again(&placed)?,
-                Some(Put::Spoiled) | None => Upload::begin(&folder)?,
+                Some(Put::Spoiled) | None => Upload::begin(&contents)?,
             };
             upload.add(&bytes)?;
             Ok(upload)
@@ -170,7 +173,7 @@ impl Session {
         name: FileName,
         once: Option<Box<str>>,
     ) -> Answer {
-        self.files()?;
+        self.must_lead()?;
         let put = match self.take_put() {
             Some(Put::Spoiled) => return Err(Refusal::Spoiled.into()),
             None if once.is_none() => return Err(Refusal::NothingPut.into()),
@@ -194,7 +197,6 @@ impl Session {
 
     /// `GET`: rows from byte `from` on.
     pub(super) async fn get(&mut self, which: Which, from: u64) -> Answer {
-        self.files()?;
         let me = self.me()?.account;
         let id = self.which(which)?;
         let file = match self.ask(move |reader| reader.file(me, id)).await? {
@@ -206,17 +208,16 @@ impl Session {
         if from > file.bytes {
             return Err(Refusal::BeyondFile { bytes: file.bytes }.into());
         }
-        let folder = self.files()?.folder.clone();
-        let read = move || folder.read(file.hash)?.map(|open| part(open, file, from)).transpose();
-        let (mut open, mut bytes) = match self.have_done(read).await? {
-            Ok(Some(part)) => part,
-            // It may have been deleted since it was looked up.
-            Ok(None) => match self.ask(move |reader| reader.file(me, id)).await? {
-                Some(FileState::Kept(_)) => return Err(lost(&file, "it is not there")),
-                Some(FileState::Forgotten) => return Err(Refusal::FileForgotten(id.0).into()),
-                _ => return Err(self.no_message(id).await?.into()),
-            },
-            Err(e) => return Err(lost(&file, e)),
+        let contents = self.contents();
+        let read = move || contents.open(file.hash)?.map(|open| part(open, file, from)).transpose();
+        let read = match self.have_done(read).await? {
+            Ok(Some(part)) => Ok(part),
+            Ok(None) => Err(Error::new("it is not there")),
+            Err(e) => Err(e),
+        };
+        let (mut open, mut bytes) = match read {
+            Ok(part) => part,
+            Err(e) => return Err(self.unreadable(me, id, &file, &e).await?),
         };
         let mut at = from;
         while !bytes.is_empty() {
@@ -230,10 +231,30 @@ impl Session {
             if at >= file.bytes {
                 break;
             }
-            let read = self.have_done(move || part(open, file, at)).await?;
-            (open, bytes) = read.map_err(|e| lost(&file, e))?;
+            (open, bytes) = match self.have_done(move || part(open, file, at)).await? {
+                Ok(part) => part,
+                Err(e) => return Err(self.unreadable(me, id, &file, &e).await?),
+            };
         }
         Ok(Some(Reply::FileShown { id, file }))
+    }
+
+    /// Why the content of a message cannot be read: it may have been deleted since it was looked up.
+    async fn unreadable(
+        &mut self,
+        me: AccountId,
+        id: EntryId,
+        file: &FileRef,
+        why: &Error,
+    ) -> Result<Halt, Halt> {
+        Ok(match self.ask(move |reader| reader.file(me, id)).await? {
+            Some(FileState::Kept(_)) => {
+                log::error!("the file {} cannot be read: {why}", file.hash);
+                Refusal::Broken.into()
+            }
+            Some(FileState::Forgotten) => Refusal::FileForgotten(id.0).into(),
+            _ => self.no_message(id).await?.into(),
+        })
     }
 }
 
@@ -250,15 +271,13 @@ fn refused(e: UploadError) -> Refusal {
 }
 
 /// The bytes of a row, from `at` on; fewer than a row only at the end.
-fn part(open: File, file: FileRef, at: u64) -> io::Result<(File, Vec<u8>)> {
+fn part(
+    mut open: Box<dyn ContentReader>,
+    file: FileRef,
+    at: u64,
+) -> Result<(Box<dyn ContentReader>, Vec<u8>), Error> {
     let rest = usize::try_from(file.bytes.saturating_sub(at)).unwrap_or(usize::MAX);
     let mut bytes = vec![0; rest.min(limits::FILE_ROW)];
-    open.read_exact_at(&mut bytes, at)?;
+    open.read_at(&mut bytes, at)?;
     Ok((open, bytes))
-}
-
-/// A content that is not there, or not whole.
-fn lost(file: &FileRef, why: impl std::fmt::Display) -> Halt {
-    log::error!("the file {} cannot be read: {why}", file.hash);
-    Halt::Refused(Refusal::Broken)
 }

@@ -94,8 +94,7 @@ pub struct Services {
     pub maintenance: Arc<dyn Maintenance>,
     /// Hashes and verifies passwords.
     pub hasher: Hasher,
-    /// Where the contents of files are; `None` if this server keeps no files.
-    pub files: Option<FileService>,
+    pub files: FileService,
     pub counters: Arc<Counters>,
     pub clock: Clock,
     /// Time without input after which a logged-in client is disconnected; `None`: never.

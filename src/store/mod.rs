@@ -10,6 +10,7 @@
 #[cfg(feature = "postgres")]
 mod candidate;
 mod change;
+pub mod contents;
 mod find;
 pub mod folder;
 mod ids;
@@ -261,9 +262,7 @@ pub trait Reader: Send {
     /// most `count`.
     fn invitations(&mut self, count: usize) -> Result<Vec<AccountInvitation>, Error>;
     /// The next messages with files in the order of ids, whoever may see them; at most `count`.
-    fn file_rows(&mut self, _after: EntryId, _count: usize) -> Result<Vec<FileRow>, Error> {
-        Ok(Vec::new())
-    }
+    fn file_rows(&mut self, after: EntryId, count: usize) -> Result<Vec<FileRow>, Error>;
     /// Part of all that holds about a message, above the id `after`: its first text, if it was
     /// edited, as a message with itself as `re`; its later texts; and the reactions. `None` if `me`
     /// may not see the message, or if it was deleted.
@@ -276,25 +275,16 @@ pub trait Reader: Send {
     /// Whether anybody else has answered a message of `me`: with a reply, with a reaction that
     /// holds or, in a direct chat, with anything said since. `None` if it is no message of `me`.
     fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error>;
-    /// The file of a message; `None` if `me` may not see it, or if it was deleted. A store without
-    /// files has none; so have the three after this.
-    fn file(&mut self, _me: AccountId, _id: EntryId) -> Result<Option<FileState>, Error> {
-        Ok(None)
-    }
+    /// The file of a message; `None` if `me` may not see it, or if it was deleted.
+    fn file(&mut self, me: AccountId, id: EntryId) -> Result<Option<FileState>, Error>;
     /// Whether an entry has a file of this content.
-    fn is_used(&mut self, _content: ContentHash) -> Result<bool, Error> {
-        Ok(false)
-    }
+    fn is_used(&mut self, content: ContentHash) -> Result<bool, Error>;
     /// Contents that entries no longer have, with growing numbers: at most
     /// [`SWEEP`](crate::limits::SWEEP). An entry may have one of them again by now.
-    fn dropped(&mut self) -> Result<Vec<(i64, ContentHash)>, Error> {
-        Ok(Vec::new())
-    }
+    fn dropped(&mut self) -> Result<Vec<(i64, ContentHash)>, Error>;
     /// The last of the next entries whose files are from before `before`, as far as one step of
     /// expiry may go, if there are any. Times after `now` are treated as in `next_expiry`.
-    fn next_old_file(&mut self, _before: Millis, _now: Millis) -> Result<Option<EntryId>, Error> {
-        Ok(None)
-    }
+    fn next_old_file(&mut self, before: Millis, now: Millis) -> Result<Option<EntryId>, Error>;
     /// The commands that an account has carried out later, the soonest first.
     fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error>;
     /// The commands of all accounts that are due next, in the order in which they are: at most

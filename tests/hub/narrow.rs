@@ -19,7 +19,7 @@ use papo::password::Hasher;
 use papo::rates::Rates;
 use papo::readers::Readers;
 use papo::session::{BusyLine, FileService, Roster, Services, Session, Socket, Stream};
-use papo::store::folder::ContentFolder;
+use papo::store::folder;
 use papo::store::sqlite::Database;
 use papo::store::{Error, Reader};
 use papo::wire::help::ListenerKind;
@@ -58,14 +58,14 @@ impl Narrow {
         let cost = PasswordCost { kib: 8, passes: 1 };
         let (hasher, _) = Hasher::start(cost, 16, counters.clone()).unwrap();
         let contents = folder.path().join("papo.db-files");
-        let contents = Arc::new(ContentFolder::open(&contents, 0).unwrap());
+        let contents = Arc::new(folder::open(&contents, 0).unwrap());
         let (workers, _) = FileWorkers::start(counters.clone()).unwrap();
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
             maintenance: Arc::new(database.maintenance()),
             hasher,
-            files: Some(FileService { folder: contents, workers }),
+            files: FileService { contents, workers },
             counters: counters.clone(),
             clock,
             idle: None,

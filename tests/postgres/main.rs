@@ -8,6 +8,7 @@ mod cluster;
 mod counting;
 mod erased;
 mod failover;
+mod files;
 #[path = "../store/holding.rs"]
 mod holding;
 #[path = "../store/invitations.rs"]

@@ -245,13 +245,13 @@ fn lines(narrow: &mut Narrow, typed: &str) -> Vec<String> {
 #[test]
 fn a_content_leaves_with_the_last_message_that_has_it() {
     let mut narrow = Narrow::new(Clock::Still(Millis(DAY)));
-    let folder = narrow.services.files.as_ref().unwrap().folder.clone();
+    let contents = narrow.services.files.contents.clone();
     let path = narrow.folder.path().join("papo.db-files");
     let eyes = |narrow: &Narrow| Box::new(narrow.database.reader().unwrap());
     let keeper = |narrow: &Narrow, now, keep, keep_files| {
         let clock = Clock::Still(Millis(now));
         Retention::new(narrow.hub.clone(), eyes(narrow), clock, keep)
-            .with_files(Some(folder.clone()), keep_files)
+            .with_files(Some(contents.clone()), keep_files)
     };
     let mut usual = keeper(&narrow, DAY, 0, 0);
     lines(&mut narrow, "REG ana secret-a\nPUT aGVs\nFILE ana a\nPUT bG8K\nFILE ana b\nQUIT\n");
@@ -261,13 +261,13 @@ fn a_content_leaves_with_the_last_message_that_has_it() {
     assert_eq!(names(&path), BTreeSet::from([one.clone(), two.clone()]));
     lines(&mut narrow, "LOGIN ana secret-a\nDEL 1\nDEL 2\nQUIT\n");
     // During a backup nothing is taken away.
-    let pin = folder.pin();
+    let pin = contents.pin();
     assert!(!usual.pass().unwrap());
     assert_eq!(names(&path).len(), 2);
     drop(pin);
     assert!(usual.pass().unwrap());
     assert_eq!(names(&path), BTreeSet::from([one.clone()]), "the third message has it, too");
-    assert_eq!(folder.bytes(), 3);
+    assert_eq!(contents.bytes(), 3);
     // Its bytes are forgotten by age before the message.
     let mut early = keeper(&narrow, 3 * DAY, 30, 1);
     assert!(early.pass().unwrap());
@@ -281,7 +281,7 @@ fn a_content_leaves_with_the_last_message_that_has_it() {
     assert_eq!(names(&path), BTreeSet::from([one]));
     assert!(keeper(&narrow, 3 * DAY, 1, 0).pass().unwrap());
     assert_eq!(names(&path), BTreeSet::new());
-    assert_eq!(folder.bytes(), 0);
+    assert_eq!(contents.bytes(), 0);
     assert_eq!(narrow.database.maintenance().check().unwrap(), [] as [&str; 0]);
     narrow.hub.ask(Work::End);
 }

@@ -2,9 +2,10 @@
 
 use super::PgReader;
 use super::decode::{kind, pos};
+use super::files::file_at;
 use super::log::{Shown, counted, entry_tags};
 use super::value::{Param, PgRow};
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, EntryTags, Millis};
+use crate::entry::{AccountId, ConversationId, Entry, EntryId, EntryTags, FileState, Millis};
 use crate::limits;
 use crate::store::sqlite::decode::entry_kind;
 use crate::store::{Error, ListPage, MessageState};
@@ -14,8 +15,8 @@ use crate::store::{Error, ListPage, MessageState};
 pub(super) const STATE: &str = "SELECT e.conversation, e.id, e.seq, e.author, e.author_seq,
         CASE WHEN e.kind > 1 THEN e.re ELSE 0 END, e.time, e.kind, e.re, e.tags,
         g.id, g.time, t.id, t.time,
-        CASE WHEN g.id IS NULL THEN coalesce(t.body, e.body) ELSE '' END
-     FROM entry e
+        CASE WHEN g.id IS NULL THEN coalesce(t.body, e.body) ELSE '' END, f.content, f.bytes
+     FROM entry e LEFT JOIN file f ON f.entry = e.id
      LEFT JOIN LATERAL (SELECT x.id, x.time FROM about a JOIN entry x ON x.id = a.mark
                         WHERE a.message = e.id AND a.kind = 3 LIMIT 1) AS g ON true
      LEFT JOIN LATERAL (SELECT x.id, x.time, x.body FROM about a JOIN entry x ON x.id = a.mark
@@ -61,6 +62,10 @@ pub(super) const TEXT_FOR: &str = of_seen!(
                WHERE c.low IS NULL AND s.conversation = c.id AND s.account = $2) AS w) AS m ON true
      LEFT JOIN entry t ON t.id = m.mark"
 );
+
+/// What says whether a message is a file: its `re`, its `tags` and the row of its file.
+const FILE_STATE: &str =
+    of_seen!("e.re, e.tags, f.content, f.bytes", "LEFT JOIN file f ON f.entry = e.id");
 
 /// The edits and reactions above `$3` that hold, or once did, as far as an account may see them.
 /// Of reactions there is one a member at most; of edits there may be any number.
@@ -110,7 +115,7 @@ pub(super) fn state(row: &PgRow, tally: &[PgRow]) -> Result<MessageState, Error>
         edit: dated(12)?.filter(|_| gone.is_none()),
         body: row.get(14)?,
         tags: entry_tags(row, 8)?.filter(|_| gone.is_none()),
-        file: None,
+        file: file_at(row, 15)?,
         tally: tally.collect::<Result<_, _>>()?,
     })
 }
@@ -139,6 +144,22 @@ pub(super) fn marks(
     }
     let next = rows.last().map(|row| row.id).filter(|_| rows.len() < ids.len());
     Ok(Some(ListPage { rows: reader.named(me, rows)?, next }))
+}
+
+/// See [`Reader::file`](crate::store::Reader::file).
+pub(super) fn file_state(
+    reader: &mut PgReader,
+    me: AccountId,
+    id: EntryId,
+) -> Result<Option<FileState>, Error> {
+    let Some(row) = reader.row(FILE_STATE, &[Param::Int(id.0), Param::Int(me.0)])? else {
+        return Ok(None);
+    };
+    let is_file = entry_tags(&row, 0)?.is_some_and(|tags| tags.file.is_some());
+    if !is_file {
+        return Ok(Some(FileState::None));
+    }
+    Ok(Some(file_at(&row, 2)?.map_or(FileState::Forgotten, FileState::Kept)))
 }
 
 /// Whether anybody else has answered a message of `me`: see

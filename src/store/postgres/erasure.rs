@@ -19,8 +19,8 @@ use super::{PgError, PgReader};
 use crate::limits;
 use crate::store::Error;
 
-/// What the deletion of a row of `later` is noted as.
-const LATER: i64 = -1;
+/// Small tables, which are written anew if a row was deleted, and what that is noted as.
+const SMALL: [(i64, &str); 2] = [(-2, "VACUUM FULL content"), (-1, "VACUUM FULL later")];
 
 const VACUUM: &str = "VACUUM (TRUNCATE false) entry";
 
@@ -78,10 +78,11 @@ fn erase(source: &Source) -> Result<(), PgError> {
     let noted = on.query(noted, &[Param::Int(batch), Param::Int(limits::PG_OVERWRITE)])?;
     let mut left = noted.iter().map(|row| row.get(0)).collect::<Result<Vec<i64>, _>>()?;
     let mut done = Vec::new();
-    if left.first() == Some(&LATER) {
-        done.push(left.remove(0));
-        // Small, so it is written anew.
-        on.execute("VACUUM FULL later")?;
+    for (note, vacuum) in SMALL {
+        if left.first() == Some(&note) {
+            done.push(left.remove(0));
+            on.execute(vacuum)?;
+        }
     }
     for round in 0..limits::PG_ROUNDS {
         if left.is_empty() || source.has_ended() {

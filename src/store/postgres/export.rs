@@ -7,15 +7,25 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::PgError;
+use super::contents::{self, ContentRow};
 use super::protocol::PgConnection;
 use super::source::{PgPurpose, Source};
 use super::tables::{TABLES, Table};
 use super::value::PgRow;
-use crate::entry::EntryId;
+use crate::entry::{ContentHash, EntryId};
 use crate::fold;
 use crate::limits;
 use crate::store::ids::encode;
+use crate::store::sqlite::exchange::NewContents;
 use crate::store::{BatchId, Error};
+
+/// What is done with the contents of files.
+pub(super) enum Files<'a> {
+    /// They are copied as well. What is missing is left out, and logged.
+    Copied(&'a mut NewContents),
+    /// What is missing of them is listed here.
+    Checked(&'a mut Vec<String>),
+}
 
 /// Copies everything that is confirmed into an empty database.
 ///
@@ -25,12 +35,14 @@ pub(super) fn fill(
     source: &Source,
     broken_off: &AtomicBool,
     into: &Connection,
+    files: Files,
 ) -> Result<(), Error> {
     let mut from = source.connect(PgPurpose::Maintain)?;
-    // From the first moment on, so that `later` is not written anew with rows that are deleted and
+    // From the first moment on, so that these are not written anew with rows that are deleted and
     // still seen here: see `erasure`.
     from.execute(
-        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; LOCK TABLE later IN ACCESS SHARE MODE",
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+         LOCK TABLE later, content IN ACCESS SHARE MODE",
     )?;
     let sql = "SELECT term, batch, entry, moved, account, conversation, token, floor FROM leader";
     let rows = from.query(sql, &[])?;
@@ -53,7 +65,58 @@ pub(super) fn fill(
     for list in &LISTS {
         lists(&mut from, list, numbers[5], broken_off, into)?;
     }
-    Ok(())
+    let missing = contents::missing(&mut from)?;
+    match files {
+        Files::Copied(into) => {
+            missing.iter().for_each(|line| log::error!("{line}; the backup is made without it"));
+            copy_contents(&mut from, broken_off, into)
+        }
+        Files::Checked(found) => {
+            *found = missing;
+            Ok(())
+        }
+    }
+}
+
+/// Copies the contents that entries have.
+fn copy_contents(
+    from: &mut PgConnection,
+    broken_off: &AtomicBool,
+    into: &mut NewContents,
+) -> Result<(), Error> {
+    from.execute(
+        "DECLARE papo_contents NO SCROLL CURSOR FOR SELECT upload, bytes, key, hash FROM content
+         WHERE EXISTS(SELECT FROM file WHERE file.content = content.hash)",
+    )?;
+    loop {
+        let rows = from.query("FETCH 8192 FROM papo_contents", &[])?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in &rows {
+            let (content, hash) = (ContentRow::parse(row)?, ContentHash(row.get(3)?));
+            let (mut n, mut is_whole) = (0, true);
+            into.add(hash, || {
+                go_on(broken_off)?;
+                if n == content.pieces() {
+                    return Ok(None);
+                }
+                let piece = content.piece(from, n);
+                n += 1;
+                match piece {
+                    Err(PgError::Odd(why)) => {
+                        log::error!("the content {hash}: {why}; the backup is made without it");
+                        is_whole = false;
+                        Ok(None)
+                    }
+                    piece => Ok(Some(piece?)),
+                }
+            })?;
+            if !is_whole {
+                into.drop_last(hash);
+            }
+        }
+    }
 }
 
 fn copy(

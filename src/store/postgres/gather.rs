@@ -1,6 +1,7 @@
 //! Single rows that the rules need before they can decide: many at a time, in one round trip.
 
 use super::decode::{BY_HANDLE, BY_ID, account, conversation, pos, token};
+use super::files::file_at;
 use super::log::TALLY;
 use super::protocol::Statement;
 use super::value::{Param, PgRow};
@@ -54,7 +55,8 @@ pub(super) const MEMBERSHIP: &str = "SELECT conversation, until_seq IS NULL FROM
        AND account = $2";
 const IS_MEMBER: &str = "SELECT FROM member WHERE conversation = $1 AND account = $2";
 pub(super) const BLOCKED: &str = "SELECT FROM block WHERE account = $1 AND blocked = $2";
-const ONCE: &str = "SELECT digest, entry, time FROM once WHERE account = $1 AND key = $2";
+const ONCE: &str = "SELECT digest, entry, time, content, bytes FROM once
+     WHERE account = $1 AND key = $2";
 /// The count of a member's newest exempt mark up to a `seq`.
 pub(super) const EXEMPT_MARK: &str = "SELECT count FROM exempt_mark
      WHERE conversation = $1 AND account = $2 AND seq <= $3 ORDER BY seq DESC LIMIT 1";
@@ -244,7 +246,7 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
         Need::Once(account, key) => {
             let once = row.map(|row| {
                 let (id, time) = (EntryId(row.get(1)?), Millis(row.get(2)?));
-                Ok::<_, Error>(Once { digest: row.get(0)?, file: None, id, time })
+                Ok::<_, Error>(Once { digest: row.get(0)?, file: file_at(row, 3)?, id, time })
             });
             once.transpose()?.map(|once| Fact::Once(*account, key.clone(), once))
         }

@@ -1,9 +1,12 @@
 //! Filling a new PostgreSQL database from a SQLite database of papo's.
 
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
 
+use super::contents::{ContentRows, PgContents};
 use super::leader::Leadership;
 use super::protocol::{PgConnection, Statement};
 use super::source::{PgPurpose, Source};
@@ -11,34 +14,39 @@ use super::tables::{TABLES, Table};
 use super::url::PgUrl;
 use super::value::Param;
 use super::{PgError, schema};
+use crate::entry::FileRef;
 use crate::fold;
 use crate::limits;
 use crate::store::Error;
+use crate::store::contents::ContentStore;
 use crate::store::sqlite::exchange;
 
-/// Fills the database at `url`, which has to be empty, with what is in the file. Returns the number
+/// Fills the database at `url`, which has to be empty, with what is in the file, and with the contents
+/// of its files from the folder `files`. Returns the number
 /// of entries. Ids go on far above: the file may be used further, and give ids of its own.
 ///
 /// # Errors
 /// One line: the file is in use or not sound, the database has accounts, a papod uses it, or the
 /// server's reason. Nothing was changed then.
-pub fn import(file: &Path, url: &PgUrl) -> Result<u64, Error> {
+pub fn import(file: &Path, files: &Path, url: &PgUrl) -> Result<u64, Error> {
     let sqlite = exchange::sound(file)?;
-    if sqlite.query_row("SELECT EXISTS(SELECT 1 FROM file)", [], |row| row.get(0))? {
-        let why = "it has files, which papod does not keep in PostgreSQL";
-        return Err(Error::new(why).about(file.display()));
+    if let Some(first) = exchange::missing_contents(&sqlite, files)?.first() {
+        return Err(Error::new(first).about(file.display()));
     }
-    fill(&sqlite, url).map_err(|e| e.about(url))
+    fill(&sqlite, files, url).map_err(|e| e.about(url))
 }
 
-fn fill(from: &rusqlite::Connection, url: &PgUrl) -> Result<u64, Error> {
-    let source = Source::new(url.clone());
+fn fill(from: &rusqlite::Connection, files: &Path, url: &PgUrl) -> Result<u64, Error> {
+    let source = Arc::new(Source::new(url.clone()));
     let mut into = source.connect(PgPurpose::Maintain)?;
     schema::prepare(&mut into)?;
     Leadership::begin(&mut into, &source)?;
     if !into.query("SELECT FROM account LIMIT 1", &[])?.is_empty() {
         return Err(Error::new("it is not empty: only a new database can be filled"));
     }
+    // What is not named in the end is swept by the next papod.
+    let store = PgContents(Arc::new(ContentRows::new(source.clone())));
+    exchange::each_content(from, files, |file, read| fill_content(&store, file, read))?;
     into.execute("BEGIN")?;
     let mut entries = 0;
     for table in &TABLES {
@@ -70,6 +78,20 @@ fn fill(from: &rusqlite::Connection, url: &PgUrl) -> Result<u64, Error> {
     Ok(entries)
 }
 
+/// Copies a content.
+fn fill_content(store: &PgContents, file: FileRef, read: &mut dyn Read) -> Result<(), Error> {
+    let mut writer = store.begin()?;
+    let mut part = vec![0; limits::PG_PIECE];
+    loop {
+        match read.read(&mut part).map_err(Error::new)? {
+            0 => break,
+            n => writer.add(&part[..n])?,
+        }
+    }
+    writer.finish()?;
+    writer.place(file).map(drop)
+}
+
 /// Copies the rows of a table; returns how many there were.
 fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> Result<u64, Error> {
     let mut select = from.prepare(table.select)?;
@@ -84,6 +106,7 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
                 ('f', ValueRef::Integer(n)) => Param::Bool(n != 0),
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
                 ('t', ValueRef::Null) => Param::NoText,
+                ('b', ValueRef::Null) => Param::NoBytes,
                 (_, ValueRef::Null) => Param::MaybeInt(None),
                 (_, ValueRef::Text(text)) => {
                     Param::Text(str::from_utf8(text).map_err(Error::damaged)?)

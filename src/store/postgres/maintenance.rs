@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::export::Files;
 use super::source::{PgPurpose, Source};
 use super::url::PgUrl;
 use super::{PgError, export, schema};
@@ -28,14 +29,21 @@ impl Maintenance for PgMaintenance {
     /// The copy is a SQLite database, which any papod can open.
     fn backup(&self, path: &Path) -> Result<u64, BackupError> {
         let _under_way = self.under_way.read().unwrap_or_else(PoisonError::into_inner);
-        exchange::filled(path, |into| export::fill(&self.source, &self.is_ending, into))
+        exchange::filled(path, |into, contents| {
+            export::fill(&self.source, &self.is_ending, into, Files::Copied(contents))
+        })
     }
 
     /// Copies the database into the folder for temporary files, and checks the copy by the rules for
     /// SQLite.
     fn check(&self) -> Result<Vec<String>, Error> {
         let _under_way = self.under_way.read().unwrap_or_else(PoisonError::into_inner);
-        exchange::findings_of(|into| export::fill(&self.source, &self.is_ending, into))
+        let mut missing = Vec::new();
+        let mut found = exchange::findings_of(|into| {
+            export::fill(&self.source, &self.is_ending, into, Files::Checked(&mut missing))
+        })?;
+        found.append(&mut missing);
+        Ok(found)
     }
 
     fn sizes(&self) -> (u64, u64) {
@@ -85,7 +93,11 @@ fn look_at(url: &PgUrl) -> Result<Survey, Error> {
     // Nobody tells this process what is confirmed; what is there is looked at as it is.
     source.confirm(BatchId { term: i64::MAX, number: 0 });
     let never = AtomicBool::new(false);
-    let problems = exchange::findings_of(|into| export::fill(&source, &never, into))?;
+    let mut missing = Vec::new();
+    let mut problems = exchange::findings_of(|into| {
+        export::fill(&source, &never, into, Files::Checked(&mut missing))
+    })?;
+    problems.append(&mut missing);
     if problems.is_empty() {
         let counted = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (accounts, messages) = (counted(accounts, "account"), counted(messages, "message"));

@@ -4,18 +4,21 @@
 //! One papod at a time is the `leader`, and writes. `url` says where the database is, `source` finds
 //! its primary, `protocol` speaks with it. `writer` and `steps` write a batch, as one call of a
 //! function in record.sql. `reader` reads. `export` and `import` copy everything into a SQLite
-//! database, and back. `erasure` has deleted text leave the server's files.
+//! database, and back. `contents` keeps the contents of files. `erasure` has deleted text leave the
+//! server's files.
 
 mod about;
 mod auth;
 mod candidate;
 mod chats;
+mod contents;
 mod count;
 mod decode;
 mod erasure;
 mod expire;
 mod export;
 mod failure;
+mod files;
 mod find;
 mod gather;
 mod groups;
@@ -54,6 +57,7 @@ use source::{PgPurpose, Source};
 pub use url::PgUrl;
 pub use writer::PgWriter;
 
+use super::contents::Contents;
 use super::{Error, Maintenance};
 
 /// A database that this process leads.
@@ -94,6 +98,14 @@ impl PgDatabase {
     /// Backup and check of the database while it is in use.
     pub fn maintenance(&self) -> impl Maintenance + 'static {
         PgMaintenance::new(self.source.clone())
+    }
+
+    /// The contents of files, at most `most` bytes; 0: no limit. To be called once.
+    ///
+    /// # Errors
+    /// The server's reason.
+    pub fn contents(&self, most: u64) -> Result<Contents, Error> {
+        contents::open(self.source.clone(), most).map_err(|e| e.about(&self.source.url))
     }
 
     /// A reader, which connects when it is first asked.

@@ -17,16 +17,21 @@ use super::protocol::{PgConnection, Statement};
 use super::source::{PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
-use super::{PgError, about, chats, count, expire, gather, groups, later, lists, merge, receipts};
-use crate::entry::{AccountId, ConversationId, Entry, EntryId, Millis, MoveNumber};
+use super::{
+    PgError, about, chats, count, expire, files, gather, groups, later, lists, merge, receipts,
+};
+use crate::entry::{
+    AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
+};
 use crate::group_rules::GroupRules;
 use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
     Account, AccountInvitation, AccountRow, BatchId, Cause, ChatRow, Conversation,
-    ConversationKind, Effort, Error, Expire, Fact, Found, GroupRow, InfoRow, Later, ListPage,
-    Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, WaitingCount, Walk,
+    ConversationKind, Effort, Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later,
+    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, WaitingCount,
+    Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.
@@ -414,6 +419,27 @@ impl Reader for PgReader {
 
     fn answered(&mut self, me: AccountId, id: EntryId) -> Result<Option<bool>, Error> {
         about::answered(self, me, id)
+    }
+
+    fn file(&mut self, me: AccountId, id: EntryId) -> Result<Option<FileState>, Error> {
+        about::file_state(self, me, id)
+    }
+
+    fn file_rows(&mut self, after: EntryId, count: usize) -> Result<Vec<FileRow>, Error> {
+        files::rows(self, after, count)
+    }
+
+    fn is_used(&mut self, content: ContentHash) -> Result<bool, Error> {
+        let sql = "SELECT FROM file WHERE content = $1 LIMIT 1";
+        self.exists(sql, &[Param::Bytes(&content.0)])
+    }
+
+    fn dropped(&mut self) -> Result<Vec<(i64, ContentHash)>, Error> {
+        files::dropped(self)
+    }
+
+    fn next_old_file(&mut self, before: Millis, now: Millis) -> Result<Option<EntryId>, Error> {
+        files::next_old(self, before, now)
     }
 
     fn later(&mut self, account: AccountId) -> Result<Vec<Later>, Error> {

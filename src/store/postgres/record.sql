@@ -84,7 +84,8 @@ BEGIN
             DO UPDATE SET until = excluded.until, until_seq = excluded.until_seq,
                 removed = excluded.removed;
         WHEN 10 THEN
-            INSERT INTO once VALUES (n1[i], t1[i], b[i], n2[i], n3[i]);
+            INSERT INTO once(account, key, digest, entry, time)
+            VALUES (n1[i], t1[i], b[i], n2[i], n3[i]);
         WHEN 11 THEN
             INSERT INTO block VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
         WHEN 12 THEN
@@ -158,6 +159,14 @@ BEGIN
             DELETE FROM account_invitation WHERE hash = b[i] AND uses = 0;
         WHEN 43 THEN
             DELETE FROM account_invitation;
+        WHEN 60 THEN
+            UPDATE once SET content = b[i], bytes = n2[i] WHERE account = n1[i] AND key = t1[i];
+        WHEN 61 THEN
+            INSERT INTO file VALUES (n1[i], b[i], n2[i]);
+        WHEN 62 THEN
+            PERFORM papo_drop_files(0, n1[i]);
+        WHEN 63 THEN
+            DELETE FROM dropped_file WHERE id <= n1[i];
         END CASE;
     END LOOP;
     IF y_message > 0 THEN
@@ -338,6 +347,7 @@ BEGIN
         UNION SELECT word FROM tally WHERE message BETWEEN lowest AND highest) AS m;
     DELETE FROM about WHERE message BETWEEN lowest AND highest AND kind <> 3;
     DELETE FROM tally WHERE message BETWEEN lowest AND highest;
+    PERFORM papo_drop_files(lowest, highest);
 END
 $papo$;
 

@@ -1,12 +1,12 @@
 //! The schema: made at the first start, known by its version afterwards. `schema.sql` has the
-//! tables, `record.sql` the functions that write.
+//! tables, `record.sql` and `files.sql` the functions that write.
 
 use super::PgError;
 use super::protocol::PgConnection;
 use crate::store::{Cause, Error};
 
 const TABLES: &str = include_str!("schema.sql");
-const FUNCTIONS: &str = include_str!("record.sql");
+const FUNCTIONS: [&str; 2] = [include_str!("record.sql"), include_str!("files.sql")];
 
 /// The version that this program creates and uses.
 const VERSION: i64 = 1;
@@ -62,8 +62,9 @@ fn make(on: &mut PgConnection) -> Result<(), Error> {
     if is_there(on)? {
         return Ok(on.execute("COMMIT")?);
     }
+    let functions = FUNCTIONS.concat();
     let made = on.execute(&format!(
-        "{TABLES} {FUNCTIONS}
+        "{TABLES} {functions}
          INSERT INTO schema_version VALUES ({VERSION});
          INSERT INTO leader VALUES (true, 0, 0, 0, '', '', NULL, NULL, 0, 0, 0, 0, 0, 0);
          COMMIT"

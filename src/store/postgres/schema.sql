@@ -128,8 +128,8 @@ CREATE INDEX entry_conversation ON entry(conversation, id) WHERE kind < 2;
 CREATE INDEX entry_mark ON entry(conversation, id) WHERE kind > 1;
 
 -- Pages of `entry` in which a text was deleted or overwritten, or from which a row with a text moved
--- away, each with the last batch that did so; and -1 if a row of `later` was deleted. PostgreSQL keeps
--- such rows until VACUUM, and their bytes even longer: see erasure.rs.
+-- away, each with the last batch that did so; -1 if a row of `later` was deleted, and -2 if one of
+-- `content` was. PostgreSQL keeps such rows until VACUUM, and their bytes even longer: see erasure.rs.
 CREATE TABLE overwritten(
     page bigint PRIMARY KEY,
     batch bigint NOT NULL
@@ -162,6 +162,42 @@ CREATE TABLE reply(
     author bigint NOT NULL,
     PRIMARY KEY(message, reply)
 );
+
+CREATE TABLE file(
+    entry bigint PRIMARY KEY,
+    content bytea NOT NULL,
+    bytes bigint NOT NULL
+);
+
+CREATE INDEX file_content ON file(content);
+
+CREATE TABLE dropped_file(
+    id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    content bytea NOT NULL
+);
+
+-- The contents of files. Only with its key can the pieces of one be read: see contents.rs.
+CREATE TABLE content(
+    hash bytea PRIMARY KEY,             -- SHA-256
+    bytes bigint NOT NULL,
+    upload bigint NOT NULL UNIQUE,      -- its pieces: a random number
+    key bytea NOT NULL                  -- for AES-256-GCM
+);
+
+-- No copies of keys in the planner's statistics.
+ALTER TABLE content ALTER key SET STATISTICS 0;
+
+-- The bytes of contents, encrypted, 256 KiB in each row but the last one.
+CREATE TABLE piece(
+    upload bigint NOT NULL,
+    n bigint NOT NULL,                  -- from 0
+    written timestamptz NOT NULL DEFAULT now(),
+    data bytea NOT NULL,
+    PRIMARY KEY(upload, n)
+) WITH (autovacuum_vacuum_scale_factor = 0.02,          -- what is deleted makes room for what comes
+        toast.autovacuum_vacuum_scale_factor = 0.02);   -- next, before the table grows
+
+ALTER TABLE piece ALTER data SET STORAGE EXTERNAL, ALTER data SET STATISTICS 0;
 
 -- It has no list of ids either.
 CREATE TABLE marking(
@@ -257,6 +293,8 @@ CREATE TABLE once(
     digest bytea NOT NULL,
     entry bigint NOT NULL,
     time bigint NOT NULL,
+    content bytea,
+    bytes bigint,
     PRIMARY KEY(account, key)
 );
 
@@ -340,8 +378,11 @@ SELECT e.id,
        e.conversation,
        e.re,
        (SELECT max(mark) FROM about WHERE message = e.id AND kind = 2) AS edited,
-       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted
+       (SELECT mark FROM about WHERE message = e.id AND kind = 3) AS deleted,
+       encode(f.content, 'hex') AS file,
+       f.bytes AS file_bytes
 FROM entry e
+LEFT JOIN file f ON f.entry = e.id
 JOIN conversation c ON c.id = e.conversation
 JOIN account a ON a.id = e.author
 LEFT JOIN group_info r ON r.conversation = c.id

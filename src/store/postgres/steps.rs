@@ -209,6 +209,10 @@ impl<'a> BatchParams<'a> {
             }
             Change::Once { account, key, once } => {
                 self.step(10, [account.0, once.id.0, once.time.0], [&**key], &once.digest);
+                if let Some(file) = &once.file {
+                    let numbers = [account.0, file.bytes.cast_signed()];
+                    self.step(60, numbers, [&**key], &file.hash.0);
+                }
             }
             Change::Block { by, whom, on } => {
                 self.step(if *on { 11 } else { 12 }, [by.0, whom.0], [], &[]);
@@ -240,8 +244,11 @@ impl<'a> BatchParams<'a> {
             Change::Expire(Expire::Rows) => {
                 self.step(21, [limits::EXPIRE_ROWS as i64], [], &[]);
             }
-            // There are no files here: sessions refuse them, and the import a database that has any.
-            Change::File { .. } | Change::Expire(Expire::Files { .. } | Expire::Swept { .. }) => {}
+            Change::File { entry, file } => {
+                self.step(61, [entry.0, file.bytes.cast_signed()], [], &file.hash.0);
+            }
+            Change::Expire(Expire::Files { upto }) => self.step(62, [upto.0], [], &[]),
+            Change::Expire(Expire::Swept { upto }) => self.step(63, [*upto], [], &[]),
             // PostgreSQL uses empty pages again by itself.
             Change::Expire(Expire::Pages) => {}
             Change::Edited { message, mark, replaced } => {

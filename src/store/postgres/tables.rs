@@ -38,7 +38,7 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 20] = [
+pub(super) const TABLES: [Table; 21] = [
     table!(
         "account",
         "id, handle, name, secret, created, shown, seen, later, disabled, gone",
@@ -67,6 +67,7 @@ pub(super) const TABLES: [Table; 20] = [
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $11",
         "WHERE id > (SELECT floor FROM newest)"
     ),
+    table!("file", "entry, content, bytes", "ibi", "$1, $2, $3", ""),
     table!("about", "message, kind, account, mark", "iiii", "$1, $2, $3, $4", ""),
     table!("tally", "message, word, count", "iii", "$1, $2, $3", ""),
     table!("reply", "message, reply, author", "iii", "$1, $2, $3", ""),
@@ -99,7 +100,13 @@ pub(super) const TABLES: [Table; 20] = [
         ""
     ),
     table!("stale", "conversation, account", "ii", "$1, $2", ""),
-    table!("once", "account, key, digest, entry, time", "itbii", "$1, $2, $3, $4, $5", ""),
+    table!(
+        "once",
+        "account, key, digest, entry, time, content, bytes",
+        "itbiibi",
+        "$1, $2, $3, $4, $5, $6, $7",
+        ""
+    ),
     table!(
         "later",
         "account, number, due, message, condition, command",

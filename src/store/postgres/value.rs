@@ -16,6 +16,8 @@ pub(super) enum Param<'a> {
     /// `NULL` in a column of texts.
     NoText,
     Bytes(&'a [u8]),
+    /// `NULL` in a column of bytes.
+    NoBytes,
     Ints(&'a [i64]),
     Texts(&'a [&'a str]),
     Blobs(&'a [&'a [u8]]),
@@ -34,7 +36,7 @@ impl Param<'_> {
             Param::Int(_) | Param::MaybeInt(_) => INT8,
             Param::Bool(_) => BOOL,
             Param::Text(_) | Param::NoText => TEXT,
-            Param::Bytes(_) => BYTEA,
+            Param::Bytes(_) | Param::NoBytes => BYTEA,
             Param::Ints(_) => 1_016,
             Param::Texts(_) => 1_009,
             Param::Blobs(_) => 1_001,
@@ -46,7 +48,9 @@ impl Param<'_> {
         match self {
             Param::Int(n) => put(out, &n.to_be_bytes()),
             Param::MaybeInt(Some(n)) => put(out, &n.to_be_bytes()),
-            Param::MaybeInt(None) | Param::NoText => out.extend((-1_i32).to_be_bytes()),
+            Param::MaybeInt(None) | Param::NoText | Param::NoBytes => {
+                out.extend((-1_i32).to_be_bytes())
+            }
             Param::Bool(is) => put(out, &[u8::from(is)]),
             Param::Text(text) => put(out, text.as_bytes()),
             Param::Bytes(bytes) => put(out, bytes),

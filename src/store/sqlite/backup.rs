@@ -41,7 +41,7 @@ impl SqliteMaintenance {
             }
         }
         // The contents of files that the copy names stay where they are until it has them.
-        let _pin = self.files.as_ref().map(|folder| folder.pin());
+        let _pin = self.files.as_ref().map(|files| files.contents.pin());
         let found = self.lock.verify(None);
         // If the file was overwritten, neither it nor what the log adds to it is this database.
         self.lock.look_at_main()?;
@@ -65,14 +65,14 @@ impl SqliteMaintenance {
         copy_into(connection, &draft).map_err(BackupError::Failed)?;
         draft.file().sync_all()?;
         let files = match &self.files {
-            Some(folder) => {
+            Some(files) => {
                 let copy = alone(draft.path())?;
-                linked(
+                Some(linked(
                     &copy,
-                    |content| folder.path_of(content),
+                    |content| files.path_of(content),
                     &files_beside(path),
                     || self.has_ended(),
-                )?
+                )?)
             }
             None => None,
         };

@@ -11,13 +11,60 @@ use super::{ended, files, give};
 use crate::entry::ContentHash;
 use crate::store::Error;
 
-/// A folder that is removed with all that is in it if it is dropped before it is kept.
-pub(super) struct NewContents {
+/// A folder of contents, which is made for the first of them. It is removed with all that is in it if
+/// it is dropped before it is kept.
+pub(in crate::store) struct NewContents {
     path: PathBuf,
+    is_made: bool,
     is_kept: bool,
 }
 
 impl NewContents {
+    /// The one that is to be at `path`, where nothing is yet.
+    pub(super) fn at(path: PathBuf) -> NewContents {
+        NewContents { path, is_made: false, is_kept: false }
+    }
+
+    /// The path of a content, in the folder.
+    fn path_for(&mut self, content: ContentHash) -> Result<PathBuf, Error> {
+        if !self.is_made {
+            DirBuilder::new().mode(0o700).create(&self.path).map_err(here(&self.path))?;
+            self.is_made = true;
+        }
+        Ok(self.path.join(content.to_string()))
+    }
+
+    /// Adds a content, whose parts come from `parts`. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// The system's reason, or that of `parts`.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn add(
+        &mut self,
+        content: ContentHash,
+        mut parts: impl FnMut() -> Result<Option<Vec<u8>>, Error>,
+    ) -> Result<(), Error> {
+        use std::io::Write;
+        let path = self.path_for(content)?;
+        let mut file = new_file(&path).map_err(here(&path))?;
+        while let Some(part) = parts()? {
+            file.write_all(&part).map_err(here(&path))?;
+        }
+        file.sync_all().map_err(here(&path))
+    }
+
+    /// Takes back the last one, which is not whole.
+    #[cfg(feature = "postgres")]
+    pub(in crate::store) fn drop_last(&self, content: ContentHash) {
+        // It may not have been begun.
+        let _ = fs::remove_file(self.path.join(content.to_string()));
+    }
+
+    /// Has the folder on disk when it returns.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        if self.is_made { sync(&self.path) } else { Ok(()) }
+    }
+
     pub(super) fn keep(mut self) {
         self.is_kept = true;
     }
@@ -25,7 +72,8 @@ impl NewContents {
 
 impl Drop for NewContents {
     fn drop(&mut self) {
-        if !self.is_kept
+        if self.is_made
+            && !self.is_kept
             && let Err(e) = fs::remove_dir_all(&self.path)
         {
             log::warn!("{}: cannot remove this folder: {e}", self.path.display());
@@ -34,7 +82,7 @@ impl Drop for NewContents {
 }
 
 /// Puts links to the contents that a database names, or copies of them, into the new folder `into`.
-/// They are on disk when this returns. `None`: it names none, and there is no folder.
+/// They are on disk when this returns. If it names none, there is no folder.
 ///
 /// # Errors
 /// The folder exists, the system's reason, or that papod ends.
@@ -43,18 +91,14 @@ pub(super) fn linked(
     from: impl Fn(ContentHash) -> PathBuf,
     into: &Path,
     has_ended: impl Fn() -> bool,
-) -> Result<Option<NewContents>, Error> {
-    let mut new = None;
+) -> Result<NewContents, Error> {
+    let mut new = NewContents::at(into.to_owned());
     files::all(of, |_, file| {
         if has_ended() {
             return Err(ended());
         }
-        if new.is_none() {
-            DirBuilder::new().mode(0o700).create(into).map_err(here(into))?;
-            new = Some(NewContents { path: into.to_owned(), is_kept: false });
-        }
         let from = from(file.hash);
-        match link_or_copy(&from, &into.join(file.hash.to_string())) {
+        match link_or_copy(&from, &new.path_for(file.hash)?) {
             // A check says so as well. The rest is worth having.
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 log::error!("{}: {e}; the backup is made without it", from.display());
@@ -63,9 +107,7 @@ pub(super) fn linked(
             done => done.map_err(here(into)),
         }
     })?;
-    if new.is_some() {
-        sync(into)?;
-    }
+    new.sync()?;
     Ok(new)
 }
 
@@ -144,9 +186,12 @@ fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+fn new_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    let mut open = OpenOptions::new();
-    let mut to = open.write(true).create_new(true).mode(0o600).open(to)?;
+    let mut to = new_file(to)?;
     io::copy(&mut File::open(from)?, &mut to)?;
     to.sync_all()
 }

@@ -2,37 +2,45 @@
 
 use std::env;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use rusqlite::Connection;
 
 use super::check::findings;
+pub(in crate::store) use super::contents::NewContents;
 use super::draft::Draft;
+use super::files::{all, files_beside, missing};
 use super::generation::alone;
 use super::{beside, check_header, length, schema};
+use crate::entry::FileRef;
 use crate::store::{BackupError, Cause, Error};
 
-/// Makes a new database at `path`, which `fill` fills. It is on disk under its name when this
-/// returns. Returns its size in bytes.
+/// Makes a new database at `path`, which `fill` fills, and beside it the folder of the contents of
+/// its files. All of it is on disk under its name when this returns. Returns the size of the database
+/// in bytes.
 ///
 /// # Errors
 /// See [`BackupError`]. An unfinished one is removed.
 pub(in crate::store) fn filled(
     path: &Path,
-    fill: impl FnOnce(&Connection) -> Result<(), Error>,
+    fill: impl FnOnce(&Connection, &mut NewContents) -> Result<(), Error>,
 ) -> Result<u64, BackupError> {
     let path = std::path::absolute(path)?;
-    for ending in ["", "-journal", "-wal"] {
+    for ending in ["", "-journal", "-wal", "-files"] {
         if beside(&path, ending).symlink_metadata().is_ok() {
             return Err(BackupError::Exists);
         }
     }
-    let draft = filled_draft(&path, fill)?;
-    draft.name(&path).map_err(|e| match e.kind() {
+    let mut contents = NewContents::at(files_beside(&path));
+    let draft = filled_draft(&path, |into| fill(into, &mut contents))?;
+    contents.sync()?;
+    let bytes = draft.name(&path).map_err(|e| match e.kind() {
         ErrorKind::AlreadyExists => BackupError::Exists,
         _ => e.into(),
-    })
+    })?;
+    contents.keep();
+    Ok(bytes)
 }
 
 /// The [`findings`] in a database that `fill` fills, in the folder for temporary files.
@@ -85,4 +93,32 @@ pub(in crate::store) fn sound(path: &Path) -> Result<Connection, Error> {
         None => Ok(connection),
         Some(first) => Err(here(Error::of(Cause::Damaged, format_args!("damaged: {first}")))),
     }
+}
+
+/// What is missing of the contents of the files of a database, which are in the folder `files`: a line
+/// each.
+///
+/// # Errors
+/// The database cannot be read.
+pub(in crate::store) fn missing_contents(
+    of: &Connection,
+    files: &Path,
+) -> Result<Vec<String>, Error> {
+    missing(of, |content| files.join(content.to_string()))
+}
+
+/// Opens each content of the files of a database, in the folder `files`.
+///
+/// # Errors
+/// One cannot be opened, or that of `each`.
+pub(in crate::store) fn each_content(
+    of: &Connection,
+    files: &Path,
+    mut each: impl FnMut(FileRef, &mut dyn Read) -> Result<(), Error>,
+) -> Result<(), Error> {
+    all(of, |_, file| {
+        let path = files.join(file.hash.to_string());
+        let mut open = File::open(&path).map_err(|e| Error::new(e).about(path.display()))?;
+        each(file, &mut open)
+    })
 }

@@ -1,6 +1,6 @@
 //! Backups and checks: what reads a whole database while it is in use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,7 +10,8 @@ use super::lock::Lock;
 use super::search::{SearchFile, SearchReader};
 use super::spare::Spare;
 use super::{SqliteReader, beside, check, ended, files, length, read_connection};
-use crate::store::folder::ContentFolder;
+use crate::entry::ContentHash;
+use crate::store::contents::Contents;
 use crate::store::{BackupError, Error, Maintenance};
 
 /// Operations that read a whole database, on any thread, while the writer goes on.
@@ -20,8 +21,21 @@ pub struct SqliteMaintenance {
     pub(super) ending: Arc<Ending>,
     pub(super) spare: Arc<Spare>,
     /// Where the contents of files are.
-    pub(super) files: Option<Arc<ContentFolder>>,
+    pub(super) files: Option<ContentsBeside>,
     pub(super) search: Arc<SearchFile>,
+}
+
+/// The contents of files, and the folder in which they are.
+#[derive(Clone)]
+pub(super) struct ContentsBeside {
+    pub(super) folder: PathBuf,
+    pub(super) contents: Arc<Contents>,
+}
+
+impl ContentsBeside {
+    pub(super) fn path_of(&self, content: ContentHash) -> PathBuf {
+        self.folder.join(content.to_string())
+    }
 }
 
 /// How maintenance is broken off.
@@ -41,11 +55,11 @@ impl Maintenance for SqliteMaintenance {
         if let Err(e) = self.lock.verify(None) {
             return Ok(vec![e.to_string()]);
         }
-        let pin = self.files.as_ref().map(|folder| (folder, folder.pin()));
+        let pin = self.files.as_ref().map(|files| (files, files.contents.pin()));
         let found = self.until_ended(|on| {
             let mut found = check::findings(on)?;
-            if let Some((folder, _)) = &pin {
-                found.extend(files::missing(on, |content| folder.path_of(content))?);
+            if let Some((beside, _)) = &pin {
+                found.extend(files::missing(on, |content| beside.path_of(content))?);
             }
             Ok(found)
         });

@@ -47,6 +47,7 @@ mod write_back;
 mod writer;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub use files::files_beside;
 use generation::{Inspection, Sidecar};
 use lock::Lock;
 use main_file::Generation;
+use maintenance::ContentsBeside;
 use maintenance::Ending;
 pub use maintenance::SqliteMaintenance;
 pub use reader::SqliteReader;
@@ -70,7 +72,7 @@ use spare::Spare;
 pub use survey::survey;
 pub use writer::SqliteWriter;
 
-use super::folder::ContentFolder;
+use super::contents::Contents;
 use super::{Cause, Error};
 
 /// The busy timeout of every connection, for a tool that holds the database for a moment.
@@ -122,7 +124,7 @@ pub struct Database {
     ending: Arc<Ending>,
     spare: Arc<Spare>,
     /// Where the contents of files are.
-    files: Option<Arc<ContentFolder>>,
+    files: Option<ContentsBeside>,
     search: Arc<SearchFile>,
 }
 
@@ -192,10 +194,15 @@ impl Database {
         self
     }
 
-    /// The same database with the folder of its files, for backups and checks.
-    pub fn with_files(mut self, folder: Arc<ContentFolder>) -> Database {
-        self.files = Some(folder);
-        self
+    /// The same database with the contents of its files, which are in this folder, for backups and
+    /// checks.
+    ///
+    /// # Errors
+    /// The current folder is gone.
+    pub fn with_files(mut self, folder: &Path, contents: Arc<Contents>) -> io::Result<Database> {
+        let folder = std::path::absolute(folder)?;
+        self.files = Some(ContentsBeside { folder, contents });
+        Ok(self)
     }
 
     /// The writer. To be called once.
