@@ -7,6 +7,7 @@
 mod answers;
 mod bytes;
 mod elsewhere;
+mod files;
 mod groups;
 mod later;
 mod leaving;

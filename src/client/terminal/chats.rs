@@ -148,7 +148,9 @@ impl ListedChat {
 fn in_one_line(entry: &Entry, me: &Handle) -> String {
     let who = if entry.from == *me { "you" } else { entry.from.as_str() };
     if is_message(entry) || entry.is_gone() {
-        format!("{who}: {}", text_of(entry).chars().take(KEPT).collect::<String>())
+        let is_file = entry.tags.as_ref().is_some_and(|tags| tags.file.is_some());
+        let sign = if is_file { said::FILE } else { "" };
+        format!("{who}: {sign}{}", text_of(entry).chars().take(KEPT).collect::<String>())
     } else {
         format!("{who} {}", said::change(&entry.body, me))
     }

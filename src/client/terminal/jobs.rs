@@ -10,6 +10,7 @@ use smol::future::{self, FutureExt};
 use super::known::Typed;
 use super::stale::StaleMessage;
 use super::style::Tick;
+use super::transfers::Transferred;
 use crate::client::account::Credentials;
 use crate::client::caller::Caller;
 use crate::client::connection::Success;
@@ -138,6 +139,8 @@ pub enum News {
     Busy(String),
     /// A command is answered.
     Answer(Purpose, Result<Success, Failure>),
+    /// A file was sent or fetched, or was not.
+    Transferred(Transferred),
     /// A command has not been answered for more than a second.
     Slow,
     /// The number of the desktop notification for the message with this id.

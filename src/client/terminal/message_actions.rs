@@ -9,6 +9,7 @@ use super::later;
 use super::message_command::{self, MessageChoice, MessageCommand, Substitution, THUMB, unnamed};
 use super::said::Said;
 use super::talk::Talk;
+use super::transfers::TransferJob;
 use crate::client::failure::Failure;
 use crate::client::lines;
 use crate::client::send::random_key;
@@ -72,6 +73,15 @@ impl Talk {
                 let fits = if is_any { Said::is_message } else { is_marked };
                 if let Some(id) = self.chosen(&choice, fits) {
                     self.ask(format!("MARKS {id}"), Purpose::Show);
+                }
+            }
+            MessageCommand::Get(choice, path) => {
+                let is_file = |said: &Said| said.file.is_some();
+                let of_others = |said: &Said| said.file.is_some() && said.from.is_some();
+                let fits = if self.screen.has_any(of_others) { of_others } else { is_file };
+                let fits = if choice == MessageChoice::Newest { fits } else { is_file };
+                if let Some(id) = self.chosen(&choice, fits) {
+                    self.transfer(TransferJob::Get { id, path });
                 }
             }
             MessageCommand::At(due, text) => {

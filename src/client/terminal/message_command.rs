@@ -4,8 +4,11 @@
 //! by a piece of its text with `/` behind it, as in `/re lunch/ yes`. `/ ` alone names nothing, so
 //! that any text can follow.
 
+use std::path::PathBuf;
+
 use jiff::Zoned;
 
+use super::paths;
 use crate::client::{lines, when};
 use crate::entry::Condition;
 use crate::name::Target;
@@ -13,7 +16,8 @@ use crate::wire::request::DueTime;
 use crate::wire::rows::condition;
 
 /// The commands, for completion.
-pub const NAMES: &[&str] = &["at", "del", "edit", "fwd", "later", "marks", "re", "react", "unless"];
+pub const NAMES: &[&str] =
+    &["at", "del", "edit", "fwd", "get", "later", "marks", "re", "react", "unless"];
 
 /// The usual reaction.
 pub const THUMB: &str = "👍";
@@ -39,6 +43,8 @@ pub enum MessageCommand {
     React(MessageChoice, String),
     Forward(MessageChoice, Target),
     Marks(MessageChoice),
+    /// Fetch the file of a message, to this path or, without one, to the folder for downloads.
+    Get(MessageChoice, Option<PathBuf>),
     /// Send a text to the current conversation when it is due.
     At(DueTime, String),
     /// Send a text somewhere unless the message is read, or whatever, within so many seconds.
@@ -72,6 +78,7 @@ pub fn parse(
         },
         "del" => Ok(MessageCommand::Delete(choice(rest))),
         "marks" => Ok(MessageCommand::Marks(choice(rest))),
+        "get" => Ok(get(rest, is_numbered)),
         "react" => {
             let (which, word) = last_word(rest);
             let word = if word.is_empty() { THUMB } else { word };
@@ -97,6 +104,16 @@ pub fn parse(
             _ => usage("/later lists what is sent later; /later del N cancels it"),
         },
     }
+}
+
+/// A path has a `/` in it. Without one, what was typed names the message.
+fn get(rest: &str, is_numbered: bool) -> MessageCommand {
+    if !rest.contains('/') {
+        return MessageCommand::Get(choice(rest), None);
+    }
+    let (choice, path) = before_text(rest, is_numbered);
+    let path = (!path.is_empty()).then(|| paths::expanded(path.trim()));
+    MessageCommand::Get(choice, path)
 }
 
 fn at(rest: &str, now: &Zoned) -> Result<MessageCommand, String> {
@@ -268,6 +285,13 @@ mod tests {
         assert_eq!(parsed("del", "lunch"), Ok(MessageCommand::Delete(lunch.clone())));
         assert_eq!(parsed("marks", "lunch/"), Ok(MessageCommand::Marks(lunch.clone())));
         assert_eq!(parsed("marks", "3/"), Ok(MessageCommand::Marks(Piece("3".into()))));
+        let get =
+            |choice, path: Option<&str>| Ok(MessageCommand::Get(choice, path.map(Into::into)));
+        assert_eq!(parsed("get", ""), get(Newest, None));
+        assert_eq!(parsed("get", "3"), get(Number(3), None));
+        assert_eq!(parsed("get", "photo"), get(Piece("photo".into()), None));
+        assert_eq!(parsed("get", "photo/ /tmp/x y"), get(Piece("photo".into()), Some("/tmp/x y")));
+        assert_eq!(parsed("get", "./x"), get(Newest, Some("./x")));
         let react = |choice, word: &str| Ok(MessageCommand::React(choice, word.into()));
         assert_eq!(parsed("react", ""), react(Newest, THUMB));
         assert_eq!(parsed("react", "2"), react(Newest, "2"));

@@ -4,11 +4,12 @@
 //! `keys`, its `prompt` and the lines it has `recalled`; `device` turns the bytes into text and
 //! drops `sequences` that are no keys). One connection brings events; another runs commands, one
 //! after another, repeating them until they are answered (`jobs`). All of this becomes one queue of
-//! news for `talk`, whose parts are `orders` and `message_actions` for what is typed, `events`,
+//! news for `talk`, whose parts are `orders`, `message_actions` and `file_actions` for what is typed, `events`,
 //! `changes` and `acks` for what comes, and `answers` and `elsewhere`. `screen` and `repaint` show
 //! it; `pages`, `item`, `said` and `columns` lay it out, `activity` the line at the bottom.
 //! `slash_command`, `message_command`, `groups` and `passwd` parse what begins with `/`, `later` is
-//! about what is sent later; `notices` go to the desktop; and `welcome` guides newcomers.
+//! about what is sent later; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
+//! to the desktop; and `welcome` guides newcomers.
 
 mod acks;
 mod activity;
@@ -20,6 +21,7 @@ mod device;
 mod editor;
 mod elsewhere;
 mod events;
+mod file_actions;
 mod groups;
 mod item;
 mod jobs;
@@ -32,6 +34,7 @@ mod notices;
 mod orders;
 mod pages;
 mod passwd;
+mod paths;
 mod picked;
 mod prompt;
 mod recalled;
@@ -47,6 +50,7 @@ mod slash_command;
 mod stale;
 mod style;
 mod talk;
+mod transfers;
 mod welcome;
 
 use std::cmp::Reverse;
@@ -74,6 +78,7 @@ use jobs::News;
 use known::Typed;
 use style::Style;
 use talk::{Talk, Unsent};
+use transfers::Transferred;
 
 /// Time limit for outstanding answers when leaving.
 const DRAIN_TIME: Duration = Duration::from_secs(1);
@@ -159,7 +164,9 @@ async fn converse(
     let (jobs, to_do) = unbounded();
     // Scroll earlier output away rather than draw over it.
     let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
-    let mut talk = Talk::new(account.handle.clone(), options, keyboard, style, jobs, tell.clone());
+    let (transfers, to_transfer) = unbounded();
+    let me = account.handle.clone();
+    let mut talk = Talk::new(me, options, keyboard, style, jobs, transfers, tell.clone());
     talk.wake = vec![wake_feed, wake_desk];
     if let Some(first) = first {
         talk.turn_to(&first);
@@ -171,6 +178,10 @@ async fn converse(
 
     let executor = LocalExecutor::new();
     let work = executor.spawn(jobs::work(account, to_do, tell.clone(), desk_woken));
+    let (busy, transferred) = (tell.clone(), tell.clone());
+    let busy = move |what| drop(busy.try_send(News::Busy(what)));
+    let transferred = move |done| drop(transferred.try_send(News::Transferred(done)));
+    let transfer = executor.spawn(transfers::work(account, to_transfer, busy, transferred));
     let (stay, left) = bounded::<()>(1);
     let listen = executor.spawn(listen(feed, tell.clone(), left));
     let signals = executor.spawn(until_signal(tell));
@@ -196,7 +207,7 @@ async fn converse(
         Err(Failure::Secret(_)) => Err(Failure::Secret(format!("papo: {}", account.locked_out()))),
         over => over,
     };
-    drop((work, signals));
+    drop((work, transfer, signals));
     Ok((over, talk.unsent, talk.unconfirmed))
 }
 
@@ -205,8 +216,10 @@ async fn drain(talk: &mut Talk, news: &Receiver<News>) {
     while !talk.is_settled()
         && let Ok(one) = news.recv().await
     {
-        if let News::Answer(purpose, Ok(_)) = one {
-            talk.answered_late(&purpose);
+        match one {
+            News::Answer(purpose, Ok(_)) => talk.answered_late(&purpose),
+            News::Transferred(Transferred::Sent(_, _, Ok(()))) => talk.transferred_late(),
+            _ => {}
         }
     }
 }

@@ -69,6 +69,7 @@ impl Talk {
             }
             SlashCommand::Command(command) => self.ask(command, Purpose::Show),
             SlashCommand::Unclear(why) => self.complain(&why),
+            SlashCommand::Files(paths) => self.send_files(&paths)?,
             SlashCommand::Who => match self.current.clone() {
                 Some(name) if name.starts_with('#') => {
                     self.ask(format!("GROUP WHO {name}"), Purpose::Show);

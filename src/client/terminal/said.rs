@@ -4,18 +4,24 @@
 //! so that no text looks like another message. Above it stands what it answers, `↳ ana: lunch?`,
 //! and below it the reactions. Nothing here knows positions on the screen.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::Zoned;
 use jiff::tz::TimeZone;
 
 use super::columns::{ScreenLine, cut, width, wrap};
 use super::style::{INDENT, Style, TICKS, Tick};
+use crate::client::byte_count::ByteCount;
 use crate::client::lines::{is_message, is_reminder};
 use crate::entry::{Call, Entry, EntryTags};
 use crate::name::Handle;
 
 /// Most columns of a quoted text: no terminal is wider.
 const QUOTE: usize = 400;
+
+/// What the name of a file begins with.
+pub const FILE: &str = "⎘ ";
 
 /// Most columns of a reaction; it has 16 characters.
 const REACTION: usize = 32;
@@ -44,6 +50,8 @@ pub struct Said {
     /// The mark that gave it its text; 0 if that is the first one.
     pub edit: u64,
     pub is_forwarded: bool,
+    /// Bytes of the file that it is; its text is the file's name.
+    pub file: Option<u64>,
     /// `AT` or `UNLESS` has sent it.
     pub is_late: bool,
     /// A late message of the user's to themselves: it waits for them, as one by somebody else does.
@@ -81,6 +89,7 @@ impl Said {
             is_gone: false,
             edit: 0,
             is_forwarded: false,
+            file: None,
             is_late: false,
             is_reminder: false,
             called: Vec::new(),
@@ -101,10 +110,11 @@ impl Said {
         (said.is_change, said.is_gone) = (is_change, entry.is_gone());
         said.is_reminder = is_reminder(entry, me);
         let Some(tags) = &entry.tags else { return said };
-        let EntryTags { re, edit, fwd, calls, late, react, mine, .. } = &**tags;
+        let EntryTags { re, edit, file, fwd, calls, late, react, mine, .. } = &**tags;
         said.re = re.map(|id| id.number());
         said.edit = edit.map_or(0, |id| id.number());
         (said.is_forwarded, said.is_late) = (*fwd > 0, late.is_some());
+        said.file = *file;
         said.called = calls.iter().filter_map(|call| calling(call, me)).collect();
         said.reactions = react.iter().map(|(n, word)| (*n, word.to_string())).collect();
         said.mine = mine.as_ref().map(|word| word.to_string());
@@ -140,7 +150,7 @@ impl Said {
         if self.is_gone {
             self.body.clear();
             self.reactions.clear();
-            (self.mine, self.called) = (None, Vec::new());
+            (self.mine, self.called, self.file) = (None, Vec::new(), None);
         }
     }
 
@@ -167,7 +177,8 @@ impl Said {
     /// Author and text in one line, as messages that answer it quote it.
     pub fn as_quote(&self) -> String {
         let text = if self.is_gone { "(deleted)" } else { &self.body };
-        cut(&format!("{}: {text}", self.who()), QUOTE)
+        let sign = if self.file.is_some() { FILE } else { "" };
+        cut(&format!("{}: {sign}{text}", self.who()), QUOTE)
     }
 
     /// The lines above the one with time and ticks.
@@ -191,7 +202,7 @@ impl Said {
         let (before, after) = if self.is_change { ("* ", " ") } else { ("", ": ") };
         let late = if self.is_late && !self.is_gone { "⏲ " } else { "" };
         let (head, note) = (format!("{before}{name}"), self.note());
-        let text = if self.is_gone { "" } else { &self.body };
+        let text = if self.is_gone { Cow::default() } else { self.text() };
         let blank = if note.is_empty() || text.is_empty() { "" } else { " " };
         let text = format!("{head}{after}{late}{text}{blank}{note}");
         let indent = " ".repeat(INDENT);
@@ -226,6 +237,13 @@ impl Said {
         }
         lines.extend(self.reaction_lines(width.saturating_sub(INDENT), style));
         lines
+    }
+
+    /// The text; of a file also how large it is, and what fetches one of somebody else.
+    fn text(&self) -> Cow<'_, str> {
+        let Some(bytes) = self.file else { return Cow::from(&self.body) };
+        let hint = if self.from.is_some() { " (/get)" } else { "" };
+        format!("{FILE}{} {}{hint}", self.body, ByteCount(bytes)).into()
     }
 
     /// What is said about the text behind it, in one word.

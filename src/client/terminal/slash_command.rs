@@ -1,14 +1,17 @@
 //! Parses a typed line: a text to send, or a command that begins with `/`.
 
+use std::path::PathBuf;
+
 use super::super::lines;
 use super::groups;
 use super::message_command;
+use super::paths;
 
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
-    "at", "back", "block", "chats", "del", "edit", "find", "fwd", "group", "help", "info",
-    "invite", "join", "later", "marks", "name", "passwd", "quit", "re", "react", "rules", "to",
-    "unblock", "unless", "who", "whoami",
+    "at", "back", "block", "chats", "del", "edit", "file", "find", "fwd", "get", "group", "help",
+    "info", "invite", "join", "later", "marks", "name", "passwd", "quit", "re", "react", "rules",
+    "to", "unblock", "unless", "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -33,6 +36,7 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /info        who has received and read your last message here
   /group new team bob   create a group; /group alone lists what else there is
   /re yes      answer the last message; /help messages: edit, delete, react, …
+  /file PATH   send a file; /get fetches the last one
   /block bob   refuse messages from somebody; /unblock bob
   /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
@@ -50,6 +54,7 @@ With the last message that fits:
   /react ok        react to it; alone: 👍; - takes it back
   /fwd bob         send it on; your own name keeps it among your notes
   /marks           its earlier texts, and who has reacted
+  /get             fetch a file, to where downloads go; /get photo/ ~/x.jpg
 Another one is named by a piece of its text: /re lunch/ yes, /del lunch.
 Or by a number: Alt-M shows them, /re 3 yes uses one, Alt-1 to Alt-9 react.
   /at 9:00 tea     send a text here later, or /at +10m; a reminder in notes
@@ -78,6 +83,8 @@ pub enum SlashCommand {
     Help(&'static str),
     /// A command about a message, and what was typed behind it.
     Message(String, String),
+    /// Send these files.
+    Files(Vec<PathBuf>),
     /// Who is in this group.
     Who,
     /// How far a message of the user's has come: this one, or the last.
@@ -132,6 +139,11 @@ pub fn read(line: &str) -> SlashCommand {
         (name, rest) if message_command::NAMES.contains(&name) => {
             SlashCommand::Message(name.to_owned(), rest.to_owned())
         }
+        ("file", "") => unclear("usage: /file PATH sends a file"),
+        ("file", _) => match paths::split(rest) {
+            Ok(paths) => SlashCommand::Files(paths),
+            Err(why) => unclear(&format!("/file: {why}")),
+        },
         ("who", _) => SlashCommand::Who,
         ("invite" | "join" | "rules", _) => SlashCommand::Group(format!("{name} {rest}")),
         ("msg" | "query", _) => unclear("to talk to somebody: /to bob, and then write"),

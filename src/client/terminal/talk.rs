@@ -22,6 +22,7 @@ use super::screen::Screen;
 use super::slash_command;
 use super::stale::Stale;
 use super::style::Style;
+use super::transfers::TransferJob;
 use crate::client::failure::Failure;
 use crate::client::lines;
 use crate::entry::Entry;
@@ -68,6 +69,7 @@ pub struct Talk {
     pub(super) asks_again: Option<bool>,
     pub(super) chats: Chats,
     pub(super) jobs: Sender<PendingCommand>,
+    pub(super) transfers: Sender<TransferJob>,
     /// The connection for events is down.
     pub(super) is_offline: bool,
     /// Make connections retry now.
@@ -78,7 +80,7 @@ pub struct Talk {
     pub(super) warning: Option<String>,
     /// In the order in which they were typed.
     pub(super) unsent: Vec<Unsent>,
-    /// Edits, deletions and the like that the server has not confirmed.
+    /// Edits, deletions, files and the like that the server has not confirmed.
     pub(super) unconfirmed: usize,
     /// The user's entries that came as events while something was unsent: perhaps the same
     /// messages.
@@ -117,6 +119,7 @@ impl Talk {
         keyboard: Keyboard,
         style: Style,
         jobs: Sender<PendingCommand>,
+        transfers: Sender<TransferJob>,
         tell: Sender<News>,
     ) -> Talk {
         Talk {
@@ -131,6 +134,7 @@ impl Talk {
             asks_again: None,
             chats: Chats::default(),
             jobs,
+            transfers,
             is_offline: false,
             wake: Vec::new(),
             tell,
@@ -183,8 +187,7 @@ impl Talk {
                 self.waited_for -= usize::from(purpose.is_waited_for());
                 self.stale.loads -= usize::from(purpose.is_load());
                 if purpose.is_done_to_a_message() {
-                    self.unconfirmed -= 1;
-                    self.keyboard.may_leave(self.is_all_sent());
+                    self.confirmed_one();
                 }
                 match answer {
                     Ok(reply) => self.answered(purpose, &reply),
@@ -194,6 +197,7 @@ impl Talk {
                     Err(failure) => self.failed(purpose, &failure),
                 }
             }
+            News::Transferred(done) => self.transferred(done)?,
             News::Slow => {
                 self.is_slow = true;
                 if self.waited_for > 0 {
@@ -204,6 +208,12 @@ impl Talk {
         self.say_where();
         self.keyboard.refresh();
         Ok(false)
+    }
+
+    /// The server has confirmed an edit, a file and the like, or refused it.
+    pub(super) fn confirmed_one(&mut self) {
+        self.unconfirmed -= 1;
+        self.keyboard.may_leave(self.is_all_sent());
     }
 
     fn typed(&mut self, typed: Typed) -> Result<(), Failure> {
@@ -381,6 +391,11 @@ impl Talk {
             purpose if purpose.is_done_to_a_message() => self.unconfirmed -= 1,
             _ => {}
         }
+    }
+
+    /// A file was sent after the screen was closed.
+    pub fn transferred_late(&mut self) {
+        self.unconfirmed -= 1;
     }
 
     pub(super) fn ask(&mut self, command: String, purpose: Purpose) {

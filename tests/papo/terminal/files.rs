@@ -1,0 +1,79 @@
+//! Files that are sent and fetched while one talks.
+
+use std::fs;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
+use super::place::Place;
+
+/// 200,000 bytes that no line ends in the same place.
+fn noise() -> Vec<u8> {
+    (0..200_000_u32).map(|n| (n * 7 + n / 251) as u8).collect()
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn files_are_sent_and_fetched_while_one_talks() {
+    let place = Place::with(&["ana", "bob"]);
+    let mut bob = place.client("bob");
+    let window = place.talking("ana", "bob");
+    let home = place.home_of("ana");
+    fs::write(home.join("holiday photo.jpg"), noise()).unwrap();
+    fs::write(home.join("a.txt"), "hello\n").unwrap();
+    window.line("/file holiday photo.jpg");
+    let said = bob.until("MSG 1 ").pop().unwrap();
+    assert!(said.ends_with(" ana bob file=200000 holiday photo.jpg"), "{said}");
+    window.says("you: ⎘ holiday photo.jpg 200 kB\n");
+    bob.say("READ 1");
+    window.says("read you: ⎘ holiday photo.jpg 200 kB\n");
+    window.line("/file 'holiday photo.jpg' \\a.txt");
+    bob.until("MSG 3 ");
+    window.says("you: ⎘ a.txt 6 bytes\n");
+    // What cannot be sent is said, and nothing is.
+    window.line("/file a.txt nothing");
+    window.says("not sent: nothing: No such file or directory");
+    window.line("/file .hidden");
+    window.says("not sent: .hidden: expected a file's name");
+    bob.has_heard_all();
+
+    bob.say(&format!("PUT {}", BASE64_STANDARD.encode("from bob")));
+    bob.say("FILE ana notes.txt");
+    bob.until("OK FILE 4 ");
+    window.says("      bob: ⎘ notes.txt 8 bytes (/get)\n");
+    let downloads = home.join("Downloads");
+    window.line("/get");
+    window.says("saved as ");
+    assert_eq!(fs::read(downloads.join("notes.txt")).unwrap(), b"from bob");
+    // Never over another one.
+    window.line("/get notes");
+    window.says("notes (2).txt");
+    assert_eq!(fs::read(downloads.join("notes (2).txt")).unwrap(), b"from bob");
+    window.line("/get holiday/ ~/copy.jpg");
+    window.says("/copy.jpg\n");
+    assert_eq!(fs::read(home.join("copy.jpg")).unwrap(), noise());
+    window.line("/get holiday/ ~/copy.jpg");
+    window.says("copy.jpg: already exists");
+    bob.say("DEL 4");
+    window.says("bob: (deleted)");
+    window.line("/get");
+    window.says_joined("Downloads/a.txt");
+    assert_eq!(fs::read(downloads.join("a.txt")).unwrap(), b"hello\n");
+}
+
+#[test]
+#[ignore = "needs tmux"]
+fn a_file_is_sent_once_when_the_server_is_back() {
+    let mut place = Place::with(&["ana", "bob"]);
+    let window = place.talking("ana", "bob");
+    fs::write(place.home_of("ana").join("noise"), noise()).unwrap();
+    place.kill();
+    window.line("/file noise");
+    window.says("sending noise …");
+    window.key("C-d");
+    window.says("1 change not sent yet; press Ctrl-D again");
+    place.restart();
+    window.says("you: ⎘ noise 200 kB\n");
+    let mut bob = place.papod().login_quietly("bob");
+    let all = bob.history("ana", 0);
+    assert_eq!(all.len(), 1, "{all:?}");
+}
