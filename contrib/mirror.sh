@@ -11,6 +11,9 @@
 # message. A line of `out` is one message, with line breaks as \n and backslashes doubled (printf
 # '%b' undoes that): 2026-11-22T11:58:03.214Z <ana> lunch at one?
 #
+# Files that people send are fetched into the folder `files` there, under the id of their message and
+# their name; their names are in `out`.
+#
 # Your own messages, from here or elsewhere, are in `out` too, in their place. When the server ends
 # or is lost, it ends and stops everything that it started; restart it as bots/echo.sh says. The
 # other variables are those of papo.sh. Run only one mirror per folder.
@@ -55,7 +58,7 @@ rm -r "$pipe"
 
 opened=' '
 for name; do open "$(papo_name "$name")"; done
-while IFS=' ' read -r _ _ time from to _ body <&3; do
+while IFS=' ' read -r _ id time from to tags body <&3; do
     case $to in
     '#'*) name=$to ;;
     "$me") name=$from ;;
@@ -63,4 +66,13 @@ while IFS=' ' read -r _ _ time from to _ body <&3; do
     esac
     open "$name"
     printf '%s <%s> %s\n' "$time" "$from" "$body" >>"$root/$name/out"
+    case ,$tags in
+    *,file=*)
+        file=$id-$(papo_unescape "$body")
+        # The server sends no others; it may be anyone's.
+        case $file in */*) continue ;; esac
+        mkdir -p "$root/$name/files"
+        papo_get "$id" "$root/$name/files/$file" </dev/null || :
+        ;;
+    esac
 done

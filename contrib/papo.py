@@ -20,6 +20,8 @@ Run as a program, it is that echo bot:  PAPO_SERVER=... PAPO_AS=echo PAPO_SECRET
 """
 
 import asyncio
+import base64
+import hashlib
 import os
 import random
 import re
@@ -35,6 +37,8 @@ ANSWER = 30  # Seconds to wait for the answer to that, or to any other command.
 SHORTEST = 0.2  # The longest first pause before reconnecting, in seconds.
 LONGEST = 30  # The longest pause, in seconds.
 PAGE = 1000  # The most rows that HIST gives.
+PUT = 48000  # Bytes in a PUT, a multiple of three.
+AHEAD = 16  # PUTs without an answer.
 
 
 class Refused(Exception):
@@ -86,6 +90,16 @@ class Message(namedtuple("Message", "id time sender to tags text bot")):
         """The id of the message that this one answers, or None."""
         ids = [tag[3:] for tag in self.tags.split(",") if tag.startswith("re=")]
         return int(ids[0]) if ids else None
+
+    @property
+    def file(self):
+        """How many bytes the file has that this message is, whose name is its text; or None."""
+        sizes = [tag[5:] for tag in self.tags.split(",") if tag.startswith("file=")]
+        return int(sizes[0]) if sizes else None
+
+    async def fetch(self):
+        """The bytes of the file that this message is."""
+        return await self.bot.fetch(self.id)
 
     async def react(self, word):
         """Reacts to the message with a word or an emoji; - takes that back."""
@@ -206,6 +220,49 @@ class Bot:
         key = key or "py-%032x" % random.getrandbits(128)
         _, ok = await self.command("ONCE %s MSG %s %s" % (key, to, text))
         return int(ok.split(" ")[2])
+
+    async def send_file(self, to, name, data, key=None):
+        """Sends a file exactly once, from bytes or an open binary file, and returns its id."""
+        data = data.read() if hasattr(data, "read") else bytes(data)
+        if not data or not name.strip() or "/" in name or name[0] in ".-":
+            raise ValueError("a file has bytes, and a name without / that does not begin with . or -")
+        command = "ONCE %s FILE %s %s" % (key or "py-%032x" % random.getrandbits(128), to, escape(name))
+        pause = Pause()
+        while True:
+            link = None
+            try:
+                link = await Link.open(self.server, self.handle, self.secret, True)
+                unanswered = 0
+                for at in range(0, len(data), PUT):
+                    await link.say("PUT " + base64.b64encode(data[at : at + PUT]).decode())
+                    unanswered += 1
+                    if unanswered == AHEAD:
+                        await link.answer("PUT")
+                        unanswered -= 1
+                for _ in range(unanswered):
+                    await link.answer("PUT")
+                await link.say(command)
+                _, ok = await link.answer("FILE")
+                return int(ok.split(" ")[2])
+            except Refused as refusal:
+                if not refusal.passing():
+                    raise
+                await pause.after(refusal)
+            except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError) as e:
+                if self._closed:
+                    raise
+                await pause.after(e)
+            finally:
+                if link:
+                    link.close()
+
+    async def fetch(self, id):
+        """The bytes of the file of a message."""
+        rows, ok = await self.command("GET %d" % id)
+        data = b"".join(base64.b64decode(row[5:]) for row in rows if row.startswith("DATA "))
+        if hashlib.sha256(data).hexdigest() != ok.split(" ")[4]:
+            raise ValueError("the file was damaged on its way")
+        return data
 
     async def edit(self, id, text):
         """Gives a message of the bot's own another text."""

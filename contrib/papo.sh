@@ -136,6 +136,52 @@ papo_react() (
     papo_do REACT "REACT $1 $2" >/dev/null
 )
 
+# papo_file TO PATH [NAME]: sends a file, under its own name or another, and prints the id of the
+# message. It needs `base64`.
+papo_file() (
+    name=${3-${2##*/}}
+    case $name in
+    '' | .* | -* | */* | *[[:cntrl:]]*)
+        echo 'papo_file: TO PATH [NAME], a name has no / and does not begin with . or -' >&2 && exit 2
+        ;;
+    esac
+    to=$(papo_name "$1") || exit 2
+    bytes=$(wc -c <"$2") || exit 2
+    login=$(papo_login quiet) || exit 2
+    {
+        printf '%s\n' "$login"
+        papo_base64 <"$2" | sed 's/^/PUT /'
+        printf 'FILE %s %s\nQUIT\n' "$to" "$(papo_escape "$name")"
+    } | papo_nc $((${PAPO_TIMEOUT:-20} + bytes / 50000)) | papo_answer FILE
+)
+
+# papo_get ID PATH: fetches the file of message ID. Nothing is overwritten; - is standard output.
+# It needs `base64`.
+papo_get() (
+    if [ -z "${2-}" ] || ! papo_is_id "$1"; then echo 'papo_get: ID PATH' >&2 && exit 2; fi
+    if [ "$2" != - ] && { [ -e "$2" ] || [ -L "$2" ]; }; then
+        printf 'papo_get: %s: already exists\n' "$2" >&2 && exit 1
+    fi
+    login=$(papo_login quiet) || exit 2
+    here=$(mktemp -d "${TMPDIR:-/tmp}/papo.XXXXXX") || exit 2
+    trap 'rm -rf "$here"' EXIT
+    trap 'exit 143' HUP INT TERM
+    # Without a limit: how large it is shows when it has come.
+    printf '%s\nGET %s\nQUIT\n' "$login" "$1" | papo_nc >"$here/reply"
+    sed '/^DATA /d' "$here/reply" | papo_answer GET >/dev/null || exit
+    sed -n 's/^DATA //p' "$here/reply" | tr -d '\n' | base64 -d >"$here/file" || exit 2
+    said=$(sed -n 's/^OK GET [0-9]* \([0-9]*\) .*/\1/p' "$here/reply")
+    if [ "$said" -ne "$(wc -c <"$here/file")" ]; then
+        echo 'papo_get: the file is not whole' >&2 && exit 3
+    fi
+    if [ "$2" = - ]; then
+        cat "$here/file"
+    else
+        # Fails if there is one by now.
+        (set -C && cat "$here/file" >"$2")
+    fi
+)
+
 # papo_at WHEN TO [text...]: has the server send the text later, and prints the number under which
 # it waits (AT lists these, AT DEL cancels one). WHEN is +SECONDS or a time as in RFC 3339, such as
 # "$(date -u -d 9:00 +%FT%TZ)".
@@ -279,6 +325,11 @@ papo_watch() {
         [ -s "$1/came" ] || [ -s "$1/busy" ] || break
     done 2>/dev/null
     kill "$2" 2>/dev/null
+}
+
+# papo_base64: standard input as Base64, in long lines where base64 can do that.
+papo_base64() {
+    if base64 -w 48000 </dev/null >/dev/null 2>&1; then base64 -w 48000; else base64; fi
 }
 
 # papo_utf8: standard input without anything that is not UTF-8 (without iconv, not ASCII).

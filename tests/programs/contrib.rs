@@ -11,6 +11,7 @@ mod bots;
 mod container;
 #[path = "contrib/fail2ban.rs"]
 mod fail2ban;
+mod files;
 mod jobs;
 mod marks;
 mod mirror;
