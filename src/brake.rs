@@ -13,6 +13,7 @@ use crate::origin::Origin;
 
 /// Whose secret is tried, and from where: what failures are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Guess {
     handle: Handle,
     origin: Origin,

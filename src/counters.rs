@@ -109,6 +109,13 @@ pub struct Counters {
     pub panics: Count,
     /// When the certificate expires, in seconds since 1970; 0 if there is none.
     pub certificate_ends: Count,
+    /// The term of the leader, if several papods may share the database; else 0.
+    pub term: Count,
+    /// 1 if this papod is the leader.
+    pub leads: Count,
+    /// Of the leader: how many papods there are, and the logged-in connections of the others.
+    pub nodes: Count,
+    pub node_sessions: Count,
     /// Commands that were refused, by the code of their `ERR`.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
     start: StartTime,
@@ -188,6 +195,24 @@ impl Counters {
         ]
     }
 
+    /// What there is only with several papods.
+    fn nodes(&self) -> Vec<(&'static str, &'static str, u64)> {
+        if self.term.get() == 0 {
+            return Vec::new();
+        }
+        let of = Count::get;
+        vec![
+            ("term", "The term of the leader.", of(&self.term)),
+            ("leader", "Whether this papod leads.", of(&self.leads)),
+            ("nodes", "Papods together, if this one leads.", of(&self.nodes)),
+            (
+                "nodes_sessions",
+                "Logged-in connections at the other papods, if this one leads.",
+                of(&self.node_sessions),
+            ),
+        ]
+    }
+
     /// Counts a command refused with this code.
     pub fn refuse(&self, code: &'static str) {
         // No panic can leave a count half changed, so poisoning is ignored.
@@ -204,6 +229,7 @@ impl Counters {
         let mut rows: Vec<_> =
             self.table().iter().map(|(name, _, _, value)| (*name, *value)).collect();
         rows.extend(self.certificate().map(|ends| (CERTIFICATE, ends)));
+        rows.extend(self.nodes().iter().map(|(name, _, value)| (*name, *value)));
         rows.push(("commits", self.commits.count()));
         rows.push(("commit_microseconds", self.commits.nanoseconds.get() / 1_000));
         rows
@@ -229,6 +255,9 @@ impl Counters {
         }
         if let Some(ends) = self.certificate() {
             gauge(out, CERTIFICATE, "When the certificate expires, in seconds since 1970.", ends);
+        }
+        for (name, help, value) in self.nodes() {
+            gauge(out, name, help, value);
         }
         let name = "papod_commit_duration_seconds";
         begin(out, name, "histogram", "Time that a transaction took to be on disk.");

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub enum Origin {
     /// A network address.
     Address(IpAddr),

@@ -32,6 +32,7 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
+use crate::brake::Guess;
 use crate::chat::{Act, Chat, Effect, Who};
 use crate::counters::Counters;
 use crate::entry::{AccountId, Clock, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId};
@@ -57,6 +58,9 @@ pub struct Hub {
     /// Another node leads.
     #[cfg(feature = "postgres")]
     is_door: Arc<AtomicBool>,
+    /// There may be other nodes.
+    #[cfg(feature = "postgres")]
+    has_nodes: bool,
 }
 
 impl Hub {
@@ -90,6 +94,8 @@ impl Hub {
             inbox: Arc::new(inbox),
             #[cfg(feature = "postgres")]
             is_door: Arc::default(),
+            #[cfg(feature = "postgres")]
+            has_nodes: false,
         };
         Ok((hub, thread))
     }
@@ -114,6 +120,15 @@ impl Hub {
         if self.is_door() {
             let (session, upto) = (_session, _upto);
             self.ask(Work::Link(link::LinkWork::Proved { session, upto }));
+        }
+    }
+
+    /// Lets the other nodes of the same database know of a guess at a password.
+    pub fn guessed(&self, _guess: Guess, _is_right: bool) {
+        #[cfg(feature = "postgres")]
+        if self.has_nodes {
+            let (guess, is_right) = (_guess, _is_right);
+            self.ask(Work::Link(link::LinkWork::Guessed { guess, is_right, from: 0 }));
         }
     }
 
@@ -146,23 +161,6 @@ struct Seat {
     awaits: Option<Awaits>,
     /// Its key was revoked: it is about to be disconnected, and its acts are refused.
     revoked: bool,
-}
-
-impl Seat {
-    fn who(&self, session: SessionId) -> Who {
-        Who { session, account: self.account, key: self.key }
-    }
-
-    /// Whether it is noted what the session does itself: it has to leave that out of what it reads
-    /// from the log. Of a session of another node only that node knows whether it reads.
-    fn notes_own(&self, session: SessionId) -> bool {
-        session.node() > 0 || self.is_behind()
-    }
-
-    /// Whether it has to read from the log what it is not pushed.
-    fn is_behind(&self) -> bool {
-        !self.pushes && self.events != Events::Quiet
-    }
 }
 
 /// An account with sessions.
@@ -359,10 +357,18 @@ impl HubState {
             self.tell(batch, committed);
             // A `WAIT` that this batch has satisfied is answered first.
             self.pending.extend(decided);
-            self.tally.end(commands, self.seats.len());
+            self.tally.end(commands, self.seats.len() - self.seats_elsewhere());
             self.answer_pending(committed);
             self.queue.took(began.elapsed());
         }
+    }
+
+    /// How many sessions are those of other nodes.
+    fn seats_elsewhere(&self) -> usize {
+        #[cfg(feature = "postgres")]
+        return self.doors.as_ref().map_or(0, link::Doors::sessions);
+        #[cfg(not(feature = "postgres"))]
+        0
     }
 
     /// Does one piece of work. Returns how many commands it was.

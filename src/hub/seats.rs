@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use super::{Entered, HubState, Presence, Seat};
-use crate::chat::{Act, Batch, Effect};
+use crate::chat::{Act, Batch, Effect, Who};
 use crate::entry::{AccountId, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId};
 use crate::outbox::{Outbox, Unspent, Watermark};
 use crate::store::{Change, NewEntry};
@@ -78,6 +78,10 @@ impl HubState {
         };
         self.tally.behind += u64::from(seat.is_behind());
         self.seats.insert(session, seat);
+        #[cfg(feature = "postgres")]
+        if let Some(doors) = &mut self.doors {
+            doors.note(session);
+        }
         Entered { account, upto, shown }
     }
 
@@ -198,6 +202,21 @@ pub(super) fn charged(act: &Act) -> Unspent {
 }
 
 impl Seat {
+    pub(super) fn who(&self, session: SessionId) -> Who {
+        Who { session, account: self.account, key: self.key }
+    }
+
+    /// Whether it is noted what the session does itself: it has to leave that out of what it reads
+    /// from the log. Of a session of another node only that node knows whether it reads.
+    pub(super) fn notes_own(&self, session: SessionId) -> bool {
+        session.node() > 0 || self.is_behind()
+    }
+
+    /// Whether it has to read from the log what it is not pushed.
+    pub(super) fn is_behind(&self) -> bool {
+        !self.pushes && self.events != Events::Quiet
+    }
+
     /// The move up to which its account has been shown the receipts, if this session has proved
     /// those up to `proved`, the newest that the account was due is `due`, and the newest of all is
     /// `told`. If it has proved all that the account was due, no later move had a receipt for the

@@ -37,7 +37,18 @@ impl Tally {
         self.counters.refuse(code);
     }
 
-    /// Adds a finished batch to the counters. `sessions` is how many are logged in now.
+    /// Notes how the nodes of a database stand, while this one leads.
+    #[cfg(feature = "postgres")]
+    pub(super) fn leads(&self, term: i64, others: usize, their_sessions: usize) {
+        let counters = &self.counters;
+        counters.term.set(term.unsigned_abs());
+        counters.leads.set(1);
+        counters.nodes.set(1 + others as u64);
+        counters.node_sessions.set(their_sessions as u64);
+    }
+
+    /// Adds a finished batch to the counters. `sessions` is how many of this process
+    /// are logged in now.
     pub(super) fn end(&mut self, commands: usize, sessions: usize) {
         let counters = &self.counters;
         counters.commands.add(commands as u64);

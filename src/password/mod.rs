@@ -179,6 +179,16 @@ impl Hasher {
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
+    /// A guess at another node of the same database was wrong, or ended the row of wrong ones.
+    pub fn note_elsewhere(&self, guess: Guess, is_right: bool) {
+        let mut brake = self.shared.brake();
+        if is_right {
+            brake.succeeded(&guess);
+        } else {
+            brake.failed(guess, Instant::now());
+        }
+    }
+
     fn queue(&self, origin: Origin, job: HashJob) -> Result<(), Failed> {
         // Where one has to go, as many wait as before.
         match self.shared.turns().push(origin.rate_key(), job) {

@@ -129,7 +129,11 @@ impl Server {
             Pen::Writer(writer) => Hub::start_limited(writer, clock, counters.clone(), amend),
             #[cfg(feature = "postgres")]
             Pen::Candidate(node) => {
-                Hub::start_node(node, config.node.as_deref(), clock, counters.clone(), amend)
+                let brakes = hasher.clone();
+                let on_guess = move |guess, is_right| brakes.note_elsewhere(guess, is_right);
+                let on_guess = Box::new(on_guess);
+                let at = config.node.as_deref();
+                Hub::start_node(node, at, clock, counters.clone(), amend, on_guess)
             }
         };
         let (hub, hub_thread) = started.map_err(|e| plain(&e))?;

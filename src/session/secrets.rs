@@ -44,7 +44,12 @@ impl Session {
                     self.note(Obstacle::Guesses);
                     return Err(Failed::Braked(wait).into());
                 }
-                verified => return Ok(verified.inspect_err(|e| self.note_failed(*e))?),
+                verified => {
+                    if let Ok(is_right) = verified {
+                        self.services.hub.guessed(guess, is_right);
+                    }
+                    return Ok(verified.inspect_err(|e| self.note_failed(*e))?);
+                }
             };
             // Another session's attempt may come first; then this one waits again.
             patience -= wait;

@@ -103,6 +103,27 @@ fn a_session_whose_key_was_revoked_while_it_had_no_leader_is_ended() {
     second.stop();
 }
 
+#[test]
+fn guesses_are_counted_over_all_nodes() {
+    let db = PathBuf::from(cluster().database());
+    let nodes = [(); 3].map(|()| Papod::start(&db));
+    nodes[0].until_logged("this node leads");
+    drop(nodes[0].register("ana"));
+    // Six may be wrong in a row. With the seventh it is asked to wait.
+    let guess = |at: usize| {
+        let mut client = nodes[at % 3].connect();
+        let began = Instant::now();
+        client.say("LOGIN ana wrong-horse");
+        assert!(client.line().starts_with("ERR LOGIN wrong-secret"));
+        // Each node has heard of it when this is answered.
+        drop(nodes[at % 3].register(&format!("next{at}")));
+        began.elapsed()
+    };
+    let waits: Vec<Duration> = (0..10).map(guess).collect();
+    let least: Duration = waits[6..].iter().sum();
+    assert!(least > Duration::from_millis(250 + 500 + 1000), "{waits:?}");
+}
+
 /// A connection to a node, if it says something soon.
 fn greeted(address: SocketAddr) -> Option<Client> {
     let socket = TcpStream::connect(address).ok()?;
@@ -215,6 +236,15 @@ struct Team<'a> {
     people: &'a People,
 }
 
+/// What a failure has to be explained with.
+impl Drop for Team<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.nodes.iter().for_each(|node| eprintln!("{}\n", node.log()));
+        }
+    }
+}
+
 impl Team<'_> {
     /// Which node leads.
     fn leader(&self, on: &Cluster) -> usize {
@@ -269,7 +299,7 @@ fn under_load(db: &Path, meanwhile: impl FnOnce(&mut Team)) {
         assert_eq!(seen, all);
     }
     drop(bob);
-    team.nodes.into_iter().rev().for_each(Papod::stop);
+    std::mem::take(&mut team.nodes).into_iter().rev().for_each(Papod::stop);
 }
 
 /// How often each part fails.

@@ -18,8 +18,9 @@ use super::frames::{Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
 use super::lead::Lead;
 use super::line::{Line, line};
 use super::standing::{Left, Standing};
-use super::{LinkWork, Node};
+use super::{LinkWork, Node, OnGuess};
 use crate::chat::Act;
+use crate::counters::Counters;
 use crate::entry::{Key, SessionId};
 use crate::hub::inbox::InboxReceiver;
 use crate::hub::{Entered, Work, digest};
@@ -51,6 +52,8 @@ pub(super) struct Door {
     told: Watermark,
     /// The last batch that was heard of or seen, and since when there was no other.
     last: (BatchId, Instant),
+    on_guess: OnGuess,
+    counters: Arc<Counters>,
 }
 
 /// The line to the leader.
@@ -81,6 +84,8 @@ impl Door {
         node: Arc<Node>,
         waiting: InboxReceiver,
         is_door: Arc<AtomicBool>,
+        on_guess: OnGuess,
+        counters: Arc<Counters>,
     ) -> Door {
         let nothing = Watermark { entries: Default::default(), moves: Default::default() };
         Door {
@@ -97,6 +102,8 @@ impl Door {
             pause: None,
             told: nothing,
             last: (BatchId::default(), Instant::now()),
+            on_guess,
+            counters,
         }
     }
 
@@ -119,16 +126,23 @@ impl Door {
             {
                 leader.line.send(&encode(&mem::take(&mut leader.frames)));
             }
+            self.counters.logged_in.set(self.sessions.len() as u64);
             if ended {
                 return Ok(self.end());
             }
             if let Some(writer) = self.look()? {
                 self.is_door.store(false, Ordering::Release);
                 self.lose_leader();
-                let Door { waiting, sessions, asked, mut held, .. } = self;
+                let Door { waiting, sessions, asked, mut held, on_guess, .. } = self;
                 let again = asked.into_values().rev();
                 again.for_each(|work| held.push_front(work));
-                return Ok(Ended::Leads(Box::new(Lead { writer, waiting, sessions, works: held })));
+                return Ok(Ended::Leads(Box::new(Lead {
+                    writer,
+                    waiting,
+                    sessions,
+                    works: held,
+                    on_guess,
+                })));
             }
         }
     }
@@ -206,6 +220,9 @@ impl Door {
             }
             Work::Used(token) => ToLeader::Used(token),
             Work::Shown { account, upto } => ToLeader::Shown { account, upto },
+            Work::Link(LinkWork::Guessed { guess, is_right, .. }) => {
+                ToLeader::Guessed { guess, is_right }
+            }
             Work::Link(LinkWork::Proved { session, upto }) => {
                 ToLeader::Proved { session: session.0, upto }
             }
@@ -253,6 +270,7 @@ impl Door {
                     }
                     answer.give(more);
                 }
+                ToDoor::Guessed { guess, is_right } => (self.on_guess)(guess, is_right),
                 ToDoor::Block { lines, last, from, to } => {
                     blocks.push(Arc::new(Block { lines: lines.into_vec(), last, from, to }));
                 }
@@ -268,6 +286,7 @@ impl Door {
             }
         }
         self.told = told;
+        self.counters.term.set(batch.term.unsigned_abs());
         self.candidate.confirm(batch);
         let now = Instant::now();
         self.last = (batch, now);

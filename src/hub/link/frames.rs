@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
+use crate::brake::Guess;
 use crate::chat::{Act, Newcomer, Order};
 use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, TokenId};
 use crate::hub::Entered;
@@ -89,6 +90,11 @@ pub(super) enum ToLeader {
     Fell {
         session: SessionNumber,
     },
+    /// A guess at a password, and whether it was right.
+    Guessed {
+        guess: Guess,
+        is_right: bool,
+    },
     /// A session has proved that its account was shown the receipts up to this move.
     Proved {
         session: SessionNumber,
@@ -147,6 +153,11 @@ pub(super) enum ToDoor {
         to: Target,
     },
     Told(Told),
+    /// A guess at a password at another node, and whether it was right.
+    Guessed {
+        guess: Guess,
+        is_right: bool,
+    },
 }
 
 /// What one session is told.

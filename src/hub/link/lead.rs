@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::OnGuess;
 use super::leading::Doors;
 use super::standing::Standing;
 use crate::counters::Counters;
@@ -20,6 +21,7 @@ pub(super) struct Lead {
     pub(super) waiting: InboxReceiver,
     pub(super) sessions: FxHashMap<SessionId, Standing>,
     pub(super) works: VecDeque<Work>,
+    pub(super) on_guess: OnGuess,
 }
 
 impl HubState {
@@ -33,10 +35,10 @@ impl HubState {
         counters: Arc<Counters>,
         amend: Option<u64>,
     ) -> Result<HubState, Error> {
-        let Lead { mut writer, waiting, sessions, works } = lead;
+        let Lead { mut writer, waiting, sessions, works, on_guess } = lead;
         let not_before = writer.latest()?;
         let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, amend)?;
-        state.doors = Some(Doors::default());
+        state.doors = Some(Doors::new(on_guess));
         state.not_before = not_before;
         state.adopt(&sessions)?;
         log::info!(

@@ -10,17 +10,19 @@ use std::task::{Wake, Waker};
 use rustc_hash::FxHashMap;
 use serde_bytes::ByteBuf;
 
-use super::LinkWork;
 use super::frames::{Item, Packet, Seated, SessionNumber, Ticket, ToDoor, ToLeader, Told, encode};
 use super::line::Line;
+use super::{LinkWork, OnGuess};
 use crate::entry::SessionId;
 use crate::hub::{Answer, HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing};
 
 /// The doors, by the numbers of their nodes.
-#[derive(Default)]
 pub(in crate::hub) struct Doors {
     doors: FxHashMap<u64, Joined>,
+    on_guess: OnGuess,
+    /// How many of their sessions have a seat.
+    seated: usize,
 }
 
 /// A door.
@@ -138,6 +140,9 @@ impl Given {
             }
             ToLeader::Shown { account, upto } => Work::Shown { account, upto },
             ToLeader::Fell { session } => Work::Link(LinkWork::Fell { session: of(session) }),
+            ToLeader::Guessed { guess, is_right } => {
+                Work::Link(LinkWork::Guessed { guess, is_right, from: node })
+            }
             ToLeader::Proved { session, upto } => {
                 Work::Link(LinkWork::Proved { session: of(session), upto })
             }
@@ -225,8 +230,23 @@ impl Proxy {
 }
 
 impl Doors {
+    pub(super) fn new(on_guess: OnGuess) -> Doors {
+        Doors { doors: FxHashMap::default(), on_guess, seated: 0 }
+    }
+
+    /// How many sessions they have.
+    pub(in crate::hub) fn sessions(&self) -> usize {
+        self.seated
+    }
+
+    /// A session has a seat.
+    pub(in crate::hub) fn note(&mut self, session: SessionId) {
+        self.seated += usize::from(session.node() > 0);
+    }
+
     /// A session has left.
     pub(in crate::hub) fn forget(&mut self, session: SessionId) {
+        self.seated -= usize::from(session.node() > 0);
         if let Some(door) = self.doors.get(&session.node()) {
             lock(&door.given).sessions.remove(&session);
         }
@@ -250,6 +270,7 @@ impl HubState {
             let said = lock(&door.given).take();
             door.line.send(&encode(&Packet { said, told, batch }));
         }
+        self.tally.leads(batch.term, doors.doors.len(), doors.sessions());
     }
 
     pub(in crate::hub) fn link(&mut self, work: LinkWork) {
@@ -275,6 +296,16 @@ impl HubState {
             LinkWork::Proved { session, upto } => {
                 if let Some(seat) = self.seats.get(&session) {
                     seat.outbox.prove(upto);
+                }
+            }
+            LinkWork::Guessed { guess, is_right, from } => {
+                let Some(doors) = &self.doors else { return };
+                for (_, door) in doors.doors.iter().filter(|(node, _)| **node != from) {
+                    let guess = guess.clone();
+                    lock(&door.given).said.push(ToDoor::Guessed { guess, is_right });
+                }
+                if from > 0 {
+                    (doors.on_guess)(guess, is_right);
                 }
             }
             // Of a time when this node did not lead.

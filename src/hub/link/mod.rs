@@ -30,6 +30,7 @@ use std::thread::{self, JoinHandle};
 
 use super::inbox::{InboxSender, inbox};
 use super::{Hub, HubState};
+use crate::brake::Guess;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
 use crate::store::{Announced, Candidate, Error};
@@ -51,11 +52,17 @@ pub enum LinkWork {
     Fell { session: SessionId },
     /// A session has proved that its account was shown the receipts up to this move.
     Proved { session: SessionId, upto: MoveNumber },
+    /// A guess at a password at this node; to the leader also one at another, `from`, of which the
+    /// rest have to hear.
+    Guessed { guess: Guess, is_right: bool, from: u64 },
     /// To a door: what came over a line.
     Packet { line: u64, packet: Vec<u8> },
     /// To a door: a line has ended.
     Down { line: u64 },
 }
+
+/// Is told of guesses at passwords at other nodes, and whether they were right.
+pub type OnGuess = Box<dyn Fn(Guess, bool) + Send>;
 
 /// What the lines of a node need.
 struct Node {
@@ -76,6 +83,7 @@ impl Hub {
         clock: Clock,
         counters: Arc<Counters>,
         amend: Option<u64>,
+        on_guess: OnGuess,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let key = NodeKey::new()?;
         let local = SocketAddr::new(candidate.local_address(), 0);
@@ -95,10 +103,10 @@ impl Hub {
         let (inbox, waiting) = inbox();
         let inbox = Arc::new(inbox);
         let is_door = Arc::new(AtomicBool::new(true));
-        let hub = Hub { inbox: inbox.clone(), is_door: is_door.clone() };
+        let hub = Hub { inbox: inbox.clone(), is_door: is_door.clone(), has_nodes: true };
         let node = Arc::new(Node { number, secret, inbox });
         let listener = Listener::start(socket, key, node.clone()).map_err(Error::new)?;
-        let door = Door::new(candidate, node, waiting, is_door);
+        let door = Door::new(candidate, node, waiting, is_door, on_guess, counters.clone());
         let run = move || {
             let _listener = listener;
             match door.run() {
