@@ -76,7 +76,8 @@ fn every_recipe_is_tried() {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap();
             // These have tests of their own, and a place in README.md or OPERATING.md.
-            let own = ["backup", "bench", "completions", "debian", "fuzz", "man", "systemd"];
+            let own =
+                ["backup", "bench", "cluster", "completions", "debian", "fuzz", "man", "systemd"];
             if own.iter().any(|own| name == format!("contrib/{own}")) {
             } else if path.is_dir() {
                 open.push(path);

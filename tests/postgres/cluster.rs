@@ -58,7 +58,8 @@ fn program(name: &str) -> Command {
     command
 }
 
-fn open_to_all(folder: &Path) {
+/// Lets everybody use a folder, the user among them that servers run as.
+pub fn open_to_all(folder: &Path) {
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o777)).unwrap();
 }
 

@@ -36,3 +36,4 @@ mod suite;
 #[allow(dead_code)] // Only whole lines are typed here, and nothing is rewritten.
 #[path = "../wire/transcript/mod.rs"]
 mod transcript;
+mod trial;
