@@ -97,6 +97,8 @@ pub struct Counters {
     pub commits: Times,
     /// Commits that failed.
     pub commits_failed: Count,
+    /// 1 while operators have everything refused that writes; see [`Counters::is_read_only`].
+    pub read_only: Count,
     /// Requests answered over HTTP, those that begin a stream included.
     pub http_requests: Count,
     /// Subscriptions over HTTP now.
@@ -160,7 +162,7 @@ impl Counters {
     }
 
     /// Every number except the commit times: name, type, help text, value.
-    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 22] {
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 23] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -187,6 +189,7 @@ impl Counters {
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
             ("receipts", Counter, "Receipts recorded.", of(&self.receipts)),
             ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),
+            ("read_only", Gauge, "1 if whatever writes is refused.", of(&self.read_only)),
             ("http_requests", Counter, "HTTP requests answered.", of(&self.http_requests)),
             ("http_streams", Gauge, "Subscriptions over HTTP now.", of(&self.http_streams)),
             ("received_bytes", Counter, "Bytes read from clients.", of(&self.received)),
@@ -211,6 +214,11 @@ impl Counters {
                 of(&self.node_sessions),
             ),
         ]
+    }
+
+    /// Whether everything that writes is to be refused, as on a full disk.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.get() > 0
     }
 
     /// Counts a command refused with this code.

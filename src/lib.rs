@@ -42,6 +42,7 @@ pub mod group_rules;
 pub mod hub;
 pub mod indexing;
 pub mod limits;
+pub mod live_limits;
 pub mod metrics;
 pub mod name;
 pub mod origin;

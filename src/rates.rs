@@ -7,12 +7,14 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::Limits;
 use crate::entry::AccountId;
 use crate::limits;
+use crate::live_limits::Limit;
 use crate::origin::Origin;
 
 pub struct Rates {
@@ -44,12 +46,28 @@ impl Rates {
             groups: Rate::new(allowed.groups, day),
         }
     }
+
+    /// Sets the rate that a limit bounds, if it bounds one. What was spent stays spent, as the time
+    /// that it takes to come back.
+    pub fn set(&self, limit: Limit, to: u64) {
+        let burst = limits::MESSAGES_BURST.as_secs();
+        let (rate, to) = match limit {
+            Limit::Registrations => (&self.registrations.most, to),
+            Limit::Messages => (&self.messages.most, to.saturating_mul(burst)),
+            Limit::Commands => (&self.commands.most, to.saturating_mul(burst)),
+            Limit::Bytes => (&self.bytes.most, to),
+            Limit::FilesDay => (&self.files.most, to),
+            Limit::Groups => (&self.groups.most, to),
+            _ => return,
+        };
+        rate.store(to, Ordering::Relaxed);
+    }
 }
 
 /// A rate for each of many keys: an amount `most` per `time`.
 pub struct Rate<K> {
     /// The amount that may be spent at once after a long rest; 0 means unlimited.
-    most: u64,
+    most: AtomicU64,
     /// The time after which `most` may be spent again.
     time: Duration,
     /// When each bucket will be empty; empty ones may be missing.
@@ -62,7 +80,11 @@ pub struct TooFast(pub u64);
 
 impl<K: Copy + Eq + Hash> Rate<K> {
     fn new(most: u64, time: Duration) -> Rate<K> {
-        Rate { most, time, empty_at: Mutex::default() }
+        Rate { most: AtomicU64::new(most), time, empty_at: Mutex::default() }
+    }
+
+    fn most(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
     }
 
     /// Spends `amount`. Returns how long to wait before doing more, at most [`limits::DELAY`].
@@ -70,14 +92,15 @@ impl<K: Copy + Eq + Hash> Rate<K> {
     /// # Errors
     /// The wait would be longer; nothing was spent.
     pub fn spend(&self, who: K, amount: u64, now: Instant) -> Result<Duration, TooFast> {
-        if self.most == 0 {
+        let most = self.most();
+        if most == 0 {
             return Ok(Duration::ZERO);
         }
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         let begun = empty_at.get(&who).map_or(now, |at| (*at).max(now));
         // A single action may exceed `most`; it then needs an empty bucket.
-        let amount = amount.min(self.most);
-        let cost = self.time.mul_f64(amount as f64 / self.most as f64);
+        let amount = amount.min(most);
+        let cost = self.time.mul_f64(amount as f64 / most as f64);
         let wait = (begun + cost).duration_since(now).saturating_sub(self.time);
         if wait > limits::DELAY {
             return Err(TooFast(wait.as_secs() + 1));
@@ -97,10 +120,11 @@ impl<K: Copy + Eq + Hash> Rate<K> {
 
     /// Spends `amount` for something that is done already, however much it is.
     pub fn owe(&self, who: K, amount: u64, now: Instant) {
-        if self.most > 0 {
+        let most = self.most();
+        if most > 0 {
             let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(at) = empty_at.get_mut(&who) {
-                let cost = self.time.mul_f64(amount.min(self.most) as f64 / self.most as f64);
+                let cost = self.time.mul_f64(amount.min(most) as f64 / most as f64);
                 *at = (*at).max(now) + cost;
             }
         }
@@ -108,9 +132,10 @@ impl<K: Copy + Eq + Hash> Rate<K> {
 
     /// Refunds what was spent on something that the server then failed to do.
     pub fn give_back(&self, who: K, amount: u64) {
+        let most = self.most();
         let mut empty_at = self.empty_at.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(at) = empty_at.get_mut(&who) {
-            let cost = self.time.mul_f64(amount.min(self.most) as f64 / self.most.max(1) as f64);
+            let cost = self.time.mul_f64(amount.min(most) as f64 / most.max(1) as f64);
             *at = at.checked_sub(cost).unwrap_or(*at);
         }
     }

@@ -61,7 +61,8 @@ fn failed(reason: &str, status: u8) -> ExitCode {
 /// and has no timestamp, since the journal adds one.
 fn start_log(level: LevelFilter) {
     let mut log = env_logger::Builder::new();
-    log.filter_level(level).format_target(false);
+    // All of them, so that an operator can choose another level later.
+    log.filter_level(LevelFilter::Debug).format_target(false);
     if is_journal(io::stderr()) {
         log.format(|out, record| {
             let priority = match record.level() {
@@ -74,6 +75,7 @@ fn start_log(level: LevelFilter) {
         });
     }
     log.init();
+    log::set_max_level(level);
 }
 
 /// Whether `stream` is the one that systemd names in `JOURNAL_STREAM` (systemd.exec(5)): whatever

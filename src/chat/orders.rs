@@ -41,6 +41,8 @@ pub enum Order {
     VoidInvitations,
     /// Disconnects the sessions of an account.
     Kick(Handle),
+    /// Has the hub record nothing, or all again. The rules have no part in it.
+    ReadOnly(bool),
     /// Deletes a message.
     DropMessage(EntryId),
 }
@@ -75,6 +77,7 @@ enum OrderPlan {
         handle: Handle,
         name: DisplayName,
     },
+    Nothing,
     Invite(AccountInvitation),
     VoidInvitations,
     Kick(AccountId),
@@ -129,6 +132,7 @@ impl Chat {
                 let account = self.living(handle)?;
                 OrderPlan::Rename { account, handle: handle.clone(), name: name.clone() }
             }
+            Order::ReadOnly(_) => OrderPlan::Nothing,
             Order::Invite(new) => OrderPlan::Invite(new.clone()),
             Order::VoidInvitations => OrderPlan::VoidInvitations,
             Order::Kick(handle) => OrderPlan::Kick(self.living(handle)?),
@@ -201,6 +205,7 @@ impl Chat {
                 self.rename(account, handle, name);
                 account
             }
+            OrderPlan::Nothing => NOBODY,
             OrderPlan::Invite(new) => {
                 self.directory.learn_account_invitation(new.clone());
                 self.batch.changes.push(Change::AccountInvitation(new));

@@ -15,6 +15,7 @@ use super::answer::Denial;
 use super::who::Login;
 use crate::entry::SessionId;
 use crate::limits;
+use crate::live_limits::Limit;
 use crate::outbox::Outbox;
 use crate::session::{Peer, PipeEnd, Services, Session, Socket, Stream, pipe};
 use crate::wire::help::ListenerKind;
@@ -68,10 +69,10 @@ impl Admission {
 }
 
 fn enter(services: &Services, peer: Peer) -> Option<(SessionId, Arc<Outbox>)> {
-    let outbox = Arc::new(Outbox::new(services.limits.waiting));
+    let outbox = Arc::new(Outbox::new(services.limits.size(Limit::Waiting)));
     let now = services.clock.now();
     let entered = services.roster.enter(peer, ListenerKind::Network, &outbox, now);
-    let is_refused = entered.is_none() || outbox.bye() == Some(Bye::TooMany);
+    let is_refused = entered.is_none() || matches!(outbox.bye(), Some(Bye::TooMany | Bye::Kicked));
     services.counters.refused.add(u64::from(is_refused));
     Some((entered?, outbox))
 }

@@ -5,11 +5,15 @@ use std::time::Instant;
 use super::{HubState, unkept};
 use crate::chat::Batch;
 use crate::store::Cause;
+use crate::wire::refusal::Refusal;
 
 impl HubState {
     /// Records a batch. Returns whether it is on disk; `None`: nothing may be answered any more,
     /// and the hub ends.
     pub(super) fn commit(&mut self, batch: &Batch) -> Option<bool> {
+        if !batch.changes.is_empty() && self.tally.is_read_only() {
+            return self.forgo();
+        }
         let start = Instant::now();
         let done = self.writer.record(&batch.changes);
         if let Some(e) = done.as_ref().err().filter(|e| e.cause() == Cause::Over) {
@@ -44,5 +48,21 @@ impl HubState {
                 false
             }
         })
+    }
+
+    /// Drops a batch, as if the disk were full, since an operator has asked for that. What no
+    /// command waits for is written with a later batch.
+    fn forgo(&mut self) -> Option<bool> {
+        // Only ends the transaction of the lookups.
+        if let Err(e) = self.writer.record(&[]) {
+            if e.cause() == Cause::Over {
+                log::error!("the database is out of reach for good: {e}");
+                return None;
+            }
+            log::debug!("could not end a read transaction: {e}");
+        }
+        self.lost = Refusal::ReadOnly;
+        self.chat.rollback();
+        Some(false)
     }
 }

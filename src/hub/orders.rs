@@ -23,6 +23,11 @@ pub(super) struct Leaving {
 
 impl HubState {
     pub(super) fn order(&mut self, order: &Order, answer: Answer<Done>) {
+        // From this batch on, which may be refused for it; the order is done all the same.
+        if let Order::ReadOnly(on) = order {
+            self.tally.set_read_only(*on);
+            return answer.give(Ok(0));
+        }
         let now = self.now;
         let done = self.decide(|chat| chat.order(order, now));
         match (done, order) {

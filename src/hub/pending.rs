@@ -17,7 +17,7 @@ impl HubState {
         let wipe = wakeups::together(|| self.answer_and_wake(committed));
         // This may take a while, so it comes after all other answers.
         if let Some(answer) = wipe {
-            if self.needs_wipe {
+            if self.needs_wipe && !self.tally.is_read_only() {
                 let wiped = self.writer.wipe().unwrap_or_else(|e| {
                     log::error!("cannot truncate the write-ahead log after deleting text: {e}");
                     false

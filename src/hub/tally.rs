@@ -32,6 +32,16 @@ impl Tally {
         self.counters.commits_failed.add(1);
     }
 
+    /// Lets nothing be recorded, or all again.
+    pub(super) fn set_read_only(&self, on: bool) {
+        self.counters.read_only.set(on.into());
+    }
+
+    /// Whether nothing may be recorded.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.counters.is_read_only()
+    }
+
     /// Counts a refused command by its code.
     pub(super) fn refused(&self, code: &'static str) {
         self.counters.refuse(code);

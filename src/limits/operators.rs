@@ -12,3 +12,7 @@ pub const ACCOUNT_INVITATION_USUAL: u64 = 604_800;
 pub const ACCOUNT_INVITATIONS: usize = 1_000;
 /// Conversations of an account that one step of its deletion handles.
 pub const LEAVE: usize = 256;
+/// Networks that operators have shut out: each new connection is compared with all, some 3 µs.
+pub const BANS: usize = 1_000;
+/// Seconds for which a network may be shut out: a year.
+pub const BAN_SECONDS: u64 = 31_536_000;

@@ -16,6 +16,7 @@ use super::listen::{self, Listener, Speech};
 use super::proxy;
 use crate::door::{HttpConnection, HttpServices};
 use crate::limits;
+use crate::live_limits::Limit;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::session::{Accepted, Certificates, Peer, Services, Session, Socket, Stream};
@@ -129,10 +130,10 @@ impl Door {
     /// Ends connections that do not log in in time. (Operators need not: the admin socket identifies
     /// them.)
     pub fn watch_logins(self: &Arc<Door>) {
-        let time = Duration::from_secs(self.services.limits.login);
         let door = Arc::downgrade(self);
         let look = async move {
             while let Some(door) = door.upgrade() {
+                let time = Duration::from_secs(door.services.limits.get(Limit::Login));
                 let wait = door.services.roster.end_logins(time);
                 drop(door);
                 if wait.is_zero() {
@@ -228,7 +229,7 @@ impl Door {
         if http {
             return self.welcome_by_http(stream, peer);
         }
-        let outbox = Arc::new(Outbox::new(self.services.limits.waiting));
+        let outbox = Arc::new(Outbox::new(self.services.limits.size(Limit::Waiting)));
         let now = self.services.clock.now();
         let Some(id) = self.services.roster.enter(peer, kind, &outbox, now) else {
             self.services.counters.refused.add(1);

@@ -23,6 +23,7 @@ use crate::file_workers::FileWorkers;
 use crate::hub::{Hub, Retention, Work};
 use crate::indexing;
 use crate::limits;
+use crate::live_limits::LiveLimits;
 use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
 use crate::rates::Rates;
@@ -161,6 +162,7 @@ impl Server {
         let (workers, threads) = FileWorkers::start(counters.clone()).map_err(|e| plain(&e))?;
         others.extend(threads);
         let files = FileService { contents, workers };
+        let limits = Arc::new(LiveLimits::new(&config.limits));
         let idle = config.idle.map(Duration::from_secs);
         let services = Arc::new(Services {
             hub: hub.clone(),
@@ -172,9 +174,9 @@ impl Server {
             clock: config.clock,
             idle,
             registration: config.registration,
-            limits: config.limits,
             rates: Rates::new(&config.limits),
-            roster: Roster::new(config.limits),
+            roster: Roster::new(limits.clone()),
+            limits,
             line: BusyLine::default(),
         });
         let proxies = config.proxy_from.clone();

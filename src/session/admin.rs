@@ -74,6 +74,13 @@ impl Session {
                 Ok(Some(Reply::AccountInvited(None)))
             }
             Admin::Invitations => self.list_invitations().await,
+            Admin::Ban { net, seconds } => self.ban(net, seconds),
+            Admin::Unban(net) => self.unban(net),
+            Admin::Bans => self.list_bans(),
+            Admin::ReadOnly(on) => self.set_read_only(on).await,
+            Admin::Log(level) => self.log_level(level),
+            Admin::Limits => self.list_limits(),
+            Admin::SetLimit { limit, to } => self.set_limit(limit, to),
             Admin::Users { after } => self.list_users(after).await,
             Admin::ShowUser(handle) => self.show_user(handle).await,
             Admin::Groups { after } => self.list_groups(after).await,

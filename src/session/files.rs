@@ -13,6 +13,7 @@ use crate::chat::Act;
 use crate::entry::{AccountId, EntryId, FileRef, FileState};
 use crate::file_workers::FileWorkers;
 use crate::limits;
+use crate::live_limits::Limit;
 use crate::name::{FileName, Target};
 use crate::rates::TooFast;
 use crate::store::Error;
@@ -113,6 +114,9 @@ impl Session {
 
     /// Adds bytes to what was put. Returns how many there are.
     async fn add(&mut self, bytes: Box<[u8]>) -> Result<u64, Halt> {
+        if self.services.counters.is_read_only() {
+            return Err(Refusal::ReadOnly.into());
+        }
         let put = self.take_put();
         if let Some(Put::Spoiled) = put {
             return Err(Refusal::Spoiled.into());
@@ -120,7 +124,7 @@ impl Session {
         let sum = put.as_ref().map_or(0, Put::bytes).saturating_add(bytes.len() as u64);
         // In its place again, so that it is dropped like everything else that was put.
         self.me()?.put = put.map(Box::new);
-        let most = self.services.limits.file;
+        let most = self.services.limits.get(Limit::File);
         if most > 0 && sum > most {
             return Err(Refusal::FileTooLong { bytes: most }.into());
         }
@@ -153,7 +157,7 @@ impl Session {
         let (true, Some(Me { account, .. })) = (self.is_limited, self.me.as_deref()) else {
             return Ok(());
         };
-        let most = self.services.limits.files_day;
+        let most = self.services.limits.get(Limit::FilesDay);
         // The rate alone would let a single one through.
         let spent = match most > 0 && bytes > most {
             true => Err(TooFast(DAY)),

@@ -14,6 +14,7 @@ use crate::config::Registration;
 use crate::entry::{AccountId, Key, MoveNumber};
 use crate::hub::{self, Entered, Work};
 use crate::limits;
+use crate::live_limits::Limit;
 use crate::name::{DisplayName, Handle, Target};
 use crate::rates::TooFast;
 use crate::store::WaitingCount;
@@ -145,7 +146,7 @@ impl Session {
         // A token that may only write shows nothing of the account, however it logs in.
         let only_writes = only.is_some();
         let events = if only_writes { Events::Quiet } else { asked };
-        let most = if self.is_limited { self.services.limits.sessions } else { 0 };
+        let most = if self.is_limited { self.services.limits.size(Limit::Sessions) } else { 0 };
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,

@@ -10,6 +10,7 @@
 
 mod admin;
 mod answer;
+mod bans;
 mod busy_line;
 mod catchup;
 mod certificates;
@@ -25,6 +26,7 @@ mod pipe;
 mod proof;
 mod questions;
 mod roster;
+mod running;
 mod search;
 mod secrets;
 mod sent;
@@ -55,11 +57,12 @@ pub use stream::Stream;
 pub use tokens::hash as token_hash;
 
 use crate::chat::Act;
-use crate::config::{Limits, Registration};
+use crate::config::Registration;
 use crate::counters::Counters;
 use crate::entry::{AccountId, Clock, Key, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
+use crate::live_limits::{Limit, LiveLimits};
 use crate::name::{Handle, Target};
 use crate::origin::Origin;
 use crate::outbox::{Outbox, Outgoing, Watermark};
@@ -101,7 +104,7 @@ pub struct Services {
     pub idle: Option<Duration>,
     /// Who may create accounts with `REG`.
     pub registration: Registration,
-    pub limits: Limits,
+    pub limits: Arc<LiveLimits>,
     pub rates: Rates,
     /// All connections.
     pub roster: Roster,
@@ -343,7 +346,7 @@ impl Session {
     fn has_window_beside(&self, acts: usize, bytes: usize) -> bool {
         self.patience.is_none()
             && self.brake.is_none()
-            && self.unanswered as usize + acts < self.services.limits.unconfirmed
+            && self.unanswered as usize + acts < self.services.limits.size(Limit::Unconfirmed)
             && self.unanswered_bytes as usize + bytes < limits::UNCONFIRMED_BYTES
             && self.output.len() < self.room()
     }
@@ -357,7 +360,7 @@ impl Session {
 
     /// Bytes of pending output at which no more commands are parsed.
     fn room(&self) -> usize {
-        let room = self.services.limits.waiting;
+        let room = self.services.limits.size(Limit::Waiting);
         if self.me.is_some() { room } else { room.min(limits::STRANGER) }
     }
 
@@ -404,7 +407,7 @@ impl Session {
     }
 
     fn set_login_deadline(&mut self) {
-        let time = Duration::from_secs(self.services.limits.login);
+        let time = Duration::from_secs(self.services.limits.get(Limit::Login));
         self.set_deadline(time, Bye::LoginTimeout);
     }
 

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
+
+use super::bans::Bans;
 use super::socket::Peer;
 use super::warnings::{Obstacle, Warnings};
-use crate::config::Limits;
 use crate::entry::{Millis, SessionId};
 use crate::limits;
+use crate::live_limits::{Limit, LiveLimits};
 use crate::name::Handle;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
@@ -22,7 +25,7 @@ use crate::wire::rows::Bye;
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 pub struct Roster {
-    allowed: Limits,
+    allowed: Arc<LiveLimits>,
     connections: Mutex<Connections>,
     began: Instant,
     /// Notified when the list is empty after [`Roster::close`].
@@ -32,6 +35,7 @@ pub struct Roster {
 
 #[derive(Default)]
 struct Connections {
+    bans: Bans,
     last: u64,
     /// Up to this id, nobody is waited for any more by [`Roster::end_logins`].
     timed: u64,
@@ -73,7 +77,7 @@ pub struct SessionRow {
 }
 
 impl Roster {
-    pub fn new(allowed: Limits) -> Roster {
+    pub fn new(allowed: Arc<LiveLimits>) -> Roster {
         Roster {
             allowed,
             connections: Mutex::default(),
@@ -107,8 +111,8 @@ impl Roster {
         now: Millis,
     ) -> Option<SessionId> {
         let origin = peer.origin;
-        let counted =
-            Some(origin.rate_key()).filter(|_| self.allowed.address > 0 && self.limits(peer));
+        let most_of_this = self.allowed.size(Limit::Address);
+        let counted = Some(origin.rate_key()).filter(|_| most_of_this > 0 && self.limits(peer));
         let mut connections = self.connections();
         if connections.closed {
             // It was accepted before the end, so it is sent `BYE shutdown`.
@@ -119,21 +123,24 @@ impl Roster {
         // Operators get in even when the server is full.
         let limit = if listener == ListenerKind::Admin {
             None
-        } else if inside >= self.allowed.connections {
-            Some("--limit-connections")
-        } else if counted.is_some() && of_this >= self.allowed.address {
-            Some("--limit-address")
+        } else if connections.bans.has(origin, now) {
+            Some(Obstacle::Banned)
+        } else if inside >= self.allowed.size(Limit::Connections) {
+            Some(Obstacle::Limit("--limit-connections"))
+        } else if counted.is_some() && of_this >= most_of_this {
+            Some(Obstacle::Limit("--limit-address"))
         } else {
             None
         };
         let refused = limit.is_some();
-        if let Some(flag) = limit {
-            self.note(Obstacle::Limit(flag), origin);
+        if let Some(obstacle) = limit {
+            self.note(obstacle, origin);
             if connections.refused >= limits::REFUSED {
                 return None;
             }
             connections.refused += 1;
-            outbox.hang_up(Bye::TooMany);
+            let is_banned = obstacle == Obstacle::Banned;
+            outbox.hang_up(if is_banned { Bye::Kicked } else { Bye::TooMany });
         }
         let counted = counted.filter(|_| !refused);
         if let Some(origin) = counted {
@@ -240,6 +247,34 @@ impl Roster {
         counts
     }
 
+    /// Shuts a network out, and ends its connections, but for those of operators. Returns how many;
+    /// `None` if too many networks are shut out already.
+    pub fn ban(&self, net: IpNet, until: Millis, now: Millis) -> Option<usize> {
+        let mut connections = self.connections();
+        if !connections.bans.add(net, until, now) {
+            return None;
+        }
+        let mut ended = 0;
+        for guest in connections.list.values() {
+            let Origin::Address(address) = guest.peer.origin else { continue };
+            if !guest.is_operator && net.contains(&address) {
+                guest.outbox.hang_up(Bye::Kicked);
+                ended += 1;
+            }
+        }
+        Some(ended)
+    }
+
+    /// Lets a network in again.
+    pub fn unban(&self, net: IpNet) {
+        self.connections().bans.remove(net);
+    }
+
+    /// The networks that are shut out now, and until when.
+    pub fn bans(&self, now: Millis) -> Vec<(IpNet, Millis)> {
+        self.connections().bans.list(now)
+    }
+
     /// Sends `BYE shutdown` to all connections, and to any still to come.
     pub fn close(&self) {
         let mut connections = self.connections();
@@ -260,10 +295,12 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Limits;
 
     #[test]
     fn those_who_do_not_log_in_are_ended_in_parts() {
-        let roster = Roster::new(Limits { connections: usize::MAX, ..Limits::DEFAULT });
+        let allowed = Limits { connections: usize::MAX, ..Limits::DEFAULT };
+        let roster = Roster::new(Arc::new(LiveLimits::new(&allowed)));
         let enter = |kind| {
             let outbox = Arc::new(Outbox::default());
             let peer = Peer::at("127.0.0.1:7276".parse().unwrap());

@@ -20,6 +20,8 @@ pub enum Obstacle {
     Guesses,
     /// Plain text on a TLS port.
     NeedTls,
+    /// An operator has shut the address out.
+    Banned,
 }
 
 /// When each was logged last, and how often it happened since. Strangers choose the addresses, so
@@ -86,6 +88,7 @@ impl fmt::Display for DueWarning {
             Obstacle::Limit(_) => "limit",
             Obstacle::Guesses => "guesses",
             Obstacle::NeedTls => "need-tls",
+            Obstacle::Banned => "banned",
         };
         write!(f, "{event} from=")?;
         match self.from {
@@ -95,7 +98,7 @@ impl fmt::Display for DueWarning {
         write!(f, " times={}", self.times)?;
         match self.obstacle {
             Obstacle::Limit(flag) => write!(f, " flag={flag}"),
-            Obstacle::Guesses | Obstacle::NeedTls => Ok(()),
+            Obstacle::Guesses | Obstacle::NeedTls | Obstacle::Banned => Ok(()),
         }
     }
 }

@@ -1,7 +1,10 @@
 //! `ADMIN`: the operators' commands, their grammar, and their row in the table of verbs.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+use log::LevelFilter;
 use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, map, map_opt, rest, value};
@@ -12,9 +15,11 @@ use super::fields::*;
 use super::request::{Admin, Command, SessionCommand};
 use super::verbs::{Served, Verb};
 use crate::limits;
+use crate::live_limits::Limit;
 
 /// The second words.
-pub(super) const WORDS: &str = "STATS, SESSIONS, KICK, USERS, USER, GROUPS, GROUP, FILES, DEL, INVITE, INVITES, BACKUP or CHECK";
+pub(super) const WORDS: &str = "STATS, SESSIONS, KICK, USERS, USER, GROUPS, GROUP, FILES, DEL, INVITE, \
+     INVITES, BAN, UNBAN, BANS, LIMIT, LOG, READONLY, BACKUP or CHECK";
 
 /// The third words of `ADMIN USER`.
 const USER: &str = "NEW, SHOW, NAME, PASSWD, REVOKE, DISABLE, ENABLE or DEL";
@@ -43,6 +48,12 @@ pub(super) const VERB: Verb = Verb {
         "ADMIN INVITE [uses] [seconds]                 makes an invitation for REG: for 1 account, a week",
         "ADMIN INVITE -                                voids all invitations",
         "ADMIN INVITES                                 lists invitations",
+        "ADMIN BAN <address[/bits]> <seconds>          closes its connections and lets none in",
+        "ADMIN UNBAN <address[/bits]>                  lets it in again",
+        "ADMIN BANS                                    lists addresses that are shut out",
+        "ADMIN LIMIT [<name> <value>]                  lists limits; sets one until the next start",
+        "ADMIN LOG [error|warn|info|debug]             shows the level of the log; sets it",
+        "ADMIN READONLY on|off                         refuses whatever writes, for maintenance",
         "ADMIN BACKUP <absolute path>                  copies the whole database",
         "ADMIN CHECK                                   verifies the database",
     ],
@@ -54,7 +65,8 @@ pub(super) const VERB: Verb = Verb {
 
 /// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "DEL" id / "BACKUP" path /
 /// "USERS" ["after" handle] / "USER" user / "GROUPS" ["after" group] / "GROUP" "WHO" group /
-/// "FILES" ["after" id] / "INVITE" ["-" / uses [seconds]] / "INVITES"`
+/// "FILES" ["after" id] / "INVITE" ["-" / uses [seconds]] / "INVITES" / "BAN" net seconds /
+/// "UNBAN" net / "BANS" / "LIMIT" [limit number] / "LOG" [level] / "READONLY" ("on" / "off")`
 fn rule(input: &str) -> ParseResult<'_, Command> {
     let path = context(
         "an absolute path",
@@ -71,6 +83,14 @@ fn rule(input: &str) -> ParseResult<'_, Command> {
         preceded(keyword("GROUP"), cut(who)),
         preceded(keyword("FILES"), cut(files)),
         value(Admin::Invitations, keyword("INVITES")),
+        value(Admin::Bans, keyword("BANS")),
+    ));
+    let running = alt((
+        preceded(keyword("BAN"), cut(ban)),
+        preceded(keyword("UNBAN"), cut(map(net, Admin::Unban))),
+        preceded(keyword("LIMIT"), cut(limit)),
+        preceded(keyword("LOG"), cut(map(opt_field(level), Admin::Log))),
+        preceded(keyword("READONLY"), cut(map(on_or_off, Admin::ReadOnly))),
     ));
     labelled_at_start(
         WORDS,
@@ -85,6 +105,7 @@ fn rule(input: &str) -> ParseResult<'_, Command> {
                 preceded(keyword("USER"), cut(user)),
                 preceded(keyword("INVITE"), cut(invite)),
                 lists,
+                running,
             )),
             |admin| Command::Session(SessionCommand::Admin(admin)),
         ),
@@ -105,6 +126,60 @@ fn invite(input: &str) -> ParseResult<'_, Admin> {
         Admin::Invite { uses, seconds: seconds.unwrap_or(limits::ACCOUNT_INVITATION_USUAL) }
     });
     alt((value(Admin::VoidInvitations, keyword("-")), some)).parse(input)
+}
+
+/// `net = address ["/" bits]`, IPv4 or IPv6
+fn net(input: &str) -> ParseResult<'_, IpNet> {
+    let label = "an address, or address/bits";
+    field(label, |word: &str| match word.parse::<IpNet>() {
+        Ok(net) => Some(net.trunc()),
+        Err(_) => word.parse::<IpAddr>().ok().map(|one| IpNet::from(one.to_canonical())),
+    })
+    .parse(input)
+}
+
+/// `net seconds`
+fn ban(input: &str) -> ParseResult<'_, Admin> {
+    let seconds = field("a number of seconds from 1 to 31536000", |word: &str| {
+        word.parse().ok().filter(|n| (1..=limits::BAN_SECONDS).contains(n))
+    });
+    map((net, seconds), |(net, seconds)| Admin::Ban { net, seconds }).parse(input)
+}
+
+/// `[limit number]`
+fn limit(input: &str) -> ParseResult<'_, Admin> {
+    let name = field("the name of a limit, as ADMIN LIMIT shows it", |word| {
+        let word = word.to_ascii_lowercase();
+        Limit::ALL.iter().copied().find(|limit| limit.name() == word)
+    });
+    let number = field("a number", |word: &str| word.parse().ok());
+    let (rest, set) = opt_field((name, number)).parse(input)?;
+    match set {
+        None => Ok((rest, Admin::Limits)),
+        Some((limit, to)) if to >= limit.least() => Ok((rest, Admin::SetLimit { limit, to })),
+        Some(_) => {
+            let label = "a number from 1; this limit is never off";
+            Err(nom::Err::Failure(Expected { rest, label, hidden: None }))
+        }
+    }
+}
+
+/// `level = "error" / "warn" / "info" / "debug"`
+fn level(input: &str) -> ParseResult<'_, LevelFilter> {
+    field("error, warn, info or debug", |word: &str| {
+        word.parse().ok().filter(|level| !matches!(level, LevelFilter::Off | LevelFilter::Trace))
+    })
+    .parse(input)
+}
+
+/// `"on" / "off"`
+fn on_or_off(input: &str) -> ParseResult<'_, bool> {
+    field("on or off", |word| match word {
+        _ if word.eq_ignore_ascii_case("on") => Some(true),
+        _ if word.eq_ignore_ascii_case("off") => Some(false),
+        _ => None,
+    })
+    .parse(input)
 }
 
 /// `["after" key]`
@@ -162,6 +237,7 @@ mod tests {
         let handle = |name: &str| Handle::new(name).unwrap();
         let ana = handle("ana");
         let name = DisplayName::from(&ana);
+        let net = |text: &str| text.parse::<IpNet>().unwrap();
         let cases = [
             ("USERS", Admin::Users { after: None }),
             ("users AFTER Ana", Admin::Users { after: Some(ana.clone()) }),
@@ -174,6 +250,14 @@ mod tests {
             ("INVITE 300 60", Admin::Invite { uses: 300, seconds: 60 }),
             ("INVITE -", Admin::VoidInvitations),
             ("INVITES", Admin::Invitations),
+            ("BAN 192.0.2.7/24 60", Admin::Ban { net: net("192.0.2.0/24"), seconds: 60 }),
+            ("UNBAN ::ffff:192.0.2.7", Admin::Unban(net("192.0.2.7/32"))),
+            ("BANS", Admin::Bans),
+            ("LIMIT", Admin::Limits),
+            ("LIMIT Files-Day 0", Admin::SetLimit { limit: Limit::FilesDay, to: 0 }),
+            ("LOG", Admin::Log(None)),
+            ("LOG debug", Admin::Log(Some(LevelFilter::Debug))),
+            ("READONLY On", Admin::ReadOnly(true)),
             ("USER SHOW ana", Admin::ShowUser(ana.clone())),
             ("USER NAME ana ana", Admin::NameUser { handle: ana.clone(), name }),
             ("USER DISABLE ana", Admin::EnableUser { handle: ana.clone(), on: false }),
@@ -186,7 +270,7 @@ mod tests {
 
     #[test]
     fn it_says_what_was_expected() {
-        let refused = |fields| read(fields).unwrap_err();
+        let refused = |fields: &str| read(fields).unwrap_err();
         assert_eq!(refused("USERZ"), (0, WORDS));
         assert_eq!(refused("USER MAKE ana"), (5, USER));
         assert_eq!(refused("USERS ana"), (6, "after or the end of the line"));
@@ -194,6 +278,16 @@ mod tests {
         assert_eq!(refused("FILES after x"), (12, "the id of a message"));
         assert_eq!(refused("INVITE 0").0, 7);
         assert_eq!(refused("INVITE 1 0").0, 9);
+        for bad in ["192.0.2.7/33", "192.0.2", "example.org", "/8"] {
+            let expected = (4, "an address, or address/bits");
+            assert_eq!(refused(&format!("BAN {bad} 60")), expected, "{bad}");
+        }
+        assert_eq!(refused("BAN ::1 0").0, 8);
+        assert_eq!(refused("LIMIT x 1"), (6, "the name of a limit, as ADMIN LIMIT shows it"));
+        assert_eq!(refused("LIMIT address"), (13, "a number"));
+        assert_eq!(refused("LIMIT login 0").1, "a number from 1; this limit is never off");
+        assert_eq!(refused("LOG trace"), (4, "error, warn, info or debug"));
+        assert_eq!(refused("READONLY"), (8, "on or off"));
         assert_eq!(refused("GROUP NEW team"), (6, "WHO"));
         assert_eq!(refused("USER NAME ana").1, "a display name of 1 to 64 characters");
     }

@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 33] = [
+pub static LINE_FORMS: [LineForm; 35] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -125,6 +125,8 @@ pub static LINE_FORMS: [LineForm; 33] = [
     ),
     row("FILES", "FILES <id> <time> <from> <to> <bytes> <name>", &["ADMIN"]),
     row("INVITATION", "INVITATION <id> <created> <uses> <until>", &["ADMIN"]),
+    row("BAN", "BAN <address> <until>", &["ADMIN"]),
+    row("LIMIT", "LIMIT <name> <value>", &["ADMIN"]),
     row("PROBLEM", "PROBLEM <text>", &["ADMIN"]),
     row("HELP", "HELP <text>", &["HELP"]),
 ];

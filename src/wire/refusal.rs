@@ -150,6 +150,8 @@ pub enum Refusal {
     TooManyOf(&'static str),
     /// The disk is full or failing.
     Storage,
+    /// An operator has set the server to read only.
+    ReadOnly,
     /// Another program holds the database.
     Held,
     /// The database is damaged, or its file is gone.
@@ -165,7 +167,10 @@ impl Refusal {
 
     /// Whether the server failed, rather than the command being wrong.
     pub fn is_our_failure(&self) -> bool {
-        matches!(self, Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::Bug)
+        matches!(
+            self,
+            Refusal::Storage | Refusal::ReadOnly | Refusal::Held | Refusal::Broken | Refusal::Bug
+        )
     }
 
     /// The code in `ERR <VERB> <code>`, for programs.
@@ -220,7 +225,11 @@ impl Refusal {
             Refusal::Timeout => "timeout",
             Refusal::TooFast { .. } => "too-fast",
             Refusal::TooMany | Refusal::TooManyOf(_) => "too-many",
-            Refusal::Storage | Refusal::Held | Refusal::Broken | Refusal::NoBackup(_) => "storage",
+            Refusal::Storage
+            | Refusal::ReadOnly
+            | Refusal::Held
+            | Refusal::Broken
+            | Refusal::NoBackup(_) => "storage",
             Refusal::Bug => "bug",
         }
     }
@@ -409,6 +418,9 @@ impl fmt::Display for Refusal {
             Refusal::Storage => {
                 f.write_str("the server cannot write to disk; nothing was saved, try again later")
             }
+            Refusal::ReadOnly => f.write_str(
+                "the server is read-only for maintenance; nothing was saved, try again later",
+            ),
             Refusal::Held => f.write_str(
                 "another program holds the server's database; nothing was saved, try again later",
             ),

@@ -77,6 +77,14 @@ pub enum Reply {
     AdminPage { list: AdminList, count: usize, more: bool },
     /// `OK ADMIN INVITE`: the only time that the invitation is shown; `None`: all are void
     AccountInvited(Option<Box<str>>),
+    /// `OK ADMIN BAN`: how many connections it has ended; `OK ADMIN UNBAN` if there is no number
+    Banned { net: Box<str>, ended: Option<usize> },
+    /// `OK ADMIN READONLY`
+    ReadOnly(bool),
+    /// `OK ADMIN LOG`
+    LogLevel(Box<str>),
+    /// `OK ADMIN LIMIT`, of one that was set
+    LimitSet { name: Box<str>, value: u64 },
     /// `OK ADMIN KICK`
     Kicked { sessions: usize },
     /// The end of a list, with the number of its rows
@@ -101,11 +109,13 @@ pub enum List {
     Account,
     GroupMembers,
     Invitations,
+    Bans,
+    Limits,
     Problems,
 }
 
 impl List {
-    pub const ALL: [List; 16] = [
+    pub const ALL: [List; 18] = [
         List::Chats,
         List::Info,
         List::Later,
@@ -121,6 +131,8 @@ impl List {
         List::Account,
         List::GroupMembers,
         List::Invitations,
+        List::Bans,
+        List::Limits,
         List::Problems,
     ];
 
@@ -142,6 +154,8 @@ impl List {
             List::Account => "ADMIN USER SHOW",
             List::GroupMembers => "ADMIN GROUP WHO",
             List::Invitations => "ADMIN INVITES",
+            List::Bans => "ADMIN BANS",
+            List::Limits => "ADMIN LIMIT",
             List::Problems => "ADMIN CHECK",
         }
     }
@@ -245,6 +259,11 @@ impl Reply {
             Reply::Unscheduled { number } => ok!(out, "AT DEL", number),
             Reply::MessageDropped(id) => ok!(out, "ADMIN DEL", id),
             Reply::AccountInvited(invitation) => ok!(out, "ADMIN INVITE", invitation.as_deref()),
+            Reply::Banned { net, ended: Some(ended) } => ok!(out, "ADMIN BAN", &**net, ended),
+            Reply::Banned { net, ended: None } => ok!(out, "ADMIN UNBAN", &**net),
+            Reply::ReadOnly(on) => ok!(out, "ADMIN READONLY", if *on { "on" } else { "off" }),
+            Reply::LogLevel(level) => ok!(out, "ADMIN LOG", &**level),
+            Reply::LimitSet { name, value } => ok!(out, "ADMIN LIMIT", &**name, value),
             Reply::AdminPage { list, count, more } => {
                 ok!(out, "ADMIN", list.word(), count, More(*more));
             }
@@ -343,6 +362,17 @@ impl Reply {
                 "BACKUP" => Reply::BackedUp { bytes: columns.read()? },
                 "DEL" => Reply::MessageDropped(columns.read()?),
                 "INVITE" => Reply::AccountInvited(columns.read::<Option<&str>>()?.map(Box::from)),
+                "BAN" => {
+                    let net = columns.word()?.into();
+                    Reply::Banned { net, ended: Some(columns.read()?) }
+                }
+                "UNBAN" => Reply::Banned { net: columns.word()?.into(), ended: None },
+                "READONLY" => Reply::ReadOnly(known(&["on", "off"], columns.word()?)? == "on"),
+                "LOG" => Reply::LogLevel(columns.word()?.into()),
+                "LIMIT" => {
+                    let name = columns.word()?.into();
+                    Reply::LimitSet { name, value: columns.read()? }
+                }
                 "KICK" => Reply::Kicked { sessions: columns.read()? },
                 "USER" => {
                     let word = columns.word()?;

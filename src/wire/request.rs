@@ -5,11 +5,15 @@
 
 use std::path::Path;
 
+use ipnet::IpNet;
+use log::LevelFilter;
+
 use super::refusal::Refusal;
 use super::text;
 use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::group_rules::GroupRule;
 use crate::limits;
+use crate::live_limits::Limit;
 use crate::name::{DisplayName, FileName, Handle, Target};
 
 /// A parsed line.
@@ -187,6 +191,20 @@ pub enum Admin {
     VoidInvitations,
     /// `INVITES`
     Invitations,
+    /// `BAN`, of a network for so many seconds
+    Ban { net: IpNet, seconds: u64 },
+    /// `UNBAN`
+    Unban(IpNet),
+    /// `BANS`
+    Bans,
+    /// `READONLY on`, `READONLY off`
+    ReadOnly(bool),
+    /// `LOG`; the level to set, if one is.
+    Log(Option<LevelFilter>),
+    /// `LIMIT`: all
+    Limits,
+    /// `LIMIT`, with a value
+    SetLimit { limit: Limit, to: u64 },
     /// `DEL`, of a message
     DropMessage(EntryId),
     /// `BACKUP`

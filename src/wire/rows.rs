@@ -347,6 +347,20 @@ lines! {
         until: Millis,
     }
 
+    /// `BAN <address> <until>`
+    "BAN" Ban BanLine<'a> {
+        /// An address, or a network with its bits.
+        net: &'a str,
+        until: Millis,
+    }
+
+    /// `LIMIT <name> <value>`
+    "LIMIT" Limit LimitLine<'a> {
+        /// Its flag without `--limit-`.
+        name: &'a str,
+        value: u64,
+    }
+
     /// `PROBLEM <text>`
     "PROBLEM" Problem ProblemLine<'a> {
         text: Cow<'a, str>,

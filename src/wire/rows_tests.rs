@@ -161,6 +161,12 @@ fn reply() -> impl Strategy<Value = Reply> {
         id().prop_map(Reply::MessageDropped),
         (list, any::<usize>()).prop_map(|(list, count)| Reply::Counted { list, count }),
         maybe(word()).prop_map(|said| Reply::AccountInvited(said.map(Box::from))),
+        (word(), maybe(any::<usize>()))
+            .prop_map(|(net, ended)| Reply::Banned { net: net.into(), ended }),
+        any::<bool>().prop_map(Reply::ReadOnly),
+        word().prop_map(|level| Reply::LogLevel(level.into())),
+        ("[a-z][a-z-]{0,9}", any::<u64>())
+            .prop_map(|(name, value)| Reply::LimitSet { name: name.into(), value }),
         any::<usize>().prop_map(|sessions| Reply::Kicked { sessions }),
         (select(AdminList::ALL.to_vec()), any::<usize>(), any::<bool>())
             .prop_map(|(list, count, more)| Reply::AdminPage { list, count, more }),
@@ -223,6 +229,9 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         (word(), time(), any::<u32>(), time()).prop_map(|(id, created, uses, until)| {
             ServerLine::Invitation(InvitationLine { id, created, uses, until })
         }),
+        (word(), time()).prop_map(|(net, until)| ServerLine::Ban(BanLine { net, until })),
+        (word(), any::<u64>())
+            .prop_map(|(name, value)| ServerLine::Limit(LimitLine { name, value })),
         text().prop_map(|text| ServerLine::Problem(ProblemLine { text })),
         text().prop_map(|text| ServerLine::Help(HelpLine { text })),
     ];

@@ -14,6 +14,7 @@ use papo::counters::Counters;
 use papo::entry::{Clock, Millis};
 use papo::file_workers::FileWorkers;
 use papo::hub::Hub;
+use papo::live_limits::LiveLimits;
 use papo::outbox::Outbox;
 use papo::password::Hasher;
 use papo::rates::Rates;
@@ -60,6 +61,7 @@ impl Narrow {
         let contents = folder.path().join("papo.db-files");
         let contents = Arc::new(folder::open(&contents, 0).unwrap());
         let (workers, _) = FileWorkers::start(counters.clone()).unwrap();
+        let limits = Arc::new(LiveLimits::new(&Limits::DEFAULT));
         let services = Arc::new(Services {
             hub: hub.clone(),
             readers,
@@ -70,9 +72,9 @@ impl Narrow {
             clock,
             idle: None,
             registration: papo::config::Registration::Open,
-            limits: Limits::DEFAULT,
             rates: Rates::new(&Limits::DEFAULT),
-            roster: Roster::new(Limits::DEFAULT),
+            roster: Roster::new(limits.clone()),
+            limits,
             line: BusyLine::default(),
         });
         Narrow { hub, counters, database, services, folder }

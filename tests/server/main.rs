@@ -25,6 +25,7 @@ mod overwritten;
 mod process;
 mod processes;
 mod restore;
+mod running;
 mod settings;
 mod started;
 mod uploads;

@@ -18,8 +18,7 @@ use crate::transcript::script::{Script, Step};
 use papo::wire::help::{self, LINE_FORMS, ListenerKind, VERBS};
 
 /// Error codes that no transcript can provoke, and why.
-const NOT_PROVOKED: [(&str, &str); 5] = [
-    ("storage", "the disk would have to fail"),
+const NOT_PROVOKED: [(&str, &str); 4] = [
     ("bug", "the server would have to have one that is known"),
     ("too-fast", "seconds would have to be waited for; tests/server/limits/guessing.rs does"),
     ("too-late", "the servers of the transcripts set no --amend"),
