@@ -5,6 +5,7 @@ mod accounts;
 mod auth_command;
 mod certificates;
 mod door;
+mod drill;
 mod exits;
 mod files;
 mod held;
