@@ -1,11 +1,12 @@
 //! The commands of papo/1 that say something, or do something about what was said.
 
 use super::answer::Denial;
-use super::link::Link;
+use super::link::{Link, final_of};
 use super::notice::must_fit;
 use crate::entry::{EntryId, Millis};
 use crate::name::Target;
 use crate::wire::reply::Reply;
+use crate::wire::rows::AtLine;
 use crate::wire::text;
 
 /// An entry that a command made.
@@ -101,16 +102,38 @@ pub async fn delete(link: &mut Link, id: EntryId) -> Result<Published, Denial> {
     sent(link).await
 }
 
-/// Strikes a command that was put off.
+/// Strikes a message to a target that was put off.
 ///
 /// # Errors
-/// There is none with this number.
-pub async fn strike(link: &mut Link, number: u64) -> Result<(), Denial> {
+/// There is none to it with this number.
+pub async fn strike(link: &mut Link, number: u64, target: &Target) -> Result<(), Denial> {
+    link.send(b"AT\n").await?;
+    let mut is_there = false;
+    loop {
+        let line = link.line().await?;
+        if let Some(reply) = final_of(&line, "AT") {
+            reply?;
+            break;
+        }
+        let row = AtLine::parse(&line).filter(|row| row.number == number);
+        is_there |= row.is_some_and(|row| recipient(&row.command.0).as_ref() == Some(target));
+    }
+    if !is_there {
+        let text = format!("no-such-message: at-{number}: nothing waits here under this id");
+        return Err(Denial::new(40401, text));
+    }
     link.send(format!("AT DEL {number}\n").as_bytes()).await?;
     match link.reply().await? {
         Reply::Unscheduled { .. } => Ok(()),
         _ => Err(Denial::new(50001, "bug: this is not the answer to AT DEL")),
     }
+}
+
+/// To whom a command says something, if it is a `MSG`.
+fn recipient(command: &str) -> Option<Target> {
+    let once = command.strip_prefix("ONCE ").and_then(|rest| Some(rest.split_once(' ')?.1));
+    let rest = once.unwrap_or(command).strip_prefix("MSG ")?;
+    Target::new(rest.split(' ').next()?)
 }
 
 /// An id as ntfy's programs see it.

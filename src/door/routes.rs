@@ -300,7 +300,7 @@ impl HttpConnection {
         let target = topic.target()?;
         let (id, time) = match sequence.later() {
             Some(number) => {
-                commands::strike(&mut link, number).await?;
+                commands::strike(&mut link, number, target).await?;
                 (sequence.spelled.clone(), self.now())
             }
             None => {

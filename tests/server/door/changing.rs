@@ -170,6 +170,10 @@ fn a_message_may_be_said_later() {
     assert_eq!(put("In: 1s\r\nIdempotency-Key: k").json()["id"], "at-2");
     let line = bob.until("MSG 1 ").pop().unwrap();
     assert!(line.ends_with(" ana bob late=2 later"), "{line}");
+    // It waits for another topic.
+    assert_eq!(ask(web, "DELETE /ana/at-1", &me, "").denied(), (404, 40401));
+    ana.say("AT");
+    ana.until("OK AT 1");
     let deleted = ask(web, "DELETE /bob/at-1", &me, "").json();
     assert_eq!(told(&deleted), "message_delete|at-1|at-1|-");
     assert_eq!(ask(web, "DELETE /bob/at-1", &me, "").denied(), (404, 40401));
