@@ -275,6 +275,19 @@ class Bot:
         """Deletes a message of the bot's own for everyone."""
         await self.command("DEL %d" % id)
 
+    async def search(self, words, to="-", count=PAGE):
+        """The newest messages in which words begin like these, the oldest first: in the conversation
+        with `to`, or in all of the bot's."""
+        found, before = [], ""
+        while len(found) < count:
+            line = "HIST %s %d%s with %s" % (to, count - len(found), before, escape(words))
+            rows, ok = await self.command(line)
+            found = [self._parse(row) for row in rows if row.startswith("HIST ")] + found
+            if ok.endswith(" end"):
+                break
+            before = " before %s" % ok.rsplit(" ", 1)[1]
+        return found
+
     async def command(self, line, seconds=ANSWER):
         """Returns the rows and the final line of any command that may safely be carried out twice."""
         async with self._lock:

@@ -215,6 +215,26 @@ papo_rows() (
     papo_do rows "$1"
 )
 
+# papo_search TO|- WORDS...: prints the newest 50 messages in which words begin like these, in the
+# conversation with TO or in all of yours, as rows of HIST, the oldest first.
+papo_search() (
+    to=-
+    [ "${1-}" = - ] || to=$(papo_name "${1-}") || exit 2
+    shift
+    words=$(papo_escape "$@") found='' before='' left=50
+    # The server says how far it got when it has looked for a while.
+    while [ "$left" -gt 0 ]; do
+        page=$(papo_do all "HIST $to $left$before with $words") || exit $?
+        ok=${page##*"
+"}
+        rows=${page%"$ok"}
+        found=$rows$found before=" before ${ok##* }"
+        count=${ok#OK HIST } && left=$((left - ${count%% *}))
+        case $ok in *' end') break ;; esac
+    done
+    printf %s "$found"
+)
+
 # papo_wait ID delivered|read|answered SECONDS: waits until everyone has received (read) your
 # message ID, or somebody has answered it; status 5 if that takes longer.
 papo_wait() (
@@ -417,24 +437,25 @@ papo_put() {
     papo_do "$verb" "$command $text"
 }
 
-# papo_do VERB|rows COMMAND: sends a command; papo_answer says what is printed.
+# papo_do VERB|rows|all COMMAND: sends a command; papo_answer says what is printed.
 papo_do() {
     login=$(papo_login quiet) || exit 2
     # With QUIT as the last line, every nc ends.
     printf '%s\n%s\nQUIT\n' "$login" "$2" | papo_nc "${PAPO_TIMEOUT:-20}" | papo_answer "$1"
 }
 
-# papo_answer VERB|rows: reads replies to their end; status 0 if OK VERB was among them, and prints
-# the word after it. With `rows`, it prints all rows, and any OK will do but those of LOGIN and
-# QUIT. The first ERR is the one that says why.
+# papo_answer VERB|rows|all: reads replies to their end; status 0 if OK VERB was among them, and
+# prints the word after it. With `rows`, it prints all rows, and any OK will do but those of LOGIN
+# and QUIT; with `all`, that OK too. The first ERR is the one that says why.
 papo_answer() (
     wanted=$1 status=3
     while IFS=' ' read -r first verb rest; do
         case $first in
         OK)
             case $wanted/$verb in
-            rows/LOGIN | rows/QUIT) ;;
+            rows/LOGIN | rows/QUIT | all/LOGIN | all/QUIT) ;;
             rows/*) status=0 ;;
+            all/*) status=0 && printf '%s\n' "OK $verb${rest:+ $rest}" ;;
             "$verb/$verb") status=0 && printf '%s\n' "${rest%% *}" ;;
             esac
             ;;
@@ -448,7 +469,7 @@ papo_answer() (
             ERR*) status=1 ;;
             esac
             ;;
-        *) [ "$wanted" != rows ] || printf '%s\n' "$first $verb${rest:+ $rest}" ;;
+        *) case $wanted in rows | all) printf '%s\n' "$first $verb${rest:+ $rest}" ;; esac ;;
         esac
     done
     [ "$status" != 3 ] || printf 'papo: no answer from %s\n' "${PAPO_SERVER:-127.0.0.1:7276}" >&2

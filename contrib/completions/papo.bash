@@ -82,6 +82,9 @@ _papo() {
             papo,register)
                 cmd="papo__subcmd__register"
                 ;;
+            papo,search)
+                cmd="papo__subcmd__search"
+                ;;
             papo,send)
                 cmd="papo__subcmd__send"
                 ;;
@@ -143,7 +146,7 @@ _papo() {
 
     case "${cmd}" in
         papo)
-            opts="-4 -6 -h -V --server --as --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later tail on hist chats find group info register login logout passwd token raw"
+            opts="-4 -6 -h -V --server --as --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later tail on hist search chats find group info register login logout passwd token raw"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1266,6 +1269,48 @@ _papo() {
                     return 0
                     ;;
                 --invitation)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        papo__subcmd__search)
+            opts="-n -4 -6 -h --to --before --json --server --as --secret-file --ca --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --before)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

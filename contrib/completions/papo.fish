@@ -49,6 +49,7 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "later" -d 'List what is t
 complete -c papo -n "__fish_papo_needs_command" -f -a "tail" -d 'Print messages from others as they come, one line each'
 complete -c papo -n "__fish_papo_needs_command" -f -a "on" -d 'Run a command for each message from others, and send its output back'
 complete -c papo -n "__fish_papo_needs_command" -f -a "hist" -d 'Show the last messages of a conversation'
+complete -c papo -n "__fish_papo_needs_command" -f -a "search" -d 'Search messages by the beginnings of their words'
 complete -c papo -n "__fish_papo_needs_command" -f -a "chats" -d 'List your conversations, and what is unread in them'
 complete -c papo -n "__fish_papo_needs_command" -f -a "find" -d 'Find people by the beginnings of their names'
 complete -c papo -n "__fish_papo_needs_command" -f -a "group" -d 'Show and change groups'
@@ -211,6 +212,17 @@ complete -c papo -n "__fish_papo_using_subcommand hist" -l json -d 'Print one JS
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand search" -l to -d 'Only in the conversation with a handle or +group [default: in all]' -r
+complete -c papo -n "__fish_papo_using_subcommand search" -s n -d 'How many, the newest, 1 to 1000 [default: 50]' -r
+complete -c papo -n "__fish_papo_using_subcommand search" -l before -d 'Only those before this id' -r
+complete -c papo -n "__fish_papo_using_subcommand search" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand search" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand search" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand search" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand search" -l json -d 'Print one JSON object per line'
+complete -c papo -n "__fish_papo_using_subcommand search" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand search" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand search" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand chats" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l as -d 'The account [default: that of the last login]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l secret-file -d 'File that holds the password or a token' -r -F

@@ -13,6 +13,7 @@ use papo::client::flags::{Action, CommandLine};
 use papo::client::group_flags::GroupVerb;
 use papo::client::input::{self, Fitting, warn_of_flag};
 use papo::client::queries::{self, Part};
+use papo::client::search::{self, SearchOptions};
 use papo::client::send::{self, SendCommand};
 use papo::client::token_flags::TokenVerb;
 use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
@@ -120,6 +121,10 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         Action::Hist { to, n, before, after, re, json } => {
             let part = Part { rows: n, before, after, re };
             queries::hist(&account()?, &to, &part, json).await
+        }
+        Action::Search { words, to, n, before, json } => {
+            let options = SearchOptions { to, rows: n, before, json };
+            search::search(&account()?, &words.join(" "), &options).await
         }
         Action::Chats { json } => queries::chats(&account()?, json).await,
         Action::Find { text, json } => queries::find(&account()?, &text.join(" "), json).await,

@@ -329,6 +329,27 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Search messages by the beginnings of their words
+    ///
+    /// Letter case and accents do not matter, and all of the words must be there. Flags go before the
+    /// words.
+    Search {
+        /// Beginnings of words in the text, or in the name of a file
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<String>,
+        /// Only in the conversation with a handle or +group [default: in all]
+        #[arg(long, value_name = "TO", value_parser = lines::target)]
+        to: Option<Target>,
+        /// How many, the newest, 1 to 1000 [default: 50]
+        #[arg(short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=limits::HIST_MAX as i64))]
+        n: Option<u16>,
+        /// Only those before this id
+        #[arg(long, value_name = "ID", value_parser = id())]
+        before: Option<u64>,
+        /// Print one JSON object per line
+        #[arg(long)]
+        json: bool,
+    },
     /// List your conversations, and what is unread in them
     Chats {
         /// Print one JSON object per line

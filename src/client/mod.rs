@@ -41,6 +41,7 @@ pub mod outlet;
 pub mod progress;
 pub mod queries;
 pub mod raw;
+pub mod search;
 pub mod secret;
 pub mod send;
 pub mod settings;

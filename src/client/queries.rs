@@ -56,13 +56,7 @@ pub async fn hist(
         if as_json {
             return Some(json::entry(&row, None));
         }
-        let entry = &row.entry;
-        let is_said = lines::is_message(entry) || entry.is_gone();
-        let sign = if is_said { ":" } else { " *" };
-        let head = row_head(entry);
-        // Later lines are indented to the name, so that none looks like another message.
-        let body = lines::text_of(entry).replace('\n', &format!("\n{}", " ".repeat(head.len())));
-        Some(format!("{head}{}{}{sign} {body}", entry.from, notes(entry)))
+        Some(entry_row(&row.entry, None))
     })
     .await?;
     // With `after`, entries inside the range may have been left out.
@@ -78,6 +72,17 @@ pub async fn hist(
         }
     }
     Ok(())
+}
+
+/// The row of an entry for people, perhaps with the conversation where it is.
+pub fn entry_row(entry: &Entry, place: Option<&Target>) -> String {
+    let is_said = lines::is_message(entry) || entry.is_gone();
+    let sign = if is_said { ":" } else { " *" };
+    let head = row_head(entry);
+    // Later lines are indented to the name, so that none looks like another message.
+    let body = lines::text_of(entry).replace('\n', &format!("\n{}", " ".repeat(head.len())));
+    let place = place.map(|place| format!(" to {place}")).unwrap_or_default();
+    format!("{head}{}{place}{}{sign} {body}", entry.from, notes(entry))
 }
 
 /// The beginning of an entry's row for people: its id and its time.

@@ -7,8 +7,7 @@ use super::commands::find;
 use super::output::peer;
 use crate::entry::{AccountId, ConversationId, Entry, EntryId};
 use crate::limits;
-use crate::store::{Error, Reader, SearchQuery, SpanQuery};
-use crate::wire::refusal::Refusal;
+use crate::store::{Error, Reader, SearchPage, SearchQuery, SpanQuery};
 use crate::wire::reply::Reply;
 use crate::wire::request::Search;
 
@@ -21,18 +20,17 @@ impl Session {
         let span = SpanQuery { count, before, after, re };
         let found = self.ask(move |reader| {
             let conversation = match to.map(|to| find(reader, me, &to)).transpose()? {
-                Some(Ok(None)) => return Ok(Ok(Some(Default::default()))),
+                Some(Ok(None)) => return Ok(Ok(Default::default())),
                 Some(Err(refusal)) => return Ok(Err(refusal)),
                 Some(Ok(one)) => one,
                 None => None,
             };
             let query = SearchQuery { conversation, span, words };
-            let Some(page) = reader.search(me, &query)? else { return Ok(Ok(None)) };
+            let page = reader.search(me, &query)?;
             let rows = rows(reader, me, &page.found)?;
-            Ok(Ok(Some((page, rows))))
+            Ok(Ok((page, rows)))
         });
-        let there = "this server keeps its messages in PostgreSQL, and cannot search them";
-        let (page, mut rows_now) = found.await??.ok_or(Refusal::NotHere { there })?;
+        let (page, mut rows_now): (SearchPage, _) = found.await??;
         self.me()?.sent.get_or_insert_default().begin_list();
         let (mut found, mut count) = (page.found, 0);
         // An empty page: the remaining entries have expired meanwhile.

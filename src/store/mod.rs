@@ -178,14 +178,7 @@ pub trait Reader: Send {
     fn span(&mut self, me: AccountId, id: ConversationId, query: &SpanQuery)
     -> Result<Span, Error>;
     /// Messages that an account may see, by the words of their texts: one look, of bounded work.
-    /// `None`: this store cannot be searched.
-    fn search(
-        &mut self,
-        _me: AccountId,
-        _query: &SearchQuery,
-    ) -> Result<Option<SearchPage>, Error> {
-        Ok(None)
-    }
+    fn search(&mut self, me: AccountId, query: &SearchQuery) -> Result<SearchPage, Error>;
     /// The next page of the conversations of an account, by the last entry it may see, the newest
     /// first. Conversations whose entries have all expired are left out.
     fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error>;

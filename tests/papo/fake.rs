@@ -350,6 +350,24 @@ fn readers_are_waited_for_a_minute_at_a_time() {
 }
 
 #[test]
+fn a_search_that_takes_several_looks_is_gone_on_with() {
+    let hit = |id: u64| format!("HIST {id} 2026-01-01T00:00:00.000Z bob ana - tea {id}\n");
+    let first: &'static str = format!("{}OK HIST 1 more 500\n", hit(700)).leak();
+    let last: &'static str = format!("{}{}OK HIST 2 end\n", hit(3), hit(4)).leak();
+    let fake = Fake::start("", &[Some(first), Some("OK HIST 0 more 250\n"), Some(last)]);
+    let running = papo(&fake, &["search", "-n", "20", "--json", "tea"]);
+    for want in
+        ["HIST - 20 with tea", "HIST - 19 before 500 with tea", "HIST - 19 before 250 with tea"]
+    {
+        assert_eq!(fake.heard(), want);
+    }
+    let (status, printed, _) = running.finish();
+    assert_eq!(status, Some(0));
+    let ids: Vec<&str> = printed.iter().map(|line| &line[..line.find(',').unwrap()]).collect();
+    assert_eq!(ids, ["{\"id\":3", "{\"id\":4", "{\"id\":700"]);
+}
+
+#[test]
 fn a_server_without_room_is_asked_again() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();

@@ -12,6 +12,7 @@ mod place;
 #[path = "../process/mod.rs"]
 mod process;
 mod reading;
+mod searching;
 mod sending;
 mod tailing;
 mod terminal;

@@ -17,6 +17,7 @@ mod outages;
 mod paging;
 mod passwd;
 mod place;
+mod search;
 mod talking;
 mod typing;
 mod welcome;

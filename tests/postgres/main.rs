@@ -29,6 +29,8 @@ mod plans;
 mod played;
 #[path = "../process/mod.rs"]
 mod process;
+#[path = "../store/search.rs"]
+mod search;
 mod served;
 mod stores;
 #[path = "../store/suite.rs"]

@@ -20,5 +20,6 @@ mod marks;
 #[path = "../process/mod.rs"]
 mod process;
 mod search;
+mod search_file;
 mod stores;
 mod suite;

@@ -2,9 +2,6 @@
 //! text, as the reader is shown it, has the words.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
 
 use crate::bench::{ANA, BIA, Bench, CAIO, every_store, handle, person};
 use crate::process::Dice;
@@ -12,8 +9,7 @@ use papo::chat::Act;
 use papo::entry::{AccountId, ConversationId, Entry, EntryId, EntryKind};
 use papo::fold;
 use papo::name::Target;
-use papo::store::sqlite::Database;
-use papo::store::{Indexer, Pair, Reader, SearchQuery, SpanQuery, Walk};
+use papo::store::{Pair, SearchQuery, SpanQuery, Walk};
 use papo::wire::request::GroupChange;
 
 const WORDS: [&str; 16] = [
@@ -58,7 +54,7 @@ fn looks(store: &mut Bench, me: AccountId, query: &SearchQuery) -> (Vec<i64>, us
     let upwards = query.span.after.is_some() && query.span.before.is_none();
     let wanted = query.span.count;
     loop {
-        let page = store.reader.search(me, &query).unwrap().unwrap();
+        let page = store.reader.search(me, &query).unwrap();
         looks += 1;
         let ids: Vec<i64> = page.found.iter().map(|(_, id)| id.0).collect();
         assert!(ids.is_sorted_by(|one, next| one < next), "{ids:?}");
@@ -220,7 +216,7 @@ fn looks_find_what_is_shown() {
     });
 }
 
-fn query(words: &str) -> SearchQuery {
+pub fn query(words: &str) -> SearchQuery {
     let span = SpanQuery { count: 1_000, before: None, after: None, re: None };
     SearchQuery { conversation: None, span, words: fold::runs(words) }
 }
@@ -251,92 +247,4 @@ fn a_look_ends() {
             store.index();
         }
     });
-}
-
-/// What is done to an index, given its bytes.
-type Spoil<'a> = &'a dyn Fn(&[u8]);
-
-/// The index may be deleted, damaged, or that of another database.
-#[test]
-fn an_index_that_is_not_good_is_made_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let (db, other) = (folder.path().join("papo.db"), folder.path().join("other.db"));
-    let index = folder.path().join("papo.db-search");
-    let fill = |path: &Path, word: &str| {
-        let database = Database::open(path).unwrap();
-        let (writer, reader) = (database.writer().unwrap(), database.reader().unwrap());
-        let mut store = Bench::new(Box::new(writer), Box::new(reader));
-        store.indexer = Some(Box::new(database.maintenance().indexer().unwrap()));
-        for n in 0..2_000 {
-            let body = format!("{word} {}", n % 20);
-            store.now += word.len() as i64;
-            store.act(ANA, Act::Send { to: person("bia"), body, once: None });
-        }
-        store.commit();
-        store.index();
-    };
-    fill(&other, "other");
-    fill(&db, "word");
-    let of_other = fs::read(folder.path().join("other.db-search")).unwrap();
-    fs::set_permissions(&db, fs::Permissions::from_mode(0o640)).unwrap();
-    let spoil: [(&str, Spoil); 5] = [
-        ("deleted", &|_| fs::remove_file(&index).unwrap()),
-        ("of another database", &|_| fs::write(&index, &of_other).unwrap()),
-        ("cut", &|sound| fs::write(&index, &sound[..sound.len() / 2]).unwrap()),
-        ("no index", &|_| fs::write(&index, "hello".repeat(5_000)).unwrap()),
-        ("with nothing in it", &|sound| {
-            let mut bytes = sound.to_vec();
-            bytes[4_096..].fill(0);
-            fs::write(&index, bytes).unwrap();
-        }),
-    ];
-    let want: Vec<i64> = (0..100).map(|n| n * 20 + 8).collect();
-    for (how, spoil) in spoil {
-        for while_open in [false, true] {
-            let sound = fs::read(&index).unwrap();
-            if !while_open {
-                spoil(&sound);
-            }
-            let database = Database::open(&db).unwrap();
-            let mut reader = database.reader().unwrap();
-            let mut indexer = database.maintenance().indexer().unwrap();
-            let mut find = |words: &str| -> Vec<i64> {
-                let (mut query, mut ids) = (query(words), Vec::new());
-                loop {
-                    let page = reader.search(BIA, &query).unwrap().unwrap();
-                    ids.extend(page.found.iter().rev().map(|(_, id)| id.0));
-                    query.span.before = page.upto;
-                    if page.upto.is_none() {
-                        ids.reverse();
-                        return ids;
-                    }
-                }
-            };
-            let mut index_all = || while indexer.pass().unwrap_or(true) {};
-            if while_open {
-                index_all();
-                find("word 7");
-                spoil(&sound);
-            }
-            assert_eq!(find("word 7"), want, "{how}, open: {while_open}");
-            index_all();
-            index_all();
-            assert_eq!(find("word 7"), want, "{how}, open: {while_open}");
-            assert_eq!(find("other 7"), [0; 0], "{how}, open: {while_open}");
-            let tool = rusqlite::Connection::open(&index).unwrap();
-            let sql = "SELECT sum(size) FROM segment";
-            let entries: i64 = tool.query_row(sql, [], |row| row.get(0)).unwrap();
-            assert_eq!(entries, 2_000, "{how}, open: {while_open}");
-            drop(tool);
-            assert_eq!(fs::metadata(&index).unwrap().mode() & 0o777, 0o640);
-        }
-    }
-    // Nothing but the index stays beside the database.
-    let mut names: Vec<String> = fs::read_dir(folder.path())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name.starts_with("papo.db-search"))
-        .collect();
-    names.sort();
-    assert_eq!(names, ["papo.db-search"]);
 }

@@ -44,6 +44,7 @@ impl Talk {
                 self.keyboard.names(names.clone());
                 let _ = answer.send(names);
             }
+            Purpose::Search(search) => self.looked(*search, reply),
             Purpose::Show => self.shown(reply),
             Purpose::Made => {
                 self.shown(reply);
@@ -97,7 +98,7 @@ impl Talk {
             Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
                 self.complain(&why);
             }
-            Purpose::Change | Purpose::Forward(_) => self.complain(&why),
+            Purpose::Change | Purpose::Forward(_) | Purpose::Search(_) => self.complain(&why),
             Purpose::PutOff(_) => {
                 let is_lost = matches!(failure, Failure::Lost(_) | Failure::Busy(_));
                 let hint = if is_lost { "; /later shows whether it waits" } else { "" };

@@ -11,6 +11,7 @@ use super::known::Typed;
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::transfers::Transferred;
+use super::typed_search::TypedSearch;
 use crate::client::account::Credentials;
 use crate::client::caller::Caller;
 use crate::client::connection::Success;
@@ -54,6 +55,8 @@ pub enum Purpose {
     PutOff(String),
     /// Fetch what holds of a message.
     Refresh(StaleMessage),
+    /// Search for messages.
+    Search(Box<TypedSearch>),
     /// Show the rows to the user.
     Show,
 }
@@ -104,11 +107,12 @@ impl Purpose {
     /// Whether the user waits for the answer.
     pub fn is_waited_for(&self) -> bool {
         use Purpose::{Change, Forward};
-        use Purpose::{Chats, Last, Made, Older, Open, Passwd, PutOff, Show};
+        use Purpose::{Chats, Last, Made, Older, Open, Passwd, PutOff, Search, Show};
         matches!(
             self,
             Open(_)
                 | Older(_)
+                | Search(_)
                 | Chats(Some(_))
                 | Last(_, Some(_))
                 | Passwd { .. }

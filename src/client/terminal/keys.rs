@@ -56,6 +56,7 @@ enum Does {
     React(usize),
     Answer,
     Edit,
+    Search,
     Stop,
     Hide,
 }
@@ -88,7 +89,8 @@ impl ConditionalEventHandler for KeyBinding {
             // The unfinished line is meant for the current conversation.
             Does::Next if is_secret || !line.is_empty() => (self.typed)(Typed::Busy),
             Does::Next => (self.typed)(Typed::Next),
-            Does::Numbers | Does::React(_) | Does::Answer | Does::Edit if is_secret => {}
+            Does::Numbers | Does::React(_) | Does::Answer | Does::Edit | Does::Search
+                if is_secret => {}
             Does::Numbers => (self.typed)(Typed::Numbers),
             Does::React(number) => (self.typed)(Typed::React(number)),
             // What is typed already becomes the answer, unless it is a command.
@@ -96,6 +98,12 @@ impl ConditionalEventHandler for KeyBinding {
             Does::Answer => return self.offered(Typed::Answer, &message_command::unnamed(line)),
             Does::Edit if !line.is_empty() => (self.typed)(Typed::Busy),
             Does::Edit => return self.offered(Typed::Edit, ""),
+            // So are the words to search for.
+            Does::Search if line.starts_with('/') => {}
+            Does::Search => {
+                lock(&self.known).recalled = Some(format!("/search {line}"));
+                return Some(Cmd::PreviousHistory);
+            }
             Does::Stop => {
                 self.stop();
                 // Other programs have written to the terminal meanwhile.
@@ -301,12 +309,12 @@ pub fn bind(
     for digit in 1..=9 {
         does(KeyEvent::alt(digit_key(digit)), Does::React(digit));
     }
+    does(KeyEvent::ctrl('r'), Does::Search);
     does(KeyEvent::ctrl('z'), Does::Stop);
     // Line breaks in a message. A terminal without bracketed paste sends Ctrl-J for each line of
     // pasted text.
     editor.bind_sequence(KeyEvent(KeyCode::Enter, Modifiers::ALT), Cmd::Newline);
     editor.bind_sequence(KeyEvent::ctrl('j'), Cmd::Newline);
     // There is no history to search.
-    editor.bind_sequence(KeyEvent::ctrl('r'), Cmd::Noop);
     editor.bind_sequence(KeyEvent::ctrl('s'), Cmd::Noop);
 }

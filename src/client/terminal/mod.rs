@@ -5,7 +5,7 @@
 //! drops `sequences` that are no keys). One connection brings events; another runs commands, one
 //! after another, repeating them until they are answered (`jobs`). All of this becomes one queue of
 //! news for `talk`, whose parts are `orders`, `message_actions` and `file_actions` for what is typed, `events`,
-//! `changes` and `acks` for what comes, and `answers` and `elsewhere`. `screen` and `repaint` show
+//! `changes` and `acks` for what comes, and `answers`, `elsewhere` and `search`. `screen` and `repaint` show
 //! it; `pages`, `item`, `said` and `columns` lay it out, `activity` the line at the bottom.
 //! `slash_command`, `message_command`, `groups` and `passwd` parse what begins with `/`, `later` is
 //! about what is sent later; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
@@ -45,12 +45,14 @@ mod said;
 mod screen;
 #[cfg(test)]
 mod screen_tests;
+mod search;
 mod sequences;
 mod slash_command;
 mod stale;
 mod style;
 mod talk;
 mod transfers;
+mod typed_search;
 mod welcome;
 
 use std::cmp::Reverse;

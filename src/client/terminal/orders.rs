@@ -67,6 +67,8 @@ impl Talk {
                     Err(usage) => self.complain(&usage),
                 }
             }
+            SlashCommand::Search(typed) => self.search(&typed),
+            SlashCommand::More => self.search_on(),
             SlashCommand::Command(command) => self.ask(command, Purpose::Show),
             SlashCommand::Unclear(why) => self.complain(&why),
             SlashCommand::Files(paths) => self.send_files(&paths)?,

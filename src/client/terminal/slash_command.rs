@@ -10,8 +10,8 @@ use super::paths;
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
     "at", "back", "block", "chats", "del", "edit", "file", "find", "fwd", "get", "group", "help",
-    "info", "invite", "join", "later", "marks", "name", "passwd", "quit", "re", "react", "rules",
-    "to", "unblock", "unless", "who", "whoami",
+    "info", "invite", "join", "later", "marks", "more", "name", "passwd", "quit", "re", "react",
+    "rules", "search", "to", "unblock", "unless", "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -21,6 +21,7 @@ pub fn arguments(command: &str) -> &'static [&'static str] {
         "/unless" => &["answered", "delivered", "read"],
         "/later" => &["del"],
         "/help" => &["messages"],
+        "/search" => &["all"],
         _ => &[],
     }
 }
@@ -31,7 +32,8 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /to bob      talk to somebody; /to +team talks to a group
   /chats       list conversations and their numbers; /chats all if many
   /2           switch to number 2; /2 hi sends hi there; Alt-N: next unread
-  /find ana    find people
+  /find ana    find people; /search tea finds messages here, Ctrl-R too;
+               /search all tea: everywhere; /more shows older ones
   /who         who is there
   /info        who has received and read your last message here
   /group new team bob   create a group; /group alone lists what else there is
@@ -91,6 +93,10 @@ pub enum SlashCommand {
     Info(Option<u64>),
     /// What was typed after `/group`.
     Group(String),
+    /// Search for these words, behind `all` perhaps.
+    Search(String),
+    /// What the last search finds further on.
+    More,
     /// A command of the protocol, whose rows are shown.
     Command(String),
     /// Not understood, for this reason.
@@ -152,6 +158,9 @@ pub fn read(line: &str) -> SlashCommand {
             |_| unclear("/info: expected the number of a message"),
             |id| SlashCommand::Info(Some(id)),
         ),
+        ("search", "") => unclear("usage: /search WORDS, or /search all WORDS"),
+        ("search", _) => SlashCommand::Search(rest.to_owned()),
+        ("more", _) => SlashCommand::More,
         ("find", "") => unclear("usage: /find NAME (or its beginning)"),
         ("find" | "name", _) => SlashCommand::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),

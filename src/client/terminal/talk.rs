@@ -23,6 +23,7 @@ use super::slash_command;
 use super::stale::Stale;
 use super::style::Style;
 use super::transfers::TransferJob;
+use super::typed_search::TypedSearch;
 use crate::client::failure::Failure;
 use crate::client::lines;
 use crate::entry::Entry;
@@ -102,6 +103,8 @@ pub struct Talk {
     pub(super) stale: Stale,
     /// Messages with a notice on the desktop, and its number once that is known.
     pub(super) noticed: BTreeMap<u64, Option<u32>>,
+    /// The last search, if it can be gone on with.
+    pub(super) searched: Option<TypedSearch>,
     /// Older entries are on their way.
     pub(super) is_loading: bool,
     pub(super) due_acks: BTreeMap<String, DueAck>,
@@ -142,6 +145,7 @@ impl Talk {
             unsent: Vec::new(),
             unconfirmed: 0,
             held: Vec::new(),
+            searched: None,
             sent: BTreeSet::new(),
             put_back: None,
             is_live: false,

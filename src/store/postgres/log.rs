@@ -18,7 +18,7 @@ pub(super) struct PgLogRow {
     pub(super) of: ConversationKind,
     pub(super) author: AccountId,
     time: Millis,
-    kind: EntryKind,
+    pub(super) kind: EntryKind,
     pub(super) body: Box<str>,
     pub(super) tags: Option<Box<EntryTags>>,
     /// `about` knows more of a message.

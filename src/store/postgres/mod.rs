@@ -35,6 +35,7 @@ mod protocol;
 mod reader;
 mod receipts;
 mod schema;
+mod search;
 mod socket;
 mod source;
 mod span;

@@ -19,6 +19,7 @@ use super::span::span;
 use super::value::{Param, PgRow};
 use super::{
     PgError, about, chats, count, expire, files, gather, groups, later, lists, merge, receipts,
+    search,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -30,8 +31,8 @@ use crate::store::find;
 use crate::store::{
     Account, AccountInvitation, AccountRow, BatchId, Cause, ChatRow, Conversation,
     ConversationKind, Effort, Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later,
-    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, Span, SpanQuery, Token, WaitingCount,
-    Walk,
+    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, SearchPage, SearchQuery, Span,
+    SpanQuery, Token, WaitingCount, Walk,
 };
 
 /// A connection to read from, and a cache of handles, which never change.
@@ -298,6 +299,10 @@ impl Reader for PgReader {
         let row = row.ok_or_else(|| Error::damaged(format!("conversation {} is gone", id.0)))?;
         let windows = windows(self, me, id, row.get(0)?)?;
         span(self, id, &windows, query)
+    }
+
+    fn search(&mut self, me: AccountId, query: &SearchQuery) -> Result<SearchPage, Error> {
+        search::search(self, me, query)
     }
 
     fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error> {

@@ -165,8 +165,8 @@ impl Reader for SqliteReader {
         span(read, id, &windows, query)
     }
 
-    fn search(&mut self, me: AccountId, query: &SearchQuery) -> Result<Option<SearchPage>, Error> {
-        self.look(me, query).map(Some)
+    fn search(&mut self, me: AccountId, query: &SearchQuery) -> Result<SearchPage, Error> {
+        self.look(me, query)
     }
 
     fn chats(&mut self, me: AccountId, list: Listing) -> Result<(Vec<ChatRow>, Listing), Error> {

@@ -26,9 +26,14 @@ fn changes(place: &Place, shell: &str, nc: &str) {
     assert_eq!(run("papo_del 7; papo_del 7", 0).0, "");
     assert_eq!(heard("DEL "), "DEL 8 alice bob re=7 -");
     let rows = run("papo_rows 'MARKS 1'; papo_rows \"HIST bob 1 before 2\"", 0).0;
+    let rows_of: Vec<&str> = rows.lines().skip(2).collect();
     let rows: Vec<&str> = rows.lines().map(|row| row.split_once("Z ").unwrap().1).collect();
     let all = ["kind=text,re=1 one?", "kind=edit,re=1 two \\\\n?", "edit=3 two \\\\n?"];
     assert_eq!(rows, all.map(|row| format!("alice bob {row}")));
+
+    let search = "papo_search - TWO; papo_search BOB 'two \\n'; papo_search bob none";
+    let found = run(search, 0).0;
+    assert_eq!(found.lines().collect::<Vec<_>>(), [rows_of[0]; 2]);
 
     // Later, and only if nothing happens.
     assert_eq!(run("papo_at +0 bob now; papo_at 2999-01-01T09:00:00Z bob x", 1).0, "1\n");
@@ -52,6 +57,8 @@ fn changes(place: &Place, shell: &str, nc: &str) {
         ("papo_fwd 2 nobody", "ERR FWD no-such-user "),
         ("papo_at +1 nobody x", "ERR AT no-such-user "),
         ("papo_rows 'HIST nobody'", "ERR HIST no-such-user "),
+        ("papo_search bob ?", "ERR HIST bad-syntax "),
+        ("papo_search nobody x", "ERR HIST no-such-user "),
         ("papo_rows HITS", "ERR HITS bad-command "),
     ] {
         let (out, err) = run(lines, 1);
@@ -76,6 +83,8 @@ fn changes(place: &Place, shell: &str, nc: &str) {
         "papo_unless 1 read 9",
         "papo_rows",
         "papo_rows 'AT\nQUIT'",
+        "papo_search",
+        "papo_search 'a b' c",
     ] {
         let (out, err) = run(wrong, 2);
         assert!(out.is_empty() && !err.is_empty(), "{wrong}");
