@@ -42,6 +42,11 @@ pub struct MoveNumber(pub i64);
 #[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct TokenId(pub i64);
 
+/// The number of a device in its account, from 1; never given again there. Never sent to clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub struct DeviceNumber(pub i64);
+
 /// The credential that opened a session; revoking it disconnects the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
@@ -218,6 +223,8 @@ pub struct EntryTags {
     pub by_operator: bool,
     /// The number of the `AT` or `UNLESS` that sent it.
     pub late: Option<u64>,
+    /// The device of its author that made it. Never sent.
+    pub device: Option<DeviceNumber>,
     /// The reactions that hold, with their counts, the most frequent first. In rows of `HIST` only.
     pub react: Vec<(u64, Box<str>)>,
     /// The reader's own reaction. In rows of `HIST` only.

@@ -55,13 +55,14 @@ pub const FIND_MATCHES: usize = 256;
 /// Rows of all words' lists together that a `FIND` reads if no word is rare: some 0.1 µs each. With
 /// eight words each gets 1,024, so shorter lists are read whole.
 pub const FIND_POSTINGS: usize = 8_192;
-/// Accounts whose words a `FIND` looks up one by one: some 1 µs each. Altogether a `FIND` takes 3
-/// to 5 ms at most among a million people.
+/// Accounts whose words a `FIND` looks up one by one: 1 µs each, 3 to 5 ms among a million people.
 pub const FIND_LOOKS: usize = 1_024;
 /// Characters in a `ONCE` key and in the label of a token: a UUID or a name, with room.
 pub const KEY_MAX: usize = 64;
 /// Tokens of one account: one for each device and script of a busy person.
 pub const TOKENS: usize = 100;
+/// Devices of one account.
+pub const DEVICES: usize = 20;
 /// System users linked to one account, who need no secret.
 pub const LINKS: usize = 100;
 /// Members of one group. A message is one entry whatever their number; what grows is the work of

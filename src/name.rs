@@ -60,6 +60,30 @@ impl fmt::Display for Handle {
     }
 }
 
+/// What an account calls one of its devices: 1 to 32 of a handle's characters, kept in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub struct DeviceName(Box<str>);
+
+impl DeviceName {
+    /// The name spelled in `text` in any letter case, or `None` if it breaks the rule.
+    pub fn new(text: &str) -> Option<DeviceName> {
+        let fits = (1..=limits::HANDLE_MAX).contains(&text.len());
+        let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        (fits && is_plain).then(|| DeviceName(text.to_ascii_lowercase().into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The recipient of a message: a person, or a group by its name without `#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
@@ -182,6 +206,16 @@ mod tests {
         }
         for bad in ["", "a", "1a", "-a", "a b", "a#", "ação", "a\n", &"x".repeat(33)] {
             assert_eq!(Handle::new(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn devices_follow_the_rule() {
+        for good in ["a", "Phone", "1", "-", ".x", &"x".repeat(32)] {
+            assert_eq!(DeviceName::new(good).unwrap().as_str(), good.to_lowercase());
+        }
+        for bad in ["", "a b", "a/b", "telefônica", "a\n", &"x".repeat(33)] {
+            assert_eq!(DeviceName::new(bad), None, "{bad:?}");
         }
     }
 

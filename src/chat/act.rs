@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::entry::{Condition, Cursor, EntryId};
-use crate::name::{DisplayName, Handle, Target};
+use crate::name::{DeviceName, DisplayName, Handle, Target};
 use crate::store::contents::PlacedFile;
 use crate::wire::reply;
 use crate::wire::request::{DueTime, GroupChange};
@@ -43,8 +43,11 @@ pub enum Act {
     },
     /// Strikes a command that was put off.
     Unschedule { number: u64 },
-    /// Moves a cursor up to an entry, in the entry's conversation.
+    /// Moves a cursor up to an entry, in the entry's conversation. If it is the delivered one, the
+    /// session's device has received everything up to there, in all conversations.
     Advance { cursor: Cursor, id: EntryId },
+    /// The same, and the device says nothing about other conversations.
+    AdvanceIn { cursor: Cursor, id: EntryId },
     /// Moves a cursor in several conversations, up to each of these entries, which the session was
     /// sent. `answer` is the id that the reply names; `None` for moves that no command asked for,
     /// which get no reply. `lost_moves` is the session's count of failed moves
@@ -70,6 +73,8 @@ pub enum Act {
     DropToken { label: Box<str> },
     /// Lets a system user log in without a secret (`on`), or no longer.
     Link { user: u32, on: bool },
+    /// Deletes a device.
+    DropDevice(DeviceName),
 }
 
 impl Act {
@@ -96,7 +101,7 @@ impl Act {
             // It may be due at once.
             Act::Schedule { act, .. } => Act::MARK + act.weight(),
             Act::Unschedule { .. } => Act::MARK,
-            Act::Advance { .. } => 1,
+            Act::Advance { .. } | Act::AdvanceIn { .. } => 1,
             Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
             Act::Group {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
@@ -108,7 +113,8 @@ impl Act {
             | Act::NewToken { .. }
             | Act::Invite { .. }
             | Act::DropToken { .. }
-            | Act::Link { .. } => 4,
+            | Act::Link { .. }
+            | Act::DropDevice(_) => 4,
         }
     }
 
@@ -158,7 +164,9 @@ impl Act {
             Act::React { .. } => "REACT",
             Act::Schedule { unless: Some(_), .. } => "UNLESS",
             Act::Schedule { unless: None, .. } | Act::Unschedule { .. } => "AT",
-            Act::Advance { cursor, .. } | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
+            Act::Advance { cursor, .. }
+            | Act::AdvanceIn { cursor, .. }
+            | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
             Act::Rename(_) => "NAME",
             Act::SetSecret { .. } => "PASSWD",
             Act::Group { .. } | Act::Invite { .. } => "GROUP",
@@ -166,6 +174,7 @@ impl Act {
             Act::Block { on: false, .. } => "UNBLOCK",
             Act::NewToken { .. } | Act::DropToken { .. } => "TOKEN",
             Act::Link { .. } => "UID",
+            Act::DropDevice(_) => "DEVICES",
         }
     }
 }

@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
+use super::account_lists::{Devices, LaterNumbers};
 use super::cache::Cache;
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
@@ -27,15 +28,6 @@ use crate::store::{
 
 /// A reaction that holds: its mark, the time of that, and its word; `None`: there is none.
 pub type Reaction = Option<(EntryId, Millis, Box<str>)>;
-
-/// The numbers of an account's commands for later.
-#[derive(Debug, Default)]
-pub struct LaterNumbers {
-    /// The highest one given.
-    pub newest: u64,
-    /// Those that wait.
-    pub waiting: Vec<u64>,
-}
 
 /// See the module documentation.
 #[derive(Default)]
@@ -74,6 +66,8 @@ pub struct Directory {
     pub(super) account_invitations: HashMap<[u8; 32], AccountInvitation>,
     /// This batch has voided all that the store has.
     pub(super) has_voided_invitations: bool,
+    /// The devices of the accounts that log in as one in this batch, or delete one.
+    devices: HashMap<AccountId, Devices>,
     /// Hashes of the passwords that this batch changes.
     secrets: HashMap<AccountId, String>,
     /// Names that this batch asked about and groups have.
@@ -200,6 +194,16 @@ impl Directory {
         found(self.later.get_mut(&account))
     }
 
+    /// The devices of an account.
+    pub fn devices(&self, account: AccountId) -> Result<&Devices, Need> {
+        self.devices.get(&account).ok_or(Need::Devices(account))
+    }
+
+    /// The same, which a plan has looked up, to be changed: see `found`.
+    pub fn devices_mut(&mut self, account: AccountId) -> Option<&mut Devices> {
+        found(self.devices.get_mut(&account))
+    }
+
     /// The hash of an account's password; empty if it has none.
     pub fn secret(&self, account: AccountId) -> Result<&str, Need> {
         self.secrets.get(&account).map(String::as_str).ok_or(Need::Secret(account))
@@ -293,6 +297,9 @@ impl Directory {
             Fact::Links(account, users) => self.learn_links(account, users),
             Fact::Later(account, newest, waiting) => {
                 self.later.entry(account).or_insert(LaterNumbers { newest, waiting });
+            }
+            Fact::Devices(account, newest, list) => {
+                self.devices.entry(account).or_insert(Devices { newest, list });
             }
             Fact::Secret(account, secret) => self.learn_secret(account, secret),
             Fact::AccountInvitation(known) => self.learn_account_invitation(known),
@@ -398,6 +405,7 @@ impl Directory {
         self.tokens.clear();
         self.links.clear();
         self.later.clear();
+        self.devices.clear();
         self.taken.clear();
         self.memberships.clear();
         self.entrances.clear();

@@ -9,6 +9,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::devices::tagged;
 use super::stop::{Stop, all, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
@@ -263,7 +264,8 @@ impl Chat {
             let seq = self.directory.cached(conversation).map_or(1, |log| log.seq + 1);
             self.join(who, conversation, (id, seq), &[who.account]);
         }
-        let (pos, at) = self.append(conversation, who.account, EntryKind::Group, None, said, now);
+        let (kind, tags) = (EntryKind::Group, tagged(who, None));
+        let (pos, at) = self.append(conversation, who.account, kind, tags, said, now);
         let here = (pos.id, pos.seq);
         match effect {
             GroupEffect::Topic(topic) => {

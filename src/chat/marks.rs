@@ -8,6 +8,7 @@
 //! A mark says how a message is, not what to do with it. A mark that is said again changes nothing:
 //! it makes no entry, and the reply names the one that made it so.
 
+use super::devices::tagged;
 use super::stop::{Stop, both};
 use super::subject::Subject;
 use super::{Chat, Effect, Plan, Who};
@@ -229,6 +230,7 @@ impl Chat {
                 (EntryKind::React, word.clone().unwrap_or_else(|| "-".into()))
             }
         };
+        let tags = tagged(who, Some(tags));
         let (id, at) = self.append_mark(&about, author, entry_kind, tags, body.clone(), now);
         if self.directory.message(message).is_err()
             && let Some(unrecorded) = self.unrecorded(message)
@@ -277,7 +279,7 @@ impl Chat {
         about: &EntryPos,
         author: AccountId,
         kind: EntryKind,
-        tags: Box<EntryTags>,
+        tags: Option<Box<EntryTags>>,
         body: Box<str>,
         now: Millis,
     ) -> (EntryId, usize) {
@@ -313,7 +315,6 @@ impl Chat {
         self.touched.push((conversation, author));
         self.marked.push((conversation, id, after));
         self.directory.learn_newest(pos);
-        let tags = Some(tags);
         self.batch.changes.push(Change::Entry(NewEntry { pos, time: now, kind, body, tags }));
         (id, self.batch.changes.len() - 1)
     }

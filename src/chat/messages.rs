@@ -22,6 +22,7 @@ use std::sync::Arc;
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
+use super::devices::tagged;
 use super::stop::{Stop, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{
@@ -190,6 +191,7 @@ impl Chat {
         let asked = if once.is_some() { "ONCE" } else { verb };
         let about = tags.as_ref().and_then(|tags| tags.re);
         let (kind, text) = (EntryKind::Message, own.unwrap_or(text));
+        let tags = tagged(who, tags);
         let (pos, at) = self.append(conversation, who.account, kind, tags, text, now);
         if let Some(message) = about {
             self.batch.changes.push(Change::Replied { message, reply: pos.id });

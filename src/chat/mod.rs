@@ -8,11 +8,13 @@
 //! to be looked up first, the hub does so and asks again. Decisions accumulate in a [`Batch`],
 //! which is recorded as a whole before anyone is told.
 
+mod account_lists;
 mod act;
 mod answers;
 mod audience;
 mod cache;
 mod calls;
+mod devices;
 pub mod directory;
 mod files;
 mod groups;
@@ -37,13 +39,14 @@ pub use audience::Awaited;
 use directory::Directory;
 pub use orders::Order;
 pub use people::Newcomer;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 pub use stop::Stop;
 
 use crate::entry::{
-    AccountId, ConversationId, EntryId, Key, Millis, MoveNumber, Receipt, SessionId, TokenId,
+    AccountId, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, Receipt, SessionId,
+    TokenId,
 };
-use crate::name::{Handle, Target};
+use crate::name::{DeviceName, Handle, Target};
 use crate::store::contents::PlacedFile;
 use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
@@ -58,13 +61,15 @@ pub struct Who {
     pub account: AccountId,
     /// What the session was opened with.
     pub key: Key,
+    /// The device as which it logged in.
+    pub device: Option<DeviceNumber>,
 }
 
 impl Who {
     /// For what no session of the account asks for. No session has the number 0, so nobody gets the
     /// answer, and none is left out.
     fn without_session(account: AccountId) -> Who {
-        Who { session: SessionId(0), account, key: Key::Password }
+        Who { session: SessionId(0), account, key: Key::Password, device: None }
     }
 }
 
@@ -100,6 +105,8 @@ pub enum Effect {
     /// Disconnects all sessions of the account. If it is `gone` (deleted), nobody waits for it any
     /// more.
     DisconnectAll { gone: bool },
+    /// Disconnects all sessions of a device, which was deleted.
+    DisconnectDevice(DeviceNumber),
 }
 
 /// A plan for one act. The message text stays in the act, so that no plan copies a long text.
@@ -122,6 +129,8 @@ enum Plan {
     Invitation(joining::InvitationPlan),
     /// The account itself changes.
     Account(people::AccountPlan),
+    /// A device is deleted.
+    DropDevice(DeviceName, DeviceNumber),
 }
 
 /// Decisions that are neither recorded nor told yet.
@@ -155,6 +164,8 @@ pub struct Chat {
     /// The exempt marks of this batch, which the store does not have yet: conversation, member,
     /// `seq` and count, as in [`Change::ExemptMark`].
     exempt_marks: Vec<(ConversationId, AccountId, i64, i64)>,
+    /// Up to where devices have received everything, as this batch says.
+    places: FxHashMap<(AccountId, DeviceNumber), EntryId>,
     /// Ranks of direct chats that this batch has changed.
     ranked: Vec<(ConversationId, AccountId, Rank)>,
     /// Members of direct chats of whom the store says that something waits while nothing does any
@@ -178,6 +189,7 @@ impl Chat {
             appended: Vec::new(),
             marked: Vec::new(),
             exempt_marks: Vec::new(),
+            places: FxHashMap::default(),
             ranked: Vec::new(),
             unsettled: VecDeque::new(),
             is_unsettled: FxHashSet::default(),
@@ -232,7 +244,8 @@ impl Chat {
                 self.plan_schedule(who, *due, *unless, act, now)
             }
             Act::Unschedule { number } => self.plan_unschedule(who, *number),
-            Act::Advance { cursor, id } => self.plan_advance(who, *cursor, *id),
+            Act::Advance { cursor, id } => self.plan_advance(who, *cursor, *id, true),
+            Act::AdvanceIn { cursor, id } => self.plan_advance(who, *cursor, *id, false),
             Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.plan_advance_all(who, *cursor, ids, *answer)
             }
@@ -248,6 +261,7 @@ impl Chat {
             }
             Act::DropToken { label } => self.plan_drop_token(who, label),
             Act::Link { user, on } => self.plan_link(who, *user, *on),
+            Act::DropDevice(name) => self.plan_drop_device(who, name),
         }
     }
 
@@ -266,6 +280,7 @@ impl Chat {
             Plan::Group(plan) => self.change_group(who, plan, now),
             Plan::Invitation(plan) => self.change_invitations(who, plan),
             Plan::Account(plan) => self.change_account(who, plan, now),
+            Plan::DropDevice(name, number) => self.drop_device(who, name, number),
         }
     }
 
@@ -287,12 +302,6 @@ impl Chat {
     /// Number of effects in the batch so far.
     pub fn said(&self) -> usize {
         self.batch.effects.len()
-    }
-
-    /// Records that an account has been shown the receipts up to a move and, if a session of it has
-    /// ended, when (`seen`).
-    pub fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
-        self.batch.changes.push(Change::Shown { account, upto, seen });
     }
 
     /// Records that a token was used.
@@ -349,6 +358,7 @@ impl Chat {
             }
         }
         drop((appended, marked));
+        self.record_places();
         self.record_ranks();
         if self.newest != self.recorded {
             self.batch.changes.push(Change::Newest(self.newest));
@@ -378,6 +388,7 @@ impl Chat {
         self.appended.clear();
         self.marked.clear();
         self.exempt_marks.clear();
+        self.places.clear();
         self.ranked.clear();
         self.directory = Directory::default();
     }

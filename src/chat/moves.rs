@@ -20,6 +20,8 @@ pub(super) struct CursorMoves {
     steps: SmallVec<[CursorMove; 1]>,
     /// The entry that the reply names; `None`: no reply.
     answer: Option<EntryId>,
+    /// Up to where the session's device has received everything; `None`: that does not change.
+    place: Option<EntryId>,
 }
 
 /// A move in one conversation.
@@ -36,12 +38,19 @@ struct CursorMove {
 }
 
 impl Chat {
-    pub(super) fn plan_advance(&self, who: Who, cursor: Cursor, id: EntryId) -> Result<Plan, Stop> {
+    pub(super) fn plan_advance(
+        &self,
+        who: Who,
+        cursor: Cursor,
+        id: EntryId,
+        of_all: bool,
+    ) -> Result<Plan, Stop> {
         let no_message = Refusal::NoSuchMessage(id.0);
         let step = self.plan_step(who.account, id).and_then(|step| Ok(step.ok_or(no_message)?));
         let (step, account) = both(step, self.directory.account(who.account))?;
         let (from, steps) = (account.handle.clone(), SmallVec::from([step]));
-        Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer: Some(id) }))
+        let place = (cursor == Cursor::Delivered && of_all).then_some(id);
+        Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer: Some(id), place }))
     }
 
     pub(super) fn plan_advance_all(
@@ -54,7 +63,10 @@ impl Chat {
         let steps = ids.iter().filter_map(|id| self.plan_step(who.account, *id).transpose());
         let (account, steps) = both(self.directory.account(who.account), all(ids.len(), steps))?;
         let (from, steps) = (account.handle.clone(), steps.into());
-        Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer }))
+        // Without a command that names the newest entry, the last of these is it.
+        let newest = answer.or(ids.iter().max().copied());
+        let place = newest.filter(|_| cursor == Cursor::Delivered);
+        Ok(Plan::Advance(CursorMoves { cursor, from, steps, answer, place }))
     }
 
     /// Plans a move to an entry; `None` if `me` may not see it.
@@ -134,7 +146,10 @@ impl Chat {
     }
 
     pub(super) fn advance(&mut self, who: Who, moves: CursorMoves, now: Millis) {
-        let CursorMoves { cursor, from, steps, answer } = moves;
+        let CursorMoves { cursor, from, steps, answer, place } = moves;
+        if let Some(place) = place {
+            self.move_place(who, place);
+        }
         // The mover gets the reply before anyone else gets a receipt.
         if answer.is_some() {
             let reply = Reply::Moved { cursor, id: answer };

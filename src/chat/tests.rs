@@ -11,9 +11,9 @@ use crate::store::{
 use crate::wire::request::GroupChange;
 
 pub(super) const ANA: Who =
-    Who { session: SessionId(1), account: AccountId(1), key: Key::Password };
+    Who { session: SessionId(1), account: AccountId(1), key: Key::Password, device: None };
 pub(super) const BIA: Who =
-    Who { session: SessionId(2), account: AccountId(2), key: Key::Password };
+    Who { session: SessionId(2), account: AccountId(2), key: Key::Password, device: None };
 pub(super) const NOW: Millis = Millis(5_000);
 
 /// Ana and Bia, who have no conversation yet.
@@ -66,7 +66,9 @@ pub(super) fn told(batch: &Batch) -> Vec<String> {
             }
             Effect::Placed(_) => "placed".into(),
             Effect::Present { on, .. } => format!("present {on}"),
-            Effect::Disconnect { .. } | Effect::DisconnectAll { .. } => "disconnect".into(),
+            Effect::Disconnect { .. }
+            | Effect::DisconnectAll { .. }
+            | Effect::DisconnectDevice(_) => "disconnect".into(),
         })
         .collect()
 }
@@ -118,7 +120,8 @@ fn cursors_never_move_back_and_pass_only_what_one_may_see() {
     advance(&mut chat, BIA, Cursor::Read, 1).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 0).unwrap();
     advance(&mut chat, BIA, Cursor::Read, 2).unwrap();
-    let caio = Who { session: SessionId(3), account: AccountId(3), key: Key::Password };
+    let caio =
+        Who { session: SessionId(3), account: AccountId(3), key: Key::Password, device: None };
     advance(&mut chat, caio, Cursor::Read, 1).unwrap();
     let batch = chat.finish();
     let no = "ERR READ no-such-message";

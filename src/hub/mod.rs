@@ -35,7 +35,9 @@ use smallvec::SmallVec;
 use crate::brake::Guess;
 use crate::chat::{Act, Chat, Effect, Who};
 use crate::counters::Counters;
-use crate::entry::{AccountId, Clock, ConversationId, EntryId, Key, Millis, MoveNumber, SessionId};
+use crate::entry::{
+    AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
+};
 use crate::limits;
 use crate::outbox::{Outbox, Watermark};
 use crate::store::{Error, Writer};
@@ -151,6 +153,10 @@ struct Seat {
     outbox: Arc<Outbox>,
     /// What it was opened with.
     key: Key,
+    /// The device as which it logged in.
+    device: Option<DeviceNumber>,
+    /// Of a device: the newest move told to it.
+    due: MoveNumber,
     /// Which events it is sent.
     events: Events,
     /// Entries and receipts are pushed to it; else it reads them from the log.
@@ -177,7 +183,8 @@ struct Presence {
 
 /// What has to be done or answered when a batch is over.
 enum Pending {
-    /// The answer to a login or a registration. `is_new`: the account was created in this batch.
+    /// The answer to a login or a registration. `is_new`: the account, or the device, was created in
+    /// this batch.
     Entered {
         session: SessionId,
         answer: Answer<Result<Entered, Refusal>>,
@@ -396,7 +403,8 @@ impl HubState {
                 let now = self.now;
                 let made = self.decide(|chat| chat.admit(&newcomer, now));
                 let entered = made.map(|account| {
-                    let entered = self.enter(session, account, Key::Password, Events::All, outbox);
+                    let opened = (Key::Password, Events::All);
+                    let entered = self.enter(session, account, None, opened, outbox);
                     // A new account has nothing to catch up with.
                     if let Some(seat) = self.seats.get_mut(&session) {
                         (seat.pushes, seat.online) = (true, true);
@@ -407,20 +415,17 @@ impl HubState {
                 self.pending.push(Pending::Entered { session, answer, entered, is_new: true });
                 return 1;
             }
-            Work::Enter { session, account, key, events, most, outbox, answer, .. } => {
-                let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
-                let entered = if most > 0 && others >= most {
-                    Err(Refusal::SESSIONS_FULL)
-                } else {
-                    Ok(self.enter(session, account, key, events, outbox))
-                };
-                self.pending.push(Pending::Entered { session, answer, entered, is_new: false });
+            Work::Enter { session, account, device, key, events, most, outbox, answer, .. } => {
+                let opened = (key, events);
+                let entered = self.log_in(session, (account, device), opened, most, outbox);
+                let is_new = entered.as_ref().is_ok_and(|entered| entered.is_new_device());
+                self.pending.push(Pending::Entered { session, answer, entered, is_new });
             }
             Work::CaughtUp { session, upto, answer } => {
                 answer.give(self.caught_up(session, upto));
             }
             Work::Leave { session, shown } => self.leave(session, shown),
-            Work::Shown { account, upto } => self.shown(account, upto, None),
+            Work::Shown { account, device, upto } => self.shown(account, device, upto, None),
             Work::Used(token) => self.chat.used(token, self.now),
             Work::Order { order, answer } => self.order(&order, answer),
             Work::Watch { session, id, until } => self.watch(session, id, until),

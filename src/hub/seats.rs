@@ -7,25 +7,34 @@ use smallvec::SmallVec;
 
 use super::{Entered, HubState, Presence, Seat};
 use crate::chat::{Act, Batch, Effect, Who};
-use crate::entry::{AccountId, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId};
+use crate::entry::{
+    AccountId, DeviceNumber, EntryKind, Key, Millis, MoveNumber, SessionId, TokenId,
+};
+use crate::name::DeviceName;
 use crate::outbox::{Outbox, Unspent, Watermark};
-use crate::store::{Change, NewEntry};
+use crate::store::{Change, DeviceChange, NewEntry};
+use crate::wire::refusal::Refusal;
 use crate::wire::request::{Events, GroupChange};
 
 /// Changes from failed batches that no command waits for. The next batch that writes anything
-/// writes them as well. At most one for each account and each token.
+/// writes them as well. At most one for each account, each device
+/// and each token.
 #[derive(Default)]
 pub(super) struct Unkept {
-    shown: FxHashMap<AccountId, (MoveNumber, Option<Millis>)>,
+    shown: FxHashMap<(AccountId, Option<DeviceNumber>), (MoveNumber, Option<Millis>)>,
     used: FxHashMap<TokenId, Millis>,
 }
 
 impl Unkept {
     fn note(&mut self, change: &Change) {
+        let mut shown = |of, upto: MoveNumber, seen: Option<Millis>| {
+            let known = self.shown.entry(of).or_default();
+            *known = (known.0.max(upto), seen.or(known.1));
+        };
         match change {
-            Change::Shown { account, upto, seen } => {
-                let known = self.shown.entry(*account).or_default();
-                *known = (known.0.max(*upto), seen.or(known.1));
+            Change::Shown { account, upto, seen } => shown((*account, None), *upto, *seen),
+            Change::Device { account, change: DeviceChange::Shown(number, upto, seen) } => {
+                shown((*account, Some(*number)), *upto, *seen);
             }
             Change::TokenUsed { id, time } => {
                 self.used.insert(*id, *time);
@@ -41,18 +50,47 @@ impl Unkept {
             return;
         }
         let shown = self.shown.drain();
-        changes.extend(shown.map(|(account, (upto, seen))| Change::Shown { account, upto, seen }));
+        changes.extend(shown.map(|((account, device), (upto, seen))| match device {
+            None => Change::Shown { account, upto, seen },
+            Some(number) => {
+                let change = DeviceChange::Shown(number, upto, seen);
+                Change::Device { account, change }
+            }
+        }));
         changes.extend(self.used.drain().map(|(id, time)| Change::TokenUsed { id, time }));
     }
 }
 
 impl HubState {
+    /// Logs a session in, unless the account has `most` (0: no limit) already, or is to have too
+    /// many devices.
+    pub(super) fn log_in(
+        &mut self,
+        session: SessionId,
+        (account, device): (AccountId, Option<DeviceName>),
+        opened: (Key, Events),
+        most: usize,
+        outbox: Arc<Outbox>,
+    ) -> Result<Entered, Refusal> {
+        let others = self.online.get(&account).map_or(0, |p| p.sessions.len());
+        if most > 0 && others >= most {
+            return Err(Refusal::SESSIONS_FULL);
+        }
+        let place = self.told.entries;
+        let device = match device {
+            Some(name) => Some(self.decide(|chat| chat.device(account, &name, place))?),
+            None => None,
+        };
+        Ok(self.enter(session, account, device, opened, outbox))
+    }
+
+    /// `device`: its number, and whether it was just made.
     pub(super) fn enter(
         &mut self,
         session: SessionId,
         account: AccountId,
-        key: Key,
-        events: Events,
+        device: Option<(DeviceNumber, bool)>,
+        (key, events): (Key, Events),
         outbox: Arc<Outbox>,
     ) -> Entered {
         let upto = self.told;
@@ -62,7 +100,11 @@ impl HubState {
             moved: upto.moves,
             due: upto.moves,
         });
-        let here = presence.sessions.iter().filter_map(|s| self.seats.get(s)).filter(|s| s.online);
+        // A new device begins with what the account was shown.
+        let number = device.map(|(number, _)| number);
+        let alike = device.filter(|(_, is_new)| !is_new).map(|(number, _)| number);
+        let here = presence.sessions.iter().filter_map(|s| self.seats.get(s));
+        let here = here.filter(|seat| seat.online && seat.device == alike);
         let shown = here.map(|seat| seat.shown(seat.outbox.proved(), presence.due, upto.moves));
         let shown = shown.max().unwrap_or_default();
         presence.sessions.push(session);
@@ -70,6 +112,8 @@ impl HubState {
             account,
             outbox,
             key,
+            device: number,
+            due: upto.moves,
             events,
             pushes: false,
             online: false,
@@ -82,7 +126,7 @@ impl HubState {
         if let Some(doors) = &mut self.doors {
             doors.note(session);
         }
-        Entered { account, upto, shown }
+        Entered { account, upto, shown, device }
     }
 
     pub(super) fn caught_up(&mut self, session: SessionId, upto: Watermark) -> Option<Watermark> {
@@ -112,7 +156,8 @@ impl HubState {
             Some(upto) => seat.shown(upto, due, self.told.moves),
             None => self.told.moves,
         };
-        self.shown(seat.account, fell.map_or(upto, |fell| fell.min(upto)), Some(self.now));
+        let upto = fell.map_or(upto, |fell| fell.min(upto));
+        self.shown(seat.account, seat.device, upto, Some(self.now));
     }
 
     /// Removes a session's seat, its `WAIT` and its presence.
@@ -136,12 +181,18 @@ impl HubState {
         Some(seat)
     }
 
-    /// Records that an account has been shown the receipts up to a move.
-    pub(super) fn shown(&mut self, account: AccountId, upto: MoveNumber, seen: Option<Millis>) {
+    /// Records that an account, or a device of it, has been shown the receipts up to a move.
+    pub(super) fn shown(
+        &mut self,
+        account: AccountId,
+        device: Option<DeviceNumber>,
+        upto: MoveNumber,
+        seen: Option<Millis>,
+    ) {
         // Merged with a record that could not be written before: with two records for one account,
         // the older one might be written last.
-        let (before, ended) = self.unkept.shown.remove(&account).unwrap_or_default();
-        self.chat.shown(account, upto.max(before), seen.or(ended));
+        let (before, ended) = self.unkept.shown.remove(&(account, device)).unwrap_or_default();
+        self.chat.shown(account, device, upto.max(before), seen.or(ended));
     }
 
     /// Undoes what was changed here for a batch that is not on disk.
@@ -203,7 +254,7 @@ pub(super) fn charged(act: &Act) -> Unspent {
 
 impl Seat {
     pub(super) fn who(&self, session: SessionId) -> Who {
-        Who { session, account: self.account, key: self.key }
+        Who { session, account: self.account, key: self.key, device: self.device }
     }
 
     /// Whether it is noted what the session does itself: it has to leave that out of what it reads
@@ -220,8 +271,9 @@ impl Seat {
     /// The move up to which its account has been shown the receipts, if this session has proved
     /// those up to `proved`, the newest that the account was due is `due`, and the newest of all is
     /// `told`. If it has proved all that the account was due, no later move had a receipt for the
-    /// account.
+    /// account. A device is due more: what other sessions of its account have read.
     fn shown(&self, proved: MoveNumber, due: MoveNumber, told: MoveNumber) -> MoveNumber {
+        let due = if self.device.is_some() { self.due } else { due };
         if self.pushes && proved >= due { told } else { proved }
     }
 }

@@ -13,7 +13,8 @@ use super::watch::Passed;
 use super::{HubState, Seat, Tally};
 use crate::chat::{Batch, Effect, Who};
 use crate::entry::{
-    AccountId, Cursor, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber, SessionId,
+    AccountId, Cursor, DeviceNumber, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber,
+    SessionId,
 };
 use crate::limits;
 use crate::outbox::{Block, Outbox, Pushed, Watermark, Withdrawal};
@@ -31,6 +32,16 @@ struct Run {
     /// Number of entries.
     count: u64,
     block: Block,
+}
+
+/// Which sessions of an account are disconnected.
+#[derive(Clone, Copy)]
+enum Ended {
+    /// Those opened with this key, which was revoked.
+    By(Key),
+    /// Those of this device, which was deleted.
+    Device(DeviceNumber),
+    All,
 }
 
 impl HubState {
@@ -150,9 +161,10 @@ impl HubState {
                     let (between, hidden_from) = (was.map(|was| (was, EntryId(i64::MAX))), None);
                     self.passed(&Passed { at, conversation, account, between, again, hidden_from });
                 }
-                Effect::Disconnect { key } => self.disconnect(who, Some(key)),
+                Effect::Disconnect { key } => self.disconnect(who, Ended::By(key)),
+                Effect::DisconnectDevice(number) => self.disconnect(who, Ended::Device(number)),
                 Effect::DisconnectAll { gone } => {
-                    self.disconnect(who, None);
+                    self.disconnect(who, Ended::All);
                     if gone {
                         self.gone(who.account);
                     }
@@ -227,7 +239,8 @@ impl HubState {
             // Those that only watch are told what their own account has read, and nothing else.
             let is_told = |seat: &Seat| *account == who.account || seat.events != Events::Watch;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                if self.seats.get(session).is_some_and(is_told) {
+                if let Some(seat) = self.seats.get_mut(session).filter(|seat| is_told(seat)) {
+                    seat.due = number;
                     push(&mut self.seats, *session, &mut self.to_wake, &mut self.tally, |o| {
                         o.push_receipt(line, number, at)
                     });
@@ -237,23 +250,25 @@ impl HubState {
         self.told.moves = number;
     }
 
-    /// Disconnects sessions of an account: those opened with `key`, which was revoked, or all.
-    fn disconnect(&self, who: Who, key: Option<Key>) {
-        for session in self.ended(who, key) {
+    /// Disconnects sessions of an account.
+    fn disconnect(&self, who: Who, which: Ended) {
+        for session in self.ended(who, which) {
             if let Some(seat) = self.seats.get(&session) {
                 seat.outbox.hang_up(Bye::Kicked);
             }
         }
     }
 
-    /// The sessions to disconnect if a key is revoked, or all of the account. The session that
-    /// changed the password stays.
-    fn ended(&self, who: Who, key: Option<Key>) -> SmallVec<[SessionId; 2]> {
+    /// The sessions to disconnect. The session that changed the password stays.
+    fn ended(&self, who: Who, which: Ended) -> SmallVec<[SessionId; 2]> {
         let sessions = self.online.get(&who.account).map_or(&[][..], |p| &p.sessions);
         let is_ended = |session: &SessionId| {
-            let seat = self.seats.get(session);
-            seat.is_some_and(|seat| key.is_none_or(|key| seat.key == key))
-                && (key != Some(Key::Password) || *session != who.session)
+            self.seats.get(session).is_some_and(|seat| match which {
+                Ended::By(Key::Password) => seat.key == Key::Password && *session != who.session,
+                Ended::By(key) => seat.key == key,
+                Ended::Device(number) => seat.device == Some(number),
+                Ended::All => true,
+            })
         };
         sessions.iter().copied().filter(is_ended).collect()
     }
@@ -262,12 +277,13 @@ impl HubState {
     /// that is on disk: whoever holds a revoked key must not use the time in between to create
     /// another.
     pub(super) fn revoke(&mut self) {
-        let (who, key) = match self.chat.latest() {
-            Some((who, Effect::Disconnect { key })) => (*who, Some(*key)),
-            Some((who, Effect::DisconnectAll { .. })) => (*who, None),
+        let (who, which) = match self.chat.latest() {
+            Some((who, Effect::Disconnect { key })) => (*who, Ended::By(*key)),
+            Some((who, Effect::DisconnectDevice(number))) => (*who, Ended::Device(*number)),
+            Some((who, Effect::DisconnectAll { .. })) => (*who, Ended::All),
             _ => return,
         };
-        for session in self.ended(who, key) {
+        for session in self.ended(who, which) {
             if let Some(seat) = self.seats.get_mut(&session)
                 && !std::mem::replace(&mut seat.revoked, true)
             {
@@ -283,6 +299,7 @@ fn log_key_change(who: Who, outbox: &Outbox, reply: &Reply) {
         Reply::PasswordChanged => ("passwd", String::new()),
         Reply::TokenMade { label, .. } => ("token-new", format!(" label={label}")),
         Reply::TokenDropped(label) => ("token-del", format!(" label={label}")),
+        Reply::DeviceDropped(device) => ("device-del", format!(" device={device}")),
         Reply::Linked { user, on: true } => ("uid-link", format!(" uid={user}")),
         Reply::Linked { user, on: false } => ("uid-unlink", format!(" uid={user}")),
         _ => return,

@@ -7,7 +7,10 @@ use smol::channel::Sender;
 #[cfg(feature = "postgres")]
 use super::link::LinkWork;
 use crate::chat::{Act, Newcomer, Order};
-use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, SessionId, TokenId};
+use crate::entry::{
+    AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId, TokenId,
+};
+use crate::name::DeviceName;
 use crate::outbox::{Outbox, Watermark};
 use crate::store::Expire;
 use crate::wire::{refusal::Refusal, request::Events};
@@ -27,6 +30,8 @@ pub enum Work {
     Enter {
         session: SessionId,
         account: AccountId,
+        /// The device as which it logs in. It is made if there is none of this name.
+        device: Option<DeviceName>,
         key: Key,
         events: Events,
         /// Most sessions that the account may have; 0: no limit.
@@ -51,11 +56,11 @@ pub enum Work {
     /// A session has been sent everything up to `upto`. It is live from now on, unless there is
     /// more by now: then the answer says up to where.
     CaughtUp { session: SessionId, upto: Watermark, answer: Answer<Option<Watermark>> },
-    /// A session has ended. `shown` is the move up to which its account has been shown the
-    /// receipts; `None`: all that were put into its outbox.
+    /// A session has ended. `shown` is the move up to which its account, or its device, has been
+    /// shown the receipts; `None`: all that were put into its outbox.
     Leave { session: SessionId, shown: Option<MoveNumber> },
-    /// An account has been shown the receipts up to this move.
-    Shown { account: AccountId, upto: MoveNumber },
+    /// An account, or a device of it, has been shown the receipts up to this move.
+    Shown { account: AccountId, device: Option<DeviceNumber>, upto: MoveNumber },
     /// Does one step of expiry; the answer says whether it is on disk.
     Expire { step: Expire, answer: Answer<bool> },
     /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says
@@ -86,8 +91,18 @@ pub struct Entered {
     pub account: AccountId,
     /// Where the log stood at that moment. Anything newer is sent after `LIVE`.
     pub upto: Watermark,
-    /// Other sessions of the account have proved that it was shown the receipts up to this move.
+    /// Other sessions of the account, and of the same device if it is one, have proved that they were
+    /// shown the receipts up to this move.
     pub shown: MoveNumber,
+    /// The device, and whether this is its first login.
+    pub device: Option<(DeviceNumber, bool)>,
+}
+
+impl Entered {
+    /// Whether the login has made a device.
+    pub(super) fn is_new_device(&self) -> bool {
+        self.device.is_some_and(|(_, is_new)| is_new)
+    }
 }
 
 /// Where the answer to some work goes: to a session of this process, or to another node.

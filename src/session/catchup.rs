@@ -9,8 +9,8 @@ use smol::channel;
 
 use super::answer::Halt;
 use super::{End, Lag, Session};
-use crate::entry::{AccountId, Cursor, Entry, EntryId, MoveNumber, Receipt};
-use crate::hub::Work;
+use crate::entry::{AccountId, Cursor, DeviceNumber, Entry, EntryId, MoveNumber, Receipt};
+use crate::hub::{Entered, Work};
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::{Block, Outgoing, Watermark};
@@ -24,14 +24,16 @@ impl Session {
         let Some(account) = self.me.as_ref().map(|me| me.account) else {
             return Ok(());
         };
-        let CatchUp { shown, mut walk, mut receipts } = start;
+        let CatchUp { from, entries, mut walks, mut receipts } = start;
+        let StartingPoint { shown, own, .. } = from;
+        self.push_entries(entries);
         let mut is_first = true;
-        while !walk.done {
+        while !walks.are_done() {
             self.flush().await?;
             let read = move |reader: &mut dyn Reader| {
-                let (entries, walk) = reader.page(account, walk, limits::PAGE_ROWS)?;
-                let last = walk.done.then(|| reader.receipts(account, shown, upto.moves));
-                Ok((entries, walk, last.transpose()?))
+                let entries = walks.page(reader, account)?;
+                let receipts = walks.are_done().then(|| reader.receipts(account, shown, own));
+                Ok((entries, walks, receipts.transpose()?))
             };
             // Most logins need one page, which is not kept waiting by the histories of others.
             let page = match std::mem::take(&mut is_first) {
@@ -39,12 +41,12 @@ impl Session {
                 false => self.ask(read).await,
             };
             let entries;
-            (entries, walk, receipts) = page.map_err(end_of)?;
+            (entries, walks, receipts) = page.map_err(end_of)?;
             self.push_entries(entries);
         }
         let missed = match receipts {
             Some(missed) => missed,
-            None => self.missed(shown, upto.moves).await?,
+            None => self.missed(shown, own).await?,
         };
         let moves = self.push_receipts(shown, missed);
         self.say(|out| LiveLine { newest: upto.entries }.write(out));
@@ -170,12 +172,47 @@ impl Session {
     }
 }
 
+/// From where a login catches up.
+#[derive(Clone, Copy)]
+pub(super) struct StartingPoint {
+    /// The receipts up to this move were shown.
+    pub(super) shown: MoveNumber,
+    /// The account's own reading since this move is sent as well.
+    own: MoveNumber,
+    /// A device, and the entry up to which it has received everything.
+    device: Option<(DeviceNumber, EntryId)>,
+}
+
+impl StartingPoint {
+    /// `None` if the device was deleted meanwhile.
+    pub(super) fn of(
+        reader: &mut dyn Reader,
+        entered: &Entered,
+    ) -> Result<Option<StartingPoint>, Error> {
+        let Entered { account, upto, shown, device } = *entered;
+        if let Some((number, false)) = device {
+            let devices = reader.devices(account)?;
+            let known = devices.into_iter().find(|device| device.number == number);
+            return Ok(known.map(|known| {
+                let shown = known.shown.max(shown);
+                let device = Some((number, known.place.min(upto.entries)));
+                StartingPoint { shown, own: shown, device }
+            }));
+        }
+        let known = reader.account_by_id(account)?;
+        let shown = known.map_or(shown, |known| known.shown.max(shown));
+        let device = device.map(|(number, _)| (number, upto.entries));
+        Ok(Some(StartingPoint { shown, own: upto.moves, device }))
+    }
+}
+
 /// How a login begins to catch up. For most, nothing waits, so one small question to the log gets
 /// everything.
 pub(super) struct CatchUp {
-    /// The account was shown the receipts up to this move.
-    shown: MoveNumber,
-    walk: Walk,
+    from: StartingPoint,
+    /// Of a device: what the walks have passed already.
+    entries: Vec<Entry>,
+    walks: Walks,
     /// The missed receipts, if no entries come before them.
     receipts: Option<Receipts>,
 }
@@ -185,15 +222,111 @@ impl CatchUp {
         reader: &mut dyn Reader,
         account: AccountId,
         upto: Watermark,
-        shown: MoveNumber,
+        from: StartingPoint,
         waiting: WaitingCount,
     ) -> Result<CatchUp, Error> {
-        let mut walk = Walk::new(EntryId(0), upto.entries, true);
-        walk.done = waiting.count == 0 && !waiting.marks;
-        let receipts =
-            if walk.done { Some(reader.receipts(account, shown, upto.moves)?) } else { None };
-        Ok(CatchUp { shown, walk, receipts })
+        let mut walks = Walks::new(upto.entries, from, waiting);
+        let mut entries = Vec::new();
+        if from.device.is_some() && !walks.are_done() {
+            // There is no arithmetic that counts for a device, so it is what is there that counts.
+            entries = walks.page(reader, account)?;
+        }
+        let receipts = if walks.are_done() {
+            Some(reader.receipts(account, from.shown, from.own)?)
+        } else {
+            None
+        };
+        Ok(CatchUp { from, entries, walks, receipts })
     }
+}
+
+/// What is read at a login, in the order of ids: what waits for the account; for a device only as far
+/// as it has received everything, and from there on all that it has not made itself.
+struct Walks {
+    now: Walk,
+    then: Option<Walk>,
+}
+
+impl Walks {
+    fn new(upto: EntryId, from: StartingPoint, waiting: WaitingCount) -> Walks {
+        let nothing_waits = waiting.count == 0 && !waiting.marks;
+        let walk = |from, upto, waiting| {
+            let mut walk = Walk::new(from, upto, waiting);
+            walk.done = from >= upto || (waiting && nothing_waits);
+            walk
+        };
+        let Some((number, place)) = from.device else {
+            return Walks { now: walk(EntryId(0), upto, true), then: None };
+        };
+        let mut then = walk(place, upto, false);
+        then.without = Some(number);
+        Walks { now: walk(EntryId(0), place, true), then: Some(then) }
+    }
+
+    fn are_done(&self) -> bool {
+        self.now.done && self.then.as_ref().is_none_or(|walk| walk.done)
+    }
+
+    /// Reads a page: of the second walk also if it takes the first to its end.
+    fn page(&mut self, reader: &mut dyn Reader, account: AccountId) -> Result<Vec<Entry>, Error> {
+        let mut entries = Vec::new();
+        for walk in [Some(&mut self.now), self.then.as_mut()].into_iter().flatten() {
+            if !walk.done && entries.len() < limits::PAGE_ROWS {
+                let from = std::mem::replace(walk, Walk::new(EntryId(0), EntryId(0), false));
+                let (page, after) = reader.page(account, from, limits::PAGE_ROWS)?;
+                *walk = after;
+                entries.extend(page);
+                if !walk.done {
+                    break;
+                }
+            }
+        }
+        Ok(entries)
+    }
+}
+
+impl Session {
+    /// How many entries wait for the device as which this session logs in, at most
+    /// [`DEVICE_PENDING`]; `None` if it is none. They are read, so they cost about as much as
+    /// sending them.
+    pub(super) async fn count_for_device(
+        &mut self,
+        upto: Watermark,
+        start: &CatchUp,
+        waiting: WaitingCount,
+    ) -> Result<Option<u64>, Halt> {
+        let (from, mut count) = (start.from, count_said(&start.entries));
+        let Some(account) = self.me.as_ref().map(|me| me.account).filter(|_| from.device.is_some())
+        else {
+            return Ok(None);
+        };
+        if start.walks.are_done() {
+            return Ok(Some(count as u64));
+        }
+        count = 0;
+        let mut walks = Walks::new(upto.entries, from, waiting);
+        let mut pages = 4 * DEVICE_PENDING / limits::PAGE_ROWS;
+        while !walks.are_done() && count < DEVICE_PENDING && pages > 0 {
+            let more;
+            (more, walks) = self
+                .ask(move |reader| {
+                    let entries = walks.page(reader, account)?;
+                    Ok((count_said(&entries), walks))
+                })
+                .await?;
+            count += more;
+            pages -= 1;
+        }
+        Ok(Some(count.min(DEVICE_PENDING) as u64))
+    }
+}
+
+/// Entries that are counted for a device at a login. There is no arithmetic for it: each is read.
+const DEVICE_PENDING: usize = 10_000;
+
+/// How many of these entries are counted.
+fn count_said(entries: &[Entry]) -> usize {
+    entries.iter().filter(|entry| !entry.kind.is_mark()).count()
 }
 
 fn new_block(from: &Handle, to: &Target) -> Block {

@@ -99,6 +99,7 @@ impl Session {
             Query::Who(name) => self.members(name).await,
             Query::Blocks => self.blocks().await,
             Query::Tokens => self.tokens().await,
+            Query::Devices => self.devices().await,
             Query::Links => self.links().await,
         }
     }
@@ -124,8 +125,8 @@ impl Session {
             SessionCommand::Register { handle, password, invitation, name } => {
                 self.register(handle, password, invitation, name).await
             }
-            SessionCommand::Login { handle, secret, events } => {
-                let answer = self.login(handle, secret, events).await;
+            SessionCommand::Login { handle, device, secret, events } => {
+                let answer = self.login((handle, device), secret, events).await;
                 if matches!(answer, Err(Halt::Refused(_))) {
                     self.services.counters.logins_refused.add(1);
                 }

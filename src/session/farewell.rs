@@ -9,7 +9,7 @@ use smol::Timer;
 use smol::future::FutureExt;
 
 use super::{SCRATCH, Session};
-use crate::entry::{AccountId, MoveNumber};
+use crate::entry::{AccountId, DeviceNumber, MoveNumber};
 use crate::hub::Work;
 use crate::limits;
 use crate::outbox::Outgoing;
@@ -68,9 +68,9 @@ impl Session {
         };
         // If the client closes its side in return, it has received everything.
         if linger.or(late).await
-            && let Some((account, upto)) = left
+            && let Some((account, device, upto)) = left
         {
-            self.services.hub.ask(Work::Shown { account, upto });
+            self.services.hub.ask(Work::Shown { account, device, upto });
         }
     }
 
@@ -103,16 +103,19 @@ impl Session {
     }
 
     /// Logs out. Unsent entries stay pending, and so do receipts that were written but not proved,
-    /// unless the client ended its input properly (`in_order`). Returns the account, and the move
-    /// up to which receipts were written to it.
-    pub(super) fn leave(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
+    /// unless the client ended its input properly (`in_order`). Returns the account,
+    /// the device, and the move up to which receipts were written.
+    pub(super) fn leave(
+        &mut self,
+        in_order: bool,
+    ) -> Option<(AccountId, Option<DeviceNumber>, MoveNumber)> {
         if let Some(me) = &self.me {
             self.event("logout", format_args!("handle={}", me.handle));
         }
         self.give_up(in_order)
     }
 
-    fn give_up(&mut self, in_order: bool) -> Option<(AccountId, MoveNumber)> {
+    fn give_up(&mut self, in_order: bool) -> Option<(AccountId, Option<DeviceNumber>, MoveNumber)> {
         self.drop_put();
         let me = self.me.take()?;
         self.services.roster.name(self.id, None);
@@ -127,7 +130,7 @@ impl Session {
         };
         self.output.drop_events(self.stream.taken());
         self.services.hub.ask(Work::Leave { session: self.id, shown });
-        Some((me.account, me.proof.upto()))
+        Some((me.account, me.device, me.proof.upto()))
     }
 
     /// Undoes a login that failed halfway and was not logged; the session goes on logged out.

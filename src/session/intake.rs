@@ -164,7 +164,7 @@ impl Session {
                 change: GroupChange::New(handles) | GroupChange::Add(handles), ..
             } => handles.len() / 4,
             Act::Group { .. } => 0,
-            Act::Advance { .. } => 1,
+            Act::Advance { .. } | Act::AdvanceIn { .. } => 1,
             Act::AdvanceAll { ids, .. } => ids.len().max(1),
             Act::Block { .. } | Act::Unschedule { .. } => 2,
             Act::Rename(_)
@@ -172,10 +172,13 @@ impl Session {
             | Act::NewToken { .. }
             | Act::Invite { .. }
             | Act::DropToken { .. }
-            | Act::Link { .. } => CHANGE,
+            | Act::Link { .. }
+            | Act::DropDevice(_) => CHANGE,
         };
         let free = match act {
-            Act::Advance { .. } | Act::AdvanceAll { .. } => cost.min(me.free_moves),
+            Act::Advance { .. } | Act::AdvanceIn { .. } | Act::AdvanceAll { .. } => {
+                cost.min(me.free_moves)
+            }
             _ => 0,
         };
         me.free_moves -= free;
@@ -264,13 +267,14 @@ impl Session {
             ActCommand::Rename(name) => Act::Rename(name),
             ActCommand::Group { name, change } => Act::Group { name, change },
             ActCommand::Block { whom, on } => Act::Block { whom, on },
+            ActCommand::DropDevice(name) => Act::DropDevice(name),
             ActCommand::DropToken { label } => Act::DropToken { label },
             ActCommand::Unlink { user } => Act::Link { user, on: false },
             ActCommand::Move { cursor, upto: Upto::Id(id) } => Act::Advance { cursor, id },
             ActCommand::Move { cursor, upto: Upto::Last(to) } => {
                 let sent = self.me.as_ref().and_then(|me| me.sent.as_ref());
                 match sent.and_then(|sent| sent.last(&to)) {
-                    Some(id) => Act::Advance { cursor, id },
+                    Some(id) => Act::AdvanceIn { cursor, id },
                     None => return Err(Held::NothingSent { cursor, to: Some(to) }),
                 }
             }

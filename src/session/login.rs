@@ -5,7 +5,7 @@ use std::time::Instant;
 use smol::channel;
 
 use super::answer::{Answer, Halt};
-use super::catchup::CatchUp;
+use super::catchup::{CatchUp, StartingPoint};
 use super::intake::CHANGE;
 use super::warnings::Obstacle;
 use super::{End, Me, Proof, Session, tokens};
@@ -15,7 +15,7 @@ use crate::entry::{AccountId, Key, MoveNumber};
 use crate::hub::{self, Entered, Work};
 use crate::limits;
 use crate::live_limits::Limit;
-use crate::name::{DisplayName, Handle, Target};
+use crate::name::{DeviceName, DisplayName, Handle, Target};
 use crate::rates::TooFast;
 use crate::store::WaitingCount;
 use crate::wire::refusal::Refusal;
@@ -107,9 +107,10 @@ impl Session {
         Ok(None)
     }
 
+    /// Logs in, as a device if one is named.
     pub(super) async fn login(
         &mut self,
-        handle: Handle,
+        (handle, device): (Handle, Option<DeviceName>),
         secret: Option<Secret>,
         events: Events,
     ) -> Answer {
@@ -121,7 +122,7 @@ impl Session {
         // The credential may be revoked before `open` checks it again. A second attempt then fails
         // as well, but it lets in a user whose password was just rehashed by a concurrent login.
         for _ in 0..2 {
-            if self.open(&handle, secret.clone(), events, &refused).await? {
+            if self.open((&handle, device.as_ref()), secret.clone(), events, &refused).await? {
                 return Ok(None);
             }
         }
@@ -131,7 +132,7 @@ impl Session {
     /// Logs in. Returns false if the credential was revoked or changed meanwhile.
     async fn open(
         &mut self,
-        handle: &Handle,
+        (handle, device): (&Handle, Option<&DeviceName>),
         secret: Option<Secret>,
         asked: Events,
         refused: &Refusal,
@@ -145,12 +146,16 @@ impl Session {
         };
         // A token that may only write shows nothing of the account, however it logs in.
         let only_writes = only.is_some();
+        if let (Some(to), Some(_)) = (&only, device) {
+            return Err(Refusal::OnlyTo(to.clone()).into());
+        }
         let events = if only_writes { Events::Quiet } else { asked };
         let most = if self.is_limited { self.services.limits.size(Limit::Sessions) } else { 0 };
         let (answer, answered) = channel::bounded(1);
         self.services.hub.ask(Work::Enter {
             session: self.id,
             account,
+            device: device.cloned(),
             key,
             events,
             most,
@@ -159,7 +164,7 @@ impl Session {
             answer: answer.into(),
         });
         let entered = answered.recv().await.map_err(|_| End::hub_lost())?;
-        if let Err(Refusal::TooManyOf(_)) = entered {
+        if entered.as_ref().is_err_and(|refusal| *refusal == Refusal::SESSIONS_FULL) {
             self.note(Obstacle::Limit("--limit-sessions"));
         }
         let entered: Entered = entered?;
@@ -184,13 +189,12 @@ impl Session {
                 } else {
                     reader.waiting(account, upto.entries)?
                 };
-                let shown = known.map_or(entered.shown, |known| known.shown.max(entered.shown));
-                let start = (events == Events::All)
-                    .then(|| CatchUp::look(reader, account, upto, shown, waiting));
-                Ok(Some((waiting.count, shown, start.transpose()?)))
+                let Some(from) = StartingPoint::of(reader, &entered)? else { return Ok(None) };
+                let start = CatchUp::look(reader, account, upto, from, waiting)?;
+                Ok(Some((waiting, from.shown, start)))
             })
             .await;
-        let (pending, shown, start) = match counted {
+        let (waiting, shown, start) = match counted {
             Ok(Some(known)) => known,
             // The hub already counts the session as the account's, so that is undone.
             Ok(None) => {
@@ -202,32 +206,38 @@ impl Session {
                 return Err(stop);
             }
         };
+        let pending = match self.count_for_device(upto, &start, waiting).await {
+            Ok(for_device) => for_device.unwrap_or(waiting.count),
+            Err(stop) => {
+                self.log_out();
+                return Err(stop);
+            }
+        };
         self.begin_proof(shown);
         self.services.counters.logins.add(1);
-        match (key, label) {
-            (Key::Password, _) => {
-                self.event("login", format_args!("handle={handle} by=password"));
-            }
-            (Key::Token(_), label) => {
-                let label = label.unwrap_or_default();
-                self.event("login", format_args!("handle={handle} by=token:{label}"));
-            }
-            (Key::User(user), _) => {
-                self.event("login", format_args!("handle={handle} by=uid:{user}"));
+        let by = match (key, label) {
+            (Key::Password, _) => "password".to_owned(),
+            (Key::Token(_), label) => format!("token:{}", label.unwrap_or_default()),
+            (Key::User(user), _) => format!("uid:{user}"),
+        };
+        match device {
+            None => self.event("login", format_args!("handle={handle} by={by}")),
+            Some(device) => {
+                self.event("login", format_args!("handle={handle} by={by} device={device}"));
             }
         }
-        let handle = handle.clone();
-        self.say(|out| Reply::LoggedIn { handle, pending }.write(out));
-        match start {
-            Some(start) => self.catch_up(upto, start).await?,
+        let (handle, device) = (handle.clone(), device.cloned());
+        self.say(|out| Reply::LoggedIn { handle, device, pending }.write(out));
+        match events {
+            Events::All => self.catch_up(upto, start).await?,
             // Nothing that waited is sent.
-            None if asked != Events::Quiet => {
+            _ if asked != Events::Quiet => {
                 self.say(|out| LiveLine { newest: upto.entries }.write(out));
                 if events == Events::Watch {
                     self.watch(upto).await?;
                 }
             }
-            None => {}
+            _ => {}
         }
         Ok(true)
     }
@@ -381,6 +391,7 @@ impl Session {
         }
         self.me = Some(Box::new(Me {
             account: entered.account,
+            device: entered.device.map(|(number, _)| number),
             handle,
             key,
             auto: false,

@@ -15,6 +15,7 @@ mod busy_line;
 mod catchup;
 mod certificates;
 mod commands;
+mod devices;
 mod farewell;
 mod files;
 mod intake;
@@ -59,7 +60,7 @@ pub use tokens::hash as token_hash;
 use crate::chat::Act;
 use crate::config::Registration;
 use crate::counters::Counters;
-use crate::entry::{AccountId, Clock, Key, SessionId};
+use crate::entry::{AccountId, Clock, DeviceNumber, Key, SessionId};
 use crate::hub::{Hub, Work};
 use crate::limits;
 use crate::live_limits::{Limit, LiveLimits};
@@ -157,6 +158,8 @@ impl Drop for Session {
 struct Me {
     account: AccountId,
     handle: Handle,
+    /// The device as which it logged in.
+    device: Option<DeviceNumber>,
     /// `SET ack auto`: entries written to the socket count as delivered.
     auto: bool,
     key: Key,

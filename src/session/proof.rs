@@ -120,7 +120,8 @@ impl Session {
         // `abs_diff`: a clock set back must not delay this.
         if now.0.abs_diff(me.proof.stored.0) >= limits::SHOWN_MILLIS {
             me.proof.stored = now;
-            self.services.hub.ask(Work::Shown { account: me.account, upto });
+            let (account, device) = (me.account, me.device);
+            self.services.hub.ask(Work::Shown { account, device, upto });
         }
     }
 }

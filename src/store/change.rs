@@ -1,7 +1,10 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
-use super::{AccountInvitation, Invitation, Later, Marks, Member, Moves, Once, Pair, Stay, Token};
+use super::{
+    AccountInvitation, DeviceChange, Invitation, Later, Marks, Member, Moves, Once, Pair, Stay,
+    Token,
+};
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
     MoveNumber, TokenId,
@@ -60,6 +63,8 @@ pub enum Change {
     AccountInvitationUsed { hash: [u8; 32] },
     /// All invitations are void.
     NoAccountInvitations,
+    /// A device of an account.
+    Device { account: AccountId, change: DeviceChange },
     /// A token was used.
     TokenUsed { id: TokenId, time: Millis },
     /// An entry of a conversation.

@@ -11,6 +11,7 @@
 mod candidate;
 mod change;
 pub mod contents;
+mod device;
 mod find;
 pub mod folder;
 mod ids;
@@ -31,6 +32,7 @@ use std::fmt;
 #[cfg(feature = "postgres")]
 pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
 pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
+pub use device::{Device, DeviceChange};
 pub use inventory::{AccountInvitation, AccountRow, FileRow, Standing};
 pub use list_rows::{ChatRow, Found, GroupRow, InfoRow, ListPage};
 pub use maintenance::{BackupError, Maintenance, Survey};
@@ -156,6 +158,8 @@ pub trait Reader: Send {
     fn tokens(&mut self, account: AccountId) -> Result<Vec<Token>, Error>;
     /// The system users who may log in to an account without a secret.
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error>;
+    /// The devices of an account, by their names.
+    fn devices(&mut self, account: AccountId) -> Result<Vec<Device>, Error>;
     /// How many entries up to `upto` wait for an account: arithmetic over the conversations in
     /// which some do. If those are more than [`PENDING`](crate::limits::PENDING), a lower bound.
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error>;

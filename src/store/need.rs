@@ -2,9 +2,9 @@
 //! time as a batch needs.
 
 use super::{
-    Account, AccountInvitation, Conversation, Invitation, MessageState, Once, Pair, Token,
+    Account, AccountInvitation, Conversation, Device, Invitation, MessageState, Once, Pair, Token,
 };
-use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
+use crate::entry::{AccountId, ConversationId, DeviceNumber, EntryId, EntryPos, Millis};
 use crate::name::Handle;
 
 /// Something that has to be looked up.
@@ -55,6 +55,8 @@ pub enum Need {
     Later(AccountId),
     /// The invitation with this hash.
     AccountInvitation([u8; 32]),
+    /// The devices of an account.
+    Devices(AccountId),
 }
 
 /// The answer to a [`Need`].
@@ -100,6 +102,8 @@ pub enum Fact {
     Later(AccountId, u64, Vec<u64>),
     /// The invitation with its hash.
     AccountInvitation(AccountInvitation),
+    /// The highest number given to a device of the account, and its devices.
+    Devices(AccountId, DeviceNumber, Vec<Device>),
     /// The store does not have it.
     Absent(Need),
 }

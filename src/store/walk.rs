@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use super::ConversationKind;
 use super::ids::Ids;
-use crate::entry::{ConversationId, EntryId};
+use crate::entry::{ConversationId, DeviceNumber, EntryId, EntryTags};
 use crate::limits;
 
 /// Where a walk is, and what is known of the entries ahead.
@@ -23,6 +23,8 @@ pub struct Walk {
     pub upto: EntryId,
     /// Only entries that wait: above the delivered cursor, and not the account's own.
     pub waiting: bool,
+    /// Entries that this device of the account has made are left out.
+    pub without: Option<DeviceNumber>,
     /// The end is reached.
     pub done: bool,
     pub(super) merge: Option<Merge>,
@@ -31,7 +33,7 @@ pub struct Walk {
 impl Walk {
     /// A walk from `from` (exclusive) up to `upto` (inclusive).
     pub fn new(from: EntryId, upto: EntryId, waiting: bool) -> Walk {
-        Walk { at: from, upto, waiting, done: false, merge: None }
+        Walk { at: from, upto, waiting, without: None, done: false, merge: None }
     }
 
     /// Frees memory that a paused walk does not need. It is read again when the walk goes on.
@@ -40,6 +42,16 @@ impl Walk {
             merge.lanes = FxHashMap::default();
         }
     }
+}
+
+/// Whether an entry with these tags was made by the device `without` of its account, whose own it is
+/// (`is_own`).
+pub(super) fn is_made_by(
+    without: Option<DeviceNumber>,
+    is_own: bool,
+    tags: Option<&EntryTags>,
+) -> bool {
+    is_own && without.is_some() && tags.is_some_and(|tags| tags.device == without)
 }
 
 /// A part of a conversation that an account may see: above the first id, up to the second.

@@ -13,7 +13,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use super::text;
 use crate::entry::{Condition, ContentHash, Cursor, EntryId, FileRef, Millis};
 use crate::group_rules::GroupRule;
-use crate::name::{Handle, Target};
+use crate::name::{DeviceName, Handle, Target};
 
 /// A type that is written as a column.
 pub(super) trait Column<'a>: Sized {
@@ -127,6 +127,16 @@ impl<'a> Column<'a> for Handle {
 
     fn take(columns: &mut Columns<'a>) -> Option<Handle> {
         Handle::new(columns.word()?)
+    }
+}
+
+impl<'a> Column<'a> for DeviceName {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[self.as_str()]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<DeviceName> {
+        DeviceName::new(columns.word()?)
     }
 }
 

@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 35] = [
+pub static LINE_FORMS: [LineForm; 36] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -86,8 +86,8 @@ pub static LINE_FORMS: [LineForm; 35] = [
             "the last line before the server closes",
             "quit: you asked for it",
             "shutdown: the server is stopped; come back later",
-            "kicked: an operator did it, or the password, token or linked user that opened",
-            "  this session was changed or revoked, perhaps by you in another session",
+            "kicked: an operator did it, or the password, token, linked user or device of",
+            "  this session was changed, revoked or deleted, perhaps by you elsewhere",
             "login-timeout: there was no login within 120 seconds",
             "idle: you sent nothing for too long",
             "stalled: you read nothing for 15 minutes, and something was waiting",
@@ -115,6 +115,7 @@ pub static LINE_FORMS: [LineForm; 35] = [
     row("RULE", "RULE <#group> <write|add|join> <value>", &["GROUP"]),
     row("BLOCKED", "BLOCKED <handle>", &["BLOCK"]),
     row("TOKEN", "TOKEN <label> <created> <last used or -> <target or ->", &["TOKEN", "ADMIN"]),
+    row("DEVICE", "DEVICE <device> <id> <last seen or ->", &["DEVICES"]),
     row("UID", "UID <uid>", &["UID", "ADMIN"]),
     row("STAT", "STAT <name> <value>", &["ADMIN"]),
     row("SESSION", "SESSION <n> <handle or -> <address> <since>", &["ADMIN"]),

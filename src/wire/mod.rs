@@ -9,6 +9,7 @@
 //! `suggestions` guesses what an unknown command was meant to be, and `withdrawal` takes a deleted
 //! message out of lines that wait.
 
+mod account_verbs;
 mod admin;
 pub mod calls;
 pub mod columns;

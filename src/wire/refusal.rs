@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::entry::EntryId;
 use crate::limits;
-use crate::name::{FileName, Handle, Target};
+use crate::name::{DeviceName, FileName, Handle, Target};
 
 /// What to type instead of an unknown command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +111,10 @@ pub enum Refusal {
     LabelTaken(Box<str>),
     /// No token with this label.
     NoSuchToken(Box<str>),
+    /// No device of this name.
+    NoSuchDevice(DeviceName),
+    /// A session opened with a token may only delete the device that it is.
+    NotThisDevice,
     /// The peer's uid stands for many system users.
     UserUnknown,
     /// No such system user is linked.
@@ -214,7 +218,9 @@ impl Refusal {
             Refusal::Closed | Refusal::KeptElsewhere { makes: true } => "closed",
             Refusal::KeptElsewhere { makes: false } => "not-allowed",
             Refusal::NotToldNow => "storage",
-            Refusal::Disabled
+            Refusal::NoSuchDevice(_) => "no-such-message",
+            Refusal::NotThisDevice
+            | Refusal::Disabled
             | Refusal::NotAllowed
             | Refusal::OnlyTo(_)
             | Refusal::UserUnknown
@@ -363,6 +369,12 @@ impl fmt::Display for Refusal {
             Refusal::NoSuchToken(label) => {
                 write!(f, "{label}: no token has this label; TOKEN LIST shows yours")
             }
+            Refusal::NoSuchDevice(name) => {
+                write!(f, "{name}: no device has this name; DEVICES shows yours")
+            }
+            Refusal::NotThisDevice => f.write_str(
+                "logged in with a token, you can only delete the device of this session; log in with the password",
+            ),
             Refusal::UserUnknown => f.write_str(
                 "your system user cannot be identified here (a uid shared by many); log in with a password or token",
             ),

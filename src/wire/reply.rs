@@ -5,7 +5,7 @@ use super::columns::{Column, Columns, More, cursor, put};
 use super::request::{GroupChange, Setting};
 use super::text;
 use crate::entry::{Condition, Cursor, EntryId, FileRef, Millis};
-use crate::name::{DisplayName, Handle, Target};
+use crate::name::{DeviceName, DisplayName, Handle, Target};
 
 /// The final line of a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub enum Reply {
     /// `OK REG`
     Registered(Handle),
     /// `OK LOGIN`, with the number of waiting entries.
-    LoggedIn { handle: Handle, pending: u64 },
+    LoggedIn { handle: Handle, device: Option<DeviceName>, pending: u64 },
     /// `OK QUIT`
     Quit,
     /// `OK HELP`
@@ -59,6 +59,8 @@ pub enum Reply {
     TokenMade { label: Box<str>, token: Box<str> },
     /// `OK TOKEN DEL`
     TokenDropped(Box<str>),
+    /// `OK DEVICES DEL`
+    DeviceDropped(DeviceName),
     /// `OK UID LINK`, `OK UID UNLINK`
     Linked { user: u32, on: bool },
     /// `OK ADMIN USER NEW` and the like, with the second and third word
@@ -103,6 +105,7 @@ pub enum List {
     Rules,
     Blocks,
     Tokens,
+    Devices,
     Links,
     Stats,
     Sessions,
@@ -115,7 +118,7 @@ pub enum List {
 }
 
 impl List {
-    pub const ALL: [List; 18] = [
+    pub const ALL: [List; 19] = [
         List::Chats,
         List::Info,
         List::Later,
@@ -125,6 +128,7 @@ impl List {
         List::Rules,
         List::Blocks,
         List::Tokens,
+        List::Devices,
         List::Links,
         List::Stats,
         List::Sessions,
@@ -148,6 +152,7 @@ impl List {
             List::Rules => "GROUP RULE",
             List::Blocks => "BLOCK",
             List::Tokens => "TOKEN LIST",
+            List::Devices => "DEVICES",
             List::Links => "UID LIST",
             List::Stats => "ADMIN STATS",
             List::Sessions => "ADMIN SESSIONS",
@@ -215,7 +220,14 @@ impl Reply {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Reply::Registered(handle) => ok!(out, "REG", handle),
-            Reply::LoggedIn { handle, pending } => ok!(out, "LOGIN", handle, pending),
+            Reply::LoggedIn { handle, device, pending } => {
+                put(out, &["OK LOGIN ", handle.as_str()]);
+                if let Some(device) = device {
+                    put(out, &["/", device.as_str()]);
+                }
+                out.push(b' ');
+                pending.put(out);
+            }
             Reply::Quit => ok!(out, "QUIT"),
             Reply::Helped => ok!(out, "HELP"),
             Reply::Pong(said) if said.is_empty() => ok!(out, "PING"),
@@ -250,6 +262,7 @@ impl Reply {
             Reply::Blocked { whom, on: false } => ok!(out, "UNBLOCK", whom),
             Reply::TokenMade { label, token } => ok!(out, "TOKEN NEW", &**label, &**token),
             Reply::TokenDropped(label) => ok!(out, "TOKEN DEL", &**label),
+            Reply::DeviceDropped(device) => ok!(out, "DEVICES DEL", device),
             Reply::Linked { user, on: true } => ok!(out, "UID LINK", user),
             Reply::Linked { user, on: false } => ok!(out, "UID UNLINK", user),
             Reply::Managed { words, handle } => ok!(out, "ADMIN", *words, handle),
@@ -290,7 +303,16 @@ impl Reply {
         let verb = columns.word()?;
         Some(match verb {
             "REG" => Reply::Registered(columns.read()?),
-            "LOGIN" => Reply::LoggedIn { handle: columns.read()?, pending: columns.read()? },
+            "LOGIN" => {
+                let name = columns.word()?;
+                let (handle, device) = match name.split_once('/') {
+                    Some((handle, device)) => (handle, Some(DeviceName::new(device)?)),
+                    None => (name, None),
+                };
+                let handle = Handle::new(handle)?;
+                Reply::LoggedIn { handle, device, pending: columns.read()? }
+            }
+            "DEVICES" if columns.word()? == "DEL" => Reply::DeviceDropped(columns.read()?),
             "QUIT" => Reply::Quit,
             "HELP" => Reply::Helped,
             "PING" => Reply::Pong(text::unescape(columns.rest().unwrap_or("")).into_owned()),

@@ -14,7 +14,7 @@ use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::group_rules::GroupRule;
 use crate::limits;
 use crate::live_limits::Limit;
-use crate::name::{DisplayName, FileName, Handle, Target};
+use crate::name::{DeviceName, DisplayName, FileName, Handle, Target};
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,8 @@ pub enum ActCommand {
     Block { whom: Handle, on: bool },
     /// `TOKEN DEL`
     DropToken { label: Box<str> },
+    /// `DEVICES DEL`
+    DropDevice(DeviceName),
     /// `UID UNLINK`
     Unlink { user: u32 },
 }
@@ -110,6 +112,8 @@ pub enum Query {
     Blocks,
     /// `TOKEN LIST`
     Tokens,
+    /// `DEVICES`
+    Devices,
     /// `UID LIST`
     Links,
 }
@@ -125,7 +129,7 @@ pub enum SessionCommand {
         name: Option<DisplayName>,
     },
     /// `LOGIN`; no secret if it is missing, or `-` before `quiet` or `watch`.
-    Login { handle: Handle, secret: Option<Secret>, events: Events },
+    Login { handle: Handle, device: Option<DeviceName>, secret: Option<Secret>, events: Events },
     /// `QUIT`
     Quit,
     /// `PING`

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::entry::{Condition, Cursor, EntryId, Millis};
-use crate::name::{DisplayName, FileName, Target};
+use crate::name::{DeviceName, DisplayName, FileName, Target};
 use crate::wire::refusal::Suggestion;
 use crate::wire::request::{
     ActCommand, Admin, Command, DueTime, Events, Hist, Query, Search, Secret, SessionCommand,
@@ -69,7 +69,11 @@ fn every_verb_reads_its_forms() {
     let moved = |cursor, upto| Command::Act(ActCommand::Move { cursor, upto });
     let ack = |upto| moved(Cursor::Delivered, upto);
     let session = Command::Session;
-    let login = |secret, events| session(SessionCommand::Login { handle: ana(), secret, events });
+    let login_as = |device: Option<&str>, secret, events| {
+        let device = device.and_then(DeviceName::new);
+        session(SessionCommand::Login { handle: ana(), device, secret, events })
+    };
+    let login = |secret, events| login_as(None, secret, events);
     let token = |label: &str, to| session(SessionCommand::NewToken { label: label.into(), to });
     let cases = [
         (
@@ -92,6 +96,13 @@ fn every_verb_reads_its_forms() {
         ),
         ("LOGIN ana", login(None, Events::All)),
         ("LOGIN ana x", login(Some(secret("x")), Events::All)),
+        ("LOGIN Ana/Phone x", login_as(Some("phone"), Some(secret("x")), Events::All)),
+        ("LOGIN ana/1 - quiet", login_as(Some("1"), None, Events::Quiet)),
+        ("DEVICES", Command::Query(Query::Devices)),
+        (
+            "DEVICES del Phone",
+            Command::Act(ActCommand::DropDevice(DeviceName::new("phone").unwrap())),
+        ),
         ("LOGIN ana quiet", login(Some(secret("quiet")), Events::All)),
         ("LOGIN ana x QUIET", login(Some(secret("x")), Events::Quiet)),
         ("LOGIN ana - quiet", login(None, Events::Quiet)),

@@ -13,7 +13,7 @@ use super::reply::Reply;
 pub use super::tags::EntryForm;
 use crate::entry::{Condition, EntryId, Millis, SessionId};
 use crate::group_rules::GroupRule;
-use crate::name::{Handle, Target};
+use crate::name::{DeviceName, Handle, Target};
 
 /// Columns that are one of a few fixed words.
 macro_rules! words {
@@ -289,6 +289,15 @@ lines! {
         used: Option<Millis>,
         /// The only conversation that it may write to.
         to: Option<Target>,
+    }
+
+    /// `DEVICE <device> <id> <last seen or ->`
+    "DEVICE" Device DeviceLine {
+        device: DeviceName,
+        /// It has received everything up to this entry.
+        place: EntryId,
+        /// When its last session ended; `None` if none has.
+        seen: Option<Millis>,
     }
 
     /// `UID <uid>`

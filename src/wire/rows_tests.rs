@@ -6,7 +6,7 @@ use crate::entry::{
     Call, Condition, ContentHash, Cursor, Entry, EntryKind, EntryTags, FileRef, Receipt,
 };
 use crate::group_rules::GroupRule;
-use crate::name::DisplayName;
+use crate::name::{DeviceName, DisplayName};
 use crate::wire::reply::{AdminList, List, MANAGED, SCHEDULING, SENDING};
 use crate::wire::request::{GroupChange, Setting};
 use crate::wire::text;
@@ -20,6 +20,10 @@ fn written(line: &ServerLine) -> String {
 
 fn handle() -> impl Strategy<Value = Handle> {
     "[a-z][a-z0-9._-]{1,31}".prop_map(|name| Handle::new(&name).unwrap())
+}
+
+fn device() -> impl Strategy<Value = DeviceName> {
+    "[a-z0-9._-]{1,32}".prop_map(|name| DeviceName::new(&name).unwrap())
 }
 
 fn group() -> impl Strategy<Value = Target> {
@@ -80,7 +84,8 @@ fn tags() -> impl Strategy<Value = Option<Box<EntryTags>>> {
     let file = (maybe(any::<u64>()), any::<u32>());
     let tags = (ids, file, calls, any::<bool>(), maybe(any::<u64>()), react, maybe(reaction()))
         .prop_map(|([gone, re, edit], (file, fwd), calls, by_operator, late, react, mine)| {
-            EntryTags { gone, re, edit, file, fwd, calls, by_operator, late, react, mine }
+            let device = None;
+            EntryTags { gone, re, edit, file, fwd, calls, by_operator, late, device, react, mine }
         });
     let tags = tags.prop_map(|tags| Some(tags).filter(|tags| *tags != EntryTags::default()));
     prop_oneof![Just(None), tags.prop_map(|tags| tags.map(Box::new))]
@@ -119,7 +124,9 @@ fn reply() -> impl Strategy<Value = Reply> {
     let managed = select(MANAGED.to_vec());
     let account = prop_oneof![
         handle().prop_map(Reply::Registered),
-        (handle(), any::<u64>()).prop_map(|(handle, pending)| Reply::LoggedIn { handle, pending }),
+        (handle(), maybe(device()), any::<u64>())
+            .prop_map(|(handle, device, pending)| Reply::LoggedIn { handle, device, pending }),
+        device().prop_map(Reply::DeviceDropped),
         (handle(), name).prop_map(|(handle, name)| Reply::You { handle, name }),
         (handle(), maybe(word())).prop_map(|(name, token)| {
             let token = token.filter(|token| *token != "-").map(Into::into);
@@ -212,6 +219,9 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         }),
         proptest::collection::vec(any::<u8>(), 1..80)
             .prop_map(|bytes| ServerLine::Data(DataLine { bytes: Base64(bytes.into()) })),
+        (device(), id(), maybe(time())).prop_map(|(device, place, seen)| {
+            ServerLine::Device(DeviceLine { device, place, seen })
+        }),
         any::<u32>().prop_map(|user| ServerLine::Uid(UidLine { user })),
         (word(), any::<u64>()).prop_map(|(name, value)| ServerLine::Stat(StatLine { name, value })),
         (any::<u64>(), maybe(handle()), word(), time()).prop_map(|(id, handle, address, since)| {

@@ -13,13 +13,13 @@ use super::columns;
 use super::fields::*;
 use super::request::{
     ActCommand, Command, Events, GroupChange, Hist, Query, Search, SessionCommand, Setting, Upto,
-    Which,
+    Which, first_word,
 };
 use crate::entry::{Condition, Cursor};
 use crate::fold;
 use crate::group_rules::GroupRule;
 use crate::limits;
-use crate::name::Handle;
+use crate::name::{DeviceName, Handle};
 
 /// `REG = handle password [invitation] [name]`
 pub(super) fn register(input: &str) -> ParseResult<'_, Command> {
@@ -31,19 +31,46 @@ pub(super) fn register(input: &str) -> ParseResult<'_, Command> {
     .parse(input)
 }
 
-/// `LOGIN = handle [secret ["quiet" / "watch"]]`, where `-` before one of the two means no secret.
+/// `LOGIN = login-name [secret ["quiet" / "watch"]]`, where `-` before one of the two means no secret.
 pub(super) fn login(input: &str) -> ParseResult<'_, Command> {
     let events = labelled(
         "quiet, watch or the end of the line; a password has no blanks",
         alt((value(Events::Quiet, keyword("quiet")), value(Events::Watch, keyword("watch")))),
     );
-    map((handle, opt_field((secret, opt_field(events)))), |(handle, rest)| {
+    map((login_name, opt_field((secret, opt_field(events)))), |((handle, device), rest)| {
         let (secret, events) = match rest {
             None => (None, Events::All),
             Some((secret, None)) => (Some(secret), Events::All),
             Some((secret, Some(events))) => (Some(secret).filter(|s| &*s.0 != "-"), events),
         };
-        Command::Session(SessionCommand::Login { handle, secret, events })
+        Command::Session(SessionCommand::Login { handle, device, secret, events })
+    })
+    .parse(input)
+}
+
+/// `login-name = handle ["/" device]`
+fn login_name(input: &str) -> ParseResult<'_, (Handle, Option<DeviceName>)> {
+    if !first_word(input).contains('/') {
+        return map(handle, |handle| (handle, None)).parse(input);
+    }
+    field(
+        "a handle, a slash and a device of 1 to 32 characters: letters a-z, digits, . _ -",
+        |word| {
+            let (handle, device) = word.split_once('/')?;
+            Some((Handle::new(handle)?, Some(DeviceName::new(device)?)))
+        },
+    )
+    .parse(input)
+}
+
+/// `DEVICES = ["DEL" device]`
+pub(super) fn devices(input: &str) -> ParseResult<'_, Command> {
+    let name = field("a device of 1 to 32 characters: letters a-z, digits, . _ -", DeviceName::new);
+    let del = preceded(keyword(DEVICES), cut(name));
+    map(opt_field(labelled_at_start("DEL <device> or the end of the line", del)), |name| match name
+    {
+        Some(name) => Command::Act(ActCommand::DropDevice(name)),
+        None => Command::Query(Query::Devices),
     })
     .parse(input)
 }
@@ -62,6 +89,7 @@ pub(super) fn ping(input: &str) -> ParseResult<'_, Command> {
 const GROUP: &str =
     "NEW, ADD, REMOVE, ADMIN, MEMBER, RULE, TOPIC, INVITE, JOIN, LEAVE, LIST or WHO";
 const TOKEN: &str = "NEW, LIST or DEL";
+const DEVICES: &str = "DEL";
 const UID: &str = "LINK, LIST or UNLINK";
 
 /// The one of `words` that `said` is, in any letter case.
@@ -78,6 +106,7 @@ pub(super) fn help(input: &str) -> ParseResult<'_, Command> {
         "GROUP" => GROUP,
         "TOKEN" => TOKEN,
         "UID" => UID,
+        "DEVICES" => DEVICES,
         "AT" => "DEL",
         "ADMIN" => admin::WORDS,
         _ => "",

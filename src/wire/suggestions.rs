@@ -7,7 +7,7 @@ use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
 /// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
-const ELSEWHERE: [(&[&str], &str); 28] = [
+const ELSEWHERE: [(&[&str], &str); 29] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
         "REG <handle> <password> creates an account",
@@ -20,6 +20,7 @@ const ELSEWHERE: [(&[&str], &str); 28] = [
         &["exit", "bye", "logout", "logoff", "disconnect", "close", "stop", "q", ":q"],
         "QUIT closes the session",
     ),
+    (&["device", "phones", "clients"], "DEVICES lists your devices"),
     (&["?", "man", "commands", "usage", "info?", "h"], "HELP lists the commands"),
     (
         &["send", "say", "tell", "write", "privmsg", "notice", "query", "dm", "pm", "w", "mail"],

@@ -84,7 +84,19 @@ impl TagWriter<'_> {
     }
 
     fn known(&mut self, tags: &EntryTags) {
-        let EntryTags { gone, re, edit, file, fwd, calls, by_operator, late, react, mine } = tags;
+        let EntryTags {
+            gone,
+            re,
+            edit,
+            file,
+            fwd,
+            calls,
+            by_operator,
+            late,
+            device: _,
+            react,
+            mine,
+        } = tags;
         for (key, id) in [("del", gone), ("re", re), ("edit", edit)] {
             if let Some(id) = id {
                 id.put(self.tag(key));
@@ -235,6 +247,7 @@ mod tests {
                 calls: vec![Call::All, Call::Handle(Handle::new("bob").unwrap())],
                 by_operator: true,
                 late: Some(7),
+                device: None,
                 react: vec![(3, "2".into()), (1, "a*b".into())],
                 mine: Some("2".into()),
             }

@@ -1,104 +1,22 @@
 //! The table of verbs.
 //!
-//! A new verb is a row here, beside the others of its subject; `src/ARCHITECTURE.md` has all the
+//! A new verb is a row here (those of accounts are in `account_verbs`), beside the others of its subject; `src/ARCHITECTURE.md` has all the
 //! steps.
 
 use super::group_verb::GROUP_VERB;
 use super::verbs::{Served, Verb};
-use super::{admin, mark_rules, rules};
+use super::{account_verbs, admin, mark_rules, rules};
 
 /// Every verb that is served, in the order in which a newcomer meets them.
-pub static VERBS: [Verb; 37] = [
-    Verb {
-        subject: "account",
-        word: "REG",
-        form: "REG <handle> <password> [invitation] [name]",
-        does: &[
-            "creates an account and logs in; a handle has 2 to 32 characters: a letter a-z,",
-            "then letters a-z, digits, . _ -; a password has 6 to 128 characters without",
-            "blanks, and quotes around it would be part of it",
-        ],
-        example: "REG ana secret-a Ana Maria",
-        errors: "taken closed too-fast already-in too-many",
-        served: Served::Strangers,
-        rule: rules::register,
-    },
-    Verb {
-        subject: "account",
-        word: "LOGIN",
-        form: "LOGIN <handle> <password or token> [quiet|watch]",
-        does: &[
-            "logs in; waiting messages follow, then LIVE; with quiet you get replies only,",
-            "for scripts; with watch only what happens from now on, and you do not appear",
-            "online; without a login the session ends after 120 seconds",
-        ],
-        example: "LOGIN ana secret-a",
-        errors: "wrong-secret too-fast already-in too-many",
-        served: Served::Strangers,
-        rule: rules::login,
-    },
-    Verb {
-        subject: "account",
-        word: "WHOAMI",
-        form: "WHOAMI",
-        does: &["shows your handle and your display name"],
-        example: "WHOAMI",
-        errors: "",
-        served: Served::Accounts,
-        rule: rules::whoami,
-    },
-    Verb {
-        subject: "account",
-        word: "NAME",
-        form: "NAME <display name>",
-        does: &["changes your display name, 1 to 64 characters"],
-        example: "NAME Ana M.",
-        errors: "storage",
-        served: Served::Accounts,
-        rule: rules::name,
-    },
-    Verb {
-        subject: "account",
-        word: "PASSWD",
-        form: "PASSWD <old> <new>",
-        does: &[
-            "changes your password; other sessions opened with the old one end with BYE",
-            "kicked; tokens stay; a password has 6 to 128 characters without blanks",
-        ],
-        example: "PASSWD secret-a better-secret-a",
-        errors: "wrong-secret too-fast too-many storage",
-        served: Served::Accounts,
-        rule: rules::passwd,
-    },
-    Verb {
-        subject: "account",
-        word: "TOKEN",
-        form: "TOKEN NEW|LIST|DEL ...",
-        does: &[
-            "TOKEN NEW <label> [to <to>]   creates a token, shown once, that works as a",
-            "                              password in LOGIN; with to only for MSG to one",
-            "                              handle or #group",
-            "TOKEN LIST                    lists your tokens",
-            "TOKEN DEL <label>             revokes one and closes its sessions",
-        ],
-        example: "TOKEN NEW laptop",
-        errors: "taken no-such-token no-such-user not-allowed too-many storage",
-        served: Served::Accounts,
-        rule: rules::token,
-    },
-    Verb {
-        subject: "account",
-        word: "UID",
-        form: "UID LINK|LIST|UNLINK [<uid>]",
-        does: &[
-            "lets your system user LOGIN <handle> without a secret on this socket; lists",
-            "linked users; unlinks one and closes its sessions",
-        ],
-        example: "UID LINK",
-        errors: "not-allowed no-such-uid too-many storage",
-        served: Served::UnixAccounts,
-        rule: rules::uid,
-    },
+pub static VERBS: [Verb; 38] = [
+    account_verbs::REG,
+    account_verbs::LOGIN,
+    account_verbs::WHOAMI,
+    account_verbs::NAME,
+    account_verbs::PASSWD,
+    account_verbs::DEVICES,
+    account_verbs::TOKEN,
+    account_verbs::UID,
     Verb {
         subject: "writing",
         word: "MSG",

@@ -1,6 +1,7 @@
 //! What fails: kill -9, power cuts, full disks, commits, descriptors that run out, readers that stop.
 //! What was confirmed is there afterwards, and who has no part in it notices nothing.
 
+mod devices;
 mod exhausted;
 mod full;
 mod kills;

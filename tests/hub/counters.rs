@@ -36,6 +36,7 @@ fn enter(hub: &Hub, number: u64, events: Events) -> Watermark {
     hub.ask(Work::Enter {
         session,
         account: ANA,
+        device: None,
         key: Key::Password,
         events,
         most: 0,

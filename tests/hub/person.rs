@@ -44,6 +44,7 @@ impl Person {
         hub.ask(Work::Enter {
             session,
             account,
+            device: None,
             key: Key::Password,
             events: Events::Quiet,
             most: 0,
@@ -65,6 +66,7 @@ impl Person {
         hub.ask(Work::Enter {
             session,
             account,
+            device: None,
             key,
             events,
             most,

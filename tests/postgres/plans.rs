@@ -3,9 +3,9 @@
 
 use std::time::Instant;
 
-use papo::chat::Act;
-use papo::entry::{AccountId, Cursor, EntryId, Millis, MoveNumber};
-use papo::name::{DisplayName, Target};
+use papo::chat::{Act, Stop, Who};
+use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId};
+use papo::name::{DeviceName, DisplayName, Target};
 use papo::store::postgres::{PgDatabase, PgUrl};
 use papo::store::{Listing, Pair, SpanQuery, Walk};
 use papo::wire::request::{DueTime, GroupChange};
@@ -36,6 +36,8 @@ const LARGE: &str = "
     INSERT INTO exempt_mark SELECT 1000 + n % 1000, 1000 + n % 1000, n, n
     FROM generate_series(0, 9999) n;
     INSERT INTO once SELECT 1000, n::text, '', n, 0 FROM generate_series(0, 9999) n;
+    INSERT INTO device SELECT 1000 + n % 2000, 1 + n / 2000, 'd' || n / 2000, n, 0, NULL
+    FROM generate_series(0, 9999) n;
     INSERT INTO word SELECT 'p' || n, 1000 + n FROM generate_series(0, 2000) n;
     ANALYZE";
 
@@ -104,6 +106,7 @@ fn use_all(store: &mut Bench) {
         store.act(who, act);
         store.commit();
     }
+    use_devices(store, ids[5]);
     let top = EntryId(i64::MAX);
     let reader = &mut store.reader;
     let chat = reader.direct(Pair::of(ANA, BIA)).unwrap().unwrap().id;
@@ -133,6 +136,36 @@ fn use_all(store: &mut Bench) {
     assert_eq!(reader.next_due(10).unwrap().len(), 10);
     assert_eq!(reader.next_expiry(Millis(0), Millis(1)).unwrap(), None);
     store.forget(ids[3]);
+}
+
+/// Ana has two devices; one acknowledges an entry, is shown receipts, and is deleted.
+fn use_devices(store: &mut Bench, upto: EntryId) {
+    let name = |name| DeviceName::new(name).unwrap();
+    let [(first, is_new), _] = ["phone", "tab"]
+        .map(|device| store.decide(|chat| chat.device(ANA, &name(device), EntryId(0))));
+    assert!(is_new);
+    let device = Some(first);
+    let who = Who { session: SessionId(1), account: ANA, key: Key::Password, device };
+    let mut acts = [
+        Act::Advance { cursor: Cursor::Delivered, id: upto },
+        Act::Send { to: person("bia"), body: "from a device".into(), once: None },
+    ];
+    for act in &mut acts {
+        store.decide(|chat| chat.decide(who, act, Millis(0)).map_err(Stop::Needs));
+    }
+    store.chat.shown(ANA, device, MoveNumber(1), Some(Millis(5)));
+    store.commit();
+    let known = store.reader.devices(ANA).unwrap();
+    let places: Vec<_> = known.iter().map(|d| (d.name.as_str(), d.place, d.shown)).collect();
+    let nothing = (EntryId(0), MoveNumber(0));
+    assert_eq!(places, [("phone", upto, MoveNumber(1)), ("tab", nothing.0, nothing.1)]);
+    let mut walk = Walk::new(EntryId(0), EntryId(i64::MAX), false);
+    walk.without = device;
+    let (page, _) = store.reader.page(ANA, walk, 100).unwrap();
+    assert!(!page.is_empty() && page.iter().all(|entry| &*entry.body != "from a device"));
+    store.act(ANA, Act::DropDevice(name("phone")));
+    store.commit();
+    assert_eq!(store.reader.devices(ANA).unwrap().len(), 1);
 }
 
 /// 200 members react to each of 50 messages, with 20 words.

@@ -67,7 +67,7 @@ impl Bench {
     }
 
     pub fn act(&mut self, account: AccountId, mut act: Act) {
-        let who = Who { session: SessionId(1), account, key: Key::Password };
+        let who = Who { session: SessionId(1), account, key: Key::Password, device: None };
         let now = Millis(self.now);
         self.decide(|chat| chat.decide(who, &mut act, now).map_err(Stop::Needs));
     }

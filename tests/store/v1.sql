@@ -16,6 +16,7 @@ CREATE TABLE account(
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
     later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     disabled INTEGER NOT NULL DEFAULT 0, -- 1: an operator lets nobody in
+    device INTEGER NOT NULL DEFAULT 0,  -- the highest number given to a device of it
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 CREATE TABLE conversation(
@@ -53,7 +54,8 @@ CREATE TABLE entry(
                                         -- 3 a deletion, 4 a reaction
     body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
     re INTEGER,                         -- the message that it answers or, for a mark, is about
-    tags TEXT,                          -- what else it says, as store/sqlite/tags.rs writes it
+    tags TEXT,                          -- what else it says, and the device that made it, as
+                                        -- store/sqlite/tags.rs writes it
     changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
 CREATE TABLE about(
@@ -221,6 +223,16 @@ CREATE TABLE account_invitation(
     uses INTEGER NOT NULL,              -- how many accounts it can still create
     until INTEGER NOT NULL              -- when it ends
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE device(
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- in its account, from 1; never given again
+    name TEXT NOT NULL,                 -- lower case
+    place INTEGER NOT NULL,             -- everything up to this entry was received, in all conversations
+    shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
+    seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    PRIMARY KEY(account, number),
+    UNIQUE(account, name)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE link(
     account INTEGER NOT NULL,
     user INTEGER NOT NULL,
@@ -313,6 +325,13 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 LEFT JOIN group_info r ON r.conversation = m.conversation;
+CREATE VIEW devices AS
+SELECT a.handle,
+       d.name AS device,
+       d.place,
+       strftime('%Y-%m-%dT%H:%M:%fZ', d.seen / 1000.0, 'unixepoch') AS last_seen
+FROM device d
+JOIN account a ON a.id = d.account;
 CREATE VIEW receipts AS
 SELECT m.conversation,
        a.handle,
@@ -323,16 +342,16 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 WHERE m.delivered_told > 0;
-INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0);
-INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0);
-INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0);
+INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0, 0);
+INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0, 0);
+INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0, 0);
 INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
 INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
 INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'E2B8DA551E114A337AAFBB516D43E18F', X'46F93114882813EB48EEBB365B28922D');
+INSERT INTO generation VALUES(1, X'54708639A09FDBD277C16C76FA6ED774', X'437FAFFCE543E39B6662EE6671D0CA79');
 INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
 INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);

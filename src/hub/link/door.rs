@@ -219,7 +219,7 @@ impl Door {
                 ToLeader::Leave { session: session.0, shown }
             }
             Work::Used(token) => ToLeader::Used(token),
-            Work::Shown { account, upto } => ToLeader::Shown { account, upto },
+            Work::Shown { account, device, upto } => ToLeader::Shown { account, device, upto },
             Work::Link(LinkWork::Guessed { guess, is_right, .. }) => {
                 ToLeader::Guessed { guess, is_right }
             }
@@ -318,9 +318,10 @@ impl Door {
             }
             _ => return,
         };
-        if let Ok(Entered { account, .. }) = entered {
+        if let Ok(Entered { account, device, .. }) = entered {
             let standing = Standing {
                 account,
+                device: device.map(|(number, _)| number),
                 key,
                 secrets: [secret; 2],
                 events,
@@ -461,15 +462,18 @@ fn question(ticket: Ticket, work: &Work) -> Option<ToLeader> {
             newcomer: newcomer.clone(),
             lost_moves: outbox.lost_moves(),
         },
-        Work::Enter { session, account, key, events, most, outbox, .. } => ToLeader::Enter {
-            ticket,
-            session: session.0,
-            account: *account,
-            key: *key,
-            events: *events,
-            most: *most,
-            lost_moves: outbox.lost_moves(),
-        },
+        Work::Enter { session, account, device, key, events, most, outbox, .. } => {
+            ToLeader::Enter {
+                ticket,
+                session: session.0,
+                account: *account,
+                device: device.clone(),
+                key: *key,
+                events: *events,
+                most: *most,
+                lost_moves: outbox.lost_moves(),
+            }
+        }
         Work::Order { order, .. } => ToLeader::Order { ticket, order: order.clone() },
         Work::Online { accounts, .. } => ToLeader::Online { ticket, accounts: accounts.clone() },
         Work::CaughtUp { session, upto, .. } => {

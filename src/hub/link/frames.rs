@@ -10,9 +10,9 @@ use serde_bytes::ByteBuf;
 
 use crate::brake::Guess;
 use crate::chat::{Act, Newcomer, Order};
-use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, TokenId};
+use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, TokenId};
 use crate::hub::Entered;
-use crate::name::{Handle, Target};
+use crate::name::{DeviceName, Handle, Target};
 use crate::outbox::{Unspent, Watermark};
 use crate::store::BatchId;
 use crate::wire::refusal::Refusal;
@@ -51,6 +51,7 @@ pub(super) enum ToLeader {
         ticket: Ticket,
         session: SessionNumber,
         account: AccountId,
+        device: Option<DeviceName>,
         key: Key,
         events: Events,
         most: usize,
@@ -84,6 +85,7 @@ pub(super) enum ToLeader {
     },
     Shown {
         account: AccountId,
+        device: Option<DeviceNumber>,
         upto: MoveNumber,
     },
     /// There was no room for what a session was told: it reads from the log.
@@ -107,6 +109,7 @@ pub(super) enum ToLeader {
 pub(super) struct Seated {
     pub(super) session: SessionNumber,
     pub(super) account: AccountId,
+    pub(super) device: Option<DeviceNumber>,
     pub(super) key: Key,
     /// If that is the password, digests of those that may have been used.
     pub(super) secrets: [u64; 2],

@@ -108,11 +108,12 @@ impl Given {
                 let answer = Given::entered(given, ticket, session);
                 Work::Register { session, newcomer, outbox, answer }
             }
-            ToLeader::Enter { ticket, session, account, key, events, most, lost_moves } => {
+            ToLeader::Enter { ticket, session, account, device, key, events, most, lost_moves } => {
                 let session = of(session);
                 let outbox = Given::seat(given, session, lost_moves);
                 let answer = Given::entered(given, ticket, session);
-                Work::Enter { session, account, key, events, most, secret: 0, outbox, answer }
+                let secret = 0;
+                Work::Enter { session, account, device, key, events, most, secret, outbox, answer }
             }
             ToLeader::Used(token) => Work::Used(token),
             ToLeader::Order { ticket, order } => {
@@ -138,7 +139,7 @@ impl Given {
             ToLeader::Leave { session, shown } => {
                 Work::Leave { session: of(session), shown: Some(shown) }
             }
-            ToLeader::Shown { account, upto } => Work::Shown { account, upto },
+            ToLeader::Shown { account, device, upto } => Work::Shown { account, device, upto },
             ToLeader::Fell { session } => Work::Link(LinkWork::Fell { session: of(session) }),
             ToLeader::Guessed { guess, is_right } => {
                 Work::Link(LinkWork::Guessed { guess, is_right, from: node })
@@ -342,7 +343,8 @@ impl HubState {
 
     /// A session that was logged in before comes to this hub.
     pub(super) fn seat_again(&mut self, session: SessionId, seated: &Seated, outbox: Arc<Outbox>) {
-        self.enter(session, seated.account, seated.key, seated.events, outbox);
+        let device = seated.device.map(|number| (number, false));
+        self.enter(session, seated.account, device, (seated.key, seated.events), outbox);
         if let Some(seat) = self.seats.get_mut(&session) {
             seat.online = seated.online;
         }

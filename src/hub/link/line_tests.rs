@@ -88,6 +88,7 @@ fn frames_come_out_as_they_went_in() {
     let seated = Seated {
         session: 17,
         account: AccountId(3),
+        device: None,
         key: Key::User(1000),
         secrets: [1, u64::MAX],
         events: Events::Watch,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::frames::{Item, Seated, Told};
-use crate::entry::{AccountId, Condition, EntryId, Key, MoveNumber, SessionId};
+use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId};
 use crate::hub::{HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
 use crate::store::{Error, Fact, Need};
@@ -19,6 +19,7 @@ const CHUNK: usize = 4_096;
 /// A session of a door.
 pub(super) struct Standing {
     pub(super) account: AccountId,
+    pub(super) device: Option<DeviceNumber>,
     pub(super) key: Key,
     /// Digests of the hashes of passwords that may have opened it.
     pub(super) secrets: [u64; 2],
@@ -141,6 +142,7 @@ impl Standing {
         Seated {
             session: session.0,
             account: self.account,
+            device: self.device,
             key: self.key,
             secrets: self.secrets,
             events: self.events,

@@ -5,8 +5,8 @@ use super::files::file_at;
 use super::log::TALLY;
 use super::protocol::Statement;
 use super::value::{Param, PgRow};
-use super::{PgReader, about, groups, inventory, later};
-use crate::entry::{AccountId, ConversationId, EntryId, Millis};
+use super::{PgReader, about, devices, groups, inventory, later};
+use crate::entry::{AccountId, ConversationId, DeviceNumber, EntryId, Millis};
 use crate::limits;
 use crate::store::{Cause, Conversation, Error, Fact, Member, Need, Once, Pair};
 
@@ -109,6 +109,11 @@ pub(super) fn gather(
                     numbers.collect::<Result<_, _>>()?,
                 ))
             }
+            Need::Devices(account) => {
+                let newest = rows.first().map_or(Ok(0), |row| row.get(0))?;
+                let list = next().iter().map(devices::device).collect::<Result<_, _>>()?;
+                Some(Fact::Devices(*account, DeviceNumber(newest), list))
+            }
             need => fact(need, &rows)?,
         };
         facts.push(match (fact, need) {
@@ -196,6 +201,9 @@ fn statements<'a>(need: &'a Need, to: &mut Vec<Statement<'a>>) {
         Need::Tokens(account) => to.push((TOKENS, vec![int(account)])),
         Need::Links(account) => to.push((LINKS, vec![int(account)])),
         Need::Secret(account) => to.push((SECRET, vec![int(account)])),
+        Need::Devices(account) => {
+            to.extend([devices::NEWEST, devices::DEVICES].map(|sql| (sql, vec![int(account)])));
+        }
     }
 }
 
@@ -267,7 +275,11 @@ fn fact(need: &Need, rows: &[PgRow]) -> Result<Option<Fact>, Error> {
             Some(Fact::Secret(*account, secret.unwrap_or_default()))
         }
         // Several statements answer these.
-        Need::Direct(_) | Need::Conversation(_) | Need::Message(_) | Need::Later(_) => None,
+        Need::Direct(_)
+        | Need::Conversation(_)
+        | Need::Message(_)
+        | Need::Later(_)
+        | Need::Devices(_) => None,
     })
 }
 

@@ -101,8 +101,12 @@ fn copy(from: &rusqlite::Connection, table: &Table, into: &mut PgConnection) -> 
         let mut params = Vec::with_capacity(table.kinds.len());
         for (at, kind) in table.kinds.chars().enumerate() {
             params.push(match (kind, row.get_ref(at)?) {
-                // Zeros in place of a text that was overwritten, or nothing.
-                ('e', ValueRef::Text([0, ..]) | ValueRef::Null) => Param::Text(""),
+                ('e', ValueRef::Null) => Param::Text(""),
+                // Zeros are in place of what was overwritten.
+                ('e', ValueRef::Text(text)) => {
+                    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+                    Param::Text(str::from_utf8(&text[..end]).map_err(Error::damaged)?)
+                }
                 ('f', ValueRef::Integer(n)) => Param::Bool(n != 0),
                 (_, ValueRef::Integer(n)) => Param::MaybeInt(Some(n)),
                 ('t', ValueRef::Null) => Param::NoText,

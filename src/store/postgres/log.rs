@@ -226,7 +226,8 @@ fn log_row(row: &PgRow, of: &ConversationKind) -> Result<PgLogRow, Error> {
         let holds = !is_changed || (kind == EntryKind::Edit && edit == Some(id));
         is_shown &= holds;
     } else if gone.is_some() {
-        tags = Some(Box::new(EntryTags { gone, ..EntryTags::default() }));
+        let device = tags.and_then(|tags| tags.device);
+        tags = Some(Box::new(EntryTags { gone, device, ..EntryTags::default() }));
     } else if edit.is_some() {
         tags.get_or_insert_default().edit = edit;
     }

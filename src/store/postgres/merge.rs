@@ -13,7 +13,7 @@ use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::{Ids, encode};
-use crate::store::walk::{Lane, LaneKey, Merge, Unopened, Walk, Window};
+use crate::store::walk::{Lane, LaneKey, Merge, Unopened, Walk, Window, is_made_by};
 use crate::store::{ConversationKind, Error};
 
 /// The first ids above an entry of a conversation, marks included: as many as a block has in SQLite.
@@ -167,7 +167,11 @@ pub(super) fn page(
             merge.put_back(one.id, one.lane);
         }
     }
-    found.retain(|row| row.is_shown && (!walk.waiting || row.author != me || row.is_late_note));
+    found.retain(|row| {
+        let is_own = row.author == me;
+        let is_wanted = !walk.waiting || !is_own || row.is_late_note;
+        row.is_shown && is_wanted && !is_made_by(walk.without, is_own, row.tags.as_deref())
+    });
     Ok(found)
 }
 

@@ -14,6 +14,7 @@ mod chats;
 mod contents;
 mod count;
 mod decode;
+mod devices;
 mod erasure;
 mod expire;
 mod export;

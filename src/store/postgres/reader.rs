@@ -18,8 +18,8 @@ use super::source::{PgPurpose, Source};
 use super::span::span;
 use super::value::{Param, PgRow};
 use super::{
-    PgError, about, chats, count, expire, files, gather, groups, later, lists, merge, receipts,
-    search,
+    PgError, about, chats, count, devices, expire, files, gather, groups, later, lists, merge,
+    receipts, search,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -30,8 +30,8 @@ use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
     Account, AccountInvitation, AccountRow, BatchId, Cause, ChatRow, Conversation,
-    ConversationKind, Effort, Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later,
-    ListPage, Listing, Need, Newest, Pair, Reader, Receipts, SearchPage, SearchQuery, Span,
+    ConversationKind, Device, Effort, Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow,
+    Later, ListPage, Listing, Need, Newest, Pair, Reader, Receipts, SearchPage, SearchQuery, Span,
     SpanQuery, Token, WaitingCount, Walk,
 };
 
@@ -263,6 +263,11 @@ impl Reader for PgReader {
 
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error> {
         gather::users(&self.rows(gather::LINKS, &[Param::Int(account.0)])?)
+    }
+
+    fn devices(&mut self, account: AccountId) -> Result<Vec<Device>, Error> {
+        let rows = self.rows(devices::DEVICES, &[Param::Int(account.0)])?;
+        rows.iter().map(devices::device).collect()
     }
 
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error> {

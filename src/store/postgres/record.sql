@@ -104,7 +104,7 @@ BEGIN
             DELETE FROM later WHERE account = n1[i];
             PERFORM papo_note(-1);
             DELETE FROM token WHERE account = n1[i];
-            DELETE FROM link WHERE account = n1[i];
+            DELETE FROM link WHERE account = n1[i]; DELETE FROM device WHERE account = n1[i];
             DELETE FROM word WHERE account = n1[i];
             UPDATE account SET gone = n2[i], secret = '' WHERE id = n1[i];
         WHEN 18 THEN
@@ -140,6 +140,12 @@ BEGIN
             INSERT INTO later VALUES (n1[i], n2[i], n3[i], nullif(n4[i], 0),
                 CASE WHEN n4[i] <> 0 THEN n5[i] END, t1[i]);
             UPDATE account SET later = greatest(later, n2[i]) WHERE id = n1[i];
+        WHEN 50 THEN INSERT INTO device VALUES (n1[i], n2[i], t1[i], n3[i], n4[i], nullif(n5[i], -1));
+            UPDATE account SET device = greatest(device, n2[i]) WHERE id = n1[i];
+        WHEN 51 THEN UPDATE device SET place = n3[i] WHERE account = n1[i] AND number = n2[i] AND place < n3[i];
+        WHEN 52 THEN UPDATE device SET shown = greatest(shown, n3[i]), seen = coalesce(nullif(n4[i], -1), seen)
+            WHERE account = n1[i] AND number = n2[i];
+        WHEN 53 THEN DELETE FROM device WHERE account = n1[i] AND number = n2[i];
         WHEN 28 THEN
             DELETE FROM later WHERE account = n1[i] AND number = n2[i];
             PERFORM papo_note(-1);
@@ -252,12 +258,13 @@ END
 $papo$;
 
 -- Overwrites the texts of an entry. That a note came late stays: it waits for its author, deleted or
--- not.
+-- not. So does the device that made it, which is not sent it.
 CREATE FUNCTION papo_erase(which bigint) RETURNS void LANGUAGE plpgsql AS $papo$
 BEGIN
     PERFORM papo_note(papo_page(ctid)) FROM entry WHERE id = which;
     UPDATE entry SET changed = true, body = '',
         tags = CASE WHEN tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%' THEN tags
+                    WHEN tags LIKE 'dev=%' THEN split_part(tags, ' ', 1)
                     ELSE left(tags, 0) END
     WHERE id = which;
 END

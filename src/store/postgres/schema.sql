@@ -69,6 +69,7 @@ CREATE TABLE account(
     seen bigint,
     later bigint NOT NULL DEFAULT 0,
     disabled boolean NOT NULL DEFAULT false,
+    device bigint NOT NULL DEFAULT 0,
     gone bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
 
@@ -337,6 +338,17 @@ CREATE TABLE account_invitation(
     until bigint NOT NULL
 );
 
+CREATE TABLE device(
+    account bigint NOT NULL,
+    number bigint NOT NULL,
+    name text NOT NULL COLLATE "C",
+    place bigint NOT NULL,
+    shown bigint NOT NULL,
+    seen bigint,
+    PRIMARY KEY(account, number),
+    UNIQUE(account, name)
+) WITH (fillfactor = 60);               -- room for updates in place: see `member`
+
 CREATE TABLE link(
     account bigint NOT NULL,
     "user" bigint NOT NULL,
@@ -429,6 +441,14 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 LEFT JOIN group_info r ON r.conversation = m.conversation;
+
+CREATE VIEW devices AS
+SELECT a.handle,
+       d.name AS device,
+       d.place,
+       to_char(to_timestamp(d.seen / 1000.0) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS last_seen
+FROM device d
+JOIN account a ON a.id = d.account;
 
 CREATE VIEW receipts AS
 SELECT m.conversation,

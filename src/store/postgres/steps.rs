@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use super::value::Param;
-use crate::entry::{AccountId, ConversationId, Cursor};
+use crate::entry::{AccountId, ConversationId, Cursor, Millis};
 use crate::fold;
 use crate::group_rules::Permitted;
 use crate::limits;
@@ -12,7 +12,7 @@ use crate::name::Target;
 use crate::store::sqlite::decode::kind_number;
 use crate::store::sqlite::later::condition_number;
 use crate::store::sqlite::tags;
-use crate::store::{Change, Expire, Member, NewEntry, Position, Rank};
+use crate::store::{Change, Device, DeviceChange, Expire, Member, NewEntry, Position, Rank};
 
 /// The statement that records a batch, with as many parameters as [`BatchParams::params`] returns.
 pub(super) const RECORD: &str = "SELECT FROM papo_record(
@@ -285,6 +285,7 @@ impl<'a> BatchParams<'a> {
             }
             Change::AccountInvitationUsed { hash } => self.step(42, [], [], hash),
             Change::NoAccountInvitations => self.step(43, [], [], &[]),
+            Change::Device { account, change } => self.device(*account, change),
             // In columns.
             Change::Entry(_)
             | Change::Head { .. }
@@ -292,6 +293,23 @@ impl<'a> BatchParams<'a> {
             | Change::Rank { .. }
             | Change::ExemptMark { .. }
             | Change::Newest(_) => {}
+        }
+    }
+
+    fn device(&mut self, account: AccountId, change: &'a DeviceChange) {
+        let time = |at: Option<Millis>| at.map_or(-1, |at| at.0);
+        match change {
+            DeviceChange::New(Device { number, name, place, shown, seen }) => {
+                let numbers = [account.0, number.0, place.0, shown.0, time(*seen)];
+                self.step(50, numbers, [name.as_str()], &[]);
+            }
+            DeviceChange::Place(number, place) => {
+                self.step(51, [account.0, number.0, place.0], [], &[]);
+            }
+            DeviceChange::Shown(number, upto, seen) => {
+                self.step(52, [account.0, number.0, upto.0, time(*seen)], [], &[]);
+            }
+            DeviceChange::Gone(number) => self.step(53, [account.0, number.0], [], &[]),
         }
     }
 

@@ -5,7 +5,7 @@
 
 /// A table, with its columns in the order of both schemas: `i` an integer, `t` a text, `b` bytes,
 /// `f` a flag, `e` a text that
-/// may be overwritten.
+/// may be overwritten, in part at its end.
 pub(super) struct Table {
     pub(super) name: &'static str,
     /// Declares a cursor for its rows.
@@ -38,12 +38,12 @@ macro_rules! table {
     };
 }
 
-pub(super) const TABLES: [Table; 21] = [
+pub(super) const TABLES: [Table; 22] = [
     table!(
         "account",
-        "id, handle, name, secret, created, shown, seen, later, disabled, gone",
-        "itttiiiifi",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10",
+        "id, handle, name, secret, created, shown, seen, later, disabled, device, gone",
+        "itttiiiifii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11",
         ""
     ),
     table!(
@@ -123,5 +123,12 @@ pub(super) const TABLES: [Table; 21] = [
         ""
     ),
     table!("account_invitation", "hash, created, uses, until", "biii", "$1, $2, $3, $4", ""),
+    table!(
+        "device",
+        "account, number, name, place, shown, seen",
+        "iitiii",
+        "$1, $2, $3, $4, $5, $6",
+        ""
+    ),
     table!("link", "account, \"user\"", "ii", "$1, $2", ""),
 ];

@@ -72,7 +72,8 @@ impl View<'_> {
         match self.fate(row.id)? {
             Fate { gone: Some(mark), .. } => {
                 row.body = NO_TEXT.into();
-                let tags = EntryTags { gone: Some(mark), ..EntryTags::default() };
+                let device = row.tags.as_ref().and_then(|tags| tags.device);
+                let tags = EntryTags { gone: Some(mark), device, ..EntryTags::default() };
                 row.tags = Some(Box::new(tags));
             }
             Fate { edit: Some(mark), .. } => {

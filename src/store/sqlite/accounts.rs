@@ -50,7 +50,7 @@ pub(super) fn disable(on: &Connection, id: AccountId, disabled: bool) -> Result<
 /// It was deleted; while it is `leaving`, it may still be in groups.
 pub(super) fn gone(on: &Connection, id: AccountId, leaving: bool) -> Result<(), Error> {
     later::done(on, id, None)?;
-    for table in ["token", "link", "word"] {
+    for table in ["token", "link", "word", "device"] {
         on.execute(&format!("DELETE FROM {table} WHERE account = ?1"), [id.0])?;
     }
     let gone = if leaving { LEAVING } else { 1 };

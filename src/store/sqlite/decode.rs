@@ -282,8 +282,9 @@ pub(super) fn entry_tags(row: &Row, first: usize) -> Result<Option<Box<EntryTags
         return Ok(None);
     }
     let mut found = Box::new(EntryTags { re: re.map(EntryId), ..EntryTags::default() });
-    // Of a deleted message nothing but zeros is left.
-    if let Some(stored) = stored.filter(|stored| !stored.starts_with('\0')) {
+    // Of a deleted message little but zeros is left.
+    let left = stored.map(|stored| stored.trim_end_matches('\0'));
+    if let Some(stored) = left.filter(|stored| !stored.is_empty()) {
         tags::decode(stored, &mut found)?;
     }
     Ok(Some(found))

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::decode::{BY_HANDLE, BY_ID, SqliteReader, token};
 use super::files::file_at;
-use super::{about, count, groups, invitations, later, lists};
+use super::{about, count, devices, groups, invitations, later, lists};
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis};
 use crate::limits;
 use crate::name::Handle;
@@ -81,6 +81,11 @@ impl SqliteReader {
             }
             Need::Tokens(account) => Some(Fact::Tokens(*account, self.tokens_of(*account)?)),
             Need::Links(account) => Some(Fact::Links(*account, self.links_of(*account)?)),
+            Need::Devices(account) => {
+                let read = &self.connection;
+                let newest = devices::newest(read, *account)?;
+                Some(Fact::Devices(*account, newest, devices::of(read, *account)?))
+            }
             Need::Later(account) => {
                 let (newest, list) = (
                     later::newest(&self.connection, *account)?,

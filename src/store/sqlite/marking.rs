@@ -192,12 +192,19 @@ fn set_changed(on: &Connection, id: EntryId) -> Result<(), Error> {
 }
 
 /// Overwrites the texts of an entry with as many zeros. That a note came late stays: it waits for
-/// its author, deleted or not.
+/// its author, deleted or not. So does the device that made it, which is not sent it.
 fn erase(on: &Connection, id: EntryId) -> Result<(), Error> {
+    // SQLite makes two joined blobs a text of the same bytes.
     on.prepare_cached(
         "UPDATE entry SET changed = 1, body = CAST(zeroblob(octet_length(body)) AS TEXT),
-             tags = iif(tags IS NULL OR tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%', tags,
-                        CAST(zeroblob(octet_length(tags)) AS TEXT))
+             tags = CASE
+                 WHEN tags IS NULL OR tags LIKE 'late=%' OR tags LIKE 'fwd=% late=%'
+                     OR instr(tags, char(0)) > 0 THEN tags
+                 WHEN tags LIKE 'dev=%' THEN
+                     CAST(CAST(substr(tags, 1, instr(tags || ' ', ' ') - 1) AS BLOB)
+                          || zeroblob(octet_length(tags) - instr(tags || ' ', ' ') + 1) AS TEXT)
+                 ELSE CAST(zeroblob(octet_length(tags)) AS TEXT)
+             END
          WHERE id = ?1",
     )?
     .execute([id.0])?;

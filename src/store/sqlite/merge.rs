@@ -14,7 +14,7 @@ use super::visible::windows;
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::Ids;
-use crate::store::walk::{Lane, Merge, Unopened, Walk, Window};
+use crate::store::walk::{Lane, Merge, Unopened, Walk, Window, is_made_by};
 use crate::store::{ConversationKind, Error};
 
 /// The next page of a walk.
@@ -83,7 +83,8 @@ pub(super) fn page(
         let row = log_row(&mut log, id, lane.kind.clone())?;
         let is_late =
             row.of.is_notes() && row.tags.as_ref().is_some_and(|tags| tags.late.is_some());
-        if !walk.waiting || row.author != me || is_late {
+        let is_left_out = is_made_by(walk.without, row.author == me, row.tags.as_deref());
+        if !is_left_out && (!walk.waiting || row.author != me || is_late) {
             let view = View { read, windows: &lane.windows, floor };
             if let Some(row) = view.shown(row)? {
                 bytes += row.body.len();

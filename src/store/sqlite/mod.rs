@@ -13,6 +13,7 @@ mod check;
 mod contents;
 mod count;
 pub(in crate::store) mod decode;
+mod devices;
 mod draft;
 #[cfg(feature = "postgres")]
 pub(in crate::store) mod exchange;

@@ -9,7 +9,8 @@ use super::decode::{BY_HANDLE, BY_ID, log_row, log_rows, token};
 use super::span::span;
 use super::visible::windows;
 use super::{
-    about, chats, count, expire, gather, groups, invitations, later, lists, merge, receipts,
+    about, chats, count, devices, expire, gather, groups, invitations, later, lists, merge,
+    receipts,
 };
 use crate::entry::{
     AccountId, ContentHash, ConversationId, Entry, EntryId, FileState, Millis, MoveNumber,
@@ -19,9 +20,10 @@ use crate::limits;
 use crate::name::Handle;
 use crate::store::find;
 use crate::store::{
-    Account, AccountInvitation, AccountRow, ChatRow, Conversation, ConversationKind, Effort, Error,
-    Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later, ListPage, Listing, Need, Newest, Pair,
-    Reader, Receipts, SearchPage, SearchQuery, Span, SpanQuery, Token, WaitingCount, Walk,
+    Account, AccountInvitation, AccountRow, ChatRow, Conversation, ConversationKind, Device,
+    Effort, Error, Expire, Fact, FileRow, Found, GroupRow, InfoRow, Later, ListPage, Listing, Need,
+    Newest, Pair, Reader, Receipts, SearchPage, SearchQuery, Span, SpanQuery, Token, WaitingCount,
+    Walk,
 };
 
 pub use super::decode::SqliteReader;
@@ -125,6 +127,10 @@ impl Reader for SqliteReader {
 
     fn links(&mut self, account: AccountId) -> Result<Vec<u32>, Error> {
         self.links_of(account)
+    }
+
+    fn devices(&mut self, account: AccountId) -> Result<Vec<Device>, Error> {
+        devices::of(&self.connection, account)
     }
 
     fn waiting(&mut self, me: AccountId, upto: EntryId) -> Result<WaitingCount, Error> {

@@ -24,6 +24,7 @@ CREATE TABLE account(
     seen INTEGER,                       -- when a session of it, not a quiet one, last ended
     later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     disabled INTEGER NOT NULL DEFAULT 0, -- 1: an operator lets nobody in
+    device INTEGER NOT NULL DEFAULT 0,  -- the highest number given to a device of it
     gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
 ) STRICT;
 
@@ -71,7 +72,8 @@ CREATE TABLE entry(
                                         -- 3 a deletion, 4 a reaction
     body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
     re INTEGER,                         -- the message that it answers or, for a mark, is about
-    tags TEXT,                          -- what else it says, as store/sqlite/tags.rs writes it
+    tags TEXT,                          -- what else it says, and the device that made it, as
+                                        -- store/sqlite/tags.rs writes it
     changed INTEGER NOT NULL DEFAULT 0  -- 1: `about` knows more of a message; a mark may not hold
 ) STRICT;
 
@@ -287,6 +289,18 @@ CREATE TABLE account_invitation(
     until INTEGER NOT NULL              -- when it ends
 ) STRICT, WITHOUT ROWID;
 
+-- The devices that an account logs in as.
+CREATE TABLE device(
+    account INTEGER NOT NULL,
+    number INTEGER NOT NULL,            -- in its account, from 1; never given again
+    name TEXT NOT NULL,                 -- lower case
+    place INTEGER NOT NULL,             -- everything up to this entry was received, in all conversations
+    shown INTEGER NOT NULL,             -- the newest cursor move whose receipt it has been shown
+    seen INTEGER,                       -- when a session of it, not a quiet one, last ended
+    PRIMARY KEY(account, number),
+    UNIQUE(account, name)
+) STRICT, WITHOUT ROWID;
+
 -- System users who may log in to an account without a secret.
 CREATE TABLE link(
     account INTEGER NOT NULL,
@@ -396,6 +410,14 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 LEFT JOIN group_info r ON r.conversation = m.conversation;
+
+CREATE VIEW devices AS
+SELECT a.handle,
+       d.name AS device,
+       d.place,
+       strftime('%Y-%m-%dT%H:%M:%fZ', d.seen / 1000.0, 'unixepoch') AS last_seen
+FROM device d
+JOIN account a ON a.id = d.account;
 
 CREATE VIEW receipts AS
 SELECT m.conversation,

@@ -1,13 +1,18 @@
 //! What an entry says besides its text, as it is stored: words such as `fwd=2` and `at=@all/bob`,
-//! joined by spaces. `re` has a column of its own.
+//! joined by spaces; and the number of the device that made it, as `dev=1`. `re` has a column of its
+//! own.
 
-use crate::entry::{Call, EntryTags};
+use crate::entry::{Call, DeviceNumber, EntryTags};
 use crate::name::Handle;
 use crate::store::Error;
 
 /// The stored form; `None` if there is nothing to store.
 pub(in crate::store) fn encode(tags: &EntryTags) -> Option<String> {
     let mut words = Vec::new();
+    // First: this word stays if the others are overwritten.
+    if let Some(DeviceNumber(number)) = tags.device {
+        words.push(format!("dev={number}"));
+    }
     if tags.fwd > 0 {
         words.push(format!("fwd={}", tags.fwd));
     }
@@ -38,6 +43,9 @@ pub(in crate::store) fn decode(stored: &str, tags: &mut EntryTags) -> Result<(),
     let bad = || Error::damaged(format!("an entry has the tags {stored:?}"));
     for word in stored.split(' ') {
         match word.split_once('=').ok_or_else(bad)? {
+            ("dev", number) => {
+                tags.device = Some(DeviceNumber(number.parse().map_err(|_| bad())?));
+            }
             ("fwd", times) => tags.fwd = times.parse().map_err(|_| bad())?,
             ("file", bytes) => tags.file = Some(bytes.parse().map_err(|_| bad())?),
             ("late", number) => tags.late = Some(number.parse().map_err(|_| bad())?),
@@ -74,6 +82,10 @@ mod tests {
                 Some("late=17 by=operator"),
             ),
             (EntryTags { file: Some(6), fwd: 1, ..EntryTags::default() }, Some("fwd=1 file=6")),
+            (
+                EntryTags { device: Some(DeviceNumber(12)), fwd: 1, ..EntryTags::default() },
+                Some("dev=12 fwd=1"),
+            ),
         ] {
             assert_eq!(encode(&tags).as_deref(), stored);
             let mut read = EntryTags::default();
@@ -84,9 +96,18 @@ mod tests {
 
     #[test]
     fn damage_is_noticed() {
-        for stored in
-            ["", "fwd", "fwd=x", "file=-1", "at=", "at=bob/", "by=nobody", "new=1", "fwd=1  at=bob"]
-        {
+        for stored in [
+            "",
+            "dev=x",
+            "fwd",
+            "fwd=x",
+            "file=-1",
+            "at=",
+            "at=bob/",
+            "by=nobody",
+            "new=1",
+            "fwd=1  at=bob",
+        ] {
             assert!(decode(stored, &mut EntryTags::default()).is_err(), "{stored:?}");
         }
     }

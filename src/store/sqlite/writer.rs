@@ -14,8 +14,8 @@ use super::lock::{self, FileId, Lock};
 use super::main_file::Generation;
 use super::write_back::{Backlog, WriteBack, keep_log};
 use super::{
-    PATIENCE, accounts, beside, expire, files, groups, id_block, invitations, later, marking, run,
-    tags,
+    PATIENCE, accounts, beside, devices, expire, files, groups, id_block, invitations, later,
+    marking, run, tags,
 };
 use crate::entry::Cursor;
 use crate::store::{Change, Error, NewEntry, Rank, Reader, Writer};
@@ -344,6 +344,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             .prepare_cached("DELETE FROM link WHERE account = ?1 AND user = ?2")?
             .execute(params![account.0, user])?,
         Change::Gone { account, leaving } => return accounts::gone(on, *account, *leaving),
+        Change::Device { account, change } => return devices::write(on, *account, change),
         Change::TokenUsed { id, time } => on
             .prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
             .execute([id.0, time.0])?,

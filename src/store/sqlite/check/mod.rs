@@ -122,6 +122,8 @@ fn newest(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         ("moved", "move", "SELECT max(max(delivered_number, read_number)) FROM member"),
         ("moved", "move of a chat's rank", "SELECT max(moved) FROM member"),
         ("moved", "move that was shown", "SELECT max(shown) FROM account"),
+        ("moved", "move that a device was shown", "SELECT max(shown) FROM device"),
+        ("entry", "place of a device", "SELECT max(place) FROM device"),
     ] {
         let newest = read
             .query_row(&format!("SELECT {column} FROM newest"), [], |row| row.get::<_, i64>(0))
@@ -330,6 +332,14 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
          WHERE NOT l.done AND (a.gone IS NOT 0 OR l.number NOT BETWEEN 1 AND a.later
              OR (l.message IS NULL) <> (l.condition IS NULL)
              OR l.condition NOT IN (0, 1, 2) OR l.command = '')",
+        "SELECT format('the device %d of account %d is not its own', d.number, d.account)
+         FROM device d LEFT JOIN account a ON a.id = d.account
+         WHERE a.gone IS NOT 0 OR d.number NOT BETWEEN 1 AND a.device OR d.name <> lower(d.name)
+            OR d.name GLOB '*[^a-z0-9._-]*' OR length(d.name) NOT BETWEEN 1 AND 32",
+        "SELECT format('entry %d is of the device %d of account %d, which there never was',
+                       e.id, CAST(substr(e.tags, 5) AS INTEGER), e.author)
+         FROM entry e JOIN account a ON a.id = e.author
+         WHERE e.tags LIKE 'dev=%' AND CAST(substr(e.tags, 5) AS INTEGER) NOT BETWEEN 1 AND a.device",
         "SELECT format('conversation %d is gone, and still has marks', conversation)
          FROM marking WHERE conversation NOT IN (SELECT id FROM conversation)",
         "SELECT format('conversation %d has no marks, and a list of them', conversation)
