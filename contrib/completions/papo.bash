@@ -146,7 +146,7 @@ _papo() {
 
     case "${cmd}" in
         papo)
-            opts="-4 -6 -h -V --server --as --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later tail on hist search chats find group info register login logout passwd token raw"
+            opts="-4 -6 -h -V --server --as --device --secret-file --ca --bell --notify --help --version send ask re fwd file get edit del react marks at later tail on hist search chats find group info register login logout passwd token raw"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -157,6 +157,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -176,7 +180,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__ask)
-            opts="-4 -6 -h --timeout --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --timeout --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -191,6 +195,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -210,7 +218,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__at)
-            opts="-4 -6 -h --key --lossy --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --key --lossy --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -225,6 +233,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -244,7 +256,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__chats)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,6 +267,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -274,7 +290,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__del)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -285,6 +301,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -304,7 +324,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__edit)
-            opts="-4 -6 -h --lossy --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --lossy --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -315,6 +335,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -334,7 +358,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__file)
-            opts="-4 -6 -h --name --wait --timeout --key --unless --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --name --wait --timeout --key --unless --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -368,6 +392,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -384,7 +412,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__find)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -395,6 +423,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -414,7 +446,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__fwd)
-            opts="-4 -6 -h --wait --timeout --key --unless --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --wait --timeout --key --unless --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -444,6 +476,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -460,7 +496,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__get)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -471,6 +507,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -490,7 +530,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group)
-            opts="-4 -6 -h --server --as --secret-file --ca --help list who new add remove admin member rules invite join topic leave"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help list who new add remove admin member rules invite join topic leave"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,6 +541,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -520,7 +564,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__add)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,6 +575,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -550,7 +598,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__admin)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -561,6 +609,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -580,7 +632,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__invite)
-            opts="-4 -6 -h --uses --seconds --void --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --uses --seconds --void --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -602,6 +654,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -618,7 +674,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__join)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -629,6 +685,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -648,7 +708,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__leave)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,6 +719,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -678,7 +742,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__list)
-            opts="-4 -6 -h --open --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --open --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -689,6 +753,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -708,7 +776,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__member)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -719,6 +787,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -738,7 +810,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__new)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -749,6 +821,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -768,7 +844,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__remove)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -779,6 +855,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -798,7 +878,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__rules)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help write add join all admins closed open"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help write add join all admins closed open"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -809,6 +889,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -828,7 +912,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__topic)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -839,6 +923,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -858,7 +946,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__group__subcmd__who)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -869,6 +957,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -888,7 +980,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__hist)
-            opts="-4 -6 -h --before --after --re --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --before --after --re --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -914,6 +1006,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -930,7 +1026,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__info)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -941,6 +1037,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -960,7 +1060,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__later)
-            opts="-4 -6 -h --del --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --del --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -975,6 +1075,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -994,7 +1098,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__login)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1005,6 +1109,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1024,7 +1132,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__logout)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1035,6 +1143,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1054,7 +1166,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__marks)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1065,6 +1177,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1084,7 +1200,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__on)
-            opts="-4 -6 -h --react --pause --limit --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --react --pause --limit --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1106,6 +1222,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1122,7 +1242,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__passwd)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1133,6 +1253,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1152,7 +1276,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__raw)
-            opts="-4 -6 -h --quiet --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --quiet --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1163,6 +1287,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1182,7 +1310,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__re)
-            opts="-4 -6 -h --wait --timeout --key --unless --lossy --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --wait --timeout --key --unless --lossy --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1212,6 +1340,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1228,7 +1360,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__react)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1239,6 +1371,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1258,7 +1394,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__register)
-            opts="-4 -6 -h --name --invitation --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --name --invitation --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1280,6 +1416,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1296,7 +1436,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__search)
-            opts="-n -4 -6 -h --to --before --json --server --as --secret-file --ca --help"
+            opts="-n -4 -6 -h --to --before --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1322,6 +1462,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1338,7 +1482,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__send)
-            opts="-4 -6 -h --wait --timeout --key --unless --lossy --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --wait --timeout --key --unless --lossy --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1368,6 +1512,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1384,7 +1532,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__tail)
-            opts="-4 -6 -h --all --json --live --count --waiting --timeout --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --all --json --live --count --waiting --timeout --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1406,6 +1554,10 @@ _papo() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --device)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --secret-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1422,7 +1574,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__token)
-            opts="-4 -6 -h --server --as --secret-file --ca --help list new del"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help list new del"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1433,6 +1585,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1452,7 +1608,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__token__subcmd__del)
-            opts="-4 -6 -h --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1463,6 +1619,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1482,7 +1642,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__token__subcmd__list)
-            opts="-4 -6 -h --json --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --json --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1493,6 +1653,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1512,7 +1676,7 @@ _papo() {
             return 0
             ;;
         papo__subcmd__token__subcmd__new)
-            opts="-4 -6 -h --to --server --as --secret-file --ca --help"
+            opts="-4 -6 -h --to --server --as --device --secret-file --ca --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1527,6 +1691,10 @@ _papo() {
                     return 0
                     ;;
                 --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --device)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

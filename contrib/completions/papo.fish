@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_papo_global_optspecs
-    string join \n server= as= secret-file= ca= 4 6 bell notify h/help V/version
+    string join \n server= as= device= secret-file= ca= 4 6 bell notify h/help V/version
 end
 
 function __fish_papo_needs_command
@@ -26,6 +26,7 @@ end
 
 complete -c papo -n "__fish_papo_needs_command" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_needs_command" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_needs_command" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_needs_command" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_needs_command" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_needs_command" -s 4 -d 'Use IPv4 addresses only'
@@ -68,6 +69,7 @@ complete -c papo -n "__fish_papo_using_subcommand send" -l key -d 'Send at most 
 complete -c papo -n "__fish_papo_using_subcommand send" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand send" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand send" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand send" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand send" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
@@ -77,6 +79,7 @@ complete -c papo -n "__fish_papo_using_subcommand send" -s h -l help -d 'Print h
 complete -c papo -n "__fish_papo_using_subcommand ask" -l timeout -d 'How long to wait [default: forever]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand ask" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand ask" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand ask" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand ask" -s 4 -d 'Use IPv4 addresses only'
@@ -90,6 +93,7 @@ complete -c papo -n "__fish_papo_using_subcommand re" -l key -d 'Send at most on
 complete -c papo -n "__fish_papo_using_subcommand re" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand re" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand re" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand re" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand re" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
@@ -104,11 +108,12 @@ complete -c papo -n "__fish_papo_using_subcommand fwd" -l key -d 'Send at most o
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand fwd" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand fwd" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand fwd" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand fwd" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand fwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand file" -l name -d 'Send it under this name, not under its own' -r
 complete -c papo -n "__fish_papo_using_subcommand file" -l wait -d 'Wait until everyone has received it or read it, or somebody has answered it' -r -f -a "delivered\t'Until everyone has received it'
 read\t'Until everyone has read it'
@@ -118,6 +123,7 @@ complete -c papo -n "__fish_papo_using_subcommand file" -l key -d 'Send at most 
 complete -c papo -n "__fish_papo_using_subcommand file" -l unless -d 'Unless it is delivered, read or answered by then, have the server send TEXT to a handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand file" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand file" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand file" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand file" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand file" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand file" -s 4 -d 'Use IPv4 addresses only'
@@ -125,6 +131,7 @@ complete -c papo -n "__fish_papo_using_subcommand file" -s 6 -d 'Use IPv6 addres
 complete -c papo -n "__fish_papo_using_subcommand file" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand get" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand get" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand get" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand get" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand get" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand get" -s 4 -d 'Use IPv4 addresses only'
@@ -132,6 +139,7 @@ complete -c papo -n "__fish_papo_using_subcommand get" -s 6 -d 'Use IPv6 address
 complete -c papo -n "__fish_papo_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand edit" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand edit" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand edit" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand edit" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand edit" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand edit" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
@@ -140,29 +148,33 @@ complete -c papo -n "__fish_papo_using_subcommand edit" -s 6 -d 'Use IPv6 addres
 complete -c papo -n "__fish_papo_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand del" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand del" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand del" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand del" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand del" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand del" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand react" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand react" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand react" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand react" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand react" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand react" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand react" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand react" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand react" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand marks" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand marks" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand marks" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand marks" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand marks" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand marks" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand marks" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand marks" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand marks" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand marks" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand at" -l key -d 'Send at most once per KEY, however often the command is run [default: a random one]' -r
 complete -c papo -n "__fish_papo_using_subcommand at" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand at" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand at" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand at" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand at" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand at" -l lossy -d 'Send any input: replace what cannot be sent, and cut what is too long'
@@ -172,16 +184,18 @@ complete -c papo -n "__fish_papo_using_subcommand at" -s h -l help -d 'Print hel
 complete -c papo -n "__fish_papo_using_subcommand later" -l del -d 'Cancel what waits under this number' -r
 complete -c papo -n "__fish_papo_using_subcommand later" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand later" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand later" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand later" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand later" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand later" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand later" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand later" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand later" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand later" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand tail" -l count -d 'Stop after N lines' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l timeout -d 'Stop after this time, with status 5' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand tail" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand tail" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand tail" -l all -d 'Print all events: your own messages, edits, deletions, reactions and receipts, too'
@@ -195,6 +209,7 @@ complete -c papo -n "__fish_papo_using_subcommand on" -l pause -d 'Pause before 
 complete -c papo -n "__fish_papo_using_subcommand on" -l limit -d 'Stop a command that takes longer, and count that as a failure [default: never]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand on" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand on" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand on" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand on" -l react -d 'Run it for reactions, too, with the word in PAPO_REACT, or - for one taken back'
@@ -206,17 +221,19 @@ complete -c papo -n "__fish_papo_using_subcommand hist" -l after -d 'Only those 
 complete -c papo -n "__fish_papo_using_subcommand hist" -l re -d 'Only the replies to this message' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand hist" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand hist" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand hist" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand hist" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand hist" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand hist" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand hist" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand search" -l to -d 'Only in the conversation with a handle or +group [default: in all]' -r
 complete -c papo -n "__fish_papo_using_subcommand search" -s n -d 'How many, the newest, 1 to 1000 [default: 50]' -r
 complete -c papo -n "__fish_papo_using_subcommand search" -l before -d 'Only those before this id' -r
 complete -c papo -n "__fish_papo_using_subcommand search" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand search" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand search" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand search" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand search" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand search" -l json -d 'Print one JSON object per line'
@@ -225,27 +242,30 @@ complete -c papo -n "__fish_papo_using_subcommand search" -s 6 -d 'Use IPv6 addr
 complete -c papo -n "__fish_papo_using_subcommand search" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand chats" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand chats" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand chats" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand chats" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand chats" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand chats" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand chats" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand chats" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand find" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand find" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand find" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand find" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand find" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand find" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand find" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand find" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand find" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "list" -d 'List the groups this account is in'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "who" -d 'List the members of a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "new" -d 'Create a group'
@@ -260,128 +280,145 @@ complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_sub
 complete -c papo -n "__fish_papo_using_subcommand group; and not __fish_seen_subcommand_from list who new add remove admin member rules invite join topic leave" -f -a "leave" -d 'Leave a group'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l open -d 'List the groups that anybody may join instead'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from who" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from admin" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from member" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from rules" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l uses -d 'How many may join with it' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l seconds -d 'How long it is good' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -l void -d 'Make all invitations to the group void instead'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from invite" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from join" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from topic" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand group; and __fish_seen_subcommand_from leave" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand info" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand info" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand info" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand info" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand info" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand info" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'The name that others see [default: the handle]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l invitation -d 'An invitation, where the operator asks for one' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand register" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand register" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand register" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand register" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand register" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand register" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand login" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand login" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand login" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand login" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand login" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand login" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand login" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand login" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand logout" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand logout" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand logout" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand logout" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand logout" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand logout" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand logout" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand logout" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand passwd" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand passwd" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s 4 -d 'Use IPv4 addresses only'
@@ -389,6 +426,7 @@ complete -c papo -n "__fish_papo_using_subcommand passwd" -s 6 -d 'Use IPv6 addr
 complete -c papo -n "__fish_papo_using_subcommand passwd" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -s 4 -d 'Use IPv4 addresses only'
@@ -399,32 +437,36 @@ complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_sub
 complete -c papo -n "__fish_papo_using_subcommand token; and not __fish_seen_subcommand_from list new del" -f -a "del" -d 'Revoke a token, and close the sessions it opened'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -l json -d 'Print one JSON object per line'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l to -d 'Only for sending to this handle or +group' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from new" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand token; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand raw" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand raw" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
 complete -c papo -n "__fish_papo_using_subcommand raw" -l secret-file -d 'File that holds the password or a token' -r -F
 complete -c papo -n "__fish_papo_using_subcommand raw" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
 complete -c papo -n "__fish_papo_using_subcommand raw" -l quiet -d 'Get replies only, no events'
 complete -c papo -n "__fish_papo_using_subcommand raw" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand raw" -s 6 -d 'Use IPv6 addresses only'
-complete -c papo -n "__fish_papo_using_subcommand raw" -s h -l help -d 'Print help'
+complete -c papo -n "__fish_papo_using_subcommand raw" -s h -l help -d 'Print help (see more with \'--help\')'

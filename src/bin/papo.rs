@@ -24,7 +24,8 @@ use smol::future::FutureExt;
 fn main() -> ExitCode {
     // Exits with status 2 if the command line is wrong.
     let flags = CommandLine::read(std::env::args_os());
-    let CommandLine { server, handle, secret_file, ca, ipv4, ipv6, bell, notify, action } = flags;
+    let CommandLine { server, handle, device, secret_file, ca, ipv4, ipv6, bell, notify, action } =
+        flags;
     if action.is_some() && (bell || notify) {
         let why = "--bell and --notify are for a conversation at the terminal, not for a command";
         CommandLine::command().error(ErrorKind::ArgumentConflict, why).exit();
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
         (_, true) => Some(Family::V6),
         _ => None,
     };
-    let named = Named { server, handle, secret_file, roots: ca, family };
+    let named = Named { server, handle, device, secret_file, roots: ca, family };
     let ended = smol::block_on(async {
         match action {
             // These two handle signals themselves, to acknowledge first what was taken.

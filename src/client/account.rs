@@ -14,7 +14,7 @@ use super::dial::Family;
 use super::failure::Failure;
 use super::secret;
 use super::settings::{self, Settings};
-use crate::name::Handle;
+use crate::name::{DeviceName, Handle};
 use crate::wire::request::Events;
 
 /// Server and account, as far as the command line and the environment name them.
@@ -22,6 +22,7 @@ use crate::wire::request::Events;
 pub struct Named {
     pub server: Option<Addresses>,
     pub handle: Option<Handle>,
+    pub device: Option<DeviceName>,
     /// A file that holds the secret.
     pub secret_file: Option<PathBuf>,
     /// PEM file of certificates to trust in place of the system's.
@@ -47,6 +48,8 @@ impl Endpoint {
 pub struct Credentials {
     pub server: Endpoint,
     pub handle: Handle,
+    /// The device as which it logs in.
+    pub device: Option<DeviceName>,
     /// Locked while it is being changed, so that nobody logs in meanwhile.
     secret: Mutex<String>,
     source: SecretSource,
@@ -65,7 +68,14 @@ enum SecretSource {
 impl Credentials {
     /// An account whose secret is known.
     pub fn new(server: Endpoint, handle: Handle, secret: String) -> Credentials {
-        Credentials { server, handle, secret: Mutex::new(secret), source: SecretSource::Given }
+        let (secret, source) = (Mutex::new(secret), SecretSource::Given);
+        Credentials { server, handle, device: None, secret, source }
+    }
+
+    /// The same as a device, if one is named.
+    pub fn on_device(mut self, device: Option<&DeviceName>) -> Credentials {
+        self.device = device.cloned().or(self.device);
+        self
     }
 
     /// The account to use, with its secret; prompts for that if necessary.
@@ -80,7 +90,7 @@ impl Credentials {
         let (server, handle) = (named.server(&settings)?, named.handle(&settings)?);
         let typed = secret::prompt(&format!("Password of {handle}"));
         let secret = typed.map_err(|e| settings.missing(|| e))?;
-        Ok(Credentials::new(server, handle, secret))
+        Ok(Credentials::new(server, handle, secret).on_device(named.device.as_ref()))
     }
 
     /// The same without a prompt: `None` if only a person can know the secret.
@@ -93,19 +103,21 @@ impl Credentials {
     ) -> Result<Option<Credentials>, Failure> {
         let (server, handle) = (named.server(settings)?, named.handle(settings)?);
         if let Some(secret) = secret::given(named.secret_file.as_deref())? {
-            return Ok(Some(Credentials::new(server, handle, secret)));
+            let account = Credentials::new(server, handle, secret);
+            return Ok(Some(account.on_device(named.device.as_ref())));
         }
         let is_local = server.addresses.is_unix();
-        Ok(match Credentials::kept_in(settings, &server, &handle) {
+        let account = match Credentials::kept_in(settings, &server, &handle) {
             None if is_local => Some(Credentials {
                 source: SecretSource::None,
                 ..Credentials::new(server, handle, NONE.to_owned())
             }),
             kept => kept,
-        })
+        };
+        Ok(account.map(|account| account.on_device(named.device.as_ref())))
     }
 
-    /// The account with its token, if one is saved for it on this server.
+    /// The account with its token and its device, if those are saved for it on this server.
     pub fn kept_in(settings: &Settings, server: &Endpoint, handle: &Handle) -> Option<Credentials> {
         let is_its = settings.handle.as_ref() == Some(handle)
             && settings.server.as_ref().is_some_and(|kept| kept.include(&server.addresses));
@@ -113,6 +125,7 @@ impl Credentials {
         let source = SecretSource::Kept(settings::path().ok()?);
         Some(Credentials {
             source,
+            device: settings.device.clone(),
             ..Credentials::new(server.clone(), handle.clone(), token.secret)
         })
     }
@@ -142,7 +155,11 @@ impl Credentials {
     /// `Lost`, `Secret`, `Refused`.
     pub async fn connect(&self, events: Events) -> Result<Connection, Failure> {
         let mut connection = self.server.open().await?;
-        let entered = connection.login(&self.handle, &self.secret.lock().await, events).await;
+        let name = match &self.device {
+            Some(device) => format!("{}/{device}", self.handle),
+            None => self.handle.to_string(),
+        };
+        let entered = connection.login(&name, &self.secret.lock().await, events).await;
         entered.map_err(|failure| self.explained(failure))?;
         Ok(connection)
     }
@@ -183,7 +200,7 @@ impl Credentials {
     pub async fn change_password(&self, old: &str, new: &str) -> Result<Success, Failure> {
         let mut connection = self.server.open().await?;
         let mut secret = self.secret.lock().await;
-        connection.login(&self.handle, old, Events::Quiet).await?;
+        connection.login(self.handle.as_str(), old, Events::Quiet).await?;
         let reply = connection.ask(&format!("PASSWD {old} {new}"), ANSWER).await?;
         if *secret == old {
             new.clone_into(&mut secret);

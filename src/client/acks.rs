@@ -30,6 +30,9 @@ pub struct Acks<'a> {
     caller: Mutex<Caller<'a>>,
     /// The last id of each conversation, until the server has confirmed it.
     due: RefCell<BTreeMap<String, u64>>,
+    /// Of a device: what has begun, and what of it is dealt with, with its conversation. An
+    /// acknowledgement of a device says something about all conversations, so they go in this order.
+    begun: Option<RefCell<BTreeMap<u64, Option<String>>>>,
     wake: Sender<()>,
     woken: Receiver<()>,
 }
@@ -46,7 +49,8 @@ impl<'a> Acks<'a> {
         caller.be_patient();
         let (wake, woken) = bounded(1);
         let due = RefCell::new(BTreeMap::new());
-        Ok((Acks { caller: Mutex::new(caller), due, wake, woken }, newest))
+        let begun = account.device.is_some().then(RefCell::default);
+        Ok((Acks { caller: Mutex::new(caller), due, begun, wake, woken }, newest))
     }
 
     /// Checks that the accounts among `conversations` exist. This account may yet be added to a
@@ -66,8 +70,34 @@ impl<'a> Acks<'a> {
         Ok(())
     }
 
+    /// An entry has come, which is handled while others are. A device acknowledges those after it
+    /// only when it is.
+    pub fn begin(&self, id: u64) {
+        if let Some(begun) = &self.begun {
+            begun.borrow_mut().insert(id, None);
+        }
+    }
+
+    /// Whether it is a device that acknowledges: then the account's own entries from elsewhere are
+    /// acknowledged as well, else they come again.
+    pub fn is_device(&self) -> bool {
+        self.begun.is_some()
+    }
+
     /// An entry was handled, and so were all before it in its conversation.
     pub fn add(&self, conversation: &str, id: u64) {
+        let Some(begun) = &self.begun else { return self.is_due(conversation, id) };
+        let mut begun = begun.borrow_mut();
+        begun.insert(id, Some(conversation.to_owned()));
+        while let Some(first) = begun.first_entry()
+            && let Some(conversation) = first.get()
+        {
+            self.is_due(conversation, *first.key());
+            first.remove();
+        }
+    }
+
+    fn is_due(&self, conversation: &str, id: u64) {
         let mut due = self.due.borrow_mut();
         let upto = due.entry(conversation.to_owned()).or_default();
         *upto = id.max(*upto);
@@ -78,6 +108,9 @@ impl<'a> Acks<'a> {
     /// Drops what is due: it belongs to a log that no longer exists.
     pub fn forget(&self) {
         self.due.borrow_mut().clear();
+        if let Some(begun) = &self.begun {
+            begun.borrow_mut().clear();
+        }
     }
 
     /// Acknowledges while polled. What was not confirmed then is still due.

@@ -12,7 +12,6 @@ use super::address::Address;
 use super::dial::{self, Endpoint, Transport, Try};
 use super::failure::Failure;
 use super::lines;
-use crate::name::Handle;
 use crate::wire::reply::Reply as Done;
 use crate::wire::request::Events;
 use crate::wire::request::first_word;
@@ -186,22 +185,18 @@ impl Connection {
         Ok(())
     }
 
-    /// Logs in to a session that is sent these events.
+    /// Logs in to a session that is sent these events, as `name`: a handle, and a device after a
+    /// slash if it is one.
     ///
     /// # Errors
     /// `Secret` if the secret is refused; else as [`Connection::ask`].
-    pub async fn login(
-        &mut self,
-        handle: &Handle,
-        secret: &str,
-        events: Events,
-    ) -> Result<(), Failure> {
+    pub async fn login(&mut self, name: &str, secret: &str, events: Events) -> Result<(), Failure> {
         let word = match events {
             Events::All => "",
             Events::Quiet => " quiet",
             Events::Watch => " watch",
         };
-        match self.ask(&format!("LOGIN {handle} {secret}{word}"), ANSWER).await {
+        match self.ask(&format!("LOGIN {name} {secret}{word}"), ANSWER).await {
             Ok(_) => Ok(()),
             Err(Failure::Refused(line)) if lines::code(&line) == "wrong-secret" => {
                 Err(Failure::Secret(line))

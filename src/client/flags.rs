@@ -18,7 +18,7 @@ use super::message_flags::{SendFlags, TextFlags, due, file_name, id, key, reacti
 use super::text_arguments::with_text_apart;
 use super::token_flags::TokenVerb;
 use crate::limits;
-use crate::name::{FileName, Handle, Target};
+use crate::name::{DeviceName, FileName, Handle, Target};
 use crate::wire::request::{DueTime, Which};
 
 /// The client of papod, the chat server you can use with netcat.
@@ -41,6 +41,14 @@ pub struct CommandLine {
     /// The account [default: that of the last login]
     #[arg(long = "as", env = "PAPO_AS", value_name = "HANDLE", global = true, value_parser = lines::handle)]
     pub handle: Option<Handle>,
+
+    /// Log in as this device of the account, whatever name you give it [default: that of the last
+    /// login, with its token]
+    ///
+    /// The server keeps for each device what it has received. So each gets everything, also what was
+    /// written or read on another.
+    #[arg(long, env = "PAPO_DEVICE", value_name = "NAME", global = true, value_parser = lines::device)]
+    pub device: Option<DeviceName>,
 
     /// File that holds the password or a token
     #[arg(long, value_name = "FILE", global = true)]

@@ -6,7 +6,7 @@ use std::fmt;
 use super::failure::Failure;
 use crate::entry::{Entry, EntryId, EntryKind};
 use crate::limits;
-use crate::name::{Handle, Target};
+use crate::name::{DeviceName, Handle, Target};
 use crate::wire::rows::ErrLine;
 use crate::wire::text;
 
@@ -120,6 +120,15 @@ pub fn group(typed: &str) -> Result<Handle, String> {
 /// What was expected.
 pub fn handle(typed: &str) -> Result<Handle, String> {
     Handle::new(typed).ok_or_else(|| "expected a handle".to_owned())
+}
+
+/// Parses the name of a device.
+///
+/// # Errors
+/// What was expected.
+pub fn device(typed: &str) -> Result<DeviceName, String> {
+    let why = "expected a device of 1 to 32 characters: letters a-z, digits, . _ -";
+    DeviceName::new(typed).ok_or_else(|| why.to_owned())
 }
 
 /// Checks a key or a secret, which goes onto the wire unescaped.

@@ -20,9 +20,9 @@ use super::settings::{self, SavedToken, Settings};
 use super::stdout::print;
 use super::token;
 use crate::limits;
-use crate::name::Handle;
+use crate::name::{DeviceName, Handle};
 use crate::wire::request::Events;
-use crate::wire::rows::TokenLine;
+use crate::wire::rows::{DeviceLine, TokenLine};
 
 /// Makes an account. The display name defaults to the handle.
 pub async fn register(
@@ -94,7 +94,8 @@ pub async fn login(named: &Named) -> Result<(), Failure> {
     let mut connection =
         shown(SERVER, persist(async || account.connect(Events::Quiet).await)).await?;
     let before = Settings::of_user();
-    print(&keep(before, &account.server, &account.handle, &mut connection).await?)?;
+    let device = named.device.as_ref();
+    print(&keep(before, &account.server, (&account.handle, device), &mut connection).await?)?;
     // CI services set this.
     if env::var_os("CI").is_some_and(|set| !set.is_empty() && set != "false") {
         report(
@@ -122,24 +123,32 @@ fn with_handle(named: &Named) -> Result<Named, Failure> {
     Ok(Named { handle: Some(handle), ..named.clone() })
 }
 
-/// Makes a token over a connection that has logged in with the password, and saves it with server
-/// and account in place of `before`. Returns a line that says so.
+/// Makes a token over a connection that has logged in with the password, and saves it with server,
+/// account and device in place of `before`; without a `device`, this chooses one. Returns a line that
+/// says so.
 ///
 /// # Errors
 /// Any; nothing is saved then.
 pub async fn keep(
     before: Settings,
     server: &Endpoint,
-    handle: &Handle,
+    (handle, device): (&Handle, Option<&DeviceName>),
     connection: &mut Connection,
 ) -> Result<String, Failure> {
     let path = settings::path()?;
+    let is_same =
+        before.handle.as_ref() == Some(handle) && before.server.as_ref() == Some(&server.addresses);
+    let device = match device.or(before.device.as_ref().filter(|_| is_same)) {
+        Some(device) => Some(device.clone()),
+        None => new_device(connection).await?,
+    };
     let token = new_token(connection).await?;
     let label = token.label.clone();
     let after = Settings {
         server: Some(server.addresses.clone()),
         handle: Some(handle.clone()),
         token: Some(token),
+        device,
         damage: None,
     };
     if let Err(e) = after.save(&path) {
@@ -151,7 +160,7 @@ pub async fn keep(
     Ok(format!("logged in as {handle}; the token \"{label}\" is saved in {}", path.display()))
 }
 
-/// Revokes the saved token and deletes it. Server and account stay saved.
+/// Revokes the saved token and deletes it and the device. Server and account stay saved.
 ///
 /// # Errors
 /// `Unfit` if none is saved; any of the connection's, and then it stays.
@@ -162,8 +171,16 @@ pub async fn logout(named: &Named) -> Result<(), Failure> {
     let (Some(token), Some(addresses), Some(handle)) = kept else {
         return Err(settings.missing(|| Failure::Unfit("not logged in".to_owned())));
     };
-    let account = Credentials::new(named.at(addresses), handle.clone(), token.secret);
-    let was_valid = shown(SERVER, persist(async || revoke(&account, &token.label).await)).await?;
+    let account =
+        || Credentials::new(named.at(addresses.clone()), handle.clone(), token.secret.clone());
+    let device = settings.device.take();
+    let leaving = persist(async || {
+        if let Some(device) = &device {
+            forget(&account().on_device(Some(device)), device).await?;
+        }
+        revoke(&account(), &token.label).await
+    });
+    let was_valid = shown(SERVER, leaving).await?;
     settings.save(&path)?;
     let what = if was_valid { "was revoked" } else { "was no longer valid" };
     print(&format!("logged out; the token for {handle} {what}"))
@@ -189,6 +206,43 @@ async fn new_token(connection: &mut Connection) -> Result<SavedToken, Failure> {
         }
     }
     Err(Failure::Unfit(format!("no free label for {host}")))
+}
+
+/// A device named after this machine, with a number if the account has one of that name, perhaps of
+/// another home on it; `None` if the account may have no more, or the server knows none. It is made
+/// when it first logs in.
+async fn new_device(connection: &mut Connection) -> Result<Option<DeviceName>, Failure> {
+    let listed = match connection.ask("DEVICES", ANSWER).await {
+        Err(Failure::Refused(_)) => return Ok(None),
+        listed => listed?,
+    };
+    let devices = listed.rows.iter().filter_map(|row| DeviceLine::parse(row));
+    let taken: HashSet<DeviceName> = devices.map(|device| device.device).collect();
+    if taken.len() >= limits::DEVICES {
+        report(format_args!(
+            "papo: the account has {} devices, so this is none; --device NAME uses one of them",
+            taken.len()
+        ));
+        return Ok(None);
+    }
+    let host = host_name().to_ascii_lowercase();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let host: String = host.chars().map(plain).take(limits::HANDLE_MAX - 3).collect();
+    let numbered = (2..=limits::DEVICES + 1).map(|n| format!("{host}-{n}"));
+    let mut names = iter::once(host.clone()).chain(numbered).filter_map(|n| DeviceName::new(&n));
+    Ok(names.find(|name| !taken.contains(name)))
+}
+
+/// Deletes a device over a connection that logs in as it. That ends with `BYE`.
+async fn forget(account: &Credentials, device: &DeviceName) -> Result<(), Failure> {
+    match account.connect(Events::Quiet).await {
+        Ok(mut connection) => {
+            connection.ask(&format!("DEVICES DEL {device}"), ANSWER).await.map(drop)
+        }
+        // Its token is no longer valid, or there are too many devices without it.
+        Err(Failure::Secret(_) | Failure::Refused(_)) => Ok(()),
+        Err(e) => Err(e),
+    }
 }
 
 /// The machine's name, fit for a label, with room for a number.

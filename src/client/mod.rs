@@ -45,6 +45,7 @@ pub mod search;
 pub mod secret;
 pub mod send;
 pub mod settings;
+pub mod sharing;
 pub mod signals;
 pub mod stdout;
 pub mod tail;

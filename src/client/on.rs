@@ -4,12 +4,14 @@
 //! Messages of one conversation are handled one after another, conversations in parallel. A message
 //! is acknowledged once its command has succeeded and its reply is sent, so an interrupted one
 //! comes again; the reply's key contains the message's id, so it is sent only once even then. No
-//! shell is involved unless it is the command.
+//! shell is involved unless it is the command. Several of the same on one machine share the work:
+//! see [`sharing`].
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
@@ -31,7 +33,7 @@ use super::caller::Caller;
 use super::failure::{Failure, report};
 use super::feed::Feed;
 use super::lines;
-use super::signals;
+use super::{sharing, signals};
 use crate::entry::{Entry, EntryKind};
 use crate::limits;
 use crate::name::Target;
@@ -90,12 +92,25 @@ pub struct OnOptions {
     pub limit: Option<Duration>,
 }
 
+impl OnOptions {
+    /// What several that share their work have in common.
+    fn work(&self) -> Vec<Vec<u8>> {
+        let mut work: Vec<Vec<u8>> =
+            self.conversations.iter().map(|name| name.to_string().into_bytes()).collect();
+        work.sort();
+        work.push(vec![u8::from(self.reactions)]);
+        work.extend(self.command.iter().map(|word| word.as_bytes().to_vec()));
+        work
+    }
+}
+
 /// Runs the command for each message from others.
 ///
 /// # Errors
 /// `Usage` if the command cannot be run; `Lost` if the server cannot be reached at first; `Secret`,
 /// `Refused`: the account can no longer log in; `Signal`.
 pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failure> {
+    let _turn = sharing::turn(account, &options.work()).or(signals::ended(true)).await?;
     let (acks, since) = Acks::open(account).await?;
     acks.know(&options.conversations).await?;
     let mut feed = Feed::open(account, since).await?;
@@ -121,9 +136,16 @@ pub async fn on(account: &Credentials, options: &OnOptions) -> Result<(), Failur
             let (waiting, me) = (WaitingEntry::new(known), &account.handle);
             let entry = &waiting.entry;
             let is_in = lines::concerns(&entry.from, &entry.to, &options.conversations, me);
-            if lines::is_own(entry, me) || !is_in {
+            if !is_in {
                 continue;
             }
+            if lines::is_own(entry, me) {
+                if acks.is_device() {
+                    acks.add(&lines::conversation_of(entry, me).to_string(), entry.id.number());
+                }
+                continue;
+            }
+            acks.begin(entry.id.number());
             let place = room.acquire_arc().await;
             let queue = queues.entry(lines::conversation(entry).to_string()).or_insert_with(|| {
                 let (queue, waiting) = channel::unbounded();

@@ -1,6 +1,6 @@
 //! The settings: `papo/config` in the user's configuration folder, which `papo login` writes.
 //!
-//! A line is a key (`server`, `as`, `token` or `label`), a blank and a value. Comments (`#`) and
+//! A line is a key (`server`, `as`, `token`, `label` or `device`), a blank and a value. Comments (`#`) and
 //! unknown keys are ignored. The file holds a token, never a password, and only its owner can read
 //! it.
 //!
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use super::address::Addresses;
 use super::failure::Failure;
 use super::lines;
-use crate::name::Handle;
+use crate::name::{DeviceName, Handle};
 
 /// What is saved between commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct Settings {
     pub handle: Option<Handle>,
     /// A token of this account on this server.
     pub token: Option<SavedToken>,
+    /// The device as which it logs in.
+    pub device: Option<DeviceName>,
     /// Why part of the file could not be read.
     pub damage: Option<String>,
 }
@@ -98,6 +100,7 @@ impl Settings {
             "server" => self.server = Some(value.parse()?),
             "as" => self.handle = Some(lines::handle(value)?),
             "token" => *secret = Some(lines::word(value)?),
+            "device" => self.device = Some(lines::device(value)?),
             "label" => *label = Some(lines::word(value)?),
             _ => {}
         }
@@ -128,6 +131,9 @@ impl Settings {
         if let Some(SavedToken { secret, label }) = &self.token {
             line("token", secret);
             line("label", label);
+        }
+        if let Some(device) = &self.device {
+            line("device", device);
         }
         let unfit = |e: io::Error| Failure::Unfit(format!("{}: {e}", path.display()));
         replace(path, text.as_bytes()).map_err(unfit)
@@ -181,6 +187,7 @@ mod tests {
             server: Some("tls:[::1]:7277".parse().unwrap()),
             handle: Handle::new("ana"),
             token: Some(token),
+            device: DeviceName::new("desk"),
             damage: None,
         };
         settings.save(&path).unwrap();

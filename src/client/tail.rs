@@ -162,7 +162,9 @@ impl Tail<'_> {
         // After the first `LIVE` everything is news, even in a log that was put back.
         let is_old = self.options.live && !self.is_live && id <= self.since;
         let is_in = lines::concerns(&entry.from, &entry.to, &self.options.conversations, me);
-        let mark = (!is_mine).then(|| (lines::conversation(entry).to_string(), id));
+        // A device is sent the account's own entries from elsewhere until it acknowledges them.
+        let is_due = !is_mine || self.account.device.is_some();
+        let mark = is_due.then(|| (lines::conversation_of(entry, me).to_string(), id));
         if is_old || !is_in {
             return Ok(());
         }

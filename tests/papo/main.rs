@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bots;
+mod devices;
 mod fake;
 mod files;
 mod histories;

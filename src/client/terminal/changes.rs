@@ -24,7 +24,7 @@ impl Talk {
     pub(super) fn marked(&mut self, mark: &Entry) {
         let name = self.conversation(mark);
         let is_mine = mark.from == self.me;
-        if !is_mine {
+        if !is_mine || self.is_device {
             self.acknowledge(&name, mark.id.number(), false);
         }
         let Some(EntryTags { re: Some(about), calls, .. }) = mark.tags.as_deref() else { return };

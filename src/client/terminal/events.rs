@@ -58,7 +58,7 @@ impl Talk {
             // Waiting entries are shown once all have come.
             let (name, me) = (self.conversation(&entry), self.me.clone());
             self.chat(&name).heard(&entry, &me);
-            if !is_own {
+            if !is_own || self.is_device {
                 self.acknowledge(&name, id, false);
             }
         } else if is_own && !self.unsent.is_empty() {
@@ -94,6 +94,10 @@ impl Talk {
             self.ask_ticks(true);
         }
         if is_own {
+            if self.is_device {
+                // Else it comes again at the next login.
+                self.acknowledge(&name, id, false);
+            }
             return;
         }
         if is_current && self.is_there && self.screen.is_at_end() {

@@ -167,8 +167,8 @@ async fn converse(
     // Scroll earlier output away rather than draw over it.
     let _ = write!(io::stdout(), "{}", "\n".repeat(known::size().rows));
     let (transfers, to_transfer) = unbounded();
-    let me = account.handle.clone();
-    let mut talk = Talk::new(me, options, keyboard, style, jobs, transfers, tell.clone());
+    let as_whom = (account.handle.clone(), account.device.is_some());
+    let mut talk = Talk::new(as_whom, options, keyboard, style, jobs, transfers, tell.clone());
     talk.wake = vec![wake_feed, wake_desk];
     if let Some(first) = first {
         talk.turn_to(&first);

@@ -56,6 +56,8 @@ impl Unsent {
 /// The state of the terminal.
 pub struct Talk {
     pub(super) me: Handle,
+    /// It logs in as a device, which acknowledges its account's own entries from elsewhere as well.
+    pub(super) is_device: bool,
     pub(super) options: TerminalOptions,
     pub(super) keyboard: Keyboard,
     pub(super) screen: Screen,
@@ -117,7 +119,7 @@ pub struct Talk {
 
 impl Talk {
     pub fn new(
-        me: Handle,
+        (me, is_device): (Handle, bool),
         options: TerminalOptions,
         keyboard: Keyboard,
         style: Style,
@@ -127,6 +129,7 @@ impl Talk {
     ) -> Talk {
         Talk {
             me,
+            is_device,
             options,
             screen: Screen::new(keyboard.room(), style),
             keyboard,

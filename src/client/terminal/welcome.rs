@@ -12,7 +12,7 @@ use crate::client::progress::{SERVER, shown};
 use crate::client::secret;
 use crate::client::settings::Settings;
 use crate::limits;
-use crate::name::Handle;
+use crate::name::{DeviceName, Handle};
 use crate::wire::request::Events;
 
 /// Wrong passwords before giving up.
@@ -31,7 +31,8 @@ pub async fn account(named: &Named) -> Result<(Credentials, Option<String>), Fai
     say("papo needs a chat server and an account on it. A few questions first.")?;
     let server = server(named, &settings).await?;
     let (handle, password, mut connection) = enter(&server).await?;
-    let account = kept(settings, server, handle, password, &mut connection).await?;
+    let account =
+        kept(settings, server, handle, password, &mut connection, named.device.as_ref()).await?;
     let chats = shown(SERVER, connection.ask("CHATS", ANSWER)).await?;
     if !chats.rows.is_empty() {
         return Ok((account, None));
@@ -68,7 +69,7 @@ pub async fn with_password(named: &Named) -> Result<Credentials, Failure> {
     if is_others || settings.damage.is_some() {
         return Ok(Credentials::new(server, handle, password));
     }
-    kept(settings, server, handle, password, &mut connection).await
+    kept(settings, server, handle, password, &mut connection, named.device.as_ref()).await
 }
 
 /// The account with a token that is saved, or with its password if that fails.
@@ -78,8 +79,9 @@ async fn kept(
     handle: Handle,
     password: String,
     connection: &mut Connection,
+    device: Option<&DeviceName>,
 ) -> Result<Credentials, Failure> {
-    let kept = match login::keep(settings, &server, &handle, connection).await {
+    let kept = match login::keep(settings, &server, (&handle, device), connection).await {
         Ok(kept) => {
             say(&kept)?;
             Credentials::kept_in(&Settings::of_user(), &server, &handle)
@@ -205,7 +207,7 @@ async fn log_in(
     for n in 1.. {
         let Some(password) = password(question)? else { return Ok(None) };
         let mut connection = shown(SERVER, server.open()).await?;
-        match shown(SERVER, connection.login(handle, &password, Events::Quiet)).await {
+        match shown(SERVER, connection.login(handle.as_str(), &password, Events::Quiet)).await {
             Ok(()) => return Ok(Some((password, connection))),
             Err(Failure::Secret(_)) if n < TRIES => {
                 say("That is not the password, or there is no such account.")?;
