@@ -27,7 +27,7 @@ impl Chat {
             return Ok((device.number, false));
         }
         if known.list.len() >= limits::DEVICES {
-            return Err(Refusal::TooManyOf("devices; DEVICES DEL removes one").into());
+            return Err(Refusal::DEVICES_FULL.into());
         }
         let number = DeviceNumber(known.newest.0 + 1);
         // At most what it has been shown, since the account may have been shown more by now. Then

@@ -168,6 +168,8 @@ impl Refusal {
     /// The account has as many sessions as it may have.
     pub const SESSIONS_FULL: Refusal =
         Refusal::TooManyOf("sessions of this account; close one with QUIT");
+    /// The account has as many devices as it may have.
+    pub const DEVICES_FULL: Refusal = Refusal::TooManyOf("devices; DEVICES DEL removes one");
 
     /// Whether the server failed, rather than the command being wrong.
     pub fn is_our_failure(&self) -> bool {

@@ -317,7 +317,8 @@ impl HubState {
     fn join(&mut self, joining: Joining) {
         let Joining { node, number, line, given, sessions } = joining;
         self.part(node);
-        let keys: Vec<_> = sessions.iter().map(|it| (it.account, it.key, it.secrets)).collect();
+        let keys: Vec<_> =
+            sessions.iter().map(|it| (it.account, it.device, it.key, it.secrets)).collect();
         let valid = match self.valid_keys(&keys) {
             Ok(valid) => valid,
             Err(e) => {

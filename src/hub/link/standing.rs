@@ -157,7 +157,8 @@ impl HubState {
     /// The sessions of this node go on with this hub, since it leads now.
     pub(super) fn adopt(&mut self, sessions: &FxHashMap<SessionId, Standing>) -> Result<(), Error> {
         let all: Vec<_> = sessions.iter().collect();
-        let keys: Vec<_> = all.iter().map(|(_, it)| (it.account, it.key, it.secrets)).collect();
+        let keys: Vec<_> =
+            all.iter().map(|(_, it)| (it.account, it.device, it.key, it.secrets)).collect();
         let valid = self.valid_keys(&keys)?;
         for ((session, standing), is_valid) in all.into_iter().zip(valid) {
             if is_valid {
@@ -174,19 +175,20 @@ impl HubState {
     /// them that what opened them is not valid any more.
     pub(super) fn valid_keys(
         &mut self,
-        sessions: &[(AccountId, Key, [u64; 2])],
+        sessions: &[(AccountId, Option<DeviceNumber>, Key, [u64; 2])],
     ) -> Result<Vec<bool>, Error> {
         let mut valid = Vec::with_capacity(sessions.len());
         for sessions in sessions.chunks(CHUNK) {
             let mut asked = FxHashSet::default();
             let mut needs = Vec::new();
-            for (account, key, _) in sessions {
+            for (account, device, key, _) in sessions {
                 let need = match key {
                     Key::Password => Need::Secret(*account),
                     Key::Token(_) => Need::Tokens(*account),
                     Key::User(_) => Need::Links(*account),
                 };
-                for need in [need, Need::Account(*account)] {
+                let devices = device.map(|_| Need::Devices(*account));
+                for need in [need, Need::Account(*account)].into_iter().chain(devices) {
                     if asked.insert(need.clone()) {
                         needs.push(need);
                     }
@@ -194,10 +196,13 @@ impl HubState {
             }
             let facts = self.writer.reader()?.gather(&needs, needs.len())?;
             let (mut keys, mut secrets) = (FxHashSet::default(), FxHashSet::default());
-            let mut living = FxHashSet::default();
+            let (mut living, mut devices) = (FxHashSet::default(), FxHashSet::default());
             for fact in facts {
                 match fact {
                     Fact::Account(it) if !it.gone && !it.disabled => drop(living.insert(it.id)),
+                    Fact::Devices(account, _, all) => {
+                        devices.extend(all.iter().map(|device| (account, device.number)));
+                    }
                     Fact::Secret(account, hash) => {
                         secrets.insert((account, crate::hub::digest(&hash)));
                     }
@@ -210,12 +215,13 @@ impl HubState {
                     _ => {}
                 }
             }
-            valid.extend(sessions.iter().map(|(account, key, digests)| {
+            valid.extend(sessions.iter().map(|(account, device, key, digests)| {
                 let is_valid = match key {
                     Key::Password => digests.iter().any(|it| secrets.contains(&(*account, *it))),
                     key => keys.contains(&(*account, *key)),
                 };
-                is_valid && living.contains(account)
+                let has_device = device.is_none_or(|number| devices.contains(&(*account, number)));
+                is_valid && has_device && living.contains(account)
             }));
         }
         Ok(valid)
