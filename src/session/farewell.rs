@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use smol::Timer;
+use smol::channel;
 use smol::future::FutureExt;
 
 use super::{SCRATCH, Session};
@@ -40,6 +41,7 @@ impl Session {
         }
         // The account is offline from here on: a client that has read `BYE` can rely on it.
         let left = self.leave(false);
+        self.known_to_have_left(left.map(|(account, ..)| account)).await;
         self.unanswered = 0;
         self.say(|out| bye.write(out));
         let is_written = match bye {
@@ -72,6 +74,21 @@ impl Session {
         {
             self.services.hub.ask(Work::Shown { account, device, upto });
         }
+    }
+
+    /// Waits until an account that was left is offline on every node, if this one does not lead:
+    /// what is asked over the same line is answered after that.
+    pub(super) async fn known_to_have_left(&self, account: Option<AccountId>) {
+        let Some(account) = account.filter(|_| self.services.hub.is_door()) else { return };
+        let (answer, answered) = channel::bounded(1);
+        self.services.hub.ask(Work::Online { accounts: vec![account], answer: answer.into() });
+        let known = async {
+            let _ = answered.recv().await;
+        };
+        let late = async {
+            Timer::after(limits::FAREWELL_TIME).await;
+        };
+        known.or(late).await;
     }
 
     /// Writes all that is pending. Returns whether the connection accepted it.

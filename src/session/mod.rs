@@ -291,7 +291,8 @@ impl Session {
             End::Finished => {
                 // A cut connection does not prove that the client received everything.
                 let in_order = !self.lines.is_cut_off();
-                self.leave(in_order);
+                let left = self.leave(in_order);
+                Box::pin(self.known_to_have_left(left.map(|(account, ..)| account))).await;
                 if self.stream.is_tls() {
                     // An error means that the connection is gone, which is fine here.
                     let _ = self.stream.finish();
