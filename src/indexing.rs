@@ -20,6 +20,8 @@ pub fn start(
     counters: Arc<Counters>,
 ) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
     let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
+    // Before anybody is connected. If it fails, the first pass says so.
+    let _ = indexer.open();
     let run = move || {
         // On Linux this affects only the calling thread. If it fails, others are only slower.
         let _ = rustix::process::nice(limits::INDEXER_NICE);

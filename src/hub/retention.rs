@@ -68,6 +68,11 @@ impl Retention {
         counters: Arc<Counters>,
     ) -> std::io::Result<(mpsc::Sender<()>, JoinHandle<()>)> {
         let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
+        // As long as nobody is connected there are descriptors for that. If it fails, each pass
+        // tries it again.
+        if let Some(contents) = self.files.clone().filter(|_| !self.hub.is_door()) {
+            let _ = self.look_through(&contents);
+        }
         let run = move || {
             loop {
                 match counters.caught("deleting old entries", || self.pass()) {
@@ -118,6 +123,15 @@ impl Retention {
         Ok(upto.map(|upto| Expire::Files { upto }))
     }
 
+    /// Looks through the contents, once: what was placed before papod was killed may have no entry.
+    fn look_through(&mut self, contents: &Contents) -> Result<(), Error> {
+        if !self.has_looked {
+            self.doubtful = contents.all()?;
+            self.has_looked = true;
+        }
+        Ok(())
+    }
+
     /// Deletes contents of files that no entry has. Returns whether that is done: `false` during a
     /// backup, or if the hub could not write.
     fn sweep(&mut self) -> Result<bool, Error> {
@@ -126,11 +140,7 @@ impl Retention {
         if self.hub.is_door() {
             return Ok(true);
         }
-        if !self.has_looked {
-            // What was placed before papod was killed may have no entry.
-            self.doubtful = contents.all()?;
-            self.has_looked = true;
-        }
+        self.look_through(&contents)?;
         self.doubtful.extend(contents.take_untaken());
         let mut deleted = 0;
         while let Some(content) = self.doubtful.last().copied() {

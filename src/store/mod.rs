@@ -92,6 +92,12 @@ pub trait Writer: Send {
 
 /// The writer of an index for searching, if a store has one.
 pub trait Indexer: Send {
+    /// Opens the index, or makes it, so that filling it takes no further descriptors.
+    ///
+    /// # Errors
+    /// The store's reason. The next pass tries it again.
+    fn open(&mut self) -> Result<(), Error>;
+
     /// Does a part of what is to be done. Returns whether there is more.
     ///
     /// # Errors

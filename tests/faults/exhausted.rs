@@ -14,7 +14,7 @@ use crate::process::{
 
 /// Descriptors that papod may have, both softly and hard: with what it opens for itself it is left
 /// with some twenty for connections.
-const LIMIT: usize = 48;
+const LIMIT: usize = 56;
 /// More connections than that, and fewer than may wait to be accepted.
 const CROWD: usize = 64;
 

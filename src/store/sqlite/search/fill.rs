@@ -59,7 +59,7 @@ impl SqliteMaintenance {
 }
 
 impl Indexer for SqliteIndexer {
-    fn pass(&mut self) -> Result<bool, Error> {
+    fn open(&mut self) -> Result<(), Error> {
         if self.file.take_damage()
             || self.open.as_ref().is_some_and(|(_, n)| *n != self.file.inode())
         {
@@ -76,6 +76,11 @@ impl Indexer for SqliteIndexer {
             };
             self.start(on)?;
         }
+        Ok(())
+    }
+
+    fn pass(&mut self) -> Result<bool, Error> {
+        self.open()?;
         let filled = self.fill();
         if let Err(e) = &filled
             && e.cause() == Cause::Damaged
