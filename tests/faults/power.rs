@@ -292,7 +292,7 @@ fn what_is_confirmed_survives_a_power_cut_while_the_log_is_written_back() {
     let first = said.iter().find(|said| said.line.starts_with("OK MSG ")).unwrap().began;
     let mut later = calls.iter().filter(|call| call.name == "pwrite64" && call.began > first);
     let back = later.find(|call| call.on.ends_with("papo.db")).expect("it is written back").began;
-    let anew = |call: &&SystemCall| call.on.ends_with("-wal") && call.rest.ends_with(", 0");
+    let anew = |call: &&SystemCall| call.on.ends_with("papo.db-wal") && call.rest.ends_with(", 0");
     let anew = later.find(anew).expect("the log begins anew").began;
     let mut cuts = Vec::new();
     for (from, to) in [(back - 40, back + 20), (back, anew), (anew - 20, anew + 60), (anew, end)] {
