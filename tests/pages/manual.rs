@@ -142,7 +142,7 @@ fn man_shows_every_page_without_a_warning() {
 
 /// What is typed, and the one thing that it can be completed to.
 const TYPED: [(&str, &str); 4] = [
-    ("papo se", "send"),
+    ("papo sen", "send"),
     ("papo group le", "leave"),
     ("papo send --wa", "--wait"),
     ("papod --plain", "--plain-anywhere"),
