@@ -115,6 +115,8 @@ fn a_password_is_taken_from_the_environment_and_never_said() {
     let file = Home::new();
     let passwords = file.path().join("passwords");
     std::fs::write(&passwords, "*:*:*:locked:geheim\n").unwrap();
+    // The mode of new files is the process's, and another test changes it for a moment.
+    std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(0o644)).unwrap();
     let open = refused(on(&db).env("PGPASSFILE", &passwords));
     assert!(open.contains("chmod 600"), "{open}");
     std::fs::set_permissions(&passwords, std::fs::Permissions::from_mode(0o600)).unwrap();
