@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::preferences::Circle;
+
 use ipnet::IpNet;
 
 use crate::entry::Clock;
@@ -188,6 +190,8 @@ pub struct Config {
     pub files: Option<PathBuf>,
     /// Seconds for which authors may edit and delete a message; `None`: always.
     pub amend: Option<u64>,
+    /// To whom new accounts show when they are online.
+    pub seen: Circle,
     /// The maximum size of the database file in MiB; `None`: unlimited.
     pub limit_db: Option<u64>,
     pub clock: Clock,
@@ -219,6 +223,7 @@ impl Config {
             keep_files: 0,
             files: None,
             amend: None,
+            seen: Circle::All,
             limit_db: None,
             clock: Clock::System,
         }

@@ -24,7 +24,7 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  owner  fold  limits  config  rates  password    the words everyone uses
-//!   group_rules  brake  counters  turns                  guessing; counting; fair queues
+//!   group_rules  preferences  brake  counters  turns     guessing; counting; fair queues
 //! ```
 #![forbid(unsafe_code)]
 
@@ -49,6 +49,7 @@ pub mod origin;
 pub mod outbox;
 pub mod owner;
 pub mod password;
+pub mod preferences;
 pub mod rates;
 pub mod readers;
 pub mod server;

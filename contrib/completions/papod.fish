@@ -42,6 +42,7 @@ complete -c papod -l idle -d 'Disconnect a logged-in client after SECONDS withou
 complete -c papod -l keep -d 'Delete entries older than DAYS; 0 keeps everything' -r
 complete -c papod -l keep-files -d 'Delete the contents of files after DAYS, and keep the messages; 0 keeps them as long as these' -r
 complete -c papod -l amend -d 'Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit' -r
+complete -c papod -l seen -d 'To whom FIND shows when a new account is online: all, chats (those to whom it has written) or none' -r
 complete -c papod -l limit-db -d 'Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited' -r
 complete -c papod -l log -d 'Log level: error, warn, info or debug' -r
 complete -c papod -l plain-anywhere -d 'Let --listen and --http name other addresses than loopback; passwords and messages then cross the network readable'

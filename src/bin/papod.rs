@@ -214,6 +214,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         keep: flags.keep,
         keep_files: flags.keep_files,
         files,
+        seen: flags.seen,
         amend: Some(flags.amend).filter(|seconds| *seconds > 0),
         limit_db: Some(flags.limit_db).filter(|mib| *mib > 0),
         clock: Clock::System,

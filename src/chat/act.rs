@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::name::{DeviceName, DisplayName, Handle, Target};
+use crate::preferences::Preference;
 use crate::store::contents::PlacedFile;
 use crate::wire::reply;
 use crate::wire::request::{DueTime, GroupChange};
@@ -54,6 +55,8 @@ pub enum Act {
     /// (`Outbox::lost_moves`) when it made the list: the list relies on all earlier ones, so it is
     /// refused if the count has changed.
     AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
+    /// Changes a preference.
+    Prefer(Preference),
     /// Changes the display name.
     Rename(DisplayName),
     /// Replaces the password hash `was` by `secret`; refused if the account's hash is no longer
@@ -109,7 +112,8 @@ impl Act {
             Act::Group { .. } | Act::Block { .. } => 2,
             // The account's words in the search index are written anew.
             Act::Rename(_) => 8,
-            Act::SetSecret { .. }
+            Act::Prefer(_)
+            | Act::SetSecret { .. }
             | Act::NewToken { .. }
             | Act::Invite { .. }
             | Act::DropToken { .. }
@@ -167,6 +171,7 @@ impl Act {
             Act::Advance { cursor, .. }
             | Act::AdvanceIn { cursor, .. }
             | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
+            Act::Prefer(_) => "PREF",
             Act::Rename(_) => "NAME",
             Act::SetSecret { .. } => "PASSWD",
             Act::Group { .. } | Act::Invite { .. } => "GROUP",

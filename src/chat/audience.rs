@@ -2,7 +2,7 @@
 
 use super::stop::{self, Stop};
 use super::{Chat, Who};
-use crate::entry::{AccountId, Condition, EntryId, EntryPos};
+use crate::entry::{AccountId, Condition, Cursor, EntryId, EntryPos};
 use crate::store::{ConversationKind, Member};
 use crate::wire::refusal::Refusal;
 
@@ -41,19 +41,21 @@ impl Chat {
         }
         // If one party has blocked the other, neither learns how far the other is, so a hidden
         // cursor counts as below the entry. Nobody waits for a deleted account.
-        let (mut hidden, mut gone) = (false, false);
+        // Likewise what the other party has read, if one of the two does not want that to be known.
+        let (mut hidden, mut gone, mut unwanted) = (false, false, false);
         let other = match log.kind {
             ConversationKind::Direct(pair) => Some(pair.other(me)),
             ConversationKind::Group(_) => None,
         };
         if let Some(other) = other.filter(|other| *other != me) {
-            let (account, is_hidden) =
-                stop::both(self.directory.account(other), self.is_hidden(me, other))?;
+            let accounts = stop::both(self.directory.account(me), self.directory.account(other));
+            let ((mine, account), is_hidden) = stop::both(accounts, self.is_hidden(me, other))?;
             (gone, hidden) = (account.gone, is_hidden);
+            unwanted = until == Condition::Reached(Cursor::Read) && !mine.preferences.read;
         }
         let late = |m: &&Member| {
             let has_come = match until {
-                Condition::Reached(cursor) => m.cursor(cursor).id >= id && !hidden,
+                Condition::Reached(cursor) => m.shown_upto(cursor) >= id && !hidden && !unwanted,
                 Condition::Answered => false,
             };
             m.account != me && m.sees(&pos) && !has_come && !gone

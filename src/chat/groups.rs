@@ -187,8 +187,8 @@ impl Chat {
     }
 
     /// Which of these handles can be added: those not yet in the group or, in a new group (no
-    /// `log`), all but `me`. Refused if one is unknown or has blocked `me`, or if the group would
-    /// get too large.
+    /// `log`), all but `me`. Refused if one is unknown, has blocked `me` or is not to be added by
+    /// `me`, or if the group would get too large.
     fn invited(
         &self,
         me: AccountId,
@@ -212,6 +212,10 @@ impl Chat {
                 }
                 if self.has_blocked(account, me)? {
                     return Err(Refusal::Blocked(handle.clone()).into());
+                }
+                let circle = self.directory.account(account)?.preferences.add;
+                if !self.is_in_circle(circle, account, me)? {
+                    return Err(Refusal::NotAddedByAll(handle.clone()).into());
                 }
                 Ok(Some((account, handle.clone())))
             };

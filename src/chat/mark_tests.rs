@@ -119,7 +119,7 @@ fn a_move_over_marks_only_is_told_to_no_author() {
 
 #[test]
 fn after_the_operators_time_an_author_may_not_change_a_message() {
-    let mut chat = two().with_amend(Some(5));
+    let mut chat = two().with(FirstRules { amend: Some(5), ..FirstRules::default() });
     send(&mut chat, ANA, "bia").unwrap();
     edit(&mut chat, ANA, 1, "y", Millis(NOW.0 + 4_999));
     edit(&mut chat, ANA, 1, "z", Millis(NOW.0 + 5_000));

@@ -211,7 +211,7 @@ impl Chat {
     /// Refused if the operator's time for changing a message (`--amend`) is over.
     fn amendable(&self, message: &MessageState, now: Millis) -> Result<(), Refusal> {
         let age = now.0.saturating_sub(message.time.0).div_euclid(1000);
-        match self.amend {
+        match self.first.amend {
             Some(seconds) if i64::try_from(seconds).is_ok_and(|seconds| age >= seconds) => {
                 Err(Refusal::TooLate { id: message.pos.id.0, seconds })
             }

@@ -47,6 +47,7 @@ use crate::entry::{
     TokenId,
 };
 use crate::name::{DeviceName, Handle, Target};
+use crate::preferences::Preferences;
 use crate::store::contents::PlacedFile;
 use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
@@ -142,6 +143,15 @@ pub struct Batch {
     pub effects: Vec<(Who, Effect)>,
 }
 
+/// What the operator sets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FirstRules {
+    /// Seconds after a message in which its author may edit or delete it; `None`: always.
+    pub amend: Option<u64>,
+    /// The preferences of new accounts.
+    pub preferences: Preferences,
+}
+
 /// The rules, and the state they decide from.
 pub struct Chat {
     directory: Directory,
@@ -149,8 +159,7 @@ pub struct Chat {
     /// What `newest` was when the batch began.
     recorded: Newest,
     batch: Batch,
-    /// Seconds after a message in which its author may edit or delete it; `None`: always.
-    amend: Option<u64>,
+    first: FirstRules,
     /// When the first command is due that was put off since the hub last asked.
     soonest: Option<Millis>,
     /// A command that was due already when it was put off.
@@ -182,7 +191,7 @@ impl Chat {
             newest,
             recorded: newest,
             batch: Batch::default(),
-            amend: None,
+            first: FirstRules::default(),
             soonest: None,
             at_once: None,
             touched: Vec::new(),
@@ -196,9 +205,9 @@ impl Chat {
         }
     }
 
-    /// The same rules, where authors may edit and delete a message for `amend` seconds only.
-    pub fn with_amend(self, amend: Option<u64>) -> Chat {
-        Chat { amend, ..self }
+    /// The same rules as the operator has set them.
+    pub fn with(self, first: FirstRules) -> Chat {
+        Chat { first, ..self }
     }
 
     /// Decides an act, and adds what follows from it and its answer to the batch.
@@ -249,6 +258,7 @@ impl Chat {
             Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.plan_advance_all(who, *cursor, ids, *answer)
             }
+            Act::Prefer(preference) => self.plan_prefer(who, *preference),
             Act::Rename(name) => self.plan_rename(who, name),
             Act::SetSecret { was, secret } => self.plan_secret(who, was, secret),
             Act::Group { name, change } => self.plan_group(who, name, change, now),

@@ -35,6 +35,11 @@ struct CursorMove {
     other: Option<AccountId>,
     /// The other party must not learn of it: one of the two has blocked the other.
     hidden: bool,
+    /// As a `READ` it is private, now and for ever: the mover does not want it to be known. To the
+    /// other party it is an `ACK`.
+    private: bool,
+    /// The other party does not want to know of it now. To that one, too, it is an `ACK`.
+    unwanted: bool,
 }
 
 impl Chat {
@@ -76,14 +81,31 @@ impl Chat {
         Ok(Some(match &log.kind {
             ConversationKind::Group(name) => {
                 let to = Target::Group(name.clone());
-                CursorMove { pos, exempt: exempt?, to, other: None, hidden: false }
+                CursorMove {
+                    pos,
+                    exempt: exempt?,
+                    to,
+                    other: None,
+                    hidden: false,
+                    private: false,
+                    unwanted: false,
+                }
             }
             ConversationKind::Direct(pair) => {
                 let other = pair.other(me);
-                let (account, hidden) =
-                    both(self.directory.account(other), self.is_hidden(me, other))?;
+                let accounts = both(self.directory.account(me), self.directory.account(other));
+                let ((mine, account), hidden) = both(accounts, self.is_hidden(me, other))?;
                 let to = Target::Person(account.handle.clone());
-                CursorMove { pos, exempt: exempt?, to, other: Some(other), hidden }
+                let is_notes = other == me;
+                CursorMove {
+                    pos,
+                    exempt: exempt?,
+                    to,
+                    other: Some(other),
+                    hidden,
+                    private: !mine.preferences.read && !is_notes,
+                    unwanted: !account.preferences.read && !is_notes,
+                }
             }
         }))
     }
@@ -170,11 +192,14 @@ impl Chat {
         from: &Handle,
         now: Millis,
     ) {
-        let CursorMove { pos, exempt, to, other, hidden } = step;
+        let CursorMove { pos, exempt, to, other, hidden, private, unwanted } = step;
+        let is_read = cursor == Cursor::Read;
         let (me, conversation, floor) = (who.account, pos.conversation, self.newest.floor);
         let Some(log) = self.directory.conversation_mut(conversation) else { return };
         let Some(member) = log.member_mut(me) else { return };
-        let old = *member.cursor(cursor);
+        let (old, old_delivered) = (*member.cursor(cursor), member.delivered.id);
+        // Up to where the other members may know of it.
+        let old_shown = member.shown_upto(cursor);
         // Nobody waits for a member who has left.
         let was = member.is_in().then(|| member.cursors());
         if pos.id <= old.id {
@@ -195,13 +220,22 @@ impl Chat {
                 continue;
             }
             let was = std::mem::replace(at, new);
+            let mut was = Move { id: was.told, time: was.time, number: was.number };
+            if *cursor == Cursor::Read {
+                // A private move leaves no trace in the history: what others may know of it is the
+                // last one that was not.
+                if private {
+                    member.shown_read.get_or_insert(was);
+                    continue;
+                }
+                was = member.shown_read.take().unwrap_or(was);
+            }
             // Moves within one second share a record. The newest move is in the member's row; only
             // when a move of a later second follows does it go into the history.
             if was.number == MoveNumber(0) || was.time.same_second(now) {
                 continue;
             }
-            let (cursor, upto) = (*cursor, was.told);
-            let was = Move { id: upto, time: was.time, number: was.number };
+            let (cursor, upto) = (*cursor, was.id);
             if let Some(moves) = member.history_mut(cursor).push(was) {
                 let account = me;
                 let change = Change::CursorHistory { conversation, account, cursor, upto, moves };
@@ -211,12 +245,21 @@ impl Chat {
         log.moved = number;
         // Authors are members with an entry above the cursor's old place. Expired entries need no
         // receipt.
-        let since = old.id.max(floor);
+        let since = old_shown.max(floor);
         let wrote = |m: &&Member| m.account != me && m.last_own > since;
         let mut readers: Vec<AccountId> = log.present().filter(wrote).map(|m| m.account).collect();
+        let as_ack = is_read && (private || unwanted);
+        if as_ack {
+            // The other party is told what is new to it: that more was delivered.
+            let since = old_delivered.max(floor);
+            readers.clear();
+            readers.extend(other.filter(|other| {
+                id > old_delivered && log.member(*other).is_some_and(|m| m.last_own > since)
+            }));
+        }
         let mut hidden_from = None;
         if let Some(other) = other {
-            let passes = log.member(other).is_some_and(|m| m.last_own > old.id);
+            let passes = log.member(other).is_some_and(|m| m.last_own > old_shown);
             if other != me && passes {
                 self.rank_by_move(conversation, other, number);
             }
@@ -228,10 +271,20 @@ impl Chat {
                 hidden_from = Some(other);
             }
         }
-        if cursor == Cursor::Read {
+        self.touched.push((conversation, me));
+        let mut was = was;
+        if as_ack {
+            let (cursor, from, to) = (Cursor::Delivered, from.clone(), to.clone());
+            let receipt = Receipt { cursor, id, time: now, from, to };
+            let (readers, was) = (std::mem::take(&mut readers), was.take());
+            let hidden_from = hidden_from.take();
+            let effect =
+                Effect::Receipt { receipt, conversation, number, readers, was, hidden_from };
+            self.tell(who, effect);
+        }
+        if is_read {
             readers.push(me);
         }
-        self.touched.push((conversation, me));
         let receipt = Receipt { cursor, id, time: now, from: from.clone(), to };
         self.tell(
             who,

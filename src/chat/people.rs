@@ -3,16 +3,18 @@
 
 use super::stop::Stop;
 use super::{Chat, Effect, Plan, Who};
-use crate::entry::{AccountId, Key, Millis, MoveNumber, TokenId};
+use crate::entry::{AccountId, EntryId, Key, Millis, MoveNumber, TokenId};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
-use crate::store::{Account, Change, Fronts, Token};
+use crate::preferences::{Circle, Preference, Preferences};
+use crate::store::{Account, Change, Fronts, Pair, Token};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 
 /// A permitted change of an account.
 pub(super) enum AccountPlan {
     Rename { handle: Handle, name: DisplayName },
+    Prefer(Preference),
     Secret(String),
     Block { whom: Handle, other: AccountId, on: bool },
     NewToken { label: Box<str>, token: Box<str>, hash: [u8; 32], to: Option<Target> },
@@ -96,14 +98,56 @@ impl Chat {
             leaving: false,
             disabled: false,
             fronts: Fronts::default(),
+            preferences: Preferences::default(),
         });
         self.batch.changes.push(Change::Account { id, handle, name, secret, time });
+        if self.first.preferences != Preferences::default() {
+            self.set_preferences(id, self.first.preferences);
+        }
         id
     }
 
     pub(super) fn plan_rename(&self, who: Who, name: &DisplayName) -> Result<Plan, Stop> {
         let handle = self.directory.account(who.account)?.handle.clone();
         Ok(Plan::Account(AccountPlan::Rename { handle, name: name.clone() }))
+    }
+
+    pub(super) fn plan_prefer(&self, who: Who, preference: Preference) -> Result<Plan, Stop> {
+        let known = self.directory.account(who.account)?.preferences;
+        if known.with(preference) == known {
+            return Ok(Plan::Reply { verb: "PREF", reply: Reply::Preferred(preference) });
+        }
+        Ok(Plan::Account(AccountPlan::Prefer(preference)))
+    }
+
+    fn set_preferences(&mut self, account: AccountId, preferences: Preferences) {
+        if let Some(known) = self.directory.account_mut(account) {
+            known.preferences = preferences;
+        }
+        self.batch.changes.push(Change::Preferences { account, preferences });
+    }
+
+    /// Whether an account lets another do what it lets this circle do.
+    pub(super) fn is_in_circle(
+        &self,
+        circle: Circle,
+        of: AccountId,
+        other: AccountId,
+    ) -> Result<bool, Stop> {
+        if of == other {
+            return Ok(true);
+        }
+        match circle {
+            Circle::All => Ok(true),
+            Circle::None => Ok(false),
+            Circle::Chats => {
+                let Some(id) = self.directory.direct(Pair::of(of, other))? else {
+                    return Ok(false);
+                };
+                let log = self.directory.conversation(id)?;
+                Ok(log.member(of).is_some_and(|member| member.last_own > EntryId(0)))
+            }
+        }
     }
 
     pub(super) fn plan_secret(&self, who: Who, was: &str, secret: &str) -> Result<Plan, Stop> {
@@ -181,6 +225,11 @@ impl Chat {
             AccountPlan::Rename { handle, name } => {
                 self.rename(account, handle, name);
                 self.answer(who, "NAME", Ok(Reply::Named));
+            }
+            AccountPlan::Prefer(preference) => {
+                let known = self.directory.account_mut(account).map(|known| known.preferences);
+                self.set_preferences(account, known.unwrap_or_default().with(preference));
+                self.answer(who, "PREF", Ok(Reply::Preferred(preference)));
             }
             AccountPlan::Secret(secret) => {
                 self.change_secret(account, secret);

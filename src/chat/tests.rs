@@ -31,6 +31,7 @@ pub(super) fn two() -> Chat {
             leaving: false,
             disabled: false,
             fronts: Fronts::default(),
+            preferences: Preferences::default(),
         });
     }
     let pair = Pair::of(ANA.account, BIA.account);
@@ -396,6 +397,7 @@ fn who_joins_is_counted_against_the_bound() {
             leaving: false,
             disabled: false,
             fronts,
+            preferences: Preferences::default(),
         };
         chat.directory.learn_account(account);
         chat.directory.learn_blocked(id, ANA.account, false);

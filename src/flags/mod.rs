@@ -22,6 +22,7 @@ use rustix::process::Pid;
 
 use crate::config::{Limits, PasswordCost};
 use crate::limits;
+use crate::preferences::Circle;
 
 /// The chat server you can use with netcat.
 ///
@@ -230,6 +231,10 @@ pub struct Flags {
     /// Let authors edit and delete a message for SECONDS after it was sent; 0 sets no limit
     #[arg(long, env = "PAPOD_AMEND", value_name = "SECONDS", default_value_t = 0, value_parser = values::number::<u64>)]
     pub amend: u64,
+
+    /// To whom FIND shows when a new account is online: all, chats (those to whom it has written) or none
+    #[arg(long, env = "PAPOD_SEEN", value_name = "WHO", default_value = "all", value_parser = values::circle)]
+    pub seen: Circle,
 
     /// Maximum size of the database file in MiB; beyond it writes fail. 0 is unlimited
     #[arg(long, env = "PAPOD_LIMIT_DB", value_name = "MIB", default_value_t = 0, value_parser = values::mib)]

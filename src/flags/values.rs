@@ -9,6 +9,7 @@ use rustix::process::Pid;
 
 use crate::config::PasswordCost;
 use crate::limits;
+use crate::preferences::Circle;
 
 /// Any number.
 pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
@@ -28,6 +29,10 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
         "false" | "f" | "no" | "n" | "off" | "0" => Ok(false),
         _ => Err("expected true or false".to_owned()),
     }
+}
+
+pub(super) fn circle(text: &str) -> Result<Circle, String> {
+    Circle::new(text).ok_or_else(|| "expected all, chats or none".to_owned())
 }
 
 pub(super) fn mib(text: &str) -> Result<u64, String> {

@@ -33,7 +33,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::brake::Guess;
-use crate::chat::{Act, Chat, Effect, Who};
+use crate::chat::{Act, Chat, Effect, FirstRules, Who};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
@@ -75,21 +75,21 @@ impl Hub {
         clock: Clock,
         counters: Arc<Counters>,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
-        Hub::start_limited(writer, clock, counters, None)
+        Hub::start_with(writer, clock, counters, FirstRules::default())
     }
 
-    /// The same, where authors may edit and delete a message for `amend` seconds only.
+    /// The same, with what the operator sets.
     ///
     /// # Errors
     /// As [`Hub::start`].
-    pub fn start_limited(
+    pub fn start_with(
         writer: Box<dyn Writer>,
         clock: Clock,
         counters: Arc<Counters>,
-        amend: Option<u64>,
+        first: FirstRules,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let (inbox, waiting) = inbox();
-        let state = HubState::new(writer, Queue::new(waiting), clock, counters, amend)?;
+        let state = HubState::new(writer, Queue::new(waiting), clock, counters, first)?;
         let run = move || state.run();
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
         let hub = Hub {
@@ -268,7 +268,7 @@ impl HubState {
         queue: Queue,
         clock: Clock,
         counters: Arc<Counters>,
-        amend: Option<u64>,
+        first: FirstRules,
     ) -> Result<HubState, Error> {
         let newest = writer.reader()?.newest()?;
         let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
@@ -277,7 +277,7 @@ impl HubState {
         let needs_wipe = !writer.wipe().unwrap_or(false);
         Ok(HubState {
             queue,
-            chat: Chat::new(newest).with_amend(amend),
+            chat: Chat::new(newest).with(first),
             writer,
             clock,
             not_before: Millis(0),

@@ -16,6 +16,7 @@ use std::time::Duration;
 use smol::Executor;
 use smol::channel::{self, Receiver, Sender};
 
+use crate::chat::FirstRules;
 use crate::config::Config;
 use crate::counters::Counters;
 use crate::door::HttpServices;
@@ -26,6 +27,7 @@ use crate::limits;
 use crate::live_limits::LiveLimits;
 use crate::metrics;
 use crate::password::{AuthCommand, Hasher};
+use crate::preferences::Preferences;
 use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{BusyLine, Certificates, FileService, Roster, Services};
@@ -125,16 +127,18 @@ impl Server {
             Hasher::start_with(config.password_cost, config.limits.secrets, counters.clone(), auth)
                 .map_err(|e| plain(&e))?;
         others.extend(threads);
-        let (clock, amend) = (config.clock, config.amend);
+        let clock = config.clock;
+        let preferences = Preferences { seen: config.seen, ..Preferences::default() };
+        let first = FirstRules { amend: config.amend, preferences };
         let started = match pen {
-            Pen::Writer(writer) => Hub::start_limited(writer, clock, counters.clone(), amend),
+            Pen::Writer(writer) => Hub::start_with(writer, clock, counters.clone(), first),
             #[cfg(feature = "postgres")]
             Pen::Candidate(node) => {
                 let brakes = hasher.clone();
                 let on_guess = move |guess, is_right| brakes.note_elsewhere(guess, is_right);
                 let on_guess = Box::new(on_guess);
                 let at = config.node.as_deref();
-                Hub::start_node(node, at, clock, counters.clone(), amend, on_guess)
+                Hub::start_node(node, at, clock, counters.clone(), first, on_guess)
             }
         };
         let (hub, hub_thread) = started.map_err(|e| plain(&e))?;

@@ -91,6 +91,7 @@ impl Session {
             Query::Info(which) => self.info(which).await,
             Query::Marks { which, after } => self.marks(which, after).await,
             Query::File { which, from } => self.get(which, from).await,
+            Query::Preferences => self.preferences().await,
             Query::Later => self.later().await,
             Query::Find { text } => self.find_people(&text).await,
             Query::Groups => self.groups().await,
@@ -221,7 +222,7 @@ impl Session {
         Ok(answer)
     }
 
-    async fn account(&mut self) -> Result<Account, Halt> {
+    pub(super) async fn account(&mut self) -> Result<Account, Halt> {
         let id = self.me()?.account;
         let found = self.ask(move |reader| reader.account_by_id(id)).await?;
         Ok(found.ok_or(Refusal::Bug)?)

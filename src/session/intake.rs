@@ -168,6 +168,7 @@ impl Session {
             Act::AdvanceAll { ids, .. } => ids.len().max(1),
             Act::Block { .. } | Act::Unschedule { .. } => 2,
             Act::Rename(_)
+            | Act::Prefer(_)
             | Act::SetSecret { .. }
             | Act::NewToken { .. }
             | Act::Invite { .. }
@@ -265,6 +266,7 @@ impl Session {
             ActCommand::React { about, word } => Act::React { about: which(about)?, word },
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
+            ActCommand::Prefer(preference) => Act::Prefer(preference),
             ActCommand::Group { name, change } => Act::Group { name, change },
             ActCommand::Block { whom, on } => Act::Block { whom, on },
             ActCommand::DropDevice(name) => Act::DropDevice(name),

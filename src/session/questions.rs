@@ -19,15 +19,17 @@ use crate::hub::Work;
 use crate::limits;
 use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
+use crate::preferences::Circle;
 use crate::store::{
-    Error, GroupRow, InfoRow, Later, ListPage, Listing, Reader, Span, SpanQuery, Walk,
+    Account, Error, GroupRow, InfoRow, Later, ListPage, Listing, Pair, Reader, Span, SpanQuery,
+    Walk,
 };
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
     AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine,
-    RuleLine, TypedCommand, UserLine,
+    PrefLine, RuleLine, TypedCommand, UserLine,
 };
 
 /// Cost of a `WAIT`, in `ACK`s.
@@ -273,26 +275,46 @@ impl Session {
         let (answer, answered) = channel::bounded(1);
         let accounts = found.iter().map(|found| found.id).collect();
         self.services.hub.ask(Work::Online { accounts, answer: answer.into() });
+        let me = self.me()?.account;
         let online = answered.recv().await.map_err(|_| End::hub_lost())?;
         // Read after the hub has said who is offline; otherwise a session that ends in between
         // would be missed.
         let ids: Vec<AccountId> = found.iter().map(|found| found.id).collect();
         let seen = self.ask(move |reader| {
-            let seen = |id| Ok(reader.account_by_id(id)?.and_then(|account| account.seen));
-            ids.into_iter().map(seen).collect::<Result<Vec<_>, _>>()
+            let mine = reader.account_by_id(me)?;
+            // Who hides it sees no one's.
+            let hides = mine.is_some_and(|mine| mine.preferences.seen == Circle::None);
+            let mut seen = |id| {
+                let Some(account) = reader.account_by_id(id)? else { return Ok((false, None)) };
+                let shows = id == me || (!hides && shows_to(reader, &account, me)?);
+                Ok((shows, account.seen))
+            };
+            ids.into_iter().map(&mut seen).collect::<Result<Vec<_>, Error>>()
         });
         let seen = seen.await?;
         self.say(|out| {
-            for ((found, online), seen) in found.iter().zip(online).zip(seen) {
-                let (state, seen) = match online {
-                    true => (Availability::Online, None),
-                    false => (Availability::Offline, seen),
+            for ((found, online), (shows, seen)) in found.iter().zip(online).zip(seen) {
+                let (state, seen) = match (shows, online) {
+                    (true, true) => (Availability::Online, None),
+                    (true, false) => (Availability::Offline, seen),
+                    (false, _) => (Availability::Offline, None),
                 };
                 let (handle, name) = (found.handle.clone(), found.name.as_str().into());
                 UserLine { handle, state, seen, name }.write(out);
             }
         });
         Ok(Some(Reply::Counted { list: List::Find, count: found.len() }))
+    }
+
+    /// `PREF` without a value
+    pub(super) async fn preferences(&mut self) -> Answer {
+        let preferences = self.account().await?.preferences.each();
+        self.say(|out| {
+            for preference in preferences {
+                PrefLine { preference }.write(out);
+            }
+        });
+        Ok(Some(Reply::Counted { list: List::Preferences, count: preferences.len() }))
     }
 
     /// `GROUP LIST`
@@ -425,5 +447,18 @@ impl Session {
             after = page.next;
         }
         Ok(Some(all))
+    }
+}
+
+/// Whether an account shows `me` when it is online.
+fn shows_to(reader: &mut dyn Reader, account: &Account, me: AccountId) -> Result<bool, Error> {
+    match account.preferences.seen {
+        Circle::All => Ok(true),
+        Circle::None => Ok(false),
+        Circle::Chats => {
+            let log = reader.direct(Pair::of(account.id, me))?;
+            let member = log.as_ref().and_then(|log| log.member(account.id));
+            Ok(member.is_some_and(|member| member.last_own > EntryId(0)))
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::entry::{
 };
 use crate::group_rules::GroupRules;
 use crate::name::{DisplayName, Handle};
+use crate::preferences::Preferences;
 
 /// One thing to write.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub enum Change {
     Account { id: AccountId, handle: Handle, name: DisplayName, secret: String, time: Millis },
     /// Another display name. The handle is needed to rewrite the words that `FIND` uses.
     Name { account: AccountId, handle: Handle, name: DisplayName },
+    /// Other preferences of an account.
+    Preferences { account: AccountId, preferences: Preferences },
     /// Another password hash.
     Secret { account: AccountId, secret: String },
     /// The account has been shown the receipts up to this move. `seen` is when a session of it

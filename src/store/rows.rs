@@ -3,13 +3,14 @@
 use smallvec::SmallVec;
 
 use super::Error;
-use super::moves::Moves;
+use super::moves::{Move, Moves};
 use crate::entry::{
     AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef,
     Millis, MoveNumber, Receipt, TokenId,
 };
 use crate::group_rules::{GroupRules, Permitted};
 use crate::name::{DisplayName, Handle, Target};
+use crate::preferences::Preferences;
 
 /// An account as the rules know it.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Account {
     pub disabled: bool,
     /// Which of its direct chats come first.
     pub fronts: Fronts,
+    /// What it has decided about itself.
+    pub preferences: Preferences,
 }
 
 /// The direct chats of an account that come first in the orders by newest entry, newest move and
@@ -227,8 +230,12 @@ pub struct Member {
     pub moved: MoveNumber,
     /// The same for marks.
     pub marked: EntryId,
-    /// Earlier moves of its delivered and its read cursor that are not yet in a full list.
+    /// Earlier moves of its delivered and its read cursor that are not yet in a full list. Private
+    /// moves of the read cursor are in none.
     pub history: [Moves; 2],
+    /// In a direct chat, if the newest move of its read cursor is private: the newest one that is
+    /// not, all that the other party may ever learn. Its `number` is 0 if there was none.
+    pub shown_read: Option<Move>,
 }
 
 impl Member {
@@ -248,6 +255,7 @@ impl Member {
             moved: MoveNumber(0),
             marked: EntryId(0),
             history: Default::default(),
+            shown_read: None,
         }
     }
 
@@ -281,6 +289,23 @@ impl Member {
     /// The entries at which its delivered and its read cursor stand.
     pub fn cursors(&self) -> [EntryId; 2] {
         [self.delivered.id, self.read.id]
+    }
+
+    /// The member as the other party of a direct chat may know it: without private moves.
+    pub fn as_shown(mut self) -> Member {
+        if let Some(Move { id, time, number }) = self.shown_read {
+            let (told, at) = (id, self.read);
+            self.read = Position { id, told, time, number, ..at };
+        }
+        self
+    }
+
+    /// The entry up to which others may know that a cursor has come.
+    pub fn shown_upto(&self, cursor: Cursor) -> EntryId {
+        match (cursor, self.shown_read) {
+            (Cursor::Read, Some(shown)) => shown.id,
+            _ => self.cursor(cursor).id,
+        }
     }
 
     /// One of its cursors.

@@ -14,6 +14,7 @@ use super::text;
 use crate::entry::{Condition, ContentHash, Cursor, EntryId, FileRef, Millis};
 use crate::group_rules::GroupRule;
 use crate::name::{DeviceName, Handle, Target};
+use crate::preferences::Preference;
 
 /// A type that is written as a column.
 pub(super) trait Column<'a>: Sized {
@@ -237,6 +238,17 @@ impl<'a> Column<'a> for GroupRule {
 
     fn take(columns: &mut Columns<'a>) -> Option<GroupRule> {
         GroupRule::new(columns.word()?, columns.word()?)
+    }
+}
+
+/// A preference: its name and its value.
+impl<'a> Column<'a> for Preference {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[self.name(), " ", self.value()]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<Preference> {
+        Preference::new(columns.word()?, columns.word()?)
     }
 }
 

@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 36] = [
+pub static LINE_FORMS: [LineForm; 37] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -113,6 +113,7 @@ pub static LINE_FORMS: [LineForm; 36] = [
     row("GROUPS", "GROUPS <#group> <member|admin|-> <members> <topic or ->", &["GROUP", "ADMIN"]),
     row("MEMBER", "MEMBER <#group> <handle> <member|admin>", &["GROUP", "ADMIN"]),
     row("RULE", "RULE <#group> <write|add|join> <value>", &["GROUP"]),
+    row("PREF", "PREF <read|seen|add> <value>", &["PREF"]),
     row("BLOCKED", "BLOCKED <handle>", &["BLOCK"]),
     row("TOKEN", "TOKEN <label> <created> <last used or -> <target or ->", &["TOKEN", "ADMIN"]),
     row("DEVICE", "DEVICE <device> <id> <last seen or ->", &["DEVICES"]),

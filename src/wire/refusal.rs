@@ -142,6 +142,8 @@ pub enum Refusal {
     OnlyTo(Target),
     /// This account has blocked the asker.
     Blocked(Handle),
+    /// This account has not let everyone add it to groups.
+    NotAddedByAll(Handle),
     /// Something else was sent under this key.
     KeyReused { key: Box<str>, message: EntryId },
     /// The `WAIT` timed out.
@@ -228,7 +230,7 @@ impl Refusal {
             | Refusal::UserUnknown
             | Refusal::LastAdmin(_)
             | Refusal::Removed(_) => "not-allowed",
-            Refusal::Blocked(_) => "blocked",
+            Refusal::Blocked(_) | Refusal::NotAddedByAll(_) => "blocked",
             Refusal::KeyReused { .. } => "key-reused",
             Refusal::Timeout => "timeout",
             Refusal::TooFast { .. } => "too-fast",
@@ -412,6 +414,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::OnlyTo(to) => write!(f, "this token is only for MSG {to}"),
             Refusal::Blocked(handle) => write!(f, "{handle} does not accept messages from you"),
+            Refusal::NotAddedByAll(handle) => {
+                write!(f, "{handle} lets only some add them to groups, or nobody; ask {handle}")
+            }
             // Programs parse the number.
             Refusal::KeyReused { key, message } => write!(
                 f,

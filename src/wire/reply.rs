@@ -6,6 +6,7 @@ use super::request::{GroupChange, Setting};
 use super::text;
 use crate::entry::{Condition, Cursor, EntryId, FileRef, Millis};
 use crate::name::{DeviceName, DisplayName, Handle, Target};
+use crate::preferences::Preference;
 
 /// The final line of a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub enum Reply {
     You { handle: Handle, name: DisplayName },
     /// `OK NAME`
     Named,
+    /// `OK PREF`
+    Preferred(Preference),
     /// `OK PASSWD`
     PasswordChanged,
     /// `OK MSG`, `OK RE` and the like, of all verbs that make an entry. The id is that of the entry;
@@ -103,6 +106,7 @@ pub enum List {
     Groups,
     Members,
     Rules,
+    Preferences,
     Blocks,
     Tokens,
     Devices,
@@ -118,7 +122,7 @@ pub enum List {
 }
 
 impl List {
-    pub const ALL: [List; 19] = [
+    pub const ALL: [List; 20] = [
         List::Chats,
         List::Info,
         List::Later,
@@ -126,6 +130,7 @@ impl List {
         List::Groups,
         List::Members,
         List::Rules,
+        List::Preferences,
         List::Blocks,
         List::Tokens,
         List::Devices,
@@ -150,6 +155,7 @@ impl List {
             List::Groups => "GROUP LIST",
             List::Members => "GROUP WHO",
             List::Rules => "GROUP RULE",
+            List::Preferences => "PREF",
             List::Blocks => "BLOCK",
             List::Tokens => "TOKEN LIST",
             List::Devices => "DEVICES",
@@ -241,6 +247,7 @@ impl Reply {
                 text::escape(name.as_str(), out);
             }
             Reply::Named => ok!(out, "NAME"),
+            Reply::Preferred(preference) => ok!(out, "PREF", preference),
             Reply::PasswordChanged => ok!(out, "PASSWD"),
             Reply::Sent { verb, id, time } => ok!(out, verb, id, time),
             Reply::Put { bytes } => ok!(out, "PUT", bytes),
@@ -322,6 +329,7 @@ impl Reply {
                 Reply::You { handle, name }
             }
             "NAME" => Reply::Named,
+            "PREF" => Reply::Preferred(columns.read()?),
             "PASSWD" => Reply::PasswordChanged,
             "PUT" => Reply::Put { bytes: columns.read()? },
             "FILE" => {

@@ -15,6 +15,7 @@ use crate::group_rules::GroupRule;
 use crate::limits;
 use crate::live_limits::Limit;
 use crate::name::{DeviceName, DisplayName, FileName, Handle, Target};
+use crate::preferences::Preference;
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,8 @@ pub enum ActCommand {
     Move { cursor: Cursor, upto: Upto },
     /// `NAME`
     Rename(DisplayName),
+    /// `PREF` with a value
+    Prefer(Preference),
     /// `GROUP`, except for its lists
     Group { name: Handle, change: GroupChange },
     /// `BLOCK` and `UNBLOCK`
@@ -94,6 +97,8 @@ pub enum Query {
         which: Which,
         from: u64,
     },
+    /// `PREF` without a value
+    Preferences,
     /// `AT` without a time
     Later,
     /// `FIND`

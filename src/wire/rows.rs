@@ -14,6 +14,7 @@ pub use super::tags::EntryForm;
 use crate::entry::{Condition, EntryId, Millis, SessionId};
 use crate::group_rules::GroupRule;
 use crate::name::{DeviceName, Handle, Target};
+use crate::preferences::Preference;
 
 /// Columns that are one of a few fixed words.
 macro_rules! words {
@@ -275,6 +276,11 @@ lines! {
     "RULE" Rule RuleLine {
         group: Target,
         rule: GroupRule,
+    }
+
+    /// `PREF <name> <value>`
+    "PREF" Pref PrefLine {
+        preference: Preference,
     }
 
     /// `BLOCKED <handle>`

@@ -7,6 +7,7 @@ use crate::entry::{
 };
 use crate::group_rules::GroupRule;
 use crate::name::{DeviceName, DisplayName};
+use crate::preferences::Preference;
 use crate::wire::reply::{AdminList, List, MANAGED, SCHEDULING, SENDING};
 use crate::wire::request::{GroupChange, Setting};
 use crate::wire::text;
@@ -124,6 +125,7 @@ fn reply() -> impl Strategy<Value = Reply> {
     let managed = select(MANAGED.to_vec());
     let account = prop_oneof![
         handle().prop_map(Reply::Registered),
+        select(Preference::ALL.to_vec()).prop_map(Reply::Preferred),
         (handle(), maybe(device()), any::<u64>())
             .prop_map(|(handle, device, pending)| Reply::LoggedIn { handle, device, pending }),
         device().prop_map(Reply::DeviceDropped),
@@ -205,6 +207,8 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         }),
         (group(), select(GroupRule::ALL.to_vec()))
             .prop_map(|(group, rule)| ServerLine::Rule(RuleLine { group, rule })),
+        select(Preference::ALL.to_vec())
+            .prop_map(|preference| ServerLine::Pref(PrefLine { preference })),
         handle().prop_map(|handle| ServerLine::Blocked(BlockedLine { handle })),
         (any::<u64>(), time(), maybe(id()), maybe(condition()), "[^\n]{1,20}").prop_map(
             |(number, time, about, unless, command)| {

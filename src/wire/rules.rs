@@ -20,6 +20,7 @@ use crate::fold;
 use crate::group_rules::GroupRule;
 use crate::limits;
 use crate::name::{DeviceName, Handle};
+use crate::preferences::Preference;
 
 /// `REG = handle password [invitation] [name]`
 pub(super) fn register(input: &str) -> ParseResult<'_, Command> {
@@ -405,6 +406,18 @@ fn group_rule(input: &str) -> ParseResult<'_, GroupRule> {
     let (input, name) = field(names, |said| second(names, said)).parse(input)?;
     let values = if name == "join" { "closed or open" } else { "all or admins" };
     field(values, |said| GroupRule::new(name, &said.to_ascii_lowercase())).parse(input)
+}
+
+/// `PREF = [("read" ("on" / "off")) / (("seen" / "add") ("all" / "chats" / "none"))]`
+pub(super) fn pref(input: &str) -> ParseResult<'_, Command> {
+    let names = "read, seen or add";
+    let (input, name) = opt_field(field(names, |said| second(names, said))).parse(input)?;
+    let Some(name) = name else { return Ok((input, Command::Query(Query::Preferences))) };
+    let values = if name == "read" { "on or off" } else { "all, chats or none" };
+    map(field(values, |said| Preference::new(name, &said.to_ascii_lowercase())), |preference| {
+        Command::Act(ActCommand::Prefer(preference))
+    })
+    .parse(input)
 }
 
 /// `BLOCK = [handle]`

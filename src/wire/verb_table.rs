@@ -8,7 +8,7 @@ use super::verbs::{Served, Verb};
 use super::{account_verbs, admin, mark_rules, rules};
 
 /// Every verb that is served, in the order in which a newcomer meets them.
-pub static VERBS: [Verb; 38] = [
+pub static VERBS: [Verb; 39] = [
     account_verbs::REG,
     account_verbs::LOGIN,
     account_verbs::WHOAMI,
@@ -327,6 +327,22 @@ pub static VERBS: [Verb; 38] = [
         errors: "no-such-user storage",
         served: Served::Accounts,
         rule: rules::unblock,
+    },
+    Verb {
+        subject: "people",
+        word: "PREF",
+        form: "PREF [...]",
+        does: &[
+            "PREF                       shows what others may know and do",
+            "PREF read on|off           whether you and those you chat with learn what was read",
+            "PREF seen all|chats|none   who sees in FIND that you are online",
+            "PREF add all|chats|none    who may add you to a group",
+            "                           chats are those you have written to",
+        ],
+        example: "PREF seen chats",
+        errors: "storage",
+        served: Served::Accounts,
+        rule: rules::pref,
     },
     admin::VERB,
     Verb {

@@ -27,6 +27,8 @@ mod nodes;
 mod place;
 mod plans;
 mod played;
+#[path = "../store/private_reads.rs"]
+mod private_reads;
 #[path = "../process/mod.rs"]
 mod process;
 #[path = "../store/search.rs"]

@@ -17,6 +17,7 @@ mod later;
 mod lists;
 mod many_chats;
 mod marks;
+mod private_reads;
 #[path = "../process/mod.rs"]
 mod process;
 mod search;

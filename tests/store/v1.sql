@@ -17,7 +17,10 @@ CREATE TABLE account(
     later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     disabled INTEGER NOT NULL DEFAULT 0, -- 1: an operator lets nobody in
     device INTEGER NOT NULL DEFAULT 0,  -- the highest number given to a device of it
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
+    gone INTEGER NOT NULL DEFAULT 0,    -- 1: deleted by an operator; 2: the same, but maybe still in groups
+    read_off INTEGER NOT NULL DEFAULT 0,    -- 1: in direct chats nobody learns what it reads
+    seen_by INTEGER NOT NULL DEFAULT 0, -- who sees when it is online: 0 all, 1 whom it has written to, 2 nobody
+    added_by INTEGER NOT NULL DEFAULT 0 -- likewise, who may add it to a group
 ) STRICT;
 CREATE TABLE conversation(
     id INTEGER PRIMARY KEY,
@@ -136,6 +139,9 @@ CREATE TABLE member(
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
                                         -- changes, so no message rewrites `member_direct`
+    shown_read INTEGER,                 -- if the newest move of what was read is private: `told`,
+    shown_read_time INTEGER,            -- time and number of the newest one that is not, or 0;
+    shown_read_number INTEGER,          -- else NULL
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_recent ON member(account, recent);
@@ -342,19 +348,19 @@ SELECT m.conversation,
 FROM member m
 JOIN account a ON a.id = m.account
 WHERE m.delivered_told > 0;
-INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0, 0);
-INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0, 0);
-INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0, 0);
+INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
+INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
 INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
 INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'54708639A09FDBD277C16C76FA6ED774', X'437FAFFCE543E39B6662EE6671D0CA79');
-INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1);
-INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1);
-INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1);
+INSERT INTO generation VALUES(1, X'8BABBAD2A40655B487A70007AF8E6BF8', X'8C45969853A83A2E4CB889856153EA67');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL);
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL);
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1, NULL, NULL, NULL);
 INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
 INSERT INTO word VALUES('ana', 1);
 INSERT INTO word VALUES('bia', 2);

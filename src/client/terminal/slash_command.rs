@@ -10,8 +10,8 @@ use super::paths;
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
     "at", "back", "block", "chats", "del", "edit", "file", "find", "fwd", "get", "group", "help",
-    "info", "invite", "join", "later", "marks", "more", "name", "passwd", "quit", "re", "react",
-    "rules", "search", "to", "unblock", "unless", "who", "whoami",
+    "info", "invite", "join", "later", "marks", "more", "name", "passwd", "pref", "quit", "re",
+    "react", "rules", "search", "to", "unblock", "unless", "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -166,7 +166,7 @@ pub fn read(line: &str) -> SlashCommand {
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
         ("group", _) => SlashCommand::Group(rest.to_owned()),
-        ("block" | "unblock" | "whoami", _) => SlashCommand::Command(
+        ("block" | "unblock" | "pref" | "whoami", _) => SlashCommand::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
         _ => SlashCommand::Unclear(format!(

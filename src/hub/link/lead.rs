@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::OnGuess;
 use super::leading::Doors;
 use super::standing::Standing;
+use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, SessionId};
 use crate::hub::inbox::InboxReceiver;
@@ -33,11 +34,11 @@ impl HubState {
         lead: Lead,
         clock: Clock,
         counters: Arc<Counters>,
-        amend: Option<u64>,
+        first: FirstRules,
     ) -> Result<HubState, Error> {
         let Lead { mut writer, waiting, sessions, works, on_guess } = lead;
         let not_before = writer.latest()?;
-        let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, amend)?;
+        let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, first)?;
         state.doors = Some(Doors::new(on_guess));
         state.not_before = not_before;
         state.adopt(&sessions)?;

@@ -31,6 +31,7 @@ use std::thread::{self, JoinHandle};
 use super::inbox::{InboxSender, inbox};
 use super::{Hub, HubState};
 use crate::brake::Guess;
+use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
 use crate::store::{Announced, Candidate, Error};
@@ -82,7 +83,7 @@ impl Hub {
         address: Option<&str>,
         clock: Clock,
         counters: Arc<Counters>,
-        amend: Option<u64>,
+        first: FirstRules,
         on_guess: OnGuess,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let key = NodeKey::new()?;
@@ -110,7 +111,7 @@ impl Hub {
         let run = move || {
             let _listener = listener;
             match door.run() {
-                Ok(Ended::Leads(lead)) => match HubState::lead(*lead, clock, counters, amend) {
+                Ok(Ended::Leads(lead)) => match HubState::lead(*lead, clock, counters, first) {
                     Ok(state) => state.run(),
                     Err(e) => log::error!("the database cannot be led: {e}"),
                 },

@@ -8,9 +8,11 @@ use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis, MoveNum
 use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
+use crate::preferences::Preferences;
+use crate::store::sqlite::decode::circle;
 use crate::store::{
-    Account, Conversation, ConversationKind, Error, Fronts, Marks, Member, Moves, Pair, Position,
-    Stay, Token,
+    Account, Conversation, ConversationKind, Error, Fronts, Marks, Member, Move, Moves, Pair,
+    Position, Stay, Token,
 };
 
 /// The query for an account by `$column`, with the direct chats that come first.
@@ -23,7 +25,8 @@ macro_rules! account_by {
                 (SELECT conversation FROM member
                  WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1),
                 (SELECT conversation FROM member
-                 WHERE account = a.id AND marked IS NOT NULL ORDER BY marked DESC LIMIT 1)
+                 WHERE account = a.id AND marked IS NOT NULL ORDER BY marked DESC LIMIT 1),
+                read_off, seen_by, added_by
              FROM account a WHERE ",
             $column,
             " = $1"
@@ -106,6 +109,11 @@ pub(super) fn account(row: &PgRow) -> Result<Account, Error> {
         leaving: gone == STILL_LEAVING,
         disabled: row.get(6)?,
         fronts: Fronts { recent: front(7)?, moved: front(8)?, marked: front(9)? },
+        preferences: Preferences {
+            read: !row.get::<bool>(10)?,
+            seen: circle(row.get(11)?)?,
+            add: circle(row.get(12)?)?,
+        },
     })
 }
 
@@ -224,5 +232,13 @@ pub(super) fn member_at(row: &PgRow, first: usize) -> Result<Member, Error> {
         moved: MoveNumber(row.get::<Option<i64>>(first + 20)?.unwrap_or(0)),
         marked: EntryId(row.get::<Option<i64>>(first + 21)?.unwrap_or(0)),
         history: [moves(first + 22)?, moves(first + 23)?],
+        shown_read: match row.get::<Option<i64>>(first + 25)? {
+            None => None,
+            Some(id) => Some(Move {
+                id: EntryId(id),
+                time: Millis(row.get(first + 26)?),
+                number: MoveNumber(row.get(first + 27)?),
+            }),
+        },
     })
 }

@@ -6,7 +6,7 @@ use super::decode::{member_at, pos};
 use super::expire;
 use super::gather::{BLOCKED, POS};
 use super::merge::windows;
-use super::receipts::crossings;
+use super::receipts::{READ_OFF, crossings};
 use super::value::{Param, PgRow};
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, EntryPos};
 use crate::limits;
@@ -131,14 +131,19 @@ pub(super) fn info(
     let mut next = None;
     for row in &rows {
         let member = member_at(row, 0)?;
+        let member = if member.account == me { member } else { member.as_shown() };
         next = Some(member.account).filter(|_| is_full);
-        if member.account != pos.author && row.get(26)? {
-            people.push((member, row.get(25)?));
+        if member.account != pos.author && row.get(29)? {
+            people.push((member, row.get(28)?));
         }
     }
+    let learns = is_group || !reader.exists(READ_OFF, &[Param::Int(me.0)])?;
     let mut asked = Vec::new();
     for (them, _) in &people {
         for cursor in [Cursor::Delivered, Cursor::Read] {
+            if cursor == Cursor::Read && !learns && them.account != me {
+                continue;
+            }
             // A cursor that goes along with its member's own entries never passes one that waits,
             // so some move reached `id`.
             if them.cursor(cursor).id >= id && !(hidden && them.account != me) {

@@ -6,7 +6,7 @@ use super::decode::{kind, member_at};
 use super::value::Param;
 use crate::entry::{AccountId, ConversationId, Cursor, EntryId, Millis, MoveNumber, Receipt};
 use crate::name::{Handle, Target};
-use crate::store::{ConversationKind, Error, Member, Move, Moves, Receipts};
+use crate::store::{ConversationKind, Error, Member, Move, Moves, Position, Receipts};
 
 /// SQL for the direct chats of account `$1` in which a move that concerns it happened since move
 /// `$2`. Their rank lies above `$2`, except that of the chat that came first at that time: it kept
@@ -53,6 +53,9 @@ const OWN: &str = concat!(
     ")"
 );
 
+/// A row if an account does not learn what the other parties of its direct chats have read.
+pub(super) const READ_OFF: &str = "SELECT FROM account WHERE id = $1 AND read_off";
+
 /// The list of a cursor's moves in which it reached or passed an entry.
 const HISTORY: &str = "SELECT moves FROM cursor_history WHERE conversation = $1 AND account = $2
      AND cursor = $3 AND upto >= $4 ORDER BY upto LIMIT 1";
@@ -66,14 +69,22 @@ pub(super) fn receipts(
     let since = vec![Param::Int(me.0), Param::Int(after.0)];
     let of_own = vec![Param::Int(me.0), Param::Int(own.0)];
     let moved = ("SELECT moved FROM leader", Vec::new());
-    let rows = reader.many(&[moved, (OF_TWO, since.clone()), (OF_GROUPS, since), (OWN, of_own)])?;
-    let [moved, of_two, of_groups, own] = rows.as_slice() else { return Ok(Receipts::default()) };
+    let read_off = (READ_OFF, vec![Param::Int(me.0)]);
+    let all = [moved, (OF_TWO, since.clone()), (OF_GROUPS, since), (OWN, of_own), read_off];
+    let rows = reader.many(&all)?;
+    let [moved, of_two, of_groups, own, off] = rows.as_slice() else {
+        return Ok(Receipts::default());
+    };
     let moved = moved.first().ok_or_else(|| Error::damaged("there is no row of leader"))?;
     let through = MoveNumber(moved.get(0)?);
     let mut missed: Vec<(EntryId, ConversationId, Option<String>, Member)> = Vec::new();
     for row in of_two.iter().chain(of_groups) {
-        let conversation = ConversationId(row.get(2)?);
-        missed.push((EntryId(row.get(0)?), conversation, row.get(1)?, member_at(row, 2)?));
+        let (conversation, group) = (ConversationId(row.get(2)?), row.get::<Option<String>>(1)?);
+        let mut them = member_at(row, 2)?.as_shown();
+        if group.is_none() && !off.is_empty() {
+            them.read = Position::default();
+        }
+        missed.push((EntryId(row.get(0)?), conversation, group, them));
     }
     // Due only if the move that reached the account's last entry is new to it: later ones have
     // passed nothing of its own.

@@ -16,7 +16,7 @@ CREATE FUNCTION papo_record(
     d bigint[], d_seq bigint[], d_exempt bigint[], d_told bigint[], d_time bigint[], d_number bigint[],
     r bigint[], r_seq bigint[], r_exempt bigint[], r_told bigint[], r_time bigint[], r_number bigint[],
     m_admin bigint[], m_until bigint[], m_waits bigint[], m_recent bigint[], m_moved bigint[],
-    m_marked bigint[], d_history bytea[], r_history bytea[],
+    m_marked bigint[], s_read bigint[], s_time bigint[], s_number bigint[], d_history bytea[], r_history bytea[],
     x_conversation bigint[], x_account bigint[], x_seq bigint[], x_count bigint[],
     w_conversation bigint[], w_account bigint[], w_to bigint[],
     c_conversation bigint[], c_account bigint[], c_to bigint[],
@@ -62,10 +62,8 @@ BEGIN
         WHEN 2 THEN
             UPDATE account SET name = t1[i] WHERE id = n1[i];
             DELETE FROM word WHERE account = n1[i];
-        WHEN 3 THEN
-            INSERT INTO word VALUES (t1[i], n1[i]);
-        WHEN 4 THEN
-            UPDATE account SET secret = t1[i] WHERE id = n1[i];
+        WHEN 3 THEN INSERT INTO word VALUES (t1[i], n1[i]);
+        WHEN 4 THEN UPDATE account SET secret = t1[i] WHERE id = n1[i];
         WHEN 5 THEN
             UPDATE account SET shown = greatest(shown, n2[i]), seen = coalesce(nullif(n3[i], -1), seen)
             WHERE id = n1[i];
@@ -75,8 +73,7 @@ BEGIN
         WHEN 7 THEN
             INSERT INTO conversation(id, head, seq, moved) VALUES (n1[i], 0, 0, 0);
             INSERT INTO group_info VALUES (n1[i], t1[i], '');
-        WHEN 8 THEN
-            UPDATE group_info SET topic = t1[i] WHERE conversation = n1[i];
+        WHEN 8 THEN UPDATE group_info SET topic = t1[i] WHERE conversation = n1[i];
         WHEN 9 THEN
             INSERT INTO stay VALUES (n1[i], n2[i], n3[i], n4[i], nullif(n5[i], -1), nullif(n6[i], -1),
                 t1[i] = 'removed')
@@ -86,20 +83,15 @@ BEGIN
         WHEN 10 THEN
             INSERT INTO once(account, key, digest, entry, time)
             VALUES (n1[i], t1[i], b[i], n2[i], n3[i]);
-        WHEN 11 THEN
-            INSERT INTO block VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
-        WHEN 12 THEN
-            DELETE FROM block WHERE account = n1[i] AND blocked = n2[i];
+        WHEN 11 THEN INSERT INTO block VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
+        WHEN 12 THEN DELETE FROM block WHERE account = n1[i] AND blocked = n2[i];
         WHEN 13 THEN
             INSERT INTO token
             VALUES (n1[i], n2[i], t1[i], b[i], n3[i], NULL,
                     CASE n4[i] WHEN 1 THEN t2[i] WHEN 2 THEN '#' || t2[i] END);
-        WHEN 14 THEN
-            DELETE FROM token WHERE id = n1[i];
-        WHEN 15 THEN
-            INSERT INTO link VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
-        WHEN 16 THEN
-            DELETE FROM link WHERE account = n1[i] AND "user" = n2[i];
+        WHEN 14 THEN DELETE FROM token WHERE id = n1[i];
+        WHEN 15 THEN INSERT INTO link VALUES (n1[i], n2[i]) ON CONFLICT DO NOTHING;
+        WHEN 16 THEN DELETE FROM link WHERE account = n1[i] AND "user" = n2[i];
         WHEN 17 THEN
             DELETE FROM later WHERE account = n1[i];
             PERFORM papo_note(-1);
@@ -173,6 +165,9 @@ BEGIN
             PERFORM papo_drop_files(0, n1[i]);
         WHEN 63 THEN
             DELETE FROM dropped_file WHERE id <= n1[i];
+        WHEN 31 THEN
+            UPDATE account SET read_off = n2[i] <> 0, seen_by = n3[i], added_by = n4[i]
+            WHERE id = n1[i];
         END CASE;
     END LOOP;
     IF y_message > 0 THEN
@@ -186,14 +181,15 @@ BEGIN
         INSERT INTO member AS m
         SELECT n.c, n.a, n.e, n.l, n.d1, n.d2, n.d3, n.d4, n.d5, n.d6, n.r1, n.r2, n.r3, n.r4, n.r5,
                n.r6, n.admin <> 0, nullif(n.until, -1), nullif(n.waits, 0), n.recent,
-               nullif(n.moved, 0), nullif(n.marked, 0), n.dh, n.rh, (SELECT low IS NOT NULL FROM conversation WHERE id = n.c)
+               nullif(n.moved, 0), nullif(n.marked, 0), n.dh, n.rh, (SELECT low IS NOT NULL FROM conversation WHERE id = n.c),
+               nullif(n.s1, -1), CASE WHEN n.s1 >= 0 THEN n.s2 END, CASE WHEN n.s1 >= 0 THEN n.s3 END
         FROM unnest(m_conversation, m_account, m_exempt, m_last_own,
                     d, d_seq, d_exempt, d_told, d_time, d_number,
                     r, r_seq, r_exempt, r_told, r_time, r_number,
-                    m_admin, m_until, m_waits, m_recent, m_moved, m_marked, d_history,
-                    r_history)
+                    m_admin, m_until, m_waits, m_recent, m_moved, m_marked, s_read, s_time,
+                    s_number, d_history, r_history)
              AS n(c, a, e, l, d1, d2, d3, d4, d5, d6, r1, r2, r3, r4, r5, r6,
-                  admin, until, waits, recent, moved, marked, dh, rh)
+                  admin, until, waits, recent, moved, marked, s1, s2, s3, dh, rh)
         ON CONFLICT (conversation, account) DO UPDATE SET
             exempt = excluded.exempt, last_own = excluded.last_own,
             delivered = excluded.delivered, delivered_seq = excluded.delivered_seq,
@@ -203,7 +199,9 @@ BEGIN
             read_told = excluded.read_told, read_time = excluded.read_time,
             read_number = excluded.read_number, admin = excluded.admin,
             until_seq = excluded.until_seq, delivered_history = excluded.delivered_history,
-            read_history = excluded.read_history;
+            read_history = excluded.read_history, shown_read = excluded.shown_read,
+            shown_read_time = excluded.shown_read_time,
+            shown_read_number = excluded.shown_read_number;
     END IF;
     IF cardinality(x_account) > 0 THEN
         INSERT INTO exempt_mark SELECT * FROM unnest(x_conversation, x_account, x_seq, x_count)

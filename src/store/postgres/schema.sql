@@ -70,7 +70,10 @@ CREATE TABLE account(
     later bigint NOT NULL DEFAULT 0,
     disabled boolean NOT NULL DEFAULT false,
     device bigint NOT NULL DEFAULT 0,
-    gone bigint NOT NULL DEFAULT 0
+    gone bigint NOT NULL DEFAULT 0,
+    read_off boolean NOT NULL DEFAULT false,
+    seen_by bigint NOT NULL DEFAULT 0,
+    added_by bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 80);
 
 -- It has no list of ids: `entry` has indexes by conversation. With that, a message writes no page
@@ -236,6 +239,9 @@ CREATE TABLE member(
     delivered_history bytea NOT NULL,
     read_history bytea NOT NULL,
     direct boolean NOT NULL,
+    shown_read bigint,
+    shown_read_time bigint,
+    shown_read_number bigint,
     PRIMARY KEY(conversation, account)
 ) WITH (fillfactor = 60);
 

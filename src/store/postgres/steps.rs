@@ -9,7 +9,8 @@ use crate::fold;
 use crate::group_rules::Permitted;
 use crate::limits;
 use crate::name::Target;
-use crate::store::sqlite::decode::kind_number;
+use crate::preferences::Preferences;
+use crate::store::sqlite::decode::{circle_number, kind_number};
 use crate::store::sqlite::later::condition_number;
 use crate::store::sqlite::tags;
 use crate::store::{Change, Device, DeviceChange, Expire, Member, NewEntry, Position, Rank};
@@ -19,7 +20,7 @@ pub(super) const RECORD: &str = "SELECT FROM papo_record(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
     $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40,
     $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59,
-    $60, $61, $62, $63, $64, $65, $66, $67, $68)";
+    $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71)";
 
 /// Columns of as many numbers as each row has.
 struct NumberColumns<const N: usize>([Vec<i64>; N]);
@@ -54,7 +55,7 @@ pub(super) struct BatchParams<'a> {
     bodies: Vec<&'a str>,
     tags: Vec<&'a str>,
     heads: NumberColumns<4>,
-    members: NumberColumns<22>,
+    members: NumberColumns<25>,
     histories: [Vec<&'a [u8]>; 2],
     exempt_marks: NumberColumns<4>,
     ranks: [NumberColumns<3>; 4],
@@ -146,9 +147,11 @@ impl<'a> BatchParams<'a> {
         let until = member.stays.last().and_then(|stay| stay.until).map_or(-1, |(_, seq)| seq);
         let (account, last_own) = (member.account.0, member.last_own.0);
         let ranks = [member.waits.0, member.recent.0, member.moved.0, member.marked.0];
-        let mut row = [0; 22];
+        // No entry has a number below 0.
+        let shown = member.shown_read.map_or([-1; 3], |at| [at.id.0, at.time.0, at.number.0]);
+        let mut row = [0; 25];
         let all = [conversation.0, account, member.exempt, last_own].into_iter().chain(d).chain(r);
-        let all = all.chain([i64::from(member.admin), until]).chain(ranks);
+        let all = all.chain([i64::from(member.admin), until]).chain(ranks).chain(shown);
         row.iter_mut().zip(all).for_each(|(to, number)| *to = number);
         self.members.push(row);
         for (into, cursor) in self.histories.iter_mut().zip([Cursor::Delivered, Cursor::Read]) {
@@ -181,6 +184,11 @@ impl<'a> BatchParams<'a> {
             Change::Name { account, handle: _, name } => {
                 self.step(2, [account.0], [name.as_str()], &[]);
                 words.iter().for_each(|word| self.step(3, [account.0], [word], &[]));
+            }
+            Change::Preferences { account, preferences } => {
+                let Preferences { read, seen, add } = *preferences;
+                let (seen, add) = (circle_number(seen), circle_number(add));
+                self.step(31, [account.0, i64::from(!read), seen, add], [], &[]);
             }
             Change::Secret { account, secret } => self.step(4, [account.0], [secret], &[]),
             Change::Shown { account, upto, seen } => {

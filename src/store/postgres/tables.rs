@@ -41,9 +41,10 @@ macro_rules! table {
 pub(super) const TABLES: [Table; 22] = [
     table!(
         "account",
-        "id, handle, name, secret, created, shown, seen, later, disabled, device, gone",
-        "itttiiiifii",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11",
+        "id, handle, name, secret, created, shown, seen, later, disabled, device, gone, read_off, \
+         seen_by, added_by",
+        "itttiiiifiifii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14",
         ""
     ),
     table!(
@@ -77,10 +78,11 @@ pub(super) const TABLES: [Table; 22] = [
         "conversation, account, exempt, last_own, delivered, delivered_seq, delivered_exempt, \
          delivered_told, delivered_time, delivered_number, read, read_seq, read_exempt, read_told, \
          read_time, read_number, admin, until_seq, waits, recent, moved, marked, \
-         delivered_history, read_history, direct",
-        "iiiiiiiiiiiiiiiifiiiiibbf",
+         delivered_history, read_history, direct, shown_read, shown_read_time, \
+         shown_read_number",
+        "iiiiiiiiiiiiiiiifiiiiibbfiii",
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-         $20, $21, $22, $23, $24, $25",
+         $20, $21, $22, $23, $24, $25, $26, $27, $28",
         ""
     ),
     table!(

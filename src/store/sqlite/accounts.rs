@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, params};
 
-use super::decode::LEAVING;
+use super::decode::{LEAVING, circle_number};
 use super::later;
 use crate::entry::{AccountId, Millis};
 use crate::fold;
 use crate::name::{DisplayName, Handle};
+use crate::preferences::Preferences;
 use crate::store::Error;
 
 /// A new account.
@@ -24,6 +25,21 @@ pub(super) fn add(
          VALUES(?1, ?2, ?3, ?4, ?5, 0)",
     )?
     .execute(params![id.0, handle.as_str(), name.as_str(), secret, time.0])?;
+    Ok(())
+}
+
+/// Other preferences.
+pub(super) fn prefer(
+    on: &Connection,
+    id: AccountId,
+    preferences: Preferences,
+) -> Result<(), Error> {
+    let Preferences { read, seen, add } = preferences;
+    let (seen, add) = (circle_number(seen), circle_number(add));
+    on.prepare_cached(
+        "UPDATE account SET read_off = ?2, seen_by = ?3, added_by = ?4 WHERE id = ?1",
+    )?
+    .execute(params![id.0, !read, seen, add])?;
     Ok(())
 }
 

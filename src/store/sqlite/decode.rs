@@ -16,9 +16,10 @@ use crate::entry::{
 use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
+use crate::preferences::{Circle, Preferences};
 use crate::store::{
-    Account, Conversation, ConversationKind, Error, Fronts, Marks, Member, Moves, Pair, Position,
-    Stay, Token,
+    Account, Conversation, ConversationKind, Error, Fronts, Marks, Member, Move, Moves, Pair,
+    Position, Stay, Token,
 };
 
 /// The query for an account by `$column`, with the direct chats that come first.
@@ -31,7 +32,8 @@ macro_rules! account_by {
                 (SELECT conversation FROM member
                  WHERE account = a.id AND moved IS NOT NULL ORDER BY moved DESC LIMIT 1),
                 (SELECT conversation FROM member
-                 WHERE account = a.id AND marked IS NOT NULL ORDER BY marked DESC LIMIT 1)
+                 WHERE account = a.id AND marked IS NOT NULL ORDER BY marked DESC LIMIT 1),
+                read_off, seen_by, added_by
              FROM account a WHERE ",
             $column,
             " = ?1"
@@ -40,6 +42,21 @@ macro_rules! account_by {
 }
 pub(super) const BY_ID: &str = account_by!("id");
 pub(super) const BY_HANDLE: &str = account_by!("handle");
+
+/// The number of a circle in the table `account`.
+pub(in crate::store) fn circle_number(circle: Circle) -> i64 {
+    match circle {
+        Circle::All => 0,
+        Circle::Chats => 1,
+        Circle::None => 2,
+    }
+}
+
+/// The circle of this number.
+pub(in crate::store) fn circle(number: i64) -> Result<Circle, Error> {
+    let found = Circle::ALL.into_iter().find(|circle| circle_number(*circle) == number);
+    found.ok_or_else(|| Error::damaged(format!("an account has the preference {number}")))
+}
 
 /// The value of `account.gone` for a deleted account that may still be in groups.
 pub(super) const LEAVING: i64 = 2;
@@ -111,9 +128,11 @@ impl SqliteReader {
                 seen.map(Millis),
                 (row.get::<_, i64>(5)?, row.get(6)?),
                 fronts,
+                (row.get::<_, bool>(10)?, row.get(11)?, row.get(12)?),
             ))
         });
-        let Some((id, handle, name, shown, seen, (gone, disabled), fronts)) = row.optional()?
+        let Some((id, handle, name, shown, seen, (gone, disabled), fronts, own)) =
+            row.optional()?
         else {
             return Ok(None);
         };
@@ -128,6 +147,7 @@ impl SqliteReader {
             leaving: gone == LEAVING,
             disabled,
             fronts,
+            preferences: Preferences { read: !own.0, seen: circle(own.1)?, add: circle(own.2)? },
         }))
     }
 
@@ -198,6 +218,13 @@ impl SqliteReader {
         let from = self.handle(row.author)?;
         let LogRow { id, time, kind, tags, body, .. } = row;
         Ok(Entry { id, time, from, to, kind, tags, body })
+    }
+
+    /// Whether an account learns what the other parties of its direct chats have read.
+    pub(super) fn learns_reads(&self, me: AccountId) -> Result<bool, Error> {
+        let sql = "SELECT read_off FROM account WHERE id = ?1";
+        let is_off = self.connection.prepare_cached(sql)?.query_row([me.0], |row| row.get(0));
+        Ok(!is_off.optional()?.unwrap_or(false))
     }
 
     /// Whose a conversation is, without its members.
@@ -351,6 +378,14 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
         moved: MoveNumber(row.get::<_, Option<i64>>(first + 20)?.unwrap_or(0)),
         marked: EntryId(row.get::<_, Option<i64>>(first + 21)?.unwrap_or(0)),
         history: [moves(first + 22)?, moves(first + 23)?],
+        shown_read: match row.get::<_, Option<i64>>(first + 25)? {
+            None => None,
+            Some(id) => Some(Move {
+                id: EntryId(id),
+                time: Millis(row.get(first + 26)?),
+                number: MoveNumber(row.get(first + 27)?),
+            }),
+        },
     })
 }
 

@@ -133,9 +133,11 @@ pub(super) fn info(
         let mut query = reader.connection.prepare_cached(sql)?;
         list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
             let member = member_at(row, 0)?;
-            Ok((member.account, Some((member, row.get::<_, bool>(25)?))))
+            let member = if member.account == me { member } else { member.as_shown() };
+            Ok((member.account, Some((member, row.get::<_, bool>(28)?))))
         })?
     };
+    let learns = is_group || reader.learns_reads(me)?;
     let mut found = Vec::new();
     for (them, left) in page.rows.iter().filter(|(m, _)| m.account != pos.author) {
         if is_group && !sees(reader, them.account)? {
@@ -143,6 +145,9 @@ pub(super) fn info(
         }
         let mut times = [None, None];
         for (cursor, time) in [Cursor::Delivered, Cursor::Read].into_iter().zip(&mut times) {
+            if cursor == Cursor::Read && !learns && them.account != me {
+                continue;
+            }
             let now = them.cursor(cursor);
             // A cursor that goes along with its member's own entries never passes one that waits,
             // so some move reached `id`.

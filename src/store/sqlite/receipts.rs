@@ -54,14 +54,21 @@ pub(super) fn receipts(
     let (through, floor) = read
         .prepare_cached("SELECT moved, floor FROM newest")?
         .query_row([], |row| Ok((MoveNumber(row.get(0)?), row.get::<_, i64>(1)?)))?;
+    // Whether it learns what the other parties of its direct chats have read.
+    let learns = reader.learns_reads(me)?;
     let mut found: Vec<(MoveNumber, Receipt)> = Vec::new();
     let mut missed: Vec<(EntryId, ConversationId, Option<String>, Member)> = Vec::new();
     for sql in [OF_TWO, OF_GROUPS] {
         let mut members = read.prepare_cached(sql)?;
         let mut rows = members.query(params![me.0, after.0, floor])?;
         while let Some(row) = rows.next()? {
-            let conversation = ConversationId(row.get(2)?);
-            missed.push((EntryId(row.get(0)?), conversation, row.get(1)?, member_at(row, 2)?));
+            let (conversation, group) =
+                (ConversationId(row.get(2)?), row.get::<_, Option<String>>(1)?);
+            let mut them = member_at(row, 2)?.as_shown();
+            if group.is_none() && !learns {
+                them.read = Position::default();
+            }
+            missed.push((EntryId(row.get(0)?), conversation, group, them));
         }
     }
     let mut due = Vec::new();

@@ -154,7 +154,8 @@ mod tests {
         let path = folder.path().join("papo.db");
         let database = Database::open(&path).unwrap();
         let connection = write_connection(&path).unwrap();
-        let account = "INSERT INTO account VALUES(7, 'ana', 'Ana', '', 0, 0, NULL, 0, 0, 0, 0)";
+        let account =
+            "INSERT INTO account VALUES(7, 'ana', 'Ana', '', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0)";
         connection.execute(account, []).unwrap();
         let number = |sql: &str, of: &Connection| -> i64 {
             of.query_row(sql, [], |row| row.get(0)).unwrap()

@@ -25,7 +25,10 @@ CREATE TABLE account(
     later INTEGER NOT NULL DEFAULT 0,   -- the highest number given to what it sends later
     disabled INTEGER NOT NULL DEFAULT 0, -- 1: an operator lets nobody in
     device INTEGER NOT NULL DEFAULT 0,  -- the highest number given to a device of it
-    gone INTEGER NOT NULL DEFAULT 0     -- 1: deleted by an operator; 2: the same, but maybe still in groups
+    gone INTEGER NOT NULL DEFAULT 0,    -- 1: deleted by an operator; 2: the same, but maybe still in groups
+    read_off INTEGER NOT NULL DEFAULT 0,    -- 1: in direct chats nobody learns what it reads
+    seen_by INTEGER NOT NULL DEFAULT 0, -- who sees when it is online: 0 all, 1 whom it has written to, 2 nobody
+    added_by INTEGER NOT NULL DEFAULT 0 -- likewise, who may add it to a group
 ) STRICT;
 
 -- A direct chat (low < high), notes to oneself (low = high), or a group (both NULL).
@@ -175,6 +178,9 @@ CREATE TABLE member(
     read_history BLOB NOT NULL DEFAULT x'',     -- `cursor_history`, until they fill a row there
     direct INTEGER NOT NULL,            -- 1: a direct chat, 0: a group. Unlike `recent` it never
                                         -- changes, so no message rewrites `member_direct`
+    shown_read INTEGER,                 -- if the newest move of what was read is private: `told`,
+    shown_read_time INTEGER,            -- time and number of the newest one that is not, or 0;
+    shown_read_number INTEGER,          -- else NULL
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 

@@ -288,6 +288,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Disabled { account, on: disabled } => {
             return accounts::disable(on, *account, *disabled);
         }
+        Change::Preferences { account, preferences } => {
+            return accounts::prefer(on, *account, *preferences);
+        }
         Change::Secret { account, secret } => on
             .prepare_cached("UPDATE account SET secret = ?2 WHERE id = ?1")?
             .execute(params![account.0, secret])?,
@@ -370,7 +373,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             on.prepare_cached(sql)?.execute([conversation.0, account.0, to])?
         }
         Change::Member { conversation, member } => {
-            let (d, r) = (&member.delivered, &member.read);
+            let (d, r, shown) = (&member.delivered, &member.read, member.shown_read);
             let until = member.stays.last().and_then(|stay| stay.until).map(|(_, seq)| seq);
             let now = params![
                 conversation.0,
@@ -393,6 +396,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 until,
                 member.history(Cursor::Delivered).bytes(),
                 member.history(Cursor::Read).bytes(),
+                shown.map(|shown| shown.id.0),
+                shown.map(|shown| shown.time.0),
+                shown.map(|shown| shown.number.0),
             ];
             // The row nearly always exists. The update names no indexed column, so it leaves the
             // indexes alone.
@@ -404,7 +410,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                          read = ?11, read_seq = ?12, read_exempt = ?13,
                          read_told = ?14, read_time = ?15, read_number = ?16,
                          admin = ?17, until_seq = ?18,
-                         delivered_history = ?19, read_history = ?20
+                         delivered_history = ?19, read_history = ?20, shown_read = ?21,
+                         shown_read_time = ?22, shown_read_number = ?23
                      WHERE conversation = ?1 AND account = ?2",
                 )?
                 .execute(now)?;
@@ -417,8 +424,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             on.prepare_cached(
                 "INSERT INTO member VALUES
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                  ?17, ?18, nullif(?21, 0), ?22, nullif(?23, 0), nullif(?24, 0), ?19, ?20,
-                  (SELECT low IS NOT NULL FROM conversation WHERE id = ?1))",
+                  ?17, ?18, nullif(?24, 0), ?25, nullif(?26, 0), nullif(?27, 0), ?19, ?20,
+                  (SELECT low IS NOT NULL FROM conversation WHERE id = ?1), ?21, ?22, ?23)",
             )?
             .execute(&*now)?
         }

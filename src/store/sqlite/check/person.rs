@@ -44,6 +44,12 @@ impl Person {
             (left != self.until_seq, "left elsewhere than where its last stay ends"),
             (r.id > d.id, "has read more than it has received"),
             (
+                member.shown_read.is_some_and(|shown| {
+                    is_group || shown.id >= r.told || shown.number >= r.number
+                }),
+                "has read privately what it has not read",
+            ),
+            (
                 d.number.max(r.number) > moved,
                 "has moved a cursor later than the conversation knows",
             ),
