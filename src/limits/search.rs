@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Maximum words of a `HIST … with`: each is looked up in the index, and in the texts found there.
 pub const SEARCH_WORDS: usize = 16;
-/// Work of one look, the unit being some 0.5 µs: a text is read and compared for ten, a word's list
-/// of messages looked up for two. With all of it a look takes some 10 ms.
+/// Work of one look: a text is read and compared for ten, a word's list of messages looked up for
+/// two. It is meant to bound a look to some 10 ms, at 0.5 µs each.
 pub const SEARCH_STEPS: usize = 20_000;
 /// Work that finding the candidates in one segment of the index may be. With more, the words are so
 /// frequent that the log itself is read from its newer end.
@@ -16,10 +16,10 @@ pub const SEARCH_SCAN: usize = 256;
 pub const SEARCH_WORD_BYTES: usize = 64;
 /// New entries after which the index is extended. Until then a look reads them in the log.
 pub const SEARCH_TAIL: usize = 512;
-/// Entries in one segment of the index, at least: so much is read again, in some 0.2 s, when the
-/// text of one of them is deleted. In long logs it is a [`SEARCH_SEGMENTS`]th of the ids.
+/// Entries in one segment of the index, at least: so much is read again when the text of one of
+/// them is deleted. In long logs it is a [`SEARCH_SEGMENTS`]th of the ids.
 pub const SEARCH_SEGMENT: usize = 16_384;
-/// The same, at most: while it is made, a segment takes some 1 KiB of memory for each entry.
+/// The same, at most: while it is made, a segment is in memory.
 pub const SEARCH_SEGMENT_MAX: usize = 65_536;
 /// Bytes of text that make an entry count as one more of a segment's. Most are shorter.
 pub const SEARCH_ENTRY_BYTES: usize = 512;
