@@ -318,8 +318,8 @@ fn type_all(client: &mut Client, verb: &Verb, lines: &[Vec<u8>], confirmed: &mut
                     confirmed.note(&said);
                     typed.next();
                 }
-                "HIST" | "HELP" | "CHAT" | "INFO" | "USER" | "GROUPS" | "MEMBER" | "BLOCKED"
-                | "TOKEN" | "MARK" | "AT" => rows = true,
+                "HIST" | "HELP" | "CHAT" | "INFO" | "USER" | "GROUPS" | "MEMBER" | "RULE"
+                | "PREF" | "BLOCKED" | "TOKEN" | "DEVICE" | "MARK" | "DATA" | "AT" => rows = true,
                 "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {
                     assert!(!rows, "an event splits a reply: {}", at());
                 }
