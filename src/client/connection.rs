@@ -109,7 +109,7 @@ impl Success {
 
 impl Connection {
     /// Dials and reads the greeting. Each address has [`REACH`] for that; the next one is tried once
-    /// that fails or takes longer than [`NEXT_SERVER`].
+    /// that fails or takes longer than a second.
     ///
     /// # Errors
     /// `Lost`; `Wrong`; `Busy`: of several addresses the first of these that one did not just fail

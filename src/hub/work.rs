@@ -64,7 +64,7 @@ pub enum Work {
     /// Does one step of expiry; the answer says whether it is on disk.
     Expire { step: Expire, answer: Answer<bool> },
     /// Removes expired and deleted text from the write-ahead log, if there may be any; the answer says
-    /// whether that is done. See [`Writer::wipe`].
+    /// whether that is done. See [`Writer::wipe`](crate::store::Writer::wipe).
     Wipe { answer: Answer<bool> },
     /// Something that another node of the same database asks for, or says.
     #[cfg(feature = "postgres")]
