@@ -182,9 +182,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         admin: flags.admin,
         proxy_from: flags.proxy_from,
         registration: match flags.registration {
-            flags::Registration::Open => Registration::Open,
-            flags::Registration::Invite => Registration::Invite,
-            flags::Registration::Closed => Registration::Closed,
+            flags::RegistrationMode::Open => Registration::Open,
+            flags::RegistrationMode::Invite => Registration::Invite,
+            flags::RegistrationMode::Closed => Registration::Closed,
         },
         auth_command: flags.auth_command,
         limits: Limits {

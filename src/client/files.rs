@@ -20,10 +20,10 @@ use super::account::Credentials;
 use super::byte_count::ByteCount;
 use super::caller::Caller;
 use super::connection::{ANSWER, Connection, REACH, Success};
+use super::download::Download;
 use super::failure::Failure;
 use super::lines;
 use super::marks;
-use super::new_file::NewFile;
 use super::outage::Outage;
 use super::progress::shown_as;
 use super::send::{FollowUp, SendOptions, random_key};
@@ -79,17 +79,17 @@ pub struct FileCommand {
 }
 
 /// A file to be sent.
-pub struct Outgoing {
+pub struct FileToSend {
     path: PathBuf,
     pub name: FileName,
 }
 
-impl Outgoing {
+impl FileToSend {
     /// The file at `path`, under its own name or another; `-` is standard input.
     ///
     /// # Errors
     /// `Unfit`: it has no name that can be sent, is a folder, or cannot be read. `Usage`.
-    pub fn at(path: &Path, name: Option<&FileName>) -> Result<Outgoing, Failure> {
+    pub fn at(path: &Path, name: Option<&FileName>) -> Result<FileToSend, Failure> {
         let is_input = path == Path::new("-");
         let name = match (name, is_input) {
             (Some(name), _) => name.clone(),
@@ -105,7 +105,7 @@ impl Outgoing {
         if !is_input && open(path)?.metadata().is_ok_and(|meta| meta.is_file() && meta.len() == 0) {
             return Err(Failure::Unfit(format!("{}: it is empty", path.display())));
         }
-        Ok(Outgoing { path: path.to_owned(), name })
+        Ok(FileToSend { path: path.to_owned(), name })
     }
 }
 
@@ -145,8 +145,8 @@ pub async fn send(
     if let Some((flag, _)) = single.iter().find(|(_, is_given)| *is_given && paths.len() > 1) {
         return Err(Failure::Usage(format!("{flag} is for a single file")));
     }
-    let files = paths.iter().map(|path| Outgoing::at(path, name.as_ref()));
-    let files = files.collect::<Result<Vec<Outgoing>, Failure>>()?;
+    let files = paths.iter().map(|path| FileToSend::at(path, name.as_ref()));
+    let files = files.collect::<Result<Vec<FileToSend>, Failure>>()?;
     let is_new = key.is_none();
     let key = key.map_or_else(random_key, Ok)?;
     let follow_up = FollowUp::new(&key, is_new, unless, wait, fitting)?;
@@ -171,7 +171,7 @@ pub async fn send(
 pub async fn send_file(
     account: &Credentials,
     to: &Target,
-    file: &Outgoing,
+    file: &FileToSend,
     key: &str,
     transfer: &Transfer,
     outage: &mut Outage,
@@ -226,7 +226,7 @@ pub async fn send_file(
 async fn put(
     connection: &mut Connection,
     source: &mut Unblock<File>,
-    file: &Outgoing,
+    file: &FileToSend,
     transfer: &Transfer,
 ) -> Result<(), Failure> {
     let (mut bytes, mut line) = (vec![0; PUT], String::new());
@@ -262,12 +262,12 @@ async fn put(
     }
 }
 
-fn unread(file: &Outgoing, e: &io::Error) -> Failure {
+fn unread(file: &FileToSend, e: &io::Error) -> Failure {
     Failure::Unfit(format!("{}: {e}", file.path.display()))
 }
 
 /// Where the file of a message goes.
-pub enum Destination<'a> {
+pub enum SaveTo<'a> {
     Output,
     /// This file, or if it is a folder one in it that has the name of the message's.
     Path(&'a Path),
@@ -277,7 +277,7 @@ pub enum Destination<'a> {
 
 enum Sink {
     Output,
-    File(NewFile),
+    File(Download),
 }
 
 /// Fetches the file of a message; prints its path, unless it goes to standard output.
@@ -286,10 +286,10 @@ enum Sink {
 /// Any.
 pub async fn get(account: &Credentials, which: Which, path: Option<&Path>) -> Result<(), Failure> {
     let destination = match path {
-        Some(path) if path == Path::new("-") => Destination::Output,
-        path => Destination::Path(path.unwrap_or(Path::new("."))),
+        Some(path) if path == Path::new("-") => SaveTo::Output,
+        path => SaveTo::Path(path.unwrap_or(Path::new("."))),
     };
-    if matches!(destination, Destination::Output) && io::stdout().is_terminal() {
+    if matches!(destination, SaveTo::Output) && io::stdout().is_terminal() {
         let why = "a file is not written to a terminal; name a path, or use a pipe";
         return Err(Failure::Unfit(why.to_owned()));
     }
@@ -312,7 +312,7 @@ pub async fn get(account: &Credentials, which: Which, path: Option<&Path>) -> Re
 pub async fn fetch(
     account: &Credentials,
     id: u64,
-    destination: Destination<'_>,
+    destination: SaveTo<'_>,
     transfer: &Transfer,
     outage: &mut Outage,
 ) -> Result<Option<PathBuf>, Failure> {
@@ -370,16 +370,16 @@ pub async fn fetch(
 async fn sink_for(
     connection: &mut Connection,
     id: u64,
-    destination: &Destination<'_>,
+    destination: &SaveTo<'_>,
     transfer: &Transfer,
 ) -> Result<Sink, Failure> {
     let (folder, is_free) = match destination {
-        Destination::Output => return Ok(Sink::Output),
-        Destination::Path(path) if !path.is_dir() => {
-            return NewFile::begin(path).map(Sink::File);
+        SaveTo::Output => return Ok(Sink::Output),
+        SaveTo::Path(path) if !path.is_dir() => {
+            return Download::begin(path).map(Sink::File);
         }
-        Destination::Path(path) => (path, false),
-        Destination::Free(path) => (path, true),
+        SaveTo::Path(path) => (path, false),
+        SaveTo::Free(path) => (path, true),
     };
     let entry = message(connection, id).await?;
     let file = entry.as_ref().and_then(|entry| Some((entry.tags.as_ref()?.file?, &entry.body)));
@@ -397,7 +397,7 @@ async fn sink_for(
     let path = folder.join(name.as_str());
     // `./a.txt` is shown as it would be typed.
     let path = path.strip_prefix(".").map(Path::to_owned).unwrap_or(path);
-    NewFile::begin(&if is_free { free(path) } else { path }).map(Sink::File)
+    Download::begin(&if is_free { free(path) } else { path }).map(Sink::File)
 }
 
 /// A path at which nothing is yet: this one, or `photo (2).jpg` and so on.

@@ -17,7 +17,7 @@ use super::failure::{Failure, report};
 use super::settings;
 
 /// Locked as long as it is there.
-pub struct Turn {
+pub struct SharedTurn {
     _file: File,
 }
 
@@ -25,7 +25,7 @@ pub struct Turn {
 ///
 /// # Errors
 /// `Unfit`: the file cannot be locked.
-pub async fn turn(account: &Credentials, work: &[Vec<u8>]) -> Result<Option<Turn>, Failure> {
+pub async fn turn(account: &Credentials, work: &[Vec<u8>]) -> Result<Option<SharedTurn>, Failure> {
     if account.device.is_none() {
         return Ok(None);
     }
@@ -33,13 +33,13 @@ pub async fn turn(account: &Credentials, work: &[Vec<u8>]) -> Result<Option<Turn
     let unfit = |e: io::Error| Failure::Unfit(format!("{}: {e}", path.display()));
     let file = open(&path).map_err(unfit)?;
     match file.try_lock() {
-        Ok(()) => return Ok(Some(Turn { _file: file })),
+        Ok(()) => return Ok(Some(SharedTurn { _file: file })),
         Err(TryLockError::WouldBlock) => {}
         Err(TryLockError::Error(e)) => return Err(unfit(e)),
     }
     report("papo: another papo on does this; waiting until it ends");
     let file = smol::unblock(move || file.lock().map(|()| file)).await.map_err(unfit)?;
-    Ok(Some(Turn { _file: file }))
+    Ok(Some(SharedTurn { _file: file }))
 }
 
 fn open(path: &Path) -> io::Result<File> {

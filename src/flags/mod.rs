@@ -97,7 +97,7 @@ pub struct Flags {
         hide_possible_values = true,
         value_name = "STATE"
     )]
-    pub registration: Registration,
+    pub registration: RegistrationMode,
 
     /// Program that checks passwords instead of papod: it reads the handle and the password, one per
     /// line, on standard input, and exits with 0 if they are right. A path and arguments, split at
@@ -313,7 +313,7 @@ fn unusual_limits(command: &Command, matches: &ArgMatches) -> Vec<String> {
 
 /// Who makes accounts.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Registration {
+pub enum RegistrationMode {
     /// Everyone, by `REG`.
     Open,
     /// Whoever has an invitation, by `REG`.

@@ -13,8 +13,8 @@ use crate::store::{self, AccountInvitation, AccountRow, FileRow, GroupRow, ListP
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{AdminList, List, Reply};
 use crate::wire::rows::{
-    AccountLine, FileLine, GroupLine, InvitationLine, MemberLine, SessionLine, Standing, TokenLine,
-    UidLine,
+    AccountLine, AccountState, FileLine, GroupLine, InvitationLine, MemberLine, SessionLine,
+    TokenLine, UidLine,
 };
 
 impl Session {
@@ -185,9 +185,9 @@ fn account_line<'a>(row: &'a AccountRow, sessions: &HashMap<Handle, usize>) -> A
         seen: row.seen,
         sessions: sessions.get(&row.handle).copied().unwrap_or(0),
         standing: match row.standing {
-            store::Standing::Enabled => Standing::Enabled,
-            store::Standing::Disabled => Standing::Disabled,
-            store::Standing::Deleted => Standing::Deleted,
+            store::AccountState::Enabled => AccountState::Enabled,
+            store::AccountState::Disabled => AccountState::Disabled,
+            store::AccountState::Deleted => AccountState::Deleted,
         },
         name: row.name.as_str().into(),
     }

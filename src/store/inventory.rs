@@ -13,12 +13,12 @@ pub struct AccountRow {
     pub created: Millis,
     /// When a session of it last ended, as in [`Account::seen`](super::Account::seen).
     pub seen: Option<Millis>,
-    pub standing: Standing,
+    pub standing: AccountState,
 }
 
 /// Whether an account may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum AccountState {
     Enabled,
     /// An operator has shut it.
     Disabled,

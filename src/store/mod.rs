@@ -33,7 +33,7 @@ use std::fmt;
 pub use candidate::{Announced, BatchId, Candidate, LeaderSeen};
 pub use change::{Added, Change, Expire, NewEntry, Newest, Rank};
 pub use device::{Device, DeviceChange};
-pub use inventory::{AccountInvitation, AccountRow, FileRow, Standing};
+pub use inventory::{AccountInvitation, AccountRow, AccountState, FileRow};
 pub use list_rows::{ChatRow, Found, GroupRow, InfoRow, ListPage};
 pub use maintenance::{BackupError, Maintenance, Survey};
 pub use moves::{Move, Moves};

@@ -76,7 +76,7 @@ words! {
     }
 
     /// Whether an account may be used.
-    Standing {
+    AccountState {
         /// Whoever has its password, a token or a linked user gets in.
         Enabled = "enabled",
         /// An operator has shut it: nobody gets in.
@@ -336,7 +336,7 @@ lines! {
         seen: Option<Millis>,
         /// How many it has now.
         sessions: usize,
-        standing: Standing,
+        standing: AccountState,
         /// The display name.
         name: Cow<'a, str>,
     }

@@ -231,7 +231,14 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         (any::<u64>(), maybe(handle()), word(), time()).prop_map(|(id, handle, address, since)| {
             ServerLine::Session(SessionLine { id: SessionId(id), handle, address, since })
         }),
-        (handle(), time(), maybe(time()), any::<usize>(), select(Standing::ALL.to_vec()), text())
+        (
+            handle(),
+            time(),
+            maybe(time()),
+            any::<usize>(),
+            select(AccountState::ALL.to_vec()),
+            text()
+        )
             .prop_map(|(handle, created, seen, sessions, standing, name)| {
                 ServerLine::Account(AccountLine { handle, created, seen, sessions, standing, name })
             }),

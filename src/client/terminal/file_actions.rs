@@ -7,7 +7,7 @@ use super::known::size;
 use super::talk::Talk;
 use super::transfers::{TransferJob, Transferred};
 use crate::client::failure::Failure;
-use crate::client::files::Outgoing;
+use crate::client::files::FileToSend;
 use crate::client::harmless::harmless;
 use crate::client::lines;
 use crate::client::send::random_key;
@@ -23,8 +23,8 @@ impl Talk {
             self.complain("to whom? /to bob, then /file PATH");
             return Ok(());
         };
-        let files = paths.iter().map(|path| Outgoing::at(path, None));
-        match files.collect::<Result<Vec<Outgoing>, Failure>>() {
+        let files = paths.iter().map(|path| FileToSend::at(path, None));
+        match files.collect::<Result<Vec<FileToSend>, Failure>>() {
             Ok(files) => {
                 for file in files {
                     self.remark(&format!("      sending {} …", file.name.as_str()));

@@ -9,7 +9,7 @@ use smol::channel::Receiver;
 use super::paths;
 use crate::client::account::Credentials;
 use crate::client::failure::Failure;
-use crate::client::files::{self, Destination, Outgoing, Transfer};
+use crate::client::files::{self, FileToSend, SaveTo, Transfer};
 use crate::client::outage::Outage;
 use crate::name::Target;
 
@@ -17,7 +17,7 @@ use crate::name::Target;
 pub enum TransferJob {
     Send {
         to: Target,
-        file: Outgoing,
+        file: FileToSend,
         key: String,
     },
     /// To a path, or to the folder for downloads.
@@ -71,8 +71,8 @@ async fn get(
         None => Some(downloads()?),
     };
     let destination = match (&path, &folder) {
-        (Some(path), _) => Destination::Path(path),
-        (None, Some(folder)) => Destination::Free(folder),
+        (Some(path), _) => SaveTo::Path(path),
+        (None, Some(folder)) => SaveTo::Free(folder),
         (None, None) => return Err(Failure::Unfit("where to?".to_owned())),
     };
     let fetched = files::fetch(account, id, destination, transfer, outage).await?;

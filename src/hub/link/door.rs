@@ -17,7 +17,7 @@ use super::dial::converse;
 use super::frames::{Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
 use super::lead::Lead;
 use super::line::{Line, line};
-use super::standing::{Left, Standing};
+use super::standing::{DoorSession, Left};
 use super::{LinkWork, Node, OnGuess};
 use crate::chat::Act;
 use crate::counters::Counters;
@@ -32,12 +32,12 @@ use crate::wire::refusal::Refusal;
 use crate::wire::request::Events;
 
 /// See the module documentation.
-pub(super) struct Door {
+pub(super) struct LinkDoor {
     candidate: Box<dyn Candidate>,
     node: Arc<Node>,
     waiting: InboxReceiver,
     is_door: Arc<AtomicBool>,
-    sessions: FxHashMap<SessionId, Standing>,
+    sessions: FxHashMap<SessionId, DoorSession>,
     /// Questions that the leader has not answered. They can be asked again, and those that cannot
     /// have no answer if the leader goes.
     asked: BTreeMap<Ticket, Work>,
@@ -71,14 +71,14 @@ struct Leader {
 }
 
 /// Why a door is none any more.
-pub(super) enum Ended {
+pub(super) enum DoorEnd {
     /// It leads now.
     Leads(Box<Lead>),
     /// Papod ends.
     Papod,
 }
 
-impl Door {
+impl LinkDoor {
     pub(super) fn new(
         candidate: Box<dyn Candidate>,
         node: Arc<Node>,
@@ -86,9 +86,9 @@ impl Door {
         is_door: Arc<AtomicBool>,
         on_guess: OnGuess,
         counters: Arc<Counters>,
-    ) -> Door {
+    ) -> LinkDoor {
         let nothing = Watermark { entries: Default::default(), moves: Default::default() };
-        Door {
+        LinkDoor {
             candidate,
             node,
             waiting,
@@ -111,7 +111,7 @@ impl Door {
     ///
     /// # Errors
     /// This node can never lead, and what it knows is not true any more.
-    pub(super) fn run(mut self) -> Result<Ended, Error> {
+    pub(super) fn run(mut self) -> Result<DoorEnd, Error> {
         loop {
             let time = if self.hears_leader() { limits::LINK_BEAT } else { limits::PG_LOOK };
             let Ok(first) = self.waiting.recv(Some(time)) else { return Ok(self.end()) };
@@ -133,10 +133,10 @@ impl Door {
             if let Some(writer) = self.look()? {
                 self.is_door.store(false, Ordering::Release);
                 self.lose_leader();
-                let Door { waiting, sessions, asked, mut held, on_guess, .. } = self;
+                let LinkDoor { waiting, sessions, asked, mut held, on_guess, .. } = self;
                 let again = asked.into_values().rev();
                 again.for_each(|work| held.push_front(work));
-                return Ok(Ended::Leads(Box::new(Lead {
+                return Ok(DoorEnd::Leads(Box::new(Lead {
                     writer,
                     waiting,
                     sessions,
@@ -147,12 +147,12 @@ impl Door {
         }
     }
 
-    fn end(mut self) -> Ended {
+    fn end(mut self) -> DoorEnd {
         if let Some(leader) = self.line {
             leader.line.close();
         }
         self.candidate.leave();
-        Ended::Papod
+        DoorEnd::Papod
     }
 
     /// Does all work. Returns whether papod ends.
@@ -319,7 +319,7 @@ impl Door {
             _ => return,
         };
         if let Ok(Entered { account, device, .. }) = entered {
-            let standing = Standing {
+            let standing = DoorSession {
                 account,
                 device: device.map(|(number, _)| number),
                 key,

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use super::OnGuess;
 use super::leading::Doors;
-use super::standing::Standing;
+use super::standing::DoorSession;
 use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, SessionId};
@@ -20,7 +20,7 @@ use crate::store::{Error, Writer};
 pub(super) struct Lead {
     pub(super) writer: Box<dyn Writer>,
     pub(super) waiting: InboxReceiver,
-    pub(super) sessions: FxHashMap<SessionId, Standing>,
+    pub(super) sessions: FxHashMap<SessionId, DoorSession>,
     pub(super) works: VecDeque<Work>,
     pub(super) on_guess: OnGuess,
 }

@@ -18,13 +18,13 @@ use crate::hub::Work;
 use crate::limits;
 
 /// Accepts lines until it is dropped.
-pub(super) struct Listener {
+pub(super) struct NodeListener {
     /// Its other end is closed when this is dropped, and the thread ends.
     _stop: UnixStream,
 }
 
 /// What the threads of the lines share.
-struct Accepting {
+struct NodeAcceptor {
     key: NodeKey,
     node: Arc<Node>,
     /// Connections that have not proved yet to come from a node.
@@ -33,7 +33,7 @@ struct Accepting {
     lines: AtomicU64,
 }
 
-impl Listener {
+impl NodeListener {
     /// Starts the thread.
     ///
     /// # Errors
@@ -42,11 +42,11 @@ impl Listener {
         socket: TcpListener,
         key: NodeKey,
         node: Arc<Node>,
-    ) -> io::Result<Listener> {
+    ) -> io::Result<NodeListener> {
         socket.set_nonblocking(true)?;
         let (stop, stopped) = UnixStream::pair()?;
         let (strangers, lines) = Default::default();
-        let accepting = Arc::new(Accepting { key, node, strangers, lines });
+        let accepting = Arc::new(NodeAcceptor { key, node, strangers, lines });
         let run = move || {
             loop {
                 let wait = |on| PollFd::from_borrowed_fd(on, PollFlags::IN);
@@ -65,13 +65,13 @@ impl Listener {
             }
         };
         thread::Builder::new().name("nodes".into()).spawn(run)?;
-        Ok(Listener { _stop: stop })
+        Ok(NodeListener { _stop: stop })
     }
 }
 
-impl Accepting {
+impl NodeAcceptor {
     /// Serves a connection on a thread of its own.
-    fn serve(self: Arc<Accepting>, connection: TcpStream) {
+    fn serve(self: Arc<NodeAcceptor>, connection: TcpStream) {
         if self.strangers.fetch_add(1, Ordering::Relaxed) >= limits::LINK_STRANGERS {
             self.strangers.fetch_sub(1, Ordering::Relaxed);
             return;

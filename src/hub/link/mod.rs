@@ -35,11 +35,11 @@ use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
 use crate::store::{Announced, Candidate, Error};
-use door::{Door, Ended};
+use door::{DoorEnd, LinkDoor};
 use keys::NodeKey;
 pub(super) use leading::Doors;
 use leading::Joining;
-use listener::Listener;
+use listener::NodeListener;
 
 /// What nodes ask of each other's hubs.
 pub enum LinkWork {
@@ -106,16 +106,16 @@ impl Hub {
         let is_door = Arc::new(AtomicBool::new(true));
         let hub = Hub { inbox: inbox.clone(), is_door: is_door.clone(), has_nodes: true };
         let node = Arc::new(Node { number, secret, inbox });
-        let listener = Listener::start(socket, key, node.clone()).map_err(Error::new)?;
-        let door = Door::new(candidate, node, waiting, is_door, on_guess, counters.clone());
+        let listener = NodeListener::start(socket, key, node.clone()).map_err(Error::new)?;
+        let door = LinkDoor::new(candidate, node, waiting, is_door, on_guess, counters.clone());
         let run = move || {
             let _listener = listener;
             match door.run() {
-                Ok(Ended::Leads(lead)) => match HubState::lead(*lead, clock, counters, first) {
+                Ok(DoorEnd::Leads(lead)) => match HubState::lead(*lead, clock, counters, first) {
                     Ok(state) => state.run(),
                     Err(e) => log::error!("the database cannot be led: {e}"),
                 },
-                Ok(Ended::Papod) => {}
+                Ok(DoorEnd::Papod) => {}
                 Err(e) => log::error!("the database is out of reach for good: {e}"),
             }
         };

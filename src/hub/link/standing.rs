@@ -17,7 +17,7 @@ use crate::wire::rows::Bye;
 const CHUNK: usize = 4_096;
 
 /// A session of a door.
-pub(super) struct Standing {
+pub(super) struct DoorSession {
     pub(super) account: AccountId,
     pub(super) device: Option<DeviceNumber>,
     pub(super) key: Key,
@@ -45,7 +45,7 @@ pub(super) enum Left {
     Stays(Option<Work>),
 }
 
-impl Standing {
+impl DoorSession {
     /// Puts in what the leader says to it. `told` is up to where it was told everything before.
     /// Returns whether it has fallen behind with this.
     pub(super) fn tell(
@@ -155,7 +155,10 @@ impl Standing {
 
 impl HubState {
     /// The sessions of this node go on with this hub, since it leads now.
-    pub(super) fn adopt(&mut self, sessions: &FxHashMap<SessionId, Standing>) -> Result<(), Error> {
+    pub(super) fn adopt(
+        &mut self,
+        sessions: &FxHashMap<SessionId, DoorSession>,
+    ) -> Result<(), Error> {
         let all: Vec<_> = sessions.iter().collect();
         let keys: Vec<_> =
             all.iter().map(|(_, it)| (it.account, it.device, it.key, it.secrets)).collect();

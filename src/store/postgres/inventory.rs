@@ -7,7 +7,7 @@ use crate::entry::{ConversationId, Millis};
 use crate::limits;
 use crate::name::{DisplayName, Handle};
 use crate::store::rows::known_handle;
-use crate::store::{AccountInvitation, AccountRow, Error, GroupRow, ListPage, Standing};
+use crate::store::{AccountInvitation, AccountRow, AccountState, Error, GroupRow, ListPage};
 
 const ACCOUNT: &str = "SELECT handle, name, created, seen, disabled, gone FROM account
                        WHERE handle = $1";
@@ -23,9 +23,9 @@ fn account(row: &PgRow) -> Result<AccountRow, Error> {
         created: Millis(row.get(2)?),
         seen: row.get::<Option<i64>>(3)?.map(Millis),
         standing: match (row.get(4)?, row.get::<i64>(5)?) {
-            (false, 0) => Standing::Enabled,
-            (true, 0) => Standing::Disabled,
-            _ => Standing::Deleted,
+            (false, 0) => AccountState::Enabled,
+            (true, 0) => AccountState::Disabled,
+            _ => AccountState::Deleted,
         },
     })
 }

@@ -11,7 +11,7 @@ use super::span::span;
 use super::value::Param;
 use crate::entry::{AccountId, ConversationId, EntryId, EntryKind};
 use crate::limits;
-use crate::store::search::{Candidate, Part, SearchSource, look};
+use crate::store::search::{SearchCandidate, SearchPart, SearchSource, look};
 use crate::store::walk::Window;
 use crate::store::{ConversationKind, Error, Reader, SearchPage, SearchQuery, SpanQuery};
 
@@ -39,7 +39,7 @@ struct Searched {
 }
 
 /// The log, for one look.
-struct Source<'a> {
+struct PgSource<'a> {
     reader: &'a mut PgReader,
     me: AccountId,
     /// `None`: all of the account's.
@@ -68,10 +68,10 @@ pub(super) fn search(
         one = Some(ConversationId(row.get(0)?));
     }
     let (re, known) = (query.span.re, FxHashMap::default());
-    look(&mut Source { reader, me, one, re, floor, known }, query, newest)
+    look(&mut PgSource { reader, me, one, re, floor, known }, query, newest)
 }
 
-impl Source<'_> {
+impl PgSource<'_> {
     fn known(&mut self, id: ConversationId) -> Result<&Searched, Error> {
         if !self.known.contains_key(&id) {
             let of = self.reader.whose(id)?;
@@ -88,7 +88,7 @@ impl Source<'_> {
         conversation: ConversationId,
         within: Window,
         upwards: bool,
-    ) -> Result<(Vec<Candidate>, Option<EntryId>), Error> {
+    ) -> Result<(Vec<SearchCandidate>, Option<EntryId>), Error> {
         let query = SpanQuery {
             count: limits::SEARCH_SCAN,
             before: (!upwards).then_some(EntryId(within.1.0.saturating_add(1))),
@@ -102,12 +102,12 @@ impl Source<'_> {
             found.ids.reverse();
         }
         let last = found.ids.last().filter(|_| found.more).copied();
-        Ok((found.ids.into_iter().map(|id| Candidate { id, conversation }).collect(), last))
+        Ok((found.ids.into_iter().map(|id| SearchCandidate { id, conversation }).collect(), last))
     }
 }
 
-impl SearchSource for Source<'_> {
-    fn part(&mut self, within: Window, upwards: bool) -> Result<Part, Error> {
+impl SearchSource for PgSource<'_> {
+    fn part(&mut self, within: Window, upwards: bool) -> Result<SearchPart, Error> {
         let (candidates, last, steps);
         if let Some(one) = self.one {
             (candidates, last) = self.part_of(one, within, upwards)?;
@@ -120,7 +120,7 @@ impl SearchSource for Source<'_> {
             let mut all = Vec::new();
             for row in &rows {
                 let (id, conversation) = (EntryId(row.get(0)?), ConversationId(row.get(1)?));
-                all.push((Candidate { id, conversation }, row.get::<bool>(2)?));
+                all.push((SearchCandidate { id, conversation }, row.get::<bool>(2)?));
             }
             let is_full = all.len() == limits::SEARCH_SCAN;
             last = all.last().filter(|_| is_full).map(|(last, _)| last.id);
@@ -129,10 +129,10 @@ impl SearchSource for Source<'_> {
                 all.into_iter().filter_map(|(one, is_mine)| is_mine.then_some(one)).collect();
         }
         let end = if upwards { within.1 } else { EntryId(within.0.0 + 1) };
-        Ok(Part { end: last.unwrap_or(end), candidates, steps })
+        Ok(SearchPart { end: last.unwrap_or(end), candidates, steps })
     }
 
-    fn texts(&mut self, of: &[Candidate]) -> Result<Vec<Option<Box<str>>>, Error> {
+    fn texts(&mut self, of: &[SearchCandidate]) -> Result<Vec<Option<Box<str>>>, Error> {
         let (mut ids, mut whose, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         for one in of {
             let floor = self.floor;

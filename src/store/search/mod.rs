@@ -46,18 +46,18 @@ pub struct SearchPage {
 
 /// A message that may have the words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate {
+pub(super) struct SearchCandidate {
     pub(super) id: EntryId,
     pub(super) conversation: ConversationId,
 }
 
 /// A part of the log that is looked through.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct SearchPart {
     /// Its last id: the lowest one, or the highest one if the look goes upwards.
     pub(super) end: EntryId,
     /// In the direction of the look. All messages of the part that have the words are among them.
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Vec<SearchCandidate>,
     /// The work that finding them was.
     pub(super) steps: usize,
 }
@@ -66,10 +66,10 @@ pub(super) struct Part {
 pub(super) trait SearchSource {
     /// The next part within a window that is not empty, beginning at its upper end or, if `upwards`,
     /// at its lower one.
-    fn part(&mut self, within: Window, upwards: bool) -> Result<Part, Error>;
+    fn part(&mut self, within: Window, upwards: bool) -> Result<SearchPart, Error>;
     /// The texts of the first of these candidates, as the account may see them; `None`: it may not
     /// see it, or it is no message, or it was deleted. As many as fit in a page, at least one.
-    fn texts(&mut self, of: &[Candidate]) -> Result<Vec<Option<Box<str>>>, Error>;
+    fn texts(&mut self, of: &[SearchCandidate]) -> Result<Vec<Option<Box<str>>>, Error>;
 }
 
 /// Looks once. `newest` is the newest entry there is.

@@ -48,12 +48,12 @@ pub(in crate::store) fn to_merge(segments: &[Segment], new: usize, most: usize) 
 /// A segment that is being made.
 pub(in crate::store) struct SegmentDraft {
     after: EntryId,
-    words: FxHashMap<ConversationId, FxHashMap<Box<str>, Postings>>,
+    words: FxHashMap<ConversationId, FxHashMap<Box<str>, SegmentPostings>>,
 }
 
 /// The messages that have a word, encoded as in `store/ids.rs`.
 #[derive(Default)]
-struct Postings {
+struct SegmentPostings {
     bytes: Vec<u8>,
     last: EntryId,
 }
@@ -72,7 +72,7 @@ impl SegmentDraft {
                 Some(postings) => postings,
                 None => words
                     .entry(kept(&word).into())
-                    .or_insert(Postings { bytes: Vec::new(), last: self.after }),
+                    .or_insert(SegmentPostings { bytes: Vec::new(), last: self.after }),
             };
             if postings.last < id {
                 ids::put(&mut postings.bytes, id.0.abs_diff(postings.last.0));

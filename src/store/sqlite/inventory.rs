@@ -10,7 +10,9 @@ use crate::entry::{ConversationId, EntryId, Millis};
 use crate::limits;
 use crate::name::{DisplayName, Handle, Target};
 use crate::store::rows::known_handle;
-use crate::store::{AccountRow, ConversationKind, Error, FileRow, GroupRow, ListPage, Standing};
+use crate::store::{
+    AccountRow, AccountState, ConversationKind, Error, FileRow, GroupRow, ListPage,
+};
 
 const ACCOUNT: &str = "SELECT handle, name, created, seen, disabled, gone FROM account
                        WHERE handle = ?1";
@@ -27,9 +29,9 @@ fn account(row: &Row) -> Result<AccountRow, Error> {
         created: Millis(row.get(2)?),
         seen: seen.map(Millis),
         standing: match (row.get(4)?, row.get::<_, i64>(5)?) {
-            (false, 0) => Standing::Enabled,
-            (true, 0) => Standing::Disabled,
-            _ => Standing::Deleted,
+            (false, 0) => AccountState::Enabled,
+            (true, 0) => AccountState::Disabled,
+            _ => AccountState::Deleted,
         },
     })
 }

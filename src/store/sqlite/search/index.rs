@@ -10,7 +10,7 @@ use super::file::{key, seen, segments};
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::Error;
-use crate::store::search::{Candidate, Segment, ids_of};
+use crate::store::search::{SearchCandidate, Segment, ids_of};
 use crate::store::walk::Window;
 
 /// Work of looking a word up in a segment.
@@ -19,7 +19,7 @@ pub(super) const LOOKUP: usize = 2;
 const FEW: usize = 8;
 
 /// What is searched.
-pub(super) enum Scope {
+pub(super) enum SearchScope {
     One(ConversationId),
     /// By their numbers.
     All(Vec<ConversationId>),
@@ -68,14 +68,14 @@ impl<'a> Index<'a> {
         &self,
         segment: Segment,
         within: Window,
-        scope: &Scope,
+        scope: &SearchScope,
         words: &[&str],
-    ) -> Result<Option<(Vec<Candidate>, usize)>, Error> {
+    ) -> Result<Option<(Vec<SearchCandidate>, usize)>, Error> {
         let (mut found, mut steps) = (Vec::new(), 0);
         let its;
         let conversations = match scope {
-            Scope::One(one) => std::slice::from_ref(one),
-            Scope::All(all) => {
+            SearchScope::One(one) => std::slice::from_ref(one),
+            SearchScope::All(all) => {
                 its = self.done(self.conversations(segment, all))?;
                 steps += its.len();
                 &its[..]
@@ -116,7 +116,7 @@ impl<'a> Index<'a> {
             }
             let conversation = *conversation;
             let ids = ids.into_iter().flatten();
-            found.extend(ids.map(|id| Candidate { id, conversation }));
+            found.extend(ids.map(|id| SearchCandidate { id, conversation }));
         }
         Ok(Some((found, steps)))
     }
@@ -143,10 +143,14 @@ impl<'a> Index<'a> {
     }
 
     /// Messages in a window whose texts have changed since their segment was made.
-    pub(super) fn edited(&self, within: Window, scope: &Scope) -> Result<Vec<Candidate>, Error> {
+    pub(super) fn edited(
+        &self,
+        within: Window,
+        scope: &SearchScope,
+    ) -> Result<Vec<SearchCandidate>, Error> {
         let one = match scope {
-            Scope::One(one) => Some(one.0),
-            Scope::All(_) => None,
+            SearchScope::One(one) => Some(one.0),
+            SearchScope::All(_) => None,
         };
         let mut query = self.on.prepare_cached(match one {
             Some(_) => {
@@ -159,7 +163,10 @@ impl<'a> Index<'a> {
             }
         })?;
         let rows = query.query_map(params![within.0.0, within.1.0, one], |row| {
-            Ok(Candidate { id: EntryId(row.get(0)?), conversation: ConversationId(row.get(1)?) })
+            Ok(SearchCandidate {
+                id: EntryId(row.get(0)?),
+                conversation: ConversationId(row.get(1)?),
+            })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -19,10 +19,10 @@ use super::super::run;
 use super::super::span::span;
 use super::super::visible::windows;
 use super::file::SearchFile;
-use super::index::{Index, LOOKUP, Scope};
+use super::index::{Index, LOOKUP, SearchScope};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
-use crate::store::search::{Candidate, Part, SearchSource, Segment, kept, look};
+use crate::store::search::{SearchCandidate, SearchPart, SearchSource, Segment, kept, look};
 use crate::store::walk::Window;
 use crate::store::{Cause, Error, SearchPage, SearchQuery, SpanQuery};
 
@@ -50,17 +50,17 @@ impl SearchReader {
 }
 
 /// The log and the index, for one look.
-struct Source<'a> {
+struct SqliteSource<'a> {
     read: &'a Connection,
     me: AccountId,
-    scope: Scope,
+    scope: SearchScope,
     /// The longest first, which are likely to be rare.
     words: Vec<&'a str>,
     re: Option<EntryId>,
     floor: EntryId,
     index: Option<Index<'a>>,
     /// Messages whose texts have changed and the index does not know it, by their ids.
-    fresh: Vec<Candidate>,
+    fresh: Vec<SearchCandidate>,
     /// The segment in which the words are so frequent that the log is read.
     frequent: Option<EntryId>,
     windows: FxHashMap<ConversationId, Vec<Window>>,
@@ -112,7 +112,7 @@ fn look_with(
     let Some(scope) = scope(read, me, query)? else { return Ok(SearchPage::default()) };
     let mut words: Vec<&str> = query.words.iter().map(|word| kept(word)).collect();
     words.sort_by_key(|word| Reverse(word.len()));
-    let mut source = Source {
+    let mut source = SqliteSource {
         read,
         me,
         scope,
@@ -135,9 +135,13 @@ fn look_with(
 }
 
 /// What is to be searched; `None` if that is nothing.
-fn scope(read: &Connection, me: AccountId, query: &SearchQuery) -> Result<Option<Scope>, Error> {
+fn scope(
+    read: &Connection,
+    me: AccountId,
+    query: &SearchQuery,
+) -> Result<Option<SearchScope>, Error> {
     if let Some(one) = query.conversation {
-        return Ok(Some(Scope::One(one)));
+        return Ok(Some(SearchScope::One(one)));
     }
     if let Some(message) = query.span.re {
         // Answers are in the conversation of their message.
@@ -146,23 +150,23 @@ fn scope(read: &Connection, me: AccountId, query: &SearchQuery) -> Result<Option
                    WHERE e.id = ?1";
         let mut found = read.prepare_cached(sql)?;
         let one = found.query_row([message.0, me.0], |row| row.get(0)).optional()?;
-        return Ok(one.map(|one| Scope::One(ConversationId(one))));
+        return Ok(one.map(|one| SearchScope::One(ConversationId(one))));
     }
     let sql = "SELECT conversation FROM member WHERE account = ?1";
     let mut all = read.prepare_cached(sql)?;
     let rows = all.query_map([me.0], |row| row.get(0).map(ConversationId))?;
     let mut all: Vec<ConversationId> = rows.collect::<Result<_, _>>()?;
     all.sort_unstable();
-    Ok(Some(Scope::All(all)))
+    Ok(Some(SearchScope::All(all)))
 }
 
-impl<'a> Source<'a> {
+impl<'a> SqliteSource<'a> {
     /// Uses an index that knows of changes up to the entry `seen`.
     fn begin(&mut self, index: Index<'a>, seen: EntryId) -> Result<(), Error> {
         let mut fresh = Vec::new();
         match &self.scope {
-            Scope::One(one) => changed(self.read, *one, seen, &mut fresh)?,
-            Scope::All(_) => {
+            SearchScope::One(one) => changed(self.read, *one, seen, &mut fresh)?,
+            SearchScope::All(_) => {
                 let sql = "SELECT c.id FROM member m JOIN conversation c ON c.id = m.conversation
                            WHERE m.account = ?1 AND c.marked > ?2";
                 let mut query = self.read.prepare_cached(sql)?;
@@ -181,19 +185,19 @@ impl<'a> Source<'a> {
 
     fn is_mine(&self, conversation: ConversationId) -> bool {
         match &self.scope {
-            Scope::One(one) => *one == conversation,
-            Scope::All(all) => all.binary_search(&conversation).is_ok(),
+            SearchScope::One(one) => *one == conversation,
+            SearchScope::All(all) => all.binary_search(&conversation).is_ok(),
         }
     }
 
     /// The messages themselves, as far as one part goes.
-    fn scan(&mut self, within: Window, upwards: bool) -> Result<Part, Error> {
+    fn scan(&mut self, within: Window, upwards: bool) -> Result<SearchPart, Error> {
         let all = match &self.scope {
-            Scope::One(one) => {
+            SearchScope::One(one) => {
                 let one = *one;
                 return self.scan_one(one, within, upwards);
             }
-            Scope::All(all) => all,
+            SearchScope::All(all) => all,
         };
         let sql = match upwards {
             true => {
@@ -214,11 +218,11 @@ impl<'a> Source<'a> {
             steps += 1;
             last = Some(id);
             if row.get::<_, i64>(2)? == 0 && all.binary_search(&conversation).is_ok() {
-                candidates.push(Candidate { id, conversation });
+                candidates.push(SearchCandidate { id, conversation });
             }
         }
         let last = last.filter(|_| steps == limits::SEARCH_SCAN);
-        Ok(Part { end: last.unwrap_or(end_of(within, upwards)), candidates, steps })
+        Ok(SearchPart { end: last.unwrap_or(end_of(within, upwards)), candidates, steps })
     }
 
     /// The same in one conversation, or of the answers to a message there.
@@ -227,7 +231,7 @@ impl<'a> Source<'a> {
         conversation: ConversationId,
         within: Window,
         upwards: bool,
-    ) -> Result<Part, Error> {
+    ) -> Result<SearchPart, Error> {
         let seen = self.windows(conversation)?.to_vec();
         let cut = |(above, upto): &Window| ((*above).max(within.0), (*upto).min(within.1));
         let seen: Vec<Window> = seen.iter().map(cut).filter(|(low, high)| low < high).collect();
@@ -244,8 +248,8 @@ impl<'a> Source<'a> {
         }
         let last = ids.last().filter(|_| found.more).copied();
         let steps = ids.len();
-        let candidates = ids.into_iter().map(|id| Candidate { id, conversation }).collect();
-        Ok(Part { end: last.unwrap_or(end_of(within, upwards)), candidates, steps })
+        let candidates = ids.into_iter().map(|id| SearchCandidate { id, conversation }).collect();
+        Ok(SearchPart { end: last.unwrap_or(end_of(within, upwards)), candidates, steps })
     }
 
     /// What of a conversation the account may see.
@@ -282,8 +286,8 @@ fn end_of(within: Window, upwards: bool) -> EntryId {
     if upwards { within.1 } else { EntryId(within.0.0 + 1) }
 }
 
-impl SearchSource for Source<'_> {
-    fn part(&mut self, within: Window, upwards: bool) -> Result<Part, Error> {
+impl SearchSource for SqliteSource<'_> {
+    fn part(&mut self, within: Window, upwards: bool) -> Result<SearchPart, Error> {
         let Some(index) = &self.index else { return self.scan(within, upwards) };
         let (within, segment) = self.cut(index, within, upwards);
         let Some(segment) = segment.filter(|segment| self.frequent != Some(segment.upto)) else {
@@ -307,10 +311,10 @@ impl SearchSource for Source<'_> {
         if !upwards {
             candidates.reverse();
         }
-        Ok(Part { end: end_of(within, upwards), candidates, steps: steps + LOOKUP })
+        Ok(SearchPart { end: end_of(within, upwards), candidates, steps: steps + LOOKUP })
     }
 
-    fn texts(&mut self, of: &[Candidate]) -> Result<Vec<Option<Box<str>>>, Error> {
+    fn texts(&mut self, of: &[SearchCandidate]) -> Result<Vec<Option<Box<str>>>, Error> {
         let (mut texts, mut bytes) = (Vec::with_capacity(of.len()), 0);
         for one in of {
             if bytes >= limits::PAGE_BYTES {
@@ -324,9 +328,9 @@ impl SearchSource for Source<'_> {
     }
 }
 
-impl Source<'_> {
+impl SqliteSource<'_> {
     /// The text of a message, if the account may see it.
-    fn text(&mut self, of: Candidate) -> Result<Option<Box<str>>, Error> {
+    fn text(&mut self, of: SearchCandidate) -> Result<Option<Box<str>>, Error> {
         let floor = self.floor;
         let is_seen = |(above, upto): &Window| *above < of.id && of.id <= *upto;
         if of.id <= floor || !self.windows(of.conversation)?.iter().any(is_seen) {
@@ -352,7 +356,7 @@ fn changed(
     read: &Connection,
     conversation: ConversationId,
     mut seen: EntryId,
-    into: &mut Vec<Candidate>,
+    into: &mut Vec<SearchCandidate>,
 ) -> Result<(), Error> {
     let sql = "SELECT re FROM entry WHERE id = ?1 AND kind = 2";
     let mut query = read.prepare_cached(sql)?;
@@ -365,7 +369,7 @@ fn changed(
         let (ids, whole) = above(read, ListKind::Marks, conversation, seen)?;
         for mark in ids.filter(|mark| *mark > seen).collect::<Vec<_>>() {
             let message = query.query_row([mark.0], |row| row.get(0).map(EntryId)).optional()?;
-            into.extend(message.map(|id| Candidate { id, conversation }));
+            into.extend(message.map(|id| SearchCandidate { id, conversation }));
             seen = mark;
         }
         if whole {

@@ -10,18 +10,18 @@ use rustix::io::Errno;
 use super::failure::Failure;
 
 /// A file beside its future place. If it is dropped, it is gone.
-pub struct NewFile {
+pub struct Download {
     part: PathBuf,
     path: PathBuf,
     file: File,
 }
 
-impl NewFile {
+impl Download {
     /// Begins the file that shall be at `path`.
     ///
     /// # Errors
     /// `Unfit`: something is there already, or it cannot be made.
-    pub fn begin(path: &Path) -> Result<NewFile, Failure> {
+    pub fn begin(path: &Path) -> Result<Download, Failure> {
         if path.symlink_metadata().is_ok() {
             return Err(taken(path));
         }
@@ -29,7 +29,7 @@ impl NewFile {
         let part = path.with_file_name(format!(".papo-{random:016x}.part"));
         let file = OpenOptions::new().write(true).create_new(true).open(&part);
         let file = file.map_err(|e| unfit(path, e))?;
-        Ok(NewFile { part, path: path.to_owned(), file })
+        Ok(Download { part, path: path.to_owned(), file })
     }
 
     /// Adds bytes.
@@ -63,7 +63,7 @@ impl NewFile {
     }
 }
 
-impl Drop for NewFile {
+impl Drop for Download {
     fn drop(&mut self) {
         // It is not there any more if it was renamed.
         let _ = fs::remove_file(&self.part);
@@ -88,7 +88,7 @@ mod tests {
         let path = folder.path().join("a.txt");
         let names = || fs::read_dir(folder.path()).unwrap().count();
         let begun = || {
-            let mut new = NewFile::begin(&path).unwrap();
+            let mut new = Download::begin(&path).unwrap();
             new.add(b"hello").unwrap();
             new
         };
@@ -97,7 +97,7 @@ mod tests {
         let (one, two) = (begun(), begun());
         assert_eq!(one.finish().unwrap(), path);
         assert!(matches!(two.finish(), Err(Failure::Unfit(_))));
-        assert!(NewFile::begin(&path).is_err());
+        assert!(Download::begin(&path).is_err());
         assert_eq!((fs::read(&path).unwrap(), names()), (b"hello".to_vec(), 1));
     }
 }
