@@ -391,7 +391,7 @@ pub enum Action {
         #[arg(long, value_name = "DISPLAY NAME")]
         name: Option<String>,
         /// An invitation, where the operator asks for one
-        #[arg(long, value_name = "INVITATION")]
+        #[arg(long, env = "PAPO_INVITATION", hide_env_values = true, value_name = "INVITATION")]
         invitation: Option<String>,
     },
     /// Store a token, so that the password is not asked for again

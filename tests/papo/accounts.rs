@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use papo::limits;
 
 use crate::place::{Place, Running, done, fails, input, stderr};
+use crate::process::unix::over;
 use crate::process::{Home, PASSWORD, Papod, run, tls};
 
 /// A value in the settings.
@@ -17,6 +18,21 @@ fn setting(place: &Place, key: &str) -> Option<String> {
     let text = fs::read_to_string(place.config()).unwrap();
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("{key} ")));
     line.map(str::to_owned)
+}
+
+#[test]
+fn an_account_is_made_with_an_invitation() {
+    let folder = Home::new();
+    let admin = folder.path().join("admin.sock");
+    let flags = ["--admin", admin.to_str().unwrap(), "--registration", "invite"];
+    let place = Place::with_flags(&[], &flags);
+    fails(&mut place.papo("ana", &["register"]), 1, "ERR REG closed ");
+    let made = over(&admin, "ADMIN INVITE 2");
+    let invitation = made[0].strip_prefix("OK ADMIN INVITE ").unwrap();
+    done(place.papo("ana", &["register"]).env("PAPO_INVITATION", invitation));
+    place.done("bob", &["register", "--invitation", invitation]);
+    let mut third = place.papo("caio", &["register", "--invitation", invitation]);
+    fails(&mut third, 1, "ERR REG closed ");
 }
 
 #[test]

@@ -80,7 +80,9 @@ impl Place {
     /// One that knows nothing but where its settings are.
     pub fn bare(&self, arguments: &[&str]) -> Command {
         let mut command = with_clean_environment(Command::new(env!("CARGO_BIN_EXE_papo")));
-        for name in ["PAPO_SERVER", "PAPO_AS", "PAPO_SECRET", "PAPO_CA", "PAPO_DEVICE"] {
+        for name in
+            ["PAPO_SERVER", "PAPO_AS", "PAPO_SECRET", "PAPO_CA", "PAPO_DEVICE", "PAPO_INVITATION"]
+        {
             command.env_remove(name);
         }
         command.env("XDG_CONFIG_HOME", self.home.path()).env("TZ", "UTC0");

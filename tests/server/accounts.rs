@@ -14,6 +14,22 @@ fn users(lines: &[String]) -> (Vec<&str>, &str) {
     (handles.collect(), last)
 }
 
+/// What new accounts begin with, and may change.
+#[test]
+fn a_server_may_begin_with_who_sees_whom() {
+    let home = Home::new();
+    let papod = Papod::start_with(&home.db(), ["--seen", "none"]);
+    let mut ana = papod.register("ana");
+    let _bob = papod.register("bob");
+    ana.say("PREF");
+    ana.until("PREF seen none");
+    ana.until("OK PREF ");
+    ana.say("FIND bob");
+    ana.expect("USER bob offline - bob");
+    ana.until("OK FIND ");
+    papod.stop();
+}
+
 #[test]
 fn lists_come_in_pages() {
     let home = Home::new();
