@@ -1,6 +1,6 @@
 //! The brake on password guessing: how long the next attempt at an account has to wait.
 //!
-//! Consecutive failures are counted per handle and origin, so that an attacker does not lock out
+//! Consecutive failures are counted per handle and origin (those of tokens per origin), so that an attacker does not lock out
 //! the owner at another address. Unknown handles are counted like any other. It has no clock and
 //! never blocks: callers pass the time and do the waiting.
 
@@ -15,19 +15,25 @@ use crate::origin::Origin;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct Guess {
-    handle: Handle,
+    /// `None`: a token, which does not say whose it is.
+    handle: Option<Handle>,
     origin: Origin,
 }
 
 impl Guess {
     /// Reduces `origin` to its [`Origin::rate_key`]: for IPv6, the /64 network.
     pub fn new(handle: Handle, origin: Origin) -> Guess {
-        Guess { handle, origin: origin.rate_key() }
+        Guess { handle: Some(handle), origin: origin.rate_key() }
+    }
+
+    /// A token that came without a handle.
+    pub fn at_token(origin: Origin) -> Guess {
+        Guess { handle: None, origin: origin.rate_key() }
     }
 
     /// The handle as given; there may be no such account.
-    pub fn handle(&self) -> &Handle {
-        &self.handle
+    pub fn handle(&self) -> Option<&Handle> {
+        self.handle.as_ref()
     }
 
     /// The rate key, not the full address.

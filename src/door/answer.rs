@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::entry::EntryId;
 use crate::limits;
+use crate::wire::refusal::Refusal;
 use crate::wire::rows::{Bye, ErrLine};
 
 /// A whole answer.
@@ -74,6 +75,16 @@ impl Denial {
             Some(Bye::Kicked) => Denial::wrong_secret(),
             Some(bye) => Denial::new(50301, format!("{}: the session has ended", bye.as_str())),
         }
+    }
+
+    /// There were too many wrong tokens.
+    pub fn too_fast(refusal: &Refusal) -> Denial {
+        let retry = match refusal {
+            Refusal::TooFast { seconds } => *seconds,
+            _ => limits::RETRY_AFTER,
+        };
+        let text = format!("{}: {refusal}", refusal.code());
+        Denial { retry: Some(retry), ..Denial::new(42901, text) }
     }
 
     /// What a session refused.

@@ -122,6 +122,15 @@ impl HttpConnection {
         }
     }
 
+    /// Counts a wrong token, which may take a while.
+    ///
+    /// # Errors
+    /// There were too many.
+    async fn wrong_token(&self) -> Result<(), Denial> {
+        let wrong = self.shared.services.wrong_token(self.admission.id(), self.origin).await;
+        wrong.map_err(|refusal| Denial::too_fast(&refusal))
+    }
+
     /// Serves the connection to its end.
     pub async fn run(mut self) {
         let mut is_first = true;

@@ -112,7 +112,7 @@ impl HttpConnection {
     }
 
     async fn login(&self, head: &Head) -> Result<Login, Denial> {
-        who::login(head, false, &self.shared.services, self.origin).await
+        who::login(head, false, self).await
     }
 
     /// Publishing to a topic; `sequence` is the sequence id in the address.
@@ -165,7 +165,7 @@ impl HttpConnection {
             return self.say(link, &login.handle, &topic, &notice, &order).await;
         }
         order.must_be_plain()?;
-        let (login, target) = who::hook(&name, &self.shared.services, self.origin).await?;
+        let (login, target) = who::hook(&name, self).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let text = cut(&params.notice(b"")?.text(), limits::HOOK_TEXT);
         commands::say(&mut link, &target, &text, order.key).await?;
@@ -221,7 +221,7 @@ impl HttpConnection {
     }
 
     async fn hook(&mut self, head: &Head, token: &str, shape: Shape) -> Result<Outcome, Fault> {
-        let (login, target) = who::hook(token, &self.shared.services, self.origin).await?;
+        let (login, target) = who::hook(token, self).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let mut notice = match shape {

@@ -51,7 +51,7 @@ pub(super) async fn run(
 ) -> Result<Outcome, Fault> {
     let topics = Topic::list(names)?;
     let may_be_asked = matches!(format, Format::Sse | Format::WebSocket);
-    let login = who::login(head, may_be_asked, &on.shared.services, on.origin).await?;
+    let login = who::login(head, may_be_asked, on).await?;
     let accepted = match format {
         Format::WebSocket => Some(websocket::accept(head)?),
         _ => None,

@@ -2,12 +2,12 @@
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 
+use super::HttpConnection;
 use super::answer::Denial;
 use super::request::Head;
 use crate::name::{Handle, Target};
-use crate::origin::Origin;
 use crate::readers::Asker;
-use crate::session::{Services, token_hash};
+use crate::session::token_hash;
 
 /// A handle and a secret, which may still be wrong. Both have the form of one: neither can become
 /// another field or line of a command.
@@ -28,11 +28,10 @@ enum Credential {
 ///
 /// # Errors
 /// There are none, they have no form that could be right, or no token like this exists.
-pub async fn login(
+pub(super) async fn login(
     head: &Head,
     may_be_asked: bool,
-    services: &Services,
-    origin: Origin,
+    on: &HttpConnection,
 ) -> Result<Login, Denial> {
     let asked_for = head.query("auth").or(head.query("authorization"));
     let credential = match (head.header("authorization"), asked_for) {
@@ -47,12 +46,16 @@ pub async fn login(
         (None, Some(value)) => asked(value),
         (None, None) => return Err(Denial::nobody()),
     };
-    match credential.ok_or_else(Denial::wrong_secret)? {
-        Credential::Pair(handle, secret) => Ok(Login { handle, secret }),
-        Credential::Token(secret) => {
-            let known = owner(&secret, services, origin).await?;
-            let (handle, _) = known.ok_or_else(Denial::wrong_secret)?;
-            Ok(Login { handle, secret })
+    let (known, secret) = match credential {
+        Some(Credential::Pair(handle, secret)) => return Ok(Login { handle, secret }),
+        Some(Credential::Token(secret)) => (owner(&secret, on).await?, secret),
+        None => (None, Box::default()),
+    };
+    match known {
+        Some((handle, _)) => Ok(Login { handle, secret }),
+        None => {
+            on.wrong_token().await?;
+            Err(Denial::wrong_secret())
         }
     }
 }
@@ -61,18 +64,15 @@ pub async fn login(
 ///
 /// # Errors
 /// There is no such hook.
-pub async fn hook(
-    token: &str,
-    services: &Services,
-    origin: Origin,
-) -> Result<(Login, Target), Denial> {
-    let none = || Denial::new(40401, "no-such-token: there is no such hook");
-    let secret = secret(token).ok_or_else(none)?;
-    match owner(&secret, services, origin).await? {
-        Some((handle, Some(target))) => Ok((Login { handle, secret }, target)),
-        // One that may do everything must not stand in an address.
-        Some((_, None)) | None => Err(none()),
+pub(super) async fn hook(token: &str, on: &HttpConnection) -> Result<(Login, Target), Denial> {
+    // One that may do everything must not stand in an address.
+    if let Some(secret) = secret(token)
+        && let Some((handle, Some(target))) = owner(&secret, on).await?
+    {
+        return Ok((Login { handle, secret }, target));
     }
+    on.wrong_token().await?;
+    Err(Denial::new(40401, "no-such-token: there is no such hook"))
 }
 
 /// Whether a part of a path has the form of a token.
@@ -88,12 +88,11 @@ pub fn may_hold_token(text: &str) -> bool {
 /// The account of a token, and the target that it is for.
 async fn owner(
     token: &str,
-    services: &Services,
-    origin: Origin,
+    on: &HttpConnection,
 ) -> Result<Option<(Handle, Option<Target>)>, Denial> {
     let Some(hash) = token_hash(token) else { return Ok(None) };
-    let asker = Asker { origin, account: None, logs_in: true };
-    let found = services.readers.ask(asker, move |reader| {
+    let asker = Asker { origin: on.origin, account: None, logs_in: true };
+    let found = on.shared.services.readers.ask(asker, move |reader| {
         let Some(token) = reader.token(&hash)? else { return Ok(None) };
         let account = reader.account_by_id(token.account)?.filter(|account| !account.gone);
         Ok(account.map(|account| (account.handle, token.to)))

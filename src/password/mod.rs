@@ -179,6 +179,14 @@ impl Hasher {
         answered.recv().await.map_err(|_| Failed::Broken)?
     }
 
+    /// Counts a wrong secret for which nothing has to be hashed.
+    ///
+    /// # Errors
+    /// It has to wait for so long, and was not counted.
+    pub fn note_wrong(&self, guess: &Guess) -> Result<(), Duration> {
+        self.shared.brake().begin(guess, Instant::now())
+    }
+
     /// A guess at another node of the same database was wrong, or ended the row of wrong ones.
     pub fn note_elsewhere(&self, guess: Guess, is_right: bool) {
         let mut brake = self.shared.brake();
@@ -260,9 +268,9 @@ impl Worker {
     ) -> Result<bool, Failed> {
         // Counted as a failure until it is known to be none: else each thread could try one more.
         self.shared.brake().begin(guess, Instant::now()).map_err(Failed::Braked)?;
-        let right = match &self.command {
-            Some(command) => command.lets_in(guess.handle(), password),
-            None => self.verify(password, known),
+        let right = match (&self.command, guess.handle()) {
+            (Some(command), Some(handle)) => command.lets_in(handle, password),
+            _ => self.verify(password, known),
         };
         match right {
             Ok(true) => self.shared.brake().succeeded(guess),

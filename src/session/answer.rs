@@ -1,6 +1,8 @@
 //! The outcome of a command that a session carries out itself: a final line, a refusal, or the end
 //! of the session.
 
+use std::time::Duration;
+
 use super::End;
 use crate::file_workers::NotDone;
 use crate::hub;
@@ -65,11 +67,7 @@ impl From<Failed> for Halt {
     fn from(failed: Failed) -> Halt {
         Halt::Refused(match failed {
             Failed::Busy => Refusal::TooMany,
-            Failed::Braked(wait) => {
-                // Rounded up, so that a retry after exactly this many seconds is not too early.
-                let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-                Refusal::TooFast { seconds }
-            }
+            Failed::Braked(wait) => Refusal::TooFast { seconds: whole_seconds(wait) },
             Failed::Unknown => Refusal::NotToldNow,
             Failed::Broken => {
                 log::error!("cannot hash a password, or its stored hash is damaged");
@@ -77,4 +75,9 @@ impl From<Failed> for Halt {
             }
         })
     }
+}
+
+/// Rounded up, so that a retry after exactly this many seconds is not too early.
+pub(super) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -7,13 +7,16 @@ use std::time::Duration;
 
 use smol::Timer;
 
-use super::answer::Halt;
+use super::answer::{Halt, whole_seconds};
 use super::warnings::Obstacle;
-use super::{End, Session};
+use super::{End, Services, Session};
 use crate::brake::Guess;
+use crate::entry::SessionId;
 use crate::limits;
 use crate::name::Handle;
+use crate::origin::Origin;
 use crate::password::Failed;
+use crate::wire::refusal::Refusal;
 use crate::wire::request::Secret;
 
 impl Session {
@@ -78,5 +81,29 @@ impl Session {
             None => awaited.as_mut().poll(cx).map(Ok),
         })
         .await
+    }
+}
+
+impl Services {
+    /// Counts and logs a wrong token that no `LOGIN` came with. Like a wrong password, it waits
+    /// after too many before it, unless that would take too long.
+    ///
+    /// # Errors
+    /// There were too many: [`Refusal::TooFast`].
+    pub async fn wrong_token(&self, session: SessionId, origin: Origin) -> Result<(), Refusal> {
+        let guess = Guess::at_token(origin);
+        let mut patience = limits::GUESS_WAIT;
+        while let Err(wait) = self.hasher.note_wrong(&guess) {
+            if wait > patience {
+                self.roster.note(Obstacle::Guesses, origin);
+                return Err(Refusal::TooFast { seconds: whole_seconds(wait) });
+            }
+            // Another attempt may come first; then this one waits again.
+            patience -= wait;
+            Timer::after(wait).await;
+        }
+        self.hub.guessed(guess, false);
+        log::info!("wrong-secret session={} from={origin} handle=-", session.0);
+        Ok(())
     }
 }

@@ -6,6 +6,7 @@ mod limits;
 mod publishing;
 mod requests;
 mod rest;
+mod security;
 mod subscribing;
 mod watching;
 mod websocket;

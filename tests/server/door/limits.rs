@@ -24,6 +24,47 @@ fn guesses_are_braked_by_the_real_address() {
 }
 
 #[test]
+fn wrong_tokens_are_braked_and_logged_and_right_ones_go_on() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let mut ana = papod.register("ana");
+    ana.say("TOKEN NEW bell to ana");
+    let hook = ana.line().rsplit(' ').next().unwrap().to_owned();
+    let wrong = format!("papo_{}", "0".repeat(40));
+    let bearer = |secret: &str| format!("Authorization: Bearer {secret}\r\n");
+    // All of them are one row, whatever they are tried for.
+    let tries: [&dyn Fn() -> super::Got; 5] = [
+        &|| ask(web, &format!("POST /hook/{wrong}"), "", "x"),
+        &|| ask(web, "PUT /ana", &bearer(&wrong), "x"),
+        &|| ask(web, "PUT /ana", &bearer("no-token"), "x"),
+        &|| ask(web, &format!("POST /message?token={wrong}"), "", "x"),
+        &|| ask(web, &format!("PUT /{wrong}"), "", "x"),
+    ];
+    let mut statuses = Vec::new();
+    for n in 0..20 {
+        let (status, _) = tries[n % tries.len()]().denied();
+        if status == 429 {
+            break;
+        }
+        statuses.push(status);
+    }
+    assert!((6..20).contains(&statuses.len()), "{statuses:?}");
+    assert_eq!(statuses[..6], [404, 401, 401, 404, 404, 404]);
+    let got = ask(web, &format!("POST /hook/{wrong}"), "", "x");
+    assert_eq!(got.denied(), (429, 42901));
+    assert!(got.header("retry-after").unwrap().parse::<u64>().unwrap() > 5);
+    // Whoever has a token or a password is not held up.
+    assert_eq!(ask(web, &format!("POST /hook/{hook}"), "", "x").status, 200);
+    assert_eq!(ask(web, "PUT /ana", &as_user("ana"), "x").status, 200);
+    let log = papod.log();
+    let line = " from=127.0.0.1 handle=-";
+    let lines = log.lines().filter(|l| l.contains("wrong-secret session=") && l.ends_with(line));
+    assert_eq!(lines.count(), statuses.len(), "{log}");
+    assert!(log.contains("guesses from=127.0.0.1 times=1"), "{log}");
+    assert!(!log.contains("papo_"), "{log}");
+}
+
+#[test]
 fn connections_sessions_and_rates_are_those_of_everyone() {
     let home = Home::new();
     let flags = ["--limit-local", "--limit-address", "3", "--limit-sessions", "2"];
