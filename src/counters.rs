@@ -107,6 +107,8 @@ pub struct Counters {
     pub received: Count,
     /// Bytes written to sockets.
     pub sent: Count,
+    /// Newest entries that are not in the index for searching yet.
+    pub search_lag: Count,
     /// Panics caught; each ended one session, question or task.
     pub panics: Count,
     /// When the certificate expires, in seconds since 1970; 0 if there is none.
@@ -162,7 +164,7 @@ impl Counters {
     }
 
     /// Every number except the commit times: name, type, help text, value.
-    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 23] {
+    fn table(&self) -> [(&'static str, MetricType, &'static str, u64); 24] {
         use MetricType::{Counter, Gauge};
         let of = Count::get;
         let uptime = self.start.0.elapsed().as_secs();
@@ -188,6 +190,12 @@ impl Counters {
             ("marks", Counter, "Edits, deletions and reactions recorded.", of(&self.marks)),
             ("deliveries", Counter, "Entries pushed to connections.", of(&self.deliveries)),
             ("receipts", Counter, "Receipts recorded.", of(&self.receipts)),
+            (
+                "search_lag",
+                Gauge,
+                "Newest entries not in the index for searching yet.",
+                of(&self.search_lag),
+            ),
             ("commits_failed", Counter, "Transactions that failed.", of(&self.commits_failed)),
             ("read_only", Gauge, "1 if whatever writes is refused.", of(&self.read_only)),
             ("http_requests", Counter, "HTTP requests answered.", of(&self.http_requests)),

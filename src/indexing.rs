@@ -22,6 +22,7 @@ pub fn start(
     let (stop, stopped): (_, Receiver<()>) = mpsc::channel();
     // Before anybody is connected. If it fails, the first pass says so.
     let _ = indexer.open();
+    counters.search_lag.set(indexer.lag());
     let run = move || {
         // On Linux this affects only the calling thread. If it fails, others are only slower.
         let _ = rustix::process::nice(limits::INDEXER_NICE);
@@ -33,6 +34,7 @@ pub fn start(
             {
                 log::warn!("the index for searching cannot be written, searching is slower: {e}");
             }
+            counters.search_lag.set(indexer.lag());
             is_failing = matches!(done, Some(Err(_)));
             let pause = match done {
                 Some(Ok(true)) => std::time::Duration::ZERO,

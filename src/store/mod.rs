@@ -103,6 +103,10 @@ pub trait Indexer: Send {
     /// # Errors
     /// The store's reason. The next pass goes on, with a new index if this one was damaged.
     fn pass(&mut self) -> Result<bool, Error>;
+
+    /// How many of the newest entries are not in the index, as of the last pass: the ids between the
+    /// last one that is and the newest one. A search reads these in the log.
+    fn lag(&self) -> u64;
 }
 
 /// How much work a question may be.

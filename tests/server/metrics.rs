@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::Command;
+use std::time::Instant;
 
 use crate::process::{self, Home, PASSWORD, PATIENCE, Papod, run};
 use papo::limits;
@@ -194,6 +195,37 @@ fn numbers_are_what_has_happened() {
         assert!(!grows || after[name] >= *value, "{name}");
     }
     drop((ana, bia, phone, stranger));
+    papod.stop();
+}
+
+/// Where the index cannot be made, it lags behind, and searches find the same without it.
+#[test]
+fn the_lag_of_the_index_is_told() {
+    let home = Home::new();
+    let index = format!("{}-search", home.db().display());
+    fs::create_dir(&index).unwrap();
+    let (papod, address) = start(&home);
+    let mut ana = papod.register("ana");
+    let count = 2 * limits::SEARCH_TAIL;
+    let said: String = (1..=count).map(|n| format!("MSG ana message {n}\n")).collect();
+    ana.write(said.as_bytes());
+    ana.until(&format!("OK MSG {count} "));
+    let until = |fits: &dyn Fn(f64) -> bool| {
+        let begun = Instant::now();
+        while !fits(scrape(address)["papod_search_lag"]) {
+            assert!(begun.elapsed() < PATIENCE, "{}", papod.log());
+        }
+    };
+    let mut search = || {
+        ana.say("HIST - 2 with message 17");
+        ana.until("OK HIST ").len() - 1
+    };
+    until(&|lag| lag == count as f64);
+    papod.until_logged("searching is slower");
+    assert_eq!(search(), 2);
+    fs::remove_dir(&index).unwrap();
+    until(&|lag| lag == 0.0);
+    assert_eq!(search(), 2);
     papod.stop();
 }
 

@@ -7,6 +7,7 @@
 //! know yet, the store has to name. A look ends when it has found enough, or has done
 //! [`SEARCH_STEPS`](crate::limits::SEARCH_STEPS) of work; the next one goes on from there.
 
+mod fill;
 mod segment;
 
 use super::walk::Window;
@@ -15,7 +16,10 @@ use crate::entry::{ConversationId, EntryId};
 use crate::fold;
 use crate::limits;
 
-pub(super) use segment::{Segment, SegmentDraft, SegmentId, ids_of, kept, most, to_merge};
+pub(super) use fill::{Filled, Filler};
+pub(super) use segment::{
+    Segment, SegmentDraft, SegmentId, both, ids_of, kept, key, next_part, size,
+};
 
 /// Candidates whose texts are read at once.
 const TEXTS: usize = 32;
@@ -70,6 +74,11 @@ pub(super) trait SearchSource {
     /// The texts of the first of these candidates, as the account may see them; `None`: it may not
     /// see it, or it is no message, or it was deleted. As many as fit in a page, at least one.
     fn texts(&mut self, of: &[SearchCandidate]) -> Result<Vec<Option<Box<str>>>, Error>;
+}
+
+/// The last id of a part that is looked through as a whole.
+pub(super) fn end_of(within: Window, upwards: bool) -> EntryId {
+    if upwards { within.1 } else { EntryId(within.0.0 + 1) }
 }
 
 /// Looks once. `newest` is the newest entry there is.

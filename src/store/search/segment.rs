@@ -9,6 +9,7 @@ use crate::entry::{ConversationId, EntryId};
 use crate::fold;
 use crate::limits;
 use crate::store::ids;
+use crate::store::walk::Window;
 
 /// The number of a segment; never given again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub(in crate::store) struct Segment {
     pub(in crate::store) upto: EntryId,
     /// How many entries those were, a long text counting as several.
     pub(in crate::store) size: usize,
+}
+
+/// The size of an entry whose text has so many bytes, in entries of the usual length.
+pub(in crate::store) fn size(bytes: usize) -> usize {
+    1 + bytes / limits::SEARCH_ENTRY_BYTES
 }
 
 /// Maximum size of a segment in a log whose newest entry is this one.
@@ -95,6 +101,51 @@ impl SegmentDraft {
         all.sort_unstable();
         all
     }
+}
+
+/// Which part of a window a look takes next, beginning at its end or, if `upwards`, at its beginning:
+/// as far as it lies in one segment, and that; or as far as there is none.
+pub(in crate::store) fn next_part(
+    segments: &[Segment],
+    within: Window,
+    upwards: bool,
+) -> (Window, Option<Segment>) {
+    let at = if upwards { EntryId(within.0.0 + 1) } else { within.1 };
+    let found = segments.get(segments.partition_point(|segment| segment.upto < at));
+    if let Some(segment) = found.filter(|segment| segment.after < at) {
+        return ((within.0.max(segment.after), within.1.min(segment.upto)), Some(*segment));
+    }
+    let last = segments.last().map_or(EntryId(0), |last| last.upto);
+    match segments.first() {
+        Some(first) if at <= first.after => ((within.0, within.1.min(first.after)), None),
+        _ => ((within.0.max(last), within.1), None),
+    }
+}
+
+/// The key of a word of a conversation: such that the words of a conversation lie beside each other,
+/// and those with the same beginning among them. No key has a byte `0xff` after its first.
+pub(in crate::store) fn key(conversation: ConversationId, word: &str) -> Vec<u8> {
+    let number = conversation.0.to_be_bytes();
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let mut key = Vec::with_capacity(9 + word.len());
+    key.push((8 - zeros) as u8);
+    key.extend(&number[zeros..]);
+    key.extend(word.as_bytes());
+    key
+}
+
+/// Those of the conversations `all` that are in the encoded list of a segment; both are sorted.
+/// `None`: it is damaged.
+pub(in crate::store) fn both(list: &[u8], all: &[ConversationId]) -> Option<Vec<ConversationId>> {
+    let mut its = Vec::new();
+    ids_of(list, EntryId(0), (EntryId(0), EntryId(i64::MAX)), &mut its)?;
+    let mut its = its.into_iter().map(|id| ConversationId(id.0)).peekable();
+    let mut both = Vec::new();
+    for one in all {
+        while its.next_if(|next| next < one).is_some() {}
+        both.extend(its.next_if_eq(one));
+    }
+    Some(both)
 }
 
 /// What the index keeps of a word.

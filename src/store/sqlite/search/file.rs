@@ -240,15 +240,3 @@ fn has_table(on: &Connection, segment: i64) -> Result<bool, Error> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE name = ?1";
     Ok(on.prepare_cached(sql)?.exists([format!("words_{segment}")])?)
 }
-
-/// The key of a word of a conversation: such that the words of a conversation lie beside each other,
-/// and those with the same beginning among them.
-pub(super) fn key(conversation: ConversationId, word: &str) -> Vec<u8> {
-    let number = conversation.0.to_be_bytes();
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let mut key = Vec::with_capacity(9 + word.len());
-    key.push((8 - zeros) as u8);
-    key.extend(&number[zeros..]);
-    key.extend(word.as_bytes());
-    key
-}

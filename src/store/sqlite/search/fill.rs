@@ -1,22 +1,17 @@
-//! Filling the index, behind the log: a pass notes which texts have changed, makes a segment of what
-//! is new, and makes those again that have words of deleted texts.
-//!
-//! A segment has the words of all texts that its messages have had and that are still in the log,
-//! since members who have left a group still see the text of their time.
+//! Filling the index from the database, each through a connection of its own.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::super::maintenance::SqliteMaintenance;
 use super::super::marking::{DELETION, EDIT};
-use super::super::{expire, read_connection, run};
-use super::file::{SearchFile, belongs, key, seen, segments};
+use super::super::{read_connection, run};
+use super::file::{SearchFile, belongs, seen, segments};
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::ids::encode;
-use crate::store::search::{Segment, SegmentDraft, most, to_merge};
+use crate::store::search::{Filled, Filler, Segment, SegmentDraft, key, size};
 use crate::store::{Cause, Error, Indexer};
 
 /// Rows of the log that are read at once, in one read transaction, and their size.
@@ -27,6 +22,12 @@ const NOTED: usize = 16_384;
 
 /// The writer of the index.
 pub struct SqliteIndexer {
+    filler: Filler,
+    index: IndexWriter,
+}
+
+/// The index, with the database that it is of.
+struct IndexWriter {
     file: Arc<SearchFile>,
     /// The database.
     read: Connection,
@@ -34,14 +35,6 @@ pub struct SqliteIndexer {
     open: Option<(Connection, Option<(u64, u64)>)>,
     /// Up to where changes are known, in memory: what is in the file may be older.
     seen: EntryId,
-    /// Since when there are segments with words of deleted texts.
-    stale: Option<Instant>,
-    /// New entries that make a segment.
-    tail: usize,
-    /// For how long these segments may stay.
-    erase: Duration,
-    /// What was deleted may still be in its write-ahead log.
-    is_soiled: bool,
 }
 
 impl SqliteMaintenance {
@@ -51,150 +44,85 @@ impl SqliteMaintenance {
     /// SQLite's reason.
     pub fn indexer(&self) -> Result<SqliteIndexer, Error> {
         let read = read_connection(self.lock.path())?;
-        let (file, erase) = (self.search.clone(), limits::SEARCH_ERASE);
-        let (open, seen, stale) = (None, EntryId(0), None);
-        let tail = limits::SEARCH_TAIL;
-        Ok(SqliteIndexer { file, read, open, seen, stale, tail, erase, is_soiled: true })
+        let index = IndexWriter { file: self.search.clone(), read, open: None, seen: EntryId(0) };
+        Ok(SqliteIndexer { filler: Filler::new(), index })
     }
 }
 
 impl Indexer for SqliteIndexer {
     fn open(&mut self) -> Result<(), Error> {
-        if self.file.take_damage()
-            || self.open.as_ref().is_some_and(|(_, n)| *n != self.file.inode())
-        {
-            self.open = None;
+        let (newest, floor): (i64, i64) = self
+            .index
+            .read
+            .prepare_cached("SELECT entry, floor FROM newest")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.filler.saw(EntryId(newest), EntryId(floor));
+        if self.index.is_gone() {
+            self.filler.opened();
             log::warn!("the index for searching is damaged or gone, and is made anew");
-            self.start(self.file.make()?)?;
+            self.index.open = None;
+            let on = self.index.file.make()?;
+            return self.index.start(on);
         }
-        if self.open.is_none() {
-            let there = self.file.writer().and_then(|on| Ok((belongs(&on, &self.read)?, on)));
-            let on = match there {
-                Ok((true, on)) => on,
-                Err(e) if !matches!(e.cause(), Cause::Damaged | Cause::Disk) => return Err(e),
-                Ok(_) | Err(_) => self.file.make()?,
-            };
-            self.start(on)?;
+        if self.index.open.is_none() {
+            self.filler.opened();
+            self.index.open()?;
         }
         Ok(())
     }
 
     fn pass(&mut self) -> Result<bool, Error> {
         self.open()?;
-        let filled = self.fill();
+        let filled = self.filler.fill(&mut self.index);
         if let Err(e) = &filled
             && e.cause() == Cause::Damaged
         {
-            self.file.note_damage();
+            self.index.file.note_damage();
         }
         filled
     }
-}
 
-/// The size of an entry whose text has so many bytes, in entries of the usual length.
-fn size(bytes: usize) -> usize {
-    1 + bytes / limits::SEARCH_ENTRY_BYTES
+    fn lag(&self) -> u64 {
+        self.filler.lag()
+    }
 }
 
 impl SqliteIndexer {
     /// The same, but it makes a segment of so few new entries, and deleted texts leave the index with
     /// the next pass.
     pub fn eager(self, tail: usize) -> SqliteIndexer {
-        SqliteIndexer { tail, erase: Duration::ZERO, ..self }
+        SqliteIndexer { filler: self.filler.eager(tail), ..self }
+    }
+}
+
+impl IndexWriter {
+    /// Whether what is open is damaged, or is not the file any more.
+    fn is_gone(&self) -> bool {
+        self.file.take_damage()
+            || self.open.as_ref().is_some_and(|(_, number)| *number != self.file.inode())
+    }
+
+    /// Opens the index if it is of this database, or makes it.
+    fn open(&mut self) -> Result<(), Error> {
+        let there = self.file.writer().and_then(|on| Ok((belongs(&on, &self.read)?, on)));
+        let on = match there {
+            Ok((true, on)) => on,
+            Err(e) if !matches!(e.cause(), Cause::Damaged | Cause::Disk) => return Err(e),
+            Ok(_) | Err(_) => self.file.make()?,
+        };
+        self.start(on)
     }
 
     fn start(&mut self, on: Connection) -> Result<(), Error> {
         self.seen = seen(&on)?;
-        self.is_soiled = true;
         self.open = Some((on, self.file.inode()));
         self.file.is_good();
         Ok(())
     }
 
-    /// Does a part of what is to be done; returns whether there is more.
-    fn fill(&mut self) -> Result<bool, Error> {
-        let Some((on, _)) = &self.open else { return Ok(false) };
-        let newest: i64 = self
-            .read
-            .prepare_cached("SELECT entry FROM newest")?
-            .query_row([], |row| row.get(0))?;
-        let floor = expire::floor(&self.read)?;
-        self.is_soiled |= forget(on, floor)?;
-        let all = segments(on)?;
-        let end = all.last().map_or(floor, |last| last.upto);
-        let noted = note(on, &self.read, self.seen, end)?;
-        if noted.upto > self.seen {
-            self.seen = noted.upto;
-        }
-        if let Some(erased) = stale(on)? {
-            let since = *self.stale.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.erase {
-                let (before, after) = (erased.after, erased.upto);
-                self.make(floor, (before, after), &[erased])?;
-                self.is_soiled = true;
-                return Ok(true);
-            }
-        } else {
-            self.stale = None;
-        }
-        let most = most(EntryId(newest));
-        let (upto, new) = self.ahead(end, most)?;
-        if new >= self.tail {
-            let merged = to_merge(&all, new, most);
-            let old = &all[all.len() - merged..];
-            let after = old.first().map_or(end, |first| first.after);
-            self.make(floor, (after, upto), old)?;
-            return Ok(true);
-        }
-        if let Some(edited) = self.often_edited(&all)? {
-            self.make(floor, (edited.after, edited.upto), &[edited])?;
-            return Ok(true);
-        }
-        if self.is_soiled {
-            self.is_soiled = !self.clean()?;
-        }
-        Ok(noted.more)
-    }
-
-    /// The last of the entries above `end` that are to be indexed next, and their size.
-    fn ahead(&self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error> {
-        let sql = "SELECT id, octet_length(body) FROM entry WHERE id > ?1 AND id <= ?2 ORDER BY id";
-        let mut query = self.read.prepare_cached(sql)?;
-        let mut rows = query.query([end.0, self.seen.0])?;
-        let (mut upto, mut all) = (end, 0);
-        while all < most
-            && let Some(row) = rows.next()?
-        {
-            upto = EntryId(row.get(0)?);
-            all += size(usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
-        }
-        Ok((upto, all))
-    }
-
-    /// Makes a segment from the log, in place of `old`.
-    fn make(
-        &self,
-        floor: EntryId,
-        (after, upto): (EntryId, EntryId),
-        old: &[Segment],
-    ) -> Result<(), Error> {
-        let Some((on, _)) = &self.open else { return Ok(()) };
-        let mut draft = SegmentDraft::new(after);
-        let (mut size, mut at) = (0, after.max(floor));
-        while let Some((last, read)) = self.add(at, upto, &mut draft)? {
-            at = last;
-            size += read;
-        }
-        let stamp = self
-            .read
-            .prepare_cached("SELECT time, conversation FROM entry WHERE id = ?1")?
-            .query_row([upto.0], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
-            .optional()?
-            .unwrap_or_default();
-        run(on, "BEGIN IMMEDIATE")?;
-        let written = write(on, draft, (after, upto), (size, stamp, floor, self.seen), old);
-        run(on, if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
-        written
+    fn on(&self) -> Result<&Connection, Error> {
+        let on = self.open.as_ref().map(|(on, _)| on);
+        on.ok_or_else(|| Error::of(Cause::Bug, "the index is not open"))
     }
 
     /// Adds the next entries above `after` to a segment, as many as are read at once. Returns the
@@ -238,10 +166,68 @@ impl SqliteIndexer {
         let rows = query.query_map([message.0, EDIT], |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
 
-    /// A segment with so many edited messages that looking at each costs too much.
-    fn often_edited(&self, all: &[Segment]) -> Result<Option<Segment>, Error> {
-        let Some((on, _)) = &self.open else { return Ok(None) };
+impl Filled for IndexWriter {
+    fn forget(&mut self, floor: EntryId) -> Result<bool, Error> {
+        forget(self.on()?, floor)
+    }
+
+    fn segments(&mut self) -> Result<Vec<Segment>, Error> {
+        segments(self.on()?)
+    }
+
+    fn note(&mut self, end: EntryId) -> Result<bool, Error> {
+        let noted = note(self.on()?, &self.read, self.seen, end)?;
+        self.seen = noted.upto;
+        Ok(noted.more)
+    }
+
+    fn stale(&mut self) -> Result<Option<Segment>, Error> {
+        stale(self.on()?)
+    }
+
+    fn ahead(&mut self, end: EntryId, most: usize) -> Result<(EntryId, usize), Error> {
+        let sql = "SELECT id, octet_length(body) FROM entry WHERE id > ?1 AND id <= ?2 ORDER BY id";
+        let mut query = self.read.prepare_cached(sql)?;
+        let mut rows = query.query([end.0, self.seen.0])?;
+        let (mut upto, mut all) = (end, 0);
+        while all < most
+            && let Some(row) = rows.next()?
+        {
+            upto = EntryId(row.get(0)?);
+            all += size(usize::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+        }
+        Ok((upto, all))
+    }
+
+    fn make(
+        &mut self,
+        floor: EntryId,
+        (after, upto): (EntryId, EntryId),
+        old: &[Segment],
+    ) -> Result<(), Error> {
+        let on = self.on()?;
+        let mut draft = SegmentDraft::new(after);
+        let (mut size, mut at) = (0, after.max(floor));
+        while let Some((last, read)) = self.add(at, upto, &mut draft)? {
+            at = last;
+            size += read;
+        }
+        let stamp = self
+            .read
+            .prepare_cached("SELECT time, conversation FROM entry WHERE id = ?1")?
+            .query_row([upto.0], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+            .optional()?
+            .unwrap_or_default();
+        run(on, "BEGIN IMMEDIATE")?;
+        let written = write(on, draft, (after, upto), (size, stamp, floor, self.seen), old);
+        run(on, if written.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+        written
+    }
+
+    fn often_edited(&mut self, all: &[Segment]) -> Result<Option<Segment>, Error> {
+        let on = self.on()?;
         let mut many = on.prepare_cached("SELECT count(*) FROM (SELECT 1 FROM edited LIMIT ?1)")?;
         let most = limits::SEARCH_EDITED as i64;
         if many.query_row([most], |row| row.get::<_, i64>(0))? < most {
@@ -259,10 +245,9 @@ impl SqliteIndexer {
         Ok(None)
     }
 
-    /// Has what was deleted leave the file: SQLite overwrites pages that become free, and its log is
-    /// emptied here. Returns whether that is done: `false` if a reader is in the way.
-    fn clean(&self) -> Result<bool, Error> {
-        let Some((on, _)) = &self.open else { return Ok(true) };
+    /// SQLite overwrites pages that become free, and its log is emptied here.
+    fn clean(&mut self) -> Result<bool, Error> {
+        let on = self.on()?;
         let number = |sql: &str| on.query_row(sql, [], |row| row.get::<_, i64>(0));
         let (free, pages) = (number("PRAGMA freelist_count")?, number("PRAGMA page_count")?);
         if free > pages / 2 {

@@ -6,11 +6,11 @@ use std::cell::Cell;
 use rusqlite::{Connection, params};
 
 use super::super::run;
-use super::file::{key, seen, segments};
+use super::file::{seen, segments};
 use crate::entry::{ConversationId, EntryId};
 use crate::limits;
 use crate::store::Error;
-use crate::store::search::{SearchCandidate, Segment, ids_of};
+use crate::store::search::{SearchCandidate, Segment, both, ids_of, key};
 use crate::store::walk::Window;
 
 /// Work of looking a word up in a segment.
@@ -54,12 +54,6 @@ impl<'a> Index<'a> {
             self.has_failed.set(true);
             e.into()
         })
-    }
-
-    /// The segment with an entry of this id.
-    pub(super) fn segment_at(&self, id: EntryId) -> Option<Segment> {
-        let at = self.segments.partition_point(|segment| segment.upto < id);
-        self.segments.get(at).filter(|segment| segment.after < id).copied()
     }
 
     /// Messages in a segment that have had all of the words, in no order, and the work that was.
@@ -130,16 +124,7 @@ impl<'a> Index<'a> {
         let sql = "SELECT conversations FROM segment WHERE id = ?1";
         let list: Vec<u8> =
             self.on.prepare_cached(sql)?.query_row([segment.id.0], |row| row.get(0))?;
-        let mut its = Vec::new();
-        ids_of(&list, EntryId(0), (EntryId(0), EntryId(i64::MAX)), &mut its)
-            .ok_or_else(|| Error::damaged("the index has a bad list"))?;
-        let mut its = its.into_iter().map(|id| ConversationId(id.0)).peekable();
-        let mut both = Vec::new();
-        for one in all {
-            while its.next_if(|next| next < one).is_some() {}
-            both.extend(its.next_if_eq(one));
-        }
-        Ok(both)
+        both(&list, all).ok_or_else(|| Error::damaged("the index has a bad list"))
     }
 
     /// Messages in a window whose texts have changed since their segment was made.

@@ -22,7 +22,9 @@ use super::file::SearchFile;
 use super::index::{Index, LOOKUP, SearchScope};
 use crate::entry::{AccountId, ConversationId, EntryId};
 use crate::limits;
-use crate::store::search::{SearchCandidate, SearchPart, SearchSource, Segment, kept, look};
+use crate::store::search::{
+    SearchCandidate, SearchPart, SearchSource, end_of, kept, look, next_part,
+};
 use crate::store::walk::Window;
 use crate::store::{Cause, Error, SearchPage, SearchQuery, SpanQuery};
 
@@ -266,30 +268,12 @@ impl<'a> SqliteSource<'a> {
         }
         Ok(self.windows.get(&conversation).map_or(&[], |seen| &seen[..]))
     }
-
-    /// Where a part that begins at the end of a window ends: with a segment, or before the first or
-    /// after the last one.
-    fn cut(&self, index: &Index, within: Window, upwards: bool) -> (Window, Option<Segment>) {
-        let at = if upwards { EntryId(within.0.0 + 1) } else { within.1 };
-        if let Some(segment) = index.segment_at(at) {
-            return ((within.0.max(segment.after), within.1.min(segment.upto)), Some(segment));
-        }
-        let last = index.segments.last().map_or(EntryId(0), |last| last.upto);
-        match index.segments.first() {
-            Some(first) if at <= first.after => ((within.0, within.1.min(first.after)), None),
-            _ => ((within.0.max(last), within.1), None),
-        }
-    }
-}
-
-fn end_of(within: Window, upwards: bool) -> EntryId {
-    if upwards { within.1 } else { EntryId(within.0.0 + 1) }
 }
 
 impl SearchSource for SqliteSource<'_> {
     fn part(&mut self, within: Window, upwards: bool) -> Result<SearchPart, Error> {
         let Some(index) = &self.index else { return self.scan(within, upwards) };
-        let (within, segment) = self.cut(index, within, upwards);
+        let (within, segment) = next_part(&index.segments, within, upwards);
         let Some(segment) = segment.filter(|segment| self.frequent != Some(segment.upto)) else {
             return self.scan(within, upwards);
         };
