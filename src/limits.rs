@@ -164,6 +164,8 @@ pub const CALM: Duration = Duration::from_secs(1);
 /// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
 /// as much to write what is changed.
 pub const LOOK_UP: usize = 4;
+/// Members who are looked at, or told, for the weight of one message: some 10 µs.
+pub const TOLD: usize = 64;
 /// Bytes of commands in one batch, since as many lines of 64 KiB would be 64 MiB. A quarter of this
 /// while more is waiting than fits.
 pub const BATCH_BYTES: usize = 1_048_576;

@@ -2,7 +2,8 @@
 
 use super::stop::{self, Stop};
 use super::{Chat, Who};
-use crate::entry::{AccountId, Condition, Cursor, EntryId, EntryPos};
+use crate::entry::{AccountId, Condition, ConversationId, Cursor, EntryId, EntryPos};
+use crate::limits;
 use crate::store::{ConversationKind, Member};
 use crate::wire::refusal::Refusal;
 
@@ -23,6 +24,17 @@ impl Chat {
     pub fn readers(&self, pos: EntryPos) -> impl Iterator<Item = AccountId> {
         let members = self.directory.cached(pos.conversation).map_or(&[][..], |c| &c.members);
         members.iter().filter(move |m| m.sees(&pos)).map(|m| m.account)
+    }
+
+    /// How many members a conversation in memory has, past ones included.
+    pub fn member_count(&self, id: ConversationId) -> usize {
+        self.directory.cached(id).map_or(0, |log| log.members.len())
+    }
+
+    /// Notes that all members of a conversation were looked at, which costs more than the weight of
+    /// what it was for if they are many.
+    pub fn has_looked_at_members(&mut self, id: ConversationId) {
+        self.extra += self.member_count(id) / limits::TOLD;
     }
 
     /// Counts the members whose cursor is still below an entry or, if an answer is awaited, who may

@@ -10,6 +10,7 @@
 //! Maps with our own numbers as keys use a fast hash. Maps with names as keys, which clients
 //! choose, use one that withstands keys chosen to collide.
 
+mod authors;
 mod groups;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -35,6 +36,8 @@ pub struct Directory {
     accounts: Cache<AccountId, Account>,
     handles: HashMap<Handle, AccountId>,
     conversations: Cache<ConversationId, Conversation>,
+    /// Of large ones, those who have written: made when first asked for.
+    authors: FxHashMap<ConversationId, authors::Authors>,
     direct: FxHashMap<Pair, ConversationId>,
     groups: HashMap<Handle, ConversationId>,
     /// Bytes of all conversations: see [`Conversation::bytes`].
@@ -448,6 +451,7 @@ impl Directory {
     fn evict_conversation(&mut self) {
         let Some(log) = self.conversations.step() else { return };
         self.bytes -= log.bytes().min(self.bytes);
+        self.authors.remove(&log.id);
         match &log.kind {
             ConversationKind::Direct(pair) => drop(self.direct.remove(pair)),
             ConversationKind::Group(name) => drop(self.groups.remove(name)),

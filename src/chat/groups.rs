@@ -384,9 +384,13 @@ impl Chat {
             self.batch.changes.push(Change::Stay { conversation, account, stay });
             self.touched.push((conversation, account));
         }
+        let is_back = new.len() < accounts.len();
         log.add_members(new);
         grown += (log.members.capacity() - before) * size_of::<Member>();
         self.directory.grew(grown);
+        if is_back {
+            self.directory.has_moved(conversation);
+        }
     }
 
     /// Ends a member's stay: the entry at `pos` is the last it sees. If no admin is left, whoever
@@ -411,6 +415,7 @@ impl Chat {
                 self.set_admin(conversation, eldest, true);
             }
         }
+        self.directory.has_moved(conversation);
     }
 
     fn set_admin(&mut self, conversation: ConversationId, account: AccountId, admin: bool) {

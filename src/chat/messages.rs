@@ -248,7 +248,7 @@ impl Chat {
         let id = self.newest.entry;
         let mut pos =
             EntryPos { conversation, id, seq: 1, author, author_seq: 1, about: EntryId(0) };
-        let (mut after, mut of_two) = (EntryId(0), None);
+        let (mut after, mut of_two, mut last) = (EntryId(0), None, None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             after = log.head;
             pos.seq = log.seq + 1;
@@ -278,7 +278,8 @@ impl Chat {
                     }
                 }
                 member.exempt += is_exempt;
-                member.last_own = id;
+                let before = std::mem::replace(&mut member.last_own, id);
+                last = member.is_in().then_some(before);
                 pos.author_seq = member.exempt;
                 // In a direct chat, `seq` and `author_seq` of any entry give the counts of both
                 // members. In a group they do not. If a cursor stays behind, it may be moved to
@@ -292,8 +293,10 @@ impl Chat {
                 }
             }
         }
-        if let Some(pair) = of_two {
-            self.rank_by_entry(conversation, pair, id);
+        match (of_two, last) {
+            (Some(pair), _) => self.rank_by_entry(conversation, pair, id),
+            (None, Some(last)) => self.directory.has_written(conversation, author, last, id),
+            (None, None) => {}
         }
         self.touched.push((conversation, author));
         self.appended.push((conversation, id, after));

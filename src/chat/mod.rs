@@ -164,6 +164,8 @@ pub struct Chat {
     soonest: Option<Millis>,
     /// A command that was due already when it was put off.
     at_once: Option<(AccountId, Later)>,
+    /// What was decided since the hub last asked has cost this much beyond its weight.
+    extra: usize,
     /// Members that the batch has changed.
     touched: Vec<(ConversationId, AccountId)>,
     /// Entries that the batch has added, each with the one before it in its conversation.
@@ -194,6 +196,7 @@ impl Chat {
             first: FirstRules::default(),
             soonest: None,
             at_once: None,
+            extra: 0,
             touched: Vec::new(),
             appended: Vec::new(),
             marked: Vec::new(),
@@ -312,6 +315,12 @@ impl Chat {
     /// Number of effects in the batch so far.
     pub fn said(&self) -> usize {
         self.batch.effects.len()
+    }
+
+    /// What was decided since this was last asked has cost this much beyond its weight: see
+    /// [`Act::weight`].
+    pub fn take_extra(&mut self) -> usize {
+        std::mem::take(&mut self.extra)
     }
 
     /// Records that a token was used.

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::stop::{Stop, all, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::{AccountId, Cursor, EntryId, EntryPos, Millis, MoveNumber, Receipt};
+use crate::limits;
 use crate::name::{Handle, Target};
 use crate::store::{Change, Conversation, ConversationKind, Member, Move, Position};
 use crate::wire::refusal::Refusal;
@@ -246,21 +247,21 @@ impl Chat {
         // Authors are members with an entry above the cursor's old place. Expired entries need no
         // receipt.
         let since = old_shown.max(floor);
-        let wrote = |m: &&Member| m.account != me && m.last_own > since;
-        let mut readers: Vec<AccountId> = log.present().filter(wrote).map(|m| m.account).collect();
+        let mut readers = self.directory.authors_since(conversation, me, since);
+        self.extra += readers.len() / limits::TOLD;
+        let Some(log) = self.directory.cached(conversation) else { return };
+        let last_own = |other: AccountId| log.member(other).map_or(EntryId(0), |m| m.last_own);
+        let last_own = other.map_or(EntryId(0), last_own);
         let as_ack = is_read && (private || unwanted);
         if as_ack {
             // The other party is told what is new to it: that more was delivered.
             let since = old_delivered.max(floor);
             readers.clear();
-            readers.extend(other.filter(|other| {
-                id > old_delivered && log.member(*other).is_some_and(|m| m.last_own > since)
-            }));
+            readers.extend(other.filter(|_| id > old_delivered && last_own > since));
         }
         let mut hidden_from = None;
         if let Some(other) = other {
-            let passes = log.member(other).is_some_and(|m| m.last_own > old_shown);
-            if other != me && passes {
+            if other != me && last_own > old_shown {
                 self.rank_by_move(conversation, other, number);
             }
             if cursor == Cursor::Read {

@@ -52,6 +52,11 @@ impl Round {
 }
 
 impl HubState {
+    /// What the work in hand has cost beyond its weight.
+    pub(super) fn take_cost(&mut self) -> usize {
+        std::mem::take(&mut self.looked_up) * limits::LOOK_UP + self.chat.take_extra()
+    }
+
     /// Asks the rules, looking up what they need until they can decide.
     ///
     /// # Errors

@@ -340,7 +340,7 @@ impl HubState {
                 weight += more;
                 bytes += size;
                 commands += self.take_up(work);
-                let cost = std::mem::take(&mut self.looked_up) * limits::LOOK_UP;
+                let cost = self.take_cost();
                 weight += cost;
                 self.queue.charge(cost);
             }

@@ -210,7 +210,7 @@ impl Queue {
     }
 
     fn take_turns(&mut self, session: SessionId, account: AccountId, work: Work) {
-        if !matches!(work, Work::Acts { .. }) && !self.sessions.contains_key(&session) {
+        if !work.takes_turns() && !self.sessions.contains_key(&session) {
             return self.first.push_back(work);
         }
         let start = self.start();
@@ -363,7 +363,10 @@ impl Queue {
         let (mut acts, mut taken) = (Vec::new(), 0);
         while let Some(step) = steps.pop_front() {
             let weight = match step {
-                Step::Other(work) if acts.is_empty() => return Some((work, 0)),
+                Step::Other(work) if acts.is_empty() => {
+                    let weight = work.size().0;
+                    return Some((work, weight));
+                }
                 Step::Other(work) => {
                     steps.push_front(Step::Other(work));
                     break;
@@ -443,7 +446,7 @@ impl Step {
         match self {
             Step::Act(act) => (act.weight(), act.bytes()),
             Step::Rest { ids, .. } => (ids.len() * Act::MOVE, 0),
-            Step::Other(_) => (0, 0),
+            Step::Other(work) => work.size(),
         }
     }
 
@@ -453,34 +456,6 @@ impl Step {
                 Step::Rest { cursor, ids: ids.into_iter(), answer, lost_moves }
             }
             act => Step::Act(act),
-        }
-    }
-}
-
-impl Work {
-    /// How much of a batch it takes: weight, and bytes of text.
-    pub(super) fn size(&self) -> (usize, usize) {
-        match self {
-            Work::Acts { acts, .. } => acts
-                .iter()
-                .fold((0, 0), |(weight, bytes), act| (weight + act.weight(), bytes + act.bytes())),
-            Work::Register { .. } | Work::Order { .. } => (1, 0),
-            Work::Expire { .. } => (limits::EXPIRE, 0),
-            _ => (0, 0),
-        }
-    }
-
-    /// The session whose work it is kept in order with.
-    fn session(&self) -> Option<SessionId> {
-        match self {
-            Work::Acts { session, .. }
-            | Work::Register { session, .. }
-            | Work::Enter { session, .. }
-            | Work::Watch { session, .. }
-            | Work::Unwatch { session }
-            | Work::CaughtUp { session, .. }
-            | Work::Leave { session, .. } => Some(*session),
-            _ => None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tests of `queue`.
 
 use super::*;
+use crate::entry::Condition;
 use crate::hub::inbox::inbox;
 use crate::name::{Handle, Target};
 use crate::wire::request::GroupChange;
@@ -48,4 +49,35 @@ fn after_a_long_act_everything_else_comes_before_the_next() {
     queue.end();
     assert_eq!(batch(&mut queue), [2], "at the end nothing is waited for");
     assert!(queue.is_empty());
+}
+
+/// A `WAIT` is a command like others: it costs its account, and waits for its turn.
+#[test]
+fn waiting_for_readers_takes_turns_with_messages() {
+    let (ask, waiting) = inbox();
+    let mut queue = Queue::new(waiting);
+    let watch = |session| {
+        let (session, id, until) = (SessionId(session), EntryId(1), Condition::Answered);
+        Work::Watch { session, id, until }
+    };
+    let to = Target::Person(handle("p1"));
+    let say = || Act::Send { to: to.clone(), body: "hello".into(), once: None };
+    ask.send(Work::Acts { session: SessionId(1), acts: vec![say()] });
+    ask.send(Work::Acts {
+        session: SessionId(2),
+        acts: (0..limits::BATCH).map(|_| say()).collect(),
+    });
+    for session in 3..10 {
+        ask.send(watch(session));
+    }
+    queue.begin(false, None, |session| Some(AccountId(session.0 as i64))).unwrap();
+    let first = queue.next();
+    assert!(matches!(first, Some(Work::Acts { session: SessionId(1), .. })));
+    assert!(matches!(queue.next(), Some(Work::Acts { session: SessionId(2), .. })));
+    for session in 3..10 {
+        let next = queue.next();
+        queue.charge(limits::BATCH);
+        let Some(Work::Watch { session: whose, .. }) = next else { panic!("a WAIT") };
+        assert_eq!(whose, SessionId(session));
+    }
 }

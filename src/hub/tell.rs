@@ -13,8 +13,8 @@ use super::watch::Passed;
 use super::{HubState, Seat, Tally};
 use crate::chat::{Batch, Effect, Who};
 use crate::entry::{
-    AccountId, Cursor, DeviceNumber, Entry, EntryId, EntryKind, EntryPos, Key, MoveNumber,
-    SessionId,
+    AccountId, ConversationId, Cursor, DeviceNumber, Entry, EntryId, EntryKind, EntryPos, Key,
+    MoveNumber, SessionId,
 };
 use crate::limits;
 use crate::outbox::{Block, Outbox, Pushed, Watermark, Withdrawal};
@@ -22,6 +22,9 @@ use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
 use crate::wire::request::Events;
 use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
+
+/// Members up to which all are looked at for each message.
+const FEW: usize = 64;
 
 /// Consecutive entries of one session in one conversation, about to be told.
 struct Run {
@@ -33,6 +36,12 @@ struct Run {
     count: u64,
     block: Block,
 }
+
+/// Of large groups, the members who are online and may see what is written now. To look for them
+/// among thousands for each message would take longer than to tell them. Good for one batch, until
+/// the group changes.
+#[derive(Default)]
+struct Audiences(FxHashMap<ConversationId, Vec<AccountId>>);
 
 /// Which sessions of an account are disconnected.
 #[derive(Clone, Copy)]
@@ -49,10 +58,10 @@ impl HubState {
     /// with a refusal.
     pub(super) fn tell(&mut self, mut batch: Batch, committed: bool) {
         let mut run: Option<Run> = None;
-        let mut line = Vec::new();
+        let (mut line, mut audiences) = (Vec::new(), Audiences::default());
         for (at, (who, effect)) in batch.effects.into_iter().enumerate() {
             if run.as_ref().is_some_and(|run| run.who.session != who.session) {
-                self.close(run.take());
+                self.close(run.take(), &mut audiences);
             }
             match effect {
                 Effect::Answer { verb, answer } => {
@@ -117,7 +126,7 @@ impl HubState {
                     };
                     // A new text in the same run as its deletion would still be sent.
                     if kind == EntryKind::Del || !run.as_ref().is_some_and(fits) {
-                        self.close(run.take());
+                        self.close(run.take(), &mut audiences);
                     }
                     let entry = Entry { id, time, from, to, kind, tags, body };
                     let open = run.get_or_insert_with(|| Run::open(who, &pos, &entry));
@@ -135,7 +144,7 @@ impl HubState {
                     }
                 }
                 Effect::Receipt { receipt, conversation, number, readers, was, hidden_from } => {
-                    self.close(run.take());
+                    self.close(run.take(), &mut audiences);
                     self.tally.receipts += 1;
                     line.clear();
                     ReceiptLine::event(&receipt).write(&mut line);
@@ -171,7 +180,7 @@ impl HubState {
                 }
             }
         }
-        self.close(run);
+        self.close(run, &mut audiences);
         let Newest { entry, moved, .. } = self.chat.newest();
         self.told = Watermark { entries: entry, moves: moved };
         self.chat.committed();
@@ -193,8 +202,8 @@ impl HubState {
     }
 
     /// Pushes a run of entries to everyone who may read it.
-    fn close(&mut self, run: Option<Run>) {
-        let Some(Run { who, first, count, mut block, .. }) = run else {
+    fn close(&mut self, run: Option<Run>, audiences: &mut Audiences) {
+        let Some(Run { who, kind, first, count, mut block }) = run else {
             return;
         };
         // An exact copy without spare capacity, since outboxes are bounded by the bytes of their
@@ -203,18 +212,33 @@ impl HubState {
         self.lines.clear();
         let at = Watermark { entries: EntryId(first.id.0 - 1), ..self.told };
         let block = Arc::new(block);
-        for account in self.chat.readers(first) {
-            let Some(presence) = self.online.get_mut(&account) else {
-                continue;
-            };
+        let group = first.conversation;
+        if kind == EntryKind::Group {
+            audiences.0.remove(&group);
+        }
+        let is_large = kind == EntryKind::Message && self.chat.member_count(group) > FEW;
+        let audience =
+            is_large.then(|| &*audiences.0.entry(group).or_insert_with(|| self.audience(first)));
+        let (chat, online) = (&self.chat, &mut self.online);
+        let (seats, to_wake, tally) = (&mut self.seats, &mut self.to_wake, &mut self.tally);
+        let mut tell = |account| {
+            let Some(presence) = online.get_mut(&account) else { return };
             presence.newest = block.last;
             for session in presence.sessions.iter().filter(|s| **s != who.session) {
-                let (seats, to_wake) = (&mut self.seats, &mut self.to_wake);
-                let is_in = push(seats, *session, to_wake, &mut self.tally, |o| o.push(&block, at));
-                self.tally.deliveries += if is_in { count } else { 0 };
+                let is_in = push(seats, *session, to_wake, tally, |o| o.push(&block, at));
+                tally.deliveries += if is_in { count } else { 0 };
             }
+        };
+        match audience {
+            Some(audience) => audience.iter().copied().for_each(&mut tell),
+            None => chat.readers(first).for_each(&mut tell),
         }
         self.told.entries = block.last;
+    }
+
+    /// The accounts that are online and may see an entry.
+    fn audience(&self, pos: EntryPos) -> Vec<AccountId> {
+        self.chat.readers(pos).filter(|account| self.online.contains_key(account)).collect()
     }
 
     fn tell_receipt(&mut self, who: Who, line: &[u8], number: MoveNumber, readers: &[AccountId]) {

@@ -90,6 +90,7 @@ impl HubState {
         match awaited {
             Ok(Awaited { pos, other, count }) => {
                 let conversation = pos.conversation;
+                self.chat.has_looked_at_members(conversation);
                 let awaits = Awaits { conversation, until, id };
                 self.pending.push(Pending::Waits(session));
                 if count == 0 {

@@ -10,6 +10,7 @@ use crate::chat::{Act, Newcomer, Order};
 use crate::entry::{
     AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId, TokenId,
 };
+use crate::limits;
 use crate::name::DeviceName;
 use crate::outbox::{Outbox, Watermark};
 use crate::store::Expire;
@@ -71,6 +72,39 @@ pub enum Work {
     Link(LinkWork),
     /// Ends the thread once all earlier work is done.
     End,
+}
+
+impl Work {
+    /// How much of a batch it takes: weight, and bytes of text.
+    pub(super) fn size(&self) -> (usize, usize) {
+        match self {
+            Work::Acts { acts, .. } => acts
+                .iter()
+                .fold((0, 0), |(weight, bytes), act| (weight + act.weight(), bytes + act.bytes())),
+            Work::Register { .. } | Work::Order { .. } | Work::Watch { .. } => (1, 0),
+            Work::Expire { .. } => (limits::EXPIRE, 0),
+            _ => (0, 0),
+        }
+    }
+
+    /// Whether it is a command of a session, which takes turns with those of others.
+    pub(super) fn takes_turns(&self) -> bool {
+        matches!(self, Work::Acts { .. } | Work::Watch { .. })
+    }
+
+    /// The session whose work it is kept in order with.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self {
+            Work::Acts { session, .. }
+            | Work::Register { session, .. }
+            | Work::Enter { session, .. }
+            | Work::Watch { session, .. }
+            | Work::Unwatch { session }
+            | Work::CaughtUp { session, .. }
+            | Work::Leave { session, .. } => Some(*session),
+            _ => None,
+        }
+    }
 }
 
 /// What tells hashes of passwords apart, not to be reversed: the hub of another node looks with it

@@ -5,6 +5,7 @@
 //! they could not be opened again.
 
 mod counters;
+mod crowd;
 mod deleted;
 mod later;
 mod narrow;
