@@ -233,6 +233,7 @@ pub struct EntryTags {
 
 /// The SHA-256 of a file's content, by which the content is kept and found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct ContentHash(pub [u8; 32]);
 
 impl ContentHash {
@@ -263,6 +264,7 @@ impl fmt::Display for ContentHash {
 
 /// The content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
 pub struct FileRef {
     pub hash: ContentHash,
     pub bytes: u64,

@@ -101,6 +101,9 @@ pub const FILES: u64 = 10 * 1024 * 1024 * 1024;
 /// Uploads under way at a time. They are on disk and cost little; what it bounds is the disk that
 /// those who never finish can hold: a GiB with files of the largest size.
 pub const UPLOADS: usize = 64;
+/// Bytes that an upload takes in advance from what all files together may have, where several papods
+/// share them: they have to be asked once for every five rows or so.
+pub const FILE_RESERVE: u64 = 256 * 1024;
 /// Threads that write and read files. Each waits for the disk most of the time, and for a sync some
 /// 100 ms at worst; with four, downloads go on while two or three uploads are synced.
 pub const FILE_WORKERS: usize = 4;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::name::{DeviceName, DisplayName, Handle, Target};
 use crate::preferences::Preference;
-use crate::store::contents::PlacedFile;
+use crate::store::placed::PlacedFile;
 use crate::wire::reply;
 use crate::wire::request::{DueTime, GroupChange};
 
@@ -22,8 +22,7 @@ pub enum Act {
         to: Target,
         name: Box<str>,
         once: Option<Box<str>>,
-        // Only the node that leads takes files.
-        #[cfg_attr(feature = "postgres", serde(skip))]
+        #[cfg_attr(feature = "postgres", serde(with = "crate::store::placed::reference"))]
         put: Option<Arc<PlacedFile>>,
     },
     /// Says a message again in another conversation.

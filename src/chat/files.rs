@@ -8,7 +8,7 @@ use super::stop::{Stop, both};
 use super::{Chat, Effect, Plan, Who};
 use crate::entry::EntryTags;
 use crate::name::Target;
-use crate::store::contents::PlacedFile;
+use crate::store::placed::PlacedFile;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 

@@ -31,7 +31,7 @@ use crate::entry::{
 };
 use crate::group_rules::GroupRules;
 use crate::name::{Handle, Target};
-use crate::store::contents::PlacedFile;
+use crate::store::placed::PlacedFile;
 use crate::store::{
     Change, Conversation, ConversationKind, Marks, Member, NewEntry, Once, Pair, Position,
 };

@@ -48,7 +48,7 @@ use crate::entry::{
 };
 use crate::name::{DeviceName, Handle, Target};
 use crate::preferences::Preferences;
-use crate::store::contents::PlacedFile;
+use crate::store::placed::PlacedFile;
 use crate::store::{Added, Change, Expire, Later, Need, Newest, Rank};
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;

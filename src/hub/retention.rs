@@ -132,15 +132,16 @@ impl Retention {
         Ok(())
     }
 
-    /// Deletes contents of files that no entry has. Returns whether that is done: `false` during a
-    /// backup, or if the hub could not write.
+    /// Deletes contents of files that no entry has: of several nodes each those that it placed
+    /// itself, and the leader all others. Returns whether that is done: `false` during a backup, or if
+    /// the hub could not write.
     fn sweep(&mut self) -> Result<bool, Error> {
         let Some(contents) = self.files.clone() else { return Ok(true) };
-        // What is held and has no entry yet only the leader knows.
-        if self.hub.is_door() {
-            return Ok(true);
+        let leads = !self.hub.is_door();
+        contents.renew(leads)?;
+        if leads {
+            self.look_through(&contents)?;
         }
-        self.look_through(&contents)?;
         self.doubtful.extend(contents.take_untaken());
         let mut deleted = 0;
         while let Some(content) = self.doubtful.last().copied() {
@@ -153,6 +154,9 @@ impl Retention {
         }
         if deleted > 0 {
             log::info!("files that were put and not sent: {deleted} deleted");
+        }
+        if !leads {
+            return Ok(true);
         }
         loop {
             let dropped = self.ask_store(|reader| reader.dropped())?;

@@ -90,7 +90,11 @@ impl HubState {
                     }
                 }
                 _ if !committed => {}
-                Effect::Placed(put) => put.take(),
+                Effect::Placed(put) => {
+                    put.take();
+                    #[cfg(feature = "postgres")]
+                    self.tell_taken(who.session);
+                }
                 Effect::Entry { at, from, to } => {
                     let Some(Change::Entry(new)) = batch.changes.get_mut(at) else {
                         continue;

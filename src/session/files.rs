@@ -17,7 +17,9 @@ use crate::live_limits::Limit;
 use crate::name::{FileName, Target};
 use crate::rates::TooFast;
 use crate::store::Error;
-use crate::store::contents::{ContentReader, Contents, PlacedFile, Upload, UploadError};
+use crate::store::contents::{ContentReader, Contents, UploadError};
+use crate::store::placed::PlacedFile;
+use crate::store::upload::Upload;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::Reply;
 use crate::wire::request::Which;
@@ -90,15 +92,8 @@ impl Session {
         }
     }
 
-    /// Refuses what only the node takes that leads its database.
-    fn must_lead(&self) -> Result<(), Refusal> {
-        let there = "this node does not lead its database; files go through the one that does";
-        if self.services.hub.is_door() { Err(Refusal::NotHere { there }) } else { Ok(()) }
-    }
-
     /// `PUT`
     pub(super) async fn put(&mut self, bytes: Option<Box<[u8]>>) -> Answer {
-        self.must_lead()?;
         let Some(bytes) = bytes else {
             if let Some(put) = self.take_put() {
                 self.have_done(move || drop(put)).await?;
@@ -177,12 +172,21 @@ impl Session {
         name: FileName,
         once: Option<Box<str>>,
     ) -> Answer {
-        self.must_lead()?;
         let put = match self.take_put() {
             Some(Put::Spoiled) => return Err(Refusal::Spoiled.into()),
             None if once.is_none() => return Err(Refusal::NothingPut.into()),
             None => None,
-            Some(Put::Placed(placed)) => Some(placed),
+            Some(Put::Placed(placed)) => {
+                let there = placed.clone();
+                match self.have_done(move || there.is_there()).await? {
+                    Ok(true) => Some(placed),
+                    gone => {
+                        let why = gone.err().map_or_else(|| "it is gone".into(), |e| e.to_string());
+                        log::error!("a file that was put cannot be sent: {why}");
+                        return Err(Refusal::Storage.into());
+                    }
+                }
+            }
             Some(Put::Open(upload)) => {
                 let placed = self.have_done(move || upload.place()).await?;
                 Some(placed.map_err(|e| {

@@ -7,19 +7,21 @@
 //! complete: on disk, under its hash. From then on it is held until an entry has it. What is not held
 //! and has no entry is swept: contents that were placed and came to nothing, and what was deleted.
 //!
+//! Where several processes share the store, each upload has a number there, which holds what was
+//! placed for all of them, and the bytes of all are counted in the store.
+//!
 //! Everything here that touches the disk may take as long as the disk does, and is called on threads
 //! that may wait. What hub and sessions do with it, drop what is placed, takes no longer than a lock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use sha2::{Digest, Sha256};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Error;
 use crate::entry::{ContentHash, FileRef};
-use crate::limits;
+
+/// Names an upload, and then what holds its content, in a store that several processes share.
+pub type UploadNumber = i64;
 
 /// Where contents are kept.
 pub trait ContentStore: fmt::Debug + Send + Sync {
@@ -38,20 +40,62 @@ pub trait ContentStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// The system's reason.
     fn all(&self) -> Result<Vec<ContentHash>, Error>;
-    /// Deletes a content. Returns how many bytes it had; 0 if it was not there.
+    /// Deletes a content. Returns how many bytes it had; `None` if it was not there, or if another
+    /// process holds it.
     ///
     /// # Errors
     /// The system's reason.
-    fn delete(&self, content: ContentHash) -> Result<u64, Error>;
+    fn delete(&self, content: ContentHash) -> Result<Option<u64>, Error>;
     /// Has the names of what was placed on disk when it returns.
     ///
     /// # Errors
     /// The system's reason.
     fn sync(&self) -> Result<(), Error>;
+    /// The bytes of all contents and uploads, as this process last heard. `None`: no other process
+    /// uses the store.
+    fn shared_bytes(&self) -> Option<u64> {
+        None
+    }
+    /// Holds a content once more. Returns whether it is still there.
+    ///
+    /// # Errors
+    /// The system's reason.
+    fn hold(&self, _upload: UploadNumber, _content: ContentHash) -> Result<bool, Error> {
+        Ok(true)
+    }
+    /// Ends these uploads. Returns contents that they held, and that neither another upload nor an
+    /// entry has.
+    ///
+    /// # Errors
+    /// The system's reason.
+    fn release(&self, _uploads: &[UploadNumber]) -> Result<Vec<ContentHash>, Error> {
+        Ok(Vec::new())
+    }
+    /// Says that these uploads go on: what is not said to for an hour has ended. Returns contents as
+    /// [`ContentStore::release`] does, of uploads that have ended like that, if `others` of other
+    /// processes are looked for as well.
+    ///
+    /// # Errors
+    /// The system's reason.
+    fn renew(&self, _uploads: &[UploadNumber], _others: bool) -> Result<Vec<ContentHash>, Error> {
+        Ok(Vec::new())
+    }
 }
 
 /// A content that is being written. If it is dropped before it was placed, it is gone.
 pub trait ContentWriter: Send + Sync {
+    /// Its number, in a store that several processes share.
+    fn number(&self) -> Option<UploadNumber> {
+        None
+    }
+    /// Takes `bytes` bytes in all from what all contents and uploads of a shared store may have.
+    /// `false` if they would have more than `most`.
+    ///
+    /// # Errors
+    /// The system's reason.
+    fn reserve(&mut self, _bytes: u64, _most: u64) -> Result<bool, Error> {
+        Ok(true)
+    }
     /// Adds bytes at the end.
     ///
     /// # Errors
@@ -79,25 +123,29 @@ pub trait ContentReader: Send + Sync {
     fn read_at(&mut self, bytes: &mut [u8], at: u64) -> Result<(), Error>;
 }
 
-/// All contents of a store, which this process alone uses.
+/// All contents of a store.
 pub struct Contents {
-    store: Box<dyn ContentStore>,
+    pub(super) store: Box<dyn ContentStore>,
     /// Bytes that all contents and uploads together may have; 0: no limit.
-    most: u64,
+    pub(super) most: u64,
     /// Held while a content is placed, or looked at in order to be swept.
     placing: Mutex<()>,
     uses: Mutex<ContentUses>,
 }
 
 #[derive(Default)]
-struct ContentUses {
-    /// Of all contents and uploads.
-    bytes: u64,
-    uploads: usize,
+pub(super) struct ContentUses {
+    /// Of all contents and uploads, if no other process uses the store.
+    pub(super) bytes: u64,
+    pub(super) uploads: usize,
     /// How often each content is held.
-    held: HashMap<ContentHash, u32>,
+    pub(super) held: HashMap<ContentHash, u32>,
     /// Contents that were held and that no entry took.
-    untaken: Vec<ContentHash>,
+    pub(super) untaken: Vec<ContentHash>,
+    /// Uploads in a shared store that go on, or hold something.
+    pub(super) live: HashSet<UploadNumber>,
+    /// Those that have ended since the store was told.
+    pub(super) ended: Vec<UploadNumber>,
     /// Backups and checks under way, during which nothing is swept.
     pins: usize,
 }
@@ -115,7 +163,7 @@ pub enum Swept {
 /// Why an upload cannot go on. What was written of it is gone.
 #[derive(Debug)]
 pub enum UploadError {
-    /// There are [`UPLOADS`](limits::UPLOADS) already.
+    /// There are [`UPLOADS`](crate::limits::UPLOADS) already.
     TooMany,
     /// The store has as many bytes as it may have.
     Full,
@@ -136,11 +184,11 @@ impl Contents {
         Contents { store, most, placing: Mutex::default(), uses }
     }
 
-    fn placing(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn placing(&self) -> MutexGuard<'_, ()> {
         self.placing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn uses(&self) -> MutexGuard<'_, ContentUses> {
+    pub(super) fn uses(&self) -> MutexGuard<'_, ContentUses> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,9 +200,41 @@ impl Contents {
         self.store.open(content)
     }
 
-    /// Bytes of all contents and uploads.
+    /// Bytes of all contents and uploads; where several processes share the store, as of a moment
+    /// ago.
     pub fn bytes(&self) -> u64 {
-        self.uses().bytes
+        self.store.shared_bytes().unwrap_or_else(|| self.uses().bytes)
+    }
+
+    /// Tells the processes that share the store, if there are any, which uploads of this one go on
+    /// and which have ended. With `others`, what ended processes have left is removed.
+    ///
+    /// # Errors
+    /// The system's reason.
+    pub fn renew(&self, others: bool) -> Result<(), Error> {
+        let (live, ended) = {
+            let mut uses = self.uses();
+            (uses.live.iter().copied().collect::<Vec<_>>(), std::mem::take(&mut uses.ended))
+        };
+        let released = match self.store.release(&ended) {
+            Ok(released) => released,
+            Err(e) => {
+                self.uses().ended.extend(ended);
+                return Err(e);
+            }
+        };
+        self.doubt(released);
+        self.doubt(self.store.renew(&live, others)?);
+        Ok(())
+    }
+
+    fn doubt(&self, contents: Vec<ContentHash>) {
+        let untaken = &mut self.uses().untaken;
+        for content in contents {
+            if !untaken.contains(&content) {
+                untaken.push(content);
+            }
+        }
     }
 
     /// The hashes of all contents that are there.
@@ -195,7 +275,7 @@ impl Contents {
         if is_used()? {
             return Ok(Swept::Kept);
         }
-        let bytes = self.store.delete(content)?;
+        let Some(bytes) = self.store.delete(content)? else { return Ok(Swept::Kept) };
         let mut uses = self.uses();
         uses.bytes = uses.bytes.saturating_sub(bytes);
         Ok(Swept::Deleted)
@@ -211,7 +291,7 @@ impl Contents {
     }
 
     /// Counts `more` bytes, if there is room for them.
-    fn grow(&self, more: u64) -> Result<(), UploadError> {
+    pub(super) fn grow(&self, more: u64) -> Result<(), UploadError> {
         let mut uses = self.uses();
         let bytes = uses.bytes.saturating_add(more);
         if self.most > 0 && bytes > self.most {
@@ -236,173 +316,5 @@ pub struct ContentPin<'a> {
 impl Drop for ContentPin<'_> {
     fn drop(&mut self) {
         self.contents.uses().pins -= 1;
-    }
-}
-
-/// A content that is being sent. If it is dropped, it is gone.
-pub struct Upload {
-    contents: Arc<Contents>,
-    writer: Box<dyn ContentWriter>,
-    hash: Sha256,
-    bytes: u64,
-    /// The last of these bytes, which were not given to the writer yet.
-    rest: Vec<u8>,
-    is_placed: bool,
-}
-
-impl Upload {
-    /// Begins one.
-    ///
-    /// # Errors
-    /// See [`UploadError`].
-    pub fn begin(contents: &Arc<Contents>) -> Result<Upload, UploadError> {
-        {
-            let mut uses = contents.uses();
-            if uses.uploads >= limits::UPLOADS {
-                return Err(UploadError::TooMany);
-            }
-            uses.uploads += 1;
-        }
-        match contents.store.begin() {
-            Ok(writer) => Ok(Upload {
-                contents: contents.clone(),
-                writer,
-                hash: Sha256::new(),
-                bytes: 0,
-                rest: Vec::new(),
-                is_placed: false,
-            }),
-            Err(e) => {
-                contents.uses().uploads -= 1;
-                Err(e.into())
-            }
-        }
-    }
-
-    /// Begins one with the content of a placed file.
-    ///
-    /// # Errors
-    /// See [`UploadError`].
-    pub fn again(placed: &PlacedFile) -> Result<Upload, UploadError> {
-        let mut upload = Upload::begin(&placed.contents)?;
-        let FileRef { hash, bytes } = placed.file;
-        let from = placed.contents.open(hash)?;
-        let mut from = from.ok_or_else(|| Error::new("a file that was placed is gone"))?;
-        let mut part = vec![0; limits::FILE_ROW];
-        let mut at = 0;
-        while at < bytes {
-            let length = part.len().min(usize::try_from(bytes - at).unwrap_or(usize::MAX));
-            from.read_at(&mut part[..length], at)?;
-            upload.add(&part[..length])?;
-            at += length as u64;
-        }
-        Ok(upload)
-    }
-
-    /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// Whether so many bytes can be added without the disk: short parts are written together.
-    pub fn has_room(&self, more: usize) -> bool {
-        self.rest.len() + more <= limits::FILE_ROW
-    }
-
-    /// Adds bytes at the end. Touches the disk unless there is [room](Upload::has_room) for them.
-    ///
-    /// # Errors
-    /// See [`UploadError`]. It is to be dropped then.
-    pub fn add(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
-        let more = bytes.len() as u64;
-        self.contents.grow(more)?;
-        self.bytes += more;
-        if !self.has_room(bytes.len()) {
-            self.write_rest()?;
-        }
-        self.rest.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn write_rest(&mut self) -> Result<(), Error> {
-        self.hash.update(&self.rest);
-        let written = self.writer.add(&self.rest);
-        self.rest.clear();
-        written
-    }
-
-    /// Puts it in its place. It is on disk there when this returns.
-    ///
-    /// # Errors
-    /// The system's reason; then it is gone.
-    pub fn place(mut self) -> Result<Arc<PlacedFile>, Error> {
-        self.write_rest()?;
-        self.writer.finish()?;
-        let hash = ContentHash(self.hash.clone().finalize().into());
-        let file = FileRef { hash, bytes: self.bytes };
-        let contents = self.contents.clone();
-        {
-            let _placing = contents.placing();
-            let before = self.writer.place(file);
-            let mut uses = contents.uses();
-            // It may be there all the same.
-            let before = before.inspect_err(|_| uses.untaken.push(hash))?;
-            self.is_placed = true;
-            uses.bytes = uses.bytes.saturating_sub(before);
-            *uses.held.entry(hash).or_default() += 1;
-        }
-        let is_taken = AtomicBool::new(false);
-        let placed = Arc::new(PlacedFile { contents: contents.clone(), file, is_taken });
-        contents.store.sync()?;
-        Ok(placed)
-    }
-}
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        let mut uses = self.contents.uses();
-        uses.uploads -= 1;
-        if !self.is_placed {
-            uses.bytes = uses.bytes.saturating_sub(self.bytes);
-        }
-    }
-}
-
-/// A content in its place. It stays there for as long as this is held, and then if an entry has it.
-#[derive(Debug)]
-pub struct PlacedFile {
-    contents: Arc<Contents>,
-    file: FileRef,
-    is_taken: AtomicBool,
-}
-
-impl PlacedFile {
-    pub fn file(&self) -> FileRef {
-        self.file
-    }
-
-    /// Notes that what it was placed for is done: an entry has it, or one had it before.
-    pub fn take(&self) {
-        self.is_taken.store(true, Ordering::Release);
-    }
-
-    pub fn is_taken(&self) -> bool {
-        self.is_taken.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for PlacedFile {
-    fn drop(&mut self) {
-        let hash = self.file.hash;
-        let mut uses = self.contents.uses();
-        if let Some(count) = uses.held.get_mut(&hash) {
-            *count -= 1;
-            if *count == 0 {
-                uses.held.remove(&hash);
-            }
-        }
-        if !self.is_taken() {
-            uses.untaken.push(hash);
-        }
     }
 }

@@ -131,14 +131,14 @@ impl ContentStore for ContentFolder {
         Ok(found)
     }
 
-    fn delete(&self, content: ContentHash) -> Result<u64, Error> {
+    fn delete(&self, content: ContentHash) -> Result<Option<u64>, Error> {
         let path = self.path_of(content);
         let bytes = match path.symlink_metadata() {
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(0),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             meta => meta.map_err(Error::new)?.len(),
         };
         fs::remove_file(&path).map_err(|e| Error::new(e).about(path.display()))?;
-        Ok(bytes)
+        Ok(Some(bytes))
     }
 
     fn sync(&self) -> Result<(), Error> {

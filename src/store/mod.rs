@@ -20,11 +20,13 @@ mod list_rows;
 mod maintenance;
 mod moves;
 mod need;
+pub mod placed;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod rows;
 mod search;
 pub mod sqlite;
+pub mod upload;
 mod walk;
 
 use std::fmt;

@@ -11,8 +11,9 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use papo::chat::Act;
 use papo::entry::{ContentHash, EntryId, FileState};
 use papo::name::FileName;
-use papo::store::contents::{Contents, Swept, Upload, UploadError};
+use papo::store::contents::{Contents, Swept, UploadError};
 use papo::store::postgres::{PgDatabase, PgUrl};
+use papo::store::upload::Upload;
 use papo::store::{Effort, Maintenance, Reader};
 
 use crate::bench::{ANA, BIA, Bench, CAIO, person};
@@ -95,7 +96,7 @@ impl Filed {
     }
 }
 
-fn random(dice: &mut Dice, length: usize) -> Vec<u8> {
+pub fn random(dice: &mut Dice, length: usize) -> Vec<u8> {
     std::iter::repeat_with(|| dice.below(256) as u8).take(length).collect()
 }
 
@@ -151,6 +152,7 @@ fn what_came_to_nothing_is_gone() {
     let hash = placed.file().hash;
     assert_eq!(filed.sweep(hash), Swept::Kept, "it is held");
     drop(placed);
+    filed.contents.renew(true).unwrap();
     assert_eq!(filed.contents.take_untaken(), [hash]);
     let pin = filed.contents.clone();
     let pin = pin.pin();
@@ -158,16 +160,88 @@ fn what_came_to_nothing_is_gone() {
     drop(pin);
     assert_eq!(filed.sweep(hash), Swept::Deleted);
     assert_eq!((filed.contents.bytes(), &*rows("piece"), &*rows("content")), (0, "0", "0"));
-    // Of a papod that is killed amid an upload the next one removes what is there.
+    // Of a papod that is killed amid an upload another one removes what is there: once it is known
+    // that nobody goes on with it.
     std::mem::forget(filed.upload(&bytes));
-    assert_eq!(rows("piece"), "2");
+    std::mem::forget(filed.upload(&bytes[..100_000]).place().unwrap());
+    let other = Arc::new(filed.database.contents(0).unwrap());
+    let mut live = Upload::begin(&other).unwrap();
+    live.add(&bytes[..300_000]).unwrap();
+    live.add(&bytes[300_000..]).unwrap();
+    other.renew(true).unwrap();
+    assert_eq!((other.take_untaken(), &*rows("upload"), &*rows("piece")), (vec![], "3", "4"));
+    assert!(cluster().run(&db, "UPDATE upload SET renewed = now() - interval '61 minutes'"));
+    other.renew(false).unwrap();
+    assert_eq!(rows("upload"), "3", "only the leader removes what others left");
+    other.renew(true).unwrap();
+    let abandoned = other.take_untaken();
+    assert_eq!((abandoned.len(), &*rows("upload"), &*rows("piece")), (1, "1", "2"));
+    assert_eq!(other.sweep(abandoned[0], || Ok(false)).unwrap(), Swept::Deleted);
+    let left = live.place().unwrap();
+    assert_eq!((other.bytes(), &*rows("content"), &*rows("piece")), (600_000, "1", "3"));
+    assert!(left.is_there().unwrap());
+    drop((left, other, filed));
+    cluster().drop_database(&db);
+}
+
+/// Two papods with the same contents: neither deletes what the other holds, and what both have counts
+/// for each.
+#[test]
+fn contents_are_shared() {
+    let db = cluster().make_database();
+    let mut filed = open(cluster(), &db, 1_000_000);
+    let other = Arc::new(filed.database.contents(1_000_000).unwrap());
+    let bytes = random(&mut Dice::new(5), 400_000);
+    let upload = |contents: &Arc<Contents>, bytes: &[u8]| -> Result<Upload, UploadError> {
+        let mut upload = Upload::begin(contents)?;
+        bytes.chunks(48_000).try_for_each(|part| upload.add(part))?;
+        Ok(upload)
+    };
+    let here = upload(&filed.contents, &bytes).unwrap().place().unwrap();
+    let hash = here.file().hash;
+    let there = upload(&other, &bytes).unwrap().place().unwrap();
+    // Kept once, and counted once.
+    other.renew(false).unwrap();
+    assert_eq!(other.bytes(), 400_000);
+    // What another writes at the moment counts.
+    let more = upload(&other, &bytes[..350_000]).unwrap();
+    let refused = upload(&filed.contents, &bytes[1..]).err();
+    assert!(matches!(refused, Some(UploadError::Full)), "{refused:?}");
+    drop(more);
+    // To the last byte.
+    let more = upload(&other, &bytes[..350_000]).unwrap();
+    let rest = upload(&filed.contents, &bytes[..250_000]).unwrap();
+    drop((more, rest));
+    // One gives it up, and the other does not.
+    drop(here);
+    filed.contents.renew(true).unwrap();
+    assert_eq!(filed.sweep(hash), Swept::Kept);
+    assert!(there.is_there().unwrap());
+    drop(there);
+    other.renew(false).unwrap();
+    assert_eq!(other.take_untaken(), [hash]);
+    assert_eq!(other.sweep(hash, || Ok(false)).unwrap(), Swept::Deleted);
+    filed.contents.renew(true).unwrap();
+    assert_eq!((filed.contents.bytes(), filed.contents.all().unwrap()), (0, vec![]));
+    drop((other, filed));
+    cluster().drop_database(&db);
+}
+
+/// An entry has no file without a content, whatever was deleted meanwhile.
+#[test]
+fn no_message_is_recorded_whose_file_is_gone() {
+    let db = cluster().make_database();
+    let mut filed = open(cluster(), &db, 0);
+    let put = filed.upload(&[1; 1_000]).place().unwrap();
+    assert!(cluster().run(&db, "DELETE FROM upload; DELETE FROM content; DELETE FROM piece"));
+    assert!(!put.is_there().unwrap());
+    let name = FileName::new("a.bin").unwrap().as_str().into();
+    let act = Act::SendFile { to: person("bia"), name, once: None, put: Some(put) };
+    filed.store.act(ANA, act);
+    let batch = filed.store.chat.finish();
+    let refused = filed.store.writer.record(&batch.changes).unwrap_err();
+    assert!(refused.to_string().contains("the content of a file is gone"), "{refused}");
     drop(filed);
-    assert!(cluster().run(&db, "UPDATE piece SET written = now() - interval '2 days'"));
-    let at = PgUrl::parse(&url(&[cluster()], &db)).unwrap();
-    let (database, _writer) = PgDatabase::open(&at).unwrap();
-    assert_eq!(database.contents(0).unwrap().bytes(), 0);
-    assert_eq!(rows("piece"), "0");
-    drop(database);
     cluster().drop_database(&db);
 }
 
@@ -197,6 +271,7 @@ fn a_deleted_file_is_in_no_file_of_the_servers() {
     }
     filed.store.commit();
     assert_eq!(filed.dropped().len(), 19);
+    filed.contents.renew(true).unwrap();
     for content in filed.dropped() {
         assert_eq!(filed.sweep(content), Swept::Deleted);
     }
@@ -214,21 +289,21 @@ fn unhex(line: &str) -> Vec<u8> {
     digits.chunks(2).map(|two| two[0] * 16 + two[1]).collect()
 }
 
-fn put(client: &mut Client, bytes: &[u8]) {
+pub fn put(client: &mut Client, bytes: &[u8]) {
     for part in bytes.chunks(48_000) {
         client.say(&format!("PUT {}", BASE64_STANDARD.encode(part)));
         client.until("OK PUT ");
     }
 }
 
-fn get(client: &mut Client, id: u64) -> Vec<u8> {
+pub fn get(client: &mut Client, id: u64) -> Vec<u8> {
     client.say(&format!("GET {id}"));
     let rows = client.until("OK GET ");
     let data = rows.iter().filter_map(|row| row.strip_prefix("DATA "));
     data.flat_map(|row| BASE64_STANDARD.decode(row).unwrap()).collect()
 }
 
-fn send(client: &mut Client, name: &str, bytes: &[u8]) -> u64 {
+pub fn send(client: &mut Client, name: &str, bytes: &[u8]) -> u64 {
     put(client, bytes);
     client.say(&format!("FILE ana {name}"));
     let ok = client.until("OK FILE ").pop().unwrap();

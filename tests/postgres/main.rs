@@ -23,6 +23,7 @@ mod lives;
 mod many_chats;
 #[path = "../store/marks.rs"]
 mod marks;
+mod node_files;
 mod nodes;
 mod place;
 mod plans;

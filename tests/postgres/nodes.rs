@@ -134,17 +134,17 @@ fn greeted(address: SocketAddr) -> Option<Client> {
 }
 
 /// What people do, and know.
-struct People {
+pub struct People {
     /// Where the nodes listen.
-    addresses: Mutex<Vec<SocketAddr>>,
-    enough: AtomicBool,
+    pub addresses: Mutex<Vec<SocketAddr>>,
+    pub enough: AtomicBool,
     /// When messages were confirmed.
-    confirmed: Mutex<Vec<Instant>>,
+    pub confirmed: Mutex<Vec<Instant>>,
 }
 
 impl People {
     /// Waits until as many more messages were confirmed. Returns the longest time without one.
-    fn progress(&self, more: usize) -> Duration {
+    pub fn progress(&self, more: usize) -> Duration {
         let from = self.confirmed.lock().unwrap().len();
         let began = Instant::now();
         loop {
@@ -160,7 +160,7 @@ impl People {
     }
 
     /// A session of somebody on some node.
-    fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
+    pub fn log_in(&self, next: &mut usize, handle: &str, how: &str) -> Client {
         let until = Instant::now() + PATIENCE * 2;
         loop {
             *next += 1;
@@ -230,10 +230,10 @@ impl People {
 }
 
 /// Papods on one database, whose people know all their addresses.
-struct Team<'a> {
-    db: &'a Path,
-    nodes: Vec<Papod>,
-    people: &'a People,
+pub struct Team<'a> {
+    pub db: &'a Path,
+    pub nodes: Vec<Papod>,
+    pub people: &'a People,
 }
 
 /// What a failure has to be explained with.
@@ -247,7 +247,7 @@ impl Drop for Team<'_> {
 
 impl Team<'_> {
     /// Which node leads.
-    fn leader(&self, on: &Cluster) -> usize {
+    pub fn leader(&self, on: &Cluster) -> usize {
         let name = self.db.to_str().unwrap().rsplit('/').next().unwrap();
         let sql = "SELECT n.address FROM leader l JOIN node n ON n.name = l.node";
         let address = on.ask(name, sql).unwrap();
@@ -257,7 +257,7 @@ impl Team<'_> {
     }
 
     /// A node has ended. Another comes in its place.
-    fn replace(&mut self, at: usize) {
+    pub fn replace(&mut self, at: usize) {
         self.nodes[at] = Papod::start(self.db);
         self.people.addresses.lock().unwrap()[at] = self.nodes[at].address;
     }
@@ -303,7 +303,7 @@ fn under_load(db: &Path, meanwhile: impl FnOnce(&mut Team)) {
 }
 
 /// How often each part fails.
-fn rounds() -> usize {
+pub fn rounds() -> usize {
     std::env::var("PAPO_ROUNDS").map_or(1, |count| count.parse().expect("a number"))
 }
 

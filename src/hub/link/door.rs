@@ -196,8 +196,10 @@ impl LinkDoor {
                 for act in &acts {
                     standing.unanswered += u32::from(act.is_asked());
                     standing.has_unasked |= !act.is_asked();
-                    if let Act::SetSecret { secret, .. } = act {
-                        standing.secrets[1] = digest(secret);
+                    match act {
+                        Act::SetSecret { secret, .. } => standing.secrets[1] = digest(secret),
+                        Act::SendFile { put, .. } => standing.put.clone_from(put),
+                        _ => {}
                     }
                     if changes_key(act) {
                         let fields = standing.outbox.owner().into();
@@ -274,6 +276,10 @@ impl LinkDoor {
                 ToDoor::Block { lines, last, from, to } => {
                     blocks.push(Arc::new(Block { lines: lines.into_vec(), last, from, to }));
                 }
+                ToDoor::Taken(session) => {
+                    let standing = self.sessions.get(&SessionId(session));
+                    standing.and_then(|it| it.put.as_ref()).inspect(|put| put.take());
+                }
                 ToDoor::Told(for_one) => {
                     let session = SessionId(for_one.session);
                     let Some(standing) = self.sessions.get_mut(&session) else { continue };
@@ -332,6 +338,7 @@ impl LinkDoor {
                 unanswered: 0,
                 watch: None,
                 has_unasked: false,
+                put: None,
             };
             self.sessions.insert(session, standing);
         }

@@ -155,6 +155,8 @@ pub(super) enum ToDoor {
         from: Handle,
         to: Target,
     },
+    /// What a session put has its message: it forgets it before it is answered.
+    Taken(SessionNumber),
     Told(Told),
     /// A guess at a password at another node, and whether it was right.
     Guessed {

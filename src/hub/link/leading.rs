@@ -263,6 +263,14 @@ impl Drop for Doors {
 }
 
 impl HubState {
+    /// What a session of a door put has its message.
+    pub(in crate::hub) fn tell_taken(&self, session: SessionId) {
+        let doors = self.doors.as_ref().map(|doors| &doors.doors);
+        if let Some(door) = doors.and_then(|doors| doors.get(&session.node())) {
+            lock(&door.given).said.push(ToDoor::Taken(session.in_node()));
+        }
+    }
+
     /// Says to all doors what the batch had for them.
     pub(in crate::hub) fn tell_doors(&mut self) {
         let Some(doors) = &self.doors else { return };

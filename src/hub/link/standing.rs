@@ -9,6 +9,7 @@ use super::frames::{Item, Seated, Told};
 use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, SessionId};
 use crate::hub::{HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
+use crate::store::placed::PlacedFile;
 use crate::store::{Error, Fact, Need};
 use crate::wire::request::Events;
 use crate::wire::rows::Bye;
@@ -35,6 +36,8 @@ pub(super) struct DoorSession {
     pub(super) watch: Option<(EntryId, Condition)>,
     /// It has handed over acts that get no answer.
     pub(super) has_unasked: bool,
+    /// What its `FILE` that is under way sends: as long as it is here, this node holds it.
+    pub(super) put: Option<Arc<PlacedFile>>,
 }
 
 /// What became of a session whose leader has gone.
@@ -74,7 +77,7 @@ impl DoorSession {
         };
         self.unanswered = self.unanswered.saturating_sub(told.answered);
         if self.unanswered == 0 {
-            self.watch = None;
+            (self.watch, self.put) = (None, None);
         }
         (0..told.lost_moves).for_each(|_| outbox.lose_moves());
         let falls = outbox.deliver(drained, told.sent, !self.pushes, before);
@@ -123,7 +126,7 @@ impl DoorSession {
         }
         self.outbox.wake();
         let again = self.watch.take().map(|(id, until)| Work::Watch { session, id, until });
-        self.unanswered = 0;
+        (self.unanswered, self.put) = (0, None);
         Left::Stays(again)
     }
 

@@ -5,11 +5,13 @@
 //! so that `erasure` can have the whole table written anew; without it the pieces say nothing. Until
 //! a content is placed the key is in this process only.
 //!
-//! A piece is written as soon as it is full, under the number of its upload. What has no row in
-//! `content` when papod starts, and is a day old, was cut off, and is removed.
+//! A piece is written as soon as it is full, under the number of its upload. The row of `upload` says
+//! that somebody goes on with it; from when it is placed on, that it holds its content: several
+//! papods use these tables, and none removes what another one needs. What a papod that was killed
+//! has left is removed by the leader, an hour later.
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -21,7 +23,7 @@ use super::value::{Param, PgRow};
 use crate::entry::{ContentHash, FileRef};
 use crate::limits;
 use crate::store::Error;
-use crate::store::contents::{ContentReader, ContentStore, ContentWriter, Contents};
+use crate::store::contents::{ContentReader, ContentStore, ContentWriter, Contents, UploadNumber};
 
 const PIECE: &str = "SELECT data FROM piece WHERE upload = $1 AND n = $2";
 
@@ -41,14 +43,11 @@ const BROKEN: &str = "SELECT f.entry, f.content, c.hash IS NOT NULL
 /// The server's reason.
 pub(super) fn open(source: Arc<Source>, most: u64) -> Result<Contents, Error> {
     let mut on = source.connect(PgPurpose::Maintain)?;
-    // Younger ones may be of another node.
-    let sql = "DELETE FROM piece p WHERE written < now() - interval '1 day'
-                   AND NOT EXISTS(SELECT FROM content c WHERE c.upload = p.upload)";
-    on.query(sql, &[])?;
-    let rows = on.query("SELECT coalesce(sum(bytes), 0)::bigint FROM content", &[])?;
+    let rows = on.query("SELECT papo_content_bytes()", &[])?;
     let bytes: i64 = rows.first().map_or(Ok(0), |row| row.get(0))?;
-    let store = PgContents(Arc::new(ContentRows::new(source)));
-    Ok(Contents::new(Box::new(store), bytes.unsigned_abs(), most))
+    let rows = ContentRows::new(source);
+    rows.total.store(bytes, Ordering::Relaxed);
+    Ok(Contents::new(Box::new(PgContents(Arc::new(rows))), 0, most))
 }
 
 /// What is wrong with the contents, a line each, at most [`FINDINGS`](limits::FINDINGS).
@@ -62,7 +61,14 @@ pub(super) fn missing(on: &mut PgConnection) -> Result<Vec<String>, Error> {
         let what = if row.get(2)? { "is not whole" } else { "is not there" };
         Ok(format!("the file of entry {entry}, {}: {what}", ContentHash(hash)))
     };
-    on.query(BROKEN, &params)?.iter().map(line).collect()
+    let found: Result<Vec<String>, Error> = on.query(BROKEN, &params)?.iter().map(line).collect();
+    let mut found = found?;
+    let miscounted = "SELECT FROM content_total t
+        WHERE t.bytes <> (SELECT coalesce(sum(bytes), 0) FROM content)";
+    if !on.query(miscounted, &[])?.is_empty() {
+        found.push("the bytes of the contents of files are not counted rightly".into());
+    }
+    Ok(found)
 }
 
 /// What a row of `content` says.
@@ -147,11 +153,14 @@ pub(super) struct ContentRows {
     idle: Mutex<Vec<PgConnection>>,
     /// Pieces that readers hold in memory.
     held: AtomicUsize,
+    /// The bytes of all contents and uploads, as of a moment ago.
+    total: AtomicI64,
 }
 
 impl ContentRows {
     pub(super) fn new(source: Arc<Source>) -> ContentRows {
-        ContentRows { source, idle: Mutex::default(), held: AtomicUsize::new(0) }
+        let (idle, held, total) = Default::default();
+        ContentRows { source, idle, held, total }
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<PgConnection>> {
@@ -175,6 +184,20 @@ impl ContentRows {
         let done = ask(&mut on)?;
         self.idle().push(on);
         Ok(done)
+    }
+
+    /// Notes how many bytes there are.
+    fn count(&self) -> Result<(), Error> {
+        let rows = self.ask(|on| on.query("SELECT papo_content_bytes()", &[]))?;
+        let total = rows.first().map_or(Ok(0), |row| row.get(0))?;
+        self.total.store(total, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Contents that a function of files.sql returns.
+    fn contents(&self, sql: &'static str, params: &[Param]) -> Result<Vec<ContentHash>, Error> {
+        let rows = self.ask(|on| on.query(sql, params))?;
+        rows.iter().map(|row| Ok(ContentHash(row.get(0)?))).collect()
     }
 
     fn row(&self, content: ContentHash) -> Result<Option<ContentRow>, Error> {
@@ -204,6 +227,7 @@ impl ContentStore for PgContents {
             key: ContentKey::random()?,
             piece: Vec::new(),
             written: 0,
+            reserved: 0,
             is_placed: false,
         }))
     }
@@ -214,19 +238,45 @@ impl ContentStore for PgContents {
     }
 
     fn all(&self) -> Result<Vec<ContentHash>, Error> {
-        let rows = self.0.ask(|on| on.query("SELECT hash FROM content", &[]))?;
-        rows.iter().map(|row| Ok(ContentHash(row.get(0)?))).collect()
+        self.0.contents("SELECT hash FROM content", &[])
     }
 
-    fn delete(&self, content: ContentHash) -> Result<u64, Error> {
+    fn delete(&self, content: ContentHash) -> Result<Option<u64>, Error> {
         let sql = "SELECT papo_drop_content($1)";
         let rows = self.0.ask(|on| on.query(sql, &[Param::Bytes(&content.0)]))?;
-        let bytes: i64 = rows.first().map_or(Ok(0), |row| row.get(0))?;
-        Ok(bytes.unsigned_abs())
+        let bytes: Option<i64> = rows.first().map_or(Ok(None), |row| row.get(0))?;
+        self.0.total.fetch_sub(bytes.unwrap_or_default(), Ordering::Relaxed);
+        Ok(bytes.map(i64::unsigned_abs))
     }
 
     fn sync(&self) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn shared_bytes(&self) -> Option<u64> {
+        Some(self.0.total.load(Ordering::Relaxed).max(0).cast_unsigned())
+    }
+
+    fn hold(&self, upload: UploadNumber, content: ContentHash) -> Result<bool, Error> {
+        let sql = "SELECT papo_hold_content($1, $2)";
+        let params = [Param::Int(upload), Param::Bytes(&content.0)];
+        let rows = self.0.ask(|on| on.query(sql, &params))?;
+        Ok(rows.first().map_or(Ok(false), |row| row.get(0))?)
+    }
+
+    fn release(&self, uploads: &[UploadNumber]) -> Result<Vec<ContentHash>, Error> {
+        if uploads.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT papo_end_uploads($1)";
+        self.0.contents(sql, &[Param::Ints(uploads)])
+    }
+
+    fn renew(&self, uploads: &[UploadNumber], others: bool) -> Result<Vec<ContentHash>, Error> {
+        let sql = "SELECT papo_renew_uploads($1, $2)";
+        let released = self.0.contents(sql, &[Param::Ints(uploads), Param::Bool(others)])?;
+        self.0.count()?;
+        Ok(released)
     }
 }
 
@@ -239,6 +289,7 @@ struct NewRows {
     piece: Vec<u8>,
     /// Pieces that were written.
     written: u64,
+    reserved: i64,
     is_placed: bool,
 }
 
@@ -256,12 +307,32 @@ impl NewRows {
     }
 
     fn remove(&self) -> Result<(), Error> {
-        let sql = "DELETE FROM piece WHERE upload = $1";
-        self.rows.ask(|on| on.query(sql, &[Param::Int(self.upload)])).map(drop)
+        let sql = "SELECT papo_end_uploads($1)";
+        self.rows.ask(|on| on.query(sql, &[Param::Ints(&[self.upload])]))?;
+        self.rows.total.fetch_sub(self.reserved, Ordering::Relaxed);
+        Ok(())
     }
 }
 
 impl ContentWriter for NewRows {
+    fn number(&self) -> Option<UploadNumber> {
+        Some(self.upload)
+    }
+
+    fn reserve(&mut self, bytes: u64, most: u64) -> Result<bool, Error> {
+        let sql = "SELECT papo_reserve($1, $2, $3)";
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let params = [Param::Int(self.upload), Param::Int(bytes), Param::Int(most)];
+        let rows = self.rows.ask(|on| on.query(sql, &params))?;
+        let total: Option<i64> = rows.first().map_or(Ok(None), |row| row.get(0))?;
+        if let Some(total) = total {
+            self.rows.total.store(total, Ordering::Relaxed);
+            self.reserved = bytes;
+        }
+        Ok(total.is_some())
+    }
+
     fn add(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
             let length = bytes.len().min(limits::PG_PIECE - self.piece.len());
@@ -298,24 +369,19 @@ impl ContentWriter for NewRows {
         // Whatever the answer was: if it did get its place, its pieces are needed.
         self.is_placed = true;
         let is_new: bool = asked?.first().map_or(Ok(false), |row| row.get(0))?;
-        if is_new {
-            return Ok(0);
-        }
-        // There is one like it.
-        if let Err(e) = self.remove() {
-            log::warn!("cannot remove what was sent twice: {e}");
-        }
-        Ok(file.bytes)
+        let more = if is_new { file.bytes.cast_signed() } else { 0 };
+        self.rows.total.fetch_add(more - self.reserved, Ordering::Relaxed);
+        Ok(if is_new { 0 } else { file.bytes })
     }
 }
 
 impl Drop for NewRows {
     fn drop(&mut self) {
         if !self.is_placed
-            && self.written > 0
+            && (self.written > 0 || self.reserved > 0)
             && let Err(e) = self.remove()
         {
-            log::warn!("cannot remove an upload, which the next start does: {e}");
+            log::warn!("cannot remove an upload, which will be tried again: {e}");
         }
     }
 }

@@ -160,7 +160,7 @@ BEGIN
         WHEN 60 THEN
             UPDATE once SET content = b[i], bytes = n2[i] WHERE account = n1[i] AND key = t1[i];
         WHEN 61 THEN
-            INSERT INTO file VALUES (n1[i], b[i], n2[i]);
+            PERFORM papo_file(n1[i], b[i], n2[i]);
         WHEN 62 THEN
             PERFORM papo_drop_files(0, n1[i]);
         WHEN 63 THEN

@@ -67,6 +67,7 @@ fn make(on: &mut PgConnection) -> Result<(), Error> {
         "{TABLES} {functions}
          INSERT INTO schema_version VALUES ({VERSION});
          INSERT INTO leader VALUES (true, 0, 0, 0, '', '', NULL, NULL, 0, 0, 0, 0, 0, 0);
+         INSERT INTO content_total VALUES (true, 0);
          COMMIT"
     ));
     if let Err(e) = made {

@@ -188,6 +188,24 @@ CREATE TABLE content(
     key bytea NOT NULL                  -- for AES-256-GCM
 );
 
+-- The sum of their bytes.
+CREATE TABLE content_total(
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    bytes bigint NOT NULL
+) WITH (fillfactor = 10);               -- always updated in place
+
+-- What a papod is writing, or has placed for a message that has not been recorded yet. Its bytes
+-- count until it is placed; from then on it holds its content. Renewed three times a minute: see
+-- papo_renew_uploads.
+CREATE TABLE upload(
+    id bigint PRIMARY KEY,              -- a random number
+    bytes bigint NOT NULL,
+    content bytea,
+    renewed timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 60);
+
+CREATE INDEX upload_content ON upload(content);
+
 -- No copies of keys in the planner's statistics.
 ALTER TABLE content ALTER key SET STATISTICS 0;
 
@@ -195,7 +213,6 @@ ALTER TABLE content ALTER key SET STATISTICS 0;
 CREATE TABLE piece(
     upload bigint NOT NULL,
     n bigint NOT NULL,                  -- from 0
-    written timestamptz NOT NULL DEFAULT now(),
     data bytea NOT NULL,
     PRIMARY KEY(upload, n)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02,          -- what is deleted makes room for what comes
