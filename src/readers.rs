@@ -6,8 +6,9 @@
 //! Questions are short: long lists are read in parts. One thread answers logins only. Questions of
 //! sessions that have ended are dropped unread, and so are all of them once papod ends.
 //!
-//! A login's few small reads need no thread: while no login waits, the session borrows the reader
-//! of logins for them ([`Readers::answer_now`]), which saves it two switches of threads.
+//! A login's few small reads need no thread: the session does them itself, with a reader that is
+//! there for nothing else ([`Readers::answer_now`]). That saves it two switches of threads, and who
+//! has nothing waiting never waits behind those who have.
 //!
 //! A panic ends only its question. The thread goes on with a new reader, since the old one may be
 //! in an inconsistent state.
@@ -66,8 +67,8 @@ struct ReaderPool {
     /// Wake the reader of logins, and the others.
     login_bell: Condvar,
     bell: Condvar,
-    /// The reader of the thread for logins, which sessions may borrow.
-    login_reader: Mutex<OwnReader>,
+    /// The reader that sessions borrow for small questions.
+    small_reader: Mutex<OwnReader>,
     counters: Arc<Counters>,
 }
 
@@ -89,11 +90,6 @@ impl ReaderPool {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         // No code that holds the lock can panic halfway through a change.
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn login_reader(&self) -> MutexGuard<'_, OwnReader> {
-        // A panic of a question is caught while it is held.
-        self.login_reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn push(&self, asker: Asker, question: Question) {
@@ -193,17 +189,17 @@ impl Readers {
             waiting: Mutex::default(),
             login_bell: Condvar::new(),
             bell: Condvar::new(),
-            login_reader: Mutex::new(OwnReader::open(open.clone())?),
+            small_reader: Mutex::new(OwnReader::open(open.clone())?),
             counters: counters.clone(),
         });
         let readers = Readers { shared: shared.clone(), _open: Arc::new(Open(shared.clone())) };
         let start = |run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name("reader".into()).spawn(run).map_err(Error::new)
         };
-        let logins = shared.clone();
+        let (logins, mut reader) = (shared.clone(), OwnReader::open(open.clone())?);
         let mut threads = vec![start(Box::new(move || {
             while let Some(question) = logins.next(true) {
-                logins.login_reader().safely(&logins.counters, question);
+                reader.safely(&logins.counters, question);
             }
         }))?];
         for _ in 0..limits::READERS {
@@ -220,9 +216,9 @@ impl Readers {
         Ok((readers, threads))
     }
 
-    /// Answers a small question of a login at once, on the caller's thread, with the reader of
-    /// logins. `None` if that one is in use or wanted, or if the question fails or turns out to take
-    /// more than [`limits::SMALL_STEPS`]: then it has to be asked with [`Readers::ask`].
+    /// Answers a small question of a login at once, on the caller's thread, with a reader for such
+    /// questions. `None` if another session uses that one, or if the question fails or turns out to
+    /// take more than [`limits::SMALL_STEPS`]: then it has to be asked with [`Readers::ask`].
     ///
     /// # Errors
     /// Only [`Unanswered::Bug`].
@@ -230,13 +226,7 @@ impl Readers {
         &self,
         question: impl FnOnce(&mut dyn Reader) -> Result<T, Error>,
     ) -> Option<Result<T, Unanswered>> {
-        {
-            let waiting = self.shared.lock();
-            if waiting.ended || !waiting.logins.is_empty() {
-                return None;
-            }
-        }
-        let mut reader = match self.shared.login_reader.try_lock() {
+        let mut reader = match self.shared.small_reader.try_lock() {
             Ok(reader) => reader,
             Err(TryLockError::Poisoned(reader)) => reader.into_inner(),
             Err(TryLockError::WouldBlock) => return None,
