@@ -63,11 +63,12 @@ pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
         let (database, node) = PgDatabase::join(&url?)?;
         let maintenance = Arc::new(database.maintenance());
         let contents = Arc::new(database.contents(config.limits.files)?);
+        let indexer: Option<Box<dyn Indexer>> = Some(Box::new(database.indexer()));
         let reader = Arc::new(move || Ok(Box::new(database.reader()) as Box<dyn Reader>));
         let pen = Pen::Candidate(Box::new(node));
         let beat = Some(crate::limits::PG_BEAT);
         let held = StoreLock::Leader;
-        let (file, indexer) = (None, None);
+        let file = None;
         return Ok(OpenStore { pen, reader, maintenance, file, contents, indexer, beat, held });
     }
     let database = Database::open(&config.db)?.limited(config.limit_db);

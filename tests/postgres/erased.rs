@@ -55,6 +55,7 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
     let at = PgUrl::parse(&url(&[&cluster], &db)).unwrap();
     let (database, writer) = PgDatabase::open(&at).unwrap();
     let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+    store.indexer = Some(Box::new(database.indexer().eager(8)));
     let (mut dice, seed) = Dice::from_environment();
     println!("PAPO_SEED={seed}");
     let mut left: BTreeMap<EntryId, Left> = BTreeMap::new();
@@ -108,6 +109,7 @@ fn what_is_deleted_is_in_no_row_and_in_no_file() {
             let texts_left = texts_of(&left);
             assert_eq!(texts(&cluster, &db), texts_left, "at {n}");
             wipe(&mut store);
+            store.index();
             let there = marks_in(cluster.files().into_iter());
             let deleted = there.difference(&texts_left).filter(|n| !expired.contains(*n));
             assert_eq!(deleted.copied().collect::<Vec<_>>(), [0; 0], "in a file at {n}");

@@ -11,6 +11,7 @@ mod failover;
 mod files;
 #[path = "../store/holding.rs"]
 mod holding;
+mod index;
 #[path = "../store/invitations.rs"]
 mod invitations;
 #[path = "../store/later.rs"]

@@ -7,11 +7,12 @@ use papo::chat::{Act, Stop, Who};
 use papo::entry::{AccountId, Cursor, EntryId, Key, Millis, MoveNumber, SessionId};
 use papo::name::{DeviceName, DisplayName, Target};
 use papo::store::postgres::{PgDatabase, PgUrl};
-use papo::store::{Listing, Pair, SpanQuery, Walk};
+use papo::store::{Listing, Pair, SearchQuery, SpanQuery, Walk};
 use papo::wire::request::{DueTime, GroupChange};
 
 use crate::bench::{ANA, BIA, Bench, handle, person};
 use crate::cluster::{cluster, url};
+use crate::search::query;
 
 /// 100,000 messages in a thousand other chats, with marks and answers, and commands that wait.
 const LARGE: &str = "
@@ -55,12 +56,15 @@ fn nothing_is_read_from_its_beginning_to_its_end() {
     // These have few rows, whatever there is; and `later` is written anew by VACUUM.
     let scans = "SELECT relname, seq_scan FROM pg_stat_user_tables
                  WHERE relname NOT IN ('leader', 'term', 'schema_version', 'stale', 'removable',
-                                       'overwritten', 'later')
+                                       'overwritten', 'later', 'search_segment', 'search_edited',
+                                       'search_progress')
+                   AND relname NOT LIKE 'search_words_%'
                  ORDER BY relname";
     let before = cluster().ask(&db, scans).unwrap();
     {
         let (database, writer) = PgDatabase::open(&at).unwrap();
         let mut store = Bench::new(Box::new(writer), Box::new(database.reader()));
+        store.indexer = Some(Box::new(database.indexer().eager(8)));
         use_all(&mut store);
         while !store.writer.wipe().unwrap() {
             std::thread::yield_now();
@@ -68,6 +72,10 @@ fn nothing_is_read_from_its_beginning_to_its_end() {
     }
     cluster().until(&db, alone);
     assert_eq!(cluster().ask(&db, scans).unwrap(), before);
+    // One is that of making its index, when it is empty.
+    let scans = "SELECT max(seq_scan) < 2, sum(idx_scan) > 0 FROM pg_stat_user_tables
+                 WHERE relname LIKE 'search_words_%'";
+    assert_eq!(cluster().ask(&db, scans).unwrap(), "t|t");
     cluster().drop_database(&db);
 }
 
@@ -135,6 +143,11 @@ fn use_all(store: &mut Bench) {
     }
     assert_eq!(reader.next_due(10).unwrap().len(), 10);
     assert_eq!(reader.next_expiry(Millis(0), Millis(1)).unwrap(), None);
+    store.index();
+    for conversation in [None, Some(chat), Some(team)] {
+        let found = store.reader.search(ANA, &SearchQuery { conversation, ..query("word") });
+        assert_eq!(found.unwrap().found.len(), usize::from(conversation != Some(chat)));
+    }
     store.forget(ids[3]);
 }
 

@@ -12,6 +12,7 @@ pub fn every_store(test: impl Fn(&mut Bench)) {
     let url = PgUrl::parse(&url(&[cluster()], &name)).unwrap();
     let (database, writer) = PgDatabase::open(&url).unwrap();
     let mut bench = Bench::new(Box::new(writer), Box::new(database.reader()));
+    bench.indexer = Some(Box::new(database.indexer().eager(8)));
     test(&mut bench);
     bench.index();
     drop(bench);

@@ -48,7 +48,7 @@ const QUERIES: [&str; 14] = [
 ];
 
 /// All looks that a query takes, and how many those were.
-fn looks(store: &mut Bench, me: AccountId, query: &SearchQuery) -> (Vec<i64>, usize) {
+pub fn looks(store: &mut Bench, me: AccountId, query: &SearchQuery) -> (Vec<i64>, usize) {
     let (mut found, mut looks) = (Vec::new(), 0);
     let mut query = query.clone();
     let upwards = query.span.after.is_some() && query.span.before.is_none();
@@ -74,7 +74,7 @@ fn looks(store: &mut Bench, me: AccountId, query: &SearchQuery) -> (Vec<i64>, us
 }
 
 /// The rows of a conversation, or of all, that the account is shown.
-fn shown(store: &mut Bench, me: AccountId, of: Option<ConversationId>) -> Vec<Entry> {
+pub fn shown(store: &mut Bench, me: AccountId, of: Option<ConversationId>) -> Vec<Entry> {
     let mut rows = Vec::new();
     if let Some(of) = of {
         let query = SpanQuery { count: 100_000, before: None, after: None, re: None };

@@ -4,7 +4,7 @@
 //! One papod at a time is the `leader`, and writes. `url` says where the database is, `source` finds
 //! its primary, `protocol` speaks with it. `writer` and `steps` write a batch, as one call of a
 //! function in record.sql. `reader` reads. `export` and `import` copy everything into a SQLite
-//! database, and back. `contents` keeps the contents of files. `erasure` has deleted text leave the
+//! database, and back. `search` keeps an index of words. `contents` keeps the contents of files. `erasure` has deleted text leave the
 //! server's files.
 
 mod about;
@@ -55,6 +55,7 @@ use leader::Leadership;
 use maintenance::PgMaintenance;
 pub use maintenance::survey;
 pub use reader::PgReader;
+pub use search::PgIndexer;
 use source::{PgPurpose, Source};
 pub use url::PgUrl;
 pub use writer::PgWriter;
@@ -108,6 +109,12 @@ impl PgDatabase {
     /// The server's reason.
     pub fn contents(&self, most: u64) -> Result<Contents, Error> {
         contents::open(self.source.clone(), most).map_err(|e| e.about(&self.source.url))
+    }
+
+    /// The writer of the index for searching, which connects when this process leads. To be called
+    /// once.
+    pub fn indexer(&self) -> PgIndexer {
+        PgIndexer::new(self.source.clone())
     }
 
     /// A reader, which connects when it is first asked.

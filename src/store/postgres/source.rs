@@ -1,5 +1,6 @@
 //! Finding the primary among the servers of a URL, and what connections to it have in common.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -16,6 +17,8 @@ pub(super) struct Source {
     pub(super) url: PgUrl,
     confirmed: Mutex<BatchId>,
     changed: Condvar,
+    /// This process leads: it has the writer.
+    leads: AtomicBool,
     /// Since when papod ends.
     ending: Mutex<Option<Instant>>,
 }
@@ -34,8 +37,18 @@ pub(super) enum PgPurpose {
 
 impl Source {
     pub(super) fn new(url: PgUrl) -> Source {
-        let (confirmed, changed) = Default::default();
-        Source { url, confirmed, changed, ending: Mutex::default() }
+        let (confirmed, changed, leads, ending) = Default::default();
+        Source { url, confirmed, changed, leads, ending }
+    }
+
+    /// Whether this process leads, as far as it knows.
+    pub(super) fn leads(&self) -> bool {
+        self.leads.load(Ordering::Acquire)
+    }
+
+    /// It begins to lead, or ends.
+    pub(super) fn set_leads(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Release);
     }
 
     fn lock(&self) -> MutexGuard<'_, BatchId> {

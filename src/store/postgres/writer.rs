@@ -27,7 +27,14 @@ pub struct PgWriter {
 impl PgWriter {
     pub(super) fn new(reader: PgReader) -> PgWriter {
         let erasure = Erasure::new(reader.source.clone());
+        reader.source.set_leads(true);
         PgWriter { reader, erasure }
+    }
+}
+
+impl Drop for PgWriter {
+    fn drop(&mut self) {
+        self.reader.source.set_leads(false);
     }
 }
 

@@ -17,6 +17,8 @@ use crate::fold;
 use crate::limits;
 
 pub(super) use fill::{Filled, Filler};
+#[cfg(feature = "postgres")]
+pub(super) use segment::are_neighbours;
 pub(super) use segment::{
     Segment, SegmentDraft, SegmentId, both, ids_of, kept, key, next_part, size,
 };

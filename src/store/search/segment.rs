@@ -103,6 +103,12 @@ impl SegmentDraft {
     }
 }
 
+/// Whether each segment begins where the one before it ends.
+#[cfg(feature = "postgres")]
+pub(in crate::store) fn are_neighbours(segments: &[Segment]) -> bool {
+    segments.windows(2).all(|pair| pair[0].upto == pair[1].after)
+}
+
 /// Which part of a window a look takes next, beginning at its end or, if `upwards`, at its beginning:
 /// as far as it lies in one segment, and that; or as far as there is none.
 pub(in crate::store) fn next_part(
