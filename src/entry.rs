@@ -70,12 +70,15 @@ pub enum EntryKind {
     Del,
     /// A mark: its author's one reaction to the message, or `-` if that is taken back.
     React,
+    /// A mark that is about no message: what its author notes about a conversation. It is in the
+    /// author's notes.
+    Flag,
 }
 
 impl EntryKind {
     /// Whether such an entry is about an earlier message, and so not counted.
     pub fn is_mark(self) -> bool {
-        matches!(self, EntryKind::Edit | EntryKind::Del | EntryKind::React)
+        matches!(self, EntryKind::Edit | EntryKind::Del | EntryKind::React | EntryKind::Flag)
     }
 }
 

@@ -24,12 +24,13 @@
 //! 2 chat                          the rules; no I/O, no clock, no waiting
 //! 1 wire          store           bytes <-> words        words <-> disk
 //! 0 name  entry  origin  owner  fold  limits  config  rates  password    the words everyone uses
-//!   group_rules  preferences  brake  counters  turns     guessing; counting; fair queues
+//!   group_rules  preferences  chat_flags  brake  counters  turns     guessing; counting; fair queues
 //! ```
 #![forbid(unsafe_code)]
 
 pub mod brake;
 pub mod chat;
+pub mod chat_flags;
 pub mod client;
 pub mod config;
 pub mod counters;

@@ -187,6 +187,9 @@ pub const INVITATION_USES: u32 = 5_000;
 pub const INVITATION_SECONDS: u64 = 86_400;
 /// And at most: a year.
 pub const INVITATION_SECONDS_MAX: u64 = 31_536_000;
+/// Seconds that a flag of a conversation can be set for: ten years, which still have a time to be
+/// written down.
+pub const FLAG_SECONDS_MAX: u64 = 315_360_000;
 /// Groups in the list of the open ones: what a person may want to look through.
 pub const OPEN_GROUPS: i64 = 1_000;
 /// Members counted at once for the rows of a `GROUP LIST`: 0.1 µs each.

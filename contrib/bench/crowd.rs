@@ -217,7 +217,11 @@ impl<P: Writer> Crowd<P> {
     /// of it or nothing.
     fn chat(&mut self, from: AccountId, to: AccountId, count: usize, read: bool) -> Outcome<()> {
         let id = self.conversation();
-        self.changes.push(Change::Direct { id, pair: Pair::of(from, to) });
+        self.changes.push(Change::Direct {
+            id,
+            pair: Pair::of(from, to),
+            begun: self.newest.entry,
+        });
         let mut log = Log::new(id, vec![Member::new(from), Member::new(to)]);
         for _ in 0..count {
             self.write(&mut log, EntryKind::Message, &"x".repeat(100));

@@ -117,7 +117,7 @@ impl Log {
                 };
                 log.newest.conversation += 1;
                 let id = ConversationId(log.newest.conversation);
-                log.changes.push(Change::Direct { id, pair });
+                log.changes.push(Change::Direct { id, pair, begun: log.newest.entry });
                 log.talks.push(Talk {
                     members: [Member::new(pair.low), Member::new(pair.high)],
                     head: EntryId(0),

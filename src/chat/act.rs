@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, Cursor, EntryId};
 use crate::name::{DeviceName, DisplayName, Handle, Target};
 use crate::preferences::Preference;
 use crate::store::placed::PlacedFile;
 use crate::wire::reply;
-use crate::wire::request::{DueTime, GroupChange};
+use crate::wire::request::{DueTime, FlagSetting, GroupChange};
 
 /// Everything an account can do that changes something.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub enum Act {
     AdvanceAll { cursor: Cursor, ids: Vec<EntryId>, answer: Option<EntryId>, lost_moves: u32 },
     /// Changes a preference.
     Prefer(Preference),
+    /// Sets a flag of a conversation, or takes it away.
+    Flag { to: Target, flag: ChatFlag, set: FlagSetting },
     /// Changes the display name.
     Rename(DisplayName),
     /// Replaces the password hash `was` by `secret`; refused if the account's hash is no longer
@@ -102,7 +105,7 @@ impl Act {
             Act::Forward { .. } | Act::Delete { .. } | Act::React { .. } => Act::MARK,
             // It may be due at once.
             Act::Schedule { act, .. } => Act::MARK + act.weight(),
-            Act::Unschedule { .. } => Act::MARK,
+            Act::Unschedule { .. } | Act::Flag { .. } => Act::MARK,
             Act::Advance { .. } | Act::AdvanceIn { .. } => 1,
             Act::AdvanceAll { ids, .. } => Act::MOVE * ids.len().max(1),
             Act::Group {
@@ -171,6 +174,7 @@ impl Act {
             | Act::AdvanceIn { cursor, .. }
             | Act::AdvanceAll { cursor, .. } => reply::verb(*cursor),
             Act::Prefer(_) => "PREF",
+            Act::Flag { .. } => "FLAG",
             Act::Rename(_) => "NAME",
             Act::SetSecret { .. } => "PASSWD",
             Act::Group { .. } | Act::Invite { .. } => "GROUP",

@@ -12,7 +12,9 @@ use super::devices::tagged;
 use super::stop::{Stop, both};
 use super::subject::Subject;
 use super::{Chat, Effect, Plan, Who};
-use crate::entry::{AccountId, Call, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis};
+use crate::entry::{
+    AccountId, Call, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, Millis,
+};
 use crate::limits;
 use crate::name::{FileName, Handle, Target};
 use crate::store::{Change, ConversationKind, MessageState, NewEntry, Position};
@@ -231,7 +233,14 @@ impl Chat {
             }
         };
         let tags = tagged(who, Some(tags));
-        let (id, at) = self.append_mark(&about, author, entry_kind, tags, body.clone(), now);
+        let (id, at) = self.append_mark(
+            about.conversation,
+            message,
+            author,
+            (entry_kind, body.clone()),
+            tags,
+            now,
+        );
         if self.directory.message(message).is_err()
             && let Some(unrecorded) = self.unrecorded(message)
         {
@@ -268,24 +277,24 @@ impl Chat {
         self.tell(who, Effect::Entry { at, from, to });
     }
 
-    /// Appends a mark about a message to the conversation, which a plan has looked up. Returns its
-    /// id, and the index of its [`Change::Entry`] in the batch.
+    /// Appends a mark to a conversation, which a plan has looked up. `about` is its message, 0 if it
+    /// is about none. Returns its id, and the index of its [`Change::Entry`] in the batch.
     ///
     /// The mark stands where the conversation stands: its `seq` is that of the last counted entry,
     /// its `author_seq` what its author's `exempt` is. So a cursor may be moved to a mark like to
     /// any entry.
-    fn append_mark(
+    pub(super) fn append_mark(
         &mut self,
-        about: &EntryPos,
+        conversation: ConversationId,
+        about: EntryId,
         author: AccountId,
-        kind: EntryKind,
+        (kind, body): (EntryKind, Box<str>),
         tags: Option<Box<EntryTags>>,
-        body: Box<str>,
         now: Millis,
     ) -> (EntryId, usize) {
         self.newest.entry.0 += 1;
-        let (id, conversation) = (self.newest.entry, about.conversation);
-        let mut pos = EntryPos { id, author, about: about.id, ..*about };
+        let id = self.newest.entry;
+        let mut pos = EntryPos { conversation, id, seq: 0, author, author_seq: 0, about };
         let (mut after, mut of_two) = (EntryId(0), None);
         if let Some(log) = self.directory.conversation_mut(conversation) {
             (pos.seq, after) = (log.seq, log.marks.newest);

@@ -217,7 +217,7 @@ impl Chat {
     }
 
     /// Creates the conversation of two accounts, or of one with itself.
-    fn open_direct(&mut self, pair: Pair) -> ConversationId {
+    pub(super) fn open_direct(&mut self, pair: Pair) -> ConversationId {
         self.newest.conversation += 1;
         let id = ConversationId(self.newest.conversation);
         let mut members = vec![Member::new(pair.low)];
@@ -225,7 +225,8 @@ impl Chat {
             members.push(Member::new(pair.high));
         }
         self.touched.extend(members.iter().map(|member| (id, member.account)));
-        self.batch.changes.push(Change::Direct { id, pair });
+        let begun = self.newest.entry;
+        self.batch.changes.push(Change::Direct { id, pair, begun });
         let (kind, head, moved) = (ConversationKind::Direct(pair), EntryId(0), MoveNumber(0));
         let (marks, rules) = (Marks::default(), GroupRules::default());
         let log = Conversation { id, kind, head, seq: 0, moved, marks, rules, members };

@@ -17,6 +17,7 @@ mod calls;
 mod devices;
 pub mod directory;
 mod files;
+mod flags;
 mod groups;
 mod invitations;
 mod joining;
@@ -120,6 +121,8 @@ enum Plan {
     Send(messages::NewMessage),
     /// A mark is made.
     Mark(Box<marks::Mark>),
+    /// A flag is set or taken away.
+    Flag(Box<flags::FlagPlan>),
     /// A command is put off, or struck.
     Later(later::LaterPlan),
     /// Cursors move.
@@ -261,6 +264,7 @@ impl Chat {
             Act::AdvanceAll { cursor, ids, answer, .. } => {
                 self.plan_advance_all(who, *cursor, ids, *answer)
             }
+            Act::Flag { to, flag, set } => self.plan_flag(who, to, *flag, set.from(now), now),
             Act::Prefer(preference) => self.plan_prefer(who, *preference),
             Act::Rename(name) => self.plan_rename(who, name),
             Act::SetSecret { was, secret } => self.plan_secret(who, was, secret),
@@ -288,6 +292,7 @@ impl Chat {
             }
             Plan::Send(message) => self.send(who, message, text, now),
             Plan::Mark(mark) => self.mark(who, *mark, text, now),
+            Plan::Flag(plan) => self.flag(who, *plan, now),
             Plan::Later(plan) => self.change_later(who, plan, text, now),
             Plan::Advance(moves) => self.advance(who, moves, now),
             Plan::Group(plan) => self.change_group(who, plan, now),

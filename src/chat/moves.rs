@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 
 use super::stop::{Stop, all, both};
 use super::{Chat, Effect, Plan, Who};
+use crate::chat_flags::ChatFlag;
 use crate::entry::{AccountId, Cursor, EntryId, EntryPos, Millis, MoveNumber, Receipt};
 use crate::limits;
 use crate::name::{Handle, Target};
@@ -243,6 +244,8 @@ impl Chat {
                 self.batch.changes.push(change);
             }
         }
+        let ended = if is_read { member.flags.end(ChatFlag::Unread) } else { None };
+        self.batch.changes.extend(ended.map(|mark| Change::Voided { mark }));
         log.moved = number;
         // Authors are members with an entry above the cursor's old place. Expired entries need no
         // receipt.

@@ -158,6 +158,7 @@ impl Session {
             | Act::Edit { .. }
             | Act::Delete { .. }
             | Act::React { .. }
+            | Act::Flag { .. }
             | Act::SendFile { .. }
             | Act::Schedule { .. } => 0,
             Act::Group {
@@ -192,6 +193,7 @@ impl Session {
                 | Act::Edit { .. }
                 | Act::Delete { .. }
                 | Act::React { .. }
+                | Act::Flag { .. }
                 | Act::SendFile { .. }
                 | Act::Schedule { .. }
                 | Act::Group { .. }
@@ -267,6 +269,7 @@ impl Session {
             ActCommand::Send { to, body, once } => Act::Send { to, body, once },
             ActCommand::Rename(name) => Act::Rename(name),
             ActCommand::Prefer(preference) => Act::Prefer(preference),
+            ActCommand::Flag { to, flag, set } => Act::Flag { to, flag, set },
             ActCommand::Group { name, change } => Act::Group { name, change },
             ActCommand::Block { whom, on } => Act::Block { whom, on },
             ActCommand::DropDevice(name) => Act::DropDevice(name),

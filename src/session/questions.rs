@@ -21,15 +21,15 @@ use crate::name::{Handle, Target};
 use crate::outbox::Outgoing;
 use crate::preferences::Circle;
 use crate::store::{
-    Account, Error, GroupRow, InfoRow, Later, ListPage, Listing, Pair, Reader, Span, SpanQuery,
-    Walk,
+    Account, ChatRow, Error, GroupRow, InfoRow, Later, ListPage, Listing, Pair, Reader, Span,
+    SpanQuery, Walk,
 };
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::{Hist, Which};
 use crate::wire::rows::{
-    AtLine, Availability, BlockedLine, ChatLine, EntryLine, GroupLine, InfoLine, MemberLine,
-    PrefLine, RuleLine, TypedCommand, UserLine,
+    AtLine, Availability, BlockedLine, ChatLine, EntryLine, FlagsLine, GroupLine, InfoLine,
+    MemberLine, PrefLine, RuleLine, TypedCommand, UserLine,
 };
 
 /// Cost of a `WAIT`, in `ACK`s.
@@ -131,6 +131,7 @@ impl Session {
     /// `CHATS`
     pub(super) async fn chats(&mut self) -> Answer {
         let me = self.me()?.account;
+        let now = self.services.clock.now();
         let (mut list, mut count) = (Listing::default(), 0);
         while !list.done {
             self.flush().await?;
@@ -138,9 +139,12 @@ impl Session {
             (rows, list) = self.ask(move |reader| reader.chats(me, list)).await?;
             count += rows.len();
             self.say(|out| {
-                for row in &rows {
-                    let to = row.to.clone();
-                    ChatLine { to, unread: row.unread, last: row.last, time: row.time }.write(out);
+                for ChatRow { to, unread, last, time, flags } in rows {
+                    let line = ChatLine { to, unread, last, time };
+                    line.write(out);
+                    for (flag, until) in flags.on(now) {
+                        FlagsLine { to: line.to.clone(), flag, until }.write(out);
+                    }
                 }
             });
         }

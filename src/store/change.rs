@@ -28,8 +28,8 @@ pub enum Change {
     /// ended, if one did.
     Shown { account: AccountId, upto: MoveNumber, seen: Option<Millis> },
     /// A new conversation of two accounts, or of one with itself. Its members are written by
-    /// `Member`.
-    Direct { id: ConversationId, pair: Pair },
+    /// `Member`. All its entries and marks are newer than `begun`.
+    Direct { id: ConversationId, pair: Pair, begun: EntryId },
     /// A new group. Its members are written by `Member` and `Stay`.
     Group { id: ConversationId, name: Handle },
     /// Another topic.
@@ -87,6 +87,8 @@ pub enum Change {
         word: Option<Box<str>>,
         was: Option<Box<str>>,
     },
+    /// A mark does not hold any more.
+    Voided { mark: EntryId },
     /// The entry `reply` answers a message.
     Replied { message: EntryId, reply: EntryId },
     /// A command to carry out later. Its number is the highest given in its account.

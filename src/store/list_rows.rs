@@ -1,5 +1,6 @@
 //! Rows of lists, as the sessions show them.
 
+use crate::chat_flags::ChatFlags;
 use crate::entry::{AccountId, EntryId, Millis};
 use crate::name::{DisplayName, Handle, Target};
 
@@ -14,6 +15,8 @@ pub struct ChatRow {
     pub last: EntryId,
     /// When that entry was written.
     pub time: Millis,
+    /// What the account notes about it.
+    pub flags: ChatFlags,
 }
 
 /// A row of `GROUP LIST`.

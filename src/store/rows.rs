@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::Error;
 use super::moves::{Move, Moves};
+use crate::chat_flags::ChatFlags;
 use crate::entry::{
     AccountId, Condition, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef,
     Millis, MoveNumber, Receipt, TokenId,
@@ -236,6 +237,8 @@ pub struct Member {
     /// In a direct chat, if the newest move of its read cursor is private: the newest one that is
     /// not, all that the other party may ever learn. Its `number` is 0 if there was none.
     pub shown_read: Option<Move>,
+    /// What it notes about the conversation.
+    pub flags: ChatFlags,
 }
 
 impl Member {
@@ -256,6 +259,7 @@ impl Member {
             marked: EntryId(0),
             history: Default::default(),
             shown_read: None,
+            flags: ChatFlags::default(),
         }
     }
 

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 use super::text;
+use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::entry::{Condition, ContentHash, Cursor, EntryId, FileRef, Millis};
 use crate::group_rules::GroupRule;
 use crate::name::{DeviceName, Handle, Target};
@@ -249,6 +250,36 @@ impl<'a> Column<'a> for Preference {
 
     fn take(columns: &mut Columns<'a>) -> Option<Preference> {
         Preference::new(columns.word()?, columns.word()?)
+    }
+}
+
+impl<'a> Column<'a> for ChatFlag {
+    fn put(&self, out: &mut Vec<u8>) {
+        put(out, &[self.as_str()]);
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<ChatFlag> {
+        ChatFlag::new(columns.word()?)
+    }
+}
+
+/// `off`, the time until which it is on, or `-` for no end.
+impl<'a> Column<'a> for FlagValue {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            FlagValue::Off => put(out, &["off"]),
+            FlagValue::On => put(out, &["-"]),
+            FlagValue::Until(end) => end.put(out),
+        }
+    }
+
+    fn take(columns: &mut Columns<'a>) -> Option<FlagValue> {
+        let mut end = *columns;
+        match columns.word()? {
+            "off" => Some(FlagValue::Off),
+            "-" => Some(FlagValue::On),
+            _ => end.read().map(FlagValue::Until),
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::columns::{Column, Columns, cursor, put, verb};
 use super::tags::{self, EntryForm, OtherTags};
 use super::text;
+use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::entry::{Entry, EntryKind, EntryTags, Receipt};
+use crate::name::Target;
 
 /// An entry as a line: `MSG <id> <time> <from> <to> <tags> <body>`; the other events and the rows
 /// differ in their first word and, for a row, in `kind=`.
@@ -95,8 +97,14 @@ impl<'a> EntryLine<'a> {
 }
 
 /// The kinds of entries that have an event.
-const KINDS: [EntryKind; 5] =
-    [EntryKind::Message, EntryKind::Group, EntryKind::Edit, EntryKind::Del, EntryKind::React];
+const KINDS: [EntryKind; 6] = [
+    EntryKind::Message,
+    EntryKind::Group,
+    EntryKind::Edit,
+    EntryKind::Del,
+    EntryKind::React,
+    EntryKind::Flag,
+];
 
 fn word(form: EntryForm, entry: &Entry) -> &'static str {
     match (form, entry.kind) {
@@ -114,6 +122,7 @@ fn event_word(kind: EntryKind) -> &'static str {
         EntryKind::Edit => "EDIT",
         EntryKind::Del => "DEL",
         EntryKind::React => "REACT",
+        EntryKind::Flag => "FLAG",
     }
 }
 
@@ -143,6 +152,21 @@ fn write_entry(out: &mut Vec<u8>, form: EntryForm, entry: &Entry, others: &[(Box
     // Of a deleted message nothing is left.
     text::escape(if body.is_empty() { "-" } else { body }, out);
     out.push(b'\n');
+}
+
+/// The text of a flag's entry: `<to> <flag> <until, - or off>`.
+pub fn flag_text(to: &Target, flag: ChatFlag, value: FlagValue) -> String {
+    let mut text = Vec::new();
+    to.put(&mut text);
+    put(&mut text, &[" ", flag.as_str(), " "]);
+    value.put(&mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Parses the text of a flag's entry.
+pub fn parse_flag_text(text: &str) -> Option<(Target, ChatFlag, FlagValue)> {
+    let mut columns = Columns::of(text);
+    Some((columns.read()?, columns.read()?, columns.read()?))
 }
 
 /// A receipt: `ACK <id> <time> <from> <to>`, likewise `READ`.

@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 37] = [
+pub static LINE_FORMS: [LineForm; 39] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -67,6 +67,7 @@ pub static LINE_FORMS: [LineForm; 37] = [
     event("EDIT", "EDIT <id> <time> <from> <to> re=<id> <new text>"),
     event("DEL", "DEL <id> <time> <from> <to> re=<id> -"),
     event("REACT", "REACT <id> <time> <from> <to> re=<id>[,at=<author>] <word or ->"),
+    event("FLAG", "FLAG <id> <time> <you> <you> - <to> <flag> <until, - or off>"),
     own(
         "GONE",
         "GONE <id> <time> <from> <to> del=<id> -",
@@ -98,12 +99,13 @@ pub static LINE_FORMS: [LineForm; 37] = [
     row("HIST", "HIST <id> <time> <from> <to> <tags> <body>", &["HIST", "SYNC"]),
     row(
         "MARK",
-        "MARK <id> <time> <from> <to> kind=<edit|del|react|text>,re=<id> <body>",
+        "MARK <id> <time> <from> <to> kind=<edit|del|react|flag|text>[,re=<id>] <body>",
         &["MARKS", "SYNC"],
     ),
     row("DATA", "DATA <base64>", &["GET"]),
     row("AT", "AT <n> <time> <id or -> <delivered|read|answered or -> <command>", &["AT"]),
     row("CHAT", "CHAT <to> <unread> <last id> <last time>", &["CHATS"]),
+    row("FLAGS", "FLAGS <to> <flag> <until or ->", &["CHATS"]),
     row(
         "INFO",
         "INFO <id> <handle> <sent|delivered|read|left> <delivered time or -> <read time or ->",

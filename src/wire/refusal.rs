@@ -308,7 +308,7 @@ impl fmt::Display for Refusal {
                 write!(f, "{id}: not a message, but about one; use {about}, its message")
             }
             Refusal::NotAMessage { id, about: None } => {
-                write!(f, "{id}: not a message, but a change of a group; use a message's id")
+                write!(f, "{id}: not a message, but a change of a group or a flag; use a message's id")
             }
             Refusal::Gone(id) => write!(f, "{id}: this message was deleted"),
             Refusal::NothingPut => f.write_str("nothing was put yet; PUT <base64> adds bytes"),

@@ -4,6 +4,7 @@ pub use super::columns::verb;
 use super::columns::{Column, Columns, More, cursor, put};
 use super::request::{GroupChange, Setting};
 use super::text;
+use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, Cursor, EntryId, FileRef, Millis};
 use crate::name::{DeviceName, DisplayName, Handle, Target};
 use crate::preferences::Preference;
@@ -27,6 +28,8 @@ pub enum Reply {
     Named,
     /// `OK PREF`
     Preferred(Preference),
+    /// `OK FLAG`
+    Flagged { to: Target, flag: ChatFlag },
     /// `OK PASSWD`
     PasswordChanged,
     /// `OK MSG`, `OK RE` and the like, of all verbs that make an entry. The id is that of the entry;
@@ -248,6 +251,7 @@ impl Reply {
             }
             Reply::Named => ok!(out, "NAME"),
             Reply::Preferred(preference) => ok!(out, "PREF", preference),
+            Reply::Flagged { to, flag } => ok!(out, "FLAG", to, flag),
             Reply::PasswordChanged => ok!(out, "PASSWD"),
             Reply::Sent { verb, id, time } => ok!(out, verb, id, time),
             Reply::Put { bytes } => ok!(out, "PUT", bytes),
@@ -330,6 +334,7 @@ impl Reply {
             }
             "NAME" => Reply::Named,
             "PREF" => Reply::Preferred(columns.read()?),
+            "FLAG" => Reply::Flagged { to: columns.read()?, flag: columns.read()? },
             "PASSWD" => Reply::PasswordChanged,
             "PUT" => Reply::Put { bytes: columns.read()? },
             "FILE" => {

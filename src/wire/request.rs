@@ -10,6 +10,7 @@ use log::LevelFilter;
 
 use super::refusal::Refusal;
 use super::text;
+use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::entry::{Condition, Cursor, EntryId, Millis};
 use crate::group_rules::GroupRule;
 use crate::limits;
@@ -61,6 +62,8 @@ pub enum ActCommand {
     Rename(DisplayName),
     /// `PREF` with a value
     Prefer(Preference),
+    /// `FLAG`
+    Flag { to: Target, flag: ChatFlag, set: FlagSetting },
     /// `GROUP`, except for its lists
     Group { name: Handle, change: GroupChange },
     /// `BLOCK` and `UNBLOCK`
@@ -228,6 +231,32 @@ pub enum Which {
     Id(EntryId),
     /// The last message that this session sent.
     Last,
+}
+
+/// What `FLAG` does with a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub enum FlagSetting {
+    Off,
+    /// Until it is taken away.
+    On,
+    /// For so many seconds, at most [`FLAG_SECONDS_MAX`](limits::FLAG_SECONDS_MAX).
+    For(u64),
+}
+
+impl FlagSetting {
+    /// What a flag says that is set now.
+    pub fn from(self, now: Millis) -> FlagValue {
+        match self {
+            FlagSetting::Off => FlagValue::Off,
+            FlagSetting::On => FlagValue::On,
+            // Few enough, as the rule has checked.
+            FlagSetting::For(seconds) => {
+                let millis = seconds.saturating_mul(1000).cast_signed();
+                FlagValue::Until(Millis(now.0.saturating_add(millis)))
+            }
+        }
+    }
 }
 
 /// When a command is due.

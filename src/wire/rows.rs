@@ -7,10 +7,11 @@ use std::borrow::Cow;
 
 pub use super::columns::{Base64, TypedCommand, condition, condition_word};
 use super::columns::{Column, Columns, put};
-pub use super::events::{EntryLine, ReceiptLine};
+pub use super::events::{EntryLine, ReceiptLine, flag_text, parse_flag_text};
 use super::refusal::Refusal;
 use super::reply::Reply;
 pub use super::tags::EntryForm;
+use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, EntryId, Millis, SessionId};
 use crate::group_rules::GroupRule;
 use crate::name::{DeviceName, Handle, Target};
@@ -142,7 +143,7 @@ macro_rules! lines {
         /// Any line that the server sends.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum ServerLine<'a> {
-            /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, `GONE`, `HIST`, `MARK`
+            /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, `FLAG`, `GONE`, `HIST`, `MARK`
             Entry(EntryLine<'a>),
             /// `ACK`, `READ`
             Receipt(ReceiptLine<'a>),
@@ -155,7 +156,7 @@ macro_rules! lines {
             /// Parses a line; `None` if its form is unknown.
             pub fn parse(line: &'a str) -> Option<ServerLine<'a>> {
                 match Columns::of(line).word()? {
-                    "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "HIST" | "MARK" => {
+                    "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "FLAG" | "GONE" | "HIST" | "MARK" => {
                         EntryLine::parse(line).map(ServerLine::Entry)
                     }
                     "ACK" | "READ" => ReceiptLine::parse(line).map(ServerLine::Receipt),
@@ -215,6 +216,14 @@ lines! {
         last: EntryId,
         /// The time of the last entry.
         time: Millis,
+    }
+
+    /// `FLAGS <to> <flag> <until or ->`
+    "FLAGS" Flags FlagsLine {
+        to: Target,
+        flag: ChatFlag,
+        /// When it ends; `None`: when it is taken away.
+        until: Option<Millis>,
     }
 
     /// `INFO <id> <handle> <sent|delivered|read|left> <delivered time or -> <read time or ->`

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::entry::{
     Call, Condition, ContentHash, Cursor, Entry, EntryKind, EntryTags, FileRef, Receipt,
 };
@@ -99,6 +100,7 @@ fn entry() -> impl Strategy<Value = ServerLine<'static>> {
         EntryKind::Edit,
         EntryKind::Del,
         EntryKind::React,
+        EntryKind::Flag,
     ]);
     let form = select(vec![EntryForm::Event, EntryForm::Hist, EntryForm::Mark]);
     let others = proptest::collection::vec(("[a-z]{1,3}[1-9]", "[^, \n]{0,9}"), 0..3);
@@ -126,6 +128,8 @@ fn reply() -> impl Strategy<Value = Reply> {
     let account = prop_oneof![
         handle().prop_map(Reply::Registered),
         select(Preference::ALL.to_vec()).prop_map(Reply::Preferred),
+        (target(), select(ChatFlag::ALL.to_vec()))
+            .prop_map(|(to, flag)| Reply::Flagged { to, flag }),
         (handle(), maybe(device()), any::<u64>())
             .prop_map(|(handle, device, pending)| Reply::LoggedIn { handle, device, pending }),
         device().prop_map(Reply::DeviceDropped),
@@ -190,6 +194,8 @@ fn row() -> impl Strategy<Value = ServerLine<'static>> {
         (target(), count(), id(), time()).prop_map(|(to, unread, last, time)| {
             ServerLine::Chat(ChatLine { to, unread, last, time })
         }),
+        (target(), select(ChatFlag::ALL.to_vec()), maybe(time()))
+            .prop_map(|(to, flag, until)| { ServerLine::Flags(FlagsLine { to, flag, until }) }),
         (id(), handle(), [maybe(time()), maybe(time())], any::<bool>()).prop_map(
             |(id, handle, times, left)| ServerLine::Info(InfoLine::new(id, handle, times, left))
         ),
@@ -364,7 +370,7 @@ fn what_a_later_server_adds_is_passed_over() {
     ] {
         assert_eq!(read(line).as_deref(), Some(known));
     }
-    let later = "MARK 9 1970-01-01T00:00:00.000Z ana ana kind=flag ana mute -";
+    let later = "MARK 9 1970-01-01T00:00:00.000Z ana ana kind=poll fish or pizza";
     for unknown in [
         later,
         "",
@@ -377,6 +383,22 @@ fn what_a_later_server_adds_is_passed_over() {
         "MSG 1 x ana bia - hi",
     ] {
         assert_eq!(read(unknown), None, "{unknown}");
+    }
+}
+
+#[test]
+fn the_text_of_a_flag_can_be_read() {
+    for flag in ChatFlag::ALL {
+        for value in [FlagValue::Off, FlagValue::On, FlagValue::Until(Millis(1_000))] {
+            for to in ["bob", "#team"] {
+                let to = Target::new(to).unwrap();
+                let text = flag_text(&to, flag, value);
+                assert_eq!(parse_flag_text(&text), Some((to, flag, value)), "{text}");
+            }
+        }
+    }
+    for other in ["", "bob", "bob mute", "bob loud -", "bob mute soon"] {
+        assert_eq!(parse_flag_text(other), None, "{other}");
     }
 }
 

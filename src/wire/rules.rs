@@ -12,9 +12,10 @@ use super::admin;
 use super::columns;
 use super::fields::*;
 use super::request::{
-    ActCommand, Command, Events, GroupChange, Hist, Query, Search, SessionCommand, Setting, Upto,
-    Which, first_word,
+    ActCommand, Command, Events, FlagSetting, GroupChange, Hist, Query, Search, SessionCommand,
+    Setting, Upto, Which, first_word,
 };
+use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, Cursor};
 use crate::fold;
 use crate::group_rules::GroupRule;
@@ -416,6 +417,24 @@ pub(super) fn pref(input: &str) -> ParseResult<'_, Command> {
     let values = if name == "read" { "on or off" } else { "all, chats or none" };
     map(field(values, |said| Preference::new(name, &said.to_ascii_lowercase())), |preference| {
         Command::Act(ActCommand::Prefer(preference))
+    })
+    .parse(input)
+}
+
+/// `FLAG = target ("mute" / "pin" / "archive" / "unread") ["off" / seconds]`
+pub(super) fn flag(input: &str) -> ParseResult<'_, Command> {
+    const FLAGS: &str = "mute, pin, archive or unread";
+    let flag = field(FLAGS, |said: &str| ChatFlag::new(&said.to_ascii_lowercase()));
+    let set = field("off, or a number of seconds from 1 to 315360000", |said: &str| {
+        if said.eq_ignore_ascii_case("off") {
+            return Some(FlagSetting::Off);
+        }
+        let seconds = number(said).filter(|n| (1..=limits::FLAG_SECONDS_MAX).contains(n));
+        seconds.map(FlagSetting::For)
+    });
+    map((target, flag, opt_field(set)), |(to, flag, set)| {
+        let set = set.unwrap_or(FlagSetting::On);
+        Command::Act(ActCommand::Flag { to, flag, set })
     })
     .parse(input)
 }

@@ -7,7 +7,7 @@ use crate::name::Handle;
 
 /// Words in lower case, and what to type instead. They are from IRC (RFC 2812, and the usual
 /// clients' commands), from Telegram's and WhatsApp's menus, and from shells.
-const ELSEWHERE: [(&[&str], &str); 29] = [
+const ELSEWHERE: [(&[&str], &str); 30] = [
     (
         &["register", "signup", "sign-up", "adduser", "useradd", "account", "user", "/start"],
         "REG <handle> <password> creates an account",
@@ -81,7 +81,11 @@ const ELSEWHERE: [(&[&str], &str); 29] = [
         &["history", "log", "tail", "cat", "backlog", "last", "scroll", "show", "less", "more"],
         "HIST <to> shows a conversation",
     ),
-    (&["ignore", "mute", "silence"], "BLOCK <handle> refuses messages from someone"),
+    (
+        &["mute", "unmute", "silence", "pin", "unpin", "archive"],
+        "FLAG <to> mute, pin, archive or unread notes something about a conversation",
+    ),
+    (&["ignore"], "BLOCK <handle> refuses messages from someone"),
 ];
 
 /// What an unknown first word was probably meant to be.

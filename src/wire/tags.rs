@@ -8,7 +8,7 @@ use crate::name::Handle;
 /// The form of an entry's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EntryForm {
-    /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, or `GONE` in place of a deleted message.
+    /// `MSG`, `GROUP`, `EDIT`, `DEL`, `REACT`, `FLAG`, or `GONE` in place of a deleted message.
     Event,
     /// `HIST`: a row of the log for something said.
     Hist,
@@ -21,11 +21,12 @@ pub type OtherTags = Vec<(Box<str>, Box<str>)>;
 
 /// Kinds of entries as rows name them. In the rows of `MARK` a message is `kind=text`; in those of
 /// `HIST` it has no such tag, and a deleted one is `kind=gone`.
-const KINDS: [(EntryKind, &str); 4] = [
+const KINDS: [(EntryKind, &str); 5] = [
     (EntryKind::Group, "group"),
     (EntryKind::Edit, "edit"),
     (EntryKind::Del, "del"),
     (EntryKind::React, "react"),
+    (EntryKind::Flag, "flag"),
 ];
 
 /// What the tags of a line say.
@@ -256,10 +257,12 @@ mod tests {
 
     #[test]
     fn a_mark_row_names_its_kind() {
-        for column in ["kind=text,re=1", "kind=edit,re=1", "kind=del,re=1", "kind=react,re=1"] {
+        for column in
+            ["kind=text,re=1", "kind=edit,re=1", "kind=del,re=1", "kind=react,re=1", "kind=flag"]
+        {
             assert_eq!(again(EntryForm::Mark, column), column);
         }
-        assert_eq!(parse(EntryForm::Mark, "kind=flag").kind, None);
+        assert_eq!(parse(EntryForm::Mark, "kind=poll").kind, None);
         assert_eq!(parse(EntryForm::Event, "kind=edit").kind, None);
     }
 

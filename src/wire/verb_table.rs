@@ -8,7 +8,7 @@ use super::verbs::{Served, Verb};
 use super::{account_verbs, admin, mark_rules, rules};
 
 /// Every verb that is served, in the order in which a newcomer meets them.
-pub static VERBS: [Verb; 39] = [
+pub static VERBS: [Verb; 40] = [
     account_verbs::REG,
     account_verbs::LOGIN,
     account_verbs::WHOAMI,
@@ -287,12 +287,27 @@ pub static VERBS: [Verb; 39] = [
         form: "CHATS",
         does: &[
             "lists your conversations, newest first: with whom, how many unread, the last",
-            "id and its time",
+            "id and its time; after each the flags that you have given it",
         ],
         example: "CHATS",
         errors: "",
         served: Served::Accounts,
         rule: rules::chats,
+    },
+    Verb {
+        subject: "history",
+        word: "FLAG",
+        form: "FLAG <to> <flag> [<seconds>|off]",
+        does: &[
+            "notes about a conversation, for all your clients; CHATS shows what holds",
+            "mute: ring for nothing there, unless you are called with @; pin: list it first",
+            "archive: list it apart; unread: list it as unread, until a READ moves on there",
+            "with seconds, it ends by itself; with off, at once; nobody else is told",
+        ],
+        example: "FLAG #team mute 28800",
+        errors: "no-such-user no-such-group storage",
+        served: Served::Accounts,
+        rule: rules::flag,
     },
     GROUP_VERB,
     Verb {
@@ -348,11 +363,11 @@ pub static VERBS: [Verb; 39] = [
     Verb {
         subject: "session",
         word: "SET",
-        form: "SET ack auto|manual, SET receipts on|off",
+        form: "SET ack|receipts ...",
         does: &[
-            "for this session: whether messages sent to you count as received at once (auto)",
-            "or when you acknowledge them (manual, the default); whether you get ACK and READ",
-            "events (on by default)",
+            "SET ack auto|manual    whether messages sent to this session count as received",
+            "                       at once (auto) or when you acknowledge them (the default)",
+            "SET receipts on|off    whether this session gets ACK and READ events (on)",
         ],
         example: "SET ack auto",
         errors: "",

@@ -9,6 +9,8 @@ mod counting;
 mod erased;
 mod failover;
 mod files;
+#[path = "../store/flags.rs"]
+mod flags;
 #[path = "../store/holding.rs"]
 mod holding;
 mod index;

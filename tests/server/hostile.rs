@@ -75,6 +75,9 @@ const WORDS: &[&str] = &[
     "k1",
     "k2",
     "laptop",
+    "mute",
+    "Archive",
+    "unread",
     "hello",
     "é",
     "ﬁ",
@@ -318,9 +321,12 @@ fn type_all(client: &mut Client, verb: &Verb, lines: &[Vec<u8>], confirmed: &mut
                     confirmed.note(&said);
                     typed.next();
                 }
-                "HIST" | "HELP" | "CHAT" | "INFO" | "USER" | "GROUPS" | "MEMBER" | "RULE"
-                | "PREF" | "BLOCKED" | "TOKEN" | "DEVICE" | "MARK" | "DATA" | "AT" => rows = true,
-                "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "GONE" | "ACK" | "READ" | "LIVE" => {
+                "HIST" | "HELP" | "CHAT" | "FLAGS" | "INFO" | "USER" | "GROUPS" | "MEMBER"
+                | "RULE" | "PREF" | "BLOCKED" | "TOKEN" | "DEVICE" | "MARK" | "DATA" | "AT" => {
+                    rows = true
+                }
+                "MSG" | "GROUP" | "EDIT" | "DEL" | "REACT" | "FLAG" | "GONE" | "ACK" | "READ"
+                | "LIVE" => {
                     assert!(!rows, "an event splits a reply: {}", at());
                 }
                 _ => panic!("{}", at()),

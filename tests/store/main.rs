@@ -10,6 +10,7 @@ mod counting;
 mod erased;
 mod files;
 mod find;
+mod flags;
 mod forget;
 mod holding;
 mod invitations;

@@ -34,6 +34,7 @@ CREATE TABLE conversation(
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
     gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
+    begun INTEGER NOT NULL DEFAULT 0,   -- of a direct chat: all its entries and marks are newer
     UNIQUE(low, high)
 ) STRICT;
 CREATE TABLE group_info(
@@ -54,7 +55,8 @@ CREATE TABLE entry(
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
-                                        -- 3 a deletion, 4 a reaction
+                                        -- 3 a deletion, 4 a reaction, 5 a flag, which
+                                        -- is about no message
     body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
     re INTEGER,                         -- the message that it answers or, for a mark, is about
     tags TEXT,                          -- what else it says, and the device that made it, as
@@ -132,7 +134,8 @@ CREATE TABLE member(
     -- By these an account's direct chats are found in their order; groups are not.
     waits INTEGER,                      -- lower bound of the first entry or mark that waits for it;
                                         -- NULL: none does
-    recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
+    recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group, or
+                                        -- a chat without entries
     moved INTEGER,                      -- the same for moves that concern the account
     marked INTEGER,                     -- the same for marks
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
@@ -142,6 +145,8 @@ CREATE TABLE member(
     shown_read INTEGER,                 -- if the newest move of what was read is private: `told`,
     shown_read_time INTEGER,            -- time and number of the newest one that is not, or 0;
     shown_read_number INTEGER,          -- else NULL
+    flags TEXT,                         -- its notes about the conversation, as src/chat_flags.rs
+                                        -- writes them; NULL: it has none
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_recent ON member(account, recent);
@@ -351,16 +356,16 @@ WHERE m.delivered_told > 0;
 INSERT INTO account VALUES(1, 'ana', 'ana', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO account VALUES(2, 'bia', 'bia', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
 INSERT INTO account VALUES(3, 'caio', 'caio', 'hash', 0, 0, NULL, 0, 0, 0, 0, 0, 0, 0);
-INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0);
-INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0);
+INSERT INTO conversation VALUES(1, 1, 2, 2, 2, 1, 0, X'0101', 0, 0, 0, 0);
+INSERT INTO conversation VALUES(2, 1, 1, 3, 1, 0, 0, X'03', 0, 0, 0, 2);
 INSERT INTO entry VALUES(1, 1, 1, 1, 1, 1000000, 0, '1', NULL, NULL, 0);
 INSERT INTO entry VALUES(2, 1, 2, 1, 2, 1000000, 0, 'dois
 linhas', NULL, NULL, 0);
 INSERT INTO entry VALUES(3, 2, 1, 1, 1, 1000000, 0, '3', NULL, NULL, 0);
-INSERT INTO generation VALUES(1, X'8BABBAD2A40655B487A70007AF8E6BF8', X'8C45969853A83A2E4CB889856153EA67');
-INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL);
-INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL);
-INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1, NULL, NULL, NULL);
+INSERT INTO generation VALUES(1, X'17FE7D1B30EE11BFAA77793DCADBC518', X'87EA0A7DE9331EBFDA26A32B0D1D07E9');
+INSERT INTO member VALUES(1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 2, 2, 2, 0, 0, 0, 0, NULL, NULL, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
+INSERT INTO member VALUES(1, 2, 0, 0, 1, 1, 0, 1, 1000000, 1, 1, 1, 0, 1, 1000000, 1, 0, NULL, 1, 1, 1, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
+INSERT INTO member VALUES(2, 1, 1, 3, 3, 1, 1, 0, 0, 0, 3, 1, 1, 0, 0, 0, 0, NULL, NULL, 3, NULL, NULL, X'', X'', 1, NULL, NULL, NULL, NULL);
 INSERT INTO newest VALUES(1, 3, 1, 3, 2, 0, 0);
 INSERT INTO word VALUES('ana', 1);
 INSERT INTO word VALUES('bia', 2);

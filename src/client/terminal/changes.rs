@@ -49,7 +49,7 @@ impl Talk {
                 };
                 self.deleted(&name, about, &author);
             }
-            EntryKind::Message | EntryKind::Group => {}
+            EntryKind::Message | EntryKind::Group | EntryKind::Flag => {}
         }
     }
 

@@ -13,7 +13,7 @@ use crate::store::{Error, ListPage, MessageState};
 /// An entry with what became of its text. Its first columns are those of
 /// [`POS`](super::gather::POS).
 pub(super) const STATE: &str = "SELECT e.conversation, e.id, e.seq, e.author, e.author_seq,
-        CASE WHEN e.kind > 1 THEN e.re ELSE 0 END, e.time, e.kind, e.re, e.tags,
+        CASE WHEN e.kind > 1 THEN coalesce(e.re, 0) ELSE 0 END, e.time, e.kind, e.re, e.tags,
         g.id, g.time, t.id, t.time,
         CASE WHEN g.id IS NULL THEN coalesce(t.body, e.body) ELSE '' END, f.content, f.bytes
      FROM entry e LEFT JOIN file f ON f.entry = e.id

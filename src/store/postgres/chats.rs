@@ -2,7 +2,7 @@
 //! rank, merged with its groups, which have none.
 
 use super::PgReader;
-use super::decode::kind;
+use super::decode::{flags, kind};
 use super::merge::windows;
 use super::span::span;
 use super::value::Param;
@@ -112,7 +112,7 @@ fn overtaken(reader: &mut PgReader, me: AccountId, before: Bookmark) -> Result<V
 fn rows(reader: &mut PgReader, me: AccountId, which: &[Listed]) -> Result<Vec<ChatRow>, Error> {
     let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
                       coalesce(m.until_seq, c.seq), m.exempt, m.last_own, m.read_exempt,
-                      m.read_seq, m.read_exempt, c.low, c.high, r.name
+                      m.read_seq, m.read_exempt, c.low, c.high, r.name, m.flags
                FROM member m JOIN conversation c ON c.id = m.conversation
                LEFT JOIN group_info r ON r.conversation = c.id
                JOIN entry e ON e.id = $3
@@ -130,7 +130,8 @@ fn rows(reader: &mut PgReader, me: AccountId, which: &[Listed]) -> Result<Vec<Ch
             ConversationKind::Group(name) => Target::Group(name),
             ConversationKind::Direct(pair) => Target::Person(reader.handle(pair.other(me))?),
         };
-        found.push(ChatRow { to, unread, last: *last, time: Millis(row.get(0)?) });
+        let (time, flags) = (Millis(row.get(0)?), flags(row, 14)?);
+        found.push(ChatRow { to, unread, last: *last, time, flags });
     }
     Ok(found)
 }

@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::PgReader;
 use super::value::{Param, PgRow};
+use crate::chat_flags::ChatFlags;
 use crate::entry::{AccountId, ConversationId, EntryId, EntryPos, Millis, MoveNumber, TokenId};
 use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
@@ -206,6 +207,12 @@ pub(super) fn token(row: &PgRow) -> Result<Token, Error> {
     })
 }
 
+/// The flags in column `at`.
+pub(super) fn flags(row: &PgRow, at: usize) -> Result<ChatFlags, Error> {
+    let Some(stored) = row.get::<Option<String>>(at)? else { return Ok(ChatFlags::default()) };
+    ChatFlags::decode(&stored).ok_or_else(|| Error::damaged(format!("no flags: {stored:?}")))
+}
+
 /// A row of `member` whose columns begin at `first` in `row`.
 pub(super) fn member_at(row: &PgRow, first: usize) -> Result<Member, Error> {
     let position = |at: usize| -> Result<Position, Error> {
@@ -240,5 +247,6 @@ pub(super) fn member_at(row: &PgRow, first: usize) -> Result<Member, Error> {
                 number: MoveNumber(row.get(first + 27)?),
             }),
         },
+        flags: flags(row, first + 28)?,
     })
 }

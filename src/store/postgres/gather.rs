@@ -46,7 +46,7 @@ const STAYS: &str = "SELECT account, since, since_seq, until, until_seq, removed
      WHERE conversation = $1 ORDER BY account, since";
 /// Where an entry stands, unless it has expired.
 pub(super) const POS: &str = "SELECT conversation, id, seq, author, author_seq,
-         CASE WHEN kind > 1 THEN re ELSE 0 END
+         CASE WHEN kind > 1 THEN coalesce(re, 0) ELSE 0 END
      FROM entry WHERE id = $1 AND id > (SELECT floor FROM leader)";
 const GROUP: &str = "SELECT FROM group_info WHERE name = $1";
 /// Looked up even if there is no such group, so that both cases take the same time.

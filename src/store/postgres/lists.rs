@@ -133,8 +133,8 @@ pub(super) fn info(
         let member = member_at(row, 0)?;
         let member = if member.account == me { member } else { member.as_shown() };
         next = Some(member.account).filter(|_| is_full);
-        if member.account != pos.author && row.get(29)? {
-            people.push((member, row.get(28)?));
+        if member.account != pos.author && row.get(30)? {
+            people.push((member, row.get(29)?));
         }
     }
     let learns = is_group || !reader.exists(READ_OFF, &[Param::Int(me.0)])?;

@@ -73,7 +73,7 @@ const LOG: &str = "SELECT id, author, time, kind, shown, re, tags, changed, gone
                                      FROM stay s WHERE n.direct = 0 AND s.account = $2
                                        AND s.conversation = e.conversation) AS w)
                           END AS edit,
-                          CASE WHEN e.kind > 1 AND NOT $6 THEN
+                          CASE WHEN e.kind IN (2, 3, 4) AND NOT $6 THEN
                               e.re > (SELECT floor FROM leader)
                               AND (n.direct <> 0 OR EXISTS(
                                   SELECT FROM stay s WHERE s.conversation = e.conversation

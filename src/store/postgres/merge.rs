@@ -191,7 +191,6 @@ fn open_more(
         rows.iter().map(|row| Ok((row.get(0)?, ConversationId(row.get(1)?)))).collect()
     };
     let next;
-    let mut are_later = false;
     let found = match std::mem::replace(&mut merge.unopened, Unopened::Nothing) {
         Unopened::Nothing => return Ok(1),
         Unopened::Groups(above) => {
@@ -252,44 +251,31 @@ fn open_more(
             found
         }
         Unopened::Later { from: first, .. } => {
-            are_later = true;
             let found = list(
-                "SELECT conversation, conversation FROM member
-                 WHERE account = $1 AND conversation >= $2 AND direct
-                 ORDER BY conversation LIMIT $3",
+                "SELECT c.begun, c.id FROM member m JOIN conversation c ON c.id = m.conversation
+                 WHERE m.account = $1 AND m.conversation >= $2 AND m.direct
+                 ORDER BY m.conversation LIMIT $3",
                 &[first.0],
             )?;
+            // The conversations that follow were begun after the last of these.
             next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
-                Some((last, _)) => {
-                    let (from, reached) = (ConversationId(last + 1), EntryId(0));
-                    Unopened::Later { from, reached }
+                Some((begun, last)) if *begun < upto.0 => {
+                    Unopened::Later { from: ConversationId(last.0 + 1), reached: EntryId(*begun) }
                 }
-                None => Unopened::Nothing,
+                _ => Unopened::Nothing,
             };
             found
         }
     };
     // Reading a page of an index costs as much as opening some conversations.
     let work = limits::PAGE_ROWS / 16 + found.len();
-    let mut last = EntryId(0);
     let ids: Vec<ConversationId> = found.into_iter().map(|(_, id)| id).collect();
     for (id, lane) in open(reader, me, &ids, from, waiting)? {
-        last = id;
         if id <= upto {
             merge.push(id, lane);
         }
     }
-    merge.unopened = match next {
-        // The conversations that follow were begun after the last of these.
-        Unopened::Later { from, .. } if are_later => {
-            if last > upto {
-                Unopened::Nothing
-            } else {
-                Unopened::Later { from, reached: last }
-            }
-        }
-        next => next,
-    };
+    merge.unopened = next;
     Ok(work)
 }
 
@@ -336,14 +322,11 @@ fn marked(
     Ok(Unopened::Marked { above, before, then: Box::new(then) })
 }
 
-/// The lowest number of a conversation begun after entry `at`, judged by the account's own direct
-/// chats. Conversations are numbered in the order of their first entries, so this is a
-/// binary search.
+/// The lowest number of a direct chat of the account that was begun at entry `at` or later; any
+/// number above its last chat if there is none. Conversations are numbered in the order in which
+/// they were begun, so this is a binary search.
 fn begun_after(reader: &mut PgReader, me: AccountId, at: EntryId) -> Result<ConversationId, Error> {
-    let sql = "SELECT m.conversation, c.gone_seq > 0,
-                      (SELECT id FROM entry WHERE conversation = c.id AND kind < 2
-                       ORDER BY id LIMIT 1)
-               FROM member m JOIN conversation c ON c.id = m.conversation
+    let sql = "SELECT c.id, c.begun FROM member m JOIN conversation c ON c.id = m.conversation
                WHERE m.account = $1 AND m.conversation >= $2 AND m.direct
                ORDER BY m.conversation LIMIT 1";
     let newest = reader.row("SELECT conversation FROM leader", &[])?;
@@ -352,19 +335,11 @@ fn begun_after(reader: &mut PgReader, me: AccountId, at: EntryId) -> Result<Conv
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         let next = reader.row(sql, &[Param::Int(me.0), Param::Int(middle)])?;
-        // If its first entry has expired, it was begun before `at`: a walk never starts below the
-        // floor.
-        let older = match next {
-            Some(row) => {
-                let first = row.get::<Option<i64>>(2)?.unwrap_or(0);
-                let is_older = row.get::<bool>(1)? || EntryId(first) <= at;
-                is_older.then(|| row.get::<i64>(0)).transpose()?
-            }
-            None => None,
-        };
-        match older {
-            Some(id) => low = id,
-            None => high = middle,
+        let next =
+            next.map(|row| Ok::<_, Error>((row.get(0)?, EntryId(row.get(1)?)))).transpose()?;
+        match next {
+            Some((id, begun)) if begun < at => low = id,
+            _ => high = middle,
         }
     }
     Ok(ConversationId(high))

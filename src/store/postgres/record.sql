@@ -17,7 +17,7 @@ CREATE FUNCTION papo_record(
     r bigint[], r_seq bigint[], r_exempt bigint[], r_told bigint[], r_time bigint[], r_number bigint[],
     m_admin bigint[], m_until bigint[], m_waits bigint[], m_recent bigint[], m_moved bigint[],
     m_marked bigint[], s_read bigint[], s_time bigint[], s_number bigint[], d_history bytea[], r_history bytea[],
-    x_conversation bigint[], x_account bigint[], x_seq bigint[], x_count bigint[],
+    m_flags text[], x_conversation bigint[], x_account bigint[], x_seq bigint[], x_count bigint[],
     w_conversation bigint[], w_account bigint[], w_to bigint[],
     c_conversation bigint[], c_account bigint[], c_to bigint[],
     v_conversation bigint[], v_account bigint[], v_to bigint[],
@@ -68,8 +68,8 @@ BEGIN
             UPDATE account SET shown = greatest(shown, n2[i]), seen = coalesce(nullif(n3[i], -1), seen)
             WHERE id = n1[i];
         WHEN 6 THEN
-            INSERT INTO conversation(id, low, high, head, seq, moved)
-            VALUES (n1[i], n2[i], n3[i], 0, 0, 0);
+            INSERT INTO conversation(id, low, high, head, seq, moved, begun)
+            VALUES (n1[i], n2[i], n3[i], 0, 0, 0, n4[i]);
         WHEN 7 THEN
             INSERT INTO conversation(id, head, seq, moved) VALUES (n1[i], 0, 0, 0);
             INSERT INTO group_info VALUES (n1[i], t1[i], '');
@@ -163,6 +163,7 @@ BEGIN
             PERFORM papo_file(n1[i], b[i], n2[i]);
         WHEN 62 THEN
             PERFORM papo_drop_files(0, n1[i]);
+        WHEN 32 THEN PERFORM papo_change(n1[i]);
         WHEN 63 THEN
             DELETE FROM dropped_file WHERE id <= n1[i];
         WHEN 31 THEN
@@ -182,14 +183,15 @@ BEGIN
         SELECT n.c, n.a, n.e, n.l, n.d1, n.d2, n.d3, n.d4, n.d5, n.d6, n.r1, n.r2, n.r3, n.r4, n.r5,
                n.r6, n.admin <> 0, nullif(n.until, -1), nullif(n.waits, 0), n.recent,
                nullif(n.moved, 0), nullif(n.marked, 0), n.dh, n.rh, (SELECT low IS NOT NULL FROM conversation WHERE id = n.c),
-               nullif(n.s1, -1), CASE WHEN n.s1 >= 0 THEN n.s2 END, CASE WHEN n.s1 >= 0 THEN n.s3 END
+               nullif(n.s1, -1), CASE WHEN n.s1 >= 0 THEN n.s2 END, CASE WHEN n.s1 >= 0 THEN n.s3 END,
+               nullif(n.flags, '')
         FROM unnest(m_conversation, m_account, m_exempt, m_last_own,
                     d, d_seq, d_exempt, d_told, d_time, d_number,
                     r, r_seq, r_exempt, r_told, r_time, r_number,
                     m_admin, m_until, m_waits, m_recent, m_moved, m_marked, s_read, s_time,
-                    s_number, d_history, r_history)
+                    s_number, d_history, r_history, m_flags)
              AS n(c, a, e, l, d1, d2, d3, d4, d5, d6, r1, r2, r3, r4, r5, r6,
-                  admin, until, waits, recent, moved, marked, s1, s2, s3, dh, rh)
+                  admin, until, waits, recent, moved, marked, s1, s2, s3, dh, rh, flags)
         ON CONFLICT (conversation, account) DO UPDATE SET
             exempt = excluded.exempt, last_own = excluded.last_own,
             delivered = excluded.delivered, delivered_seq = excluded.delivered_seq,
@@ -201,7 +203,7 @@ BEGIN
             until_seq = excluded.until_seq, delivered_history = excluded.delivered_history,
             read_history = excluded.read_history, shown_read = excluded.shown_read,
             shown_read_time = excluded.shown_read_time,
-            shown_read_number = excluded.shown_read_number;
+            shown_read_number = excluded.shown_read_number, flags = excluded.flags;
     END IF;
     IF cardinality(x_account) > 0 THEN
         INSERT INTO exempt_mark SELECT * FROM unnest(x_conversation, x_account, x_seq, x_count)

@@ -89,6 +89,7 @@ CREATE TABLE conversation(
     gone_seq bigint NOT NULL DEFAULT 0,
     gone_author bigint NOT NULL DEFAULT 0,
     gone_author_seq bigint NOT NULL DEFAULT 0,
+    begun bigint NOT NULL DEFAULT 0,
     UNIQUE(low, high)
 ) WITH (fillfactor = 60);               -- room for updates in place: see `member`
 
@@ -259,6 +260,7 @@ CREATE TABLE member(
     shown_read bigint,
     shown_read_time bigint,
     shown_read_number bigint,
+    flags text,
     PRIMARY KEY(conversation, account)
 ) WITH (fillfactor = 60);
 

@@ -20,7 +20,7 @@ pub(super) const RECORD: &str = "SELECT FROM papo_record(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
     $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40,
     $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59,
-    $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71)";
+    $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71, $72)";
 
 /// Columns of as many numbers as each row has.
 struct NumberColumns<const N: usize>([Vec<i64>; N]);
@@ -57,6 +57,7 @@ pub(super) struct BatchParams<'a> {
     heads: NumberColumns<4>,
     members: NumberColumns<25>,
     histories: [Vec<&'a [u8]>; 2],
+    flags: Vec<&'a str>,
     exempt_marks: NumberColumns<4>,
     ranks: [NumberColumns<3>; 4],
 }
@@ -85,15 +86,26 @@ pub(super) fn tags(changes: &[Change]) -> Vec<String> {
     changes.iter().filter_map(of).collect()
 }
 
+/// What the members of a batch note about their conversations, in their order; empty if nothing.
+pub(super) fn flags(changes: &[Change]) -> Vec<String> {
+    let of = |change: &Change| match change {
+        Change::Member { member, .. } => Some(member.flags.encode().unwrap_or_default()),
+        _ => None,
+    };
+    changes.iter().filter_map(of).collect()
+}
+
 impl<'a> BatchParams<'a> {
-    /// A batch, with its [`words`] and its [`tags`].
+    /// A batch, with its [`words`], its [`tags`] and its [`flags`].
     pub(super) fn of(
         changes: &'a [Change],
         words: &'a [Vec<String>],
         tags: &'a [String],
+        flags: &'a [String],
     ) -> BatchParams<'a> {
         let tags = tags.iter().map(String::as_str).collect();
-        let mut steps = BatchParams { tags, ..BatchParams::default() };
+        let flags = flags.iter().map(String::as_str).collect();
+        let mut steps = BatchParams { tags, flags, ..BatchParams::default() };
         let mut words = words.iter();
         // A statement that changes one row twice is refused, so the last value is all that is sent.
         let mut ranks: [FxHashMap<(ConversationId, AccountId), i64>; 4] = Default::default();
@@ -194,8 +206,8 @@ impl<'a> BatchParams<'a> {
             Change::Shown { account, upto, seen } => {
                 self.step(5, [account.0, upto.0, seen.map_or(-1, |at| at.0)], [], &[]);
             }
-            Change::Direct { id, pair } => {
-                self.step(6, [id.0, pair.low.0, pair.high.0], [], &[]);
+            Change::Direct { id, pair, begun } => {
+                self.step(6, [id.0, pair.low.0, pair.high.0, begun.0], [], &[]);
             }
             Change::Group { id, name } => self.step(7, [id.0], [name.as_str()], &[]),
             Change::Rules { id, rules } => {
@@ -268,6 +280,7 @@ impl<'a> BatchParams<'a> {
                 let word = word.as_deref().unwrap_or_default();
                 self.step(24, [message.0, author.0, mark.0], [word], &[]);
             }
+            Change::Voided { mark } => self.step(32, [mark.0], [], &[]),
             Change::Replied { message, reply } => self.step(25, [message.0, reply.0], [], &[]),
             Change::Marked { conversation, marks, added } => {
                 let (newest, author, other) = (marks.newest.0, marks.author.0, marks.other.0);
@@ -333,6 +346,7 @@ impl<'a> BatchParams<'a> {
         all.extend(self.heads.params());
         all.extend(self.members.params());
         all.extend(self.histories.iter().map(|bytes| Param::Blobs(bytes)));
+        all.push(Param::Texts(&self.flags));
         all.extend(self.exempt_marks.params());
         self.ranks.iter().for_each(|rank| all.extend(rank.params()));
         all

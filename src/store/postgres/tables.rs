@@ -49,9 +49,10 @@ pub(super) const TABLES: [Table; 22] = [
     ),
     table!(
         "conversation",
-        "id, low, high, head, seq, moved, marked, gone_seq, gone_author, gone_author_seq",
-        "iiiiiiiiii",
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10",
+        "id, low, high, head, seq, moved, marked, gone_seq, gone_author, gone_author_seq, \
+         begun",
+        "iiiiiiiiiii",
+        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11",
         ""
     ),
     table!(
@@ -79,10 +80,10 @@ pub(super) const TABLES: [Table; 22] = [
          delivered_told, delivered_time, delivered_number, read, read_seq, read_exempt, read_told, \
          read_time, read_number, admin, until_seq, waits, recent, moved, marked, \
          delivered_history, read_history, direct, shown_read, shown_read_time, \
-         shown_read_number",
-        "iiiiiiiiiiiiiiiifiiiiibbfiii",
+         shown_read_number, flags",
+        "iiiiiiiiiiiiiiiifiiiiibbfiiit",
         "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
-         $20, $21, $22, $23, $24, $25, $26, $27, $28",
+         $20, $21, $22, $23, $24, $25, $26, $27, $28, $29",
         ""
     ),
     table!(

@@ -12,7 +12,7 @@ use std::thread;
 
 use super::PgReader;
 use super::erasure::Erasure;
-use super::steps::{BatchParams, RECORD, tags, words};
+use super::steps::{BatchParams, RECORD, flags, tags, words};
 use crate::entry::Millis;
 use crate::limits;
 use crate::store::{BatchId, Change, Error, Reader, Writer};
@@ -42,7 +42,8 @@ impl Writer for PgWriter {
     fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
         let words = words(changes);
         let tags = tags(changes);
-        let steps = BatchParams::of(changes, &words, &tags);
+        let flags = flags(changes);
+        let steps = BatchParams::of(changes, &words, &tags, &flags);
         let mut in_doubt = None;
         loop {
             let connected = self.reader.connect();

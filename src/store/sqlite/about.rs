@@ -51,6 +51,9 @@ impl View<'_> {
             self.complete(&mut row)?;
             return Ok(Some(row));
         }
+        if row.kind == EntryKind::Flag {
+            return Ok((!row.is_changed).then_some(row));
+        }
         let message = row.tags.as_ref().and_then(|tags| tags.re).unwrap_or_default();
         if message <= self.floor || !self.has(message) {
             return Ok(None);

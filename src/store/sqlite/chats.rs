@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::decode::SqliteReader;
+use super::decode::{SqliteReader, flags_at};
 use super::span::span;
 use super::visible::windows;
 use super::{count, expire};
@@ -119,15 +119,15 @@ fn rows(
     for (last, id) in which {
         let sql = "SELECT e.time, c.low IS NULL, c.gone_seq, c.gone_author, c.gone_author_seq,
                           coalesce(m.until_seq, c.seq), m.exempt, m.last_own, m.read_exempt,
-                          m.read_seq, m.read_exempt
+                          m.read_seq, m.read_exempt, m.flags
                    FROM member m JOIN conversation c ON c.id = m.conversation
                    JOIN entry e ON e.id = ?3
                    WHERE m.conversation = ?1 AND m.account = ?2";
         let read = &reader.connection;
         let row = read.prepare_cached(sql)?.query_row(params![id.0, me.0, last.0], |row| {
-            Ok((Millis(row.get(0)?), count::waiting(read, me, *id, row, 1)))
+            Ok((Millis(row.get(0)?), count::waiting(read, me, *id, row, 1), flags_at(row, 11)?))
         });
-        let Some((time, unread)) = row.optional()? else {
+        let Some((time, unread, flags)) = row.optional()? else {
             return Err(Error::damaged(format!("entry {} is missing", last.0)));
         };
         let unread = unread?;
@@ -135,7 +135,7 @@ fn rows(
             ConversationKind::Group(name) => Target::Group(name),
             ConversationKind::Direct(pair) => Target::Person(reader.handle(pair.other(me))?),
         };
-        found.push(ChatRow { to, unread, last: *last, time });
+        found.push(ChatRow { to, unread, last: *last, time, flags });
     }
     Ok(found)
 }

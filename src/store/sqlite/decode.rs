@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::search::SearchReader;
 use super::tags;
+use crate::chat_flags::ChatFlags;
 use crate::entry::{
     AccountId, ConversationId, Entry, EntryId, EntryKind, EntryTags, Millis, MoveNumber, TokenId,
 };
@@ -318,8 +319,14 @@ pub(super) fn entry_tags(row: &Row, first: usize) -> Result<Option<Box<EntryTags
 }
 
 /// The kinds of entries, in the order of their numbers in `entry` and `about`.
-const KINDS: [EntryKind; 5] =
-    [EntryKind::Message, EntryKind::Group, EntryKind::Edit, EntryKind::Del, EntryKind::React];
+const KINDS: [EntryKind; 6] = [
+    EntryKind::Message,
+    EntryKind::Group,
+    EntryKind::Edit,
+    EntryKind::Del,
+    EntryKind::React,
+    EntryKind::Flag,
+];
 
 /// The number of a kind of entry.
 pub(in crate::store) fn kind_number(kind: EntryKind) -> i64 {
@@ -349,6 +356,13 @@ pub(super) fn token(row: &Row) -> rusqlite::Result<Token> {
         used: used.map(Millis),
         to: target(row, 6)?,
     })
+}
+
+/// The flags in column `at`.
+pub(super) fn flags_at(row: &Row, at: usize) -> rusqlite::Result<ChatFlags> {
+    let Some(stored) = row.get::<_, Option<String>>(at)? else { return Ok(ChatFlags::default()) };
+    let damaged = || rusqlite::Error::InvalidColumnType(at, stored.clone(), Type::Text);
+    ChatFlags::decode(&stored).ok_or_else(damaged)
 }
 
 /// A row of `member` whose columns begin at `first` in `row`.
@@ -386,6 +400,7 @@ pub(super) fn member_at(row: &Row, first: usize) -> rusqlite::Result<Member> {
                 number: MoveNumber(row.get(first + 27)?),
             }),
         },
+        flags: flags_at(row, first + 28)?,
     })
 }
 

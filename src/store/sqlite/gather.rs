@@ -136,7 +136,7 @@ impl SqliteReader {
 
     /// Where an entry stands, unless it has expired.
     pub(super) fn pos(&self, id: EntryId) -> Result<Option<EntryPos>, Error> {
-        let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, re, 0) FROM entry
+        let sql = "SELECT conversation, seq, author, author_seq, iif(kind > 1, coalesce(re, 0), 0) FROM entry
                    WHERE id = ?1 AND id > (SELECT floor FROM newest)";
         let mut query = self.connection.prepare_cached(sql)?;
         let row = query.query_row([id.0], |row| {

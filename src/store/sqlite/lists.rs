@@ -134,7 +134,7 @@ pub(super) fn info(
         list(&mut query, params![conversation.0, after.0, limits::LIST_ROWS], |row| {
             let member = member_at(row, 0)?;
             let member = if member.account == me { member } else { member.as_shown() };
-            Ok((member.account, Some((member, row.get::<_, bool>(28)?))))
+            Ok((member.account, Some((member, row.get::<_, bool>(29)?))))
         })?
     };
     let learns = is_group || reader.learns_reads(me)?;

@@ -185,7 +185,7 @@ fn add(
 
 /// Notes in the row of a message that `about` knows more, or in that of a mark that it may not
 /// hold. The numbers 0 and 1 take no byte (sqlite.org, "Database File Format", 2.1).
-fn set_changed(on: &Connection, id: EntryId) -> Result<(), Error> {
+pub(super) fn set_changed(on: &Connection, id: EntryId) -> Result<(), Error> {
     on.prepare_cached("UPDATE entry SET changed = 1 WHERE id = ?1 AND changed = 0")?
         .execute([id.0])?;
     Ok(())

@@ -115,7 +115,6 @@ fn open_more(
         Ok(rows.collect::<Result<_, _>>()?)
     };
     let next;
-    let mut are_later = false;
     let found = match std::mem::replace(&mut merge.unopened, Unopened::Nothing) {
         Unopened::Nothing => return Ok(1),
         Unopened::Groups(above) => {
@@ -173,49 +172,33 @@ fn open_more(
             found
         }
         Unopened::Later { from: first, .. } => {
-            are_later = true;
             let found = list(
-                "SELECT conversation, conversation FROM member
-                 WHERE account = ?1 AND conversation >= ?2 AND direct
-                 ORDER BY conversation LIMIT ?3",
+                "SELECT c.begun, c.id FROM member m JOIN conversation c ON c.id = m.conversation
+                 WHERE m.account = ?1 AND m.conversation >= ?2 AND m.direct
+                 ORDER BY m.conversation LIMIT ?3",
                 &[me.0, first.0, page],
             )?;
+            // The conversations that follow were begun after the last of these.
             next = match found.last().filter(|_| found.len() == limits::PAGE_ROWS) {
-                Some((last, _)) => {
-                    let (from, reached) = (ConversationId(last + 1), EntryId(0));
-                    Unopened::Later { from, reached }
+                Some((begun, last)) if *begun < upto.0 => {
+                    Unopened::Later { from: ConversationId(last.0 + 1), reached: EntryId(*begun) }
                 }
-                None => Unopened::Nothing,
+                _ => Unopened::Nothing,
             };
             found
         }
     };
     // Reading a page of an index costs as much as opening some conversations.
     let mut work = limits::PAGE_ROWS / 16;
-    let mut last = EntryId(0);
     for (_, conversation) in found {
         work += 1;
         for (id, lane) in open(read, me, conversation, from, waiting)? {
-            // Marks lie above the first entry of their conversation.
-            if !lane.is_of_marks {
-                last = id;
-            }
             if id <= upto {
                 merge.push(id, lane);
             }
         }
     }
-    merge.unopened = match next {
-        // The conversations that follow were begun after the last of these.
-        Unopened::Later { from, .. } if are_later => {
-            if last > upto {
-                Unopened::Nothing
-            } else {
-                Unopened::Later { from, reached: last }
-            }
-        }
-        next => next,
-    };
+    merge.unopened = next;
     Ok(work)
 }
 
@@ -268,12 +251,12 @@ fn marked(
     Ok(Unopened::Marked { above, before, then: Box::new(then) })
 }
 
-/// The lowest number of a conversation begun after entry `at`, judged by the account's own direct
-/// chats. Conversations are numbered in the order of their first entries, so this is a
-/// binary search.
+/// The lowest number of a direct chat of the account that was begun at entry `at` or later; any
+/// number above its last chat if there is none. Conversations are numbered in the order in which
+/// they were begun, so this is a binary search.
 fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<ConversationId, Error> {
     let mut from = read.prepare_cached(
-        "SELECT m.conversation, c.gone_seq > 0 FROM member m JOIN conversation c ON c.id = m.conversation
+        "SELECT c.id, c.begun FROM member m JOIN conversation c ON c.id = m.conversation
          WHERE m.account = ?1 AND m.conversation >= ?2 AND m.direct
          ORDER BY m.conversation LIMIT 1",
     )?;
@@ -282,23 +265,13 @@ fn begun_after(read: &Connection, me: AccountId, at: EntryId) -> Result<Conversa
         (0, read.prepare_cached(newest)?.query_row([], |row| row.get::<_, i64>(0))? + 1);
     while high - low > 1 {
         let middle = low + (high - low) / 2;
-        let next = from
-            .query_row([me.0, middle], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)))
-            .optional()?;
-        match next {
-            // If its first entry has expired, it was begun before `at`: a walk never starts below
-            // the floor.
-            Some((id, is_older)) if is_older || first(read, ConversationId(id))? <= at => low = id,
+        let next = from.query_row([me.0, middle], |row| Ok((row.get(0)?, EntryId(row.get(1)?))));
+        match next.optional()? {
+            Some((id, begun)) if begun < at => low = id,
             _ => high = middle,
         }
     }
     Ok(ConversationId(high))
-}
-
-/// The first entry of a conversation.
-fn first(read: &Connection, conversation: ConversationId) -> Result<EntryId, Error> {
-    let (mut ids, _) = above(read, ListKind::Entries, conversation, EntryId(0))?;
-    Ok(ids.next().unwrap_or_default())
 }
 
 /// Opens a conversation at the next id of its entries, and at that of its marks, above `from` and,

@@ -44,6 +44,7 @@ CREATE TABLE conversation(
     gone_seq INTEGER NOT NULL DEFAULT 0,    -- how many of its entries were deleted by age
     gone_author INTEGER NOT NULL DEFAULT 0, -- of the last of those: its author
     gone_author_seq INTEGER NOT NULL DEFAULT 0, -- and its `author_seq`
+    begun INTEGER NOT NULL DEFAULT 0,   -- of a direct chat: all its entries and marks are newer
     UNIQUE(low, high)
 ) STRICT;
 
@@ -72,7 +73,8 @@ CREATE TABLE entry(
     author_seq INTEGER NOT NULL,        -- its author's `exempt` up to here, itself included
     time INTEGER NOT NULL,
     kind INTEGER NOT NULL,              -- 0 a message, 1 a change of a group; marks: 2 a new text,
-                                        -- 3 a deletion, 4 a reaction
+                                        -- 3 a deletion, 4 a reaction, 5 a flag, which
+                                        -- is about no message
     body TEXT NOT NULL,                 -- the first text of a message; of a reaction its word, or -
     re INTEGER,                         -- the message that it answers or, for a mark, is about
     tags TEXT,                          -- what else it says, and the device that made it, as
@@ -171,7 +173,8 @@ CREATE TABLE member(
     -- By these an account's direct chats are found in their order; groups are not.
     waits INTEGER,                      -- lower bound of the first entry or mark that waits for it;
                                         -- NULL: none does
-    recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group
+    recent INTEGER NOT NULL,            -- the entry with which the chat came before the others; 0: a group, or
+                                        -- a chat without entries
     moved INTEGER,                      -- the same for moves that concern the account
     marked INTEGER,                     -- the same for marks
     delivered_history BLOB NOT NULL DEFAULT x'', -- earlier moves of each cursor, encoded as in
@@ -181,6 +184,8 @@ CREATE TABLE member(
     shown_read INTEGER,                 -- if the newest move of what was read is private: `told`,
     shown_read_time INTEGER,            -- time and number of the newest one that is not, or 0;
     shown_read_number INTEGER,          -- else NULL
+    flags TEXT,                         -- its notes about the conversation, as src/chat_flags.rs
+                                        -- writes them; NULL: it has none
     PRIMARY KEY(conversation, account)
 ) STRICT, WITHOUT ROWID;
 

@@ -275,6 +275,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Later { account, later } => return later::add(on, *account, later),
         Change::LaterDone { account, number } => return later::done(on, *account, Some(*number)),
         Change::File { entry, file } => return files::add(on, *entry, *file),
+        Change::Voided { mark } => return marking::set_changed(on, *mark),
         Change::Replied { message, reply } => return marking::replied(on, *message, *reply),
         Change::Marked { conversation, marks, added } => {
             return marking::marked(on, *conversation, marks, added);
@@ -351,12 +352,12 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::TokenUsed { id, time } => on
             .prepare_cached("UPDATE token SET used = ?2 WHERE id = ?1")?
             .execute([id.0, time.0])?,
-        Change::Direct { id, pair } => on
+        Change::Direct { id, pair, begun } => on
             .prepare_cached(
-                "INSERT INTO conversation(id, low, high, head, seq, moved)
-                 VALUES(?1, ?2, ?3, 0, 0, 0)",
+                "INSERT INTO conversation(id, low, high, head, seq, moved, begun)
+                 VALUES(?1, ?2, ?3, 0, 0, 0, ?4)",
             )?
-            .execute(params![id.0, pair.low.0, pair.high.0])?,
+            .execute(params![id.0, pair.low.0, pair.high.0, begun.0])?,
         Change::CursorHistory { conversation, account, cursor, upto, moves } => {
             on.prepare_cached("INSERT INTO cursor_history VALUES(?1, ?2, ?3, ?4, ?5)")?.execute(
                 params![conversation.0, account.0, cursor_number(*cursor), upto.0, moves.bytes(),],
@@ -399,6 +400,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                 shown.map(|shown| shown.id.0),
                 shown.map(|shown| shown.time.0),
                 shown.map(|shown| shown.number.0),
+                member.flags.encode(),
             ];
             // The row nearly always exists. The update names no indexed column, so it leaves the
             // indexes alone.
@@ -411,7 +413,7 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
                          read_told = ?14, read_time = ?15, read_number = ?16,
                          admin = ?17, until_seq = ?18,
                          delivered_history = ?19, read_history = ?20, shown_read = ?21,
-                         shown_read_time = ?22, shown_read_number = ?23
+                         shown_read_time = ?22, shown_read_number = ?23, flags = ?24
                      WHERE conversation = ?1 AND account = ?2",
                 )?
                 .execute(now)?;
@@ -424,8 +426,8 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
             on.prepare_cached(
                 "INSERT INTO member VALUES
                  (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,
-                  ?17, ?18, nullif(?24, 0), ?25, nullif(?26, 0), nullif(?27, 0), ?19, ?20,
-                  (SELECT low IS NOT NULL FROM conversation WHERE id = ?1), ?21, ?22, ?23)",
+                  ?17, ?18, nullif(?25, 0), ?26, nullif(?27, 0), nullif(?28, 0), ?19, ?20,
+                  (SELECT low IS NOT NULL FROM conversation WHERE id = ?1), ?21, ?22, ?23, ?24)",
             )?
             .execute(&*now)?
         }

@@ -143,7 +143,7 @@ impl MarkList<'_> {
         };
         let number = |at: usize| row.get::<_, i64>(at);
         let (conversation, kind, seq) = (number(0)?, number(1)?, number(2)?);
-        if conversation != self.id.0 || !(2..=4).contains(&kind) {
+        if conversation != self.id.0 || !(2..=5).contains(&kind) {
             self.say(format_args!("entry {} is no mark of it", id.0));
             return Ok(None);
         }
@@ -157,6 +157,7 @@ impl MarkList<'_> {
             None => None,
         };
         let is_about = match message {
+            None if kind == 5 => about == EntryId(0) && self.is_notes,
             None => about > EntryId(0) && about <= self.floor,
             Some((of, what, its_seq, by)) => {
                 let by_its_author = kind != 2 || by == author.0;
@@ -206,7 +207,11 @@ impl MarkList<'_> {
 }
 
 /// Each row is a finding.
-const HOLDS: [&str; 12] = [
+const HOLDS: [&str; 13] = [
+    "SELECT format('the flag of entry %d holds, and is not known to', e.id) FROM entry e
+     WHERE e.kind = 5 AND NOT e.changed AND e.id > (SELECT floor FROM newest) AND NOT EXISTS(
+         SELECT 1 FROM member m WHERE m.account = e.author
+             AND ' ' || m.flags || ' ' LIKE '%:' || e.id || ' %')",
     "SELECT format('what holds about entry %d is said of no message', a.message)
      FROM about a LEFT JOIN entry e ON e.id = a.message
      WHERE e.kind IS NOT 0 OR e.changed = 0 OR a.message <= (SELECT floor FROM newest)

@@ -305,7 +305,7 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
         "SELECT format('account %d has a group as a chat, or a chat as a group: conversation %d',
                        m.account, m.conversation)
          FROM member m JOIN conversation c ON c.id = m.conversation
-         WHERE (c.low IS NULL) <> (m.recent = 0) OR (c.low IS NULL) = m.direct
+         WHERE (c.low IS NULL OR c.head = 0) <> (m.recent = 0) OR (c.low IS NULL) = m.direct
             OR (c.low IS NULL AND coalesce(m.waits, m.moved, m.marked) NOT NULL)",
         "SELECT format('account %d has conversation %d not in its place among its chats',
                        account, conversation)
@@ -317,14 +317,14 @@ fn references(read: &Connection, found: &mut Findings) -> Result<(), Error> {
                        account, conversation)
          FROM (SELECT m.account, m.conversation, m.marked, c.marked AS newest,
                       lag(m.marked) OVER (PARTITION BY m.account ORDER BY m.marked DESC) AS before
-               FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.recent > 0)
+               FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.direct)
          WHERE marked > newest OR (marked IS NULL) <> (newest = 0)
             OR (marked IS NOT NULL AND newest >= before)",
         "SELECT format('the mark %d waits for account %d in conversation %d, it is said with %d',
                        min(e.id), m.account, m.conversation, coalesce(m.waits, 0))
          FROM entry e CROSS JOIN conversation c ON c.id = e.conversation
          CROSS JOIN member m ON m.conversation = c.id
-         WHERE c.marked > m.delivered AND m.recent > 0 AND e.kind > 1 AND NOT e.changed
+         WHERE c.marked > m.delivered AND m.direct AND e.kind > 1 AND NOT e.changed
            AND e.author <> m.account AND e.id > m.delivered AND e.re > (SELECT floor FROM newest)
          GROUP BY m.conversation, m.account HAVING m.waits IS NULL OR m.waits > min(e.id)",
         "SELECT format('the command %d of account %d cannot be carried out', l.number, l.account)
