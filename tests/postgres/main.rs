@@ -16,6 +16,8 @@ mod holding;
 mod index;
 #[path = "../store/invitations.rs"]
 mod invitations;
+#[path = "../store/languages.rs"]
+mod languages;
 #[path = "../store/later.rs"]
 mod later;
 #[path = "../store/lists.rs"]

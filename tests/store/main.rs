@@ -14,6 +14,7 @@ mod flags;
 mod forget;
 mod holding;
 mod invitations;
+mod languages;
 mod later;
 mod lists;
 mod many_chats;
