@@ -461,6 +461,12 @@ pub const HTTP_GENERATIONS: usize = 16;
 /// Conversations of an account, the newest first, in which a subscription looks for what it begins
 /// with. Each takes a `HIST` and some hundred bytes.
 pub const HTTP_CONVERSATIONS: usize = 2_048;
+/// Seconds for which a link to a file works that a subscriber is sent. Whoever subscribes again gets
+/// new ones.
+pub const HTTP_LINK_SECONDS: i64 = 24 * 60 * 60;
+/// Time for the first bytes of a body without a name that is too long for a text, before it is taken
+/// for one: they come with the head, or right behind it.
+pub const HTTP_PEEK: Duration = Duration::from_secs(2);
 /// Messages of each conversation that a subscriber gets who asks for all.
 pub const HTTP_ALL: usize = 100;
 /// Seconds after which to try again when there was too much at once, and no time is known.

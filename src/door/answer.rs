@@ -56,6 +56,22 @@ impl Denial {
         Denial::new(40401, "page not found")
     }
 
+    /// There is no message of this id, or it has no file.
+    pub fn no_message(id: EntryId) -> Denial {
+        Denial::new(40401, format!("no-such-message: {}: there is no such file here", id.0))
+    }
+
+    /// A body that is no text came where no file can be.
+    pub fn no_attachment() -> Denial {
+        let text = "an attachment is sent at once, by a login, and as a message of its own";
+        Denial::new(40014, text)
+    }
+
+    /// The store failed.
+    pub fn unreadable() -> Denial {
+        Denial::new(50702, "storage: the server cannot read its database")
+    }
+
     /// A request that cannot be understood.
     pub fn bad(text: &'static str) -> Denial {
         Denial::new(40000, text)
@@ -90,7 +106,9 @@ impl Denial {
     /// What a session refused.
     pub fn refused(line: &ErrLine) -> Denial {
         let code = match line.code {
-            "no-such-user" | "no-such-group" | "no-such-message" | "no-such-token" => 40401,
+            "no-such-user" | "no-such-group" | "no-such-message" | "no-such-token" | "no-file" => {
+                40401
+            }
             "blocked" | "not-allowed" | "not-admin" | "not-yours" | "too-late" | "need-login"
             | "closed" => 40301,
             "wrong-secret" => 40101,

@@ -1,5 +1,7 @@
 //! The commands of papo/1 that say something, or do something about what was said.
 
+use base64ct::{Base64, Encoding};
+
 use super::answer::Denial;
 use super::link::{Link, final_of};
 use super::notice::must_fit;
@@ -36,6 +38,35 @@ pub async fn say(
 ) -> Result<Published, Denial> {
     link.send(&command("", target, said, key)?).await?;
     sent(link).await
+}
+
+/// Adds bytes to the file that is about to be sent.
+///
+/// # Errors
+/// papo refuses them, and so the file.
+pub async fn put(link: &mut Link, bytes: &[u8]) -> Result<(), Denial> {
+    let mut line = format!("PUT {}", Base64::encode_string(bytes)).into_bytes();
+    line.push(b'\n');
+    link.send(&line).await?;
+    link.reply().await.map(drop)
+}
+
+/// Sends what was put as a file, and waits until it is on disk. Returns its size, too.
+///
+/// # Errors
+/// papo refuses it.
+pub async fn send_file(
+    link: &mut Link,
+    target: &Target,
+    name: &str,
+    key: Option<&str>,
+) -> Result<(Published, u64), Denial> {
+    let once = key.map_or(String::new(), |key| format!("ONCE {key} "));
+    link.send(format!("{once}FILE {target} {name}\n").as_bytes()).await?;
+    match link.reply().await? {
+        Reply::FileSent { id, time, file } => Ok((Published { id, time }, file.bytes)),
+        _ => Err(Denial::new(50001, "bug: this is not the answer to FILE")),
+    }
 }
 
 /// Has a text said when it is due. Returns the number of the `AT`, and the time.

@@ -21,6 +21,19 @@ pub fn percent(text: &str, is_form: bool) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Percent-encodes a part of a path.
+pub fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 /// The byte that two hexadecimal digits stand for.
 fn hex(digits: &[u8]) -> Option<u8> {
     let digit = |at: usize| char::from(*digits.get(at)?).to_digit(16);
@@ -102,6 +115,8 @@ mod tests {
         assert_eq!(percent("a+b%", true), "a b%");
         assert_eq!(percent("%4%zz%41", true), "%4%zzA");
         assert_eq!(percent("%0d%0a", false), "\r\n");
+        assert_eq!(encode("a b/é?.jpg"), "a%20b%2F%C3%A9%3F.jpg");
+        assert_eq!(percent(&encode("100 % & \r\n"), false), "100 % & \r\n");
     }
 
     #[test]

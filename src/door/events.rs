@@ -1,6 +1,7 @@
 //! What a subscriber is sent, in its four forms.
 
 use super::answer::object;
+use super::attachment::Attachment;
 use super::commands::written_id;
 use super::websocket::{self, Opcode};
 use crate::entry::{EntryId, Millis};
@@ -57,6 +58,8 @@ pub struct ShownMessage<'a> {
     pub sequence: Option<EntryId>,
     /// When it will be deleted, if ever.
     pub expires: Option<Millis>,
+    /// The file that it is.
+    pub attachment: Option<&'a Attachment>,
 }
 
 fn seconds(time: Millis) -> i64 {
@@ -74,6 +77,7 @@ impl Event {
         if shown.priority != 3 {
             fields.push(("priority", shown.priority.into()));
         }
+        fields.extend(shown.attachment.map(|attachment| ("attachment", attachment.json())));
         Event { name: "message", json: object(fields), text: shown.text.to_owned() }
     }
 
@@ -145,6 +149,7 @@ mod tests {
             priority: 4,
             sequence: None,
             expires: Some(Millis(1_795_873_374_000)),
+            attachment: None,
         };
         let message = Event::message(&shown);
         let json = r#"{"id":"000000000017","time":1795873373,"expires":1795873374,"event":"message","topic":"bob","title":"cron","message":"a\n\"b\"","priority":4}"#;
@@ -154,6 +159,11 @@ mod tests {
         assert_eq!(said(&message, Format::Raw), "a \"b\"\n");
         let usual = Event::message(&ShownMessage { priority: 3, expires: None, ..shown });
         assert!(!usual.json().contains("priority") && !usual.json().contains("expires"));
+        let link = Some(("http://h/file/x".to_owned(), Millis(7_000)));
+        let attachment = Attachment { name: "a.png".into(), bytes: 3, link };
+        let file = Event::message(&ShownMessage { attachment: Some(&attachment), ..shown });
+        let json = r#","priority":4,"attachment":{"expires":7,"name":"a.png","size":3,"type":"image/png","url":"http://h/file/x"}}"#;
+        assert!(file.json().ends_with(json), "{}", file.json());
         let open = Event::sign("open", EntryId(11), Millis(5_000), "bob,_ops");
         let json = r#"{"id":"000000000011","time":5,"event":"open","topic":"bob,_ops"}"#;
         assert_eq!(said(&open, Format::Json), format!("{json}\n"));

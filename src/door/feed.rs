@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::attachment::Attachment;
 use super::commands::written_id;
 use super::events::{Event, Format, ShownMessage};
 use super::notice::read_priority;
@@ -16,7 +17,7 @@ use crate::wire::rows::ReceiptLine;
 
 impl Subscription<'_> {
     /// Sends an entry, if it is wanted.
-    pub(super) fn entry(&mut self, entry: &Entry) {
+    pub(super) async fn entry(&mut self, entry: &Entry) {
         if entry.id <= self.upto {
             return;
         }
@@ -37,8 +38,15 @@ impl Subscription<'_> {
         let Some(at) = fitting(&self.topics, &self.me, &with, &entry.from) else { return };
         let about = entry.tags.as_ref().and_then(|tags| tags.re).filter(|_| is_mark);
         match (entry.kind, about) {
-            (EntryKind::Message, _) if !entry.is_gone() => self.message(entry, with, at, None),
-            (EntryKind::Edit, Some(about)) => self.message(entry, with, at, Some(about)),
+            (EntryKind::Message, _) if !entry.is_gone() => {
+                let bytes = entry.tags.as_ref().and_then(|tags| tags.file);
+                let attachment = match bytes {
+                    Some(bytes) => Some(Box::pin(self.attachment(entry, bytes)).await),
+                    None => None,
+                };
+                self.message(entry, with, at, None, attachment.as_ref());
+            }
+            (EntryKind::Edit, Some(about)) => self.message(entry, with, at, Some(about), None),
             (EntryKind::Del, Some(about)) => {
                 self.sent.retain(|sent| sent.id != about);
                 let topic = self.topics[at].spelled.clone();
@@ -50,8 +58,22 @@ impl Subscription<'_> {
         }
     }
 
+    /// What is said about the file that an entry is. Without a link it is fetched with a login.
+    async fn attachment(&mut self, entry: &Entry, bytes: u64) -> Attachment {
+        let (file, now) = ((entry.id, &*entry.body), self.on.now());
+        let link = self.on.file_link(&self.base, &self.me, file, now).await;
+        Attachment { name: entry.body.clone(), bytes, link: link.ok() }
+    }
+
     /// Sends a message, or the new text of the message `about`.
-    fn message(&mut self, entry: &Entry, with: Target, at: usize, about: Option<EntryId>) {
+    fn message(
+        &mut self,
+        entry: &Entry,
+        with: Target,
+        at: usize,
+        about: Option<EntryId>,
+        attachment: Option<&Attachment>,
+    ) {
         let has_come = |about| {
             let is_it = |sent: &SentNotice| sent.id == about && sent.edit >= Some(entry.id);
             self.sent.iter().any(is_it)
@@ -84,6 +106,7 @@ impl Subscription<'_> {
             priority,
             sequence: about,
             expires,
+            attachment,
         };
         self.push(&Event::message(&shown));
         self.ask_for_pong(id);

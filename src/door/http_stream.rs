@@ -118,6 +118,10 @@ impl HttpStream {
         self.flush().or(late_at(deadline)).await
     }
 
+    pub fn is_tls(&self) -> bool {
+        self.stream.is_tls()
+    }
+
     /// Whether nothing can be sent any more.
     pub fn is_gone(&self) -> bool {
         self.stream.is_gone().unwrap_or(true)

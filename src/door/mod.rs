@@ -7,18 +7,23 @@
 //! `request` parses the head of a request and `body` reads the rest; `who` parses the credentials
 //! and `topics` the names of conversations. `publish` turns a request into a message, `shapes` does
 //! so for hooks, and `notice` formats it; `delay` is about when it should be said, `sequence` about
-//! which message it changes, and `commands` has what the session is sent then. `subscribe` follows
-//! what happens, from where `since` says (`history` finds it); `feed` turns it into `events`, which
-//! have four forms, and `websocket` has the frames. `routes` says what is where.
+//! which message it changes, and `commands` has what the session is sent then. `upload` makes a file
+//! of a body, `attachment` says what is told about it, and `download` serves it, by a `file_link` or
+//! with a login; only this reads files itself, without a session. `subscribe` follows what happens,
+//! from where `since` says (`history` finds it); `feed` turns it into `events`, which have four
+//! forms, and `websocket` has the frames. `routes` says what is where.
 
 mod actions;
 mod answer;
+mod attachment;
 mod body;
 mod commands;
 mod delay;
+mod download;
 mod escapes;
 mod events;
 mod feed;
+mod file_link;
 mod history;
 mod http_stream;
 mod json;
@@ -33,6 +38,7 @@ mod signs;
 mod since;
 mod subscribe;
 mod topics;
+mod upload;
 mod websocket;
 mod who;
 
@@ -44,6 +50,7 @@ use std::time::Instant;
 use smol::future::FutureExt;
 
 use crate::config::HttpKeepalive;
+use crate::entry::Millis;
 use crate::limits;
 use crate::origin::Origin;
 use crate::session::{Peer, Services, Stream};
@@ -120,6 +127,10 @@ impl HttpConnection {
             poll_fn(|cx| line.poll_turn(&mut has_joined, self.origin, None, cx)).await;
             self.turn = Instant::now();
         }
+    }
+
+    fn now(&self) -> Millis {
+        self.shared.services.clock.now()
     }
 
     /// Counts a wrong token, which may take a while.

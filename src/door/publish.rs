@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::answer::{Denial, Response, object};
+use super::attachment::Attachment;
 use super::notice::{Notice, parse_priority};
 use super::request::Head;
 use super::sequence::Sequence;
@@ -110,28 +111,53 @@ impl Params<'_> {
         Ok(PublishOptions { key: key(self.head)?, wait, due, sequence })
     }
 
+    /// The name of the file that the body is.
+    ///
+    /// # Errors
+    /// It is no text.
+    pub fn file_name(&self) -> Result<Option<String>, Denial> {
+        self.text("filename", &["x-filename", "filename", "file", "f"])
+    }
+
+    /// The notice that comes with a file, if anything is said about it.
+    ///
+    /// # Errors
+    /// As for [`Params::notice`].
+    pub fn caption(&self, name: &str) -> Result<Option<Notice>, Denial> {
+        let mut said = self.said(b"", None)?;
+        if said.message.trim().is_empty() {
+            if said.text().trim().is_empty() {
+                return Ok(None);
+            }
+            said.message = name.to_owned();
+        }
+        Ok(Some(said.cleaned()))
+    }
+
     /// The notice, of which `body` is the text if it has any.
     ///
     /// # Errors
     /// A parameter is invalid, or asks for what cannot be done.
     pub fn notice(&self, body: &[u8]) -> Result<Notice, Denial> {
+        Ok(self.said(body, self.file_name()?)?.cleaned())
+    }
+
+    fn said(&self, body: &[u8], name: Option<String>) -> Result<Notice, Denial> {
         self.refuse_the_rest()?;
         let Ok(body) = str::from_utf8(body) else {
-            return Err(Denial::new(40014, "attachments are not supported: the body is not UTF-8"));
+            return Err(Denial::no_attachment());
         };
         let mut title = self.text("title", &["x-title", "title", "t"])?.unwrap_or_default();
         let message = self.text("message", &["x-message", "message", "m"])?.unwrap_or_default();
         // A header line cannot have a line break.
         let message = if self.json.is_some() { message } else { message.replace("\\n", "\n") };
         let mut message = if body.trim().is_empty() { message } else { body.to_owned() };
-        // A long text comes as a file, from some.
-        let name = self.text("filename", &["x-filename", "filename", "file", "f"])?;
         match name {
             Some(name) if title.is_empty() => title = name,
             Some(name) => message = format!("{name}\n{message}"),
             None => {}
         }
-        let notice = Notice {
+        Ok(Notice {
             title,
             message,
             priority: self.priority()?,
@@ -139,8 +165,7 @@ impl Params<'_> {
             click: self.text("click", &["x-click", "click"])?.unwrap_or_default(),
             attach: self.text("attach", &["x-attach", "attach", "a"])?.unwrap_or_default(),
             views: self.views()?,
-        };
-        Ok(notice.cleaned())
+        })
     }
 }
 
@@ -213,6 +238,7 @@ pub fn published(
     sequence: Option<&Sequence>,
     topic: &Topic,
     notice: &Notice,
+    attachment: Option<&Attachment>,
 ) -> Response {
     let mut fields = vec![
         ("id", id.into()),
@@ -234,5 +260,6 @@ pub fn published(
     if !notice.click.is_empty() {
         fields.push(("click", notice.click.as_str().into()));
     }
+    fields.extend(attachment.map(|attachment| ("attachment", attachment.json())));
     Response::json(&object(fields))
 }

@@ -9,9 +9,9 @@ use super::publish::{self, Params, PublishOptions};
 use super::request::{Framing, Head};
 use super::sequence::{self, Sequence};
 use super::topics::{self, Scope, Topic};
+use super::upload::{NewFile, Received};
 use super::who::{self, Login};
-use super::{Fault, HttpConnection, Outcome, body, json, shapes, subscribe};
-use crate::entry::Millis;
+use super::{Fault, HttpConnection, Outcome, body, download, json, shapes, subscribe};
 use crate::limits;
 use crate::name::Handle;
 use crate::wire::columns::written_time;
@@ -30,7 +30,7 @@ pub(super) async fn carry_out(on: &mut HttpConnection, head: &Head) -> Result<Ou
     };
     // Of what is answered whole, the head alone may be asked for.
     let method = match (&*head.method, parts) {
-        ("HEAD", [""] | ["v1", ..]) => "GET",
+        ("HEAD", [""] | ["v1" | "file", ..]) => "GET",
         (method, _) => method,
     };
     if method == "OPTIONS" {
@@ -57,6 +57,8 @@ pub(super) async fn carry_out(on: &mut HttpConnection, head: &Head) -> Result<Ou
             let key = head.query("token").or(head.header("x-gotify-key")).unwrap_or_default();
             on.hook(head, key, Shape::Gotify).await
         }
+        ("GET", ["file", id]) => download::run(on, head, id, "").await,
+        ("GET", ["file", id, name]) => download::run(on, head, id, name).await,
         (_, [first, ..]) if topics::is_reserved(first) => Err(Denial::not_found().into()),
         (_, [""]) if writes => on.publish_json(head).await,
         (_, [token])
@@ -107,10 +109,6 @@ impl HttpConnection {
         Ok(Outcome::Answer(answer))
     }
 
-    fn now(&self) -> Millis {
-        self.shared.services.clock.now()
-    }
-
     async fn login(&self, head: &Head) -> Result<Login, Denial> {
         who::login(head, false, self).await
     }
@@ -125,10 +123,18 @@ impl HttpConnection {
         let login = self.login(head).await?;
         let mut link = Link::log_in(&mut self.admission, &login, "quiet").await?;
         let topic = Topic::new(name)?;
-        let body = body::read(head, &mut self.stream, limits::HTTP_BODY).await?;
         let params = Params { head, json: None };
-        let (notice, order) = (params.notice(&body)?, params.order(sequence, self.now())?);
-        self.say(&mut link, &login.handle, &topic, &notice, &order).await
+        let order = params.order(sequence, self.now())?;
+        match self.receive(&mut link, &params, &order).await? {
+            Received::Text(body) => {
+                let notice = params.notice(&body)?;
+                self.say(&mut link, &login.handle, &topic, &notice, &order).await
+            }
+            Received::File { name } => {
+                let file = NewFile { caption: params.caption(&name)?, name, head };
+                self.say_file(&mut link, &login.handle, &topic, &file, &order).await
+            }
+        }
     }
 
     /// Publishing to `/`, where JSON says to which topic.
@@ -186,7 +192,7 @@ impl HttpConnection {
         if let Some(due) = due {
             let (number, time) = commands::say_later(link, target, &text, *key, due).await?;
             let id = sequence::later_id(number);
-            return Ok(Outcome::Answer(publish::published(&id, time, None, topic, notice)));
+            return Ok(Outcome::Answer(publish::published(&id, time, None, topic, notice, None)));
         }
         if wait.is_some() {
             // Or the message would be sent, and the wait refused.
@@ -201,11 +207,11 @@ impl HttpConnection {
             self.reply_while_there(link).await?;
         }
         let (id, sequence) = (written_id(said.id), sequence.as_ref());
-        Ok(Outcome::Answer(publish::published(&id, said.time, sequence, topic, notice)))
+        Ok(Outcome::Answer(publish::published(&id, said.time, sequence, topic, notice, None)))
     }
 
     /// Waits for a reply that may take long, as long as the peer is there.
-    async fn reply_while_there(&mut self, link: &mut Link) -> Result<Reply, Fault> {
+    pub(super) async fn reply_while_there(&mut self, link: &mut Link) -> Result<Reply, Fault> {
         use smol::future::FutureExt;
         let stream = &self.stream;
         let gone = async {
@@ -229,6 +235,9 @@ impl HttpConnection {
             Shape::Any | Shape::Ntfy => shapes::read(head, &body),
         };
         if shape == Shape::Ntfy {
+            if str::from_utf8(&body).is_err() {
+                return Err(Denial::no_attachment().into());
+            }
             let params = Params { head, json: None };
             params.order(None, self.now())?.must_be_plain()?;
             let said = params.notice(b"")?;

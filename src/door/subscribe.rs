@@ -20,7 +20,7 @@ use super::request::Head;
 use super::since::{Filter, Since};
 use super::topics::{Scope, Topic};
 use super::websocket::{self, Frame, Opcode};
-use super::{Fault, HttpConnection, Outcome, who};
+use super::{Fault, HttpConnection, Outcome, file_link, who};
 use crate::counters::Counters;
 use crate::entry::{EntryId, Millis};
 use crate::limits;
@@ -64,6 +64,7 @@ pub(super) async fn run(
     let mut stream = Subscription {
         topics,
         names,
+        base: file_link::base(head, on.stream.is_tls()).into(),
         me: login.handle,
         filter,
         format,
@@ -171,6 +172,8 @@ pub(super) struct Subscription<'a> {
     pub(super) topics: Vec<Topic>,
     /// The topics, as they were asked for.
     names: &'a str,
+    /// What the addresses of files begin with.
+    pub(super) base: Box<str>,
     pub(super) me: Handle,
     pub(super) filter: Filter,
     pub(super) format: Format,
@@ -266,10 +269,10 @@ impl Subscription<'_> {
                     Some(_) => return Err(Ended::Bye),
                     None if line.starts_with("HIST ") || line.starts_with("MARK ") => {
                         if let Some(line) = EntryLine::parse(&line) {
-                            self.entry(&line.entry);
+                            self.entry(&line.entry).await;
                         }
                     }
-                    None => self.line(&line),
+                    None => self.line(&line).await,
                 },
                 woken => self.handle(woken).await?,
             }
@@ -334,7 +337,7 @@ impl Subscription<'_> {
 
     async fn handle(&mut self, woken: Occasion) -> Result<(), Ended> {
         match woken {
-            Occasion::Line(line) => self.line(&line),
+            Occasion::Line(line) => self.line(&line).await,
             Occasion::Input => self.input()?,
             Occasion::Keepalive if self.is_poll => {}
             Occasion::Keepalive => {
@@ -356,7 +359,7 @@ impl Subscription<'_> {
     }
 
     /// A line of the session that answers no command.
-    fn line(&mut self, line: &str) {
+    async fn line(&mut self, line: &str) {
         match line.split(' ').next() {
             Some("READ") => self.read(line),
             // The answers to `ACK` and `PING`.
@@ -364,7 +367,7 @@ impl Subscription<'_> {
             _ if !self.is_live => self.pass_over(line),
             _ => {
                 if let Some(line) = EntryLine::parse(line) {
-                    self.entry(&line.entry);
+                    self.entry(&line.entry).await;
                 }
             }
         }

@@ -97,7 +97,7 @@ async fn owner(
         let account = reader.account_by_id(token.account)?.filter(|account| !account.gone);
         Ok(account.map(|account| (account.handle, token.to)))
     });
-    found.await.map_err(|_| Denial::new(50702, "storage: the server cannot read its database"))
+    found.await.map_err(|_| Denial::unreadable())
 }
 
 /// `Authorization`, or what stands for it in an address.

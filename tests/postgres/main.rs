@@ -13,6 +13,7 @@ mod files;
 mod flags;
 #[path = "../store/holding.rs"]
 mod holding;
+mod http;
 mod index;
 #[path = "../store/invitations.rs"]
 mod invitations;

@@ -1,5 +1,6 @@
 //! papo over HTTP: what programs that notify and programs that are notified may rely on.
 
+mod attachments;
 mod changing;
 mod hooks;
 mod limits;

@@ -1,0 +1,56 @@
+//! papo over HTTP on several nodes: what was sent by one is served by every other.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+use base64ct::{Base64, Encoding};
+
+use crate::cluster::cluster;
+use crate::process::{PASSWORD, Papod};
+
+/// Asks a node something. Returns the answer, of which the head comes first.
+fn ask(node: &str, line: &str, handle: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let mut stream = TcpStream::connect(node).unwrap();
+    let auth = handle.map_or(String::new(), |handle| {
+        let pair = Base64::encode_string(format!("{handle}:{PASSWORD}").as_bytes());
+        format!("Authorization: Basic {pair}\r\n")
+    });
+    let length = body.len();
+    let head = format!(
+        "{line} HTTP/1.0\r\nHost: h\r\n{auth}Content-Length: {length}\r\nFilename: a.bin\r\n\r\n"
+    );
+    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&answer));
+    answer
+}
+
+/// The path of the link in an answer.
+fn link(answer: &[u8]) -> String {
+    let text = String::from_utf8_lossy(answer);
+    let rest = text.split("\"url\":\"http://h").nth(1).unwrap_or_else(|| panic!("{text}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+#[test]
+fn a_link_to_a_file_works_on_every_node() {
+    let db = PathBuf::from(cluster().database());
+    let nodes = [(); 2].map(|()| Papod::start_with(&db, ["--http", "127.0.0.1:0"]));
+    nodes[0].until_logged("this node leads");
+    let ways = [0, 1].map(|n| nodes[n].way("http://"));
+    drop((nodes[0].register("ana"), nodes[1].register("bob")));
+    let bytes: Vec<u8> = (0..100_000_u32).map(|n| n.to_be_bytes()[3] ^ 0x80).collect();
+    let sent = ask(&ways[0], "PUT /bob", Some("ana"), &bytes);
+    let sent_there = ask(&ways[1], "PUT /bob", Some("ana"), &bytes);
+    let told = ask(&ways[1], "GET /ana/json?poll=1", Some("bob"), b"");
+    assert!(String::from_utf8_lossy(&told).contains("\"size\":100000"));
+    for link in [link(&sent), link(&sent_there), link(&told)] {
+        for node in &ways {
+            let answer = ask(node, &format!("GET {link}"), None, b"");
+            assert!(answer.ends_with(&bytes), "{link}");
+        }
+    }
+    nodes.into_iter().rev().for_each(Papod::stop);
+}
