@@ -4,21 +4,23 @@ use std::time::Instant;
 
 use super::{HubState, unkept};
 use crate::chat::Batch;
-use crate::store::Cause;
+use crate::store::{Cause, Error};
 use crate::wire::refusal::Refusal;
 
 impl HubState {
-    /// Records a batch. Returns whether it is on disk; `None`: nothing may be answered any more,
-    /// and the hub ends.
-    pub(super) fn commit(&mut self, batch: &Batch) -> Option<bool> {
+    /// Records a batch. Returns whether it is on disk.
+    ///
+    /// # Errors
+    /// The database is out of reach for good, or another node leads it now: nothing may be answered
+    /// any more.
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<bool, Cause> {
         if !batch.changes.is_empty() && self.tally.is_read_only() {
             return self.forgo();
         }
         let start = Instant::now();
         let done = self.writer.record(&batch.changes);
-        if let Some(e) = done.as_ref().err().filter(|e| e.cause() == Cause::Over) {
-            log::error!("the database is out of reach for good: {e}");
-            return None;
+        if let Err(e) = &done {
+            is_reachable(e)?;
         }
         if batch.changes.is_empty() {
             // This only ended the transaction of the lookups; it does not show whether writing
@@ -26,9 +28,9 @@ impl HubState {
             if let Err(e) = done {
                 log::debug!("could not end a read transaction: {e}");
             }
-            return Some(true);
+            return Ok(true);
         }
-        Some(match done {
+        Ok(match done {
             Ok(()) => {
                 self.tally.kept(start.elapsed());
                 if std::mem::take(&mut self.failing) {
@@ -52,17 +54,35 @@ impl HubState {
 
     /// Drops a batch, as if the disk were full, since an operator has asked for that. What no
     /// command waits for is written with a later batch.
-    fn forgo(&mut self) -> Option<bool> {
+    fn forgo(&mut self) -> Result<bool, Cause> {
         // Only ends the transaction of the lookups.
         if let Err(e) = self.writer.record(&[]) {
-            if e.cause() == Cause::Over {
-                log::error!("the database is out of reach for good: {e}");
-                return None;
-            }
+            is_reachable(&e)?;
             log::debug!("could not end a read transaction: {e}");
         }
         self.lost = Refusal::ReadOnly;
         self.chat.rollback();
-        Some(false)
+        Ok(false)
     }
+    /// After a while in which nothing was recorded, since this process was frozen for example, looks
+    /// whether another node leads the database by now: before anything is decided, so that the next
+    /// leader can still be asked for it.
+    pub(super) fn is_superseded(&mut self) -> Option<Cause> {
+        #[cfg(feature = "postgres")]
+        if self.doors.as_ref().is_some_and(super::link::Doors::are_stale) {
+            return self.writer.record(&[]).err().and_then(|e| is_reachable(&e).err());
+        }
+        None
+    }
+}
+
+/// # Errors
+/// This process can never write to the database again.
+fn is_reachable(e: &Error) -> Result<(), Cause> {
+    match e.cause() {
+        Cause::Over => log::error!("the database is out of reach for good: {e}"),
+        Cause::Superseded => log::warn!("the database: {e}"),
+        _ => return Ok(()),
+    }
+    Err(e.cause())
 }

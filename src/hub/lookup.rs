@@ -21,7 +21,7 @@ use crate::wire::refusal::Refusal;
 /// The refusal that a client gets for a failure of the store.
 pub fn unkept(error: &Error) -> Refusal {
     match error.cause() {
-        Cause::Disk | Cause::Over => Refusal::Storage,
+        Cause::Disk | Cause::Over | Cause::Superseded => Refusal::Storage,
         Cause::Busy => Refusal::Held,
         Cause::Damaged | Cause::Gone => Refusal::Broken,
         Cause::Bug => Refusal::Bug,

@@ -40,12 +40,13 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::outbox::{Outbox, Watermark};
-use crate::store::{Error, Writer};
+use crate::store::{Cause, Error, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
 use inbox::{InboxSender, inbox};
 use later::Agenda;
 pub use lookup::unkept;
 use orders::Leaving;
+use pending::Pending;
 use queue::Queue;
 pub use retention::Retention;
 use seats::Unkept;
@@ -90,7 +91,7 @@ impl Hub {
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let (inbox, waiting) = inbox();
         let state = HubState::new(writer, Queue::new(waiting), clock, counters, first)?;
-        let run = move || state.run();
+        let run = move || drop(state.run());
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;
         let hub = Hub {
             inbox: Arc::new(inbox),
@@ -179,34 +180,6 @@ struct Presence {
     moved: MoveNumber,
     /// The newest of those moves that was not its own.
     due: MoveNumber,
-}
-
-/// What has to be done or answered when a batch is over.
-enum Pending {
-    /// The answer to a login or a registration. `is_new`: the account, or the device, was created in
-    /// this batch.
-    Entered {
-        session: SessionId,
-        answer: Answer<Result<Entered, Refusal>>,
-        entered: Result<Entered, Refusal>,
-        is_new: bool,
-    },
-    /// The answer to the question which of these accounts are online.
-    Online { accounts: Vec<AccountId>, answer: Answer<Vec<bool>> },
-    /// The result of an order.
-    Order { answer: Answer<Done>, done: Done },
-    /// An account was deleted, and leaves its groups in later batches.
-    Deleted(Leaving),
-    /// The deletion under way has left some groups, and goes on.
-    LeftSome,
-    /// A session has started a `WAIT`.
-    Waits(SessionId),
-    /// A `WAIT` is satisfied, unless a member was added again since.
-    Waited(SessionId, Awaits),
-    /// The answer to a step of expiry.
-    Expired(Answer<bool>),
-    /// Expired text has to be removed from the write-ahead log.
-    Wipe(Answer<bool>),
 }
 
 /// Everything the thread owns.
@@ -307,13 +280,18 @@ impl HubState {
         })
     }
 
-    fn run(mut self) {
+    /// Runs until papod ends, which returns `None`, or until the database is out of reach: why, and
+    /// what is left to do.
+    fn run(mut self) -> Option<(Cause, Box<HubState>)> {
         let mut ended = false;
         while !(ended && self.queue.is_empty()) {
             let (busy, seats) = (!self.leaving.is_empty(), &self.seats);
             let time = self.agenda.wait(self.clock.now());
             if self.queue.begin(busy, time, |s| seats.get(&s).map(|seat| seat.account)).is_err() {
-                return;
+                return None;
+            }
+            if let Some(cause) = self.is_superseded() {
+                return Some((cause, Box::new(self)));
             }
             let began = Instant::now();
             // Everything in a batch has the same time.
@@ -347,7 +325,10 @@ impl HubState {
             self.clear_waits();
             let mut batch = self.chat.finish();
             self.unkept.retry(&mut batch.changes);
-            let Some(committed) = self.commit(&batch) else { return };
+            let committed = match self.commit(&batch) {
+                Ok(committed) => committed,
+                Err(cause) => return Some((cause, Box::new(self))),
+            };
             self.agenda.add(self.chat.soonest());
             if committed {
                 self.revoked.clear();
@@ -368,6 +349,7 @@ impl HubState {
             self.answer_pending(committed);
             self.queue.took(began.elapsed());
         }
+        None
     }
 
     /// How many sessions are those of other nodes.
@@ -380,6 +362,10 @@ impl HubState {
 
     /// Does one piece of work. Returns how many commands it was.
     fn take_up(&mut self, work: Work) -> usize {
+        #[cfg(feature = "postgres")]
+        if let Some(doors) = &mut self.doors {
+            doors.take_up(&work);
+        }
         match work {
             Work::Acts { session, acts } => {
                 let Some(seat) = self.seats.get(&session) else {

@@ -6,9 +6,40 @@
 //! at least the state that the answer is about. Final lines of commands are not among them: they
 //! are told with the rest of the batch.
 
-use super::{Answer, HubState, Pending};
-use crate::entry::AccountId;
+use super::orders::Leaving;
+use super::watch::Awaits;
+use super::{Answer, Done, Entered, HubState};
+use crate::entry::{AccountId, SessionId};
 use crate::wakeups;
+use crate::wire::refusal::Refusal;
+
+/// What has to be done or answered when a batch is over.
+pub(super) enum Pending {
+    /// The answer to a login or a registration. `is_new`: the account, or the device, was created in
+    /// this batch.
+    Entered {
+        session: SessionId,
+        answer: Answer<Result<Entered, Refusal>>,
+        entered: Result<Entered, Refusal>,
+        is_new: bool,
+    },
+    /// The answer to the question which of these accounts are online.
+    Online { accounts: Vec<AccountId>, answer: Answer<Vec<bool>> },
+    /// The result of an order.
+    Order { answer: Answer<Done>, done: Done },
+    /// An account was deleted, and leaves its groups in later batches.
+    Deleted(Leaving),
+    /// The deletion under way has left some groups, and goes on.
+    LeftSome,
+    /// A session has started a `WAIT`.
+    Waits(SessionId),
+    /// A `WAIT` is satisfied, unless a member was added again since.
+    Waited(SessionId, Awaits),
+    /// The answer to a step of expiry.
+    Expired(Answer<bool>),
+    /// Expired text has to be removed from the write-ahead log.
+    Wipe(Answer<bool>),
+}
 
 impl HubState {
     /// Gives all answers that wait for the end of this batch, and wakes the sessions it concerned.

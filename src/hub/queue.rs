@@ -116,6 +116,26 @@ impl Queue {
         Queue { first, ..Queue::new(waiting) }
     }
 
+    /// Where work arrives, and what has arrived and is not done, each session's in its order.
+    #[cfg(feature = "postgres")]
+    pub(super) fn into_parts(self) -> (InboxReceiver, Vec<Work>) {
+        let Queue { waiting, late, first, sessions, .. } = self;
+        let mut works: Vec<Work> = first.into();
+        for (session, steps) in sessions {
+            works.extend(steps.into_iter().map(|step| match step {
+                Step::Act(act) => Work::Acts { session, acts: vec![act] },
+                Step::Rest { cursor, ids, answer, lost_moves } => {
+                    let ids = ids.collect();
+                    let act = Act::AdvanceAll { cursor, ids, answer, lost_moves };
+                    Work::Acts { session, acts: vec![act] }
+                }
+                Step::Other(work) => work,
+            }));
+        }
+        works.extend(late);
+        (waiting, works)
+    }
+
     /// Begins a batch with the work that has arrived. If there is none, and the hub is not `busy`
     /// with work of its own, waits for some, for this time at most.
     ///

@@ -57,6 +57,21 @@ impl Tally {
         counters.node_sessions.set(their_sessions as u64);
     }
 
+    /// Another node leads.
+    #[cfg(feature = "postgres")]
+    pub(super) fn leads_no_more(&self) {
+        let counters = &self.counters;
+        let standing =
+            [&counters.leads, &counters.nodes, &counters.node_sessions, &counters.behind];
+        standing.into_iter().for_each(|count| count.set(0));
+        self.set_read_only(false);
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(super) fn counters(&self) -> Arc<Counters> {
+        self.counters.clone()
+    }
+
     /// Adds a finished batch to the counters. `sessions` is how many of this process
     /// are logged in now.
     pub(super) fn end(&mut self, commands: usize, sessions: usize) {

@@ -57,8 +57,8 @@ struct Watch {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Awaits {
     conversation: ConversationId,
-    until: Condition,
-    id: EntryId,
+    pub(super) until: Condition,
+    pub(super) id: EntryId,
 }
 
 /// Where the cursors of a member stood and stand now.

@@ -40,7 +40,8 @@ pub const LINK_SILENCE: Duration = Duration::from_secs(3);
 /// How often a node says something at least.
 pub const LINK_BEAT: Duration = Duration::from_millis(250);
 /// How long a leader may record nothing before another node takes its place. It records something
-/// each [`LINK_BEAT`].
+/// each [`LINK_BEAT`]. Twice as long for each time that this has happened in the last minute, up to
+/// eight times as long.
 pub const LEADER_SILENCE: Duration = Duration::from_secs(1);
 /// Time to connect to another node, and for it to prove that it is one.
 pub const LINK_CONNECT: Duration = Duration::from_secs(1);

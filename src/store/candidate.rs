@@ -29,6 +29,9 @@ pub struct LeaderSeen {
     pub is_there: bool,
     /// Its commit waits for a standby.
     pub waits_for_standby: bool,
+    /// How often a leader that was connected was replaced in the last minute, up to a few times: the
+    /// next one is given more time.
+    pub forced: u32,
 }
 
 /// What a node learns when it is made known to the others.
@@ -56,7 +59,8 @@ pub trait Candidate: Send {
     /// The database cannot be asked now.
     fn look(&mut self) -> Result<LeaderSeen, Error>;
     /// Tries to become the leader after the one that was seen last, ending its connection. `None`: somebody
-    /// was faster, or the database does not answer.
+    /// was faster, or the database does not answer. When the writer has been superseded and dropped,
+    /// this process is a candidate again.
     ///
     /// # Errors
     /// This process can never lead, for example since what it has seen recorded is lost.

@@ -60,7 +60,8 @@ pub trait Writer: Send {
     /// A store that another process could take over makes sure that none has, even then.
     ///
     /// # Errors
-    /// Why nothing was written. The next call may succeed, unless the cause is [`Cause::Over`].
+    /// Why nothing was written. The next call may succeed, unless the cause is [`Cause::Over`] or
+    /// [`Cause::Superseded`].
     fn record(&mut self, changes: &[Change]) -> Result<(), Error>;
     /// Removes expired text from where a store still holds it outside its tables, such as a
     /// write-ahead log. Returns whether that is done: `false` if a reader is in the way, which is
@@ -327,6 +328,8 @@ pub enum Cause {
     /// This process can not write to the store any more, or papod ends and it is not known whether
     /// a batch was written. Papod ends without another answer, as if it had crashed.
     Over,
+    /// Another process writes to the store now; nothing more was written by this one.
+    Superseded,
     /// A bug of ours: a violated constraint, or an impossible request.
     Bug,
 }

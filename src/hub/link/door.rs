@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
+use super::asking::{changes_key, question};
 use super::dial::converse;
 use super::frames::{Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
 use super::lead::Lead;
@@ -56,6 +57,16 @@ pub(super) struct LinkDoor {
     counters: Arc<Counters>,
 }
 
+/// What a door is made of.
+pub(super) struct DoorStart {
+    pub(super) candidate: Box<dyn Candidate>,
+    pub(super) node: Arc<Node>,
+    pub(super) waiting: InboxReceiver,
+    pub(super) is_door: Arc<AtomicBool>,
+    pub(super) on_guess: OnGuess,
+    pub(super) counters: Arc<Counters>,
+}
+
 /// The line to the leader.
 struct Leader {
     /// Its name in the database.
@@ -79,32 +90,39 @@ pub(super) enum DoorEnd {
 }
 
 impl LinkDoor {
-    pub(super) fn new(
-        candidate: Box<dyn Candidate>,
-        node: Arc<Node>,
-        waiting: InboxReceiver,
-        is_door: Arc<AtomicBool>,
-        on_guess: OnGuess,
-        counters: Arc<Counters>,
-    ) -> LinkDoor {
-        let nothing = Watermark { entries: Default::default(), moves: Default::default() };
+    pub(super) fn new(start: DoorStart) -> LinkDoor {
+        let DoorStart { candidate, node, waiting, is_door, on_guess, counters } = start;
+        let (sessions, asked, held) = Default::default();
+        let told = Watermark { entries: Default::default(), moves: Default::default() };
+        let last = (BatchId::default(), Instant::now());
+        let (line, pause, lines, last_ticket) = (None, None, 0, 0);
         LinkDoor {
             candidate,
             node,
             waiting,
             is_door,
-            sessions: FxHashMap::default(),
-            asked: BTreeMap::new(),
-            last_ticket: 0,
-            held: VecDeque::new(),
-            line: None,
-            lines: 0,
-            pause: None,
-            told: nothing,
-            last: (BatchId::default(), Instant::now()),
+            sessions,
+            asked,
+            last_ticket,
+            held,
+            line,
+            lines,
+            pause,
+            told,
+            last,
             on_guess,
             counters,
         }
+    }
+
+    /// The same, with sessions that were told everything up to `told`, and their work.
+    pub(super) fn with(
+        self,
+        sessions: FxHashMap<SessionId, DoorSession>,
+        held: VecDeque<Work>,
+        told: Watermark,
+    ) -> LinkDoor {
+        LinkDoor { sessions, held, told, ..self }
     }
 
     /// Serves until this node leads, or papod ends.
@@ -133,10 +151,11 @@ impl LinkDoor {
             if let Some(writer) = self.look()? {
                 self.is_door.store(false, Ordering::Release);
                 self.lose_leader();
-                let LinkDoor { waiting, sessions, asked, mut held, on_guess, .. } = self;
+                let LinkDoor { candidate, waiting, sessions, asked, mut held, on_guess, .. } = self;
                 let again = asked.into_values().rev();
                 again.for_each(|work| held.push_front(work));
                 return Ok(DoorEnd::Leads(Box::new(Lead {
+                    candidate,
                     writer,
                     waiting,
                     sessions,
@@ -417,7 +436,8 @@ impl LinkDoor {
     /// Whether the leader has gone. One that is connected to this node may only have lost its
     /// connection to the database, and is about to make another.
     fn may_take(&self, seen: &LeaderSeen, stood: Duration) -> bool {
-        let is_silent = stood >= limits::LEADER_SILENCE;
+        // Where two nodes are both too slow, they would take it from each other for ever.
+        let is_silent = stood >= limits::LEADER_SILENCE * (1 << seen.forced.min(3));
         match seen.is_there {
             true => is_silent && !seen.waits_for_standby,
             false => is_silent || !self.line.as_ref().is_some_and(|leader| leader.is_up),
@@ -450,42 +470,4 @@ impl LinkDoor {
         let (heard, node) = (Instant::now(), leader);
         self.line = Some(Leader { node, line, number, is_up: false, heard, frames: Vec::new() });
     }
-}
-
-/// Whether an act changes what opens its account, which is logged.
-fn changes_key(act: &Act) -> bool {
-    matches!(
-        act,
-        Act::SetSecret { .. } | Act::NewToken { .. } | Act::DropToken { .. } | Act::Link { .. }
-    )
-}
-
-/// A question to the leader.
-fn question(ticket: Ticket, work: &Work) -> Option<ToLeader> {
-    Some(match work {
-        Work::Register { session, newcomer, outbox, .. } => ToLeader::Register {
-            ticket,
-            session: session.0,
-            newcomer: newcomer.clone(),
-            lost_moves: outbox.lost_moves(),
-        },
-        Work::Enter { session, account, device, key, events, most, outbox, .. } => {
-            ToLeader::Enter {
-                ticket,
-                session: session.0,
-                account: *account,
-                device: device.clone(),
-                key: *key,
-                events: *events,
-                most: *most,
-                lost_moves: outbox.lost_moves(),
-            }
-        }
-        Work::Order { order, .. } => ToLeader::Order { ticket, order: order.clone() },
-        Work::Online { accounts, .. } => ToLeader::Online { ticket, accounts: accounts.clone() },
-        Work::CaughtUp { session, upto, .. } => {
-            ToLeader::CaughtUp { ticket, session: session.0, upto: *upto }
-        }
-        _ => return None,
-    })
 }

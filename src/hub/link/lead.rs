@@ -14,10 +14,12 @@ use crate::entry::{Clock, SessionId};
 use crate::hub::inbox::InboxReceiver;
 use crate::hub::queue::Queue;
 use crate::hub::{HubState, Work};
-use crate::store::{Error, Writer};
+use crate::store::{Candidate, Error, Writer};
 
 /// What a door leaves to the hub that it becomes.
 pub(super) struct Lead {
+    /// For when it does not lead any more.
+    pub(super) candidate: Box<dyn Candidate>,
     pub(super) writer: Box<dyn Writer>,
     pub(super) waiting: InboxReceiver,
     pub(super) sessions: FxHashMap<SessionId, DoorSession>,
@@ -26,7 +28,7 @@ pub(super) struct Lead {
 }
 
 impl HubState {
-    /// The hub of a node that leads from now on.
+    /// The hub of a node that leads from now on, and the candidate that it was.
     ///
     /// # Errors
     /// The database's reason.
@@ -35,8 +37,8 @@ impl HubState {
         clock: Clock,
         counters: Arc<Counters>,
         first: FirstRules,
-    ) -> Result<HubState, Error> {
-        let Lead { mut writer, waiting, sessions, works, on_guess } = lead;
+    ) -> Result<(HubState, Box<dyn Candidate>), Error> {
+        let Lead { candidate, mut writer, waiting, sessions, works, on_guess } = lead;
         let not_before = writer.latest()?;
         let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, first)?;
         state.doors = Some(Doors::new(on_guess));
@@ -47,6 +49,6 @@ impl HubState {
             state.writer.last().term,
             sessions.len()
         );
-        Ok(state)
+        Ok((state, candidate))
     }
 }

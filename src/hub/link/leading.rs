@@ -6,6 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use serde_bytes::ByteBuf;
@@ -13,8 +14,10 @@ use serde_bytes::ByteBuf;
 use super::frames::{Item, Packet, Seated, SessionNumber, Ticket, ToDoor, ToLeader, Told, encode};
 use super::line::Line;
 use super::{LinkWork, OnGuess};
+use crate::chat::Act;
 use crate::entry::SessionId;
-use crate::hub::{Answer, HubState, Work};
+use crate::hub::{Answer, HubState, Work, digest};
+use crate::limits;
 use crate::outbox::{Block, Drained, Outbox, Outgoing};
 
 /// The doors, by the numbers of their nodes.
@@ -23,6 +26,32 @@ pub(in crate::hub) struct Doors {
     on_guess: OnGuess,
     /// How many of their sessions have a seat.
     seated: usize,
+    own: OwnSessions,
+    /// When something was recorded last.
+    recorded: Instant,
+}
+
+/// What has to be known of this node's own sessions if it ceases to lead.
+#[derive(Default)]
+struct OwnSessions {
+    /// Digests of the hashes of passwords that may have opened them.
+    secrets: FxHashMap<SessionId, [u64; 2]>,
+    /// Those with work in this batch.
+    in_hand: Vec<InHand>,
+}
+
+/// A session with work in a batch that is not on disk.
+pub(super) struct InHand {
+    pub(super) session: SessionId,
+    /// It waits for an answer.
+    pub(super) is_asked: bool,
+}
+
+/// What is left of doors when another node leads.
+pub(super) struct DoorParts {
+    pub(super) in_hand: Vec<InHand>,
+    pub(super) secrets: FxHashMap<SessionId, [u64; 2]>,
+    pub(super) on_guess: OnGuess,
 }
 
 /// A door.
@@ -232,7 +261,48 @@ impl Proxy {
 
 impl Doors {
     pub(super) fn new(on_guess: OnGuess) -> Doors {
-        Doors { doors: FxHashMap::default(), on_guess, seated: 0 }
+        let (doors, seated, own) = Default::default();
+        Doors { doors, on_guess, seated, own, recorded: Instant::now() }
+    }
+
+    /// Ends the lines.
+    pub(super) fn into_parts(mut self) -> DoorParts {
+        let OwnSessions { secrets, in_hand } = std::mem::take(&mut self.own);
+        let on_guess = std::mem::replace(&mut self.on_guess, Box::new(|_, _| {}));
+        DoorParts { in_hand, secrets, on_guess }
+    }
+
+    /// Nothing was recorded for so long that another node may lead by now.
+    pub(in crate::hub) fn are_stale(&self) -> bool {
+        self.recorded.elapsed() >= limits::LEADER_SILENCE
+    }
+
+    /// Some work comes into the batch.
+    pub(in crate::hub) fn take_up(&mut self, work: &Work) {
+        let OwnSessions { secrets, in_hand } = &mut self.own;
+        let (session, is_asked) = match work {
+            Work::Acts { session, acts } if session.node() == 0 => {
+                for act in acts {
+                    if let Act::SetSecret { secret, .. } = act {
+                        secrets.entry(*session).or_default()[1] = digest(secret);
+                    }
+                }
+                (*session, acts.iter().any(Act::is_asked))
+            }
+            Work::Enter { session, secret, .. } if session.node() == 0 => {
+                secrets.insert(*session, [*secret; 2]);
+                (*session, true)
+            }
+            Work::Register { session, newcomer, .. } if session.node() == 0 => {
+                secrets.insert(*session, [digest(&newcomer.secret); 2]);
+                (*session, true)
+            }
+            Work::Watch { session, .. } | Work::Unwatch { session } if session.node() == 0 => {
+                (*session, true)
+            }
+            _ => return,
+        };
+        in_hand.push(InHand { session, is_asked });
     }
 
     /// How many sessions they have.
@@ -248,6 +318,7 @@ impl Doors {
     /// A session has left.
     pub(in crate::hub) fn forget(&mut self, session: SessionId) {
         self.seated -= usize::from(session.node() > 0);
+        self.own.secrets.remove(&session);
         if let Some(door) = self.doors.get(&session.node()) {
             lock(&door.given).sessions.remove(&session);
         }
@@ -273,8 +344,10 @@ impl HubState {
 
     /// Says to all doors what the batch had for them.
     pub(in crate::hub) fn tell_doors(&mut self) {
-        let Some(doors) = &self.doors else { return };
+        let Some(doors) = &mut self.doors else { return };
         let (told, batch) = (self.told, self.writer.last());
+        doors.own.in_hand.clear();
+        doors.recorded = Instant::now();
         for door in doors.doors.values() {
             let said = lock(&door.given).take();
             door.line.send(&encode(&Packet { said, told, batch }));
@@ -356,6 +429,9 @@ impl HubState {
         self.enter(session, seated.account, device, (seated.key, seated.events), outbox);
         if let Some(seat) = self.seats.get_mut(&session) {
             seat.online = seated.online;
+        }
+        if let Some(doors) = self.doors.as_mut().filter(|_| session.node() == 0) {
+            doors.own.secrets.insert(session, seated.secrets);
         }
     }
 

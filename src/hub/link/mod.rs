@@ -11,6 +11,7 @@
 //! Sessions notice nothing, but that entries come from the log for a moment; only those with a
 //! command under way are ended, since nobody knows what became of it.
 
+mod asking;
 mod dial;
 mod door;
 mod frames;
@@ -22,6 +23,7 @@ mod line;
 mod line_tests;
 mod listener;
 mod standing;
+mod step_down;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -34,8 +36,8 @@ use crate::brake::Guess;
 use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
-use crate::store::{Announced, Candidate, Error};
-use door::{DoorEnd, LinkDoor};
+use crate::store::{Announced, Candidate, Cause, Error};
+use door::{DoorEnd, DoorStart, LinkDoor};
 use keys::NodeKey;
 pub(super) use leading::Doors;
 use leading::Joining;
@@ -107,16 +109,31 @@ impl Hub {
         let hub = Hub { inbox: inbox.clone(), is_door: is_door.clone(), has_nodes: true };
         let node = Arc::new(Node { number, secret, inbox });
         let listener = NodeListener::start(socket, key, node.clone()).map_err(Error::new)?;
-        let door = LinkDoor::new(candidate, node, waiting, is_door, on_guess, counters.clone());
+        let start = DoorStart {
+            candidate,
+            node: node.clone(),
+            waiting,
+            is_door: is_door.clone(),
+            on_guess,
+            counters: counters.clone(),
+        };
         let run = move || {
             let _listener = listener;
-            match door.run() {
-                Ok(DoorEnd::Leads(lead)) => match HubState::lead(*lead, clock, counters, first) {
-                    Ok(state) => state.run(),
-                    Err(e) => log::error!("the database cannot be led: {e}"),
-                },
-                Ok(DoorEnd::Papod) => {}
-                Err(e) => log::error!("the database is out of reach for good: {e}"),
+            let mut door = Some(LinkDoor::new(start));
+            while let Some(now) = door.take() {
+                let lead = match now.run() {
+                    Ok(DoorEnd::Leads(lead)) => *lead,
+                    Ok(DoorEnd::Papod) => return,
+                    Err(e) => return log::error!("the database is out of reach for good: {e}"),
+                };
+                let (state, candidate) = match HubState::lead(lead, clock, counters.clone(), first)
+                {
+                    Ok(both) => both,
+                    Err(e) => return log::error!("the database cannot be led: {e}"),
+                };
+                if let Some((Cause::Superseded, state)) = state.run() {
+                    door = state.step_down(candidate, node.clone(), is_door.clone());
+                }
             }
         };
         let thread = thread::Builder::new().name("hub".into()).spawn(run).map_err(Error::new)?;

@@ -13,10 +13,13 @@ use super::{PgReader, schema};
 use crate::limits;
 use crate::store::{Announced, BatchId, Candidate, Cause, Error, LeaderSeen, Writer};
 
-/// The leader's row, whether its server process is there, and where it is reached.
+/// The leader's row, whether its server process is there, where it is reached, and how many of the
+/// last terms began in the last minute because the leader was silent.
 const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT NULL,
         coalesce(a.wait_event = 'SyncRep', false), coalesce(n.address, ''),
-        coalesce(n.key, ''::bytea)
+        coalesce(n.key, ''::bytea),
+        (SELECT count(*) FROM term t WHERE t.term > l.term - 4 AND t.forced
+             AND t.began > now() - interval '1 minute')
     FROM leader l LEFT JOIN pg_stat_activity a ON a.pid = l.pid AND a.backend_start = l.started
     LEFT JOIN node n ON n.name = l.node";
 
@@ -38,8 +41,9 @@ pub struct PgNode {
     source: Arc<Source>,
     /// What it looks with, and would write with.
     connection: Option<PgConnection>,
-    /// Taken when it becomes the leader.
-    leadership: Option<Leadership>,
+    /// Its name, and that of its machine.
+    name: String,
+    host: String,
     address: String,
     key: Vec<u8>,
     number: i64,
@@ -50,9 +54,10 @@ impl PgNode {
     pub(super) fn connect(source: Arc<Source>) -> Result<PgNode, Error> {
         let mut connection = source.connect(PgPurpose::Write)?;
         schema::prepare(&mut connection)?;
-        let (connection, leadership) = (Some(connection), Some(Leadership::new()?));
+        let Leadership { node: name, host, .. } = Leadership::new()?;
         let (address, key, number, seen) = Default::default();
-        Ok(PgNode { source, connection, leadership, address, key, number, seen })
+        let connection = Some(connection);
+        Ok(PgNode { source, connection, name, host, address, key, number, seen })
     }
 
     fn connected(&mut self) -> Result<&mut PgConnection, PgError> {
@@ -77,33 +82,32 @@ impl PgNode {
             key: row.get(8)?,
             is_there: seen.is_there,
             waits_for_standby: seen.waits_for_standby,
+            forced: u32::try_from(row.get::<i64>(9)?).unwrap_or_default(),
         };
         self.seen = Some(seen);
         Ok(found)
     }
 
-    /// Tries to begin a term. `false`: somebody was faster.
-    fn begin(&mut self, seen: &Seen, jump: Jump) -> Result<bool, PgError> {
+    /// Tries to begin a term. `None`: somebody was faster.
+    fn begin(&mut self, seen: &Seen, jump: Jump) -> Result<Option<Leadership>, PgError> {
         let source = self.source.clone();
         let (address, key, number) = (self.address.clone(), self.key.clone(), self.number);
-        let Some(mut leadership) = self.leadership.take() else { return Ok(false) };
-        let begun = self.connected().and_then(|on| {
-            if seen.is_there {
-                on.query(END_IT, &[])?;
-            }
-            let row = [
-                Param::Text(&leadership.node),
-                Param::Int(number),
-                Param::Text(&leadership.host),
-                Param::Text(&address),
-                Param::Bytes(&key),
-            ];
-            on.query(STILL_KNOWN, &row)?;
-            on.patience(limits::PG_ANSWER)?;
-            leadership.take(on, &source, seen, jump)
-        });
-        self.leadership = Some(leadership);
-        begun
+        let mut leadership = Leadership::again(&self.name, &self.host);
+        let on = self.connected()?;
+        if seen.is_there {
+            on.query(END_IT, &[])?;
+        }
+        let row = [
+            Param::Text(&leadership.node),
+            Param::Int(number),
+            Param::Text(&leadership.host),
+            Param::Text(&address),
+            Param::Bytes(&key),
+        ];
+        on.query(STILL_KNOWN, &row)?;
+        on.patience(limits::PG_ANSWER)?;
+        let begun = leadership.take(on, &source, seen, jump)?;
+        Ok(begun.then_some(leadership))
     }
 }
 
@@ -115,10 +119,7 @@ impl Candidate for PgNode {
 
     fn announce(&mut self, address: &str, key: &[u8]) -> Result<Announced, Error> {
         (self.address, self.key) = (address.to_owned(), key.to_owned());
-        let Some(Leadership { node, host, .. }) = &self.leadership else {
-            return Err(Error::of(Cause::Bug, "this node leads already"));
-        };
-        let (node, host) = (node.clone(), host.clone());
+        let (node, host) = (self.name.clone(), self.host.clone());
         let mut random = [0; 32];
         getrandom::fill(&mut random).map_err(Error::new)?;
         let on = self.connected()?;
@@ -153,21 +154,17 @@ impl Candidate for PgNode {
             false => Jump::IfUnguarded,
         };
         match self.begin(&seen, jump) {
-            Ok(true) if is_lost => Err(Error::of(
+            Ok(Some(_)) if is_lost => Err(Error::of(
                 Cause::Over,
                 "it has lost messages that were confirmed: its primary was replaced by a server \
                  that did not have all of them; papod has to be started again",
             )),
-            Ok(true) => {
-                let (Some(connection), Some(leadership)) =
-                    (self.connection.take(), self.leadership.take())
-                else {
-                    return Ok(None);
-                };
+            Ok(Some(leadership)) => {
+                let Some(connection) = self.connection.take() else { return Ok(None) };
                 let reader = PgReader::leading(self.source.clone(), connection, leadership);
                 Ok(Some(Box::new(PgWriter::new(reader))))
             }
-            Ok(false) => Ok(None),
+            Ok(None) => Ok(None),
             Err(e) => {
                 // Whatever it has done, the next look will show.
                 log::debug!("could not begin a term: {e}");
@@ -182,8 +179,7 @@ impl Candidate for PgNode {
     }
 
     fn leave(&mut self) {
-        let Some(Leadership { node, .. }) = &self.leadership else { return };
-        let row = [Param::Text(node)];
+        let row = [Param::Text(&self.name)];
         let Some(on) = &mut self.connection else { return };
         if let Err(e) = on.query("DELETE FROM node WHERE name = $1", &row) {
             log::debug!("the row of this node stays: {e}");

@@ -24,7 +24,7 @@ const LOOK: &str = "SELECT l.term, l.batch, l.node, l.host, l.beat, a.pid IS NOT
 
 /// Begins a new term after `$1`. Ids and move numbers jump by `$2`, as `$6` says: see [`Jump`]. The
 /// server differs if it is not the one of the last term, or its log has branched off since. `$3` and
-/// `$4` are the new leader.
+/// `$4` are the new leader. `$7`: the one before is still connected.
 const TAKE: &str = "WITH now AS (
         SELECT (SELECT system_identifier FROM pg_control_system()) || '/'
                    || left(pg_walfile_name(pg_current_wal_lsn()), 8) AS server,
@@ -41,7 +41,8 @@ const TAKE: &str = "WITH now AS (
         FROM jump WHERE one AND term = $1 AND beat = $5
         RETURNING term, batch, entry, size
     )
-    INSERT INTO term SELECT term, $3, $4, now(), batch, entry - size, server, standby FROM new, now
+    INSERT INTO term SELECT term, $3, $4, now(), batch, entry - size, server, standby, $7
+        FROM new, now
     RETURNING term, batch_before, standby";
 
 /// Ends the server process of the leader.
@@ -132,6 +133,12 @@ impl Leadership {
         }
     }
 
+    /// This process, when it does not lead, under the name that it has already.
+    pub(super) fn again(node: &str, host: &str) -> Leadership {
+        let (node, host) = (node.to_owned(), host.to_owned());
+        Leadership { node, host, last: BatchId::default(), over: None }
+    }
+
     /// A process that does not lead yet.
     ///
     /// # Errors
@@ -139,9 +146,9 @@ impl Leadership {
     pub(super) fn new() -> Result<Leadership, Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(Error::new)?;
-        let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let node: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        Ok(Leadership { node, host, last: BatchId::default(), over: None })
+        Ok(Leadership::again(&node, &host))
     }
 
     /// Tries to begin the next term. `false`: somebody was faster.
@@ -159,6 +166,7 @@ impl Leadership {
             Param::Text(&self.host),
             Param::Int(seen.beat),
             Param::Int(jump as i64),
+            Param::Bool(seen.is_there && seen.node != self.node),
         ];
         // Whoever holds the row may be frozen.
         on.execute("SET lock_timeout = 500")?;
@@ -231,7 +239,7 @@ impl Leadership {
             let kept = rows.first().map(|row| row.get(0)).transpose()?;
             self.last.number = kept.unwrap_or(self.last.number);
             self.over = Some(Error::of(
-                Cause::Over,
+                Cause::Superseded,
                 format_args!("another papod, on {}, has taken the database over", seen.host),
             ));
             return Ok(false);

@@ -56,7 +56,8 @@ CREATE TABLE term(
     entry_before bigint NOT NULL,       -- and the newest entry by then
     server text NOT NULL,               -- the cluster, and the timeline of its log: a promotion begins
                                         -- a new one, and so does a restored backup
-    standby boolean NOT NULL            -- whether commits waited for a standby as it began
+    standby boolean NOT NULL,           -- whether commits waited for a standby as it began
+    forced boolean NOT NULL             -- the leader before was connected, and silent
 );
 
 CREATE TABLE account(
