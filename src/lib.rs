@@ -46,6 +46,7 @@ pub mod limits;
 pub mod live_limits;
 pub mod metrics;
 pub mod name;
+pub mod node_report;
 pub mod origin;
 pub mod outbox;
 pub mod owner;

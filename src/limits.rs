@@ -388,6 +388,9 @@ pub const LINGER_TIME: Duration = Duration::from_secs(1);
 pub const ACK_PAUSE: Duration = Duration::from_secs(5);
 /// Time in which a session that is being closed may still send what is waiting.
 pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
+/// How long an operator waits for what other papods on the same database report: longer than a frozen
+/// one is waited for.
+pub const REPORT_WAIT: Duration = Duration::from_secs(5);
 /// Pause between two looks for expired entries and for deleted text in the write-ahead log. That text
 /// is gone within a minute, so a reader may be in the way once.
 pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);

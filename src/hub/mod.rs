@@ -44,6 +44,8 @@ use crate::store::{Cause, Error, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
 use inbox::{InboxSender, inbox};
 use later::Agenda;
+#[cfg(feature = "postgres")]
+pub use link::NodeHooks;
 pub use lookup::unkept;
 use orders::Leaving;
 use pending::Pending;

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use smol::channel::Sender;
+use smol::channel::{self, Receiver, Sender};
 
+use super::Hub;
 #[cfg(feature = "postgres")]
 use super::link::LinkWork;
 use crate::chat::{Act, Newcomer, Order};
@@ -12,6 +13,7 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::name::DeviceName;
+use crate::node_report::{NodeQuestion, NodeReport};
 use crate::outbox::{Outbox, Watermark};
 use crate::store::Expire;
 use crate::wire::{refusal::Refusal, request::Events};
@@ -104,6 +106,22 @@ impl Work {
             | Work::Leave { session, .. } => Some(*session),
             _ => None,
         }
+    }
+}
+
+impl Hub {
+    /// What all other nodes of the same database answer to an operator's question, when they have.
+    pub fn ask_nodes(&self, _question: NodeQuestion) -> Receiver<Vec<NodeReport>> {
+        let (answer, answered) = channel::bounded(1);
+        let answer = Answer::from(answer);
+        #[cfg(feature = "postgres")]
+        if self.has_nodes {
+            let question = _question;
+            self.ask(Work::Link(LinkWork::Ask { question, from: 0, answer }));
+            return answered;
+        }
+        answer.give(Vec::new());
+        answered
     }
 }
 

@@ -9,6 +9,8 @@ use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, mpsc};
+#[cfg(feature = "postgres")]
+use std::sync::{OnceLock, Weak};
 use std::task::{Context, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -21,6 +23,8 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::door::HttpServices;
 use crate::file_workers::FileWorkers;
+#[cfg(feature = "postgres")]
+use crate::hub::NodeHooks;
 use crate::hub::{Hub, Retention, Work};
 use crate::indexing;
 use crate::limits;
@@ -130,15 +134,23 @@ impl Server {
         let clock = config.clock;
         let preferences = Preferences { seen: config.seen, ..Preferences::default() };
         let first = FirstRules { amend: config.amend, preferences };
+        // They need the hub.
+        #[cfg(feature = "postgres")]
+        let services_later: Arc<OnceLock<Weak<Services>>> = Arc::default();
         let started = match pen {
             Pen::Writer(writer) => Hub::start_with(writer, clock, counters.clone(), first),
             #[cfg(feature = "postgres")]
             Pen::Candidate(node) => {
                 let brakes = hasher.clone();
                 let on_guess = move |guess, is_right| brakes.note_elsewhere(guess, is_right);
-                let on_guess = Box::new(on_guess);
+                let services = services_later.clone();
+                let report = move |question| {
+                    let services = services.get().and_then(Weak::upgrade);
+                    services.map(|services| services.report(question)).unwrap_or_default()
+                };
+                let hooks = NodeHooks { on_guess: Box::new(on_guess), report: Box::new(report) };
                 let at = config.node.as_deref();
-                Hub::start_node(node, at, clock, counters.clone(), first, on_guess)
+                Hub::start_node(node, at, clock, counters.clone(), first, hooks)
             }
         };
         let (hub, hub_thread) = started.map_err(|e| plain(&e))?;
@@ -183,6 +195,8 @@ impl Server {
             limits,
             line: BusyLine::default(),
         });
+        #[cfg(feature = "postgres")]
+        let _ = services_later.set(Arc::downgrade(&services));
         let proxies = config.proxy_from.clone();
         let http = Arc::new(HttpServices {
             services: services.clone(),

@@ -14,22 +14,13 @@ use crate::store::BackupError;
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::Admin;
-use crate::wire::rows::{ProblemLine, SessionLine, StatLine};
+use crate::wire::rows::ProblemLine;
 
 impl Session {
     /// `ADMIN`
     pub(super) async fn administer(&mut self, asked: Admin) -> Answer {
         match asked {
-            Admin::Sessions => {
-                let rows = self.services.roster.list();
-                self.say(|out| {
-                    for row in &rows {
-                        let (handle, address) = (row.handle.clone(), &*row.peer.to_string());
-                        SessionLine { id: row.id, handle, address, since: row.since }.write(out);
-                    }
-                });
-                Ok(Some(Reply::Counted { list: List::Sessions, count: rows.len() }))
-            }
+            Admin::Sessions => self.list_sessions().await,
             Admin::Kick(handle) => {
                 let count = self.order(Order::Kick(handle.clone())).await?;
                 self.event("admin-kick", format_args!("handle={handle} sessions={count}"));
@@ -91,20 +82,7 @@ impl Session {
                 self.event("admin-user-del", format_args!("handle={handle}"));
                 Ok(Some(Reply::Managed { words: "USER DEL", handle }))
             }
-            Admin::Stats => {
-                let mut rows = self.services.counters.rows();
-                let maintenance = self.services.maintenance.clone();
-                let (database, log) = smol::unblock(move || maintenance.sizes()).await;
-                let files = self.services.files.contents.bytes();
-                rows.extend([("database_bytes", database), ("database_log_bytes", log)]);
-                rows.push(("files_bytes", files));
-                self.say(|out| {
-                    for (name, value) in &rows {
-                        StatLine { name, value: *value }.write(out);
-                    }
-                });
-                Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
-            }
+            Admin::Stats => self.show_stats().await,
             Admin::DropMessage(id) => {
                 self.order(Order::DropMessage(id)).await?;
                 self.event("admin-del", format_args!("id={}", id.0));

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use super::answer::Answer;
+use super::nodes::session_line;
 use super::{Session, tokens};
 use crate::chat::Order;
 use crate::entry::{EntryId, Millis};
@@ -13,8 +14,7 @@ use crate::store::{self, AccountInvitation, AccountRow, FileRow, GroupRow, ListP
 use crate::wire::refusal::Refusal;
 use crate::wire::reply::{AdminList, List, Reply};
 use crate::wire::rows::{
-    AccountLine, AccountState, FileLine, GroupLine, InvitationLine, MemberLine, SessionLine,
-    TokenLine, UidLine,
+    AccountLine, AccountState, FileLine, GroupLine, InvitationLine, MemberLine, TokenLine, UidLine,
 };
 
 impl Session {
@@ -51,15 +51,14 @@ impl Session {
         let Some((row, id, tokens, users)) = found else {
             return Err(Refusal::NoSuchAccount(handle).into());
         };
-        let mut sessions = self.services.roster.list();
+        let mut sessions = self.all_sessions().await?;
         sessions.retain(|session| session.handle.as_ref() == Some(&handle));
         let count = 1 + sessions.len() + tokens.len() + users.len();
         self.say(|out| {
             let counts = HashMap::from([(handle.clone(), sessions.len())]);
             account_line(&row, &counts).write(out);
             for session in &sessions {
-                let (handle, address) = (session.handle.clone(), &*session.peer.to_string());
-                SessionLine { id: session.id, handle, address, since: session.since }.write(out);
+                session_line(session).write(out);
             }
             for token in &tokens {
                 let (label, created) = (&*token.label, token.created);

@@ -22,6 +22,7 @@ mod intake;
 mod inventory;
 mod links;
 mod login;
+mod nodes;
 mod output;
 mod pipe;
 mod proof;

@@ -16,6 +16,7 @@ use crate::entry::{Millis, SessionId};
 use crate::limits;
 use crate::live_limits::{Limit, LiveLimits};
 use crate::name::Handle;
+use crate::node_report::SessionReport;
 use crate::origin::Origin;
 use crate::outbox::Outbox;
 use crate::wire::help::ListenerKind;
@@ -66,14 +67,6 @@ impl Guest {
     fn is_waited_for(&self) -> bool {
         self.handle.is_none() && !self.is_operator
     }
-}
-
-/// A row of `ADMIN SESSIONS`.
-pub struct SessionRow {
-    pub id: SessionId,
-    pub handle: Option<Handle>,
-    pub peer: Peer,
-    pub since: Millis,
 }
 
 impl Roster {
@@ -225,14 +218,19 @@ impl Roster {
     }
 
     /// All connections, ordered by id.
-    pub fn list(&self) -> Vec<SessionRow> {
+    pub fn list(&self) -> Vec<SessionReport> {
         let connections = self.connections();
-        let mut rows: Vec<SessionRow> = Vec::with_capacity(connections.list.len());
+        let mut rows: Vec<SessionReport> = Vec::with_capacity(connections.list.len());
         for (id, guest) in &connections.list {
-            let (handle, peer, since) = (guest.handle.clone(), guest.peer, guest.since);
-            rows.push(SessionRow { id: *id, handle, peer, since });
+            let (handle, since) = (guest.handle.clone(), guest.since);
+            rows.push(SessionReport {
+                number: id.0,
+                handle,
+                address: guest.peer.to_string(),
+                since,
+            });
         }
-        rows.sort_unstable_by_key(|row| row.id);
+        rows.sort_unstable_by_key(|row| row.number);
         rows
     }
 

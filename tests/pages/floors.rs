@@ -15,9 +15,9 @@ const LINES: usize = 500;
 /// between them; an empty name is a floor that is one room.
 fn place(module: &str) -> Option<(u32, &'static str)> {
     Some(match module {
-        "name" | "entry" | "group_rules" | "preferences" | "chat_flags" | "origin" | "owner"
-        | "fold" | "limits" | "live_limits" | "config" | "rates" | "password" | "brake"
-        | "counters" | "turns" => (0, ""),
+        "name" | "entry" | "node_report" | "group_rules" | "preferences" | "chat_flags"
+        | "origin" | "owner" | "fold" | "limits" | "live_limits" | "config" | "rates"
+        | "password" | "brake" | "counters" | "turns" => (0, ""),
         "wire" => (1, "wire"),
         "store" => (1, "store"),
         "chat" => (2, ""),

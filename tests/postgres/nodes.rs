@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::cluster::{Cluster, cluster, url};
-use crate::process::{Client, PASSWORD, PATIENCE, Papod, id};
+use crate::process::unix::over;
+use crate::process::{Client, Home, PASSWORD, PATIENCE, Papod, id};
 
 /// How many people write at once, and how many sessions read.
 const WRITERS: usize = 6;
@@ -149,6 +150,50 @@ fn a_leader_that_was_superseded_goes_on() {
     assert_eq!(first.log().matches("this node leads").count(), 2, "{}", first.log());
     drop(ana);
     first.stop();
+}
+
+/// Asks an operator's question, and returns the answer.
+fn asked(home: &Home, at: usize, what: &str) -> Vec<String> {
+    over(&home.path().join(format!("admin{at}.sock")), what)
+}
+
+#[test]
+fn operators_see_all_nodes() {
+    let home = Home::new();
+    let db = PathBuf::from(cluster().database());
+    let mut nodes = [0, 1, 2].map(|at| {
+        let admin = home.path().join(format!("admin{at}.sock"));
+        Papod::start_with(&db, ["--admin", admin.to_str().unwrap()])
+    });
+    nodes[0].until_logged("this node leads");
+    let mut first = nodes[0].register("w0");
+    let _others = [1, 2].map(|at: usize| nodes[at].register(&format!("w{at}")));
+    let mut other = nodes[1].login_quietly("w0");
+    for at in 0..3 {
+        let rows = asked(&home, at, "ADMIN SESSIONS");
+        // Their four, and the operator, who is on this one.
+        assert_eq!(rows.last().unwrap(), "OK ADMIN SESSIONS 5", "{rows:?}");
+        let numbers: BTreeSet<&str> =
+            rows[..5].iter().map(|row| row.split(' ').nth(1).unwrap()).collect();
+        assert_eq!(numbers.len(), 5, "{rows:?}");
+        let of = |handle: &str| rows.iter().filter(|row| row.contains(handle)).count();
+        assert_eq!([of(" w0 "), of(" w1 "), of(" w2 "), of(" - ")], [2, 1, 1, 1], "{rows:?}");
+        let stats = asked(&home, at, "ADMIN STATS");
+        for row in ["STAT registrations 3", "STAT leader 1", "STAT nodes 3", "STAT term 1"] {
+            assert!(stats.iter().any(|said| said == row), "{row}: {stats:?}");
+        }
+        let shown = asked(&home, at, "ADMIN USER SHOW w0");
+        let sessions = shown.iter().filter(|row| row.starts_with("SESSION ")).count();
+        assert_eq!(sessions, 2, "{shown:?}");
+    }
+    assert_eq!(asked(&home, 2, "ADMIN KICK w0"), ["OK ADMIN KICK 2"]);
+    assert_eq!(other.rest(), ["BYE kicked"]);
+    assert_eq!(first.rest(), ["BYE kicked"]);
+    // One that does not answer is not waited for for ever.
+    nodes[2].signal(Signal::STOP);
+    let rows = asked(&home, 1, "ADMIN SESSIONS");
+    assert_eq!(rows.last().unwrap(), "OK ADMIN SESSIONS 2", "{rows:?}");
+    nodes[2].kill();
 }
 
 #[test]

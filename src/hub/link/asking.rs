@@ -1,5 +1,6 @@
 //! What a door makes of the work of its sessions before the leader is told.
 
+use super::LinkWork;
 use super::frames::{Ticket, ToLeader};
 use crate::chat::Act;
 use crate::hub::Work;
@@ -38,6 +39,7 @@ pub(super) fn question(ticket: Ticket, work: &Work) -> Option<ToLeader> {
         Work::CaughtUp { session, upto, .. } => {
             ToLeader::CaughtUp { ticket, session: session.0, upto: *upto }
         }
+        Work::Link(LinkWork::Ask { question, .. }) => ToLeader::Ask { ticket, question: *question },
         _ => return None,
     })
 }

@@ -19,7 +19,7 @@ use super::frames::{Packet, Seated, Ticket, ToDoor, ToLeader, decode, encode};
 use super::lead::Lead;
 use super::line::{Line, line};
 use super::standing::{DoorSession, Left};
-use super::{LinkWork, Node, OnGuess};
+use super::{LinkWork, Node, NodeHooks};
 use crate::chat::Act;
 use crate::counters::Counters;
 use crate::entry::{Key, SessionId};
@@ -53,7 +53,7 @@ pub(super) struct LinkDoor {
     told: Watermark,
     /// The last batch that was heard of or seen, and since when there was no other.
     last: (BatchId, Instant),
-    on_guess: OnGuess,
+    hooks: NodeHooks,
     counters: Arc<Counters>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct DoorStart {
     pub(super) node: Arc<Node>,
     pub(super) waiting: InboxReceiver,
     pub(super) is_door: Arc<AtomicBool>,
-    pub(super) on_guess: OnGuess,
+    pub(super) hooks: NodeHooks,
     pub(super) counters: Arc<Counters>,
 }
 
@@ -91,7 +91,7 @@ pub(super) enum DoorEnd {
 
 impl LinkDoor {
     pub(super) fn new(start: DoorStart) -> LinkDoor {
-        let DoorStart { candidate, node, waiting, is_door, on_guess, counters } = start;
+        let DoorStart { candidate, node, waiting, is_door, hooks, counters } = start;
         let (sessions, asked, held) = Default::default();
         let told = Watermark { entries: Default::default(), moves: Default::default() };
         let last = (BatchId::default(), Instant::now());
@@ -110,7 +110,7 @@ impl LinkDoor {
             pause,
             told,
             last,
-            on_guess,
+            hooks,
             counters,
         }
     }
@@ -151,7 +151,8 @@ impl LinkDoor {
             if let Some(writer) = self.look()? {
                 self.is_door.store(false, Ordering::Release);
                 self.lose_leader();
-                let LinkDoor { candidate, waiting, sessions, asked, mut held, on_guess, .. } = self;
+                let number = self.node.number;
+                let LinkDoor { candidate, waiting, sessions, asked, mut held, hooks, .. } = self;
                 let again = asked.into_values().rev();
                 again.for_each(|work| held.push_front(work));
                 return Ok(DoorEnd::Leads(Box::new(Lead {
@@ -160,7 +161,8 @@ impl LinkDoor {
                     waiting,
                     sessions,
                     works: held,
-                    on_guess,
+                    hooks,
+                    number,
                 })));
             }
         }
@@ -291,7 +293,20 @@ impl LinkDoor {
                     }
                     answer.give(more);
                 }
-                ToDoor::Guessed { guess, is_right } => (self.on_guess)(guess, is_right),
+                ToDoor::Report { inquiry, question } => {
+                    let report = (self.hooks.report)(question);
+                    if let Some(leader) = &mut self.line {
+                        leader.frames.push(ToLeader::Reported { inquiry, report });
+                    }
+                }
+                ToDoor::Reports { ticket, answer: reports } => {
+                    if let Some(Work::Link(LinkWork::Ask { answer, .. })) =
+                        self.asked.remove(&ticket)
+                    {
+                        answer.give(reports);
+                    }
+                }
+                ToDoor::Guessed { guess, is_right } => (self.hooks.on_guess)(guess, is_right),
                 ToDoor::Block { lines, last, from, to } => {
                     blocks.push(Arc::new(Block { lines: lines.into_vec(), last, from, to }));
                 }

@@ -13,6 +13,7 @@ use crate::chat::{Act, Newcomer, Order};
 use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber, TokenId};
 use crate::hub::Entered;
 use crate::name::{DeviceName, Handle, Target};
+use crate::node_report::{NodeQuestion, NodeReport};
 use crate::outbox::{Unspent, Watermark};
 use crate::store::BatchId;
 use crate::wire::refusal::Refusal;
@@ -97,6 +98,16 @@ pub(super) enum ToLeader {
         guess: Guess,
         is_right: bool,
     },
+    /// What do all other nodes answer?
+    Ask {
+        ticket: Ticket,
+        question: NodeQuestion,
+    },
+    /// The answer of this one.
+    Reported {
+        inquiry: u64,
+        report: NodeReport,
+    },
     /// A session has proved that its account was shown the receipts up to this move.
     Proved {
         session: SessionNumber,
@@ -154,6 +165,16 @@ pub(super) enum ToDoor {
         last: EntryId,
         from: Handle,
         to: Target,
+    },
+    /// What does this node answer?
+    Report {
+        inquiry: u64,
+        question: NodeQuestion,
+    },
+    /// The answers of all others.
+    Reports {
+        ticket: Ticket,
+        answer: Vec<NodeReport>,
     },
     /// What a session put has its message: it forgets it before it is answered.
     Taken(SessionNumber),

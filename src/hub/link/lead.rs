@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::OnGuess;
+use super::NodeHooks;
 use super::leading::Doors;
 use super::standing::DoorSession;
 use crate::chat::FirstRules;
@@ -24,7 +24,9 @@ pub(super) struct Lead {
     pub(super) waiting: InboxReceiver,
     pub(super) sessions: FxHashMap<SessionId, DoorSession>,
     pub(super) works: VecDeque<Work>,
-    pub(super) on_guess: OnGuess,
+    pub(super) hooks: NodeHooks,
+    /// The node's.
+    pub(super) number: u64,
 }
 
 impl HubState {
@@ -38,10 +40,10 @@ impl HubState {
         counters: Arc<Counters>,
         first: FirstRules,
     ) -> Result<(HubState, Box<dyn Candidate>), Error> {
-        let Lead { candidate, mut writer, waiting, sessions, works, on_guess } = lead;
+        let Lead { candidate, mut writer, waiting, sessions, works, hooks, number } = lead;
         let not_before = writer.latest()?;
         let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, first)?;
-        state.doors = Some(Doors::new(on_guess));
+        state.doors = Some(Doors::new(hooks, number));
         state.not_before = not_before;
         state.adopt(&sessions)?;
         log::info!(

@@ -13,17 +13,22 @@ use serde_bytes::ByteBuf;
 
 use super::frames::{Item, Packet, Seated, SessionNumber, Ticket, ToDoor, ToLeader, Told, encode};
 use super::line::Line;
-use super::{LinkWork, OnGuess};
+use super::reports::Inquiries;
+use super::{LinkWork, NodeHooks};
 use crate::chat::Act;
 use crate::entry::SessionId;
 use crate::hub::{Answer, HubState, Work, digest};
 use crate::limits;
+use crate::node_report::{NodeQuestion, NodeReport};
 use crate::outbox::{Block, Drained, Outbox, Outgoing};
 
 /// The doors, by the numbers of their nodes.
 pub(in crate::hub) struct Doors {
     doors: FxHashMap<u64, Joined>,
-    on_guess: OnGuess,
+    hooks: NodeHooks,
+    /// This node's own number.
+    number: u64,
+    inquiries: Inquiries,
     /// How many of their sessions have a seat.
     seated: usize,
     own: OwnSessions,
@@ -51,7 +56,7 @@ pub(super) struct InHand {
 pub(super) struct DoorParts {
     pub(super) in_hand: Vec<InHand>,
     pub(super) secrets: FxHashMap<SessionId, [u64; 2]>,
-    pub(super) on_guess: OnGuess,
+    pub(super) hooks: NodeHooks,
 }
 
 /// A door.
@@ -173,6 +178,14 @@ impl Given {
             ToLeader::Guessed { guess, is_right } => {
                 Work::Link(LinkWork::Guessed { guess, is_right, from: node })
             }
+            ToLeader::Ask { ticket, question } => {
+                let answer = Given::answer(given, move |answer| ToDoor::Reports { ticket, answer });
+                Work::Link(LinkWork::Ask { question, from: node, answer })
+            }
+            ToLeader::Reported { inquiry, report } => {
+                let report = NodeReport { node, ..report };
+                Work::Link(LinkWork::Reported { inquiry, report })
+            }
             ToLeader::Proved { session, upto } => {
                 Work::Link(LinkWork::Proved { session: of(session), upto })
             }
@@ -260,16 +273,20 @@ impl Proxy {
 }
 
 impl Doors {
-    pub(super) fn new(on_guess: OnGuess) -> Doors {
-        let (doors, seated, own) = Default::default();
-        Doors { doors, on_guess, seated, own, recorded: Instant::now() }
+    pub(super) fn new(hooks: NodeHooks, number: u64) -> Doors {
+        let (doors, inquiries, seated, own) = Default::default();
+        let recorded = Instant::now();
+        Doors { doors, hooks, number, inquiries, seated, own, recorded }
     }
 
     /// Ends the lines.
     pub(super) fn into_parts(mut self) -> DoorParts {
         let OwnSessions { secrets, in_hand } = std::mem::take(&mut self.own);
-        let on_guess = std::mem::replace(&mut self.on_guess, Box::new(|_, _| {}));
-        DoorParts { in_hand, secrets, on_guess }
+        let nothing = NodeHooks {
+            on_guess: Box::new(|_, _| {}),
+            report: Box::new(|_| NodeReport::default()),
+        };
+        DoorParts { in_hand, secrets, hooks: std::mem::replace(&mut self.hooks, nothing) }
     }
 
     /// Nothing was recorded for so long that another node may lead by now.
@@ -387,11 +404,28 @@ impl HubState {
                     lock(&door.given).said.push(ToDoor::Guessed { guess, is_right });
                 }
                 if from > 0 {
-                    (doors.on_guess)(guess, is_right);
+                    (doors.hooks.on_guess)(guess, is_right);
+                }
+            }
+            LinkWork::Ask { question, from, answer } => self.inquire(question, from, answer),
+            LinkWork::Reported { inquiry, report } => {
+                if let Some(doors) = &mut self.doors {
+                    doors.inquiries.reported(inquiry, report);
                 }
             }
             // Of a time when this node did not lead.
             LinkWork::Packet { .. } | LinkWork::Down { .. } => {}
+        }
+    }
+
+    fn inquire(&mut self, question: NodeQuestion, from: u64, answer: Answer<Vec<NodeReport>>) {
+        let Some(doors) = &mut self.doors else { return };
+        let node = doors.number;
+        let own = (from > 0).then(|| NodeReport { node, ..(doors.hooks.report)(question) });
+        let awaited = doors.doors.keys().copied().filter(|node| *node != from).collect();
+        let inquiry = doors.inquiries.begin(own, awaited, answer);
+        for (_, door) in doors.doors.iter().filter(|(node, _)| **node != from) {
+            lock(&door.given).said.push(ToDoor::Report { inquiry, question });
         }
     }
 
@@ -441,6 +475,9 @@ impl HubState {
             return;
         };
         door.line.close();
+        if let Some(doors) = &mut self.doors {
+            doors.inquiries.forget(node);
+        }
         let its = self.seats.keys().copied().filter(|session| session.node() == node);
         let its: Vec<SessionId> = its.collect();
         log::info!("node {node} has gone, sessions: {}", its.len());

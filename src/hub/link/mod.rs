@@ -22,6 +22,7 @@ mod line;
 #[cfg(test)]
 mod line_tests;
 mod listener;
+mod reports;
 mod standing;
 mod step_down;
 
@@ -31,11 +32,12 @@ use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 
 use super::inbox::{InboxSender, inbox};
-use super::{Hub, HubState};
+use super::{Answer, Hub, HubState};
 use crate::brake::Guess;
 use crate::chat::FirstRules;
 use crate::counters::Counters;
 use crate::entry::{Clock, MoveNumber, SessionId};
+use crate::node_report::{NodeQuestion, NodeReport};
 use crate::store::{Announced, Candidate, Cause, Error};
 use door::{DoorEnd, DoorStart, LinkDoor};
 use keys::NodeKey;
@@ -58,14 +60,23 @@ pub enum LinkWork {
     /// A guess at a password at this node; to the leader also one at another, `from`, of which the
     /// rest have to hear.
     Guessed { guess: Guess, is_right: bool, from: u64 },
+    /// What all nodes answer, but for the one that asks, `from`; 0: this one.
+    Ask { question: NodeQuestion, from: u64, answer: Answer<Vec<NodeReport>> },
+    /// To the leader: the answer of a node.
+    Reported { inquiry: u64, report: NodeReport },
     /// To a door: what came over a line.
     Packet { line: u64, packet: Vec<u8> },
     /// To a door: a line has ended.
     Down { line: u64 },
 }
 
-/// Is told of guesses at passwords at other nodes, and whether they were right.
-pub type OnGuess = Box<dyn Fn(Guess, bool) + Send>;
+/// What a node does and says when others want it to.
+pub struct NodeHooks {
+    /// There was a guess at a password at another node; whether it was right.
+    pub on_guess: Box<dyn Fn(Guess, bool) + Send>,
+    /// Answers an operator's question about this node.
+    pub report: Box<dyn Fn(NodeQuestion) -> NodeReport + Send>,
+}
 
 /// What the lines of a node need.
 struct Node {
@@ -86,7 +97,7 @@ impl Hub {
         clock: Clock,
         counters: Arc<Counters>,
         first: FirstRules,
-        on_guess: OnGuess,
+        hooks: NodeHooks,
     ) -> Result<(Hub, JoinHandle<()>), Error> {
         let key = NodeKey::new()?;
         let local = SocketAddr::new(candidate.local_address(), 0);
@@ -114,7 +125,7 @@ impl Hub {
             node: node.clone(),
             waiting,
             is_door: is_door.clone(),
-            on_guess,
+            hooks,
             counters: counters.clone(),
         };
         let run = move || {

@@ -28,7 +28,7 @@ impl HubState {
         is_door: Arc<AtomicBool>,
     ) -> Option<LinkDoor> {
         is_door.store(true, Ordering::Release);
-        let DoorParts { in_hand, mut secrets, on_guess } = self.doors.take()?.into_parts();
+        let DoorParts { in_hand, mut secrets, hooks } = self.doors.take()?.into_parts();
         let mut held: VecDeque<Work> = std::mem::take(&mut self.pending)
             .into_iter()
             .filter_map(|pending| match pending {
@@ -88,7 +88,7 @@ impl HubState {
         held.extend(works.into_iter().filter_map(|work| of_here(work, &node)));
         held.retain(is_of_here);
         log::info!("another node leads; this one goes on, sessions: {}", sessions.len());
-        let start = DoorStart { candidate, node, waiting, is_door, on_guess, counters };
+        let start = DoorStart { candidate, node, waiting, is_door, hooks, counters };
         Some(LinkDoor::new(start).with(sessions, held, told))
     }
 }
@@ -112,7 +112,7 @@ fn of_here(work: Work, node: &Node) -> Option<Work> {
 /// Whether work comes from this node: what others have asked for they ask the next leader.
 fn is_of_here(work: &Work) -> bool {
     match work {
-        Work::Link(LinkWork::Guessed { from, .. }) => *from == 0,
+        Work::Link(LinkWork::Guessed { from, .. } | LinkWork::Ask { from, .. }) => *from == 0,
         Work::Link(LinkWork::Proved { session, .. }) => session.node() == 0,
         Work::Link(_)
         | Work::Online { answer: Answer::There(_), .. }

@@ -1,0 +1,71 @@
+//! What operators ask of all papods on one database.
+
+use crate::entry::Millis;
+use crate::name::Handle;
+
+/// A question to each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub enum NodeQuestion {
+    Sessions,
+    Stats,
+}
+
+/// A connection, as `ADMIN SESSIONS` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub struct SessionReport {
+    /// Its number at its papod.
+    pub number: u64,
+    pub handle: Option<Handle>,
+    pub address: String,
+    pub since: Millis,
+}
+
+/// The answer of one papod; what was not asked is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "postgres", derive(serde::Serialize, serde::Deserialize))]
+pub struct NodeReport {
+    /// The number of its node.
+    pub node: u64,
+    pub sessions: Vec<SessionReport>,
+    /// What it counts.
+    pub stats: Vec<(String, u64)>,
+}
+
+/// What papods count of something that they share, so that the greatest number is the right one; all
+/// else is added up.
+const SHARED: [&str; 5] =
+    ["uptime_seconds", "term", "read_only", "standby", "standby_behind_bytes"];
+
+/// Adds what other papods count to what this one does.
+pub fn add_up(rows: &mut [(String, u64)], others: &[NodeReport]) {
+    for (name, value) in rows {
+        let same = others.iter().flat_map(|other| &other.stats).filter(|(of, _)| of == name);
+        let is_shared = SHARED.contains(&&**name);
+        *value =
+            same.fold(
+                *value,
+                |all, (_, more)| {
+                    if is_shared { all.max(*more) } else { all.saturating_add(*more) }
+                },
+            );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shared_is_not_added() {
+        let row = |name: &str, value| (name.to_owned(), value);
+        let other = |term, logins| NodeReport {
+            stats: vec![row("term", term), row("logins", logins), row("unknown", 7)],
+            ..NodeReport::default()
+        };
+        let mut rows = vec![row("term", 3), row("logins", 10), row("here", 1)];
+        add_up(&mut rows, &[other(3, 5), other(2, 6)]);
+        assert_eq!(rows, [row("term", 3), row("logins", 21), row("here", 1)]);
+    }
+}

@@ -1,0 +1,84 @@
+//! `ADMIN SESSIONS` and `ADMIN STATS`: what is going on, at all papods on one database.
+
+use smol::Timer;
+use smol::future::FutureExt as _;
+
+use super::answer::{Answer, Halt};
+use super::{End, Services, Session};
+use crate::entry::SessionId;
+use crate::limits;
+use crate::node_report::{NodeQuestion, NodeReport, SessionReport, add_up};
+use crate::wire::reply::{List, Reply};
+use crate::wire::rows::{SessionLine, StatLine};
+
+impl Services {
+    /// What this papod answers when others ask.
+    pub(crate) fn report(&self, question: NodeQuestion) -> NodeReport {
+        let counted = |(name, value): (&str, u64)| (name.to_owned(), value);
+        match question {
+            NodeQuestion::Sessions => {
+                NodeReport { sessions: self.roster.list(), ..NodeReport::default() }
+            }
+            NodeQuestion::Stats => {
+                let stats = self.counters.rows().into_iter().map(counted).collect();
+                NodeReport { stats, ..NodeReport::default() }
+            }
+        }
+    }
+}
+
+impl Session {
+    /// What the other papods answer; nothing if they do not soon, as when none of them leads.
+    async fn ask_others(&self, question: NodeQuestion) -> Result<Vec<NodeReport>, Halt> {
+        let asked = self.services.hub.ask_nodes(question);
+        let answered = async { asked.recv().await.map_err(|_| End::hub_lost().into()) };
+        let late = async {
+            Timer::after(limits::REPORT_WAIT).await;
+            Ok(Vec::new())
+        };
+        answered.or(late).await
+    }
+
+    /// All connections: those of this papod first, then those of the others, whose numbers begin with
+    /// that of their node.
+    pub(super) async fn all_sessions(&self) -> Result<Vec<SessionReport>, Halt> {
+        let mut all = self.services.report(NodeQuestion::Sessions).sessions;
+        for NodeReport { node, sessions, .. } in self.ask_others(NodeQuestion::Sessions).await? {
+            let of_node = |number| SessionId::of_node(node, number).0;
+            let number = |it: SessionReport| SessionReport { number: of_node(it.number), ..it };
+            all.extend(sessions.into_iter().map(number));
+        }
+        Ok(all)
+    }
+
+    /// `ADMIN SESSIONS`
+    pub(super) async fn list_sessions(&mut self) -> Answer {
+        let all = self.all_sessions().await?;
+        self.say(|out| all.iter().for_each(|session| session_line(session).write(out)));
+        Ok(Some(Reply::Counted { list: List::Sessions, count: all.len() }))
+    }
+
+    /// `ADMIN STATS`
+    pub(super) async fn show_stats(&mut self) -> Answer {
+        let mut rows = self.services.report(NodeQuestion::Stats).stats;
+        add_up(&mut rows, &self.ask_others(NodeQuestion::Stats).await?);
+        let maintenance = self.services.maintenance.clone();
+        let (database, log) = smol::unblock(move || maintenance.sizes()).await;
+        let files = self.services.files.contents.bytes();
+        let sizes =
+            [("database_bytes", database), ("database_log_bytes", log), ("files_bytes", files)];
+        rows.extend(sizes.map(|(name, bytes)| (name.to_owned(), bytes)));
+        self.say(|out| {
+            for (name, value) in &rows {
+                StatLine { name, value: *value }.write(out);
+            }
+        });
+        Ok(Some(Reply::Counted { list: List::Stats, count: rows.len() }))
+    }
+}
+
+/// The row of a connection.
+pub(super) fn session_line(session: &SessionReport) -> SessionLine<'_> {
+    let SessionReport { number, handle, address, since } = session;
+    SessionLine { id: SessionId(*number), handle: handle.clone(), address, since: *since }
+}
