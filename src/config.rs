@@ -10,6 +10,18 @@ use ipnet::IpNet;
 use crate::entry::Clock;
 use crate::limits;
 
+/// What papod thinks of a PostgreSQL whose commits wait for no standby, as far as it can see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standby {
+    /// It does not start, and refuses to write.
+    Required,
+    /// It warns.
+    #[default]
+    Warn,
+    /// There is none to be seen, and what is committed is on several machines all the same.
+    Trust,
+}
+
 /// Argon2id's memory and passes for new passwords.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PasswordCost {
@@ -176,6 +188,8 @@ pub struct Config {
     /// Where other papods on the same PostgreSQL database reach this one, `HOST:PORT`; `None`: at the
     /// address by which it reaches the database, on a free port.
     pub node: Option<String>,
+    /// What papod thinks of a PostgreSQL that waits for no standby.
+    pub standby: Standby,
     pub password_cost: PasswordCost,
     /// Silence on a TCP connection before the first keepalive probe; `None`: no keepalive.
     pub keepalive: Option<Duration>,
@@ -216,6 +230,7 @@ impl Config {
             metrics: None,
             db,
             node: None,
+            standby: Standby::Warn,
             password_cost: PasswordCost::DEFAULT,
             keepalive: Some(limits::KEEPALIVE),
             idle: None,

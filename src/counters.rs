@@ -60,6 +60,18 @@ impl Times {
     }
 }
 
+/// How the standbys of PostgreSQL do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replication {
+    /// Commits wait for one.
+    pub has_standby: bool,
+    /// How many commits do just now.
+    pub waiting: u64,
+    /// How many bytes of the log the nearest one that is waited for lacks; `None`: papod may not see
+    /// it.
+    pub behind: Option<u64>,
+}
+
 /// All numbers of a server.
 #[derive(Default)]
 pub struct Counters {
@@ -120,6 +132,8 @@ pub struct Counters {
     /// Of the leader: how many papods there are, and the logged-in connections of the others.
     pub nodes: Count,
     pub node_sessions: Count,
+    /// With PostgreSQL, as of a moment ago.
+    pub replication: Mutex<Option<Replication>>,
     /// Commands that were refused, by the code of their `ERR`.
     refusals: Mutex<BTreeMap<&'static str, u64>>,
     start: StartTime,
@@ -212,7 +226,7 @@ impl Counters {
             return Vec::new();
         }
         let of = Count::get;
-        vec![
+        let mut rows = vec![
             ("term", "The term of the leader.", of(&self.term)),
             ("leader", "Whether this papod leads.", of(&self.leads)),
             ("nodes", "Papods together, if this one leads.", of(&self.nodes)),
@@ -221,7 +235,15 @@ impl Counters {
                 "Logged-in connections at the other papods, if this one leads.",
                 of(&self.node_sessions),
             ),
-        ]
+        ];
+        let replication = *self.replication.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Replication { has_standby, waiting, behind }) = replication {
+            rows.push(("standby", "Whether commits wait for a standby.", has_standby.into()));
+            rows.push(("standby_waits", "Commits that wait for a standby now.", waiting));
+            let help = "Bytes of PostgreSQL's log that the nearest standby lacks.";
+            rows.extend(behind.map(|bytes| ("standby_behind_bytes", help, bytes)));
+        }
+        rows
     }
 
     /// Whether everything that writes is to be refused, as on a full disk.

@@ -391,6 +391,8 @@ pub const FAREWELL_TIME: Duration = Duration::from_secs(2);
 /// How long an operator waits for what other papods on the same database report: longer than a frozen
 /// one is waited for.
 pub const REPORT_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two looks whether PostgreSQL waits for a standby: each costs it a connection.
+pub const STANDBY_LOOK: Duration = Duration::from_secs(10);
 /// Pause between two looks for expired entries and for deleted text in the write-ahead log. That text
 /// is gone within a minute, so a reader may be in the way once.
 pub const EXPIRE_PAUSE: Duration = Duration::from_secs(20);

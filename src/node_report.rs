@@ -35,8 +35,8 @@ pub struct NodeReport {
 
 /// What papods count of something that they share, so that the greatest number is the right one; all
 /// else is added up.
-const SHARED: [&str; 5] =
-    ["uptime_seconds", "term", "read_only", "standby", "standby_behind_bytes"];
+const SHARED: [&str; 6] =
+    ["uptime_seconds", "term", "read_only", "standby", "standby_waits", "standby_behind_bytes"];
 
 /// Adds what other papods count to what this one does.
 pub fn add_up(rows: &mut [(String, u64)], others: &[NodeReport]) {

@@ -23,7 +23,7 @@ _papod() {
 
     case "${cmd}" in
         papod)
-            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-file --limit-files-day --limit-files --limit-bytes --limit-local --db --node --files --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --keep-files --amend --seen --limit-db --log --help --version"
+            opts="-h -V --listen --plain-anywhere --tls-listen --http --https --http-keepalive --tls-cert --tls-key --reload --unix --unix-mode --admin --proxy-from --registration --auth-command --limit-connections --limit-login --limit-unconfirmed --limit-waiting --limit-secrets --limit-address --limit-sessions --limit-registrations --limit-messages --limit-commands --limit-groups --limit-file --limit-files-day --limit-files --limit-bytes --limit-local --db --node --standby --files --restore --import --check --env-file --password-cost --metrics --keepalive --idle --keep --keep-files --amend --seen --limit-db --log --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -151,6 +151,10 @@ _papod() {
                     ;;
                 --node)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --standby)
+                    COMPREPLY=($(compgen -W "required warn trust" -- "${cur}"))
                     return 0
                     ;;
                 --files)

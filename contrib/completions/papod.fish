@@ -31,6 +31,9 @@ complete -c papod -l limit-files -d 'Bytes of all files together' -r
 complete -c papod -l limit-bytes -d 'Bytes of messages per account in a day' -r
 complete -c papod -l db -d 'Database file, or postgres://USER@HOST/DATABASE if papod was built with PostgreSQL [default: papo/papo.db in the user\'s data folder]' -r -F
 complete -c papod -l node -d 'Where other papods on the same PostgreSQL database reach this one [default: the address by which it reaches the database, a free port]' -r
+complete -c papod -l standby -d 'Whether PostgreSQL has to wait for a synchronous standby' -r -f -a "required\t'Papod does not start then, and refuses to write'
+warn\t'It warns'
+trust\t'It says nothing, as for a service that copies what is written in another way'"
 complete -c papod -l files -d 'Folder for the contents of files, which no other database may use [default: the database\'s name with -files]' -r -F
 complete -c papod -l restore -d 'Put the backup FILE in the place of the database, keep the old one under another name, and exit; no papod may be using it' -r -F
 complete -c papod -l import -d 'Fill the new PostgreSQL database that --db names with what is in the database file FILE, which no papod may be using, and exit' -r -F

@@ -18,7 +18,7 @@ use papo::config::{
     Config, HttpKeepalive, Limits, PasswordCost, Registration, TlsConfig, UnixConfig,
 };
 use papo::entry::Clock;
-use papo::flags::{self, Flags};
+use papo::flags::{self, Flags, StandbyPolicy};
 use papo::owner;
 use papo::server::{self, Inherited, Server};
 use papo::session::Certificates;
@@ -144,6 +144,9 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
     if on_postgres.is_none() && flags.node.is_some() {
         return Err("--node needs --db postgres://…, a database for several papods".into());
     }
+    if on_postgres.is_none() && flags.standby != StandbyPolicy::Warn {
+        return Err("--standby needs --db postgres://…; a database file has no standby".into());
+    }
     let files = match (&on_postgres, flags.files) {
         (Some(_), _) => None,
         (None, Some(files)) => Some(files),
@@ -208,6 +211,7 @@ fn run(flags: Flags, limits: &[String]) -> Result<(), String> {
         metrics: flags.metrics,
         db,
         node: flags.node,
+        standby: flags.standby.into(),
         password_cost: flags.password_cost,
         keepalive: Some(Duration::from_secs(flags.keepalive)).filter(|time| !time.is_zero()),
         idle: flags.idle,

@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use log::LevelFilter;
 use rustix::process::Pid;
 
-use crate::config::{Limits, PasswordCost};
+use crate::config::{Limits, PasswordCost, Standby};
 use crate::limits;
 use crate::preferences::Circle;
 
@@ -179,6 +179,10 @@ pub struct Flags {
     #[arg(long, env = "PAPOD_NODE", value_name = "HOST:PORT")]
     pub node: Option<String>,
 
+    /// Whether PostgreSQL has to wait for a synchronous standby
+    #[arg(long, env = "PAPOD_STANDBY", value_enum, value_name = "POLICY", default_value = "warn")]
+    pub standby: StandbyPolicy,
+
     /// Folder for the contents of files, which no other database may use [default: the database's name
     /// with -files]
     #[arg(long, env = "PAPOD_FILES", value_name = "DIR")]
@@ -309,6 +313,27 @@ fn unusual_limits(command: &Command, matches: &ArgMatches) -> Vec<String> {
         }
     }
     unusual
+}
+
+/// What papod thinks of a PostgreSQL that waits for no standby.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StandbyPolicy {
+    /// Papod does not start then, and refuses to write.
+    Required,
+    /// It warns.
+    Warn,
+    /// It says nothing, as for a service that copies what is written in another way.
+    Trust,
+}
+
+impl From<StandbyPolicy> for Standby {
+    fn from(policy: StandbyPolicy) -> Standby {
+        match policy {
+            StandbyPolicy::Required => Standby::Required,
+            StandbyPolicy::Warn => Standby::Warn,
+            StandbyPolicy::Trust => Standby::Trust,
+        }
+    }
 }
 
 /// Who makes accounts.

@@ -8,7 +8,7 @@ mod store;
 use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 #[cfg(feature = "postgres")]
 use std::sync::{OnceLock, Weak};
 use std::task::{Context, Waker};
@@ -19,7 +19,7 @@ use smol::Executor;
 use smol::channel::{self, Receiver, Sender};
 
 use crate::chat::FirstRules;
-use crate::config::Config;
+use crate::config::{Config, Standby};
 use crate::counters::Counters;
 use crate::door::HttpServices;
 use crate::file_workers::FileWorkers;
@@ -35,7 +35,7 @@ use crate::preferences::Preferences;
 use crate::rates::Rates;
 use crate::readers::Readers;
 use crate::session::{BusyLine, Certificates, FileService, Roster, Services};
-use crate::store::Survey;
+use crate::store::{Maintenance, Survey};
 use crate::wakeups;
 use door::Door;
 pub use listen::Inherited;
@@ -239,6 +239,9 @@ impl Server {
         }
         if let Some(pause) = beat {
             door.executor.spawn(beats(hub.clone(), pause)).detach();
+            let maintenance = door.services.maintenance.clone();
+            let look = look_at_standbys(maintenance, counters.clone(), config.standby);
+            door.executor.spawn(look).detach();
         }
         let (stop, stopped) = channel::bounded::<()>(1);
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -336,6 +339,34 @@ async fn beats(hub: Hub, pause: Duration) {
         if answered.recv().await.is_err() {
             return;
         }
+    }
+}
+
+/// Looks now and then whether commits wait for a standby, and says when that changes.
+async fn look_at_standbys(
+    maintenance: Arc<dyn Maintenance>,
+    counters: Arc<Counters>,
+    standby: Standby,
+) {
+    // At the start, whoever leads has said how it is.
+    let mut had = None;
+    loop {
+        let store = maintenance.clone();
+        let now = smol::unblock(move || store.replication()).await;
+        *counters.replication.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        if let Some(has) = now.map(|now| now.has_standby) {
+            match had.replace(has) {
+                Some(true) if !has && standby == Standby::Required => {
+                    log::error!("PostgreSQL waits for no standby any more; nothing is written");
+                }
+                Some(true) if !has && standby == Standby::Warn => log::warn!(
+                    "PostgreSQL waits for no standby any more: OK means the disk of one machine"
+                ),
+                Some(false) if has => log::info!("PostgreSQL waits for a standby again"),
+                _ => {}
+            }
+        }
+        smol::Timer::after(limits::STANDBY_LOOK).await;
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) enum StoreLock {
 pub(super) fn open(config: &Config) -> Result<OpenStore, Error> {
     #[cfg(feature = "postgres")]
     if let Some(url) = url(&config.db) {
-        let (database, node) = PgDatabase::join(&url?)?;
+        let (database, node) = PgDatabase::join(&url?, config.standby)?;
         let maintenance = Arc::new(database.maintenance());
         let contents = Arc::new(database.contents(config.limits.files)?);
         let indexer: Option<Box<dyn Indexer>> = Some(Box::new(database.indexer()));
@@ -97,7 +97,7 @@ pub(super) fn survey(config: &Config) -> Survey {
     #[cfg(feature = "postgres")]
     if let Some(url) = url(db) {
         return match url {
-            Ok(url) => crate::store::postgres::survey(&url),
+            Ok(url) => crate::store::postgres::survey(&url, config.standby),
             Err(e) => Survey { problems: vec![e.to_string()], ..Survey::default() },
         };
     }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::Error;
+use crate::counters::Replication;
 
 /// Copying and checking. Either may take as long as reading the whole store, without holding up
 /// sessions; call it from a thread that may block.
@@ -21,6 +22,10 @@ pub trait Maintenance: Send + Sync {
     fn check(&self) -> Result<Vec<String>, Error>;
     /// Bytes of the store's main file, and of its write-ahead log.
     fn sizes(&self) -> (u64, u64);
+    /// How the standbys of its server do; `None`: it has no server, or that does not answer.
+    fn replication(&self) -> Option<Replication> {
+        None
+    }
     /// Breaks off what is under way, and waits until that has stopped. From then on copying and
     /// checking fail.
     fn end(&self);

@@ -41,6 +41,7 @@ mod process;
 #[path = "../store/search.rs"]
 mod search;
 mod served;
+mod standbys;
 mod stores;
 #[path = "../store/suite.rs"]
 mod suite;

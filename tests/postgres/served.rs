@@ -13,7 +13,7 @@ use crate::process::tls;
 use crate::process::{Entry, Home, Papod, USUAL, papod, run};
 
 /// A papod that would serve this database.
-fn on(db: &str) -> Command {
+pub fn on(db: &str) -> Command {
     let mut command = papod();
     command.args(USUAL).args(["--db", db]).env_remove("PGPASSWORD").env_remove("PGPASSFILE");
     // No password file of whoever runs the tests.
@@ -22,7 +22,7 @@ fn on(db: &str) -> Command {
 }
 
 /// What a papod says that does not start: one line.
-fn refused(command: &mut Command) -> String {
+pub fn refused(command: &mut Command) -> String {
     let output = run(command);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -10,6 +10,7 @@ use super::source::{PgPurpose, Source};
 use super::value::Param;
 use super::writer::PgWriter;
 use super::{PgReader, schema};
+use crate::config::Standby;
 use crate::limits;
 use crate::store::{Announced, BatchId, Candidate, Cause, Error, LeaderSeen, Writer};
 
@@ -54,6 +55,12 @@ impl PgNode {
     pub(super) fn connect(source: Arc<Source>) -> Result<PgNode, Error> {
         let mut connection = source.connect(PgPurpose::Write)?;
         schema::prepare(&mut connection)?;
+        if source.standby == Standby::Required {
+            let sql = "SELECT WHERE current_setting('synchronous_standby_names') = ''";
+            if !connection.query(sql, &[])?.is_empty() {
+                return Err(Error::new(schema::NO_STANDBY));
+            }
+        }
         let Leadership { node: name, host, .. } = Leadership::new()?;
         let (address, key, number, seen) = Default::default();
         let connection = Some(connection);

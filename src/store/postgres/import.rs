@@ -14,6 +14,7 @@ use super::tables::{TABLES, Table};
 use super::url::PgUrl;
 use super::value::Param;
 use super::{PgError, schema};
+use crate::config::Standby;
 use crate::entry::FileRef;
 use crate::fold;
 use crate::limits;
@@ -37,7 +38,7 @@ pub fn import(file: &Path, files: &Path, url: &PgUrl) -> Result<u64, Error> {
 }
 
 fn fill(from: &rusqlite::Connection, files: &Path, url: &PgUrl) -> Result<u64, Error> {
-    let source = Arc::new(Source::new(url.clone()));
+    let source = Arc::new(Source::new(url.clone(), Standby::Warn));
     let mut into = source.connect(PgPurpose::Maintain)?;
     schema::prepare(&mut into)?;
     Leadership::begin(&mut into, &source)?;

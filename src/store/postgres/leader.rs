@@ -13,6 +13,7 @@ use super::protocol::PgConnection;
 use super::schema::ONE_DISK;
 use super::source::{PgPurpose, Source};
 use super::value::{Param, PgRow};
+use crate::config::Standby;
 use crate::limits;
 use crate::store::{BatchId, Cause, Error};
 
@@ -179,7 +180,7 @@ impl Leadership {
         let Some(row) = taken.first() else { return Ok(false) };
         self.last = BatchId { term: row.get(0)?, number: row.get(1)? };
         source.confirm(self.last);
-        if !row.get::<bool>(2)? {
+        if !row.get::<bool>(2)? && source.standby == Standby::Warn {
             log::warn!("{}", ONE_DISK.trim_start_matches("warning: "));
         }
         Ok(true)

@@ -8,8 +8,18 @@ use super::export::Files;
 use super::source::{PgPurpose, Source};
 use super::url::PgUrl;
 use super::{PgError, export, schema};
+use crate::config::Standby;
+use crate::counters::Replication;
 use crate::store::sqlite::exchange;
 use crate::store::{BackupError, BatchId, Error, Maintenance, Survey};
+
+/// Whether commits wait for a standby, how many do just now, and by how many bytes the nearest one is
+/// behind: what a role may not see is `NULL`.
+const REPLICATION: &str = "SELECT current_setting('synchronous_standby_names') <> '',
+        (SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event = 'SyncRep'),
+        (SELECT min(pg_wal_lsn_diff(pg_current_wal_lsn(), flush_lsn))::bigint
+         FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))";
 
 /// Operations that read the whole database, on any thread.
 pub(super) struct PgMaintenance {
@@ -54,6 +64,17 @@ impl Maintenance for PgMaintenance {
         (size.ok().and_then(|size| u64::try_from(size).ok()).unwrap_or(0), 0)
     }
 
+    fn replication(&self) -> Option<Replication> {
+        let look = || -> Result<Option<Replication>, PgError> {
+            let rows = self.source.connect(PgPurpose::Maintain)?.query(REPLICATION, &[])?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let count = |at| row.get::<i64>(at).map(i64::unsigned_abs);
+            let behind = row.get::<Option<i64>>(2)?.map(i64::unsigned_abs);
+            Ok(Some(Replication { has_standby: row.get(0)?, waiting: count(1)?, behind }))
+        };
+        look().inspect_err(|e| log::debug!("cannot look at the standbys: {e}")).ok().flatten()
+    }
+
     fn end(&self) {
         self.is_ending.store(true, Ordering::SeqCst);
         self.source.end();
@@ -62,8 +83,8 @@ impl Maintenance for PgMaintenance {
 }
 
 /// Looks at the database at `url`, even while a papod uses it, and changes nothing.
-pub fn survey(url: &PgUrl) -> Survey {
-    let mut found = look_at(url)
+pub fn survey(url: &PgUrl, standby: Standby) -> Survey {
+    let mut found = look_at(url, standby)
         .unwrap_or_else(|e| Survey { problems: vec![e.to_string()], ..Survey::default() });
     for line in found.problems.iter_mut().chain(&mut found.remarks) {
         *line = format!("{url}: {line}");
@@ -71,8 +92,8 @@ pub fn survey(url: &PgUrl) -> Survey {
     found
 }
 
-fn look_at(url: &PgUrl) -> Result<Survey, Error> {
-    let source = Source::new(url.clone());
+fn look_at(url: &PgUrl, standby: Standby) -> Result<Survey, Error> {
+    let source = Source::new(url.clone(), standby);
     let mut on = source.connect(PgPurpose::Maintain)?;
     if !schema::is_there(&mut on)? {
         let line = "no tables there; they would be made".to_owned();
@@ -86,9 +107,12 @@ fn look_at(url: &PgUrl) -> Result<Survey, Error> {
     let rows = on.query(sql, &[])?;
     let row = rows.first().ok_or_else(|| PgError::Odd("there is no row of leader".into()))?;
     let (accounts, messages, newest): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-    let mut remarks = Vec::new();
-    if !row.get::<bool>(3)? {
-        remarks.push(schema::ONE_DISK.to_owned());
+    let (mut remarks, mut lacking) = (Vec::new(), None);
+    match standby {
+        _ if row.get::<bool>(3)? => {}
+        Standby::Required => lacking = Some(schema::NO_STANDBY.to_owned()),
+        Standby::Warn => remarks.push(schema::ONE_DISK.to_owned()),
+        Standby::Trust => {}
     }
     // Nobody tells this process what is confirmed; what is there is looked at as it is.
     source.confirm(BatchId { term: i64::MAX, number: 0 });
@@ -98,6 +122,7 @@ fn look_at(url: &PgUrl) -> Result<Survey, Error> {
         export::fill(&source, &never, into, Files::Checked(&mut missing))
     })?;
     problems.append(&mut missing);
+    problems.extend(lacking);
     if problems.is_empty() {
         let counted = |n: i64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let (accounts, messages) = (counted(accounts, "account"), counted(messages, "message"));

@@ -62,6 +62,7 @@ pub use writer::PgWriter;
 
 use super::contents::Contents;
 use super::{Error, Maintenance};
+use crate::config::Standby;
 
 /// A database that this process leads.
 pub struct PgDatabase {
@@ -80,7 +81,7 @@ impl PgDatabase {
     }
 
     fn open_at(url: &PgUrl) -> Result<(PgDatabase, PgWriter), Error> {
-        let source = Arc::new(Source::new(url.clone()));
+        let source = Arc::new(Source::new(url.clone(), Standby::Warn));
         let mut connection = source.connect(PgPurpose::Write)?;
         schema::prepare(&mut connection)?;
         let leadership = Leadership::begin(&mut connection, &source)?;
@@ -91,9 +92,10 @@ impl PgDatabase {
     /// Opens the database, making its tables at the first time, as one of several processes.
     ///
     /// # Errors
-    /// As for [`PgDatabase::open`], but that another papod may lead.
-    pub fn join(url: &PgUrl) -> Result<(PgDatabase, PgNode), Error> {
-        let source = Arc::new(Source::new(url.clone()));
+    /// As for [`PgDatabase::open`], but that another papod may lead. Or a standby is required, and
+    /// commits wait for none.
+    pub fn join(url: &PgUrl, standby: Standby) -> Result<(PgDatabase, PgNode), Error> {
+        let source = Arc::new(Source::new(url.clone(), standby));
         let node = PgNode::connect(source.clone()).map_err(|e| e.about(url.to_string()))?;
         Ok((PgDatabase { source }, node))
     }

@@ -16,6 +16,10 @@ const VERSION: i64 = 1;
 pub(super) const ONE_DISK: &str = "warning: PostgreSQL waits for no standby \
      (synchronous_standby_names is empty), so OK means the disk of one machine";
 
+/// Why papod does not start, or does not write, where a standby is required.
+pub(super) const NO_STANDBY: &str = "PostgreSQL waits for no standby (synchronous_standby_names is \
+     empty), and --standby required is set";
+
 /// The oldest server that has everything needed here, as `server_version_num`.
 const OLDEST: i64 = 140_000;
 

@@ -9,12 +9,15 @@ use super::PgError;
 use super::protocol::PgConnection;
 use super::socket::PgSocket;
 use super::url::{PgHost, PgUrl};
+use crate::config::Standby;
 use crate::limits;
 use crate::store::{BatchId, Cause, Error};
 
 /// The database, as all connections of this process know it.
 pub(super) struct Source {
     pub(super) url: PgUrl,
+    /// Whether commits have to wait for a standby.
+    pub(super) standby: Standby,
     confirmed: Mutex<BatchId>,
     changed: Condvar,
     /// This process leads: it has the writer.
@@ -36,9 +39,9 @@ pub(super) enum PgPurpose {
 }
 
 impl Source {
-    pub(super) fn new(url: PgUrl) -> Source {
+    pub(super) fn new(url: PgUrl, standby: Standby) -> Source {
         let (confirmed, changed, leads, ending) = Default::default();
-        Source { url, confirmed, changed, leads, ending }
+        Source { url, standby, confirmed, changed, leads, ending }
     }
 
     /// Whether this process leads, as far as it knows.

@@ -1,6 +1,8 @@
 //! A batch as `papo_record` takes it (record.sql): what is rare as a list of steps, what is frequent
 //! as columns.
 
+use std::sync::LazyLock;
+
 use rustc_hash::FxHashMap;
 
 use super::value::Param;
@@ -21,6 +23,12 @@ pub(super) const RECORD: &str = "SELECT FROM papo_record(
     $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40,
     $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59,
     $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71, $72)";
+
+/// The same, but nothing is recorded and no row returned if commits wait for no standby.
+pub(super) static RECORD_GUARDED: LazyLock<String> = LazyLock::new(|| {
+    let record = RECORD.replacen("SELECT FROM ", "SELECT ", 1);
+    record + " WHERE current_setting('synchronous_standby_names') <> ''"
+});
 
 /// Columns of as many numbers as each row has.
 struct NumberColumns<const N: usize>([Vec<i64>; N]);

@@ -12,7 +12,9 @@ use std::thread;
 
 use super::PgReader;
 use super::erasure::Erasure;
-use super::steps::{BatchParams, RECORD, flags, tags, words};
+use super::schema::NO_STANDBY;
+use super::steps::{BatchParams, RECORD, RECORD_GUARDED, flags, tags, words};
+use crate::config::Standby;
 use crate::entry::Millis;
 use crate::limits;
 use crate::store::{BatchId, Change, Error, Reader, Writer};
@@ -44,6 +46,8 @@ impl Writer for PgWriter {
         let tags = tags(changes);
         let flags = flags(changes);
         let steps = BatchParams::of(changes, &words, &tags, &flags);
+        let is_guarded = self.reader.source.standby == Standby::Required && !changes.is_empty();
+        let record: &str = if is_guarded { &RECORD_GUARDED } else { RECORD };
         let mut in_doubt = None;
         loop {
             let connected = self.reader.connect();
@@ -57,8 +61,13 @@ impl Writer for PgWriter {
             let Some(connection) = connection else { continue };
             let mut next = leadership.last;
             next.number += 1;
-            match connection.query(RECORD, &steps.params(next.term, next.number)) {
+            match connection.query(record, &steps.params(next.term, next.number)) {
                 // A warning says that the commit was not waited for a standby.
+                Ok(rows) if is_guarded && rows.is_empty() => {
+                    // The refusal may be told, once it is known that this is still the leader.
+                    self.record(&[])?;
+                    return Err(Error::new(NO_STANDBY));
+                }
                 Ok(_) if !connection.was_warned() => {
                     leadership.last = next;
                     self.reader.source.confirm(next);
