@@ -40,7 +40,7 @@ use crate::entry::{
 };
 use crate::limits;
 use crate::outbox::{Outbox, Watermark};
-use crate::store::{Cause, Error, Writer};
+use crate::store::{Cause, Error, Newest, Writer};
 use crate::wire::{refusal::Refusal, request::Events};
 use inbox::{InboxSender, inbox};
 use later::Agenda;
@@ -248,9 +248,21 @@ impl HubState {
         let newest = writer.reader()?.newest()?;
         let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
         writer.record(&[])?;
+        Ok(HubState::with(writer, (newest, due), queue, clock, counters, first))
+    }
+
+    /// The same, if the newest numbers are known, and when the next command is due.
+    fn with(
+        mut writer: Box<dyn Writer>,
+        (newest, due): (Newest, Option<Millis>),
+        queue: Queue,
+        clock: Clock,
+        counters: Arc<Counters>,
+        first: FirstRules,
+    ) -> HubState {
         // Perhaps papod was killed before a deleted text had left the write-ahead log.
         let needs_wipe = !writer.wipe().unwrap_or(false);
-        Ok(HubState {
+        HubState {
             queue,
             chat: Chat::new(newest).with(first),
             writer,
@@ -279,7 +291,7 @@ impl HubState {
             tally: Tally::new(counters),
             #[cfg(feature = "postgres")]
             doors: None,
-        })
+        }
     }
 
     /// Runs until papod ends, which returns `None`, or until the database is out of reach: why, and

@@ -172,6 +172,11 @@ impl Cluster {
         self.folder.path()
     }
 
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.path().join(format!(".s.PGSQL.{}", self.port))
+    }
+
     /// All its files, those that may vanish among them.
     pub fn files(&self) -> Vec<PathBuf> {
         let (mut files, mut folders) = (Vec::new(), vec![self.path().to_owned()]);

@@ -38,6 +38,7 @@ mod played;
 mod private_reads;
 #[path = "../process/mod.rs"]
 mod process;
+mod relay;
 #[path = "../store/search.rs"]
 mod search;
 mod served;

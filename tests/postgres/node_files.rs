@@ -138,7 +138,7 @@ fn files_outlive_their_nodes() {
     let addresses = Mutex::new(nodes.iter().map(|node| node.address).collect());
     let (enough, confirmed) = Default::default();
     let people = &People { addresses, enough, confirmed };
-    let mut team = Team { db: path, nodes, people };
+    let mut team = Team { urls: vec![path.to_owned(); 3], nodes, people };
     let sent: Vec<(u64, Vec<u8>)> = thread::scope(|scope| {
         let dices: Vec<Dice> = (0..3).map(|_| Dice::new(dice.below(u64::MAX))).collect();
         let start = |(n, dice)| scope.spawn(move || send_files(people, n, dice));

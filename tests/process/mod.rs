@@ -255,6 +255,12 @@ impl Papod {
         rustix::process::kill_process(id, signal).expect("it can be signalled");
     }
 
+    /// Whether it has not ended.
+    #[allow(dead_code)] // Not all tests need it.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|ended| ended.is_none())
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
         let ended = self.names.get_mut().expect("nobody panics with it");
@@ -285,6 +291,10 @@ impl Papod {
 
 impl Drop for Papod {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What a failure has to be explained with.
+            eprintln!("papod at {}:\n{}", self.address, self.log());
+        }
         // It may have ended already; its id is not given away before it is waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();

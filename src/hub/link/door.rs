@@ -152,7 +152,8 @@ impl LinkDoor {
                 self.is_door.store(false, Ordering::Release);
                 self.lose_leader();
                 let number = self.node.number;
-                let LinkDoor { candidate, waiting, sessions, asked, mut held, hooks, .. } = self;
+                let LinkDoor { candidate, waiting, sessions, asked, mut held, told, hooks, .. } =
+                    self;
                 let again = asked.into_values().rev();
                 again.for_each(|work| held.push_front(work));
                 return Ok(DoorEnd::Leads(Box::new(Lead {
@@ -161,6 +162,7 @@ impl LinkDoor {
                     waiting,
                     sessions,
                     works: held,
+                    told,
                     hooks,
                     number,
                 })));

@@ -7,14 +7,15 @@ use rustc_hash::FxHashMap;
 
 use super::NodeHooks;
 use super::leading::Doors;
-use super::standing::DoorSession;
+use super::standing::{DoorSession, valid_keys};
 use crate::chat::FirstRules;
 use crate::counters::Counters;
-use crate::entry::{Clock, SessionId};
+use crate::entry::{Clock, Millis, SessionId};
 use crate::hub::inbox::InboxReceiver;
 use crate::hub::queue::Queue;
 use crate::hub::{HubState, Work};
-use crate::store::{Candidate, Error, Writer};
+use crate::outbox::Watermark;
+use crate::store::{Candidate, Error, Newest, Writer};
 
 /// What a door leaves to the hub that it becomes.
 pub(super) struct Lead {
@@ -24,33 +25,68 @@ pub(super) struct Lead {
     pub(super) waiting: InboxReceiver,
     pub(super) sessions: FxHashMap<SessionId, DoorSession>,
     pub(super) works: VecDeque<Work>,
+    /// Up to where its sessions were told everything.
+    pub(super) told: Watermark,
     pub(super) hooks: NodeHooks,
     /// The node's.
     pub(super) number: u64,
 }
 
+/// A hub that leads, and the candidate that its node was.
+type Leading = (HubState, Box<dyn Candidate>);
+
 impl HubState {
     /// The hub of a node that leads from now on, and the candidate that it was.
     ///
     /// # Errors
-    /// The database's reason.
+    /// The database's reason; and nothing is lost.
     pub(super) fn lead(
-        lead: Lead,
+        mut lead: Lead,
         clock: Clock,
         counters: Arc<Counters>,
         first: FirstRules,
-    ) -> Result<(HubState, Box<dyn Candidate>), Error> {
-        let Lead { candidate, mut writer, waiting, sessions, works, hooks, number } = lead;
-        let not_before = writer.latest()?;
-        let mut state = HubState::new(writer, Queue::with(waiting, works), clock, counters, first)?;
+    ) -> Result<Leading, Box<(Error, Lead)>> {
+        let begin = match Beginning::read(&mut *lead.writer, &lead.sessions) {
+            Ok(begin) => begin,
+            Err(e) => return Err(Box::new((e, lead))),
+        };
+        let Lead { candidate, writer, waiting, sessions, works, hooks, number, .. } = lead;
+        let Beginning { not_before, newest, due, valid } = begin;
+        let queue = Queue::with(waiting, works);
+        let mut state = HubState::with(writer, (newest, due), queue, clock, counters, first);
         state.doors = Some(Doors::new(hooks, number));
         state.not_before = not_before;
-        state.adopt(&sessions)?;
+        state.adopt(&sessions, &valid);
         log::info!(
             "this node leads, term {}, sessions: {}",
             state.writer.last().term,
             sessions.len()
         );
         Ok((state, candidate))
+    }
+}
+
+/// What a new leader has to know.
+struct Beginning {
+    not_before: Millis,
+    newest: Newest,
+    due: Option<Millis>,
+    /// Which of its sessions would still be let in, in the order of the map.
+    valid: Vec<bool>,
+}
+
+impl Beginning {
+    fn read(
+        writer: &mut dyn Writer,
+        sessions: &FxHashMap<SessionId, DoorSession>,
+    ) -> Result<Beginning, Error> {
+        let not_before = writer.latest()?;
+        let newest = writer.reader()?.newest()?;
+        let due = writer.reader()?.next_due(1)?.first().map(|(_, later)| later.due);
+        let keys: Vec<_> =
+            sessions.values().map(|it| (it.account, it.device, it.key, it.secrets)).collect();
+        let valid = valid_keys(writer, &keys)?;
+        writer.record(&[])?;
+        Ok(Beginning { not_before, newest, due, valid })
     }
 }

@@ -14,6 +14,7 @@ use serde_bytes::ByteBuf;
 use super::frames::{Item, Packet, Seated, SessionNumber, Ticket, ToDoor, ToLeader, Told, encode};
 use super::line::Line;
 use super::reports::Inquiries;
+use super::standing::valid_keys;
 use super::{LinkWork, NodeHooks};
 use crate::chat::Act;
 use crate::entry::SessionId;
@@ -434,7 +435,7 @@ impl HubState {
         self.part(node);
         let keys: Vec<_> =
             sessions.iter().map(|it| (it.account, it.device, it.key, it.secrets)).collect();
-        let valid = match self.valid_keys(&keys) {
+        let valid = match valid_keys(&mut *self.writer, &keys) {
             Ok(valid) => valid,
             Err(e) => {
                 log::warn!("node {node} could not join: {e}");

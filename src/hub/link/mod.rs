@@ -140,7 +140,15 @@ impl Hub {
                 let (state, candidate) = match HubState::lead(lead, clock, counters.clone(), first)
                 {
                     Ok(both) => both,
-                    Err(e) => return log::error!("the database cannot be led: {e}"),
+                    Err(failed) if failed.0.cause() == Cause::Superseded => {
+                        log::warn!("the database: {}", failed.0);
+                        let (node, counters) = (node.clone(), counters.clone());
+                        door = Some(failed.1.back(node, is_door.clone(), counters));
+                        continue;
+                    }
+                    Err(failed) => {
+                        return log::error!("the database cannot be led: {}", failed.0);
+                    }
                 };
                 if let Some((Cause::Superseded, state)) = state.run() {
                     door = state.step_down(candidate, node.clone(), is_door.clone());

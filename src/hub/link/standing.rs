@@ -10,7 +10,7 @@ use crate::entry::{AccountId, Condition, DeviceNumber, EntryId, Key, MoveNumber,
 use crate::hub::{HubState, Work};
 use crate::outbox::{Block, Drained, Outbox, Outgoing, Watermark, Withdrawal};
 use crate::store::placed::PlacedFile;
-use crate::store::{Error, Fact, Need};
+use crate::store::{Error, Fact, Need, Writer};
 use crate::wire::request::Events;
 use crate::wire::rows::Bye;
 
@@ -157,79 +157,75 @@ impl DoorSession {
 }
 
 impl HubState {
-    /// The sessions of this node go on with this hub, since it leads now.
-    pub(super) fn adopt(
-        &mut self,
-        sessions: &FxHashMap<SessionId, DoorSession>,
-    ) -> Result<(), Error> {
-        let all: Vec<_> = sessions.iter().collect();
-        let keys: Vec<_> =
-            all.iter().map(|(_, it)| (it.account, it.device, it.key, it.secrets)).collect();
-        let valid = self.valid_keys(&keys)?;
-        for ((session, standing), is_valid) in all.into_iter().zip(valid) {
-            if is_valid {
+    /// The sessions of this node go on with this hub, since it leads now, but for those whose keys are
+    /// not valid any more.
+    pub(super) fn adopt(&mut self, sessions: &FxHashMap<SessionId, DoorSession>, valid: &[bool]) {
+        for ((session, standing), is_valid) in sessions.iter().zip(valid) {
+            if *is_valid {
                 let seated = standing.seated(*session);
                 self.seat_again(*session, &seated, standing.outbox.clone());
             } else {
                 standing.outbox.cut();
             }
         }
-        Ok(())
     }
+}
 
-    /// Which of these sessions would still be let in: while they had no leader, nobody could tell
-    /// them that what opened them is not valid any more.
-    pub(super) fn valid_keys(
-        &mut self,
-        sessions: &[(AccountId, Option<DeviceNumber>, Key, [u64; 2])],
-    ) -> Result<Vec<bool>, Error> {
-        let mut valid = Vec::with_capacity(sessions.len());
-        for sessions in sessions.chunks(CHUNK) {
-            let mut asked = FxHashSet::default();
-            let mut needs = Vec::new();
-            for (account, device, key, _) in sessions {
-                let need = match key {
-                    Key::Password => Need::Secret(*account),
-                    Key::Token(_) => Need::Tokens(*account),
-                    Key::User(_) => Need::Links(*account),
-                };
-                let devices = device.map(|_| Need::Devices(*account));
-                for need in [need, Need::Account(*account)].into_iter().chain(devices) {
-                    if asked.insert(need.clone()) {
-                        needs.push(need);
-                    }
+/// Which of these sessions would still be let in: while they had no leader, nobody could tell
+/// them that what opened them is not valid any more.
+///
+/// # Errors
+/// The store's reason.
+pub(super) fn valid_keys(
+    writer: &mut dyn Writer,
+    sessions: &[(AccountId, Option<DeviceNumber>, Key, [u64; 2])],
+) -> Result<Vec<bool>, Error> {
+    let mut valid = Vec::with_capacity(sessions.len());
+    for sessions in sessions.chunks(CHUNK) {
+        let mut asked = FxHashSet::default();
+        let mut needs = Vec::new();
+        for (account, device, key, _) in sessions {
+            let need = match key {
+                Key::Password => Need::Secret(*account),
+                Key::Token(_) => Need::Tokens(*account),
+                Key::User(_) => Need::Links(*account),
+            };
+            let devices = device.map(|_| Need::Devices(*account));
+            for need in [need, Need::Account(*account)].into_iter().chain(devices) {
+                if asked.insert(need.clone()) {
+                    needs.push(need);
                 }
             }
-            let facts = self.writer.reader()?.gather(&needs, needs.len())?;
-            let (mut keys, mut secrets) = (FxHashSet::default(), FxHashSet::default());
-            let (mut living, mut devices) = (FxHashSet::default(), FxHashSet::default());
-            for fact in facts {
-                match fact {
-                    Fact::Account(it) if !it.gone && !it.disabled => drop(living.insert(it.id)),
-                    Fact::Devices(account, _, all) => {
-                        devices.extend(all.iter().map(|device| (account, device.number)));
-                    }
-                    Fact::Secret(account, hash) => {
-                        secrets.insert((account, crate::hub::digest(&hash)));
-                    }
-                    Fact::Tokens(account, all) => {
-                        keys.extend(all.iter().map(|token| (account, Key::Token(token.id))));
-                    }
-                    Fact::Links(account, all) => {
-                        keys.extend(all.iter().map(|user| (account, Key::User(*user))));
-                    }
-                    _ => {}
-                }
-            }
-            valid.extend(sessions.iter().map(|(account, device, key, digests)| {
-                let is_valid = match key {
-                    Key::Password => digests.iter().any(|it| secrets.contains(&(*account, *it))),
-                    key => keys.contains(&(*account, *key)),
-                };
-                let has_device = device.is_none_or(|number| devices.contains(&(*account, number)));
-                is_valid && has_device && living.contains(account)
-            }));
         }
-        Ok(valid)
+        let facts = writer.reader()?.gather(&needs, needs.len())?;
+        let (mut keys, mut secrets) = (FxHashSet::default(), FxHashSet::default());
+        let (mut living, mut devices) = (FxHashSet::default(), FxHashSet::default());
+        for fact in facts {
+            match fact {
+                Fact::Account(it) if !it.gone && !it.disabled => drop(living.insert(it.id)),
+                Fact::Devices(account, _, all) => {
+                    devices.extend(all.iter().map(|device| (account, device.number)));
+                }
+                Fact::Secret(account, hash) => {
+                    secrets.insert((account, crate::hub::digest(&hash)));
+                }
+                Fact::Tokens(account, all) => {
+                    keys.extend(all.iter().map(|token| (account, Key::Token(token.id))));
+                }
+                Fact::Links(account, all) => {
+                    keys.extend(all.iter().map(|user| (account, Key::User(*user))));
+                }
+                _ => {}
+            }
+        }
+        valid.extend(sessions.iter().map(|(account, device, key, digests)| {
+            let is_valid = match key {
+                Key::Password => digests.iter().any(|it| secrets.contains(&(*account, *it))),
+                key => keys.contains(&(*account, *key)),
+            };
+            let has_device = device.is_none_or(|number| devices.contains(&(*account, number)));
+            is_valid && has_device && living.contains(account)
+        }));
     }
+    Ok(valid)
 }

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustc_hash::FxHashMap;
 
 use super::door::{DoorStart, LinkDoor};
+use super::lead::Lead;
 use super::leading::{DoorParts, InHand};
 use super::standing::{DoorSession, Left};
 use super::{LinkWork, Node};
+use crate::counters::Counters;
 use crate::entry::SessionId;
 use crate::hub::pending::Pending;
 use crate::hub::{Answer, HubState, Work};
@@ -93,11 +95,31 @@ impl HubState {
     }
 }
 
+impl Lead {
+    /// The door again, which was superseded before it began.
+    pub(super) fn back(
+        self,
+        node: Arc<Node>,
+        is_door: Arc<AtomicBool>,
+        counters: Arc<Counters>,
+    ) -> LinkDoor {
+        is_door.store(true, Ordering::Release);
+        let Lead { candidate, waiting, sessions, works, told, hooks, .. } = self;
+        let start = DoorStart { candidate, node, waiting, is_door, hooks, counters };
+        LinkDoor::new(start).with(sessions, works, told)
+    }
+}
+
 /// Work that somebody of this node waits for.
 fn of_here(work: Work, node: &Node) -> Option<Work> {
     match work {
         Work::Expire { answer, .. } | Work::Wipe { answer } => {
             answer.give(false);
+            None
+        }
+        // Whoever comes believes that this node leads.
+        Work::Link(LinkWork::Join(joining)) => {
+            joining.line.close();
             None
         }
         // So that it comes after what is before it.
