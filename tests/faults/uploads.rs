@@ -23,6 +23,8 @@ use crate::process::{Client, Dice, Home, Papod};
 /// Who send and who fetch at once.
 const SENDERS: usize = 3;
 const GETTERS: usize = 2;
+/// Files of earlier rounds that are looked at again.
+const KEPT: usize = 100;
 
 /// What is under way when papod is killed: so much of it was done before.
 #[derive(Clone, Copy, Debug)]
@@ -234,6 +236,8 @@ fn kills_amid(amid: Amid) {
             let (got, _) = fetch(&mut ana, file, &seen);
             assert!(got.is_some_and(|got| is_whole(file, &got)), "{file:?}");
         }
+        // Those of many rounds are looked at no longer.
+        before.drain(..before.len().saturating_sub(KEPT));
         // Those that are under their names, whether anybody was told so or not.
         let mut whole = 0;
         for backup in fs::read_dir(&backups).unwrap().flatten() {
