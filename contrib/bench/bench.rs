@@ -99,10 +99,15 @@ impl Bench<'_> {
         Ok(folder)
     }
 
+    /// The folder of the database of the next papod.
+    pub fn next_folder(&self) -> PathBuf {
+        self.folder.join((*self.starts + 1).to_string())
+    }
+
     /// papod on a new database of this shape, or on the large one, which has the same people.
     pub fn papod_among(&mut self, shape: &Shape) -> Outcome<Server> {
         if self.large.is_none() {
-            let folder = self.folder.join((*self.starts + 1).to_string());
+            let folder = self.next_folder();
             large::make(&folder.join("papo.db"), shape)?;
         }
         self.papod()

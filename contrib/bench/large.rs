@@ -22,6 +22,7 @@ use papo::store::sqlite::Database;
 use papo::store::{Added, Change, Member, Move, NewEntry, Newest, Pair, Position, Writer};
 
 use crate::report::number;
+use crate::texts::Words;
 use crate::{Outcome, PASSWORD};
 
 /// What is made.
@@ -34,10 +35,13 @@ pub struct Shape {
     pub entries: usize,
     /// Each so-many-th entry is one between `a0` and `b0`; 0 if theirs is as short as the others'.
     pub long: usize,
+    /// Messages are of these words; or all of the same 100 bytes.
+    pub words: Option<Words>,
 }
 
 /// 10,000,000 entries in 100,000 conversations: a hundred each, and 20,000 in the long one.
-pub const LARGE: Shape = Shape { authors: 50, friends: 2_000, entries: 10_000_000, long: 500 };
+pub const LARGE: Shape =
+    Shape { authors: 50, friends: 2_000, entries: 10_000_000, long: 500, words: None };
 
 /// The last of the authors, who was away all the time, and how many wrote to them. Half of what was
 /// said waits for them: 100,000 messages or so.
@@ -73,7 +77,12 @@ pub fn make(path: &Path, shape: &Shape) -> Outcome<()> {
             next += 1;
             order[next - 1]
         };
-        log.write(which, dice.below(2));
+        let side = dice.below(2);
+        let body = match &shape.words {
+            Some(words) => words.text(&mut dice).into(),
+            None => "x".repeat(100).into(),
+        };
+        log.write(which, side, body);
         let is_last = nth + 1 == shape.entries;
         if (nth + 1) % BATCH == 0 || is_last {
             log.read(shape, is_last);
@@ -149,7 +158,7 @@ impl Log {
 
     /// One of the two writes. What papo's rules do then is repeated here: where nothing waits for
     /// the author, the cursors go along with what was written.
-    fn write(&mut self, which: usize, side: usize) {
+    fn write(&mut self, which: usize, side: usize, body: Box<str>) {
         self.newest.entry.0 += 1;
         self.now.0 += STEP;
         let id = self.newest.entry;
@@ -178,7 +187,7 @@ impl Log {
             author_seq,
             about: EntryId(0),
         };
-        let (kind, body) = (EntryKind::Message, "x".repeat(100).into());
+        let kind = EntryKind::Message;
         if talk.added.ids.is_empty() {
             talk.added.after = talk.head;
         }

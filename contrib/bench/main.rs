@@ -23,6 +23,7 @@ mod rows;
 mod scenarios;
 mod sharing;
 mod stats;
+mod texts;
 mod tls;
 mod wire;
 

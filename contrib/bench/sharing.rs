@@ -46,15 +46,23 @@ impl Sharing {
 
 fn sums(server: &Server) -> Outcome<Sums> {
     let text = server.metrics.map(metrics).transpose()?.unwrap_or_default();
-    let value = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(|value| value.parse().ok()).unwrap_or_default()
-    };
+    let value = |name| value(&text, name).unwrap_or_default();
     Ok(Sums {
         commits: value("papod_commit_duration_seconds_count"),
         messages: value("papod_messages_total"),
         switches: switches(server.pid())?,
     })
+}
+
+/// A metric of papod's.
+pub fn metric(server: &Server, name: &str) -> Outcome<f64> {
+    let text = metrics(server.metrics.ok_or("it serves no metrics")?)?;
+    value(&text, name).ok_or_else(|| format!("there is no {name}").into())
+}
+
+fn value(text: &str, name: &str) -> Option<f64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok())
 }
 
 /// What papod says at `/metrics`.

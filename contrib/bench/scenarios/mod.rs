@@ -6,6 +6,7 @@ mod cost;
 mod drain;
 pub mod fair;
 mod fan_out;
+mod files;
 mod group;
 mod half_load;
 mod hist;
@@ -15,6 +16,7 @@ mod idle;
 mod marks;
 mod ping_pong;
 mod scale;
+mod search;
 mod send;
 mod sessions;
 mod start;
@@ -48,7 +50,9 @@ pub const ALL: &[Scenario] = &[
     drain::SCENARIO,
     hist::SCENARIO,
     sync::SCENARIO,
+    search::SCENARIO,
     marks::SCENARIO,
+    files::SCENARIO,
     sessions::SCENARIO,
     http::SCENARIO,
     burst::SCENARIO,
