@@ -466,12 +466,14 @@ pub fn is_http(line: &str) -> bool {
     let line = text::trim(line);
     let is_host = line.as_bytes().get(..5).is_some_and(|b| b.eq_ignore_ascii_case(b"host:"));
     let is_request = || {
-        let version = line.rsplit(blank).next().unwrap_or("");
+        // From its end: a `PUT` may have tens of thousands of letters.
+        let version =
+            memchr::memrchr2(b' ', b'\t', line.as_bytes()).map_or(line, |at| &line[at + 1..]);
         let number = version.as_bytes().get(..5).filter(|b| b.eq_ignore_ascii_case(b"http/"));
         let digits = number.and_then(|_| version.get(5..)).unwrap_or("");
-        let words = line.split(blank).filter(|word| !word.is_empty()).count();
         let dotted = |b: u8| b.is_ascii_digit() || b == b'.';
-        words >= 3 && !digits.is_empty() && digits.bytes().all(dotted)
+        let words = || line.split(blank).filter(|word| !word.is_empty()).count();
+        !digits.is_empty() && digits.bytes().all(dotted) && words() >= 3
     };
     is_host || is_request()
 }

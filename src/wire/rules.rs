@@ -139,8 +139,12 @@ pub(super) fn passwd(input: &str) -> ParseResult<'_, Command> {
 /// `PUT = base64 / "-"`
 pub(super) fn put(input: &str) -> ParseResult<'_, Command> {
     let drop = map(keyword("-"), |()| None);
-    map(alt((drop, map(base64, Some))), |put| Command::Session(SessionCommand::Put(put)))
-        .parse(input)
+    // The word is read letter by letter, which takes long where it is a line of Base64.
+    let put = match input.starts_with('-') {
+        true => alt((drop, map(base64, Some))).parse(input),
+        false => map(base64, Some).parse(input),
+    };
+    put.map(|(rest, put)| (rest, Command::Session(SessionCommand::Put(put))))
 }
 
 /// `FILE = target file-name`
