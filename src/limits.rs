@@ -167,6 +167,12 @@ pub const CALM: Duration = Duration::from_secs(1);
 /// The weight of a lookup in the store, in messages of a busy conversation: some 10 µs to read, and
 /// as much to write what is changed.
 pub const LOOK_UP: usize = 4;
+/// Lookups for an act that is more than a batch that are made together, some 2 µs each: between two
+/// such pieces others are served.
+pub const PIECE: usize = BATCH;
+/// The most pieces. Two lookups for each member that a group can have are a third of that; if they
+/// were not enough, what was looked up did not stay in memory, and the rest is done at once.
+pub const PIECES: usize = 6 * GROUP_MEMBERS / PIECE;
 /// Members who are looked at, or told, for the weight of one message: some 10 µs.
 pub const TOLD: usize = 64;
 /// Bytes of commands in one batch, since as many lines of 64 KiB would be 64 MiB. A quarter of this

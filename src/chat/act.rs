@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::chat_flags::ChatFlag;
 use crate::entry::{Condition, Cursor, EntryId};
+use crate::limits;
 use crate::name::{DeviceName, DisplayName, Handle, Target};
 use crate::preferences::Preference;
 use crate::store::placed::PlacedFile;
@@ -122,6 +123,11 @@ impl Act {
             | Act::Link { .. }
             | Act::DropDevice(_) => 4,
         }
+    }
+
+    /// Whether it is more than a batch.
+    pub fn is_long(&self) -> bool {
+        self.weight() > limits::BATCH
     }
 
     /// Takes out a message's text, or the command to carry out later; empty for all other acts.

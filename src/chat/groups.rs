@@ -330,20 +330,7 @@ impl Chat {
         for account in accounts {
             let account = *account;
             match log.member_mut(account) {
-                None => {
-                    let mut member = Member::new(account);
-                    member.exempt = hidden;
-                    for cursor in [Cursor::Delivered, Cursor::Read] {
-                        *member.cursor_mut(cursor) = Position {
-                            id: before_id,
-                            seq: hidden,
-                            exempt: hidden,
-                            ..Position::default()
-                        };
-                    }
-                    member.stays.push(stay);
-                    new.push(member);
-                }
+                None => new.push(Member::joining(account, since)),
                 Some(member) => {
                     // It was in up to the entry whose `seq` is `left`. The entries after that and
                     // before this one were written while it was out, and are added to `exempt`.
@@ -379,12 +366,17 @@ impl Chat {
                     let was = member.cursors();
                     let effect = Effect::Present { conversation, account, was, on: true };
                     self.batch.effects.push((who, effect));
+                    self.batch.changes.push(Change::Stay { conversation, account, stay });
+                    self.touched.push((conversation, account));
                 }
             }
-            self.batch.changes.push(Change::Stay { conversation, account, stay });
-            self.touched.push((conversation, account));
         }
         let is_back = new.len() < accounts.len();
+        let mut accounts: Vec<AccountId> = new.iter().map(|member| member.account).collect();
+        accounts.sort_unstable();
+        if !accounts.is_empty() {
+            self.batch.changes.push(Change::Joined { conversation, accounts, since });
+        }
         log.add_members(new);
         grown += (log.members.capacity() - before) * size_of::<Member>();
         self.directory.grew(grown);

@@ -78,6 +78,36 @@ impl HubState {
         }
     }
 
+    /// Looks up a piece of what a long act lacks. Returns whether it can be decided now: if it lacks
+    /// nothing more, or if too many pieces have not been enough, since what they found was not kept.
+    pub(super) fn is_prepared(&mut self, who: Who, act: &Act) -> bool {
+        let pieces = self.prepared.entry(who.session).or_default();
+        *pieces += 1;
+        let is_last = *pieces > limits::PIECES;
+        let mut room = limits::PIECE;
+        while !is_last && room > 0 {
+            let mut needs = self.chat.missing(who, act, self.now);
+            if needs.is_empty() {
+                break;
+            }
+            needs.truncate(room);
+            room -= needs.len();
+            // What cannot be read is reported when the act is decided.
+            let Ok(facts) =
+                self.writer.reader().and_then(|reader| reader.gather(&needs, needs.len()))
+            else {
+                break;
+            };
+            self.looked_up += facts.len();
+            facts.into_iter().for_each(|fact| self.chat.directory().learn(fact));
+        }
+        let is_ready = is_last || room > 0;
+        if is_ready {
+            self.prepared.remove(&who.session);
+        }
+        is_ready
+    }
+
     /// Decides an act. `rest` are the acts that its session asked for after it.
     ///
     /// # Errors
@@ -119,7 +149,7 @@ impl HubState {
         let mut lacking = vec![(who, act)];
         self.gathered = 1;
         for (who, act) in rest.chain(others) {
-            if room == 0 {
+            if room == 0 || act.is_long() {
                 break;
             }
             self.gathered += 1;

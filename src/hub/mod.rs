@@ -6,6 +6,7 @@
 //! shared without a timer. A single owner means a single order and no locks. Nothing here knows
 //! sockets, but `link`, over which other nodes of the same database take part.
 
+mod acts;
 mod commit;
 mod inbox;
 mod later;
@@ -17,6 +18,7 @@ mod pending;
 mod queue;
 mod retention;
 mod seats;
+mod step;
 mod tally;
 mod tell;
 mod watch;
@@ -33,7 +35,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::brake::Guess;
-use crate::chat::{Act, Chat, Effect, FirstRules, Who};
+use crate::chat::{Chat, FirstRules};
 use crate::counters::Counters;
 use crate::entry::{
     AccountId, Clock, ConversationId, DeviceNumber, EntryId, Key, Millis, MoveNumber, SessionId,
@@ -220,6 +222,8 @@ struct HubState {
     looked_up: usize,
     /// Number of lookups made ahead for acts of these accounts, charged when their turn comes.
     owed: FxHashMap<AccountId, usize>,
+    /// How many pieces have been looked up of what a long act of these sessions lacks.
+    prepared: FxHashMap<SessionId, usize>,
     /// For this many acts, from the next one on, lookups have been made together.
     gathered: usize,
     /// The weight that this batch has room for: see [`Act::weight`].
@@ -283,6 +287,7 @@ impl HubState {
             to_wake: Vec::new(),
             looked_up: 0,
             owed: FxHashMap::default(),
+            prepared: FxHashMap::default(),
             gathered: 0,
             room: 0,
             failing: false,
@@ -381,24 +386,7 @@ impl HubState {
             doors.take_up(&work);
         }
         match work {
-            Work::Acts { session, acts } => {
-                let Some(seat) = self.seats.get(&session) else {
-                    return 0;
-                };
-                let who = seat.who(session);
-                self.looked_up += self.owed.remove(&who.account).unwrap_or_default();
-                let mut count = 0;
-                let mut acts = acts.into_iter();
-                while let Some(mut act) = acts.next() {
-                    count += usize::from(act.is_asked());
-                    self.act(who, &mut act, acts.as_slice());
-                    if acts.len() > 0 && self.chat.directory().has_enough() {
-                        self.queue.put_back(session, acts.collect());
-                        break;
-                    }
-                }
-                return count;
-            }
+            Work::Acts { session, acts } => return self.acts(session, acts),
             Work::Register { session, newcomer, outbox, answer } => {
                 let now = self.now;
                 let made = self.decide(|chat| chat.admit(&newcomer, now));
@@ -450,49 +438,5 @@ impl HubState {
     /// [`Chat::clear_wait`].
     fn clear_waits(&mut self) {
         while let Ok(true) = self.decide(Chat::clear_wait) {}
-    }
-
-    /// Drops the rest of an act of which a piece was done in this batch. Returns the answer to it,
-    /// if it was a command.
-    fn abandon(&mut self, session: SessionId) -> Option<(Who, Effect)> {
-        let act = self.queue.abandon(session).filter(Act::is_asked)?;
-        let seat = self.seats.get(&session)?;
-        let who = seat.who(session);
-        Some((who, Effect::Answer { verb: act.verb(), answer: Err(self.lost.clone()) }))
-    }
-
-    fn act(&mut self, who: Who, act: &mut Act, rest: &[Act]) {
-        let Some(seat) = self.seats.get(&who.session) else { return };
-        if seat.revoked {
-            return self.refuse(who, act, Refusal::NeedLogin);
-        }
-        if let Act::AdvanceAll { lost_moves, .. } = act {
-            if seat.outbox.lost_moves() != *lost_moves {
-                return self.refuse(who, act, Refusal::Storage);
-            }
-            if self.covering.last() != Some(&who.session) {
-                self.covering.push(who.session);
-            }
-        }
-        if let Err(refusal) = self.decide_ahead(who, act, rest) {
-            if let Act::AdvanceAll { .. } = act {
-                self.lose_moves(who.session);
-            }
-            self.give_back(who.session, seats::charged(act));
-            if act.is_asked() {
-                self.refuse(who, act, refusal);
-            } else if let Some((_, Effect::Answer { verb, .. })) = self.abandon(who.session) {
-                self.chat.answer(who, verb, Err(refusal));
-            }
-        }
-        self.carry_out_at_once();
-        self.revoke();
-    }
-
-    fn refuse(&mut self, who: Who, act: &Act, refusal: Refusal) {
-        // An automatic acknowledgement has no answer.
-        if act.is_asked() {
-            self.chat.answer(who, act.verb(), Err(refusal));
-        }
     }
 }

@@ -7,9 +7,10 @@
 //! now and then is in the next batch, and someone who sends ten thousand commands waits only for
 //! themselves. Within an account, its sessions take turns. The work of one session stays in order;
 //! one act over many conversations is done in pieces, and its rest keeps its place. An act that is
-//! more than a batch and cannot be divided, such as creating a group of thousands, is followed by
-//! an equal time in which everything else goes first. Work that is not a command of a session
-//! (logins, operators' orders) is done before all turns.
+//! more than a batch and cannot be divided, such as creating a group of thousands, is prepared in
+//! pieces (`acts.rs`), one such act after the other. Each of these batches is followed by an equal
+//! time in which everything else goes first. Work that is not a command of a session (logins,
+//! operators' orders) is done before all turns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::RecvError;
@@ -20,8 +21,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Work;
 use super::inbox::InboxReceiver;
+use super::step::Step;
 use crate::chat::Act;
-use crate::entry::{AccountId, Cursor, EntryId, SessionId};
+use crate::entry::{AccountId, EntryId, SessionId};
 use crate::limits;
 
 /// See the module documentation.
@@ -55,6 +57,8 @@ pub(super) struct Queue {
     calm_until: Option<Instant>,
     /// A long act is in this batch.
     has_long: bool,
+    /// The account whose long act is being prepared: no other begins before that is done.
+    preparing: Option<AccountId>,
     /// All work that waited for a turn when the batch began fits in it.
     fits: bool,
     /// No more work is accepted.
@@ -71,20 +75,6 @@ struct Turn {
     /// Its place before the turn.
     place: Standing,
     weight: usize,
-}
-
-/// One piece of a session's work.
-enum Step {
-    Act(Act),
-    /// What is left of a cursor's move in many conversations.
-    Rest {
-        cursor: Cursor,
-        ids: IntoIter<EntryId>,
-        answer: Option<EntryId>,
-        lost_moves: u32,
-    },
-    /// Anything else, which stays after the acts before it.
-    Other(Work),
 }
 
 impl Queue {
@@ -105,6 +95,7 @@ impl Queue {
             unfinished: FxHashSet::default(),
             calm_until: None,
             has_long: false,
+            preparing: None,
             fits: false,
             ended: false,
         }
@@ -233,21 +224,32 @@ impl Queue {
         if !work.takes_turns() && !self.sessions.contains_key(&session) {
             return self.first.push_back(work);
         }
+        let steps = self.steps(session, account, false);
+        match work {
+            Work::Acts { acts, .. } => steps.extend(acts.into_iter().map(Step::of)),
+            work => steps.push_back(Step::Other(work)),
+        }
+    }
+
+    /// The work of a session. Its account takes turns from now on, unless it has its turn now, at the
+    /// end of which it does.
+    fn steps(
+        &mut self,
+        session: SessionId,
+        account: AccountId,
+        has_turn: bool,
+    ) -> &mut VecDeque<Step> {
         let start = self.start();
-        let steps = self.sessions.entry(session).or_insert_with(|| {
+        self.sessions.entry(session).or_insert_with(|| {
             let ring = self.accounts.entry(account).or_default();
-            if ring.is_empty() {
+            if ring.is_empty() && !has_turn {
                 let at = self.ahead.remove(&account).unwrap_or_default().max(start);
                 self.joined += 1;
                 self.turns.insert((at, self.joined), account);
             }
             ring.push_back(session);
             VecDeque::new()
-        });
-        match work {
-            Work::Acts { acts, .. } => steps.extend(acts.into_iter().map(Step::of)),
-            work => steps.push_back(Step::Other(work)),
-        }
+        })
     }
 
     /// Where an account starts after a rest: one turn before those that have work, which may all
@@ -305,15 +307,17 @@ impl Queue {
         first.chain(turns)
     }
 
-    /// The account whose turn it is. Those with a long act next are put aside until `calm_until`.
+    /// The account whose turn it is. Those with a long act next are put aside until `calm_until`,
+    /// and while another's is being prepared.
     fn next_turn(&mut self) -> Option<(Standing, AccountId)> {
         let is_calm = !self.ended && self.calm_until.is_some_and(|until| Instant::now() < until);
+        let preparing = self.preparing.filter(|account| self.is_long(*account));
         while let Some((place, account)) = self.turns.pop_first() {
             if !self.is_long(account) {
                 return Some((place, account));
             }
-            if !is_calm {
-                self.has_long = true;
+            if !is_calm && preparing.is_none_or(|preparing| preparing == account) {
+                (self.has_long, self.preparing) = (true, None);
                 return Some((place, account));
             }
             self.resting.push((place, account));
@@ -326,7 +330,7 @@ impl Queue {
         let session = self.accounts.get(&account).and_then(|ring| ring.front());
         let steps = session.and_then(|session| self.sessions.get(session));
         let next = steps.and_then(|steps| steps.front());
-        matches!(next, Some(Step::Act(act)) if act.weight() > limits::BATCH)
+        matches!(next, Some(Step::Act(act)) if act.is_long())
     }
 
     /// How long to do nothing, if all accounts with work have a long act next.
@@ -373,6 +377,31 @@ impl Queue {
         match self.sessions.get_mut(&session) {
             Some(steps) => acts.into_iter().rev().for_each(|act| steps.push_front(Step::of(act))),
             None => self.first.push_front(Work::Acts { session, acts }),
+        }
+    }
+
+    /// Puts a long act of which a piece has been prepared back before the rest of what was taken, to
+    /// be gone on with in a later batch. What it weighs is charged when it is done.
+    pub(super) fn put_off(
+        &mut self,
+        session: SessionId,
+        account: AccountId,
+        act: Act,
+        rest: IntoIter<Act>,
+    ) {
+        let weight = rest.as_slice().iter().fold(act.weight(), |sum, act| sum + act.weight());
+        let turn = self.turn.as_mut().filter(|turn| turn.account == account);
+        let has_turn = turn.is_some();
+        if let Some(turn) = turn {
+            turn.weight = turn.weight.saturating_sub(weight);
+        }
+        self.preparing = Some(account);
+        let steps = self.steps(session, account, has_turn);
+        rest.rev().for_each(|act| steps.push_front(Step::of(act)));
+        steps.push_front(Step::of(act));
+        if let Some(ring) = self.accounts.get_mut(&account) {
+            ring.retain(|one| *one != session);
+            ring.push_front(session);
         }
     }
 
@@ -457,26 +486,6 @@ impl Queue {
     /// The sessions with an act of which a piece was done in this batch and a rest is left.
     pub(super) fn unfinished(&self) -> Vec<SessionId> {
         self.unfinished.iter().copied().collect()
-    }
-}
-
-impl Step {
-    /// Its weight, and its bytes.
-    fn size(&self) -> (usize, usize) {
-        match self {
-            Step::Act(act) => (act.weight(), act.bytes()),
-            Step::Rest { ids, .. } => (ids.len() * Act::MOVE, 0),
-            Step::Other(work) => work.size(),
-        }
-    }
-
-    fn of(act: Act) -> Step {
-        match act {
-            Act::AdvanceAll { cursor, ids, answer, lost_moves } => {
-                Step::Rest { cursor, ids: ids.into_iter(), answer, lost_moves }
-            }
-            act => Step::Act(act),
-        }
     }
 }
 

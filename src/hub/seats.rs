@@ -163,6 +163,7 @@ impl HubState {
     /// Removes a session's seat, its `WAIT` and its presence.
     pub(super) fn vacate(&mut self, session: SessionId) -> Option<Seat> {
         let seat = self.seats.remove(&session)?;
+        self.prepared.remove(&session);
         self.tally.behind -= u64::from(seat.is_behind());
         if let Some(presence) = self.online.get_mut(&seat.account) {
             presence.sessions.retain(|s| *s != session);

@@ -1,9 +1,11 @@
 //! Everything that can be written: each write is a [`Change`], so a feature adds a variant, not a
 //! method.
 
+use smallvec::SmallVec;
+
 use super::{
-    AccountInvitation, DeviceChange, Invitation, Later, Marks, Member, Moves, Once, Pair, Stay,
-    Token,
+    AccountInvitation, DeviceChange, Invitation, Later, Marks, Member, Moves, Once, Pair, Position,
+    Stay, Token,
 };
 use crate::entry::{
     AccountId, ConversationId, Cursor, EntryId, EntryKind, EntryPos, EntryTags, FileRef, Millis,
@@ -38,6 +40,9 @@ pub enum Change {
     Rules { id: ConversationId, rules: GroupRules },
     /// An invitation to a group is made or used. It is deleted with its last use.
     Invitation { id: ConversationId, invitation: Invitation },
+    /// Accounts that were never in a group are members from the entry `since` on, its id and its
+    /// `seq`: see [`Member::joining`](super::Member::joining). Sorted, and each once.
+    Joined { conversation: ConversationId, accounts: Vec<AccountId>, since: (EntryId, i64) },
     /// A stay in a group, which has begun or ended.
     Stay { conversation: ConversationId, account: AccountId, stay: Stay },
     /// Up to the entry whose place is `seq`, `count` entries do not wait for a member: see
@@ -202,4 +207,16 @@ pub struct Newest {
     pub token: i64,
     /// Everything up to this entry has expired.
     pub floor: EntryId,
+}
+
+impl Member {
+    /// A member of a group who was never in it before, from the entry `since` on: its id and its
+    /// `seq`. What was written before that does not wait for it.
+    pub fn joining(account: AccountId, since: (EntryId, i64)) -> Member {
+        let (id, hidden) = (EntryId(since.0.0 - 1), since.1 - 1);
+        let at = Position { id, seq: hidden, exempt: hidden, ..Position::default() };
+        let stay = Stay { since, until: None, removed: false };
+        let stays = SmallVec::from([stay]);
+        Member { delivered: at, read: at, exempt: hidden, stays, ..Member::new(account) }
+    }
 }

@@ -1,151 +1,19 @@
 //! The hub's queue: accounts take turns where more waits than fits in one batch, what one command asks
 //! for is done in pieces, and what a session asked for stays in its order.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::Ordering;
+use std::thread;
 
+use crate::house::House;
 use crate::person::{Person, handle, register};
 use papo::chat::{Act, Order};
-use papo::entry::{AccountId, Clock, Cursor, EntryId, EntryKind, Key, Millis, SessionId};
-use papo::hub::{Done, Hub, Work};
+use papo::entry::{AccountId, Cursor, EntryId, EntryKind, Key};
+use papo::hub::Work;
 use papo::limits;
 use papo::name::{DisplayName, Target};
-use papo::store::sqlite::{Database, SqliteWriter};
-use papo::store::{Change, Error, Maintenance, Member, Reader, Writer};
+use papo::store::{Change, Maintenance, Member, Reader};
 use papo::wire::refusal::Refusal;
 use papo::wire::request::GroupChange;
-use smol::channel::{self, Receiver};
-
-/// What the writer and the test share.
-#[derive(Default)]
-struct Shared {
-    /// What each batch wrote.
-    batches: Mutex<Vec<Vec<Change>>>,
-    /// Whoever has it holds up the hub, which waits for it before it writes.
-    gate: Mutex<()>,
-    is_at_gate: AtomicBool,
-    /// How often the store was asked something.
-    asked: AtomicUsize,
-    /// Batches that write something, up to and with the one that fails; 0 for none.
-    fails_in: AtomicUsize,
-    /// Done while the next batch is written that writes something.
-    meanwhile: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-struct Noting {
-    writer: SqliteWriter,
-    shared: Arc<Shared>,
-}
-
-impl Writer for Noting {
-    fn record(&mut self, changes: &[Change]) -> Result<(), Error> {
-        let shared = &self.shared;
-        shared.is_at_gate.store(true, Ordering::SeqCst);
-        drop(shared.gate.lock().unwrap());
-        shared.is_at_gate.store(false, Ordering::SeqCst);
-        if !changes.is_empty() {
-            if let Some(ask) = shared.meanwhile.lock().unwrap().take() {
-                ask();
-            }
-            let left = shared.fails_in.load(Ordering::SeqCst);
-            shared.fails_in.store(left.saturating_sub(1), Ordering::SeqCst);
-            if left == 1 {
-                self.writer.record(&[])?;
-                return Err(Error::new("no space left on device"));
-            }
-            shared.batches.lock().unwrap().push(changes.to_vec());
-        }
-        self.writer.record(changes)
-    }
-
-    fn reader(&mut self) -> Result<&mut dyn Reader, Error> {
-        self.shared.asked.fetch_add(1, Ordering::SeqCst);
-        self.writer.reader()
-    }
-}
-
-struct House {
-    hub: Hub,
-    thread: JoinHandle<()>,
-    database: Database,
-    shared: Arc<Shared>,
-    folder: tempfile::TempDir,
-}
-
-impl House {
-    fn new() -> House {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("papo.db")).unwrap();
-        House::on(database, folder)
-    }
-
-    /// Another hub on the same database: it has nothing in memory.
-    fn again(self) -> House {
-        self.hub.ask(Work::End);
-        self.thread.join().unwrap();
-        House::on(self.database, self.folder)
-    }
-
-    fn on(database: Database, folder: tempfile::TempDir) -> House {
-        let shared = Arc::new(Shared::default());
-        let writer = Noting { writer: database.writer().unwrap(), shared: shared.clone() };
-        let clock = Clock::Still(Millis(0));
-        let (hub, thread) = Hub::start(Box::new(writer), clock, Arc::default()).unwrap();
-        House { hub, thread, database, shared, folder }
-    }
-
-    /// Asks for all of this while the hub is held up, so that it finds all of it at once.
-    fn at_once(&self, ask: impl FnOnce(&Hub)) {
-        let held = self.shared.gate.lock().unwrap();
-        // It may stand there already, with what was asked for before.
-        self.hub.ask(Work::Unwatch { session: SessionId(0) });
-        while !self.shared.is_at_gate.load(Ordering::SeqCst) {
-            thread::yield_now();
-        }
-        ask(&self.hub);
-        drop(held);
-    }
-
-    /// What each batch wrote since this was last asked.
-    fn written(&self) -> Vec<Vec<Change>> {
-        std::mem::take(&mut self.shared.batches.lock().unwrap())
-    }
-
-    /// The next lines that a session is sent, so many.
-    fn lines(&self, person: &Person, count: usize) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        while lines.len() < count {
-            lines.extend(person.heard(&self.hub).lines().map(str::to_owned));
-        }
-        lines
-    }
-
-    fn order(&self, order: Order) -> Receiver<Done> {
-        let (answer, answered) = channel::bounded(1);
-        self.hub.ask(Work::Order { order, answer: answer.into() });
-        answered
-    }
-
-    /// Ana has a session and is written to by so many, whose entries are these.
-    fn with_writers(&self, count: u64) -> (Person, Vec<EntryId>) {
-        let ana = Person { session: SessionId(1), ..register(&self.hub, 1, "ana").unwrap() };
-        for n in 0..count {
-            let writer = register(&self.hub, 10 + n, &format!("writer{n}")).unwrap();
-            writer.acts(&self.hub, vec![send("ana", "hello")]);
-            self.lines(&writer, 1);
-        }
-        ana.heard(&self.hub);
-        self.written();
-        (ana, (1..=count as i64).map(EntryId).collect())
-    }
-
-    fn stop(self) {
-        self.hub.ask(Work::End);
-        self.thread.join().unwrap();
-        assert_eq!(self.database.maintenance().check().unwrap(), [""; 0]);
-    }
-}
 
 fn send(to: &str, body: &str) -> Act {
     Act::Send { to: Target::Person(handle(to)), body: body.into(), once: None }
@@ -453,5 +321,64 @@ fn large_groups_are_read_one_in_a_batch_and_others_come_between() {
         |change: &Change| matches!(change, Change::Entry(new) if new.kind == EntryKind::Message);
     let at = written.iter().position(|batch| count(batch, is_message) > 0).unwrap();
     assert!(topics[..at].iter().sum::<usize>() < groups, "{topics:?}, the message in {at}");
+    house.stop();
+}
+
+#[test]
+fn what_an_act_about_thousands_lacks_is_looked_up_in_pieces() {
+    let mut house = House::new();
+    let count = limits::PIECE + 200;
+    let people = 10..10 + count as u64;
+    for (n, name) in (1..).zip(["ana", "bia", "cid"]) {
+        register(&house.hub, n, name).unwrap();
+    }
+    let known: Vec<_> = people.clone().map(|n| handle(&format!("u{n}"))).collect();
+    let unknown = people.clone().map(|n| handle(&format!("nobody{n}"))).collect();
+    for n in people {
+        register(&house.hub, n, &format!("u{n}")).unwrap();
+    }
+    house = house.again();
+    let [ana, bia, cid] =
+        [1, 2, 3].map(|n| Person::enter(&house.hub, n, AccountId(n as i64), Key::Password));
+    let found = |name: &str, handles: Vec<_>| Act::Group {
+        name: handle(name),
+        change: GroupChange::New(handles),
+    };
+    let asked = || house.shared.asked.load(Ordering::SeqCst);
+    let before = asked();
+    house.at_once(|hub| {
+        let (first, then) = (send("ana", "first"), send("ana", "then"));
+        ana.acts(hub, vec![first, found("anas", known.clone()), then]);
+        bia.acts(hub, vec![found("bias", known)]);
+    });
+    let said = house.lines(&ana, 3);
+    let starts = ["OK MSG 1 ", "OK GROUP NEW #anas", "OK MSG "];
+    for (line, start) in said.iter().zip(starts) {
+        assert!(line.starts_with(start), "{said:?}");
+    }
+    assert_eq!(house.lines(&bia, 1), ["OK GROUP NEW #bias"]);
+    // In each batch, whether there is such a group, and a piece of the rest: of each account, who it
+    // is, and whether it has blocked who founds the group.
+    let took = asked() - before;
+    assert!((2 * 3 * count / limits::PIECE..20).contains(&took), "{took}");
+    let members = |batch: &Vec<Change>| {
+        let joined = |change: &Change| match change {
+            Change::Joined { accounts, .. } => accounts.len(),
+            _ => 0,
+        };
+        batch.iter().map(joined).sum::<usize>()
+    };
+    let written = house.written();
+    let groups: Vec<usize> = written.iter().map(members).filter(|joined| *joined > 0).collect();
+    assert_eq!(groups, [count, count], "each whole, in a batch of its own");
+
+    // That somebody does not exist is not remembered from batch to batch, so the pieces are not
+    // enough; there is an end to them.
+    let before = asked();
+    cid.acts(&house.hub, vec![found("cids", unknown)]);
+    let said = house.lines(&cid, 1);
+    assert!(said[0].starts_with("ERR GROUP no-such-user "), "{said:?}");
+    let took = asked() - before;
+    assert!((2 * limits::PIECES..2 * limits::PIECES + 10).contains(&took), "{took}");
     house.stop();
 }

@@ -118,6 +118,7 @@ impl<'a> BatchParams<'a> {
         // A statement that changes one row twice is refused, so the last value is all that is sent.
         let mut ranks: [FxHashMap<(ConversationId, AccountId), i64>; 4] = Default::default();
         let mut exempt_marks = FxHashMap::default();
+        let mut joined = FxHashMap::default();
         for change in changes {
             match change {
                 Change::Entry(entry) => {
@@ -132,7 +133,17 @@ impl<'a> BatchParams<'a> {
                 Change::Head { conversation, head, seq, moved, added: _ } => {
                     steps.heads.push([conversation.0, head.0, *seq, moved.0]);
                 }
-                Change::Member { conversation, member } => steps.member(*conversation, member),
+                Change::Member { conversation, member } => {
+                    joined.remove(&(*conversation, member.account));
+                    steps.member(*conversation, member);
+                }
+                Change::Joined { conversation, accounts, since } => {
+                    for account in accounts {
+                        joined.insert((*conversation, *account), *since);
+                        let numbers = [conversation.0, account.0, since.0.0, since.1, -1, -1];
+                        steps.step(9, numbers, [""], &[]);
+                    }
+                }
                 Change::Rank { conversation, account, rank } => {
                     let (which, to) = match rank {
                         Rank::Waits(first) => (0, first.0),
@@ -155,6 +166,10 @@ impl<'a> BatchParams<'a> {
         for (into, of) in steps.ranks.iter_mut().zip(ranks) {
             of.into_iter().for_each(|((id, account), to)| into.push([id.0, account.0, to]));
         }
+        for ((conversation, account), since) in joined {
+            steps.member_row(conversation, &Member::joining(account, since));
+            steps.histories.iter_mut().for_each(|into| into.push(&[]));
+        }
         for ((conversation, account, seq), count) in exempt_marks {
             steps.exempt_marks.push([conversation.0, account.0, seq, count]);
         }
@@ -162,6 +177,14 @@ impl<'a> BatchParams<'a> {
     }
 
     fn member(&mut self, conversation: ConversationId, member: &'a Member) {
+        self.member_row(conversation, member);
+        for (into, cursor) in self.histories.iter_mut().zip([Cursor::Delivered, Cursor::Read]) {
+            into.push(member.history(cursor).bytes());
+        }
+    }
+
+    /// All but its histories.
+    fn member_row(&mut self, conversation: ConversationId, member: &Member) {
         let six = |at: &Position| [at.id.0, at.seq, at.exempt, at.told.0, at.time.0, at.number.0];
         let [d, r] = [six(&member.delivered), six(&member.read)];
         let until = member.stays.last().and_then(|stay| stay.until).map_or(-1, |(_, seq)| seq);
@@ -174,9 +197,6 @@ impl<'a> BatchParams<'a> {
         let all = all.chain([i64::from(member.admin), until]).chain(ranks).chain(shown);
         row.iter_mut().zip(all).for_each(|(to, number)| *to = number);
         self.members.push(row);
-        for (into, cursor) in self.histories.iter_mut().zip([Cursor::Delivered, Cursor::Read]) {
-            into.push(member.history(cursor).bytes());
-        }
     }
 
     fn step<const N: usize, const T: usize>(
@@ -319,6 +339,7 @@ impl<'a> BatchParams<'a> {
             Change::Entry(_)
             | Change::Head { .. }
             | Change::Member { .. }
+            | Change::Joined { .. }
             | Change::Rank { .. }
             | Change::ExemptMark { .. }
             | Change::Newest(_) => {}

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::decode::{SqliteReader, rules_at};
-use crate::entry::{AccountId, ConversationId, Millis};
+use crate::entry::{AccountId, ConversationId, EntryId, Millis};
 use crate::group_rules::{GroupRules, Permitted};
 use crate::limits;
 use crate::name::Handle;
@@ -34,6 +34,34 @@ pub(super) fn set_rules(
                WHERE conversation = ?1";
     let (admins_write, all_add) = (rules.write == Permitted::Admins, rules.add == Permitted::All);
     on.prepare_cached(sql)?.execute(params![id.0, admins_write, all_add, rules.open])?;
+    Ok(())
+}
+
+/// Writes new members, each with its first stay. They are sorted, so all of them are appended to
+/// their tables.
+pub(super) fn joined(
+    on: &Connection,
+    conversation: ConversationId,
+    accounts: &[AccountId],
+    since: (EntryId, i64),
+) -> Result<(), Error> {
+    let mut member = on.prepare_cached(
+        "INSERT INTO member(conversation, account, exempt, last_own,
+             delivered, delivered_seq, delivered_exempt, delivered_told, delivered_time,
+             delivered_number, read, read_seq, read_exempt, read_told, read_time, read_number,
+             recent, direct)
+         VALUES(?1, ?2, ?4, 0, ?3, ?4, ?4, 0, 0, 0, ?3, ?4, ?4, 0, 0, 0, 0, 0)",
+    )?;
+    let (before, hidden) = (since.0.0 - 1, since.1 - 1);
+    for account in accounts {
+        member.execute([conversation.0, account.0, before, hidden])?;
+    }
+    let mut stay = on.prepare_cached(
+        "INSERT INTO stay(conversation, account, since, since_seq) VALUES(?1, ?2, ?3, ?4)",
+    )?;
+    for account in accounts {
+        stay.execute([conversation.0, account.0, since.0.0, since.1])?;
+    }
     Ok(())
 }
 

@@ -305,6 +305,9 @@ fn write(on: &Connection, change: &Change) -> Result<(), Error> {
         Change::Topic { id, topic } => return groups::set_topic(on, *id, topic),
         Change::Rules { id, rules } => return groups::set_rules(on, *id, *rules),
         Change::Invitation { id, invitation } => return groups::invitation(on, *id, invitation),
+        Change::Joined { conversation, accounts, since } => {
+            return groups::joined(on, *conversation, accounts, *since);
+        }
         Change::Stay { conversation, account, stay } => {
             return groups::stay(on, *conversation, *account, stay);
         }
