@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::checks::{self, session::World};
+use crate::checks::{self, http::WebWorld, session::World};
 
 /// The inputs of a target, by their names.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
@@ -34,6 +34,14 @@ fn sessions_answer_whatever_is_typed() {
                 assert!(world.play(input), "nobody can have changed a password yet");
             }
         }
+    }
+}
+
+#[test]
+fn http_answers_whatever_is_asked() {
+    let world = WebWorld::new();
+    for input in corpus("http") {
+        world.play(&input);
     }
 }
 

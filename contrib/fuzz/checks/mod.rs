@@ -1,6 +1,7 @@
 //! What has to hold whatever is typed. The fuzzer looks for bytes for which it does not;
 //! `tests/wire/corpus.rs` plays those that are kept. Nothing here needs the fuzzer.
 
+pub mod http;
 pub mod lines;
 pub mod session;
 
