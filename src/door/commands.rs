@@ -69,7 +69,15 @@ pub async fn send_file(
     }
 }
 
-/// Has a text said when it is due. Returns the number of the `AT`, and the time.
+/// What became of a text that is to be said later.
+pub enum Scheduled {
+    /// The number of its `AT`, and when it is due.
+    Waiting(u64, Millis),
+    /// It was put off before, under the same key, and has been said meanwhile.
+    Said(Published),
+}
+
+/// Has a text said when it is due, once under its key.
 ///
 /// # Errors
 /// As for [`say`].
@@ -79,11 +87,67 @@ pub async fn say_later(
     said: &str,
     key: Option<&str>,
     due: &str,
-) -> Result<(u64, Millis), Denial> {
+) -> Result<Scheduled, Denial> {
+    if let Some(key) = key {
+        if let Some(waiting) = waiting_under(link, target, said, key).await? {
+            return Ok(waiting);
+        }
+        if first_under(link, key).await?.is_some() {
+            return Ok(Scheduled::Said(say(link, target, said, Some(key)).await?));
+        }
+    }
     link.send(&command(&format!("AT {due} "), target, said, key)?).await?;
     match link.reply().await? {
-        Reply::Scheduled { number, time, verb: _ } => Ok((number, time)),
+        Reply::Scheduled { number, time, verb: _ } => Ok(Scheduled::Waiting(number, time)),
         _ => Err(Denial::new(50001, "bug: this is not the answer to AT")),
+    }
+}
+
+/// What waits under a key.
+///
+/// # Errors
+/// It is another message.
+async fn waiting_under(
+    link: &mut Link,
+    target: &Target,
+    said: &str,
+    key: &str,
+) -> Result<Option<Scheduled>, Denial> {
+    let wanted = command("", target, said, Some(key))?;
+    let mut found = None;
+    link.send(b"AT\n").await?;
+    loop {
+        let line = link.line().await?;
+        if let Some(reply) = final_of(&line, "AT") {
+            return reply.and_then(|_| found.transpose());
+        }
+        let Some(row) = AtLine::parse(&line) else { continue };
+        let mut words = row.command.0.splitn(3, ' ');
+        if words.next() == Some("ONCE") && words.next() == Some(key) {
+            found = Some(match row.command.0.as_bytes() == wanted.trim_ascii_end() {
+                true => Ok(Scheduled::Waiting(row.number, row.time)),
+                false => {
+                    let text = format!("key-reused: {key}: another message waits under this key");
+                    Err(Denial::new(40905, text))
+                }
+            });
+        }
+    }
+}
+
+/// The message that was sent under a key of `ONCE`, if there is one.
+///
+/// # Errors
+/// papo cannot say.
+pub async fn first_under(link: &mut Link, key: &str) -> Result<Option<EntryId>, Denial> {
+    // There is no such message, so this says what was sent under the key and sends nothing.
+    let nobodys = i64::MAX;
+    link.send(format!("ONCE {key} RE {nobodys} -\n").as_bytes()).await?;
+    match link.reply().await {
+        Err(Denial { first: Some(id), .. }) => Ok(Some(id)),
+        Err(denial) if denial.code == 40401 => Ok(None),
+        Err(denial) => Err(denial),
+        Ok(_) => Err(Denial::new(50001, "bug: nobody's message has an answer")),
     }
 }
 

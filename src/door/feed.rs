@@ -60,8 +60,11 @@ impl Subscription<'_> {
 
     /// What is said about the file that an entry is. Without a link it is fetched with a login.
     async fn attachment(&mut self, entry: &Entry, bytes: u64) -> Attachment {
-        let (file, now) = ((entry.id, &*entry.body), self.on.now());
-        let link = self.on.file_link(&self.base, &self.me, file, now).await;
+        const HOUR: i64 = 3_600_000;
+        // Within an hour it is the same for everyone who asks, and at first as its sender was told.
+        let hour = Millis(self.on.now().0.div_euclid(HOUR) * HOUR);
+        let (file, from) = ((entry.id, &*entry.body), entry.time.max(hour));
+        let link = self.on.file_link(&self.base, &self.me, file, from).await;
         Attachment { name: entry.body.clone(), bytes, link: link.ok() }
     }
 

@@ -1,7 +1,7 @@
 //! What is where: the paths of ntfy's API, and what carries them out.
 
 use super::answer::{Denial, Response, TEXT, object};
-use super::commands::{self, written_id};
+use super::commands::{self, Scheduled, written_id};
 use super::events::{Event, Format};
 use super::link::Link;
 use super::notice::{Notice, cut};
@@ -190,8 +190,10 @@ impl HttpConnection {
         let (target, text) = (topic.target()?, notice.text());
         let PublishOptions { key, wait, due, sequence } = order;
         if let Some(due) = due {
-            let (number, time) = commands::say_later(link, target, &text, *key, due).await?;
-            let id = sequence::later_id(number);
+            let (id, time) = match commands::say_later(link, target, &text, *key, due).await? {
+                Scheduled::Waiting(number, time) => (sequence::later_id(number), time),
+                Scheduled::Said(said) => (written_id(said.id), said.time),
+            };
             return Ok(Outcome::Answer(publish::published(&id, time, None, topic, notice, None)));
         }
         if wait.is_some() {

@@ -67,14 +67,9 @@ impl Sequence {
         let mut last = None;
         for generation in 0..limits::HTTP_GENERATIONS {
             let key = key(target, &self.spelled, generation);
-            // There is no such message, so this says what was sent under the key and sends nothing.
-            let nobodys = i64::MAX;
-            link.send(format!("ONCE {key} RE {nobodys} -\n").as_bytes()).await?;
-            match link.reply().await {
-                Err(Denial { first: Some(id), .. }) => last = Some(id),
-                Err(denial) if denial.code == 40401 => return Ok((last, Some(key))),
-                Err(denial) => return Err(denial),
-                Ok(_) => return Err(Denial::new(50001, "bug: nobody's message has an answer")),
+            match commands::first_under(link, &key).await? {
+                Some(id) => last = Some(id),
+                None => return Ok((last, Some(key))),
             }
         }
         Ok((last, None))

@@ -50,8 +50,9 @@ ways = apprise.Apprise()
 ways.add(f"ntfy://{ana}@{place}/bob?auth=token")
 assert ways.notify(body="by its token")
 came()
+# It makes a file of a long one.
 assert ways.notify(body="long " * 2_000)
-assert came()["message"].count("long") == 2_000
+assert requests.get(came()["attachment"]["url"], timeout=20).text.count("long") == 2_000
 ways = apprise.Apprise()
 ways.add(f"ntfy://ana:{ana}@{place}/nobody")
 assert not ways.notify(body="to nobody")

@@ -182,6 +182,45 @@ fn a_message_may_be_said_later() {
 }
 
 #[test]
+fn a_retry_of_what_is_said_later_or_changes_a_message_does_it_once() {
+    let home = Home::new();
+    let (papod, web) = start(&home, &[]);
+    let (mut ana, mut bob) = (papod.register("ana"), papod.register("bob"));
+    let me = as_user("ana");
+    let put = |lines: &str, text: &str| {
+        ask(web, "PUT /bob", &format!("{me}{lines}Idempotency-Key: k\r\n"), text)
+    };
+    let later = "At: 4 hours\r\n";
+    let first = put(later, "one\ntwo \\ three");
+    assert_eq!(first.json()["id"], "at-1");
+    assert_eq!(put(later, "one\ntwo \\ three").body, first.body);
+    assert_eq!(put("In: 5h\r\n", "one\ntwo \\ three").body, first.body, "it waits already");
+    assert_eq!(put(later, "another").denied(), (409, 40905));
+    ana.say("AT");
+    ana.until("OK AT 1");
+    // Taken back, the key is free.
+    assert_eq!(ask(web, "DELETE /bob/at-1", &me, "").status, 200);
+    assert_eq!(put("In: 1s\r\n", "soon").json()["id"], "at-2");
+    bob.until("MSG 1 ");
+    // It has been said, and is not said again.
+    assert_eq!(put("In: 1s\r\n", "soon").json()["id"], "000000000001");
+    assert_eq!(put("", "soon").json()["id"], "000000000001");
+    assert_eq!(put("In: 1s\r\n", "other").denied(), (409, 40905));
+    // A change of a message is the same change, with a key or without.
+    let named = |text: &str| put("SID: job\r\n", text);
+    let begun = named("begun");
+    assert_eq!(named("begun").body, begun.body);
+    let done = named("done");
+    assert_eq!(named("done").body, done.body);
+    assert_eq!(
+        (&begun.json()["id"], &done.json()["id"]),
+        (&"000000000002".into(), &"000000000003".into())
+    );
+    bob.until("EDIT 3 ");
+    bob.has_heard_all();
+}
+
+#[test]
 fn an_answer_may_wait_for_a_reaction() {
     let home = Home::new();
     let (papod, web) = start(&home, &[]);
