@@ -1,15 +1,27 @@
 //! `marks`: what a mark costs beside a message, a page of `HIST` where many have reacted, and
 //! commands that are due in the same moment.
 //!
-//! 50 sessions with 16 commands in flight each send messages to a partner who is away; or edit those
-//! that they have sent, one after the other; or react to them. Then 200 members of a group react to
-//! each of 50 messages with one of 20 words, and the page with all of them is asked for. At last 100
-//! accounts have a hundred commands each carried out in the same second.
+//! 50 sessions with 16 commands in flight each send messages to a partner who is away; or answer
+//! those that they have sent, one after the other; or edit them; or react to them; or delete each
+//! message at once. And they send messages while a million commands wait for their time. Then 200
+//! members of a group react to each of 50 messages with one of 20 words, and the page with all of
+//! them is asked for. At last 100 accounts have a hundred commands each carried out in the same
+//! second.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use papo::config::PasswordCost;
+use papo::entry::{AccountId, Millis};
+use papo::name::{DisplayName, Handle};
+use papo::store::sqlite::Database;
+use papo::store::{Change, Later, Newest, Writer};
 
 use super::Scenario;
+use crate::child::Server;
+use crate::large;
 use crate::machine::Meter;
 use crate::net::{Net, Outputs, Peer};
 use crate::people::{ask, enter, enter_quietly, message, register, send, unexpected};
@@ -37,36 +49,84 @@ const LATER: (usize, usize) = (100, 100);
 /// Long enough for all of them to be said.
 const AHEAD: Duration = Duration::from_secs(8);
 
+const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Accounts whose commands wait for a time that does not come here, and how many each has.
+const WAITING: (usize, u64) = (10_000, 100);
+/// Of those, how many are written at once.
+const BATCH: usize = 10_000;
+
 fn run(bench: &mut Bench) -> Outcome<()> {
-    repeated(bench)?;
+    // Each kind on a new database, so that none has more behind it.
+    for (what, verb) in [
+        ("messages", "MSG"),
+        ("answers", "RE"),
+        ("edits", "EDIT"),
+        ("reactions", "REACT"),
+        ("messages, each deleted", "DEL"),
+    ] {
+        let server = bench.papod()?;
+        repeated(bench, &server, what, verb)?;
+    }
+    let folder = bench.next_folder();
+    fs::create_dir_all(&folder)?;
+    put_off(&folder.join("papo.db"))?;
+    let server = bench.papod()?;
+    repeated(bench, &server, "messages, 1,000,000 commands wait", "MSG")?;
+    drop(server);
     page(bench)?;
     later(bench)
 }
 
-/// Commands one after the other, each kind on a new database, so that none has more behind it.
-fn repeated(bench: &mut Bench) -> Outcome<()> {
-    for (what, verb) in [("messages", "MSG"), ("edits", "EDIT"), ("reactions", "REACT")] {
-        let server = bench.papod()?;
-        let mut net = Net::new()?;
-        let away = bench.handles("away", PAIRS);
-        register(&mut net, server.address, &away)?;
-        let slots = enter(&mut net, server.address, &bench.handles("here", PAIRS))?;
-        let mut saying = Saying { verb, to: HashMap::new(), done: 0 };
-        for (at, to) in slots.iter().zip(away) {
-            let last = send(&mut net, *at, std::slice::from_ref(&to), EACH as usize)?;
-            saying.to.insert(*at, (to, last, 0));
+/// A database in which commands wait.
+fn put_off(path: &Path) -> Outcome<()> {
+    let database = Database::open(path)?;
+    let mut writer = database.writer()?;
+    let mut newest = Newest::default();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let due = Millis(i64::try_from((now + YEAR / 2).as_millis())?);
+    let (secret, mut changes) = (large::hash(PasswordCost::DEFAULT)?, Vec::new());
+    for n in 0..WAITING.0 {
+        newest.account += 1;
+        let (account, text) = (AccountId(newest.account), format!("owner{n}"));
+        let handle = Handle::new(&text).ok_or("not a handle")?;
+        let (name, time) = (DisplayName::from(&handle), Millis(0));
+        let secret = secret.clone();
+        changes.push(Change::Account { id: account, handle, name, secret, time });
+        for number in 1..=WAITING.1 {
+            let (unless, command) = (None, format!("MSG {text} {number}").into());
+            let later = Later { number, due, unless, command };
+            changes.push(Change::Later { account, later });
         }
-        for at in &slots {
-            for _ in 0..IN_FLIGHT {
-                saying.say(*at, &mut net.out);
-            }
+        if changes.len() >= BATCH || n + 1 == WAITING.0 {
+            changes.push(Change::Newest(newest));
+            writer.record(&changes)?;
+            changes.clear();
         }
-        net.drive(&mut saying, bench.warm_up())?;
-        saying.done = 0;
-        let meter = Meter::start(server.pid())?;
-        net.drive(&mut saying, bench.time())?;
-        bench.rate(Subject::Papod, what, saying.done as f64, meter.stop()?);
     }
+    Ok(())
+}
+
+/// Commands one after the other.
+fn repeated(bench: &mut Bench, server: &Server, what: &str, verb: &'static str) -> Outcome<()> {
+    let mut net = Net::new()?;
+    let away = bench.handles("away", PAIRS);
+    register(&mut net, server.address, &away)?;
+    let slots = enter(&mut net, server.address, &bench.handles("here", PAIRS))?;
+    let mut saying = Saying { verb, to: HashMap::new(), done: 0 };
+    for (at, to) in slots.iter().zip(away) {
+        let last = send(&mut net, *at, std::slice::from_ref(&to), EACH as usize)?;
+        saying.to.insert(*at, (to, last, 0));
+    }
+    for at in &slots {
+        for _ in 0..IN_FLIGHT {
+            saying.say(*at, &mut net.out);
+        }
+    }
+    net.drive(&mut saying, bench.warm_up())?;
+    saying.done = 0;
+    let meter = Meter::start(server.pid())?;
+    net.drive(&mut saying, bench.time())?;
+    bench.rate(Subject::Papod, what, saying.done as f64, meter.stop()?);
     Ok(())
 }
 
@@ -85,6 +145,8 @@ impl Saying {
         *said += 1;
         let line = match self.verb {
             "MSG" => message(to),
+            "RE" => format!("RE {id} {round:0>100}\n").into_bytes(),
+            "DEL" => [message(to), b"DEL last\n".to_vec()].concat(),
             "EDIT" => format!("EDIT {id} {round:0>100}\n").into_bytes(),
             _ => format!("REACT {id} {round}\n").into_bytes(),
         };
@@ -97,8 +159,11 @@ impl Peer for Saying {
         if !line.starts_with(b"OK ") {
             return unexpected(line);
         }
-        self.done += 1;
-        self.say(at, out);
+        // Each message that is deleted has an answer of its own.
+        if self.verb != "DEL" || line.starts_with(b"OK DEL") {
+            self.done += 1;
+            self.say(at, out);
+        }
         Ok(())
     }
 }
