@@ -55,6 +55,12 @@ complete -c papo -n "__fish_papo_needs_command" -f -a "chats" -d 'List your conv
 complete -c papo -n "__fish_papo_needs_command" -f -a "find" -d 'Find people by the beginnings of their names'
 complete -c papo -n "__fish_papo_needs_command" -f -a "group" -d 'Show and change groups'
 complete -c papo -n "__fish_papo_needs_command" -f -a "info" -d 'Show who has received and read a message'
+complete -c papo -n "__fish_papo_needs_command" -f -a "mute" -d 'Mute a conversation in all your clients, except for messages that call you with @'
+complete -c papo -n "__fish_papo_needs_command" -f -a "pin" -d 'List a conversation before the others, in all your clients'
+complete -c papo -n "__fish_papo_needs_command" -f -a "archive" -d 'List a conversation apart from the others, and muted, in all your clients'
+complete -c papo -n "__fish_papo_needs_command" -f -a "unread" -d 'List a conversation as unread in all your clients, until something is read there'
+complete -c papo -n "__fish_papo_needs_command" -f -a "pref" -d 'Show or change what others may know about you and do with you'
+complete -c papo -n "__fish_papo_needs_command" -f -a "devices" -d 'List your devices, or delete one'
 complete -c papo -n "__fish_papo_needs_command" -f -a "register" -d 'Create the account named by --as'
 complete -c papo -n "__fish_papo_needs_command" -f -a "login" -d 'Store a token, so that the password is not asked for again'
 complete -c papo -n "__fish_papo_needs_command" -f -a "logout" -d 'Revoke the stored token and delete it'
@@ -390,6 +396,65 @@ complete -c papo -n "__fish_papo_using_subcommand info" -l json -d 'Print one JS
 complete -c papo -n "__fish_papo_using_subcommand info" -s 4 -d 'Use IPv4 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s 6 -d 'Use IPv6 addresses only'
 complete -c papo -n "__fish_papo_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand mute" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand mute" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand mute" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand mute" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand mute" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand mute" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand mute" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand mute" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand pin" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand pin" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand pin" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand pin" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand pin" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand pin" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand pin" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand pin" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand archive" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand archive" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand archive" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand archive" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand archive" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand archive" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand archive" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand archive" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand unread" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand unread" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand unread" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand unread" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand unread" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand unread" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand unread" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand unread" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand pref" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand pref" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand pref" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand pref" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand pref" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand pref" -l json -d 'Print one JSON object per line'
+complete -c papo -n "__fish_papo_using_subcommand pref" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand pref" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand pref" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -l json -d 'Print one JSON object per line'
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c papo -n "__fish_papo_using_subcommand devices; and not __fish_seen_subcommand_from del" -f -a "del" -d 'Delete a device, and close its sessions'
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -l as -d 'The account [default: that of the last login]' -r
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -l device -d 'Log in as this device of the account, whatever name you give it [default: that of the last login, with its token]' -r
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -l secret-file -d 'File that holds the password or a token' -r -F
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -l ca -d 'PEM file of certificates to trust instead of the system\'s: a CA\'s, or the server\'s own' -r -F
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -s 4 -d 'Use IPv4 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -s 6 -d 'Use IPv6 addresses only'
+complete -c papo -n "__fish_papo_using_subcommand devices; and __fish_seen_subcommand_from del" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c papo -n "__fish_papo_using_subcommand register" -l name -d 'The name that others see [default: the handle]' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l invitation -d 'An invitation, where the operator asks for one' -r
 complete -c papo -n "__fish_papo_using_subcommand register" -l server -d 'HOST:PORT, tls:HOST:PORT or unix:PATH, or several with commas: the next is tried [default: that of the last login, else localhost:7276]' -r

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap::error::ErrorKind;
+use papo::chat_flags::ChatFlag;
 use papo::client::account::{Credentials, Named};
 use papo::client::dial::Family;
 use papo::client::failure::{Failure, report};
@@ -12,12 +13,14 @@ use papo::client::files::{self, FileCommand};
 use papo::client::flags::{Action, CommandLine};
 use papo::client::group_flags::GroupVerb;
 use papo::client::input::{self, Fitting, warn_of_flag};
+use papo::client::own_flags::{DevicesVerb, OwnVerb};
 use papo::client::queries::{self, Part};
 use papo::client::search::{self, SearchOptions};
 use papo::client::send::{self, SendCommand};
 use papo::client::token_flags::TokenVerb;
-use papo::client::{ask, group, later, login, marks, on, raw, signals, tail, terminal, token};
+use papo::client::{ask, group, later, login, marks, on, own, raw, signals, tail, terminal, token};
 use papo::group_rules::GroupRule;
+use papo::preferences::Preference;
 use papo::wire::request::{GroupChange, Secret};
 use smol::future::FutureExt;
 
@@ -131,8 +134,33 @@ async fn run(named: &Named, action: Action) -> Result<(), Failure> {
         Action::Find { text, json } => queries::find(&account()?, &text.join(" "), json).await,
         Action::Info { id, json } => queries::info(&account()?, id, json).await,
         Action::Group(verb) => in_groups(&account()?, verb).await,
+        Action::Own(verb) => on_its_own(&account()?, verb).await,
         Action::Raw { quiet } => raw::raw(&account()?, quiet).await,
     }
+}
+
+async fn on_its_own(account: &Credentials, verb: OwnVerb) -> Result<(), Failure> {
+    let (to, flag, how) = match verb {
+        OwnVerb::Mute { to, how } => (to, ChatFlag::Mute, how),
+        OwnVerb::Pin { to, how } => (to, ChatFlag::Pin, how),
+        OwnVerb::Archive { to, how } => (to, ChatFlag::Archive, how),
+        OwnVerb::Unread { to, how } => (to, ChatFlag::Unread, how),
+        OwnVerb::Pref { name: None, json, .. } => return own::preferences(account, json).await,
+        OwnVerb::Pref { name: Some(name), value: None, .. } => {
+            return own::preference_of(account, &name).await;
+        }
+        OwnVerb::Pref { name: Some(name), value: Some(value), .. } => {
+            let preference = Preference::new(&name, &value).ok_or_else(|| {
+                Failure::Usage(format!("{value} is no value of the preference {name}"))
+            })?;
+            return own::prefer(account, preference).await;
+        }
+        OwnVerb::Devices { verb: None, json } => return own::devices(account, json).await,
+        OwnVerb::Devices { verb: Some(DevicesVerb::Del { name }), .. } => {
+            return own::drop_device(account, &name).await;
+        }
+    };
+    own::flag(account, &to, flag, how).await
 }
 
 async fn in_groups(account: &Credentials, verb: GroupVerb) -> Result<(), Failure> {

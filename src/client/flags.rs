@@ -15,6 +15,7 @@ use super::address::Addresses;
 use super::group_flags::GroupVerb;
 use super::lines;
 use super::message_flags::{SendFlags, TextFlags, due, file_name, id, key, reaction, which};
+use super::own_flags::OwnVerb;
 use super::text_arguments::with_text_apart;
 use super::token_flags::TokenVerb;
 use crate::limits;
@@ -385,6 +386,9 @@ pub enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// What only concerns this account
+    #[command(flatten)]
+    Own(OwnVerb),
     /// Create the account named by --as
     Register {
         /// The name that others see [default: the handle]

@@ -38,6 +38,8 @@ pub mod message_flags;
 pub mod on;
 pub mod outage;
 pub mod outlet;
+pub mod own;
+pub mod own_flags;
 pub mod progress;
 pub mod queries;
 pub mod raw;

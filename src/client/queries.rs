@@ -14,10 +14,13 @@ use super::lines;
 use super::progress::{SERVER, shown};
 use super::stdout;
 use super::terminal::width;
+use crate::chat_flags::ChatFlag;
 use crate::entry::{Entry, Millis};
 use crate::name::Target;
 use crate::wire::columns::written_time;
-use crate::wire::rows::{Availability, EntryLine, InfoLine, Progress, ServerLine, UserLine};
+use crate::wire::rows::{
+    Availability, ChatLine, EntryLine, FlagsLine, InfoLine, Progress, ServerLine, UserLine,
+};
 
 /// Which part of a conversation to show; `None` is the protocol's default.
 #[derive(Clone, Debug, Default)]
@@ -103,20 +106,60 @@ fn notes(entry: &Entry) -> String {
     if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) }
 }
 
-/// Shows the conversations, the most recent first.
+/// Shows the conversations, the most recent first; for people, pinned ones before and archived ones
+/// after the others.
 pub async fn chats(account: &Credentials, as_json: bool) -> Result<(), Failure> {
-    show(account, "CHATS", |row| {
-        let ServerLine::Chat(chat) = row else { return None };
-        let (to, unread) = (chat.to.to_string(), chat.unread);
-        if !as_json {
-            let unread = if unread == 0 { String::new() } else { format!("{unread} unread") };
-            return Some(format!("{}  {to:<20}  {unread}", local(chat.time)).trim_end().to_owned());
+    let reply = shown(SERVER, Caller::hasty(account).ask("CHATS")).await?;
+    let mut chats: Vec<(ChatLine, Vec<FlagsLine>)> = Vec::new();
+    for row in &reply.rows {
+        match (ServerLine::parse(row), chats.last_mut()) {
+            (Some(ServerLine::Chat(chat)), _) => chats.push((chat, Vec::new())),
+            (Some(ServerLine::Flags(flag)), Some((_, flags))) => flags.push(flag),
+            _ => {}
         }
-        let object = Object::new().text("to", &to).bare("unread", unread);
-        Some(object.bare("id", chat.last.number()).time("time", chat.time).end())
-    })
-    .await
-    .map(drop)
+    }
+    if !as_json {
+        chats.sort_by_key(|(_, flags)| {
+            let has = |flag| flags.iter().any(|row| row.flag == flag);
+            (has(ChatFlag::Archive), !has(ChatFlag::Pin))
+        });
+    }
+    let form = if as_json { chat_json } else { chat_row };
+    let text: String = chats.iter().map(|(chat, flags)| form(chat, flags) + "\n").collect();
+    stdout::write_text(&text)
+}
+
+/// Formats a conversation for people.
+fn chat_row(chat: &ChatLine, flags: &[FlagsLine]) -> String {
+    let mut notes = Vec::new();
+    if chat.unread > 0 {
+        notes.push(format!("{} unread", chat.unread));
+    }
+    for FlagsLine { flag, until, .. } in flags {
+        let word = match flag {
+            ChatFlag::Unread if chat.unread > 0 => continue,
+            ChatFlag::Mute => "muted",
+            ChatFlag::Pin => "pinned",
+            ChatFlag::Archive => "archived",
+            ChatFlag::Unread => "unread",
+        };
+        notes.push(match until {
+            Some(end) => format!("{word} until {}", local(*end)),
+            None => word.to_owned(),
+        });
+    }
+    let (time, to) = (local(chat.time), chat.to.to_string());
+    format!("{time}  {to:<20}  {}", notes.join(", ")).trim_end().to_owned()
+}
+
+/// Formats it as JSON. Of each flag there is the time when it ends, or null.
+fn chat_json(chat: &ChatLine, flags: &[FlagsLine]) -> String {
+    let flags = flags.iter().fold(Object::new(), |all, FlagsLine { flag, until, .. }| {
+        all.time_or_null(flag.as_str(), *until)
+    });
+    let object = Object::new().text("to", &chat.to.to_string()).bare("unread", chat.unread);
+    let object = object.bare("id", chat.last.number()).time("time", chat.time);
+    object.bare("flags", flags.end()).end()
 }
 
 /// Shows people by the prefixes of their names.

@@ -6,6 +6,7 @@ mod bots;
 mod devices;
 mod fake;
 mod files;
+mod flags;
 mod histories;
 mod later;
 mod marks;

@@ -8,6 +8,7 @@ mod answers;
 mod bytes;
 mod elsewhere;
 mod files;
+mod flags;
 mod groups;
 mod later;
 mod leaving;

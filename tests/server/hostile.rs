@@ -394,8 +394,10 @@ fn every_line_gets_one_answer_and_does_what_it_says_and_no_more() {
         // Nothing was left to say, and the session was ready for more.
         client.finish();
         for line in client.rest() {
-            let event =
-                ["MSG ", "GROUP ", "EDIT ", "DEL ", "REACT ", "GONE ", "ACK ", "READ ", "LIVE "];
+            let event = [
+                "MSG ", "GROUP ", "EDIT ", "DEL ", "REACT ", "GONE ", "FLAG ", "ACK ", "READ ",
+                "LIVE ",
+            ];
             assert!(event.iter().any(|event| line.starts_with(event)), "{}: {line}", verb.word);
         }
     }

@@ -9,7 +9,7 @@ use super::style::Tick;
 use super::talk::Talk;
 use crate::client::connection::Success;
 use crate::client::failure::Failure;
-use crate::client::{group, lines, queries};
+use crate::client::{group, lines, own, queries};
 use crate::entry::{Entry, EntryKind};
 use crate::wire::reply::{List, Reply as Done};
 use crate::wire::rows::{EntryLine, InfoLine, Progress, ServerLine, UserLine};
@@ -62,7 +62,8 @@ impl Talk {
                     self.remark(&later::row(number, time, &what, &self.zone, columns));
                 }
             }
-            Purpose::Open(_) | Purpose::Missed(_) | Purpose::Change => {}
+            Purpose::Say(done) => self.remark(&done),
+            Purpose::Open(_) | Purpose::Missed(_) | Purpose::Change | Purpose::Tidy => {}
         }
     }
 
@@ -98,7 +99,9 @@ impl Talk {
             Purpose::Open(_) | Purpose::Made | Purpose::Show | Purpose::Chats(Some(_)) => {
                 self.complain(&why);
             }
-            Purpose::Change | Purpose::Forward(_) | Purpose::Search(_) => self.complain(&why),
+            Purpose::Change | Purpose::Forward(_) | Purpose::Search(_) | Purpose::Say(_) => {
+                self.complain(&why);
+            }
             Purpose::PutOff(_) => {
                 let is_lost = matches!(failure, Failure::Lost(_) | Failure::Busy(_));
                 let hint = if is_lost { "; /later shows whether it waits" } else { "" };
@@ -120,7 +123,7 @@ impl Talk {
                 let range = (0, 0);
                 self.go_on_asking(Ticks { range, ..ticks });
             }
-            Purpose::Names(_) | Purpose::Missed(_) | Purpose::Chats(_) => {}
+            Purpose::Names(_) | Purpose::Missed(_) | Purpose::Chats(_) | Purpose::Tidy => {}
         }
     }
 
@@ -183,6 +186,7 @@ impl Talk {
             chat.heard(&last.entry, &me);
         }
         self.is_seen();
+        self.is_opened();
         self.fetch_quotes();
         self.ask_ticks(false);
         self.opened = Some(name.to_owned());
@@ -259,6 +263,8 @@ impl Talk {
                 Some(ServerLine::Groups(row)) => group::one(&row),
                 Some(ServerLine::Member(row)) => group::member(&row),
                 Some(ServerLine::Rule(row)) => group::rule(&row),
+                Some(ServerLine::Device(row)) => own::device(&row),
+                Some(ServerLine::Pref(row)) => own::preference(&row),
                 Some(ServerLine::At(row)) => {
                     let (what, columns) = (later::what(&row), size().columns);
                     return later::row(row.number, row.time, &what, &self.zone, columns);

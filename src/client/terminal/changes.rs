@@ -22,6 +22,9 @@ const INDENT: &str = "      ";
 impl Talk {
     /// A mark has come.
     pub(super) fn marked(&mut self, mark: &Entry) {
+        if mark.kind == EntryKind::Flag {
+            return self.flagged(mark);
+        }
         let name = self.conversation(mark);
         let is_mine = mark.from == self.me;
         if !is_mine || self.is_device {

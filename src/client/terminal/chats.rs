@@ -8,9 +8,11 @@ use jiff::tz::TimeZone;
 
 use super::activity::{self, Activity, MOST, Unread};
 use super::columns::{cut, width};
+use super::listed_flags::ListedFlags;
 use super::said;
 use super::screen::Size;
 use super::style::Tick;
+use crate::chat_flags::ChatFlag;
 use crate::client::lines::{is_message, is_own, text_of};
 use crate::entry::Entry;
 use crate::name::Handle;
@@ -44,6 +46,9 @@ pub struct ListedChat {
     /// Ids up to which the user's messages are known to be received, and read. The server sends no
     /// receipts while either side blocks the other.
     reached: (u64, u64),
+    pub flags: ListedFlags,
+    /// Something unread calls the user.
+    pub is_called: bool,
 }
 
 impl ListedChat {
@@ -53,6 +58,7 @@ impl ListedChat {
         let name = name.to_owned();
         let reached = (0, 0);
         let (unread, newest, read, since) = (0, 0, 0, 0);
+        let (flags, is_called) = (ListedFlags::default(), false);
         ListedChat {
             name,
             unread,
@@ -64,6 +70,8 @@ impl ListedChat {
             time,
             is_numbered,
             reached,
+            flags,
+            is_called,
         }
     }
 
@@ -135,12 +143,23 @@ impl ListedChat {
             self.since = self.newest;
         }
         self.unread = unread;
+        self.is_called &= unread > 0;
+    }
+
+    /// Whether something is unread, or the user has marked it so.
+    fn is_unread(&self) -> bool {
+        self.unread > 0 || self.flags.has(ChatFlag::Unread)
+    }
+
+    /// Whether that is announced.
+    fn is_told(&self) -> bool {
+        self.is_unread() && (self.is_called || !self.flags.are_silent())
     }
 
     /// Forgets all ids: the log was put back.
     pub fn put_back(&mut self) {
-        let ListedChat { unread, is_numbered, .. } = *self;
-        *self = ListedChat { unread, is_numbered, ..ListedChat::new(&self.name) };
+        let ListedChat { unread, is_numbered, flags, is_called, .. } = *self;
+        *self = ListedChat { unread, is_numbered, flags, is_called, ..ListedChat::new(&self.name) };
     }
 }
 
@@ -183,6 +202,12 @@ impl Chats {
         }
     }
 
+    /// A conversation, if it is known.
+    pub fn known_mut(&mut self, name: &str) -> Option<&mut ListedChat> {
+        let at = *self.places.get(name)?;
+        self.all.get_mut(at)
+    }
+
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut ListedChat> {
         self.all.iter_mut()
     }
@@ -214,25 +239,34 @@ impl Chats {
         number.checked_sub(1).and_then(|n| self.all.get(n)).is_some_and(|chat| chat.is_numbered)
     }
 
-    /// The next unread conversation after this one, wrapping around.
+    /// The next unread conversation after this one, wrapping around; none that is muted or archived.
     pub fn next_unread(&self, current: Option<&str>) -> Option<String> {
         let current = current.and_then(|name| self.places.get(name));
         let (before, after) = self.all.split_at(current.map_or(0, |n| n + 1));
-        let unread = after.iter().chain(before).find(|chat| chat.unread > 0);
+        let unread = after.iter().chain(before).find(|chat| chat.is_told());
         unread.map(|chat| chat.name.clone())
     }
 
-    /// Their indices, unread ones first, then by their newest entries.
+    /// Their indices: pinned ones first and archived ones last, then unread ones first, then by
+    /// their newest entries.
     fn in_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.all.len()).collect();
-        order.sort_by_key(|n| Reverse((self.all[*n].unread > 0, self.all[*n].latest())));
+        order.sort_by_cached_key(|n| {
+            let chat = &self.all[*n];
+            let has = |flag| chat.flags.has(flag);
+            let rank = (!has(ChatFlag::Archive), has(ChatFlag::Pin), chat.is_unread());
+            Reverse((rank, chat.latest()))
+        });
         order
     }
 
-    /// The first of that order.
+    /// The one to begin with: unread if there is such a one, else the newest; muted and archived
+    /// ones only if there is no other.
     pub fn first(&self) -> Option<String> {
-        let first = (0..self.all.len())
-            .max_by_key(|n| (self.all[*n].unread > 0, self.all[*n].latest(), Reverse(*n)));
+        let first = (0..self.all.len()).max_by_key(|n| {
+            let chat = &self.all[*n];
+            (chat.is_told(), !chat.flags.are_silent(), chat.latest(), Reverse(*n))
+        });
         first.map(|n| self.all[n].name.clone())
     }
 
@@ -243,34 +277,44 @@ impl Chats {
         first.filter(|chat| chat.is_behind()).map(|chat| chat.name.clone()).collect()
     }
 
-    /// The list in that order: what fits on a screen, or all.
+    /// The list in that order: what fits on a screen and is not archived, or all.
     pub fn list(&mut self, size: Size, is_all: bool, zone: &TimeZone) -> String {
-        let order = self.in_order();
+        let mut order = self.in_order();
+        let all = order.len();
+        if !is_all {
+            order.retain(|n| !self.all[*n].flags.has(ChatFlag::Archive));
+        }
+        let archived = all - order.len();
         // Leaves room for the prompt, the line below it, and how many more there are.
         let most = if is_all { order.len() } else { size.rows.saturating_sub(4).max(1) };
         let shown = || order.iter().take(most).map(|n| (n + 1, &self.all[*n]));
         let names = shown().map(|(_, chat)| width(&chat.name)).max().unwrap_or(0).min(NAME);
-        let counts = shown().map(|(_, chat)| unread(chat).len()).max().unwrap_or(0);
+        let counts = shown().map(|(_, chat)| state(chat).len()).max().unwrap_or(0);
         let whens = shown().map(|(_, chat)| when(chat, zone).len()).max().unwrap_or(0);
         let lines = shown().map(|(number, chat)| {
             let when = when(chat, zone);
-            let (name, unread) = (cut(&chat.name, names), unread(chat));
-            let count = if counts > 0 { format!("  {unread:<counts$}") } else { String::new() };
+            let (name, state) = (cut(&chat.name, names), state(chat));
+            let count = if counts > 0 { format!("  {state:<counts$}") } else { String::new() };
             let line =
                 format!("{number:>6}  {name:<names$}{count}  {when:<whens$}  {}", chat.last.1);
             cut(&line, size.columns.saturating_sub(1)).trim_end().to_owned()
         });
         let mut lines: Vec<String> = lines.collect();
         self.show_numbers(order.iter().take(most).map(|n| n + 1));
-        if order.len() > most {
-            lines.push(format!("        and {} more: /chats all", order.len() - most));
+        let more = Some(order.len().saturating_sub(most)).filter(|more| *more > 0);
+        let more = more.map(|more| format!("{more} more"));
+        let archived = Some(archived).filter(|archived| *archived > 0);
+        let archived = archived.map(|archived| format!("{archived} archived"));
+        let rest: Vec<String> = more.into_iter().chain(archived).collect();
+        if !rest.is_empty() {
+            lines.push(format!("        and {}: /chats all", rest.join(", ")));
         }
         lines.join("\n")
     }
 
     /// The unread conversations, except the one `shown`.
     pub fn activity(&self, shown: Option<&str>) -> Activity {
-        let is_told = |chat: &ListedChat| chat.unread > 0 && Some(&*chat.name) != shown;
+        let is_told = |chat: &ListedChat| chat.is_told() && Some(&*chat.name) != shown;
         let unread = self.all.iter().enumerate().filter(|(_, chat)| is_told(chat));
         let mut unread: Vec<(usize, &ListedChat)> = unread.collect();
         // Direct chats first, then those unread most recently, so that each keeps its place while
@@ -309,14 +353,23 @@ fn when(chat: &ListedChat, zone: &TimeZone) -> String {
     time.strftime(form).to_string()
 }
 
-/// How much is unread, in words.
-fn unread(chat: &ListedChat) -> String {
-    if chat.unread > 0 { format!("{} unread", chat.unread) } else { String::new() }
+/// How much is unread, and the flags, in words.
+fn state(chat: &ListedChat) -> String {
+    let unread = match chat.unread {
+        0 => chat.flags.has(ChatFlag::Unread).then(|| "unread".to_owned()),
+        unread => Some(format!("{unread} unread")),
+    };
+    let flags =
+        [(ChatFlag::Pin, "pinned"), (ChatFlag::Mute, "muted"), (ChatFlag::Archive, "archived")];
+    let flags = flags.into_iter().filter(|(flag, _)| chat.flags.has(*flag));
+    let words = unread.into_iter().chain(flags.map(|(_, word)| word.to_owned()));
+    words.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat_flags::FlagValue;
     use crate::wire::rows::EntryLine;
 
     /// Conversations with these names, each with its number as the id of its last entry.
@@ -324,7 +377,8 @@ mod tests {
         let me = Handle::new("ana").unwrap();
         let mut chats = Chats::default();
         for (id, name) in (1..).zip(names) {
-            let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {name} ana - number {id}");
+            let (from, to) = if name.starts_with('#') { ("bob", *name) } else { (*name, "ana") };
+            let line = format!("MSG {id} 2020-11-22T11:58:03.214Z {from} {to} - number {id}");
             chats.chat(name).0.heard(&EntryLine::parse(&line).unwrap().entry, &me);
         }
         chats
@@ -360,6 +414,53 @@ mod tests {
             (chats.first(), chats.next_unread(Some("cid"))),
             (Some("cid".into()), Some("cid".into()))
         );
+    }
+
+    #[test]
+    fn flags_order_the_list_and_silence_what_is_muted() {
+        let on = FlagValue::On;
+        let mut chats = chats(&["bob", "cid", "dora", "emil", "#team"]);
+        for (name, flag) in [
+            ("bob", ChatFlag::Pin),
+            ("cid", ChatFlag::Archive),
+            ("dora", ChatFlag::Unread),
+            ("#team", ChatFlag::Mute),
+        ] {
+            chats.known_mut(name).unwrap().flags.set(flag, on);
+        }
+        chats.chat("#team").0.set_unread(3);
+        chats.chat("cid").0.set_unread(1);
+        let size = Size { columns: 80, rows: 24 };
+        let names = |list: &str| -> Vec<String> {
+            list.lines().map(|line| line[..line.len().min(31)].trim_end().to_owned()).collect()
+        };
+        assert_eq!(
+            names(&chats.list(size, false, &TimeZone::UTC)),
+            [
+                "     1  bob    pinned",
+                "     5  #team  3 unread, muted",
+                "     3  dora   unread",
+                "     4  emil",
+                "        and 1 archived: /chats",
+            ]
+        );
+        assert_eq!(names(&chats.list(size, true, &TimeZone::UTC)).last().unwrap(), {
+            "     2  cid    1 unread, archiv"
+        });
+        let told = |chats: &Chats| -> Vec<(String, u64)> {
+            let unread = chats.activity(None).unread;
+            unread.into_iter().map(|one| (one.name, one.count)).collect()
+        };
+        assert_eq!(told(&chats), [("dora".to_owned(), 0)]);
+        assert_eq!(chats.next_unread(None), Some("dora".into()));
+        assert_eq!(chats.first(), Some("dora".into()));
+        // Somebody calls the user there.
+        chats.known_mut("#team").unwrap().is_called = true;
+        assert_eq!(told(&chats), [("dora".to_owned(), 0), ("#team".to_owned(), 3)]);
+        chats.chat("#team").0.set_unread(0);
+        chats.known_mut("dora").unwrap().flags.set(ChatFlag::Unread, FlagValue::Off);
+        assert_eq!(told(&chats), []);
+        assert!(chats.known_mut("nobody").is_none());
     }
 
     #[test]

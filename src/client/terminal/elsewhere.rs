@@ -7,10 +7,12 @@ use super::activity::{self, Activity};
 use super::chats::ListedChat;
 use super::jobs::Purpose;
 use super::known::{self, size};
+use super::listed_flags::ListedFlags;
 use super::prompt;
 use super::talk::Talk;
+use crate::chat_flags::FlagValue;
 use crate::client::connection::Success;
-use crate::wire::rows::{ChatLine, EntryLine};
+use crate::wire::rows::{ChatLine, EntryLine, FlagsLine};
 
 /// Conversations whose last line is fetched, by a command each, for the list of all.
 const ASKED: usize = 100;
@@ -58,11 +60,17 @@ impl Talk {
     /// The server's list has come. `wanted`: show all (true), the first (false), or nothing.
     pub(super) fn listed(&mut self, wanted: Option<bool>, reply: &Success) {
         for row in &reply.rows {
+            if let Some(FlagsLine { to, flag, until }) = FlagsLine::parse(row) {
+                let value = until.map_or(FlagValue::On, FlagValue::Until);
+                self.chat(&to.to_string()).flags.set(flag, value);
+                continue;
+            }
             let Some(ChatLine { to, unread, last, time }) = ChatLine::parse(row) else { continue };
             let name = to.to_string();
             let is_current = self.current.as_ref() == Some(&name);
             let chat = self.chat(&name);
             chat.newest = last.number();
+            chat.flags = ListedFlags::default();
             chat.time = Timestamp::from_millisecond(time.0).ok();
             // The current conversation is being read.
             if !is_current {

@@ -6,6 +6,7 @@ use super::notices;
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::talk::{LOADED, Talk};
+use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::client::feed::PUT_BACK;
 use crate::client::lines::{conversation_of, is_message, is_own, is_reminder};
 use crate::client::outage::BACK;
@@ -110,11 +111,17 @@ impl Talk {
         }
     }
 
-    /// Alerts the user in the ways asked for; with the bell in any case if the message calls them.
+    /// Alerts the user in the ways asked for; with the bell in any case if the message calls them,
+    /// and not at all if it does not and its conversation is muted or archived.
     fn call(&mut self, entry: &Entry, name: &str) {
         let calls = entry.tags.as_ref().map_or(&[][..], |tags| &tags.calls);
         let is_called =
             calls.iter().any(|call| *call == Call::All || *call == Call::Handle(self.me.clone()));
+        let chat = self.chat(name);
+        chat.is_called |= is_called && chat.unread > 0;
+        if !is_called && chat.flags.are_silent() {
+            return;
+        }
         if self.options.bell || is_called {
             // Printing adds a line end, so go up by one first.
             self.keyboard.print("\x07\x1b[A\n".to_owned());
@@ -160,6 +167,7 @@ impl Talk {
             let chat = self.chat(name);
             if tick == Tick::Read {
                 chat.read = chat.read.max(id);
+                chat.flags.set(ChatFlag::Unread, FlagValue::Off);
                 if !is_current && id >= chat.newest {
                     chat.set_unread(0);
                 }

@@ -59,6 +59,10 @@ pub enum Purpose {
     Search(Box<TypedSearch>),
     /// Show the rows to the user.
     Show,
+    /// Show this to the user, once it is done.
+    Say(String),
+    /// What nobody asked for; the event shows what became of it.
+    Tidy,
 }
 
 /// A binary search for how far the messages of a conversation have come: none has come farther than
@@ -107,7 +111,7 @@ impl Purpose {
     /// Whether the user waits for the answer.
     pub fn is_waited_for(&self) -> bool {
         use Purpose::{Change, Forward};
-        use Purpose::{Chats, Last, Made, Older, Open, Passwd, PutOff, Search, Show};
+        use Purpose::{Chats, Last, Made, Older, Open, Passwd, PutOff, Say, Search, Show};
         matches!(
             self,
             Open(_)
@@ -118,6 +122,7 @@ impl Purpose {
                 | Passwd { .. }
                 | Made
                 | Show
+                | Say(_)
                 | Change
                 | Forward(_)
                 | PutOff(_)

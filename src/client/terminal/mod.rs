@@ -8,7 +8,7 @@
 //! `changes` and `acks` for what comes, and `answers`, `elsewhere` and `search`. `screen` and `repaint` show
 //! it; `pages`, `item`, `said` and `columns` lay it out, `activity` the line at the bottom.
 //! `slash_command`, `message_command`, `groups` and `passwd` parse what begins with `/`, `later` is
-//! about what is sent later; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
+//! about what is sent later, `flags` about what is muted or pinned; `transfers` sends and fetches files, whose `paths` are typed; `notices` go
 //! to the desktop; and `welcome` guides newcomers.
 
 mod acks;
@@ -22,12 +22,14 @@ mod editor;
 mod elsewhere;
 mod events;
 mod file_actions;
+mod flags;
 mod groups;
 mod item;
 mod jobs;
 mod keys;
 mod known;
 mod later;
+mod listed_flags;
 mod message_actions;
 mod message_command;
 mod notices;

@@ -67,6 +67,7 @@ impl Talk {
                     Err(usage) => self.complain(&usage),
                 }
             }
+            SlashCommand::Flag(flag, typed) => self.set_flag(flag, &typed),
             SlashCommand::Search(typed) => self.search(&typed),
             SlashCommand::More => self.search_on(),
             SlashCommand::Command(command) => self.ask(command, Purpose::Show),

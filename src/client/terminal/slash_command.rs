@@ -6,12 +6,14 @@ use super::super::lines;
 use super::groups;
 use super::message_command;
 use super::paths;
+use crate::chat_flags::ChatFlag;
 
 /// The commands, for completion.
 pub const NAMES: &[&str] = &[
-    "at", "back", "block", "chats", "del", "edit", "file", "find", "fwd", "get", "group", "help",
-    "info", "invite", "join", "later", "marks", "more", "name", "passwd", "pref", "quit", "re",
-    "react", "rules", "search", "to", "unblock", "unless", "who", "whoami",
+    "archive", "at", "back", "block", "chats", "del", "devices", "edit", "file", "find", "fwd",
+    "get", "group", "help", "info", "invite", "join", "later", "marks", "more", "mute", "name",
+    "passwd", "pin", "pref", "quit", "re", "react", "rules", "search", "to", "unblock", "unless",
+    "unread", "who", "whoami",
 ];
 
 /// The words that may follow a command, for completion.
@@ -19,7 +21,9 @@ pub fn arguments(command: &str) -> &'static [&'static str] {
     match command {
         "/group" => groups::VERBS,
         "/unless" => &["answered", "delivered", "read"],
-        "/later" => &["del"],
+        "/later" | "/devices" => &["del"],
+        "/mute" | "/pin" | "/archive" | "/unread" => &["off"],
+        "/pref" => &["add", "read", "seen"],
         "/help" => &["messages"],
         "/search" => &["all"],
         _ => &[],
@@ -34,11 +38,11 @@ Enter sends what you typed, Alt-Enter begins a new line in it.
   /2           switch to number 2; /2 hi sends hi there; Alt-N: next unread
   /find ana    find people; /search tea finds messages here, Ctrl-R too;
                /search all tea: everywhere; /more shows older ones
-  /who         who is there
-  /info        who has received and read your last message here
+  /who, /info  who is there; who has received and read your last message here
   /group new team bob   create a group; /group alone lists what else there is
   /re yes      answer the last message; /help messages: edit, delete, react, …
   /file PATH   send a file; /get fetches the last one
+  /mute 8h     ring only for @you here; off ends it; so /pin, /archive, /unread
   /block bob   refuse messages from somebody; /unblock bob
   /name Ana    change your display name; /passwd: change your password
   /quit        leave, as Ctrl-D does; /quit now leaves without asking
@@ -91,6 +95,8 @@ pub enum SlashCommand {
     Who,
     /// How far a message of the user's has come: this one, or the last.
     Info(Option<u64>),
+    /// Set a flag of the current conversation: what was typed after its name.
+    Flag(ChatFlag, String),
     /// What was typed after `/group`.
     Group(String),
     /// Search for these words, behind `all` perhaps.
@@ -166,7 +172,11 @@ pub fn read(line: &str) -> SlashCommand {
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
         ("group", _) => SlashCommand::Group(rest.to_owned()),
-        ("block" | "unblock" | "pref" | "whoami", _) => SlashCommand::Command(
+        ("mute" | "pin" | "archive" | "unread", _) => match ChatFlag::new(name) {
+            Some(flag) => SlashCommand::Flag(flag, rest.to_owned()),
+            None => unclear("there is no such flag"),
+        },
+        ("block" | "unblock" | "pref" | "devices" | "whoami", _) => SlashCommand::Command(
             format!("{} {}", name.to_uppercase(), lines::escaped(rest)).trim().into(),
         ),
         _ => SlashCommand::Unclear(format!(

@@ -248,6 +248,7 @@ impl Talk {
             Typed::Here => {
                 self.is_there = true;
                 self.is_seen();
+                self.is_opened();
             }
             Typed::Older => self.older(),
             Typed::Newer if self.screen.is_at_end() => {}
