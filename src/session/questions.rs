@@ -285,12 +285,10 @@ impl Session {
         // would be missed.
         let ids: Vec<AccountId> = found.iter().map(|found| found.id).collect();
         let seen = self.ask(move |reader| {
-            let mine = reader.account_by_id(me)?;
-            // Who hides it sees no one's.
-            let hides = mine.is_some_and(|mine| mine.preferences.seen == Circle::None);
+            let Some(mine) = reader.account_by_id(me)? else { return Ok(Vec::new()) };
             let mut seen = |id| {
                 let Some(account) = reader.account_by_id(id)? else { return Ok((false, None)) };
-                let shows = id == me || (!hides && shows_to(reader, &account, me)?);
+                let shows = id == me || see_each_other(reader, &mine, &account)?;
                 Ok((shows, account.seen))
             };
             ids.into_iter().map(&mut seen).collect::<Result<Vec<_>, Error>>()
@@ -454,15 +452,20 @@ impl Session {
     }
 }
 
-/// Whether an account shows `me` when it is online.
-fn shows_to(reader: &mut dyn Reader, account: &Account, me: AccountId) -> Result<bool, Error> {
-    match account.preferences.seen {
-        Circle::All => Ok(true),
-        Circle::None => Ok(false),
-        Circle::Chats => {
-            let log = reader.direct(Pair::of(account.id, me))?;
-            let member = log.as_ref().and_then(|log| log.member(account.id));
-            Ok(member.is_some_and(|member| member.last_own > EntryId(0)))
-        }
+/// Whether two accounts see when the other is online: whoever hides it from the other does not see
+/// it either.
+fn see_each_other(reader: &mut dyn Reader, a: &Account, b: &Account) -> Result<bool, Error> {
+    let circles = [a, b].map(|account| account.preferences.seen);
+    if circles.contains(&Circle::None) {
+        return Ok(false);
     }
+    if circles == [Circle::All; 2] {
+        return Ok(true);
+    }
+    let log = reader.direct(Pair::of(a.id, b.id))?;
+    let has_written = |account: &Account| {
+        let member = log.as_ref().and_then(|log| log.member(account.id));
+        member.is_some_and(|member| member.last_own > EntryId(0))
+    };
+    Ok([a, b].into_iter().all(|one| one.preferences.seen == Circle::All || has_written(one)))
 }

@@ -350,7 +350,7 @@ pub static VERBS: [Verb; 40] = [
         does: &[
             "PREF                       shows what others may know and do",
             "PREF read on|off           whether you and those you chat with learn what was read",
-            "PREF seen all|chats|none   who sees in FIND that you are online",
+            "PREF seen all|chats|none   with whom you share in FIND who is online",
             "PREF add all|chats|none    who may add you to a group",
             "                           chats are those you have written to",
         ],
