@@ -92,6 +92,8 @@ pub enum Outgoing {
     Replies(Vec<u8>),
     /// Receipts up to and including the move `upto`.
     Receipts { lines: Vec<u8>, upto: MoveNumber },
+    /// Lines from the operator.
+    Notices(Vec<u8>),
     /// Entries, shared with other sessions.
     Block(Arc<Block>),
 }
@@ -99,7 +101,9 @@ pub enum Outgoing {
 impl Outgoing {
     pub fn lines(&self) -> &[u8] {
         match self {
-            Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => lines,
+            Outgoing::Replies(lines)
+            | Outgoing::Receipts { lines, .. }
+            | Outgoing::Notices(lines) => lines,
             Outgoing::Block(block) => &block.lines,
         }
     }
@@ -107,7 +111,9 @@ impl Outgoing {
     /// Sets what [`Outgoing::lines`] returns.
     pub fn replace_lines(&mut self, instead: Vec<u8>) {
         match self {
-            Outgoing::Replies(lines) | Outgoing::Receipts { lines, .. } => *lines = instead,
+            Outgoing::Replies(lines)
+            | Outgoing::Receipts { lines, .. }
+            | Outgoing::Notices(lines) => *lines = instead,
             Outgoing::Block(block) => *block = block.with_lines(instead),
         }
     }
@@ -209,6 +215,17 @@ impl Outbox {
             }
             _ => state.items.push(Outgoing::Receipts { lines: line.to_vec(), upto: number }),
         }
+        Pushed::In { wake: state.mark_changed() }
+    }
+
+    /// Puts in a line from the operator if it fits; otherwise the session falls behind at `at`.
+    pub fn push_notice(&self, line: &[u8], at: Watermark) -> Pushed {
+        let mut state = self.state();
+        if !state.has_room(self.room, at) {
+            return Pushed::Behind;
+        }
+        state.bytes += line.len();
+        state.items.push(Outgoing::Notices(line.to_vec()));
         Pushed::In { wake: state.mark_changed() }
     }
 

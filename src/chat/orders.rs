@@ -43,6 +43,8 @@ pub enum Order {
     Kick(Handle),
     /// Has the hub record nothing, or all again. The rules have no part in it.
     ReadOnly(bool),
+    /// Has the hub tell everybody who is connected. The rules have no part in it.
+    Say(Box<str>),
     /// Deletes a message.
     DropMessage(EntryId),
 }
@@ -132,7 +134,7 @@ impl Chat {
                 let account = self.living(handle)?;
                 OrderPlan::Rename { account, handle: handle.clone(), name: name.clone() }
             }
-            Order::ReadOnly(_) => OrderPlan::Nothing,
+            Order::ReadOnly(_) | Order::Say(_) => OrderPlan::Nothing,
             Order::Invite(new) => OrderPlan::Invite(new.clone()),
             Order::VoidInvitations => OrderPlan::VoidInvitations,
             Order::Kick(handle) => OrderPlan::Kick(self.living(handle)?),

@@ -14,7 +14,9 @@ use super::lines::{conversation_of, written};
 use crate::entry::Entry;
 use crate::name::Handle;
 use crate::wire::reply::Reply as Done;
-use crate::wire::rows::{ByeLine, EntryForm, EntryLine, ErrLine, LiveLine, ReceiptLine};
+use crate::wire::rows::{
+    ByeLine, EntryForm, EntryLine, ErrLine, LiveLine, NoticeLine, ReceiptLine,
+};
 
 /// A reader's position in the log.
 pub struct Follower {
@@ -81,7 +83,10 @@ impl Follower {
                 _ => self.row(known),
             });
         }
-        if ReceiptLine::parse(&line).is_some() || ByeLine::parse(&line).is_some() {
+        if ReceiptLine::parse(&line).is_some()
+            || ByeLine::parse(&line).is_some()
+            || NoticeLine::parse(&line).is_some()
+        {
             return Ok(Followed::News(line));
         }
         if let Some(LiveLine { newest }) = LiveLine::parse(&line) {

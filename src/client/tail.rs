@@ -206,6 +206,9 @@ fn as_json(line: &str) -> String {
             object.text("to", &receipt.to.to_string())
         }
         Some(ServerLine::Live(live)) => event("LIVE").bare("id", live.newest.number()),
+        Some(ServerLine::Notice(notice)) => {
+            event("NOTICE").time("time", notice.time).text("body", &notice.text)
+        }
         Some(ServerLine::Bye(bye)) => event("BYE").text("reason", bye.reason),
         _ => event(first_word(line)).text("line", line),
     }

@@ -28,6 +28,9 @@ impl HubState {
             self.tally.set_read_only(*on);
             return answer.give(Ok(0));
         }
+        if let Order::Say(text) = order {
+            return answer.give(Ok(self.announce(text)));
+        }
         let now = self.now;
         let done = self.decide(|chat| chat.order(order, now));
         match (done, order) {

@@ -21,7 +21,7 @@ use crate::outbox::{Block, Outbox, Pushed, Watermark, Withdrawal};
 use crate::store::{Change, Newest};
 use crate::wire::reply::Reply;
 use crate::wire::request::Events;
-use crate::wire::rows::{Bye, EntryLine, ErrLine, ReceiptLine};
+use crate::wire::rows::{Bye, EntryLine, ErrLine, NoticeLine, ReceiptLine};
 
 /// Members up to which all are looked at for each message.
 const FEW: usize = 64;
@@ -276,6 +276,27 @@ impl HubState {
             }
         }
         self.told.moves = number;
+    }
+
+    /// Tells every session that gets events; those that still read the log once they are done with
+    /// that. Returns how many those are. Who is away never learns of it.
+    pub(super) fn announce(&mut self, text: &str) -> usize {
+        let mut line = Vec::new();
+        NoticeLine { time: self.now, text: text.into() }.write(&mut line);
+        let line: Arc<[u8]> = line.into();
+        let with_events = self.seats.iter().filter(|(_, seat)| seat.events != Events::Quiet);
+        let sessions: Vec<SessionId> = with_events.map(|(session, _)| *session).collect();
+        let at = self.told;
+        for session in &sessions {
+            let (seats, to_wake) = (&mut self.seats, &mut self.to_wake);
+            let push_line = |outbox: &Outbox| outbox.push_notice(&line, at);
+            if !push(seats, *session, to_wake, &mut self.tally, push_line)
+                && let Some(seat) = self.seats.get_mut(session)
+            {
+                seat.notice = Some(line.clone());
+            }
+        }
+        sessions.len()
     }
 
     /// Disconnects sessions of an account.

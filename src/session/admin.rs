@@ -15,6 +15,7 @@ use crate::wire::refusal::Refusal;
 use crate::wire::reply::{List, Reply};
 use crate::wire::request::Admin;
 use crate::wire::rows::ProblemLine;
+use crate::wire::text;
 
 impl Session {
     /// `ADMIN`
@@ -69,6 +70,14 @@ impl Session {
             Admin::Unban(net) => self.unban(net),
             Admin::Bans => self.list_bans(),
             Admin::ReadOnly(on) => self.set_read_only(on).await,
+            Admin::Say(said) => {
+                let sessions = self.order(Order::Say(said.clone())).await?;
+                let mut shown = Vec::new();
+                text::escape(&said, &mut shown);
+                let shown = String::from_utf8_lossy(&shown);
+                self.event("admin-say", format_args!("sessions={sessions} text={}", field(&shown)));
+                Ok(Some(Reply::Said { sessions }))
+            }
             Admin::Log(level) => self.log_level(level),
             Admin::Limits => self.list_limits(),
             Admin::SetLimit { limit, to } => self.set_limit(limit, to),

@@ -214,7 +214,7 @@ impl Session {
     fn note_sent(&mut self, item: &Outgoing, unread: usize) {
         let Some(me) = &mut self.me else { return };
         match item {
-            Outgoing::Replies(_) => {}
+            Outgoing::Replies(_) | Outgoing::Notices(_) => {}
             Outgoing::Receipts { upto, .. } => me.proof.note_written(*upto, unread),
             Outgoing::Block(block) => {
                 let peer = peer(&me.handle, &block.from, &block.to);

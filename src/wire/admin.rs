@@ -18,7 +18,7 @@ use crate::limits;
 use crate::live_limits::Limit;
 
 /// The second words.
-pub(super) const WORDS: &str = "STATS, SESSIONS, KICK, USERS, USER, GROUPS, GROUP, FILES, DEL, INVITE, \
+pub(super) const WORDS: &str = "STATS, SESSIONS, KICK, USERS, USER, GROUPS, GROUP, FILES, DEL, SAY, INVITE, \
      INVITES, BAN, UNBAN, BANS, LIMIT, LOG, READONLY, BACKUP or CHECK";
 
 /// The third words of `ADMIN USER`.
@@ -45,6 +45,7 @@ pub(super) const VERB: Verb = Verb {
         "ADMIN GROUP WHO <name>                        lists the members of a group",
         "ADMIN FILES [after <id>]                      lists files, 1000 at a time",
         "ADMIN DEL <id>                                deletes a message for everyone",
+        "ADMIN SAY <text>                              tells everybody who is connected",
         "ADMIN INVITE [uses] [seconds]                 makes an invitation for REG: for 1 account, a week",
         "ADMIN INVITE -                                voids all invitations",
         "ADMIN INVITES                                 lists invitations",
@@ -66,7 +67,8 @@ pub(super) const VERB: Verb = Verb {
 /// `ADMIN = "STATS" / "SESSIONS" / "CHECK" / "KICK" handle / "DEL" id / "BACKUP" path /
 /// "USERS" ["after" handle] / "USER" user / "GROUPS" ["after" group] / "GROUP" "WHO" group /
 /// "FILES" ["after" id] / "INVITE" ["-" / uses [seconds]] / "INVITES" / "BAN" net seconds /
-/// "UNBAN" net / "BANS" / "LIMIT" [limit number] / "LOG" [level] / "READONLY" ("on" / "off")`
+/// "UNBAN" net / "BANS" / "LIMIT" [limit number] / "LOG" [level] / "READONLY" ("on" / "off") /
+/// "SAY" text`
 fn rule(input: &str) -> ParseResult<'_, Command> {
     let path = context(
         "an absolute path",
@@ -91,6 +93,7 @@ fn rule(input: &str) -> ParseResult<'_, Command> {
         preceded(keyword("LIMIT"), cut(limit)),
         preceded(keyword("LOG"), cut(map(opt_field(level), Admin::Log))),
         preceded(keyword("READONLY"), cut(map(on_or_off, Admin::ReadOnly))),
+        preceded(keyword("SAY"), cut(map(body, |text| Admin::Say(text.into())))),
     ));
     labelled_at_start(
         WORDS,
@@ -258,6 +261,7 @@ mod tests {
             ("LOG", Admin::Log(None)),
             ("LOG debug", Admin::Log(Some(LevelFilter::Debug))),
             ("READONLY On", Admin::ReadOnly(true)),
+            (r"SAY at six:\n  a pause", Admin::Say("at six:\n  a pause".into())),
             ("USER SHOW ana", Admin::ShowUser(ana.clone())),
             ("USER NAME ana ana", Admin::NameUser { handle: ana.clone(), name }),
             ("USER DISABLE ana", Admin::EnableUser { handle: ana.clone(), on: false }),
@@ -288,6 +292,7 @@ mod tests {
         assert_eq!(refused("LIMIT login 0").1, "a number from 1; this limit is never off");
         assert_eq!(refused("LOG trace"), (4, "error, warn, info or debug"));
         assert_eq!(refused("READONLY"), (8, "on or off"));
+        assert_eq!(refused("SAY ").0, 4);
         assert_eq!(refused("GROUP NEW team"), (6, "WHO"));
         assert_eq!(refused("USER NAME ana").1, "a display name of 1 to 64 characters");
     }

@@ -46,7 +46,7 @@ const fn row(word: &'static str, form: &'static str, verbs: &'static [&'static s
 }
 
 /// Every form of line that the server sends.
-pub static LINE_FORMS: [LineForm; 39] = [
+pub static LINE_FORMS: [LineForm; 40] = [
     own(
         "HELLO",
         "HELLO papo/1 <server> type HELP",
@@ -80,6 +80,7 @@ pub static LINE_FORMS: [LineForm; 39] = [
         "LIVE <id>",
         &["once after a login: all that was waiting has been sent; higher ids are new"],
     ),
+    own("NOTICE", "NOTICE <time> <text>", &["from the operator, to everybody who is connected"]),
     own(
         "BYE",
         "BYE <reason>",

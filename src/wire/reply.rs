@@ -93,6 +93,8 @@ pub enum Reply {
     LogLevel(Box<str>),
     /// `OK ADMIN LIMIT`, of one that was set
     LimitSet { name: Box<str>, value: u64 },
+    /// `OK ADMIN SAY`: how many sessions it was pushed to
+    Said { sessions: usize },
     /// `OK ADMIN KICK`
     Kicked { sessions: usize },
     /// The end of a list, with the number of its rows
@@ -291,6 +293,7 @@ impl Reply {
             Reply::AdminPage { list, count, more } => {
                 ok!(out, "ADMIN", list.word(), count, More(*more));
             }
+            Reply::Said { sessions } => ok!(out, "ADMIN SAY", sessions),
             Reply::Kicked { sessions } => ok!(out, "ADMIN KICK", sessions),
             Reply::Counted { list, count } => ok!(out, list.verb(), count),
         }
@@ -408,6 +411,7 @@ impl Reply {
                     let name = columns.word()?.into();
                     Reply::LimitSet { name, value: columns.read()? }
                 }
+                "SAY" => Reply::Said { sessions: columns.read()? },
                 "KICK" => Reply::Kicked { sessions: columns.read()? },
                 "USER" => {
                     let word = columns.word()?;

@@ -209,6 +209,8 @@ pub enum Admin {
     Unban(IpNet),
     /// `BANS`
     Bans,
+    /// `SAY`, to everybody
+    Say(Box<str>),
     /// `READONLY on`, `READONLY off`
     ReadOnly(bool),
     /// `LOG`; the level to set, if one is.

@@ -209,6 +209,13 @@ lines! {
         reason: &'a str,
     }
 
+    /// `NOTICE <time> <text>`
+    "NOTICE" Notice NoticeLine<'a> {
+        /// When the operator said it.
+        time: Millis,
+        text: Cow<'a, str>,
+    }
+
     /// `CHAT <to> <unread> <last id> <last time>`
     "CHAT" Chat ChatLine {
         to: Target,

@@ -181,6 +181,7 @@ fn reply() -> impl Strategy<Value = Reply> {
         ("[a-z][a-z-]{0,9}", any::<u64>())
             .prop_map(|(name, value)| Reply::LimitSet { name: name.into(), value }),
         any::<usize>().prop_map(|sessions| Reply::Kicked { sessions }),
+        any::<usize>().prop_map(|sessions| Reply::Said { sessions }),
         (select(AdminList::ALL.to_vec()), any::<usize>(), any::<bool>())
             .prop_map(|(list, count, more)| Reply::AdminPage { list, count, more }),
     ];
@@ -274,6 +275,7 @@ fn line() -> impl Strategy<Value = ServerLine<'static>> {
         }),
         id().prop_map(|newest| ServerLine::Live(LiveLine { newest })),
         select(Bye::ALL.to_vec()).prop_map(|bye| ServerLine::Bye(ByeLine { reason: bye.as_str() })),
+        (time(), text()).prop_map(|(time, text)| ServerLine::Notice(NoticeLine { time, text })),
         text().prop_map(|text| {
             ServerLine::Hello(HelloLine { protocol: HelloLine::PROTOCOL, text })
         }),

@@ -144,3 +144,18 @@ fn the_log_says_more_and_less_without_a_restart() {
     assert!(!papod.log()[before.len()..].contains("handle=ana"), "{}", papod.log());
     papod.stop();
 }
+
+#[test]
+fn what_is_said_to_everybody_is_one_line_of_the_log_and_none_on_disk() {
+    let home = Home::new();
+    let papod = start(&home);
+    let admin = home.path().join("admin.sock");
+    let mut ana = papod.register("ana");
+    // It needs no write.
+    let said = "ADMIN READONLY on\nADMIN SAY at six:\\n  a \"pause\"";
+    assert_eq!(over(&admin, said), ["OK ADMIN READONLY on", "OK ADMIN SAY 1"]);
+    let notice = ana.until("NOTICE ").pop().unwrap();
+    assert!(notice.ends_with(r#"Z at six:\n  a "pause""#), "{notice}");
+    papod.until_logged(r#" sessions=1 text="at six:\\n  a \"pause\"""#);
+    papod.stop();
+}

@@ -2,12 +2,14 @@
 
 use super::item::ScreenItem;
 use super::jobs::{Purpose, Ticks};
+use super::later::clock;
 use super::notices;
 use super::stale::StaleMessage;
 use super::style::Tick;
 use super::talk::{LOADED, Talk};
 use crate::chat_flags::{ChatFlag, FlagValue};
 use crate::client::feed::PUT_BACK;
+use crate::client::harmless::harmless;
 use crate::client::lines::{conversation_of, is_message, is_own, is_reminder};
 use crate::client::outage::BACK;
 use crate::entry::{Call, Cursor, Entry, Receipt};
@@ -24,6 +26,16 @@ impl Talk {
             Some(ServerLine::Entry(known)) => self.entry(known.entry.into_owned()),
             Some(ServerLine::Receipt(ReceiptLine(receipt))) => self.receipt(&receipt),
             Some(ServerLine::Live(_)) => self.live(),
+            Some(ServerLine::Notice(notice)) => {
+                let clock = clock(notice.time, &self.zone);
+                self.remark(&format!(
+                    "── {clock}, from the operator: {} ──",
+                    harmless(&notice.text)
+                ));
+                if self.options.bell {
+                    self.ring();
+                }
+            }
             _ => {}
         }
     }
@@ -123,8 +135,7 @@ impl Talk {
             return;
         }
         if self.options.bell || is_called {
-            // Printing adds a line end, so go up by one first.
-            self.keyboard.print("\x07\x1b[A\n".to_owned());
+            self.ring();
         }
         if self.options.notify {
             let id = entry.id.number();
@@ -142,6 +153,11 @@ impl Talk {
             };
             notices::show(id, what, self.tell.clone());
         }
+    }
+
+    fn ring(&mut self) {
+        // Printing adds a line end, so go up by one first.
+        self.keyboard.print("\x07\x1b[A\n".to_owned());
     }
 
     /// A notice is shown under this number. It is withdrawn if its message was deleted meanwhile.

@@ -214,6 +214,7 @@ pub(super) struct Told {
 pub(super) enum Item {
     Replies(ByteBuf),
     Receipts { lines: ByteBuf, upto: MoveNumber },
+    Notices(ByteBuf),
     Block(usize),
 }
 

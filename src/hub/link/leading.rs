@@ -251,6 +251,7 @@ impl Proxy {
             Outgoing::Receipts { lines, upto } => {
                 Item::Receipts { lines: ByteBuf::from(lines), upto }
             }
+            Outgoing::Notices(lines) => Item::Notices(ByteBuf::from(lines)),
             Outgoing::Block(of) => Item::Block(block(of)),
         });
         let (lost, bye) = (outbox.lost_moves(), outbox.bye());

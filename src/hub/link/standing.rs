@@ -65,6 +65,7 @@ impl DoorSession {
                 Item::Receipts { lines, upto } => {
                     Outgoing::Receipts { lines: lines.into_vec(), upto }
                 }
+                Item::Notices(lines) => Outgoing::Notices(lines.into_vec()),
                 Item::Block(at) => Outgoing::Block(blocks.get(at)?.clone()),
             })
         });
