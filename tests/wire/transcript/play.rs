@@ -20,12 +20,17 @@ const NOW: Millis = Millis(1_767_225_600_000);
 /// The first line that the server says to everyone.
 pub const GREETING: &str = concat!("HELLO papo/1 papod/", env!("CARGO_PKG_VERSION"), " type HELP");
 
+/// What is done before a line is typed.
+type Between = Box<dyn Fn(&[u8])>;
+
 /// A server with an empty database of its own.
 pub struct Stage {
     /// One, or several on one database.
     servers: Vec<(Server, TempDir)>,
     /// How many clients have come.
     come: Cell<usize>,
+    /// Done before a line is typed, where nobody waits for an answer.
+    between: Option<Between>,
 }
 
 impl Stage {
@@ -39,7 +44,21 @@ impl Stage {
         let folders: Vec<TempDir> = (0..count).map(|_| Stage::folder()).collect();
         let db = crate::place::database(folders[0].path());
         let start = |folder: TempDir| (Stage::start(folder.path(), &db), folder);
-        Stage { servers: folders.into_iter().map(start).collect(), come: Cell::default() }
+        let servers = folders.into_iter().map(start).collect();
+        Stage { servers, come: Cell::default(), between: None }
+    }
+
+    /// The same, where something is done between two lines: before somebody types something, if all
+    /// that was typed before is answered.
+    #[allow(dead_code)] // Only the tests on PostgreSQL do that.
+    pub fn disturbed(self, between: impl Fn(&[u8]) + 'static) -> Stage {
+        Stage { between: Some(Box::new(between)), ..self }
+    }
+
+    /// The folder of the first server.
+    #[allow(dead_code)] // As above.
+    pub fn folder_of_first(&self) -> &Path {
+        self.servers[0].1.path()
     }
 
     fn folder() -> TempDir {
@@ -127,12 +146,15 @@ struct Scene<'a> {
 struct Person {
     client: Option<Client>,
     ended: bool,
+    /// Lines that it has typed and that were not answered.
+    unanswered: usize,
 }
 
 impl<'a> Scene<'a> {
     fn play(&mut self) -> Result<(), String> {
         for line in &self.script.lines {
             self.meet(line)?;
+            self.disturb(line);
             self.step(line)?;
         }
         self.finish()
@@ -143,13 +165,25 @@ impl<'a> Scene<'a> {
         if self.people.contains_key(&*line.client) {
             return Ok(());
         }
-        let person = Person { client: Some(self.stage.connect(&line.client)), ended: false };
+        let person =
+            Person { client: Some(self.stage.connect(&line.client)), ended: false, unanswered: 0 };
         self.people.insert(&line.client, person);
         if self.script.hears_greeting(&line.client) {
             return Ok(());
         }
         let greeting = Line { step: Step::Hear(GREETING.into()), ..line.clone() };
         self.expect(&greeting, line.at)
+    }
+
+    fn disturb(&mut self, line: &'a Line) {
+        let is_calm = self.people.values().all(|it| it.unanswered == 0 && !it.ended);
+        if let (Some(between), true, Step::Send(next)) = (&self.stage.between, is_calm, &line.step)
+        {
+            between(next);
+        }
+        if let (Step::Send(_), Some(person)) = (&line.step, self.people.get_mut(&*line.client)) {
+            person.unanswered += 1;
+        }
     }
 
     fn step(&mut self, line: &'a Line) -> Result<(), String> {
@@ -200,6 +234,11 @@ impl<'a> Scene<'a> {
         }
         let got = show(name, &got);
         if right {
+            if let Step::Hear(text) = &line.step
+                && [&b"OK "[..], b"ERR "].iter().any(|it| text.starts_with(it))
+            {
+                person.unanswered = person.unanswered.saturating_sub(1);
+            }
             self.said.push(got);
             return Ok(());
         }
